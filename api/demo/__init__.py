@@ -1,0 +1,1 @@
+"""The demonstration: media, an extractor, and the script that shows real runs."""

@@ -1,0 +1,1 @@
+"""What the system decides: plain values and functions, without I/O, clock or framework."""

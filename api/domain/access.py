@@ -1,0 +1,45 @@
+"""Who may do what: roles, scopes and the caller of a request."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """A user's role on the platform."""
+
+    ADMIN = "admin"
+    CONTRIBUTOR = "contributor"
+    TESTER = "tester"
+    USER = "user"
+
+
+class Scope(StrEnum):
+    """What a token was issued for."""
+
+    RUNS_READ = "runs:read"
+    RUNS_WRITE = "runs:write"
+    RESULTS_READ = "results:read"
+    BASELINES_WRITE = "baselines:write"
+    SYSTEM_READ = "system:read"
+
+
+STAFF = frozenset({Role.ADMIN, Role.TESTER, Role.CONTRIBUTOR})
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The user behind a request and the token that was shown; role and scopes as they are now."""
+
+    user_id: int
+    name: str
+    email: str | None
+    role: Role
+    scopes: frozenset[Scope]
+    token_id: int
+    github_login: str | None = None
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the role may trigger, cancel and retry runs of the main repository."""
+        return self.role in STAFF

@@ -1,0 +1,92 @@
+"""Why the system says no: one exception per reason, without any word of HTTP."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Refusal(Exception):
+    """The base of all refusals.
+
+    `message` and `remedy` are our own words: text that came from outside never stands in them.
+    `details` is the structured context of the answer; `code` is the machine-readable reason.
+    """
+
+    code = "unprocessable"
+    remedy: str | None = None
+
+    def __init__(self, message: str, details: Mapping[str, Any] | None = None, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = dict(details or {})
+        self.remedy = remedy or type(self).remedy
+
+
+class NotFound(Refusal):
+    """A resource named by the caller does not exist, or does not belong to what it was looked up in."""
+
+    code = "not_found"
+    remedy = "Check the id; list the parent collection to see what exists."
+
+    def __init__(self, resource: str, id: int | str, *, remedy: str | None = None) -> None:
+        shown = f" {id}" if isinstance(id, int) else ""
+        super().__init__(f"{resource.replace('_', ' ').capitalize()}{shown} not found.", {"resource": resource, "id": id}, remedy=remedy)
+
+
+class Unauthorized(Refusal):
+    """No valid token came with the request."""
+
+    code = "unauthorized"
+    remedy = "Send 'Authorization: Bearer <token>'; a token is issued by POST /auth/tokens."
+
+    def __init__(self) -> None:
+        super().__init__("Bearer token is missing, expired, or invalid.")
+
+
+class InvalidCredentials(Refusal):
+    """A login did not succeed; why is never said."""
+
+    code = "invalid_credentials"
+    remedy = "Check e-mail and password; accounts are made by the operator."
+
+    def __init__(self) -> None:
+        super().__init__("Email or password is incorrect.")
+
+
+class Forbidden(Refusal):
+    """The caller is known, but scope, role or ownership do not suffice."""
+
+    code = "forbidden"
+
+
+class Invalid(Refusal):
+    """Fields of the request are malformed; `fields` maps each offending path to what is wrong with it."""
+
+    code = "validation_error"
+    remedy = "Correct the fields named in details.fields and send the request again."
+
+    def __init__(self, fields: Mapping[str, str], message: str = "Request failed schema validation.") -> None:
+        super().__init__(message, {"fields": dict(fields)})
+
+
+class Conflict(Refusal):
+    """The request contradicts what is stored now."""
+
+    code = "conflict"
+
+
+class Unprocessable(Refusal):
+    """The request is well formed, but what it asks for makes no sense here."""
+
+    code = "unprocessable"
+
+
+class Unavailable(Refusal):
+    """Something the answer needs cannot be had at the moment; `retry_after` is in seconds."""
+
+    code = "unavailable"
+    remedy = "Try again after details.retry_after seconds."
+
+    def __init__(self, message: str, *, retry_after: int = 5) -> None:
+        super().__init__(message, {"retry_after": retry_after})
+        self.retry_after = retry_after

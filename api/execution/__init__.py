@@ -1,0 +1,1 @@
+"""What runs things: the worker that executes queued runs and reports them."""

@@ -1,0 +1,1 @@
+"""What the system remembers: rows and bytes in, domain values out."""

@@ -1,0 +1,4 @@
+"""Build entry point; the metadata stands in setup.cfg."""
+from setuptools import setup
+
+setup()
