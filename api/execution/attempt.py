@@ -1,0 +1,114 @@
+"""One claimed run, executed and brought to an end that its server hears of."""
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import httpx
+
+from api.domain.infrastructure import InfrastructureType
+from api.execution.claims import Claimed
+from api.execution.halt import Halt, Halted, Reason
+from api.execution.journal import Journal
+from api.execution.obstacle import Obstacle
+from api.execution.options import WorkerOptions
+from api.execution.process import RunProcess
+from api.execution.reporter import Reporter, RunIsDead, ServerUnreachable
+from api.execution.run import RunExecution
+from api.execution.workspace import workspace
+
+log = logging.getLogger(__name__)
+
+PAUSE_STEP = 0.05
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The execution of a claimed run, with its collaborators."""
+
+    claimed: Claimed
+    options: WorkerOptions
+    client: httpx.Client
+    halt: Halt
+    run_process: RunProcess
+    now: Callable[[], datetime]
+
+    def execute(self) -> None:
+        """Execute the run and report how it ended; raise the Obstacle where that could not be reported."""
+        with workspace(self.options.folders.temporary, self.claimed.run_id) as folder:
+            with Journal(folder / "build.log", self.now) as journal:
+                run = RunExecution(
+                    self.claimed, self.options, self._reporter(), self.halt, journal, folder, run_process=self.run_process)
+                self._bring_to_an_end(run, journal)
+
+    def _bring_to_an_end(self, run: RunExecution, journal: Journal) -> None:
+        try:
+            conclusion = run.execute()
+            journal.info(conclusion)
+            self._end(run, self._reporter(), journal, "completed", conclusion)
+        except RunIsDead:
+            self._leave(run, journal, "The server takes no more reports of this run.")
+        except Halted as halted:
+            self._halted(run, journal, halted.reason)
+        except ServerUnreachable:
+            raise
+        except Obstacle as obstacle:
+            self._give_up(run, journal, obstacle, self._reporter())
+        except OSError as fault:
+            why = f"The worker's host: {fault.strerror or 'input or output failed'}."
+            self._give_up(run, journal, Obstacle(InfrastructureType.STORAGE, why), self._reporter())
+
+    def _halted(self, run: RunExecution, journal: Journal, reason: Reason) -> None:
+        if reason is Reason.WORKER_STOPPED:
+            self._give_up(run, journal, Obstacle(InfrastructureType.WORKER, "The worker was stopped."), self._last_reporter())
+        else:
+            self._leave(run, journal, f"Stopped: {reason}.")
+
+    def _give_up(self, run: RunExecution, journal: Journal, obstacle: Obstacle, reporter: Reporter) -> None:
+        journal.error(obstacle.message)
+        try:
+            self._end(run, reporter, journal, "canceled", obstacle.message)
+        except RunIsDead:
+            log.info("run %d: was over already", self.claimed.run_id)
+        except (ServerUnreachable, Halted) as unheard:
+            raise obstacle from unheard
+
+    def _leave(self, run: RunExecution, journal: Journal, why: str) -> None:
+        """Send what a run that is over still takes, its log and artifacts, without insisting."""
+        journal.warning(why)
+        reporter = self._last_reporter()
+        with suppress(RunIsDead, ServerUnreachable):
+            run.send_artifacts(reporter)
+            reporter.send_log(journal.path)
+
+    def _end(self, run: RunExecution, reporter: Reporter, journal: Journal, status: str, message: str) -> None:
+        run.send_artifacts(reporter)
+        reporter.send_log(journal.path)
+        reporter.progress(status, message)
+
+    def _reporter(self) -> Reporter:
+        return self._speaking(self.options.retries.patience, self.halt)
+
+    def _last_reporter(self) -> Reporter:
+        """Return one that is not stopped by the halt that already stopped the run, and that gives up soon."""
+        return self._speaking(self.options.stop_patience, Halt(threading.Event()))
+
+    def _speaking(self, patience: float, halt: Halt) -> Reporter:
+        retries = replace(self.options.retries, patience=patience)
+        return Reporter(
+            self.client, self.options.server, self.claimed.run_id, self.claimed.token,
+            retries=retries, pause=lambda seconds: _pause(halt, seconds))
+
+
+def _pause(halt: Halt, seconds: float) -> None:
+    """Wait, and raise Halted as soon as there is a reason to stop."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        halt.check()
+        time.sleep(min(PAUSE_STEP, left))
+    halt.check()

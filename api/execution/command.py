@@ -1,0 +1,82 @@
+"""The command line of one regression test, and where its input comes from and its output goes."""
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.domain.infrastructure import InfrastructureType
+from api.domain.worker_suite import SuiteTest
+from api.execution.obstacle import TestObstacle
+
+NAMED_OUTPUTS = frozenset({"file", "cea708", "multiprogram"})
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A program call, complete: no shell ever sees it.
+
+    `stdin` is piped into the program; `stdout`, where given, receives its standard output, which goes to the log otherwise.
+    `sender` is a program to run beside it, which feeds it over the network.
+    """
+
+    arguments: tuple[str, ...]
+    folder: Path
+    log: Path
+    stdin: Path | None = None
+    stdout: Path | None = None
+    sender: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Feed:
+    """How a test's input is sent by UDP: the sending program and the port."""
+
+    ffmpeg: Path
+    port: int
+
+
+def invocation(test: SuiteTest, executable: Path, sample: Path, folder: Path, log: Path, feed: Feed | None = None) -> Invocation:
+    """Return how `test` is executed in `folder`, by the rules all workers share.
+
+    Raises TestObstacle for a command that cannot be split, and for a transport that this worker does not have.
+    """
+    if test.output_type == "tcp":
+        raise _obstacle(test, "its output goes over TCP, which this worker does not serve")
+    if test.input_type == "udp" and feed is None:
+        raise _obstacle(test, "its input comes by UDP, and no ffmpeg is installed to send it")
+    produced = str(folder / test.files[0].expected)
+    arguments = [str(executable), *_words(test), "--no-progress-bar"]
+    if test.output_type in NAMED_OUTPUTS:
+        arguments += ["-o", produced]
+    if test.input_type == "file":
+        arguments.append(str(sample))
+    if feed is not None and test.input_type == "udp":
+        arguments += ["-udp", str(feed.port)]
+    return Invocation(
+        arguments=tuple(arguments),
+        folder=folder,
+        log=log,
+        stdin=sample if test.input_type == "stdin" else None,
+        stdout=Path(produced) if test.output_type == "stdout" else None,
+        sender=_sender(feed, sample) if feed is not None and test.input_type == "udp" else None,
+    )
+
+
+def _words(test: SuiteTest) -> list[str]:
+    try:
+        words = shlex.split(test.command)
+    except ValueError as fault:
+        raise _obstacle(test, "its command has an open quotation or escape") from fault
+    if any("\0" in word for word in words):
+        raise _obstacle(test, "its command holds a NUL character")
+    return words
+
+
+def _sender(feed: Feed, sample: Path) -> tuple[str, ...]:
+    target = f"udp://127.0.0.1:{feed.port}"
+    return (str(feed.ffmpeg), "-nostdin", "-re", "-i", str(sample), "-loglevel", "quiet", "-codec", "copy", "-f", "mpegts", target)
+
+
+def _obstacle(test: SuiteTest, why: str) -> TestObstacle:
+    return TestObstacle(InfrastructureType.WORKER, f"Regression test {test.regression_id} cannot be executed: {why}.")

@@ -1,0 +1,51 @@
+"""What a worker is told at its start."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from api.execution.process import Limits
+from api.execution.reporter import Retries
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a worker reads and writes; it writes to `temporary` alone."""
+
+    samples: Path
+    baselines: Path
+    suites: Path
+    executables: Path
+    temporary: Path
+
+    @classmethod
+    def of_store(cls, root: Path, *, executables: Path, temporary: Path) -> Folders:
+        """Return the folders of a file store in the platform's layout."""
+        return cls(root / "TestFiles", root / "TestResults", root / "vm_data", executables, temporary)
+
+    def suite(self, platform: str, run_id: int) -> Path:
+        """Return the folder that holds a run's suite."""
+        return self.suites / f"{platform}-{run_id}" / "ci-tests"
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """A worker's settings; all spans are in seconds.
+
+    `trusted` allows executing without a sandbox, and nothing else does. `lease_patience` must be less than a lease's length.
+    `stop_patience` bounds how long a worker that is told to stop may take to say so to its server.
+    """
+
+    name: str
+    platform: str
+    server: str
+    folders: Folders
+    main_repository: str
+    trusted: bool = False
+    limits: Limits = field(default_factory=Limits)
+    retries: Retries = field(default_factory=Retries)
+    ffmpeg: Path | None = None
+    poll_seconds: float = 2
+    renew_seconds: float = 2
+    lease_patience: float = 30
+    stop_patience: float = 10

@@ -1,0 +1,72 @@
+"""The temporary folder of a run, removed with all that is in it, also when its worker was killed."""
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PREFIX = "ci-run-"
+LOCK = ".lock"
+
+
+@contextmanager
+def workspace(parent: Path, run_id: int) -> Iterator[Path]:
+    """Give an empty folder for a run, locked for as long as it is in use."""
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{run_id}-", dir=parent)).resolve()
+    unlocked = folder / f"{LOCK}-new"
+    lock = os.open(unlocked, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        # The lock gets its name only once it is held, so that no other worker can take this folder for a left one.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        unlocked.rename(folder / LOCK)
+        yield folder
+    finally:
+        remove(folder)
+        os.close(lock)
+
+
+def sweep(parent: Path) -> int:
+    """Remove the folders whose workers are gone, known by their lock being free; return how many."""
+    removed = 0
+    for folder in parent.glob(f"{PREFIX}*"):
+        removed += _remove_if_left(folder)
+    return removed
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, also where a program under test took away the right to; links are removed, never followed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        _give_rights(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_if_left(folder: Path) -> bool:
+    try:
+        lock = os.open(folder / LOCK, os.O_RDWR)
+    except OSError:
+        # A folder without a lock is just being made, or just being removed, by its worker.
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        remove(folder)
+        return True
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+
+
+def _give_rights(folder: Path) -> None:
+    folder.chmod(stat.S_IRWXU)
+    for place, names, _ in os.walk(folder):
+        for name in names:
+            inner = Path(place, name)
+            if not inner.is_symlink():
+                inner.chmod(stat.S_IRWXU)
