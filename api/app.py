@@ -1,0 +1,177 @@
+"""The application factory: settings and collaborators in, the ASGI application out."""
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import connexion
+from connexion.apps.abstract import AbstractApp
+from connexion.middleware.context import ContextMiddleware
+from connexion.middleware.lifespan import LifespanMiddleware
+from connexion.middleware.security import SecurityMiddleware
+from flask import Flask
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.config import Settings
+from api.handlers.context import Surroundings, Values
+from api.middleware.addresses import Addresses
+from api.middleware.admission import Admission, RunTokenKnown
+from api.middleware.binding import Functions, check, find_function
+from api.middleware.crash import CrashHandler
+from api.middleware.documents import Document, load, operations
+from api.middleware.envelope import Envelope
+from api.middleware.etags import conditional
+from api.middleware.flask_side import FlaskSide
+from api.middleware.gate import Gate
+from api.middleware.headers import CrossOrigin, SecurityHeaders
+from api.middleware.native import native
+from api.middleware.operations import middleware_of
+from api.middleware.rate_limits import ANONYMOUS, DOWNLOADS, HEALTH, LOGINS, METRICS, READS, WORKER, WRITES, WRONG, Rate, RateLimits
+from api.middleware.request_id import new_request_id as random_request_id
+from api.middleware.routing import routes_of
+from api.middleware.security import Authenticate, permitted
+from api.middleware.site import pages, service_description
+from api.middleware.threads import in_thread_of
+from api.middleware.validation import request_validation, response_validation
+
+_HERE = Path(__file__).parent
+CI_DOCUMENT = Document("ci", "CI API", _HERE / "openapi-ci-api.yaml", "/api/v1", ("/api/v1/openapi.json", "/openapi.json"))
+WORKER_DOCUMENT = Document("worker", "Worker protocol", _HERE / "openapi-worker.yaml", "", ("/openapi-worker.json",))
+DOCUMENTS = (CI_DOCUMENT, WORKER_DOCUMENT)
+
+# Tokens are looked up beside the operations, so that slow ones never keep the door shut. A database pool
+# needs as many connections as there are threads of both kinds.
+LOOKUP_THREADS = 8
+_QUARTER = 15 * 60
+
+Hook = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+class Application(connexion.FlaskApp):  # type: ignore[misc]
+    """Connexion's application with our layers around it, built as soon as it is made, so that what is wrong shows at once."""
+
+    def __init__(
+        self, flask_side: FlaskSide, *, functions: Functions, surroundings: Surroundings, middlewares: Sequence[Any],
+        documents: Mapping[Document, Mapping[str, Any]], hooks: Sequence[Hook], pools: Sequence[Executor],
+    ) -> None:
+        self._middleware_app = flask_side
+        AbstractApp.__init__(
+            self, "api", lifespan=_lifespan(hooks, pools), middlewares=list(middlewares), resolver=functions)
+        self.app = flask_side.app
+        self.surroundings = surroundings
+        for document, content in documents.items():
+            self.add_api(dict(content), base_path=document.base_path or "/", name=document.name)
+        stack = self.middleware
+        stack.app, stack.middleware_stack = stack._build_middleware_stack()
+        self.unbound_operations = frozenset(functions.unbound)
+        self.entrance: ASGIApp = stack
+
+    @property
+    def flask(self) -> Flask:
+        """The Flask application behind the ordinary operations."""
+        return cast(Flask, self._middleware_app.app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's scope."""
+        if scope["type"] == "http":
+            await self.entrance(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await self.middleware(scope, receive, send)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    authenticate: Authenticate,
+    run_token_known: RunTokenKnown = lambda run_id, token: False,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    new_request_id: Callable[[], str] = random_request_id,
+    documents: Sequence[Document] = DOCUMENTS,
+    find: Callable[[str], Any] = find_function,
+    flask_setup: Callable[[Flask], None] = lambda flask: None,
+    hooks: Sequence[Hook] = (),
+    collaborators: Mapping[type[Any], Any] | None = None,
+) -> Application:
+    """Make the application; raises what is wrong with documents, bindings or settings.
+
+    `authenticate` and `run_token_known` may block: they are called in threads, in Flask's application context.
+    `hooks` are entered in order when the server starts and left in reverse when it stops; `collaborators` are what
+    handlers get by `context.collaborator(kind)`.
+    """
+    contents = {document: load(document) for document in documents}
+    texts = [text for document, content in contents.items() for text in operations(document, content)]
+    named = {document.name: content for document, content in contents.items()}
+    check(texts, named)
+    requests = ThreadPoolExecutor(settings.threads, "operation")
+    lookups = ThreadPoolExecutor(LOOKUP_THREADS, "lookup")
+    flask_side = FlaskSide("api", requests)
+    flask_setup(flask_side.app)
+    limits = RateLimits(_rates(settings), settings.rate_store, clock)
+    surroundings = Surroundings(
+        _values(settings), clock, in_thread_of(requests, flask_side.app), lambda: limits.degraded, dict(collaborators or {}))
+    application = Application(
+        flask_side, functions=Functions(find), surroundings=surroundings, middlewares=_middlewares(settings),
+        documents=contents, hooks=hooks, pools=(requests, lookups))
+    cross_origin = CrossOrigin(settings.cors_origins)
+    application.entrance = Envelope(
+        CrashHandler(Admission(
+            Gate(application.middleware, cross_origin),
+            routes=routes_of(texts, named, pages(documents, named, settings.public_url)),
+            limits=limits, authenticate=authenticate, run_token_known=run_token_known,
+            in_thread=in_thread_of(lookups, flask_side.app), cross_origin=cross_origin)),
+        surroundings=surroundings, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
+        cross_origin=cross_origin, service_description=service_description(documents), new_request_id=new_request_id)
+    return application
+
+
+def _middlewares(settings: Settings) -> list[Any]:
+    """Connexion's stack, outermost first; routing, errors and pages are done before it."""
+    return [
+        SecurityMiddleware,
+        middleware_of(permitted),
+        middleware_of(conditional),
+        request_validation(settings.validation_engine, max_body=settings.max_body, max_upload=settings.max_upload),
+        response_validation(settings.validation_engine),
+        LifespanMiddleware,
+        middleware_of(native),
+        ContextMiddleware,
+    ]
+
+
+def _rates(settings: Settings) -> dict[str, Rate]:
+    per_address = Rate(settings.rate_anonymous)
+    return {
+        READS: Rate(settings.rate_reads), WRITES: Rate(settings.rate_writes), LOGINS: Rate(settings.rate_logins, _QUARTER),
+        ANONYMOUS: per_address, WRONG: per_address, HEALTH: per_address, DOWNLOADS: per_address, METRICS: per_address,
+        WORKER: Rate(settings.rate_worker)}
+
+
+def _values(settings: Settings) -> Values:
+    return Values(
+        public_url=settings.public_url,
+        main_repository=settings.main_repository,
+        allowed_repositories=settings.allowed_repositories,
+        max_wait=settings.max_wait,
+        max_body=settings.max_body,
+        max_upload=settings.max_upload,
+        grace_period=settings.grace_period,
+    )
+
+
+def _lifespan(hooks: Sequence[Hook], pools: Sequence[Executor]) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        async with AsyncExitStack() as entered:
+            for hook in hooks:
+                await entered.enter_async_context(hook())
+            yield
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    return lifespan

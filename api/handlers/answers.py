@@ -1,0 +1,23 @@
+"""JSON as it leaves the server: one encoder, for handlers of both kinds and for problems."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+JSON = "application/json"
+
+# Naive instants do not exist here, but if one slips through it is UTC, as all others are.
+_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+
+
+def encode(content: Any) -> bytes:
+    """Content as JSON bytes; instants come out in UTC with a Z."""
+    return orjson.dumps(content, option=_OPTIONS)
+
+
+def answer(content: Mapping[str, Any] | Sequence[Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON response for an operation that runs on the event loop."""
+    return Response(encode(content), status, dict(headers or {}), JSON)

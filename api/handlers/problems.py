@@ -1,0 +1,147 @@
+"""How the server says no: refusals and protocol errors as statuses, bodies and headers."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from api.domain.refusal import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    InvalidCredentials,
+    NotFound,
+    Refusal,
+    Unauthorized,
+    Unavailable,
+    Unprocessable,
+)
+from api.handlers.answers import encode
+
+STATUS: Mapping[type[Refusal], HTTPStatus] = {
+    Invalid: HTTPStatus.BAD_REQUEST,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
+    InvalidCredentials: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    Unprocessable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Refusal: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+MESSAGE_LIMIT = 500
+CHALLENGE = 'Bearer realm="CI API"'
+
+
+class HttpProblem(Exception):
+    """What HTTP itself refuses: it has a status, and no counterpart in the domain."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        message: str,
+        details: Mapping[str, Any] | None = None,
+        *,
+        remedy: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = dict(details or {})
+        self.remedy = remedy
+        self.headers = dict(headers or {})
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A refusal as it is sent."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+
+
+def problem(refusal: Refusal | HttpProblem, *, request_id: str, token_shown: bool = False) -> Problem:
+    """Render a refusal; `token_shown` says whether the request carried any Authorization."""
+    details = dict(refusal.details)
+    if refusal.remedy:
+        details["remedy"] = refusal.remedy
+    details["request_id"] = request_id
+    body = encode({"code": refusal.code, "message": refusal.message[:MESSAGE_LIMIT], "details": details})
+    return Problem(int(status_of(refusal)), body, tuple(_headers(refusal, token_shown)))
+
+
+def status_of(refusal: Refusal | HttpProblem) -> HTTPStatus:
+    """The status of a refusal, by the nearest class in the table."""
+    if isinstance(refusal, HttpProblem):
+        return refusal.status
+    return next(STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS)
+
+
+def _headers(refusal: Refusal | HttpProblem, token_shown: bool) -> Iterable[tuple[str, str]]:
+    if isinstance(refusal, HttpProblem):
+        yield from refusal.headers.items()
+    elif isinstance(refusal, Unauthorized):
+        yield "WWW-Authenticate", f'{CHALLENGE}, error="invalid_token"' if token_shown else CHALLENGE
+    elif isinstance(refusal, InvalidCredentials):
+        yield "WWW-Authenticate", CHALLENGE
+    elif isinstance(refusal, Forbidden) and "required_scope" in refusal.details:
+        yield "WWW-Authenticate", f'{CHALLENGE}, error="insufficient_scope", scope="{refusal.details["required_scope"]}"'
+    elif isinstance(refusal, Unavailable):
+        yield "Retry-After", str(refusal.retry_after)
+
+
+def unknown_path() -> HttpProblem:
+    """No document has a path like this one."""
+    return HttpProblem(
+        HTTPStatus.NOT_FOUND, "not_found", "No such resource.", {"resource": "path", "id": None},
+        remedy="Check the path against /openapi.json; paths have no trailing slash.")
+
+
+def method_not_allowed(allowed: Iterable[str]) -> HttpProblem:
+    """The path exists, but not with this method."""
+    methods = sorted(allowed)
+    return HttpProblem(
+        HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not have that method.", {"allowed": methods},
+        remedy="Use one of the methods in details.allowed.", headers={"Allow": ", ".join(methods)})
+
+
+def payload_too_large(limit: int) -> HttpProblem:
+    """The body is larger than `limit` bytes; the connection is closed, since the rest of it was never read."""
+    return HttpProblem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "payload_too_large", "Request body is too large.", {"limit": limit},
+        remedy="Send at most details.limit bytes.", headers={"Connection": "close"})
+
+
+def unsupported_media_type(supported: Iterable[str], message: str = "The body's media type is not accepted here.") -> HttpProblem:
+    """The body is declared as something that the operation does not take."""
+    return HttpProblem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message, {"supported": sorted(supported)},
+        remedy="Send one of the media types in details.supported.")
+
+
+def rate_limited(*, limit: int, window: int, retry_after: int) -> HttpProblem:
+    """A bucket is empty for the next `retry_after` seconds."""
+    return HttpProblem(
+        HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", f"Rate limit exceeded. Retry after {retry_after} seconds.",
+        {"retry_after": retry_after, "limit": limit, "window": f"{window}s"},
+        remedy="Wait for details.retry_after seconds.", headers={"Retry-After": str(retry_after)})
+
+
+def not_implemented() -> HttpProblem:
+    """The document has the operation, this server does not have it yet."""
+    return HttpProblem(
+        HTTPStatus.NOT_IMPLEMENTED, "not_implemented", "This server does not offer the operation yet.",
+        remedy="Use another operation; the document says which ones belong together.")
+
+
+def internal_error() -> HttpProblem:
+    """Something broke; what, is in the server's log under the request id."""
+    return HttpProblem(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Internal server error.",
+        remedy="Try again later; report details.request_id to the operator when it happens again.")

@@ -1,0 +1,95 @@
+"""The first questions to a request: which route, who is asking, and how much of it there has been."""
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.handlers.context import Exchange, InThread
+from api.middleware.addresses import limited_as
+from api.middleware.headers import CrossOrigin
+from api.middleware.rate_limits import ANONYMOUS, PER_ADDRESS, READS, WORKER, WRITES, WRONG, RateLimits
+from api.middleware.routing import Match, Operation, Routes
+from api.middleware.security import Authenticate, exchange_of, token_of
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+RunTokenKnown = Callable[[int, str], bool]
+
+
+class Admission:
+    """Counts each request before anything else is decided, so that no kind of wrong request is free."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        routes: Routes,
+        limits: RateLimits,
+        authenticate: Authenticate,
+        run_token_known: RunTokenKnown,
+        in_thread: InThread,
+        cross_origin: CrossOrigin,
+    ) -> None:
+        self._app = app
+        self._routes = routes
+        self._limits = limits
+        self._authenticate = authenticate
+        self._run_token_known = run_token_known
+        self._in_thread = in_thread
+        self._cross_origin = cross_origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Note on the exchange what is found out; nothing is refused yet."""
+        exchange = exchange_of(scope)
+        match = self._routes.match(scope["path"], scope.get("raw_path") or b"")
+        scope["extensions"]["ci.match"] = match
+        exchange.template = match.template
+        target = match.target(scope["method"])
+        operation = target[0] if target and isinstance(target[0], Operation) else None
+        if operation is not None:
+            exchange.operation_id, exchange.text_errors = operation.operation_id, operation.text_errors
+        await self._identify(scope, exchange)
+        bucket, key = await self._bucket(scope, exchange, operation, target[1] if target else {})
+        # A preflight is the browser's doing: it announces a request that will be counted.
+        await self._count(exchange, bucket, key, cost=0 if self._cross_origin.preflight(scope) else 1)
+        await self._app(scope, receive, send)
+
+    async def _identify(self, scope: Scope, exchange: Exchange) -> None:
+        token = token_of(scope, exchange)
+        if token is None:
+            return
+        # Where the look-up fails, the operations that need no token still work: the failure is raised by those that do.
+        [found] = await asyncio.gather(self._in_thread(self._authenticate, token), return_exceptions=True)
+        if isinstance(found, BaseException):
+            exchange.failure = found
+        else:
+            exchange.caller = found
+
+    async def _bucket(
+        self, scope: Scope, exchange: Exchange, operation: Operation | None, parameters: Mapping[str, Any],
+    ) -> tuple[str, str]:
+        named = operation.bucket if operation else None
+        address = limited_as(exchange.address)
+        if named == WORKER:
+            run_id, token = parameters["run_id"], parameters["token"]
+            [known] = await asyncio.gather(self._in_thread(self._run_token_known, run_id, token), return_exceptions=True)
+            return (WORKER, str(run_id)) if known is True else (WRONG, address)
+        if named in PER_ADDRESS:
+            return str(named), address
+        if exchange.caller is not None:
+            return named or (READS if scope["method"] in _READING else WRITES), f"token-{exchange.caller.token_id}"
+        return (WRONG if exchange.token_shown else ANONYMOUS), address
+
+    async def _count(self, exchange: Exchange, bucket: str, key: str, *, cost: int) -> None:
+        if self._limits.blocking:
+            await self._in_thread(lambda: self._limits.count(exchange, bucket, key, cost=cost))
+        else:
+            self._limits.count(exchange, bucket, key, cost=cost)
+
+
+def match_of(scope: Any) -> Match:
+    """The routes that the request's path belongs to."""
+    found: Match = scope["extensions"]["ci.match"]
+    return found

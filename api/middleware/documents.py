@@ -1,0 +1,71 @@
+"""The OpenAPI documents: which there are, where they are mounted, and what of them the public sees."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+# The C parser reads a document ten times faster; a build of PyYAML without it still works.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
+_INTERNAL = frozenset({"x-bearerInfoFunc", "x-native-async", "x-rate-bucket"})
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document on disk, its base path without a final slash, and the paths at which it is published."""
+
+    name: str
+    title: str
+    path: Path
+    base_path: str
+    published: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OperationText:
+    """One operation as the document has it, references still in place."""
+
+    document: Document
+    path: str
+    method: str
+    text: Mapping[str, Any]
+
+    @property
+    def operation_id(self) -> str:
+        """The name under which the operation is bound to a function."""
+        return str(self.text["operationId"])
+
+
+def load(document: Document) -> dict[str, Any]:
+    """The document's content; templates are not rendered, so braces in a text are just braces."""
+    content = yaml.load(document.path.read_bytes(), Loader=_LOADER)  # noqa: S506 - both loaders are the safe one
+    return {str(key): value for key, value in content.items()}
+
+
+def operations(document: Document, content: Mapping[str, Any]) -> Iterator[OperationText]:
+    """All operations of a document, in its order."""
+    for path, item in content.get("paths", {}).items():
+        for method, text in item.items():
+            if method in METHODS:
+                yield OperationText(document, path, method, text)
+
+
+def public(document: Document, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The document for readers: this server first among the servers, and no word of how it is made."""
+    here = {"url": document.base_path or "/", "description": "This server"}
+    shown = _without_internals(content)
+    shown["servers"] = [here, *(server for server in shown.get("servers", []) if server["url"] != here["url"])]
+    return dict(shown)
+
+
+def _without_internals(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {str(key): _without_internals(value) for key, value in node.items() if key not in _INTERNAL}
+    if isinstance(node, list):
+        return [_without_internals(value) for value in node]
+    return node

@@ -1,0 +1,57 @@
+"""The gate: 429, 404 and 405, in this order; then pages answer by themselves, and operations go on to Connexion."""
+from __future__ import annotations
+
+from connexion.middleware.abstract import ROUTING_CONTEXT
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.handlers.problems import method_not_allowed, unknown_path
+from api.middleware.admission import match_of
+from api.middleware.headers import CrossOrigin
+from api.middleware.pages import Page
+from api.middleware.rate_limits import HELD_BACK
+from api.middleware.routing import Operation
+from api.middleware.security import exchange_of
+
+
+class Gate:
+    """Lets a request pass to what answers it."""
+
+    def __init__(self, app: ASGIApp, cross_origin: CrossOrigin) -> None:
+        self._app = app
+        self._cross_origin = cross_origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, or hand the request on as Connexion's routing would."""
+        preflight = self._cross_origin.preflight(scope)
+        if preflight is not None:
+            await send({"type": "http.response.start", "status": 204, "headers": list(preflight)})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        match, exchange = match_of(scope), exchange_of(scope)
+        found = match.target(scope["method"])
+        target = found[0] if found else None
+        held_back = isinstance(target, Operation) and target.bucket in HELD_BACK
+        if exchange.over_limit is not None and not held_back:
+            raise exchange.over_limit
+        if not match.routes:
+            raise unknown_path()
+        if found is None or target is None:
+            raise method_not_allowed(match.methods)
+        if scope["method"] == "HEAD":
+            # What answers GET answers HEAD, down to the last header; only the bytes stay here.
+            scope, send = {**scope, "method": "GET"}, _bodiless(send)
+        if isinstance(target, Page):
+            await target(scope, send)
+            return
+        scope["path_params"] = dict(found[1])
+        scope["extensions"][ROUTING_CONTEXT] = {"api_base_path": target.base_path, "operation_id": target.operation_id}
+        await self._app(scope, receive, send)
+
+
+def _bodiless(send: Send) -> Send:
+    async def without_body(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return without_body

@@ -1,0 +1,48 @@
+"""Pages that are no operation: constant bytes under a closed set of paths."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+
+from starlette.types import Scope, Send
+
+from api.middleware.etags import is_fresh, strong_etag
+
+DOCUMENT_AGE = 300
+ASSET_AGE = 86_400
+
+
+@dataclass
+class Page:
+    """A path and the bytes that it always answers with; they are read at the first request for them."""
+
+    path: str
+    media_type: str
+    read: Callable[[], bytes]
+    max_age: int
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @cached_property
+    def body(self) -> bytes:
+        """The page's bytes."""
+        return self.read()
+
+    @cached_property
+    def etag(self) -> bytes:
+        """The strong validator of the bytes."""
+        return strong_etag(sha256(self.body).hexdigest())
+
+    async def __call__(self, scope: Scope, send: Send) -> None:
+        """Answer a GET: the bytes, or 304 when the client has them."""
+        shared = [
+            (b"etag", self.etag), (b"cache-control", b"public, max-age=%d" % self.max_age), *self.headers]
+        if is_fresh(scope, self.etag):
+            await send({"type": "http.response.start", "status": 304, "headers": shared})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        length = b"%d" % len(self.body)
+        headers = [(b"content-type", self.media_type.encode()), (b"content-length", length), *shared]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})

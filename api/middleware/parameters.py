@@ -1,0 +1,113 @@
+"""Parameters of query, path and header: read strictly, judged by the document, handed on under their Python names."""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from connexion.operations import AbstractOperation
+from starlette.types import Scope
+
+from api.domain.refusal import Invalid
+from api.middleware.engines import Engine
+from api.middleware.formats import utc_text
+from api.middleware.wording import fields
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,3})?")
+# In a query, + is a space: an offset that was not escaped arrives like this.
+_LOST_PLUS = re.compile(r"(.+T.+) ([0-9]{2}:[0-9]{2})")
+_MOST_FIELDS = 200
+_LONGEST_NAME = 200
+_NOT_A_NAME = re.compile(r"[^0-9a-zA-Z_]")
+
+
+class Parameter:
+    """One declared parameter."""
+
+    def __init__(self, declared: Mapping[str, Any], engine: Engine) -> None:
+        self.name: str = declared["name"]
+        self.argument = _NOT_A_NAME.sub("_", self.name).lower() if declared["in"] == "header" else self.name
+        self.required: bool = declared.get("required", False)
+        self.schema: Mapping[str, Any] = declared["schema"]
+        self._explode: bool = declared.get("explode", declared.get("style", "form") == "form")
+        self._validator = engine(self.schema)
+
+    def read(self, given: Sequence[str], errors: dict[str, str]) -> Any:
+        """The parameter's value, its default where it is absent; what is wrong with it is added to the errors."""
+        if not given:
+            if self.required:
+                errors[self.name] = "Missing required parameter."
+            return self.schema.get("default")
+        if self.schema.get("type") == "array":
+            items = given if self._explode else [item for text in given for item in text.split(",")]
+            return self.judge([_coerced(self.schema.get("items", {}), item) for item in items], errors)
+        if len(given) > 1:
+            errors[self.name] = "Must be given once."
+            return None
+        return self.judge(_coerced(self.schema, given[0]), errors)
+
+    def judge(self, value: Any, errors: dict[str, str]) -> Any:
+        """The value as handlers get it."""
+        if not self._validator.is_valid(value):
+            for path, words in fields(self._validator.violations(value), "").items():
+                errors.setdefault(f"{self.name}.{path}" if path else self.name, words)
+            return None
+        return utc_text(value) if self.schema.get("format") == "date-time" and isinstance(value, str) else value
+
+
+class Parameters:
+    """All parameters of an operation."""
+
+    def __init__(self, operation: AbstractOperation, engine: Engine) -> None:
+        declared = [(parameter["in"], Parameter(parameter, engine)) for parameter in operation.parameters]
+        self._query = {parameter.name: parameter for place, parameter in declared if place == "query"}
+        self._path = [parameter for place, parameter in declared if place == "path"]
+        self._header = [parameter for place, parameter in declared if place == "header"]
+
+    @property
+    def arguments(self) -> frozenset[str]:
+        """The names under which handlers get the values."""
+        return frozenset(parameter.argument for parameter in (*self._query.values(), *self._path, *self._header))
+
+    def read(self, scope: Scope, arguments: dict[str, Any], errors: dict[str, str]) -> None:
+        """Fill the arguments, and the errors by parameter."""
+        given = _query(scope["query_string"])
+        for name in given.keys() - self._query.keys():
+            errors[name[:_LONGEST_NAME]] = "Unknown query parameter."
+        for name, parameter in self._query.items():
+            arguments[parameter.argument] = parameter.read(given.get(name, ()), errors)
+        for parameter in self._path:
+            arguments[parameter.argument] = parameter.judge(scope["path_params"][parameter.name], errors)
+        for parameter in self._header:
+            wanted = parameter.name.lower().encode("latin-1")
+            values = [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
+            arguments[parameter.argument] = parameter.read(values, errors)
+
+
+def _query(raw: bytes) -> dict[str, list[str]]:
+    if not raw:
+        return {}
+    try:
+        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError as malformed:
+        raise Invalid({"query": "Is not percent-encoded UTF-8, or has too many parts."}) from malformed
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).append(value)
+    return given
+
+
+def _coerced(schema: Mapping[str, Any], text: str) -> Any:
+    """The text as the schema's type, or the text itself where it is not written as one; the schema then refuses it."""
+    kind = schema.get("type")
+    if kind == "integer" and _INTEGER.fullmatch(text):
+        return int(text)
+    if kind == "number" and _NUMBER.fullmatch(text):
+        return float(text)
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text, text)
+    if schema.get("format") == "date-time":
+        return _LOST_PLUS.sub(r"\1+\2", text)
+    return text

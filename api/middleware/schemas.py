@@ -1,0 +1,38 @@
+"""OpenAPI 3.0 schemas as JSON Schema draft 4, the dialect that they are written in."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# Words about a schema, and what Connexion grafts onto it; none of them constrains an instance.
+_NO_CONSTRAINT = frozenset({
+    "components", "deprecated", "description", "discriminator", "example", "externalDocs", "nullable", "readOnly", "title",
+    "writeOnly", "xml"})
+_ONE = frozenset({"items", "not"})
+_LISTS = frozenset({"allOf", "anyOf", "oneOf"})
+_MAPS = frozenset({"properties", "patternProperties"})
+
+
+def draft4(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema, references resolved, without what draft 4 does not know; a property may have any name."""
+    written: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _MAPS:
+            written[key] = {name: draft4(each) for name, each in value.items()}
+        elif key in _LISTS:
+            written[key] = [draft4(each) for each in value]
+        elif key in _ONE or (key == "additionalProperties" and isinstance(value, dict)):
+            written[key] = draft4(value)
+        elif key not in _NO_CONSTRAINT and not key.startswith("x-"):
+            written[key] = value
+    return _with_null(written) if schema.get("nullable") else written
+
+
+def _with_null(written: dict[str, Any]) -> dict[str, Any]:
+    # In OpenAPI 3.0, nullable widens the type beside it; it says nothing where there is no type.
+    if "type" not in written:
+        return written
+    widened = {**written, "type": [written["type"], "null"]}
+    if "enum" in written and None not in written["enum"]:
+        widened["enum"] = [*written["enum"], None]
+    return widened
