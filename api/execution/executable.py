@@ -16,7 +16,8 @@ _NAMES = {"linux": "ccextractor", "windows": "ccextractorwinfull.exe"}
 def candidates(repository: str, commit: str, platform: str, *, main_repository: str) -> tuple[str, ...]:
     """Return where an executable may lie, relative to the folder, the better place first.
 
-    That is `owner/name/platform/commit/…`, and for the main repository also without the first two. Raises Obstacle, type checkout, where a part is not what it is said to be.
+    That is `owner/name/platform/commit/…`, and for the main repository also without the first two.
+    Raises Obstacle, type checkout, where a part is not what it is said to be.
     """
     if _REPOSITORY.fullmatch(repository) is None or platform not in _NAMES:
         raise Obstacle(InfrastructureType.CHECKOUT, "The run names no repository or platform that can be looked up.")

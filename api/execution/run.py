@@ -103,7 +103,8 @@ class RunExecution:
     def _executed(self, test: SuiteTest, folder: Path, log: Path) -> Execution:
         sample = self._options.folders.samples / test.input_file
         if not sample.is_file():
-            raise TestObstacle(InfrastructureType.STORAGE, f"The sample of regression test {test.regression_id} is not in the store.")
+            why = f"The sample of regression test {test.regression_id} is not in the store."
+            raise TestObstacle(InfrastructureType.STORAGE, why)
         assert self._executable is not None
         call = invocation(test, self._executable, sample, folder, log, self._feed(test))
         self._journal.info(f"Regression test {test.regression_id} ({test.category}): {test.command}")
