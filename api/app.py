@@ -30,7 +30,19 @@ from api.middleware.gate import Gate
 from api.middleware.headers import CrossOrigin, SecurityHeaders
 from api.middleware.native import native
 from api.middleware.operations import middleware_of
-from api.middleware.rate_limits import ANONYMOUS, DOWNLOADS, HEALTH, LOGINS, METRICS, READS, WORKER, WRITES, WRONG, Rate, RateLimits
+from api.middleware.rate_limits import (
+    ANONYMOUS,
+    DOWNLOADS,
+    HEALTH,
+    LOGINS,
+    METRICS,
+    READS,
+    WORKER,
+    WRITES,
+    WRONG,
+    Rate,
+    RateLimits,
+)
 from api.middleware.request_id import new_request_id as random_request_id
 from api.middleware.routing import routes_of
 from api.middleware.security import Authenticate, permitted

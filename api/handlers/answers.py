@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -16,6 +17,11 @@ _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 def encode(content: Any) -> bytes:
     """Content as JSON bytes; instants come out in UTC with a Z."""
     return orjson.dumps(content, option=_OPTIONS)
+
+
+def etag(body: bytes) -> str:
+    """The strong entity tag of these bytes, in its quotes, as it goes into ETag and comes back in If-None-Match."""
+    return f'"{blake2b(body, digest_size=16).hexdigest()}"'
 
 
 def answer(content: Mapping[str, Any] | Sequence[Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

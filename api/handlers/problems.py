@@ -63,6 +63,7 @@ class Problem:
 
     status: int
     body: bytes
+    message: str
     headers: tuple[tuple[str, str], ...]
 
 
@@ -72,8 +73,9 @@ def problem(refusal: Refusal | HttpProblem, *, request_id: str, token_shown: boo
     if refusal.remedy:
         details["remedy"] = refusal.remedy
     details["request_id"] = request_id
-    body = encode({"code": refusal.code, "message": refusal.message[:MESSAGE_LIMIT], "details": details})
-    return Problem(int(status_of(refusal)), body, tuple(_headers(refusal, token_shown)))
+    message = refusal.message[:MESSAGE_LIMIT]
+    body = encode({"code": refusal.code, "message": message, "details": details})
+    return Problem(int(status_of(refusal)), body, message, tuple(_headers(refusal, token_shown)))
 
 
 def status_of(refusal: Refusal | HttpProblem) -> HTTPStatus:

@@ -8,6 +8,7 @@ from connexion.operations import AbstractOperation
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
+from api.domain.refusal import Invalid
 from api.handlers.problems import payload_too_large, unsupported_media_type
 from api.middleware import strict_json
 from api.middleware.engines import Engine
@@ -27,6 +28,7 @@ class Body:
         self.json = JSON in content
         self._required: bool = declared.get("required", False)
         self._kinds = [kind.lower() for kind in content]
+        self._knows_415 = bool({"415", "default"} & {str(status) for status in operation.responses})
         self._validator = engine(content[JSON]["schema"]) if self.json else None
         self._max_body, self._max_upload = max_body, max_upload
 
@@ -48,7 +50,9 @@ class Body:
 
     def _check_type(self, kind: str, content_type: str) -> None:
         if not self.json or kind not in ("", JSON):
-            raise unsupported_media_type(self._kinds)
+            if self._knows_415:
+                raise unsupported_media_type(self._kinds)
+            raise Invalid({"body": "Has a media type that is not accepted here."})
         charset = [part.split("=", 1)[1] for part in content_type.lower().split(";")[1:] if part.strip().startswith("charset=")]
         if any(name.strip(' "') not in ("utf-8", "utf8") for name in charset):
             raise unsupported_media_type(self._kinds, "The charset of JSON is utf-8.")

@@ -55,7 +55,9 @@ def _refusal(raised: Exception) -> Refusal | HttpProblem | None:
 
 
 async def _send(send: Send, exchange: Exchange, refused: Problem) -> None:
-    kind, body = (b"text/plain; charset=utf-8", b"FAIL") if exchange.text_errors else (b"application/json", refused.body)
+    kind, body = b"application/json", refused.body
+    if exchange.text_errors:
+        kind, body = b"text/plain; charset=utf-8", f"FAIL: {refused.message}".encode()
     headers = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in refused.headers]
     headers += [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})

@@ -12,7 +12,7 @@ import yaml
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
-_INTERNAL = frozenset({"x-bearerInfoFunc", "x-native-async", "x-rate-bucket"})
+_INTERNAL = frozenset({"x-bearerInfoFunc", "x-native-async", "x-rate-bucket", "x-response-headers"})
 
 
 @dataclass(frozen=True)

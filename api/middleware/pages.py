@@ -4,11 +4,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 
 from starlette.types import Scope, Send
 
-from api.middleware.etags import is_fresh, strong_etag
+from api.handlers.answers import etag
+from api.middleware.etags import is_fresh
 
 DOCUMENT_AGE = 300
 ASSET_AGE = 86_400
@@ -30,15 +30,15 @@ class Page:
         return self.read()
 
     @cached_property
-    def etag(self) -> bytes:
+    def tag(self) -> bytes:
         """The strong validator of the bytes."""
-        return strong_etag(sha256(self.body).hexdigest())
+        return etag(self.body).encode("ascii")
 
     async def __call__(self, scope: Scope, send: Send) -> None:
         """Answer a GET: the bytes, or 304 when the client has them."""
         shared = [
-            (b"etag", self.etag), (b"cache-control", b"public, max-age=%d" % self.max_age), *self.headers]
-        if is_fresh(scope, self.etag):
+            (b"etag", self.tag), (b"cache-control", b"public, max-age=%d" % self.max_age), *self.headers]
+        if is_fresh(scope, self.tag):
             await send({"type": "http.response.start", "status": 304, "headers": shared})
             await send({"type": "http.response.body", "body": b""})
             return

@@ -121,8 +121,8 @@ def _declared(response: Mapping[str, Any], engine: Engine) -> Declared:
     return Declared(
         kinds=frozenset(kind.split(";", 1)[0].strip().lower() for kind in content),
         validator=engine(schema) if schema is not None else None,
-        # Those that every answer gets are added further out.
-        required_headers=frozenset(name for name in required if not name.startswith((b"x-ratelimit-", b"x-request-id"))))
+        # Those that every answer gets, and the tag of its bytes, are added further out.
+        required_headers=frozenset(name for name in required if not name.startswith((b"x-ratelimit-", b"x-request-id", b"etag"))))
 
 
 def request_validation(engine_name: str, *, max_body: int, max_upload: int) -> type[RequestValidationMiddleware]:
