@@ -116,11 +116,11 @@ def _routes(documents: Iterable[Document]) -> list[Route]:
 
 
 def _pattern(operation: Operation) -> str:
-    types = {each["name"]: operation.document.resolve(each.get("schema", {})).get("type") for each in operation.parameters if each["in"] == "path"}
+    types = {each["name"]: operation.document.resolve(each.get("schema", {})).get("type") for each in operation.parameters}
     parts = re.split(r"\{([^}]+)\}", operation.full_path)
-    return "".join(
-        re.escape(part) if number % 2 == 0 else ("-?[0-9]{1,18}" if types.get(part) == "integer" else "[^/]+")
-        for number, part in enumerate(parts))
+    parts[::2] = [re.escape(part) for part in parts[::2]]
+    parts[1::2] = ["-?[0-9]{1,18}" if types.get(part) == "integer" else "[^/]+" for part in parts[1::2]]
+    return "".join(parts)
 
 
 def _header_faults(document: Document, declared: Response, answer: Answer) -> list[str]:
@@ -174,7 +174,8 @@ def _allow_faults(route: Route | None, answer: Answer) -> list[str]:
     complete = set(route.operations) if route else set()
     lacking = complete - allowed
     beyond = allowed - complete - {"HEAD", "OPTIONS"}
-    return [f"Allow lacks {sorted(lacking)}"] * bool(lacking) + [f"Allow names {sorted(beyond)}, which are not there"] * bool(beyond)
+    wrong = [f"Allow lacks {sorted(lacking)}"] if lacking else []
+    return [*wrong, f"Allow names {sorted(beyond)}, which are not there"] if beyond else wrong
 
 
 def _media_type(answer: Answer) -> str:

@@ -24,7 +24,8 @@ class Canned:
     def __init__(self, status: int, body: Any = b"", kind: str | None = "application/json", **headers: str) -> None:
         self.status = status
         self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.headers = {**STAMPS, **({"Content-Type": kind} if kind else {}), **{name.replace("_", "-"): value for name, value in headers.items()}}
+        self.headers = {**STAMPS, **({"Content-Type": kind} if kind else {})}
+        self.headers |= {name.replace("_", "-"): value for name, value in headers.items()}
         self.asked: list[Mapping[str, str]] = []
 
     def without(self, header: str) -> Canned:

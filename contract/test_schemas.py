@@ -30,7 +30,8 @@ def test_nullable_adds_null_to_type_and_enumeration() -> None:
 
 
 def test_a_property_may_have_the_name_of_a_keyword() -> None:
-    schema = {"type": "object", "properties": {"nullable": {"type": "boolean"}, "example": {"type": "integer"}}, "additionalProperties": False}
+    named = {"nullable": {"type": "boolean"}, "example": {"type": "integer"}}
+    schema = {"type": "object", "properties": named, "additionalProperties": False}
 
     assert accepts(schema, {"nullable": True, "example": 1})
     assert not accepts(schema, {"example": "1"})
