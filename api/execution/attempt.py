@@ -42,9 +42,10 @@ class Attempt:
         """Execute the run and report how it ended; raise the Obstacle where that could not be reported."""
         with workspace(self.options.folders.temporary, self.claimed.run_id) as folder:
             with Journal(folder / "build.log", self.now) as journal:
-                run = RunExecution(
-                    self.claimed, self.options, self._reporter(), self.halt, journal, folder, run_process=self.run_process)
-                self._bring_to_an_end(run, journal)
+                with RunExecution(
+                    self.claimed, self.options, self._reporter(), self.halt, journal, folder, run_process=self.run_process,
+                ) as run:
+                    self._bring_to_an_end(run, journal)
 
     def _bring_to_an_end(self, run: RunExecution, journal: Journal) -> None:
         try:

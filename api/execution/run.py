@@ -36,6 +36,12 @@ class RunExecution:
         self._executable: Path | None = None
         self._combined = BoundedLog(folder / "combined_stdout.log", COMBINED_LIMIT)
 
+    def __enter__(self) -> RunExecution:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._combined.close()
+
     def execute(self) -> str:
         """Prepare and execute all tests; return the message that the run completes with.
 

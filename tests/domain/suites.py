@@ -15,7 +15,9 @@ OUTPUTS = ["file", "null", "tcp", "cea708", "multiprogram", "stdout"]
 
 def suite_tests(categories: st.SearchStrategy[str], outputs: list[str], *, fewest: int) -> st.SearchStrategy[SuiteTest]:
     """Tests of the categories and output types given, with at least `fewest` files."""
-    files = st.lists(st.builds(SuiteFile, st.integers(1, 9999), NAMES, NAMES, st.booleans()), min_size=fewest, max_size=4)
+    files = st.lists(
+        st.builds(SuiteFile, st.integers(1, 9999), NAMES, NAMES, st.booleans()), min_size=fewest, max_size=4,
+        unique_by=lambda file: file.output_id)
     return st.builds(
         SuiteTest, st.integers(1, 2**31 - 1), categories, TEXTS, INPUTS, NAMES, st.sampled_from(outputs), files.map(tuple))
 

@@ -8,7 +8,9 @@ from api.domain.worker_suite import SuiteFile, SuiteTest, category_names, presen
 from tests.domain.suites import suites
 
 
-def a_test(regression_id: int = 5, category: str = "DVB", output_type: str = "file", files: tuple[SuiteFile, ...] = ()) -> SuiteTest:
+def a_test(
+    regression_id: int = 5, category: str = "DVB", output_type: str = "file", files: tuple[SuiteFile, ...] = (),
+) -> SuiteTest:
     return SuiteTest(regression_id, category, "--out=srt -1 <&>", "file", "aa.ts", output_type, files)
 
 
@@ -65,7 +67,9 @@ def test_category_names_never_collide_nor_leave_the_folder(categories: list[str]
     names = category_names(categories)
 
     assert len({name.casefold() for name in names.values()}) == len(set(categories))
-    assert not any(set(name) & set('/\\:*?"<>|%') or name.startswith(".") or name.casefold() == "testall" for name in names.values())
+    for name in names.values():
+        assert not set(name) & set('/\\:*?"<>|%')
+        assert not name.startswith(".") and name.casefold() != "testall"
 
 
 @given(suites())

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -112,5 +113,5 @@ def _post(path: str, content_type: str, body: bytes) -> Post:
     file = files.get("file")
     if file is None:
         return Post(path, form.to_dict())
-    with file:
+    with closing(file):
         return Post(path, form.to_dict(), file.read(), file.filename)

@@ -14,7 +14,8 @@ from tests.execution.conftest import a_test
 
 ENTRY = (
     '<tests><entry id="1"><command>c</command><input type="file">{input}</input><output>{output}</output>'
-    '<compare><file ignore="false" id="2"><correct>{correct}</correct><expected>{expected}</expected></file></compare></entry></tests>')
+    '<compare><file ignore="false" id="2"><correct>{correct}</correct><expected>{expected}</expected></file></compare>'
+    "</entry></tests>")
 GOOD = {"input": "a.ts", "output": "file", "correct": "b.srt", "expected": "c.srt"}
 
 
