@@ -13,10 +13,9 @@ from jsonschema import Draft4Validator
 from contract.documents import Document, Operation, Response
 from contract.schemas import faults, validator
 
-# Paths that are no operations and no mistakes either: the documents, the pages that show them, and what scrapers read.
-PAGES = frozenset({
-    "/api/v1/openapi.json", "/api/v1/openapi.yaml", "/openapi.json", "/openapi.yaml", "/openapi-worker.json", "/llms.txt"})
-PAGE_FOLDERS = ("/api/v1/ui",)
+# Paths that are no operations and no mistakes either: the documents, and the pages that show them.
+PAGES = frozenset({"/api/v1/openapi.json", "/openapi.json", "/openapi-worker.json", "/openapi-jobs.json", "/llms.txt"})
+PAGE_FOLDERS = ("/api/v1/ui/",)
 STAMPS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Request-Id")
 # Statuses that no operation declares and `default` stands for: an operation of the document that is still without a handler.
 UNDECLARED = frozenset({"501"})
@@ -87,9 +86,10 @@ class Conformance:
 
     def _of_no_operation(self, route: Route | None, path: str, answer: Answer, *, head: bool) -> list[str]:
         wrong = [f"the header {name} is missing" for name in STAMPS if name not in answer.headers]
-        if (path in PAGES or path.startswith(PAGE_FOLDERS)) and answer.status_code < 400:
+        page = path in PAGES or f"{path}/".startswith(PAGE_FOLDERS)
+        if page and answer.status_code < 400:
             return wrong
-        expected = 404 if route is None else 405
+        expected = 405 if route or (page and answer.status_code == 405) else 404
         if answer.status_code not in (expected, 429):
             wrong.append(f"no operation is here, so that the status has to be {expected}")
         if answer.status_code == 405:
@@ -171,7 +171,7 @@ def _refusal_faults(body: Mapping[str, Any], answer: Answer) -> list[str]:
 
 def _allow_faults(route: Route | None, answer: Answer) -> list[str]:
     allowed = {method.strip() for method in answer.headers.get("Allow", "").split(",")} - {""}
-    complete = set(route.operations) if route else set()
+    complete = set(route.operations) if route else {"GET"}
     lacking = complete - allowed
     beyond = allowed - complete - {"HEAD", "OPTIONS"}
     wrong = [f"Allow lacks {sorted(lacking)}"] if lacking else []

@@ -167,6 +167,20 @@ def test_the_pages_about_the_documents_may_answer_as_they_like() -> None:
     assert ValidatingClient(Canned(200, b"<html>", "text/html")).get("/api/v1/ui/index.html").status_code == 200
 
 
+def test_a_page_refuses_other_methods_like_an_operation() -> None:
+    body = {"code": "method_not_allowed", "message": "Not this method.", "details": {"request_id": REQUEST_ID}}
+
+    assert ValidatingClient(Canned(405, body, Allow="GET, HEAD")).post("/llms.txt").status_code == 405
+    with pytest.raises(AssertionError, match="Allow lacks"):
+        ValidatingClient(Canned(405, body)).post("/llms.txt")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/uix", "/llms.txt2"])
+def test_what_only_begins_like_a_page_is_none(path: str) -> None:
+    with pytest.raises(AssertionError, match="no operation is here"):
+        ValidatingClient(Canned(200, b"", "text/html")).get(path)
+
+
 def test_a_worker_gets_one_of_three_words() -> None:
     path = "/progress-reporter/7/token"
 
