@@ -76,7 +76,7 @@ class Application(connexion.FlaskApp):  # type: ignore[misc]
         self.app = flask_side.app
         self.surroundings = surroundings
         for document, content in documents.items():
-            self.add_api(dict(content), base_path=document.base_path or "/", name=document.name)
+            self.add_api(dict(content), base_path=document.base_path, name=document.name)
         stack = self.middleware
         stack.app, stack.middleware_stack = stack._build_middleware_stack()
         self.unbound_operations = frozenset(functions.unbound)

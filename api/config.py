@@ -65,6 +65,7 @@ class Settings:
     max_wait: int = _setting("CI_MAX_WAIT", 60, int, "the longest ?wait= that is honoured", least=0)
     grace_period: int = _setting("CI_GRACE_PERIOD", 3600, int, "how long after its end a run still takes its log and artifacts", least=0)
     sweep_interval: int = _setting("CI_SWEEP_INTERVAL", 30, int, "how often runs made by the platform's own programs are looked for", least=1)
+    branch_active_days: int = _setting("CI_BRANCH_ACTIVE_DAYS", 90, int, "how many days after its newest run a branch counts as active", least=1)
     log_format: str = _setting("CI_LOG_FORMAT", "text", str, "text or json")
 
     @classmethod

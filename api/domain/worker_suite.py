@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 from xml.sax.saxutils import escape, quoteattr
 
+from api.domain.expected import ExpectedSet
+
 INDEX = "TestAll.xml"
 UNCHECKED = "unchecked.txt"
 NO_OUTPUT = -1
@@ -139,3 +141,22 @@ def _entry(test: SuiteTest) -> str:
         f"<input type={quoteattr(test.input_type)}>{_text(test.input_file)}</input>"
         f"<output>{_text(test.output_type)}</output><compare>{compare}</compare></entry>"
     )
+
+
+def suite_of(expected: ExpectedSet) -> tuple[SuiteTest, ...]:
+    """What a worker is to execute for a frozen set of regression tests."""
+    return tuple(
+        SuiteTest(
+            test.regression_id, test.category, test.command, test.input_type,
+            test.sample_sha + dotted(test.sample_extension), test.output_type,
+            tuple(
+                SuiteFile(
+                    output.output_id, output.baseline + output.extension,
+                    f"{test.sample_sha}{output.suffix}{output.extension}", output.ignored)
+                for output in test.outputs))
+        for test in expected.tests)
+
+
+def dotted(extension: str) -> str:
+    """An extension with its dot; production databases hold both forms."""
+    return extension if not extension or extension.startswith(".") else "." + extension

@@ -30,6 +30,8 @@ class Body:
         self._kinds = [kind.lower() for kind in content]
         self._knows_415 = bool({"415", "default"} & {str(status) for status in operation.responses})
         self._validator = engine(content[JSON]["schema"]) if self.json else None
+        properties = content[JSON]["schema"].get("properties", {}) if self.json else {}
+        self._defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
         self._max_body, self._max_upload = max_body, max_upload
 
     async def read(self, scope: Scope, receive: Receive, arguments: dict[str, Any], errors: dict[str, str]) -> Receive:
@@ -42,7 +44,7 @@ class Body:
         if not raw:
             if self._required:
                 errors["body"] = "Request body is required."
-            arguments["body"] = {}
+            arguments["body"] = dict(self._defaults)
         else:
             self._check_type(kind, content_type)
             arguments["body"] = self._judged(strict_json.read(raw), errors)
@@ -61,7 +63,7 @@ class Body:
         if self._validator is not None and not self._validator.is_valid(value):
             for path, words in fields(self._validator.violations(value)).items():
                 errors.setdefault(path, words)
-        return value
+        return {**self._defaults, **value} if isinstance(value, dict) else value
 
 
 def _counted(scope: Scope, receive: Receive, limit: int) -> Receive:

@@ -8,6 +8,8 @@ from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware
 from connexion.operations import AbstractOperation
 from starlette.types import ASGIApp
 
+_ARGUMENTS = "ci.arguments"
+
 Step = Callable[[ASGIApp, AbstractOperation], ASGIApp]
 
 
@@ -29,6 +31,11 @@ def middleware_of(step: Step) -> Callable[[ASGIApp], ASGIApp]:
 
 
 def arguments_of(scope: Any) -> dict[str, Any]:
-    """The keyword arguments that the handler of this request gets: filled by validation, read by what calls the handler."""
-    found: dict[str, Any] = scope["extensions"].setdefault("ci.arguments", {})
+    """The keyword arguments that the handler gets; a request that no validation has seen has none, and breaks here."""
+    found: dict[str, Any] = scope["extensions"][_ARGUMENTS]
     return found
+
+
+def hand_over(scope: Any, arguments: dict[str, Any]) -> None:
+    """Leave validated arguments for whatever calls the handler."""
+    scope["extensions"][_ARGUMENTS] = arguments

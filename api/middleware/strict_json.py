@@ -8,10 +8,25 @@ import orjson
 from api.domain.refusal import Invalid
 
 
+DEEPEST = 64
+
+
 def read(raw: bytes) -> Any:
-    """The value of a body; raises Invalid for bytes that are not JSON."""
+    """The value of a body; raises Invalid for bytes that are not JSON, or nest deeper than anything that makes sense."""
     try:
-        return orjson.loads(raw)
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError as broken:
         # The reason stands beside a position in the client's own text, and is not repeated.
         raise Invalid({"body": "Is not valid JSON in UTF-8."}, "Request body is not valid JSON.") from broken
+    # Most bodies have too few brackets to be deep; only the others are walked.
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST and _depth(value) > DEEPEST:
+        raise Invalid({"body": f"Must not nest deeper than {DEEPEST} levels."})
+    return value
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [inner for outer in level if isinstance(outer, dict | list) for inner in (outer.values() if isinstance(outer, dict) else outer)]
+    return depth

@@ -17,7 +17,7 @@ from api.handlers.problems import internal_error
 from api.middleware.binding import check_body, check_signature
 from api.middleware.bodies import JSON, Body
 from api.middleware.engines import OFF, Engine, Validator, engine
-from api.middleware.operations import arguments_of
+from api.middleware.operations import hand_over
 from api.middleware.parameters import Parameters
 from api.middleware.wording import fields
 
@@ -45,7 +45,7 @@ class RequestOperation:
             receive = await self._body.read(scope, receive, read, errors)
         if errors:
             raise Invalid(errors)
-        arguments_of(scope).update((name, value) for name, value in read.items() if name in self._taken)
+        hand_over(scope, {name: value for name, value in read.items() if name in self._taken})
         await self.next_app(scope, receive, send)
 
 

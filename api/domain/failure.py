@@ -1,0 +1,152 @@
+"""What went wrong in a regression test: one item per reason, with type, severity, attribution and a stable signature."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from api.domain.expected import ExpectedTest
+from api.domain.result import JudgedTest, OutputStatus, Report, expected_exit_code, output_status
+
+TIME_LIMIT_MS = 600_000
+
+
+class FailureType(StrEnum):
+    """The contract's types of a test's errors."""
+
+    TEST_FAILURE = "test_failure"
+    EXIT_CODE_MISMATCH = "exit_code_mismatch"
+    MISSING_OUTPUT = "missing_output"
+    DIFF_MISMATCH = "diff_mismatch"
+
+
+class Severity(StrEnum):
+    """How bad an error is, from harmless to worst."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class Attribution(StrEnum):
+    """Whether the code under test or the machinery around it is to be looked at."""
+
+    REGRESSION = "regression"
+    INFRASTRUCTURE = "infrastructure"
+
+
+class FailureCode(StrEnum):
+    """A stable word for the kind of a failure."""
+
+    SEGFAULT = "SEGFAULT"
+    ABORT = "ABORT"
+    CRASH = "CRASH"
+    TIMEOUT = "TIMEOUT"
+    MEMORY_LIMIT = "MEMORY_LIMIT"
+    EXIT_CODE_MISMATCH = "EXIT_CODE_MISMATCH"
+    MISSING_OUTPUT = "MISSING_OUTPUT"
+    OUTPUT_DIFF = "OUTPUT_DIFF"
+
+
+# Exit codes that say how a process ended: negative signal numbers (a POSIX parent), 128 + signal (a shell),
+# the code of timeout(1), and Windows' NTSTATUS codes, stored signed.
+CRASH_CODES = {
+    -11: FailureCode.SEGFAULT, 139: FailureCode.SEGFAULT, -1073741819: FailureCode.SEGFAULT,
+    -6: FailureCode.ABORT, 134: FailureCode.ABORT, -1073740791: FailureCode.ABORT,
+    -9: FailureCode.MEMORY_LIMIT, 137: FailureCode.MEMORY_LIMIT,
+    124: FailureCode.TIMEOUT,
+    -4: FailureCode.CRASH, 132: FailureCode.CRASH, -5: FailureCode.CRASH, 133: FailureCode.CRASH,
+    -7: FailureCode.CRASH, 135: FailureCode.CRASH, -8: FailureCode.CRASH, 136: FailureCode.CRASH,
+    -1073741571: FailureCode.CRASH, -1073740940: FailureCode.CRASH,
+}
+LIMITS = frozenset({FailureCode.TIMEOUT, FailureCode.MEMORY_LIMIT})
+SEVERITIES = {
+    FailureType.TEST_FAILURE: Severity.CRITICAL,
+    FailureType.EXIT_CODE_MISMATCH: Severity.ERROR,
+    FailureType.MISSING_OUTPUT: Severity.ERROR,
+    FailureType.DIFF_MISMATCH: Severity.WARNING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One reason why a regression test failed; `output_id` is None where the reason is the exit code."""
+
+    regression_id: int
+    sample_id: int
+    type: FailureType
+    code: FailureCode
+    exit_code: int | None
+    expected_exit_code: int
+    output_id: int | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """The severity that the type has."""
+        return SEVERITIES[self.type]
+
+    @property
+    def attribution(self) -> Attribution:
+        """Limits of time and memory are the machinery's, everything else is a regression."""
+        return Attribution.INFRASTRUCTURE if self.code in LIMITS else Attribution.REGRESSION
+
+    @property
+    def signature(self) -> str:
+        """The same in every run in which this test fails in this way: never a hash, a time or a run in it."""
+        return f"{self.code.value}:{self.regression_id}:{self.output_id or 0}"
+
+
+def signed_32_bits(exit_code: int) -> int:
+    """An exit code as workers on Windows send it, unsigned, as the signed number that is stored."""
+    return (exit_code + 2**31) % 2**32 - 2**31
+
+
+def crash_code(report: Report) -> FailureCode | None:
+    """How the process ended, where its exit code tells of a signal, a crash or a limit; None for an ordinary exit."""
+    if report.exit_code is None:
+        return None
+    code = signed_32_bits(report.exit_code)
+    if code == -1 and (report.runtime_ms or 0) >= TIME_LIMIT_MS:
+        return FailureCode.TIMEOUT
+    return CRASH_CODES.get(code)
+
+
+def hit_limit(test: ExpectedTest, report: Report) -> bool:
+    """Whether the test was ended by a limit of time or memory, and was not expected to end so."""
+    return report.exit_code != expected_exit_code(test, report) and crash_code(report) in LIMITS
+
+
+def failures_of(judged: JudgedTest) -> tuple[Failure, ...]:
+    """The reasons why a test failed, the exit code's first, then output by output; none for any other verdict."""
+    report = judged.reports.report
+    if report is None or not judged.verdict.is_failure:
+        return ()
+    return (*_exit_failures(judged, report), *_output_failures(judged, report))
+
+
+def _exit_failures(judged: JudgedTest, report: Report) -> Iterator[Failure]:
+    wanted = expected_exit_code(judged.test, report)
+    if report.exit_code == wanted:
+        return
+    crashed = crash_code(report)
+    kind = FailureType.EXIT_CODE_MISMATCH if crashed is None else FailureType.TEST_FAILURE
+    code = crashed or FailureCode.EXIT_CODE_MISMATCH
+    yield Failure(judged.test.regression_id, judged.test.sample_id, kind, code, report.exit_code, wanted)
+
+
+def _output_failures(judged: JudgedTest, report: Report) -> Iterator[Failure]:
+    test, wanted = judged.test, expected_exit_code(judged.test, report)
+    for output in test.required_outputs:
+        status = output_status(output, judged.reports.outputs.get(output.output_id))
+        if status is OutputStatus.MATCH:
+            continue
+        missing = status is OutputStatus.MISSING_OUTPUT
+        kind = FailureType.MISSING_OUTPUT if missing else FailureType.DIFF_MISMATCH
+        code = FailureCode.MISSING_OUTPUT if missing else FailureCode.OUTPUT_DIFF
+        yield Failure(test.regression_id, test.sample_id, kind, code, report.exit_code, wanted, output.output_id)
+
+
+def failures_in(judged: Iterable[JudgedTest]) -> tuple[Failure, ...]:
+    """The failures of all these tests, in their order."""
+    return tuple(failure for test in judged for failure in failures_of(test))

@@ -1,0 +1,111 @@
+"""Infrastructure errors: what the machinery around a run says of its own troubles, and how it is classified."""
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from api.domain.failure import Attribution, Failure, Severity
+from api.domain.run import Phase, ProgressEvent
+
+
+class InfrastructureType(StrEnum):
+    """The contract's types of infrastructure errors."""
+
+    QUEUE = "queue"
+    VM_PROVISIONING = "vm_provisioning"
+    CHECKOUT = "checkout"
+    MERGE = "merge"
+    BUILD = "build"
+    WORKER = "worker"
+    WEB_SERVER = "web_server"
+    STORAGE = "storage"
+
+
+@dataclass(frozen=True, slots=True)
+class EventOrigin:
+    """Where an event that this server wrote came from: a person (`type` None), or trouble of this type."""
+
+    type: InfrastructureType | None
+    stack: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InfrastructureError:
+    """One trouble of the machinery. `key` is stable: the event's id, or the failure's signature."""
+
+    key: str
+    type: InfrastructureType
+    severity: Severity
+    message: str
+    at: datetime | None
+    regression_id: int | None = None
+    sample_id: int | None = None
+    stack: tuple[str, ...] = ()
+
+
+TAGGED = re.compile(r"\[(" + "|".join(InfrastructureType) + r")\] ")
+
+# Free text of the platform's own programs, most specific first. Every rule is anchored at the start of the message:
+# a bare word anywhere in it (a branch's name, a file's) decides nothing.
+PERSON = re.compile(r"(?i)(?:cancel(?:l)?ed by\b|pr (?:was )?closed\b|pull request (?:was )?closed\b|duplicate test\b|superseded\b)")
+RULES: tuple[tuple[InfrastructureType, re.Pattern[str]], ...] = tuple((kind, re.compile("(?i)" + text)) for kind, text in (
+    (InfrastructureType.VM_PROVISIONING,
+     r"(?:vm|gcp|virtual machine|instance)\b.{0,60}\b(?:provision\w*|creat\w+|quota|start\w*)\b|(?:can't|cannot|could not) create (?:vm|instance)"),
+    (InfrastructureType.MERGE, r"merge (?:conflict|failed)|(?:can't|cannot|could not|unable to) merge|merging\b.{0,60}\bfailed"),
+    (InfrastructureType.CHECKOUT,
+     r"git (?:clone|fetch|checkout|pull)\b|(?:clone|checkout|fetch)(?:ing)?\b.{0,60}\bfailed|(?:can't|cannot|could not) (?:clone|fetch|check out)"),
+    (InfrastructureType.BUILD,
+     r"build(?:ing)?\b.{0,60}\b(?:failed|error)|compil\w+\b.{0,60}\b(?:failed|error)|(?:make|cmake|cargo|configure)\b.{0,20}\b(?:failed|error)|"
+     r"(?:no|missing) build artifact|artifact(?:s)? (?:was |were )?not found"),
+    (InfrastructureType.STORAGE,
+     r"disk (?:is )?full|no space left|(?:can't|cannot|could not) (?:store|upload|download|save)|storage\b|bucket\b"),
+    (InfrastructureType.QUEUE, r"queue\b|queued (?:too long|timeout)"),
+    (InfrastructureType.WEB_SERVER, r"web ?server\b|(?:http|server) (?:error|answered|timeout)|(?:502|503|504)\b"),
+    (InfrastructureType.WORKER, r""),
+))
+
+
+def is_persons_cancel(message: str) -> bool:
+    """Whether the platform's words for a cancel are a person's doing."""
+    return PERSON.match(message.strip()) is not None
+
+
+def classify(message: str) -> InfrastructureType:
+    """The type of an infrastructure error told in free text; `worker` where no rule knows better."""
+    text = message.strip()
+    tagged = TAGGED.match(text)
+    if tagged:
+        return InfrastructureType(tagged[1])
+    return next(kind for kind, rule in RULES if rule.match(text))
+
+
+def origin_of_report(phase: Phase, message: str) -> EventOrigin | None:
+    """Where a worker's event comes from, decided as it is written; None for an event that is no trouble."""
+    return EventOrigin(classify(message)) if phase is Phase.CANCELED else None
+
+
+def infrastructure_errors(
+    events: Iterable[ProgressEvent], origins: Mapping[int, EventOrigin], failures: Iterable[Failure],
+) -> tuple[InfrastructureError, ...]:
+    """The troubles of a run: its cancelling events that no person caused, then the tests that hit a limit."""
+    told = (_of_event(event, origins.get(event.event_id)) for event in events if event.phase is Phase.CANCELED)
+    limits = (_of_failure(failure) for failure in failures if failure.attribution is Attribution.INFRASTRUCTURE)
+    return tuple(error for error in (*told, *limits) if error is not None)
+
+
+def _of_event(event: ProgressEvent, origin: EventOrigin | None) -> InfrastructureError | None:
+    if origin is None:
+        origin = EventOrigin(None if is_persons_cancel(event.message) else classify(event.message))
+    if origin.type is None:
+        return None
+    message = TAGGED.sub("", event.message.strip(), count=1)
+    return InfrastructureError(f"event-{event.event_id}", origin.type, Severity.CRITICAL, message, event.at, stack=origin.stack)
+
+
+def _of_failure(failure: Failure) -> InfrastructureError:
+    message = f"Regression test {failure.regression_id} ended at a limit ({failure.code.value}), exit code {failure.exit_code}."
+    return InfrastructureError(
+        failure.signature, InfrastructureType.WORKER, Severity.CRITICAL, message, None, failure.regression_id, failure.sample_id)

@@ -1,0 +1,51 @@
+"""How a run's progress moves: forward only, and never past its end."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from api.domain.run import Phase, ProgressEvent
+
+STAGES = {Phase.PREPARATION: 0, Phase.TESTING: 1, Phase.COMPLETED: 2, Phase.CANCELED: 2}
+
+
+class Advance(StrEnum):
+    """What becomes of a reported phase."""
+
+    STORED = "stored"
+    REPEATED = "repeated"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """When a run started testing, when it ended, its newest phase and event; None for what has not happened."""
+
+    phase: Phase | None
+    last_event_id: int | None
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+def advance(events: Sequence[ProgressEvent], phase: Phase, message: str) -> Advance:
+    """Decide on a phase that a worker reports, given the run's events in their order.
+
+    The same phase with the same words is a repeat; an earlier phase, or anything after the end, is refused.
+    """
+    if any(event.phase is phase and event.message == message for event in events):
+        return Advance.REPEATED
+    newest = events[-1].phase if events else None
+    if newest is not None and (newest.is_over or STAGES[phase] < STAGES[newest]):
+        return Advance.REFUSED
+    return Advance.STORED
+
+
+def timeline(events: Sequence[ProgressEvent]) -> Timeline:
+    """The times of a run, from its events in their order (ascending id)."""
+    if not events:
+        return Timeline(None, None, None, None)
+    newest = events[-1]
+    started = next((event.at for event in events if event.phase is Phase.TESTING), None)
+    return Timeline(newest.phase, newest.event_id, started, newest.at if newest.phase.is_over else None)

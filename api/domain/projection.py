@@ -1,0 +1,60 @@
+"""How old rows are shown within the contract's bounds: one rule per kind of field."""
+from __future__ import annotations
+
+import re
+
+from api.domain.run import Run
+
+SHA1 = re.compile(r"[0-9a-fA-F]{40}\Z")
+HEX = re.compile(r"[0-9a-fA-F]{1,39}\Z")
+REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+\Z")
+UNKNOWN_REPOSITORY = "unknown/unknown"
+GITHUB = re.compile(r"(?i)^(?:https?://|git@|ssh://git@)?(?:www\.)?github\.com[/:]")
+
+
+def cut(text: str, length: int) -> str:
+    """The beginning of a text; where something was left out, its last character is an ellipsis."""
+    return text if len(text) <= length else text[:length - 1] + "…"
+
+
+def cut_optional(text: str | None, length: int) -> str | None:
+    """`cut` for a text that may be absent."""
+    return None if text is None else cut(text, length)
+
+
+def repository_of(github_url: str) -> str:
+    """`owner/name` of a clone URL, as stored in `fork.github`."""
+    path = GITHUB.sub("", github_url.strip()).strip("/")
+    return path.removesuffix(".git")
+
+
+def shown_repository(repository: str) -> str:
+    """A repository's name as the contract allows it; a stand-in for a URL that is none of GitHub's."""
+    return repository if len(repository) <= 100 and REPOSITORY.match(repository) else UNKNOWN_REPOSITORY
+
+
+def shown_commit(commit: str) -> str:
+    """A commit as 40 hexadecimal digits: a short one is padded with zeros, what is no hash at all becomes zeros.
+
+    Nothing is lost: `commit_short` carries the beginning of what is stored.
+    """
+    if SHA1.match(commit):
+        return commit
+    return commit.ljust(40, "0") if HEX.match(commit) else "0" * 40
+
+
+def commit_is_exact(commit: str) -> bool:
+    """Whether the stored commit is a full hash, so that `shown_commit` changes nothing."""
+    return SHA1.match(commit) is not None
+
+
+def short_commit(commit: str) -> str:
+    """The beginning of a commit as stored, for people."""
+    return commit[:7] if SHA1.match(commit) else commit[:10]
+
+
+def run_errors(run: Run) -> str:
+    """Whether the run has infrastructure errors: `yes` as soon as there is one, `unknown` while it is not over, else `no`."""
+    if run.infrastructure_error_count:
+        return "yes"
+    return "no" if run.status.is_over else "unknown"

@@ -1,0 +1,125 @@
+"""The verdict of one regression test in one run, and of each of its outputs."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from api.domain.expected import ExpectedOutput, ExpectedSet, ExpectedTest
+from api.domain.run import Phase
+
+DUMMY_HASH = "error"
+
+
+class Verdict(StrEnum):
+    """The contract's states of a regression test in a run."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    MISSING_OUTPUT = "missing_output"
+    SKIPPED = "skipped"
+    RUNNING = "running"
+    NOT_STARTED = "not_started"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the test ran and was found wanting."""
+        return self in (Verdict.FAIL, Verdict.MISSING_OUTPUT)
+
+
+class OutputStatus(StrEnum):
+    """The contract's states of one output of a regression test in a run."""
+
+    MATCH = "match"
+    DIFF_MISMATCH = "diff_mismatch"
+    MISSING_OUTPUT = "missing_output"
+    MISSING_EXPECTED = "missing_expected"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker reported when a regression test ended. `runtime_ms` is in milliseconds, exit codes are signed 32 bits."""
+
+    regression_id: int
+    exit_code: int | None
+    runtime_ms: int | None
+    expected_exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputReport:
+    """What a worker reported of one output: `got` None means that it matched, else it is the hash of what was produced."""
+
+    regression_id: int
+    output_id: int
+    got: str | None
+    expected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestReports:
+    """Everything that was reported of one regression test in a run."""
+
+    __test__ = False
+
+    report: Report | None = None
+    outputs: Mapping[int, OutputReport] = field(default_factory=dict)
+
+
+NOTHING_REPORTED = TestReports()
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTest:
+    """A regression test of a run's expected set, what was reported of it, and its verdict."""
+
+    test: ExpectedTest
+    reports: TestReports
+    verdict: Verdict
+
+
+def expected_exit_code(test: ExpectedTest, report: Report) -> int:
+    """The exit code that counts as success: the one recorded with the report, else the frozen one."""
+    return test.expected_exit_code if report.expected_exit_code is None else report.expected_exit_code
+
+
+def output_status(output: ExpectedOutput, reported: OutputReport | None) -> OutputStatus:
+    """How one output fared, once its test has reported.
+
+    No row, or the dummy row of old code (`got` = 'error'), is a missing output; a row without a hash is a match.
+    """
+    if reported is None or reported.got == DUMMY_HASH:
+        return OutputStatus.MISSING_OUTPUT
+    if reported.got is None or output.accepts(reported.got):
+        return OutputStatus.MATCH
+    return OutputStatus.DIFF_MISMATCH if output.baseline else OutputStatus.MISSING_EXPECTED
+
+
+def verdict_of(test: ExpectedTest, reports: TestReports, phase: Phase | None) -> Verdict:
+    """The verdict of a regression test, first that applies: missing output, failure, pass; without a result by the run's phase."""
+    report = reports.report
+    if report is None:
+        return _verdict_without_report(reports, phase)
+    statuses = {output_status(output, reports.outputs.get(output.output_id)) for output in test.required_outputs}
+    if OutputStatus.MISSING_OUTPUT in statuses:
+        return Verdict.MISSING_OUTPUT
+    if report.exit_code != expected_exit_code(test, report) or statuses - {OutputStatus.MATCH}:
+        return Verdict.FAIL
+    return Verdict.PASS
+
+
+def _verdict_without_report(reports: TestReports, phase: Phase | None) -> Verdict:
+    if phase is not None and phase.is_over:
+        return Verdict.SKIPPED
+    if phase is Phase.TESTING and reports.outputs:
+        return Verdict.RUNNING
+    return Verdict.NOT_STARTED
+
+
+def judge(expected: ExpectedSet, reports: Mapping[int, TestReports], phase: Phase | None) -> tuple[JudgedTest, ...]:
+    """Every test of the expected set with its verdict, in the set's order; reports of other tests are ignored."""
+    return tuple(_judged(test, reports.get(test.regression_id, NOTHING_REPORTED), phase) for test in expected.tests)
+
+
+def _judged(test: ExpectedTest, reports: TestReports, phase: Phase | None) -> JudgedTest:
+    return JudgedTest(test, reports, verdict_of(test, reports, phase))

@@ -1,0 +1,41 @@
+"""Retrying a run: always a new one; the source and its results stay."""
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from api.domain.refusal import Unprocessable
+from api.domain.result import JudgedTest, Verdict
+
+RETRIED = frozenset({Verdict.FAIL, Verdict.MISSING_OUTPUT, Verdict.SKIPPED})
+NAMED_AT_MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPlan:
+    """The tests of the new run, ascending, and those of the source that are no longer active."""
+
+    regression_ids: tuple[int, ...]
+    dropped_ids: tuple[int, ...]
+
+    @property
+    def message(self) -> str:
+        """What the caller is told."""
+        words = f"A new run of {len(self.regression_ids)} regression tests is queued."
+        if self.dropped_ids:
+            named = ", ".join(map(str, self.dropped_ids[:NAMED_AT_MOST]))
+            more = len(self.dropped_ids) - NAMED_AT_MOST
+            words += f" Left out, no longer active: {named}" + (f" and {more} more." if more > 0 else ".")
+        return words
+
+
+def plan_retry(judged: Iterable[JudgedTest], active: Collection[int], *, failed_only: bool) -> RetryPlan:
+    """Choose the tests of a retry: the source's set, or what failed or never reported in it. Raises Unprocessable for none."""
+    wanted = [test.test.regression_id for test in judged if not failed_only or test.verdict in RETRIED]
+    kept = tuple(sorted(set(wanted) & set(active)))
+    dropped = tuple(sorted(set(wanted) - set(active)))
+    if not kept:
+        raise Unprocessable(
+            "Nothing is left to retry.", {"inactive_ids": list(dropped[:500]), "failed_only": failed_only},
+            remedy="Retry the whole run with failed_only=false, or trigger a new run.")
+    return RetryPlan(kept, dropped)

@@ -1,0 +1,96 @@
+"""A run of the regression suite: where it runs, what its worker has said, and who asked for it."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Platform(StrEnum):
+    """The operating system a run executes on."""
+
+    LINUX = "linux"
+    WINDOWS = "windows"
+
+
+class Phase(StrEnum):
+    """What a worker reports of a run, in the order in which a run goes through it."""
+
+    PREPARATION = "preparation"
+    TESTING = "testing"
+    COMPLETED = "completed"
+    CANCELED = "canceled"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing follows this phase."""
+        return self in (Phase.COMPLETED, Phase.CANCELED)
+
+
+class RunStatus(StrEnum):
+    """The contract's seven states of a run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PASS = "pass"
+    FAIL = "fail"
+    CANCELED = "canceled"
+    ERROR = "error"
+    INCOMPLETE = "incomplete"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a run in this state will never change again."""
+        return self not in (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressEvent:
+    """One row of `test_progress`: a phase, when it was reported (UTC), and the reporter's own words."""
+
+    event_id: int
+    phase: Phase
+    at: datetime
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """The user who triggered a run."""
+
+    user_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as it stands now. Times are UTC; `commit` is as stored, which in old rows may be short.
+
+    `pass_count` … `infrastructure_error_count` are known once the run is over, and None before.
+    """
+
+    run_id: int
+    status: RunStatus
+    platform: Platform
+    repository: str
+    branch: str | None
+    commit: str
+    pull_request: int | None
+    created_at: datetime
+    expected_set_id: int | None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    requester: Requester | None = None
+    environment_id: str | None = None
+    source_run_id: int | None = None
+    reason: str | None = None
+    parent_sha: str | None = None
+    merge_base_sha: str | None = None
+    infrastructure_error_count: int | None = None
+
+    @property
+    def duration_ms(self) -> int | None:
+        """Milliseconds from the first `testing` event to the terminal one; None where either is missing."""
+        if self.started_at is None or self.completed_at is None:
+            return None
+        return max(0, round((self.completed_at - self.started_at).total_seconds() * 1000))

@@ -1,0 +1,16 @@
+"""Comparing text as the contract says: without regard to the case of ASCII letters, and of no others."""
+from __future__ import annotations
+
+import string
+
+_FOLD = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def fold(text: str) -> str:
+    """The text with its ASCII letters in lower case."""
+    return text.translate(_FOLD)
+
+
+def contains(text: str, part: str | None) -> bool:
+    """Whether the text has this part; None asks for nothing."""
+    return part is None or fold(part) in fold(text)

@@ -1,0 +1,61 @@
+"""The server's database as a worker's source of runs."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.domain.worker_suite import suite_files, suite_of
+from api.execution.claims import Claimed, ClaimsUnavailable
+from api.storage.claims import Claim, claim_run, release_claim, renew_claim
+from api.storage.expected_sets import load_expected_set
+from api.storage.files import FileStore
+from api.storage.runs import load_run
+
+
+class LeasedClaims:
+    """Claims on the database, by leases; what a claimed run is to execute is put in the file store at once."""
+
+    def __init__(self, app: Flask, worker: str, store: FileStore, *, clock: Callable[[], datetime], lease: timedelta) -> None:
+        self._app, self._worker, self._store, self._clock, self._lease = app, worker, store, clock, lease
+
+    def claim(self, platform: str) -> Claimed | None:
+        """Take the oldest queued run of the platform, or None."""
+        with self._database():
+            claim = claim_run(self._worker, platform, now=self._clock(), lease=self._lease)
+            if claim is None:
+                return None
+            self._hand_out_suite(claim)
+            return Claimed(
+                claim.run_id, claim.token, str(claim.fence), claim.platform, claim.repository, claim.commit, claim.branch,
+                claim.pull_request)
+
+    def _hand_out_suite(self, claim: Claim) -> None:
+        expected = load_expected_set(load_run(claim.run_id).expected_set_id)
+        try:
+            self._store.write_suite(claim.platform, claim.run_id, suite_files(suite_of(expected)))
+        except OSError:
+            failure = "[storage] The run's suite could not be written to the file store."
+            release_claim(claim.run_id, claim.fence, failure=failure, now=self._clock())
+            raise ClaimsUnavailable from None
+
+    def renew(self, claimed: Claimed) -> bool:
+        """Prolong the lease; False when the run is over, or the claim passed to another."""
+        with self._database():
+            return renew_claim(claimed.run_id, int(claimed.lease), deadline=self._clock() + self._lease)
+
+    def release(self, claimed: Claimed, failure: str | None = None) -> None:
+        """End the claim, and with a failure the run, if it is not over."""
+        with self._database():
+            release_claim(claimed.run_id, int(claimed.lease), failure=failure, now=self._clock())
+
+    @contextmanager
+    def _database(self) -> Iterator[None]:
+        try:
+            with self._app.app_context():
+                yield
+        except SQLAlchemyError as failed:
+            raise ClaimsUnavailable from failed

@@ -1,0 +1,188 @@
+"""Values of the domain as the contract's JSON, within its bounds; `altered_fields` names what had to be changed to fit."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from api.domain.access import Caller
+from api.domain.cancel import Cancellation
+from api.domain.environment import Environment
+from api.domain.expected import ExpectedSet, ExpectedTest
+from api.domain.health import Dependency
+from api.domain.page import Page
+from api.domain.progress import STAGES
+from api.domain.projection import (
+    cut,
+    cut_optional,
+    run_errors,
+    short_commit,
+    shown_commit,
+    shown_repository,
+)
+from api.domain.queue import QueuedRun
+from api.domain.retry import RetryPlan
+from api.domain.run import ProgressEvent, Run
+from api.domain.summary import Summary
+from api.domain.token import NewToken, TokenRecord
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+MATRIX_LIMIT = 500
+COMMAND_DEFAULTS = ["--no-progress-bar"]
+
+
+def page(found: Page[T], render: Callable[[T], Json]) -> Json:
+    """A page of a list."""
+    return {
+        "data": [render(item) for item in found.items],
+        "pagination": {"limit": found.limit, "offset": found.offset, "total": found.total, "next_offset": found.next_offset}}
+
+
+def run_page(found: Page[Run], base: str, *, by_cursor: bool) -> Json:
+    """A page of runs, which also says where the next one starts by cursor."""
+    shown = page(found, lambda each: run(each, base))
+    shown["pagination"]["next_cursor"] = found.next_cursor
+    if by_cursor:
+        shown["pagination"] |= {"offset": 0, "next_offset": None}
+    return shown
+
+
+def run(found: Run, base: str) -> Json:
+    """A run; `base` is where the API's absolute links start."""
+    stored: Mapping[str, Any] = {
+        "repository": found.repository, "branch": found.branch, "commit_sha": found.commit,
+        "triggered_by": found.requester and found.requester.name}
+    shown = {
+        "repository": shown_repository(found.repository), "branch": cut_optional(found.branch, 100),
+        "commit_sha": shown_commit(found.commit), "triggered_by": cut_optional(stored["triggered_by"], 100)}
+    return _marked(stored, shown) | {
+        "run_id": found.run_id, "status": found.status.value, "commit_short": short_commit(found.commit),
+        "pull_request": found.pull_request, "platform": found.platform.value, "run_errors": run_errors(found),
+        "created_at": found.created_at, "queued_at": found.created_at, "started_at": found.started_at,
+        "completed_at": found.completed_at, "duration_ms": found.duration_ms, "source_run_id": found.source_run_id,
+        "environment_id": found.environment_id, "reason": found.reason, "parent_sha": found.parent_sha,
+        "merge_base_sha": found.merge_base_sha, "links": run_links(found.run_id, base)}
+
+
+def run_links(run_id: int, base: str) -> dict[str, str]:
+    """The addresses of what belongs to a run."""
+    own = f"{base}/runs/{run_id}"
+    parts = {"summary": "summary", "progress": "progress", "config": "config", "samples": "samples", "errors": "errors",
+             "logs": "logs", "artifacts": "artifacts"}
+    return {"self": own} | {name: f"{own}/{part}" for name, part in parts.items()}
+
+
+def run_summary(found: Run, counts: Summary) -> Json:
+    """The counts of a run."""
+    return {
+        "run_id": found.run_id, "status": found.status.value, "total_samples": counts.total_samples,
+        "pass_count": counts.pass_count, "fail_count": counts.fail_count, "skipped_count": counts.skipped_count,
+        "missing_output_count": counts.missing_output_count, "pending_count": counts.pending_count,
+        "error_count": counts.error_count, "infrastructure_error_count": counts.infrastructure_error_count,
+        "duration_ms": found.duration_ms, "completed_at": found.completed_at,
+        "triggered_by": cut_optional(found.requester and found.requester.name, 100)}
+
+
+def progress_event(event: ProgressEvent, step: int | None) -> Json:
+    """One event of a run's progress; `step` is its 0-based stage, null at the end."""
+    shown = {"message": cut(event.message, 500)}
+    return _marked({"message": event.message}, shown) | {
+        "timestamp": event.at, "status": event.phase.value, "step": step}
+
+
+def stage(event: ProgressEvent) -> int | None:
+    """The stage of an event: 0 is queued, 1 preparation, 2 testing; none at the end."""
+    return None if event.phase.is_over else STAGES[event.phase] + 1
+
+
+def queued_event(found: Run) -> Json:
+    """The event with which every run's progress starts; it stands in the run's own record."""
+    return {"timestamp": found.created_at, "status": "queued", "message": "Queued.", "step": 0}
+
+
+def run_config(found: Run, expected: ExpectedSet, environment: Environment | None, average: timedelta | None) -> Json:
+    """What a run is to execute, and where."""
+    shown = expected.tests[:MATRIX_LIMIT]
+    content: Json = {
+        "run_id": found.run_id, "matrix": [matrix_entry(test) for test in shown], "matrix_total": len(expected.tests),
+        "regression_test_ids": [test.regression_id for test in shown], "regression_test_ids_total": len(expected.tests),
+        "command_defaults": COMMAND_DEFAULTS}
+    if environment is not None:
+        content["environment"] = environment_of(environment, average)
+    altered = ["matrix", "regression_test_ids"] if len(shown) < len(expected.tests) else []
+    return content | ({"altered_fields": altered} if altered else {})
+
+
+def matrix_entry(test: ExpectedTest) -> Json:
+    """One regression test of a run's configuration."""
+    return {
+        "regression_id": test.regression_id, "sample_id": test.sample_id, "command": cut(test.command, 500),
+        "input_type": cut(test.input_type, 50), "output_type": cut(test.output_type, 50),
+        "expected_exit_code": test.expected_exit_code}
+
+
+def cancellation(found: Cancellation) -> Json:
+    """What became of a cancel."""
+    return {"run_id": found.run_id, "action": "cancel", "status": found.status.value, "message": found.message}
+
+
+def retry(run_id: int, new_run_id: int, message: str) -> Json:
+    """What became of a retry."""
+    return {"run_id": run_id, "new_run_id": new_run_id, "action": "retry", "status": "accepted", "message": message}
+
+
+def retry_message(plan: RetryPlan) -> str:
+    """What the caller of a retry is told."""
+    return cut(plan.message, 500)
+
+
+def queued_run(found: QueuedRun) -> Json:
+    """A run that waits or is being executed."""
+    return {
+        "run_id": found.run_id, "status": found.status.value, "platform": found.platform.value,
+        "queued_at": found.queued_at, "started_at": found.started_at, "position": found.position}
+
+
+def environment_of(found: Environment, average: timedelta | None) -> Json:
+    """An environment, with the mean duration of its platform's last finished runs."""
+    return {
+        "environment_id": found.environment_id, "platform": found.platform.value, "active": found.active,
+        "runner_label": found.runner_label,
+        "average_duration_ms": None if average is None else round(average.total_seconds() * 1000)}
+
+
+def issued_token(token_id: int, token: NewToken) -> Json:
+    """A new token, with its value: the one time that it is shown."""
+    return {
+        "token": token.value, "token_type": "Bearer", "token_id": token_id, "token_name": token.name,
+        "token_prefix": token.prefix, "scopes": [scope.value for scope in token.scopes], "created_at": token.created_at,
+        "expires_at": token.expires_at}
+
+
+def token_record(found: TokenRecord, caller: Caller) -> Json:
+    """What may be shown of a token."""
+    return {
+        "token_id": found.token_id, "token_name": cut(found.name, 50), "token_prefix": found.prefix,
+        "scopes": [scope.value for scope in found.scopes], "created_at": found.created_at, "expires_at": found.expires_at,
+        "current": found.token_id == caller.token_id}
+
+
+def branch(repository: str, name: str, head: str, active: bool) -> Json:
+    """A branch that runs were made of."""
+    stored = {"repository": repository, "name": name, "head_sha": head}
+    shown = {"repository": shown_repository(repository), "name": cut(name, 100), "head_sha": shown_commit(head)}
+    return _marked(stored, shown) | {"active": active}
+
+
+def health(status: str, at: datetime, dependencies: Iterable[Dependency]) -> Json:
+    """The state of the system and of what it depends on."""
+    return {
+        "status": status, "checked_at": at,
+        "dependencies": [{"name": each.name, "status": each.status, "message": each.message} for each in dependencies]}
+
+
+def _marked(stored: Mapping[str, Any], shown: Json) -> Json:
+    altered = [name for name, value in shown.items() if value != stored[name]]
+    return shown | ({"altered_fields": altered} if altered else {})

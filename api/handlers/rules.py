@@ -1,0 +1,32 @@
+"""What the operator decided that handlers must know; made once by the application factory."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from api.domain.environment import Environment
+
+
+@dataclass(frozen=True)
+class AccountRules:
+    """Whether passwords are the platform's (sha512_crypt, never rewritten) or our own (argon2id)."""
+
+    platform_passwords: bool
+
+
+@dataclass(frozen=True)
+class Environments:
+    """The configured environments, in their order."""
+
+    configured: tuple[Environment, ...]
+
+    def find(self, environment_id: str | None) -> Environment | None:
+        """The environment of this id, active or not."""
+        return next((each for each in self.configured if each.environment_id == environment_id), None)
+
+
+@dataclass(frozen=True)
+class BranchRules:
+    """How long after its newest run a branch still counts as active."""
+
+    active_for: timedelta

@@ -1,0 +1,54 @@
+"""Operations on the system: health, queue, branches, environments."""
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from api.domain.environment import Environment
+from api.domain.health import overall
+from api.domain.page import slice_page
+from api.domain.run import Platform, RunStatus
+from api.handlers import context, render
+from api.handlers.health import HealthProbes
+from api.handlers.rules import BranchRules, Environments
+from api.storage import queue, runs
+from api.storage.enrolment import catch_up
+
+
+def get_health() -> tuple[dict[str, Any], int]:
+    """Probe what the server depends on."""
+    found = context.collaborator(HealthProbes).probe(limits_degraded=context.limits_degraded())
+    status = overall(found)
+    return render.health(status, context.now(), found), HTTPStatus.SERVICE_UNAVAILABLE if status == "down" else HTTPStatus.OK
+
+
+def list_queue(limit: int, offset: int, platform: str | None = None, status: str | None = None) -> dict[str, Any]:
+    """List the runs that are not over, with how many wait and how many are being executed."""
+    catch_up(context.now())
+    found = queue.load_queue(
+        Platform(platform) if platform else None, RunStatus(status) if status else None, limit=limit, offset=offset)
+    return render.page(found.page, render.queued_run) | {"queue_depth": found.depth, "running_count": found.running}
+
+
+def list_branches(
+    limit: int, offset: int, repository: str | None = None, name: str | None = None, active: bool | None = None,
+) -> dict[str, Any]:
+    """List the branches that runs were made of."""
+    catch_up(context.now())
+    since = context.now() - context.collaborator(BranchRules).active_for
+    found = queue.list_branches(repository, name, since, active, limit=limit, offset=offset)
+    return render.page(found, lambda each: render.branch(each.repository, each.name, each.head, each.newest_at >= since))
+
+
+def list_environments(limit: int, offset: int, platform: str | None = None, active: bool | None = None) -> dict[str, Any]:
+    """List the configured environments, with the mean duration of their platform's last runs."""
+    catch_up(context.now())
+    wanted = [
+        each for each in context.collaborator(Environments).configured
+        if platform in (None, each.platform.value) and active in (None, each.active)]
+    averages = {each: runs.average_duration(each) for each in Platform}
+
+    def shown(each: Environment) -> dict[str, Any]:
+        return render.environment_of(each, averages[each.platform])
+
+    return render.page(slice_page(wanted, limit, offset), shown)

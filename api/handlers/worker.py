@@ -1,0 +1,102 @@
+"""Operations of the workers' protocol: forms in, one word of text out."""
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from api.domain.expected import ExpectedOutput
+from api.domain.run import Platform
+from api.domain.worker_message import (
+    WITH_FILE,
+    Answer,
+    ArtifactMessage,
+    EqualityMessage,
+    FinishMessage,
+    LogMessage,
+    Malformed,
+    ProgressMessage,
+    UploadMessage,
+    WorkerMessage,
+    parse_message,
+)
+from api.handlers import context
+from api.handlers.forms import read_form
+from api.storage import reports
+from api.storage.claims import in_maintenance
+from api.storage.database import transact
+from api.storage.files import FileStore, Incoming
+from api.storage.workers import find_platform, is_workers_token, lock_workers_run
+
+
+async def report(request: Request, run_id: int, token: str) -> Response:
+    """Take one message of a run's worker."""
+    if not await context.in_thread(is_known_worker, run_id, token):
+        return PlainTextResponse(Answer.FAIL, HTTPStatus.FORBIDDEN)
+    incoming = await context.in_thread(context.collaborator(FileStore).open_incoming)
+    try:
+        values = context.values()
+        fields, has_file = await read_form(request, incoming, max_body=values.max_body, max_file=values.max_upload)
+        message = parse_message(fields)
+        if not isinstance(message, FinishMessage):
+            # The runner in use dies of an error of `finish`, so that one is counted but never refused.
+            context.refuse_if_over_limit()
+        if isinstance(message, WITH_FILE) and not (has_file and incoming.size):
+            return PlainTextResponse(Answer.EMPTY)
+        return PlainTextResponse(await context.in_thread(_take, run_id, message, incoming))
+    except Malformed as wrong:
+        return PlainTextResponse(f"FAIL: {wrong.field[:50]} is missing or malformed.", HTTPStatus.BAD_REQUEST)
+    finally:
+        await context.in_thread(incoming.discard)
+
+
+async def report_at_root(request: Request, run_id: int, token: str) -> Response:
+    """Take one message of a run's worker, at the shorter path that some workers use."""
+    return await report(request, run_id, token)
+
+
+def get_maintenance_mode(platform: str) -> str:
+    """Tell whether runs of a platform may be started now."""
+    if platform not in set(Platform):
+        return "ERROR"
+    return str(in_maintenance(platform))
+
+
+def is_known_worker(run_id: int, token: str) -> bool:
+    """Whether the token is the run's, and not dead."""
+    return is_workers_token(run_id, token, context.now(), timedelta(seconds=context.values().grace_period))
+
+
+def _take(run_id: int, message: WorkerMessage, incoming: Incoming) -> Answer:
+    now = context.now()
+    match message:
+        case ProgressMessage():
+            main = context.values().main_repository
+            return transact(partial(reports.take_progress, run_id, message, now=now, main_repository=main))
+        case FinishMessage():
+            return transact(partial(reports.take_finish, run_id, message, now=now))
+        case EqualityMessage():
+            return transact(partial(reports.take_equality, run_id, message, now=now))
+        case UploadMessage():
+            return transact(partial(reports.take_upload, run_id, message, now=now, place=partial(_place_output, incoming)))
+        case LogMessage() | ArtifactMessage():
+            return _keep_file(run_id, message, incoming)
+
+
+def _place_output(incoming: Incoming, output: ExpectedOutput) -> str:
+    incoming.place(context.collaborator(FileStore).result_path(incoming.digest, output.extension))
+    return incoming.digest
+
+
+def _keep_file(run_id: int, message: LogMessage | ArtifactMessage, incoming: Incoming) -> Answer:
+    store = context.collaborator(FileStore)
+    if isinstance(message, ArtifactMessage):
+        incoming.place(store.artifact_path(run_id, message.kind, find_platform(run_id)))
+    elif message.regression_id is None:
+        incoming.place(store.log_path(run_id))
+    elif transact(lambda: lock_workers_run(run_id, context.now())).find_test(message.regression_id) is not None:
+        incoming.place(store.test_log_path(run_id, message.regression_id))
+    return Answer.OK

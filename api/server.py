@@ -1,0 +1,100 @@
+"""The server as it runs: settings in, the application on its real database, file store, clock and chance out."""
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from flask import Flask
+from sqlalchemy import text
+
+from api.app import LOOKUP_THREADS, Application, create_app
+from api.config import ConfigurationError, Settings
+from api.domain.access import Caller
+from api.domain.chance import Chance
+from api.domain.environment import Environment, parse_environments
+from api.domain.trigger import RunPolicy
+from api.handlers.health import HealthProbes
+from api.handlers.rules import AccountRules, BranchRules, Environments
+from api.handlers.waiting import RunWatch
+from api.storage import database, schema, tokens, workers
+from api.storage.database import db, session
+from api.storage.enrolment import catch_up
+from api.storage.files import FileStore
+from api.storage.runs import load_states
+from api.sweeper import Sweeper
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The present instant."""
+    return datetime.now(UTC)
+
+
+def attach_database(app: Flask, settings: Settings) -> None:
+    """Give a Flask application the configured database, with a connection for every thread that may ask for one."""
+    database.attach(app, settings.database_url, pool_size=settings.threads + LOOKUP_THREADS + 2)
+
+
+def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = Chance(secrets.token_bytes)) -> Application:
+    """Make the application. Raises ConfigurationError for what is wrong with the settings or the database's schema."""
+    store = FileStore(settings.storage_root)
+    store.prepare()
+    environments = read_environments(settings)
+    flask = Flask("api")
+    attach_database(flask, settings)
+    platform_passwords = _check_schema(flask) or settings.adopted
+    grace = timedelta(seconds=settings.grace_period)
+    return create_app(
+        settings, authenticate=partial(_authenticate, clock), clock=clock,
+        run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
+        flask_setup=partial(attach_database, settings=settings),
+        hooks=[Sweeper(flask, clock, every=settings.sweep_interval).running],
+        collaborators={
+            AccountRules: AccountRules(platform_passwords),
+            BranchRules: BranchRules(timedelta(days=settings.branch_active_days)),
+            Chance: chance,
+            Environments: Environments(environments),
+            FileStore: store,
+            HealthProbes: HealthProbes(
+                {"database": partial(_probe_database, flask), "file_store": partial(_probe_files, store)},
+                vital=frozenset({"database"})),
+            RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
+            RunWatch: RunWatch(partial(_states, clock)),
+        })
+
+
+def read_environments(settings: Settings) -> tuple[Environment, ...]:
+    """The configured environments. Raises ConfigurationError."""
+    try:
+        return parse_environments(settings.environments)
+    except ValueError as wrong:
+        raise ConfigurationError(f"CI_ENVIRONMENTS: {wrong}") from wrong
+
+
+def _check_schema(flask: Flask) -> bool:
+    """Whether the database belongs to a Sample Platform; raises ConfigurationError where a migration is missing."""
+    with flask.app_context():
+        if not schema.is_current(db.engine):
+            raise ConfigurationError("The database lacks a migration: run `ci-api migrate` first.")
+        return schema.belongs_to_platform(db.engine)
+
+
+def _authenticate(clock: Clock, value: str) -> Caller | None:
+    return tokens.find_caller(value, clock())
+
+
+def _states(clock: Clock, run_ids: Collection[int]) -> dict[int, str]:
+    catch_up(clock())
+    return load_states(run_ids)
+
+
+def _probe_database(flask: Flask) -> None:
+    with flask.app_context():
+        session().execute(text("SELECT 1"))
+
+
+def _probe_files(store: FileStore) -> str | None:
+    return None if store.is_writable() else "The file store cannot be written to."

@@ -1,0 +1,97 @@
+"""Accounts: the platform's users, and whether we let them in."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from api.domain.access import Role
+from api.domain.refusal import Conflict, NotFound
+from api.storage.database import session
+from api.storage.own_tables import AccountRow
+from api.storage.platform_tables import UserRow
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user as the login needs it. `password_hash` and `github_token` are secrets."""
+
+    user_id: int
+    name: str
+    email: str | None
+    role: Role
+    password_hash: str
+    disabled: bool
+    github_login: str | None
+    github_token: str | None
+
+    def __repr__(self) -> str:
+        return f"Account(user_id={self.user_id}, role={self.role.value})"
+
+
+def find_account(email: str) -> Account | None:
+    """The account with this e-mail, without regard to ASCII case; None where there is none."""
+    query = select(UserRow, AccountRow.disabled).outerjoin(AccountRow, AccountRow.user_id == UserRow.id)
+    row = session().execute(query.where(func.lower(UserRow.email) == email.lower()).order_by(UserRow.id).limit(1)).one_or_none()
+    return None if row is None else _account(row[0], row[1])
+
+
+def load_account(user_id: int) -> Account:
+    """The account of this id. Raises NotFound."""
+    query = select(UserRow, AccountRow.disabled).outerjoin(AccountRow, AccountRow.user_id == UserRow.id)
+    row = session().execute(query.where(UserRow.id == user_id)).one_or_none()
+    if row is None:
+        raise NotFound("user", user_id)
+    return _account(row[0], row[1])
+
+
+def list_accounts() -> list[Account]:
+    """All accounts, by id."""
+    query = select(UserRow, AccountRow.disabled).outerjoin(AccountRow, AccountRow.user_id == UserRow.id).order_by(UserRow.id)
+    return [_account(row[0], row[1]) for row in session().execute(query)]
+
+
+def _account(row: UserRow, disabled: bool | None) -> Account:
+    return Account(
+        row.id, row.name, row.email, Role(row.role), row.password, bool(disabled), row.github_login or None, row.github_token or None)
+
+
+def create_account(name: str, email: str, role: Role, password_hash: str, github_login: str | None = None) -> int:
+    """Within a transaction: make an account. Raises Conflict where the name or the e-mail is taken. Returns its id."""
+    if find_account(email) is not None:
+        raise Conflict("An account with this e-mail exists already.")
+    row = UserRow(name=name, email=email, role=role.value, password=password_hash, github_login=github_login)
+    try:
+        with session().begin_nested():
+            session().add(row)
+    except IntegrityError as taken:
+        raise Conflict("An account with this name or e-mail exists already.") from taken
+    return row.id
+
+
+def record_password(user_id: int, password_hash: str) -> None:
+    """Within a transaction: replace a password's hash, which ends the account's tokens."""
+    _row(user_id).password = password_hash
+
+
+def record_role(user_id: int, role: Role) -> None:
+    """Within a transaction: change a role."""
+    _row(user_id).role = role.value
+
+
+def record_github_login(user_id: int, login: str | None) -> None:
+    """Within a transaction: keep the GitHub login that was verified for an account."""
+    _row(user_id).github_login = login
+
+
+def record_disabled(user_id: int, disabled: bool) -> None:
+    """Within a transaction: let an account in, or no longer."""
+    session().merge(AccountRow(user_id=user_id, disabled=disabled))
+
+
+def _row(user_id: int) -> UserRow:
+    row = session().get(UserRow, user_id)
+    if row is None:
+        raise NotFound("user", user_id)
+    return row

@@ -1,0 +1,43 @@
+"""What the end of a run sets off in the platform's own tables, within the transaction that ends it."""
+from __future__ import annotations
+
+from sqlalchemy import func, select, update
+
+from api.domain.result import Verdict
+from api.domain.run import RunStatus
+from api.storage.database import session
+from api.storage.own_tables import RunRow, VerdictRow
+from api.storage.platform_tables import GeneralDataRow, InstanceRow, RegressionTestRow
+
+RAN = (RunStatus.PASS.value, RunStatus.FAIL.value, RunStatus.INCOMPLETE.value)
+LAST_PASSED = {"linux": RegressionTestRow.last_passed_on_linux, "windows": RegressionTestRow.last_passed_on_windows}
+
+
+def record_aftermath(run_id: int, *, main_repository: str) -> None:
+    """Free the run's virtual machine, move the platform's average time, and note which regression tests last passed in it."""
+    session().query(InstanceRow).filter(InstanceRow.test_id == run_id).delete(synchronize_session=False)
+    row = session().get_one(RunRow, run_id, populate_existing=True)
+    if row.status not in RAN:
+        return
+    _move_average(row)
+    if row.repository == main_repository.lower() and row.pull_request is None:
+        passed = select(VerdictRow.regression_id).where(VerdictRow.run_id == run_id, VerdictRow.verdict == Verdict.PASS.value)
+        session().execute(
+            update(RegressionTestRow).where(RegressionTestRow.id.in_(list(session().execute(passed).scalars())))
+            .values({LAST_PASSED[row.platform]: run_id}).execution_options(synchronize_session=False))
+
+
+def _move_average(row: RunRow) -> None:
+    # The platform keeps a running mean, in whole seconds, over all runs of a platform that ran to an end.
+    if row.started_at is None or row.completed_at is None:
+        return
+    took = max(0, int((row.completed_at - row.started_at).total_seconds()))
+    ended = session().execute(
+        select(func.count()).select_from(RunRow).where(RunRow.platform == row.platform, RunRow.status.in_(RAN))).scalar_one()
+    key = f"average_time_{row.platform}"
+    kept = session().execute(select(GeneralDataRow).where(GeneralDataRow.key == key).with_for_update()).scalar_one_or_none()
+    if kept is None:
+        session().add(GeneralDataRow(key=key, value=str(took)))
+        return
+    before = int(kept.value) if kept.value.isdigit() else took
+    kept.value = str(before + round((took - before) / max(1, ended)))

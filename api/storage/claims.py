@@ -1,0 +1,121 @@
+"""Which worker a run belongs to: claimed by one compare-and-set, held by a lease, marked by a fence that only grows."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+
+from api.domain.infrastructure import EventOrigin, origin_of_report
+from api.domain.projection import repository_of
+from api.domain.run import Phase, RunStatus
+from api.storage.database import session, transact
+from api.storage.enrolment import catch_up
+from api.storage.outcomes import derive_state
+from api.storage.own_tables import ClaimRow, RunRow
+from api.storage.platform_tables import ForkRow, InstanceRow, MaintenanceRow, TestRow
+from api.storage.progress import record_event
+
+TAKEN = "Taken by worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run in a worker's hands. `token` is the run's secret for reports."""
+
+    run_id: int
+    fence: int
+    token: str
+    platform: str
+    repository: str
+    commit: str
+    branch: str | None
+    pull_request: int | None
+
+
+def claim_run(worker: str, platform: str, *, now: datetime, lease: timedelta) -> Claim | None:
+    """Take the platform's oldest queued run, with a `preparation` event so that nobody else starts it.
+
+    None where nothing is queued, or the platform is in maintenance.
+    """
+    catch_up(now)
+    if in_maintenance(platform):
+        return None
+    return transact(lambda: _claim(worker, platform, now, lease))
+
+
+def in_maintenance(platform: str) -> bool:
+    """Whether no run of the platform may be started."""
+    rows = session().execute(select(MaintenanceRow.disabled).where(MaintenanceRow.platform == platform)).scalars()
+    return any(rows)
+
+
+def _claim(worker: str, platform: str, now: datetime, lease: timedelta) -> Claim | None:
+    # The platform's own programs start a queued run by giving it a virtual machine first, its first event comes later.
+    machines = select(InstanceRow.test_id)
+    oldest = (
+        select(RunRow.run_id).where(
+            RunRow.platform == platform, RunRow.status == RunStatus.QUEUED.value, RunRow.run_id.not_in(machines))
+        .order_by(RunRow.run_id).limit(1).with_for_update())
+    run_id = session().execute(oldest).scalar_one_or_none()
+    if run_id is None:
+        return None
+    fence = _take(run_id, worker, now + lease)
+    record_event(run_id, Phase.PREPARATION, f"{TAKEN} {worker}", at=now)
+    derive_state(run_id)
+    row = session().execute(select(TestRow, ForkRow.github).join(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id == run_id)).one()
+    return Claim(
+        run_id, fence, row[0].token, platform, repository_of(row[1]), row[0].commit, row[0].branch or None, row[0].pr_nr or None)
+
+
+def _take(run_id: int, worker: str, deadline: datetime) -> int:
+    held = session().get(ClaimRow, run_id, with_for_update=True)
+    if held is None:
+        held = ClaimRow(run_id=run_id, worker=worker, fence=0, deadline=deadline)
+        session().add(held)
+    held.worker, held.fence, held.deadline = worker, held.fence + 1, deadline
+    session().flush()
+    return held.fence
+
+
+def renew_claim(run_id: int, fence: int, *, deadline: datetime) -> bool:
+    """Prolong a lease; False when the run is over, or the claim passed to another."""
+    return transact(lambda: _renew(run_id, fence, deadline))
+
+
+def _renew(run_id: int, fence: int, deadline: datetime) -> bool:
+    alive = select(RunRow.run_id).where(RunRow.run_id == run_id, RunRow.status == RunStatus.RUNNING.value)
+    if session().execute(alive).first() is None:
+        return False
+    renewed = session().execute(
+        update(ClaimRow).where(ClaimRow.run_id == run_id, ClaimRow.fence == fence).values(deadline=deadline)
+        .execution_options(synchronize_session=False))
+    return bool(renewed.rowcount)
+
+
+def release_claim(run_id: int, fence: int, *, failure: str | None, now: datetime) -> None:
+    """End a claim, and the run with it where a failure is told and the run is not over; nothing for a claim that was lost."""
+    transact(lambda: _release(run_id, fence, failure, now))
+
+
+def _release(run_id: int, fence: int, failure: str | None, now: datetime) -> None:
+    ended = session().execute(
+        delete(ClaimRow).where(ClaimRow.run_id == run_id, ClaimRow.fence == fence).execution_options(synchronize_session=False))
+    if ended.rowcount and failure is not None:
+        _give_up(run_id, failure, origin_of_report(Phase.CANCELED, failure), now)
+
+
+def give_up_abandoned(now: datetime) -> int:
+    """End the runs whose worker let its lease pass, visibly: canceled, with the reason. Returns how many."""
+    lost = list(session().execute(select(ClaimRow.run_id, ClaimRow.fence).where(ClaimRow.deadline < now)).tuples())
+    for run_id, fence in lost:
+        release_claim(run_id, fence, failure="[worker] The worker was lost: its lease passed without a word.", now=now)
+    return len(lost)
+
+
+def _give_up(run_id: int, failure: str, origin: EventOrigin | None, now: datetime) -> None:
+    status = session().execute(select(RunRow.status).where(RunRow.run_id == run_id).with_for_update()).scalar_one()
+    if RunStatus(status).is_over:
+        return
+    record_event(run_id, Phase.CANCELED, failure, at=now, origin=origin)
+    derive_state(run_id)

@@ -1,0 +1,150 @@
+"""The database: engine settings per dialect, the session of a request, and transactions."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Engine, MetaData, TypeDecorator, event
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Connection, Dialect, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS = 15_000
+DEADLOCK_CODES = frozenset({1205, 1213, 1020})
+ATTEMPTS = 5
+NAMES = {
+    "ix": "ci_ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "ci_uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "ci_fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Raced(Exception):
+    """A concurrent transaction was first; the work is to be done again from its start."""
+
+
+class Base(DeclarativeBase):
+    """The base of all tables."""
+
+    metadata = MetaData(naming_convention=NAMES)
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC instant, stored as the platform does: naive, in whole seconds, or exactly with `exact`."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def __init__(self, exact: bool = False) -> None:
+        super().__init__()
+        self.exact = exact
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """MySQL keeps microseconds only where it is told to."""
+        if self.exact and dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Make an aware instant naive UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant must carry its time zone")
+        naive = value.astimezone(UTC).replace(tzinfo=None)
+        return naive if self.exact else naive.replace(microsecond=0)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Say that what is stored is UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def attach(app: Flask, url: str, *, pool_size: int) -> None:
+    """Give a Flask application its database. Relative SQLite paths are taken from the working directory."""
+    parsed = make_url(url)
+    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10}
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            path = Path(parsed.database).absolute()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            parsed = parsed.set(database=str(path))
+    else:
+        options |= {"pool_pre_ping": True, "pool_recycle": 280, "isolation_level": "READ COMMITTED"}
+        parsed = parsed.update_query_dict({"charset": "utf8mb4"})
+    app.config["SQLALCHEMY_DATABASE_URI"] = parsed.render_as_string(hide_password=False)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Install what SQLite needs: WAL, foreign keys, a busy timeout, and transactions that begin when we say so."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A deferred transaction that turns to writing fails at once, whatever the timeout; so writers say so first.
+        writes = connection.get_execution_options().get("ci_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def session() -> Session:
+    """The session of the current application context."""
+    return db.session()
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """A transaction that writes: committed at the end, rolled back when anything is raised."""
+    current = session()
+    current.rollback()
+    current.connection(execution_options={"ci_writes": True})
+    try:
+        yield current
+        current.commit()
+    except BaseException:
+        current.rollback()
+        raise
+
+
+def transact(work: Callable[[], T]) -> T:
+    """Do the work in a transaction; again, a few times, where the database gave way to a concurrent one."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with transaction():
+                return work()
+        except (DBAPIError, Raced) as failed:
+            if attempt == ATTEMPTS or not _gave_way(failed):
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _gave_way(failed: DBAPIError | Raced) -> bool:
+    if isinstance(failed, Raced):
+        return True
+    arguments = getattr(failed.orig, "args", ())
+    code = arguments[0] if arguments else None
+    return code in DEADLOCK_CODES or "database is locked" in str(code)

@@ -1,0 +1,137 @@
+"""Seeing runs that the platform's own programs made, moved or restarted beside us."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import Row, func, insert, or_, select
+
+from api.domain.progress import timeline
+from api.domain.projection import repository_of
+from api.domain.run import Phase, RunStatus
+from api.storage.database import session, transact
+from api.storage.expected_sets import list_active_tests, list_customized_tests, load_definitions, save_expected_set
+from api.storage.outcomes import derive_state
+from api.storage.own_tables import RunRow
+from api.storage.platform_tables import ForkRow, ProgressRow, TestForkRow, TestRow
+from api.storage.progress import events_of
+
+CHUNK = 250
+LOOK_BACK = 200
+AT_ONCE = 10
+UNJUDGED = "completed"
+
+
+def catch_up(now: datetime) -> None:
+    """Make what this server knows of runs agree with the platform's tables; two small reads where nothing happened.
+
+    A run is enrolled when it is first seen, and its state derived anew when it has an event newer than the one its state
+    came from, or when that event was deleted. Finished runs found in bulk are judged a few at a time; see `judge_pending`.
+    """
+    while new := _unseen_runs():
+        transact(partial(_enrol, new, now))
+    if changed := _changed_runs():
+        judge_runs(changed)
+    judge_pending(AT_ONCE)
+
+
+def judge_pending(at_most: int) -> int:
+    """Judge finished runs that were enrolled but not judged yet, newest first. Returns how many there were."""
+    pending = list(session().execute(
+        select(RunRow.run_id).where(RunRow.status == UNJUDGED).order_by(RunRow.run_id.desc()).limit(at_most)).scalars())
+    if pending:
+        judge_runs(pending)
+    return len(pending)
+
+
+def judge_runs(run_ids: Sequence[int]) -> None:
+    """Derive the state of these runs, in a transaction of its own."""
+    transact(partial(derive_states, run_ids))
+
+
+def count_pending() -> int:
+    """How many finished runs are not judged yet."""
+    return session().execute(select(func.count()).where(RunRow.status == UNJUDGED)).scalar_one()
+
+
+def enrol_run(run_id: int, now: datetime) -> None:
+    """Within a transaction: enrol this run, if it is not."""
+    if session().get(RunRow, run_id) is None:
+        _enrol([run_id], now)
+
+
+def _unseen_runs() -> Sequence[int]:
+    newest = select(func.coalesce(func.max(RunRow.run_id), 0)).scalar_subquery()
+    return list(session().execute(
+        select(TestRow.id).where(TestRow.id > newest).order_by(TestRow.id).limit(CHUNK)).scalars())
+
+
+def find_overlooked_runs() -> Sequence[int]:
+    """Runs with a lower id than the newest enrolled one that are not enrolled: their transaction ended late."""
+    missing = select(TestRow.id).outerjoin(RunRow, RunRow.run_id == TestRow.id).where(RunRow.run_id.is_(None))
+    return list(session().execute(missing.order_by(TestRow.id).limit(CHUNK)).scalars())
+
+
+def enrol_overlooked(now: datetime) -> None:
+    """Enrol the runs that `catch_up` cannot see; a sweep that is too dear for every request."""
+    while overlooked := find_overlooked_runs():
+        transact(partial(_enrol, overlooked, now))
+
+
+def _changed_runs() -> Sequence[int]:
+    # Ids are given out in order but may become visible a little out of order, so the look goes back some way.
+    newest = select(func.coalesce(func.max(RunRow.last_progress_id), 0) - LOOK_BACK).scalar_subquery()
+    moved = (
+        select(ProgressRow.test_id).join(RunRow, RunRow.run_id == ProgressRow.test_id)
+        .where(ProgressRow.id > newest, or_(RunRow.last_progress_id.is_(None), ProgressRow.id > RunRow.last_progress_id))
+        .where(ProgressRow.status.in_(list(Phase))).distinct())
+    restarted = select(RunRow.run_id).where(RunRow.last_progress_id.is_(None), RunRow.status != RunStatus.QUEUED.value)
+    return list(session().execute(moved.union(restarted)).scalars())
+
+
+def derive_states(run_ids: Sequence[int]) -> None:
+    """Within a transaction: derive the state of these runs and store it."""
+    definitions = load_definitions()
+    for run_id in sorted(run_ids):
+        derive_state(run_id, definitions)
+
+
+def _enrol(run_ids: Sequence[int], now: datetime) -> None:
+    known = set(session().execute(select(RunRow.run_id).where(RunRow.run_id.in_(run_ids))).scalars())
+    wanted = [run_id for run_id in run_ids if run_id not in known]
+    rows = session().execute(
+        select(TestRow.id, TestRow.platform, TestRow.branch, TestRow.commit, TestRow.pr_nr, ForkRow.github)
+        .join(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id.in_(wanted)).order_by(TestRow.id)).all()
+    requesters = dict(session().execute(
+        select(TestForkRow.test_id, TestForkRow.user_id).where(TestForkRow.test_id.in_(wanted))).tuples())
+    events = events_of(wanted)
+    before = _created_before(rows[0].id, now) if rows else now
+    values = []
+    for row in rows:
+        times = timeline(events.get(row.id, ()))
+        before = events[row.id][0].at if row.id in events else before
+        values.append({
+            **_identity(row), "created_at": before, "requester_id": requesters.get(row.id),
+            "status": UNJUDGED if times.phase and times.phase.is_over else RunStatus.RUNNING.value if times.phase else RunStatus.QUEUED.value,
+            "last_progress_id": times.last_event_id, "started_at": times.started_at, "completed_at": times.completed_at,
+            "expected_set_id": None if times.phase and times.phase.is_over else freeze_set(row.id)})
+    if values:
+        session().execute(insert(RunRow), values)
+
+
+def freeze_set(run_id: int) -> int:
+    """Freeze what a run that is not over is to execute: the tests it was restricted to, else those active now."""
+    return save_expected_set(load_definitions(list_customized_tests(run_id) or list_active_tests()))
+
+
+def _created_before(run_id: int, now: datetime) -> datetime:
+    # A queued run says nothing of its age; it is as old as the nearest run before it, or as our first sight of it.
+    nearest = select(RunRow.created_at).where(RunRow.run_id < run_id).order_by(RunRow.run_id.desc()).limit(1)
+    return session().execute(nearest).scalar_one_or_none() or now
+
+
+def _identity(row: Row[tuple[int, str, str, str, int, str]]) -> dict[str, int | str | None]:
+    return {
+        "run_id": row[0], "platform": row[1], "branch": row[2][:255] or None, "commit_sha": row[3].lower(),
+        "pull_request": row[4] if row[4] > 0 else None, "repository": repository_of(row[5]).lower()}

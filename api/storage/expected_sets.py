@@ -1,0 +1,106 @@
+"""Frozen sets of regression tests, each stored once, and the definitions that new ones are made from."""
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from api.domain.expected import ExpectedOutput, ExpectedSet, ExpectedTest, parse_expected_set
+from api.storage.database import session
+from api.storage.own_tables import ExpectedSetRow
+from api.storage.platform_tables import (
+    AcceptableHashRow,
+    CategoryRow,
+    CustomizedTestRow,
+    RegressionCategoryRow,
+    RegressionOutputRow,
+    RegressionTestRow,
+    SampleRow,
+)
+
+SETS_IN_MEMORY = 64
+
+
+def load_expected_set(expected_set_id: int | None) -> ExpectedSet:
+    """The frozen set of this id; None means a run for which nothing was ever expected."""
+    if expected_set_id is None:
+        return ExpectedSet(())
+    digest = session().execute(select(ExpectedSetRow.digest).where(ExpectedSetRow.id == expected_set_id)).scalar_one()
+    return _parsed(digest)
+
+
+@lru_cache(maxsize=SETS_IN_MEMORY)
+def _parsed(digest: str) -> ExpectedSet:
+    # The digest names the content, so a parsed set never goes stale, whatever database it was read from.
+    return parse_expected_set(session().execute(select(ExpectedSetRow.body).where(ExpectedSetRow.digest == digest)).scalar_one())
+
+
+def save_expected_set(expected: ExpectedSet) -> int:
+    """The id of the set; it is stored unless an equal one is there already."""
+    digest = expected.digest
+    wanted = select(ExpectedSetRow.id).where(ExpectedSetRow.digest == digest)
+    found = session().execute(wanted).scalar_one_or_none()
+    if found is not None:
+        return found
+    row = ExpectedSetRow(digest=digest, body=expected.serialized())
+    try:
+        with session().begin_nested():
+            session().add(row)
+    except IntegrityError:
+        # Another process stored the same set a moment ago; a locking read sees it.
+        return session().execute(wanted.with_for_update()).scalar_one()
+    return row.id
+
+
+def list_active_tests() -> frozenset[int]:
+    """The ids of all active regression tests."""
+    return frozenset(session().execute(select(RegressionTestRow.id).where(RegressionTestRow.active.is_(True))).scalars())
+
+
+def find_known_tests(regression_ids: Collection[int]) -> frozenset[int]:
+    """Those of these ids that a regression test has, active or not."""
+    return frozenset(session().execute(select(RegressionTestRow.id).where(RegressionTestRow.id.in_(regression_ids))).scalars())
+
+
+def list_customized_tests(run_id: int) -> frozenset[int]:
+    """The regression tests that a run was restricted to; empty where it was not."""
+    return frozenset(session().execute(
+        select(CustomizedTestRow.regression_id).where(CustomizedTestRow.test_id == run_id)).scalars())
+
+
+def load_definitions(regression_ids: Collection[int] | None = None) -> ExpectedSet:
+    """The regression tests as they are defined now; all of them where no ids are given."""
+    categories, outputs = _categories(), _outputs()
+    query = select(RegressionTestRow, SampleRow.sha, SampleRow.extension).join(SampleRow, SampleRow.id == RegressionTestRow.sample_id)
+    if regression_ids is not None:
+        query = query.where(RegressionTestRow.id.in_(regression_ids))
+    return ExpectedSet.of(
+        ExpectedTest(
+            regression_id=row.id, sample_id=row.sample_id, sample_sha=sha, sample_extension=extension, command=row.command,
+            input_type=row.input_type or "file", output_type=row.output_type or "file", expected_exit_code=row.expected_rc or 0,
+            categories=tuple(categories[row.id]), outputs=tuple(outputs[row.id]))
+        for row, sha, extension in session().execute(query))
+
+
+def _categories() -> Mapping[int, list[str]]:
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    query = select(RegressionCategoryRow.regression_id, CategoryRow.name).join(
+        CategoryRow, CategoryRow.id == RegressionCategoryRow.category_id)
+    for regression_id, name in session().execute(query.order_by(RegressionCategoryRow.regression_id, CategoryRow.id)):
+        found[regression_id].append(name)
+    return found
+
+
+def _outputs() -> Mapping[int, list[ExpectedOutput]]:
+    acceptable: defaultdict[int, list[str]] = defaultdict(list)
+    hashes = select(AcceptableHashRow.regression_test_output_id, AcceptableHashRow.file_hashes).order_by(AcceptableHashRow.id)
+    for output_id, digest in session().execute(hashes):
+        acceptable[output_id].append(digest)
+    found: defaultdict[int, list[ExpectedOutput]] = defaultdict(list)
+    for row in session().execute(select(RegressionOutputRow).order_by(RegressionOutputRow.id)).scalars():
+        found[row.regression_id].append(ExpectedOutput(
+            row.id, row.correct, row.correct_extension, row.expected_filename, row.ignore, tuple(acceptable[row.id])))
+    return found

@@ -1,0 +1,12 @@
+"""Alembic's entry: runs the steps on the connection that `schema.migrate` hands over."""
+from __future__ import annotations
+
+from alembic import context
+
+from api.storage.own_tables import OWN_TABLES
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=OWN_TABLES[0].metadata, version_table="ci_schema_version",
+    transaction_per_migration=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,155 @@
+"""The tables of this server: what the platform's cannot say. All begin with `ci_` and hang on the platform's with CASCADE."""
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.dialects import mysql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from api.storage.database import Base, UtcDateTime
+from api.storage.platform_tables import PLATFORM_TABLES
+
+OWN = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+Exact = UtcDateTime(exact=True)
+
+
+class ExpectedSetRow(Base):
+    """A frozen set of regression tests with their baselines; equal sets are stored once."""
+
+    __tablename__ = "ci_expected_set"
+    __table_args__ = (OWN,)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    body: Mapped[str] = mapped_column(LongText)
+
+
+class RunRow(Base):
+    """A run as this server knows it: who asked for it and why, its frozen set, and its state as of its newest event.
+
+    `last_progress_id` is the event that `status` was derived from. When the platform deletes that event (it restarts a
+    run so), the key falls to null and the state is derived anew. `repository`, `branch`, `commit_sha`, `platform` and
+    `pull_request` repeat the platform's row in a form that can be indexed and compared alike on every database.
+    """
+
+    __tablename__ = "ci_run"
+    __table_args__ = (
+        Index("ci_ix_run_created", "created_at", "run_id"),
+        Index("ci_ix_run_started", "started_at", "run_id"),
+        Index("ci_ix_run_status", "status", "created_at", "run_id"),
+        Index("ci_ix_run_repository", "repository", "branch", "created_at", "run_id"),
+        Index("ci_ix_run_branch", "branch", "created_at", "run_id"),
+        Index("ci_ix_run_commit", "commit_sha", "created_at", "run_id"),
+        Index("ci_ix_run_platform", "platform", "status", "run_id"),
+        Index("ci_ix_run_pull_request", "pull_request", "created_at", "run_id"),
+        OWN,
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    platform: Mapped[str] = mapped_column(String(50))
+    repository: Mapped[str] = mapped_column(String(255))
+    branch: Mapped[str | None] = mapped_column(String(255))
+    commit_sha: Mapped[str] = mapped_column(String(64))
+    pull_request: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(Exact)
+    requester_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"), index=True)
+    environment_id: Mapped[str | None] = mapped_column(String(100))
+    source_run_id: Mapped[int | None] = mapped_column(ForeignKey("test.id", ondelete="SET NULL"), index=True)
+    reason: Mapped[str | None] = mapped_column(String(255))
+    parent_sha: Mapped[str | None] = mapped_column(String(40))
+    merge_base_sha: Mapped[str | None] = mapped_column(String(40))
+    expected_set_id: Mapped[int | None] = mapped_column(ForeignKey("ci_expected_set.id"), index=True)
+    status: Mapped[str] = mapped_column(String(20))
+    last_progress_id: Mapped[int | None] = mapped_column(ForeignKey("test_progress.id", ondelete="SET NULL"), index=True)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    total_samples: Mapped[int | None]
+    pass_count: Mapped[int | None]
+    fail_count: Mapped[int | None]
+    missing_output_count: Mapped[int | None]
+    skipped_count: Mapped[int | None]
+    error_count: Mapped[int | None]
+    infrastructure_error_count: Mapped[int | None]
+
+
+class VerdictRow(Base):
+    """The verdict of a regression test in a run that is over; `signature` is that of its first failure."""
+
+    __tablename__ = "ci_verdict"
+    __table_args__ = (Index("ci_ix_verdict_test", "regression_id", "run_id"), OWN)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("ci_run.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    regression_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    verdict: Mapped[str] = mapped_column(String(20))
+    signature: Mapped[str | None] = mapped_column(String(100))
+
+
+class EventRow(Base):
+    """Where an event that this server wrote came from; `type` is null for a person's doing."""
+
+    __tablename__ = "ci_event"
+    __table_args__ = (OWN,)
+
+    event_id: Mapped[int] = mapped_column(ForeignKey("test_progress.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    type: Mapped[str | None] = mapped_column(String(30))
+    stack: Mapped[str | None] = mapped_column(Text)
+
+
+class IdempotencyRow(Base):
+    """The run that a request with this key made."""
+
+    __tablename__ = "ci_idempotency"
+    __table_args__ = (OWN,)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    operation: Mapped[str] = mapped_column(String(60), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body_digest: Mapped[str] = mapped_column(String(64))
+    run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(Exact)
+
+
+class ClaimRow(Base):
+    """The worker that a run belongs to, until its lease ends; `fence` grows with every claim."""
+
+    __tablename__ = "ci_claim"
+    __table_args__ = (OWN,)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    worker: Mapped[str] = mapped_column(String(100))
+    fence: Mapped[int]
+    deadline: Mapped[datetime] = mapped_column(Exact, index=True)
+
+
+class AccountRow(Base):
+    """What the platform's account cannot say."""
+
+    __tablename__ = "ci_account"
+    __table_args__ = (OWN,)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    disabled: Mapped[bool]
+
+
+class TokenSealRow(Base):
+    """The fingerprint of its account's password hash that a token was issued under, and dies with."""
+
+    __tablename__ = "ci_token_seal"
+    __table_args__ = (OWN,)
+
+    token_id: Mapped[int] = mapped_column(ForeignKey("api_token.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+
+
+class AddedRow(Base):
+    """A table or column of the platform's schema that a migration had to add, so that a downgrade takes away just that."""
+
+    __tablename__ = "ci_added"
+    __table_args__ = (OWN,)
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+
+
+OWN_TABLES = tuple(table for table in Base.metadata.sorted_tables if table not in PLATFORM_TABLES)

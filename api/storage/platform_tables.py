@@ -1,0 +1,298 @@
+"""The tables of the Sample Platform, as its own programs made them; nothing here may ever change them."""
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import ForeignKey, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from api.storage.database import Base, UtcDateTime
+
+NAME_LENGTH = 50
+
+
+class UserRow(Base):
+    """An account."""
+
+    __tablename__ = "user"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(50), unique=True)
+    email: Mapped[str | None] = mapped_column(String(255), unique=True)
+    github_token: Mapped[str | None] = mapped_column(Text)
+    github_login: Mapped[str | None] = mapped_column(String(255))
+    password: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(NAME_LENGTH))
+
+
+class TokenRow(Base):
+    """An API token: its hash, never its value."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (UniqueConstraint("user_id", "token_name", name="uq_user_token_name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    token_name: Mapped[str] = mapped_column(String(50))
+    token_hash: Mapped[str] = mapped_column(String(255))
+    token_prefix: Mapped[str] = mapped_column(String(16), index=True)
+    scopes_json: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ForkRow(Base):
+    """A repository, by its clone URL."""
+
+    __tablename__ = "fork"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    github: Mapped[str] = mapped_column(String(256), unique=True)
+
+
+class TestRow(Base):
+    """A run. `token` is its worker's secret."""
+
+    __test__ = False
+    __tablename__ = "test"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    platform: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    test_type: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    fork_id: Mapped[int] = mapped_column(ForeignKey("fork.id", onupdate="CASCADE", ondelete="RESTRICT"))
+    branch: Mapped[str] = mapped_column(Text)
+    commit: Mapped[str] = mapped_column(String(64))
+    pr_nr: Mapped[int] = mapped_column(Integer)
+
+
+class ProgressRow(Base):
+    """What a worker said of a run, newest id last."""
+
+    __tablename__ = "test_progress"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"))
+    status: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
+    message: Mapped[str] = mapped_column(Text)
+
+
+class ResultRow(Base):
+    """The end of one regression test in a run."""
+
+    __tablename__ = "test_result"
+
+    test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+    regression_test_id: Mapped[int] = mapped_column(
+        ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+    runtime: Mapped[int | None]
+    exit_code: Mapped[int | None]
+    expected_rc: Mapped[int | None]
+
+
+class ResultFileRow(Base):
+    """One output of one regression test in a run; `got` is null where it matched."""
+
+    __tablename__ = "test_result_file"
+
+    test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+    regression_test_id: Mapped[int] = mapped_column(
+        ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+    regression_test_output_id: Mapped[int] = mapped_column(
+        ForeignKey("regression_test_output.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+    expected: Mapped[str] = mapped_column(Text)
+    got: Mapped[str | None] = mapped_column(Text)
+
+
+class CustomizedTestRow(Base):
+    """One regression test that a run was restricted to."""
+
+    __tablename__ = "customized_test"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"))
+    regression_id: Mapped[int] = mapped_column(ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"))
+
+
+class TestForkRow(Base):
+    """Who triggered a run on a fork."""
+
+    __test__ = False
+    __tablename__ = "test_fork"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", onupdate="CASCADE", ondelete="RESTRICT"))
+    test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"))
+
+
+class SampleRow(Base):
+    """A media sample."""
+
+    __tablename__ = "sample"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha: Mapped[str] = mapped_column(String(128), unique=True)
+    extension: Mapped[str] = mapped_column(String(64))
+    original_name: Mapped[str] = mapped_column(Text)
+
+
+class SampleExtraRow(Base):
+    """A further file that belongs to a sample."""
+
+    __tablename__ = "sample_extra"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", onupdate="CASCADE", ondelete="CASCADE"))
+    original_name: Mapped[str] = mapped_column(Text)
+    extension: Mapped[str] = mapped_column(String(64))
+
+
+class TagRow(Base):
+    """A word that samples are found by."""
+
+    __tablename__ = "tag"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    description: Mapped[str | None] = mapped_column(String(1024))
+
+
+class SampleTagRow(Base):
+    """A sample has a tag."""
+
+    __tablename__ = "sample_tag_association"
+
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tag.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+
+
+class UploadRow(Base):
+    """How a sample came to the platform."""
+
+    __tablename__ = "upload"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", onupdate="CASCADE", ondelete="RESTRICT"))
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", onupdate="CASCADE", ondelete="CASCADE"))
+    version_id: Mapped[int] = mapped_column(ForeignKey("ccextractor_version.id", onupdate="CASCADE", ondelete="RESTRICT"))
+    platform: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    parameters: Mapped[str] = mapped_column(Text)
+    notes: Mapped[str] = mapped_column(Text)
+
+
+class CategoryRow(Base):
+    """A group of regression tests."""
+
+    __tablename__ = "category"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    description: Mapped[str] = mapped_column(Text)
+
+
+class RegressionCategoryRow(Base):
+    """A regression test is in a category. The platform's table has no primary key; this pair is only our handle on it."""
+
+    __tablename__ = "regression_test_category"
+
+    regression_id: Mapped[int] = mapped_column(
+        ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="RESTRICT"), primary_key=True)
+    category_id: Mapped[int] = mapped_column(ForeignKey("category.id", onupdate="CASCADE", ondelete="RESTRICT"), primary_key=True)
+
+
+class RegressionTestRow(Base):
+    """The definition of a regression test."""
+
+    __tablename__ = "regression_test"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", onupdate="CASCADE", ondelete="CASCADE"))
+    command: Mapped[str] = mapped_column(Text)
+    input_type: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
+    output_type: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
+    expected_rc: Mapped[int | None]
+    active: Mapped[bool]
+    last_passed_on_windows: Mapped[int | None] = mapped_column(
+        ForeignKey("test.id", onupdate="CASCADE", ondelete="SET NULL"))
+    last_passed_on_linux: Mapped[int | None] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="SET NULL"))
+    description: Mapped[str | None] = mapped_column(String(1024))
+
+
+class RegressionOutputRow(Base):
+    """One output that a regression test produces, and its baseline's hash."""
+
+    __tablename__ = "regression_test_output"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    regression_id: Mapped[int] = mapped_column(ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"))
+    correct: Mapped[str] = mapped_column(Text)
+    correct_extension: Mapped[str] = mapped_column(String(64))
+    expected_filename: Mapped[str] = mapped_column(Text)
+    ignore: Mapped[bool]
+
+
+class AcceptableHashRow(Base):
+    """One more hash that is as good as an output's baseline."""
+
+    __tablename__ = "regression_test_output_files"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file_hashes: Mapped[str] = mapped_column(Text)
+    regression_test_output_id: Mapped[int] = mapped_column(
+        ForeignKey("regression_test_output.id", onupdate="CASCADE", ondelete="CASCADE"))
+
+
+class VersionRow(Base):
+    """A release of the extractor."""
+
+    __tablename__ = "ccextractor_version"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(String(10), unique=True)
+    released: Mapped[date] = mapped_column(unique=True)
+    commit: Mapped[str] = mapped_column(String(64), unique=True)
+
+
+class GeneralDataRow(Base):
+    """A value of the platform's own programs, by its key."""
+
+    __tablename__ = "general_data"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+class InstanceRow(Base):
+    """The virtual machine of a run in preparation or testing."""
+
+    __tablename__ = "gcp_instance"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="RESTRICT"))
+    timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
+    timestamp_prep_finished: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class MaintenanceRow(Base):
+    """Whether runs of a platform may be started."""
+
+    __tablename__ = "maintenance_mode"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    platform: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    disabled: Mapped[bool]
+
+
+class BlockedUserRow(Base):
+    """A GitHub user whose pull requests are not run."""
+
+    __tablename__ = "blocked_users"
+
+    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    comment: Mapped[str | None] = mapped_column(Text)
+
+
+PLATFORM_TABLES: tuple[Table, ...] = tuple(Base.metadata.sorted_tables)

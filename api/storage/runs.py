@@ -1,0 +1,199 @@
+"""Runs: making them, finding them, listing them."""
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from api.domain.page import Page, Position, parse_cursor
+from api.domain.projection import repository_of
+from api.domain.refusal import Invalid, NotFound, Unavailable
+from api.domain.run import Platform, Requester, Run, RunStatus
+from api.domain.run_list import RunFilter, RunSort
+from api.domain.trigger import RunRequest
+from api.storage.database import session
+from api.storage.enrolment import UNJUDGED, count_pending, derive_states, judge_runs
+from api.storage.expected_sets import load_definitions, save_expected_set
+from api.storage.own_tables import RunRow
+from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow, UserRow
+
+SORT_COLUMNS: dict[str, Any] = {"created_at": RunRow.created_at, "started_at": RunRow.started_at, "run_id": RunRow.run_id}
+JUDGED_STATUSES = frozenset({RunStatus.PASS, RunStatus.FAIL, RunStatus.ERROR, RunStatus.INCOMPLETE})
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to be made: what was asked for, with the choices made for it, and its worker's secret (64 of [A-Za-z0-9])."""
+
+    request: RunRequest
+    regression_ids: tuple[int, ...]
+    environment_id: str | None
+    requester_id: int
+    created_at: datetime
+    worker_token: str
+    is_fork: bool
+    restricted: bool
+    source_run_id: int | None = None
+    reason: str | None = None
+
+
+def create_run(new: NewRun) -> int:
+    """Within a transaction: store a run and freeze what it is to execute. Returns its id."""
+    request = new.request
+    row = TestRow(
+        platform=request.platform.value, test_type="pr" if request.pull_request else "commit", token=new.worker_token,
+        fork_id=_fork_id(request.repository), branch=request.branch or "", commit=request.commit_sha.lower(),
+        pr_nr=request.pull_request or 0)
+    session().add(row)
+    session().flush()
+    if new.restricted:
+        session().add_all(CustomizedTestRow(test_id=row.id, regression_id=each) for each in new.regression_ids)
+    if new.is_fork:
+        session().add(TestForkRow(user_id=new.requester_id, test_id=row.id))
+    session().add(RunRow(
+        run_id=row.id, platform=row.platform, repository=request.repository.lower(), branch=request.branch,
+        commit_sha=row.commit, pull_request=request.pull_request, created_at=new.created_at, requester_id=new.requester_id,
+        environment_id=new.environment_id, source_run_id=new.source_run_id, reason=new.reason, parent_sha=request.parent_sha,
+        merge_base_sha=request.merge_base_sha, expected_set_id=save_expected_set(load_definitions(new.regression_ids)),
+        status=RunStatus.QUEUED.value))
+    session().flush()
+    return row.id
+
+
+def _fork_id(repository: str) -> int:
+    # The platform compares clone URLs letter by letter; GitHub does not, so an existing row in other letters serves too.
+    url = f"https://github.com/{repository}.git"
+    wanted = select(ForkRow.id).where(func.lower(ForkRow.github) == url.lower()).order_by(ForkRow.id).limit(1)
+    found = session().execute(wanted).scalar_one_or_none()
+    if found is not None:
+        return found
+    row = ForkRow(github=url)
+    try:
+        with session().begin_nested():
+            session().add(row)
+    except IntegrityError:
+        return session().execute(wanted.with_for_update()).scalar_one()
+    return row.id
+
+
+def load_run(run_id: int, *, locked: bool = False) -> Run:
+    """The run of this id; `locked`, within a transaction, holds its row until the end. Raises NotFound."""
+    query = _query().where(RunRow.run_id == run_id)
+    query = query.with_for_update(of=RunRow) if locked else query
+    row = session().execute(query).one_or_none()
+    if row is None:
+        raise NotFound("run", run_id, remedy="List runs with GET /runs.")
+    if row.status == UNJUDGED:
+        derive_states([run_id]) if locked else judge_runs([run_id])
+        row = session().execute(query).one()
+    return _run(row)
+
+
+def load_states(run_ids: Collection[int]) -> dict[int, str]:
+    """A text for each of these runs that exists, which changes whenever the run's state or its newest event does."""
+    rows = session().execute(
+        select(RunRow.run_id, RunRow.status, RunRow.last_progress_id).where(RunRow.run_id.in_(run_ids)))
+    return {run_id: f"{status} {event_id}" for run_id, status, event_id in rows}
+
+
+def list_runs(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int = 0, cursor: str | None = None) -> Page[Run]:
+    """A page of runs with the exact total: from `offset`, or behind `cursor` where one is given.
+
+    Raises Invalid for a cursor of another list, Unavailable while finished runs of an adopted database are being judged
+    and the answer depends on them.
+    """
+    conditions = _conditions(wanted)
+    if wanted.status in JUDGED_STATUSES and count_pending():
+        raise Unavailable("Finished runs of this database are still being judged.", retry_after=10)
+    total = session().execute(select(func.count()).select_from(RunRow).where(*conditions)).scalar_one()
+    query = _query().where(*conditions).order_by(*_order(sort)).limit(limit)
+    query = query.offset(offset) if cursor is None else query.where(_behind(parse_cursor(cursor, sort.value), sort))
+    rows = session().execute(query).all()
+    if pending := [row.run_id for row in rows if row.status == UNJUDGED]:
+        judge_runs(pending)
+        rows = session().execute(query).all()
+    runs = [_run(row) for row in rows]
+    more = len(runs) == limit
+    return Page(runs, limit, offset, total, _position(runs[-1], sort).cursor() if more else None)
+
+
+def _query() -> Select[Any]:
+    return (
+        select(
+            RunRow.run_id, RunRow.status, RunRow.platform, ForkRow.github, TestRow.branch, TestRow.commit, RunRow.pull_request,
+            RunRow.created_at, RunRow.expected_set_id, RunRow.started_at, RunRow.completed_at, RunRow.requester_id, UserRow.name,
+            RunRow.environment_id, RunRow.source_run_id, RunRow.reason, RunRow.parent_sha, RunRow.merge_base_sha,
+            RunRow.infrastructure_error_count)
+        .join(TestRow, TestRow.id == RunRow.run_id).join(ForkRow, ForkRow.id == TestRow.fork_id)
+        .outerjoin(UserRow, UserRow.id == RunRow.requester_id))
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(
+        run_id=row.run_id, status=RunStatus(row.status), platform=Platform(row.platform), repository=repository_of(row.github),
+        branch=row.branch or None, commit=row.commit, pull_request=row.pull_request, created_at=row.created_at,
+        expected_set_id=row.expected_set_id, started_at=row.started_at, completed_at=row.completed_at,
+        requester=None if row.requester_id is None else Requester(row.requester_id, row.name),
+        environment_id=row.environment_id, source_run_id=row.source_run_id, reason=row.reason, parent_sha=row.parent_sha,
+        merge_base_sha=row.merge_base_sha, infrastructure_error_count=row.infrastructure_error_count)
+
+
+def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
+    equal: tuple[tuple[Any, Any], ...] = (
+        (RunRow.status, wanted.status and wanted.status.value), (RunRow.branch, wanted.branch),
+        (RunRow.commit_sha, wanted.commit_sha and wanted.commit_sha.lower()),
+        (RunRow.repository, wanted.repository and wanted.repository.lower()),
+        (RunRow.platform, wanted.platform and wanted.platform.value), (RunRow.pull_request, wanted.pull_request))
+    conditions: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
+    if wanted.created_after is not None:
+        conditions.append(RunRow.created_at > wanted.created_after)
+    if wanted.created_before is not None:
+        conditions.append(RunRow.created_at < wanted.created_before)
+    return conditions
+
+
+def _order(sort: RunSort) -> list[Any]:
+    columns = [SORT_COLUMNS[sort.field], RunRow.run_id] if sort.field != "run_id" else [RunRow.run_id]
+    return [column.desc() if sort.descends else column.asc() for column in columns]
+
+
+def _position(run: Run, sort: RunSort) -> Position:
+    key = None if sort.field == "run_id" else getattr(run, sort.field)
+    return Position(sort.value, None if key is None else key.isoformat(), run.run_id)
+
+
+def _behind(position: Position, sort: RunSort) -> ColumnElement[bool]:
+    """The runs that follow a position; on both databases a null sorts below everything else."""
+    later = RunRow.run_id < position.id if sort.descends else RunRow.run_id > position.id
+    if sort.field == "run_id":
+        return later
+    column = SORT_COLUMNS[sort.field]
+    if position.key is None:
+        same = and_(column.is_(None), later)
+        return same if sort.descends else or_(same, column.is_not(None))
+    key = _instant(position.key)
+    if sort.descends:
+        return or_(column < key, column.is_(None), and_(column == key, later))
+    return or_(column > key, and_(column == key, later))
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as wrong:
+        raise Invalid({"cursor": "Not a cursor of this list and sort."}) from wrong
+
+
+def average_duration(platform: Platform, *, runs: int = 20) -> timedelta | None:
+    """The mean duration of the platform's last finished runs; None where none ran to an end."""
+    durations = [
+        completed - started for started, completed in session().execute(
+            select(RunRow.started_at, RunRow.completed_at)
+            .where(RunRow.platform == platform.value, RunRow.status.in_(list(JUDGED_STATUSES)), RunRow.started_at.is_not(None))
+            .order_by(RunRow.run_id.desc()).limit(runs))
+        if completed is not None]
+    return sum(durations, timedelta()) / len(durations) if durations else None

@@ -1,0 +1,117 @@
+"""API tokens: issued, shown as metadata, found by their value, revoked."""
+from __future__ import annotations
+
+import hmac
+import json
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from api.domain.access import Caller, Role, Scope
+from api.domain.page import Page
+from api.domain.refusal import Conflict, NotFound
+from api.domain.token import PREFIX_LENGTH, NewToken, TokenRecord, token_digest, usable_scopes
+from api.storage.accounts import Account
+from api.storage.database import session
+from api.storage.own_tables import AccountRow, TokenSealRow
+from api.storage.passwords import fingerprint
+from api.storage.platform_tables import TokenRow, UserRow
+
+KNOWN_SCOPES = frozenset(scope.value for scope in Scope)
+
+
+def store_token(account: Account, token: NewToken) -> int:
+    """Within a transaction: keep a new token under the account's present password. Returns its id.
+
+    Raises Conflict where a live token of the user has the name. A dead one of that name is renamed: the platform's key
+    covers dead rows too.
+    """
+    same = select(TokenRow).where(TokenRow.user_id == account.user_id, TokenRow.token_name == token.name).with_for_update()
+    for row in session().execute(same).scalars():
+        if row.revoked_at is None and row.expires_at > token.created_at:
+            raise _name_taken()
+        row.token_name = f"{row.token_name[:50 - len(str(row.id)) - 1]}~{row.id}"
+    session().flush()
+    row = TokenRow(
+        user_id=account.user_id, token_name=token.name, token_hash=token.digest, token_prefix=token.prefix,
+        scopes_json=json.dumps([scope.value for scope in token.scopes]), created_at=token.created_at, expires_at=token.expires_at)
+    try:
+        with session().begin_nested():
+            session().add(row)
+    except IntegrityError as taken:
+        raise _name_taken() from taken
+    session().add(TokenSealRow(token_id=row.id, fingerprint=fingerprint(account.password_hash)))
+    session().flush()
+    return row.id
+
+
+def _name_taken() -> Conflict:
+    return Conflict(
+        "You have a live token of this name.", {"field": "token_name"}, remedy="Choose another name, or revoke the old token first.")
+
+
+def find_caller(value: str, now: datetime) -> Caller | None:
+    """The user behind a token, with the role and the usable scopes of this moment.
+
+    None for a token that is unknown, revoked, expired, of a disabled account, or older than the account's password.
+    """
+    query = (
+        select(TokenRow, UserRow, AccountRow.disabled, TokenSealRow.fingerprint)
+        .join(UserRow, UserRow.id == TokenRow.user_id)
+        .outerjoin(AccountRow, AccountRow.user_id == UserRow.id).outerjoin(TokenSealRow, TokenSealRow.token_id == TokenRow.id)
+        .where(TokenRow.token_prefix == value[:PREFIX_LENGTH]))
+    digest = token_digest(value)
+    for token, user, disabled, seal in session().execute(query):
+        if not hmac.compare_digest(token.token_hash.lower().encode(), digest.encode()):
+            continue
+        dead = token.revoked_at is not None or token.expires_at <= now or disabled
+        resealed = seal is not None and not hmac.compare_digest(seal, fingerprint(user.password))
+        return None if dead or resealed else _caller(token, user)
+    return None
+
+
+def _caller(token: TokenRow, user: UserRow) -> Caller:
+    role = Role(user.role)
+    return Caller(
+        user_id=user.id, name=user.name, email=user.email, role=role, scopes=usable_scopes(role, _scopes(token.scopes_json)),
+        token_id=token.id, github_login=user.github_login or None)
+
+
+def _scopes(text: str) -> tuple[Scope, ...]:
+    return tuple(Scope(scope) for scope in json.loads(text) if scope in KNOWN_SCOPES)
+
+
+def seal_platform_tokens() -> None:
+    """Within a transaction: bind tokens that the platform issued to their account's present password."""
+    unsealed = (
+        select(TokenRow.id, UserRow.password).join(UserRow, UserRow.id == TokenRow.user_id)
+        .outerjoin(TokenSealRow, TokenSealRow.token_id == TokenRow.id).where(TokenSealRow.token_id.is_(None)))
+    session().add_all(
+        TokenSealRow(token_id=token_id, fingerprint=fingerprint(password)) for token_id, password in session().execute(unsealed))
+    session().flush()
+
+
+def list_tokens(user_id: int, now: datetime, *, limit: int, offset: int) -> Page[TokenRecord]:
+    """The live tokens of a user, newest first."""
+    live = _live(user_id, now)
+    total = session().execute(select(func.count()).select_from(TokenRow).where(*live)).scalar_one()
+    rows = session().execute(select(TokenRow).where(*live).order_by(TokenRow.id.desc()).limit(limit).offset(offset)).scalars()
+    return Page([_record(row) for row in rows], limit, offset, total)
+
+
+def _live(user_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (TokenRow.user_id == user_id, TokenRow.revoked_at.is_(None), TokenRow.expires_at > now)
+
+
+def _record(row: TokenRow) -> TokenRecord:
+    return TokenRecord(row.id, row.token_name, row.token_prefix, _scopes(row.scopes_json), row.created_at, row.expires_at)
+
+
+def revoke_token(user_id: int, token_id: int, now: datetime) -> None:
+    """Within a transaction: end a live token of this user. Raises NotFound for every other."""
+    ended = session().execute(
+        update(TokenRow).where(TokenRow.id == token_id, *_live(user_id, now)).values(revoked_at=now)
+        .execution_options(synchronize_session=False))
+    if not ended.rowcount:
+        raise NotFound("token", token_id, remedy="List your live tokens with GET /auth/tokens.")

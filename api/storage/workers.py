@@ -1,0 +1,52 @@
+"""What a worker's message may touch: the run behind its token, the run's tests and outputs."""
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from api.domain.expected import ExpectedTest
+from api.domain.run import RunStatus
+from api.storage.database import session
+from api.storage.enrolment import enrol_run
+from api.storage.expected_sets import load_expected_set
+from api.storage.own_tables import RunRow
+from api.storage.platform_tables import TestRow
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersRun:
+    """A run as its worker's messages meet it."""
+
+    run_id: int
+    status: RunStatus
+    expected_set_id: int | None
+
+    def find_test(self, regression_id: int) -> ExpectedTest | None:
+        """The regression test of this id, where it is in the run's set."""
+        return load_expected_set(self.expected_set_id).by_id.get(regression_id)
+
+
+def is_workers_token(run_id: int, token: str, now: datetime, grace: timedelta) -> bool:
+    """Whether this is the run's secret and still alive: a run that is over keeps it for a grace period only."""
+    row = session().execute(
+        select(TestRow.token, RunRow.completed_at).outerjoin(RunRow, RunRow.run_id == TestRow.id).where(TestRow.id == run_id)
+    ).one_or_none()
+    if row is None or not hmac.compare_digest(row[0].encode(), token.encode("utf-8", "surrogatepass")):
+        return False
+    return row[1] is None or now <= row[1] + grace
+
+
+def lock_workers_run(run_id: int, now: datetime) -> WorkersRun:
+    """Within a transaction: the run, held until its end; it is enrolled where this message is the first we hear of it."""
+    enrol_run(run_id, now)
+    row = session().execute(
+        select(RunRow.status, RunRow.expected_set_id).where(RunRow.run_id == run_id).with_for_update()).one()
+    return WorkersRun(run_id, RunStatus.RUNNING if row[0] == "completed" else RunStatus(row[0]), row[1])
+
+
+def find_platform(run_id: int) -> str:
+    """The platform of a run that is known to exist."""
+    return session().execute(select(TestRow.platform).where(TestRow.id == run_id)).scalar_one()

@@ -1,0 +1,69 @@
+"""What a server does between requests: sees runs that others made, judges old ones, gives up those whose worker is lost."""
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.storage.claims import give_up_abandoned
+from api.storage.database import transact
+from api.storage.enrolment import catch_up, count_pending, enrol_overlooked, judge_pending
+from api.storage.tokens import seal_platform_tokens
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 20
+
+
+class Sweeper:
+    """Sweeps in a thread of its own, every so many seconds, while the server runs. Several processes may sweep side by side."""
+
+    def __init__(self, app: Flask, clock: Callable[[], datetime], *, every: float) -> None:
+        self._app, self._clock, self._every = app, clock, every
+        self._stop = threading.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Sweep as long as the context lasts."""
+        self._stop.clear()
+        thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+
+    def sweep(self) -> None:
+        """Sweep once."""
+        with self._app.app_context():
+            now = self._clock()
+            catch_up(now)
+            enrol_overlooked(now)
+            transact(seal_platform_tokens)
+            lost = give_up_abandoned(now)
+            if lost:
+                log.warning("gave up %d runs whose worker was lost", lost)
+            self._judge()
+
+    def _judge(self) -> None:
+        pending = count_pending()
+        done = 0
+        while not self._stop.is_set() and (judged := judge_pending(AT_ONCE)):
+            done += judged
+            if done % (AT_ONCE * 25) == 0:
+                log.info("judged %d of %d finished runs", done, pending)
+        if done:
+            log.info("judged %d finished runs", done)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.sweep()
+            except SQLAlchemyError:
+                log.exception("the database did not let the sweep through; trying again in %s seconds", self._every)
+            self._stop.wait(self._every)
