@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
+from typing import NoReturn
 
 FFMPEG = "ffmpeg"
 
@@ -67,9 +68,18 @@ def main(arguments: Sequence[str]) -> int:
     return OK
 
 
-def parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser that ends as ccextractor does for a bad parameter."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end."""
+        print(f"Error: {message}", file=sys.stderr)
+        sys.exit(MALFORMED)
+
+
+def parser() -> Parser:
     """The command line: the part of ccextractor's that this program has."""
-    result = argparse.ArgumentParser(prog="ccextractor", allow_abbrev=False, exit_on_error=True)
+    result = Parser(prog="ccextractor", allow_abbrev=False)
     result.add_argument("input", nargs="?", help="the media file")
     result.add_argument("-o", metavar="FILE", help="where the captions go; the input's name with another extension if absent")
     result.add_argument("--out", choices=[*WRITERS, "report", "null"], default="srt", help="the format")
@@ -80,14 +90,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--delay", type=int, default=0, metavar="MS", help="milliseconds to move all captions by")
     result.add_argument("--no-typesetting", action="store_true", help="leave out styles and places")
     result.add_argument("--no-progress-bar", action="store_true", help="print no progress")
-    result.error = malformed  # type: ignore[method-assign]
     return result
-
-
-def malformed(message: str) -> None:
-    """End as ccextractor does for a bad parameter."""
-    print(f"Error: {message}", file=sys.stderr)
-    sys.exit(MALFORMED)
 
 
 def extracted(options: argparse.Namespace) -> list[tuple[str | None, str]]:
@@ -139,7 +142,7 @@ def listing(source: str) -> str:
 
 def tracks_of(log: str) -> list[Track]:
     """The caption tracks of the input that ffmpeg speaks of."""
-    spoken = log.partition("Stream mapping:")[0]
+    spoken = re.split("Stream mapping:|Output #0", log)[0]
     return [Track(number, found[1] or "und", found[2]) for number, found in enumerate(TRACK.finditer(spoken), 1)]
 
 

@@ -180,7 +180,8 @@ def test_a_huge_output_is_kept_to_its_beginning_and_its_end(make_program: MakePr
 
 def test_a_file_beyond_the_size_limit_ends_the_program(make_program: MakeProgram, tmp_path: Path) -> None:
     program = make_program(
-        "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\nbig = open('big', 'wb', buffering=0)\nbig.write(bytes(1 << 21))\nbig.write(b'x')")
+        "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\nbig = open('big', 'wb', buffering=0)\n"
+        "big.write(bytes(1 << 21))\nbig.write(b'x')")
 
     execution = run(program, tmp_path, Limits(seconds=60, file_bytes=1 << 20))
 

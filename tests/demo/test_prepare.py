@@ -1,0 +1,207 @@
+"""The demo's files: real captions, really extracted, the same every time."""
+from __future__ import annotations
+
+import ast
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from api.demo import catalog
+from api.demo.containers import CONTAINERS, Container, build
+from api.demo.patch import patched
+from api.demo.prepare import (
+    PLATFORM,
+    REPOSITORY,
+    BaselineFailed,
+    Build,
+    Demo,
+    ExtractorMissing,
+    PreparedTest,
+    builds,
+    find_ffmpeg,
+    install,
+    prepare,
+)
+from api.domain.worker_suite import SuiteFile, SuiteTest, presented
+from api.execution.command import invocation
+from api.execution.outputs import compare_outputs
+from api.execution.process import Execution, Limits, run_process
+
+MEDIA = Path(catalog.__file__).with_name("media")
+
+
+def is_missing() -> bool:
+    try:
+        find_ffmpeg()
+    except ExtractorMissing:
+        return True
+    return False
+
+
+needs_ffmpeg = pytest.mark.skipif(is_missing(), reason="there is no ffmpeg: install the extra 'demo'")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo with a space")
+
+
+@pytest.fixture(scope="module")
+def demo(root: Path) -> Demo:
+    return prepare(root / "store", root / "executables")
+
+
+def files_below(folder: Path) -> dict[str, str]:
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def run(demo: Demo, root: Path, test: PreparedTest, build: Build, folder: Path) -> tuple[Execution, dict[str, bool]]:
+    """Execute a test with a build as a worker does; return how it ended, and whether each output that came matches."""
+    sample = next(each for each in demo.samples if each.sha256 == test.sample)
+    files = tuple(
+        SuiteFile(
+            number, f"{each.correct}{each.correct_extension}",
+            f"{test.sample}{each.expected_filename}{each.correct_extension}", each.ignore)
+        for number, each in enumerate(test.outputs, 1))
+    entry = presented([SuiteTest(1, test.category, test.command, test.input_type, sample.file_name, test.output_type, files)])[0]
+    executable = root / "executables" / REPOSITORY / PLATFORM / build.commit / "ccextractor"
+    folder.mkdir()
+    call = invocation(entry, executable, root / "store" / "TestFiles" / sample.file_name, folder, folder.with_suffix(".log"))
+    execution = run_process(call, Limits(seconds=60), stop=lambda: False)
+    produced = compare_outputs(entry.files, folder, root / "store" / "TestResults")
+    return execution, {test.outputs[each.output_id - 1].expected_filename: each.matches for each in produced}
+
+
+def test_the_library_is_as_large_and_as_varied_as_it_says() -> None:
+    assert len(catalog.SAMPLES) >= 8
+    assert len(catalog.TESTS) >= 12
+    assert {test.output_type for test in catalog.TESTS} >= {"file", "stdout", "null", "report", "multiprogram"}
+    assert {test.input_type for test in catalog.TESTS} == {"file", "stdin"}
+    assert any(test.exit_code for test in catalog.TESTS)
+    assert any(len(test.outputs) > 1 for test in catalog.TESTS)
+
+
+def test_all_of_the_catalog_belongs_together() -> None:
+    assert {test.sample for test in catalog.TESTS} == {sample.name for sample in catalog.SAMPLES}
+    assert {test.category for test in catalog.TESTS} == set(catalog.CATEGORIES)
+    assert {tag for sample in catalog.SAMPLES for tag in sample.tags} == set(catalog.TAGS)
+    assert {path.name for path in MEDIA.iterdir() if path.is_file()} == {sample.name for sample in catalog.SAMPLES}
+    assert len({(test.sample, test.command) for test in catalog.TESTS}) == len(catalog.TESTS)
+
+
+def test_the_regression_is_a_change_of_the_good_program_and_knows_no_test() -> None:
+    made = builds()
+
+    assert ast.parse(made.regressed.source)
+    assert made.regressed.source == patched(made.good.source, MEDIA.with_name("regression.diff").read_text())
+    assert made.regressed.parent == made.good.commit != made.regressed.commit
+    assert not any(Path(sample.name).stem in made.regressed.source for sample in catalog.SAMPLES)
+
+
+@needs_ffmpeg
+def test_preparing_twice_changes_nothing(demo: Demo, root: Path) -> None:
+    before = files_below(root)
+
+    again = prepare(root / "store", root / "executables")
+
+    assert again == demo
+    assert files_below(root) == before
+
+
+@needs_ffmpeg
+def test_preparing_elsewhere_gives_the_same_samples_and_baselines(demo: Demo, root: Path, tmp_path: Path) -> None:
+    elsewhere = prepare(tmp_path / "store", tmp_path / "executables")
+
+    assert elsewhere == demo
+    assert files_below(tmp_path / "store") == files_below(root / "store")
+
+
+@needs_ffmpeg
+def test_files_are_stored_under_the_hash_of_their_content(demo: Demo, root: Path) -> None:
+    for path in [*(root / "store" / "TestFiles").iterdir(), *(root / "store" / "TestResults").iterdir()]:
+        assert path.name.partition(".")[0] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@needs_ffmpeg
+def test_baselines_hold_what_the_authors_wrote(demo: Demo, root: Path) -> None:
+    results = root / "store" / "TestResults"
+    text = "\n".join(path.read_text() for path in results.iterdir())
+
+    for words in ("HARBOUR MASTER", "zwei Äpfel", "كم سعر", "זה לא למכירה. 🪔", "I never left.", "Libertà", "Crème fraîche",
+                  "mañana", "こんばんは", "μουσείο", "Ships & tides <notes>", "Ships &amp; tides &lt;notes&gt;"):
+        assert words in text
+
+
+@needs_ffmpeg
+def test_the_good_build_passes_every_test(demo: Demo, root: Path, tmp_path: Path) -> None:
+    for number, test in enumerate(demo.tests):
+        execution, outputs = run(demo, root, test, demo.builds.good, tmp_path / str(number))
+
+        assert execution.exit_code == test.exit_code, test.command
+        assert outputs == {each.expected_filename: True for each in test.outputs if not each.ignore}, test.command
+
+
+@needs_ffmpeg
+def test_the_regressed_build_differs_misses_an_output_and_crashes_and_passes_the_rest(
+    demo: Demo, root: Path, tmp_path: Path,
+) -> None:
+    crashed: list[tuple[str, int]] = []
+    missing: list[str] = []
+    different: list[str] = []
+    passed: list[str] = []
+    for number, test in enumerate(demo.tests):
+        execution, outputs = run(demo, root, test, demo.builds.regressed, tmp_path / str(number))
+        wanted = {each.expected_filename for each in test.outputs if not each.ignore}
+        if execution.exit_code != test.exit_code:
+            crashed.append((test.command, execution.exit_code))
+        elif wanted - outputs.keys():
+            missing.append(test.command)
+        else:
+            (passed if all(outputs.values()) else different).append(test.command)
+
+    assert crashed == [("--out=smptett", -11)]
+    assert missing == ["--multiprogram --out=srt"]
+    assert set(different) >= {"--out=webvtt", "--out=ttxt", "--stdin --out=ttxt"}
+    assert len(passed) >= 10
+
+
+@needs_ffmpeg
+def test_the_good_executable_needs_nothing_of_its_surroundings(root: Path, demo: Demo) -> None:
+    source = (root / "executables" / REPOSITORY / PLATFORM / demo.builds.good.commit / "ccextractor").read_text()
+
+    assert source.startswith("#!/bin/sh\n")
+    assert "environ" not in source
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("container", CONTAINERS, ids=lambda each: each.name)
+def test_the_containers_hold_what_their_sources_say(container: Container, tmp_path: Path) -> None:
+    rebuilt = build(container, str(find_ffmpeg()), tmp_path)
+    executable = install(builds().good, tmp_path / "executables", find_ffmpeg())
+
+    texts = []
+    for name, media in (("kept", MEDIA / container.name), ("rebuilt", rebuilt)):
+        folder = tmp_path / name
+        folder.mkdir()
+        entry = SuiteTest(1, "x", "--out=srt", "file", container.name, "file", (SuiteFile(1, "none", "out.srt"),))
+        run_process(invocation(entry, executable, media, folder, tmp_path / "log"), Limits(seconds=60), stop=lambda: False)
+        texts.append((folder / "out.srt").read_text())
+
+    assert texts[0] == texts[1] != ""
+
+
+def test_a_baseline_that_cannot_be_made_stops_the_preparation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.demo.prepare.find_ffmpeg", lambda: Path("/bin/false"))
+
+    with pytest.raises(BaselineFailed, match=r"harbour.srt --out=srt: exit code 8, not 0"):
+        prepare(tmp_path / "store", tmp_path / "executables")
+
+
+def test_without_any_ffmpeg_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.demo.prepare.find_spec", lambda name: None)
+    monkeypatch.setattr("api.demo.prepare.shutil.which", lambda name: None)
+
+    with pytest.raises(ExtractorMissing, match="install the extra 'demo'"):
+        find_ffmpeg()

@@ -1,0 +1,112 @@
+"""The tour of the demo, over a real connection."""
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from api.demo.prepare import Build, Builds
+from api.demo.story import StoryFailed, Told, tell, tour
+
+BUILDS = Builds(Build("a" * 40, None, "good", ""), Build("b" * 40, "a" * 40, "bad", ""))
+TOKEN = "spci_" + "t" * 43
+
+
+class Server:
+    """Answers as the API does: each run is over at the third look."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        self.looks: dict[str, int] = {}
+        self.refusing = False
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+        path = request.url.path.removeprefix("/api/v1")
+        if request.method == "POST":
+            return self._created(request)
+        if path.endswith("/summary"):
+            return httpx.Response(200, json={"total_samples": 2, "pass_count": 1, "fail_count": 1, "missing_output_count": 0})
+        if path.endswith("/samples"):
+            return self._samples(path)
+        self.looks[path] = self.looks.get(path, 0) + 1
+        status = ["queued", "running", "pass" if path == "/runs/1" else "fail"][min(self.looks[path], 3) - 1]
+        return httpx.Response(200, json={"run_id": 1, "status": status})
+
+    def _created(self, request: httpx.Request) -> httpx.Response:
+        if self.refusing:
+            return httpx.Response(403, json={"code": "forbidden", "message": "No."})
+        self.bodies.append(json.loads(request.content))
+        return httpx.Response(202, json={"run_id": len(self.bodies), "status": "queued"})
+
+    def _samples(self, path: str) -> httpx.Response:
+        if path == "/runs/1/samples":
+            return httpx.Response(501, json={"code": "not_implemented"})
+        good = {"status": "pass", "command": "--out=txt", "exit_code": 0}
+        return httpx.Response(200, json={"data": [good, {"status": "fail", "command": "--out=srt", "exit_code": -11}]})
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(transport=httpx.MockTransport(server)) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.demo.story.LEAST_PAUSE", 0.0)
+
+
+def test_both_builds_are_run_and_their_ends_told(server: Server, client: httpx.Client) -> None:
+    lines: list[str] = []
+
+    told = tell("http://ci", TOKEN, BUILDS, out=lines.append, client=client)
+
+    assert told == (Told(1, "a" * 40, "pass"), Told(2, "b" * 40, "fail"))
+    assert [body["commit_sha"] for body in server.bodies] == ["a" * 40, "b" * 40]
+    assert server.bodies[1]["parent_sha"] == "a" * 40
+    assert "  fail            exit  -11  --out=srt" in lines
+    assert not any("--out=txt" in line for line in lines)
+
+
+def test_the_tour_names_token_and_swagger_ui_and_three_lines_for_a_shell() -> None:
+    lines = tour("http://127.0.0.1:8000", TOKEN, [Told(2, "b" * 40, "fail")])
+
+    curls = [shlex.split(line) for line in lines if line.startswith("  curl ")]
+    assert any(TOKEN in line for line in lines)
+    assert any("http://127.0.0.1:8000/api/v1/ui/" in line for line in lines)
+    assert len(curls) == 3
+    assert all(f"Authorization: Bearer {TOKEN}" in words for words in curls)
+    assert json.loads(curls[2][curls[2].index("-d") + 1])["commit_sha"] == "b" * 40
+
+
+def test_the_lines_mean_the_same_to_a_real_shell() -> None:
+    lines = tour("http://127.0.0.1:8000", TOKEN, [Told(2, "b" * 40, "fail")])
+
+    for line in lines:
+        if line.startswith("  curl "):
+            command = line.replace("  curl", "printf '%s\\n'", 1)
+            seen = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
+            assert seen.stdout.splitlines() == shlex.split(line)[1:]
+
+
+def test_a_refusal_is_told_as_the_server_said_it(server: Server, client: httpx.Client) -> None:
+    server.refusing = True
+
+    with pytest.raises(StoryFailed, match=r"POST /api/v1/runs: status 403: .*No\."):
+        tell("http://ci", TOKEN, BUILDS, out=lambda line: None, client=client)
+
+
+def test_a_run_that_never_ends_is_not_waited_for_for_ever(client: httpx.Client) -> None:
+    with pytest.raises(StoryFailed, match="is the worker running"):
+        tell("http://ci", TOKEN, BUILDS, patience=0, out=lambda line: None, client=client)
