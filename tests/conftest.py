@@ -1,0 +1,74 @@
+"""Databases for tests: the same tests run over SQLite and MariaDB."""
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tests.databases import Database, opened
+from tests.mariadb import Server, running_server, why_absent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what the markers of these tests mean."""
+    config.addinivalue_line("markers", "mariadb: needs a MariaDB server")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file, from which each test's own is copied."""
+    path = tmp_path_factory.mktemp("template") / "ci.db"
+    with opened(f"sqlite:///{path}") as database, database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
+@pytest.fixture
+def sqlite_path(sqlite_template: Path, tmp_path: Path) -> Path:
+    """A migrated, empty SQLite file of this test."""
+    return Path(shutil.copy(sqlite_template, tmp_path / "ci.db"))
+
+
+@pytest.fixture
+def sqlite_database(sqlite_path: Path) -> Iterator[Database]:
+    """A migrated, empty SQLite database, within an application context."""
+    with opened(f"sqlite:///{sqlite_path}", migrated=False) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[Server]:
+    """A MariaDB server; the test is skipped where none can be had."""
+    reason = why_absent()
+    if reason:
+        pytest.skip(reason)
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_url(mariadb_server: Server) -> Iterator[str]:
+    """A migrated MariaDB database that the session's tests share, one after another."""
+    url = mariadb_server.create_database()
+    text = url.render_as_string(hide_password=False)
+    with opened(text):
+        pass
+    yield text
+    mariadb_server.drop_database(url)
+
+
+@pytest.fixture
+def mariadb_database(mariadb_url: str) -> Iterator[Database]:
+    """A migrated, empty MariaDB database, within an application context."""
+    with opened(mariadb_url, migrated=False) as database:
+        database.empty()
+        yield database
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def database(request: pytest.FixtureRequest) -> Database:
+    """A migrated, empty database within an application context, on either kind of server."""
+    return cast(Database, request.getfixturevalue(f"{request.param}_database"))

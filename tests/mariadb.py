@@ -1,0 +1,111 @@
+"""A MariaDB server for tests: one of our own in a temporary folder, or the one that CI_TEST_MARIADB_URL names."""
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import URL, create_engine, make_url
+
+VARIABLE = "CI_TEST_MARIADB_URL"
+PROGRAMS = ("mariadbd", "mariadb-install-db")
+START_SECONDS = 60
+# Tests throw their data away, so nothing is made durable and little is reserved.
+OPTIONS = (
+    "--skip-networking", "--skip-log-bin", "--performance-schema=OFF", "--character-set-server=utf8mb4",
+    "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=OFF", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M",
+    "--innodb-use-native-aio=OFF", "--innodb-lock-wait-timeout=20", "--max-connections=200", "--max-allowed-packet=64M",
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server on which databases can be made; `url` names none."""
+
+    url: URL
+
+    def create_database(self) -> URL:
+        """Make an empty database and tell its URL."""
+        name = f"ci_test_{uuid4().hex[:12]}"
+        self._execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
+        return self.url.set(database=name)
+
+    def drop_database(self, url: URL) -> None:
+        """Take a database away."""
+        self._execute(f"DROP DATABASE IF EXISTS {url.database}")
+
+    def _execute(self, statement: str) -> None:
+        engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        try:
+            with engine.connect() as connection:
+                connection.exec_driver_sql(statement)
+        finally:
+            engine.dispose()
+
+
+def why_absent() -> str | None:
+    """Why no server can be had here; None where one can."""
+    if VARIABLE in os.environ or all(find_program(name) for name in PROGRAMS):
+        return None
+    return f"MariaDB is not installed ({', '.join(PROGRAMS)}), and {VARIABLE} is not set"
+
+
+def find_program(name: str) -> str | None:
+    """Where a program of the server lies; Debian keeps it off an ordinary user's path."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """A server for as long as the context lasts."""
+    if VARIABLE in os.environ:
+        yield Server(make_url(os.environ[VARIABLE]))
+        return
+    # The path of a socket has room for about a hundred characters, which pytest's own folders exceed.
+    with tempfile.TemporaryDirectory(prefix="ci-mariadb-") as folder:
+        process = _start(Path(folder))
+        try:
+            url = URL.create("mysql+pymysql", "root", host="localhost", query={"unix_socket": f"{folder}/socket"})
+            _wait_until(lambda: _answers(f"{folder}/socket", process))
+            yield Server(url)
+        finally:
+            process.terminate()
+            process.wait(START_SECONDS)
+
+
+def _start(folder: Path) -> subprocess.Popen[bytes]:
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    shared = ["--no-defaults", f"--datadir={folder}/data", *user]
+    installed = subprocess.run(
+        [find_program("mariadb-install-db") or "", *shared, "--auth-root-authentication-method=normal", "--skip-test-db",
+         "--innodb-log-file-size=16M"],
+        capture_output=True, text=True, check=False)
+    if installed.returncode:
+        raise RuntimeError(f"mariadb-install-db failed: {installed.stdout}{installed.stderr}")
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(
+            [find_program("mariadbd") or "", *shared, *OPTIONS, f"--socket={folder}/socket", f"--pid-file={folder}/pid"],
+            stdout=log, stderr=log)
+
+
+def _answers(path: str, process: subprocess.Popen[bytes]) -> bool:
+    if process.poll() is not None:
+        raise RuntimeError(f"mariadbd ended with {process.returncode}")
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
+def _wait_until(ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        if time.monotonic() > deadline:
+            raise RuntimeError("mariadbd did not start in time")
+        time.sleep(0.05)
