@@ -107,7 +107,7 @@ def _release(run_id: int, fence: int, failure: str | None, now: datetime) -> Non
 
 def give_up_abandoned(now: datetime) -> int:
     """End the runs whose worker let its lease pass, visibly: canceled, with the reason. Returns how many."""
-    lost = list(session().execute(select(ClaimRow.run_id, ClaimRow.fence).where(ClaimRow.deadline < now)).tuples())
+    lost = list(session().execute(select(ClaimRow.run_id, ClaimRow.fence).where(ClaimRow.deadline < now)))
     for run_id, fence in lost:
         release_claim(run_id, fence, failure="[worker] The worker was lost: its lease passed without a word.", now=now)
     return len(lost)

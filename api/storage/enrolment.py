@@ -104,7 +104,7 @@ def _enrol(run_ids: Sequence[int], now: datetime) -> None:
         select(TestRow.id, TestRow.platform, TestRow.branch, TestRow.commit, TestRow.pr_nr, ForkRow.github)
         .join(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id.in_(wanted)).order_by(TestRow.id)).all()
     requesters = dict(session().execute(
-        select(TestForkRow.test_id, TestForkRow.user_id).where(TestForkRow.test_id.in_(wanted))).tuples())
+        select(TestForkRow.test_id, TestForkRow.user_id).where(TestForkRow.test_id.in_(wanted))).all())
     events = events_of(wanted)
     before = _created_before(rows[0].id, now) if rows else now
     values = []
