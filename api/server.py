@@ -22,10 +22,13 @@ from api.storage import database, schema, tokens, workers
 from api.storage.database import db, session
 from api.storage.enrolment import catch_up
 from api.storage.files import FileStore
+from api.storage.github import GitHub
 from api.storage.runs import load_states
 from api.sweeper import Sweeper
 
 Clock = Callable[[], datetime]
+
+SYSTEM_CHANCE = Chance(secrets.token_bytes)
 
 
 def utc_now() -> datetime:
@@ -38,7 +41,7 @@ def attach_database(app: Flask, settings: Settings) -> None:
     database.attach(app, settings.database_url, pool_size=settings.threads + LOOKUP_THREADS + 2)
 
 
-def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = Chance(secrets.token_bytes)) -> Application:
+def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = SYSTEM_CHANCE) -> Application:
     """Make the application. Raises ConfigurationError for what is wrong with the settings or the database's schema."""
     store = FileStore(settings.storage_root)
     store.prepare()
@@ -58,6 +61,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             Chance: chance,
             Environments: Environments(environments),
             FileStore: store,
+            GitHub: GitHub(settings.github_api, timeout=settings.github_timeout),
             HealthProbes: HealthProbes(
                 {"database": partial(_probe_database, flask), "file_store": partial(_probe_files, store)},
                 vital=frozenset({"database"})),

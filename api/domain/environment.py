@@ -40,4 +40,4 @@ def _parse_environment(entry: Any) -> Environment:
     label = entry.get("runner_label")
     if label is not None and (not isinstance(label, str) or len(label) > 100):
         raise ValueError("runner_label must be a text of at most 100 characters")
-    return Environment(entry["environment_id"], Platform(entry.get("platform")), bool(entry.get("active", True)), label)
+    return Environment(entry["environment_id"], Platform(str(entry.get("platform"))), bool(entry.get("active", True)), label)

@@ -53,10 +53,12 @@ TAGGED = re.compile(r"\[(" + "|".join(InfrastructureType) + r")\] ")
 PERSON = re.compile(r"(?i)(?:cancel(?:l)?ed by\b|pr (?:was )?closed\b|pull request (?:was )?closed\b|duplicate test\b|superseded\b)")
 RULES: tuple[tuple[InfrastructureType, re.Pattern[str]], ...] = tuple((kind, re.compile("(?i)" + text)) for kind, text in (
     (InfrastructureType.VM_PROVISIONING,
-     r"(?:vm|gcp|virtual machine|instance)\b.{0,60}\b(?:provision\w*|creat\w+|quota|start\w*)\b|(?:can't|cannot|could not) create (?:vm|instance)"),
+     r"(?:vm|gcp|virtual machine|instance)\b.{0,60}\b(?:provision\w*|creat\w+|quota|start\w*)\b|"
+     r"(?:can't|cannot|could not) create (?:vm|instance)"),
     (InfrastructureType.MERGE, r"merge (?:conflict|failed)|(?:can't|cannot|could not|unable to) merge|merging\b.{0,60}\bfailed"),
     (InfrastructureType.CHECKOUT,
-     r"git (?:clone|fetch|checkout|pull)\b|(?:clone|checkout|fetch)(?:ing)?\b.{0,60}\bfailed|(?:can't|cannot|could not) (?:clone|fetch|check out)"),
+     r"git (?:clone|fetch|checkout|pull)\b|(?:clone|checkout|fetch)(?:ing)?\b.{0,60}\bfailed|"
+     r"(?:can't|cannot|could not) (?:clone|fetch|check out)"),
     (InfrastructureType.BUILD,
      r"build(?:ing)?\b.{0,60}\b(?:failed|error)|compil\w+\b.{0,60}\b(?:failed|error)|(?:make|cmake|cargo|configure)\b.{0,20}\b(?:failed|error)|"
      r"(?:no|missing) build artifact|artifact(?:s)? (?:was |were )?not found"),

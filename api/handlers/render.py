@@ -53,7 +53,7 @@ def run(found: Run, base: str) -> Json:
     """A run; `base` is where the API's absolute links start."""
     stored: Mapping[str, Any] = {
         "repository": found.repository, "branch": found.branch, "commit_sha": found.commit,
-        "triggered_by": found.requester and found.requester.name}
+        "triggered_by": found.requester.name if found.requester else None}
     shown = {
         "repository": shown_repository(found.repository), "branch": cut_optional(found.branch, 100),
         "commit_sha": shown_commit(found.commit), "triggered_by": cut_optional(stored["triggered_by"], 100)}
@@ -82,7 +82,11 @@ def run_summary(found: Run, counts: Summary) -> Json:
         "missing_output_count": counts.missing_output_count, "pending_count": counts.pending_count,
         "error_count": counts.error_count, "infrastructure_error_count": counts.infrastructure_error_count,
         "duration_ms": found.duration_ms, "completed_at": found.completed_at,
-        "triggered_by": cut_optional(found.requester and found.requester.name, 100)}
+        "triggered_by": _requester_name(found)}
+
+
+def _requester_name(found: Run) -> str | None:
+    return None if found.requester is None else cut(found.requester.name, 100)
 
 
 def progress_event(event: ProgressEvent, step: int | None) -> Json:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.domain.access import Caller
 from api.domain.cancel import ActionStatus, authorize_action, cancel
 from api.domain.chance import Chance
 from api.domain.infrastructure import EventOrigin
@@ -24,9 +26,10 @@ from api.handlers.answers import JSON, encode, etag
 from api.handlers.instants import parse_instant
 from api.handlers.rules import Environments
 from api.handlers.waiting import RunWatch
-from api.storage import expected_sets, outcomes, progress, runs
+from api.storage import accounts, expected_sets, outcomes, progress, runs
 from api.storage.database import transact, transaction
 from api.storage.enrolment import catch_up
+from api.storage.github import GitHub
 from api.storage.idempotency import RequestKey, find_answered_run, record_answer
 from api.storage.runs import NewRun
 
@@ -52,7 +55,7 @@ def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tupl
     """Trigger a run, or answer with the one that this request has already made."""
     request = _request(body)
     policy = context.collaborator(RunPolicy)
-    authorize_trigger(context.caller(), request.repository, policy)
+    authorize_trigger(_caller_of(request, policy), request.repository, policy)
     environments = context.collaborator(Environments).configured
     environment = choose_environment(environments, request.environment_id, request.platform)
     chosen = choose_tests(request.regression_ids, expected_sets.list_active_tests(), _known(request))
@@ -63,21 +66,25 @@ def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tupl
     return render.run(runs.load_run(run_id), api_base()), HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_id}"}
 
 
-async def get_run(request: Request, run_id: int, wait: int | None = None, if_none_match: str | None = None) -> Response:
+async def get_run(
+    request: Request, run_id: int, wait: int | None = None, if_none_match: str | None = None,
+) -> Response:
     """Show a run; with `wait`, once its state changes or so many seconds have passed.
 
-    A client that says which state it has (If-None-Match) is answered at once when the run has another already.
+    A run that is over is shown at once. A client that says which state it has (If-None-Match) is answered at once when the run has another already.
     """
     shown, state = await context.in_thread(_load_state, run_id)
-    if wait and (if_none_match is None or etag(shown) in if_none_match):
+    if wait and state is not None and (if_none_match is None or etag(shown) in if_none_match):
         await context.collaborator(RunWatch).changed(run_id, state, min(wait, context.values().max_wait))
         shown, _ = await context.in_thread(_load_state, run_id)
     return Response(shown, media_type=JSON)
 
 
-def _load_state(run_id: int) -> tuple[bytes, str]:
+def _load_state(run_id: int) -> tuple[bytes, str | None]:
+    """A run as it is shown, and a text that changes with its state; None for one that is over, which never changes."""
     found = _load_current(run_id)
-    return encode(render.run(found, api_base())), runs.load_states([run_id])[run_id]
+    state = None if found.status.is_over else runs.load_states([run_id])[run_id]
+    return encode(render.run(found, api_base())), state
 
 
 def get_run_summary(run_id: int, **conditions: str | None) -> dict[str, Any]:
@@ -154,6 +161,20 @@ def _request_of(source: Run) -> RunRequest:
         repository=source.repository, commit_sha=source.commit, platform=source.platform, branch=source.branch,
         pull_request=source.pull_request, environment_id=source.environment_id, parent_sha=source.parent_sha,
         merge_base_sha=source.merge_base_sha)
+
+
+def _caller_of(request: RunRequest, policy: RunPolicy) -> Caller:
+    """The caller, with the GitHub login that decides about a fork; GitHub is asked once where the account has only a token."""
+    caller = context.caller()
+    if caller.github_login or policy.is_shared(request.repository):
+        return caller
+    account = accounts.load_account(caller.user_id)
+    login = context.collaborator(GitHub).login_of(account.github_token) if account.github_token else None
+    if login is None:
+        return caller
+    with transaction():
+        accounts.record_github_login(caller.user_id, login)
+    return replace(caller, github_login=login)
 
 
 def _known(request: RunRequest) -> frozenset[int]:

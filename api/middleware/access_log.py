@@ -55,6 +55,7 @@ def configure_logging(log_format: str, stream: TextIO | None = None) -> None:
     root.setLevel(logging.INFO)
     # Connexion warns of each refused request, and limits of nothing that we do not say ourselves.
     logging.getLogger("connexion").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 from api.domain.infrastructure import EventOrigin, origin_of_report
 from api.domain.projection import repository_of
 from api.domain.run import Phase, RunStatus
-from api.storage.database import session, transact
+from api.storage.database import change, session, transact
 from api.storage.enrolment import catch_up
 from api.storage.outcomes import derive_state
 from api.storage.own_tables import ClaimRow, RunRow
@@ -87,10 +87,8 @@ def _renew(run_id: int, fence: int, deadline: datetime) -> bool:
     alive = select(RunRow.run_id).where(RunRow.run_id == run_id, RunRow.status == RunStatus.RUNNING.value)
     if session().execute(alive).first() is None:
         return False
-    renewed = session().execute(
-        update(ClaimRow).where(ClaimRow.run_id == run_id, ClaimRow.fence == fence).values(deadline=deadline)
-        .execution_options(synchronize_session=False))
-    return bool(renewed.rowcount)
+    held = ClaimRow.run_id == run_id, ClaimRow.fence == fence
+    return change(update(ClaimRow).where(*held).values(deadline=deadline)) > 0
 
 
 def release_claim(run_id: int, fence: int, *, failure: str | None, now: datetime) -> None:
@@ -99,9 +97,8 @@ def release_claim(run_id: int, fence: int, *, failure: str | None, now: datetime
 
 
 def _release(run_id: int, fence: int, failure: str | None, now: datetime) -> None:
-    ended = session().execute(
-        delete(ClaimRow).where(ClaimRow.run_id == run_id, ClaimRow.fence == fence).execution_options(synchronize_session=False))
-    if ended.rowcount and failure is not None:
+    held = ClaimRow.run_id == run_id, ClaimRow.fence == fence
+    if change(delete(ClaimRow).where(*held)) and failure is not None:
         _give_up(run_id, failure, origin_of_report(Phase.CANCELED, failure), now)
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Engine, MetaData, TypeDecorator, event
+from sqlalchemy import CursorResult, DateTime, Engine, MetaData, TypeDecorator, UpdateBase, event
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Connection, Dialect, make_url
 from sqlalchemy.exc import DBAPIError
@@ -114,6 +114,12 @@ def prepare_engine(engine: Engine) -> None:
 def session() -> Session:
     """The session of the current application context."""
     return db.session()
+
+
+def change(statement: UpdateBase) -> int:
+    """Execute an update or delete behind the session's back; how many rows it met."""
+    result = session().execute(statement.execution_options(synchronize_session=False))
+    return cast(CursorResult[Any], result).rowcount
 
 
 @contextmanager

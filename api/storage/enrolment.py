@@ -113,11 +113,17 @@ def _enrol(run_ids: Sequence[int], now: datetime) -> None:
         before = events[row.id][0].at if row.id in events else before
         values.append({
             **_identity(row), "created_at": before, "requester_id": requesters.get(row.id),
-            "status": UNJUDGED if times.phase and times.phase.is_over else RunStatus.RUNNING.value if times.phase else RunStatus.QUEUED.value,
+            "status": _first_status(times.phase),
             "last_progress_id": times.last_event_id, "started_at": times.started_at, "completed_at": times.completed_at,
             "expected_set_id": None if times.phase and times.phase.is_over else freeze_set(row.id)})
     if values:
         session().execute(insert(RunRow), values)
+
+
+def _first_status(phase: Phase | None) -> str:
+    if phase is None:
+        return RunStatus.QUEUED.value
+    return UNJUDGED if phase.is_over else RunStatus.RUNNING.value
 
 
 def freeze_set(run_id: int) -> int:
@@ -131,7 +137,7 @@ def _created_before(run_id: int, now: datetime) -> datetime:
     return session().execute(nearest).scalar_one_or_none() or now
 
 
-def _identity(row: Row[tuple[int, str, str, str, int, str]]) -> dict[str, int | str | None]:
+def _identity(row: Row[int, str, str, str, int, str]) -> dict[str, int | str | None]:
     return {
         "run_id": row[0], "platform": row[1], "branch": row[2][:255] or None, "commit_sha": row[3].lower(),
         "pull_request": row[4] if row[4] > 0 else None, "repository": repository_of(row[5]).lower()}

@@ -121,7 +121,7 @@ def list_runs(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int = 0, 
     return Page(runs, limit, offset, total, _position(runs[-1], sort).cursor() if more else None)
 
 
-def _query() -> Select[Any]:
+def _query() -> Select[*tuple[Any, ...]]:
     return (
         select(
             RunRow.run_id, RunRow.status, RunRow.platform, ForkRow.github, TestRow.branch, TestRow.commit, RunRow.pull_request,
@@ -132,7 +132,7 @@ def _query() -> Select[Any]:
         .outerjoin(UserRow, UserRow.id == RunRow.requester_id))
 
 
-def _run(row: Row[Any]) -> Run:
+def _run(row: Row[*tuple[Any, ...]]) -> Run:
     return Run(
         run_id=row.run_id, status=RunStatus(row.status), platform=Platform(row.platform), repository=repository_of(row.github),
         branch=row.branch or None, commit=row.commit, pull_request=row.pull_request, created_at=row.created_at,
@@ -195,5 +195,5 @@ def average_duration(platform: Platform, *, runs: int = 20) -> timedelta | None:
             select(RunRow.started_at, RunRow.completed_at)
             .where(RunRow.platform == platform.value, RunRow.status.in_(list(JUDGED_STATUSES)), RunRow.started_at.is_not(None))
             .order_by(RunRow.run_id.desc()).limit(runs))
-        if completed is not None]
+        if started is not None and completed is not None]
     return sum(durations, timedelta()) / len(durations) if durations else None

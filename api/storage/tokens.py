@@ -13,7 +13,7 @@ from api.domain.page import Page
 from api.domain.refusal import Conflict, NotFound
 from api.domain.token import PREFIX_LENGTH, NewToken, TokenRecord, token_digest, usable_scopes
 from api.storage.accounts import Account
-from api.storage.database import session
+from api.storage.database import change, session
 from api.storage.own_tables import AccountRow, TokenSealRow
 from api.storage.passwords import fingerprint
 from api.storage.platform_tables import TokenRow, UserRow
@@ -110,8 +110,5 @@ def _record(row: TokenRow) -> TokenRecord:
 
 def revoke_token(user_id: int, token_id: int, now: datetime) -> None:
     """Within a transaction: end a live token of this user. Raises NotFound for every other."""
-    ended = session().execute(
-        update(TokenRow).where(TokenRow.id == token_id, *_live(user_id, now)).values(revoked_at=now)
-        .execution_options(synchronize_session=False))
-    if not ended.rowcount:
+    if not change(update(TokenRow).where(TokenRow.id == token_id, *_live(user_id, now)).values(revoked_at=now)):
         raise NotFound("token", token_id, remedy="List your live tokens with GET /auth/tokens.")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +14,7 @@ from api.storage.platform_tables import PLATFORM_TABLES
 revision = "0001"
 down_revision = None
 
-TABLE = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
+TABLE: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
 LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 OWN_TABLES = (
     "ci_verdict", "ci_run", "ci_event", "ci_token_seal", "ci_idempotency", "ci_claim", "ci_account", "ci_expected_set", "ci_added")

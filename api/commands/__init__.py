@@ -1,0 +1,1 @@
+"""The commands of `ci-api`, one module each."""

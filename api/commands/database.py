@@ -1,0 +1,34 @@
+"""A command's way to the database, without a server around it."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask
+from sqlalchemy.exc import OperationalError
+
+from api.commands.failure import CommandFailed
+from api.config import ConfigurationError, Settings
+from api.server import attach_database
+from api.storage import schema
+from api.storage.database import db
+
+
+def make_database(settings: Settings) -> Flask:
+    """A Flask application that has the configured database and nothing else."""
+    flask = Flask("ci-api")
+    attach_database(flask, settings)
+    return flask
+
+
+@contextmanager
+def open_database(settings: Settings, *, migrated: bool = True) -> Iterator[Flask]:
+    """The database, with a session; raises ConfigurationError where a migration is missing, CommandFailed where it is away."""
+    flask = make_database(settings)
+    try:
+        with flask.app_context():
+            if migrated and not schema.is_current(db.engine):
+                raise ConfigurationError("The database lacks a migration: run `ci-api migrate` first.")
+            yield flask
+    except OperationalError as away:
+        raise CommandFailed("The database does not answer; check CI_DATABASE_URL, and that the server behind it runs.") from away

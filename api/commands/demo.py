@@ -1,0 +1,174 @@
+"""`ci-api demo`: a server, a worker and real runs, on one machine, from nothing."""
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from api.commands.database import open_database
+from api.commands.failure import CommandFailed
+from api.commands.settings import shown
+from api.commands.tokens import issue
+from api.config import Settings
+from api.demo.prepare import BaselineFailed, Demo, ExtractorMissing, prepare
+from api.demo.story import StoryFailed, tell
+from api.domain.access import Role
+from api.storage import accounts, library, schema
+from api.storage.database import db, transaction
+from api.storage.passwords import hash_password
+
+START_SECONDS = 30
+STOP_SECONDS = 15
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "demo", help="show everything on this machine",
+        description="Make a database, a media library and accounts in a folder, start server and worker, trigger runs through the "
+        "API, and print where to look. Ctrl-C stops everything; the next start goes on with the same folder.")
+    parser.add_argument("--folder", type=Path, default=Path("instance/demo"), help="where everything is kept (default: %(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address, no other (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    parser.add_argument("--once", action="store_true", help="stop when the runs are over")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Prepare, start, tell, and stay until Ctrl-C."""
+    if not _is_loopback(arguments.host):
+        raise CommandFailed("The demo listens on loopback addresses only: its accounts are open to whoever reads its output.")
+    configured = demo_settings(settings, arguments.folder.absolute(), f"http://{arguments.host}:{arguments.port}")
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        demo = prepare(configured.storage_root, configured.executables)
+        token = fill(configured, demo)
+        with processes(configured, arguments):
+            tell(configured.public_url, token, demo.builds)
+            if not arguments.once:
+                print("Server and worker go on; Ctrl-C stops them.", flush=True)
+                while True:
+                    time.sleep(3600)
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    except (ExtractorMissing, BaselineFailed, StoryFailed) as failed:
+        raise CommandFailed(str(failed)) from failed
+    return 0
+
+
+def demo_settings(settings: Settings, folder: Path, public_url: str) -> Settings:
+    """The settings of the demo: everything below one folder, and rates that let a person try things."""
+    return replace(
+        settings, database_url=f"sqlite:///{folder / 'ci.db'}", storage_root=folder / "files", executables=folder / "executables",
+        public_url=public_url, worker_server="", worker_trusted=True, rate_reads=max(settings.rate_reads, 1200),
+        rate_writes=max(settings.rate_writes, 120), sweep_interval=5)
+
+
+def fill(settings: Settings, demo: Demo) -> str:
+    """Put accounts and library into the database, where they are missing; issue a token. Returns its value."""
+    with open_database(settings, migrated=False):
+        schema.migrate(db.engine)
+        for role in Role:
+            _add_account(role)
+        with transaction():
+            library.add_tags(dict(demo.tags))
+            library.add_categories(dict(demo.categories))
+            library.add_samples([
+                library.NewSample(each.sha256, each.extension, each.original_name, each.tags) for each in demo.samples])
+            library.add_tests([
+                library.NewTest(
+                    each.sample, each.command, each.category, each.description, each.input_type, each.output_type, each.exit_code,
+                    tuple(library.NewOutput(o.correct, o.correct_extension, o.expected_filename, o.ignore) for o in each.outputs))
+                for each in demo.tests])
+        return issue(f"{Role.ADMIN.value}@example.test", f"demo-{secrets.token_hex(4)}", None, days=30)
+
+
+def _add_account(role: Role) -> None:
+    email = f"{role.value}@example.test"
+    if accounts.find_account(email) is None:
+        with transaction():
+            accounts.create_account(role.value, email, role, hash_password(f"demo-{role.value}-pass", platform=False))
+
+
+@contextmanager
+def processes(settings: Settings, arguments: argparse.Namespace) -> Iterator[None]:
+    """Server and worker as processes of their own, stopped when the context ends."""
+    _refuse_taken_port(settings.public_url)
+    environment = {**os.environ, **environment_of(settings)}
+    command = (sys.executable, "-m", "api.cli")
+    server = _start((*command, "serve", "--host", arguments.host, "--port", str(arguments.port)), environment, "server.log", settings)
+    started = [server]
+    try:
+        _await_health(settings.public_url, server)
+        started.append(_start((*command, "worker", "--platform", "linux", "--name", "demo-worker"), environment, "worker.log", settings))
+        yield
+    finally:
+        # The worker first, so that it can still say that it stops.
+        for process in reversed(started):
+            _stop(process)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables that give a process these settings."""
+    variables = {name: each.metadata["variable"] for name, each in Settings.__dataclass_fields__.items()}
+    return {variable: shown(getattr(settings, name)) for name, variable in variables.items()}
+
+
+def _start(command: Sequence[str], environment: dict[str, str], log: str, settings: Settings) -> subprocess.Popen[bytes]:
+    # In a session of its own, so that Ctrl-C reaches this process alone, which then stops the others in order.
+    with (settings.storage_root.parent / log).open("ab") as output:
+        return subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _await_health(url: str, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            if httpx.get(f"{url}/api/v1/system/health", timeout=5, trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise CommandFailed("The server did not start; server.log in the demo's folder says why.")
+
+
+def _refuse_taken_port(url: str) -> None:
+    try:
+        httpx.get(url, timeout=2, trust_env=False)
+    except httpx.ConnectError:
+        return
+    except httpx.TransportError:
+        pass
+    raise CommandFailed("Something listens on this port already; choose another with --port.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

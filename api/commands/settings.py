@@ -1,0 +1,31 @@
+"""`ci-api settings`: every variable, what it means, and what it is now."""
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from typing import Any
+
+from api.config import Settings
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "settings", help="show the configuration", description="Show every variable and its value; secrets stay hidden.")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Print one variable after the other."""
+    for each in fields(settings):
+        value = getattr(settings, each.name)
+        hidden = each.metadata["secret"] and value != each.default
+        print(f"{each.metadata['variable']}={'(hidden)' if hidden else shown(value)}\n    {each.metadata['about']}")
+    return 0
+
+
+def shown(value: Any) -> str:
+    """A setting as it would be written into its variable."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,73 @@
+"""`ci-api worker`: execute queued runs of one platform."""
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from api.commands.database import open_database
+from api.config import Settings
+from api.domain.run import Platform
+from api.execution.leases import LeasedClaims
+from api.execution.options import Folders, WorkerOptions
+from api.execution.process import Limits, run_process
+from api.execution.reporter import Retries
+from api.execution.worker import default_temporary, work
+from api.middleware.access_log import configure_logging
+from api.server import utc_now
+from api.storage.files import FileStore
+
+# What a program under test sees of the worker's environment, which holds secrets; its home is a folder of its own.
+INHERITED = ("PATH", "LANG", "TZ")
+HERE = Platform.WINDOWS if sys.platform == "win32" else Platform.LINUX
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "worker", help="execute queued runs",
+        description="Take queued runs of a platform, one after the other, execute their regression tests and report to the server. "
+        "Without a sandbox only executables in CI_EXECUTABLES are run, and only with CI_WORKER_TRUSTED=true.")
+    parser.add_argument("--platform", choices=[platform.value for platform in Platform], default=HERE.value, help="default: %(default)s")
+    parser.add_argument(
+        "--name", default=f"{socket.gethostname()}-{os.getpid()}", help="shown in the run's progress (default: host and process)")
+    parser.add_argument("--once", action="store_true", help="stop when nothing is queued")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Work until SIGTERM or Ctrl-C, which end a run in work visibly."""
+    configure_logging(settings.log_format)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    store = FileStore(settings.storage_root)
+    store.prepare()
+    with open_database(settings) as flask:
+        claims = LeasedClaims(flask, arguments.name, store, clock=utc_now, lease=timedelta(seconds=settings.worker_lease))
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        work(
+            options(arguments, settings), claims, stop=stop, until_idle=arguments.once,
+            run_process=partial(run_process, inherited=inherited))
+    return 0
+
+
+def options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
+    """The worker's options, from command line and settings."""
+    root = settings.storage_root.absolute()
+    found = shutil.which("ffmpeg")
+    return WorkerOptions(
+        name=arguments.name, platform=arguments.platform, server=settings.worker_server or settings.public_url,
+        folders=Folders.of_store(root, executables=settings.executables.absolute(), temporary=default_temporary(root)),
+        main_repository=settings.main_repository, trusted=settings.worker_trusted,
+        limits=Limits(
+            seconds=settings.test_seconds, file_bytes=settings.worker_file_limit, core_bytes=settings.worker_core_limit),
+        retries=Retries(patience=settings.worker_patience), ffmpeg=Path(found) if found else None, lease_patience=settings.worker_lease / 2)
