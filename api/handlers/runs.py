@@ -56,14 +56,19 @@ def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tupl
     request = _request(body)
     policy = context.collaborator(RunPolicy)
     authorize_trigger(_caller_of(request, policy), request.repository, policy)
-    environments = context.collaborator(Environments).configured
-    environment = choose_environment(environments, request.environment_id, request.platform)
-    chosen = choose_tests(request.regression_ids, expected_sets.list_active_tests(), _known(request))
-    run_id = transact(lambda: _once(idempotency_key, "create_run", body, lambda: runs.create_run(NewRun(
-        request=request, regression_ids=chosen, environment_id=environment.environment_id, requester_id=context.caller().user_id,
-        created_at=context.now(), worker_token=context.collaborator(Chance).worker_token(),
-        is_fork=not policy.is_main(request.repository), restricted=request.regression_ids is not None))))
-    return render.run(runs.load_run(run_id), api_base()), HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_id}"}
+    is_fork = not policy.is_main(request.repository)
+    # What can be run is asked within the transaction, so that a repeat is answered even when that has changed meanwhile.
+    run_id = transact(lambda: _once(idempotency_key, "create_run", body, lambda: runs.create_run(_new_run(request, is_fork))))
+    return render.run(_load_current(run_id), api_base()), HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_id}"}
+
+
+def _new_run(request: RunRequest, is_fork: bool) -> NewRun:
+    environment = choose_environment(
+        context.collaborator(Environments).configured, request.environment_id, request.platform)
+    return NewRun(
+        request=request, regression_ids=choose_tests(request.regression_ids, expected_sets.list_active_tests(), _known(request)),
+        environment_id=environment.environment_id, requester_id=context.caller().user_id, created_at=context.now(),
+        worker_token=context.collaborator(Chance).worker_token(), is_fork=is_fork, restricted=request.regression_ids is not None)
 
 
 async def get_run(
@@ -117,15 +122,26 @@ def retry_run(run_id: int, body: dict[str, Any], idempotency_key: str | None = N
     """Make a new run like this one; the source stays as it is."""
     source = _load_current(run_id)
     authorize_action(context.caller(), source)
-    judged = outcomes.judge_run(run_id, source.expected_set_id).tests
-    plan = plan_retry(judged, expected_sets.list_active_tests(), failed_only=body["failed_only"])
-    new_id = transact(lambda: _once(idempotency_key, f"retry_run {run_id}", body, lambda: runs.create_run(NewRun(
-        request=_request_of(source), regression_ids=plan.regression_ids, environment_id=source.environment_id,
+    message = "This request has made its run already."
+
+    def make() -> int:
+        nonlocal message
+        judged = outcomes.judge_run(run_id, source.expected_set_id).tests
+        plan = plan_retry(judged, expected_sets.list_active_tests(), failed_only=body["failed_only"])
+        message = render.retry_message(plan)
+        return runs.create_run(_retried(source, plan.regression_ids, body.get("reason")))
+
+    new_id = transact(lambda: _once(idempotency_key, f"retry_run {run_id}", body, make))
+    return render.retry(run_id, new_id, message), HTTPStatus.ACCEPTED
+
+
+def _retried(source: Run, regression_ids: tuple[int, ...], reason: str | None) -> NewRun:
+    return NewRun(
+        request=_request_of(source), regression_ids=regression_ids, environment_id=source.environment_id,
         requester_id=context.caller().user_id, created_at=context.now(),
         worker_token=context.collaborator(Chance).worker_token(),
         is_fork=not context.collaborator(RunPolicy).is_main(source.repository), restricted=True,
-        source_run_id=run_id, reason=body.get("reason")))))
-    return render.retry(run_id, new_id, render.retry_message(plan)), HTTPStatus.ACCEPTED
+        source_run_id=source.run_id, reason=reason)
 
 
 def get_run_config(run_id: int, **conditions: str | None) -> dict[str, Any]:

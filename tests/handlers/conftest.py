@@ -1,0 +1,49 @@
+"""The servers of these tests: one for all that is emptied between them, and others made to measure."""
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.builders import NOW
+from tests.handlers.site import Site, build_site
+
+MakeSite = Callable[..., Site]
+
+
+@pytest.fixture(scope="session")
+def shared_site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A running server whose state the next test throws away."""
+    folder = tmp_path_factory.mktemp("site")
+    site = build_site(folder, Path(shutil.copy(sqlite_template, folder / "ci.db")))
+    with site.client:
+        yield site
+
+
+@pytest.fixture
+def site(shared_site: Site) -> Iterator[Site]:
+    """A running server without accounts, runs or files, within its application context."""
+    with shared_site.app.flask.app_context():
+        shared_site.database.empty()
+        shared_site.accounts.clear()
+        shared_site.clock.now = NOW
+        for folder in shared_site.files.iterdir():
+            for entry in folder.iterdir():
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        yield shared_site
+
+
+@pytest.fixture
+def make_site(sqlite_path: Path, tmp_path: Path) -> Iterator[MakeSite]:
+    """Make a running server with settings of its own, on a database of its own."""
+    with ExitStack() as stack:
+        def make(**changes: object) -> Site:
+            site = build_site(tmp_path, sqlite_path, **changes)
+            stack.enter_context(site.client)
+            stack.enter_context(site.app.flask.app_context())
+            return site
+
+        yield make
