@@ -55,7 +55,7 @@ def parse_cursor(cursor: str, sort: str) -> Position:
         padded = cursor + "=" * (-len(cursor) % 4)
         given, key, id = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
         position = Position(given, key, id)
-        if given != sort or not isinstance(key, str | None) or not isinstance(id, int) or not 0 < id < 2**31:
+        if given != sort or not isinstance(key, str | None) or type(id) is not int or not 0 < id < 2**31:
             raise ValueError("not a position of this list")
     except (ValueError, TypeError, binascii.Error, RecursionError) as wrong:
         raise Invalid({"cursor": "Not a cursor of this list and sort."}) from wrong
