@@ -1,0 +1,69 @@
+"""Where a reader of a log stands: a byte position, good for one log alone, and authenticated so that it cannot be made up."""
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import struct
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from api.domain.log import LineFacts, LogLevel, LogSource
+from api.domain.refusal import Invalid
+
+LAYOUT = struct.Struct(">BQ?qBB8s")
+VERSION = 1
+MAC_BYTES = 16
+FINGERPRINT_BYTES = 256
+NO_TIME = -(2**62)
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+LEVELS, SOURCES = tuple(LogLevel), tuple(LogSource)
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """A byte offset at the start of a line, or `within` one; what the line before, or the line so far, told of itself."""
+
+    offset: int = 0
+    within: bool = False
+    facts: LineFacts = field(default_factory=LineFacts)
+
+
+def fingerprint(beginning: bytes, offset: int) -> bytes:
+    """What a log is known by again: a hash of its first bytes, of no more than lie before the offset.
+
+    A log that grows keeps it, wherever it is stored; another log has another.
+    """
+    return hashlib.sha256(beginning[:min(FINGERPRINT_BYTES, offset)]).digest()[:8]
+
+
+def make_cursor(place: LogPlace, subject: str, known_by: bytes, key: bytes) -> str:
+    """The cursor of a place in the log of a subject, such as `run 7`."""
+    at = NO_TIME if place.facts.at is None else (place.facts.at - EPOCH) // MICROSECOND
+    packed = LAYOUT.pack(
+        VERSION, place.offset, place.within, at, LEVELS.index(place.facts.level), SOURCES.index(place.facts.source), known_by)
+    return base64.urlsafe_b64encode(packed + _mac(packed, subject, key)).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, subject: str, key: bytes) -> tuple[LogPlace, bytes]:
+    """The place, and what the log was known by. Raises Invalid for a cursor that was not made for this subject."""
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as wrong:
+        raise stale_cursor() from wrong
+    packed, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
+    if len(packed) != LAYOUT.size or not hmac.compare_digest(mac, _mac(packed, subject, key)):
+        raise stale_cursor()
+    _, offset, within, at, level, source, known_by = LAYOUT.unpack(packed)
+    told = None if at == NO_TIME else EPOCH + at * MICROSECOND
+    return LogPlace(offset, within, LineFacts(told, LEVELS[level], SOURCES[source])), known_by
+
+
+def stale_cursor() -> Invalid:
+    """The refusal of a cursor that was forged, is another log's, or whose log was replaced."""
+    return Invalid({"cursor": "Not a cursor of this log as it is now; start again without one."})
+
+
+def _mac(packed: bytes, subject: str, key: bytes) -> bytes:
+    return hmac.new(key, subject.encode() + b"\0" + packed, hashlib.sha256).digest()[:MAC_BYTES]

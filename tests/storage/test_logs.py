@@ -1,0 +1,126 @@
+"""Reading logs in pages."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.domain.log import LogFilter, LogLevel, LogLine, LogSource
+from api.domain.log_cursor import LogPlace
+from api.storage import logs
+from api.storage.logs import entries, read_page
+
+
+@dataclass
+class InMemory:
+    """A file in memory that counts what is read of it."""
+
+    content: bytes
+    reads: int = field(default=0)
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def read(self, start: int, length: int) -> bytes:
+        found = self.content[start:start + length]
+        self.reads += len(found)
+        return found
+
+
+PIECES = st.sampled_from([
+    b"plain", b"caf\xe9", "café 字 😀".encode(), b"[2026-08-01 12:00:00] [ERROR] [build] x", b"error: y", b"\r", b"\0", b"",
+    b"z" * 3999, b"z" * 4001, "é".encode() * 4100, b"\xe9" * 9000, b"needle", b"x needle x", b"n" * 20_000 + b"needle"])
+CONTENTS = st.lists(PIECES, max_size=12).flatmap(
+    lambda pieces: st.sampled_from([b"\n".join(pieces), b"\n".join(pieces) + b"\n"]))
+
+
+def all_lines(content: bytes, limit: int, wanted: LogFilter) -> list[LogLine]:
+    source, place, found = InMemory(content), LogPlace(), []
+    for _ in range(len(content) + 2):
+        page = read_page(source, place, limit, wanted)
+        assert len(page.lines) <= limit
+        found += page.lines
+        if page.next is None:
+            return found
+        assert page.next.offset > place.offset or page.lines
+        place = page.next
+    raise AssertionError("the pages do not come to an end")
+
+
+@settings(deadline=None)
+@given(CONTENTS, st.integers(1, 7))
+def test_pages_of_any_size_give_the_same_lines(content: bytes, limit: int) -> None:
+    assert all_lines(content, limit, LogFilter()) == [entry.line for entry in entries(InMemory(content), LogPlace())]
+
+
+@settings(deadline=None)
+@given(CONTENTS)
+def test_no_byte_of_a_line_is_lost(content: bytes) -> None:
+    parts: list[str] = [""]
+    for entry in entries(InMemory(content), LogPlace()):
+        parts[-1] += entry.line.message
+        if not entry.line.continued:
+            parts.append("")
+
+    wanted = [line.removesuffix(b"\r") for line in content.removesuffix(b"\n").split(b"\n")] if content else []
+    assert len(parts) - 1 == len(wanted)
+    for line, text in zip(wanted, parts, strict=False):
+        assert text in {line.decode("utf-8", "replace"), line.decode("cp1252", "replace")} or len(line) > 4000
+
+
+@settings(deadline=None)
+@given(CONTENTS, st.integers(1, 5), st.sampled_from([
+    LogFilter(level=LogLevel.ERROR), LogFilter(source=LogSource.BUILD), LogFilter(contains="needle"),
+    LogFilter(contains="é"), LogFilter(level=LogLevel.INFO, contains="x")]))
+def test_a_filter_gives_the_lines_that_match_and_no_others(content: bytes, limit: int, wanted: LogFilter) -> None:
+    matching = [entry.line for entry in entries(InMemory(content), LogPlace()) if wanted.matches(entry.line)]
+
+    found = all_lines(content, limit, wanted)
+
+    assert [line.message for line in found] == [line.message for line in matching]
+
+
+def test_a_page_costs_what_it_returns_wherever_it_lies() -> None:
+    content = b"a line of a log\n" * 1_000_000
+    near, far = InMemory(content), InMemory(content)
+
+    read_page(near, LogPlace(), 50, LogFilter())
+    read_page(far, LogPlace(len(content) - 16 * 50), 50, LogFilter())
+
+    assert far.reads <= near.reads
+
+
+def test_a_filter_looks_at_a_bounded_part_and_leads_on_from_an_empty_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "FILTER_LIMIT", 1000)
+    monkeypatch.setattr(logs, "SEARCH_LIMIT", 1000)
+    monkeypatch.setattr(logs, "SCAN_WINDOW", 300)
+    source = InMemory(b"a line of a log\n" * 1000 + b"needle\n")
+
+    by_level = read_page(source, LogPlace(), 10, LogFilter(level=LogLevel.ERROR))
+    by_words = read_page(source, LogPlace(), 10, LogFilter(contains="needle"))
+
+    assert by_level.lines == by_words.lines == ()
+    assert by_level.next is not None
+    assert by_level.next.offset < 1100
+    assert by_words.next is not None
+    assert by_words.next.offset < 1600
+
+
+def test_words_that_lie_across_two_reads_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "SCAN_WINDOW", 64)
+    source = InMemory(b"x" * 60 + b"needle" + b"\nother\n")
+
+    page = read_page(source, LogPlace(), 10, LogFilter(contains="needle"))
+
+    assert [line.message for line in page.lines] == ["x" * 60 + "needle"]
+
+
+def test_a_line_found_by_its_words_has_the_time_of_the_lines_before_it() -> None:
+    source = InMemory(b"[2026-08-01 12:00:00] start\n" + b"nothing\n" * 50 + b"needle\n")
+
+    page = read_page(source, LogPlace(), 10, LogFilter(contains="needle"))
+
+    assert page.lines[0].facts.at is not None
