@@ -18,7 +18,9 @@ T = TypeVar("T")
 class InThread(Protocol):
     """Runs blocking work in the server's threads."""
 
-    def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]: ...
+    def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """Call `work` with the arguments, in a thread."""
+        ...
 
 
 @dataclass(frozen=True)

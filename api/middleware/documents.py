@@ -43,7 +43,7 @@ class OperationText:
 
 def load(document: Document) -> dict[str, Any]:
     """The document's content; templates are not rendered, so braces in a text are just braces."""
-    content = yaml.load(document.path.read_bytes(), Loader=_LOADER)  # noqa: S506 - both loaders are the safe one
+    content = yaml.load(document.path.read_bytes(), Loader=_LOADER)
     return {str(key): value for key, value in content.items()}
 
 

@@ -52,7 +52,7 @@ class Counters(Protocol):
 
 
 class ProcessCounters:
-    """Counters of this process alone. (The library's own start a thread every few milliseconds and read the system's clock.)"""
+    """Counters of this process alone: the library's own start a thread every few milliseconds, and read the system's clock."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock

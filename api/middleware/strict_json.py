@@ -1,12 +1,12 @@
 """JSON as it comes in: UTF-8, no NaN, no lone surrogates, no depth or number that would break what reads it."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
 from api.domain.refusal import Invalid
-
 
 DEEPEST = 64
 
@@ -28,5 +28,11 @@ def _depth(value: Any) -> int:
     depth, level = 0, [value]
     while level:
         depth += 1
-        level = [inner for outer in level if isinstance(outer, dict | list) for inner in (outer.values() if isinstance(outer, dict) else outer)]
+        level = [inner for outer in level for inner in _inside(outer)]
     return depth
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -1,0 +1,1 @@
+"""Tests of what every request passes between the server and the handlers."""

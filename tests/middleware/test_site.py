@@ -1,0 +1,100 @@
+"""What is served beside the operations: documents, the page for programs, the documentation page."""
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from api.app import CI_DOCUMENT, DOCUMENTS, Application
+from api.middleware.documents import load
+from api.middleware.headers import UI_POLICY
+from api.middleware.pages import Page
+from api.middleware.site import NOT_OPERATIONS, pages
+from tests.middleware.asking import ask
+from tests.middleware.conftest import ADMIN, JOBS, THINGS, WORKERS, Make
+
+UI = "/api/v1/ui"
+
+
+@pytest.fixture(scope="module")
+def real(make: Make) -> Application:
+    """The server with its own documents."""
+    return make(documents=DOCUMENTS)
+
+
+def _pages() -> list[Page]:
+    return pages(DOCUMENTS, {document.name: load(document) for document in DOCUMENTS}, "https://ci.example")
+
+
+def test_the_paths_that_are_no_operations_are_a_closed_set() -> None:
+    served = {page.path for page in _pages()}
+
+    assert served <= NOT_OPERATIONS
+    assert NOT_OPERATIONS - served <= {"/openapi-jobs.json"}
+
+
+@pytest.mark.parametrize("page", _pages(), ids=lambda page: page.path)
+def test_a_page_is_public_kept_and_always_the_same(real: Application, page: Page) -> None:
+    first, second = ask(real, page.path), ask(real, page.path)
+
+    assert (first.status, first.header("content-type")) == (200, page.media_type)
+    assert first.body == second.body
+    assert (first.header("cache-control") or "").startswith("public, max-age=")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_page_can_only_be_read(real: Application, method: str) -> None:
+    answer = ask(real, "/openapi.json", method=method, token=ADMIN)
+
+    assert (answer.status, answer.header("allow")) == (405, "GET, HEAD")
+
+
+def test_the_document_is_the_contract_without_its_internals(real: Application) -> None:
+    served = ask(real, "/api/v1/openapi.json").json
+    written = load(CI_DOCUMENT)
+
+    assert served["paths"].keys() == written["paths"].keys()
+    assert served["components"]["schemas"] == json.loads(json.dumps(written["components"]["schemas"]))
+    assert "$ref" in json.dumps(served["paths"])
+    assert not re.search(r"x-bearerInfoFunc|x-native-async|x-rate-bucket|bearer_info", json.dumps(served))
+    assert [server["url"] for server in served["servers"]] == [server["url"] for server in written["servers"]]
+    assert served["servers"][0]["url"] == "/api/v1"
+
+
+def test_both_addresses_of_the_document_say_the_same(real: Application) -> None:
+    assert ask(real, "/openapi.json").body == ask(real, "/api/v1/openapi.json").body
+
+
+def test_the_page_for_programs_has_this_servers_address(real: Application) -> None:
+    text = ask(real, "/llms.txt").body.decode()
+
+    assert "https://ci.example/api/v1" in text
+    assert "https://ci.example/openapi-worker.json" in text
+    assert "{" not in text.replace('{"code", "message", "details"}', "").replace("{run_id}", "")
+
+
+def test_every_path_that_the_page_for_programs_names_exists(real: Application) -> None:
+    text = ask(real, "/llms.txt").body.decode()
+    named = set(re.findall(r"(?:GET|POST|DELETE) (/[a-z/{}_-]+)", text))
+
+    assert len(named) > 5
+    assert named <= set(load(CI_DOCUMENT)["paths"])
+
+
+def test_the_documentation_page_lists_all_documents_and_loads_only_from_here(make: Make) -> None:
+    html = ask(make(documents=(THINGS, WORKERS, JOBS)), UI).body.decode()
+
+    assert all(path in html for path in ("/api/v1/openapi.json", "/openapi-worker.json", "/openapi-jobs.json"))
+    assert re.findall(r'(?:src|href)="(?!/)', html) == []
+    assert "<script>" not in html and "style=" not in html and "<style" not in html
+
+
+def test_the_documentation_page_has_a_policy_of_its_own(real: Application) -> None:
+    assert ask(real, UI).header("content-security-policy") == UI_POLICY.decode()
+
+
+@pytest.mark.parametrize("name", [
+    "index.html", "swagger-ui.js", "oauth2-redirect.html", "../app.py", "..%2fapp.py", "LICENSE", "__init__.py", "page.html"])
+def test_other_files_of_the_packages_are_not_served(real: Application, name: str) -> None:
+    assert ask(real, f"{UI}/{name}").status == 404
