@@ -5,8 +5,10 @@ import secrets
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from flask import Flask
+from limits.errors import ConfigurationError as StoreUnusable
 from sqlalchemy import text
 
 from api.app import LOOKUP_THREADS, Application, create_app
@@ -16,7 +18,7 @@ from api.domain.chance import Chance
 from api.domain.environment import Environment, parse_environments
 from api.domain.trigger import RunPolicy
 from api.handlers.health import HealthProbes
-from api.handlers.rules import AccountRules, BranchRules, Environments
+from api.handlers.rules import AccountRules, BranchRules, Environments, ReviewRules
 from api.handlers.waiting import RunWatch
 from api.storage import database, schema, tokens, workers
 from api.storage.database import db, session
@@ -43,14 +45,13 @@ def attach_database(app: Flask, settings: Settings) -> None:
 
 def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = SYSTEM_CHANCE) -> Application:
     """Make the application. Raises ConfigurationError for what is wrong with the settings or the database's schema."""
-    store = FileStore(settings.storage_root)
-    store.prepare()
+    store = prepare_store(settings)
     environments = read_environments(settings)
     flask = Flask("api")
     attach_database(flask, settings)
     platform_passwords = _check_schema(flask) or settings.adopted
     grace = timedelta(seconds=settings.grace_period)
-    return create_app(
+    return _create_app(
         settings, authenticate=partial(_authenticate, clock), clock=clock,
         run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
         flask_setup=partial(attach_database, settings=settings),
@@ -65,6 +66,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             HealthProbes: HealthProbes(
                 {"database": partial(_probe_database, flask), "file_store": partial(_probe_files, store)},
                 vital=frozenset({"database"})),
+            ReviewRules: ReviewRules(settings.review_own),
             RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
             RunWatch: RunWatch(partial(_states, clock)),
         })
@@ -76,6 +78,24 @@ def read_environments(settings: Settings) -> tuple[Environment, ...]:
         return parse_environments(settings.environments)
     except ValueError as wrong:
         raise ConfigurationError(f"CI_ENVIRONMENTS: {wrong}") from wrong
+
+
+def prepare_store(settings: Settings) -> FileStore:
+    """The file store, with the folders that there must be. Raises ConfigurationError where they cannot be made."""
+    store = FileStore(settings.storage_root)
+    try:
+        store.prepare()
+    except OSError as fault:
+        raise ConfigurationError(f"SAMPLE_REPOSITORY: the folders in it cannot be made: {fault.strerror}.") from fault
+    return store
+
+
+def _create_app(settings: Settings, **collaborators: Any) -> Application:
+    try:
+        return create_app(settings, **collaborators)
+    except StoreUnusable as wrong:
+        # What is said of the URL quotes it, and it may hold a password.
+        raise ConfigurationError("CI_RATE_STORE: this store cannot be used; redis:// needs the extra `redis`.") from wrong
 
 
 def _check_schema(flask: Flask) -> bool:

@@ -8,6 +8,7 @@ from api.domain.run import Run
 SHA1 = re.compile(r"[0-9a-fA-F]{40}\Z")
 HEX = re.compile(r"[0-9a-fA-F]{1,39}\Z")
 REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+\Z")
+EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9-]{1,63})+\Z")
 UNKNOWN_REPOSITORY = "unknown/unknown"
 GITHUB = re.compile(r"(?i)^(?:https?://|git@|ssh://git@)?(?:www\.)?github\.com[/:]")
 
@@ -51,6 +52,11 @@ def commit_is_exact(commit: str) -> bool:
 def short_commit(commit: str) -> str:
     """The beginning of a commit as stored, for people."""
     return commit[:7] if SHA1.match(commit) else commit[:10]
+
+
+def shown_email(email: str | None, user_id: int) -> str:
+    """An account's e-mail; a stand-in that can belong to nobody where it has none, or what is stored is none."""
+    return email if email and len(email) <= 255 and EMAIL.match(email) else f"user-{user_id}@users.invalid"
 
 
 def run_errors(run: Run) -> str:

@@ -26,6 +26,13 @@ class Environments:
 
 
 @dataclass(frozen=True)
+class ReviewRules:
+    """Whether an admin may decide about a request of their own, as an installation of one person needs."""
+
+    own_requests: bool
+
+
+@dataclass(frozen=True)
 class BranchRules:
     """How long after its newest run a branch still counts as active."""
 

@@ -143,6 +143,50 @@ class TokenSealRow(Base):
     fingerprint: Mapped[str] = mapped_column(String(64))
 
 
+class ApprovalRow(Base):
+    """A request that an output become the baseline. `pending_key` is unique while it is open, so that the same request is one row.
+
+    The run may be deleted one day; what was asked for, by whom and why, is kept all the same.
+    """
+
+    __tablename__ = "ci_approval"
+    __table_args__ = (Index("ci_ix_approval_status", "status", "id"), Index("ci_ix_approval_run", "run_id", "id"), OWN)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int]
+    sample_id: Mapped[int]
+    regression_id: Mapped[int]
+    output_id: Mapped[int]
+    extension: Mapped[str] = mapped_column(String(64))
+    hash_before: Mapped[str] = mapped_column(String(64))
+    hash_after: Mapped[str] = mapped_column(String(64))
+    apply_to_variants: Mapped[bool]
+    reason: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(20))
+    pending_key: Mapped[str | None] = mapped_column(String(64), unique=True)
+    requester_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"), index=True)
+    requested_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(Exact)
+    decided_by: Mapped[str | None] = mapped_column(String(255))
+    decided_at: Mapped[datetime | None] = mapped_column(Exact)
+    decision_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class BaselineChangeRow(Base):
+    """One output's baseline was replaced, by the approval of this id."""
+
+    __tablename__ = "ci_baseline_change"
+    __table_args__ = (Index("ci_ix_baseline_change_output", "output_id", "id"), OWN)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    approval_id: Mapped[int] = mapped_column(ForeignKey("ci_approval.id"), index=True)
+    regression_id: Mapped[int]
+    output_id: Mapped[int]
+    hash_before: Mapped[str] = mapped_column(String(64))
+    hash_after: Mapped[str] = mapped_column(String(64))
+    changed_at: Mapped[datetime] = mapped_column(Exact)
+
+
 class AddedRow(Base):
     """A table or column of the platform's schema that a migration had to add, so that a downgrade takes away just that."""
 

@@ -1,0 +1,127 @@
+"""Operations on baselines: request a new one, review requests, look at the history."""
+from __future__ import annotations
+
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from api.domain.approval import (
+    Approval,
+    ApprovalStatus,
+    BaselineWish,
+    Decision,
+    Proposal,
+    authorize_decision,
+    check_bulk,
+    check_open,
+    propose,
+)
+from api.domain.projection import shown_email
+from api.domain.refusal import NotFound, Unprocessable
+from api.domain.result import JudgedTest
+from api.domain.sample_choice import choose_test
+from api.domain.storage_status import StorageStatus
+from api.handlers import context, render_baselines
+from api.handlers.render import page
+from api.handlers.rules import ReviewRules
+from api.storage import approvals, names, outcomes, runs
+from api.storage.archive import Archive
+from api.storage.database import transact
+from api.storage.enrolment import catch_up
+
+OUTCOMES = {Decision.APPROVE: ApprovalStatus.APPROVED, Decision.REJECT: ApprovalStatus.REJECTED}
+
+
+def request_baseline_approval(run_id: int, sample_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Ask for an output of a run to become the baseline."""
+    judged = _judged(run_id)
+    chosen = choose_test(judged, sample_id, body["regression_id"])
+    proposal = propose(run_id, chosen.test.sample_id, chosen, _wish(body))
+    _check_files([proposal])
+    recorded = transact(partial(_record, [proposal]))
+    return render_baselines.approval(recorded[0]), HTTPStatus.ACCEPTED
+
+
+def request_baseline_approvals(run_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Ask for several outputs of a run to become baselines: all are recorded, or none."""
+    judged = {test.test.regression_id: test for test in _judged(run_id)}
+    proposals = [_proposal(run_id, judged, _wish(each)) for each in body["requests"]]
+    check_bulk(proposals)
+    _check_files(proposals)
+    recorded = transact(partial(_record, proposals))
+    return {"data": [render_baselines.approval(each) for each in recorded]}, HTTPStatus.ACCEPTED
+
+
+def list_baseline_approvals(limit: int, offset: int, status: str | None = None, run_id: int | None = None) -> dict[str, Any]:
+    """List requests for new baselines, newest first."""
+    found = approvals.list_approvals(ApprovalStatus(status) if status else None, run_id, limit=limit, offset=offset)
+    return page(found, render_baselines.approval)
+
+
+def get_baseline_approval(approval_id: int) -> dict[str, Any]:
+    """Show one request for a new baseline."""
+    return render_baselines.approval(approvals.load_approval(approval_id))
+
+
+def approve_baseline(approval_id: int, body: dict[str, Any]) -> dict[str, Any]:
+    """Make the output the baseline, from now on."""
+    return _decide(approval_id, Decision.APPROVE, body.get("reason"))
+
+
+def reject_baseline(approval_id: int, body: dict[str, Any]) -> dict[str, Any]:
+    """Leave the baseline as it is."""
+    return _decide(approval_id, Decision.REJECT, body.get("reason"))
+
+
+def list_baselines(regression_id: int, output_id: int, limit: int, offset: int) -> dict[str, Any]:
+    """List how an output's baseline changed, newest first."""
+    return page(approvals.list_changes(regression_id, output_id, limit=limit, offset=offset), render_baselines.change)
+
+
+def _judged(run_id: int) -> tuple[JudgedTest, ...]:
+    catch_up(context.now())
+    return outcomes.judge_run(run_id, runs.load_run(run_id).expected_set_id).tests
+
+
+def _wish(body: dict[str, Any]) -> BaselineWish:
+    return BaselineWish(body["regression_id"], body["output_id"], body["reason"], body.get("apply_to_variants", False))
+
+
+def _proposal(run_id: int, judged: dict[int, JudgedTest], wish: BaselineWish) -> Proposal:
+    test = judged.get(wish.regression_id)
+    if test is None:
+        raise NotFound("regression_test", wish.regression_id, remedy="List the run's tests with GET /runs/{run_id}/samples.")
+    return propose(run_id, test.test.sample_id, test, wish)
+
+
+def _check_files(proposals: list[Proposal]) -> None:
+    """Let pass outputs whose files are in the store: a baseline without a file could never be compared with."""
+    files = {names.result_name(each.hash_after, each.extension): each.wish.output_id for each in proposals}
+    found = context.collaborator(Archive).look(list(files))
+    gone = sorted(files[name] for name, each in found.items() if each.status is StorageStatus.MISSING)
+    if gone:
+        raise Unprocessable(
+            "The output's file is gone from the store.", {"output_ids": gone}, remedy="Run the test again, and approve that run's output.")
+
+
+def _record(proposals: list[Proposal]) -> list[Approval]:
+    caller = context.caller()
+    by = shown_email(caller.email, caller.user_id)
+    return [approvals.record_proposal(each, caller.user_id, by, context.now()) for each in proposals]
+
+
+def _decide(approval_id: int, decision: Decision, reason: str | None) -> dict[str, Any]:
+    authorized = approvals.load_approval(approval_id)
+    authorize_decision(authorized, context.caller(), own_allowed=context.collaborator(ReviewRules).own_requests)
+    if decision is Decision.APPROVE and authorized.status is ApprovalStatus.PENDING:
+        _check_files([authorized.proposal])
+    transact(partial(_carry_out, approval_id, decision, reason))
+    return render_baselines.approval(approvals.load_approval(approval_id))
+
+
+def _carry_out(approval_id: int, decision: Decision, reason: str | None) -> None:
+    approval = approvals.load_approval(approval_id, locked=True)
+    if check_open(approval, decision):
+        caller = context.caller()
+        by = shown_email(caller.email, caller.user_id)
+        approvals.record_decision(approval, OUTCOMES[decision], by, reason, context.now())
