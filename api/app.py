@@ -45,7 +45,7 @@ from api.middleware.rate_limits import (
 )
 from api.middleware.request_id import new_request_id as random_request_id
 from api.middleware.routing import routes_of
-from api.middleware.security import Authenticate, permitted
+from api.middleware.security import Authenticate, Bearer, permitted
 from api.middleware.site import pages, service_description
 from api.middleware.threads import in_thread_of
 from api.middleware.validation import request_validation, response_validation
@@ -72,7 +72,8 @@ class Application(connexion.FlaskApp):  # type: ignore[misc]
     ) -> None:
         self._middleware_app = flask_side
         AbstractApp.__init__(
-            self, "api", lifespan=_lifespan(hooks, pools), middlewares=list(middlewares), resolver=functions)
+            self, "api", lifespan=_lifespan(hooks, pools), middlewares=list(middlewares), resolver=functions,
+            security_map={"bearer": Bearer})
         self.app = flask_side.app
         self.surroundings = surroundings
         for document, content in documents.items():

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -25,7 +25,9 @@ class Entry:
 
     def write(self) -> None:
         """Log the entry."""
-        fields = asdict(self)
+        if not log.isEnabledFor(logging.INFO):
+            return
+        fields = dict(vars(self))
         text = " ".join(f"{name}={'-' if value is None else value}" for name, value in fields.items())
         log.info(text, extra={"fields": fields})
 

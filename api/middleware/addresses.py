@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.types import Scope
@@ -39,6 +40,7 @@ class Addresses:
         return any(address in network for network in self._proxies if network.version == address.version)
 
 
+@lru_cache(maxsize=4096)
 def limited_as(address: str) -> str:
     """The address as limits count it: an IPv6 address stands for its network."""
     if not _is_address(address):

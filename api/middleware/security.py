@@ -2,17 +2,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from connexion.exceptions import OAuthProblem
 from connexion.lifecycle import ConnexionRequest
 from connexion.operations import AbstractOperation
+from connexion.security import BearerSecurityHandler
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.domain.access import Caller
 from api.domain.refusal import Forbidden, Unauthorized
 from api.handlers.context import Exchange
 
+Verify = Callable[[ConnexionRequest], Awaitable[dict[str, Any]]]
 Authenticate = Callable[[str], Caller | None]
 # A longer token is none of ours; it is not worth a look into the database.
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9\-._~+/]{1,256}=*)", re.IGNORECASE)
@@ -33,13 +36,26 @@ def token_of(scope: Scope, exchange: Exchange) -> str | None:
 
 
 async def bearer_info(token: str, request: ConnexionRequest) -> dict[str, Any] | None:
-    """Connexion's question for the meaning of a token: it was looked up before the limits were counted."""
+    """Connexion's question for the meaning of the request's token: it was looked up before the limits were counted."""
     exchange = exchange_of(request.scope)
     if exchange.failure is not None:
         raise exchange.failure
     if exchange.caller is None:
         return None
     return {"sub": exchange.caller.user_id}
+
+
+class Bearer(BearerSecurityHandler):  # type: ignore[misc]
+    """Connexion's handler for bearer tokens, without its own reading of the header: there is one reading, and it was strict."""
+
+    def _get_verify_func(self, token_info_func: Callable[..., Awaitable[dict[str, Any] | None]]) -> Verify:
+        async def verify(request: ConnexionRequest) -> dict[str, Any]:
+            found = await token_info_func("", request)
+            if found is None:
+                raise OAuthProblem
+            return found
+
+        return verify
 
 
 class PermittedOperation:
