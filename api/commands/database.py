@@ -25,10 +25,19 @@ def make_database(settings: Settings) -> Flask:
 def open_database(settings: Settings, *, migrated: bool = True) -> Iterator[Flask]:
     """The database, with a session; raises ConfigurationError where a migration is missing, CommandFailed where it is away."""
     flask = make_database(settings)
-    try:
-        with flask.app_context():
+    with needed_database(), flask.app_context():
+        try:
             if migrated and not schema.is_current(db.engine):
                 raise ConfigurationError("The database lacks a migration: run `ci-api migrate` first.")
             yield flask
+        finally:
+            db.engine.dispose()
+
+
+@contextmanager
+def needed_database() -> Iterator[None]:
+    """Raise CommandFailed where the database is away, or does not let us in."""
+    try:
+        yield
     except OperationalError as away:
         raise CommandFailed("The database does not answer; check CI_DATABASE_URL, and that the server behind it runs.") from away

@@ -19,6 +19,7 @@ import httpx
 
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
+from api.commands.serve import port
 from api.commands.settings import shown
 from api.commands.tokens import issue
 from api.config import Settings
@@ -41,7 +42,7 @@ def add(commands: Any) -> None:
         "API, and print where to look. Ctrl-C stops everything; the next start goes on with the same folder.")
     parser.add_argument("--folder", type=Path, default=Path("instance/demo"), help="where everything is kept (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address, no other (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    parser.add_argument("--port", type=port, default=8000, help="default: %(default)s")
     parser.add_argument("--once", action="store_true", help="stop when the runs are over")
     parser.set_defaults(run=run)
 

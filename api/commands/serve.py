@@ -6,6 +6,7 @@ from typing import Any
 
 import uvicorn
 
+from api.commands.database import needed_database
 from api.config import Settings
 from api.middleware.access_log import configure_logging
 from api.server import make_server
@@ -17,8 +18,8 @@ def add(commands: Any) -> None:
     """Describe the command."""
     parser = commands.add_parser("serve", help="run the server", description="Run the HTTP server until it is told to stop.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=1, help="number of processes (default: %(default)s)")
+    parser.add_argument("--port", type=port, default=8000, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--workers", type=count, default=1, help="number of processes (default: %(default)s)")
     parser.set_defaults(run=run)
 
 
@@ -26,12 +27,29 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     configure_logging(settings.log_format)
     # Making it here first shows what is wrong with the settings as one line, not as a traceback of a child process.
-    app: Any = "api.asgi:app" if arguments.workers > 1 else make_server(settings)
-    if arguments.workers > 1:
-        make_server(settings)
+    with needed_database():
+        made = make_server(settings)
+    app: Any = "api.asgi:app" if arguments.workers > 1 else made
     # Clients' addresses behind proxies are worked out by our own middleware, and paths, which may hold a worker's
     # token, are never logged: so uvicorn does neither. Open streams do not hold up a stop.
     uvicorn.run(
         app, host=arguments.host, port=arguments.port, workers=arguments.workers, lifespan="on", access_log=False,
         proxy_headers=False, server_header=False, date_header=True, log_config=None, timeout_graceful_shutdown=GRACE_SECONDS)
     return 0
+
+
+def port(text: str) -> int:
+    """A port as it stands on the command line."""
+    return _within(text, 1, 65_535)
+
+
+def count(text: str) -> int:
+    """A number of processes."""
+    return _within(text, 1, 1_000)
+
+
+def _within(text: str, least: int, most: int) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"must be a number from {least} to {most}")
+    return number

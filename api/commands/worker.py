@@ -22,8 +22,7 @@ from api.execution.process import Limits, run_process
 from api.execution.reporter import Retries
 from api.execution.worker import default_temporary, work
 from api.middleware.access_log import configure_logging
-from api.server import utc_now
-from api.storage.files import FileStore
+from api.server import prepare_store, utc_now
 
 # What a program under test sees of the worker's environment, which holds secrets; its home is a folder of its own.
 INHERITED = ("PATH", "LANG", "TZ")
@@ -49,8 +48,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    store = FileStore(settings.storage_root)
-    store.prepare()
+    store = prepare_store(settings)
     with open_database(settings) as flask:
         claims = LeasedClaims(flask, arguments.name, store, clock=utc_now, lease=timedelta(seconds=settings.worker_lease))
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}

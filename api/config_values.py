@@ -1,0 +1,116 @@
+"""How the text of a variable becomes a setting's value. Each reader raises ValueError that says what the text must be."""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_network
+from urllib.parse import urlsplit
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}")
+_DATABASE = "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"
+_DRIVERS = ("mysql+pymysql", "mariadb+pymysql")
+_STORES = ("redis", "rediss", "redis+unix")
+
+
+def whole_number(text: str) -> int:
+    """A whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("must be a whole number") from None
+
+
+def switch(text: str) -> bool:
+    """Yes or no, in the words that people use for it."""
+    folded = text.strip().lower()
+    if folded in ("1", "true", "yes", "on"):
+        return True
+    if folded in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError("must be true or false")
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A reader that takes these words alone."""
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return text
+
+    return read
+
+
+def database_url(text: str) -> str:
+    """The URL of a database of a kind that this server knows; the text may hold a password, so no error quotes it."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError(_DATABASE) from None
+    named = url.database if url.drivername in ("sqlite", "sqlite+pysqlite") else url.host or url.query.get("unix_socket")
+    if not named or named == ":memory:" or not (url.drivername.startswith("sqlite") or url.drivername in _DRIVERS):
+        raise ValueError(_DATABASE)
+    return text
+
+
+def rate_store(text: str) -> str:
+    """Where limits are counted; the text may hold a password, so no error quotes it."""
+    if text != "memory://" and urlsplit(text).scheme not in _STORES:
+        raise ValueError("must be memory://, or redis://HOST:PORT/0")
+    return text
+
+
+def http_url(text: str) -> str:
+    """An http or https URL, without the slash at its end."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http or https URL")
+    return text.rstrip("/")
+
+
+def optional_http_url(text: str) -> str:
+    """The same, or nothing."""
+    return http_url(text) if text else ""
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words between commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """Addresses or networks between commas."""
+    found = words(text)
+    try:
+        for word in found:
+            ip_network(word, strict=False)
+    except ValueError:
+        raise ValueError("must be IP addresses or networks, such as 10.0.0.0/8, separated by commas") from None
+    return found
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Origins of browsers between commas, or `*`."""
+    found = words(text)
+    for word in found:
+        parts = urlsplit(word)
+        if word != "*" and (parts.scheme not in ("http", "https") or word != f"{parts.scheme}://{parts.netloc}" or not parts.netloc):
+            raise ValueError("must be origins, such as https://ci.example.org, separated by commas")
+    return found
+
+
+def repository(text: str) -> str:
+    """A repository as owner/name."""
+    if not _REPOSITORY.fullmatch(text):
+        raise ValueError("must be a repository, as owner/name")
+    return text
+
+
+def repositories(text: str) -> tuple[str, ...]:
+    """Repositories between commas."""
+    found = words(text)
+    if not all(_REPOSITORY.fullmatch(word) for word in found):
+        raise ValueError("must be repositories, as owner/name, separated by commas")
+    return found
