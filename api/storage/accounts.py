@@ -3,12 +3,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.access import Role
 from api.domain.refusal import Conflict, NotFound
-from api.storage.database import session
+from api.domain.text import fold
+from api.storage.database import folded, session
 from api.storage.own_tables import AccountRow
 from api.storage.platform_tables import UserRow
 
@@ -33,8 +34,9 @@ class Account:
 def find_account(email: str) -> Account | None:
     """The account with this e-mail, without regard to ASCII case; None where there is none."""
     query = select(UserRow, AccountRow.disabled).outerjoin(AccountRow, AccountRow.user_id == UserRow.id)
-    row = session().execute(query.where(func.lower(UserRow.email) == email.lower()).order_by(UserRow.id).limit(1)).one_or_none()
-    return None if row is None else _account(row[0], row[1])
+    rows = session().execute(query.where(folded(UserRow.email) == fold(email)).order_by(UserRow.id)).all()
+    # A database may take more for alike than the case of ASCII letters, such as accents.
+    return next((_account(user, disabled) for user, disabled in rows if fold(user.email or "") == fold(email)), None)
 
 
 def load_account(user_id: int) -> Account:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from api.domain.infrastructure import EventOrigin, origin_of_report
 from api.domain.projection import repository_of
@@ -63,7 +63,9 @@ def _claim(worker: str, platform: str, now: datetime, lease: timedelta) -> Claim
     fence = _take(run_id, worker, now + lease)
     record_event(run_id, Phase.PREPARATION, f"{TAKEN} {worker}", at=now)
     derive_state(run_id)
-    row = session().execute(select(TestRow, ForkRow.github).join(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id == run_id)).one()
+    fork = func.coalesce(ForkRow.github, "")
+    row = session().execute(
+        select(TestRow, fork).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id == run_id)).one()
     return Claim(
         run_id, fence, row[0].token, platform, repository_of(row[1]), row[0].commit, row[0].branch or None, row[0].pr_nr or None)
 

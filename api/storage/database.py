@@ -9,16 +9,29 @@ from typing import Any, TypeVar, cast
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import CursorResult, DateTime, Engine, MetaData, TypeDecorator, UpdateBase, event
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    DateTime,
+    Engine,
+    MetaData,
+    String,
+    TypeDecorator,
+    UpdateBase,
+    event,
+    func,
+)
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Connection, Dialect, make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 15_000
-DEADLOCK_CODES = frozenset({1205, 1213, 1020})
+# Lock wait timeout, deadlock, record changed; and a savepoint that is gone because a deadlock took the whole transaction.
+DEADLOCK_CODES = frozenset({1205, 1213, 1020, 1305})
 ATTEMPTS = 5
 NAMES = {
     "ix": "ci_ix_%(table_name)s_%(column_0_N_name)s",
@@ -116,10 +129,34 @@ def session() -> Session:
     return db.session()
 
 
+def folded(column: ColumnElement[str] | InstrumentedAttribute[Any]) -> ColumnElement[str]:
+    """A text column in lower case, to be compared with a folded text.
+
+    It is cast, because MySQL refuses to compare a latin1 column with characters that latin1 does not have.
+    """
+    return func.lower(sql_cast(column, String))
+
+
 def change(statement: UpdateBase) -> int:
     """Execute an update or delete behind the session's back; how many rows it met."""
     result = session().execute(statement.execution_options(synchronize_session=False))
     return cast(CursorResult[Any], result).rowcount
+
+
+def add_free_text(row: Base, attribute: str) -> None:
+    """Within a transaction: insert a row whose attribute holds anybody's words.
+
+    The platform's older tables are in latin1 or three-byte UTF-8; what they cannot hold is kept with `?` beyond ASCII.
+    """
+    if not getattr(row, attribute).isascii():
+        try:
+            with session().begin_nested():
+                session().add(row)
+            return
+        except DataError:
+            setattr(row, attribute, getattr(row, attribute).encode("ascii", "replace").decode())
+    session().add(row)
+    session().flush()
 
 
 @contextmanager

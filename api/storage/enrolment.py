@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy import Row, func, insert, or_, select
 
 from api.domain.progress import timeline
-from api.domain.projection import repository_of
+from api.domain.projection import cut, repository_of
 from api.domain.run import Phase, RunStatus
 from api.storage.database import session, transact
 from api.storage.expected_sets import list_active_tests, list_customized_tests, load_definitions, save_expected_set
@@ -101,8 +101,8 @@ def _enrol(run_ids: Sequence[int], now: datetime) -> None:
     known = set(session().execute(select(RunRow.run_id).where(RunRow.run_id.in_(run_ids))).scalars())
     wanted = [run_id for run_id in run_ids if run_id not in known]
     rows = session().execute(
-        select(TestRow.id, TestRow.platform, TestRow.branch, TestRow.commit, TestRow.pr_nr, ForkRow.github)
-        .join(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id.in_(wanted)).order_by(TestRow.id)).all()
+        select(TestRow.id, TestRow.platform, TestRow.branch, TestRow.commit, TestRow.pr_nr, func.coalesce(ForkRow.github, ""))
+        .outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id.in_(wanted)).order_by(TestRow.id)).all()
     requesters = dict(session().execute(
         select(TestForkRow.test_id, TestForkRow.user_id).where(TestForkRow.test_id.in_(wanted))).all())
     events = events_of(wanted)
@@ -139,5 +139,5 @@ def _created_before(run_id: int, now: datetime) -> datetime:
 
 def _identity(row: Row[int, str, str, str, int, str]) -> dict[str, int | str | None]:
     return {
-        "run_id": row[0], "platform": row[1], "branch": row[2][:255] or None, "commit_sha": row[3].lower(),
-        "pull_request": row[4] if row[4] > 0 else None, "repository": repository_of(row[5]).lower()}
+        "run_id": row[0], "platform": row[1], "branch": cut(row[2], 255) or None, "commit_sha": row[3].lower()[:64],
+        "pull_request": row[4] if row[4] > 0 else None, "repository": cut(repository_of(row[5]).lower(), 255)}

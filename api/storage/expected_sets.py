@@ -102,5 +102,6 @@ def _outputs() -> Mapping[int, list[ExpectedOutput]]:
     found: defaultdict[int, list[ExpectedOutput]] = defaultdict(list)
     for row in session().execute(select(RegressionOutputRow).order_by(RegressionOutputRow.id)).scalars():
         found[row.regression_id].append(ExpectedOutput(
-            row.id, row.correct, row.correct_extension, row.expected_filename, row.ignore, tuple(acceptable[row.id])))
+            row.id, row.correct or "", row.correct_extension, row.expected_filename or "", bool(row.ignore),
+            tuple(acceptable[row.id])))
     return found

@@ -5,7 +5,7 @@ import hashlib
 from functools import cache
 from typing import Any
 
-from passlib.hash import argon2, bcrypt, sha256_crypt, sha512_crypt  # type: ignore[import-untyped]
+from passlib.hash import argon2, bcrypt, sha256_crypt, sha512_crypt
 
 SCHEMES: tuple[Any, ...] = (argon2, sha512_crypt, sha256_crypt, bcrypt)
 PLATFORM_SCHEME = sha512_crypt.using(rounds=656_000)

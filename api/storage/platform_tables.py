@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Integer, String, Table, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -9,9 +10,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 from api.storage.database import Base, UtcDateTime
 
 NAME_LENGTH = 50
+FRESH = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_general_ci"}
 
 
-class UserRow(Base):
+class PlatformRow(Base):
+    """A row of the platform's; its table is made with these options where a database has none yet."""
+
+    __abstract__ = True
+    __table_args__: Any = FRESH
+
+
+class UserRow(PlatformRow):
     """An account."""
 
     __tablename__ = "user"
@@ -25,11 +34,11 @@ class UserRow(Base):
     role: Mapped[str] = mapped_column(String(NAME_LENGTH))
 
 
-class TokenRow(Base):
+class TokenRow(PlatformRow):
     """An API token: its hash, never its value."""
 
     __tablename__ = "api_token"
-    __table_args__ = (UniqueConstraint("user_id", "token_name", name="uq_user_token_name"),)
+    __table_args__ = (UniqueConstraint("user_id", "token_name", name="uq_user_token_name"), FRESH)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
@@ -42,7 +51,7 @@ class TokenRow(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class ForkRow(Base):
+class ForkRow(PlatformRow):
     """A repository, by its clone URL."""
 
     __tablename__ = "fork"
@@ -51,7 +60,7 @@ class ForkRow(Base):
     github: Mapped[str] = mapped_column(String(256), unique=True)
 
 
-class TestRow(Base):
+class TestRow(PlatformRow):
     """A run. `token` is its worker's secret."""
 
     __test__ = False
@@ -67,7 +76,7 @@ class TestRow(Base):
     pr_nr: Mapped[int] = mapped_column(Integer)
 
 
-class ProgressRow(Base):
+class ProgressRow(PlatformRow):
     """What a worker said of a run, newest id last."""
 
     __tablename__ = "test_progress"
@@ -79,7 +88,7 @@ class ProgressRow(Base):
     message: Mapped[str] = mapped_column(Text)
 
 
-class ResultRow(Base):
+class ResultRow(PlatformRow):
     """The end of one regression test in a run."""
 
     __tablename__ = "test_result"
@@ -92,7 +101,7 @@ class ResultRow(Base):
     expected_rc: Mapped[int | None]
 
 
-class ResultFileRow(Base):
+class ResultFileRow(PlatformRow):
     """One output of one regression test in a run; `got` is null where it matched."""
 
     __tablename__ = "test_result_file"
@@ -106,7 +115,7 @@ class ResultFileRow(Base):
     got: Mapped[str | None] = mapped_column(Text)
 
 
-class CustomizedTestRow(Base):
+class CustomizedTestRow(PlatformRow):
     """One regression test that a run was restricted to."""
 
     __tablename__ = "customized_test"
@@ -116,7 +125,7 @@ class CustomizedTestRow(Base):
     regression_id: Mapped[int] = mapped_column(ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"))
 
 
-class TestForkRow(Base):
+class TestForkRow(PlatformRow):
     """Who triggered a run on a fork."""
 
     __test__ = False
@@ -127,7 +136,7 @@ class TestForkRow(Base):
     test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"))
 
 
-class SampleRow(Base):
+class SampleRow(PlatformRow):
     """A media sample."""
 
     __tablename__ = "sample"
@@ -138,7 +147,7 @@ class SampleRow(Base):
     original_name: Mapped[str] = mapped_column(Text)
 
 
-class SampleExtraRow(Base):
+class SampleExtraRow(PlatformRow):
     """A further file that belongs to a sample."""
 
     __tablename__ = "sample_extra"
@@ -149,7 +158,7 @@ class SampleExtraRow(Base):
     extension: Mapped[str] = mapped_column(String(64))
 
 
-class TagRow(Base):
+class TagRow(PlatformRow):
     """A word that samples are found by."""
 
     __tablename__ = "tag"
@@ -159,7 +168,7 @@ class TagRow(Base):
     description: Mapped[str | None] = mapped_column(String(1024))
 
 
-class SampleTagRow(Base):
+class SampleTagRow(PlatformRow):
     """A sample has a tag."""
 
     __tablename__ = "sample_tag_association"
@@ -168,7 +177,7 @@ class SampleTagRow(Base):
     tag_id: Mapped[int] = mapped_column(ForeignKey("tag.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
 
 
-class UploadRow(Base):
+class UploadRow(PlatformRow):
     """How a sample came to the platform."""
 
     __tablename__ = "upload"
@@ -182,7 +191,7 @@ class UploadRow(Base):
     notes: Mapped[str] = mapped_column(Text)
 
 
-class CategoryRow(Base):
+class CategoryRow(PlatformRow):
     """A group of regression tests."""
 
     __tablename__ = "category"
@@ -192,7 +201,7 @@ class CategoryRow(Base):
     description: Mapped[str] = mapped_column(Text)
 
 
-class RegressionCategoryRow(Base):
+class RegressionCategoryRow(PlatformRow):
     """A regression test is in a category. The platform's table has no primary key; this pair is only our handle on it."""
 
     __tablename__ = "regression_test_category"
@@ -202,7 +211,7 @@ class RegressionCategoryRow(Base):
     category_id: Mapped[int] = mapped_column(ForeignKey("category.id", onupdate="CASCADE", ondelete="RESTRICT"), primary_key=True)
 
 
-class RegressionTestRow(Base):
+class RegressionTestRow(PlatformRow):
     """The definition of a regression test."""
 
     __tablename__ = "regression_test"
@@ -220,7 +229,7 @@ class RegressionTestRow(Base):
     description: Mapped[str | None] = mapped_column(String(1024))
 
 
-class RegressionOutputRow(Base):
+class RegressionOutputRow(PlatformRow):
     """One output that a regression test produces, and its baseline's hash."""
 
     __tablename__ = "regression_test_output"
@@ -233,7 +242,7 @@ class RegressionOutputRow(Base):
     ignore: Mapped[bool]
 
 
-class AcceptableHashRow(Base):
+class AcceptableHashRow(PlatformRow):
     """One more hash that is as good as an output's baseline."""
 
     __tablename__ = "regression_test_output_files"
@@ -244,7 +253,7 @@ class AcceptableHashRow(Base):
         ForeignKey("regression_test_output.id", onupdate="CASCADE", ondelete="CASCADE"))
 
 
-class VersionRow(Base):
+class VersionRow(PlatformRow):
     """A release of the extractor."""
 
     __tablename__ = "ccextractor_version"
@@ -255,7 +264,7 @@ class VersionRow(Base):
     commit: Mapped[str] = mapped_column(String(64), unique=True)
 
 
-class GeneralDataRow(Base):
+class GeneralDataRow(PlatformRow):
     """A value of the platform's own programs, by its key."""
 
     __tablename__ = "general_data"
@@ -265,7 +274,7 @@ class GeneralDataRow(Base):
     value: Mapped[str] = mapped_column(Text)
 
 
-class InstanceRow(Base):
+class InstanceRow(PlatformRow):
     """The virtual machine of a run in preparation or testing."""
 
     __tablename__ = "gcp_instance"
@@ -276,7 +285,7 @@ class InstanceRow(Base):
     timestamp_prep_finished: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class MaintenanceRow(Base):
+class MaintenanceRow(PlatformRow):
     """Whether runs of a platform may be started."""
 
     __tablename__ = "maintenance_mode"
@@ -286,7 +295,7 @@ class MaintenanceRow(Base):
     disabled: Mapped[bool]
 
 
-class BlockedUserRow(Base):
+class BlockedUserRow(PlatformRow):
     """A GitHub user whose pull requests are not run."""
 
     __tablename__ = "blocked_users"

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from api.domain.infrastructure import EventOrigin, InfrastructureType
 from api.domain.run import Phase, ProgressEvent
-from api.storage.database import session
+from api.storage.database import add_free_text, session
 from api.storage.own_tables import EventRow
 from api.storage.platform_tables import ProgressRow
 
@@ -33,8 +33,7 @@ def events_of(run_ids: Collection[int]) -> Mapping[int, Sequence[ProgressEvent]]
 def record_event(run_id: int, phase: Phase, message: str, *, at: datetime, origin: EventOrigin | None = None) -> int:
     """Write an event and, where it is a cancel, where it came from. Returns the event's id."""
     row = ProgressRow(test_id=run_id, status=phase.value, timestamp=at, message=message)
-    session().add(row)
-    session().flush()
+    add_free_text(row, "message")
     if origin is not None:
         kind = None if origin.type is None else origin.type.value
         session().add(EventRow(event_id=row.id, type=kind, stack="\n".join(origin.stack) or None))

@@ -76,6 +76,6 @@ def list_branches(
 
 def _heads(run_ids: Sequence[int]) -> dict[int, tuple[str, str, str]]:
     rows = session().execute(
-        select(TestRow.id, ForkRow.github, TestRow.branch, TestRow.commit)
-        .join(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id.in_(run_ids)))
+        select(TestRow.id, func.coalesce(ForkRow.github, ""), TestRow.branch, TestRow.commit)
+        .outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id.in_(run_ids)))
     return {row[0]: (repository_of(row[1]), row[2], row[3]) for row in rows}

@@ -14,15 +14,17 @@ from api.domain.projection import repository_of
 from api.domain.refusal import Invalid, NotFound, Unavailable
 from api.domain.run import Platform, Requester, Run, RunStatus
 from api.domain.run_list import RunFilter, RunSort
+from api.domain.text import fold
 from api.domain.trigger import RunRequest
-from api.storage.database import session
+from api.storage.database import add_free_text, folded, session
 from api.storage.enrolment import UNJUDGED, count_pending, derive_states, judge_runs
 from api.storage.expected_sets import load_definitions, save_expected_set
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow, UserRow
 
 SORT_COLUMNS: dict[str, Any] = {"created_at": RunRow.created_at, "started_at": RunRow.started_at, "run_id": RunRow.run_id}
-JUDGED_STATUSES = frozenset({RunStatus.PASS, RunStatus.FAIL, RunStatus.ERROR, RunStatus.INCOMPLETE})
+OVER = frozenset(status for status in RunStatus if status.is_over)
+RAN_TO_AN_END = OVER - {RunStatus.CANCELED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,13 @@ def create_run(new: NewRun) -> int:
         platform=request.platform.value, test_type="pr" if request.pull_request else "commit", token=new.worker_token,
         fork_id=_fork_id(request.repository), branch=request.branch or "", commit=request.commit_sha.lower(),
         pr_nr=request.pull_request or 0)
-    session().add(row)
-    session().flush()
+    add_free_text(row, "branch")
     if new.restricted:
         session().add_all(CustomizedTestRow(test_id=row.id, regression_id=each) for each in new.regression_ids)
     if new.is_fork:
         session().add(TestForkRow(user_id=new.requester_id, test_id=row.id))
     session().add(RunRow(
-        run_id=row.id, platform=row.platform, repository=request.repository.lower(), branch=request.branch,
+        run_id=row.id, platform=row.platform, repository=request.repository.lower(), branch=row.branch or None,
         commit_sha=row.commit, pull_request=request.pull_request, created_at=new.created_at, requester_id=new.requester_id,
         environment_id=new.environment_id, source_run_id=new.source_run_id, reason=new.reason, parent_sha=request.parent_sha,
         merge_base_sha=request.merge_base_sha, expected_set_id=save_expected_set(load_definitions(new.regression_ids)),
@@ -67,7 +68,7 @@ def create_run(new: NewRun) -> int:
 def _fork_id(repository: str) -> int:
     # The platform compares clone URLs letter by letter; GitHub does not, so an existing row in other letters serves too.
     url = f"https://github.com/{repository}.git"
-    wanted = select(ForkRow.id).where(func.lower(ForkRow.github) == url.lower()).order_by(ForkRow.id).limit(1)
+    wanted = select(ForkRow.id).where(folded(ForkRow.github) == fold(url)).order_by(ForkRow.id).limit(1)
     found = session().execute(wanted).scalar_one_or_none()
     if found is not None:
         return found
@@ -83,7 +84,8 @@ def _fork_id(repository: str) -> int:
 def load_run(run_id: int, *, locked: bool = False) -> Run:
     """The run of this id; `locked`, within a transaction, holds its row until the end. Raises NotFound."""
     query = _query().where(RunRow.run_id == run_id)
-    query = query.with_for_update(of=RunRow) if locked else query
+    if locked:
+        session().execute(select(RunRow.run_id).where(RunRow.run_id == run_id).with_for_update())
     row = session().execute(query).one_or_none()
     if row is None:
         raise NotFound("run", run_id, remedy="List runs with GET /runs.")
@@ -107,28 +109,28 @@ def list_runs(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int = 0, 
     and the answer depends on them.
     """
     conditions = _conditions(wanted)
-    if wanted.status in JUDGED_STATUSES and count_pending():
+    if wanted.status in OVER and count_pending():
         raise Unavailable("Finished runs of this database are still being judged.", retry_after=10)
     total = session().execute(select(func.count()).select_from(RunRow).where(*conditions)).scalar_one()
-    query = _query().where(*conditions).order_by(*_order(sort)).limit(limit)
+    query = _query().where(*conditions).order_by(*_order(sort)).limit(limit + 1)
     query = query.offset(offset) if cursor is None else query.where(_behind(parse_cursor(cursor, sort.value), sort))
     rows = session().execute(query).all()
-    if pending := [row.run_id for row in rows if row.status == UNJUDGED]:
+    while pending := [row.run_id for row in rows if row.status == UNJUDGED]:
         judge_runs(pending)
         rows = session().execute(query).all()
-    runs = [_run(row) for row in rows]
-    more = len(runs) == limit
+    runs, more = [_run(row) for row in rows[:limit]], len(rows) > limit
     return Page(runs, limit, offset, total, _position(runs[-1], sort).cursor() if more else None)
 
 
 def _query() -> Select[*tuple[Any, ...]]:
     return (
         select(
-            RunRow.run_id, RunRow.status, RunRow.platform, ForkRow.github, TestRow.branch, TestRow.commit, RunRow.pull_request,
+            RunRow.run_id, RunRow.status, RunRow.platform, func.coalesce(ForkRow.github, "").label("github"), TestRow.branch,
+            TestRow.commit, RunRow.pull_request,
             RunRow.created_at, RunRow.expected_set_id, RunRow.started_at, RunRow.completed_at, RunRow.requester_id, UserRow.name,
             RunRow.environment_id, RunRow.source_run_id, RunRow.reason, RunRow.parent_sha, RunRow.merge_base_sha,
             RunRow.infrastructure_error_count)
-        .join(TestRow, TestRow.id == RunRow.run_id).join(ForkRow, ForkRow.id == TestRow.fork_id)
+        .join(TestRow, TestRow.id == RunRow.run_id).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id)
         .outerjoin(UserRow, UserRow.id == RunRow.requester_id))
 
 
@@ -149,6 +151,9 @@ def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
         (RunRow.repository, wanted.repository and wanted.repository.lower()),
         (RunRow.platform, wanted.platform and wanted.platform.value), (RunRow.pull_request, wanted.pull_request))
     conditions: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
+    if wanted.branch is not None:
+        # MariaDB passes over spaces at the end; bytes are bytes.
+        conditions.append(func.hex(RunRow.branch) == wanted.branch.encode().hex().upper())
     if wanted.created_after is not None:
         conditions.append(RunRow.created_at > wanted.created_after)
     if wanted.created_before is not None:
@@ -193,7 +198,7 @@ def average_duration(platform: Platform, *, runs: int = 20) -> timedelta | None:
     durations = [
         completed - started for started, completed in session().execute(
             select(RunRow.started_at, RunRow.completed_at)
-            .where(RunRow.platform == platform.value, RunRow.status.in_(list(JUDGED_STATUSES)), RunRow.started_at.is_not(None))
+            .where(RunRow.platform == platform.value, RunRow.status.in_(list(RAN_TO_AN_END)), RunRow.started_at.is_not(None))
             .order_by(RunRow.run_id.desc()).limit(runs))
         if started is not None and completed is not None]
     return sum(durations, timedelta()) / len(durations) if durations else None

@@ -11,9 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from api.domain.access import Caller, Role, Scope
 from api.domain.page import Page
 from api.domain.refusal import Conflict, NotFound
+from api.domain.text import fold
 from api.domain.token import PREFIX_LENGTH, NewToken, TokenRecord, token_digest, usable_scopes
 from api.storage.accounts import Account
-from api.storage.database import change, session
+from api.storage.database import change, folded, session
 from api.storage.own_tables import AccountRow, TokenSealRow
 from api.storage.passwords import fingerprint
 from api.storage.platform_tables import TokenRow, UserRow
@@ -27,17 +28,19 @@ def store_token(account: Account, token: NewToken) -> int:
     Raises Conflict where a live token of the user has the name. A dead one of that name is renamed: the platform's key
     covers dead rows too.
     """
-    same = select(TokenRow).where(TokenRow.user_id == account.user_id, TokenRow.token_name == token.name).with_for_update()
-    for row in session().execute(same).scalars():
-        if row.revoked_at is None and row.expires_at > token.created_at:
-            raise _name_taken()
-        row.token_name = f"{row.token_name[:50 - len(str(row.id)) - 1]}~{row.id}"
-    session().flush()
+    # MariaDB's key takes names that differ in case for the same, so they are the same everywhere.
+    named = TokenRow.user_id == account.user_id, folded(TokenRow.token_name) == fold(token.name)
+    same = list(session().execute(select(TokenRow).where(*named).with_for_update()).scalars())
+    if any(row.revoked_at is None and row.expires_at > token.created_at for row in same):
+        raise _name_taken()
     row = TokenRow(
         user_id=account.user_id, token_name=token.name, token_hash=token.digest, token_prefix=token.prefix,
         scopes_json=json.dumps([scope.value for scope in token.scopes]), created_at=token.created_at, expires_at=token.expires_at)
     try:
         with session().begin_nested():
+            for dead in same:
+                dead.token_name = f"{dead.token_name[:50 - len(str(dead.id)) - 1]}~{dead.id}"
+            session().flush()
             session().add(row)
     except IntegrityError as taken:
         raise _name_taken() from taken
@@ -48,7 +51,8 @@ def store_token(account: Account, token: NewToken) -> int:
 
 def _name_taken() -> Conflict:
     return Conflict(
-        "You have a live token of this name.", {"field": "token_name"}, remedy="Choose another name, or revoke the old token first.")
+        "You have a live token of this name.", {"field": "token_name"},
+        remedy="Choose another name, or revoke the old token first.")
 
 
 def find_caller(value: str, now: datetime) -> Caller | None:
@@ -62,6 +66,8 @@ def find_caller(value: str, now: datetime) -> Caller | None:
         .outerjoin(AccountRow, AccountRow.user_id == UserRow.id).outerjoin(TokenSealRow, TokenSealRow.token_id == TokenRow.id)
         .where(TokenRow.token_prefix == value[:PREFIX_LENGTH]))
     digest = token_digest(value)
+    if not value.isascii():
+        return None
     for token, user, disabled, seal in session().execute(query):
         if not hmac.compare_digest(token.token_hash.lower().encode(), digest.encode()):
             continue

@@ -34,7 +34,7 @@ def is_workers_token(run_id: int, token: str, now: datetime, grace: timedelta) -
     row = session().execute(
         select(TestRow.token, RunRow.completed_at).outerjoin(RunRow, RunRow.run_id == TestRow.id).where(TestRow.id == run_id)
     ).one_or_none()
-    if row is None or not hmac.compare_digest(row[0].encode(), token.encode("utf-8", "surrogatepass")):
+    if row is None or not hmac.compare_digest((row[0] or "").encode(), token.encode("utf-8", "surrogatepass")):
         return False
     return row[1] is None or now <= row[1] + grace
 

@@ -1,0 +1,221 @@
+"""Migrations: on nothing, on a platform's database, broken off in the middle, and taken back."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, event, inspect
+
+from api.domain.access import Role
+from api.domain.run import Phase, RunStatus
+from api.domain.run_list import RunFilter, RunSort
+from api.domain.worker_message import Answer, EqualityMessage, FinishMessage, ProgressMessage
+from api.storage import accounts, claims, reports, runs, schema, tokens
+from api.storage.database import Base, session, transact
+from api.storage.enrolment import catch_up
+from api.storage.platform_tables import PLATFORM_TABLES
+from tests.builders import (
+    MAIN_REPOSITORY,
+    NOW,
+    add_event,
+    add_finished_run,
+    add_regression_test,
+    add_result,
+    add_run,
+    add_token,
+    add_user,
+    minutes,
+)
+from tests.databases import opened
+from tests.storage.platform_databases import platform_database, schema_of
+from tests.storage.requests import new_run
+
+HOUR = timedelta(hours=1)
+
+
+class BrokeOff(Exception):
+    pass
+
+
+@contextmanager
+def breaking_off(engine: Engine, after: int) -> Iterator[None]:
+    """Let a number of statements that change the schema through, and no more."""
+    left = [after]
+
+    def count_down(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().startswith(("CREATE", "ALTER", "DROP")):
+            left[0] -= 1
+            if left[0] < 0:
+                raise BrokeOff
+
+    event.listen(engine, "before_cursor_execute", count_down)
+    try:
+        with pytest.raises(BrokeOff):
+            yield
+    finally:
+        event.remove(engine, "before_cursor_execute", count_down)
+
+
+def tell(run_id: int, phase: Phase, words: str = "") -> Answer:
+    """Report a phase as the run's worker does."""
+    message = ProgressMessage(phase, words)
+    return transact(lambda: reports.take_progress(run_id, message, now=NOW, main_repository=MAIN_REPOSITORY))
+
+
+def use() -> None:
+    """Do what the server does with a database: a run is made, claimed, reported and finished; a token is issued and found."""
+    user = add_user(role=Role.ADMIN)
+    assert tokens.find_caller(add_token(user), NOW) is not None
+    test = add_regression_test(categories=["DVB"])
+    catch_up(NOW)
+    run_id = transact(lambda: runs.create_run(new_run([test.regression_id], requester_id=user)))
+    claim = claims.claim_run("worker", "linux", now=NOW, lease=HOUR)
+    while claim is not None and claim.run_id != run_id:
+        claim = claims.claim_run("worker", "linux", now=NOW, lease=HOUR)
+    transact(lambda: reports.take_equality(run_id, EqualityMessage(test.regression_id, test.output_id), now=NOW))
+    transact(lambda: reports.take_finish(run_id, FinishMessage(test.regression_id, 0, 7), now=NOW))
+    for phase in (Phase.TESTING, Phase.COMPLETED):
+        tell(run_id, phase)
+    assert runs.load_run(run_id).status is RunStatus.PASS
+
+
+def test_an_empty_database_gets_everything_and_is_left_empty_again(empty_url: str) -> None:
+    with opened(empty_url) as database:
+        made = set(inspect(database.engine).get_table_names())
+        belongs = schema.belongs_to_platform(database.engine)
+        use()
+        session().rollback()
+
+        schema.downgrade(database.engine)
+
+        assert made == {table.name for table in Base.metadata.sorted_tables} | {schema.VERSION_TABLE}
+        assert not belongs
+        assert inspect(database.engine).get_table_names() == []
+
+
+def test_the_steps_make_what_the_tables_say(empty_url: str) -> None:
+    with opened(empty_url) as database, database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
+        ours = [difference for difference in compare_metadata(context, Base.metadata) if "ci_ix_" not in repr(difference)]
+
+        assert ours == []
+
+
+def test_migrating_twice_changes_nothing(empty_url: str) -> None:
+    with opened(empty_url) as database:
+        once = schema_of(database.engine)
+
+        schema.migrate(database.engine)
+
+        assert schema_of(database.engine) == once
+        assert schema.is_current(database.engine)
+
+
+def test_a_database_without_our_schema_is_not_current(empty_url: str) -> None:
+    with platform_database(empty_url) as database:
+        assert not schema.is_current(database.engine)
+        assert schema.belongs_to_platform(database.engine)
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["today", "older"])
+def test_a_platforms_database_is_used_and_left_as_it_was(empty_url: str, older: bool) -> None:
+    with platform_database(empty_url, older=older) as database:
+        before = schema_of(database.engine)
+
+        schema.migrate(database.engine)
+        add_finished_run(add_regression_test())
+        use()
+        found = runs.list_runs(RunFilter(), RunSort.RUN_ID, limit=10)
+        session().rollback()
+        belongs = schema.belongs_to_platform(database.engine)
+        during = schema_of(database.engine)
+        schema.downgrade(database.engine)
+
+        assert found.total == 2
+        assert belongs
+        assert {name: text for name, text in during.items() if name in before and name != "user"} == {
+            name: text for name, text in before.items() if name != "user"}
+        assert schema_of(database.engine) == before
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["today", "older"])
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4, 8, 12, 20, 24])
+def test_a_migration_that_broke_off_can_be_repeated(empty_url: str, after: int, older: bool) -> None:
+    with platform_database(empty_url, older=older) as database:
+        before = schema_of(database.engine)
+        with breaking_off(database.engine, after):
+            schema.migrate(database.engine)
+
+        schema.migrate(database.engine)
+        use()
+        session().rollback()
+        schema.downgrade(database.engine)
+
+        assert schema_of(database.engine) == before
+
+
+@pytest.mark.parametrize("after", [0, 3, 7, 9])
+def test_a_downgrade_that_broke_off_can_be_repeated(empty_url: str, after: int) -> None:
+    with platform_database(empty_url, older=True) as database:
+        before = schema_of(database.engine)
+        schema.migrate(database.engine)
+        with breaking_off(database.engine, after):
+            schema.downgrade(database.engine)
+
+        schema.downgrade(database.engine)
+
+        assert schema_of(database.engine) == before
+
+
+def test_a_migration_of_nothing_that_broke_off_can_be_repeated(empty_url: str) -> None:
+    with opened(empty_url, migrated=False) as database:
+        with breaking_off(database.engine, 15):
+            schema.migrate(database.engine)
+
+        schema.migrate(database.engine)
+
+        assert not schema.belongs_to_platform(database.engine)
+        schema.downgrade(database.engine)
+        assert inspect(database.engine).get_table_names() == []
+
+
+def test_rows_of_another_age_are_taken_as_they_are(empty_url: str) -> None:
+    with platform_database(empty_url) as database:
+        schema.migrate(database.engine)
+        test = add_regression_test()
+        run_id = add_run(commit="1a2b3", branch="x" * 300, tests=[test.regression_id])
+        add_event(run_id, Phase.TESTING)
+        add_event(run_id, "building", "A phase that is no more")
+        add_result(run_id, test.regression_id, expected_exit_code=None)
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("UPDATE test SET fork_id = NULL, token = NULL")
+            connection.exec_driver_sql("UPDATE regression_test_output SET correct = NULL, expected_filename = NULL")
+            connection.commit()
+
+        catch_up(minutes(1))
+        found = runs.load_run(run_id)
+
+        assert (found.status, found.repository, found.branch) == (RunStatus.RUNNING, "", "x" * 300)
+
+
+def test_every_table_of_the_platform_is_known_by_its_name() -> None:
+    assert {table.name for table in PLATFORM_TABLES} & {"test", "test_progress", "user", "regression_test_output_files"}
+    assert not any(table.name.startswith("ci_") for table in PLATFORM_TABLES)
+
+
+def test_text_that_an_old_table_cannot_hold_is_kept_as_far_as_it_can(empty_url: str) -> None:
+    with platform_database(empty_url) as database:
+        schema.migrate(database.engine)
+        test = add_regression_test()
+        run_id = transact(lambda: runs.create_run(new_run([test.regression_id], requester_id=add_user())))
+
+        answers = [tell(run_id, phase, "Größe 🎬") for phase in (Phase.PREPARATION, Phase.TESTING)]
+
+        assert answers == [Answer.OK] * 2
+        assert [each.status for each in runs.list_runs(RunFilter(), RunSort.RUN_ID, limit=5).items] == [RunStatus.RUNNING]
+        assert accounts.find_account("größe🎬@example.test") is None
