@@ -16,16 +16,19 @@ from api.config import ConfigurationError, Settings
 from api.domain.access import Caller
 from api.domain.chance import Chance
 from api.domain.environment import Environment, parse_environments
+from api.domain.signing import SigningKey
 from api.domain.trigger import RunPolicy
 from api.handlers.health import HealthProbes
 from api.handlers.rules import AccountRules, BranchRules, Environments, ReviewRules
 from api.handlers.waiting import RunWatch
 from api.storage import database, schema, tokens, workers
+from api.storage.archive import Archive
 from api.storage.database import db, session
 from api.storage.enrolment import catch_up
 from api.storage.files import FileStore
 from api.storage.github import GitHub
 from api.storage.runs import load_states
+from api.stores import load_signing_key, make_archive
 from api.sweeper import Sweeper
 
 Clock = Callable[[], datetime]
@@ -45,7 +48,7 @@ def attach_database(app: Flask, settings: Settings) -> None:
 
 def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = SYSTEM_CHANCE) -> Application:
     """Make the application. Raises ConfigurationError for what is wrong with the settings or the database's schema."""
-    store = prepare_store(settings)
+    store, key = prepare_store(settings), load_signing_key(settings)
     environments = read_environments(settings)
     flask = Flask("api")
     attach_database(flask, settings)
@@ -58,6 +61,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
         hooks=[Sweeper(flask, clock, every=settings.sweep_interval).running],
         collaborators={
             AccountRules: AccountRules(platform_passwords),
+            Archive: make_archive(settings, key, clock, lambda name: None),
             BranchRules: BranchRules(timedelta(days=settings.branch_active_days)),
             Chance: chance,
             Environments: Environments(environments),
@@ -67,6 +71,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
                 {"database": partial(_probe_database, flask), "file_store": partial(_probe_files, store)},
                 vital=frozenset({"database"})),
             ReviewRules: ReviewRules(settings.review_own),
+            SigningKey: key,
             RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
             RunWatch: RunWatch(partial(_states, clock)),
         })

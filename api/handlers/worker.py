@@ -25,7 +25,8 @@ from api.domain.worker_message import (
 )
 from api.handlers import context
 from api.handlers.forms import read_form
-from api.storage import reports
+from api.storage import names, reports
+from api.storage.archive import Archive
 from api.storage.claims import in_maintenance
 from api.storage.database import transact
 from api.storage.files import FileStore, Incoming
@@ -83,20 +84,23 @@ def _take(run_id: int, message: WorkerMessage, incoming: Incoming) -> Answer:
         case UploadMessage():
             return transact(partial(reports.take_upload, run_id, message, now=now, place=partial(_place_output, incoming)))
         case LogMessage() | ArtifactMessage():
-            return _keep_file(run_id, message, incoming)
+            return transact(partial(_keep_file, run_id, message, incoming))
 
 
 def _place_output(incoming: Incoming, output: ExpectedOutput) -> str:
-    incoming.place(context.collaborator(FileStore).result_path(incoming.digest, output.extension))
+    name = names.result_name(incoming.digest, output.extension)
+    if name is not None:
+        context.collaborator(Archive).keep(name, incoming)
     return incoming.digest
 
 
 def _keep_file(run_id: int, message: LogMessage | ArtifactMessage, incoming: Incoming) -> Answer:
-    store = context.collaborator(FileStore)
+    """Within a transaction: keep a file of the run, under a name that the worker has no say in."""
+    archive = context.collaborator(Archive)
     if isinstance(message, ArtifactMessage):
-        incoming.place(store.artifact_path(run_id, message.kind, find_platform(run_id)))
+        archive.keep(names.artifact_name(run_id, message.kind, find_platform(run_id)), incoming)
     elif message.regression_id is None:
-        incoming.place(store.log_path(run_id))
-    elif transact(lambda: lock_workers_run(run_id, context.now())).find_test(message.regression_id) is not None:
-        incoming.place(store.test_log_path(run_id, message.regression_id))
+        archive.keep(names.log_name(run_id), incoming)
+    elif lock_workers_run(run_id, context.now()).find_test(message.regression_id) is not None:
+        archive.keep(names.test_log_name(run_id, message.regression_id), incoming)
     return Answer.OK

@@ -1,20 +1,15 @@
-"""The platform's file store on the local disk: where each file lies, and how one comes in whole or not at all."""
+"""The file store's root on the local disk: files on their way in, and the suites that workers fetch."""
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from api.domain.worker_message import ArtifactKind
-from api.domain.worker_suite import dotted
-
-EXTENSION = re.compile(r"\.[A-Za-z0-9_-]{1,30}(?:\.[A-Za-z0-9_-]{1,30})?\Z")
-DIGEST = re.compile(r"[0-9a-fA-F]{64}\Z")
-INCOMING = "TempFiles"
+from api.storage.backends import INCOMING
+from api.storage.names import ARTIFACTS, LOGS, RESULTS, SAMPLES
 
 
 class Incoming:
@@ -24,11 +19,14 @@ class Incoming:
         self._path = path
         self._file = path.open("xb", buffering=0)
         self._hash = hashlib.sha256()
+        self._placed = False
         self.size = 0
 
     def write(self, chunk: bytes) -> None:
-        """Append bytes."""
-        self._file.write(chunk)
+        """Append bytes. Raises OSError, such as for a full disk."""
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[self._file.write(rest):]
         self._hash.update(chunk)
         self.size += len(chunk)
 
@@ -37,12 +35,21 @@ class Incoming:
         """SHA-256 (hex) of what was written so far."""
         return self._hash.hexdigest()
 
-    def place(self, target: Path) -> None:
-        """Make the file durable and move it to its place, over whatever is there."""
+    def place(self, target: Path, *, replace: bool = True) -> None:
+        """Make the file durable and move it to its place, over what is there or, without `replace`, only where nothing is.
+
+        Done once; a transaction that is begun again may ask again.
+        """
+        if self._placed:
+            return
         os.fsync(self._file.fileno())
-        self._file.close()
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(self._path, target)
+        if replace:
+            os.replace(self._path, target)
+        else:
+            with suppress(FileExistsError):
+                os.link(self._path, target)
+        self._placed = True
 
     def discard(self) -> None:
         """Forget the file, unless it was placed."""
@@ -52,14 +59,14 @@ class Incoming:
 
 
 class FileStore:
-    """The files below one root folder, SAMPLE_REPOSITORY. No name that comes from outside ever becomes part of a path."""
+    """What only the disk has, below one root folder, SAMPLE_REPOSITORY. No name from outside ever becomes part of a path."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
 
     def prepare(self) -> None:
         """Make the folders that there must be."""
-        for name in ("TestFiles", "TestResults", "LogFiles", "test_artifacts", INCOMING, "vm_data"):
+        for name in (SAMPLES, RESULTS, LOGS, ARTIFACTS, INCOMING, "vm_data"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
 
     def open_incoming(self) -> Incoming:
@@ -76,32 +83,6 @@ class FileStore:
             yield incoming
         finally:
             incoming.discard()
-
-    def result_path(self, digest: str, extension: str) -> Path:
-        """Where an expected or actual output lies, by its hash. Raises ValueError for what is no SHA-256."""
-        if not DIGEST.match(digest):
-            raise ValueError("not a SHA-256")
-        return self.root / "TestResults" / (digest.lower() + _safe_extension(extension))
-
-    def sample_path(self, digest: str, extension: str) -> Path:
-        """Where a media sample lies; the extension may lack its dot. Raises ValueError for what is no hash."""
-        if not re.match(r"[0-9a-fA-F]{1,128}\Z", digest):
-            raise ValueError("not a hash")
-        return self.root / "TestFiles" / (digest + _safe_extension(dotted(extension)))
-
-    def log_path(self, run_id: int) -> Path:
-        """Where a run's log lies."""
-        return self.root / "LogFiles" / f"{run_id:d}.txt"
-
-    def test_log_path(self, run_id: int, regression_id: int) -> Path:
-        """Where the log of one regression test of a run lies."""
-        return self.root / "LogFiles" / f"{run_id:d}" / f"{regression_id:d}.txt"
-
-    def artifact_path(self, run_id: int, kind: ArtifactKind, platform: str) -> Path:
-        """Where a file of a run lies; its name is fixed, never the client's."""
-        binary = "ccextractorwinfull.exe" if platform == "windows" else "ccextractor"
-        names = {ArtifactKind.BINARY: binary, ArtifactKind.COMBINED_STDOUT: "combined_stdout.log", ArtifactKind.COREDUMP: "coredump"}
-        return self.root / "test_artifacts" / f"{run_id:d}" / names[kind]
 
     def suite_folder(self, platform: str, run_id: int) -> Path:
         """Where a run's worker finds what it is to execute. `platform` is one of the two platforms' names."""
@@ -123,7 +104,3 @@ class FileStore:
         except OSError:
             return False
         return True
-
-
-def _safe_extension(extension: str) -> str:
-    return extension if EXTENSION.match(extension) else ""

@@ -1,0 +1,16 @@
+"""How a file is handed out: always as an attachment, under a filename that no program can misread."""
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+UNSAFE = re.compile(r"[^A-Za-z0-9._+-]")
+
+
+def content_disposition(filename: str) -> str:
+    """The header of RFC 6266: a plain name that everybody reads, and where it differs the exact one in UTF-8."""
+    plain = UNSAFE.sub("_", filename).lstrip(".") or "file"
+    header = f'attachment; filename="{plain}"'
+    if plain == filename:
+        return header
+    return f"{header}; filename*=UTF-8''{quote(filename.encode('utf-8', 'replace'), safe='')}"

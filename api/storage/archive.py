@@ -1,0 +1,147 @@
+"""The files of the system in the one or two stores that are configured: where each is, its bytes, and addresses to fetch it at."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from api.domain.refusal import Unavailable
+from api.domain.storage_status import StorageStatus, storage_status
+from api.storage import names
+from api.storage.backends import BUCKET, Backend, LocalBackend, Stat
+from api.storage.files import Incoming
+from api.storage.integrity import Integrity
+
+log = logging.getLogger(__name__)
+
+AWAY = "A store of files does not answer at the moment."
+CHANGED = "The file was replaced while it was read."
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a file was found just now: the stores that hold it, and its size in the first of them."""
+
+    status: StorageStatus
+    size: int | None
+    where: tuple[str, ...]
+
+
+NOWHERE = Found(StorageStatus.MISSING, None, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was there just now, in the store that it is read from. See `Stat` for `version` and `identity`."""
+
+    name: str
+    size: int
+    version: str
+    identity: str
+    store: Backend
+    integrity: Integrity
+
+    @property
+    def backend(self) -> str:
+        """The store's name."""
+        return self.store.name
+
+    def read(self, start: int, length: int) -> bytes:
+        """Up to `length` bytes from `start` on. Raises Unavailable where the file is another one by now, or its store away."""
+        try:
+            content = self.store.read(self.name, start, length, self.identity)
+        except FileNotFoundError as gone:
+            raise Unavailable(CHANGED, retry_after=1) from gone
+        except OSError as away:
+            raise Unavailable(AWAY) from away
+        if start == 0 and len(content) == self.size and not self.integrity.approves(self.name, self.version, content):
+            raise Unavailable(CHANGED, retry_after=1)
+        return content
+
+
+class Archive:
+    """One or two stores behind one face. Reads prefer the disk, addresses the bucket, which then carries the traffic.
+
+    `spool` is the disk on which what comes in is placed first; `send_on` is told the name of each such file where there is a
+    bucket that is to have it too.
+    """
+
+    def __init__(
+        self, backends: Sequence[Backend], *, spool: LocalBackend, clock: Callable[[], datetime],
+        link_lifetime: timedelta, send_on: Callable[[str], None], integrity: Integrity | None = None,
+    ) -> None:
+        self._backends, self._spool, self._clock, self._lifetime, self._send_on = tuple(backends), spool, clock, link_lifetime, send_on
+        self._integrity = integrity or Integrity()
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """The names of the configured stores."""
+        return tuple(backend.name for backend in self._backends)
+
+    def look(self, wanted: Iterable[str | None]) -> dict[str, Found]:
+        """Where each of these files is now; what stands for no name is left out (`NOWHERE` says the same of it).
+
+        Takes no longer than the slowest store may take for all of them together.
+        """
+        asked = sorted({name for name in wanted if name is not None})
+        surveys = [(backend.name, backend.survey(asked)) for backend in self._backends]
+        return {name: _found(name, surveys) for name in asked}
+
+    def open(self, name: str | None) -> Source | None:
+        """The file, to be read: from the disk, else from the bucket; None where it is in neither.
+
+        A file whose content is not what its name says is passed over. Raises Unavailable where a store that may have the
+        file does not answer.
+        """
+        silent = False
+        for backend in self._backends if name is not None else ():
+            try:
+                source = self._opened(backend, name or "")
+            except OSError:
+                silent = True
+            else:
+                if source is not None:
+                    return source
+        if silent:
+            raise Unavailable(AWAY)
+        return None
+
+    def url(self, name: str | None, filename: str, content_type: str) -> str | None:
+        """An address to fetch the file at for a while; None unless it is there now."""
+        return None if name is None else self.link(name, self.look([name])[name], filename, content_type)
+
+    def link(self, name: str, found: Found, filename: str, content_type: str) -> str | None:
+        """`url` for a file that `look` has just found, or not."""
+        holding = [backend for backend in self._backends if backend.name in found.where]
+        holding.sort(key=lambda backend: backend.name != BUCKET)
+        if not holding:
+            return None
+        return holding[0].sign(name, filename=filename, content_type=content_type, expires_at=self._clock() + self._lifetime)
+
+    def keep(self, name: str, incoming: Incoming) -> None:
+        """Within a transaction: store a file that came in, in every store; what is not the disk gets it soon afterwards.
+
+        A file that is named by its content is never written over: whoever sends it again, or sends what is a baseline
+        already, changes nothing.
+        """
+        incoming.place(self._spool.path(name), replace=names.digest_in(name) is None)
+        if any(backend.name == BUCKET for backend in self._backends):
+            self._send_on(name)
+
+    def _opened(self, backend: Backend, name: str) -> Source | None:
+        found = backend.stat(name)
+        if found is None:
+            return None
+        source = Source(name, found.size, found.version, found.identity, backend, self._integrity)
+        if self._integrity.is_sound(source.name, source.version, source.size, source.store):
+            return source
+        log.error("the content of %s in store %s is not what its name says", name, backend.name)
+        return None
+
+
+def _found(name: str, surveys: Sequence[tuple[str, Mapping[str, Stat | None]]]) -> Found:
+    stats = [(store, survey[name]) for store, survey in surveys if name in survey]
+    holding = [(store, stat) for store, stat in stats if stat is not None]
+    status = storage_status(len(holding), len(surveys) - len(stats))
+    return Found(status, holding[0][1].size if holding else None, tuple(store for store, _ in holding))

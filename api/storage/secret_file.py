@@ -1,0 +1,29 @@
+"""The server's secret where none is configured: made once, kept in the file store's root, shared by all processes."""
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+FILE = ".ci-signing-key"
+LENGTH = 32
+
+
+def load_secret(root: Path) -> bytes:
+    """The secret of the file store at this root, made if there is none. Only the file's owner can read it."""
+    path = root / FILE
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    temporary = root / f"{FILE}-{os.getpid()}-{secrets.token_hex(4)}"
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(LENGTH))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        # Of several processes that start at once one is first; the others take what it made.
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
+    return path.read_bytes()
