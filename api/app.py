@@ -103,6 +103,7 @@ def create_app(
     *,
     authenticate: Authenticate,
     run_token_known: RunTokenKnown = lambda run_id, token: False,
+    is_outage: Callable[[BaseException], bool] = lambda raised: False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     new_request_id: Callable[[], str] = random_request_id,
     documents: Sequence[Document] = DOCUMENTS,
@@ -113,7 +114,8 @@ def create_app(
 ) -> Application:
     """Make the application; raises what is wrong with documents, bindings or settings.
 
-    `authenticate` and `run_token_known` may block: they are called in threads, in Flask's application context.
+    `is_outage` tells which exceptions are answered with 503. `authenticate` and `run_token_known` may block: they are
+    called in threads, in Flask's application context.
     `hooks` are entered in order when the server starts and left in reverse when it stops; `collaborators` are what
     handlers get by `context.collaborator(kind)`.
     """
@@ -137,7 +139,7 @@ def create_app(
             Gate(application.middleware, cross_origin),
             routes=routes_of(texts, named, pages(documents, named, settings.public_url)),
             limits=limits, authenticate=authenticate, run_token_known=run_token_known,
-            in_thread=in_thread_of(lookups, flask_side.app), cross_origin=cross_origin)),
+            in_thread=in_thread_of(lookups, flask_side.app), cross_origin=cross_origin), is_outage),
         surroundings=surroundings, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
         cross_origin=cross_origin, service_description=service_description(documents), new_request_id=new_request_id)
     return application

@@ -26,6 +26,7 @@ from api.storage.archive import Archive
 from api.storage.database import db, session
 from api.storage.enrolment import catch_up
 from api.storage.files import FileStore
+from api.storage.outage import is_outage
 from api.storage.github import GitHub
 from api.storage.runs import load_states
 from api.stores import load_signing_key, make_archive
@@ -55,7 +56,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     platform_passwords = _check_schema(flask) or settings.adopted
     grace = timedelta(seconds=settings.grace_period)
     return _create_app(
-        settings, authenticate=partial(_authenticate, clock), clock=clock,
+        settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage,
         run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
         flask_setup=partial(attach_database, settings=settings),
         hooks=[Sweeper(flask, clock, every=settings.sweep_interval).running],

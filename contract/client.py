@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from starlette.testclient import TestClient
 
@@ -28,15 +28,15 @@ class ValidatingClient:
         self._conformance = Conformance(load_documents() if documents is None else documents)
         self._headers = {**_bearer(token), **(headers or {})}
 
-    def as_(self, token: str | None) -> ValidatingClient:
+    def as_(self, token: str | None) -> Self:
         """The same client with this bearer token, or without any."""
         return self._with({**{name: value for name, value in self._headers.items() if name != "Authorization"}, **_bearer(token)})
 
-    def with_headers(self, **headers: str) -> ValidatingClient:
+    def with_headers(self, **headers: str) -> Self:
         """The same client with these headers on each request; an underscore in a name stands for a hyphen."""
         return self._with({**self._headers, **{name.replace("_", "-"): value for name, value in headers.items()}})
 
-    def _with(self, headers: Mapping[str, str]) -> ValidatingClient:
+    def _with(self, headers: Mapping[str, str]) -> Self:
         other = object.__new__(type(self))
         other._http, other._conformance, other._headers = self._http, self._conformance, dict(headers)
         return other
@@ -75,7 +75,7 @@ class ValidatingClient:
         """Send a DELETE."""
         return self.request("DELETE", url, **rest)
 
-    def __enter__(self) -> ValidatingClient:
+    def __enter__(self) -> Self:
         """Start the application's lifespan."""
         self._http.__enter__()
         return self

@@ -14,12 +14,15 @@ from api.handlers.rules import BranchRules, Environments
 from api.storage import queue, runs
 from api.storage.enrolment import catch_up
 
+RETRY_AFTER = "5"
 
-def get_health() -> tuple[dict[str, Any], int]:
+
+def get_health() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Probe what the server depends on."""
     found = context.collaborator(HealthProbes).probe(limits_degraded=context.limits_degraded())
     status = overall(found)
-    return render.health(status, context.now(), found), HTTPStatus.SERVICE_UNAVAILABLE if status == "down" else HTTPStatus.OK
+    shown = render.health(status, context.now(), found)
+    return (shown, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": RETRY_AFTER}) if status == "down" else (shown, HTTPStatus.OK, {})
 
 
 def list_queue(limit: int, offset: int, platform: str | None = None, status: str | None = None) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from connexion.exceptions import OAuthProblem
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.domain.refusal import Refusal, Unauthorized
+from api.domain.refusal import Refusal, Unauthorized, Unavailable
 from api.handlers.context import Exchange
 from api.handlers.problems import HttpProblem, Problem, internal_error, problem
 from api.middleware.security import exchange_of
@@ -18,8 +19,8 @@ log = logging.getLogger(__name__)
 class CrashHandler:
     """Turns exceptions into the standard body; what was not foreseen is logged, and nothing of it is told."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, is_outage: Callable[[BaseException], bool]) -> None:
+        self._app, self._is_outage = app, is_outage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, whatever happens further in."""
@@ -37,7 +38,10 @@ class CrashHandler:
             log.info("request %s: the client went away while it was sending", exchange.request_id)
         except Exception as raised:
             refusal = _refusal(raised)
-            if refusal is None:
+            if refusal is None and self._is_outage(raised):
+                log.error("request %s of %s %s: %s", exchange.request_id, scope["method"], exchange.template, type(raised).__name__)
+                refusal = Unavailable("The database cannot be had at the moment.")
+            elif refusal is None:
                 log.exception("request %s of %s %s broke", exchange.request_id, scope["method"], exchange.template)
                 refusal = internal_error()
             if started:
