@@ -4,7 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -61,6 +61,10 @@ class ExpectedTest:
         return next((output for output in self.outputs if output.output_id == output_id), None)
 
 
+TEST_FIELDS = tuple(field.name for field in fields(ExpectedTest))
+OUTPUT_FIELDS = tuple(field.name for field in fields(ExpectedOutput))
+
+
 @dataclass(frozen=True)
 class ExpectedSet:
     """The regression tests of a run, ordered by id. Equal sets have equal digests, so that one copy serves many runs."""
@@ -89,20 +93,30 @@ class ExpectedSet:
 
     def with_baselines(self, recorded: Mapping[tuple[int, int], str]) -> ExpectedSet:
         """The set with the baselines that a finished run recorded, by (regression id, output id), in place of today's."""
-        return ExpectedSet(tuple(
-            replace(test, outputs=tuple(
-                replace(output, baseline=recorded.get((test.regression_id, output.output_id)) or output.baseline)
-                for output in test.outputs))
-            for test in self.tests))
+        return ExpectedSet(tuple(_with_baselines(test, recorded) for test in self.tests))
 
     def serialized(self) -> str:
         """The canonical JSON text of the set; the same set always gives the same text."""
-        return json.dumps([asdict(test) for test in self.tests], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return json.dumps([_values_of(test) for test in self.tests], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the canonical text."""
         return hashlib.sha256(self.serialized().encode()).hexdigest()
+
+
+def _with_baselines(test: ExpectedTest, recorded: Mapping[tuple[int, int], str]) -> ExpectedTest:
+    found = [recorded.get((test.regression_id, output.output_id)) or output.baseline for output in test.outputs]
+    if all(baseline == output.baseline for baseline, output in zip(found, test.outputs, strict=True)):
+        return test
+    changed = (replace(output, baseline=baseline) for baseline, output in zip(found, test.outputs, strict=True))
+    return replace(test, outputs=tuple(changed))
+
+
+def _values_of(test: ExpectedTest) -> dict[str, Any]:
+    # `dataclasses.asdict` would copy every value deeply, which is most of the time that adopting a large database takes.
+    values = {name: getattr(test, name) for name in TEST_FIELDS}
+    return {**values, "outputs": [{name: getattr(output, name) for name in OUTPUT_FIELDS} for output in test.outputs]}
 
 
 def parse_expected_set(text: str) -> ExpectedSet:

@@ -1,7 +1,7 @@
 """The state of runs as derived from their events, and the stored verdicts of those that are over."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import delete, func, insert, select, update
@@ -10,7 +10,7 @@ from api.domain.expected import ExpectedSet
 from api.domain.failure import failures_in, failures_of
 from api.domain.infrastructure import InfrastructureError, infrastructure_errors
 from api.domain.progress import Timeline, timeline
-from api.domain.result import JudgedTest, judge
+from api.domain.result import JudgedTest, TestReports, judge
 from api.domain.run import Phase, ProgressEvent, RunStatus
 from api.domain.status import run_status
 from api.domain.summary import Summary, summarize
@@ -40,12 +40,12 @@ class JudgedRun:
 
 def judge_run(run_id: int, expected_set_id: int | None) -> JudgedRun:
     """Judge a run by its frozen set, from what is reported of it now."""
-    return _judged(load_expected_set(expected_set_id), run_id, list_events(run_id))
+    return _judged(load_expected_set(expected_set_id), load_reports(run_id), list_events(run_id))
 
 
-def _judged(expected: ExpectedSet, run_id: int, events: tuple[ProgressEvent, ...]) -> JudgedRun:
+def _judged(expected: ExpectedSet, reports: Mapping[int, TestReports], events: tuple[ProgressEvent, ...]) -> JudgedRun:
     phase = timeline(events).phase
-    tests = judge(expected, load_reports(run_id), phase)
+    tests = judge(expected, reports, phase)
     cancels = [event.event_id for event in events if event.phase is Phase.CANCELED]
     troubles = infrastructure_errors(events, origins_of(cancels) if cancels else {}, failures_in(tests))
     return JudgedRun(run_status(phase, [test.verdict for test in tests]), tests, troubles, events)
@@ -84,10 +84,11 @@ def derive_state(run_id: int, definitions: ExpectedSet | None = None) -> RunStat
 
 def _store_outcome(run_id: int, times: Timeline, events: Sequence[ProgressEvent], definitions: ExpectedSet | None) -> RunStatus:
     expected_set_id = session().execute(select(RunRow.expected_set_id).where(RunRow.run_id == run_id)).scalar_one()
+    reports = load_reports(run_id)
     if expected_set_id is None:
-        expected_set_id = save_expected_set(_set_of_finished_run(run_id, definitions))
+        expected_set_id = save_expected_set(_set_of_finished_run(run_id, reports, definitions))
         session().execute(update(RunRow).where(RunRow.run_id == run_id).values(expected_set_id=expected_set_id))
-    judged = _judged(load_expected_set(expected_set_id), run_id, tuple(events))
+    judged = _judged(load_expected_set(expected_set_id), reports, tuple(events))
     verdicts = [_verdict_values(run_id, test) for test in judged.tests]
     if verdicts:
         session().execute(insert(VerdictRow), verdicts)
@@ -96,10 +97,9 @@ def _store_outcome(run_id: int, times: Timeline, events: Sequence[ProgressEvent]
     return judged.status
 
 
-def _set_of_finished_run(run_id: int, definitions: ExpectedSet | None) -> ExpectedSet:
+def _set_of_finished_run(run_id: int, reports: Mapping[int, TestReports], definitions: ExpectedSet | None) -> ExpectedSet:
     # What a run that was over before we saw it was to execute is known only where it was restricted to some tests.
     # Its baselines of that time stand in its rows.
-    reports = load_reports(run_id)
     chosen = list_customized_tests(run_id) or {each for each, reported in reports.items() if reported.report is not None}
     recorded = {
         (output.regression_id, output.output_id): output.expected
