@@ -20,7 +20,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.middleware.conftest import ADMIN, Make
+from tests.middleware.conftest import ADMIN, make_application
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 PATIENCE = 30
@@ -33,11 +33,11 @@ pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="chromium and c
 
 
 @pytest.fixture(scope="module")
-def address(make: Make) -> Iterator[str]:
+def address() -> Iterator[str]:
     """The address of a server of this test's own."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(make(public_url=address), lifespan="on", log_config=None, access_log=False, proxy_headers=False)
+        config = uvicorn.Config(make_application(public_url=address), lifespan="on", log_config=None, access_log=False, proxy_headers=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

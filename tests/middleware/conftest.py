@@ -62,23 +62,25 @@ ADMIN = token_for(Role.ADMIN, *Scope)
 Make = Callable[..., Application]
 
 
+def make_application(**changes: Any) -> Application:
+    """An application; limits are out of the way unless they are set, and so is every other setting that is not named."""
+    settings = {
+        "rate_reads": UNLIMITED, "rate_writes": UNLIMITED, "rate_logins": UNLIMITED, "rate_anonymous": UNLIMITED,
+        "rate_worker": UNLIMITED, "threads": 4, "max_body": 20_000, "max_upload": 40_000, "public_url": "https://ci.example",
+        **{name: value for name, value in changes.items() if name in Settings.__dataclass_fields__}}
+    others = {name: value for name, value in changes.items() if name not in Settings.__dataclass_fields__}
+    numbers = count(1)
+    collaborators: dict[str, Any] = {
+        "authenticate": authenticate, "run_token_known": lambda run_id, token: token == RUN_TOKEN, "clock": Clock(),
+        "new_request_id": lambda: f"request-{next(numbers)}", "documents": (THINGS, WORKERS, JOBS),
+        "collaborators": {str: "hello"}, **others}
+    return create_app(Settings(**settings), **collaborators)
+
+
 @pytest.fixture(scope="session")
 def make() -> Make:
-    """Makes an application; limits are out of the way unless a test sets them."""
-    def application(**changes: Any) -> Application:
-        settings = {
-            "rate_reads": UNLIMITED, "rate_writes": UNLIMITED, "rate_logins": UNLIMITED, "rate_anonymous": UNLIMITED,
-            "rate_worker": UNLIMITED, "threads": 4, "max_body": 20_000, "max_upload": 40_000, "public_url": "https://ci.example",
-            **{name: value for name, value in changes.items() if name in Settings.__dataclass_fields__}}
-        others = {name: value for name, value in changes.items() if name not in Settings.__dataclass_fields__}
-        numbers = count(1)
-        collaborators: dict[str, Any] = {
-            "authenticate": authenticate, "run_token_known": lambda run_id, token: token == RUN_TOKEN, "clock": Clock(),
-            "new_request_id": lambda: f"request-{next(numbers)}", "documents": (THINGS, WORKERS, JOBS),
-            "collaborators": {str: "hello"}, **others}
-        return create_app(Settings(**settings), **collaborators)
-
-    return application
+    """Makes applications."""
+    return make_application
 
 
 @pytest.fixture(scope="session")
