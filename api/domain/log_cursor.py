@@ -4,16 +4,18 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 import struct
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hmac import compare_digest
 
 from api.domain.log import LineFacts, LogLevel, LogSource
 from api.domain.refusal import Invalid
+from api.domain.signing import SigningKey
 
 LAYOUT = struct.Struct(">BQ?qBB8s")
 VERSION = 1
+PURPOSE = "log cursor"
 MAC_BYTES = 16
 FINGERPRINT_BYTES = 256
 NO_TIME = -(2**62)
@@ -38,7 +40,7 @@ def fingerprint(beginning: bytes, offset: int) -> bytes:
     return hashlib.sha256(beginning[:min(FINGERPRINT_BYTES, offset)]).digest()[:8]
 
 
-def make_cursor(place: LogPlace, subject: str, known_by: bytes, key: bytes) -> str:
+def make_cursor(place: LogPlace, subject: str, known_by: bytes, key: SigningKey) -> str:
     """The cursor of a place in the log of a subject, such as `run 7`."""
     at = NO_TIME if place.facts.at is None else (place.facts.at - EPOCH) // MICROSECOND
     packed = LAYOUT.pack(
@@ -46,14 +48,14 @@ def make_cursor(place: LogPlace, subject: str, known_by: bytes, key: bytes) -> s
     return base64.urlsafe_b64encode(packed + _mac(packed, subject, key)).decode().rstrip("=")
 
 
-def read_cursor(cursor: str, subject: str, key: bytes) -> tuple[LogPlace, bytes]:
+def read_cursor(cursor: str, subject: str, key: SigningKey) -> tuple[LogPlace, bytes]:
     """The place, and what the log was known by. Raises Invalid for a cursor that was not made for this subject."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as wrong:
         raise stale_cursor() from wrong
     packed, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
-    if len(packed) != LAYOUT.size or not hmac.compare_digest(mac, _mac(packed, subject, key)):
+    if len(packed) != LAYOUT.size or not compare_digest(mac, _mac(packed, subject, key)):
         raise stale_cursor()
     _, offset, within, at, level, source, known_by = LAYOUT.unpack(packed)
     told = None if at == NO_TIME else EPOCH + at * MICROSECOND
@@ -65,5 +67,5 @@ def stale_cursor() -> Invalid:
     return Invalid({"cursor": "Not a cursor of this log as it is now; start again without one."})
 
 
-def _mac(packed: bytes, subject: str, key: bytes) -> bytes:
-    return hmac.new(key, subject.encode() + b"\0" + packed, hashlib.sha256).digest()[:MAC_BYTES]
+def _mac(packed: bytes, subject: str, key: SigningKey) -> bytes:
+    return key.mac(PURPOSE, subject.encode() + b"\0" + packed)[:MAC_BYTES]

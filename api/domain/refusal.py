@@ -1,7 +1,7 @@
 """Why the system says no: one exception per reason, without any word of HTTP."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -31,6 +31,16 @@ class NotFound(Refusal):
     def __init__(self, resource: str, id: int | str, *, remedy: str | None = None) -> None:
         shown = f" {id}" if isinstance(id, int) else ""
         super().__init__(f"{resource.replace('_', ' ').capitalize()}{shown} not found.", {"resource": resource, "id": id}, remedy=remedy)
+
+
+class LogNotFound(Refusal):
+    """A log is in none of the stores that were looked into."""
+
+    code = "log_not_found"
+    remedy = "Logs arrive while a run is executed and at its end; those of old runs may have been removed."
+
+    def __init__(self, run_id: int, checked: Sequence[str]) -> None:
+        super().__init__(f"The log of run {run_id} is in no store.", {"run_id": run_id, "checked": list(checked)})
 
 
 class Unauthorized(Refusal):

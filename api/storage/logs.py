@@ -1,6 +1,7 @@
 """Reading logs: any page at the price of what it returns, wherever in the file it lies; filters with bounded work."""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,9 +26,11 @@ LOOK_BACK = 64 * 1024
 
 
 class Readable(Protocol):
-    """A file, wherever it is stored; `size` in bytes as it was when it was opened."""
+    """A file, wherever it is stored."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """Bytes, as it was when it was opened."""
 
     def read(self, start: int, length: int) -> bytes:
         """Up to `length` bytes from `start` on; fewer only at the end."""
@@ -153,3 +156,55 @@ def _stamp_before(text: bytes) -> datetime | None:
         if stamp is not None:
             return stamp
     return None
+
+
+# How our own worker begins what it says of a test; the text behind the number is the test's category.
+TEST_BEGINS = re.compile(rb"^\[[^\]\n]{1,40}\] \[[A-Z]+\] \[worker\] Regression test (\d{1,10}) \(", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The part of a log that belongs to one regression test; offsets are those of the whole log, `size` is where it ends."""
+
+    log: Readable
+    begin: int
+    size: int
+
+    def read(self, start: int, length: int) -> bytes:
+        """Up to `length` bytes from `start` on, none behind the section."""
+        return self.log.read(start, min(length, self.size - start)) if start < self.size else b""
+
+
+def beginning_of(log: Readable) -> LogPlace:
+    """Where reading starts."""
+    return LogPlace(log.begin if isinstance(log, Section) else 0)
+
+
+def find_section(log: Readable, regression_id: int) -> Section | None:
+    """The part of a run's log from where its worker began a test to where it began the next; None where it says nothing of it.
+
+    Looks at the first 256 MiB, window by window; a window is looked at again from its last line on, which may be cut.
+    """
+    begin, position = None, 0
+    while position < min(log.size, SEARCH_LIMIT):
+        window = log.read(position, SCAN_WINDOW)
+        for mark in TEST_BEGINS.finditer(window):
+            if begin is not None and position + mark.start() > begin:
+                return Section(log, begin, position + mark.start())
+            if int(mark[1]) == regression_id:
+                begin = position + mark.start()
+        last_line = window.rfind(b"\n") + 1
+        position += last_line if last_line > 0 and position + len(window) < log.size else max(1, len(window))
+    return None if begin is None else Section(log, begin, log.size)
+
+
+def end_of_last_line(log: Readable, start: int) -> int:
+    """Where the last whole line behind `start` ends, in a log that may still grow; a very long line counts as whole in parts."""
+    position = log.size
+    while position > start:
+        back = max(start, position - LOOK_BACK)
+        found = log.read(back, position - back).rfind(b"\n")
+        if found >= 0:
+            return back + found + 1
+        position = back
+    return start + (log.size - start) // PIECE_BYTES * PIECE_BYTES

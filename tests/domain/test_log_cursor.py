@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from api.domain.log import LineFacts, LogLevel, LogSource
 from api.domain.log_cursor import LogPlace, fingerprint, make_cursor, read_cursor
 from api.domain.refusal import Invalid
+from api.domain.signing import SigningKey
 
-KEY = b"key"
+KEY = SigningKey(b"key")
 PLACES = st.builds(
     LogPlace, st.integers(0, 2**63), st.booleans(),
     st.builds(
@@ -49,8 +50,8 @@ def test_what_is_no_cursor_is_refused(cursor: str) -> None:
         read_cursor(cursor, "run 1", KEY)
 
 
-@pytest.mark.parametrize(("subject", "key"), [("run 2", KEY), ("run 1", b"other")])
-def test_a_cursor_is_good_for_its_own_log_and_server_alone(subject: str, key: bytes) -> None:
+@pytest.mark.parametrize(("subject", "key"), [("run 2", KEY), ("run 1", SigningKey(b"other"))])
+def test_a_cursor_is_good_for_its_own_log_and_server_alone(subject: str, key: SigningKey) -> None:
     cursor = make_cursor(LogPlace(5), "run 1", bytes(8), KEY)
 
     with pytest.raises(Invalid):

@@ -1,0 +1,95 @@
+"""Operations on logs: pages of a run's log and of one test's."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from api.domain.log import LogFilter, LogLevel, LogLine, LogSource
+from api.domain.log_cursor import FINGERPRINT_BYTES, LogPlace, fingerprint, make_cursor, read_cursor, stale_cursor
+from api.domain.refusal import LogNotFound
+from api.domain.run import Run
+from api.domain.sample_choice import choose_test
+from api.domain.signing import SigningKey
+from api.handlers import context
+from api.storage import logs, names, outcomes, runs
+from api.storage.archive import Archive
+from api.storage.enrolment import catch_up
+from api.storage.logs import Readable
+
+Shown = Callable[[LogLine], dict[str, Any]]
+
+
+def list_run_logs(
+    run_id: int, limit: int, cursor: str | None = None, level: str | None = None, source: str | None = None,
+    contains: str | None = None,
+) -> dict[str, Any]:
+    """Show the next lines of a run's log."""
+    run = _load_run(run_id)
+    wanted = LogFilter(LogLevel(level) if level else None, LogSource(source) if source else None, contains or None)
+    return _page(_open_log(run_id), subject_of(run_id), cursor, limit, wanted, lambda line: log_line(run, line))
+
+
+def list_sample_logs(
+    run_id: int, sample_id: int, limit: int, regression_id: int | None = None, cursor: str | None = None,
+    level: str | None = None, contains: str | None = None,
+) -> dict[str, Any]:
+    """Show the next lines of what one regression test of a run printed."""
+    run = _load_run(run_id)
+    test = choose_test(outcomes.judge_run(run_id, run.expected_set_id).tests, sample_id, regression_id).test
+    own = context.collaborator(Archive).open(names.test_log_name(run_id, test.regression_id))
+    log = own or logs.find_section(_open_log(run_id), test.regression_id)
+    if log is None:
+        raise LogNotFound(run_id, context.collaborator(Archive).stores)
+
+    def shown(line: LogLine) -> dict[str, Any]:
+        return log_line(run, line) | {"sample_id": test.sample_id, "regression_id": test.regression_id}
+
+    wanted = LogFilter(LogLevel(level) if level else None, None, contains or None)
+    return _page(log, f"{subject_of(run_id)} test {test.regression_id}", cursor, limit, wanted, shown)
+
+
+def log_line(run: Run, line: LogLine) -> dict[str, Any]:
+    """One entry of a run's log; where no line has told a time yet, the run's start stands in."""
+    shown = {
+        "timestamp": line.facts.at or run.started_at or run.created_at, "level": line.facts.level.value,
+        "source": line.facts.source.value, "message": line.message, "run_id": run.run_id}
+    return shown | ({"continued": True} if line.continued else {})
+
+
+def subject_of(run_id: int) -> str:
+    """What a cursor of a run's log is made for."""
+    return f"run {run_id}"
+
+
+def cursor_of(log: Readable, subject: str, place: LogPlace) -> str:
+    """The cursor of a place in a log."""
+    known_by = fingerprint(log.read(0, FINGERPRINT_BYTES), place.offset)
+    return make_cursor(place, subject, known_by, context.collaborator(SigningKey))
+
+
+def place_of(log: Readable, subject: str, cursor: str) -> LogPlace:
+    """The place that a cursor leads to. Raises Invalid where it is not this log's, or the log was replaced by another."""
+    place, known_by = read_cursor(cursor, subject, context.collaborator(SigningKey))
+    if place.offset > log.size or known_by != fingerprint(log.read(0, FINGERPRINT_BYTES), place.offset):
+        raise stale_cursor()
+    return place
+
+
+def _page(log: Readable, subject: str, cursor: str | None, limit: int, wanted: LogFilter, shown: Shown) -> dict[str, Any]:
+    start = logs.beginning_of(log) if cursor is None else place_of(log, subject, cursor)
+    found = logs.read_page(log, start, limit, wanted)
+    following = None if found.next is None else cursor_of(log, subject, found.next)
+    return {"data": [shown(line) for line in found.lines], "pagination": {"limit": limit, "next_cursor": following}}
+
+
+def _load_run(run_id: int) -> Run:
+    catch_up(context.now())
+    return runs.load_run(run_id)
+
+
+def _open_log(run_id: int) -> Readable:
+    archive = context.collaborator(Archive)
+    log = archive.open(names.log_name(run_id))
+    if log is None:
+        raise LogNotFound(run_id, archive.stores)
+    return log
