@@ -96,9 +96,10 @@ def _proposal(run_id: int, judged: dict[int, JudgedTest], wish: BaselineWish) ->
 
 def _check_files(proposals: list[Proposal]) -> None:
     """Let pass outputs whose files are in the store: a baseline without a file could never be compared with."""
-    files = {names.result_name(each.hash_after, each.extension): each.wish.output_id for each in proposals}
-    found = context.collaborator(Archive).look(list(files))
-    gone = sorted(files[name] for name, each in found.items() if each.status is StorageStatus.MISSING)
+    files = {each.wish.output_id: names.result_name(each.hash_after, each.extension) for each in proposals}
+    found = context.collaborator(Archive).look(files.values())
+    gone = sorted(
+        output_id for output_id, name in files.items() if name is None or found[name].status is StorageStatus.MISSING)
     if gone:
         raise Unprocessable(
             "The output's file is gone from the store.", {"output_ids": gone}, remedy="Run the test again, and approve that run's output.")

@@ -87,7 +87,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 def attach(app: Flask, url: str, *, pool_size: int) -> None:
     """Give a Flask application its database. Relative SQLite paths are taken from the working directory."""
     parsed = make_url(url)
-    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10}
+    # Bound values hold tokens' hashes and workers' secrets; they must not stand in what is logged of a failure.
+    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "hide_parameters": True}
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             path = Path(parsed.database).absolute()
