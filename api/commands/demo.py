@@ -32,6 +32,8 @@ from api.storage.passwords import hash_password
 
 START_SECONDS = 30
 STOP_SECONDS = 15
+# Ctrl-C, a service manager's stop, and a terminal that is closed.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add(commands: Any) -> None:
@@ -52,8 +54,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if not _is_loopback(arguments.host):
         raise CommandFailed("The demo listens on loopback addresses only: its accounts are open to whoever reads its output.")
     configured = demo_settings(settings, arguments.folder.absolute(), f"http://{arguments.host}:{arguments.port}")
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in STOPPING:
+        # A program that was started in the background has Ctrl-C ignored, and must stop all the same when it is told to.
+        signal.signal(number, _interrupt)
     try:
+        _refuse_taken_port(configured.public_url)
         demo = prepare(configured.storage_root, configured.executables)
         token = fill(configured, demo)
         with processes(configured, arguments):
@@ -106,7 +111,6 @@ def _add_account(role: Role) -> None:
 @contextmanager
 def processes(settings: Settings, arguments: argparse.Namespace) -> Iterator[None]:
     """Server and worker as processes of their own, stopped when the context ends."""
-    _refuse_taken_port(settings.public_url)
     environment = {**os.environ, **environment_of(settings)}
     command = (sys.executable, "-m", "api.cli")
     server = _start((*command, "serve", "--host", arguments.host, "--port", str(arguments.port)), environment, "server.log", settings)
@@ -116,7 +120,9 @@ def processes(settings: Settings, arguments: argparse.Namespace) -> Iterator[Non
         started.append(_start((*command, "worker", "--platform", "linux", "--name", "demo-worker"), environment, "worker.log", settings))
         yield
     finally:
-        # The worker first, so that it can still say that it stops.
+        # Impatience must not leave one of them behind. The worker first, so that it can still say that it stops.
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_IGN)
         for process in reversed(started):
             _stop(process)
 

@@ -60,7 +60,7 @@ def tour(base_url: str, token: str, told: Sequence[Told]) -> list[str]:
     return [
         "",
         f"Token       {token}",
-        f"Swagger UI  {base_url}/api/v1/ui/",
+        f"Swagger UI  {base_url}/api/v1/ui",
         "",
         "Try:",
         f"  curl -s {authorization} {shlex.quote(f'{runs}?limit=5')}",

@@ -84,7 +84,7 @@ def test_the_tour_names_token_and_swagger_ui_and_three_lines_for_a_shell() -> No
 
     curls = [shlex.split(line) for line in lines if line.startswith("  curl ")]
     assert any(TOKEN in line for line in lines)
-    assert any("http://127.0.0.1:8000/api/v1/ui/" in line for line in lines)
+    assert any("http://127.0.0.1:8000/api/v1/ui" in line for line in lines)
     assert len(curls) == 3
     assert all(f"Authorization: Bearer {TOKEN}" in words for words in curls)
     assert json.loads(curls[2][curls[2].index("-d") + 1])["commit_sha"] == "b" * 40

@@ -1,6 +1,32 @@
-"""Fixtures of whole processes; the application of the middleware's tests is one of them."""
+"""Installations for tests of whole processes."""
 from __future__ import annotations
 
-from tests.middleware.conftest import make
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-__all__ = ["make"]
+import pytest
+
+from tests.e2e.installation import Installation
+
+MakeInstallation = Callable[..., Installation]
+
+
+@pytest.fixture
+def installation(sqlite_path: Path, tmp_path: Path) -> Iterator[Installation]:
+    """A filled installation of this test's own, without processes yet."""
+    made = Installation(tmp_path, f"sqlite:///{sqlite_path}")
+    made.fill()
+    yield made
+    made.let_go()
+
+
+@pytest.fixture(scope="module")
+def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A filled installation with a running server, which the tests of a module share."""
+    folder = tmp_path_factory.mktemp("served")
+    made = Installation(folder, f"sqlite:///{shutil.copy(sqlite_template, folder / 'ci.db')}", changes={"CI_WORKER_LEASE": "10"})
+    made.fill()
+    with made.server():
+        yield made
+    made.let_go()

@@ -1,0 +1,129 @@
+"""The demo as a stranger meets it: started, pasted from, stopped, started again."""
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from api.storage.database import session
+from api.storage.platform_tables import ResultRow
+from tests.databases import opened
+from tests.e2e.installation import Api
+from tests.e2e.processes import CI_API, Running, environment, eventually, finished, free_port, is_alive, started
+from tests.parts import need
+
+ON = "Server and worker go on"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's folder, of which all tests of this module make use."""
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path) -> subprocess.CompletedProcess[str]:
+    """A demo that was run once, from nothing."""
+    return finished((*CI_API, "demo", "--once", "--folder", str(folder), "--port", str(free_port())), {})
+
+
+@pytest.fixture(scope="module")
+def second(first: subprocess.CompletedProcess[str], folder: Path) -> Iterator[Running]:
+    """A demo on the same folder that goes on."""
+    command = (*CI_API, "demo", "--folder", str(folder), "--port", str(free_port()))
+    with started(command, {}, folder / "demo.log") as running:
+        eventually(lambda: ON in running.output() or running.process.poll() is not None, "the demo's story")
+        yield running
+
+
+def test_the_demo_runs_both_builds_and_says_where_to_look(first: subprocess.CompletedProcess[str]) -> None:
+    lines = first.stdout.splitlines()
+
+    assert first.returncode == 0, first.stderr
+    assert first.stderr == ""
+    assert [line.split()[0].strip(":") for line in lines if re.match(r"  \w+: of ", line)] == ["pass", "fail"]
+    assert re.search(r"^Token +spci_[A-Za-z0-9_-]{43}$", first.stdout, re.MULTILINE)
+    assert re.search(r"^Swagger UI +http://127\.0\.0\.1:\d+/api/v1/ui$", first.stdout, re.MULTILINE)
+    assert sum(line.startswith("  curl ") for line in lines) == 3
+
+
+def test_the_regression_has_failures_a_missing_output_and_a_crash(first: subprocess.CompletedProcess[str], folder: Path) -> None:
+    story = re.search(r"fail: of (\d+) regression tests (\d+) passed, (\d+) failed, (\d+) without output", first.stdout)
+
+    with opened(f"sqlite:///{folder / 'ci.db'}", migrated=False):
+        codes = session().execute(select(ResultRow.exit_code).where(ResultRow.test_id == 2)).scalars().all()
+
+    assert story is not None
+    total, passed, failed, missing = map(int, story.groups())
+    assert failed >= 2
+    assert missing >= 1
+    assert total == passed + failed + missing
+    assert any(code is not None and (code < 0 or code >= 128) for code in codes)
+
+
+def test_a_second_demo_goes_on_with_the_same_folder(second: Running) -> None:
+    api = api_of(second)
+
+    runs = api.get("/runs", params={"sort": "run_id"})["data"]
+
+    assert [run["status"] for run in runs[:4]] == ["pass", "fail", "pass", "fail"]
+    assert len(api.get("/branches")["data"]) == 1
+
+
+def test_each_printed_curl_line_works_when_it_is_pasted(second: Running) -> None:
+    bash, _ = need("bash"), need("curl")
+    lines = [line.strip() for line in second.output().splitlines() if line.startswith("  curl ")]
+
+    pasted = [
+        subprocess.run([bash, "-c", line], env=environment({}), capture_output=True, text=True, check=True, timeout=60)
+        for line in lines]
+    listed, summary, triggered = (json.loads(each.stdout) for each in pasted)
+
+    assert len(listed["data"]) >= 4
+    assert summary["status"] == "fail"
+    assert api_of(second).ended(triggered["run_id"])["status"] == "fail"
+
+
+def test_its_swagger_ui_is_where_it_says(second: Running) -> None:
+    page = api_of(second).ask("GET", "/api/v1/ui")
+
+    assert page.status_code == 200
+    assert "<!doctype html>" in page.text.lower()
+
+
+def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = finished((*CI_API, "demo", "--once", "--folder", str(tmp_path / "demo"), "--port", str(port)), {})
+
+    assert refused.returncode == 1
+    assert refused.stderr == "ci-api: Something listens on this port already; choose another with --port.\n"
+    assert not (tmp_path / "demo").exists()
+
+
+def test_ctrl_c_stops_the_server_and_the_worker(second: Running) -> None:
+    family = second.family()
+
+    second.tell(signal.SIGINT)
+    status = second.ended()
+
+    assert status == 0
+    assert second.output().endswith("\nStopped.\n")
+    assert len(family) >= 3
+    assert [pid for pid in family if is_alive(pid)] == []
+
+
+def api_of(running: Running) -> Api:
+    """The API of a demo, with the token that it printed."""
+    address = re.search(r"(http://127\.0\.0\.1:\d+)/api/v1/ui", running.output())
+    token = re.search(r"^Token +(\S+)$", running.output(), re.MULTILINE)
+    assert address is not None
+    assert token is not None
+    return Api(address[1], token[1])
