@@ -46,13 +46,14 @@ class MultipartForm:
     def __init__(self, boundary: bytes) -> None:
         self.fields: dict[str, str] = {}
         self.has_file = False
+        self.is_complete = False
         self._part = _Part()
         self._batch = bytearray()
         try:
             self._parser = MultipartParser(boundary, {
                 "on_part_begin": self._begin, "on_header_field": self._header_field, "on_header_value": self._header_value,
                 "on_header_end": self._header_end, "on_headers_finished": self._headers_finished, "on_part_data": self._data,
-                "on_part_end": self._end})
+                "on_part_end": self._end, "on_end": self._complete})
         except FormParserError as wrong:
             raise Malformed("body") from wrong
 
@@ -110,6 +111,9 @@ class MultipartForm:
                 raise Malformed("body")
             self.fields[self._part.name] = self._part.value.decode("utf-8", "replace")
 
+    def _complete(self) -> None:
+        self.is_complete = True
+
 
 async def read_form(request: Request, sink: Sink, *, max_body: int, max_file: int) -> tuple[dict[str, str], bool]:
     """The fields of a form, and whether it had a file, whose bytes are now in the sink.
@@ -139,6 +143,9 @@ async def _read_multipart(
             raise payload_too_large(max_file)
         if form.pending >= BATCH:
             await context.in_thread(sink.write, form.take())
+    if not form.is_complete:
+        # Without its last boundary the form was cut off, and so was the file in it.
+        raise Malformed("body")
     if form.pending:
         await context.in_thread(sink.write, form.take())
     return form.fields, form.has_file

@@ -36,6 +36,7 @@ from api.storage.workers import find_platform, is_workers_token, lock_workers_ru
 async def report(request: Request, run_id: int, token: str) -> Response:
     """Take one message of a run's worker."""
     if not await context.in_thread(is_known_worker, run_id, token):
+        context.refuse_if_over_limit()
         return PlainTextResponse(Answer.FAIL, HTTPStatus.FORBIDDEN)
     incoming = await context.in_thread(context.collaborator(FileStore).open_incoming)
     try:

@@ -15,7 +15,10 @@ from api.middleware.engines import Engine
 from api.middleware.wording import fields
 
 JSON = "application/json"
-_UPLOADS = ("multipart/form-data", "application/octet-stream", "application/zip")
+_FORM = "multipart/form-data"
+_UPLOADS = (_FORM, "application/octet-stream", "application/zip")
+# What surrounds the largest file of a form: boundaries, headers and fields. The file itself is measured by its handler.
+_ROOM_FOR_A_FORM = 1 << 16
 
 
 class Body:
@@ -39,7 +42,7 @@ class Body:
         content_type = _header(scope, b"content-type")
         kind = content_type.split(";", 1)[0].strip().lower()
         if kind != JSON and kind in self._kinds:
-            return _counted(scope, receive, self._max_upload if kind in _UPLOADS else self._max_body)
+            return _counted(scope, receive, self._limit_of(kind))
         raw = await _whole(_counted(scope, receive, self._max_body))
         if not raw:
             if self._required:
@@ -49,6 +52,11 @@ class Body:
             self._check_type(kind, content_type)
             arguments["body"] = self._judged(strict_json.read(raw), errors)
         return _after(receive)
+
+    def _limit_of(self, kind: str) -> int:
+        if kind not in _UPLOADS:
+            return self._max_body
+        return self._max_upload + (_ROOM_FOR_A_FORM if kind == _FORM else 0)
 
     def _check_type(self, kind: str, content_type: str) -> None:
         if not self.json or kind not in ("", JSON):
