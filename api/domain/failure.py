@@ -60,6 +60,18 @@ CRASH_CODES = {
     -7: FailureCode.CRASH, 135: FailureCode.CRASH, -8: FailureCode.CRASH, 136: FailureCode.CRASH,
     -1073741571: FailureCode.CRASH, -1073740940: FailureCode.CRASH,
 }
+MESSAGES = {
+    FailureCode.SEGFAULT: "The program crashed with a segmentation fault (exit code {exit_code}).",
+    FailureCode.ABORT: "The program aborted itself (exit code {exit_code}).",
+    FailureCode.CRASH: "The program crashed (exit code {exit_code}).",
+    FailureCode.TIMEOUT: "The program ran into its time limit (exit code {exit_code}).",
+    FailureCode.MEMORY_LIMIT: "The program was killed, as a memory limit does (exit code {exit_code}).",
+    FailureCode.EXIT_CODE_MISMATCH: "Exit code {exit_code}, expected {expected_exit_code}.",
+    FailureCode.MISSING_OUTPUT: "Output {output_id} was not written.",
+    FailureCode.OUTPUT_DIFF: "Output {output_id} differs from its baseline.",
+}
+NO_BASELINE = "Output {output_id} has no baseline to be compared with."
+NO_EXIT_CODE = "No exit code was reported, expected {expected_exit_code}."
 LIMITS = frozenset({FailureCode.TIMEOUT, FailureCode.MEMORY_LIMIT})
 SEVERITIES = {
     FailureType.TEST_FAILURE: Severity.CRITICAL,
@@ -71,7 +83,10 @@ SEVERITIES = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One reason why a regression test failed; `output_id` is None where the reason is the exit code."""
+    """One reason why a regression test failed; `output_id` is None where the reason is the exit code.
+
+    `has_baseline` is false for an output that there is nothing to compare with.
+    """
 
     regression_id: int
     sample_id: int
@@ -80,6 +95,7 @@ class Failure:
     exit_code: int | None
     expected_exit_code: int
     output_id: int | None = None
+    has_baseline: bool = True
 
     @property
     def severity(self) -> Severity:
@@ -95,6 +111,17 @@ class Failure:
     def signature(self) -> str:
         """The same in every run in which this test fails in this way: never a hash, a time or a run in it."""
         return f"{self.code.value}:{self.regression_id}:{self.output_id or 0}"
+
+
+def message_of(failure: Failure) -> str:
+    """What went wrong, in our own words: nothing that came from outside stands in them."""
+    words = MESSAGES[failure.code]
+    if failure.code is FailureCode.EXIT_CODE_MISMATCH and failure.exit_code is None:
+        words = NO_EXIT_CODE
+    elif not failure.has_baseline:
+        words = NO_BASELINE
+    return words.format(
+        exit_code=failure.exit_code, expected_exit_code=failure.expected_exit_code, output_id=failure.output_id)
 
 
 def signed_32_bits(exit_code: int) -> int:
@@ -144,7 +171,9 @@ def _output_failures(judged: JudgedTest, report: Report) -> Iterator[Failure]:
         missing = status is OutputStatus.MISSING_OUTPUT
         kind = FailureType.MISSING_OUTPUT if missing else FailureType.DIFF_MISMATCH
         code = FailureCode.MISSING_OUTPUT if missing else FailureCode.OUTPUT_DIFF
-        yield Failure(test.regression_id, test.sample_id, kind, code, report.exit_code, wanted, output.output_id)
+        yield Failure(
+            test.regression_id, test.sample_id, kind, code, report.exit_code, wanted, output.output_id,
+            has_baseline=status is not OutputStatus.MISSING_EXPECTED)
 
 
 def failures_in(judged: Iterable[JudgedTest]) -> tuple[Failure, ...]:

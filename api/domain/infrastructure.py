@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from api.domain.failure import Attribution, Failure, Severity
+from api.domain.failure import Attribution, Failure, Severity, message_of
 from api.domain.run import Phase, ProgressEvent
 
 
@@ -34,15 +34,17 @@ class EventOrigin:
 
 @dataclass(frozen=True, slots=True)
 class InfrastructureError:
-    """One trouble of the machinery. `key` is stable: the event's id, or the failure's signature."""
+    """One trouble of the machinery. `key` is stable: the event's id, or the failure's signature.
+
+    `failure` is that of a test which hit a limit, and is among the test's errors too; its time is the result's.
+    """
 
     key: str
     type: InfrastructureType
     severity: Severity
     message: str
     at: datetime | None
-    regression_id: int | None = None
-    sample_id: int | None = None
+    failure: Failure | None = None
     stack: tuple[str, ...] = ()
 
 
@@ -108,6 +110,5 @@ def _of_event(event: ProgressEvent, origin: EventOrigin | None) -> Infrastructur
 
 
 def _of_failure(failure: Failure) -> InfrastructureError:
-    message = f"Regression test {failure.regression_id} ended at a limit ({failure.code.value}), exit code {failure.exit_code}."
     return InfrastructureError(
-        failure.signature, InfrastructureType.WORKER, Severity.CRITICAL, message, None, failure.regression_id, failure.sample_id)
+        failure.signature, InfrastructureType.WORKER, Severity.CRITICAL, message_of(failure), None, failure)

@@ -12,7 +12,7 @@ from api.domain.projection import cut, repository_of
 from api.domain.run import Phase, RunStatus
 from api.storage.database import session, transact
 from api.storage.expected_sets import list_active_tests, list_customized_tests, load_definitions, save_expected_set
-from api.storage.outcomes import derive_state
+from api.storage.outcomes import derive_states
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import ForkRow, ProgressRow, TestForkRow, TestRow
 from api.storage.progress import events_of
@@ -88,13 +88,6 @@ def _changed_runs() -> Sequence[int]:
         .where(ProgressRow.status.in_(list(Phase))).distinct())
     restarted = select(RunRow.run_id).where(RunRow.last_progress_id.is_(None), RunRow.status != RunStatus.QUEUED.value)
     return list(session().execute(moved.union(restarted)).scalars())
-
-
-def derive_states(run_ids: Sequence[int]) -> None:
-    """Within a transaction: derive the state of these runs and store it."""
-    definitions = load_definitions()
-    for run_id in sorted(run_ids):
-        derive_state(run_id, definitions)
 
 
 def _enrol(run_ids: Sequence[int], now: datetime) -> None:

@@ -67,13 +67,22 @@ def find_known_tests(regression_ids: Collection[int]) -> frozenset[int]:
 
 def list_customized_tests(run_id: int) -> frozenset[int]:
     """The regression tests that a run was restricted to; empty where it was not."""
-    return frozenset(session().execute(
-        select(CustomizedTestRow.regression_id).where(CustomizedTestRow.test_id == run_id)).scalars())
+    return customized_tests_of([run_id]).get(run_id, frozenset())
+
+
+def customized_tests_of(run_ids: Collection[int]) -> dict[int, frozenset[int]]:
+    """The regression tests that these runs were restricted to; runs that were not are left out."""
+    found: defaultdict[int, set[int]] = defaultdict(set)
+    rows = session().execute(
+        select(CustomizedTestRow.test_id, CustomizedTestRow.regression_id).where(CustomizedTestRow.test_id.in_(run_ids)))
+    for run_id, regression_id in rows:
+        found[run_id].add(regression_id)
+    return {run_id: frozenset(tests) for run_id, tests in found.items()}
 
 
 def load_definitions(regression_ids: Collection[int] | None = None) -> ExpectedSet:
     """The regression tests as they are defined now; all of them where no ids are given."""
-    categories, outputs = _categories(), _outputs()
+    categories, outputs = _categories(regression_ids), _outputs(regression_ids)
     query = select(RegressionTestRow, SampleRow.sha, SampleRow.extension).join(SampleRow, SampleRow.id == RegressionTestRow.sample_id)
     if regression_ids is not None:
         query = query.where(RegressionTestRow.id.in_(regression_ids))
@@ -85,23 +94,31 @@ def load_definitions(regression_ids: Collection[int] | None = None) -> ExpectedS
         for row, sha, extension in session().execute(query))
 
 
-def _categories() -> Mapping[int, list[str]]:
+def _categories(regression_ids: Collection[int] | None) -> Mapping[int, list[str]]:
     found: defaultdict[int, list[str]] = defaultdict(list)
     query = select(RegressionCategoryRow.regression_id, CategoryRow.name).join(
         CategoryRow, CategoryRow.id == RegressionCategoryRow.category_id)
+    if regression_ids is not None:
+        query = query.where(RegressionCategoryRow.regression_id.in_(regression_ids))
     for regression_id, name in session().execute(query.order_by(RegressionCategoryRow.regression_id, CategoryRow.id)):
         found[regression_id].append(name)
     return found
 
 
-def _outputs() -> Mapping[int, list[ExpectedOutput]]:
-    acceptable: defaultdict[int, list[str]] = defaultdict(list)
+def _outputs(regression_ids: Collection[int] | None) -> Mapping[int, list[ExpectedOutput]]:
     hashes = select(AcceptableHashRow.regression_test_output_id, AcceptableHashRow.file_hashes).order_by(AcceptableHashRow.id)
+    query = select(
+        RegressionOutputRow.regression_id, RegressionOutputRow.id, RegressionOutputRow.correct, RegressionOutputRow.correct_extension,
+        RegressionOutputRow.expected_filename, RegressionOutputRow.ignore).order_by(RegressionOutputRow.id)
+    if regression_ids is not None:
+        query = query.where(RegressionOutputRow.regression_id.in_(regression_ids))
+        hashes = hashes.join(RegressionOutputRow, RegressionOutputRow.id == AcceptableHashRow.regression_test_output_id).where(
+            RegressionOutputRow.regression_id.in_(regression_ids))
+    acceptable: defaultdict[int, list[str]] = defaultdict(list)
     for output_id, digest in session().execute(hashes):
         acceptable[output_id].append(digest)
     found: defaultdict[int, list[ExpectedOutput]] = defaultdict(list)
-    for row in session().execute(select(RegressionOutputRow).order_by(RegressionOutputRow.id)).scalars():
-        found[row.regression_id].append(ExpectedOutput(
-            row.id, row.correct or "", row.correct_extension, row.expected_filename or "", bool(row.ignore),
-            tuple(acceptable[row.id])))
+    for regression_id, output_id, correct, extension, suffix, ignored in session().execute(query):
+        found[regression_id].append(ExpectedOutput(
+            output_id, correct or "", extension, suffix or "", bool(ignored), tuple(acceptable[output_id])))
     return found

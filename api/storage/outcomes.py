@@ -1,26 +1,31 @@
 """The state of runs as derived from their events, and the stored verdicts of those that are over."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any, cast
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, update
 
 from api.domain.expected import ExpectedSet
 from api.domain.failure import failures_in, failures_of
-from api.domain.infrastructure import InfrastructureError, infrastructure_errors
+from api.domain.infrastructure import EventOrigin, InfrastructureError, infrastructure_errors
 from api.domain.progress import Timeline, timeline
 from api.domain.result import JudgedTest, TestReports, judge
 from api.domain.run import Phase, ProgressEvent, RunStatus
 from api.domain.status import run_status
 from api.domain.summary import Summary, summarize
 from api.storage.database import session
-from api.storage.expected_sets import list_customized_tests, load_definitions, load_expected_set, save_expected_set
+from api.storage.expected_sets import load_expected_set
 from api.storage.own_tables import RunRow, VerdictRow
-from api.storage.progress import list_events, origins_of
-from api.storage.results import load_reports
+from api.storage.past_sets import find_sets
+from api.storage.progress import events_of, list_events, origins_of
+from api.storage.results import load_reports, load_reports_of
 
 COUNTS = tuple(name for name in Summary.__dataclass_fields__ if name != "pending_count")
+OVER = frozenset(status.value for status in RunStatus if status.is_over)
+RUNS = cast(Table, RunRow.__table__)
+VERDICTS = cast(Table, VerdictRow.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +45,19 @@ class JudgedRun:
 
 def judge_run(run_id: int, expected_set_id: int | None) -> JudgedRun:
     """Judge a run by its frozen set, from what is reported of it now."""
-    return _judged(load_expected_set(expected_set_id), load_reports(run_id), list_events(run_id))
+    events = list_events(run_id)
+    cancels = [event.event_id for event in events if event.phase is Phase.CANCELED]
+    origins = origins_of(cancels) if cancels else {}
+    return _judged(load_expected_set(expected_set_id), load_reports(run_id), events, origins)
 
 
-def _judged(expected: ExpectedSet, reports: Mapping[int, TestReports], events: tuple[ProgressEvent, ...]) -> JudgedRun:
+def _judged(
+    expected: ExpectedSet, reports: Mapping[int, TestReports], events: tuple[ProgressEvent, ...],
+    origins: Mapping[int, EventOrigin],
+) -> JudgedRun:
     phase = timeline(events).phase
     tests = judge(expected, reports, phase)
-    cancels = [event.event_id for event in events if event.phase is Phase.CANCELED]
-    troubles = infrastructure_errors(events, origins_of(cancels) if cancels else {}, failures_in(tests))
+    troubles = infrastructure_errors(events, origins, failures_in(tests))
     return JudgedRun(run_status(phase, [test.verdict for test in tests]), tests, troubles, events)
 
 
@@ -65,56 +75,96 @@ def note_trouble(run_id: int) -> None:
         infrastructure_error_count=func.coalesce(RunRow.infrastructure_error_count, 0) + 1))
 
 
-def derive_state(run_id: int, definitions: ExpectedSet | None = None) -> RunStatus:
+def derive_state(run_id: int) -> RunStatus:
     """Derive a run's state from its newest event and store it, with the verdicts where the run is over.
 
-    Within a transaction. `definitions` are today's regression tests, which a caller that derives many states loads once;
-    they matter only for a run that was over before it was first seen.
+    Within a transaction.
     """
-    session().execute(select(RunRow.run_id).where(RunRow.run_id == run_id).with_for_update())
-    events = list_events(run_id)
-    times = timeline(events)
-    session().execute(delete(VerdictRow).where(VerdictRow.run_id == run_id))
-    if times.phase is not None and times.phase.is_over:
-        return _store_outcome(run_id, times, events, definitions)
-    status = run_status(times.phase, ())
-    _store_state(run_id, times, status, dict.fromkeys(COUNTS))
-    return status
+    return derive_states([run_id])[run_id]
 
 
-def _store_outcome(run_id: int, times: Timeline, events: Sequence[ProgressEvent], definitions: ExpectedSet | None) -> RunStatus:
-    expected_set_id = session().execute(select(RunRow.expected_set_id).where(RunRow.run_id == run_id)).scalar_one()
-    reports = load_reports(run_id)
-    if expected_set_id is None:
-        expected_set_id = save_expected_set(_set_of_finished_run(run_id, reports, definitions))
-        session().execute(update(RunRow).where(RunRow.run_id == run_id).values(expected_set_id=expected_set_id))
-    judged = _judged(load_expected_set(expected_set_id), reports, tuple(events))
-    verdicts = [_verdict_values(run_id, test) for test in judged.tests]
-    if verdicts:
-        session().execute(insert(VerdictRow), verdicts)
-    counts = asdict(judged.summary)
-    _store_state(run_id, times, judged.status, {name: counts[name] for name in COUNTS})
-    return judged.status
+def derive_states(run_ids: Collection[int]) -> dict[int, RunStatus]:
+    """`derive_state` for many runs at the price of few statements; those that do not exist are left out."""
+    rows = _lock_runs(run_ids)
+    events = events_of([row.run_id for row in rows])
+    times = {row.run_id: timeline(events.get(row.run_id, ())) for row in rows}
+    # A run that is not over by its stored state has no verdicts.
+    _forget_verdicts([row.run_id for row in rows if row.status in OVER])
+    over = [row for row in rows if _is_over(times[row.run_id])]
+    judged = _judge_runs(over, events)
+    states = {row.run_id: run_status(times[row.run_id].phase, ()) for row in rows if not _is_over(times[row.run_id])}
+    states |= {run_id: outcome.status for run_id, (_, outcome) in judged.items()}
+    _store_verdicts([value for row in over for value in _verdict_values(row, judged[row.run_id][1])])
+    _store_states([
+        {**_state_values(row, times[row.run_id], states[row.run_id]), **_outcome_values(judged.get(row.run_id))} for row in rows])
+    return states
 
 
-def _set_of_finished_run(run_id: int, reports: Mapping[int, TestReports], definitions: ExpectedSet | None) -> ExpectedSet:
-    # What a run that was over before we saw it was to execute is known only where it was restricted to some tests.
-    # Its baselines of that time stand in its rows.
-    chosen = list_customized_tests(run_id) or {each for each, reported in reports.items() if reported.report is not None}
-    recorded = {
-        (output.regression_id, output.output_id): output.expected
-        for reported in reports.values() for output in reported.outputs.values()}
-    return (definitions or load_definitions(chosen)).only(chosen).with_baselines(recorded)
+def _lock_runs(run_ids: Collection[int]) -> Sequence[Row[*tuple[Any, ...]]]:
+    return session().execute(
+        select(RunRow.run_id, RunRow.status, RunRow.expected_set_id, RunRow.created_at, RunRow.platform, RunRow.branch)
+        .where(RunRow.run_id.in_(run_ids)).order_by(RunRow.run_id).with_for_update()).all()
 
 
-def _verdict_values(run_id: int, test: JudgedTest) -> dict[str, int | str | None]:
-    failures = failures_of(test)
+def _is_over(times: Timeline) -> bool:
+    return times.phase is not None and times.phase.is_over
+
+
+def _judge_runs(
+    rows: Sequence[Row[*tuple[Any, ...]]], events: Mapping[int, Sequence[ProgressEvent]],
+) -> dict[int, tuple[int, JudgedRun]]:
+    """The frozen set and the outcome of each of these runs, all of which are over."""
+    if not rows:
+        return {}
+    run_ids = [row.run_id for row in rows]
+    reports = load_reports_of(run_ids)
+    cancels = [event.event_id for run_id in run_ids for event in events[run_id] if event.phase is Phase.CANCELED]
+    origins = origins_of(cancels) if cancels else {}
+    sets = find_sets({row.run_id: row.expected_set_id for row in rows}, reports)
     return {
-        "run_id": run_id, "regression_id": test.test.regression_id, "verdict": test.verdict.value,
-        "signature": failures[0].signature if failures else None}
+        run_id: (sets[run_id].set_id, _judged(sets[run_id].expected, reports[run_id], tuple(events[run_id]), origins))
+        for run_id in run_ids}
 
 
-def _store_state(run_id: int, times: Timeline, status: RunStatus, counts: dict[str, int | None]) -> None:
-    session().execute(update(RunRow).where(RunRow.run_id == run_id).values(
-        status=status.value, last_progress_id=times.last_event_id, started_at=times.started_at,
-        completed_at=times.completed_at, **counts))
+def _forget_verdicts(run_ids: Collection[int]) -> None:
+    if run_ids:
+        session().execute(delete(VerdictRow).where(VerdictRow.run_id.in_(run_ids)).execution_options(synchronize_session=False))
+
+
+def _verdict_values(row: Row[*tuple[Any, ...]], outcome: JudgedRun) -> Iterator[dict[str, Any]]:
+    run = {
+        "run_id": row.run_id, "created_at": row.created_at, "platform": row.platform, "branch": row.branch,
+        "run_status": outcome.status.value}
+    for test in outcome.tests:
+        failures = failures_of(test)
+        yield {
+            **run, "regression_id": test.test.regression_id, "verdict": test.verdict.value,
+            "signature": failures[0].signature if failures else None}
+
+
+def _store_verdicts(values: list[dict[str, Any]]) -> None:
+    if values:
+        # In the order of the key, so that each regression test's part of the table is gone to once.
+        values.sort(key=lambda value: (value["regression_id"], value["created_at"]))
+        session().execute(insert(VERDICTS), values)
+
+
+def _state_values(row: Row[*tuple[Any, ...]], times: Timeline, status: RunStatus) -> dict[str, Any]:
+    return {
+        "of_run": row.run_id, "status": status.value, "last_progress_id": times.last_event_id, "started_at": times.started_at,
+        "completed_at": times.completed_at, "expected_set_id": row.expected_set_id, **dict.fromkeys(COUNTS)}
+
+
+def _outcome_values(judged: tuple[int, JudgedRun] | None) -> dict[str, int]:
+    if judged is None:
+        return {}
+    set_id, outcome = judged
+    counts = asdict(outcome.summary)
+    return {"expected_set_id": set_id, **{name: counts[name] for name in COUNTS}}
+
+
+def _store_states(values: list[dict[str, Any]]) -> None:
+    if values:
+        columns: dict[str, Any] = {name: bindparam(name) for name in values[0] if name != "of_run"}
+        session().execute(update(RUNS).where(RUNS.c.run_id == bindparam("of_run")).values(columns), values)
+        session().expire_all()

@@ -20,7 +20,7 @@ from api.domain.worker_message import (
 from api.storage.aftermath import record_aftermath
 from api.storage.outcomes import derive_state, note_trouble
 from api.storage.progress import list_events, record_event
-from api.storage.results import record_output, record_report
+from api.storage.results import record_output, record_report, record_result_time
 from api.storage.workers import WorkersRun, lock_workers_run
 
 log = logging.getLogger(__name__)
@@ -49,8 +49,10 @@ def take_finish(run_id: int, message: FinishMessage, *, now: datetime) -> Answer
     if run.status.is_over:
         return Answer.FAIL
     report = Report(message.regression_id, message.exit_code, message.runtime_ms, test.expected_exit_code)
-    if record_report(run_id, report) and hit_limit(test, report):
-        note_trouble(run_id)
+    if record_report(run_id, report):
+        record_result_time(run_id, message.regression_id, now)
+        if hit_limit(test, report):
+            note_trouble(run_id)
     return Answer.OK
 
 

@@ -2,27 +2,54 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import datetime
 
 from sqlalchemy import select
 
 from api.domain.result import OutputReport, Report, TestReports
 from api.storage.database import session
+from api.storage.own_tables import ResultTimeRow
 from api.storage.platform_tables import ResultFileRow, ResultRow
 
 
-def load_reports(run_id: int) -> dict[int, TestReports]:
+def load_reports(run_id: int) -> Mapping[int, TestReports]:
     """Everything reported in a run, by regression id."""
-    ended = session().execute(
-        select(ResultRow.regression_test_id, ResultRow.exit_code, ResultRow.runtime, ResultRow.expected_rc)
-        .where(ResultRow.test_id == run_id))
-    reports = {row[0]: Report(row[0], row[1], row[2], row[3]) for row in ended}
-    outputs: defaultdict[int, dict[int, OutputReport]] = defaultdict(dict)
+    return load_reports_of([run_id])[run_id]
+
+
+def load_reports_of(run_ids: Collection[int]) -> dict[int, Mapping[int, TestReports]]:
+    """Everything reported in these runs, by run and regression id."""
+    outputs: defaultdict[tuple[int, int], dict[int, OutputReport]] = defaultdict(dict)
     produced = session().execute(
-        select(ResultFileRow.regression_test_id, ResultFileRow.regression_test_output_id, ResultFileRow.got, ResultFileRow.expected)
-        .where(ResultFileRow.test_id == run_id))
-    for regression_id, output_id, got, expected in produced:
-        outputs[regression_id][output_id] = OutputReport(regression_id, output_id, got, expected)
-    return {each: TestReports(reports.get(each), outputs.get(each, {})) for each in reports.keys() | outputs.keys()}
+        select(
+            ResultFileRow.test_id, ResultFileRow.regression_test_id, ResultFileRow.regression_test_output_id, ResultFileRow.got,
+            ResultFileRow.expected)
+        .where(ResultFileRow.test_id.in_(run_ids)))
+    for run_id, regression_id, output_id, got, expected in produced:
+        outputs[run_id, regression_id][output_id] = OutputReport(regression_id, output_id, got, expected)
+    found: dict[int, dict[int, TestReports]] = {run_id: {} for run_id in run_ids}
+    ended = session().execute(
+        select(ResultRow.test_id, ResultRow.regression_test_id, ResultRow.exit_code, ResultRow.runtime, ResultRow.expected_rc)
+        .where(ResultRow.test_id.in_(run_ids)))
+    for run_id, regression_id, exit_code, runtime, expected_code in ended:
+        report = Report(regression_id, exit_code, runtime, expected_code)
+        found[run_id][regression_id] = TestReports(report, outputs.pop((run_id, regression_id), {}))
+    for (run_id, regression_id), without_end in outputs.items():
+        found[run_id][regression_id] = TestReports(None, without_end)
+    return dict(found)
+
+
+def load_result_times(run_id: int) -> dict[int, datetime]:
+    """When the regression tests of a run ended, by regression id, as far as they ended before this server's eyes."""
+    rows = session().execute(select(ResultTimeRow.regression_id, ResultTimeRow.ended_at).where(ResultTimeRow.run_id == run_id))
+    return {regression_id: ended_at for regression_id, ended_at in rows}
+
+
+def record_result_time(run_id: int, regression_id: int, ended_at: datetime) -> None:
+    """Note when a regression test ended; a run that the platform restarted may have an older note."""
+    session().merge(ResultTimeRow(run_id=run_id, regression_id=regression_id, ended_at=ended_at))
+    session().flush()
 
 
 def record_report(run_id: int, report: Report) -> bool:

@@ -17,8 +17,9 @@ from api.domain.run_list import RunFilter, RunSort
 from api.domain.text import fold
 from api.domain.trigger import RunRequest
 from api.storage.database import add_free_text, folded, session
-from api.storage.enrolment import UNJUDGED, count_pending, derive_states, judge_runs
+from api.storage.enrolment import UNJUDGED, count_pending, judge_runs
 from api.storage.expected_sets import load_definitions, save_expected_set
+from api.storage.outcomes import derive_states
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow, UserRow
 

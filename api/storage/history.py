@@ -1,0 +1,75 @@
+"""The verdicts of a sample's regression tests from run to run, newest run first."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select, union_all
+
+from api.domain.history import HistoryEntry, HistoryFilter
+from api.domain.page import Page
+from api.domain.result import Verdict
+from api.domain.run import Platform, RunStatus
+from api.storage.database import session
+from api.storage.own_tables import VerdictRow
+from api.storage.platform_tables import ResultRow, TestRow
+from api.storage.windows import Window, find_window
+
+
+def list_history(regression_ids: Sequence[int], wanted: HistoryFilter, *, limit: int, offset: int) -> Page[HistoryEntry]:
+    """A page of the verdicts of these regression tests in runs that are over, with the exact total."""
+    chosen = [each for each in regression_ids if wanted.regression_id in (None, each)]
+    conditions = _conditions(wanted)
+    total = session().execute(
+        select(func.count()).select_from(VerdictRow).where(VerdictRow.regression_id.in_(chosen), *conditions)).scalar_one()
+    window = find_window(total, limit, offset)
+    rows = session().execute(_page(chosen, conditions, window)).all() if window.limit else []
+    return Page([_entry(row) for row in window.in_order(rows)], limit, offset, total)
+
+
+def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
+    equal: tuple[tuple[Any, str | None], ...] = (
+        (VerdictRow.run_status, wanted.run_status), (VerdictRow.verdict, wanted.verdict), (VerdictRow.platform, wanted.platform))
+    conditions: list[ColumnElement[bool]] = [column == str(value) for column, value in equal if value is not None]
+    if wanted.branch is not None:
+        # MariaDB passes over spaces at the end; bytes are bytes.
+        conditions += [VerdictRow.branch == wanted.branch, func.hex(VerdictRow.branch) == wanted.branch.encode().hex().upper()]
+    if wanted.created_after is not None:
+        conditions.append(VerdictRow.created_at > wanted.created_after)
+    if wanted.created_before is not None:
+        conditions.append(VerdictRow.created_at < wanted.created_before)
+    return conditions
+
+
+def _page(regression_ids: Sequence[int], conditions: Sequence[ColumnElement[bool]], window: Window) -> Select[*tuple[Any, ...]]:
+    # Each test's history lies in the order of its key; the beginnings are merged, so that no history is read to its end.
+    beginnings = [_beginning(regression_id, conditions, window).subquery() for regression_id in regression_ids]
+    merged = union_all(*(select(each) for each in beginnings)).subquery()
+    page = select(merged).order_by(*_order(merged.c, window)).limit(window.limit).offset(window.offset).subquery()
+    return (
+        select(page, TestRow.commit, ResultRow.runtime)
+        .join(TestRow, TestRow.id == page.c.run_id)
+        .outerjoin(ResultRow, and_(ResultRow.test_id == page.c.run_id, ResultRow.regression_test_id == page.c.regression_id))
+        .order_by(*_order(page.c, window)))
+
+
+def _beginning(regression_id: int, conditions: Sequence[ColumnElement[bool]], window: Window) -> Select[*tuple[Any, ...]]:
+    row = VerdictRow
+    return (
+        select(row.regression_id, row.created_at, row.run_id, row.run_status, row.platform, row.branch, row.verdict, row.signature)
+        .where(row.regression_id == regression_id, *conditions)
+        .order_by(*(each.asc() if window.backwards else each.desc() for each in (row.created_at, row.run_id)))
+        .limit(window.offset + window.limit))
+
+
+def _order(columns: Any, window: Window) -> list[Any]:
+    if window.backwards:
+        return [columns.created_at.asc(), columns.run_id.asc(), columns.regression_id.desc()]
+    return [columns.created_at.desc(), columns.run_id.desc(), columns.regression_id.asc()]
+
+
+def _entry(row: Row[*tuple[Any, ...]]) -> HistoryEntry:
+    return HistoryEntry(
+        run_id=row.run_id, regression_id=row.regression_id, run_created_at=row.created_at, run_status=RunStatus(row.run_status),
+        commit=row.commit, branch=row.branch, platform=Platform(row.platform), verdict=Verdict(row.verdict),
+        runtime_ms=row.runtime, signature=row.signature)
