@@ -17,7 +17,7 @@ from api.storage.tokens import seal_platform_tokens
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 20
+AT_ONCE = 50
 
 
 class Sweeper:
@@ -55,7 +55,7 @@ class Sweeper:
         done = 0
         while not self._stop.is_set() and (judged := judge_pending(AT_ONCE)):
             done += judged
-            if done % (AT_ONCE * 25) == 0:
+            if done % (AT_ONCE * 10) == 0:
                 log.info("judged %d of %d finished runs", done, pending)
         if done:
             log.info("judged %d finished runs", done)

@@ -6,11 +6,12 @@ from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Row, func, insert, or_, select
+from sqlalchemy.exc import IntegrityError
 
 from api.domain.progress import timeline
 from api.domain.projection import cut, repository_of
 from api.domain.run import Phase, RunStatus
-from api.storage.database import session, transact
+from api.storage.database import Raced, session, transact
 from api.storage.expected_sets import list_active_tests, list_customized_tests, load_definitions, save_expected_set
 from api.storage.outcomes import derive_states
 from api.storage.own_tables import RunRow
@@ -20,6 +21,7 @@ from api.storage.progress import events_of
 CHUNK = 250
 LOOK_BACK = 200
 AT_ONCE = 10
+IN_BULK = 100
 UNJUDGED = "completed"
 
 
@@ -27,22 +29,29 @@ def catch_up(now: datetime) -> None:
     """Make what this server knows of runs agree with the platform's tables; two small reads where nothing happened.
 
     A run is enrolled when it is first seen, and its state derived anew when it has an event newer than the one its state
-    came from, or when that event was deleted. Finished runs found in bulk are judged a few at a time; see `judge_pending`.
+    came from, or when that event was deleted. Finished runs that wait to be judged are judged a few at a time; those of a
+    database that is being adopted are left to the sweeper, so that no request waits for them.
     """
     while new := _unseen_runs():
         transact(partial(_enrol, new, now))
     if changed := _changed_runs():
         judge_runs(changed)
-    judge_pending(AT_ONCE)
+    pending = _pending_runs(IN_BULK)
+    if 0 < len(pending) < IN_BULK:
+        judge_runs(pending[:AT_ONCE])
 
 
 def judge_pending(at_most: int) -> int:
     """Judge finished runs that were enrolled but not judged yet, newest first. Returns how many there were."""
-    pending = list(session().execute(
-        select(RunRow.run_id).where(RunRow.status == UNJUDGED).order_by(RunRow.run_id.desc()).limit(at_most)).scalars())
+    pending = _pending_runs(at_most)
     if pending:
         judge_runs(pending)
     return len(pending)
+
+
+def _pending_runs(at_most: int) -> list[int]:
+    return list(session().execute(
+        select(RunRow.run_id).where(RunRow.status == UNJUDGED).order_by(RunRow.run_id.desc()).limit(at_most)).scalars())
 
 
 def judge_runs(run_ids: Sequence[int]) -> None:
@@ -110,7 +119,10 @@ def _enrol(run_ids: Sequence[int], now: datetime) -> None:
             "last_progress_id": times.last_event_id, "started_at": times.started_at, "completed_at": times.completed_at,
             "expected_set_id": None if times.phase and times.phase.is_over else freeze_set(row.id)})
     if values:
-        session().execute(insert(RunRow), values)
+        try:
+            session().execute(insert(RunRow), values)
+        except IntegrityError as taken:
+            raise Raced("another process saw the same runs at the same time") from taken
 
 
 def _first_status(phase: Phase | None) -> str:
