@@ -76,7 +76,7 @@ async def get_run(
 ) -> Response:
     """Show a run; with `wait`, once its state changes or so many seconds have passed.
 
-    A run that is over is shown at once. A client that says which state it has (If-None-Match) is answered at once when the run has another already.
+    A run that is over is shown at once, and so is one that has left the state which the client names (If-None-Match).
     """
     shown, state = await context.in_thread(_load_state, run_id)
     if wait and state is not None and (if_none_match is None or etag(shown) in if_none_match):

@@ -1,0 +1,66 @@
+"""The first differences of many pairs of files, found side by side within a time that is bounded for all of them together."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from api.domain.refusal import Unavailable
+from api.domain.triage import FirstDifference, first_difference
+from api.storage.archive import Archive, Source
+
+CHUNK = 64 * 1024
+LIMIT = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An output's baseline and what came in its place, by the names they are stored under."""
+
+    output_id: int
+    expected: str
+    actual: str
+
+
+class DifferenceFinder:
+    """Looks at pairs of files in threads of its own; what is not found within `seconds` is left out, and costs nobody anything."""
+
+    def __init__(self, *, threads: int = 8, seconds: float = 1.0) -> None:
+        self._pool = ThreadPoolExecutor(threads, "difference")
+        self._seconds = seconds
+
+    def find(self, pairs: Sequence[Pair], archive: Archive) -> dict[Pair, FirstDifference]:
+        """The first difference of each pair of which both files can be read."""
+        started = {self._pool.submit(find_first_difference, archive, pair): pair for pair in pairs}
+        finished, late = wait(started, self._seconds)
+        for future in late:
+            future.cancel()
+        found = {started[future]: future.result() for future in finished}
+        return {pair: difference for pair, difference in found.items() if difference is not None}
+
+
+def find_first_difference(archive: Archive, pair: Pair) -> FirstDifference | None:
+    """Where two files first differ, looking at no more than their first 8 MiB; None where one cannot be read, or none is found."""
+    try:
+        expected, actual = archive.open(pair.expected), archive.open(pair.actual)
+        return None if expected is None or actual is None else _compare(expected, actual)
+    except Unavailable:
+        return None
+
+
+def _compare(expected: Source, actual: Source) -> FirstDifference | None:
+    position, lines, line_start = 0, 0, 0
+    while position < LIMIT:
+        left, right = expected.read(position, CHUNK), actual.read(position, CHUNK)
+        if left != right:
+            start = line_start if position - line_start <= CHUNK else position
+            before = position - start
+            head = expected.read(start, before) if before else b""
+            return first_difference(head + left, head + right, lines_before=lines)
+        if not left:
+            return None
+        newline = left.rfind(b"\n")
+        lines += left.count(b"\n")
+        line_start = position + newline + 1 if newline >= 0 else line_start
+        position += len(left)
+    return None

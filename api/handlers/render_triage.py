@@ -1,0 +1,172 @@
+"""Comparisons and triage as the contract's JSON; triage within a budget of bytes, shared fairly among failures."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from api.domain.compare import BaseReason, Bucket, Compared, OutputHashes
+from api.domain.failure import Failure
+from api.domain.infrastructure import InfrastructureError
+from api.domain.projection import commit_is_exact, cut, shown_commit
+from api.domain.result import JudgedTest
+from api.domain.run import Run
+from api.domain.summary import Summary
+from api.domain.triage import FailingSince, FirstDifference, share
+from api.handlers.answers import encode
+from api.handlers.render import run_links
+
+Json = dict[str, Any]
+
+BUCKET_LIMIT = 500
+INFRASTRUCTURE_LIMIT = 10
+LONGEST_MESSAGE = 300
+
+
+def base_run(found: Run, reason: BaseReason, base: str) -> Json:
+    """The run that is compared with."""
+    return {
+        "run_id": found.run_id, "commit_sha": shown_commit(found.commit), "branch": found.branch and cut(found.branch, 100),
+        "status": found.status.value, "reason": reason.value, "links": run_links(found.run_id, base)}
+
+
+def comparison(run_id: int, base: Json, tests: Sequence[Compared]) -> Json:
+    """What a run fixed and broke, bucket by bucket; tests that pass in both are counted alone."""
+    shown: Json = {"run_id": run_id, "base": base}
+    for bucket in Bucket:
+        members = [test for test in tests if test.bucket is bucket]
+        shown[f"{bucket.value}_count"] = len(members)
+        if bucket is not Bucket.PASSING:
+            shown[bucket.value] = [_compared(test) for test in members[:BUCKET_LIMIT]]
+    return shown
+
+
+def _compared(found: Compared) -> Json:
+    test = found.either.test
+    return {
+        "regression_id": found.regression_id, "sample_id": test.sample_id, "category": cut(test.category, 100),
+        "base": _side(found.base), "run": _side(found.run), "outputs": [_hashes(each) for each in found.outputs[:20]]}
+
+
+def _side(test: JudgedTest | None) -> Json | None:
+    if test is None:
+        return None
+    report = test.reports.report
+    return {"status": test.verdict.value, "exit_code": None if report is None else report.exit_code}
+
+
+def _hashes(found: OutputHashes) -> Json:
+    return {
+        "output_id": found.output_id, "base_expected": _digest(found.base_expected), "base_actual": _digest(found.base_actual),
+        "run_expected": _digest(found.run_expected), "run_actual": _digest(found.run_actual)}
+
+
+def _digest(text: str | None) -> str | None:
+    return None if not text else text[:64]
+
+
+@dataclass(frozen=True, slots=True)
+class FailingTest:
+    """A failing test with all that triage found out about it."""
+
+    judged: JudgedTest
+    failures: tuple[Failure, ...]
+    since: FailingSince
+    in_base: str
+    output_id: int | None = None
+    difference: FirstDifference | None = None
+
+
+def triage(
+    run: Run, counts: Summary, infrastructure: Sequence[InfrastructureError], base: Json | None, tests: Sequence[FailingTest],
+    *, api_base: str, max_bytes: int,
+) -> Json:
+    """A run's failures within so many bytes of JSON: first each failure in short, then, shared fairly, what differs."""
+    shown: Json = {
+        "run_id": run.run_id, "status": run.status.value, "commit_sha": shown_commit(run.commit), "counts": _counts(counts),
+        "infrastructure_errors": [_trouble(each) for each in infrastructure[:INFRASTRUCTURE_LIMIT]],
+        "infrastructure_error_count": len(infrastructure), "base": base, "failures": [], "failure_count": len(tests),
+        "omitted_count": len(tests), "max_bytes": max_bytes, "links": run_links(run.run_id, api_base)}
+    entries = [_entry(test, run, api_base) for test in tests]
+    budget = max_bytes - len(encode(shown))
+    kept, budget = _fitting(entries, budget)
+    wants = [_wanted(test) for test in tests[:kept]]
+    for entry, test, part in zip(entries, tests, share(budget, wants), strict=False):
+        _add_difference(entry, test, part)
+    return shown | {"failures": entries[:kept], "omitted_count": len(tests) - kept}
+
+
+def _counts(counts: Summary) -> Json:
+    return {
+        "total_samples": counts.total_samples, "pass_count": counts.pass_count, "fail_count": counts.fail_count,
+        "missing_output_count": counts.missing_output_count, "skipped_count": counts.skipped_count,
+        "pending_count": counts.pending_count, "error_count": counts.error_count}
+
+
+def _trouble(error: InfrastructureError) -> Json:
+    return {"type": error.type.value, "severity": error.severity.value, "message": cut(error.message, LONGEST_MESSAGE)}
+
+
+def _entry(found: FailingTest, run: Run, api_base: str) -> Json:
+    test, report = found.judged.test, found.judged.reports.report
+    primary = found.failures[0]
+    since = found.since.run
+    return {
+        "regression_id": test.regression_id, "sample_id": test.sample_id, "category": cut(test.category, 100),
+        "command": cut(test.command, 100), "status": found.judged.verdict.value, "type": primary.type.value,
+        "code": primary.code.value, "codes": sorted({failure.code.value for failure in found.failures}),
+        "attribution": primary.attribution.value, "exit_code": None if report is None else report.exit_code,
+        "expected_exit_code": primary.expected_exit_code, "signature": primary.signature,
+        "failing_since": {
+            "run_id": since.run_id, "commit_sha": since.commit[:40] if commit_is_exact(since.commit) else None,
+            "at_least": found.since.at_least},
+        "in_base": found.in_base, "first_difference": None, "next": _next_call(found, run, api_base)}
+
+
+def _next_call(found: FailingTest, run: Run, api_base: str) -> str:
+    test = found.judged.test
+    sample = f"{api_base}/runs/{run.run_id}/samples/{test.sample_id}"
+    if found.output_id is not None:
+        return f"{sample}/diff?regression_id={test.regression_id}&output_id={found.output_id}"
+    return f"{sample}/logs?regression_id={test.regression_id}"
+
+
+def _fitting(entries: Sequence[Json], budget: int) -> tuple[int, int]:
+    """How many entries fit, and what they leave of the budget."""
+    kept = 0
+    for entry in entries:
+        size = len(encode(entry)) + 1
+        if size > budget:
+            break
+        kept, budget = kept + 1, budget - size
+    return kept, budget
+
+
+def _wanted(found: FailingTest) -> int:
+    return 0 if found.difference is None else len(encode(_difference(found, None)))
+
+
+def _difference(found: FailingTest, width: int | None) -> Json:
+    difference = found.difference
+    assert difference is not None, "only failures whose output differs have one"
+
+    def shown(text: str | None) -> str | None:
+        return text if text is None or width is None else cut(text, width)
+
+    return {
+        "output_id": found.output_id, "line": difference.line, "expected": shown(difference.expected),
+        "actual": shown(difference.actual)}
+
+
+def _add_difference(entry: Json, found: FailingTest, budget: int) -> None:
+    """Give the first difference as much text as its part of the budget allows, or leave it out."""
+    if found.difference is None:
+        return
+    room = budget + len(b"null")
+    width = max(len(found.difference.expected or ""), len(found.difference.actual or ""))
+    while width >= 1:
+        shown = _difference(found, width)
+        if len(encode(shown)) <= room:
+            entry["first_difference"] = shown
+            return
+        width = width * 3 // 4

@@ -1,0 +1,99 @@
+"""Operations that answer in one call what broke, how, and since when."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from api.domain.compare import BaseReason, Bucket, compare
+from api.domain.failure import FailureCode, failures_of
+from api.domain.refusal import NotFound
+from api.domain.result import JudgedTest
+from api.domain.run import Run
+from api.domain.triage import PastRun, failing_since
+from api.handlers import context, render_triage
+from api.handlers.differences import DifferenceFinder, Pair
+from api.handlers.render_triage import FailingTest
+from api.handlers.runs import api_base
+from api.storage import names, outcomes, runs
+from api.storage.archive import Archive
+from api.storage.enrolment import catch_up
+from api.storage.lineage import Base, choose_base, list_past_runs, verdicts_in
+
+IN_BASE = {
+    Bucket.FAILING_SAME: "failing_same", Bucket.FAILING_DIFFERENTLY: "failing_differently", Bucket.BROKEN: "passing",
+    Bucket.NOT_COMPARABLE: "unknown"}
+
+
+def compare_runs(run_id: int, against: int | None = None) -> dict[str, Any]:
+    """Compare a run with a base: what it fixed, broke, and what fails as before."""
+    run = _load_run(run_id)
+    base = _base_of(run, against)
+    if base is None:
+        raise NotFound("base_run", run_id, remedy="Name a run to compare with, by ?against=.")
+    other = runs.load_run(base.run_id)
+    tests = compare(_judged(other), _judged(run))
+    return render_triage.comparison(run_id, render_triage.base_run(other, base.reason, api_base()), tests)
+
+
+def triage_run(run_id: int, max_bytes: int) -> dict[str, Any]:
+    """Show what failed in a run, each failure with its first difference, its history and the call that leads on."""
+    run = _load_run(run_id)
+    judged = outcomes.judge_run(run_id, run.expected_set_id)
+    base = _base_of(run, None)
+    other = None if base is None else runs.load_run(base.run_id)
+    shown_base = None if base is None or other is None else render_triage.base_run(other, base.reason, api_base())
+    failing = [test for test in judged.tests if test.verdict.is_failure]
+    tests = _with_differences(_with_history(run, failing, [] if other is None else _judged(other)))
+    return render_triage.triage(
+        run, judged.summary, judged.infrastructure, shown_base, tests, api_base=api_base(), max_bytes=max_bytes)
+
+
+def _load_run(run_id: int) -> Run:
+    catch_up(context.now())
+    return runs.load_run(run_id)
+
+
+def _judged(run: Run) -> tuple[JudgedTest, ...]:
+    return outcomes.judge_run(run.run_id, run.expected_set_id).tests
+
+
+def _base_of(run: Run, against: int | None) -> Base | None:
+    if against is not None:
+        return Base(against, BaseReason.REQUESTED)
+    return choose_base(run, context.values().main_repository)
+
+
+def _with_history(run: Run, failing: Sequence[JudgedTest], base: Sequence[JudgedTest]) -> list[FailingTest]:
+    past = list_past_runs(run, context.values().main_repository)
+    verdicts = verdicts_in(past, [test.test.regression_id for test in failing])
+    known = {test.regression_id: test.bucket for test in compare(base, failing)}
+    present = PastRun(run.run_id, run.commit, run.created_at)
+    return [
+        FailingTest(
+            test, failures_of(test), failing_since(past, verdicts.get(test.test.regression_id, {}), present),
+            IN_BASE[known[test.test.regression_id]])
+        for test in failing]
+
+
+def _with_differences(tests: Sequence[FailingTest]) -> list[FailingTest]:
+    pairs = {test.judged.test.regression_id: pair for test in tests if (pair := _differing_files(test)) is not None}
+    found = context.collaborator(DifferenceFinder).find(list(pairs.values()), context.collaborator(Archive))
+    return [_with_difference(test, pairs, found) for test in tests]
+
+
+def _with_difference(test: FailingTest, pairs: Mapping[int, Pair], found: Mapping[Pair, Any]) -> FailingTest:
+    pair = pairs.get(test.judged.test.regression_id)
+    return test if pair is None else replace(test, output_id=pair.output_id, difference=found.get(pair))
+
+
+def _differing_files(test: FailingTest) -> Pair | None:
+    """The first output that differs: where its baseline and what came in its place are stored."""
+    differing = next((failure.output_id for failure in test.failures if failure.code is FailureCode.OUTPUT_DIFF), None)
+    output = None if differing is None else test.judged.test.output(differing)
+    reported = None if differing is None else test.judged.reports.outputs.get(differing)
+    if output is None or reported is None:
+        return None
+    expected = names.result_name(output.baseline, output.extension)
+    actual = names.result_name(reported.got, output.extension)
+    return None if expected is None or actual is None else Pair(output.output_id, expected, actual)
