@@ -1,0 +1,192 @@
+"""The difference of two files as the contract shows it: hunks of lines, or one text, cut by its rules, counted as a whole."""
+from __future__ import annotations
+
+from codecs import charmap_decode, charmap_encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import NotRequired, TypedDict
+
+from api.domain.edit_script import Change
+
+TEXT_LIMIT = 1_000
+HUNK_LIMIT = 500
+LINE_LIMIT = 500
+CONTEXT, REMOVED, ADDED = "context", "removed", "added"
+
+# The five bytes that cp1252 leaves open stand for the control characters of the same number, as in browsers,
+# so that every byte can be shown and found again.
+_CP1252 = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(256))
+_CP1252_BYTES = {ord(character): byte for byte, character in enumerate(_CP1252)}
+
+
+class DiffStatus(StrEnum):
+    """The contract's outcomes of a comparison."""
+
+    IDENTICAL = "identical"
+    DIFFERENT = "different"
+    MISSING_EXPECTED = "missing_expected"
+    MISSING_ACTUAL = "missing_actual"
+
+
+class Precision(StrEnum):
+    """Whether the changes are git's, or as many as could be told apart in the time there was."""
+
+    EXACT = "exact"
+    COARSE = "coarse"
+
+
+class Encoding(StrEnum):
+    """How the bytes of both files were read to be shown."""
+
+    UTF_8 = "utf-8"
+    CP1252 = "cp1252"
+
+
+class DiffLine(TypedDict):
+    """One line, numbered from 1 on the sides that have it. A mapping, since objects for 250,000 lines cost more than the diff."""
+
+    kind: str
+    expected_line: int | None
+    actual_line: int | None
+    text: str
+    text_truncated: NotRequired[bool]
+    no_newline: NotRequired[bool]
+
+
+class DiffHunk(TypedDict):
+    """Lines that follow one another; a start is the first line's number, or the line before where the side has none (as in git)."""
+
+    expected_start: int
+    actual_start: int
+    lines: list[DiffLine]
+
+
+@dataclass(frozen=True, slots=True)
+class DiffSummary:
+    """The counts of the whole difference; hunks are counted before any is split or left out."""
+
+    added_lines: int
+    removed_lines: int
+    changed_hunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A file's lines without their newlines; `ended` says whether the last one has its newline."""
+
+    texts: Sequence[str]
+    ended: bool
+
+    def lacks_newline(self, index: int) -> bool:
+        """Whether the file ends with this line and without a newline."""
+        return not self.ended and index == len(self.texts) - 1
+
+    @property
+    def comparable(self) -> Sequence[str]:
+        """The lines so that two are equal where their bytes are: a last line without a newline is like no line that has one."""
+        return self.texts if self.ended else [*self.texts[:-1], self.texts[-1] + "\n"]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Changes that stand so near that they are shown together, and where their lines begin and end (from 0, end excluded)."""
+
+    expected_start: int
+    expected_end: int
+    actual_start: int
+    actual_end: int
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two files and what is between them."""
+
+    expected: Lines
+    actual: Lines
+    regions: Sequence[Region]
+    summary: DiffSummary
+
+
+def decode_pair(expected: bytes, actual: bytes) -> tuple[Encoding, str, str]:
+    """Both files as text: UTF-8 where both are, else both as cp1252. No two different bytes become the same text."""
+    try:
+        return Encoding.UTF_8, expected.decode(), actual.decode()
+    except UnicodeDecodeError:
+        return Encoding.CP1252, charmap_decode(expected, "strict", _CP1252)[0], charmap_decode(actual, "strict", _CP1252)[0]
+
+
+def encode_as(text: str, encoding: Encoding) -> bytes:
+    """The bytes that `decode_pair` read."""
+    return text.encode() if encoding is Encoding.UTF_8 else charmap_encode(text, "strict", _CP1252_BYTES)[0]
+
+
+def split_lines(text: str) -> Lines:
+    """The lines of a text; only a newline ends one."""
+    texts = text.split("\n")
+    ended = texts[-1] == ""
+    return Lines(texts[:-1] if ended else texts, ended)
+
+
+def difference(expected: Lines, actual: Lines, changes: Sequence[Change], context: int) -> Difference:
+    """What is between two files, with so many equal lines around each change."""
+    regions = list(_regions(changes, len(expected.texts), len(actual.texts), context))
+    counts = DiffSummary(
+        added_lines=sum(change.actual_count for change in changes),
+        removed_lines=sum(change.expected_count for change in changes), changed_hunks=len(regions))
+    return Difference(expected, actual, regions, counts)
+
+
+def _regions(changes: Sequence[Change], expected_length: int, actual_length: int, context: int) -> Iterator[Region]:
+    first = 0
+    for last, change in enumerate(changes):
+        end = change.expected_start + change.expected_count
+        if last + 1 < len(changes) and changes[last + 1].expected_start - end <= 2 * context:
+            continue
+        before = min(context, changes[first].expected_start)
+        after = min(context, expected_length - end)
+        yield Region(
+            changes[first].expected_start - before, end + after, changes[first].actual_start - before,
+            min(actual_length, change.actual_start + change.actual_count + after), changes[first:last + 1])
+        first = last + 1
+
+
+def hunks_of(found: Difference) -> Iterator[DiffHunk]:
+    """The hunks in order; one of more than 500 lines goes on in the next. The caller stops where it has enough."""
+    for region in found.regions:
+        expected, actual = region.expected_start, region.actual_start
+        lines = _lines(found, region)
+        while part := list(islice(lines, LINE_LIMIT)):
+            here = sum(line["expected_line"] is not None for line in part)
+            there = sum(line["actual_line"] is not None for line in part)
+            yield {
+                "expected_start": expected + 1 if here else expected, "actual_start": actual + 1 if there else actual, "lines": part}
+            expected, actual = expected + here, actual + there
+
+
+def _lines(found: Difference, region: Region) -> Iterator[DiffLine]:
+    for kind, side, index, expected_line, actual_line in walk(found, region):
+        text = side.texts[index]
+        line: DiffLine = {"kind": kind, "expected_line": expected_line, "actual_line": actual_line, "text": text}
+        if len(text) > TEXT_LIMIT:
+            line["text"] = text[:TEXT_LIMIT]
+            line["text_truncated"] = True
+        if side.lacks_newline(index):
+            line["no_newline"] = True
+        yield line
+
+
+def walk(found: Difference, region: Region) -> Iterator[tuple[str, Lines, int, int | None, int | None]]:
+    """The lines of a region in order: their kind, the side that has them, their index there, their numbers on both sides."""
+    expected, actual = found.expected, found.actual
+    here, there = region.expected_start, region.actual_start
+    for change in (*region.changes, Change(region.expected_end, 0, region.actual_end, 0)):
+        for index in range(here, change.expected_start):
+            yield CONTEXT, expected, index, index + 1, index - here + there + 1
+        here, there = change.expected_start + change.expected_count, change.actual_start + change.actual_count
+        for index in range(change.expected_start, here):
+            yield REMOVED, expected, index, index + 1, None
+        for index in range(change.actual_start, there):
+            yield ADDED, actual, index, None, index + 1

@@ -1,0 +1,135 @@
+"""What changed between two files, as runs of lines: by git's algorithm, or more coarsely in little time."""
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from pygit2 import Patch
+from pygit2.enums import DiffOption
+
+# Beyond this many lines only the equal beginning and end are looked for: anchors would take seconds.
+ANCHORED_LINES = 1_000_000
+
+
+class Change(NamedTuple):
+    """Lines that were replaced: where they stand (from 0) and how many there are, on either side; one count may be 0."""
+
+    expected_start: int
+    expected_count: int
+    actual_start: int
+    actual_count: int
+
+
+class Match(NamedTuple):
+    """Lines that are equal on both sides."""
+
+    expected_start: int
+    actual_start: int
+    length: int
+
+
+def exact_changes(expected: bytes, actual: bytes) -> list[Change]:
+    """The changes in order, as git finds them, lines being what ends with a newline, compared as bytes.
+
+    Takes unbounded time for some pairs, during which nothing else in the process runs.
+    """
+    patch = Patch.create_from(expected, actual, flag=DiffOption.FORCE_TEXT, context_lines=0, interhunk_lines=0)
+    return [
+        # Where a side has no lines, git names the line before.
+        Change(
+            hunk.old_start - 1 if hunk.old_lines else hunk.old_start, hunk.old_lines,
+            hunk.new_start - 1 if hunk.new_lines else hunk.new_start, hunk.new_lines)
+        for hunk in patch.hunks]
+
+
+def explains(changes: Iterable[Change], expected: Sequence[str], actual: Sequence[str]) -> bool:
+    """Whether these changes, and nothing else, turn one sequence of lines into the other."""
+    here = there = 0
+    for change in (*changes, Change(len(expected), 0, len(actual), 0)):
+        if expected[here:change.expected_start] != actual[there:change.actual_start]:
+            return False
+        here, there = change.expected_start + change.expected_count, change.actual_start + change.actual_count
+    return True
+
+
+def coarse_changes(expected: Sequence[str], actual: Sequence[str]) -> list[Change]:
+    """Changes that also turn one sequence of lines into the other, but may replace more than is needed.
+
+    Lines that occur once on either side hold the two together; what stands between them is replaced where it differs.
+    """
+    head = _equal_head(expected, actual)
+    tail = _equal_tail(expected, actual, head)
+    expected_end, actual_end = len(expected) - tail, len(actual) - tail
+    matches = [Match(0, 0, head)]
+    if expected_end - head + actual_end - head <= ANCHORED_LINES:
+        anchors = _anchors(expected[head:expected_end], actual[head:actual_end])
+        matches += _grown(expected, actual, [(head + here, head + there) for here, there in anchors], expected_end, actual_end)
+    return _between([*matches, Match(expected_end, actual_end, tail)])
+
+
+def _equal_head(expected: Sequence[str], actual: Sequence[str]) -> int:
+    shorter = min(len(expected), len(actual))
+    return next((index for index in range(shorter) if expected[index] != actual[index]), shorter)
+
+
+def _equal_tail(expected: Sequence[str], actual: Sequence[str], head: int) -> int:
+    most = min(len(expected), len(actual)) - head
+    return next((index for index in range(most) if expected[-1 - index] != actual[-1 - index]), most)
+
+
+def _anchors(expected: Sequence[str], actual: Sequence[str]) -> list[tuple[int, int]]:
+    """The longest rising sequence of lines that occur exactly once on each side, by their indexes."""
+    here, there = Counter(expected), Counter(actual)
+    places = {line: index for index, line in enumerate(actual) if there[line] == 1}
+    common = [(index, places[line]) for index, line in enumerate(expected) if here[line] == 1 and line in places]
+    return _longest_rise(common)
+
+
+def _longest_rise(common: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The longest part of these pairs, which rise on their first side, that rises on the second too."""
+    ends: list[int] = []
+    chosen: list[int] = []
+    before: list[int] = []
+    for number, (_, place) in enumerate(common):
+        at = bisect_left(ends, place)
+        ends[at:at + 1] = [place]
+        chosen[at:at + 1] = [number]
+        before.append(chosen[at - 1] if at else -1)
+    rising = []
+    number = chosen[-1] if chosen else -1
+    while number >= 0:
+        rising.append(common[number])
+        number = before[number]
+    return rising[::-1]
+
+
+def _grown(
+    expected: Sequence[str], actual: Sequence[str], anchors: Iterable[tuple[int, int]], expected_end: int, actual_end: int,
+) -> list[Match]:
+    """The anchors with the equal lines around them, in order and without overlap."""
+    matches: list[Match] = []
+    here_from = there_from = 0
+    for here, there in anchors:
+        if here < here_from:
+            continue
+        start = 0
+        while here - start > here_from and there - start > there_from and expected[here - start - 1] == actual[there - start - 1]:
+            start += 1
+        end = 1
+        while here + end < expected_end and there + end < actual_end and expected[here + end] == actual[there + end]:
+            end += 1
+        matches.append(Match(here - start, there - start, start + end))
+        here_from, there_from = here + end, there + end
+    return matches
+
+
+def _between(matches: Iterable[Match]) -> list[Change]:
+    changes: list[Change] = []
+    here = there = 0
+    for match in matches:
+        if match.expected_start > here or match.actual_start > there:
+            changes.append(Change(here, match.expected_start - here, there, match.actual_start - there))
+        here, there = match.expected_start + match.length, match.actual_start + match.length
+    return changes
