@@ -53,6 +53,7 @@ def list_runs(
 
 def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Trigger a run, or answer with the one that this request has already made."""
+    catch_up(context.now())
     request = _request(body)
     policy = context.collaborator(RunPolicy)
     authorize_trigger(_caller_of(request, policy), request.repository, policy)

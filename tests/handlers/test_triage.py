@@ -1,0 +1,197 @@
+"""Comparison and triage over HTTP."""
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from api.domain.access import Role
+from api.domain.run import Phase
+from tests.builders import (
+    NOW,
+    BuiltTest,
+    Output,
+    add_event,
+    add_finished_run,
+    add_output,
+    add_passed_result,
+    add_regression_test,
+    add_result,
+    add_run,
+    digest_of,
+)
+from tests.handlers.site import Client, Site
+
+EXPECTED = b"1\n00:00:01,000 --> 00:00:02,000\nhello\n"
+ACTUAL = b"1\n00:00:01,040 --> 00:00:02,040\nhello\n"
+MAIN = "CCExtractor/ccextractor"
+
+
+@pytest.fixture
+def agent(site: Site) -> Client:
+    return site.as_role(Role.ADMIN)
+
+
+def store(site: Site, content: bytes) -> str:
+    digest = sha256(content).hexdigest()
+    (site.files / "TestResults").mkdir(exist_ok=True)
+    (site.files / "TestResults" / f"{digest}.srt").write_bytes(content)
+    return digest
+
+
+def finish(run_id: int, *, days: float = 0) -> int:
+    add_event(run_id, Phase.TESTING, at=NOW + timedelta(days=days))
+    add_event(run_id, Phase.COMPLETED, at=NOW + timedelta(days=days, minutes=5))
+    return run_id
+
+
+def failing_run(site: Site, test: BuiltTest, got: str, baseline: str, **options: Any) -> int:
+    run_id = add_run(tests=[test.regression_id], **options)
+    add_output(run_id, test.regression_id, test.output_id, got=got, expected=baseline)
+    add_result(run_id, test.regression_id)
+    return finish(run_id)
+
+
+def test_a_failing_run_is_compared_with_the_newest_run_before_it(agent: Client, site: Site) -> None:
+    test = add_regression_test()
+    before = add_finished_run(test)
+    run_id = failing_run(site, test, digest_of("other"), digest_of("baseline"))
+
+    shown = agent.get(f"/api/v1/runs/{run_id}/compare").json()
+
+    assert (shown["base"]["run_id"], shown["base"]["reason"]) == (before, "before")
+    assert [each["regression_id"] for each in shown["broken"]] == [test.regression_id]
+    assert shown["passing_count"] == 0
+
+
+def test_the_base_may_be_named_and_buckets_turn_around(agent: Client, site: Site) -> None:
+    test = add_regression_test()
+    failing = failing_run(site, test, digest_of("other"), digest_of("baseline"))
+    passing = add_finished_run(test)
+
+    shown = agent.get(f"/api/v1/runs/{passing}/compare", params={"against": failing}).json()
+
+    assert shown["base"]["reason"] == "requested"
+    assert [each["regression_id"] for each in shown["fixed"]] == [test.regression_id]
+
+
+def test_a_run_with_nothing_to_compare_with_says_so(agent: Client) -> None:
+    run_id = add_run()
+
+    answer = agent.get(f"/api/v1/runs/{run_id}/compare")
+
+    assert (answer.status_code, answer.json()["details"]["resource"]) == (404, "base_run")
+
+
+def test_the_merge_base_that_was_named_at_creation_is_the_base(agent: Client, site: Site) -> None:
+    test = add_regression_test()
+    merge_base, other = "a" * 40, "b" * 40
+    at_base = add_finished_run(test, commit=merge_base)
+    add_finished_run(test, commit=other)
+    created = agent.post("/api/v1/runs", json={
+        "repository": MAIN, "commit_sha": "c" * 40, "platform": "linux", "pull_request": 7, "merge_base_sha": merge_base.upper()})
+
+    shown = agent.get(f"/api/v1/runs/{created.json()['run_id']}/compare").json()
+
+    assert (shown["base"]["run_id"], shown["base"]["reason"]) == (at_base, "merge_base")
+    assert shown["not_comparable_count"] == 1
+
+
+def test_runs_of_other_platforms_and_forks_are_no_bases(agent: Client, site: Site) -> None:
+    test = add_regression_test()
+    add_finished_run(test, platform="windows")
+    add_finished_run(test, repository="somebody/ccextractor")
+    run_id = failing_run(site, test, digest_of("other"), digest_of("baseline"))
+
+    assert agent.get(f"/api/v1/runs/{run_id}/compare").status_code == 404
+
+
+def test_triage_says_how_where_and_since_when_each_test_fails(agent: Client, site: Site) -> None:
+    baseline, got = store(site, EXPECTED), store(site, ACTUAL)
+    test = add_regression_test(outputs=[Output(baseline=baseline)], categories=["DVB"])
+    passed = add_run(tests=[test.regression_id])
+    add_passed_result(passed, test, expected=baseline)
+    finish(passed, days=-3)
+    first = failing_run(site, test, got, baseline, commit="d" * 40)
+    run_id = failing_run(site, test, got, baseline)
+
+    shown = agent.get(f"/api/v1/runs/{run_id}/triage").json()
+
+    failure = shown["failures"][0]
+    assert (shown["status"], shown["failure_count"], shown["omitted_count"]) == ("fail", 1, 0)
+    assert failure["code"] == "OUTPUT_DIFF"
+    assert failure["failing_since"] == {"run_id": first, "commit_sha": "d" * 40, "at_least": False}
+    assert failure["in_base"] == "failing_same"
+    assert failure["first_difference"] == {
+        "output_id": test.output_id, "line": 2, "expected": "00:00:01,000 --> 00:00:02,000",
+        "actual": "00:00:01,040 --> 00:00:02,040"}
+    assert failure["next"].endswith(
+        f"/runs/{run_id}/samples/{test.sample_id}/diff?regression_id={test.regression_id}&output_id={test.output_id}")
+
+
+@pytest.mark.parametrize(("exit_code", "runtime_ms", "code", "attribution"), [
+    (-11, 10, "SEGFAULT", "regression"), (139, 10, "SEGFAULT", "regression"), (-6, 10, "ABORT", "regression"),
+    (-1, 600_000, "TIMEOUT", "infrastructure"), (-9, 10, "MEMORY_LIMIT", "infrastructure"), (5, 10, "EXIT_CODE_MISMATCH", "regression"),
+    (0, 10, "MISSING_OUTPUT", "regression"),
+])
+def test_triage_tells_crashes_limits_and_missing_outputs_apart(
+    agent: Client, exit_code: int, runtime_ms: int, code: str, attribution: str,
+) -> None:
+    test = add_regression_test()
+    run_id = add_run(tests=[test.regression_id])
+    add_result(run_id, test.regression_id, exit_code=exit_code, runtime_ms=runtime_ms)
+    finish(run_id)
+
+    failure = agent.get(f"/api/v1/runs/{run_id}/triage").json()["failures"][0]
+
+    assert (failure["code"], failure["attribution"]) == (code, attribution)
+    assert failure["next"].endswith(f"/samples/{test.sample_id}/logs?regression_id={test.regression_id}")
+
+
+@pytest.mark.parametrize("max_bytes", [8192, 16384, 32768])
+def test_triage_keeps_to_its_budget_and_counts_what_it_leaves_out(agent: Client, site: Site, max_bytes: int) -> None:
+    run_id = add_run()
+    for number in range(45):
+        baseline, got = store(site, b"x" * 400 + b"%d" % number), store(site, "é".encode() * 400 + b"%d" % number)
+        test = add_regression_test(outputs=[Output(baseline=baseline)])
+        add_output(run_id, test.regression_id, test.output_id, got=got, expected=baseline)
+        add_result(run_id, test.regression_id)
+    finish(run_id)
+
+    answer = agent.get(f"/api/v1/runs/{run_id}/triage", params={"max_bytes": max_bytes})
+
+    shown = answer.json()
+    assert len(answer.content) <= max_bytes
+    assert len(shown["failures"]) + shown["omitted_count"] == shown["failure_count"] == 45
+    if max_bytes == 32768:
+        assert shown["omitted_count"] == 0
+        assert sum(each["first_difference"] is not None for each in shown["failures"]) == 45
+
+
+def test_an_output_whose_file_is_gone_has_no_first_difference(agent: Client, site: Site) -> None:
+    test = add_regression_test()
+    run_id = failing_run(site, test, digest_of("gone"), digest_of("baseline"))
+
+    assert agent.get(f"/api/v1/runs/{run_id}/triage").json()["failures"][0]["first_difference"] is None
+
+
+def test_a_difference_far_into_a_file_is_found_with_its_line(agent: Client, site: Site) -> None:
+    lines = [b"line %d of a long file" % number for number in range(20_000)]
+    changed = [*lines[:15_000], b"changed", *lines[15_001:]]
+    baseline, got = store(site, b"\n".join(lines)), store(site, b"\n".join(changed))
+    test = add_regression_test(outputs=[Output(baseline=baseline)])
+    run_id = failing_run(site, test, got, baseline)
+
+    found = agent.get(f"/api/v1/runs/{run_id}/triage").json()["failures"][0]["first_difference"]
+
+    assert (found["line"], found["expected"], found["actual"]) == (15_001, "line 15000 of a long file", "changed")
+
+
+def test_a_run_without_failures_is_triaged_in_few_words(agent: Client) -> None:
+    run_id = add_finished_run(add_regression_test())
+
+    shown = agent.get(f"/api/v1/runs/{run_id}/triage").json()
+
+    assert (shown["status"], shown["failures"], shown["base"]) == ("pass", [], None)
