@@ -32,6 +32,15 @@ class Settings:
     signing_key: str = _setting(
         "CI_SIGNING_KEY", "", str, "secret behind signed addresses and cursors; empty: one is made and kept in the file store", secret=True)
     link_lifetime: int = _setting("CI_LINK_LIFETIME", 3600, read.whole_number, "how long a download_url can be used", least=60)
+    bucket: str = _setting("CI_BUCKET", "", read.bucket, "Google Cloud Storage bucket that has the file store's files too; empty: none")
+    bucket_only: bool = _setting(
+        "CI_BUCKET_ONLY", False, read.switch, "files that came in leave the disk once they are in the bucket")
+    bucket_endpoint: str = _setting(
+        "CI_BUCKET_ENDPOINT", "", read.optional_http_url, "an emulator in Google's place; it gets no credentials")
+    bucket_key_file: Path | None = _setting(
+        "GOOGLE_APPLICATION_CREDENTIALS", None, read.optional_path,
+        "a service account's key file, for the bucket and its signed addresses; empty: what the surroundings offer")
+    bucket_timeout: int = _setting("CI_BUCKET_TIMEOUT", 3, read.whole_number, "how long a request waits for the bucket", least=1)
     main_repository: str = _setting(
         "CI_MAIN_REPOSITORY", "CCExtractor/ccextractor", read.repository, "the repository whose runs staff may trigger")
     allowed_repositories: tuple[str, ...] = _setting(

@@ -4,12 +4,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from ipaddress import ip_network
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _DATABASE = "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"
 _DRIVERS = ("mysql+pymysql", "mariadb+pymysql")
 _STORES = ("redis", "rediss", "redis+unix")
@@ -73,6 +75,18 @@ def http_url(text: str) -> str:
 def optional_http_url(text: str) -> str:
     """The same, or nothing."""
     return http_url(text) if text else ""
+
+
+def optional_path(text: str) -> Path | None:
+    """A file's path, or nothing."""
+    return Path(text) if text else None
+
+
+def bucket(text: str) -> str:
+    """A bucket's name, or nothing."""
+    if text and not _BUCKET.fullmatch(text):
+        raise ValueError("must be a bucket's name: 3 to 222 of a-z, 0-9, . _ -")
+    return text
 
 
 def words(text: str) -> tuple[str, ...]:

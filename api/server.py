@@ -11,14 +11,14 @@ from flask import Flask
 from limits.errors import ConfigurationError as StoreUnusable
 from sqlalchemy import text
 
-from api.app import LOOKUP_THREADS, Application, create_app
+from api.app import LOOKUP_THREADS, Application, Hook, create_app
 from api.config import ConfigurationError, Settings
 from api.domain.access import Caller
 from api.domain.chance import Chance
 from api.domain.environment import Environment, parse_environments
 from api.domain.signing import SigningKey
 from api.domain.trigger import RunPolicy
-from api.handlers.health import HealthProbes
+from api.handlers.health import HealthProbes, Probe
 from api.handlers.rules import AccountRules, BranchRules, Environments, ReviewRules
 from api.handlers.waiting import RunWatch
 from api.storage import database, schema, tokens, workers
@@ -26,11 +26,12 @@ from api.storage.archive import Archive
 from api.storage.database import db, session
 from api.storage.enrolment import catch_up
 from api.storage.files import FileStore
-from api.storage.outage import is_outage
 from api.storage.github import GitHub
+from api.storage.outage import is_outage
 from api.storage.runs import load_states
-from api.stores import load_signing_key, make_archive
+from api.stores import Stores, load_signing_key, make_stores
 from api.sweeper import Sweeper
+from api.uploader import Uploader
 
 Clock = Callable[[], datetime]
 
@@ -50,6 +51,7 @@ def attach_database(app: Flask, settings: Settings) -> None:
 def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = SYSTEM_CHANCE) -> Application:
     """Make the application. Raises ConfigurationError for what is wrong with the settings or the database's schema."""
     store, key = prepare_store(settings), load_signing_key(settings)
+    stores = make_stores(settings, key, clock)
     environments = read_environments(settings)
     flask = Flask("api")
     attach_database(flask, settings)
@@ -59,17 +61,17 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
         settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage,
         run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
         flask_setup=partial(attach_database, settings=settings),
-        hooks=[Sweeper(flask, clock, every=settings.sweep_interval).running],
+        hooks=[Sweeper(flask, clock, every=settings.sweep_interval).running, *_uploading(flask, stores, settings, clock)],
         collaborators={
             AccountRules: AccountRules(platform_passwords),
-            Archive: make_archive(settings, key, clock, lambda name: None),
+            Archive: stores.archive,
             BranchRules: BranchRules(timedelta(days=settings.branch_active_days)),
             Chance: chance,
             Environments: Environments(environments),
             FileStore: store,
             GitHub: GitHub(settings.github_api, timeout=settings.github_timeout),
             HealthProbes: HealthProbes(
-                {"database": partial(_probe_database, flask), "file_store": partial(_probe_files, store)},
+                {"database": partial(_probe_database, flask), "file_store": partial(_probe_files, store), **_bucket_probe(stores)},
                 vital=frozenset({"database"})),
             ReviewRules: ReviewRules(settings.review_own),
             SigningKey: key,
@@ -110,6 +112,18 @@ def _check_schema(flask: Flask) -> bool:
         if not schema.is_current(db.engine):
             raise ConfigurationError("The database lacks a migration: run `ci-api migrate` first.")
         return schema.belongs_to_platform(db.engine)
+
+
+def _uploading(flask: Flask, stores: Stores, settings: Settings, clock: Clock) -> list[Hook]:
+    if stores.bucket is None:
+        return []
+    return [Uploader(
+        flask, stores.local, stores.bucket, clock=clock, every=settings.sweep_interval, forget_sent=settings.bucket_only,
+        wake=stores.arrived).running]
+
+
+def _bucket_probe(stores: Stores) -> dict[str, Probe]:
+    return {} if stores.bucket is None else {"bucket": stores.bucket.probe}
 
 
 def _authenticate(clock: Clock, value: str) -> Caller | None:

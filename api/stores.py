@@ -1,15 +1,41 @@
-"""The stores of files as configured: settings in, the archive over the disk, the bucket or both out."""
+"""The stores of files as configured: settings in; the disk, the bucket and the archive over both out."""
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Event
+from typing import Protocol, cast
 
 from api.config import ConfigurationError, Settings
 from api.domain.signing import SigningKey
 from api.domain.ticket import Ticket
 from api.storage.archive import Archive
-from api.storage.backends import LocalBackend
+from api.storage.backends import Backend, LocalBackend, TicketLink
+from api.storage.patient import PatientBackend
+from api.storage.pending_uploads import record_upload
 from api.storage.secret_file import load_secret
+
+BUCKET_THREADS = 24
+
+
+class Bucket(Backend, Protocol):
+    """A store that is not on this machine, so that somebody may ask whether it is there."""
+
+    def probe(self) -> None:
+        """Raise Unreachable unless it can be read."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What is configured; `arrived` is set whenever something waits to go to the bucket."""
+
+    archive: Archive
+    local: LocalBackend
+    bucket: Bucket | None
+    arrived: Event = field(default_factory=Event)
 
 
 def load_signing_key(settings: Settings) -> SigningKey:
@@ -22,11 +48,31 @@ def load_signing_key(settings: Settings) -> SigningKey:
         raise ConfigurationError(f"SAMPLE_REPOSITORY: the signing key in it cannot be read or made: {fault.strerror}.") from fault
 
 
-def make_archive(settings: Settings, key: SigningKey, clock: Callable[[], datetime], send_on: Callable[[str], None]) -> Archive:
-    """The archive; `send_on` is told what has come in and is to go to the bucket."""
+def make_stores(settings: Settings, key: SigningKey, clock: Callable[[], datetime]) -> Stores:
+    """The stores. Raises ConfigurationError for what is wrong with the bucket's settings; the bucket is not asked yet."""
     def link(ticket: Ticket) -> str:
         return f"{settings.public_url}/api/v1/downloads/{ticket.sealed(key)}"
 
-    local = LocalBackend(settings.storage_root, link)
-    return Archive(
-        [local], spool=local, clock=clock, link_lifetime=timedelta(seconds=settings.link_lifetime), send_on=send_on)
+    def send_on(name: str) -> None:
+        record_upload(name, clock())
+        arrived.set()
+
+    arrived = Event()
+    local, bucket = LocalBackend(settings.storage_root, link), _open_bucket(settings, link, clock)
+    far = [PatientBackend(bucket, timeout=settings.bucket_timeout, threads=BUCKET_THREADS)] if bucket else []
+    archive = Archive(
+        [local, *far], spool=local, clock=clock, link_lifetime=timedelta(seconds=settings.link_lifetime), send_on=send_on)
+    return Stores(archive, local, bucket, arrived)
+
+
+def _open_bucket(settings: Settings, link: TicketLink, clock: Callable[[], datetime]) -> Bucket | None:
+    if not settings.bucket:
+        return None
+    # Google's client takes as long to import as a good part of everything else; only who has a bucket shall wait for it.
+    google = importlib.import_module("api.storage.bucket")
+    try:
+        return cast(Bucket, google.open_bucket(
+            settings.bucket, endpoint=settings.bucket_endpoint, key_file=settings.bucket_key_file, link=link, clock=clock,
+            timeout=float(settings.bucket_timeout), threads=BUCKET_THREADS))
+    except ValueError as wrong:
+        raise ConfigurationError(f"GOOGLE_APPLICATION_CREDENTIALS: {wrong}.") from wrong

@@ -29,6 +29,7 @@ CODES: Mapping[int, frozenset[str]] = {
     409: frozenset({"conflict"}),
     413: frozenset({"payload_too_large"}),
     415: frozenset({"unsupported_media_type"}),
+    416: frozenset({"range_not_satisfiable"}),
     422: frozenset({"unprocessable"}),
     429: frozenset({"rate_limited"}),
     500: frozenset({"internal_error"}),

@@ -17,7 +17,7 @@ CI = next(document for document in DOCUMENTS if document.name == "openapi-ci-api
 WORKER = next(document for document in DOCUMENTS if document.name == "openapi-worker.yaml")
 
 SCOPES = {"runs:read", "runs:write", "results:read", "baselines:write", "system:read"}
-BUCKETS = {"reads", "writes", "logins", "anonymous", "worker"}
+BUCKETS = {"reads", "writes", "logins", "anonymous", "worker", "downloads"}
 # The caller's own tokens: whoever shows a valid one may see and end them, whatever it was issued for.
 WITHOUT_SCOPE = {"api.handlers.auth.list_tokens", "api.handlers.auth.revoke_current_token", "api.handlers.auth.revoke_token"}
 # Words that a reader of YAML 1.1 takes for truth values, where they stand as a key or as a value.
@@ -145,10 +145,10 @@ def test_no_scope_stands_in_the_security_requirement_of_a_bearer_token() -> None
     assert all(requirement == [{"bearerAuth": []}] for requirement in requirements)
 
 
-def test_login_and_health_are_the_only_operations_of_the_ci_api_for_everybody() -> None:
+def test_login_health_and_signed_addresses_are_the_only_operations_of_the_ci_api_for_everybody() -> None:
     public = {operation.operation_id for operation in CI.operations if not operation.secured}
 
-    assert public == {"api.handlers.auth.create_token", "api.handlers.system.get_health"}
+    assert public == {"api.handlers.auth.create_token", "api.handlers.system.get_health", "api.handlers.downloads.download_file"}
 
 
 def test_run_errors_are_words_and_not_truth_values() -> None:

@@ -62,6 +62,7 @@ class Exchange:
     over_limit: HttpProblem | None = None
     rate_headers: tuple[tuple[bytes, bytes], ...] = ()
     text_errors: bool = False
+    headers_alone: bool = False
 
 
 current: ContextVar[Exchange] = ContextVar("exchange")
@@ -103,6 +104,11 @@ def collaborator(kind: type[T]) -> T:
 def limits_degraded() -> bool:
     """Whether rate limits are counted per process because their shared store does not answer."""
     return current.get().surroundings.limits_degraded()
+
+
+def wants_headers_alone() -> bool:
+    """Whether this is a HEAD, which gets what GET gets but for the bytes, so that none need be read."""
+    return current.get().headers_alone
 
 
 def refuse_if_over_limit() -> None:

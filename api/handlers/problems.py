@@ -137,6 +137,13 @@ def rate_limited(*, limit: int, window: int, retry_after: int) -> HttpProblem:
         remedy="Wait for details.retry_after seconds.", headers={"Retry-After": str(retry_after)})
 
 
+def range_not_satisfiable(size: int) -> HttpProblem:
+    """A part of a file of `size` bytes is asked for that lies behind its end."""
+    return HttpProblem(
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "range_not_satisfiable", "The file ends before this range begins.", {"size": size},
+        remedy="Ask for a range within details.size bytes.", headers={"Content-Range": f"bytes */{size}"})
+
+
 def not_implemented() -> HttpProblem:
     """The document has the operation, this server does not have it yet."""
     return HttpProblem(

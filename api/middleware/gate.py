@@ -40,6 +40,7 @@ class Gate:
         if scope["method"] == "HEAD":
             # What answers GET answers HEAD, down to the last header; only the bytes stay here.
             scope, send = {**scope, "method": "GET"}, _bodiless(send)
+            exchange.headers_alone = True
         if isinstance(target, Page):
             await target(scope, send)
             return

@@ -2,14 +2,18 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from api.domain.refusal import Unavailable
 from api.storage.backends import INCOMING
 from api.storage.names import ARTIFACTS, LOGS, RESULTS, SAMPLES
+
+log = logging.getLogger(__name__)
 
 
 class Incoming:
@@ -17,16 +21,18 @@ class Incoming:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("xb", buffering=0)
+        with _taking():
+            self._file = path.open("xb", buffering=0)
         self._hash = hashlib.sha256()
         self._placed = False
         self.size = 0
 
     def write(self, chunk: bytes) -> None:
-        """Append bytes. Raises OSError, such as for a full disk."""
-        rest = memoryview(chunk)
-        while rest:
-            rest = rest[self._file.write(rest):]
+        """Append bytes. Raises Unavailable where the disk takes no more."""
+        with _taking():
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[self._file.write(rest):]
         self._hash.update(chunk)
         self.size += len(chunk)
 
@@ -42,13 +48,14 @@ class Incoming:
         """
         if self._placed:
             return
-        os.fsync(self._file.fileno())
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if replace:
-            os.replace(self._path, target)
-        else:
-            with suppress(FileExistsError):
-                os.link(self._path, target)
+        with _taking():
+            os.fsync(self._file.fileno())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if replace:
+                os.replace(self._path, target)
+            else:
+                with suppress(FileExistsError):
+                    os.link(self._path, target)
         self._placed = True
 
     def discard(self) -> None:
@@ -101,6 +108,16 @@ class FileStore:
         try:
             with self.receive() as incoming:
                 incoming.write(b"probe")
-        except OSError:
+        except (OSError, Unavailable):
             return False
         return True
+
+
+@contextmanager
+def _taking() -> Iterator[None]:
+    """A full or broken disk is no fault of the request: it may be sent again once there is room."""
+    try:
+        yield
+    except OSError as fault:
+        log.error("the file store takes no file: %s", fault.strerror)
+        raise Unavailable("The file store cannot take a file at the moment.", retry_after=60) from fault

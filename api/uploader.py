@@ -1,0 +1,86 @@
+"""What brings files that came in to the bucket, behind the requests' back and until it succeeds."""
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from functools import partial
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.storage.backends import Backend, LocalBackend
+from api.storage.database import transact
+from api.storage.names import digest_in
+from api.storage.pending_uploads import PendingUpload, claim_uploads, record_failure, record_sent
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 8
+# Longer than a file of the largest size takes; a process that dies keeps its files from the others no longer than that.
+LEASE = timedelta(minutes=15)
+# The transaction that a file came in with is not over when the file is announced.
+SETTLE = 0.2
+
+
+class Uploader:
+    """Sends what waits in the outbox, in a thread of its own. Several processes may do so side by side."""
+
+    def __init__(
+        self, app: Flask, local: LocalBackend, bucket: Backend, *, clock: Callable[[], datetime], every: float,
+        forget_sent: bool, wake: threading.Event,
+    ) -> None:
+        self._app, self._local, self._bucket, self._clock, self._every = app, local, bucket, clock, every
+        self._forget_sent, self._wake = forget_sent, wake
+        self._stop = threading.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Send as long as the context lasts."""
+        self._stop.clear()
+        threading.Thread(target=self._run, name="uploader", daemon=True).start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            self._wake.set()
+
+    def send_due(self) -> int:
+        """Send everything that is due now; how many files arrived."""
+        arrived = 0
+        with self._app.app_context():
+            while not self._stop.is_set() and (claimed := transact(partial(claim_uploads, self._clock(), LEASE, AT_ONCE))):
+                arrived += sum(self._send(upload) for upload in claimed)
+        return arrived
+
+    def _send(self, upload: PendingUpload) -> bool:
+        try:
+            self._bring(upload.name)
+        except FileNotFoundError:
+            log.warning("%s was to go to the bucket, but is not on the disk any more", upload.name)
+            transact(partial(record_sent, upload))
+            return False
+        except OSError as fault:
+            log.warning("%s did not reach the bucket (%s); trying again in %s", upload.name, fault, upload.next_delay)
+            transact(partial(record_failure, upload, self._clock()))
+            return False
+        if transact(partial(record_sent, upload)) and self._forget_sent:
+            self._local.delete(upload.name)
+        return True
+
+    def _bring(self, name: str) -> None:
+        # Runs that fail alike send the same output again and again; what is named by its content is sent once.
+        if digest_in(name) is None or self._bucket.stat(name) is None:
+            self._bucket.put(name, self._local.path(name))
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.send_due()
+            except SQLAlchemyError:
+                log.exception("the database did not let the uploads through; trying again in %s seconds", self._every)
+            if self._wake.wait(self._every):
+                self._wake.clear()
+                self._stop.wait(SETTLE)
