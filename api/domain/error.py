@@ -71,14 +71,19 @@ class ErrorFilter:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When things went wrong: by regression id where it is known, else when the run last told of itself."""
+    """When things went wrong: by regression id where it is known, else when the run last told of itself.
+
+    What is older than the run's start, `since`, was noted before the platform restarted the run, and tells nothing.
+    """
 
     by_test: Mapping[int, datetime]
+    since: datetime
     otherwise: datetime
 
     def of_test(self, regression_id: int) -> datetime:
         """When a regression test of the run ended."""
-        return self.by_test.get(regression_id, self.otherwise)
+        noted = self.by_test.get(regression_id)
+        return self.otherwise if noted is None or noted < self.since else noted
 
 
 @dataclass

@@ -57,7 +57,7 @@ def run(found: Run, base: str) -> Json:
     shown = {
         "repository": shown_repository(found.repository), "branch": cut_optional(found.branch, 100),
         "commit_sha": shown_commit(found.commit), "triggered_by": cut_optional(stored["triggered_by"], 100)}
-    return _marked(stored, shown) | {
+    return marked(stored, shown) | {
         "run_id": found.run_id, "status": found.status.value, "commit_short": short_commit(found.commit),
         "pull_request": found.pull_request, "platform": found.platform.value, "run_errors": run_errors(found),
         "created_at": found.created_at, "queued_at": found.created_at, "started_at": found.started_at,
@@ -92,7 +92,7 @@ def _requester_name(found: Run) -> str | None:
 def progress_event(event: ProgressEvent, step: int | None) -> Json:
     """One event of a run's progress; `step` is its 0-based stage, null at the end."""
     shown = {"message": cut(event.message, 500)}
-    return _marked({"message": event.message}, shown) | {
+    return marked({"message": event.message}, shown) | {
         "timestamp": event.at, "status": event.phase.value, "step": step}
 
 
@@ -177,7 +177,7 @@ def branch(repository: str, name: str, head: str, active: bool) -> Json:
     """A branch that runs were made of."""
     stored = {"repository": repository, "name": name, "head_sha": head}
     shown = {"repository": shown_repository(repository), "name": cut(name, 100), "head_sha": shown_commit(head)}
-    return _marked(stored, shown) | {"active": active}
+    return marked(stored, shown) | {"active": active}
 
 
 def health(status: str, at: datetime, dependencies: Iterable[Dependency]) -> Json:
@@ -187,6 +187,7 @@ def health(status: str, at: datetime, dependencies: Iterable[Dependency]) -> Jso
         "dependencies": [{"name": each.name, "status": each.status, "message": each.message} for each in dependencies]}
 
 
-def _marked(stored: Mapping[str, Any], shown: Json) -> Json:
+def marked(stored: Mapping[str, Any], shown: Json) -> Json:
+    """What is shown, with the names of those fields that do not hold what is stored."""
     altered = [name for name, value in shown.items() if value != stored[name]]
     return shown | ({"altered_fields": altered} if altered else {})

@@ -1,0 +1,23 @@
+"""The end of what a program printed, as text."""
+from __future__ import annotations
+
+TAIL_BYTES = 4096
+CONTINUATION = bytes(range(0x80, 0xC0))
+
+
+def decode_tail(content: bytes, *, is_whole: bool) -> str:
+    """The text of a log's last bytes: each line UTF-8, else cp1252. Half a character at the start is left out.
+
+    Never longer than the bytes are.
+    """
+    if not is_whole:
+        stripped = content.lstrip(CONTINUATION)
+        content = stripped if len(content) - len(stripped) < 4 else content
+    return "\n".join(_decode_line(line) for line in content.split(b"\n"))
+
+
+def _decode_line(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("cp1252", "replace")

@@ -1,0 +1,70 @@
+"""Operations on errors: those of a run's tests, those of the machinery around it, and their counts."""
+from __future__ import annotations
+
+from typing import Any
+
+from api.domain.access import Role
+from api.domain.error import ErrorFilter, ErrorItem, Grouping, Times, errors_of, group_errors, infrastructure_items
+from api.domain.failure import Severity
+from api.domain.page import slice_page
+from api.domain.refusal import Forbidden
+from api.domain.run import Run
+from api.handlers import context, render, render_errors
+from api.storage import outcomes, results, runs
+from api.storage.enrolment import catch_up
+from api.storage.outcomes import JudgedRun
+
+STACK_READERS = frozenset({Role.ADMIN, Role.CONTRIBUTOR})
+
+
+def list_errors(
+    run_id: int, limit: int, offset: int, type: str | None = None, severity: str | None = None, sample_id: int | None = None,
+) -> dict[str, Any]:
+    """List what went wrong in a run's tests, test by test."""
+    wanted = ErrorFilter(type, Severity(severity) if severity else None, sample_id)
+    found = [item for item in _test_errors(run_id) if wanted.matches(item)]
+    return render.page(slice_page(found, limit, offset), lambda item: render_errors.error_item(run_id, item))
+
+
+def list_infrastructure_errors(
+    run_id: int, limit: int, offset: int, include_stack: bool, type: str | None = None, severity: str | None = None,
+) -> dict[str, Any]:
+    """List what went wrong around a run."""
+    if include_stack:
+        _authorize_stacks()
+    wanted = ErrorFilter(type, Severity(severity) if severity else None)
+    run, judged = _judge(run_id)
+    found = [item for item in infrastructure_items(run_id, judged.infrastructure, _times(run, judged)) if wanted.matches(item)]
+    return render.page(
+        slice_page(found, limit, offset), lambda item: render_errors.error_item(run_id, item, with_stack=include_stack))
+
+
+def summarize_errors(run_id: int, limit: int, offset: int, group_by: str, severity: str | None = None) -> dict[str, Any]:
+    """Count a run's errors in groups, biggest first."""
+    wanted = ErrorFilter(severity=Severity(severity) if severity else None)
+    groups = group_errors((item for item in _test_errors(run_id) if wanted.matches(item)), Grouping(group_by))
+    return render.page(slice_page(groups, limit, offset), render_errors.error_group)
+
+
+def _test_errors(run_id: int) -> tuple[ErrorItem, ...]:
+    run, judged = _judge(run_id)
+    return errors_of(run_id, judged.tests, _times(run, judged))
+
+
+def _judge(run_id: int) -> tuple[Run, JudgedRun]:
+    catch_up(context.now())
+    run = runs.load_run(run_id)
+    return run, outcomes.judge_run(run_id, run.expected_set_id)
+
+
+def _times(run: Run, judged: JudgedRun) -> Times:
+    newest = judged.events[-1].at if judged.events else run.created_at
+    return Times(results.load_result_times(run.run_id), run.started_at or run.created_at, run.completed_at or newest)
+
+
+def _authorize_stacks() -> None:
+    role = context.caller().role
+    if role not in STACK_READERS:
+        raise Forbidden(
+            "Your role may not see stack traces.", {"required_roles": sorted(STACK_READERS), "role": role.value},
+            remedy="Leave out include_stack, or ask an administrator or a contributor.")

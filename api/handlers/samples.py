@@ -1,0 +1,120 @@
+"""Operations on samples: the results of a run, the media library, histories, regression tests."""
+from __future__ import annotations
+
+from typing import Any
+
+from api.domain.history import HistoryFilter
+from api.domain.media_info import SIZE_LIMIT, MediaInfo, Unreadable, parse_media_info
+from api.domain.page import slice_page
+from api.domain.refusal import Unavailable
+from api.domain.regression_test import RegressionTestFilter
+from api.domain.result import JudgedTest, Verdict
+from api.domain.run import Platform, RunStatus
+from api.domain.run_sample import RunSampleFilter, select_tests
+from api.domain.sample import UNLABELLED, SampleFilter, SampleStatus
+from api.domain.sample_choice import choose_test
+from api.domain.tail import TAIL_BYTES, decode_tail
+from api.handlers import context, render, render_samples
+from api.handlers.instants import parse_instant
+from api.handlers.runs import api_base
+from api.storage import history, names, outcomes, regression_tests, runs, samples
+from api.storage.archive import Archive
+from api.storage.enrolment import catch_up
+
+
+def list_run_samples(
+    run_id: int, limit: int, offset: int, status: str | None = None, name: str | None = None, tag: str | None = None,
+    category: str | None = None,
+) -> dict[str, Any]:
+    """List the results of everything that a run is to execute."""
+    tests = _judge(run_id)
+    labels = samples.load_labels({test.test.sample_id for test in tests})
+    found = select_tests(tests, RunSampleFilter(Verdict(status) if status else None, name, tag, category), labels)
+    return render.page(slice_page(found, limit, offset), lambda test: render_samples.run_sample(
+        run_id, test, labels.get(test.test.sample_id, UNLABELLED).tags))
+
+
+def get_run_sample(run_id: int, sample_id: int, regression_id: int | None = None) -> dict[str, Any]:
+    """Show one result of a run, with the end of what the program itself printed."""
+    test = choose_test(_judge(run_id), sample_id, regression_id)
+    labels = samples.load_labels([test.test.sample_id])
+    shown = render_samples.run_sample(run_id, test, labels.get(test.test.sample_id, UNLABELLED).tags)
+    return shown | {"output_tail": _tail(run_id, test.test.regression_id), "links": _links(run_id, test)}
+
+
+def list_samples(
+    limit: int, offset: int, status: str | None = None, name: str | None = None, tag: str | None = None,
+    sha256: str | None = None, extension: str | None = None,
+) -> dict[str, Any]:
+    """List the media samples."""
+    wanted = SampleFilter(SampleStatus(status) if status else None, name, tag, sha256, extension)
+    return render.page(samples.list_samples(wanted, limit=limit, offset=offset), render_samples.sample)
+
+
+def get_sample(sample_id: int) -> dict[str, Any]:
+    """Show a media sample, with what MediaInfo told of it."""
+    found = samples.load_sample(sample_id)
+    try:
+        return render_samples.sample_detail(found, _media_info(found.sha), readable=True)
+    except Unreadable:
+        return render_samples.sample_detail(found, None, readable=False)
+
+
+def list_sample_history(
+    sample_id: int, limit: int, offset: int, status: str | None = None, result_status: str | None = None,
+    regression_id: int | None = None, branch: str | None = None, platform: str | None = None,
+    created_after: str | None = None, created_before: str | None = None,
+) -> dict[str, Any]:
+    """List how the regression tests of a sample fared, newest run first."""
+    wanted = HistoryFilter(
+        run_status=RunStatus(status) if status else None, verdict=Verdict(result_status) if result_status else None,
+        regression_id=regression_id, branch=branch, platform=Platform(platform) if platform else None,
+        created_after=parse_instant("created_after", created_after), created_before=parse_instant("created_before", created_before))
+    catch_up(context.now())
+    samples.check_sample(sample_id)
+    found = history.list_history(regression_tests.tests_of_sample(sample_id), wanted, limit=limit, offset=offset)
+    return render.page(found, lambda entry: render_samples.history_entry(entry, sample_id))
+
+
+def list_regression_tests(
+    limit: int, offset: int, active: bool | None = None, category: str | None = None, tag: str | None = None,
+    sample_id: int | None = None,
+) -> dict[str, Any]:
+    """List the definitions of regression tests."""
+    wanted = RegressionTestFilter(active, category, tag, sample_id)
+    found = regression_tests.list_regression_tests(wanted, limit=limit, offset=offset)
+    files = context.collaborator(Archive).look(render_samples.baseline_names(found.items))
+    return render.page(found, lambda test: render_samples.regression_test(test, files))
+
+
+def _judge(run_id: int) -> tuple[JudgedTest, ...]:
+    catch_up(context.now())
+    return outcomes.judge_run(run_id, runs.load_run(run_id).expected_set_id).tests
+
+
+def _tail(run_id: int, regression_id: int) -> str | None:
+    try:
+        log = context.collaborator(Archive).open(names.test_log_name(run_id, regression_id))
+        if log is None:
+            return None
+        start = max(0, log.size - TAIL_BYTES)
+        return decode_tail(log.read(start, TAIL_BYTES), is_whole=start == 0)
+    except Unavailable:
+        # The result is worth showing also while the store of its log does not answer.
+        return None
+
+
+def _links(run_id: int, test: JudgedTest) -> dict[str, str]:
+    wanted = test.test
+    found = context.collaborator(Archive).look([names.test_log_name(run_id, wanted.regression_id), names.log_name(run_id)])
+    if not any(place.where for place in found.values()):
+        return {}
+    return {"log": f"{api_base()}/runs/{run_id}/samples/{wanted.sample_id}/logs?regression_id={wanted.regression_id}"}
+
+
+def _media_info(digest: str) -> MediaInfo | None:
+    try:
+        file = context.collaborator(Archive).open(names.media_info_name(digest))
+    except Unavailable as away:
+        raise Unreadable("its store does not answer") from away
+    return None if file is None else parse_media_info(file.read(0, SIZE_LIMIT + 1))
