@@ -86,6 +86,10 @@ class Settings:
     test_seconds: int = _setting("CI_TEST_SECONDS", 600, read.whole_number, "time limit of one regression test", least=1)
     review_own: bool = _setting(
         "CI_REVIEW_OWN", False, read.switch, "an admin may approve baselines that they requested themselves; for one-person installations")
+    diff_processes: int = _setting(
+        "CI_DIFF_PROCESSES", 2, read.whole_number, "how many files are compared at once, in processes of their own", least=1)
+    diff_seconds: int = _setting(
+        "CI_DIFF_SECONDS", 3, read.whole_number, "how long two files are compared; then a coarser answer is given", least=1)
     branch_active_days: int = _setting(
         "CI_BRANCH_ACTIVE_DAYS", 90, read.whole_number, "how many days after its newest run a branch counts as active", least=1)
     worker_file_limit: int = _setting(

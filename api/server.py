@@ -18,6 +18,7 @@ from api.domain.chance import Chance
 from api.domain.environment import Environment, parse_environments
 from api.domain.signing import SigningKey
 from api.domain.trigger import RunPolicy
+from api.execution.diff_pool import DiffPool
 from api.handlers.health import HealthProbes, Probe
 from api.handlers.rules import AccountRules, BranchRules, Environments, ReviewRules
 from api.handlers.waiting import RunWatch
@@ -57,16 +58,18 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     attach_database(flask, settings)
     platform_passwords = _check_schema(flask) or settings.adopted
     grace = timedelta(seconds=settings.grace_period)
+    diffs = DiffPool(processes=settings.diff_processes, seconds=settings.diff_seconds)
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage,
         run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
         flask_setup=partial(attach_database, settings=settings),
-        hooks=[Sweeper(flask, clock, every=settings.sweep_interval).running, *_uploading(flask, stores, settings, clock)],
+        hooks=[Sweeper(flask, clock, every=settings.sweep_interval).running, diffs.running, *_uploading(flask, stores, settings, clock)],
         collaborators={
             AccountRules: AccountRules(platform_passwords),
             Archive: stores.archive,
             BranchRules: BranchRules(timedelta(days=settings.branch_active_days)),
             Chance: chance,
+            DiffPool: diffs,
             Environments: Environments(environments),
             FileStore: store,
             GitHub: GitHub(settings.github_api, timeout=settings.github_timeout),

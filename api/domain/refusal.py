@@ -43,6 +43,16 @@ class LogNotFound(Refusal):
         super().__init__(f"The log of run {run_id} is in no store.", {"run_id": run_id, "checked": list(checked)})
 
 
+class MissingOutput(NotFound):
+    """The run should have produced an output, and did not."""
+
+    code = "missing_output"
+    remedy = "See the errors and the log of the run for the reason."
+
+    def __init__(self) -> None:
+        Refusal.__init__(self, "The run did not produce this output.")
+
+
 class Unauthorized(Refusal):
     """No valid token came with the request."""
 

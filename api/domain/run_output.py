@@ -1,0 +1,52 @@
+"""One output of a run: what it was compared with, and what came of it."""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from api.domain.expected import ExpectedOutput, ExpectedTest
+from api.domain.result import DUMMY_HASH, OutputReport
+from api.domain.sample_choice import ChosenOutput
+
+SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutput:
+    """An output that a run was to produce, and its worker's report of it; None where there is none."""
+
+    chosen: ChosenOutput
+    reported: OutputReport | None
+
+    @property
+    def test(self) -> ExpectedTest:
+        """The test that produces it."""
+        return self.chosen.test
+
+    @property
+    def output(self) -> ExpectedOutput:
+        """Its definition."""
+        return self.chosen.output
+
+    @property
+    def baseline(self) -> str:
+        """The hash of the baseline that the worker compared with: the one in its report, else the run's frozen one."""
+        recorded = self.reported.expected if self.reported else ""
+        return (recorded if SHA256.match(recorded) else self.output.baseline).lower()
+
+    @property
+    def produced(self) -> str | None:
+        """The hash of the file that was produced; None where none was."""
+        if self.reported is None or self.reported.got == DUMMY_HASH:
+            return None
+        return self.baseline if self.reported.got is None else self.reported.got.lower()
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the very bytes of the baseline were produced; an acceptable variant has bytes of its own."""
+        return self.produced == self.baseline
+
+    @property
+    def patched_name(self) -> str:
+        """The name of the file in a patch, which is the same for every run: the sample's hash, as the platform calls it."""
+        return f"{self.test.sample_sha}{self.output.suffix}{self.output.extension}"

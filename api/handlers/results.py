@@ -1,0 +1,90 @@
+"""Operations on the outputs of a run: what was expected, what came, and the difference."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from api.domain.content import EXAMINED, RAW_LIMIT, Content, as_base64, as_text
+from api.domain.content_type import content_type_of
+from api.domain.diff import DiffStatus
+from api.domain.refusal import MissingOutput, NotFound
+from api.domain.run_output import RunOutput
+from api.domain.sample_choice import choose_output
+from api.execution.diff_channel import View
+from api.execution.diff_pool import DiffPool
+from api.handlers import context, render_results
+from api.storage import expected_sets, results, runs
+from api.storage.archive import Archive, Source
+from api.storage.enrolment import catch_up
+from api.storage.names import result_name
+
+Json = dict[str, Any]
+
+PIECE = 1 << 20
+TEXT = "text"
+UNIFIED = "unified"
+
+
+def get_expected_output(run_id: int, sample_id: int, regression_id: int, output_id: int, format: str) -> Json:
+    """Show the baseline that an output of a run was compared with."""
+    found = _find(run_id, sample_id, regression_id, output_id)
+    return _show(run_id, found, found.baseline, format)
+
+
+def get_actual_output(
+    run_id: int, sample_id: int, regression_id: int, output_id: int, format: str,
+) -> Json | tuple[None, int]:
+    """Show an output as the run produced it, where it is not the baseline."""
+    found = _find(run_id, sample_id, regression_id, output_id)
+    if found.produced is None:
+        raise MissingOutput
+    if found.is_baseline:
+        return None, HTTPStatus.NO_CONTENT
+    return _show(run_id, found, found.produced, format)
+
+
+def get_diff(run_id: int, sample_id: int, regression_id: int, output_id: int, context_lines: int, format: str) -> Json:
+    """Compare an output with its baseline."""
+    found = _find(run_id, sample_id, regression_id, output_id)
+    if found.produced is None:
+        return render_results.missing_diff(run_id, found, DiffStatus.MISSING_ACTUAL)
+    if found.is_baseline:
+        return render_results.no_diff(run_id, found, unified=format == UNIFIED)
+    expected, actual = _open(found, found.baseline), _open(found, found.produced)
+    if expected is None or actual is None:
+        missing = DiffStatus.MISSING_EXPECTED if expected is None else DiffStatus.MISSING_ACTUAL
+        return render_results.missing_diff(run_id, found, missing)
+    answer = context.collaborator(DiffPool).compare(expected, actual, View(context_lines, format == UNIFIED, found.patched_name))
+    return render_results.diff(run_id, found, answer, unified=format == UNIFIED)
+
+
+def _find(run_id: int, sample_id: int, regression_id: int, output_id: int) -> RunOutput:
+    catch_up(context.now())
+    run = runs.load_run(run_id)
+    chosen = choose_output(expected_sets.load_expected_set(run.expected_set_id), sample_id, regression_id, output_id)
+    return RunOutput(chosen, results.load_output_report(run_id, regression_id, output_id))
+
+
+def _open(found: RunOutput, digest: str) -> Source | None:
+    return context.collaborator(Archive).open(result_name(digest, found.output.extension))
+
+
+def _show(run_id: int, found: RunOutput, digest: str, format: str) -> Json:
+    archive = context.collaborator(Archive)
+    source = _open(found, digest)
+    if source is None:
+        raise NotFound("output_file", found.output.output_id, remedy="The file is in none of the stores any more.")
+    place = archive.look([source.name])[source.name]
+    url = archive.link(source.name, place, render_results.filename(source), content_type_of(found.output.extension))
+    return render_results.output_file(run_id, found, digest, _content(source, format), source, place, url)
+
+
+def _content(source: Source, format: str) -> Content:
+    text = as_text(_parts(source), whole=source.size <= EXAMINED) if format == TEXT else None
+    return text or as_base64(source.read(0, RAW_LIMIT), source.size)
+
+
+def _parts(source: Source) -> Iterator[bytes]:
+    for start in range(0, min(source.size, EXAMINED), PIECE):
+        yield source.read(start, PIECE)
