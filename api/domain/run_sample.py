@@ -50,11 +50,10 @@ def select_tests(
 
 
 def shown_outputs(judged: JudgedTest) -> tuple[ShownOutput, ...]:
-    """The outputs that must be produced, by id; while the test has not reported, those that have come so far."""
-    reported = judged.reports.outputs
-    return tuple(
-        _shown_output(judged, output) for output in sorted(judged.test.required_outputs, key=lambda each: each.output_id)
-        if judged.reports.report is not None or output.output_id in reported)
+    """The outputs that must be produced, by id; while the test has not ended, those that have come, since any other still may."""
+    shown = (_shown_output(judged, output) for output in sorted(judged.test.required_outputs, key=lambda each: each.output_id))
+    has_ended = judged.reports.report is not None
+    return tuple(output for output in shown if has_ended or output.status is not OutputStatus.MISSING_OUTPUT)
 
 
 def _shown_output(judged: JudgedTest, output: ExpectedOutput) -> ShownOutput:
