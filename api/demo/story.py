@@ -46,13 +46,17 @@ def tell(
         triggered = [(api.trigger(build, branch), build) for build in (builds.good, builds.regressed)]
         out(f"\nTriggered {len(triggered)} runs through the API; the worker takes them one after the other.")
         told = tuple(_told(api, run_id, build, patience, out) for run_id, build in triggered)
-    for line in tour(base_url, token, told):
+        look = _changed_line(api, told[-1].run_id)
+    for line in tour(base_url, token, told, look):
         out(line)
     return told
 
 
-def tour(base_url: str, token: str, told: Sequence[Told]) -> list[str]:
-    """Return the lines that say where to go from here; each curl line works when it is pasted."""
+def tour(base_url: str, token: str, told: Sequence[Told], look: str | None = None) -> list[str]:
+    """Return the lines that say where to go from here; each curl line works when it is pasted.
+
+    `look` is the address at which an output of the last run is seen to differ, where one does.
+    """
     authorization = f"-H {shlex.quote(f'Authorization: Bearer {token}')}"
     last = told[-1]
     body = json.dumps({"repository": REPOSITORY, "commit_sha": last.commit, "platform": PLATFORM})
@@ -63,8 +67,8 @@ def tour(base_url: str, token: str, told: Sequence[Told]) -> list[str]:
         f"Swagger UI  {base_url}/api/v1/ui",
         "",
         "Try:",
-        f"  curl -s {authorization} {shlex.quote(f'{runs}?limit=5')}",
-        f"  curl -s {authorization} {shlex.quote(f'{runs}/{last.run_id}/summary')}",
+        f"  curl -s {authorization} {shlex.quote(f'{runs}/{last.run_id}/triage')}",
+        f"  curl -s {authorization} {shlex.quote(look or f'{runs}/{last.run_id}/summary')}",
         f"  curl -s -X POST {authorization} -H 'Content-Type: application/json' -d {shlex.quote(body)} {shlex.quote(runs)}",
         "",
     ]
@@ -109,6 +113,12 @@ class _Api:
             asked = f"{response.request.method} {response.request.url.path}"
             raise StoryFailed(f"{asked}: status {response.status_code}: {response.text[:400]}")
         return dict(response.json())
+
+
+def _changed_line(api: _Api, run_id: int) -> str | None:
+    """Where triage leads for the first output that differs."""
+    failures = api.get(f"/runs/{run_id}/triage").get("failures", [])
+    return next((str(failure["next"]) for failure in failures if failure["first_difference"] is not None), None)
 
 
 def _told(api: _Api, run_id: int, build: Build, patience: float, out: Say) -> Told:

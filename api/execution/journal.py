@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
@@ -13,6 +13,7 @@ class Journal:
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
         self.path = path
         self._now = now
+        self._shared_at = now()
         self._file = path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n")
 
     def __enter__(self) -> Journal:
@@ -32,6 +33,14 @@ class Journal:
     def error(self, text: str) -> None:
         """Say what failed."""
         self._line("ERROR", text)
+
+    def is_to_be_shared(self, every: timedelta) -> bool:
+        """Whether it is time to send what was written to those who follow it; counts from the last time that it was."""
+        now = self._now()
+        due = now - self._shared_at >= every
+        if due:
+            self._shared_at = now
+        return due
 
     def _line(self, level: str, text: str) -> None:
         stamp = self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 from api.domain.infrastructure import InfrastructureType
@@ -22,6 +23,8 @@ from api.execution.workspace import remove
 
 COMBINED_LIMIT = 32 << 20
 COPY_CHUNK = 1 << 20
+# A run's log replaces the one sent before, so that it can be followed while the run goes on.
+LIVE_LOG_EVERY = timedelta(seconds=3)
 
 
 class RunExecution:
@@ -83,6 +86,8 @@ class RunExecution:
 
     def _attempt(self, test: SuiteTest) -> TestObstacle | None:
         self._halt.check()
+        if self._journal.is_to_be_shared(LIVE_LOG_EVERY):
+            self._reporter.send_log(self._journal.path)
         try:
             self._execute_test(test)
         except TestObstacle as obstacle:

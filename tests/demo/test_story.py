@@ -32,6 +32,9 @@ class Server:
             return self._created(request)
         if path.endswith("/summary"):
             return httpx.Response(200, json={"total_samples": 2, "pass_count": 1, "fail_count": 1, "missing_output_count": 0})
+        if path.endswith("/triage"):
+            differs = {"next": "http://ci/api/v1/runs/2/samples/1/diff?regression_id=1&output_id=1", "first_difference": {"line": 2}}
+            return httpx.Response(200, json={"failures": [{"next": "http://ci/logs", "first_difference": None}, differs]})
         if path.endswith("/samples"):
             return self._samples(path)
         self.looks[path] = self.looks.get(path, 0) + 1
@@ -76,6 +79,7 @@ def test_both_builds_are_run_and_their_ends_told(server: Server, client: httpx.C
     assert [body["commit_sha"] for body in server.bodies] == ["a" * 40, "b" * 40]
     assert server.bodies[1]["parent_sha"] == "a" * 40
     assert "  fail            exit  -11  --out=srt" in lines
+    assert any(line.endswith("'http://ci/api/v1/runs/2/samples/1/diff?regression_id=1&output_id=1'") for line in lines)
     assert not any("--out=txt" in line for line in lines)
 
 
