@@ -5,7 +5,7 @@ import hmac
 import json
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.access import Caller, Role, Scope
@@ -31,7 +31,8 @@ def store_token(account: Account, token: NewToken) -> int:
     # MariaDB's key takes names that differ in case for the same, so they are the same everywhere.
     named = TokenRow.user_id == account.user_id, folded(TokenRow.token_name) == fold(token.name)
     same = list(session().execute(select(TokenRow).where(*named).with_for_update()).scalars())
-    if any(row.revoked_at is None and row.expires_at > token.created_at for row in same):
+    live = set(session().execute(select(TokenRow.id).where(*named, *_live(account.user_id, token.created_at))).scalars())
+    if any(row.id in live for row in same):
         raise _name_taken()
     row = TokenRow(
         user_id=account.user_id, token_name=token.name, token_hash=token.digest, token_prefix=token.prefix,
@@ -107,7 +108,9 @@ def list_tokens(user_id: int, now: datetime, *, limit: int, offset: int) -> Page
 
 
 def _live(user_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (TokenRow.user_id == user_id, TokenRow.revoked_at.is_(None), TokenRow.expires_at > now)
+    password = session().execute(select(UserRow.password).where(UserRow.id == user_id)).scalar_one_or_none() or ""
+    outlived = exists().where(TokenSealRow.token_id == TokenRow.id, TokenSealRow.fingerprint != fingerprint(password))
+    return (TokenRow.user_id == user_id, TokenRow.revoked_at.is_(None), TokenRow.expires_at > now, ~outlived)
 
 
 def _record(row: TokenRow) -> TokenRecord:
