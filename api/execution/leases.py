@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.domain.refusal import Unavailable
 from api.domain.worker_suite import suite_files, suite_of
 from api.execution.claims import Claimed, ClaimsUnavailable
 from api.storage.claims import Claim, claim_run, release_claim, renew_claim
@@ -37,7 +38,7 @@ class LeasedClaims:
         expected = load_expected_set(load_run(claim.run_id).expected_set_id)
         try:
             self._store.write_suite(claim.platform, claim.run_id, suite_files(suite_of(expected)))
-        except OSError:
+        except Unavailable:
             failure = "[storage] The run's suite could not be written to the file store."
             release_claim(claim.run_id, claim.fence, failure=failure, now=self._clock())
             raise ClaimsUnavailable from None
