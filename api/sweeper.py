@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.storage.claims import give_up_abandoned
 from api.storage.database import transact
 from api.storage.enrolment import catch_up, count_pending, enrol_overlooked, judge_pending
+from api.storage.outage import is_outage
 from api.storage.tokens import seal_platform_tokens
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,9 @@ class Sweeper:
         while not self._stop.is_set():
             try:
                 self.sweep()
-            except SQLAlchemyError:
-                log.exception("the database did not let the sweep through; trying again in %s seconds", self._every)
+            except SQLAlchemyError as failed:
+                # A database that is away has no more to tell every so many seconds; anything else is a fault to be looked at.
+                log.error(
+                    "the database did not let the sweep through; trying again in %s seconds: %s", self._every, type(failed).__name__,
+                    exc_info=not is_outage(failed))
             self._stop.wait(self._every)

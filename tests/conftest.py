@@ -10,6 +10,7 @@ import pytest
 
 from tests.databases import Database, opened
 from tests.mariadb import Server, running_server, why_absent
+from tests.parts import lacking
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,7 +45,7 @@ def mariadb_server() -> Iterator[Server]:
     """A MariaDB server; the test is skipped where none can be had."""
     reason = why_absent()
     if reason:
-        pytest.skip(reason)
+        lacking(reason)
     with running_server() as server:
         yield server
 

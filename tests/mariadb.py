@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -15,10 +14,12 @@ from uuid import uuid4
 
 from sqlalchemy import URL, create_engine, make_url
 
+from tests.parts import find, need
+
 VARIABLE = "CI_TEST_MARIADB_URL"
 PROGRAMS = ("mariadbd", "mariadb-install-db")
 START_SECONDS = 60
-# Tests throw their data away, so nothing is made durable and little is reserved.
+# Tests throw their data away, so nothing is made durable unless they ask for it, and little is reserved.
 OPTIONS = (
     "--skip-networking", "--skip-log-bin", "--performance-schema=OFF", "--character-set-server=utf8mb4",
     "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=OFF", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M",
@@ -53,14 +54,9 @@ class Server:
 
 def why_absent() -> str | None:
     """Why no server can be had here; None where one can."""
-    if VARIABLE in os.environ or all(find_program(name) for name in PROGRAMS):
+    if VARIABLE in os.environ or all(find(name) for name in PROGRAMS):
         return None
     return f"MariaDB is not installed ({', '.join(PROGRAMS)}), and {VARIABLE} is not set"
-
-
-def find_program(name: str) -> str | None:
-    """Where a program of the server lies; Debian keeps it off an ordinary user's path."""
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
 
 
 @contextmanager
@@ -70,30 +66,64 @@ def running_server() -> Iterator[Server]:
         yield Server(make_url(os.environ[VARIABLE]))
         return
     # The path of a socket has room for about a hundred characters, which pytest's own folders exceed.
+    with private_server() as private:
+        yield private.server
+
+
+@dataclass
+class PrivateServer:
+    """A server of our own in a folder, which can be killed and started again; a `durable` one then knows what it knew."""
+
+    folder: Path
+    durable: bool = False
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def server(self) -> Server:
+        """The server, as one connects to it."""
+        return Server(URL.create("mysql+pymysql", "root", host="localhost", query={"unix_socket": f"{self.folder}/socket"}))
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        durable = ["--innodb-flush-log-at-trx-commit=1"] if self.durable else []
+        command = [need("mariadbd"), *self._shared, *OPTIONS, *durable, f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = started = subprocess.Popen(command, stdout=log, stderr=log)
+        _wait_until(lambda: _answers(f"{self.folder}/socket", started))
+
+    def stop(self, *, kill: bool = False) -> None:
+        """Let it end in order, or, to `kill` it, without a word; nothing where it does not run."""
+        if self.process is not None:
+            self.process.kill() if kill else self.process.terminate()
+            self.process.wait(START_SECONDS)
+            self.process = None
+
+    def install(self) -> None:
+        """Make the server's own tables."""
+        installed = subprocess.run(
+            [need("mariadb-install-db"), *self._shared, "--auth-root-authentication-method=normal", "--skip-test-db",
+             "--innodb-log-file-size=16M"],
+            capture_output=True, text=True, check=False)
+        if installed.returncode:
+            raise RuntimeError(f"mariadb-install-db failed: {installed.stdout}{installed.stderr}")
+
+    @property
+    def _shared(self) -> list[str]:
+        user = ["--user=root"] if os.geteuid() == 0 else []
+        return ["--no-defaults", f"--datadir={self.folder}/data", *user]
+
+
+@contextmanager
+def private_server(*, durable: bool = False) -> Iterator[PrivateServer]:
+    """A running server of our own for as long as the context lasts."""
     with tempfile.TemporaryDirectory(prefix="ci-mariadb-") as folder:
-        process = _start(Path(folder))
+        private = PrivateServer(Path(folder), durable)
+        private.install()
         try:
-            url = URL.create("mysql+pymysql", "root", host="localhost", query={"unix_socket": f"{folder}/socket"})
-            _wait_until(lambda: _answers(f"{folder}/socket", process))
-            yield Server(url)
+            private.start()
+            yield private
         finally:
-            process.terminate()
-            process.wait(START_SECONDS)
-
-
-def _start(folder: Path) -> subprocess.Popen[bytes]:
-    user = ["--user=root"] if os.geteuid() == 0 else []
-    shared = ["--no-defaults", f"--datadir={folder}/data", *user]
-    installed = subprocess.run(
-        [find_program("mariadb-install-db") or "", *shared, "--auth-root-authentication-method=normal", "--skip-test-db",
-         "--innodb-log-file-size=16M"],
-        capture_output=True, text=True, check=False)
-    if installed.returncode:
-        raise RuntimeError(f"mariadb-install-db failed: {installed.stdout}{installed.stderr}")
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen(
-            [find_program("mariadbd") or "", *shared, *OPTIONS, f"--socket={folder}/socket", f"--pid-file={folder}/pid"],
-            stdout=log, stderr=log)
+            private.stop()
 
 
 def _answers(path: str, process: subprocess.Popen[bytes]) -> bool:

@@ -25,7 +25,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def shown(value: Any) -> str:
-    """A setting as it would be written into its variable."""
+    """A setting as it would be written into its variable; nothing is written as an empty text."""
+    if value is None:
+        return ""
     if isinstance(value, tuple):
         return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

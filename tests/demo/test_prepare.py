@@ -27,19 +27,18 @@ from api.domain.worker_suite import SuiteFile, SuiteTest, presented
 from api.execution.command import invocation
 from api.execution.outputs import compare_outputs
 from api.execution.process import Execution, Limits, run_process
+from tests.parts import lacking
 
 MEDIA = Path(catalog.__file__).with_name("media")
 
 
-def is_missing() -> bool:
+@pytest.fixture(scope="module")
+def ffmpeg() -> None:
+    """Skips where there is no ffmpeg."""
     try:
         find_ffmpeg()
     except ExtractorMissing:
-        return True
-    return False
-
-
-needs_ffmpeg = pytest.mark.skipif(is_missing(), reason="there is no ffmpeg: install the extra 'demo'")
+        lacking("there is no ffmpeg: install the extra 'demo'")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def demo(root: Path) -> Demo:
+def demo(ffmpeg: None, root: Path) -> Demo:
     return prepare(root / "store", root / "executables")
 
 
@@ -100,7 +99,6 @@ def test_the_regression_is_a_change_of_the_good_program_and_knows_no_test() -> N
     assert not any(Path(sample.name).stem in made.regressed.source for sample in catalog.SAMPLES)
 
 
-@needs_ffmpeg
 def test_preparing_twice_changes_nothing(demo: Demo, root: Path) -> None:
     before = files_below(root)
 
@@ -110,7 +108,6 @@ def test_preparing_twice_changes_nothing(demo: Demo, root: Path) -> None:
     assert files_below(root) == before
 
 
-@needs_ffmpeg
 def test_preparing_elsewhere_gives_the_same_samples_and_baselines(demo: Demo, root: Path, tmp_path: Path) -> None:
     elsewhere = prepare(tmp_path / "store", tmp_path / "executables")
 
@@ -118,13 +115,11 @@ def test_preparing_elsewhere_gives_the_same_samples_and_baselines(demo: Demo, ro
     assert files_below(tmp_path / "store") == files_below(root / "store")
 
 
-@needs_ffmpeg
 def test_files_are_stored_under_the_hash_of_their_content(demo: Demo, root: Path) -> None:
     for path in [*(root / "store" / "TestFiles").iterdir(), *(root / "store" / "TestResults").iterdir()]:
         assert path.name.partition(".")[0] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@needs_ffmpeg
 def test_baselines_hold_what_the_authors_wrote(demo: Demo, root: Path) -> None:
     results = root / "store" / "TestResults"
     text = "\n".join(path.read_text() for path in results.iterdir())
@@ -134,7 +129,6 @@ def test_baselines_hold_what_the_authors_wrote(demo: Demo, root: Path) -> None:
         assert words in text
 
 
-@needs_ffmpeg
 def test_the_good_build_passes_every_test(demo: Demo, root: Path, tmp_path: Path) -> None:
     for number, test in enumerate(demo.tests):
         execution, outputs = run(demo, root, test, demo.builds.good, tmp_path / str(number))
@@ -143,7 +137,6 @@ def test_the_good_build_passes_every_test(demo: Demo, root: Path, tmp_path: Path
         assert outputs == {each.expected_filename: True for each in test.outputs if not each.ignore}, test.command
 
 
-@needs_ffmpeg
 def test_the_regressed_build_differs_misses_an_output_and_crashes_and_passes_the_rest(
     demo: Demo, root: Path, tmp_path: Path,
 ) -> None:
@@ -167,7 +160,6 @@ def test_the_regressed_build_differs_misses_an_output_and_crashes_and_passes_the
     assert len(passed) >= 10
 
 
-@needs_ffmpeg
 def test_the_good_executable_needs_nothing_of_its_surroundings(root: Path, demo: Demo) -> None:
     source = (root / "executables" / REPOSITORY / PLATFORM / demo.builds.good.commit / "ccextractor").read_text()
 
@@ -175,7 +167,7 @@ def test_the_good_executable_needs_nothing_of_its_surroundings(root: Path, demo:
     assert "environ" not in source
 
 
-@needs_ffmpeg
+@pytest.mark.usefixtures("ffmpeg")
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda each: each.name)
 def test_the_containers_hold_what_their_sources_say(container: Container, tmp_path: Path) -> None:
     rebuilt = build(container, str(find_ffmpeg()), tmp_path)

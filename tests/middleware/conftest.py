@@ -1,7 +1,6 @@
 """The application of these tests: three documents of their own, a clock that stands still, tokens that say what they may."""
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from api.app import Application, create_app
 from api.config import Settings
 from api.domain.access import Caller, Role, Scope
 from api.middleware.documents import Document
+from tests.parts import need
 
 HERE = Path(__file__).parent
 THINGS = Document("things", "Things", HERE / "document.yaml", "/api/v1", ("/api/v1/openapi.json", "/openapi.json"))
@@ -104,9 +104,7 @@ def either_app(request: pytest.FixtureRequest, app: Application, plain_app: Appl
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Redis of these tests' own, behind a socket; skips where there is no redis-server."""
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("redis-server is not installed")
+    program = need("redis-server")
     folder = tmp_path_factory.mktemp("redis")
     socket = folder / "redis.sock"
     command = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(folder), "--daemonize", "no"]

@@ -1,0 +1,1 @@
+"""The commands of `ci-api`, called as the command line calls them."""

@@ -1,0 +1,105 @@
+"""The configuration: every variable, what it may hold, and what is said where it holds something else."""
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from api.commands.settings import shown
+from api.config import ConfigurationError, Settings
+from tests.commands.conftest import Call
+
+SECRET = "hunter2-is-secret"
+
+
+def test_every_variable_is_shown_with_its_meaning_and_its_value(bare_call: Call) -> None:
+    said = bare_call("settings")
+
+    assert said.status == 0
+    for each in fields(Settings):
+        assert f"\n{each.metadata['variable']}=" in f"\n{said.output}"
+        assert f"    {each.metadata['about']}\n" in said.output
+    assert "\nCI_RATE_READS=120\n" in said.output
+    assert "\nCI_WORKER_TRUSTED=false\n" in said.output
+
+
+def test_secrets_are_hidden(bare_call: Call) -> None:
+    said = bare_call(
+        "settings", CI_DATABASE_URL=f"mysql+pymysql://ci:{SECRET}@localhost/ci", CI_RATE_STORE=f"redis://:{SECRET}@localhost/0")
+
+    assert said.status == 0
+    assert SECRET not in said.output + said.errors
+    assert "CI_DATABASE_URL=(hidden)\n" in said.output
+    assert "CI_RATE_STORE=(hidden)\n" in said.output
+
+
+WRONG = (
+    ("CI_THREADS", "many", "must be a whole number"),
+    ("CI_THREADS", "0", "must be at least 1"),
+    ("CI_THREADS", "9" * 5000, "must be a whole number"),
+    ("CI_WORKER_LEASE", "9", "must be at least 10"),
+    ("CI_WORKER_TRUSTED", "perhaps", "must be true or false"),
+    ("CI_VALIDATION_ENGINE", "fast", "must be one of compiled, plain, off"),
+    ("CI_LOG_FORMAT", "xml", "must be one of text, json"),
+    ("CI_DATABASE_URL", SECRET, "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"),
+    ("CI_DATABASE_URL", f"mysql://ci:{SECRET}@localhost/ci", "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"),
+    ("CI_DATABASE_URL", f"mysql+pymysql://ci:{SECRET}@localhost:port/ci", "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"),
+    ("CI_DATABASE_URL", "sqlite://", "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"),
+    ("CI_RATE_STORE", f"memcached://{SECRET}", "must be memory://, or redis://HOST:PORT/0"),
+    ("CI_TRUSTED_PROXIES", "10.0.0.1, proxy.example.org", "must be IP addresses or networks"),
+    ("CI_PUBLIC_URL", "ci.example.org", "must be an http or https URL"),
+    ("CI_PUBLIC_URL", "https://", "must be an http or https URL"),
+    ("CI_WORKER_SERVER", "ftp://ci.example.org", "must be an http or https URL"),
+    ("CI_GITHUB_API", "", "must be an http or https URL"),
+    ("CI_CORS_ORIGINS", "https://ci.example.org/path", "must be origins"),
+    ("CI_MAIN_REPOSITORY", "ccextractor", "must be a repository, as owner/name"),
+    ("CI_ALLOWED_REPOSITORIES", "one/two, three", "must be repositories, as owner/name"),
+)
+
+
+@pytest.mark.parametrize(("variable", "text", "wanted"), WRONG, ids=[f"{name}-{number}" for number, (name, *_) in enumerate(WRONG)])
+def test_a_wrong_value_is_refused_with_the_variables_name_and_never_quoted(
+    bare_call: Call, variable: str, text: str, wanted: str,
+) -> None:
+    said = bare_call("settings", **{variable: text})
+
+    assert said.status == 2
+    assert said.output == ""
+    assert said.errors.startswith(f"ci-api: {variable}: {wanted}")
+    assert said.errors.count("\n") == 1
+    assert SECRET not in said.errors
+
+
+RIGHT = (
+    ("CI_DATABASE_URL", "database_url", "sqlite:////var/lib/ci/ci.db", "sqlite:////var/lib/ci/ci.db"),
+    ("CI_DATABASE_URL", "database_url", "mysql+pymysql://ci:p%40ss@db/ci", "mysql+pymysql://ci:p%40ss@db/ci"),
+    ("CI_DATABASE_URL", "database_url", "mariadb+pymysql://ci@/ci?unix_socket=/run/db", "mariadb+pymysql://ci@/ci?unix_socket=/run/db"),
+    ("CI_RATE_STORE", "rate_store", "redis+unix:///run/redis.sock", "redis+unix:///run/redis.sock"),
+    ("CI_TRUSTED_PROXIES", "trusted_proxies", " 10.0.0.0/8 , ::1,", ("10.0.0.0/8", "::1")),
+    ("CI_PUBLIC_URL", "public_url", "https://ci.example.org/", "https://ci.example.org"),
+    ("CI_WORKER_SERVER", "worker_server", "", ""),
+    ("CI_CORS_ORIGINS", "cors_origins", "https://ci.example.org,http://localhost:3000", ("https://ci.example.org", "http://localhost:3000")),
+    ("CI_WORKER_TRUSTED", "worker_trusted", "Yes", True),
+    ("CI_ALLOWED_REPOSITORIES", "allowed_repositories", "one/two", ("one/two",)),
+)
+
+
+@pytest.mark.parametrize(("variable", "name", "text", "value"), RIGHT, ids=[f"{row[0]}-{number}" for number, row in enumerate(RIGHT)])
+def test_a_right_value_is_read(variable: str, name: str, text: str, value: object) -> None:
+    settings = Settings.from_environment({variable: text})
+
+    assert getattr(settings, name) == value
+
+
+def test_variables_that_are_not_ours_do_not_matter() -> None:
+    assert Settings.from_environment({"CI": "true", "CI_COMMIT_SHA": "abc", "PATH": "/bin"}) == Settings()
+
+
+def test_the_defaults_are_what_their_variables_would_be_read_as() -> None:
+    for variable, each in ((each.metadata["variable"], each) for each in fields(Settings)):
+        assert getattr(Settings.from_environment({variable: shown(each.default)}), each.name) == each.default
+
+
+def test_the_first_wrong_variable_is_raised() -> None:
+    with pytest.raises(ConfigurationError, match="^CI_MAX_BODY: must be at least 1024"):
+        Settings.from_environment({"CI_MAX_BODY": "1"})

@@ -1,0 +1,92 @@
+"""The claims on the database do what the fake ones do, on either kind of server."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from api.domain.run import Phase
+from api.execution.claims import ClaimsUnavailable
+from api.execution.leases import LeasedClaims
+from api.execution.suite import load_suite
+from api.storage.database import attach, change, session, transaction
+from api.storage.files import FileStore
+from api.storage.outcomes import derive_state
+from api.storage.own_tables import ClaimRow
+from api.storage.progress import list_events, record_event
+from tests.builders import add_regression_test, add_run
+from tests.databases import Database
+from tests.execution.claims_suite import ClaimsSuite
+
+LEASE = timedelta(minutes=1)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class DatabaseQueue:
+    """The database's side of the claims: runs come in, lapse and end."""
+
+    claims: LeasedClaims
+
+    def add(self, platform: str = "linux") -> int:
+        """Queue a run; return its id."""
+        return add_run(platform=platform)
+
+    def cancel(self, run_id: int) -> None:
+        """End a run as a person would."""
+        with transaction():
+            record_event(run_id, Phase.CANCELED, "Canceled by a person.", at=utc_now(), origin=None)
+            derive_state(run_id)
+
+    def lapse(self, run_id: int) -> None:
+        """Let a claim's lease end."""
+        with transaction():
+            change(update(ClaimRow).where(ClaimRow.run_id == run_id).values(deadline=utc_now() - LEASE))
+
+    def ended_with(self, run_id: int) -> str | None:
+        """The message of the run's cancellation."""
+        session().rollback()
+        return next((event.message for event in list_events(run_id) if event.phase is Phase.CANCELED), None)
+
+
+class TestLeasedClaims(ClaimsSuite):
+    """The suite, over SQLite and MariaDB."""
+
+    @pytest.fixture
+    def queue(self, database: Database, tmp_path: Path) -> DatabaseQueue:
+        add_regression_test()
+        store = FileStore(tmp_path)
+        store.prepare()
+        return DatabaseQueue(LeasedClaims(database.app, "worker", store, clock=utc_now, lease=LEASE))
+
+    def test_a_claimed_run_finds_its_suite_in_the_store(self, queue: DatabaseQueue, tmp_path: Path) -> None:
+        queue.add()
+
+        claimed = self.taken(queue)
+
+        assert len(load_suite(tmp_path / "vm_data" / f"linux-{claimed.run_id}" / "ci-tests")) == 1
+
+    def test_a_store_that_takes_no_suite_ends_the_run_with_the_reason(self, queue: DatabaseQueue, tmp_path: Path) -> None:
+        run_id = queue.add()
+        (tmp_path / "vm_data").rmdir()
+        (tmp_path / "vm_data").touch()
+
+        with pytest.raises(ClaimsUnavailable):
+            queue.claims.claim("linux")
+
+        assert queue.ended_with(run_id) == "[storage] The run's suite could not be written to the file store."
+
+    def test_a_database_that_is_away_is_told_from_an_empty_queue(self, tmp_path: Path) -> None:
+        away = Flask("away")
+        attach(away, f"sqlite:///{tmp_path / 'nothing.db'}", pool_size=1)
+        claims = LeasedClaims(away, "worker", FileStore(tmp_path), clock=utc_now, lease=LEASE)
+
+        with pytest.raises(ClaimsUnavailable):
+            claims.claim("linux")
