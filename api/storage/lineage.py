@@ -45,7 +45,8 @@ def choose_base(run: Run, main_repository: str) -> Base | None:
         tested = {row.commit_sha: row.run_id for row in reversed(finished)}
         found = choose_ancestor(start.lower(), parents, tested)
     if found is not None:
-        return Base(found[0], BaseReason.MERGE_BASE if found[1] else BaseReason.ANCESTOR)
+        is_merge_base = found[1] and run.merge_base_sha is not None
+        return Base(found[0], BaseReason.MERGE_BASE if is_merge_base else BaseReason.ANCESTOR)
     before = next((row.run_id for row in finished if row.run_id < run.run_id), None)
     return None if before is None else Base(before, BaseReason.BEFORE)
 
