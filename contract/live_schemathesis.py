@@ -1,0 +1,88 @@
+"""Fuzzes a live server with the schemathesis command line: `python -m contract.live_schemathesis [options of schemathesis run]`."""
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+from contract.served import UNLIMITED, prepare, settings_for
+from contract.unbound import UNBOUND
+
+HERE = Path(__file__).parent
+CONFIGURATION = HERE / "schemathesis.toml"
+DOCUMENTS = ("/api/v1/openapi.json", "/openapi-worker.json")
+START_SECONDS = 30
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The address of a server on a filled database in this folder, in a process of its own."""
+    prepare(settings_for(folder))
+    port = _free_port()
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "api.asgi:app", "--port", str(port), "--no-access-log", "--timeout-graceful-shutdown", "3"],
+            env=os.environ | _environment(folder, port), stdout=log, stderr=log, cwd=HERE.parent)
+        try:
+            _wait_until_it_answers(f"http://127.0.0.1:{port}/api/v1/system/health", server, folder / "server.log")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(START_SECONDS)
+
+
+def _environment(folder: Path, port: int) -> dict[str, str]:
+    limits = {f"CI_RATE_{name}": str(UNLIMITED) for name in ("READS", "WRITES", "LOGINS", "ANONYMOUS", "WORKER")}
+    settings = settings_for(folder)
+    return limits | {
+        "CI_DATABASE_URL": settings.database_url, "SAMPLE_REPOSITORY": str(settings.storage_root),
+        "CI_MAX_WAIT": str(settings.max_wait), "CI_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def _wait_until_it_answers(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            with urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the server did not start:\n{log.read_text(errors='replace')}")
+
+
+def fuzz(address: str, options: Sequence[str]) -> int:
+    """Run the command line over each document in turn. Returns how many of the runs failed."""
+    # The hooks are imported by their module's name.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])}
+    program = Path(sys.executable).with_name("schemathesis")
+    return sum(
+        subprocess.run(
+            [program, "--config-file", CONFIGURATION, "run", f"{address}{document}", *_excluded(), *options], env=environment, check=False).returncode != 0
+        for document in DOCUMENTS)
+
+
+def _excluded() -> list[str]:
+    return [word for operation_id in sorted(UNBOUND) for word in ("--exclude-operation-id", operation_id)]
+
+
+def main(options: Sequence[str]) -> int:
+    """Serve, fuzz, and say whether all was well."""
+    with tempfile.TemporaryDirectory(prefix="ci-fuzz-") as folder, serving(Path(folder)) as address:
+        return fuzz(address, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

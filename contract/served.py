@@ -1,0 +1,140 @@
+"""A server with a story behind it: accounts, regression tests, and runs in each of the seven states."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from passlib.hash import argon2
+
+from api.config import Settings
+from api.domain.access import Role
+from api.domain.run import Phase
+from api.server import attach_database
+from api.storage import schema
+from api.storage.database import db
+from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow, SampleRow
+from tests.builders import (
+    MAIN_REPOSITORY,
+    NOW,
+    BuiltTest,
+    Output,
+    add_event,
+    add_finished_run,
+    add_output,
+    add_passed_result,
+    add_regression_test,
+    add_result,
+    add_run,
+    add_user,
+    digest_of,
+    save,
+)
+
+ADMIN, LOSER, PASSWORD = "admin@example.test", "loser@example.test", "nothing secret here"
+UNLIMITED = 10_000_000
+# What the documents' examples speak of: a run that is over, one of its outputs other than expected, with all files there.
+KNOWN = {"run_id": 9420, "sample_id": 137, "regression_id": 42, "output_id": 81}
+# Runs for workers to report on: their secrets are known, and nobody else's are.
+WORKED_ON = range(9_000, 9_012)
+# A hash that is verified in no time, so that a login for each request costs nothing.
+QUICK = argon2.using(type="ID", rounds=1, memory_cost=8, parallelism=1)
+
+
+def settings_for(folder: Path, **changes: Any) -> Settings:
+    """Settings of a server in this folder; without limits, since a 429 would hide what comes after it."""
+    limits = {f"rate_{name}": UNLIMITED for name in ("reads", "writes", "logins", "anonymous", "worker")}
+    values: dict[str, Any] = {"database_url": f"sqlite:///{folder / 'ci.db'}", "storage_root": folder / "files", "max_wait": 1}
+    return Settings(**(values | limits | changes))
+
+
+def prepare(settings: Settings) -> None:
+    """Make the database and fill it."""
+    app = Flask("served")
+    attach_database(app, settings)
+    with app.app_context():
+        schema.migrate(db.engine)
+        _add_accounts()
+        tests = _add_tests()
+        for day in range(3):
+            _add_runs(tests, NOW - timedelta(days=day))
+        for run_id in WORKED_ON:
+            add_run(run_id=run_id, token=worker_token(run_id), platform="linux" if run_id % 2 else "windows")
+        _add_known_run(settings.storage_root)
+        db.session.remove()
+        db.engine.dispose()
+
+
+def worker_token(run_id: int) -> str:
+    """The secret of one of the runs that workers report on."""
+    return f"{run_id:064d}"
+
+
+def _add_accounts() -> None:
+    password_hash = str(QUICK.hash(PASSWORD))
+    add_user("loser", role=Role.ADMIN, password_hash=password_hash, github_login="loser")
+    for role in Role:
+        add_user(role.value, role=role, password_hash=password_hash)
+
+
+def _add_tests() -> list[BuiltTest]:
+    tests = [
+        add_regression_test(categories=["Broken"], outputs=[Output(acceptable=(digest_of("as good"),)), Output(ignored=True)]),
+        add_regression_test(categories=["Broken", "DVB"], output_type="stdout", expected_exit_code=10),
+        add_regression_test(outputs=[], output_type="null")]
+    add_regression_test(active=False)
+    return tests
+
+
+def _add_runs(tests: Sequence[BuiltTest], at: datetime) -> None:
+    """A run of each state, and one of a kind that the platform no longer makes."""
+    first, second, third = tests
+    add_finished_run(first, second, third, at=at)
+    failed = _add_started(tests, at)
+    add_passed_result(failed, first)
+    add_output(failed, second.regression_id, second.output_id, got=digest_of("other"))
+    add_result(failed, second.regression_id, exit_code=139, expected_exit_code=10)
+    add_result(failed, third.regression_id, exit_code=1)
+    incomplete = _add_started(tests, at)
+    add_result(incomplete, first.regression_id)
+    for run_id in (failed, incomplete, _add_started(tests, at)):
+        add_event(run_id, Phase.COMPLETED, "Ran all tests", at=at + timedelta(minutes=9))
+    add_event(_add_started(tests, at), Phase.CANCELED, "Canceled by ada: superseded", at=at)
+    add_event(_add_started(tests, at), Phase.CANCELED, "No space left on device", at=at)
+    add_passed_result(_add_started(tests, at), first)
+    add_run(platform="windows", pull_request=2264, repository="loser/ccextractor", branch="feature/x")
+    add_run(commit="abc123", branch="b" * 300, repository="no slash here")
+
+
+def _add_started(tests: Sequence[BuiltTest], at: datetime) -> int:
+    run_id = add_run(tests=[test.regression_id for test in tests])
+    add_event(run_id, Phase.PREPARATION, "Preparing the machine", at=at)
+    add_event(run_id, Phase.TESTING, "Running 3 tests", at=at + timedelta(minutes=1))
+    return run_id
+
+
+def _add_known_run(root: Path) -> None:
+    expected, produced = b"1\nHello\n", b"1\nHullo\n"
+    digests = [sha256(content).hexdigest() for content in (expected, produced)]
+    run_id, sample_id, regression_id, output_id = KNOWN.values()
+    save(SampleRow(id=sample_id, sha=digest_of("media"), extension="ts", original_name="news.ts"))
+    save(RegressionTestRow(
+        id=regression_id, sample_id=sample_id, command="-out=srt", input_type="file", output_type="file", expected_rc=0, active=True))
+    save(RegressionOutputRow(
+        id=output_id, regression_id=regression_id, correct=digests[0], correct_extension=".srt", expected_filename="", ignore=False))
+    add_run(run_id=run_id, tests=[regression_id])
+    add_event(run_id, Phase.TESTING, "Running 1 test", at=NOW)
+    add_output(run_id, regression_id, output_id, got=digests[1], expected=digests[0])
+    add_result(run_id, regression_id)
+    add_event(run_id, Phase.COMPLETED, "Ran 1 test", at=NOW + timedelta(minutes=1))
+    files = {
+        f"TestFiles/{digest_of('media')}.ts": b"media", f"TestResults/{digests[0]}.srt": expected,
+        f"TestResults/{digests[1]}.srt": produced, f"LogFiles/{run_id}.txt": b"[ERROR] one\n" * 500,
+        f"LogFiles/{run_id}/{regression_id}.txt": b"own words\n", f"test_artifacts/{run_id}/ccextractor": b"\x7fELF"}
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
