@@ -8,13 +8,15 @@ from typing import Any
 from api.domain.content import EXAMINED, RAW_LIMIT, Content, as_base64, as_text
 from api.domain.content_type import content_type_of
 from api.domain.diff import DiffStatus
+from api.domain.junit import junit_report
 from api.domain.refusal import MissingOutput, NotFound
 from api.domain.run_output import RunOutput
 from api.domain.sample_choice import choose_output
 from api.execution.diff_channel import View
 from api.execution.diff_pool import DiffPool
 from api.handlers import context, render_results
-from api.storage import expected_sets, results, runs
+from api.handlers.runs import api_base
+from api.storage import expected_sets, outcomes, results, runs
 from api.storage.archive import Archive, Source
 from api.storage.enrolment import catch_up
 from api.storage.names import result_name
@@ -57,6 +59,14 @@ def get_diff(run_id: int, sample_id: int, regression_id: int, output_id: int, co
         return render_results.missing_diff(run_id, found, missing)
     answer = context.collaborator(DiffPool).compare(expected, actual, View(context_lines, format == UNIFIED, found.patched_name))
     return render_results.diff(run_id, found, answer, unified=format == UNIFIED)
+
+
+def get_run_junit(run_id: int) -> bytes:
+    """Show a run in the format that CI servers read."""
+    catch_up(context.now())
+    run = runs.load_run(run_id)
+    judged = outcomes.judge_run(run_id, run.expected_set_id)
+    return junit_report(run, judged.tests, judged.infrastructure, api_base())
 
 
 def _find(run_id: int, sample_id: int, regression_id: int, output_id: int) -> RunOutput:
