@@ -5,12 +5,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from api.commands import demo, migrate, serve, settings, tokens, users, worker
+from api.commands import demo, files, migrate, serve, settings, tokens, users, worker
 from api.commands.failure import CommandFailed
 from api.config import ConfigurationError, Settings
 from api.domain.refusal import Refusal
 
-COMMANDS = (serve, worker, migrate, users, tokens, settings, demo)
+COMMANDS = (serve, worker, migrate, users, tokens, files, settings, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -30,4 +30,6 @@ def shown(value: Any) -> str:
         return ""
     if isinstance(value, tuple):
         return ",".join(value)
+    if value is None:
+        return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

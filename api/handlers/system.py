@@ -4,17 +4,32 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from api.domain.artifact import ArtifactType, artifacts_of
 from api.domain.environment import Environment
 from api.domain.health import overall
 from api.domain.page import slice_page
 from api.domain.run import Platform, RunStatus
-from api.handlers import context, render
+from api.handlers import context, render, render_artifacts
 from api.handlers.health import HealthProbes
 from api.handlers.rules import BranchRules, Environments
 from api.storage import queue, runs
+from api.storage.archive import Archive
 from api.storage.enrolment import catch_up
+from api.storage.outcomes import judge_run
 
 RETRY_AFTER = "5"
+
+
+def list_artifacts(run_id: int, limit: int, offset: int, type: str | None = None) -> dict[str, Any]:
+    """List the files that a run should have; those of the page are looked for."""
+    catch_up(context.now())
+    run = runs.load_run(run_id)
+    judged = judge_run(run_id, run.expected_set_id)
+    listed = artifacts_of(run_id, run.platform, judged.tests, ArtifactType(type) if type else None)
+    found = slice_page(listed, limit, offset)
+    archive, base = context.collaborator(Archive), context.values().public_url + "/api/v1"
+    places = archive.look(render_artifacts.stored_names(found.items, run.platform))
+    return render.page(found, lambda each: render_artifacts.artifact(each, run.platform, places, archive.link, base))
 
 
 def get_health() -> tuple[dict[str, Any], int, dict[str, str]]:

@@ -15,6 +15,8 @@ from api.storage.integrity import Integrity
 
 log = logging.getLogger(__name__)
 
+# Names are free texts in old rows, and an address has an end; the end of a name, with its extension, tells most.
+FILENAME_LENGTH = 100
 AWAY = "A store of files does not answer at the moment."
 CHANGED = "The file was replaced while it was read."
 
@@ -117,7 +119,8 @@ class Archive:
         holding.sort(key=lambda backend: backend.name != BUCKET)
         if not holding:
             return None
-        return holding[0].sign(name, filename=filename, content_type=content_type, expires_at=self._clock() + self._lifetime)
+        return holding[0].sign(
+            name, filename=filename[-FILENAME_LENGTH:], content_type=content_type, expires_at=self._clock() + self._lifetime)
 
     def keep(self, name: str, incoming: Incoming) -> None:
         """Within a transaction: store a file that came in, in every store; what is not the disk gets it soon afterwards.

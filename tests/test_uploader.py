@@ -1,0 +1,133 @@
+"""The sender of files to the bucket: until each is there, and nobody's post waits for it."""
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from api.storage.backends import LocalBackend, Unreachable
+from api.storage.database import session, transact
+from api.storage.names import log_name, result_name
+from api.storage.pending_uploads import count_uploads, record_upload
+from api.uploader import Uploader
+from tests.builders import NOW
+from tests.databases import Database
+
+LOG = log_name(1)
+CONTENT = "ab" * 32
+RESULT = result_name(CONTENT, ".srt") or ""
+
+
+class FakeBucket(LocalBackend):
+    """A bucket on the disk, which may be away, and counts what is put into it."""
+
+    name = "gcs"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, lambda ticket: "")
+        self.away = False
+        self.puts: list[str] = []
+
+    def put(self, name: str, source: Path) -> None:
+        """Store a file, unless it is away."""
+        if self.away:
+            raise Unreachable("away")
+        self.puts.append(name)
+        super().put(name, source)
+
+
+@dataclass
+class Post:
+    """An uploader with its stores and its clock."""
+
+    local: LocalBackend
+    bucket: FakeBucket
+    uploader: Uploader
+    now: list[datetime] = field(default_factory=list)
+
+    def arrive(self, name: str, content: str, folder: Path) -> None:
+        source = folder / "source"
+        source.write_text(content)
+        self.local.put(name, source)
+        transact(partial(record_upload, name, self.now[0]))
+
+
+def waiting() -> int:
+    """How many files wait now."""
+    session().rollback()
+    return count_uploads()
+
+
+def make_post(database: Database, folder: Path, *, forget_sent: bool = False) -> Post:
+    now = [NOW]
+    local, bucket = LocalBackend(folder / "disk", lambda ticket: ""), FakeBucket(folder / "bucket")
+    uploader = Uploader(
+        database.app, local, bucket, clock=lambda: now[0], every=60, forget_sent=forget_sent, wake=threading.Event())
+    return Post(local, bucket, uploader, now)
+
+
+@pytest.fixture
+def post(sqlite_database: Database, tmp_path: Path) -> Post:
+    return make_post(sqlite_database, tmp_path)
+
+
+def test_what_arrived_is_brought_to_the_bucket_and_stays_on_the_disk(post: Post, tmp_path: Path) -> None:
+    post.arrive(LOG, "the log", tmp_path)
+
+    assert post.uploader.send_due() == 1
+    assert post.bucket.read(LOG, 0, 100) == post.local.read(LOG, 0, 100) == b"the log"
+    assert waiting() == 0
+
+
+def test_a_bucket_that_is_away_is_tried_again_until_it_is_there(post: Post, tmp_path: Path) -> None:
+    post.arrive(LOG, "the log", tmp_path)
+    post.bucket.away = True
+    assert (post.uploader.send_due(), waiting()) == (0, 1)
+
+    post.bucket.away = False
+    assert post.uploader.send_due() == 0
+    post.now[0] += timedelta(seconds=5)
+
+    assert (post.uploader.send_due(), waiting()) == (1, 0)
+
+
+def test_an_output_that_the_bucket_has_already_is_not_sent_again(post: Post, tmp_path: Path) -> None:
+    for _ in range(2):
+        post.arrive(RESULT, "an output", tmp_path)
+        post.uploader.send_due()
+
+    assert post.bucket.puts == [RESULT]
+
+
+def test_a_log_that_came_anew_is_sent_again(post: Post, tmp_path: Path) -> None:
+    for content in ("first", "second"):
+        post.arrive(LOG, content, tmp_path)
+        post.uploader.send_due()
+
+    assert post.bucket.read(LOG, 0, 100) == b"second"
+
+
+def test_a_file_that_is_gone_from_the_disk_is_given_up(post: Post, tmp_path: Path) -> None:
+    post.arrive(LOG, "the log", tmp_path)
+    post.local.delete(LOG)
+
+    assert (post.uploader.send_due(), waiting()) == (0, 0)
+
+
+def test_where_the_bucket_alone_keeps_files_they_leave_the_disk_once_they_are_there(
+    sqlite_database: Database, tmp_path: Path,
+) -> None:
+    post = make_post(sqlite_database, tmp_path, forget_sent=True)
+    post.arrive(LOG, "the log", tmp_path)
+    post.bucket.away = True
+    post.uploader.send_due()
+    kept = post.local.stat(LOG)
+    post.bucket.away, post.now[0] = False, NOW + timedelta(minutes=1)
+    post.uploader.send_due()
+
+    assert kept is not None
+    assert post.local.stat(LOG) is None and post.bucket.stat(LOG) is not None
