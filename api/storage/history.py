@@ -15,6 +15,8 @@ from api.storage.own_tables import VerdictRow
 from api.storage.platform_tables import ResultRow, TestRow
 from api.storage.windows import Window, find_window
 
+KEY = ("regression_id", "created_at", "run_id")
+
 
 def list_history(regression_ids: Sequence[int], wanted: HistoryFilter, *, limit: int, offset: int) -> Page[HistoryEntry]:
     """A page of the verdicts of these regression tests in runs that are over, with the exact total."""
@@ -41,24 +43,29 @@ def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _page(regression_ids: Sequence[int], conditions: Sequence[ColumnElement[bool]], window: Window) -> Select[*tuple[Any, ...]]:
-    # Each test's history lies in the order of its key; the beginnings are merged, so that no history is read to its end.
+def _page(
+    regression_ids: Sequence[int], conditions: Sequence[ColumnElement[bool]], window: Window,
+) -> Select[*tuple[Any, ...]]:
+    # Each test's history lies in the order of its key. Only keys are merged, and only as many as come before the page's end.
     beginnings = [_beginning(regression_id, conditions, window).subquery() for regression_id in regression_ids]
     merged = union_all(*(select(each) for each in beginnings)).subquery()
     page = select(merged).order_by(*_order(merged.c, window)).limit(window.limit).offset(window.offset).subquery()
     return (
-        select(page, TestRow.commit, ResultRow.runtime)
+        select(VerdictRow.__table__, TestRow.commit, ResultRow.runtime)
+        .select_from(page)
+        .join(VerdictRow, and_(*(getattr(VerdictRow, name) == page.c[name] for name in KEY)))
         .join(TestRow, TestRow.id == page.c.run_id)
         .outerjoin(ResultRow, and_(ResultRow.test_id == page.c.run_id, ResultRow.regression_test_id == page.c.regression_id))
         .order_by(*_order(page.c, window)))
 
 
-def _beginning(regression_id: int, conditions: Sequence[ColumnElement[bool]], window: Window) -> Select[*tuple[Any, ...]]:
-    row = VerdictRow
+def _beginning(
+    regression_id: int, conditions: Sequence[ColumnElement[bool]], window: Window,
+) -> Select[*tuple[Any, ...]]:
     return (
-        select(row.regression_id, row.created_at, row.run_id, row.run_status, row.platform, row.branch, row.verdict, row.signature)
-        .where(row.regression_id == regression_id, *conditions)
-        .order_by(*(each.asc() if window.backwards else each.desc() for each in (row.created_at, row.run_id)))
+        select(*(getattr(VerdictRow, name) for name in KEY))
+        .where(VerdictRow.regression_id == regression_id, *conditions)
+        .order_by(*(each.asc() if window.backwards else each.desc() for each in (VerdictRow.created_at, VerdictRow.run_id)))
         .limit(window.offset + window.limit))
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, case, func, select
+from sqlalchemy.orm import aliased
 
 from api.domain.page import Page, slice_page
 from api.domain.projection import repository_of
 from api.domain.queue import QueuedRun
 from api.domain.run import Platform, RunStatus
-from api.domain.text import contains
+from api.domain.text import contains, fold
 from api.storage.database import session
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import ForkRow, TestRow
@@ -60,22 +62,41 @@ def list_branches(
 
     `name` is contained, without regard to ASCII case; `active` branches have a run since `active_since`.
     """
-    query = (
-        select(RunRow.branch, func.max(RunRow.run_id), func.max(RunRow.created_at))
-        .where(RunRow.branch.is_not(None)).group_by(RunRow.repository, RunRow.branch).order_by(RunRow.repository, RunRow.branch))
-    if repository is not None:
-        query = query.where(RunRow.repository == repository.lower())
-    # Databases fold case each in its own way, so the names, which are few, are compared here.
-    newest = {
-        run_id: at for branch, run_id, at in session().execute(query)
-        if contains(branch or "", name) and active in (None, at >= active_since)}
-    page = slice_page(list(newest), limit, offset)
+    groups = _groups(repository, active_since, active)
+    page = _first_pages(groups, limit, offset) if name is None else slice_page(_named(groups, name), limit, offset)
     heads = _heads(page.items)
-    return Page([Branch(*heads[run_id], newest[run_id]) for run_id in page.items], limit, offset, page.total)
+    return Page([heads[run_id] for run_id in page.items if run_id in heads], limit, offset, page.total)
 
 
-def _heads(run_ids: Sequence[int]) -> dict[int, tuple[str, str, str]]:
+def _groups(repository: str | None, active_since: datetime, active: bool | None) -> Select[*tuple[Any, ...]]:
+    """The newest run of each branch, and the branch's name."""
+    query = (
+        select(func.max(RunRow.run_id).label("head"), RunRow.branch)
+        .where(RunRow.branch.is_not(None)).group_by(RunRow.repository, RunRow.branch))
+    if repository is not None:
+        query = query.where(RunRow.repository == fold(repository))
+    newest = func.max(RunRow.created_at)
+    return query if active is None else query.having(newest >= active_since if active else newest < active_since)
+
+
+def _first_pages(groups: Select[*tuple[Any, ...]], limit: int, offset: int) -> Page[int]:
+    total = session().execute(select(func.count()).select_from(groups.subquery())).scalar_one()
+    found = session().execute(groups.order_by(RunRow.repository, RunRow.branch).limit(limit).offset(offset))
+    return Page([row.head for row in found], limit, offset, total)
+
+
+def _named(groups: Select[*tuple[Any, ...]], name: str) -> list[int]:
+    # Databases fold case each in its own way: each leaves at least the branches that are meant, and they are compared here.
+    roughly = func.instr(func.lower(RunRow.branch), func.lower(name)) > 0
+    rows = session().execute(groups.where(roughly).order_by(RunRow.repository, RunRow.branch))
+    return [row.head for row in rows if contains(row.branch, name)]
+
+
+def _heads(run_ids: Sequence[int]) -> dict[int, Branch]:
+    same = aliased(RunRow)
+    newest = select(func.max(same.created_at)).where(same.repository == RunRow.repository, same.branch == RunRow.branch)
     rows = session().execute(
-        select(TestRow.id, func.coalesce(ForkRow.github, ""), TestRow.branch, TestRow.commit)
-        .outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id.in_(run_ids)))
-    return {row[0]: (repository_of(row[1]), row[2], row[3]) for row in rows}
+        select(RunRow.run_id, func.coalesce(ForkRow.github, ""), TestRow.branch, TestRow.commit, newest.scalar_subquery())
+        .join(TestRow, TestRow.id == RunRow.run_id).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id)
+        .where(RunRow.run_id.in_(run_ids)))
+    return {row[0]: Branch(repository_of(row[1]), row[2], row[3], row[4]) for row in rows}

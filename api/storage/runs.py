@@ -1,17 +1,17 @@
 """Runs: making them, finding them, listing them."""
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.exc import IntegrityError
 
-from api.domain.page import Page, Position, parse_cursor
+from api.domain.page import Page
 from api.domain.projection import repository_of
-from api.domain.refusal import Invalid, NotFound, Unavailable
+from api.domain.refusal import NotFound, Unavailable
 from api.domain.run import Platform, Requester, Run, RunStatus
 from api.domain.run_list import RunFilter, RunSort
 from api.domain.text import fold
@@ -22,8 +22,8 @@ from api.storage.expected_sets import load_definitions, save_expected_set
 from api.storage.outcomes import derive_states
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow, UserRow
+from api.storage.run_pages import find_page, position_of
 
-SORT_COLUMNS: dict[str, Any] = {"created_at": RunRow.created_at, "started_at": RunRow.started_at, "run_id": RunRow.run_id}
 OVER = frozenset(status for status in RunStatus if status.is_over)
 RAN_TO_AN_END = OVER - {RunStatus.CANCELED}
 
@@ -109,18 +109,21 @@ def list_runs(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int = 0, 
     Raises Invalid for a cursor of another list, Unavailable while finished runs of an adopted database are being judged
     and the answer depends on them.
     """
-    conditions = _conditions(wanted)
     if wanted.status in OVER and count_pending():
         raise Unavailable("Finished runs of this database are still being judged.", retry_after=10)
-    total = session().execute(select(func.count()).select_from(RunRow).where(*conditions)).scalar_one()
-    query = _query().where(*conditions).order_by(*_order(sort)).limit(limit + 1)
-    query = query.offset(offset) if cursor is None else query.where(_behind(parse_cursor(cursor, sort.value), sort))
-    rows = session().execute(query).all()
-    while pending := [row.run_id for row in rows if row.status == UNJUDGED]:
+    page = find_page(wanted, sort, limit=limit, offset=offset, cursor=cursor)
+    runs = _load_runs(page.run_ids)
+    return Page(runs, limit, offset, page.total, position_of(runs[-1], sort).cursor() if page.more and runs else None)
+
+
+def _load_runs(run_ids: Sequence[int]) -> list[Run]:
+    """These runs, in this order; those whose verdicts are still to come are judged first."""
+    query = _query().where(RunRow.run_id.in_(run_ids))
+    rows = {row.run_id: row for row in session().execute(query)}
+    while pending := [row.run_id for row in rows.values() if row.status == UNJUDGED]:
         judge_runs(pending)
-        rows = session().execute(query).all()
-    runs, more = [_run(row) for row in rows[:limit]], len(rows) > limit
-    return Page(runs, limit, offset, total, _position(runs[-1], sort).cursor() if more else None)
+        rows = {row.run_id: row for row in session().execute(query)}
+    return [_run(rows[run_id]) for run_id in run_ids if run_id in rows]
 
 
 def _query() -> Select[*tuple[Any, ...]]:
@@ -143,55 +146,6 @@ def _run(row: Row[*tuple[Any, ...]]) -> Run:
         requester=None if row.requester_id is None else Requester(row.requester_id, row.name),
         environment_id=row.environment_id, source_run_id=row.source_run_id, reason=row.reason, parent_sha=row.parent_sha,
         merge_base_sha=row.merge_base_sha, infrastructure_error_count=row.infrastructure_error_count)
-
-
-def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
-    equal: tuple[tuple[Any, Any], ...] = (
-        (RunRow.status, wanted.status and wanted.status.value), (RunRow.branch, wanted.branch),
-        (RunRow.commit_sha, wanted.commit_sha and wanted.commit_sha.lower()),
-        (RunRow.repository, wanted.repository and wanted.repository.lower()),
-        (RunRow.platform, wanted.platform and wanted.platform.value), (RunRow.pull_request, wanted.pull_request))
-    conditions: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
-    if wanted.branch is not None:
-        # MariaDB passes over spaces at the end; bytes are bytes.
-        conditions.append(func.hex(RunRow.branch) == wanted.branch.encode().hex().upper())
-    if wanted.created_after is not None:
-        conditions.append(RunRow.created_at > wanted.created_after)
-    if wanted.created_before is not None:
-        conditions.append(RunRow.created_at < wanted.created_before)
-    return conditions
-
-
-def _order(sort: RunSort) -> list[Any]:
-    columns = [SORT_COLUMNS[sort.field], RunRow.run_id] if sort.field != "run_id" else [RunRow.run_id]
-    return [column.desc() if sort.descends else column.asc() for column in columns]
-
-
-def _position(run: Run, sort: RunSort) -> Position:
-    key = None if sort.field == "run_id" else getattr(run, sort.field)
-    return Position(sort.value, None if key is None else key.isoformat(), run.run_id)
-
-
-def _behind(position: Position, sort: RunSort) -> ColumnElement[bool]:
-    """The runs that follow a position; on both databases a null sorts below everything else."""
-    later = RunRow.run_id < position.id if sort.descends else RunRow.run_id > position.id
-    if sort.field == "run_id":
-        return later
-    column = SORT_COLUMNS[sort.field]
-    if position.key is None:
-        same = and_(column.is_(None), later)
-        return same if sort.descends else or_(same, column.is_not(None))
-    key = _instant(position.key)
-    if sort.descends:
-        return or_(column < key, column.is_(None), and_(column == key, later))
-    return or_(column > key, and_(column == key, later))
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as wrong:
-        raise Invalid({"cursor": "Not a cursor of this list and sort."}) from wrong
 
 
 def average_duration(platform: Platform, *, runs: int = 20) -> timedelta | None:
