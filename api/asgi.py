@@ -4,10 +4,14 @@ from __future__ import annotations
 import sys
 
 from api.config import ConfigurationError, Settings
+from api.middleware.access_log import configure_logging
 from api.server import make_server
 
 try:
-    app = make_server(Settings.from_environment())
+    settings = Settings.from_environment()
+    # The server's own access log would write paths, and with them the workers' tokens.
+    configure_logging(settings.log_format)
+    app = make_server(settings)
 except ConfigurationError as wrong:
     # One line is enough to say what the operator has to change.
     sys.exit(f"ci-api: {wrong}")

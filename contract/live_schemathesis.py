@@ -28,7 +28,7 @@ def serving(folder: Path) -> Iterator[str]:
     port = _free_port()
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "api.asgi:app", "--port", str(port), "--no-access-log", "--timeout-graceful-shutdown", "3"],
+            [sys.executable, "-m", "uvicorn", "api.asgi:app", "--port", str(port), "--timeout-graceful-shutdown", "3"],
             env=os.environ | _environment(folder, port), stdout=log, stderr=log, cwd=HERE.parent)
         try:
             _wait_until_it_answers(f"http://127.0.0.1:{port}/api/v1/system/health", server, folder / "server.log")
@@ -67,11 +67,9 @@ def fuzz(address: str, options: Sequence[str]) -> int:
     """Run the command line over each document in turn. Returns how many of the runs failed."""
     # The hooks are imported by their module's name.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])}
-    program = Path(sys.executable).with_name("schemathesis")
-    return sum(
-        subprocess.run(
-            [program, "--config-file", CONFIGURATION, "run", f"{address}{document}", *_excluded(), *options], env=environment, check=False).returncode != 0
-        for document in DOCUMENTS)
+    program = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIGURATION), "run"]
+    runs = [[*program, f"{address}{document}", *_excluded(), *options] for document in DOCUMENTS]
+    return sum(subprocess.run(run, env=environment, check=False).returncode != 0 for run in runs)
 
 
 def _excluded() -> list[str]:

@@ -11,7 +11,8 @@ from uuid import uuid4
 import schemathesis
 from schemathesis import AuthContext, Case, GenerationMode, HookContext
 
-from contract.served import ADMIN, KNOWN, LOSER, MAIN_REPOSITORY, PASSWORD, WORKED_ON, worker_token
+from contract.served import ADMIN, KNOWN, LOSER, PASSWORD, WORKED_ON, worker_token
+from tests.builders import MAIN_REPOSITORY
 
 TOKENS = "/auth/tokens"
 SCOPES = ["runs:read", "runs:write", "results:read", "baselines:write", "system:read"]

@@ -18,7 +18,6 @@ from api.storage import schema
 from api.storage.database import db
 from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow, SampleRow
 from tests.builders import (
-    MAIN_REPOSITORY,
     NOW,
     BuiltTest,
     Output,

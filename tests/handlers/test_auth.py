@@ -190,9 +190,11 @@ def test_a_scope_that_the_role_can_never_use_is_refused(site: Site, role: Role, 
 
 
 @pytest.mark.parametrize(("changes", "field"), [
-    ({"email": "no address"}, "email"), ({"email": None}, "email"), ({"password": "short"}, "password"), ({"password": "p" * 129}, "password"),
+    ({"email": "no address"}, "email"), ({"email": None}, "email"), ({"password": "short"}, "password"),
+    ({"password": "p" * 129}, "password"),
     ({"token_name": "two words"}, "token_name"), ({"token_name": "name\n"}, "token_name"), ({"token_name": "n" * 51}, "token_name"),
-    ({"scopes": ["runs:read", "runs:read"]}, "scopes"), ({"scopes": ["everything"]}, "scopes.0"), ({"scopes": "runs:read"}, "scopes"),
+    ({"scopes": ["runs:read", "runs:read"]}, "scopes"), ({"scopes": ["everything"]}, "scopes.0"),
+    ({"scopes": "runs:read"}, "scopes"),
     ({"admin": True}, "admin")])
 def test_a_malformed_login_names_its_field(site: Site, changes: dict[str, object], field: str) -> None:
     answer = login(site, **changes)
@@ -324,7 +326,8 @@ def test_a_scope_that_the_new_role_cannot_use_counts_no_longer(site: Site) -> No
 
 
 @pytest.mark.parametrize("header", [
-    "Bearer", "Bearer ", "Bearer spci_unknown", "Basic dGVzdGVyOnBhc3N3b3Jk", "spci_unknown", "Bearer a b", "Bearer \u00e9", "Bearer " + "x" * 5000])
+    "Bearer", "Bearer ", "Bearer spci_unknown", "Basic dGVzdGVyOnBhc3N3b3Jk", "spci_unknown", "Bearer a b", "Bearer \u00e9",
+    "Bearer " + "x" * 5000])
 def test_a_header_that_is_no_live_token_is_401_with_a_challenge(site: Site, header: str) -> None:
     answer = site.client.get("/api/v1/runs", headers={"Authorization": header.encode("utf-8")})
 

@@ -78,7 +78,8 @@ def test_links_never_follow_the_host_that_the_client_names(site: Site, tester: V
 
 
 def test_the_platforms_own_programs_see_the_run_with_a_fresh_secret(site: Site, tester: ValidatingClient, test: BuiltTest) -> None:
-    runs = [trigger(tester).json()["run_id"], trigger(tester, pull_request=7, regression_test_ids=[test.regression_id]).json()["run_id"]]
+    runs = [trigger(tester).json()["run_id"], trigger(tester, pull_request=7,
+        regression_test_ids=[test.regression_id]).json()["run_id"]]
 
     rows = site.rows(select(
         TestRow.id, TestRow.test_type, TestRow.pr_nr, TestRow.branch, TestRow.commit, TestRow.token).order_by(TestRow.id))
@@ -94,8 +95,10 @@ def test_the_platforms_own_programs_see_the_run_with_a_fresh_secret(site: Site, 
     *[(role, "ada", STRANGERS, 403) for role in Role],
     *[(role, "Ada", "ADA/ccextractor", 202) for role in Role],
     *[(role, "ada", "ada-evil/ccextractor", 403) for role in Role],
-    (Role.USER, None, MAIN_REPOSITORY, 403), (Role.USER, None, "Friends/extractor", 403), (Role.USER, None, "None/ccextractor", 403),
-    (Role.USER, "", "/ccextractor", 400), (Role.ADMIN, None, "CCExtractor/another", 403), (Role.ADMIN, None, "ccextractor/CCEXTRACTOR", 202),
+    (Role.USER, None, MAIN_REPOSITORY, 403), (Role.USER, None, "Friends/extractor", 403),
+    (Role.USER, None, "None/ccextractor", 403),
+    (Role.USER, "", "/ccextractor", 400), (Role.ADMIN, None, "CCExtractor/another", 403),
+    (Role.ADMIN, None, "ccextractor/CCEXTRACTOR", 202),
     (Role.USER, "CCExtractor", MAIN_REPOSITORY, 202)])
 def test_a_repository_is_run_for_those_alone_who_may(
         site: Site, test: BuiltTest, role: Role, login: str | None, repository: str, status: int) -> None:
@@ -186,7 +189,8 @@ def test_tests_that_cannot_be_run_are_named_by_why(site: Site, tester: Validatin
     assert site.rows(select(TestRow.id)) == []
 
 
-@pytest.mark.parametrize("ids", [[1, 1], [0], [-1], [2_147_483_648], ["1"], [1.5], [None], [True], "1", {"id": 1}, list(range(1, 502))])
+@pytest.mark.parametrize("ids", [[1, 1], [0], [-1], [2_147_483_648], ["1"], [1.5], [None], [True], "1", {"id": 1},
+    list(range(1, 502))])
 def test_malformed_choices_of_tests_are_refused_by_name(site: Site, tester: ValidatingClient, test: BuiltTest, ids: object) -> None:
     answer = trigger(tester, regression_test_ids=ids)
 
@@ -203,7 +207,8 @@ def test_nothing_is_run_where_no_test_is_active(site: Site, tester: ValidatingCl
 
 
 @pytest.mark.parametrize(("platform", "wanted", "status", "chosen"), [
-    ("linux", None, 202, "ubuntu"), ("linux", "debian", 202, "debian"), ("windows", None, 202, "server"), ("linux", "old", 422, None),
+    ("linux", None, 202, "ubuntu"), ("linux", "debian", 202, "debian"), ("windows", None, 202, "server"),
+    ("linux", "old", 422, None),
     ("linux", "server", 422, None), ("windows", "ubuntu", 422, None), ("linux", "unheard of", 422, None), ("linux", "", 422, None)])
 def test_a_run_gets_an_environment_that_takes_runs_of_its_platform(
         make_site: MakeSite, platform: str, wanted: str | None, status: int, chosen: str | None) -> None:
@@ -245,10 +250,12 @@ def test_a_repeat_of_a_request_is_answered_with_the_first_run(site: Site, tester
 
 
 def test_the_order_of_a_bodys_members_makes_no_other_request(site: Site, tester: ValidatingClient, test: BuiltTest) -> None:
-    bodies = [b'{"repository": "%s", "commit_sha": "%s", "platform": "linux"}', b'{"platform":"linux","repository":"%s","commit_sha":"%s"}']
+    bodies = [b'{"repository": "%s", "commit_sha": "%s", "platform": "linux"}',
+        b'{"platform":"linux","repository":"%s","commit_sha":"%s"}']
     headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
 
-    runs = [tester.post(RUNS, content=body % (MAIN_REPOSITORY.encode(), COMMIT.encode()), headers=headers).json() for body in bodies]
+    runs = [tester.post(RUNS, content=body % (MAIN_REPOSITORY.encode(), COMMIT.encode()),
+        headers=headers).json() for body in bodies]
 
     assert runs[0] == runs[1]
 
@@ -298,7 +305,8 @@ def test_malformed_keys_are_refused_by_name(site: Site, tester: ValidatingClient
 
 
 @pytest.mark.parametrize("changes", [
-    {"repository": "no slash"}, {"repository": "a/b\n"}, {"repository": "a/b/c"}, {"repository": "r" * 100 + "/x"}, {"branch": "a b"},
+    {"repository": "no slash"}, {"repository": "a/b\n"}, {"repository": "a/b/c"}, {"repository": "r" * 100 + "/x"},
+    {"branch": "a b"},
     {"branch": "b" * 101}, {"branch": "main\n"}, {"commit_sha": "abc"}, {"commit_sha": COMMIT + "\n"}, {"commit_sha": "g" * 40},
     {"platform": "Linux"}, {"platform": None}, {"pull_request": 0}, {"pull_request": 2_147_483_648}, {"parent_sha": None},
     {"merge_base_sha": "x"}, {"environment_id": "e" * 51}, {"surprise": 1}])
@@ -313,7 +321,8 @@ def test_a_pull_request_may_be_null(site: Site, tester: ValidatingClient, test: 
     assert trigger(tester, pull_request=None).json()["pull_request"] is None
 
 
-def test_a_repeat_is_answered_even_when_it_could_not_be_asked_for_any_more(site: Site, tester: ValidatingClient, test: BuiltTest) -> None:
+def test_a_repeat_is_answered_even_when_it_could_not_be_asked_for_any_more(
+        site: Site, tester: ValidatingClient, test: BuiltTest) -> None:
     first = trigger(tester, key="k1", regression_test_ids=[test.regression_id]).json()["run_id"]
     with transaction() as current:
         current.execute(update(RegressionTestRow).values(active=False))

@@ -105,7 +105,8 @@ def test_an_old_queued_run_is_as_old_as_the_run_before_it(site: Site, client: Va
 
 
 @pytest.mark.parametrize(("stored", "shown", "short"), [
-    ("abc123", "abc123" + "0" * 34, "abc123"), ("master", "0" * 40, "master"), ("", "0" * 40, ""), (COMMIT + "abcdef", "0" * 40, COMMIT[:10]),
+    ("abc123", "abc123" + "0" * 34, "abc123"), ("master", "0" * 40, "master"), ("", "0" * 40, ""),
+    (COMMIT + "abcdef", "0" * 40, COMMIT[:10]),
     ("a" * 64, "0" * 40, "a" * 10), ("\u00e9\U0001f9ff", "0" * 40, "\u00e9\U0001f9ff")])
 def test_a_commit_of_an_odd_form_is_shown_and_said_to_be_altered(
         site: Site, client: ValidatingClient, stored: str, shown: str, short: str) -> None:
@@ -121,7 +122,8 @@ def test_a_full_commit_is_shown_as_it_is(site: Site, client: ValidatingClient) -
 
 
 @pytest.mark.parametrize(("branch", "shown", "altered"), [
-    ("", None, None), ("b" * 100, "b" * 100, None), ("b" * 101, "b" * 99 + "…", ["branch"]), ("x" * 5000, "x" * 99 + "…", ["branch"]),
+    ("", None, None), ("b" * 100, "b" * 100, None), ("b" * 101, "b" * 99 + "…", ["branch"]),
+    ("x" * 5000, "x" * 99 + "…", ["branch"]),
     ("feature/\u00fc \U0001f9ff\n", "feature/\u00fc \U0001f9ff\n", None)])
 def test_a_branch_of_any_length_is_shown(
         site: Site, client: ValidatingClient, branch: str, shown: str | None, altered: list[str] | None) -> None:
@@ -249,7 +251,8 @@ def test_the_configuration_tells_what_is_executed_and_where(site: Site, client: 
         "run_id": made["run_id"], "matrix_total": 1, "regression_test_ids": [test.regression_id], "regression_test_ids_total": 1,
         "command_defaults": ["--no-progress-bar"],
         "environment": {
-            "environment_id": "linux-latest", "platform": "linux", "active": True, "runner_label": None, "average_duration_ms": None},
+            "environment_id": "linux-latest", "platform": "linux", "active": True, "runner_label": None,
+            "average_duration_ms": None},
         "matrix": [{
             "regression_id": test.regression_id, "sample_id": test.sample_id, "command": "-out=srt -latin1", "input_type": "stdin",
             "output_type": "stdout", "expected_exit_code": 10}]}

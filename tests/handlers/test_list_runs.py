@@ -67,11 +67,15 @@ def test_an_empty_list_has_an_end(site: Site, client: ValidatingClient) -> None:
 
 
 @pytest.mark.parametrize(("query", "expected"), [
-    ({"branch": "master"}, [1, 2, 3, 4]), ({"branch": "Master"}, []), ({"branch": "mast"}, []), ({"branch": "50%"}, [5]), ({"branch": "%"}, []),
-    ({"platform": "windows"}, [4]), ({"commit_sha": COMMIT}, [2]), ({"commit_sha": COMMIT.upper()}, [2]), ({"commit_sha": "f" * 40}, []),
-    ({"repository": "CCExtractor/ccextractor"}, [1, 2, 4, 5]), ({"repository": "ada/CCEXTRACTOR"}, [3]), ({"repository": "a_a/ccextractor"}, []),
+    ({"branch": "master"}, [1, 2, 3, 4]), ({"branch": "Master"}, []), ({"branch": "mast"}, []), ({"branch": "50%"}, [5]),
+    ({"branch": "%"}, []),
+    ({"platform": "windows"}, [4]), ({"commit_sha": COMMIT}, [2]), ({"commit_sha": COMMIT.upper()}, [2]),
+    ({"commit_sha": "f" * 40}, []),
+    ({"repository": "CCExtractor/ccextractor"}, [1, 2, 4, 5]), ({"repository": "ada/CCEXTRACTOR"}, [3]),
+    ({"repository": "a_a/ccextractor"}, []),
     ({"pull_request": 7}, [3]), ({"pull_request": 8}, []), ({"branch": "master", "platform": "linux", "pull_request": 7}, [3])])
-def test_filters_leave_what_they_say_and_combine(site: Site, client: ValidatingClient, query: dict[str, object], expected: list[int]) -> None:
+def test_filters_leave_what_they_say_and_combine(
+        site: Site, client: ValidatingClient, query: dict[str, object], expected: list[int]) -> None:
     add_run(run_id=1)
     add_run(run_id=2, commit=COMMIT)
     add_run(run_id=3, repository="Ada/ccextractor", pull_request=7)
@@ -104,7 +108,8 @@ def test_times_bound_the_list_from_both_sides_exclusively(
 
 
 @pytest.mark.parametrize(("sort", "order"), [
-    (None, [3, 2, 1, 0]), ("created_at", [0, 1, 2, 3]), ("-created_at", [3, 2, 1, 0]), ("run_id", [0, 1, 2, 3]), ("-run_id", [3, 2, 1, 0]),
+    (None, [3, 2, 1, 0]), ("created_at", [0, 1, 2, 3]), ("-created_at", [3, 2, 1, 0]), ("run_id", [0, 1, 2, 3]),
+    ("-run_id", [3, 2, 1, 0]),
     ("started_at", [2, 3, 0, 1]), ("-started_at", [1, 0, 3, 2])])
 def test_lists_have_the_order_that_was_asked_for(site: Site, client: ValidatingClient, sort: str | None, order: list[int]) -> None:
     made = add_runs_a_minute_apart(4)
@@ -190,7 +195,8 @@ def test_a_cursor_with_an_offset_is_refused(site: Site, client: ValidatingClient
     ("offset=2147483648", "offset"), ("offset=" + "9" * 5000, "offset"), ("status=done", "status"), ("status=", "status"),
     ("sort=name", "sort"), ("sort=--run_id", "sort"), ("platform=macos", "platform"), ("commit_sha=abc", "commit_sha"),
     ("commit_sha=" + "a" * 40 + "%0A", "commit_sha"), ("repository=x", "repository"), ("branch=" + "b" * 101, "branch"),
-    ("pull_request=0", "pull_request"), ("created_after=yesterday", "created_after"), ("created_after=2026-11-21T12:00:00", "created_after"),
+    ("pull_request=0", "pull_request"), ("created_after=yesterday", "created_after"),
+    ("created_after=2026-11-21T12:00:00", "created_after"),
     ("created_before=2026-13-01T00:00:00Z", "created_before"), ("colour=red", "colour"), ("Limit=5", "Limit")])
 def test_what_the_document_does_not_allow_is_refused_by_name(site: Site, client: ValidatingClient, query: str, field: str) -> None:
     answer = client.get(f"{RUNS}?{query}")

@@ -56,7 +56,8 @@ def deactivate(test: BuiltTest) -> None:
 def add_mixed_run(*, requester_id: int | None = None) -> tuple[int, dict[str, BuiltTest]]:
     """A run that is over with one test of each verdict."""
     tests = {verdict: add_regression_test() for verdict in ("pass", "fail", "missing_output", "skipped")}
-    run_id = add_run(tests=[test.regression_id for test in tests.values()], requester_id=requester_id, pull_request=7, branch="feature")
+    run_id = add_run(tests=[test.regression_id for test in tests.values()], requester_id=requester_id, pull_request=7,
+        branch="feature")
     add_event(run_id, Phase.TESTING, at=minutes(1))
     add_passed_result(run_id, tests["pass"])
     add_output(run_id, tests["fail"].regression_id, tests["fail"].output_id, got=digest_of("other"))
@@ -82,7 +83,8 @@ def test_a_run_that_is_not_over_is_canceled_with_the_name_and_the_reason(
     assert tester.get(f"{RUNS}/{run_id}").json()["run_errors"] == "no"
 
 
-@pytest.mark.parametrize("words", ["no space left on device", "[storage] bucket gone", "merge conflict", "\0\U0001f9ff\n", "r" * 255, ""])
+@pytest.mark.parametrize("words", ["no space left on device", "[storage] bucket gone", "merge conflict", "\0\U0001f9ff\n",
+    "r" * 255, ""])
 def test_a_persons_reason_is_never_an_infrastructure_error(site: Site, tester: ValidatingClient, words: str) -> None:
     run_id = add_run()
 
@@ -92,7 +94,8 @@ def test_a_persons_reason_is_never_an_infrastructure_error(site: Site, tester: V
     assert tester.get(f"{RUNS}/{run_id}/summary").json()["infrastructure_error_count"] == 0
 
 
-@pytest.mark.parametrize("content", [{"content": b""}, {}, {"json": {}}, {"content": b"", "headers": {"Content-Type": "application/json"}}])
+@pytest.mark.parametrize("content", [{"content": b""}, {}, {"json": {}},
+    {"content": b"", "headers": {"Content-Type": "application/json"}}])
 @pytest.mark.parametrize("action", ["cancel", "retry"])
 def test_an_action_needs_no_body(site: Site, tester: ValidatingClient, action: str, content: dict[str, Any]) -> None:
     add_regression_test()
@@ -102,7 +105,8 @@ def test_an_action_needs_no_body(site: Site, tester: ValidatingClient, action: s
 
 @pytest.mark.parametrize(("action", "body", "field"), [
     ("cancel", {"reason": "r" * 256}, "reason"), ("cancel", {"reason": None}, "reason"), ("cancel", {"force": True}, "force"),
-    ("retry", {"failed_only": "true"}, "failed_only"), ("retry", {"failed_only": None}, "failed_only"), ("retry", {"reason": 5}, "reason")])
+    ("retry", {"failed_only": "true"}, "failed_only"), ("retry", {"failed_only": None}, "failed_only"),
+    ("retry", {"reason": 5}, "reason")])
 def test_malformed_actions_are_refused_by_name(
         site: Site, tester: ValidatingClient, action: str, body: dict[str, object], field: str) -> None:
     answer = act(tester, add_run(), action, **body)
@@ -180,7 +184,8 @@ def test_a_cancel_and_the_workers_end_at_once_leave_one_end(site: Site, tester: 
             lambda run_id=run_id: act(tester, run_id, "cancel").json()["status"],
             lambda path=path: site.client.post(path, data={"type": "progress", "status": "completed", "message": "Done"}).text)
 
-        ends = site.rows(select(ProgressRow.status).where(ProgressRow.test_id == run_id, ProgressRow.status.in_(["completed", "canceled"])))
+        ends = site.rows(select(ProgressRow.status).where(ProgressRow.test_id == run_id,
+            ProgressRow.status.in_(["completed", "canceled"])))
         assert (canceled, reported, status(tester, run_id), len(ends)) in [
             ("accepted", "FAIL", "canceled", 1), ("no_op", "OK", "pass", 1)]
 
@@ -272,7 +277,8 @@ def test_a_retry_leaves_its_source_as_it_was(site: Site, tester: ValidatingClien
     parts = ("", "/summary", "/progress", "/config")
 
     def everything() -> list[Any]:
-        stored = [site.rows(select(*table.__table__.columns).where(table.test_id == source)) for table in (ProgressRow, ResultRow, ResultFileRow)]
+        stored = [site.rows(select(*table.__table__.columns).where(table.test_id == source)) for table in (ProgressRow, ResultRow,
+            ResultFileRow)]
         known = site.rows(select(*RunRow.__table__.columns).where(RunRow.run_id == source))
         return [stored, known, [tester.get(f"{RUNS}/{source}{part}").json() for part in parts]]
 

@@ -173,7 +173,8 @@ def test_depth_and_running_count_follow_the_platform_alone(site: Site, ask: Ask)
     add_event(add_run(), Phase.TESTING)
     add_run(platform="windows")
 
-    found = [ask(QUEUE, **query) for query in ({"platform": "linux"}, {"status": "running"}, {"platform": "windows", "status": "running"})]
+    found = [ask(QUEUE, **query) for query in ({"platform": "linux"}, {"status": "running"},
+        {"platform": "windows", "status": "running"})]
 
     assert [(queue["queue_depth"], queue["running_count"], queue["pagination"]["total"]) for queue in found] == [
         (1, 1, 2), (2, 1, 1), (1, 0, 0)]
@@ -201,7 +202,8 @@ def test_branches_are_listed_once_with_their_newest_commit(site: Site, ask: Ask)
 
 @pytest.mark.parametrize(("query", "expected"), [
     ({"name": "MAST"}, ["master"]), ({"name": "_"}, ["under_score"]), ({"name": "%"}, []), ({"name": "\u00c4"}, []),
-    ({"name": "\u00e4"}, ["br\u00e4nch"]), ({"repository": "ccextractor/CCExtractor", "name": "m"}, ["master"]), ({"repository": "x/y"}, []),
+    ({"name": "\u00e4"}, ["br\u00e4nch"]), ({"repository": "ccextractor/CCExtractor", "name": "m"}, ["master"]),
+    ({"repository": "x/y"}, []),
     ({"limit": 1, "offset": 1}, ["master"])])
 def test_branches_are_narrowed_and_paged(site: Site, ask: Ask, query: dict[str, Any], expected: list[str]) -> None:
     for branch in ("master", "under_score", "br\u00e4nch"):
@@ -237,7 +239,8 @@ def test_environments_are_as_configured_with_the_mean_of_the_last_runs(make_site
 
 
 @pytest.mark.parametrize(("path", "query", "field"), [
-    (QUEUE, "status=pass", "status"), (QUEUE, "platform=mac", "platform"), (QUEUE, "limit=0", "limit"), (BRANCHES, "active=1", "active"),
+    (QUEUE, "status=pass", "status"), (QUEUE, "platform=mac", "platform"), (QUEUE, "limit=0", "limit"),
+    (BRANCHES, "active=1", "active"),
     (BRANCHES, "active=True", "active"), (BRANCHES, "name=" + "n" * 101, "name"), (BRANCHES, "repository=x", "repository"),
     (ENVIRONMENTS, "active=", "active"), (ENVIRONMENTS, "offset=x", "offset"), (HEALTH, "deep=true", "deep")])
 def test_what_the_document_does_not_allow_is_refused_by_name(site: Site, path: str, query: str, field: str) -> None:

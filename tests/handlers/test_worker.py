@@ -13,7 +13,17 @@ from sqlalchemy import select
 from api.domain.access import Role
 from api.domain.run import Phase
 from api.storage.platform_tables import GeneralDataRow, InstanceRow, ProgressRow, RegressionTestRow, ResultFileRow, ResultRow
-from tests.builders import BASELINE, BuiltTest, Output, add_event, add_machine, add_regression_test, add_run, digest_of, set_maintenance
+from tests.builders import (
+    BASELINE,
+    BuiltTest,
+    Output,
+    add_event,
+    add_machine,
+    add_regression_test,
+    add_run,
+    digest_of,
+    set_maintenance,
+)
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Site
 
@@ -68,7 +78,8 @@ def results(site: Site) -> list[tuple[int, int, int, int]]:
 def outputs(site: Site) -> list[tuple[int, str, str | None]]:
     """The outputs that were reported."""
     return [tuple(row) for row in site.rows(select(
-        ResultFileRow.regression_test_output_id, ResultFileRow.expected, ResultFileRow.got).order_by(ResultFileRow.regression_test_output_id))]
+        ResultFileRow.regression_test_output_id, ResultFileRow.expected,
+        ResultFileRow.got).order_by(ResultFileRow.regression_test_output_id))]
 
 
 def stored(site: Site) -> list[str]:
@@ -87,7 +98,8 @@ def test_progress_is_kept_with_the_workers_own_words(site: Site, root: str) -> N
 
     assert [told(answer) for answer in answers] == [OK] * 3
     assert events(site, run_id) == [
-        ("preparation", "Loaded variables, created log file and checking for CCExtractor build artifact"), ("testing", "Running tests"),
+        ("preparation", "Loaded variables, created log file and checking for CCExtractor build artifact"),
+        ("testing", "Running tests"),
         ("completed", "")]
 
 
@@ -189,7 +201,8 @@ def test_a_produced_output_never_touches_the_baseline(site: Site, run_id: int, t
     assert outputs(site)[1] == (test.output_ids[1], digest_of("second"), BASELINE)
 
 
-@pytest.mark.parametrize(("sent", "kept"), [("0", 0), ("-11", -11), ("3221225477", -1073741819), ("4294967295", -1), ("+10", 10), (" 10 ", 10)])
+@pytest.mark.parametrize(("sent", "kept"), [("0", 0), ("-11", -11), ("3221225477", -1073741819), ("4294967295", -1), ("+10", 10),
+    (" 10 ", 10)])
 def test_exit_codes_are_kept_as_signed_numbers(site: Site, run_id: int, test: BuiltTest, sent: str, kept: int) -> None:
     answer = site.report(run_id, type="finish", test_id=test.regression_id, exitCode=sent, runTime=1840)
 
@@ -279,7 +292,8 @@ def test_a_tests_own_log_is_kept_beside_the_runs(site: Site, run_id: int, test: 
 
 
 @pytest.mark.parametrize(("platform", "kind", "name"), [
-    ("linux", "binary", "ccextractor"), ("windows", "binary", "ccextractorwinfull.exe"), ("linux", "combined_stdout", "combined_stdout.log"),
+    ("linux", "binary", "ccextractor"), ("windows", "binary", "ccextractorwinfull.exe"),
+    ("linux", "combined_stdout", "combined_stdout.log"),
     ("windows", "coredump", "coredump")])
 def test_an_artifact_is_kept_under_a_fixed_name(site: Site, platform: str, kind: str, name: str) -> None:
     run_id = add_run(platform=platform)
@@ -291,7 +305,8 @@ def test_an_artifact_is_kept_under_a_fixed_name(site: Site, platform: str, kind:
 
 
 @pytest.mark.parametrize("fields", [
-    {"type": "upload", "test_id": 1, "test_file_id": 1}, {"type": "logupload"}, {"type": "artifactupload", "artifact_type": "binary"}])
+    {"type": "upload", "test_id": 1, "test_file_id": 1}, {"type": "logupload"},
+    {"type": "artifactupload", "artifact_type": "binary"}])
 def test_a_message_without_a_usable_file_is_empty(site: Site, run_id: int, fields: dict[str, object]) -> None:
     answers = [site.send(run_id, b"", **fields), site.report(run_id, **fields)]
 
@@ -313,11 +328,13 @@ def multipart(*parts: bytes, end: bytes = b"--", boundary: bytes = b"B") -> byte
 
 
 TYPE = b'Content-Disposition: form-data; name="type"\r\n\r\nlogupload'
+NAMED = b'Content-Disposition: form-data; name="f%d"\r\n\r\n'
 FILE = b'Content-Disposition: form-data; name="file"; filename="log"\r\nContent-Type: application/octet-stream\r\n\r\n'
 
 
 @pytest.mark.parametrize(("body", "content"), [
-    (multipart(TYPE, FILE + b"log"), b"log"), (multipart(FILE + b"log", TYPE), b"log"), (multipart(TYPE, FILE + b"a\r\n--Bx\r\n"), b"a\r\n--Bx\r\n"),
+    (multipart(TYPE, FILE + b"log"), b"log"), (multipart(FILE + b"log", TYPE), b"log"),
+    (multipart(TYPE, FILE + b"a\r\n--Bx\r\n"), b"a\r\n--Bx\r\n"),
     (multipart(TYPE, FILE + b"\r\n\r\n"), b"\r\n\r\n"), (multipart(TYPE, FILE + b"log", end=b"--\r\n"), b"log"),
     (multipart(TYPE, b"content-disposition:form-data;name=file\r\n\r\nlog"), b"log")])
 def test_multipart_is_read_as_workers_write_it(site: Site, run_id: int, body: bytes, content: bytes) -> None:
@@ -333,19 +350,24 @@ def test_a_file_of_any_size_arrives_whole_in_whatever_pieces(site: Site, run_id:
     body = multipart(TYPE, FILE + content)
     pieces = iter([body[start:start + 65_521] for start in range(0, len(body), 65_521)])
 
-    answer = site.client.post(site.worker_path(run_id), content=pieces, headers={"Content-Type": 'multipart/form-data; boundary="B"'})
+    answer = site.client.post(site.worker_path(run_id), content=pieces,
+        headers={"Content-Type": 'multipart/form-data; boundary="B"'})
 
     assert told(answer) == OK
     assert (site.files / "LogFiles" / f"{run_id}.txt").read_bytes() == content
 
 
 @pytest.mark.parametrize(("kind", "body"), [
-    ("multipart/form-data; boundary=B", b"no boundary at all"), ("multipart/form-data; boundary=B", b"--C\r\n" + TYPE + b"\r\n--C--"),
-    ("multipart/form-data; boundary=B", b"--B\r\nno header\r\n\r\nx\r\n--B--"), ("multipart/form-data; boundary=" + "B" * 300, b"--B--"),
-    ("multipart/form-data; boundary=B", multipart(*[b'Content-Disposition: form-data; name="f%d"\r\n\r\nx' % number for number in range(30)])),
+    ("multipart/form-data; boundary=B", b"no boundary at all"),
+    ("multipart/form-data; boundary=B", b"--C\r\n" + TYPE + b"\r\n--C--"),
+    ("multipart/form-data; boundary=B", b"--B\r\nno header\r\n\r\nx\r\n--B--"),
+    ("multipart/form-data; boundary=" + "B" * 300, b"--B--"),
+    ("multipart/form-data; boundary=B", multipart(*[NAMED % number + b"x" for number in range(30)])),
     ("multipart/form-data; boundary=B", multipart(b'Content-Disposition: form-data; name="type"\r\n\r\n' + b"x" * 70_000)),
-    ("multipart/form-data; boundary=B", b"--B\r\nX: " + b"y" * 70_000), ("multipart/form-data", b"--B--"), ("", b"type=progress&status=testing&message=x"), ("multipart/form-data; boundary=B", b""),
-    ("application/json", b'{"type": "progress"}'), ("text/plain", b"hello"), ("application/x-www-form-urlencoded", b"&".join([b"a=1"] * 50)),
+    ("multipart/form-data; boundary=B", b"--B\r\nX: " + b"y" * 70_000), ("multipart/form-data", b"--B--"),
+    ("", b"type=progress&status=testing&message=x"), ("multipart/form-data; boundary=B", b""),
+    ("application/json", b'{"type": "progress"}'), ("text/plain", b"hello"),
+    ("application/x-www-form-urlencoded", b"&".join([b"a=1"] * 50)),
     ("application/x-www-form-urlencoded", b"")])
 def test_what_is_no_form_is_refused(site: Site, run_id: int, kind: str, body: bytes) -> None:
     answer = site.client.post(site.worker_path(run_id), content=body, headers={"Content-Type": kind})
@@ -368,8 +390,10 @@ def test_a_file_that_breaks_off_is_not_kept(site: Site, run_id: int) -> None:
     ({"type": "gossip"}, "type"), ({"status": "testing"}, "type"), ({"type": ""}, "type"), ({"type": "progress"}, "status"),
     ({"type": "progress", "status": "sleeping"}, "status"), ({"type": "progress", "status": "queued"}, "status"),
     ({"type": "equality"}, "test_id"), ({"type": "equality", "test_id": "1"}, "test_file_id"),
-    ({"type": "equality", "test_id": "one", "test_file_id": "1"}, "test_id"), ({"type": "equality", "test_id": "1.5", "test_file_id": "1"}, "test_id"),
-    ({"type": "equality", "test_id": "\u0661", "test_file_id": "1"}, "test_id"), ({"type": "equality", "test_id": "9" * 19, "test_file_id": "1"}, "test_id"),
+    ({"type": "equality", "test_id": "one", "test_file_id": "1"}, "test_id"),
+    ({"type": "equality", "test_id": "1.5", "test_file_id": "1"}, "test_id"),
+    ({"type": "equality", "test_id": "\u0661", "test_file_id": "1"}, "test_id"),
+    ({"type": "equality", "test_id": "9" * 19, "test_file_id": "1"}, "test_id"),
     ({"type": "finish", "test_id": "1"}, "exitCode"), ({"type": "finish", "test_id": "1", "exitCode": "zero"}, "exitCode"),
     ({"type": "finish", "exitCode": "0"}, "test_id"), ({"type": "upload", "test_id": "1"}, "test_file_id"),
     ({"type": "artifactupload"}, "artifact_type"), ({"type": "artifactupload", "artifact_type": "../../x"}, "artifact_type"),
@@ -388,7 +412,8 @@ def test_a_file_that_is_too_large_is_refused_and_forgotten(make_site: MakeSite) 
     announced = site.send(run_id, b"x" * 100_001, type="logupload")
     body = multipart(TYPE, FILE + b"x" * 5_000_000)
     pieces = iter([body[start:start + 50_000] for start in range(0, len(body), 50_000)])
-    unannounced = site.client.post(site.worker_path(run_id), content=pieces, headers={"Content-Type": "multipart/form-data; boundary=B"})
+    unannounced = site.client.post(site.worker_path(run_id), content=pieces,
+        headers={"Content-Type": "multipart/form-data; boundary=B"})
 
     assert (told(fits), announced.status_code, unannounced.status_code) == (OK, 413, 413)
     assert stored(site) == [f"LogFiles/{run_id}.txt"]
