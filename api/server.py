@@ -19,6 +19,7 @@ from api.domain.environment import Environment, parse_environments
 from api.domain.signing import SigningKey
 from api.domain.trigger import RunPolicy
 from api.execution.diff_pool import DiffPool
+from api.handlers.differences import DifferenceFinder
 from api.handlers.health import HealthProbes, Probe
 from api.handlers.rules import AccountRules, BranchRules, Environments, ReviewRules
 from api.handlers.waiting import RunWatch
@@ -70,6 +71,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             BranchRules: BranchRules(timedelta(days=settings.branch_active_days)),
             Chance: chance,
             DiffPool: diffs,
+            DifferenceFinder: DifferenceFinder(),
             Environments: Environments(environments),
             FileStore: store,
             GitHub: GitHub(settings.github_api, timeout=settings.github_timeout),
