@@ -9,8 +9,8 @@ from typing import NamedTuple
 from pygit2 import Patch
 from pygit2.enums import DiffOption
 
-# Beyond this many lines only the equal beginning and end are looked for: anchors would take seconds.
-ANCHORED_LINES = 1_000_000
+# Beyond this many lines only the equal beginning and end are looked for: the coarse way must be ready in a part of a second.
+ANCHORED_LINES = 300_000
 
 
 class Change(NamedTuple):
@@ -61,12 +61,11 @@ def coarse_changes(expected: Sequence[str], actual: Sequence[str]) -> list[Chang
     """
     head = _equal_head(expected, actual)
     tail = _equal_tail(expected, actual, head)
-    expected_end, actual_end = len(expected) - tail, len(actual) - tail
-    matches = [Match(0, 0, head)]
-    if expected_end - head + actual_end - head <= ANCHORED_LINES:
-        anchors = _anchors(expected[head:expected_end], actual[head:actual_end])
-        matches += _grown(expected, actual, [(head + here, head + there) for here, there in anchors], expected_end, actual_end)
-    return _between([*matches, Match(expected_end, actual_end, tail)])
+    middle = expected[head:len(expected) - tail], actual[head:len(actual) - tail]
+    inner = _grown(*middle, _anchors(*middle)) if len(middle[0]) + len(middle[1]) <= ANCHORED_LINES else []
+    return _between([
+        Match(0, 0, head), *(Match(head + here, head + there, length) for here, there, length in inner),
+        Match(len(expected) - tail, len(actual) - tail, tail)])
 
 
 def _equal_head(expected: Sequence[str], actual: Sequence[str]) -> int:
@@ -105,9 +104,7 @@ def _longest_rise(common: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return rising[::-1]
 
 
-def _grown(
-    expected: Sequence[str], actual: Sequence[str], anchors: Iterable[tuple[int, int]], expected_end: int, actual_end: int,
-) -> list[Match]:
+def _grown(expected: Sequence[str], actual: Sequence[str], anchors: Iterable[tuple[int, int]]) -> list[Match]:
     """The anchors with the equal lines around them, in order and without overlap."""
     matches: list[Match] = []
     here_from = there_from = 0
@@ -118,7 +115,7 @@ def _grown(
         while here - start > here_from and there - start > there_from and expected[here - start - 1] == actual[there - start - 1]:
             start += 1
         end = 1
-        while here + end < expected_end and there + end < actual_end and expected[here + end] == actual[there + end]:
+        while here + end < len(expected) and there + end < len(actual) and expected[here + end] == actual[there + end]:
             end += 1
         matches.append(Match(here - start, there - start, start + end))
         here_from, there_from = here + end, there + end

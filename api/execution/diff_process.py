@@ -22,7 +22,7 @@ from api.execution.diff_channel import Channel, ChannelLost, DiffAnswer, View
 PROGRAM = (sys.executable, "-S", "-m", "api.execution.diff_program")
 CHUNK = 1 << 20
 # The coarser way, and showing what was found, are to fit into what the exact way leaves of the time.
-EXACT_SHARE = 0.6
+EXACT_SHARE = 0.5
 
 
 class Readable(Protocol):

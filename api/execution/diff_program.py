@@ -156,7 +156,7 @@ def serve(channel: Channel) -> None:
 
 def main() -> None:
     """Serve the process at the other end of standard input, with less right to the processor than it has."""
-    os.nice(10)
+    os.nice(5)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     # There are no cycles in hundreds of thousands of lines, and looking for them takes as long as making them.
     gc.disable()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from api.domain.diff import decode_pair, split_lines
@@ -23,7 +23,8 @@ def test_exact_changes_explain_the_difference_and_nothing_more(pair: tuple[bytes
     assert bool(changes) == (pair[0] != pair[1])
 
 
-@settings(max_examples=500)
+@settings(max_examples=1000, deadline=None)
+@example(["a", "a", "b"], ["a", "b", "a"])
 @given(st.one_of(few_lines, many_lines), st.one_of(few_lines, many_lines))
 def test_coarse_changes_explain_any_difference(expected: list[str], actual: list[str]) -> None:
     changes = coarse_changes(expected, actual)

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from api.domain.refusal import Conflict, NotFound, Unavailable
 from api.handlers import context
 from api.handlers.answers import answer
+from api.middleware.validation import CHECKED_LIMIT
 
 SECRET = "hunter2-of-the-database"
 
@@ -79,6 +80,7 @@ def breach(how: str) -> Any:
     promised = {"X-Promised": "yes"}
     answers = {
         "body": ({"echo": 1, SECRET: 2}, 200, promised), "status": ({"echo": 1}, 418, promised),
+        "large": ({"echo": 1, SECRET: "x" * CHECKED_LIMIT}, 200, promised),
         "kind": flask.Response("text", headers=promised, mimetype="text/plain"), "header": ({"echo": 1}, 200, {})}
     return answers[how]
 

@@ -281,6 +281,12 @@ def test_an_answer_that_breaks_the_contract_is_a_500_that_says_nothing(
     assert "tests.middleware.operations.breach breaks the contract" in caplog.text
 
 
+def test_a_very_large_answer_is_not_held_up_to_be_judged(app: Application) -> None:
+    answer = ask(app, "/api/v1/breach?how=large")
+
+    assert answer.status == 200
+
+
 def test_answers_are_not_judged_when_validation_is_off(make: Make) -> None:
     app = make(validation_engine="off")
 
