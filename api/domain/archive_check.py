@@ -50,6 +50,7 @@ class ArchiveEntry:
     flags: int
     mode: int
     offset: int
+    checksum: int = 0
 
     @property
     def is_folder(self) -> bool:

@@ -93,8 +93,8 @@ def _entries(directory: bytes) -> Iterator[ArchiveEntry]:
     while at < len(directory):
         if at + LINE.size > len(directory):
             raise _broken()
-        (signature, made_by, _, flags, method, _, _, _, compressed, size, name_bytes, extra_bytes, comment_bytes, disk, _, attributes,
-         offset) = LINE.unpack_from(directory, at)
+        (signature, made_by, _, flags, method, _, _, checksum, compressed, size, name_bytes, extra_bytes, comment_bytes, disk, _,
+         attributes, offset) = LINE.unpack_from(directory, at)
         name_end = at + LINE.size + name_bytes
         following = name_end + extra_bytes + comment_bytes
         if signature != LINE_SIGNATURE or disk or following > len(directory):
@@ -103,7 +103,7 @@ def _entries(directory: bytes) -> Iterator[ArchiveEntry]:
         size, compressed, offset = _wide(directory[name_end:name_end + extra_bytes], size, compressed, offset)
         # Other systems keep other things in these bits; MS-DOS leaves them empty.
         mode = attributes >> 16 if made_by >> 8 in (0, 3, 19) else 0
-        yield ArchiveEntry(name, size, compressed, method, flags, mode, offset)
+        yield ArchiveEntry(name, size, compressed, method, flags, mode, offset, checksum)
         at = following
 
 

@@ -1,0 +1,21 @@
+"""The sandboxes there are, by name."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, cast
+
+from api.execution.jobs.sandbox import Sandbox
+
+# Loaded by name, so that a supervisor need not wait for the modules of a sandbox that it does not use.
+KINDS = {
+    "bubblewrap": ("api.execution.jobs.bubblewrap", "Bubblewrap"),
+    "container": ("api.execution.jobs.container", "ContainerEngine"),
+}
+
+
+def sandbox_of(description: Mapping[str, Any]) -> Sandbox:
+    """The sandbox that described itself so. Raises KeyError for an unknown one."""
+    options = dict(description)
+    module, kind = KINDS[options.pop("name")]
+    return cast(Sandbox, getattr(import_module(module), kind)(**options))

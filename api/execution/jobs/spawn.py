@@ -1,0 +1,55 @@
+"""Starts the program of a cage: with the descriptors that it is to have, in the groups, as the user and within the limits given."""
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ENTER = str(Path(__file__).with_name("enter.py"))
+BEYOND = 64
+CLEAN = {"PATH": os.defpath, "LANG": "C.UTF-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the starter does before it becomes `argv`. `open` are paths by the descriptor each is to have."""
+
+    argv: Sequence[str]
+    groups: Sequence[str] = ()
+    open: Mapping[int, Path] = field(default_factory=dict)
+    user_id: int | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+    def as_text(self) -> str:
+        """The orders as the starter reads them."""
+        return json.dumps({
+            "argv": list(self.argv), "groups": list(self.groups), "open": {number: str(path) for number, path in self.open.items()},
+            "user_id": self.user_id, "limits": dict(self.limits), "parent": os.getpid()})
+
+
+def spawn(orders: Orders, descriptors: Mapping[int, int]) -> int:
+    """Start a program and return its process id. `descriptors` gives ours by the number that each is to have there; no other is passed.
+
+    The program is killed when the calling thread ends.
+    """
+    # Out of the way first, so that giving one its number never overwrites another that is still to be given.
+    moved = {wanted: fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, BEYOND) for wanted, ours in descriptors.items()}
+    try:
+        actions = [(os.POSIX_SPAWN_DUP2, ours, wanted) for wanted, ours in moved.items()]
+        argv = [sys.executable, "-I", "-S", ENTER, orders.as_text()]
+        return os.posix_spawn(sys.executable, argv, CLEAN, file_actions=actions, setsigdef=range(1, 32), setsigmask=())
+    finally:
+        for each in moved.values():
+            os.close(each)
+
+
+def memory_file(name: str, content: bytes) -> int:
+    """A descriptor that reads this content from its beginning; it lies nowhere."""
+    made = os.memfd_create(name, os.MFD_CLOEXEC)
+    os.write(made, content)
+    os.lseek(made, 0, os.SEEK_SET)
+    return made
