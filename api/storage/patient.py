@@ -4,6 +4,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ REST = 5.0
 class PatientBackend:
     """A store whose readers wait `timeout` seconds at most, however many files they ask of.
 
-    A store that did not answer in time is left alone for `rest` seconds: whoever asks meanwhile hears at once that it does
+    A store that answered nothing in time is left alone for `rest` seconds: whoever asks meanwhile hears at once that it does
     not answer. Writing, which nobody waits for, goes straight to the store.
     """
 
@@ -47,10 +48,11 @@ class PatientBackend:
         wait(asked.values(), self._timeout)
         found = {}
         for name, future in asked.items():
-            try:
+            with suppress(Unreachable):
                 found[name] = self._result(future)
-            except Unreachable:
-                self._lie_down()
+        if asked and not found:
+            # One that told of some files is slow, not down.
+            self._lie_down()
         return found
 
     def read(self, name: str, start: int, length: int, identity: str | None = None) -> bytes:

@@ -21,7 +21,7 @@ from api.domain.ticket import Ticket, read_ticket
 from api.domain.worker_message import ArtifactKind
 from api.storage import names
 from api.storage.archive import Archive, Source
-from api.storage.backends import Backend, LocalBackend, Unreachable
+from api.storage.backends import Backend, LocalBackend, Stat, Unreachable
 from api.storage.bucket import open_bucket
 from api.storage.files import FileStore
 from api.storage.patient import PatientBackend
@@ -519,6 +519,19 @@ def test_a_bucket_that_did_not_answer_is_left_alone_for_a_while_and_then_asked_a
     lame.ticks[0] += 5.0
 
     assert lame.archive.look([NAME])[NAME].status is StorageStatus.OK
+
+
+def test_a_bucket_that_tells_of_some_files_only_is_asked_again_at_once(tmp_path: Path) -> None:
+    class Slow(LocalBackend):
+        def stat(self, name: str) -> Stat | None:
+            if name == LOG:
+                raise Unreachable("too late")
+            return super().stat(name)
+
+    store = PatientBackend(Slow(tmp_path, link), timeout=10.0, threads=2, clock=lambda: 0.0)
+
+    assert store.survey([NAME, LOG]) == {NAME: None}
+    assert store.stat(NAME) is None
 
 
 def test_a_bucket_that_stalls_in_the_middle_of_a_file_is_unavailable(lame: Lame, emulator: Emulator) -> None:
