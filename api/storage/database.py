@@ -1,7 +1,7 @@
 """The database: engine settings per dialect, the session of a request, and transactions."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from sqlalchemy import (
     CursorResult,
     DateTime,
     Engine,
+    Executable,
     MetaData,
     String,
     TypeDecorator,
@@ -79,9 +80,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         naive = value.astimezone(UTC).replace(tzinfo=None)
         return naive if self.exact else naive.replace(microsecond=0)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Say that what is stored is UTC."""
-        return None if value is None else value.replace(tzinfo=UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """Say that what is stored is UTC. SQLite gives texts, which are read together with their zone: that is ten times as fast."""
+        return _read_text if dialect.name == "sqlite" else _read_naive
+
+
+def _read_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value + "+00:00")
+
+
+def _read_naive(value: datetime | None) -> datetime | None:
+    return None if value is None else value.replace(tzinfo=UTC)
 
 
 def attach(app: Flask, url: str, *, pool_size: int) -> None:
@@ -121,13 +130,24 @@ def prepare_engine(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A deferred transaction that turns to writing fails at once, whatever the timeout; so writers say so first.
-        writes = connection.get_execution_options().get("ci_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("ci_writes", False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            # This one takes no lock and so never fails; it need not go the long way.
+            cast(Any, connection.connection.dbapi_connection).execute("BEGIN")
 
 
 def session() -> Session:
     """The session of the current application context."""
     return db.session()
+
+
+def read(statement: Executable, values: Mapping[str, Any] | None = None) -> CursorResult[*tuple[Any, ...]]:
+    """Execute a statement that reads columns, without the session's work for mapped objects; nothing is flushed before.
+
+    A statement that is made once, with parameters for its values, costs a fraction of one that is made for each request.
+    """
+    return session().connection().execute(statement, values)
 
 
 def folded(column: ColumnElement[str] | InstrumentedAttribute[Any]) -> ColumnElement[str]:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import Row, func, insert, or_, select
+from sqlalchemy import Row, func, insert, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.progress import timeline
 from api.domain.projection import cut, repository_of
 from api.domain.run import Phase, RunStatus
-from api.storage.database import Raced, session, transact
+from api.storage.database import Raced, read, session, transact
 from api.storage.expected_sets import list_active_tests, list_customized_tests, load_definitions, save_expected_set
 from api.storage.outcomes import derive_states
 from api.storage.own_tables import RunRow
@@ -24,14 +24,27 @@ AT_ONCE = 10
 IN_BULK = 100
 UNJUDGED = "completed"
 
+_UNSEEN = select(TestRow.id).where(TestRow.id > select(func.coalesce(func.max(RunRow.run_id), 0)).scalar_subquery())
+# Ids are given out in order but may become visible a little out of order, so the look goes back some way.
+_RECENT = select(func.coalesce(func.max(RunRow.last_progress_id), 0) - LOOK_BACK).scalar_subquery()
+_MOVED = (
+    select(ProgressRow.test_id).join(RunRow, RunRow.run_id == ProgressRow.test_id)
+    .where(ProgressRow.id > _RECENT, or_(RunRow.last_progress_id.is_(None), ProgressRow.id > RunRow.last_progress_id))
+    .where(ProgressRow.status.in_([literal(phase.value) for phase in Phase])))
+_RESTARTED = select(RunRow.run_id).where(RunRow.last_progress_id.is_(None), RunRow.status != RunStatus.QUEUED.value)
+_PENDING = select(RunRow.run_id).where(RunRow.status == UNJUDGED)
+_BEHIND = select(or_(_UNSEEN.exists(), _MOVED.exists(), _RESTARTED.exists(), _PENDING.exists()))
+
 
 def catch_up(now: datetime) -> None:
-    """Make what this server knows of runs agree with the platform's tables; two small reads where nothing happened.
+    """Make what this server knows of runs agree with the platform's tables; one small read where nothing happened.
 
     A run is enrolled when it is first seen, and its state derived anew when it has an event newer than the one its state
     came from, or when that event was deleted. Finished runs that wait to be judged are judged a few at a time; those of a
     database that is being adopted are left to the sweeper, so that no request waits for them.
     """
+    if not read(_BEHIND).scalar_one():
+        return
     while new := _unseen_runs():
         transact(partial(_enrol, new, now))
     if changed := _changed_runs():
@@ -50,8 +63,7 @@ def judge_pending(at_most: int) -> int:
 
 
 def _pending_runs(at_most: int) -> list[int]:
-    return list(session().execute(
-        select(RunRow.run_id).where(RunRow.status == UNJUDGED).order_by(RunRow.run_id.desc()).limit(at_most)).scalars())
+    return list(read(_PENDING.order_by(RunRow.run_id.desc()).limit(at_most)).scalars())
 
 
 def judge_runs(run_ids: Sequence[int]) -> None:
@@ -71,9 +83,7 @@ def enrol_run(run_id: int, now: datetime) -> None:
 
 
 def _unseen_runs() -> Sequence[int]:
-    newest = select(func.coalesce(func.max(RunRow.run_id), 0)).scalar_subquery()
-    return list(session().execute(
-        select(TestRow.id).where(TestRow.id > newest).order_by(TestRow.id).limit(CHUNK)).scalars())
+    return list(read(_UNSEEN.order_by(TestRow.id).limit(CHUNK)).scalars())
 
 
 def find_overlooked_runs() -> Sequence[int]:
@@ -89,14 +99,7 @@ def enrol_overlooked(now: datetime) -> None:
 
 
 def _changed_runs() -> Sequence[int]:
-    # Ids are given out in order but may become visible a little out of order, so the look goes back some way.
-    newest = select(func.coalesce(func.max(RunRow.last_progress_id), 0) - LOOK_BACK).scalar_subquery()
-    moved = (
-        select(ProgressRow.test_id).join(RunRow, RunRow.run_id == ProgressRow.test_id)
-        .where(ProgressRow.id > newest, or_(RunRow.last_progress_id.is_(None), ProgressRow.id > RunRow.last_progress_id))
-        .where(ProgressRow.status.in_(list(Phase))).distinct())
-    restarted = select(RunRow.run_id).where(RunRow.last_progress_id.is_(None), RunRow.status != RunStatus.QUEUED.value)
-    return list(session().execute(moved.union(restarted)).scalars())
+    return list(read(_MOVED.distinct().union(_RESTARTED)).scalars())
 
 
 def _enrol(run_ids: Sequence[int], now: datetime) -> None:

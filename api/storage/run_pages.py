@@ -1,43 +1,60 @@
 """Which runs a page of a list holds: filters, orders, totals and cursors, all answered from indexes alone where they can be."""
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, and_, bindparam, func, or_, select
 
 from api.domain.page import Position, parse_cursor
 from api.domain.refusal import Invalid
 from api.domain.run import Run
 from api.domain.run_list import RunFilter, RunSort
-from api.storage.database import session
+from api.storage.database import read
 from api.storage.own_tables import RunRow
+from api.storage.run_rows import RUNS
 from api.storage.windows import Window, find_window
 
-SORT_COLUMNS: dict[str, Any] = {"created_at": RunRow.created_at, "started_at": RunRow.started_at, "run_id": RunRow.run_id}
+SHAPES = 256
+SORT_COLUMNS: Mapping[str, Any] = {
+    "created_at": RunRow.created_at, "started_at": RunRow.started_at, "run_id": RunRow.run_id}
+_CONDITIONS: Mapping[str, ColumnElement[bool]] = {
+    "status": RunRow.status == bindparam("status"),
+    "branch": RunRow.branch == bindparam("branch"),
+    # MariaDB passes over spaces at the end; bytes are bytes.
+    "branch_bytes": func.hex(RunRow.branch) == bindparam("branch_bytes"),
+    "commit_sha": RunRow.commit_sha == bindparam("commit_sha"),
+    "repository": RunRow.repository == bindparam("repository"),
+    "platform": RunRow.platform == bindparam("platform"),
+    "pull_request": RunRow.pull_request == bindparam("pull_request"),
+    "created_after": RunRow.created_at > bindparam("created_after"),
+    "created_before": RunRow.created_at < bindparam("created_before")}
+
+Rows = Sequence[Row[*tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
-class RunIds:
-    """The runs of a page in their order, the length of the whole list, and whether more follow."""
+class RunPage:
+    """The rows of a page's runs in their order, the length of the whole list, and whether more follow."""
 
-    run_ids: list[int]
+    rows: Rows
     total: int
     more: bool
 
 
-def find_page(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int, cursor: str | None) -> RunIds:
+def find_page(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int, cursor: str | None) -> RunPage:
     """The page from `offset`, or behind `cursor` where one is given. Raises Invalid for a cursor of another list."""
-    conditions = _conditions(wanted)
-    behind = [] if cursor is None else [_behind(parse_cursor(cursor, sort.value), sort)]
-    total = session().execute(select(func.count()).select_from(RunRow).where(*conditions)).scalar_one()
-    window = find_window(total, limit, offset) if cursor is None else Window(limit + 1, 0, False)
-    found = session().execute(
-        select(RunRow.run_id).where(*conditions, *behind).order_by(*_order(sort, window))
-        .limit(window.limit).offset(window.offset)).scalars().all()
-    run_ids = window.in_order(found)
-    return RunIds(run_ids[:limit], total, len(run_ids) > limit if cursor is not None else offset + len(run_ids) < total)
+    values = _values(wanted)
+    names = frozenset(values)
+    behind = None if cursor is None else _behind(parse_cursor(cursor, sort.value), sort)
+    total: int = read(_total(names), values).scalar_one()
+    window = find_window(total, limit, offset) if behind is None else Window(limit + 1, 0, False)
+    statement = _page(names, sort, window.backwards) if behind is None else _made_page(names, sort, False, behind)
+    rows = read(statement, values | {"limit": window.limit, "offset": window.offset}).all()
+    return RunPage(rows[:limit], total, len(rows) > limit if behind is not None else offset + len(rows) < total)
 
 
 def position_of(run: Run, sort: RunSort) -> Position:
@@ -46,26 +63,46 @@ def position_of(run: Run, sort: RunSort) -> Position:
     return Position(sort.value, None if key is None else key.isoformat(), run.run_id)
 
 
-def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
-    equal: tuple[tuple[Any, Any], ...] = (
-        (RunRow.status, wanted.status and wanted.status.value), (RunRow.branch, wanted.branch),
-        (RunRow.commit_sha, wanted.commit_sha and wanted.commit_sha.lower()),
-        (RunRow.repository, wanted.repository and wanted.repository.lower()),
-        (RunRow.platform, wanted.platform and wanted.platform.value), (RunRow.pull_request, wanted.pull_request))
-    conditions: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
-    if wanted.branch is not None:
-        # MariaDB passes over spaces at the end; bytes are bytes.
-        conditions.append(func.hex(RunRow.branch) == wanted.branch.encode().hex().upper())
-    if wanted.created_after is not None:
-        conditions.append(RunRow.created_at > wanted.created_after)
-    if wanted.created_before is not None:
-        conditions.append(RunRow.created_at < wanted.created_before)
-    return conditions
+def _values(wanted: RunFilter) -> dict[str, Any]:
+    """What a list is narrowed to, by the names of its conditions; what is not asked for is left out."""
+    values = {
+        "status": wanted.status and wanted.status.value, "branch": wanted.branch,
+        "branch_bytes": None if wanted.branch is None else wanted.branch.encode().hex().upper(),
+        "commit_sha": wanted.commit_sha and wanted.commit_sha.lower(),
+        "repository": wanted.repository and wanted.repository.lower(),
+        "platform": wanted.platform and wanted.platform.value, "pull_request": wanted.pull_request,
+        "created_after": wanted.created_after, "created_before": wanted.created_before}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _order(sort: RunSort, window: Window) -> list[Any]:
+# The shapes of statements are few, their values many: each shape is made once.
+@lru_cache(maxsize=SHAPES)
+def _total(names: frozenset[str]) -> Select[int]:
+    return select(func.count()).select_from(RunRow).where(*_conditions(names))
+
+
+@lru_cache(maxsize=SHAPES)
+def _page(names: frozenset[str], sort: RunSort, backwards: bool) -> Select[*tuple[Any, ...]]:
+    return _made_page(names, sort, backwards)
+
+
+def _made_page(
+    names: frozenset[str], sort: RunSort, backwards: bool, *behind: ColumnElement[bool],
+) -> Select[*tuple[Any, ...]]:
+    """The runs of `limit` ids from `offset`, which are found in an index before any row is looked at."""
+    ids = (
+        select(RunRow.run_id).where(*_conditions(names), *behind).order_by(*_order(sort, backwards))
+        .limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer)).subquery("page"))
+    return RUNS.join(ids, ids.c.run_id == RunRow.run_id).order_by(*_order(sort, False))
+
+
+def _conditions(names: frozenset[str]) -> Sequence[ColumnElement[bool]]:
+    return [_CONDITIONS[name] for name in sorted(names)]
+
+
+def _order(sort: RunSort, backwards: bool) -> list[Any]:
     columns = [SORT_COLUMNS[sort.field], RunRow.run_id] if sort.field != "run_id" else [RunRow.run_id]
-    return [column.desc() if sort.descends != window.backwards else column.asc() for column in columns]
+    return [column.desc() if sort.descends != backwards else column.asc() for column in columns]
 
 
 def _behind(position: Position, sort: RunSort) -> ColumnElement[bool]:

@@ -1,28 +1,27 @@
 """Runs: making them, finding them, listing them."""
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.page import Page
-from api.domain.projection import repository_of
 from api.domain.refusal import NotFound, Unavailable
-from api.domain.run import Platform, Requester, Run, RunStatus
+from api.domain.run import Platform, Run, RunStatus
 from api.domain.run_list import RunFilter, RunSort
 from api.domain.text import fold
 from api.domain.trigger import RunRequest
-from api.storage.database import add_free_text, folded, session
+from api.storage.database import add_free_text, folded, read, session
 from api.storage.enrolment import UNJUDGED, count_pending, judge_runs
 from api.storage.expected_sets import load_definitions, save_expected_set
 from api.storage.outcomes import derive_states
 from api.storage.own_tables import RunRow
-from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow, UserRow
+from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow
 from api.storage.run_pages import find_page, position_of
+from api.storage.run_rows import ONE_RUN, run_of
 
 OVER = frozenset(status for status in RunStatus if status.is_over)
 RAN_TO_AN_END = OVER - {RunStatus.CANCELED}
@@ -84,16 +83,15 @@ def _fork_id(repository: str) -> int:
 
 def load_run(run_id: int, *, locked: bool = False) -> Run:
     """The run of this id; `locked`, within a transaction, holds its row until the end. Raises NotFound."""
-    query = _query().where(RunRow.run_id == run_id)
     if locked:
         session().execute(select(RunRow.run_id).where(RunRow.run_id == run_id).with_for_update())
-    row = session().execute(query).one_or_none()
+    row = read(ONE_RUN, {"run_id": run_id}).one_or_none()
     if row is None:
         raise NotFound("run", run_id, remedy="List runs with GET /runs.")
     if row.status == UNJUDGED:
         derive_states([run_id]) if locked else judge_runs([run_id])
-        row = session().execute(query).one()
-    return _run(row)
+        row = read(ONE_RUN, {"run_id": run_id}).one()
+    return run_of(row)
 
 
 def load_states(run_ids: Collection[int]) -> dict[int, str]:
@@ -112,40 +110,11 @@ def list_runs(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int = 0, 
     if wanted.status in OVER and count_pending():
         raise Unavailable("Finished runs of this database are still being judged.", retry_after=10)
     page = find_page(wanted, sort, limit=limit, offset=offset, cursor=cursor)
-    runs = _load_runs(page.run_ids)
-    return Page(runs, limit, offset, page.total, position_of(runs[-1], sort).cursor() if page.more and runs else None)
-
-
-def _load_runs(run_ids: Sequence[int]) -> list[Run]:
-    """These runs, in this order; those whose verdicts are still to come are judged first."""
-    query = _query().where(RunRow.run_id.in_(run_ids))
-    rows = {row.run_id: row for row in session().execute(query)}
-    while pending := [row.run_id for row in rows.values() if row.status == UNJUDGED]:
+    while pending := [row.run_id for row in page.rows if row.status == UNJUDGED]:
         judge_runs(pending)
-        rows = {row.run_id: row for row in session().execute(query)}
-    return [_run(rows[run_id]) for run_id in run_ids if run_id in rows]
-
-
-def _query() -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            RunRow.run_id, RunRow.status, RunRow.platform, func.coalesce(ForkRow.github, "").label("github"), TestRow.branch,
-            TestRow.commit, RunRow.pull_request,
-            RunRow.created_at, RunRow.expected_set_id, RunRow.started_at, RunRow.completed_at, RunRow.requester_id, UserRow.name,
-            RunRow.environment_id, RunRow.source_run_id, RunRow.reason, RunRow.parent_sha, RunRow.merge_base_sha,
-            RunRow.infrastructure_error_count)
-        .join(TestRow, TestRow.id == RunRow.run_id).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id)
-        .outerjoin(UserRow, UserRow.id == RunRow.requester_id))
-
-
-def _run(row: Row[*tuple[Any, ...]]) -> Run:
-    return Run(
-        run_id=row.run_id, status=RunStatus(row.status), platform=Platform(row.platform), repository=repository_of(row.github),
-        branch=row.branch or None, commit=row.commit, pull_request=row.pull_request, created_at=row.created_at,
-        expected_set_id=row.expected_set_id, started_at=row.started_at, completed_at=row.completed_at,
-        requester=None if row.requester_id is None else Requester(row.requester_id, row.name),
-        environment_id=row.environment_id, source_run_id=row.source_run_id, reason=row.reason, parent_sha=row.parent_sha,
-        merge_base_sha=row.merge_base_sha, infrastructure_error_count=row.infrastructure_error_count)
+        page = find_page(wanted, sort, limit=limit, offset=offset, cursor=cursor)
+    runs = [run_of(row) for row in page.rows]
+    return Page(runs, limit, offset, page.total, position_of(runs[-1], sort).cursor() if page.more and runs else None)
 
 
 def average_duration(platform: Platform, *, runs: int = 20) -> timedelta | None:

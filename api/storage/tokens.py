@@ -4,8 +4,10 @@ from __future__ import annotations
 import hmac
 import json
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.access import Caller, Role, Scope
@@ -14,12 +16,21 @@ from api.domain.refusal import Conflict, NotFound
 from api.domain.text import fold
 from api.domain.token import PREFIX_LENGTH, NewToken, TokenRecord, token_digest, usable_scopes
 from api.storage.accounts import Account
-from api.storage.database import change, folded, session
+from api.storage.database import change, folded, read, session
 from api.storage.own_tables import AccountRow, TokenSealRow
 from api.storage.passwords import fingerprint
 from api.storage.platform_tables import TokenRow, UserRow
 
 KNOWN_SCOPES = frozenset(scope.value for scope in Scope)
+
+_TOKENS: Select[*tuple[Any, ...]] = (
+    select(
+        TokenRow.id.label("token_id"), TokenRow.token_hash, TokenRow.scopes_json, TokenRow.expires_at, TokenRow.revoked_at,
+        UserRow.id.label("user_id"), UserRow.name, UserRow.email, UserRow.role, UserRow.password, UserRow.github_login,
+        AccountRow.disabled, TokenSealRow.fingerprint.label("seal"))
+    .join(UserRow, UserRow.id == TokenRow.user_id)
+    .outerjoin(AccountRow, AccountRow.user_id == UserRow.id).outerjoin(TokenSealRow, TokenSealRow.token_id == TokenRow.id)
+    .where(TokenRow.token_prefix == bindparam("prefix")))
 
 
 def store_token(account: Account, token: NewToken) -> int:
@@ -61,28 +72,31 @@ def find_caller(value: str, now: datetime) -> Caller | None:
 
     None for a token that is unknown, revoked, expired, of a disabled account, or older than the account's password.
     """
-    query = (
-        select(TokenRow, UserRow, AccountRow.disabled, TokenSealRow.fingerprint)
-        .join(UserRow, UserRow.id == TokenRow.user_id)
-        .outerjoin(AccountRow, AccountRow.user_id == UserRow.id).outerjoin(TokenSealRow, TokenSealRow.token_id == TokenRow.id)
-        .where(TokenRow.token_prefix == value[:PREFIX_LENGTH]))
-    digest = token_digest(value)
     if not value.isascii():
         return None
-    for token, user, disabled, seal in session().execute(query):
-        if not hmac.compare_digest(token.token_hash.lower().encode(), digest.encode()):
-            continue
-        dead = token.revoked_at is not None or token.expires_at <= now or disabled
-        resealed = seal is not None and not hmac.compare_digest(seal, fingerprint(user.password))
-        return None if dead or resealed else _caller(token, user)
+    digest = token_digest(value).encode()
+    for row in read(_TOKENS, {"prefix": value[:PREFIX_LENGTH]}).all():
+        if hmac.compare_digest(row.token_hash.lower().encode(), digest):
+            return _caller(row) if _is_alive(row, now) else None
     return None
 
 
-def _caller(token: TokenRow, user: UserRow) -> Caller:
-    role = Role(user.role)
+def _is_alive(row: Row[*tuple[Any, ...]], now: datetime) -> bool:
+    if row.revoked_at is not None or row.expires_at <= now or row.disabled:
+        return False
+    return row.seal is None or hmac.compare_digest(row.seal, fingerprint(row.password))
+
+
+def _caller(row: Row[*tuple[Any, ...]]) -> Caller:
+    role = Role(row.role)
     return Caller(
-        user_id=user.id, name=user.name, email=user.email, role=role, scopes=usable_scopes(role, _scopes(token.scopes_json)),
-        token_id=token.id, github_login=user.github_login or None)
+        user_id=row.user_id, name=row.name, email=row.email, role=role, scopes=_usable(role, row.scopes_json),
+        token_id=row.token_id, github_login=row.github_login or None)
+
+
+@lru_cache(maxsize=256)
+def _usable(role: Role, scopes_json: str) -> frozenset[Scope]:
+    return usable_scopes(role, _scopes(scopes_json))
 
 
 def _scopes(text: str) -> tuple[Scope, ...]:
