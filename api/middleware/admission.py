@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.handlers.context import Exchange, InThread
 from api.middleware.addresses import limited_as
 from api.middleware.headers import CrossOrigin
+from api.middleware.lookups import Lookups
 from api.middleware.rate_limits import ANONYMOUS, PER_ADDRESS, READS, WORKER, WRITES, WRONG, RateLimits
 from api.middleware.routing import Match, Operation, Routes
 from api.middleware.security import Authenticate, exchange_of, token_of
@@ -35,7 +36,7 @@ class Admission:
         self._app = app
         self._routes = routes
         self._limits = limits
-        self._authenticate = authenticate
+        self._lookups = Lookups(authenticate, in_thread)
         self._run_token_known = run_token_known
         self._in_thread = in_thread
         self._cross_origin = cross_origin
@@ -61,7 +62,7 @@ class Admission:
         if token is None:
             return
         # Where the look-up fails, the operations that need no token still work: the failure is raised by those that do.
-        [found] = await asyncio.gather(self._in_thread(self._authenticate, token), return_exceptions=True)
+        [found] = await asyncio.gather(self._lookups.find(token), return_exceptions=True)
         if isinstance(found, BaseException):
             exchange.failure = found
         else:
