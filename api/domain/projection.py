@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from api.domain.run import Run
 
@@ -10,6 +11,8 @@ HEX = re.compile(r"[0-9a-fA-F]{1,39}\Z")
 REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+\Z")
 EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9-]{1,63})+\Z")
 UNKNOWN_REPOSITORY = "unknown/unknown"
+# Lists show the same repositories and commits over and over.
+REMEMBERED = 4096
 GITHUB = re.compile(r"(?i)^(?:https?://|git@|ssh://git@)?(?:www\.)?github\.com[/:]")
 
 
@@ -23,17 +26,20 @@ def cut_optional(text: str | None, length: int) -> str | None:
     return None if text is None else cut(text, length)
 
 
+@lru_cache(REMEMBERED)
 def repository_of(github_url: str) -> str:
     """`owner/name` of a clone URL, as stored in `fork.github`."""
     path = GITHUB.sub("", github_url.strip()).strip("/")
     return path.removesuffix(".git")
 
 
+@lru_cache(REMEMBERED)
 def shown_repository(repository: str) -> str:
     """A repository's name as the contract allows it; a stand-in for a URL that is none of GitHub's."""
     return repository if len(repository) <= 100 and REPOSITORY.match(repository) else UNKNOWN_REPOSITORY
 
 
+@lru_cache(REMEMBERED)
 def shown_commit(commit: str) -> str:
     """A commit as 40 hexadecimal digits: a short one is padded with zeros, what is no hash at all becomes zeros.
 
@@ -49,6 +55,7 @@ def commit_is_exact(commit: str) -> bool:
     return SHA1.match(commit) is not None
 
 
+@lru_cache(REMEMBERED)
 def short_commit(commit: str) -> str:
     """The beginning of a commit as stored, for people."""
     return commit[:7] if SHA1.match(commit) else commit[:10]

@@ -3,7 +3,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
+
+from orjson import Fragment
 
 from api.domain.access import Caller
 from api.domain.cancel import Cancellation
@@ -25,15 +28,17 @@ from api.domain.retry import RetryPlan
 from api.domain.run import ProgressEvent, Run
 from api.domain.summary import Summary
 from api.domain.token import NewToken, TokenRecord
+from api.handlers.answers import encode
 
 T = TypeVar("T")
 Json = dict[str, Any]
 
 MATRIX_LIMIT = 500
+REMEMBERED_RUNS = 1024
 COMMAND_DEFAULTS = ["--no-progress-bar"]
 
 
-def page(found: Page[T], render: Callable[[T], Json]) -> Json:
+def page(found: Page[T], render: Callable[[T], Any]) -> Json:
     """A page of a list."""
     return {
         "data": [render(item) for item in found.items],
@@ -42,11 +47,17 @@ def page(found: Page[T], render: Callable[[T], Json]) -> Json:
 
 def run_page(found: Page[Run], base: str, *, by_cursor: bool) -> Json:
     """A page of runs, which also says where the next one starts by cursor."""
-    shown = page(found, lambda each: run(each, base))
+    shown = page(found, lambda each: _encoded_run(each, base))
     shown["pagination"]["next_cursor"] = found.next_cursor
     if by_cursor:
         shown["pagination"] |= {"offset": 0, "next_offset": None}
     return shown
+
+
+@lru_cache(maxsize=REMEMBERED_RUNS)
+def _encoded_run(found: Run, base: str) -> Fragment:
+    # Most of the runs of a list were in the one before, unchanged.
+    return Fragment(encode(run(found, base)))
 
 
 def run(found: Run, base: str) -> Json:
@@ -69,9 +80,9 @@ def run(found: Run, base: str) -> Json:
 def run_links(run_id: int, base: str) -> dict[str, str]:
     """The addresses of what belongs to a run."""
     own = f"{base}/runs/{run_id}"
-    parts = {"summary": "summary", "progress": "progress", "config": "config", "samples": "samples", "errors": "errors",
-             "logs": "logs", "artifacts": "artifacts"}
-    return {"self": own} | {name: f"{own}/{part}" for name, part in parts.items()}
+    return {
+        "self": own, "summary": f"{own}/summary", "progress": f"{own}/progress", "config": f"{own}/config",
+        "samples": f"{own}/samples", "errors": f"{own}/errors", "logs": f"{own}/logs", "artifacts": f"{own}/artifacts"}
 
 
 def run_summary(found: Run, counts: Summary) -> Json:
