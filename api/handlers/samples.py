@@ -72,7 +72,7 @@ def list_sample_history(
         created_after=parse_instant("created_after", created_after), created_before=parse_instant("created_before", created_before))
     catch_up(context.now())
     samples.check_sample(sample_id)
-    found = history.list_history(regression_tests.tests_of_sample(sample_id), wanted, limit=limit, offset=offset)
+    found = history.list_history(regression_tests.regression_ids_of(sample_id), wanted, limit=limit, offset=offset)
     return render.page(found, lambda entry: render_samples.history_entry(entry, sample_id))
 
 

@@ -27,7 +27,7 @@ def list_regression_tests(wanted: RegressionTestFilter, *, limit: int, offset: i
     return Page(items, limit, offset, total)
 
 
-def tests_of_sample(sample_id: int) -> list[int]:
+def regression_ids_of(sample_id: int) -> list[int]:
     """The regression tests that are made of a sample."""
     return list(session().execute(
         select(RegressionTestRow.id).where(RegressionTestRow.sample_id == sample_id).order_by(RegressionTestRow.id)).scalars())
