@@ -16,8 +16,9 @@ from api.domain.run import Phase, RunStatus
 from api.domain.run_list import RunFilter, RunSort
 from api.domain.worker_message import Answer, EqualityMessage, FinishMessage, ProgressMessage
 from api.storage import accounts, claims, reports, runs, schema, tokens
-from api.storage.database import Base, session, transact
+from api.storage.database import session, transact
 from api.storage.enrolment import catch_up
+from api.storage.job_tables import JobRow
 from api.storage.platform_tables import PLATFORM_TABLES
 from tests.builders import (
     MAIN_REPOSITORY,
@@ -38,8 +39,21 @@ from tests.storage.requests import new_run
 HOUR = timedelta(hours=1)
 
 
+TABLES = JobRow.metadata.sorted_tables
+
+
 class BrokeOff(Exception):
     pass
+
+
+def differences(engine: Engine) -> list[str]:
+    """In what the tables and indexes of this server differ from what its steps have made."""
+    def is_ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
+        return kind != "table" or str(name).startswith("ci_") and name != schema.VERSION_TABLE
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": is_ours})
+        return [repr(difference) for difference in compare_metadata(context, JobRow.metadata)]
 
 
 @contextmanager
@@ -93,17 +107,14 @@ def test_an_empty_database_gets_everything_and_is_left_empty_again(empty_url: st
 
         schema.downgrade(database.engine)
 
-        assert made == {table.name for table in Base.metadata.sorted_tables} | {schema.VERSION_TABLE}
+        assert made == {table.name for table in TABLES} | {schema.VERSION_TABLE}
         assert not belongs
         assert inspect(database.engine).get_table_names() == []
 
 
 def test_the_steps_make_what_the_tables_say(empty_url: str) -> None:
-    with opened(empty_url) as database, database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
-        ours = [difference for difference in compare_metadata(context, Base.metadata) if "ci_ix_" not in repr(difference)]
-
-        assert ours == []
+    with opened(empty_url) as database:
+        assert differences(database.engine) == []
 
 
 def test_migrating_twice_changes_nothing(empty_url: str) -> None:
@@ -143,23 +154,24 @@ def test_a_platforms_database_is_used_and_left_as_it_was(empty_url: str, older: 
         assert schema_of(database.engine) == before
 
 
-@pytest.mark.parametrize("older", [False, True], ids=["today", "older"])
-@pytest.mark.parametrize("after", [0, 1, 2, 3, 4, 8, 12, 20, 24])
-def test_a_migration_that_broke_off_can_be_repeated(empty_url: str, after: int, older: bool) -> None:
-    with platform_database(empty_url, older=older) as database:
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4, 5, 9, 13, 20, 27, 28, 29, 31, 33, 34, 36, 37, 38, 39, 40, 42, 44])
+def test_a_migration_that_broke_off_can_be_repeated(empty_url: str, after: int) -> None:
+    with platform_database(empty_url, older=True) as database:
         before = schema_of(database.engine)
         with breaking_off(database.engine, after):
             schema.migrate(database.engine)
 
         schema.migrate(database.engine)
+        missing = differences(database.engine)
         use()
         session().rollback()
         schema.downgrade(database.engine)
 
+        assert missing == []
         assert schema_of(database.engine) == before
 
 
-@pytest.mark.parametrize("after", [0, 3, 7, 9])
+@pytest.mark.parametrize("after", range(0, 22, 2))
 def test_a_downgrade_that_broke_off_can_be_repeated(empty_url: str, after: int) -> None:
     with platform_database(empty_url, older=True) as database:
         before = schema_of(database.engine)

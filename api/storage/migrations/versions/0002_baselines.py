@@ -1,22 +1,18 @@
 """Baselines as a reviewed workflow: requests, decisions, and the history of every baseline."""
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
-from alembic import op
 
 from api.storage.database import UtcDateTime
+from api.storage.migrations.steps import create_index, create_table, drop_table
 
 revision = "0002"
 down_revision = "0001"
 
-TABLE: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
-
 
 def upgrade() -> None:
     """Add the two tables."""
-    op.create_table(
+    create_table(
         "ci_approval",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=False),
@@ -38,12 +34,11 @@ def upgrade() -> None:
         sa.Column("decision_reason", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["requester_id"], ["user.id"], name="ci_fk_ci_approval_requester_id", ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name="pk_ci_approval"),
-        sa.UniqueConstraint("pending_key", name="ci_uq_ci_approval_pending_key"),
-        **TABLE)
-    op.create_index("ci_ix_approval_status", "ci_approval", ["status", "id"])
-    op.create_index("ci_ix_approval_run", "ci_approval", ["run_id", "id"])
-    op.create_index("ci_ix_ci_approval_requester_id", "ci_approval", ["requester_id"])
-    op.create_table(
+        sa.UniqueConstraint("pending_key", name="ci_uq_ci_approval_pending_key"))
+    create_index("ci_ix_approval_status", "ci_approval", ["status", "id"])
+    create_index("ci_ix_approval_run", "ci_approval", ["run_id", "id"])
+    create_index("ci_ix_ci_approval_requester_id", "ci_approval", ["requester_id"])
+    create_table(
         "ci_baseline_change",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("approval_id", sa.Integer(), nullable=False),
@@ -53,13 +48,12 @@ def upgrade() -> None:
         sa.Column("hash_after", sa.String(length=64), nullable=False),
         sa.Column("changed_at", UtcDateTime(exact=True), nullable=False),
         sa.ForeignKeyConstraint(["approval_id"], ["ci_approval.id"], name="ci_fk_ci_baseline_change_approval_id"),
-        sa.PrimaryKeyConstraint("id", name="pk_ci_baseline_change"),
-        **TABLE)
-    op.create_index("ci_ix_ci_baseline_change_approval_id", "ci_baseline_change", ["approval_id"])
-    op.create_index("ci_ix_baseline_change_output", "ci_baseline_change", ["output_id", "id"])
+        sa.PrimaryKeyConstraint("id", name="pk_ci_baseline_change"))
+    create_index("ci_ix_ci_baseline_change_approval_id", "ci_baseline_change", ["approval_id"])
+    create_index("ci_ix_baseline_change_output", "ci_baseline_change", ["output_id", "id"])
 
 
 def downgrade() -> None:
     """Drop them."""
-    op.drop_table("ci_baseline_change")
-    op.drop_table("ci_approval")
+    drop_table("ci_baseline_change")
+    drop_table("ci_approval")

@@ -1,17 +1,15 @@
 """Verdicts in the order of their histories, and when each result came."""
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
 from api.storage.database import UtcDateTime
+from api.storage.migrations.steps import create_index, create_table, drop_table, present_tables
 
 revision = "0003"
 down_revision = "0002"
 
-TABLE: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
 BY_RUN, BY_TEST, TIMES = "ci_verdict", "ci_history", "ci_result_time"
 
 
@@ -21,73 +19,58 @@ def upgrade() -> None:
     Each part looks whether it is done, since on MySQL a step that broke off leaves what it had made.
     """
     _create_history()
-    if BY_RUN in _present():
+    if BY_RUN in present_tables():
         op.execute(f"DELETE FROM {BY_TEST}")
         op.execute(
             f"INSERT INTO {BY_TEST} (regression_id, created_at, run_id, run_status, platform, branch, verdict, signature) "
             f"SELECT v.regression_id, r.created_at, v.run_id, r.status, r.platform, r.branch, v.verdict, v.signature "
             f"FROM {BY_RUN} v JOIN ci_run r ON r.run_id = v.run_id")
-        op.drop_table(BY_RUN)
-    if TIMES not in _present():
-        op.create_table(
-            TIMES,
-            sa.Column("run_id", sa.Integer(), autoincrement=False, nullable=False),
-            sa.Column("regression_id", sa.Integer(), autoincrement=False, nullable=False),
-            sa.Column("ended_at", UtcDateTime(exact=True), nullable=False),
-            sa.ForeignKeyConstraint(["run_id"], ["test.id"], name="ci_fk_ci_result_time_run_id", ondelete="CASCADE"),
-            sa.PrimaryKeyConstraint("run_id", "regression_id", name="pk_ci_result_time"),
-            **TABLE)
+        drop_table(BY_RUN)
+    create_table(
+        TIMES,
+        sa.Column("run_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("regression_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("ended_at", UtcDateTime(exact=True), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["test.id"], name="ci_fk_ci_result_time_run_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run_id", "regression_id", name="pk_ci_result_time"))
 
 
 def downgrade() -> None:
     """Put the verdicts back into the order of their runs, and forget the times."""
-    if TIMES in _present():
-        op.drop_table(TIMES)
+    drop_table(TIMES)
     _create_verdicts()
-    if BY_TEST in _present():
+    if BY_TEST in present_tables():
         op.execute(f"DELETE FROM {BY_RUN}")
         op.execute(
             f"INSERT INTO {BY_RUN} (run_id, regression_id, verdict, signature) "
             f"SELECT run_id, regression_id, verdict, signature FROM {BY_TEST}")
-        op.drop_table(BY_TEST)
+        drop_table(BY_TEST)
 
 
 def _create_history() -> None:
-    if BY_TEST not in _present():
-        op.create_table(
-            BY_TEST,
-            sa.Column("regression_id", sa.Integer(), autoincrement=False, nullable=False),
-            sa.Column("created_at", UtcDateTime(exact=True), nullable=False),
-            sa.Column("run_id", sa.Integer(), autoincrement=False, nullable=False),
-            sa.Column("run_status", sa.String(length=20), nullable=False),
-            sa.Column("platform", sa.String(length=50), nullable=False),
-            sa.Column("branch", sa.String(length=255), nullable=True),
-            sa.Column("verdict", sa.String(length=20), nullable=False),
-            sa.Column("signature", sa.String(length=100), nullable=True),
-            sa.ForeignKeyConstraint(["run_id"], ["ci_run.run_id"], name="ci_fk_ci_history_run_id", ondelete="CASCADE"),
-            sa.PrimaryKeyConstraint("regression_id", "created_at", "run_id", name="pk_ci_history"),
-            sqlite_with_rowid=False, **TABLE)
-    _create_index("ci_ix_history_run", BY_TEST, ["run_id"])
+    create_table(
+        BY_TEST,
+        sa.Column("regression_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("created_at", UtcDateTime(exact=True), nullable=False),
+        sa.Column("run_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("run_status", sa.String(length=20), nullable=False),
+        sa.Column("platform", sa.String(length=50), nullable=False),
+        sa.Column("branch", sa.String(length=255), nullable=True),
+        sa.Column("verdict", sa.String(length=20), nullable=False),
+        sa.Column("signature", sa.String(length=100), nullable=True),
+        sa.ForeignKeyConstraint(["run_id"], ["ci_run.run_id"], name="ci_fk_ci_history_run_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("regression_id", "created_at", "run_id", name="pk_ci_history"),
+        sqlite_with_rowid=False)
+    create_index("ci_ix_history_run", BY_TEST, ["run_id"])
 
 
 def _create_verdicts() -> None:
-    if BY_RUN not in _present():
-        op.create_table(
-            BY_RUN,
-            sa.Column("run_id", sa.Integer(), autoincrement=False, nullable=False),
-            sa.Column("regression_id", sa.Integer(), autoincrement=False, nullable=False),
-            sa.Column("verdict", sa.String(length=20), nullable=False),
-            sa.Column("signature", sa.String(length=100), nullable=True),
-            sa.ForeignKeyConstraint(["run_id"], ["ci_run.run_id"], name="ci_fk_ci_verdict_run_id", ondelete="CASCADE"),
-            sa.PrimaryKeyConstraint("run_id", "regression_id", name="pk_ci_verdict"),
-            **TABLE)
-    _create_index("ci_ix_verdict_test", BY_RUN, ["regression_id", "run_id"])
-
-
-def _present() -> set[str]:
-    return set(sa.inspect(op.get_bind()).get_table_names())
-
-
-def _create_index(name: str, table: str, columns: list[str]) -> None:
-    if name not in {index["name"] for index in sa.inspect(op.get_bind()).get_indexes(table)}:
-        op.create_index(name, table, columns)
+    create_table(
+        BY_RUN,
+        sa.Column("run_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("regression_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("verdict", sa.String(length=20), nullable=False),
+        sa.Column("signature", sa.String(length=100), nullable=True),
+        sa.ForeignKeyConstraint(["run_id"], ["ci_run.run_id"], name="ci_fk_ci_verdict_run_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run_id", "regression_id", name="pk_ci_verdict"))
+    create_index("ci_ix_verdict_test", BY_RUN, ["regression_id", "run_id"])

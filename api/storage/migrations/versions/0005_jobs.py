@@ -1,38 +1,29 @@
 """Jobs: a zipped project whose tests are run in a cage."""
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
-from alembic import op
 
 from api.storage.database import UtcDateTime
+from api.storage.migrations.steps import create_index, create_table, drop_table
 
 revision = "0005"
 down_revision = "0004"
 
-TABLE: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
-
 
 def upgrade() -> None:
-    """Add the two tables. Each part looks whether it is done, since on MySQL a step that broke off leaves what it had made."""
-    present = set(sa.inspect(op.get_bind()).get_table_names())
-    if "ci_job" not in present:
-        _create_jobs()
-    if "ci_job_hook" not in present:
-        _create_hooks()
+    """Add the two tables."""
+    _create_jobs()
+    _create_hooks()
 
 
 def downgrade() -> None:
     """Drop them."""
-    present = set(sa.inspect(op.get_bind()).get_table_names())
-    for name in ("ci_job_hook", "ci_job"):
-        if name in present:
-            op.drop_table(name)
+    drop_table("ci_job_hook")
+    drop_table("ci_job")
 
 
 def _create_jobs() -> None:
-    op.create_table(
+    create_table(
         "ci_job",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("owner_id", sa.Integer(), nullable=False),
@@ -53,21 +44,19 @@ def _create_jobs() -> None:
         sa.Column("end_time", UtcDateTime(exact=True), nullable=True),
         sa.Column("web_hook", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["owner_id"], ["user.id"], name="ci_fk_ci_job_owner_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name="pk_ci_job"),
-        sa.Index("ci_ix_job_queue", "status", "priority", "created_at"),
-        sa.Index("ci_ix_job_owner", "owner_id", "status", "created_at"),
-        sa.Index("ci_ix_job_created", "created_at", "id"),
-        sa.Index("ci_ix_ci_job_lease_until", "lease_until"),
-        **TABLE)
+        sa.PrimaryKeyConstraint("id", name="pk_ci_job"))
+    create_index("ci_ix_job_queue", "ci_job", ["status", "priority", "created_at"])
+    create_index("ci_ix_job_owner", "ci_job", ["owner_id", "status", "created_at"])
+    create_index("ci_ix_job_created", "ci_job", ["created_at", "id"])
+    create_index("ci_ix_ci_job_lease_until", "ci_job", ["lease_until"])
 
 
 def _create_hooks() -> None:
-    op.create_table(
+    create_table(
         "ci_job_hook",
         sa.Column("job_id", sa.String(length=36), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_at", UtcDateTime(exact=True), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["ci_job.id"], name="ci_fk_ci_job_hook_job_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("job_id", name="pk_ci_job_hook"),
-        sa.Index("ci_ix_ci_job_hook_due_at", "due_at"),
-        **TABLE)
+        sa.PrimaryKeyConstraint("job_id", name="pk_ci_job_hook"))
+    create_index("ci_ix_ci_job_hook_due_at", "ci_job_hook", ["due_at"])
