@@ -43,11 +43,16 @@ class Answer(Protocol):
     """What is looked at of an HTTP client's response."""
 
     @property
-    def status_code(self) -> int: ...
+    def status_code(self) -> int:
+        """The status."""
+
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def headers(self) -> Mapping[str, str]:
+        """The headers, whose names have no case."""
+
     @property
-    def content(self) -> bytes: ...
+    def content(self) -> bytes:
+        """The body as it came."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Tokens:
     def __init__(self) -> None:
         self._lasting: dict[int, str] = {}
 
-    def get(self, case: Case, context: AuthContext) -> str | None:
+    def get(self, case: Case[Any], context: AuthContext) -> str | None:
         """Log in, where the document has a login at all."""
         schema = context.operation.schema
         if TOKENS not in schema.raw_schema["paths"]:
@@ -37,7 +37,7 @@ class Tokens:
             self._lasting[id(schema)] = _log_in(schema, ADMIN)
         return self._lasting[id(schema)]
 
-    def set(self, case: Case, data: str, context: AuthContext) -> None:
+    def set(self, case: Case[Any], data: str, context: AuthContext) -> None:
         """Show the token."""
         case.headers["Authorization"] = f"Bearer {data}"
 
@@ -48,14 +48,14 @@ def _log_in(schema: Any, email: str) -> str:
 
 
 @schemathesis.hook
-def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """Let a part of the valid requests be of what there is: no generator finds a password, a secret or the one repository."""
     if "token" in case.path_parameters and not RUN_ID.fullmatch(str(case.path_parameters["run_id"])):
         # An address without a number is none of the workers' protocol, whose document therefore has no 404.
         case.path_parameters["run_id"] = NO_RUN
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
-    body = case.body if isinstance(case.body, dict) else {}
+    body: dict[str, Any] = case.body if isinstance(case.body, dict) else {}
     if "token" in case.path_parameters:
         _report_on_a_run(case.path_parameters)
     else:

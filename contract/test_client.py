@@ -89,7 +89,7 @@ def test_a_body_that_is_no_json_is_refused() -> None:
 
 
 def test_an_undeclared_status_is_refused() -> None:
-    with pytest.raises(AssertionError, match="418.*not declared"):
+    with pytest.raises(AssertionError, match=r"418.*not declared"):
         ValidatingClient(Canned(418, NOT_FOUND)).get("/api/v1/runs/7")
 
 
@@ -141,7 +141,7 @@ def test_a_wrong_method_is_answered_with_all_methods_that_there_are() -> None:
     complete = ValidatingClient(Canned(405, body, Allow="GET, HEAD, POST")).delete("/api/v1/runs")
 
     assert complete.status_code == 405
-    with pytest.raises(AssertionError, match="Allow lacks .'POST'."):
+    with pytest.raises(AssertionError, match=r"Allow lacks .'POST'."):
         ValidatingClient(Canned(405, body, Allow="GET, HEAD")).delete("/api/v1/runs")
 
 

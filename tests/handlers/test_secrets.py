@@ -13,7 +13,7 @@ from api.domain.access import Role
 from api.middleware.access_log import configure_logging
 from api.storage.platform_tables import TestRow, TokenRow, UserRow
 from contract.documents import load_documents
-from contract.live_schemathesis import serving
+from contract.live import serving
 from contract.served import WORKED_ON, worker_token
 from tests.builders import BuiltTest, add_regression_test, add_run, add_user
 from tests.handlers.site import PASSWORD, Site, quick_hash

@@ -1,4 +1,4 @@
-"""Fuzzes a live server with the schemathesis command line: `python -m contract.live_schemathesis [options of schemathesis run]`."""
+"""Fuzzes a live server with the schemathesis command line: `python -m contract.live [options of schemathesis run]`."""
 from __future__ import annotations
 
 import os
