@@ -21,7 +21,7 @@ run: $(READY)  ## Server, worker, demo data and real runs on this machine; Ctrl-
 	$(BIN)/ci-api demo $(ARGS)
 
 test: $(READY)  ## Every test that this machine has the parts for
-	$(BIN)/tox run -q -e test,lint,types,imports
+	$(BIN)/tox run -q -e check
 
 fuzz: $(READY)  ## schemathesis against a live server
 	$(BIN)/tox run -q -e fuzz

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -69,10 +70,8 @@ class LogFilter:
         if not self.contains:
             return ()
         encoded = {self.contains.encode("utf-8", "replace")}
-        try:
+        with suppress(UnicodeEncodeError):
             encoded.add(self.contains.encode("cp1252"))
-        except UnicodeEncodeError:
-            pass
         return tuple(sorted(encoded))
 
 

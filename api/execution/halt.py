@@ -46,6 +46,7 @@ class Halt:
         self._reason = self._reason or reason
 
     def __call__(self) -> bool:
+        """Whether there is a reason."""
         return self.reason is not None
 
     def check(self) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from api.storage.database import session
-from api.storage.platform_tables import ResultRow
+from api.storage.platform_tables import ResultRow, TestRow
 from tests.databases import opened
 from tests.e2e.installation import Api
 from tests.e2e.processes import CI_API, Running, environment, eventually, finished, free_port, is_alive, started
@@ -96,6 +96,19 @@ def test_its_swagger_ui_is_where_it_says(second: Running) -> None:
 
     assert page.status_code == 200
     assert "<!doctype html>" in page.text.lower()
+
+
+def test_no_secret_is_in_the_logs_of_server_and_worker(second: Running, folder: Path) -> None:
+    with opened(f"sqlite:///{folder / 'ci.db'}", migrated=False):
+        secrets = list(session().execute(select(TestRow.token)).scalars())
+    secrets.append(api_of(second).token or "")
+
+    written = "".join((folder / name).read_text() for name in ("server.log", "worker.log"))
+
+    assert len(secrets) >= 5
+    assert all(len(secret) > 40 for secret in secrets)
+    assert "/ci/progress-reporter/{run_id}/{token}" in written
+    assert [secret for secret in secrets if secret in written] == []
 
 
 def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path) -> None:
