@@ -261,7 +261,8 @@ def failing(site: Site) -> tuple[int, dict[str, int]]:
 
 
 @pytest.mark.parametrize(("grouping", "expected"), [
-    ("type", [("diff_mismatch", 2, "warning", ["shared"]), ("missing_output", 1, "error", ["own"]), ("test_failure", 1, "critical", ["own"])]),
+    ("type", [
+        ("diff_mismatch", 2, "warning", ["shared"]), ("missing_output", 1, "error", ["own"]), ("test_failure", 1, "critical", ["own"])]),
     ("severity", [("warning", 2, "warning", ["shared"]), ("critical", 1, "critical", ["own"]), ("error", 1, "error", ["own"])]),
     ("category", [("DVB", 2, "warning", ["shared"]), ("uncategorized", 2, "critical", ["own"]), ("Teletext", 1, "warning", ["shared"])]),
     ("sample_id", [("shared", 2, "warning", ["shared"]), ("own", 2, "critical", ["own"])]),
