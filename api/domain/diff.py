@@ -74,19 +74,16 @@ class DiffSummary:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A file's lines without their newlines; `ended` says whether the last one has its newline."""
+    """A file's lines without their newlines, the length of the longest, and the index of the one that has no newline, or −1."""
 
     texts: Sequence[str]
-    ended: bool
-
-    def lacks_newline(self, index: int) -> bool:
-        """Whether the file ends with this line and without a newline."""
-        return not self.ended and index == len(self.texts) - 1
+    longest: int
+    unended: int
 
     @property
     def comparable(self) -> Sequence[str]:
         """The lines so that two are equal where their bytes are: a last line without a newline is like no line that has one."""
-        return self.texts if self.ended else [*self.texts[:-1], self.texts[-1] + "\n"]
+        return self.texts if self.unended < 0 else [*self.texts[:-1], self.texts[-1] + "\n"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +123,10 @@ def encode_as(text: str, encoding: Encoding) -> bytes:
 def split_lines(text: str) -> Lines:
     """The lines of a text; only a newline ends one."""
     texts = text.split("\n")
-    ended = texts[-1] == ""
-    return Lines(texts[:-1] if ended else texts, ended)
+    longest = max(map(len, texts))
+    if texts[-1] == "":
+        return Lines(texts[:-1], longest, unended=-1)
+    return Lines(texts, longest, unended=len(texts) - 1)
 
 
 def difference(expected: Lines, actual: Lines, changes: Sequence[Change], context: int) -> Difference:
@@ -153,40 +152,39 @@ def _regions(changes: Sequence[Change], expected_length: int, actual_length: int
         first = last + 1
 
 
-def hunks_of(found: Difference) -> Iterator[DiffHunk]:
-    """The hunks in order; one of more than 500 lines goes on in the next. The caller stops where it has enough."""
-    for region in found.regions:
-        expected, actual = region.expected_start, region.actual_start
-        lines = _lines(found, region)
-        while part := list(islice(lines, LINE_LIMIT)):
-            here = sum(line["expected_line"] is not None for line in part)
-            there = sum(line["actual_line"] is not None for line in part)
-            yield {
-                "expected_start": expected + 1 if here else expected, "actual_start": actual + 1 if there else actual, "lines": part}
-            expected, actual = expected + here, actual + there
-
-
-def _lines(found: Difference, region: Region) -> Iterator[DiffLine]:
-    for kind, side, index, expected_line, actual_line in walk(found, region):
-        text = side.texts[index]
-        line: DiffLine = {"kind": kind, "expected_line": expected_line, "actual_line": actual_line, "text": text}
-        if len(text) > TEXT_LIMIT:
-            line["text"] = text[:TEXT_LIMIT]
-            line["text_truncated"] = True
-        if side.lacks_newline(index):
-            line["no_newline"] = True
-        yield line
-
-
-def walk(found: Difference, region: Region) -> Iterator[tuple[str, Lines, int, int | None, int | None]]:
-    """The lines of a region in order: their kind, the side that has them, their index there, their numbers on both sides."""
+def lines_of(found: Difference, region: Region) -> Iterator[DiffLine]:
+    """The lines of a region in order, uncut."""
     expected, actual = found.expected, found.actual
     here, there = region.expected_start, region.actual_start
     for change in (*region.changes, Change(region.expected_end, 0, region.actual_end, 0)):
+        behind = there - here
         for index in range(here, change.expected_start):
-            yield CONTEXT, expected, index, index + 1, index - here + there + 1
+            line: DiffLine = {
+                "kind": CONTEXT, "expected_line": index + 1, "actual_line": index + behind + 1, "text": expected.texts[index]}
+            yield line if index != expected.unended else {**line, "no_newline": True}
         here, there = change.expected_start + change.expected_count, change.actual_start + change.actual_count
         for index in range(change.expected_start, here):
-            yield REMOVED, expected, index, index + 1, None
+            line = {"kind": REMOVED, "expected_line": index + 1, "actual_line": None, "text": expected.texts[index]}
+            yield line if index != expected.unended else {**line, "no_newline": True}
         for index in range(change.actual_start, there):
-            yield ADDED, actual, index, None, index + 1
+            line = {"kind": ADDED, "expected_line": None, "actual_line": index + 1, "text": actual.texts[index]}
+            yield line if index != actual.unended else {**line, "no_newline": True}
+
+
+def hunks_of(found: Difference) -> Iterator[DiffHunk]:
+    """The hunks in order; one of more than 500 lines goes on in the next. The caller stops where it has enough."""
+    has_long = max(found.expected.longest, found.actual.longest) > TEXT_LIMIT
+    for region in found.regions:
+        expected, actual = region.expected_start, region.actual_start
+        lines = lines_of(found, region)
+        while part := list(islice(lines, LINE_LIMIT)):
+            kinds = [line["kind"] for line in part]
+            here, there = len(part) - kinds.count(ADDED), len(part) - kinds.count(REMOVED)
+            yield {
+                "expected_start": expected + 1 if here else expected, "actual_start": actual + 1 if there else actual,
+                "lines": [_cut(line) for line in part] if has_long else part}
+            expected, actual = expected + here, actual + there
+
+
+def _cut(line: DiffLine) -> DiffLine:
+    return line if len(line["text"]) <= TEXT_LIMIT else {**line, "text": line["text"][:TEXT_LIMIT], "text_truncated": True}

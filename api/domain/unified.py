@@ -2,13 +2,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import chain
 
-from api.domain.diff import ADDED, CONTEXT, REMOVED, Difference, Region, walk
+from api.domain.diff import ADDED, CONTEXT, REMOVED, Difference, Region, lines_of
 
 UNIFIED_LIMIT = 1_048_576
 SIGNS = {CONTEXT: " ", REMOVED: "-", ADDED: "+"}
+NEWLINE = "\n"
 NO_NEWLINE = "\n\\ No newline at end of file\n"
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -30,8 +29,10 @@ def unified(found: Difference, name: str) -> tuple[str, bool]:
 
 def _hunk(found: Difference, region: Region, room: int) -> str:
     """The text of a hunk; where there is no room for it, no more of it than shows that."""
-    parts = []
-    for part in chain((_head(region),), _signed(found, region)):
+    parts = [_head(region)]
+    room -= len(parts[0])
+    for line in lines_of(found, region):
+        part = f"{SIGNS[line['kind']]}{line['text']}{NO_NEWLINE if 'no_newline' in line else NEWLINE}"
         parts.append(part)
         room -= len(part)
         if room < 0:
@@ -49,11 +50,6 @@ def _range(start: int, end: int) -> str:
     if count == 1:
         return f"{start + 1}"
     return f"{start + 1 if count else start},{count}"
-
-
-def _signed(found: Difference, region: Region) -> Iterator[str]:
-    for kind, side, index, _, _ in walk(found, region):
-        yield f"{SIGNS[kind]}{side.texts[index]}{NO_NEWLINE if side.lacks_newline(index) else chr(10)}"
 
 
 def _cut(text: str) -> str:

@@ -14,6 +14,7 @@ import socket
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import chain
 from math import ceil
 from time import monotonic
 from typing import Any
@@ -86,7 +87,7 @@ def _compare_and_exit(expected: bytes, actual: bytes, sink: int, seconds: float)
 
 def packed(changes: Sequence[Change]) -> bytes:
     """Changes as unsigned numbers, and how many numbers those are."""
-    numbers = array("Q", (number for change in changes for number in change))
+    numbers = array("Q", chain.from_iterable(changes))
     numbers.append(len(numbers))
     return numbers.tobytes()
 
@@ -98,7 +99,8 @@ def unpacked(content: bytes) -> list[Change] | None:
     numbers = array("Q", content)
     if numbers.pop() != len(numbers):
         return None
-    return [Change(*numbers[at:at + 4]) for at in range(0, len(numbers), 4)]
+    fields = iter(numbers)
+    return list(map(Change, fields, fields, fields, fields))
 
 
 def compare(expected: bytes, actual: bytes, question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

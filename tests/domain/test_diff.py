@@ -41,7 +41,8 @@ def test_cp1252_is_shown_as_people_know_it() -> None:
 def test_only_a_newline_ends_a_line(text: str, texts: list[str], ended: bool) -> None:
     found = split_lines(text)
 
-    assert (found.texts, found.ended) == (texts, ended)
+    assert (found.texts, found.unended) == (texts, -1 if ended else len(texts) - 1)
+    assert found.longest == max(map(len, texts), default=0)
 
 
 def test_a_changed_line_stands_between_its_context() -> None:
