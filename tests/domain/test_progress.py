@@ -1,0 +1,64 @@
+"""How a run's progress moves, and what its times are."""
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.domain.progress import STAGES, Advance, Timeline, advance, timeline
+from api.domain.run import Phase, ProgressEvent
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def events_of(*told: tuple[Phase, str]) -> list[ProgressEvent]:
+    return [
+        ProgressEvent(number, phase, START + timedelta(seconds=number), message) for number, (phase, message) in enumerate(told, 1)]
+
+
+PREPARING, TESTING, ENDED = (Phase.PREPARATION, "a"), (Phase.TESTING, "b"), (Phase.COMPLETED, "c")
+
+
+@pytest.mark.parametrize(("told", "phase", "message", "becomes"), [
+    ([], Phase.PREPARATION, "a", Advance.STORED), ([], Phase.COMPLETED, "a", Advance.STORED),
+    ([PREPARING], Phase.PREPARATION, "a", Advance.REPEATED), ([PREPARING], Phase.PREPARATION, "again", Advance.STORED),
+    ([PREPARING, TESTING], Phase.PREPARATION, "a", Advance.REPEATED), ([TESTING], Phase.PREPARATION, "a", Advance.REFUSED),
+    ([PREPARING, ENDED], Phase.COMPLETED, "c", Advance.REPEATED), ([PREPARING, ENDED], Phase.COMPLETED, "other", Advance.REFUSED),
+    ([ENDED], Phase.CANCELED, "c", Advance.REFUSED), ([PREPARING], Phase.CANCELED, "", Advance.STORED),
+])
+def test_a_phase_is_stored_a_repeat_or_refused(
+    told: list[tuple[Phase, str]], phase: Phase, message: str, becomes: Advance,
+) -> None:
+    assert advance(events_of(*told), phase, message) is becomes
+
+
+@given(st.lists(st.tuples(st.sampled_from(Phase), st.sampled_from("ab")), max_size=20))
+def test_whatever_workers_report_a_run_never_goes_back_and_ends_once(reports: list[tuple[Phase, str]]) -> None:
+    stored: list[tuple[Phase, str]] = []
+
+    for phase, message in reports:
+        if advance(events_of(*stored), phase, message) is Advance.STORED:
+            stored.append((phase, message))
+
+    stages = [STAGES[phase] for phase, _ in stored]
+    assert stages == sorted(stages)
+    assert not any(phase.is_over for phase, _ in stored[:-1])
+    assert len(stored) == len(set(stored))
+
+
+@given(st.lists(st.tuples(st.sampled_from(Phase), st.sampled_from("ab")), max_size=8))
+def test_what_was_told_once_is_a_repeat_for_ever(told: list[tuple[Phase, str]]) -> None:
+    assert {advance(events_of(*told), *each) for each in told} <= {Advance.REPEATED}
+
+
+@pytest.mark.parametrize(("told", "times"), [
+    ([], Timeline(None, None, None, None)),
+    ([PREPARING], Timeline(Phase.PREPARATION, 1, None, None)),
+    ([PREPARING, TESTING, (Phase.TESTING, "still")], Timeline(Phase.TESTING, 3, START + timedelta(seconds=2), None)),
+    ([TESTING, ENDED], Timeline(Phase.COMPLETED, 2, START + timedelta(seconds=1), START + timedelta(seconds=2))),
+    ([(Phase.CANCELED, "")], Timeline(Phase.CANCELED, 1, None, START + timedelta(seconds=1))),
+])
+def test_a_run_starts_with_its_first_testing_and_ends_with_its_last_event(told: list[tuple[Phase, str]], times: Timeline) -> None:
+    assert timeline(events_of(*told)) == times
