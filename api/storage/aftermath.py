@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from api.domain.result import Verdict
 from api.domain.run import RunStatus
-from api.storage.database import session
+from api.storage.database import Raced, session
 from api.storage.own_tables import RunRow, VerdictRow
 from api.storage.platform_tables import GeneralDataRow, InstanceRow, RegressionTestRow
 
@@ -27,6 +28,14 @@ def record_aftermath(run_id: int, *, main_repository: str) -> None:
             .values({LAST_PASSED[row.platform]: run_id}).execution_options(synchronize_session=False))
 
 
+def _keep_first_average(key: str, seconds: int) -> None:
+    try:
+        with session().begin_nested():
+            session().add(GeneralDataRow(key=key, value=str(seconds)))
+    except IntegrityError as other:
+        raise Raced("another run ended at the same time") from other
+
+
 def _move_average(row: RunRow) -> None:
     # The platform keeps a running mean, in whole seconds, over all runs of a platform that ran to an end.
     if row.started_at is None or row.completed_at is None:
@@ -37,7 +46,7 @@ def _move_average(row: RunRow) -> None:
     key = f"average_time_{row.platform}"
     kept = session().execute(select(GeneralDataRow).where(GeneralDataRow.key == key).with_for_update()).scalar_one_or_none()
     if kept is None:
-        session().add(GeneralDataRow(key=key, value=str(took)))
+        _keep_first_average(key, took)
         return
-    before = int(kept.value) if kept.value.isdigit() else took
+    before = int(kept.value) if kept.value.isdecimal() else took
     kept.value = str(before + round((took - before) / max(1, ended)))

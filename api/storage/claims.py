@@ -114,7 +114,8 @@ def give_up_abandoned(now: datetime) -> int:
 
 def _give_up(run_id: int, failure: str, origin: EventOrigin | None, now: datetime) -> None:
     status = session().execute(select(RunRow.status).where(RunRow.run_id == run_id).with_for_update()).scalar_one()
-    if RunStatus(status).is_over:
+    # Over, or restarted by the platform's own programs, which are not to lose it to a worker of before.
+    if status != RunStatus.RUNNING.value:
         return
     record_event(run_id, Phase.CANCELED, failure, at=now, origin=origin)
     derive_state(run_id)
