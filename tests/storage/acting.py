@@ -13,6 +13,8 @@ from api.storage.database import session, transact
 from tests.builders import MAIN_REPOSITORY, NOW, BuiltTest, add_user
 from tests.storage.requests import new_run
 
+EVERYTHING = RunFilter()
+
 
 def create(*tests: BuiltTest, at: datetime = NOW, requester_id: int | None = None) -> int:
     """Make a run of these tests through this server."""
@@ -68,7 +70,7 @@ def execute(run_id: int, *tests: BuiltTest, at: datetime = NOW) -> None:
     tell(run_id, Phase.COMPLETED, at=at)
 
 
-def listed(wanted: RunFilter = RunFilter(), sort: RunSort = RunSort.RUN_ID, *, limit: int = 100) -> list[int]:
+def listed(wanted: RunFilter = EVERYTHING, sort: RunSort = RunSort.RUN_ID, *, limit: int = 100) -> list[int]:
     """The ids of the runs that a list shows."""
     found = [run.run_id for run in runs.list_runs(wanted, sort, limit=limit).items]
     session().rollback()

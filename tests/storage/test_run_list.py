@@ -14,12 +14,12 @@ from api.storage.database import session
 from api.storage.enrolment import catch_up, judge_pending
 from tests.builders import NOW, add_event, add_finished_run, add_regression_test, add_run, minutes
 from tests.databases import Database
-from tests.storage.acting import create, listed, tell
+from tests.storage.acting import EVERYTHING, create, listed, tell
 
 SHA = "c0ffee" + "0" * 34
 
 
-def pages(sort: RunSort, limit: int, wanted: RunFilter = RunFilter()) -> list[Run]:
+def pages(sort: RunSort, limit: int, wanted: RunFilter = EVERYTHING) -> list[Run]:
     """All runs of a list, page by page with the cursor that each page names."""
     seen: list[Run] = []
     page = runs.list_runs(wanted, sort, limit=limit)

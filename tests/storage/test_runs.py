@@ -96,9 +96,12 @@ def test_runs_of_a_new_fork_made_at_once_share_its_row(database: Database) -> No
 def test_nothing_is_kept_of_a_run_whose_transaction_fails(database: Database) -> None:
     user = add_user()
 
-    with pytest.raises(RuntimeError), transaction():
+    def fail() -> None:
         runs.create_run(new_run([], requester_id=user))
         raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        transact(fail)
 
     assert session().execute(select(func.count()).select_from(TestRow)).scalar_one() == 0
 
