@@ -60,6 +60,7 @@ class Exchange:
     token_shown: bool = False
     failure: BaseException | None = None
     over_limit: HttpProblem | None = None
+    run_token_known: bool | None = None
     rate_headers: tuple[tuple[bytes, bytes], ...] = ()
     text_errors: bool = False
     headers_alone: bool = False
@@ -89,6 +90,11 @@ def values() -> Values:
 def request_id() -> str:
     """The id under which this request stands in the log, and in a problem's details."""
     return current.get().request_id
+
+
+def run_token_known() -> bool | None:
+    """Whether the request's path has the token of its run; None where that could not be looked up."""
+    return current.get().run_token_known
 
 
 def client_address() -> str:

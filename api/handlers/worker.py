@@ -35,10 +35,10 @@ from api.storage.workers import find_platform, is_workers_token, lock_workers_ru
 
 async def report(request: Request, run_id: int, token: str) -> Response:
     """Take one message of a run's worker."""
-    if not await context.in_thread(is_known_worker, run_id, token):
+    if not await is_known_worker(run_id, token):
         context.refuse_if_over_limit()
         return PlainTextResponse(Answer.FAIL, HTTPStatus.FORBIDDEN)
-    incoming = await context.in_thread(context.collaborator(FileStore).open_incoming)
+    incoming = context.collaborator(FileStore).open_incoming()
     try:
         values = context.values()
         fields, has_file = await read_form(request, incoming, max_body=values.max_body, max_file=values.max_upload)
@@ -52,7 +52,8 @@ async def report(request: Request, run_id: int, token: str) -> Response:
     except Malformed as wrong:
         return PlainTextResponse(f"FAIL: {wrong.field[:50]} is missing or malformed.", HTTPStatus.BAD_REQUEST)
     finally:
-        await context.in_thread(incoming.discard)
+        if incoming.has_begun:
+            await context.in_thread(incoming.discard)
 
 
 async def report_at_root(request: Request, run_id: int, token: str) -> Response:
@@ -67,9 +68,13 @@ def get_maintenance_mode(platform: str) -> str:
     return str(in_maintenance(platform))
 
 
-def is_known_worker(run_id: int, token: str) -> bool:
-    """Whether the token is the run's, and not dead."""
-    return is_workers_token(run_id, token, context.now(), timedelta(seconds=context.values().grace_period))
+async def is_known_worker(run_id: int, token: str) -> bool:
+    """Whether the token is the run's, and not dead; it was looked up when the request was counted, if it could be."""
+    known = context.run_token_known()
+    if known is None:
+        grace = timedelta(seconds=context.values().grace_period)
+        known = await context.in_thread(is_workers_token, run_id, token, context.now(), grace)
+    return known
 
 
 def _take(run_id: int, message: WorkerMessage, incoming: Incoming) -> Answer:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     DateTime,
     Engine,
     Executable,
+    Insert,
     MetaData,
     String,
     TypeDecorator,
@@ -148,6 +149,11 @@ def read(statement: Executable, values: Mapping[str, Any] | None = None) -> Curs
     A statement that is made once, with parameters for its values, costs a fraction of one that is made for each request.
     """
     return session().connection().execute(statement, values)
+
+
+def write(statement: Insert, values: Mapping[str, Any]) -> None:
+    """Within a transaction: insert a row by a statement that is made once, as `read` reads."""
+    session().connection().execute(statement, values)
 
 
 def folded(column: ColumnElement[str] | InstrumentedAttribute[Any]) -> ColumnElement[str]:

@@ -5,11 +5,11 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.expected import ExpectedOutput, ExpectedSet, ExpectedTest, parse_expected_set
-from api.storage.database import session
+from api.storage.database import read, session
 from api.storage.own_tables import ExpectedSetRow
 from api.storage.platform_tables import (
     AcceptableHashRow,
@@ -22,14 +22,14 @@ from api.storage.platform_tables import (
 )
 
 SETS_IN_MEMORY = 64
+_DIGEST = select(ExpectedSetRow.digest).where(ExpectedSetRow.id == bindparam("expected_set_id"))
 
 
 def load_expected_set(expected_set_id: int | None) -> ExpectedSet:
     """The frozen set of this id; None means a run for which nothing was ever expected."""
     if expected_set_id is None:
         return ExpectedSet(())
-    digest = session().execute(select(ExpectedSetRow.digest).where(ExpectedSetRow.id == expected_set_id)).scalar_one()
-    return _parsed(digest)
+    return _parsed(read(_DIGEST, {"expected_set_id": expected_set_id}).scalar_one())
 
 
 @lru_cache(maxsize=SETS_IN_MEMORY)

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,12 +18,14 @@ log = logging.getLogger(__name__)
 
 
 class Incoming:
-    """A file on its way in: hashed while it is written, moved to its place in one step, gone if it never gets there."""
+    """A file on its way in: hashed while it is written, moved to its place in one step, gone if it never gets there.
+
+    It begins with the first write, however empty: most messages of workers have no file, and touch no disk.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with _taking():
-            self._file = path.open("xb", buffering=0)
+        self._file: FileIO | None = None
         self._hash = hashlib.sha256()
         self._placed = False
         self.size = 0
@@ -30,9 +33,10 @@ class Incoming:
     def write(self, chunk: bytes) -> None:
         """Append bytes. Raises Unavailable where the disk takes no more."""
         with _taking():
+            file = self._opened()
             rest = memoryview(chunk)
             while rest:
-                rest = rest[self._file.write(rest):]
+                rest = rest[file.write(rest):]
         self._hash.update(chunk)
         self.size += len(chunk)
 
@@ -49,7 +53,7 @@ class Incoming:
         if self._placed:
             return
         with _taking():
-            os.fsync(self._file.fileno())
+            os.fsync(self._opened().fileno())
             target.parent.mkdir(parents=True, exist_ok=True)
             if replace:
                 os.replace(self._path, target)
@@ -60,9 +64,21 @@ class Incoming:
 
     def discard(self) -> None:
         """Forget the file, unless it was placed."""
-        self._file.close()
-        with suppress(FileNotFoundError):
-            self._path.unlink()
+        if self._file is not None:
+            self._file.close()
+            with suppress(FileNotFoundError):
+                self._path.unlink()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is anything to place or to discard."""
+        return self._file is not None
+
+    def _opened(self) -> FileIO:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = FileIO(self._path, "x")
+        return self._file
 
 
 class FileStore:
@@ -78,9 +94,7 @@ class FileStore:
 
     def open_incoming(self) -> Incoming:
         """A new file in TempFiles under a name of its own; the caller places or discards it."""
-        folder = self.root / INCOMING
-        folder.mkdir(parents=True, exist_ok=True)
-        return Incoming(folder / f"upload-{uuid4().hex}")
+        return Incoming(self.root / INCOMING / f"upload-{uuid4().hex}")
 
     @contextmanager
     def receive(self) -> Iterator[Incoming]:

@@ -5,12 +5,21 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, insert, select, update
 
 from api.domain.result import OutputReport, Report, TestReports
-from api.storage.database import session
+from api.storage.database import change, read, session, write
 from api.storage.own_tables import ResultTimeRow
 from api.storage.platform_tables import ResultFileRow, ResultRow
+
+_REPORT = select(ResultRow.test_id).where(
+    ResultRow.test_id == bindparam("run_id"), ResultRow.regression_test_id == bindparam("regression_id"))
+_OUTPUT = select(ResultFileRow.test_id).where(
+    ResultFileRow.test_id == bindparam("run_id"), ResultFileRow.regression_test_id == bindparam("regression_id"),
+    ResultFileRow.regression_test_output_id == bindparam("output_id"))
+_TIME = select(ResultTimeRow.run_id).where(
+    ResultTimeRow.run_id == bindparam("run_id"), ResultTimeRow.regression_id == bindparam("regression_id"))
+_ADD_REPORT, _ADD_OUTPUT, _ADD_TIME = insert(ResultRow), insert(ResultFileRow), insert(ResultTimeRow)
 
 
 def load_reports(run_id: int) -> Mapping[int, TestReports]:
@@ -57,27 +66,34 @@ def load_result_times(run_id: int) -> dict[int, datetime]:
 
 def record_result_time(run_id: int, regression_id: int, ended_at: datetime) -> None:
     """Note when a regression test ended; a run that the platform restarted may have an older note."""
-    session().merge(ResultTimeRow(run_id=run_id, regression_id=regression_id, ended_at=ended_at))
-    session().flush()
+    key = {"run_id": run_id, "regression_id": regression_id}
+    if _is_new(_TIME, key):
+        write(_ADD_TIME, key | {"ended_at": ended_at})
+    else:
+        change(update(ResultTimeRow).filter_by(**key).values(ended_at=ended_at))
 
 
 def record_report(run_id: int, report: Report) -> bool:
     """Keep the end of a regression test; the first report stands. Tells whether it was new."""
-    if session().get(ResultRow, (run_id, report.regression_id)) is not None:
+    key = {"run_id": run_id, "regression_id": report.regression_id}
+    if not _is_new(_REPORT, key):
         return False
-    session().add(ResultRow(
-        test_id=run_id, regression_test_id=report.regression_id, runtime=report.runtime_ms,
-        exit_code=report.exit_code, expected_rc=report.expected_exit_code))
-    session().flush()
+    write(_ADD_REPORT, {
+        "test_id": run_id, "regression_test_id": report.regression_id, "runtime": report.runtime_ms,
+        "exit_code": report.exit_code, "expected_rc": report.expected_exit_code})
     return True
 
 
 def record_output(run_id: int, output: OutputReport) -> bool:
     """Keep what became of one output; the first report stands. Tells whether it was new."""
-    if session().get(ResultFileRow, (run_id, output.regression_id, output.output_id)) is not None:
+    key = {"run_id": run_id, "regression_id": output.regression_id, "output_id": output.output_id}
+    if not _is_new(_OUTPUT, key):
         return False
-    session().add(ResultFileRow(
-        test_id=run_id, regression_test_id=output.regression_id, regression_test_output_id=output.output_id,
-        expected=output.expected, got=output.got))
-    session().flush()
+    write(_ADD_OUTPUT, {
+        "test_id": run_id, "regression_test_id": output.regression_id, "regression_test_output_id": output.output_id,
+        "expected": output.expected, "got": output.got})
     return True
+
+
+def _is_new(statement: Select[int], key: Mapping[str, int]) -> bool:
+    return read(statement, key).first() is None

@@ -5,15 +5,20 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from api.domain.expected import ExpectedTest
 from api.domain.run import RunStatus
-from api.storage.database import session
+from api.storage.database import read, session
 from api.storage.enrolment import enrol_run
 from api.storage.expected_sets import load_expected_set
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import TestRow
+
+_TOKEN = (
+    select(TestRow.token, RunRow.completed_at).outerjoin(RunRow, RunRow.run_id == TestRow.id)
+    .where(TestRow.id == bindparam("run_id")))
+_LOCK = select(RunRow.status, RunRow.expected_set_id).where(RunRow.run_id == bindparam("run_id")).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,7 @@ class WorkersRun:
 
 def is_workers_token(run_id: int, token: str, now: datetime, grace: timedelta) -> bool:
     """Whether this is the run's secret and still alive: a run that is over keeps it for a grace period only."""
-    row = session().execute(
-        select(TestRow.token, RunRow.completed_at).outerjoin(RunRow, RunRow.run_id == TestRow.id).where(TestRow.id == run_id)
-    ).one_or_none()
+    row = read(_TOKEN, {"run_id": run_id}).one_or_none()
     if row is None or not hmac.compare_digest((row[0] or "").encode(), token.encode("utf-8", "surrogatepass")):
         return False
     return row[1] is None or now <= row[1] + grace
@@ -41,9 +44,10 @@ def is_workers_token(run_id: int, token: str, now: datetime, grace: timedelta) -
 
 def lock_workers_run(run_id: int, now: datetime) -> WorkersRun:
     """Within a transaction: the run, held until its end; it is enrolled where this message is the first we hear of it."""
-    enrol_run(run_id, now)
-    row = session().execute(
-        select(RunRow.status, RunRow.expected_set_id).where(RunRow.run_id == run_id).with_for_update()).one()
+    row = read(_LOCK, {"run_id": run_id}).one_or_none()
+    if row is None:
+        enrol_run(run_id, now)
+        row = read(_LOCK, {"run_id": run_id}).one()
     return WorkersRun(run_id, RunStatus.RUNNING if row[0] == "completed" else RunStatus(row[0]), row[1])
 
 
