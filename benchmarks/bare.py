@@ -72,9 +72,9 @@ def run_of(row: Sequence[Any], base: str) -> dict[str, Any]:
     took = round((datetime.fromisoformat(completed_at) - datetime.fromisoformat(started_at)).total_seconds() * 1000) \
         if completed_at and started_at else None
     return {
-        "run_id": run_id, "status": status, "repository": github.removeprefix("https://github.com/").removesuffix(".git"),
-        "branch": branch, "commit_sha": commit, "commit_short": commit[:7], "pull_request": pull_request, "platform": platform,
-        "run_errors": "yes" if errors else "no" if over else "unknown", "triggered_by": name, "created_at": created,
+        "repository": github.removeprefix("https://github.com/").removesuffix(".git"), "branch": branch, "commit_sha": commit,
+        "triggered_by": name, "run_id": run_id, "status": status, "commit_short": commit[:7], "pull_request": pull_request,
+        "platform": platform, "run_errors": "yes" if errors else "no" if over else "unknown", "created_at": created,
         "queued_at": created, "started_at": started, "completed_at": completed, "duration_ms": took,
         "source_run_id": source_run_id, "environment_id": environment_id, "reason": reason, "parent_sha": parent_sha,
         "merge_base_sha": merge_base_sha, "links": {"self": own, **{part: f"{own}/{part}" for part in PARTS}}}

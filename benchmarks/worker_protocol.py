@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from api.storage.own_tables import VerdictRow
 from benchmarks.posting import path_of, send, whole_run
 from benchmarks.recording import record_posts
 from benchmarks.rounds import interleaved, ratios, spread
@@ -75,8 +76,8 @@ def check(folder: Path, run_ids: list[int], *, uploads: bool) -> None:
             if count != SUITE:
                 raise SystemExit(f"run {run_id}: {count} of {SUITE} rows in {table}")
         status, judged = connection.execute(
-            "SELECT status, (SELECT count(*) FROM ci_verdict WHERE run_id = r.run_id) FROM ci_run r WHERE run_id = ?",
-            (run_id,)).fetchone()
+            f"SELECT status, (SELECT count(*) FROM {VerdictRow.__tablename__} v WHERE v.run_id = r.run_id) "
+            "FROM ci_run r WHERE run_id = ?", (run_id,)).fetchone()
         if (status, judged) != ("fail" if uploads else "pass", SUITE):
             raise SystemExit(f"run {run_id}: is {status} with {judged} verdicts")
     stored = len(list((folder / "files" / "TestResults").iterdir()))
