@@ -1,0 +1,166 @@
+"""Approving outputs as new baselines."""
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.domain.access import Role
+from api.domain.approval import (
+    FILLERS,
+    Approval,
+    ApprovalStatus,
+    BaselineWish,
+    Decision,
+    Proposal,
+    authorize_decision,
+    check_bulk,
+    check_open,
+    check_reason,
+    check_unchanged,
+    propose,
+)
+from api.domain.refusal import Conflict, Forbidden, NotFound, Unprocessable
+from tests.domain.judging import BASELINE, OTHER, VARIANT, caller, expected_output, expected_test, judged, reported
+
+REASON = "Timing of the roll-up captions was corrected"
+WISH = BaselineWish(1, 5, REASON)
+PROPOSAL = Proposal(9, 7, WISH, BASELINE, OTHER, ".srt")
+APPROVAL = Approval(1, PROPOSAL, ApprovalStatus.PENDING, 3, "Ann", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("reason", [REASON, "see #1234", "修正されました", "x264", "Fixed drop-frame output"])
+def test_a_reason_that_says_something_passes(reason: str) -> None:
+    check_reason(reason)
+
+
+@pytest.mark.parametrize("reason", [
+    "", "   ", "aaaaaaaaaa", "AaAa aA", "...!!!", "______", "🎬🎬🎬", "LGTM", "Approve this new baseline, please!", "xx yy zz"])
+def test_a_reason_that_says_nothing_is_refused(reason: str) -> None:
+    with pytest.raises(Unprocessable) as refused:
+        check_reason(reason)
+
+    assert refused.value.details == {"field": "reason"}
+
+
+@given(st.lists(st.sampled_from(sorted(FILLERS)) | st.sampled_from(["zzz", "1", "-"])))
+def test_any_number_of_fillers_says_nothing(words: list[str]) -> None:
+    with pytest.raises(Unprocessable):
+        check_reason(" ".join(words))
+
+
+def test_an_output_that_differs_can_become_the_baseline() -> None:
+    test = expected_test()
+
+    assert propose(9, 7, judged(test, reported(test, o5=OTHER.upper())), WISH) == PROPOSAL
+
+
+def test_an_output_without_a_baseline_can_get_its_first() -> None:
+    test = expected_test(1, expected_output(5, baseline=""))
+
+    assert propose(9, 7, judged(test, reported(test, o5=OTHER)), WISH).hash_before == ""
+
+
+@pytest.mark.parametrize(("got", "status"), [
+    ({"o5": None}, "match"), ({"o5": BASELINE}, "match"), ({"o5": VARIANT}, "match"),
+    ({"o5": "error"}, "missing_output"), ({}, "missing_output")])
+def test_where_nothing_new_was_produced_nothing_can_be_approved(got: dict[str, str | None], status: str) -> None:
+    test = expected_test()
+
+    with pytest.raises(Unprocessable) as refused:
+        propose(9, 7, judged(test, reported(test, **got)), WISH)
+
+    assert refused.value.details == {"output_id": 5, "output_status": status}
+
+
+def test_nothing_can_be_approved_before_its_test_has_ended() -> None:
+    test = expected_test()
+
+    with pytest.raises(Unprocessable) as refused:
+        propose(9, 7, judged(test, reported(test, exit_code=None, o5=OTHER)), WISH)
+
+    assert refused.value.details["output_status"] is None
+
+
+def test_an_output_of_another_test_is_not_found() -> None:
+    test = expected_test()
+
+    with pytest.raises(NotFound):
+        propose(9, 7, judged(test, reported(test, o5=OTHER)), replace(WISH, output_id=6))
+
+
+def test_the_same_request_has_the_same_key_whatever_its_reason() -> None:
+    assert replace(PROPOSAL, wish=replace(WISH, reason="In other words")).key == PROPOSAL.key
+
+
+@pytest.mark.parametrize("other", [
+    replace(PROPOSAL, run_id=8), replace(PROPOSAL, hash_before=VARIANT), replace(PROPOSAL, hash_after=VARIANT),
+    replace(PROPOSAL, wish=replace(WISH, regression_id=2)), replace(PROPOSAL, wish=replace(WISH, output_id=6)),
+    replace(PROPOSAL, wish=replace(WISH, apply_to_variants=True))])
+def test_another_request_has_another_key(other: Proposal) -> None:
+    assert other.key != PROPOSAL.key
+
+
+proposals = st.lists(st.builds(
+    lambda output_id, after: replace(PROPOSAL, wish=replace(WISH, output_id=output_id), hash_after=after),
+    st.integers(1, 4), st.sampled_from([OTHER, VARIANT])))
+
+
+@given(proposals)
+def test_requests_together_want_one_new_baseline_for_each_output(wanted: list[Proposal]) -> None:
+    pairs = {(each.wish.output_id, each.hash_after) for each in wanted}
+    torn = sorted({output_id for output_id, _ in pairs if {(output_id, OTHER), (output_id, VARIANT)} <= pairs})
+
+    if not torn:
+        check_bulk(wanted)
+    else:
+        with pytest.raises(Conflict) as refused:
+            check_bulk(wanted)
+        assert refused.value.details == {"output_ids": torn}
+
+
+@pytest.mark.parametrize(("role", "user_id", "own_allowed", "may"), [
+    (Role.ADMIN, 4, False, True), (Role.ADMIN, 3, False, False), (Role.ADMIN, 3, True, True), (Role.CONTRIBUTOR, 4, True, False),
+    (Role.CONTRIBUTOR, 3, True, False), (Role.TESTER, 4, True, False), (Role.USER, 4, True, False)])
+def test_an_admin_other_than_the_requester_decides(role: Role, user_id: int, own_allowed: bool, may: bool) -> None:
+    person = caller(role, user_id=user_id)
+
+    if may:
+        authorize_decision(APPROVAL, person, own_allowed=own_allowed)
+    else:
+        with pytest.raises(Forbidden):
+            authorize_decision(APPROVAL, person, own_allowed=own_allowed)
+
+
+def test_any_admin_decides_where_the_requester_is_gone() -> None:
+    authorize_decision(replace(APPROVAL, requester_id=None), caller(Role.ADMIN), own_allowed=False)
+
+
+@pytest.mark.parametrize(("status", "decision", "is_open"), [
+    (ApprovalStatus.PENDING, Decision.APPROVE, True), (ApprovalStatus.PENDING, Decision.REJECT, True),
+    (ApprovalStatus.APPROVED, Decision.APPROVE, False), (ApprovalStatus.REJECTED, Decision.REJECT, False)])
+def test_a_decision_is_carried_out_once(status: ApprovalStatus, decision: Decision, is_open: bool) -> None:
+    assert check_open(replace(APPROVAL, status=status), decision) is is_open
+
+
+@pytest.mark.parametrize(("status", "decision"), [(ApprovalStatus.APPROVED, Decision.REJECT), (ApprovalStatus.REJECTED, Decision.APPROVE)])
+def test_a_decision_is_never_turned_round(status: ApprovalStatus, decision: Decision) -> None:
+    with pytest.raises(Conflict) as refused:
+        check_open(replace(APPROVAL, status=status), decision)
+
+    assert refused.value.details == {"status": status.value}
+
+
+def test_a_baseline_that_is_what_the_requester_saw_may_be_replaced() -> None:
+    check_unchanged(APPROVAL, BASELINE.upper())
+
+
+@pytest.mark.parametrize("now", [None, "", OTHER])
+def test_a_baseline_that_changed_meanwhile_may_not(now: str | None) -> None:
+    with pytest.raises(Conflict) as refused:
+        check_unchanged(APPROVAL, now)
+
+    assert refused.value.details == {"expected_hash": BASELINE}
