@@ -63,8 +63,8 @@ def test_a_cursor_is_good_for_its_own_sort_alone(id: int, sort: str, other: str)
 
 @pytest.mark.parametrize("content", [
     None, {}, [], "abc", 7, ["run_id", "k"], ["run_id", "k", 1, 2], ["run_id", 7, 1], ["run_id", [], 1], ["run_id", "k", True],
-    ["run_id", "k", 1.0], ["run_id", "k", "1"], ["run_id", "k", 0], ["run_id", "k", -1], ["run_id", "k", 2**31], ["run_id", "k", float("nan")],
-    [["run_id"], "k", 1], [None, "k", 1]])
+    ["run_id", "k", 1.0], ["run_id", "k", "1"], ["run_id", "k", 0], ["run_id", "k", -1], ["run_id", "k", 2**31],
+    ["run_id", "k", float("nan")], [["run_id"], "k", 1], [None, "k", 1]])
 def test_a_cursor_with_anything_else_in_it_is_refused(content: object) -> None:
     with pytest.raises(Invalid) as refused:
         parse_cursor(encoded(content), "run_id")
