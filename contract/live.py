@@ -77,9 +77,18 @@ def _excluded() -> list[str]:
 
 
 def main(options: Sequence[str]) -> int:
-    """Serve, fuzz, and say whether all was well."""
-    with tempfile.TemporaryDirectory(prefix="ci-fuzz-") as folder, serving(Path(folder)) as address:
-        return fuzz(address, options)
+    """Serve, fuzz, and say whether all was well; if not, also what the server's log has to say."""
+    with tempfile.TemporaryDirectory(prefix="ci-fuzz-") as folder:
+        with serving(Path(folder)) as address:
+            failed = fuzz(address, options)
+        if failed:
+            print(_complaints((Path(folder) / "server.log").read_text(errors="replace")), file=sys.stderr)
+    return failed
+
+
+def _complaints(log: str) -> str:
+    """The log without its ordinary lines."""
+    return "\n".join(line for line in log.splitlines() if " INFO " not in line and " WARNING api.storage.reports " not in line)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from __future__ import annotations
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from api.storage.database import DEADLOCK_CODES
+from api.storage.database import DEADLOCK_CODES, Raced
 
 
 def is_outage(raised: BaseException) -> bool:
-    """Whether the same request may well succeed a moment later: no connection, a lost one, or locks that did not go away."""
-    if isinstance(raised, NoConnectionFree):
+    """Whether the same request may well succeed a moment later: no connection, a lost one, or others that were always first."""
+    if isinstance(raised, NoConnectionFree | Raced):
         return True
     if not isinstance(raised, DBAPIError):
         return False
