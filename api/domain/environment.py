@@ -40,4 +40,7 @@ def _parse_environment(entry: Any) -> Environment:
     label = entry.get("runner_label")
     if label is not None and (not isinstance(label, str) or len(label) > 100):
         raise ValueError("runner_label must be a text of at most 100 characters")
-    return Environment(entry["environment_id"], Platform(str(entry.get("platform"))), bool(entry.get("active", True)), label)
+    active = entry.get("active", True)
+    if not isinstance(active, bool):
+        raise ValueError("active must be true or false")
+    return Environment(entry["environment_id"], Platform(str(entry.get("platform"))), active, label)

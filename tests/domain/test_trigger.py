@@ -107,8 +107,9 @@ def test_environments_are_read_as_the_operator_wrote_them() -> None:
     '[{"environment_id": "", "platform": "linux"}]', '[{"environment_id": "%s", "platform": "linux"}]' % ("a" * 51),
     '[{"environment_id": "a"}]', '[{"environment_id": "a", "platform": "plan9"}]',
     '[{"environment_id": "a", "platform": "linux", "runner_label": 7}]',
+    '[{"environment_id": "a", "platform": "linux", "active": "false"}]',
     '[{"environment_id": "a", "platform": "linux", "runner_label": "%s"}]' % ("a" * 101),
     '[{"environment_id": "a", "platform": "linux"}, {"environment_id": "a", "platform": "windows"}]'])
 def test_what_is_no_list_of_environments_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="environment|runner_label|Platform|Expecting"):
+    with pytest.raises(ValueError, match="environment|active|runner_label|Platform|Expecting"):
         parse_environments(text)
