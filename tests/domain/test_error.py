@@ -1,6 +1,8 @@
 """Errors as items of lists, and counted in groups."""
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ from api.domain.error import (
     without_folders,
 )
 from api.domain.failure import Attribution, Severity, failures_in
-from api.domain.infrastructure import infrastructure_errors
+from api.domain.infrastructure import InfrastructureError, InfrastructureType, infrastructure_errors
 from tests.builders import NOW, minutes
 from tests.domain.judged_tests import OTHER, judged, make_output, make_test
 
@@ -56,6 +58,19 @@ def test_a_limit_has_the_same_name_in_both_lists() -> None:
     assert [(each.error_id, each.occurred_at, each.sample_id) for each in of_tests] == [
         (each.error_id, each.occurred_at, each.sample_id) for each in of_machines]
     assert [each.type for each in (*of_tests, *of_machines)] == ["test_failure", "worker"]
+
+
+@pytest.mark.parametrize(("at", "message", "shown"), [
+    (minutes(4), "disk full", ("disk full", minutes(4))), (None, "", ("No reason was given.", minutes(9)))])
+def test_trouble_around_the_tests_tells_what_is_known_of_it(at: datetime | None, message: str, shown: tuple[str, datetime]) -> None:
+    trouble = InfrastructureError(
+        "event-3", InfrastructureType.STORAGE, Severity.CRITICAL, message, at, stack=("at /srv/ci/store.py:3",))
+
+    [item] = infrastructure_items(9, [trouble], TIMES)
+
+    assert (item.error_id, item.type, item.attribution) == ("9-event-3", "storage", Attribution.INFRASTRUCTURE)
+    assert (item.message, item.occurred_at) == shown
+    assert (item.stack, item.sample_id, item.regression_id) == (("at …/store.py:3",), None, None)
 
 
 @given(st.lists(items, max_size=12), st.sampled_from([each for each in Grouping if each is not Grouping.CATEGORY]))

@@ -101,6 +101,11 @@ def test_a_range_behind_the_end_cannot_be_had(header: str, size: int) -> None:
         parse_range(header, size)
 
 
+@pytest.mark.parametrize(("part", "header"), [(ByteRange(0, 1, 10), "bytes 0-0/10"), (ByteRange(3, 7, 10), "bytes 3-9/10")])
+def test_a_part_says_which_bytes_it_is(part: ByteRange, header: str) -> None:
+    assert part.content_range == header
+
+
 @given(st.integers(0, 50), st.integers(0, 60), st.integers(0, 60))
 def test_a_range_is_always_within_the_file(size: int, first: int, last: int) -> None:
     try:

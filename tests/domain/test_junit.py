@@ -47,6 +47,13 @@ def report(tests: Sequence[JudgedTest], run: Run | None = None, errors: Sequence
     return root
 
 
+@pytest.mark.parametrize(("branch", "told"), [("master", ["master"]), (None, [])])
+def test_a_run_without_a_branch_tells_of_none(branch: str | None, told: list[str]) -> None:
+    root = report([make_test()], make_run(branch=branch))
+
+    assert [each.get("value") for each in root.iter("property") if each.get("name") == "branch"] == told
+
+
 def test_a_test_that_passed_has_nothing_but_its_time() -> None:
     root = report([make_test()])
 
