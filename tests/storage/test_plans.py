@@ -75,19 +75,23 @@ def collected(database: Database) -> Iterator[list[tuple[str, Any]]]:
 
 
 def whole_tables(database: Database, statement: str, parameters: Any) -> list[str]:
-    """The tables that grow with the runs and that the plan of a statement reads without an index.
-
-    SQLite calls it a scan, too, when it reads in the order of the run's number, which is the order of the table, and stops
-    when the page is full.
-    """
+    """The tables that grow with the runs and that the plan of a statement reads without an index."""
     with database.engine.connect() as connection:
         if database.is_sqlite:
-            plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
-            if "ORDER BY ci_run.run_id" in statement and "LIMIT" in statement and not any("TEMP" in step for step in plan):
-                return []
-            return [step for step in plan if step.startswith("SCAN") and "INDEX" not in step and step.split()[1] in GROWING]
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            return [step[3] for step in plan if is_whole_scan(step[3]) and not in_order(statement, [
+                each[3] for each in plan if each[1] == step[1]])]
         rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).mappings()
         return [row["table"] for row in rows if row["type"] == "ALL" and row["table"] in GROWING]
+
+
+def is_whole_scan(step: str) -> bool:
+    return step.startswith("SCAN") and "INDEX" not in step and step.split()[1] in GROWING
+
+
+def in_order(statement: str, steps: list[str]) -> bool:
+    """Whether SQLite only reads a table in its own order, the run's number, until the page is full; a scan it calls that, too."""
+    return "ORDER BY ci_run.run_id" in statement and "LIMIT" in statement and not any("TEMP" in step for step in steps)
 
 
 def run_lists() -> dict[str, Work]:

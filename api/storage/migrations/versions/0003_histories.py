@@ -1,20 +1,25 @@
-"""Verdicts in the order of their histories, and when each result came."""
+"""Verdicts in the order of their histories, when each result came, and runs in every order of their lists."""
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
 from api.storage.database import UtcDateTime
-from api.storage.migrations.steps import create_index, create_table, drop_table, present_tables
+from api.storage.migrations.steps import create_index, create_table, drop_table, indexes_of, present_tables
 
 revision = "0003"
 down_revision = "0002"
 
 BY_RUN, BY_TEST, TIMES = "ci_verdict", "ci_history", "ci_result_time"
+ORDERS = {
+    f"ci_ix_run_{column}_{order}": [column, f"{order}_at", "run_id"]
+    for column, order in (
+        ("status", "started"), ("repository", "created"), ("repository", "started"), ("branch", "started"), ("platform", "created"),
+        ("platform", "started"))}
 
 
 def upgrade() -> None:
-    """Put the verdicts into a table that is ordered by regression test and age of the run, and add the times of results.
+    """Put the verdicts into a table that is ordered by regression test and age of the run; add the times of results, and indexes.
 
     Each part looks whether it is done, since on MySQL a step that broke off leaves what it had made.
     """
@@ -33,10 +38,15 @@ def upgrade() -> None:
         sa.Column("ended_at", UtcDateTime(exact=True), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["test.id"], name="ci_fk_ci_result_time_run_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "regression_id", name="pk_ci_result_time"))
+    for name, columns in ORDERS.items():
+        create_index(name, "ci_run", columns)
 
 
 def downgrade() -> None:
-    """Put the verdicts back into the order of their runs, and forget the times."""
+    """Put the verdicts back into the order of their runs, and forget the rest."""
+    for name in ORDERS:
+        if name in indexes_of("ci_run"):
+            op.drop_index(name, "ci_run")
     drop_table(TIMES)
     _create_verdicts()
     if BY_TEST in present_tables():
