@@ -15,7 +15,8 @@ GOOD, BAD, WORSE = "a" * 64, "b" * 64, "c" * 64
 
 def judged(regression_id: int = 1, *, exit_code: int | None = 0, got: str | None = None, produced: bool = True) -> JudgedTest:
     """A test in a finished run; `exit_code` None means that it never reported."""
-    test = ExpectedTest(regression_id, 7, "sha", ".ts", "--out=srt", "file", "file", 0, ("DVB",), (ExpectedOutput(5, GOOD, ".srt", "", False),))
+    outputs_of_test = (ExpectedOutput(5, GOOD, ".srt", "", False),)
+    test = ExpectedTest(regression_id, 7, "sha", ".ts", "--out=srt", "file", "file", 0, ("DVB",), outputs_of_test)
     outputs = {5: OutputReport(regression_id, 5, got, GOOD)} if produced else {}
     reports = TestReports(None if exit_code is None else Report(regression_id, exit_code, 10, 0), outputs)
     return JudgedTest(test, reports, verdict_of(test, reports, Phase.COMPLETED))

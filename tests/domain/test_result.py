@@ -34,7 +34,9 @@ def test_a_test_that_ended_is_judged_by_its_outputs_and_its_exit_code(reports: T
     (Phase.TESTING, {"o5": None}, Verdict.RUNNING), (Phase.TESTING, {}, Verdict.NOT_STARTED),
     (Phase.PREPARATION, {"o5": None}, Verdict.NOT_STARTED), (None, {}, Verdict.NOT_STARTED),
 ])
-def test_a_test_that_did_not_end_is_judged_by_where_its_run_is(phase: Phase | None, outputs: dict[str, str | None], verdict: Verdict) -> None:
+def test_a_test_that_did_not_end_is_judged_by_where_its_run_is(
+    phase: Phase | None, outputs: dict[str, str | None], verdict: Verdict,
+) -> None:
     assert verdict_of(TEST, reported(TEST, exit_code=None, **outputs), phase) is verdict
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from api.domain.access import Role, Scope
 from tests.builders import BuiltTest, add_finished_run, add_regression_test, add_run, add_sample
-from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Client, Site
 
 LOG = (

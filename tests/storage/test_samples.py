@@ -31,7 +31,8 @@ def test_samples_are_found_by_text_alike_on_every_database(database: Database) -
     samples = [load_sample(each) for each in fill()]
 
     @settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
-    @given(st.none() | words, st.none() | words, st.none() | st.sampled_from(["ts", "TS", "mp4", "t"]), st.integers(1, 4), st.integers(0, 9))
+    @given(
+        st.none() | words, st.none() | words, st.none() | st.sampled_from(["ts", "TS", "mp4", "t"]), st.integers(1, 4), st.integers(0, 9))
     def check(name: str | None, tag: str | None, extension: str | None, limit: int, offset: int) -> None:
         wanted = SampleFilter(name=name, tag=tag, extension=extension)
 
