@@ -5,6 +5,7 @@ import argparse
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         # A program that was started in the background has Ctrl-C ignored, and must stop all the same when it is told to.
         signal.signal(number, _interrupt)
     try:
-        _refuse_taken_port(configured.public_url)
+        _refuse_taken_port(arguments.host, arguments.port)
         demo = prepare(configured.storage_root, configured.executables)
         token = fill(configured, demo)
         with processes(configured, arguments):
@@ -160,12 +161,13 @@ def _await_health(url: str, server: subprocess.Popen[bytes]) -> None:
     raise CommandFailed("The server did not start; server.log in the demo's folder says why.")
 
 
-def _refuse_taken_port(url: str) -> None:
+def _refuse_taken_port(host: str, number: int) -> None:
     try:
-        httpx.get(url, timeout=2, trust_env=False)
-    except httpx.ConnectError:
+        socket.create_connection((host, number), timeout=2).close()
+    except ConnectionRefusedError:
         return
-    except httpx.TransportError:
+    except OSError:
+        # Whatever is there, it is not a port that is free.
         pass
     raise CommandFailed("Something listens on this port already; choose another with --port.")
 
