@@ -12,16 +12,19 @@ from typing import Any
 
 from api.execution.jobs.cgroups import MEMORY, PARENT, PROCESSES, ROOT, Cgroups, Group, detect
 from api.execution.jobs.children import descendants
+from api.execution.jobs.enter import STAGE
 from api.execution.jobs.probing import guards, try_out
-from api.execution.jobs.sandbox import WORKSPACE, Capabilities, Ending, Guard, Plan, SandboxFailure
+from api.execution.jobs.sandbox import WORKSPACE, Capabilities, Ending, Guard, Mount, Plan, SandboxFailure
 from api.execution.jobs.seccomp import filter_program, is_supported
 from api.execution.jobs.spawn import Orders, memory_file, spawn
 
-INPUT, OUTPUT, ERRORS, STATUS, FILTER, FIRST_FILE, FIRST_MOUNT = 0, 1, 2, 3, 4, 5, 20
+INPUT, OUTPUT, ERRORS, STATUS, FILTER, FIRST_FILE = 0, 1, 2, 3, 4, 5
 USER_INSIDE = 1000
 # The monitor outside and the first process inside.
 OWN_PROCESSES = 2
 OPEN_FILES = 8192
+# A shell's words and exit code for a command that is not there are what people know; bubblewrap's would look like a fault of its own.
+BECOME = ("/bin/sh", "-c", 'exec "$@"', "job")
 SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 SETTINGS = (
     "alternatives", "ca-certificates", "crypto-policies", "debian_version", "fonts", "gai.conf", "host.conf", "ld.so.cache", "ld.so.conf",
@@ -72,10 +75,11 @@ class Bubblewrap:
             cpus=groups is not None and "cpu" in groups.enforced, by=f"by control groups {groups.version}" if groups else "")
         return Capabilities(self.name, (*held, filtered, HOST_NETWORK), trouble)
 
-    def sweep(self) -> int:
-        """Remove the groups that nothing lives in any more."""
+    def sweep(self, made_before: float) -> int:
+        """Remove the groups that nothing lives in any more; a young one may be empty because its command is just being started."""
         groups = self._groups()
-        return 0 if groups is None else sum(not group.members() and group.remove() for group in groups.left())
+        left = [] if groups is None else [group for group in groups.left() if group.made_at() < made_before and not group.members()]
+        return sum(group.remove() for group in left)
 
     def _groups(self) -> Cgroups | None:
         return detect(Path(self.cgroup_root), self.cgroup_parent)
@@ -147,21 +151,19 @@ class BubblewrapCage:
 
 
 def _orders(plan: Plan, program: str, group: Group | None) -> Orders:
-    mounts = {FIRST_MOUNT + number: mount for number, mount in enumerate(plan.mounts)}
-    opened = {number: mount.source for number, mount in mounts.items()}
-    binds = [
-        word for number, mount in mounts.items()
-        for word in ("--bind-fd" if mount.writable else "--ro-bind-fd", str(number), mount.target)]
-    if plan.workspace is not None:
-        workspace = FIRST_MOUNT + len(mounts)
-        opened[workspace] = plan.workspace
-        binds += ["--bind-fd", str(workspace), WORKSPACE]
+    mounts = [*plan.mounts, *([Mount(plan.workspace, WORKSPACE, writable=True)] if plan.workspace is not None else [])]
+    # The slot's user may not pass to where these lie, so root shows them elsewhere first; without root there is but one user.
+    shown = {str(number): mount.source for number, mount in enumerate(mounts)} if plan.user_id is not None else {}
+    binds: list[str] = []
+    for number, mount in enumerate(mounts):
+        source = f"{STAGE}/{number}" if shown else str(mount.source)
+        binds += ["--bind" if mount.writable else "--ro-bind", source, mount.target]
     argv = [program, *_namespaces(plan), *_system(plan), *binds, "--remount-ro", "/", *_variables(plan.variables)]
     argv += ["--chdir", plan.working_folder, "--json-status-fd", str(STATUS)]
     if is_supported():
         argv += ["--seccomp", str(FILTER)]
     return Orders(
-        argv=[*argv, "--", *plan.command], groups=group.entrances if group else (), open=opened, user_id=plan.user_id,
+        argv=[*argv, "--", *BECOME, *plan.command], groups=group.entrances if group else (), shown=shown, user_id=plan.user_id,
         limits=_limits(plan))
 
 

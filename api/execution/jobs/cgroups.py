@@ -68,6 +68,12 @@ class Group:
                     os.kill(pid, signal.SIGKILL)
             self.sleep(PAUSE)
 
+    def made_at(self) -> float:
+        """When the group was made, as seconds since 1970; the past where it is gone."""
+        with suppress(OSError, IndexError):
+            return self.folders[0].stat().st_mtime
+        return 0
+
     def remove(self) -> bool:
         """Remove the group; False where something in it does not die, which a later sweep looks at again."""
         for _ in range(ROUNDS):

@@ -1,8 +1,8 @@
 """Started in a cage's place: joins its groups, gives up its rights, sets limits for itself, then becomes the cage's program.
 
-Run as `python -I -S enter.py ORDERS`, ORDERS being JSON: `parent`, our starter's process id; `groups`, files that take our id; `open`,
-paths to open before the rights are gone, by the descriptor each is to have; `user_id`; `limits`, by resource; `argv`. Between fork and
-exec of a process with threads none of this is safe, so it is done here, in a process of one thread.
+Run as `python -I -S enter.py ORDERS`, ORDERS being JSON: `parent`, our starter's process id; `groups`, files that take our id; `shown`,
+paths to be shown as /mnt/NAME to us alone, whoever may pass to where they lie; `user_id`; `limits`, by resource; `argv`. Between fork
+and exec of a process with threads none of this is safe, so it is done here, in a process of one thread.
 """
 from __future__ import annotations
 
@@ -11,19 +11,29 @@ import json
 import os
 import resource
 import signal
+import stat
 import sys
 from typing import Any
 
+LIBRARY = ctypes.CDLL(None, use_errno=True)
+STAGE = "/mnt"
+NEW_MOUNTS = 0x00020000
+NO_SETUID, NO_DEVICES, BIND, RECURSIVE, SLAVE = 2, 4, 1 << 12, 1 << 14, 1 << 19
 PARENT_DEATH_SIGNAL = 1
 NO_NEW_PRIVILEGES = 38
 MORE_LIKELY_TO_BE_KILLED = b"500"
 FAILED = 125
 
 
-def _prctl(option: int, value: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
+def _check(result: int) -> None:
+    if result:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
+    words = [None if word is None else word.encode() for word in (source, target, kind)]
+    _check(LIBRARY.mount(*words, ctypes.c_ulong(flags), None if options is None else options.encode()))
 
 
 def _write(path: str, content: bytes) -> None:
@@ -32,10 +42,20 @@ def _write(path: str, content: bytes) -> None:
     os.close(file)
 
 
-def _open(path: str, wanted: int) -> None:
-    found = os.open(path, os.O_PATH)
-    os.dup2(found, wanted, inheritable=True)
-    os.close(found)
+def _show(shown: dict[str, str]) -> None:
+    """Put paths where anyone may pass, in a view of the file system that nobody else has."""
+    _check(LIBRARY.unshare(NEW_MOUNTS))
+    _mount("none", "/", None, RECURSIVE | SLAVE)
+    opened = {name: os.open(path, os.O_PATH | os.O_CLOEXEC) for name, path in shown.items()}
+    _mount("tmpfs", STAGE, "tmpfs", NO_SETUID | NO_DEVICES, "mode=0755,size=1m")
+    for name, descriptor in opened.items():
+        target = f"{STAGE}/{name}"
+        if stat.S_ISDIR(os.stat(descriptor).st_mode):
+            os.mkdir(target)
+        else:
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC))
+        _mount(f"/proc/self/fd/{descriptor}", target, None, BIND)
+        os.close(descriptor)
 
 
 def set_limit(kind: str, wanted: int) -> None:
@@ -56,16 +76,16 @@ def give_up_rights(user_id: int) -> None:
 def _become(orders: dict[str, Any]) -> None:
     for group in orders["groups"]:
         _write(group, b"0")
-    for descriptor, path in orders["open"].items():
-        _open(path, int(descriptor))
+    if orders["shown"]:
+        _show(orders["shown"])
     _write("/proc/self/oom_score_adj", MORE_LIKELY_TO_BE_KILLED)
     if orders["user_id"] is not None:
         give_up_rights(orders["user_id"])
     for kind, wanted in orders["limits"].items():
         set_limit(kind, wanted)
-    _prctl(NO_NEW_PRIVILEGES, 1)
+    _check(LIBRARY.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     # The kernel forgets this when rights change, so it comes after that; a starter that died before is seen by the id.
-    _prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    _check(LIBRARY.prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0))
     if os.getppid() != orders["parent"]:
         return
     os.execv(orders["argv"][0], orders["argv"])

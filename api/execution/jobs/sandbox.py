@@ -139,5 +139,8 @@ class Sandbox(Protocol):
     def description(self) -> dict[str, Any]:
         """What `sandboxes.sandbox_of` makes the same sandbox from again, in another process."""
 
-    def sweep(self) -> int:
-        """Remove what cages of processes that were killed have left behind; return how many there were."""
+    def sweep(self, made_before: float) -> int:
+        """Remove what cages of processes that were killed have left behind; return how many there were.
+
+        What was made later than `made_before`, in seconds since 1970, may be on its way into use, and is left: a minute ago will do.
+        """

@@ -16,18 +16,18 @@ CLEAN = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What the starter does before it becomes `argv`. `open` are paths by the descriptor each is to have."""
+    """What the starter does before it becomes `argv`. `shown` are paths that `argv` finds as /mnt/NAME, by that name; it takes root."""
 
     argv: Sequence[str]
     groups: Sequence[str] = ()
-    open: Mapping[int, Path] = field(default_factory=dict)
+    shown: Mapping[str, Path] = field(default_factory=dict)
     user_id: int | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
 
     def as_text(self) -> str:
         """The orders as the starter reads them."""
         return json.dumps({
-            "argv": list(self.argv), "groups": list(self.groups), "open": {number: str(path) for number, path in self.open.items()},
+            "argv": list(self.argv), "groups": list(self.groups), "shown": {name: str(path) for name, path in self.shown.items()},
             "user_id": self.user_id, "limits": dict(self.limits), "parent": os.getpid()})
 
 
