@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import aliased
 
 from api.domain.page import Page, slice_page
@@ -17,6 +17,7 @@ from api.domain.text import contains, fold
 from api.storage.database import session
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import ForkRow, TestRow
+from api.storage.windows import find_window
 
 OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 
@@ -63,26 +64,43 @@ def list_branches(
     `name` is contained, without regard to ASCII case; `active` branches have a run since `active_since`.
     """
     groups = _groups(repository, active_since, active)
-    page = _first_pages(groups, limit, offset) if name is None else slice_page(_named(groups, name), limit, offset)
+    if name is not None:
+        page = slice_page(_named(groups, name), limit, offset)
+    else:
+        page = _window(groups, _count(repository, active_since, active), limit, offset)
     heads = _heads(page.items)
     return Page([heads[run_id] for run_id in page.items if run_id in heads], limit, offset, page.total)
+
+
+def _named_branches(repository: str | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [RunRow.branch.is_not(None)]
+    return conditions if repository is None else [*conditions, RunRow.repository == fold(repository)]
 
 
 def _groups(repository: str | None, active_since: datetime, active: bool | None) -> Select[*tuple[Any, ...]]:
     """The newest run of each branch, and the branch's name."""
     query = (
         select(func.max(RunRow.run_id).label("head"), RunRow.branch)
-        .where(RunRow.branch.is_not(None)).group_by(RunRow.repository, RunRow.branch))
-    if repository is not None:
-        query = query.where(RunRow.repository == fold(repository))
+        .where(*_named_branches(repository)).group_by(RunRow.repository, RunRow.branch))
     newest = func.max(RunRow.created_at)
     return query if active is None else query.having(newest >= active_since if active else newest < active_since)
 
 
-def _first_pages(groups: Select[*tuple[Any, ...]], limit: int, offset: int) -> Page[int]:
-    total = session().execute(select(func.count()).select_from(groups.subquery())).scalar_one()
-    found = session().execute(groups.order_by(RunRow.repository, RunRow.branch).limit(limit).offset(offset))
-    return Page([row.head for row in found], limit, offset, total)
+def _count(repository: str | None, active_since: datetime, active: bool | None) -> int:
+    """How many groups there are; the active ones are counted by their newer runs alone."""
+    def count(*further: ColumnElement[bool]) -> int:
+        distinct = select(RunRow.repository, RunRow.branch).where(*_named_branches(repository), *further).distinct()
+        return session().execute(select(func.count()).select_from(distinct.subquery())).scalar_one()
+
+    everything = 0 if active else count()
+    return everything if active is None else abs(everything - count(RunRow.created_at >= active_since))
+
+
+def _window(groups: Select[*tuple[Any, ...]], total: int, limit: int, offset: int) -> Page[int]:
+    window = find_window(total, limit, offset)
+    order = [column.desc() if window.backwards else column.asc() for column in (RunRow.repository, RunRow.branch)]
+    found = session().execute(groups.order_by(*order).limit(window.limit).offset(window.offset)).all()
+    return Page([row.head for row in window.in_order(found)], limit, offset, total)
 
 
 def _named(groups: Select[*tuple[Any, ...]], name: str) -> list[int]:

@@ -123,6 +123,6 @@ def average_duration(platform: Platform, *, runs: int = 20) -> timedelta | None:
         completed - started for started, completed in session().execute(
             select(RunRow.started_at, RunRow.completed_at)
             .where(RunRow.platform == platform.value, RunRow.status.in_(list(RAN_TO_AN_END)), RunRow.started_at.is_not(None))
-            .order_by(RunRow.run_id.desc()).limit(runs))
+            .order_by(RunRow.started_at.desc(), RunRow.run_id.desc()).limit(runs))
         if started is not None and completed is not None]
     return sum(durations, timedelta()) / len(durations) if durations else None
