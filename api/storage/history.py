@@ -8,9 +8,11 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, select, union_all
 
 from api.domain.history import HistoryEntry, HistoryFilter
 from api.domain.page import Page
+from api.domain.refusal import Unavailable
 from api.domain.result import Verdict
 from api.domain.run import Platform, RunStatus
 from api.storage.database import session
+from api.storage.enrolment import count_pending
 from api.storage.own_tables import VerdictRow
 from api.storage.platform_tables import ResultRow, TestRow
 from api.storage.windows import Window, find_window
@@ -19,7 +21,12 @@ KEY = ("regression_id", "created_at", "run_id")
 
 
 def list_history(regression_ids: Sequence[int], wanted: HistoryFilter, *, limit: int, offset: int) -> Page[HistoryEntry]:
-    """A page of the verdicts of these regression tests in runs that are over, with the exact total."""
+    """A page of the verdicts of these regression tests in runs that are over, with the exact total.
+
+    Raises Unavailable while finished runs of an adopted database are being judged: a history with gaps tells the wrong story.
+    """
+    if count_pending():
+        raise Unavailable("Finished runs of this database are still being judged.", retry_after=10)
     chosen = [each for each in regression_ids if wanted.regression_id in (None, each)]
     conditions = _conditions(wanted)
     total = session().execute(
