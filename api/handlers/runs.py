@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.domain.access import Caller
-from api.domain.cancel import ActionStatus, authorize_action, cancel
+from api.domain.cancel import ActionStatus, Cancellation, authorize_action, cancel
 from api.domain.chance import Chance
 from api.domain.infrastructure import EventOrigin
 from api.domain.page import slice_page
@@ -110,13 +111,16 @@ def list_progress(run_id: int, limit: int, offset: int, status: str | None = Non
 def cancel_run(run_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Cancel a run; one that is over stays as it is."""
     catch_up(context.now())
-    with transaction():
-        cancellation = cancel(runs.load_run(run_id, locked=True), context.caller(), body.get("reason"))
-        if cancellation.status is ActionStatus.ACCEPTED:
-            words = cancellation.event_message or ""
-            progress.record_event(run_id, Phase.CANCELED, words, at=context.now(), origin=EventOrigin(None))
-            outcomes.derive_state(run_id)
-    return render.cancellation(cancellation), HTTPStatus.ACCEPTED
+    return render.cancellation(transact(partial(_cancel, run_id, body.get("reason")))), HTTPStatus.ACCEPTED
+
+
+def _cancel(run_id: int, reason: str | None) -> Cancellation:
+    cancellation = cancel(runs.load_run(run_id, locked=True), context.caller(), reason)
+    if cancellation.status is ActionStatus.ACCEPTED:
+        words = cancellation.event_message or ""
+        progress.record_event(run_id, Phase.CANCELED, words, at=context.now(), origin=EventOrigin(None))
+        outcomes.derive_state(run_id)
+    return cancellation
 
 
 def retry_run(run_id: int, body: dict[str, Any], idempotency_key: str | None = None) -> tuple[dict[str, Any], int]:
