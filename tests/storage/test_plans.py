@@ -155,18 +155,29 @@ def test_every_list_is_answered_from_indexes(database: Database) -> None:
     assert dear == {}
 
 
-@pytest.mark.parametrize("status", list(RunStatus))
-def test_a_list_of_runs_takes_four_statements_at_most(database: Database, status: RunStatus) -> None:
-    for number in range(3):
-        add_regression_test()
-        with transaction() as current:
-            current.add(TestRow(
-                platform="linux", test_type="commit", token=digest_of(f"{status} {number}"), fork_id=add_fork(), branch="master",
-                commit="c" * 40, pr_nr=0))
+def add_runs(number: int, name: str) -> None:
+    """Queued runs on branches of their own."""
+    with transaction() as current:
+        current.execute(insert(TestRow), [
+            {"platform": "linux", "test_type": "commit", "token": digest_of(f"{name} {each}"), "fork_id": add_fork(),
+             "branch": f"{name}{each}", "commit": "c" * 40, "pr_nr": 0} for each in range(number)])
     catch_up(NOW)
-    session().rollback()
 
-    with database.counted() as statements:
-        runs.list_runs(RunFilter(status=status), RunSort.CREATED_AT_DESC, limit=50)
 
-    assert len(statements) <= 4
+@pytest.mark.parametrize(("name", "most"), [
+    *((f"runs {status.value}", 3) for status in RunStatus), ("runs", 2), ("queue", 1), ("branches", 3), ("active branches", 3),
+    ("branches by name", 2), ("average durations", 2), ("looking for what happened", 3)])
+def test_a_list_takes_as_many_statements_on_many_runs_as_on_few(database: Database, name: str, most: int) -> None:
+    works = others() | {
+        "runs": _listing(RunFilter(), RunSort.CREATED_AT_DESC),
+        "branches by name": lambda: queue.list_branches(None, "fe", NOW, None, limit=50, offset=0),
+        **{f"runs {status.value}": _listing(RunFilter(status=status), RunSort.CREATED_AT_DESC) for status in RunStatus}}
+    counts = []
+    for number, branch in ((2, "few"), (30, "feather")):
+        add_runs(number, branch)
+        session().rollback()
+        with database.counted() as statements:
+            works[name]()
+        counts.append(len(statements))
+
+    assert counts[0] == counts[1] <= most
