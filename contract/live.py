@@ -13,7 +13,6 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from contract.served import UNLIMITED, prepare, settings_for
-from contract.unbound import UNBOUND
 
 HERE = Path(__file__).parent
 CONFIGURATION = HERE / "schemathesis.toml"
@@ -68,12 +67,8 @@ def fuzz(address: str, options: Sequence[str]) -> int:
     # The hooks are imported by their module's name.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])}
     program = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIGURATION), "run"]
-    runs = [[*program, f"{address}{document}", *_excluded(), *options] for document in DOCUMENTS]
+    runs = [[*program, f"{address}{document}", *options] for document in DOCUMENTS]
     return sum(subprocess.run(run, env=environment, check=False).returncode != 0 for run in runs)
-
-
-def _excluded() -> list[str]:
-    return [word for operation_id in sorted(UNBOUND) for word in ("--exclude-operation-id", operation_id)]
 
 
 def main(options: Sequence[str]) -> int:

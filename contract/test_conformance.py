@@ -16,7 +16,6 @@ from api.app import DOCUMENTS, Application
 from api.middleware.documents import Document
 from api.server import make_server
 from contract.served import prepare, settings_for
-from contract.unbound import UNBOUND
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 # What no generator can have: a signed address, the number of a request for a new baseline that is still open.
@@ -62,7 +61,7 @@ def app(tmp_path: Path) -> Application:
 def fuzz(app: Application, path: str) -> Findings:
     """Run all phases over a document as the server serves it."""
     config = SchemathesisConfig.from_path(CONFIGURATION)
-    schema = schemathesis.openapi.from_asgi(path, app, config=config).exclude(operation_id=sorted(UNBOUND))
+    schema = schemathesis.openapi.from_asgi(path, app, config=config)
     findings = Findings()
     for event in from_schema(schema).execute():
         findings.take(event)
