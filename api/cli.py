@@ -2,20 +2,21 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 
-from api.commands import demo, files, migrate, serve, settings, tokens, users, worker
 from api.commands.failure import CommandFailed
 from api.config import ConfigurationError, Settings
 from api.domain.refusal import Refusal
 
-COMMANDS = (serve, worker, migrate, users, tokens, files, settings, demo)
+COMMANDS = ("serve", "worker", "migrate", "users", "tokens", "files", "settings", "demo")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0 done, 1 refused or failed, 2 called wrongly or configured wrongly."""
-    chosen = make_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    chosen = make_parser(words).parse_args(words)
     try:
         status: int = chosen.run(chosen, Settings.from_environment())
     except ConfigurationError as wrong:
@@ -30,12 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser with all commands; configuration comes from the environment, see `ci-api settings`."""
+def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser with all commands, or with the one that the words begin with: a server need not carry what the others need."""
     parser = argparse.ArgumentParser(prog="ci-api", description=__doc__, epilog="The environment configures it; see `ci-api settings`.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(commands)
+    for command in words[:1] if words[:1] and words[0] in COMMANDS else COMMANDS:
+        importlib.import_module(f"api.commands.{command}").add(commands)
     return parser
 
 

@@ -23,7 +23,7 @@ from api.handlers.differences import DifferenceFinder
 from api.handlers.health import HealthProbes, Probe
 from api.handlers.rules import AccountRules, BranchRules, Environments, ReviewRules
 from api.handlers.waiting import RunWatch
-from api.storage import database, schema, tokens, workers
+from api.storage import database, schema_state, tokens, workers
 from api.storage.archive import Archive
 from api.storage.database import db, session
 from api.storage.enrolment import catch_up
@@ -114,9 +114,9 @@ def _create_app(settings: Settings, **collaborators: Any) -> Application:
 def _check_schema(flask: Flask) -> bool:
     """Whether the database belongs to a Sample Platform; raises ConfigurationError where a migration is missing."""
     with flask.app_context():
-        if not schema.is_current(db.engine):
+        if not schema_state.is_current(db.engine):
             raise ConfigurationError("The database lacks a migration: run `ci-api migrate` first.")
-        return schema.belongs_to_platform(db.engine)
+        return schema_state.belongs_to_platform(db.engine)
 
 
 def _uploading(flask: Flask, stores: Stores, settings: Settings, clock: Clock) -> list[Hook]:

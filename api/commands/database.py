@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from api.commands.failure import CommandFailed
 from api.config import ConfigurationError, Settings
 from api.server import attach_database
-from api.storage import schema
+from api.storage import schema_state
 from api.storage.database import db
 
 
@@ -27,7 +27,7 @@ def open_database(settings: Settings, *, migrated: bool = True) -> Iterator[Flas
     flask = make_database(settings)
     with needed_database(), flask.app_context():
         try:
-            if migrated and not schema.is_current(db.engine):
+            if migrated and not schema_state.is_current(db.engine):
                 raise ConfigurationError("The database lacks a migration: run `ci-api migrate` first.")
             yield flask
         finally:

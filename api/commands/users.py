@@ -10,7 +10,7 @@ from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.domain.access import Role
-from api.storage import accounts, schema
+from api.storage import accounts, schema_state
 from api.storage.database import db, transaction
 from api.storage.passwords import hash_password
 
@@ -83,7 +83,7 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _is_platform(settings: Settings) -> bool:
-    return settings.adopted or schema.belongs_to_platform(db.engine)
+    return settings.adopted or schema_state.belongs_to_platform(db.engine)
 
 
 def _password() -> str:
