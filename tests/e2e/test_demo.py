@@ -130,7 +130,7 @@ def test_ctrl_c_stops_the_server_and_the_worker(second: Running) -> None:
     assert status == 0
     assert second.output().endswith("\nStopped.\n")
     assert len(family) >= 3
-    assert [pid for pid in family if is_alive(pid)] == []
+    eventually(lambda: not any(is_alive(pid) for pid in family), "the end of all of them")
 
 
 def api_of(running: Running) -> Api:

@@ -61,7 +61,7 @@ def test_several_processes_serve_one_port_and_end_together(installation: Install
 
     assert len(family) >= 3
     assert answers == [0] * 10
-    assert [pid for pid in family if is_alive(pid)] == []
+    eventually(lambda: not any(is_alive(pid) for pid in family), "the end of all of them")
 
 
 def test_uvicorn_serves_the_application_object_with_several_processes(installation: Installation) -> None:
@@ -74,7 +74,7 @@ def test_uvicorn_serves_the_application_object_with_several_processes(installati
         server.stop()
 
     assert answers == [0] * 10
-    assert [pid for pid in family if is_alive(pid)] == []
+    eventually(lambda: not any(is_alive(pid) for pid in family), "the end of all of them")
 
 
 def test_a_server_ends_although_somebody_waits_for_a_run(installation: Installation) -> None:

@@ -62,8 +62,9 @@ def test_an_open_operation_asks_for_no_token(unbound: Application, text: Operati
     assert status in (400, 501)
 
 
-def test_only_the_login_and_the_health_check_are_open() -> None:
-    assert {text.operation_id for text in OPEN} == {"api.handlers.auth.create_token", "api.handlers.system.get_health"}
+def test_only_the_login_the_health_check_and_downloads_by_ticket_are_open() -> None:
+    assert {text.operation_id for text in OPEN} == {
+        "api.handlers.auth.create_token", "api.handlers.system.get_health", "api.handlers.downloads.download_file"}
 
 
 def test_only_the_callers_own_tokens_need_no_scope() -> None:
