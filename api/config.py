@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -79,6 +80,21 @@ class Settings:
         "CI_EXECUTABLES", Path("instance/executables"), Path, "the operator's own folder of executables, for workers")
     worker_trusted: bool = _setting(
         "CI_WORKER_TRUSTED", False, read.switch, "a worker may execute what lies in that folder without a sandbox")
+    sandbox: str = _setting(
+        "CI_SANDBOX", "auto", read.one_of("auto", "bubblewrap", "container", "none"),
+        "what programs are run in: auto takes the container engine where one is configured, else bubblewrap")
+    container_socket: str = _setting("CI_CONTAINER_SOCKET", "", str, "the socket of Docker or Podman on this host; empty: none")
+    container_image: str = _setting("CI_CONTAINER_IMAGE", "", str, "the image that jobs are run in; it must have /bin/sh")
+    container_prefix: str = _setting("CI_CONTAINER_PREFIX", "", read.name_part, "what the names of containers begin with")
+    cgroup: str = _setting("CI_CGROUP", "ci-jobs", read.name_part, "the control group below which bubblewrap's are made")
+    job_work: Path = _setting(
+        "CI_JOB_WORK", Path(tempfile.gettempdir(), "ci-jobs"), Path,
+        "folder on this host's own disk for what runs: workspaces, slots, pipes")
+    test_memory: int = _setting(
+        "CI_TEST_MEMORY", 2 << 30, read.whole_number, "how much memory a regression test may use in a sandbox", least=16 << 20)
+    test_processes: int = _setting(
+        "CI_TEST_PROCESSES", 128, read.whole_number, "how many processes and threads it may have there", least=4)
+    test_cpus: int = _setting("CI_TEST_CPUS", 1, read.whole_number, "how many processors it may keep busy there", least=1)
     worker_server: str = _setting(
         "CI_WORKER_SERVER", "", read.optional_http_url, "where a worker reports to; empty: the public URL")
     worker_lease: int = _setting(

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 _DATABASE = "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"
 _DRIVERS = ("mysql+pymysql", "mariadb+pymysql")
 _STORES = ("redis", "rediss", "redis+unix")
@@ -86,6 +87,13 @@ def bucket(text: str) -> str:
     """A bucket's name, or nothing."""
     if text and not _BUCKET.fullmatch(text):
         raise ValueError("must be a bucket's name: 3 to 222 of a-z, 0-9, . _ -")
+    return text
+
+
+def name_part(text: str) -> str:
+    """What names may begin with, or nothing."""
+    if text and not _NAME_PART.fullmatch(text):
+        raise ValueError("must be of A-Z, a-z, 0-9, . _ -, and begin with a letter or a digit")
     return text
 
 

@@ -8,17 +8,26 @@ import signal
 import socket
 import sys
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from api.commands.database import open_database
+from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.domain.run import Platform
+from api.execution.jobs.choice import SandboxOptions, choose, say
+from api.execution.jobs.limits import Limits as CageLimits
+from api.execution.jobs.sandbox import Sandbox
+from api.execution.jobs.sandboxed_run import SandboxedRun
+from api.execution.jobs.slots import Slot, Slots
+from api.execution.jobs.work_folder import work_folder
 from api.execution.leases import LeasedClaims
 from api.execution.options import Folders, WorkerOptions
-from api.execution.process import Limits, run_process
+from api.execution.process import Limits, RunProcess, run_process
 from api.execution.reporter import Retries
 from api.execution.worker import default_temporary, work
 from api.middleware.access_log import configure_logging
@@ -26,6 +35,7 @@ from api.server import prepare_store, utc_now
 
 # What a program under test sees of the worker's environment, which holds secrets; its home is a folder of its own.
 INHERITED = ("PATH", "LANG", "TZ")
+MOST_SLOTS = 1000
 HERE = Platform.WINDOWS if sys.platform == "win32" else Platform.LINUX
 
 
@@ -49,13 +59,40 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     store = prepare_store(settings)
-    with open_database(settings) as flask:
+    try:
+        work_folder(settings.job_work.absolute())
+    except OSError as fault:
+        raise CommandFailed(f"CI_JOB_WORK: {fault}") from fault
+    chosen = choose(sandbox_options(settings))
+    say(chosen)
+    with open_database(settings) as flask, Slots(settings.job_work.absolute() / "slots", count=MOST_SLOTS).taken() as slot:
         claims = LeasedClaims(flask, arguments.name, store, clock=utc_now, lease=timedelta(seconds=settings.worker_lease))
-        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        if chosen.sandbox is not None and slot is None:
+            raise CommandFailed(f"all of this host's {MOST_SLOTS} slots are held")
+        runner = bare_run() if chosen.sandbox is None or slot is None else sandboxed_run(chosen.sandbox, slot, settings)
         work(
-            options(arguments, settings), claims, stop=stop, until_idle=arguments.once,
-            run_process=partial(run_process, inherited=inherited))
+            replace(options(arguments, settings), sandboxed=chosen.sandbox is not None), claims, stop=stop, until_idle=arguments.once,
+            run_process=runner)
     return 0
+
+
+def bare_run() -> RunProcess:
+    """Execution on the bare host."""
+    return partial(run_process, inherited={name: os.environ[name] for name in INHERITED if name in os.environ})
+
+
+def sandboxed_run(sandbox: Sandbox, slot: Slot, settings: Settings) -> RunProcess:
+    """Execution in the sandbox, as the slot's user."""
+    limits = CageLimits(memory_bytes=settings.test_memory, processes=settings.test_processes, cpus=settings.test_cpus)
+    numbers = count()
+    return SandboxedRun(sandbox, limits, slot.user_id, lambda: f"worker-{os.getpid()}-{next(numbers)}")
+
+
+def sandbox_options(settings: Settings) -> SandboxOptions:
+    """What is configured of the sandbox."""
+    return SandboxOptions(
+        settings.sandbox, settings.job_work.absolute(), settings.cgroup, settings.container_socket, settings.container_image,
+        settings.container_prefix)
 
 
 def options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:

@@ -17,7 +17,8 @@ class Invocation:
     """A program call, complete: no shell ever sees it.
 
     `stdin` is piped into the program; `stdout`, where given, receives its standard output, which goes to the log otherwise.
-    `sender` is a program to run beside it, which feeds it over the network.
+    `sender` is a program to run beside it, which feeds it over the network. `reads` is all that it needs outside its folder: what a
+    sandbox shows it, read-only.
     """
 
     arguments: tuple[str, ...]
@@ -26,6 +27,7 @@ class Invocation:
     stdin: Path | None = None
     stdout: Path | None = None
     sender: tuple[str, ...] | None = None
+    reads: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def invocation(test: SuiteTest, executable: Path, sample: Path, folder: Path, lo
         stdin=sample if test.input_type == "stdin" else None,
         stdout=Path(produced) if test.output_type == "stdout" else None,
         sender=_sender(feed, sample) if feed is not None and test.input_type == "udp" else None,
+        reads=(executable, sample),
     )
 
 

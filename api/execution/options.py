@@ -32,7 +32,8 @@ class Folders:
 class WorkerOptions:
     """A worker's settings; all spans are in seconds.
 
-    `trusted` allows executing without a sandbox, and nothing else does. `lease_patience` must be less than a lease's length.
+    `sandboxed` says that programs are run in a sandbox; `trusted` allows executing without one, and nothing else does.
+    `lease_patience` must be less than a lease's length.
     `stop_patience` bounds how long a worker that is told to stop may take to say so to its server.
     """
 
@@ -42,6 +43,7 @@ class WorkerOptions:
     folders: Folders
     main_repository: str
     trusted: bool = False
+    sandboxed: bool = False
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
     ffmpeg: Path | None = None

@@ -76,7 +76,7 @@ class RunExecution:
         claimed = self._claimed
         what = f"{claimed.repository} at {claimed.commit} on {claimed.platform}"
         self._journal.info(f"Run {claimed.run_id}: {what}, by {self._options.name}.")
-        if not self._options.trusted:
+        if not (self._options.sandboxed or self._options.trusted):
             raise Obstacle(
                 InfrastructureType.WORKER,
                 "This worker has no sandbox, and the setting CI_WORKER_TRUSTED does not allow it to execute anything without one.")

@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.installation import Installation
 from tests.e2e.processes import eventually
+from tests.parts import need
 
 
 @pytest.fixture
@@ -118,3 +119,18 @@ def test_a_server_that_is_killed_and_started_again_in_the_middle_of_a_run_loses_
     assert run["status"] == "pass"
     assert (summary["pass_count"], summary["total_samples"]) == (1, 1)
     assert installation.begun() == 1
+
+
+def test_a_worker_with_a_sandbox_needs_no_trust_and_its_programs_reach_nothing_outside(ready: Installation) -> None:
+    need("bwrap")
+    before = ready.begun()
+    run_id = ready.api.trigger()
+    changes = {"CI_WORKER_TRUSTED": "false", "CI_SANDBOX": "bubblewrap", "CI_JOB_WORK": str(ready.folder / "work")}
+
+    with ready.worker("caged", "--once", changes=changes) as worker:
+        status = worker.ended()
+
+    assert status == 0, worker.output()
+    assert ready.api.ended(run_id)["status"] == "pass"
+    # Outside a sandbox the program leaves a mark when it begins.
+    assert ready.begun() == before

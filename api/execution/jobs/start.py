@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from api.storage.job_files import AttemptFiles
@@ -26,16 +27,18 @@ def module_environment() -> dict[str, str]:
     return {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONPATH": str(PROJECT)}
 
 
-def start_supervisor(files: AttemptFiles) -> None:
+def start_supervisor(files: AttemptFiles, *, keep: Sequence[int] = ()) -> None:
     """Start the supervisor of a prepared attempt; it holds the attempt's lock when this returns.
 
+    It keeps the descriptors `keep` open for as long as it lives: by them it goes on holding the slot that its starter took.
     Raises SupervisorNotStarted where another holds it, where the attempt is over, or where the process cannot be started.
     """
-    command = [*module_command("api.execution.jobs.supervisor"), str(files.folder)]
+    command = [*module_command("api.execution.jobs.supervisor"), str(files.folder), *map(str, keep)]
     try:
         with files.supervisor_log.open("ab") as log:
             done = subprocess.run(
-                command, env=module_environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=PATIENCE, check=False)
+                command, env=module_environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=PATIENCE, check=False,
+                pass_fds=keep)
     except (OSError, subprocess.TimeoutExpired) as fault:
         raise SupervisorNotStarted(str(fault)) from fault
     if done.returncode:

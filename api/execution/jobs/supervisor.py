@@ -1,8 +1,9 @@
 """The supervisor of one attempt: a process of its own, which outlives the agent that started it.
 
-Run as `python -m api.execution.jobs.supervisor ATTEMPT_FOLDER`. It holds the folder's lock for as long as it lives, and returns to its
-starter, with 0, once it does; the work goes on in its child. It ends with one exit record, written in one piece. If it is killed, its
-cage dies with it, the kernel frees the lock, and there is no record: whoever looks then knows that the attempt is lost.
+Run as `python -m api.execution.jobs.supervisor ATTEMPT_FOLDER [DESCRIPTOR…]`; the descriptors are kept open, for itself alone. It holds
+the folder's lock for as long as it lives, and returns to its starter, with 0, once it does; the work goes on in its child. It ends with
+one exit record, written in one piece. If it is killed, its cage dies with it, the kernel frees the lock, and there is no record: whoever
+looks then knows that the attempt is lost.
 """
 from __future__ import annotations
 
@@ -41,6 +42,8 @@ def utc_now() -> datetime:
 def main(arguments: list[str]) -> int:
     """Become a process of one's own; return, in the starter's child, once the lock is held."""
     files = AttemptFiles(Path(arguments[0]))
+    for kept in arguments[1:]:
+        os.set_inheritable(int(kept), False)
     told, tells = os.pipe()
     if os.fork():
         os.close(tells)

@@ -1,0 +1,16 @@
+"""The folder of what runs on this host, which nobody else may have laid out for us."""
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+
+def work_folder(folder: Path) -> Path:
+    """Make the folder, for us alone. Raises PermissionError where another user owns it, or it is a link: it may lie where all may write."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise PermissionError(f"{folder} belongs to somebody else")
+    folder.chmod(0o700)
+    return folder
