@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from api.domain.page import Page, slice_page
 from api.domain.projection import repository_of
@@ -63,13 +63,18 @@ def list_branches(
 
     `name` is contained, without regard to ASCII case; `active` branches have a run since `active_since`.
     """
-    groups = _groups(repository, active_since, active)
+    groups, keys = _groups(repository, active_since, active), _keys(repository)
     if name is not None:
-        page = slice_page(_named(groups, name), limit, offset)
+        page = slice_page(_named(groups.order_by(*keys), name), limit, offset)
     else:
-        page = _window(groups, _count(repository, active_since, active), limit, offset)
+        page = _cut(groups, keys, _count(repository, active_since, active), limit, offset)
     heads = _heads(page.items)
     return Page([heads[run_id] for run_id in page.items if run_id in heads], limit, offset, page.total)
+
+
+def _keys(repository: str | None) -> list[InstrumentedAttribute[Any]]:
+    """What tells branches apart and orders them; within one repository MariaDB is to be spared the repository."""
+    return [RunRow.repository, RunRow.branch] if repository is None else [RunRow.branch]
 
 
 def _named_branches(repository: str | None) -> list[ColumnElement[bool]]:
@@ -81,7 +86,7 @@ def _groups(repository: str | None, active_since: datetime, active: bool | None)
     """The newest run of each branch, and the branch's name."""
     query = (
         select(func.max(RunRow.run_id).label("head"), RunRow.branch)
-        .where(*_named_branches(repository)).group_by(RunRow.repository, RunRow.branch))
+        .where(*_named_branches(repository)).group_by(*_keys(repository)))
     newest = func.max(RunRow.created_at)
     return query if active is None else query.having(newest >= active_since if active else newest < active_since)
 
@@ -89,16 +94,18 @@ def _groups(repository: str | None, active_since: datetime, active: bool | None)
 def _count(repository: str | None, active_since: datetime, active: bool | None) -> int:
     """How many groups there are; the active ones are counted by their newer runs alone."""
     def count(*further: ColumnElement[bool]) -> int:
-        distinct = select(RunRow.repository, RunRow.branch).where(*_named_branches(repository), *further).distinct()
+        distinct = select(*_keys(repository)).where(*_named_branches(repository), *further).distinct()
         return session().execute(select(func.count()).select_from(distinct.subquery())).scalar_one()
 
     everything = 0 if active else count()
     return everything if active is None else abs(everything - count(RunRow.created_at >= active_since))
 
 
-def _window(groups: Select[*tuple[Any, ...]], total: int, limit: int, offset: int) -> Page[int]:
+def _cut(
+    groups: Select[*tuple[Any, ...]], keys: Sequence[InstrumentedAttribute[Any]], total: int, limit: int, offset: int,
+) -> Page[int]:
     window = find_window(total, limit, offset)
-    order = [column.desc() if window.backwards else column.asc() for column in (RunRow.repository, RunRow.branch)]
+    order = [key.desc() if window.backwards else key.asc() for key in keys]
     found = session().execute(groups.order_by(*order).limit(window.limit).offset(window.offset)).all()
     return Page([row.head for row in window.in_order(found)], limit, offset, total)
 
@@ -106,7 +113,7 @@ def _window(groups: Select[*tuple[Any, ...]], total: int, limit: int, offset: in
 def _named(groups: Select[*tuple[Any, ...]], name: str) -> list[int]:
     # Databases fold case each in its own way: each leaves at least the branches that are meant, and they are compared here.
     roughly = func.instr(func.lower(RunRow.branch), func.lower(name)) > 0
-    rows = session().execute(groups.where(roughly).order_by(RunRow.repository, RunRow.branch))
+    rows = session().execute(groups.where(roughly))
     return [row.head for row in rows if contains(row.branch, name)]
 
 
