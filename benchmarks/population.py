@@ -79,7 +79,8 @@ def _run(number: int) -> dict[str, Any]:
         "commit": sha1(f"commit {number // 2}".encode(), usedforsecurity=False).hexdigest(), "pr_nr": pull_request}
 
 
-def _kind(number: int, runs: int) -> str:
+def kind_of(number: int, runs: int) -> str:
+    """What became of a run, of so many in all; the tests of one that is `done` failed here and there."""
     if number > runs - 25:
         return "queued" if number > runs - 15 else "running"
     chance = random.Random(-number).random()
@@ -89,7 +90,7 @@ def _kind(number: int, runs: int) -> str:
 def _events(runs: int) -> Iterator[dict[str, Any]]:
     for number in range(1, runs + 1):
         start = END - timedelta(minutes=30 * (runs - number))
-        for status, minutes, message in _phases(_kind(number, runs), number):
+        for status, minutes, message in _phases(kind_of(number, runs), number):
             yield {"test_id": number, "status": status, "timestamp": start + timedelta(minutes=minutes), "message": message}
 
 
@@ -106,7 +107,7 @@ def _phases(kind: str, number: int) -> Iterator[tuple[str, int, str]]:
 
 
 def _results(number: int, runs: int) -> Iterator[dict[str, Any]]:
-    kind = _kind(number, runs)
+    kind = kind_of(number, runs)
     if kind in ("done", "clean"):
         chance = random.Random(number)
         for test in range(1, TESTS + 1):
@@ -115,7 +116,7 @@ def _results(number: int, runs: int) -> Iterator[dict[str, Any]]:
 
 
 def _outputs(number: int, runs: int) -> Iterator[dict[str, Any]]:
-    kind = _kind(number, runs)
+    kind = kind_of(number, runs)
     if kind in ("done", "clean"):
         chance = random.Random(number)
         for test in range(1, TESTS + 1):
