@@ -14,8 +14,13 @@ KINDS = {
 }
 
 
+def load(name: str) -> type[Any]:
+    """The kind of sandbox of this name. Raises KeyError for an unknown one."""
+    module, kind = KINDS[name]
+    return cast(type[Any], getattr(import_module(module), kind))
+
+
 def sandbox_of(description: Mapping[str, Any]) -> Sandbox:
     """The sandbox that described itself so. Raises KeyError for an unknown one."""
     options = dict(description)
-    module, kind = KINDS[options.pop("name")]
-    return cast(Sandbox, getattr(import_module(module), kind)(**options))
+    return cast(Sandbox, load(options.pop("name"))(**options))

@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,24 +41,33 @@ def utc_now() -> datetime:
 
 
 def main(arguments: list[str]) -> int:
-    """Become a process of one's own; return, in the starter's child, once the lock is held."""
-    files = AttemptFiles(Path(arguments[0]))
-    for kept in arguments[1:]:
-        os.set_inheritable(int(kept), False)
+    """Become a process of one's own."""
+    return begin(AttemptFiles(Path(arguments[0])), [int(kept) for kept in arguments[1:]])
+
+
+def begin(files: AttemptFiles, kept: Sequence[int]) -> int:
+    """Supervise an attempt in a child; return, here, once that holds the lock, or cannot."""
+    for each in kept:
+        os.set_inheritable(each, False)
     told, tells = os.pipe()
     if os.fork():
         os.close(tells)
-        return HELD if os.read(told, 1) else HELD_BY_ANOTHER
+        held = os.read(told, 1)
+        os.close(told)
+        return HELD if held else HELD_BY_ANOTHER
     os.close(told)
-    os.setsid()
-    _outlive_others()
-    lock = _lock(files.lock)
-    if lock is not None and not files.exit.exists():
-        put(files.state, {"pid": os.getpid(), "started_at": utc_now().isoformat()})
-        os.write(tells, b"1")
-        os.close(tells)
-        supervise(files)
-    return 0
+    try:
+        os.setsid()
+        _outlive_others()
+        lock = _lock(files.lock)
+        if lock is not None and not files.exit.exists():
+            put(files.state, {"pid": os.getpid(), "started_at": utc_now().isoformat()})
+            os.write(tells, b"1")
+            os.close(tells)
+            supervise(files)
+    finally:
+        # What the starter was about to do at its own end is no business of ours.
+        os._exit(0)
 
 
 def supervise(files: AttemptFiles) -> None:
@@ -69,7 +79,7 @@ def supervise(files: AttemptFiles) -> None:
             files.write_exit(record)
             return
         except OSError:
-            traceback.print_exc()
+            _complain()
             if lease.has_passed():
                 return
             time.sleep(RETRY_PAUSE)
@@ -83,8 +93,14 @@ def _run(files: AttemptFiles) -> ExitRecord:
         return Attempt(files, spec, sandbox_of(spec.sandbox), now=utc_now).run()
     # The one place that may catch everything: without a record, a fault of ours would look like a lost machine.
     except Exception as fault:
-        traceback.print_exc()
+        _complain()
         return ExitRecord(fence, JobReason.ENGINE_ERROR, started_at, utc_now(), detail=f"{type(fault).__name__}: {fault}")
+
+
+def _complain() -> None:
+    """Put the fault at hand into our own log, as far as there is room for it: the disk may be what is at fault."""
+    with suppress(OSError):
+        traceback.print_exc()
 
 
 def _outlive_others() -> None:

@@ -15,7 +15,7 @@ from api.execution.jobs.container import ContainerEngine
 from api.execution.jobs.engine import Engine, EngineError
 from api.execution.jobs.host_image import write_host_image
 from api.execution.jobs.sandbox import Sandbox
-from tests.execution.jobs.attempts import Bench
+from tests.execution.jobs.attempts import PYTHON, Bench
 from tests.parts import lacking, need
 
 IMAGE = "ci-job:tests"
@@ -78,6 +78,7 @@ def sandbox(request: pytest.FixtureRequest) -> Sandbox:
 
 @pytest.fixture
 def bench(sandbox: Sandbox, tmp_path: Path) -> Iterator[Bench]:
+    need(PYTHON)
     made = Bench(sandbox, tmp_path)
     yield made
     made.clear()

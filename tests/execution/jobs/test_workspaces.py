@@ -1,0 +1,114 @@
+"""Workspaces: of their size, their user's alone, and gone when they are removed."""
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from api.execution.jobs.ending import is_larger
+from api.execution.jobs.workspaces import WorkspaceFailure, Workspaces, images_work
+from tests.parts import lacking, need
+
+SIZE = 16 << 20
+USER = 1_899_970_000
+
+
+@pytest.fixture(params=[True, False], ids=["image", "folder"])
+def workspaces(request: pytest.FixtureRequest, tmp_path: Path) -> Workspaces:
+    if os.geteuid():
+        lacking("only root gives folders to others")
+    if request.param:
+        need("mkfs.ext4")
+    return Workspaces(tmp_path / "work", images=request.param)
+
+
+def test_a_workspace_is_empty_and_its_users_alone(workspaces: Workspaces) -> None:
+    workspace = workspaces.create("j1", SIZE, USER)
+    found = workspace.folder.stat()
+    names = os.listdir(workspace.folder)
+    workspaces.remove("j1")
+
+    assert names == []
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (USER, USER, 0o700)
+
+
+def test_a_workspace_is_gone_when_it_is_removed_with_all_that_is_in_it(workspaces: Workspaces) -> None:
+    workspace = workspaces.create("j1", SIZE, USER)
+    (workspace.folder / "a" / "b").mkdir(parents=True)
+    (workspace.folder / "a" / "link").symlink_to("/etc")
+    (workspace.folder / "a").chmod(0)
+
+    workspaces.remove("j1")
+    workspaces.remove("j1")
+
+    assert workspaces.names() == []
+    assert not (workspaces.root / "j1").exists()
+    assert Path("/etc/passwd").exists()
+
+
+def test_workspaces_that_were_left_are_found(workspaces: Workspaces) -> None:
+    for name in ("j2", "j1"):
+        workspaces.create(name, SIZE, USER)
+
+    names = workspaces.names()
+    for name in names:
+        workspaces.remove(name)
+
+    assert names == ["j1", "j2"]
+
+
+def test_the_same_workspace_is_not_made_twice(workspaces: Workspaces) -> None:
+    workspaces.create("j1", SIZE, USER)
+
+    with pytest.raises(WorkspaceFailure, match="File exists"):
+        workspaces.create("j1", SIZE, USER)
+
+    workspaces.remove("j1")
+
+
+def test_an_image_holds_a_workspace_to_its_size_and_gives_no_rights(tmp_path: Path) -> None:
+    if os.geteuid() or not images_work(tmp_path / "work"):
+        lacking("this host lets us mount no images")
+    workspaces = Workspaces(tmp_path / "work")
+    workspace = workspaces.create("j1", SIZE, USER)
+    options = subprocess.run(["findmnt", "-no", "OPTIONS", workspace.folder], capture_output=True, text=True, check=True).stdout
+
+    with pytest.raises(OSError, match="No space") as full:
+        (workspace.folder / "big").write_bytes(bytes(SIZE + 1))
+    workspaces.remove("j1")
+
+    assert full.value.errno == errno.ENOSPC
+    assert {"nosuid", "nodev"} <= set(options.strip().split(","))
+    assert workspaces.guard.enforced
+    assert not workspace.watched
+
+
+def test_a_plain_folder_is_said_to_be_watched_only(tmp_path: Path) -> None:
+    workspaces = Workspaces(tmp_path, images=False)
+
+    assert workspaces.create("j1", SIZE, None).watched
+    assert not workspaces.guard.enforced
+
+
+def test_a_folder_is_measured_with_all_below_it_and_nothing_outside(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "file").write_bytes(os.urandom(100_000))
+    (tmp_path / "a" / "link").symlink_to("/usr")
+
+    assert is_larger(tmp_path / "a", 90_000)
+    assert not is_larger(tmp_path / "a", 200_000)
+
+
+def test_holes_in_a_file_take_no_room(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(1 << 30)
+
+    assert not is_larger(tmp_path, 1 << 20)
+
+
+def test_a_folder_that_is_gone_takes_no_room(tmp_path: Path) -> None:
+    assert not is_larger(tmp_path / "gone", 0)
