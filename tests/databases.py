@@ -1,8 +1,9 @@
 """A migrated database in the hands of a test: emptied at will, used from several threads, its statements counted."""
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ T = TypeVar("T")
 
 KEPT = frozenset({schema.VERSION_TABLE, "ci_added"})
 POOL_SIZE = 24
+PATIENCE = 2.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,37 @@ class Database:
 
         with ThreadPoolExecutor(max_workers=len(works)) as threads:
             return list(threads.map(alone, works))
+
+    def started(self, work: Callable[[], T], *, until: str) -> Future[T]:
+        """Begin the work in a thread, and go on once it has come to a statement that begins with `until`, or waits for a lock."""
+        def alone() -> T:
+            with self.app.app_context():
+                return work()
+
+        thread = ThreadPoolExecutor(max_workers=1)
+        with self.counted() as seen:
+            future = thread.submit(alone)
+            deadline = time.monotonic() + PATIENCE
+            while not future.done() and time.monotonic() < deadline and not any(each.startswith(until) for each in seen):
+                time.sleep(0.01)
+        # The thread ends with its work.
+        thread.shutdown(wait=False)
+        return future
+
+    @contextmanager
+    def overtaken(self, work: Callable[[], object], *, before: str) -> Iterator[None]:
+        """Do the work, in a thread, just before the first statement that begins with `before`. For MariaDB alone, where writers meet."""
+        left = [work]
+
+        def let_in(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement.startswith(before) and left:
+                self.together(left.pop())
+
+        event.listen(self.engine, "before_cursor_execute", let_in)
+        try:
+            yield
+        finally:
+            event.remove(self.engine, "before_cursor_execute", let_in)
 
     @contextmanager
     def counted(self) -> Iterator[list[str]]:

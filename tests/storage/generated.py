@@ -59,6 +59,11 @@ class History:
     late: tuple[tuple[str, int], ...]
     told: tuple[Told, ...]
 
+    @property
+    def was_over_early(self) -> bool:
+        """Whether the first part of its events had an end in it."""
+        return any(phase in ("completed", "canceled") for phase, _ in self.early)
+
 
 EVENTS = st.lists(st.tuples(st.sampled_from(PHASES), st.integers(-3, 3)), max_size=3).map(tuple)
 ORDERLY = st.sampled_from([(), ("preparation",), ("preparation", "testing", "completed"), ("testing", "completed"), ("canceled",)]).map(
@@ -94,10 +99,16 @@ def fill(histories: Sequence[History], *, looked_between: bool) -> list[int]:
             CustomizedTestRow(test_id=run_id, regression_id=tests[index].regression_id)
             for run_id, each in zip(run_ids, histories, strict=True) for index in each.restricted_to)
     _add_events([(run_id, event) for run_id, each in zip(run_ids, histories, strict=True) for event in each.early])
+    # Nothing is reported of a run after its end, unless an event follows that makes everything be looked at anew.
+    over = {run_id for run_id, each in zip(run_ids, histories, strict=True) if each.was_over_early}
+    for run_id, each in zip(run_ids, histories, strict=True):
+        if run_id in over:
+            _report(run_id, tests, each.told)
     if looked_between:
         catch_up(NOW)
     for run_id, each in zip(run_ids, histories, strict=True):
-        _report(run_id, tests, each.told)
+        if run_id not in over:
+            _report(run_id, tests, each.told)
     _add_events([(run_id, event) for run_id, each in zip(run_ids, histories, strict=True) for event in each.late])
     return run_ids
 

@@ -86,6 +86,21 @@ def test_runs_that_end_at_once_all_count(database: Database) -> None:
     assert average() == "60"
 
 
+@pytest.mark.mariadb
+def test_a_platforms_first_average_is_begun_once(mariadb_database: Database) -> None:
+    tests = [add_regression_test() for _ in range(2)]
+    made = [create(test) for test in tests]
+    for run_id, test in zip(made, tests, strict=True):
+        tell(run_id, Phase.TESTING)
+        finish(run_id, test)
+
+    with mariadb_database.overtaken(lambda: tell(made[1], Phase.COMPLETED, at=minutes(3)), before="INSERT INTO general_data"):
+        answer = tell(made[0], Phase.COMPLETED, at=minutes(1))
+
+    assert answer == "OK"
+    assert average() == "120"
+
+
 def test_a_test_that_passed_on_the_main_repository_remembers_the_run(database: Database) -> None:
     passed, failed = add_regression_test(), add_regression_test()
     run_id = create(passed, failed)

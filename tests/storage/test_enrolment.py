@@ -7,7 +7,7 @@ from api.domain.run import Phase, Requester, RunStatus
 from api.domain.run_list import RunFilter, RunSort
 from api.storage import runs
 from api.storage.database import session, transaction
-from api.storage.enrolment import catch_up, count_pending, enrol_overlooked, find_overlooked_runs, judge_pending
+from api.storage.enrolment import catch_up, count_pending, enrol_overlooked, enrol_run, find_overlooked_runs, judge_pending
 from api.storage.expected_sets import load_expected_set
 from api.storage.outcomes import judge_run
 from api.storage.own_tables import RunRow, VerdictRow
@@ -274,6 +274,17 @@ def test_many_threads_may_look_at_once(database: Database) -> None:
     found = runs.list_runs(RunFilter(), RunSort.RUN_ID, limit=100)
     assert [run.run_id for run in found.items] == made
     assert [run.status for run in found.items] == [RunStatus.PASS] * 6 + [RunStatus.QUEUED] * 6
+
+
+def test_a_run_that_another_process_enrols_at_this_moment_is_enrolled_once(database: Database) -> None:
+    run_id = add_run()
+
+    with transaction():
+        enrol_run(run_id, NOW)
+        other = database.started(lambda: catch_up(NOW), until="INSERT INTO ci_run")
+
+    assert other.result() is None
+    assert listed() == [run_id]
 
 
 def test_a_worker_may_report_of_a_run_that_was_never_seen(database: Database) -> None:
