@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SERVER_CORE, LOAD_CORE = 0, 1
 OURS = (sys.executable, "-m", "api.cli", "serve")
+# Programs start from compiled modules, as they do where they were installed, even where the environment forbids to keep those.
+COMPILED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "ci-benchmarks-bytecode")}
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -54,7 +57,7 @@ def running(command: Sequence[str], path: str, environment: Mapping[str, str], *
     port = _free_port()
     started = time.perf_counter()
     process = subprocess.Popen(
-        [*command, "--port", str(port)], cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL,
+        [*command, "--port", str(port)], cwd=ROOT, env={**os.environ, **COMPILED, **environment}, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}))
     try:
         _wait_for_answer(process, port, path, token)
