@@ -2,7 +2,7 @@
 
 Run as `python -I -S enter.py ORDERS`, ORDERS being JSON: `parent`, our starter's process id; `groups`, files that take our id; `shown`,
 paths to be shown as /mnt/NAME to us alone, whoever may pass to where they lie; `user_id`; `limits`, by resource; `argv`. Between fork
-and exec of a process with threads none of this is safe, so it is done here, in a process of one thread.
+and exec of a process with threads none of this is safe, so those start this program; a process of one thread calls `carry_out`.
 """
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ PARENT_DEATH_SIGNAL = 1
 NO_NEW_PRIVILEGES = 38
 MORE_LIKELY_TO_BE_KILLED = b"500"
 FAILED = 125
+CLEAN = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 
 
 def _check(result: int) -> None:
@@ -88,17 +89,17 @@ def _become(orders: dict[str, Any]) -> None:
     _check(LIBRARY.prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0))
     if os.getppid() != orders["parent"]:
         return
-    os.execv(orders["argv"][0], orders["argv"])
+    os.execve(orders["argv"][0], orders["argv"], CLEAN)
 
 
-def main(text: str) -> int:
-    """Carry out the orders; return only where that fails."""
+def carry_out(orders: dict[str, Any]) -> int:
+    """Become what the orders say; return only where that fails."""
     try:
-        _become(json.loads(text))
+        _become(orders)
     except OSError as fault:
         os.write(2, f"The cage could not be entered: {fault}.\n".encode())
     return FAILED
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(carry_out(json.loads(sys.argv[1])))

@@ -4,14 +4,19 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from api.execution.jobs.enter import CLEAN, FAILED, carry_out
 
 ENTER = str(Path(__file__).with_name("enter.py"))
 BEYOND = 64
-CLEAN = {"PATH": os.defpath, "LANG": "C.UTF-8"}
+SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +29,11 @@ class Orders:
     user_id: int | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
 
-    def as_text(self) -> str:
+    def as_values(self) -> dict[str, Any]:
         """The orders as the starter reads them."""
-        return json.dumps({
+        return {
             "argv": list(self.argv), "groups": list(self.groups), "shown": {name: str(path) for name, path in self.shown.items()},
-            "user_id": self.user_id, "limits": dict(self.limits), "parent": os.getpid()})
+            "user_id": self.user_id, "limits": dict(self.limits), "parent": os.getpid()}
 
 
 def spawn(orders: Orders, descriptors: Mapping[int, int]) -> int:
@@ -39,12 +44,32 @@ def spawn(orders: Orders, descriptors: Mapping[int, int]) -> int:
     # Out of the way first, so that giving one its number never overwrites another that is still to be given.
     moved = {wanted: fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, BEYOND) for wanted, ours in descriptors.items()}
     try:
-        actions = [(os.POSIX_SPAWN_DUP2, ours, wanted) for wanted, ours in moved.items()]
-        argv = [sys.executable, "-I", "-S", ENTER, orders.as_text()]
-        return os.posix_spawn(sys.executable, argv, CLEAN, file_actions=actions, setsigdef=range(1, 32), setsigmask=())
+        return _forked(orders, moved) if threading.active_count() == 1 else _started(orders, moved)
     finally:
         for each in moved.values():
             os.close(each)
+
+
+def _forked(orders: Orders, descriptors: Mapping[int, int]) -> int:
+    """The quick way, for a process of one thread."""
+    values = orders.as_values()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        for wanted, ours in descriptors.items():
+            os.dup2(ours, wanted)
+        carry_out(values)
+    finally:
+        os._exit(FAILED)
+
+
+def _started(orders: Orders, descriptors: Mapping[int, int]) -> int:
+    actions = [(os.POSIX_SPAWN_DUP2, ours, wanted) for wanted, ours in descriptors.items()]
+    argv = [sys.executable, "-I", "-S", ENTER, json.dumps(orders.as_values())]
+    return os.posix_spawn(sys.executable, argv, CLEAN, file_actions=actions, setsigdef=SIGNALS, setsigmask=())
 
 
 def memory_file(name: str, content: bytes) -> int:

@@ -22,7 +22,8 @@ from api.storage.job_files import AttemptFiles, JobFiles
 
 PYTHON = "/usr/bin/python3"
 LIMITS = Limits(seconds=60, memory_bytes=256 << 20, processes=64, workspace_bytes=32 << 20, log_bytes=4 << 20, file_bytes=64 << 20)
-USER = 1_899_990_000
+# Each test process has users of its own, since several run side by side.
+USER = 1_800_000_000 + os.getpid() % 900_000 * 100
 PATIENCE = 120.0
 
 

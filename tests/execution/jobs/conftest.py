@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,12 +36,13 @@ def bubblewrap() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def container() -> Iterator[Sandbox]:
     if os.geteuid():
         lacking("only root can run this engine")
     for program in ("podman", "runc", "conmon", "catatonit", "ldd"):
         need(program)
-    folder = tmp_path_factory.mktemp("engine")
+    # Podman takes no long path for this.
+    folder = Path(tempfile.mkdtemp(prefix="ci-engine-"))
     # Debian's packages leave this choice to their configuration files, which a test does not touch.
     command = [
         need("podman"), f"--root={folder}/root", f"--runroot={folder}/run", "--storage-driver=overlay", "--cgroup-manager=cgroupfs",
@@ -52,6 +55,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         service.terminate()
         service.wait()
         subprocess.run(["umount", f"{folder}/root/overlay"], capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepared(folder: Path, service: subprocess.Popen[bytes]) -> Sandbox:

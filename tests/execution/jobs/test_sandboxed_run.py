@@ -17,9 +17,9 @@ from api.execution.jobs.sandbox import Sandbox
 from api.execution.jobs.sandboxed_run import SandboxedRun
 from api.execution.obstacle import Obstacle
 from api.execution.process import Execution, Limits
-from tests.execution.jobs.attempts import PYTHON, await_true, processes_of
+from tests.execution.jobs.attempts import PYTHON, USER, await_true, processes_of
 
-USER = 1_899_980_000
+ITS_USER = USER + 60
 LIMITS = Limits(seconds=60)
 CAGE = CageLimits(memory_bytes=256 << 20, processes=64, workspace_bytes=64 << 20)
 NUMBERS = count()
@@ -33,7 +33,7 @@ class Desk:
         self.log = tmp_path / "log"
         self._program = tmp_path / "program"
         self.folder.mkdir(mode=0o700)
-        self._run = SandboxedRun(sandbox, CAGE, USER, lambda: f"test-{os.getpid()}-{next(NUMBERS)}")
+        self._run = SandboxedRun(sandbox, CAGE, ITS_USER, lambda: f"test-{os.getpid()}-{next(NUMBERS)}")
 
     def call(self, body: str, **streams: Path) -> Invocation:
         """The call of a program."""
@@ -57,7 +57,7 @@ class Desk:
 @pytest.fixture
 def desk(sandbox: Sandbox, tmp_path: Path) -> Iterator[Desk]:
     yield Desk(sandbox, tmp_path)
-    await_true(lambda: processes_of(USER) == [])
+    await_true(lambda: processes_of(ITS_USER) == [])
 
 
 def test_arguments_reach_the_program_and_its_exit_code_is_reported(desk: Desk) -> None:

@@ -435,12 +435,15 @@ def test_an_attempt_has_one_supervisor_and_is_run_once(bench: Bench) -> None:
 
 
 def test_nothing_is_left_of_a_cage(bench: Bench, sandbox: Sandbox) -> None:
+    sandbox.sweep(time.time() + 60)
+
     bench.run(shell("echo x"))
 
     assert sandbox.sweep(time.time() + 60) == 0
 
 
 def test_what_a_killed_supervisor_leaves_is_swept_up(bench: Bench, sandbox: Sandbox) -> None:
+    sandbox.sweep(time.time() + 60)
     running = bench.start(shell("echo up; sleep 600"))
     running.await_log("up")
     in_use = sandbox.sweep(time.time() + 60)

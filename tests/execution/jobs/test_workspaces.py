@@ -11,10 +11,10 @@ import pytest
 
 from api.execution.jobs.ending import is_larger
 from api.execution.jobs.workspaces import WorkspaceFailure, Workspaces, images_work
+from tests.execution.jobs.attempts import USER
 from tests.parts import lacking, need
 
 SIZE = 16 << 20
-USER = 1_899_970_000
 
 
 @pytest.fixture(params=[True, False], ids=["image", "folder"])
