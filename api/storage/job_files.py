@@ -71,6 +71,11 @@ class AttemptFiles:
         """The folder of what is kept of the workspace."""
         return self.folder / "artifacts"
 
+    @property
+    def manifest(self) -> Path:
+        """What lies in that folder, and what the JUnit report among it says; there once all of it is."""
+        return self.folder / "artifacts.json"
+
     def prepare(self, spec: Mapping[str, Any], lease_until: datetime) -> None:
         """Make the folder with what the supervisor needs; nothing of it is readable for others."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -53,3 +53,18 @@ class HookRow(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("ci_job.id", ondelete="CASCADE"), primary_key=True)
     attempts: Mapped[int]
     due_at: Mapped[datetime] = mapped_column(Exact, index=True)
+
+
+class AgentRow(Base):
+    """An agent: what it runs jobs in, null without a sandbox, what that does not hold back, as a JSON list, and when it was last heard."""
+
+    __tablename__ = "ci_agent"
+    __table_args__ = (OWN,)
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    sandbox: Mapped[str | None] = mapped_column(String(30))
+    trouble: Mapped[str | None] = mapped_column(Text)
+    missing: Mapped[str] = mapped_column(Text)
+    slots: Mapped[int]
+    running: Mapped[int]
+    seen_at: Mapped[datetime] = mapped_column(Exact, index=True)
