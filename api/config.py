@@ -114,6 +114,37 @@ class Settings:
         "CI_WORKER_CORE_LIMIT", 0, read.whole_number, "largest core file of a crash that is sent; 0: none", least=0)
     worker_patience: int = _setting(
         "CI_WORKER_PATIENCE", 600, read.whole_number, "how long the worker waits for a server that is away", least=1)
+    broker: str = _setting(
+        "CI_BROKER", "", read.broker, secret=True,
+        about="amqp:// or redis:// URL of the broker that wakes agents on other hosts at once; empty: they look by themselves")
+    jobs: str = _setting(
+        "CI_JOBS", "embedded", read.one_of("embedded", "separate", "off"),
+        "who runs jobs: an agent that starts beside the server, only such as `ci-api agent` starts, or nobody, and jobs are refused")
+    job_slots: int = _setting(
+        "CI_JOB_SLOTS", 2, read.whole_number, "how many jobs, and workers in a sandbox, run at once on a host", least=1)
+    jobs_per_owner: int = _setting("CI_JOBS_PER_OWNER", 2, read.whole_number, "how many jobs of one account run at once", least=1)
+    job_seconds: int = _setting(
+        "CI_JOB_SECONDS", 600, read.whole_number, "time limit of a job's command, and of installing what it needs", least=1)
+    job_lease: int = _setting(
+        "CI_JOB_LEASE", 60, read.whole_number, "how long a job outlives an agent, or a database, of which nothing is heard", least=5)
+    job_poll: int = _setting(
+        "CI_JOB_POLL", 2, read.whole_number, "how often an agent looks for jobs that nothing woke it for", least=1)
+    job_log: int = _setting("CI_JOB_LOG", 128 << 20, read.whole_number, "how much a step of a job may print", least=1024)
+    job_workspace: int = _setting("CI_JOB_WORKSPACE", 2 << 30, read.whole_number, "how large a job's workspace may grow", least=16 << 20)
+    job_memory: int = _setting("CI_JOB_MEMORY", 1 << 30, read.whole_number, "how much memory a job may use", least=16 << 20)
+    job_processes: int = _setting("CI_JOB_PROCESSES", 256, read.whole_number, "how many processes and threads a job may have", least=4)
+    job_cpus: int = _setting("CI_JOB_CPUS", 1, read.whole_number, "how many processors a job may keep busy", least=1)
+    job_command: str = _setting(
+        "CI_JOB_COMMAND", "python -m pytest -v", read.command, "what is run in a job's project, as one writes it for a shell")
+    job_wheelhouse: Path | None = _setting(
+        "CI_JOB_WHEELHOUSE", None, read.optional_path, "folder of Python packages from which a project's requirements.txt is installed")
+    job_install_network: bool = _setting(
+        "CI_JOB_INSTALL_NETWORK", False, read.switch, "installing a project's requirements.txt may use the network; its tests never may")
+    job_artifacts: tuple[str, ...] = _setting(
+        "CI_JOB_ARTIFACTS", ("junit.xml", "coverage.xml", ".coverage", "htmlcov/**", "artifacts/**"), read.words,
+        "which files of a job's workspace are kept, as patterns separated by commas; ** stands for any folders")
+    job_keep: int = _setting(
+        "CI_JOB_KEEP", 1_209_600, read.whole_number, "how long a job's log and artifacts are kept after its end", least=60)
     log_format: str = _setting("CI_LOG_FORMAT", "text", read.one_of("text", "json"), "text or json")
 
     @classmethod

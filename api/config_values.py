@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
@@ -16,6 +17,7 @@ _NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 _DATABASE = "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"
 _DRIVERS = ("mysql+pymysql", "mariadb+pymysql")
 _STORES = ("redis", "rediss", "redis+unix")
+_BROKERS = ("amqp", "amqps", "redis", "rediss")
 
 
 def whole_number(text: str) -> int:
@@ -65,6 +67,13 @@ def rate_store(text: str) -> str:
     return text
 
 
+def broker(text: str) -> str:
+    """A broker's URL, or nothing; the text may hold a password, so no error quotes it."""
+    if text and urlsplit(text).scheme not in _BROKERS:
+        raise ValueError("must be amqp://USER:PASSWORD@HOST//, or redis://HOST:PORT/0")
+    return text
+
+
 def http_url(text: str) -> str:
     """An http or https URL, without the slash at its end."""
     parts = urlsplit(text)
@@ -100,6 +109,17 @@ def name_part(text: str) -> str:
 def words(text: str) -> tuple[str, ...]:
     """Words between commas."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def command(text: str) -> str:
+    """A command, its words quoted as for a shell."""
+    try:
+        found = shlex.split(text)
+    except ValueError:
+        found = []
+    if not found:
+        raise ValueError("must be a command, its words quoted as for a shell")
+    return text
 
 
 def networks(text: str) -> tuple[str, ...]:
