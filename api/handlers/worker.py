@@ -1,6 +1,7 @@
 """Operations of the workers' protocol: forms in, one word of text out."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
@@ -88,9 +89,21 @@ def _take(run_id: int, message: WorkerMessage, incoming: Incoming) -> Answer:
         case EqualityMessage():
             return transact(partial(reports.take_equality, run_id, message, now=now))
         case UploadMessage():
-            return transact(partial(reports.take_upload, run_id, message, now=now, place=partial(_place_output, incoming)))
+            return _take_file(incoming, partial(reports.take_upload, run_id, message, now=now, place=partial(_place_output, incoming)))
         case LogMessage() | ArtifactMessage():
-            return transact(partial(_keep_file, run_id, message, incoming))
+            return _take_file(incoming, partial(_keep_file, run_id, message, incoming))
+
+
+def _take_file(incoming: Incoming, take: Callable[[], Answer]) -> Answer:
+    """Take a message with a file; while the database is locked, the file is only given its name.
+
+    Its bytes are on the disk before there is a row of it, and its name is before the sender hears OK. Whoever is cut off in
+    between has heard nothing and sends again: a file without its row is found in its place, a row without its file gets it.
+    """
+    incoming.make_durable()
+    answer = transact(take)
+    incoming.confirm()
+    return answer
 
 
 def _place_output(incoming: Incoming, output: ExpectedOutput) -> str:

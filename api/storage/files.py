@@ -27,11 +27,13 @@ class Incoming:
         self._path = path
         self._file: FileIO | None = None
         self._hash = hashlib.sha256()
-        self._placed = False
+        self._durable = False
+        self._place: Path | None = None
         self.size = 0
 
     def write(self, chunk: bytes) -> None:
         """Append bytes. Raises Unavailable where the disk takes no more."""
+        self._durable = False
         with _taking():
             file = self._opened()
             rest = memoryview(chunk)
@@ -45,22 +47,36 @@ class Incoming:
         """SHA-256 (hex) of what was written so far."""
         return self._hash.hexdigest()
 
+    def make_durable(self) -> None:
+        """Have the bytes on the disk itself, which takes long for many: to be done before anything is locked."""
+        if not self._durable:
+            with _taking():
+                os.fsync(self._opened().fileno())
+            self._durable = True
+
     def place(self, target: Path, *, replace: bool = True) -> None:
-        """Make the file durable and move it to its place, over what is there or, without `replace`, only where nothing is.
+        """Move the durable file to its place, over what is there or, without `replace`, only where nothing is.
 
         Done once; a transaction that is begun again may ask again.
         """
-        if self._placed:
+        if self._place is not None:
             return
+        self.make_durable()
         with _taking():
-            os.fsync(self._opened().fileno())
             target.parent.mkdir(parents=True, exist_ok=True)
             if replace:
                 os.replace(self._path, target)
             else:
                 with suppress(FileExistsError):
                     os.link(self._path, target)
-        self._placed = True
+        self._place = target
+
+    def confirm(self) -> None:
+        """Have the file's new name on the disk itself, too: before the sender hears that it was taken, after all locks are gone."""
+        if self._place is not None:
+            with _taking():
+                for folder in (self._place.parent, self._place.parent.parent):
+                    _sync_folder(folder)
 
     def discard(self) -> None:
         """Forget the file, unless it was placed."""
@@ -125,6 +141,14 @@ class FileStore:
         except (OSError, Unavailable):
             return False
         return True
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
