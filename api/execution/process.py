@@ -6,10 +6,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from api.domain.infrastructure import InfrastructureType
 from api.execution.capture import BoundedLog
@@ -22,7 +22,10 @@ CHUNK = 1 << 16
 LOOK = 0.02
 LINGER = 5.0
 
-_LAUNCHER = Path(__file__).with_name("launch.py")
+_PROJECT = Path(__file__).parents[2]
+# What is installed beside the standard library is not looked through.
+_LAUNCHER = (sys.executable, "-S", "-P", "-m", "api.execution.launch")
+_SENDER_FILE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,13 @@ class _Started:
         self._invocation = invocation
         self._log = log
         self._carriers: list[threading.Thread] = []
-        self._process = _start(invocation, limits, env)
+        # Its other end is held by nobody else, so it closes when this process dies: that ends what was started.
+        self._lifeline, self._life = os.pipe()
+        try:
+            self._process = _start(invocation, limits, env, self._lifeline)
+        except BaseException:
+            self._let_go()
+            raise
         self._sender: subprocess.Popen[bytes] | None = None
         self._fed_at: float | None = None
 
@@ -99,7 +108,11 @@ class _Started:
         if self._invocation.stdin is not None and self._process.stdin is not None:
             self._carry(_feed, self._invocation.stdin, self._process.stdin)
         if self._invocation.sender is not None:
-            self._sender = _start_sender(self._invocation)
+            try:
+                self._sender = _start_sender(self._invocation, self._lifeline)
+            except BaseException:
+                self.__exit__()
+                raise
         return self
 
     def watch(self, limits: Limits, stop: Callable[[], bool], monotonic: Callable[[], float]) -> Execution:
@@ -126,6 +139,11 @@ class _Started:
         for carrier in self._carriers:
             # Where a program that got away cannot be found, it may hold the pipe: the thread is then left to itself.
             carrier.join(LINGER)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        os.close(self._lifeline)
+        os.close(self._life)
 
     def _wait(self) -> int | None:
         try:
@@ -146,23 +164,34 @@ class _Started:
         self._carriers.append(thread)
 
 
-def _start(invocation: Invocation, limits: Limits, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    told, tells = os.pipe()
-    launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(tells), str(limits.file_bytes), str(limits.core_bytes)]
+def _start(invocation: Invocation, limits: Limits, env: Mapping[str, str], lifeline: int) -> subprocess.Popen[bytes]:
     produced = invocation.stdout.open("wb") if invocation.stdout is not None else None
     try:
-        process = subprocess.Popen(
-            [*launcher, *invocation.arguments], cwd=invocation.folder, env=dict(env), start_new_session=True, pass_fds=(tells,),
+        return _launched(
+            invocation.arguments, limits, lifeline, cwd=invocation.folder, env=env,
             stdin=subprocess.PIPE if invocation.stdin is not None else subprocess.DEVNULL,
             stdout=produced if produced is not None else subprocess.PIPE,
             stderr=subprocess.PIPE if produced is not None else subprocess.STDOUT)
+    finally:
+        if produced is not None:
+            produced.close()
+
+
+def _launched(
+    arguments: Sequence[str], limits: Limits, lifeline: int, *, cwd: Path, env: Mapping[str, str], **streams: Any,
+) -> subprocess.Popen[bytes]:
+    """Start a program under the launcher. Raises Obstacle where it cannot be started."""
+    told, tells = os.pipe()
+    orders = map(str, (lifeline, tells, limits.file_bytes, limits.core_bytes))
+    try:
+        process = subprocess.Popen(
+            [*_LAUNCHER, *orders, *arguments], cwd=cwd, env={**env, "PYTHONPATH": str(_PROJECT)}, start_new_session=True,
+            pass_fds=(lifeline, tells), **streams)
     except OSError:
         os.close(told)
         raise
     finally:
         os.close(tells)
-        if produced is not None:
-            produced.close()
     _require_started(told, process)
     return process
 
@@ -175,10 +204,10 @@ def _require_started(told: int, process: subprocess.Popen[bytes]) -> None:
         raise Obstacle(InfrastructureType.BUILD, f"The executable cannot be started: {os.strerror(int(number))}.")
 
 
-def _start_sender(invocation: Invocation) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        invocation.sender or (), cwd=invocation.folder, start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _start_sender(invocation: Invocation, lifeline: int) -> subprocess.Popen[bytes]:
+    return _launched(
+        invocation.sender or (), Limits(file_bytes=_SENDER_FILE_BYTES), lifeline, cwd=invocation.folder,
+        env=environment(invocation.folder, os.environ), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _drain(output: IO[bytes], log: BoundedLog) -> None:

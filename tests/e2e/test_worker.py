@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.e2e.installation import Installation
-from tests.e2e.processes import eventually
+from tests.e2e.processes import eventually, is_alive
 from tests.parts import need
 
 
@@ -67,7 +67,9 @@ def test_a_run_whose_worker_was_killed_is_given_up_when_its_lease_has_passed(rea
 
     with ready.worker("killed") as worker:
         ready.await_begun(before + 1)
+        family = worker.family()
         worker.kill()
+        eventually(lambda: not any(map(is_alive, family)), "the end of all that it had started")
     run = ready.api.ended(run_id)
 
     assert (run["status"], run["run_errors"]) == ("canceled", "yes")
