@@ -145,6 +145,28 @@ class Settings:
         "which files of a job's workspace are kept, as patterns separated by commas; ** stands for any folders")
     job_keep: int = _setting(
         "CI_JOB_KEEP", 1_209_600, read.whole_number, "how long a job's log and artifacts are kept after its end", least=60)
+    job_zip: int = _setting("CI_JOB_ZIP", 128 << 20, read.whole_number, "largest zip that a job may be submitted with", least=1024)
+    job_unpacked: int = _setting(
+        "CI_JOB_UNPACKED", 512 << 20, read.whole_number, "how much the files of a job's zip may hold together", least=1024)
+    job_files: int = _setting("CI_JOB_FILES", 20_000, read.whole_number, "how many files and folders a job's zip may have", least=1)
+    job_scanner: str = _setting(
+        "CI_JOB_SCANNER", "", read.optional_command,
+        "command that looks at each zip, whose path it gets as its last argument; 0 accepts; empty: none")
+    job_roles: tuple[str, ...] = _setting(
+        "CI_JOB_ROLES", ("admin", "tester", "contributor"), read.roles, "roles, separated by commas, that may submit and cancel jobs")
+    job_anonymous: bool = _setting(
+        "CI_JOB_ANONYMOUS", False, read.switch, "jobs need no token from this machine itself; for a server that listens on loopback alone")
+    hook_hosts: tuple[str, ...] = _setting(
+        "CI_HOOK_HOSTS", (), read.hook_hosts,
+        "hosts that may be told of a job's end, separated by commas: names, *.suffix for the names below it, or addresses; empty: none")
+    hook_secret: str = _setting(
+        "CI_HOOK_SECRET", "", read.long_secret, "secret by which receivers of web hooks know them for ours; needed where hosts are given",
+        secret=True)
+    hook_private: bool = _setting(
+        "CI_HOOK_PRIVATE", False, read.switch, "web hooks may go to this host's own and private addresses, there also by plain http")
+    scrape_token: str = _setting(
+        "CI_SCRAPE_TOKEN", "", read.long_secret, "bearer token that opens GET /metrics and nothing else; empty: a token of the API does",
+        secret=True)
     log_format: str = _setting("CI_LOG_FORMAT", "text", read.one_of("text", "json"), "text or json")
 
     @classmethod

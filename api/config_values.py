@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,9 +14,12 @@ from sqlalchemy.exc import ArgumentError
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
+_HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_SECRET = re.compile(r"[A-Za-z0-9._~+/=-]{16,256}")
 _DATABASE = "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"
 _DRIVERS = ("mysql+pymysql", "mariadb+pymysql")
 _STORES = ("redis", "rediss", "redis+unix")
+_ROLES = frozenset({"admin", "contributor", "tester", "user"})
 _BROKERS = ("amqp", "amqps", "redis", "rediss")
 
 
@@ -122,6 +125,19 @@ def command(text: str) -> str:
     return text
 
 
+def optional_command(text: str) -> str:
+    """The same, or nothing."""
+    return command(text) if text.strip() else ""
+
+
+def roles(text: str) -> tuple[str, ...]:
+    """Roles of accounts between commas."""
+    found = words(text)
+    if not found or not set(found) <= _ROLES:
+        raise ValueError(f"must be some of {', '.join(sorted(_ROLES))}, separated by commas")
+    return found
+
+
 def networks(text: str) -> tuple[str, ...]:
     """Addresses or networks between commas."""
     found = words(text)
@@ -143,6 +159,21 @@ def origins(text: str) -> tuple[str, ...]:
     return found
 
 
+def hook_hosts(text: str) -> tuple[str, ...]:
+    """Hosts between commas: names, suffixes as `*.example.org`, or addresses without brackets."""
+    found = words(text.lower())
+    if not all(_HOST.fullmatch(word) or _is_address(word) for word in found):
+        raise ValueError("must be hosts, such as hooks.example.org or *.example.org, separated by commas")
+    return found
+
+
+def long_secret(text: str) -> str:
+    """A secret that cannot be guessed, or nothing; no error quotes it."""
+    if text and not _SECRET.fullmatch(text):
+        raise ValueError("must have 16 to 256 of A-Z, a-z, 0-9, . _ ~ + / = -")
+    return text
+
+
 def repository(text: str) -> str:
     """A repository as owner/name."""
     if not _REPOSITORY.fullmatch(text):
@@ -156,3 +187,11 @@ def repositories(text: str) -> tuple[str, ...]:
     if not all(_REPOSITORY.fullmatch(word) for word in found):
         raise ValueError("must be repositories, as owner/name, separated by commas")
     return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

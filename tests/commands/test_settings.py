@@ -52,6 +52,10 @@ WRONG = (
     ("CI_WORKER_SERVER", "ftp://ci.example.org", "must be an http or https URL"),
     ("CI_GITHUB_API", "", "must be an http or https URL"),
     ("CI_CORS_ORIGINS", "https://ci.example.org/path", "must be origins"),
+    ("CI_HOOK_HOSTS", "hooks.example.org, https://x", "must be hosts"),
+    ("CI_HOOK_HOSTS", "*", "must be hosts"),
+    ("CI_HOOK_SECRET", "too short", "must have 16 to 256"),
+    ("CI_SCRAPE_TOKEN", f"{SECRET} with blanks", "must have 16 to 256"),
     ("CI_MAIN_REPOSITORY", "ccextractor", "must be a repository, as owner/name"),
     ("CI_ALLOWED_REPOSITORIES", "one/two, three", "must be repositories, as owner/name"),
 )
