@@ -22,7 +22,7 @@ from api.middleware.addresses import Addresses
 from api.middleware.admission import Admission, RunTokenKnown
 from api.middleware.binding import Functions, check, find_function
 from api.middleware.crash import CrashHandler
-from api.middleware.documents import Document, load, operations
+from api.middleware.documents import Document, load, operations, with_roles
 from api.middleware.envelope import Envelope
 from api.middleware.etags import conditional
 from api.middleware.flask_side import FlaskSide
@@ -53,7 +53,8 @@ from api.middleware.validation import request_validation, response_validation
 _HERE = Path(__file__).parent
 CI_DOCUMENT = Document("ci", "CI API", _HERE / "openapi-ci-api.yaml", "/api/v1", ("/api/v1/openapi.json", "/openapi.json"))
 WORKER_DOCUMENT = Document("worker", "Worker protocol", _HERE / "openapi-worker.yaml", "", ("/openapi-worker.json",))
-DOCUMENTS = (CI_DOCUMENT, WORKER_DOCUMENT)
+JOBS_DOCUMENT = Document("jobs", "Job service", _HERE / "openapi-jobs.yaml", "", ("/openapi-jobs.json",))
+DOCUMENTS = (CI_DOCUMENT, WORKER_DOCUMENT, JOBS_DOCUMENT)
 
 # Tokens are looked up beside the operations, so that slow ones never keep the door shut. A database pool
 # needs as many connections as there are threads of both kinds.
@@ -119,7 +120,7 @@ def create_app(
     `hooks` are entered in order when the server starts and left in reverse when it stops; `collaborators` are what
     handlers get by `context.collaborator(kind)`.
     """
-    contents = {document: load(document) for document in documents}
+    contents = {document: with_roles(load(document), settings.job_roles) for document in documents}
     texts = [text for document, content in contents.items() for text in operations(document, content)]
     named = {document.name: content for document, content in contents.items()}
     check(texts, named)
@@ -151,7 +152,8 @@ def _middlewares(settings: Settings) -> list[Any]:
         SecurityMiddleware,
         middleware_of(permitted),
         middleware_of(conditional),
-        request_validation(settings.validation_engine, max_body=settings.max_body, max_upload=settings.max_upload),
+        request_validation(
+            settings.validation_engine, max_body=settings.max_body, max_upload=max(settings.max_upload, settings.job_zip)),
         response_validation(settings.validation_engine),
         LifespanMiddleware,
         middleware_of(native),

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,14 +15,17 @@ from sqlalchemy import text
 from api.app import LOOKUP_THREADS, Application, Hook, create_app
 from api.config import ConfigurationError, Settings
 from api.domain.access import Caller
+from api.domain.archive_check import ArchiveLimits
 from api.domain.chance import Chance
 from api.domain.environment import Environment, parse_environments
 from api.domain.signing import SigningKey
 from api.domain.trigger import RunPolicy
 from api.execution.diff_pool import DiffPool
+from api.execution.jobs.doorbell import Bells, Doorbell, LocalBell
+from api.execution.jobs.scanner import Scanner
 from api.handlers.differences import DifferenceFinder
 from api.handlers.health import HealthProbes, Probe
-from api.handlers.rules import AccountRules, BranchRules, Environments, ReviewRules
+from api.handlers.rules import AccountRules, BranchRules, Environments, JobRules, ReviewRules
 from api.handlers.waiting import RunWatch
 from api.storage import database, schema_state, tokens, workers
 from api.storage.archive import Archive
@@ -29,6 +33,7 @@ from api.storage.database import db, session
 from api.storage.enrolment import catch_up
 from api.storage.files import FileStore
 from api.storage.github import GitHub
+from api.storage.job_files import JobFiles
 from api.storage.outage import is_outage
 from api.storage.runs import load_states
 from api.stores import Stores, load_signing_key, make_stores
@@ -72,13 +77,17 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             Chance: chance,
             DiffPool: diffs,
             DifferenceFinder: DifferenceFinder(),
+            Doorbell: Bells([LocalBell(settings.job_work / "bells")]),
             Environments: Environments(environments),
             FileStore: store,
             GitHub: GitHub(settings.github_api, timeout=settings.github_timeout),
             HealthProbes: HealthProbes(
                 {"database": partial(_probe_database, flask), "file_store": partial(_probe_files, store), **_bucket_probe(stores)},
                 vital=frozenset({"database"})),
+            JobFiles: JobFiles(settings.storage_root),
+            JobRules: job_rules(settings),
             ReviewRules: ReviewRules(settings.review_own),
+            Scanner: Scanner(shlex.split(settings.job_scanner)),
             SigningKey: key,
             RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
             RunWatch: RunWatch(partial(_states, clock)),
@@ -91,6 +100,12 @@ def read_environments(settings: Settings) -> tuple[Environment, ...]:
         return parse_environments(settings.environments)
     except ValueError as wrong:
         raise ConfigurationError(f"CI_ENVIRONMENTS: {wrong}") from wrong
+
+
+def job_rules(settings: Settings) -> JobRules:
+    """What is taken in as a job."""
+    limits = ArchiveLimits(entries=settings.job_files, total_bytes=settings.job_unpacked)
+    return JobRules(settings.jobs != "off", settings.job_zip, limits, settings.hook_hosts, settings.hook_private)
 
 
 def prepare_store(settings: Settings) -> FileStore:

@@ -10,12 +10,13 @@ from contract.documents import Operation, load_documents
 OPERATIONS = [operation for document in load_documents() for operation in document.operations]
 STAMPS = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Request-Id"}
 VERSIONED = {
+    "api.handlers.jobs.get_job",
     "api.handlers.runs.get_run",
     "api.handlers.runs.get_run_summary",
     "api.handlers.runs.list_progress",
     "api.handlers.runs.get_run_config",
 }
-FILES = "api.handlers.downloads.download_file"
+FILES = {"api.handlers.downloads.download_file", "api.handlers.jobs.get_job_artifact"}
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.operation_id)
 
@@ -52,12 +53,12 @@ def test_a_lack_of_scope_is_said_in_a_challenge_too(operation: Operation) -> Non
 
 
 @each_operation
-def test_a_run_its_parts_and_files_have_versions_and_nothing_else_has(operation: Operation) -> None:
+def test_runs_their_parts_jobs_and_files_have_versions_and_nothing_else_has(operation: Operation) -> None:
     conditional = any(each["name"] == "If-None-Match" for each in operation.parameters)
     tagged = {status for status, response in operation.responses.items() if "ETag" in response.required_headers}
 
     assert conditional == (operation.operation_id in VERSIONED)
-    assert tagged == ({"200", "304"} if conditional else {"200", "206"} if operation.operation_id == FILES else set())
+    assert tagged == ({"200", "304"} if conditional else {"200", "206"} if operation.operation_id in FILES else set())
 
 
 @each_operation

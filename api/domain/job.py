@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from api.domain.access import Caller, Role
-from api.domain.refusal import NotFound
+from api.domain.refusal import LogNotFound, NotFound, Refusal
 
 
 class JobStatus(StrEnum):
@@ -118,6 +118,15 @@ def visible(job: Job, caller: Caller) -> Job:
 def unknown_job(job_id: str) -> NotFound:
     """The refusal of a job that is not there, or not the caller's."""
     return NotFound("job", job_id, remedy="List your jobs with GET /jobs.")
+
+
+class JobLogNotFound(LogNotFound):
+    """The log of a job was removed, as those of old jobs are."""
+
+    remedy = "Logs of old jobs are removed; submit the project again."
+
+    def __init__(self, job_id: str) -> None:
+        Refusal.__init__(self, "The log of this job was removed.", {"job_id": job_id, "checked": ["local"]})
 
 
 def choose_next(queued: Iterable[Job], running_of: Mapping[int, int], *, per_owner: int) -> Job | None:

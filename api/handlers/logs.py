@@ -26,7 +26,7 @@ def list_run_logs(
     """Show the next lines of a run's log."""
     run = _load_run(run_id)
     wanted = LogFilter(LogLevel(level) if level else None, LogSource(source) if source else None, contains or None)
-    return _page(_open_log(run_id), subject_of(run_id), cursor, limit, wanted, lambda line: log_line(run, line))
+    return log_page(_open_log(run_id), subject_of(run_id), cursor, limit, wanted, lambda line: log_line(run, line))
 
 
 def list_sample_logs(
@@ -45,7 +45,7 @@ def list_sample_logs(
         return log_line(run, line) | {"sample_id": test.sample_id, "regression_id": test.regression_id}
 
     wanted = LogFilter(LogLevel(level) if level else None, None, contains or None)
-    return _page(log, f"{subject_of(run_id)} test {test.regression_id}", cursor, limit, wanted, shown)
+    return log_page(log, f"{subject_of(run_id)} test {test.regression_id}", cursor, limit, wanted, shown)
 
 
 def log_line(run: Run, line: LogLine) -> dict[str, Any]:
@@ -75,7 +75,10 @@ def place_of(log: Readable, subject: str, cursor: str) -> LogPlace:
     return place
 
 
-def _page(log: Readable, subject: str, cursor: str | None, limit: int, wanted: LogFilter, shown: Shown) -> dict[str, Any]:
+def log_page(
+    log: Readable, subject: str, cursor: str | None, limit: int, wanted: LogFilter, shown: Shown,
+) -> dict[str, Any]:
+    """The next lines of a log that are wanted, with the cursor that leads on from them."""
     start = logs.beginning_of(log) if cursor is None else place_of(log, subject, cursor)
     found = logs.read_page(log, start, limit, wanted)
     following = None if found.next is None else cursor_of(log, subject, found.next)

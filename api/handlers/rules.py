@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from api.domain.archive_check import ArchiveLimits
 from api.domain.environment import Environment
 
 
@@ -37,3 +38,14 @@ class BranchRules:
     """How long after its newest run a branch still counts as active."""
 
     active_for: timedelta
+
+
+@dataclass(frozen=True)
+class JobRules:
+    """Whether jobs are taken at all, how large their projects may be, and which hosts may be told of their ends."""
+
+    accepted: bool
+    zip_bytes: int
+    limits: ArchiveLimits
+    hook_hosts: tuple[str, ...]
+    hook_private: bool

@@ -1,7 +1,7 @@
 """The OpenAPI documents: which there are, where they are mounted, and what of them the public sees."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import yaml
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
-_INTERNAL = frozenset({"x-bearerInfoFunc", "x-native-async", "x-rate-bucket", "x-response-headers"})
+_INTERNAL = frozenset({"x-bearerInfoFunc", "x-configured-roles", "x-native-async", "x-rate-bucket", "x-response-headers"})
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,14 @@ def operations(document: Document, content: Mapping[str, Any]) -> Iterator[Opera
         for method, text in item.items():
             if method in METHODS:
                 yield OperationText(document, path, method, text)
+
+
+def with_roles(content: Mapping[str, Any], roles: Sequence[str]) -> dict[str, Any]:
+    """The content with these roles wherever an operation leaves it to the configuration who may."""
+    paths = {
+        path: {key: {**text, "x-required-roles": list(roles)} if "x-configured-roles" in text else text for key, text in item.items()}
+        for path, item in content.get("paths", {}).items()}
+    return {**content, "paths": paths}
 
 
 def public(document: Document, content: Mapping[str, Any]) -> dict[str, Any]:

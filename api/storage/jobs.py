@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy import Select, Subquery, and_, func, or_, select, update
 
 from api.domain.job import Cancel, Job, JobOutcome, JobReason, JobStatus, after_loss, decide_cancel, outcome_of, unknown_job
 from api.domain.page import Page
@@ -55,12 +55,20 @@ def _position(job: Job) -> int:
 
 
 def list_jobs(wanted: JobFilter, *, limit: int | None, offset: int) -> Page[Job]:
-    """Jobs, newest first; all of them without a limit."""
+    """Jobs, newest first, with their places in the queue while they wait; all of them without a limit."""
     conditions = _conditions(wanted)
     total = session().execute(select(func.count()).select_from(JobRow).where(*conditions)).scalar_one()
-    query = select(JobRow).where(*conditions).order_by(JobRow.created_at.desc(), JobRow.id.desc()).offset(offset)
-    rows = session().execute(query.limit(total if limit is None else limit)).scalars()
-    return Page([_job(row) for row in rows], limit or max(1, total), offset, total)
+    queue = _places()
+    query = select(JobRow, queue.c.place).outerjoin(queue, queue.c.id == JobRow.id).where(*conditions)
+    query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).offset(offset).limit(total if limit is None else limit)
+    rows = session().execute(query.execution_options(populate_existing=True))
+    return Page([replace(_job(row), position=place) for row, place in rows], limit or max(1, total), offset, total)
+
+
+def _places() -> Subquery:
+    """The waiting jobs, each with its place in the queue."""
+    order = (JobRow.priority.desc(), JobRow.created_at, JobRow.id)
+    return select(JobRow.id, func.row_number().over(order_by=order).label("place")).where(JobRow.status == WAITING).subquery()
 
 
 def _conditions(wanted: JobFilter) -> list[Any]:

@@ -14,6 +14,7 @@ from api.domain.access import Caller, Role
 from api.domain.job import (
     Cancel,
     Job,
+    JobLogNotFound,
     JobOutcome,
     JobReason,
     JobStatus,
@@ -137,3 +138,10 @@ def test_a_stranger_is_told_the_same_of_a_job_that_exists_as_of_none() -> None:
         visible(JOB, caller(Role.TESTER, user_id=2))
 
     assert refused.value.message == "Job not found."
+
+
+def test_a_log_that_was_removed_is_named_by_its_job() -> None:
+    refused = JobLogNotFound("j1")
+
+    assert refused.code == "log_not_found"
+    assert refused.details == {"job_id": "j1", "checked": ["local"]}

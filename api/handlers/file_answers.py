@@ -1,0 +1,50 @@
+"""Files as answers: streamed, in whole or in part, always as attachments."""
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+from starlette.responses import Response, StreamingResponse
+
+from api.domain.attachment import content_disposition
+from api.domain.byte_range import ByteRange, Unsatisfiable, parse_range
+from api.handlers import context
+from api.handlers.problems import range_not_satisfiable
+from api.storage.logs import Readable
+
+PIECE = 1 << 20
+OCTETS = "application/octet-stream"
+
+
+def file_answer(
+    source: Readable, *, tag: str, filename: str, wanted: str | None, if_range: str | None, content_type: str = OCTETS,
+) -> Response:
+    """The file, or the part that a Range header wants, unless If-Range names another file than the one that `tag` stands for."""
+    part = _part(wanted if if_range in (None, tag) else None, source.size)
+    sent = part or ByteRange(0, source.size, source.size)
+    headers = {
+        "Content-Type": content_type, "Content-Length": str(sent.length), "Content-Disposition": content_disposition(filename),
+        "Accept-Ranges": "bytes", "ETag": tag, "Cache-Control": "private, no-cache"}
+    status = HTTPStatus.OK
+    if part is not None:
+        status, headers["Content-Range"] = HTTPStatus.PARTIAL_CONTENT, part.content_range
+    if context.wants_headers_alone():
+        return Response(status_code=status, headers=headers)
+    return StreamingResponse(_pieces(source, sent), status, headers)
+
+
+def _part(header: str | None, size: int) -> ByteRange | None:
+    try:
+        return parse_range(header, size)
+    except Unsatisfiable as beyond:
+        raise range_not_satisfiable(size) from beyond
+
+
+async def _pieces(source: Readable, part: ByteRange) -> AsyncIterator[bytes]:
+    position, end = part.start, part.start + part.length
+    while position < end:
+        piece = await context.in_thread(source.read, position, min(PIECE, end - position))
+        if not piece:
+            return
+        position += len(piece)
+        yield piece

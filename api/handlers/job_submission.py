@@ -1,0 +1,106 @@
+"""How a project comes in: streamed to disk, judged, put in its place, and only then made a job by one row."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from uuid import UUID
+
+from starlette.requests import Request
+
+from api.domain.agents import can_accept
+from api.domain.chance import Chance
+from api.domain.job import Job, JobStatus
+from api.domain.refusal import Invalid, Unavailable
+from api.domain.web_hook import check_hook_url
+from api.domain.worker_message import Malformed
+from api.execution.jobs.doorbell import Doorbell
+from api.execution.jobs.scanner import Scanner
+from api.handlers import context
+from api.handlers.forms import read_form
+from api.handlers.problems import payload_too_large
+from api.handlers.rules import JobRules
+from api.storage import jobs
+from api.storage.agents import list_agents
+from api.storage.database import transact
+from api.storage.files import FileStore, Incoming
+from api.storage.job_files import JobFiles
+from api.storage.job_projects import IncomingProject, open_project
+from api.storage.zip_directory import check_zip
+
+FIELDS = frozenset({"priority", "web_hook"})
+PRIORITIES = range(-10, 11)
+# What surrounds the file in a form: boundaries, headers, and the fields.
+ROOM_FOR_A_FORM = 1 << 16
+
+
+async def receive_job(request: Request) -> Job:
+    """Take a project and put its job into the queue. Raises what is wrong with it; then nothing of it is kept."""
+    rules = context.collaborator(JobRules)
+    _refuse_early(request, rules)
+    await context.in_thread(_refuse_without_sandbox)
+    job_id = str(UUID(bytes=context.collaborator(Chance).random_bytes(16), version=4))
+    project = open_project(context.collaborator(FileStore), job_id)
+    try:
+        fields = await _read(request, project.file, rules)
+        return await context.in_thread(_submit, fields, project, rules)
+    finally:
+        if project.file.has_begun:
+            await context.in_thread(project.file.discard)
+
+
+def _refuse_early(request: Request, rules: JobRules) -> None:
+    if not rules.accepted:
+        raise Unavailable("This server takes no jobs.", retry_after=3600)
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced[:20]) > rules.zip_bytes + ROOM_FOR_A_FORM:
+        raise payload_too_large(rules.zip_bytes)
+
+
+def _refuse_without_sandbox() -> None:
+    if not can_accept(list_agents(), context.now()):
+        raise Unavailable("No agent has a sandbox, so no project can be run.", retry_after=60)
+
+
+async def _read(request: Request, incoming: Incoming, rules: JobRules) -> Mapping[str, str]:
+    try:
+        fields, has_file = await read_form(request, incoming, max_body=context.values().max_body, max_file=rules.zip_bytes)
+    except Malformed as wrong:
+        raise Invalid({"body": "Is no multipart form that can be read."}) from wrong
+    errors = {name[:100]: "Is not known." for name in fields if name not in FIELDS}
+    if not has_file:
+        errors["file"] = "Is required."
+    if _priority(fields) not in PRIORITIES:
+        errors["priority"] = "Must be a whole number from -10 to 10."
+    if errors:
+        raise Invalid(errors)
+    return fields
+
+
+def _priority(fields: Mapping[str, str]) -> int | None:
+    with suppress(ValueError):
+        text = fields.get("priority", "0")
+        return int(text) if text.isascii() and len(text) <= 4 else None
+    return None
+
+
+def _submit(fields: Mapping[str, str], project: IncomingProject, rules: JobRules) -> Job:
+    web_hook = fields.get("web_hook") or None
+    if web_hook is not None:
+        check_hook_url(web_hook, rules.hook_hosts, rules.hook_private)
+    # A file without a byte is a file as well, and no zip.
+    project.file.write(b"")
+    check_zip(project.path, rules.limits)
+    context.collaborator(Scanner).check(project.path)
+    job = Job(
+        job_id=project.job_id, owner_id=context.caller().user_id, status=JobStatus.QUEUED, created_at=context.now(),
+        priority=_priority(fields) or 0, web_hook=web_hook)
+    project.keep(context.collaborator(JobFiles))
+    transact(partial(jobs.submit_job, job))
+    ring()
+    return job
+
+
+def ring() -> None:
+    """Tell the agents that there is something new."""
+    context.collaborator(Doorbell).ring()  # type: ignore[type-abstract]

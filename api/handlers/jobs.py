@@ -1,0 +1,108 @@
+"""Operations on jobs: submit, list, look at, cancel, and fetch what they left."""
+from __future__ import annotations
+
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.domain.access import Role
+from api.domain.job import Job, JobLogNotFound, JobStatus, visible
+from api.domain.log import LogFilter, LogLevel, LogSource
+from api.domain.refusal import NotFound
+from api.handlers import context, render_jobs
+from api.handlers.answers import answer, etag
+from api.handlers.file_answers import file_answer
+from api.handlers.instants import parse_instant
+from api.handlers.job_submission import receive_job, ring
+from api.handlers.logs import log_page
+from api.storage import jobs
+from api.storage.database import transact
+from api.storage.job_files import JobFiles
+from api.storage.job_reading import LocalFile, Nothing, newest_attempt, open_artifact, open_file, read_manifest
+from api.storage.jobs import JobFilter
+from api.storage.logs import Readable
+
+
+async def submit_job_async(request: Request) -> Response:
+    """Take a project, and tell its job's id."""
+    job = await receive_job(request)
+    return answer({"job_id": job.job_id})
+
+
+def list_jobs(
+    offset: int, status: str | None = None, limit: int | None = None, created_after: str | None = None, q: str | None = None,
+) -> tuple[list[dict[str, Any]], int, dict[str, str]]:
+    """List the caller's jobs, all jobs for an admin, newest first."""
+    caller = context.caller()
+    wanted = JobFilter(
+        owner_id=None if caller.role is Role.ADMIN else caller.user_id, status=JobStatus(status) if status else None,
+        created_after=parse_instant("created_after", created_after), q=q or None)
+    found = jobs.list_jobs(wanted, limit=limit, offset=offset)
+    return [render_jobs.job(each) for each in found.items], HTTPStatus.OK, {"X-Total-Count": str(found.total)}
+
+
+def get_job(job_id: str) -> dict[str, Any]:
+    """Show how a job stands."""
+    return render_jobs.job(_load(job_id))
+
+
+def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:
+    """Cancel a job that waits, ask one that runs to stop, leave one that is over."""
+    cancelled = transact(partial(_cancel, job_id))
+    ring()
+    return render_jobs.job(cancelled), HTTPStatus.ACCEPTED
+
+
+def list_job_logs(
+    job_id: str, limit: int, cursor: str | None = None, level: str | None = None, source: str | None = None,
+    contains: str | None = None,
+) -> dict[str, Any]:
+    """Show the next lines of the log of a job's newest attempt."""
+    job = _load(job_id)
+    wanted = LogFilter(LogLevel(level) if level else None, LogSource(source) if source else None, contains or None)
+    subject = f"job {job.job_id} {job.attempt_folder}"
+    return log_page(_open_log(job), subject, cursor, limit, wanted, partial(render_jobs.log_line, job))
+
+
+def list_job_artifacts(job_id: str) -> dict[str, Any]:
+    """List what was kept of a job's newest attempt."""
+    job = _load(job_id)
+    return render_jobs.artifacts(job, read_manifest(newest_attempt(context.collaborator(JobFiles), job)))
+
+
+async def get_job_artifact(
+    request: Request, job_id: str, name: str, range: str | None = None, if_range: str | None = None,
+) -> Response:
+    """Send an artifact, or the part of it that is asked for."""
+    found = await context.in_thread(_open_artifact, job_id, name)
+    tag = etag(f"{job_id} {name} {found.version}".encode())
+    return file_answer(found, tag=tag, filename=name.rpartition("/")[2], wanted=range, if_range=if_range)
+
+
+def _load(job_id: str) -> Job:
+    return visible(jobs.load_job(job_id), context.caller())
+
+
+def _cancel(job_id: str) -> Job:
+    job = _load(job_id)
+    jobs.cancel_job(job.job_id, context.now())
+    return jobs.load_job(job.job_id)
+
+
+def _open_log(job: Job) -> Readable:
+    attempt = newest_attempt(context.collaborator(JobFiles), job)
+    log = None if attempt is None else open_file(attempt.log)
+    if log is None and job.status.is_over and attempt is not None:
+        raise JobLogNotFound(job.job_id)
+    return log or Nothing()
+
+
+def _open_artifact(job_id: str, name: str) -> LocalFile:
+    attempt = newest_attempt(context.collaborator(JobFiles), _load(job_id))
+    found = open_artifact(attempt, name)
+    if found is None:
+        raise NotFound("artifact", name, remedy="List the artifacts with GET /jobs/{job_id}/artifacts.")
+    return found
