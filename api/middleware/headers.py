@@ -10,6 +10,10 @@ Header = tuple[bytes, bytes]
 API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 UI_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'")
+# A page that shows what strangers' programs printed: no text can become markup or script, whatever the page's own script does.
+VIEW_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    b"form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
 _HALF_A_YEAR = 15_552_000
 _PREFLIGHT_AGE = 600
 _EXPOSED = (

@@ -46,3 +46,8 @@ class Page:
         headers = [(b"content-type", self.media_type.encode()), (b"content-length", length), *shared]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
+
+
+def constant(body: bytes) -> Callable[[], bytes]:
+    """Reads these bytes."""
+    return lambda: body

@@ -1,4 +1,4 @@
-"""What the server shows beside its operations: its documents, a page for programs, and Swagger UI."""
+"""What the server shows beside its operations: its documents, a page for programs, Swagger UI, and the pages of logs."""
 from __future__ import annotations
 
 import html
@@ -11,7 +11,8 @@ from typing import Any
 from api.handlers.answers import encode
 from api.middleware.documents import Document, public
 from api.middleware.headers import UI_POLICY
-from api.middleware.pages import ASSET_AGE, DOCUMENT_AGE, Page
+from api.middleware.pages import ASSET_AGE, DOCUMENT_AGE, Page, constant
+from api.middleware.views import VIEW_PATHS, view_pages
 
 LLMS = "/llms.txt"
 UI = "/api/v1/ui"
@@ -27,19 +28,19 @@ _OWN: Mapping[str, str] = {"start.js": "text/javascript; charset=utf-8", "page.c
 # Every path that answers and is no operation of a document; a test holds the server to it.
 NOT_OPERATIONS = frozenset({
     "/api/v1/openapi.json", "/openapi.json", "/openapi-worker.json", "/openapi-jobs.json", LLMS, UI,
-    *(f"{UI}/{name}" for name in (*_PACKAGED, *_OWN))})
+    *(f"{UI}/{name}" for name in (*_PACKAGED, *_OWN))}) | VIEW_PATHS
 
 
 def pages(documents: Sequence[Document], contents: Mapping[str, Mapping[str, Any]], public_url: str) -> list[Page]:
     """All pages of the server."""
-    return [*_document_pages(documents, contents), _llms(documents, public_url), *_ui(documents)]
+    return [*_document_pages(documents, contents), _llms(documents, public_url), *_ui(documents), *view_pages()]
 
 
 def _document_pages(documents: Sequence[Document], contents: Mapping[str, Mapping[str, Any]]) -> Iterator[Page]:
     for document in documents:
         body = encode(public(document, contents[document.name]))
         for path in document.published:
-            yield Page(path, _JSON, _constant(body), DOCUMENT_AGE)
+            yield Page(path, _JSON, constant(body), DOCUMENT_AGE)
 
 
 def service_description(documents: Iterable[Document]) -> Callable[[str], bytes]:
@@ -58,7 +59,7 @@ def _llms(documents: Sequence[Document], public_url: str) -> Page:
     template = files("api.ui").joinpath("llms.txt").read_text("utf-8")
     listed = "\n".join(f"- {document.title}: {public_url}{document.published[0]}" for document in documents)
     body = template.replace("{public_url}", public_url).replace("{documents}", listed).encode("utf-8")
-    return Page(LLMS, "text/plain; charset=utf-8", _constant(body), DOCUMENT_AGE)
+    return Page(LLMS, "text/plain; charset=utf-8", constant(body), DOCUMENT_AGE)
 
 
 def _ui(documents: Sequence[Document]) -> Iterator[Page]:
@@ -66,15 +67,11 @@ def _ui(documents: Sequence[Document]) -> Iterator[Page]:
     shown = json.dumps([{"url": document.published[0], "name": document.title} for document in documents])
     template = files("api.ui").joinpath("page.html").read_text("utf-8")
     body = template.replace("{ui}", UI).replace("{documents}", html.escape(shown)).encode("utf-8")
-    yield Page(UI, "text/html; charset=utf-8", _constant(body), DOCUMENT_AGE, policy)
+    yield Page(UI, "text/html; charset=utf-8", constant(body), DOCUMENT_AGE, policy)
     packaged = files("flask_swagger_ui").joinpath("dist")
     for folder, assets in ((packaged, _PACKAGED), (files("api.ui"), _OWN)):
         for name, media_type in assets.items():
             yield Page(f"{UI}/{name}", media_type, _file(folder.joinpath(name)), ASSET_AGE, policy)
-
-
-def _constant(body: bytes) -> Callable[[], bytes]:
-    return lambda: body
 
 
 def _file(path: Traversable) -> Callable[[], bytes]:

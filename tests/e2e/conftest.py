@@ -1,4 +1,4 @@
-"""Installations for tests of whole processes."""
+"""Installations and browsers for tests of whole processes."""
 from __future__ import annotations
 
 import shutil
@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.remote.webdriver import WebDriver
 
+from tests.e2e.chromium import chromium
 from tests.e2e.installation import Installation
 
 MakeInstallation = Callable[..., Installation]
@@ -30,3 +32,10 @@ def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     with made.server():
         yield made
     made.let_go()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+    """A fresh browser, which the tests of a module share."""
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
