@@ -88,7 +88,13 @@ class VerdictRow(Base):
     """
 
     __tablename__ = "ci_history"
-    __table_args__ = (Index("ci_ix_history_run", "run_id"), OWN | {"sqlite_with_rowid": False})
+    __table_args__ = (
+        Index("ci_ix_history_run", "run_id"),
+        Index("ci_ix_history_verdict", "regression_id", "verdict", "created_at", "run_id"),
+        Index("ci_ix_history_status", "regression_id", "run_status", "created_at", "run_id"),
+        Index("ci_ix_history_branch", "regression_id", "branch", "created_at", "run_id"),
+        OWN | {"sqlite_with_rowid": False},
+    )
 
     regression_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     created_at: Mapped[datetime] = mapped_column(Exact, primary_key=True)

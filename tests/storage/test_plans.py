@@ -181,3 +181,28 @@ def test_a_list_takes_as_many_statements_on_many_runs_as_on_few(database: Databa
         counts.append(len(statements))
 
     assert counts[0] == counts[1] <= most
+
+
+def plan_of(database: Database, statement: str, parameters: Any) -> str:
+    """How the database means to execute a statement, in its own words."""
+    prefix = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+    with database.engine.connect() as connection:
+        return "\n".join(str(tuple(row)) for row in connection.exec_driver_sql(f"{prefix} {statement}", parameters))
+
+
+@pytest.mark.parametrize(("wanted", "index"), [
+    (HistoryFilter(verdict=Verdict.FAIL), "ci_ix_history_verdict"), (HistoryFilter(run_status=RunStatus.ERROR), "ci_ix_history_status"),
+    (HistoryFilter(branch="branch7"), "ci_ix_history_branch")])
+def test_a_narrowed_history_is_counted_in_an_index_of_its_own(database: Database, wanted: HistoryFilter, index: str) -> None:
+    tests = fill()
+    analyze(database)
+    session().rollback()
+
+    with collected(database) as statements:
+        _history([test.regression_id for test in tests], wanted)()
+    session().rollback()
+    total = next(each for each in statements if "ci_history" in each[0])
+
+    plan = plan_of(database, *total)
+    assert index in plan
+    assert ("COVERING INDEX" if database.is_sqlite else "Using index") in plan
