@@ -79,6 +79,7 @@ class JobOutcome:
     exit_code: int | None = None
 
 
+MOST_CLAIMS = 5
 STATUS_OF = {JobReason.EXIT_CODE: JobStatus.COMPLETED, JobReason.CANCELLED: JobStatus.CANCELLED}
 WORDS = {
     JobReason.EXIT_CODE: "The command ended with exit code {exit_code}.",
@@ -153,8 +154,13 @@ def decide_cancel(job: Job) -> Cancel:
     return Cancel.ASKED if job.status is JobStatus.RUNNING else Cancel.NOTHING
 
 
-def after_loss(job: Job) -> JobOutcome | None:
-    """What becomes of a job whose attempt is lost: None where it is tried again, else its end."""
+def after_loss(job: Job, *, began: bool = True) -> JobOutcome | None:
+    """What becomes of a job whose attempt is lost: None where it is tried again, else its end.
+
+    An attempt of which nothing was run is no try, so another is made whatever the policy; not for ever, since the job may be what
+    its agents die of.
+    """
     if job.cancel_requested:
         return outcome_of(JobReason.CANCELLED, None)
-    return None if job.attempt < job.max_attempts else outcome_of(JobReason.LOST, None)
+    tries = job.max_attempts if began else max(job.max_attempts, MOST_CLAIMS)
+    return None if job.attempt < tries else outcome_of(JobReason.LOST, None)

@@ -1,12 +1,12 @@
 """Jobs: the row in the database is the truth of each, claimed by one compare-and-set, held by a lease, marked by a fence."""
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Subquery, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select, update
 
 from api.domain.job import Cancel, Job, JobOutcome, JobReason, JobStatus, after_loss, decide_cancel, outcome_of, unknown_job
 from api.domain.page import Page
@@ -109,11 +109,73 @@ def _queue(per_owner: int) -> Select[str, int]:
         .order_by(JobRow.priority.desc(), running, JobRow.created_at, JobRow.id))
 
 
-def renew_lease(job_id: str, fence: int, lease_until: datetime) -> Job | None:
-    """Within a transaction: prolong a lease. The job as it is now, which may ask to be cancelled; None where the claim is lost."""
-    renewed = change(
-        update(JobRow).where(JobRow.id == job_id, JobRow.fence == fence, JobRow.status == RUNNING).values(lease_until=lease_until))
-    return load_job(job_id) if renewed else None
+def is_any_waiting() -> bool:
+    """Whether a job waits in the queue."""
+    return session().execute(select(JobRow.id).where(JobRow.status == WAITING).limit(1)).first() is not None
+
+
+def renew_leases(agent: str, fences: Mapping[str, int], lease_until: datetime) -> dict[str, Job]:
+    """Within a transaction: prolong an agent's leases, given as fences by job; the jobs as they are now, which may ask to be cancelled.
+
+    A job that is missing in the answer is no longer the agent's.
+    """
+    if not fences:
+        return {}
+    held = and_(
+        JobRow.status == RUNNING, JobRow.agent == agent, or_(*(and_(JobRow.id == each, JobRow.fence == fences[each]) for each in fences)))
+    change(update(JobRow).where(held).values(lease_until=lease_until))
+    rows = session().execute(select(JobRow).where(held).execution_options(populate_existing=True)).scalars()
+    return {row.id: _job(row) for row in rows}
+
+
+def list_held_by(agent: str) -> list[Job]:
+    """The jobs that an agent has claimed, and that are not over."""
+    return _jobs_where(JobRow.agent == agent)
+
+
+def take_over(job: Job, *, held_by: str, agent: str, lease_until: datetime) -> bool:
+    """Within a transaction: a job that a dead agent of the same host held, as it is, attempt and all. False where it is gone."""
+    return bool(change(
+        update(JobRow).where(JobRow.id == job.job_id, JobRow.fence == job.fence, JobRow.status == RUNNING, JobRow.agent == held_by)
+        .values(agent=agent, lease_until=lease_until)))
+
+
+def list_expired(now: datetime) -> list[Job]:
+    """The jobs whose lease has passed: their agent is gone, or has no way to say that it is not."""
+    return _jobs_where(JobRow.lease_until < now)
+
+
+def put_back(job: Job) -> bool:
+    """Within a transaction: return a job to the queue whose attempt is not to take place. False where it is not held any more."""
+    return _change_held(job, {**_WAITING_AGAIN, "attempt": JobRow.attempt - 1})
+
+
+def give_up_job(job: Job, now: datetime, *, began: bool) -> bool:
+    """Within a transaction: end, or put back into the queue, a job whose attempt is lost. False where it is not held any more.
+
+    `began` says whether anything of it can have been run.
+    """
+    outcome = after_loss(job, began=began)
+    changed = _change_held(job, _WAITING_AGAIN if outcome is None else _end(outcome, now))
+    if changed and outcome is not None:
+        _queue_hook(job.job_id, now)
+    return changed
+
+
+_WAITING_AGAIN: Mapping[str, Any] = {"status": WAITING, "agent": None, "lease_until": None, "start_time": None}
+
+
+def _change_held(job: Job, values: Mapping[str, Any]) -> bool:
+    # The fence grows, so that whoever held the job can report nothing any more.
+    return bool(change(
+        update(JobRow).where(JobRow.id == job.job_id, JobRow.fence == job.fence, JobRow.status == RUNNING)
+        .values({**values, "fence": JobRow.fence + 1})))
+
+
+def _jobs_where(condition: ColumnElement[bool]) -> list[Job]:
+    rows = session().execute(
+        select(JobRow).where(JobRow.status == RUNNING, condition).order_by(JobRow.id).execution_options(populate_existing=True)).scalars()
+    return [_job(row) for row in rows]
 
 
 def finish_job(job_id: str, fence: int, outcome: JobOutcome, now: datetime) -> bool:
@@ -135,21 +197,6 @@ def cancel_job(job_id: str, now: datetime) -> Cancel:
     elif decided is Cancel.ASKED:
         change(update(JobRow).where(JobRow.id == job_id).values(cancel_requested=True))
     return decided
-
-
-def give_up_lost_jobs(now: datetime) -> list[str]:
-    """Within a transaction: end, or put back into the queue, the jobs whose lease has passed. Returns their ids."""
-    rows = session().execute(
-        select(JobRow).where(JobRow.status == RUNNING, JobRow.lease_until < now).with_for_update()
-        .execution_options(populate_existing=True)).scalars().all()
-    for row in rows:
-        outcome = after_loss(_job(row))
-        # The fence grows, so that whoever held the job can report nothing any more.
-        values = {"status": WAITING, "agent": None, "lease_until": None} if outcome is None else _end(outcome, now)
-        change(update(JobRow).where(JobRow.id == row.id).values({**values, "fence": JobRow.fence + 1}))
-        if outcome is not None:
-            _queue_hook(row.id, now)
-    return [row.id for row in rows]
 
 
 def _end(outcome: JobOutcome, now: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from api.domain.access import Caller, Role
 from api.domain.job import (
+    MOST_CLAIMS,
     Cancel,
     Job,
     JobLogNotFound,
@@ -145,3 +146,10 @@ def test_a_log_that_was_removed_is_named_by_its_job() -> None:
 
     assert refused.code == "log_not_found"
     assert refused.details == {"job_id": "j1", "checked": ["local"]}
+
+
+@given(attempt=st.integers(1, 10), most=st.integers(1, 10))
+def test_an_attempt_of_which_nothing_was_run_is_no_try_but_not_for_ever(attempt: int, most: int) -> None:
+    outcome = after_loss(replace(JOB, attempt=attempt, max_attempts=most), began=False)
+
+    assert (outcome is None) == (attempt < max(most, MOST_CLAIMS))
