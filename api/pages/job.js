@@ -143,6 +143,7 @@ function failure(test) {
 
 function showFiles(api, { artifacts, left_out: leftOut }) {
   byId("files").hidden = artifacts.length === 0 && leftOut === 0;
+  byId("files-title").textContent = count(artifacts.length, "artifact");
   const items = artifacts.map(({ name, kind, size_bytes: bytes }) => {
     const item = element("li");
     const button = element("button", "file");

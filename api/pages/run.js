@@ -10,6 +10,7 @@ const TONES = { queued: "waiting", running: "live", pass: "good", fail: "bad", e
 const COUNTS = [["pass_count", "passed", "good"], ["fail_count", "failed", "bad"], ["missing_output_count", "without output", "bad"],
   ["skipped_count", "skipped", "off"], ["pending_count", "to come", "waiting"]];
 const SINCE = { passing: "passes in the base", failing_same: "fails in the base too", failing_differently: "fails otherwise in the base" };
+const STAMP = /^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z\] /;
 const WAIT = 10;
 const LEAST_PAUSE = 1500;
 
@@ -20,6 +21,7 @@ const terminal = new Terminal();
 const reading = {};
 let run = null;
 let failing = null;
+let goesOn = false;
 
 view.open(async (api, signal) => {
   show(await api.json(path, { signal }));
@@ -77,7 +79,10 @@ function show(told) {
 function take(event) {
   const told = JSON.parse(event.data);
   if (event.event === "end") return true;
-  view.write(terminal, told.message + (told.continued ? "" : "\n"), { level: told.level, time: told.timestamp });
+  // The time that a line begins with has a column of its own.
+  const message = goesOn ? told.message : told.message.replace(STAMP, "");
+  goesOn = told.continued ?? false;
+  view.write(terminal, message + (goesOn ? "" : "\n"), { level: told.level, time: told.timestamp });
   return false;
 }
 
@@ -171,6 +176,7 @@ async function files(api, signal) {
   const { data } = await api.json(`${path}/artifacts?limit=100`, { signal });
   const there = data.filter(({ download_url: address }) => address && /^https?:$/.test(new URL(address, location.href).protocol));
   byId("files").hidden = there.length === 0;
+  byId("files-title").textContent = count(there.length, "artifact");
   byId("files-list").replaceChildren(...there.map(fileLink));
 }
 
