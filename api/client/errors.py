@@ -1,0 +1,29 @@
+"""What goes wrong for a client, in words for people."""
+from __future__ import annotations
+
+import re
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class CiError(RuntimeError):
+    """Something that ends what was asked for; its text says what to do where that is known."""
+
+
+class Unreachable(CiError):
+    """There was no answer."""
+
+
+class Refused(CiError):
+    """The server's answer is a refusal. `code` is the server's reason for programs; empty where the answer was of another kind."""
+
+    def __init__(self, text: str, *, status: int, code: str = "", retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+
+
+def printable(text: str) -> str:
+    """Text from outside as it may stand on a terminal: what would steer the terminal is replaced."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

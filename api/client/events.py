@@ -1,0 +1,70 @@
+"""Server-sent events of a job, put together from pieces of any size."""
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Event = dict[str, Any]
+LONGEST_LINE = 8 << 20
+
+
+class Garbled(Exception):
+    """What arrived is no event stream of a job service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands between two blank lines: usually one event, and the place behind it in the log."""
+
+    events: tuple[Event, ...] = ()
+    place: str | None = None
+    retry: float | None = None
+    has_comment: bool = False
+
+
+class FrameReader:
+    """Whole frames out of pieces; of a frame that breaks off nothing is told, so that it can be sent again."""
+
+    def __init__(self) -> None:
+        self._begun = bytearray()
+        self._lines: list[bytes] = []
+
+    def feed(self, piece: bytes) -> Iterator[Frame]:
+        """The frames that are whole now. Raises Garbled."""
+        *lines, rest = (self._begun + piece).split(b"\n")
+        self._begun = rest
+        if len(rest) > LONGEST_LINE:
+            raise Garbled("a line without an end")
+        for line in lines:
+            bare = bytes(line).removesuffix(b"\r")
+            if bare:
+                self._lines.append(bare)
+            elif self._lines:
+                frame, self._lines = read_frame(self._lines), []
+                yield frame
+
+
+def read_frame(lines: list[bytes]) -> Frame:
+    """A frame of its lines. Each line after "data: " is an event by itself, and a line that nobody knows is passed over."""
+    events: list[Event] = []
+    place = retry = None
+    for line in lines:
+        if line.startswith(b"data: "):
+            events.append(_read_event(line[6:]))
+        elif line.startswith(b"id:"):
+            place = line[3:].strip().decode("ascii", "replace")
+        elif line.startswith(b"retry:") and line[6:].strip().isdigit():
+            retry = int(line[6:].strip()[:9]) / 1000
+    return Frame(tuple(events), place, retry, any(line.startswith(b":") for line in lines))
+
+
+def _read_event(text: bytes) -> Event:
+    try:
+        event = json.loads(text)
+    except (ValueError, RecursionError) as wrong:
+        raise Garbled("an event that is not JSON") from wrong
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        raise Garbled("an event without a type")
+    return event
