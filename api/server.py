@@ -1,6 +1,7 @@
 """The server as it runs: settings in, the application on its real database, file store, clock and chance out."""
 from __future__ import annotations
 
+import logging
 import secrets
 import shlex
 from collections.abc import Callable, Collection
@@ -11,6 +12,7 @@ from typing import Any
 from flask import Flask
 from limits.errors import ConfigurationError as StoreUnusable
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.app import LOOKUP_THREADS, Application, Hook, create_app
 from api.config import ConfigurationError, Settings
@@ -18,15 +20,20 @@ from api.domain.access import Caller
 from api.domain.archive_check import ArchiveLimits
 from api.domain.chance import Chance
 from api.domain.environment import Environment, parse_environments
+from api.domain.job import Job
+from api.domain.refusal import Unavailable
 from api.domain.signing import SigningKey
 from api.domain.trigger import RunPolicy
 from api.execution.diff_pool import DiffPool
+from api.execution.hook_post import HookPost
 from api.execution.jobs.doorbell import Bells, Doorbell, LocalBell
 from api.execution.jobs.scanner import Scanner
 from api.handlers.differences import DifferenceFinder
+from api.handlers.following import Follower
 from api.handlers.health import HealthProbes, Probe
 from api.handlers.rules import AccountRules, BranchRules, Environments, JobRules, ReviewRules
 from api.handlers.waiting import RunWatch
+from api.hook_sender import HookSender
 from api.storage import database, schema_state, tokens, workers
 from api.storage.archive import Archive
 from api.storage.database import db, session
@@ -34,11 +41,14 @@ from api.storage.enrolment import catch_up
 from api.storage.files import FileStore
 from api.storage.github import GitHub
 from api.storage.job_files import JobFiles
+from api.storage.jobs import load_job_states
 from api.storage.outage import is_outage
 from api.storage.runs import load_states
 from api.stores import Stores, load_signing_key, make_stores
 from api.sweeper import Sweeper
 from api.uploader import Uploader
+
+log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
@@ -64,12 +74,14 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     attach_database(flask, settings)
     platform_passwords = _check_schema(flask) or settings.adopted
     grace = timedelta(seconds=settings.grace_period)
+    follower = Follower(JobFiles(settings.storage_root), partial(_job_states, flask))
     diffs = DiffPool(processes=settings.diff_processes, seconds=settings.diff_seconds)
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage,
         run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
         flask_setup=partial(attach_database, settings=settings),
-        hooks=[Sweeper(flask, clock, every=settings.sweep_interval).running, diffs.running, *_uploading(flask, stores, settings, clock)],
+        hooks=[Sweeper(flask, clock, every=settings.sweep_interval).running, diffs.running, follower.running,
+               *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance)],
         collaborators={
             AccountRules: AccountRules(platform_passwords),
             Archive: stores.archive,
@@ -80,6 +92,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             Doorbell: Bells([LocalBell(settings.job_work / "bells")]),
             Environments: Environments(environments),
             FileStore: store,
+            Follower: follower,
             GitHub: GitHub(settings.github_api, timeout=settings.github_timeout),
             HealthProbes: HealthProbes(
                 {"database": partial(_probe_database, flask), "file_store": partial(_probe_files, store), **_bucket_probe(stores)},
@@ -142,6 +155,15 @@ def _uploading(flask: Flask, stores: Stores, settings: Settings, clock: Clock) -
         wake=stores.arrived).running]
 
 
+def _telling(flask: Flask, settings: Settings, clock: Clock, chance: Chance) -> list[Hook]:
+    if not settings.hook_hosts:
+        return []
+    if not settings.hook_secret:
+        raise ConfigurationError("CI_HOOK_SECRET: is needed where CI_HOOK_HOSTS names hosts.")
+    post = HookPost(settings.hook_hosts, settings.hook_private, settings.hook_secret)
+    return [HookSender(flask, post, clock=clock, chance=chance, every=settings.job_poll).running]
+
+
 def _bucket_probe(stores: Stores) -> dict[str, Probe]:
     return {} if stores.bucket is None else {"bucket": stores.bucket.probe}
 
@@ -153,6 +175,15 @@ def _authenticate(clock: Clock, value: str) -> Caller | None:
 def _states(clock: Clock, run_ids: Collection[int]) -> dict[int, str]:
     catch_up(clock())
     return load_states(run_ids)
+
+
+def _job_states(flask: Flask, job_ids: Collection[str]) -> dict[str, Job]:
+    try:
+        with flask.app_context():
+            return load_job_states(job_ids)
+    except SQLAlchemyError as failed:
+        log.error("the states of watched jobs cannot be had; trying again: %s", type(failed).__name__, exc_info=not is_outage(failed))
+        raise Unavailable("The database cannot be had at the moment.") from failed
 
 
 def _probe_database(flask: Flask) -> None:

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from api.domain.job import Job, JobStatus, closing_words
 from api.domain.refusal import Invalid
 
 EVENT_ID = re.compile(r"([1-9][0-9]{0,5})-([0-9]{1,15})\Z")
@@ -44,14 +45,104 @@ def job_id_event(job_id: str) -> bytes:
     return _event({"type": "job_id", "job_id": job_id}, None)
 
 
-def complete_event(success: bool) -> bytes:
+def complete_event(success: bool, place: StreamPlace | None = None) -> bytes:
     """The last event, once."""
-    return _event({"type": "complete", "success": success}, None)
+    return _event({"type": "complete", "success": success}, place)
+
+
+def attempt_event(attempt: int, *, in_line: bool) -> bytes:
+    """What stands between the logs of two attempts; `in_line` where the one before has no line end at its end."""
+    words = f"This is attempt {attempt} of the job; the one before was lost.\n"
+    return log_event(_on_a_line(words, in_line), StreamPlace(attempt, 0))
 
 
 def _event(content: dict[str, object], place: StreamPlace | None) -> bytes:
     head = f"id: {place.event_id()}\n" if place is not None else ""
     return f"{head}data: {json.dumps(content)}\n\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What follows the whole log of a job that is over: how it ended, as a line, and the last event.
+
+    Both have places of their own behind the newest attempt's log, so that a client that comes back misses neither and gets
+    neither twice. `size` is that log's; `in_line` says that it has no line end at its end.
+    """
+
+    job: Job
+    size: int
+    in_line: bool
+
+    @property
+    def place(self) -> StreamPlace:
+        """The place behind all."""
+        return StreamPlace(_last_attempt(self.job), self._said + 1)
+
+    def events_after(self, place: StreamPlace) -> list[bytes]:
+        """What is still to be sent to a reader who is at this place, at the end of the log or behind it; the last event always."""
+        said = StreamPlace(_last_attempt(self.job), self._said)
+        closing = [log_event(self._line, said)] if place <= StreamPlace(said.attempt, self.size) and self._line else []
+        return [*closing, complete_event(bool(self.job.success), self.place)]
+
+    @property
+    def late_events(self) -> list[bytes]:
+        """What a reader gets who wanted only what is new."""
+        return [log_event(JOINED_LATE, None), complete_event(bool(self.job.success), self.place)]
+
+    @property
+    def _line(self) -> str:
+        reason = self.job.reason
+        return "" if reason is None else _on_a_line(closing_words(reason, self.job.exit_code) + "\n", self.in_line)
+
+    @property
+    def _said(self) -> int:
+        return self.size + len(self._line.encode())
+
+
+def _last_attempt(job: Job) -> int:
+    # A job that was never begun has places too.
+    return max(1, job.attempt)
+
+
+def _on_a_line(words: str, in_line: bool) -> str:
+    return f"\n{words}" if in_line else words
+
+
+def may_grow(job: Job, attempt: int) -> bool:
+    """Whether this attempt's log may still get longer, as far as the job's row tells."""
+    return attempt > job.attempt and not job.status.is_over or attempt == job.attempt and job.status is JobStatus.RUNNING
+
+
+def after_attempt(job: Job, attempt: int) -> StreamPlace | None:
+    """Where the stream goes on behind the whole log of an attempt; None where nothing follows yet, or at all."""
+    return StreamPlace(attempt + 1, 0) if job.attempt > attempt else None
+
+
+def newer(one: Job, other: Job) -> Job:
+    """The later of two looks at the same job."""
+    return max(one, other, key=lambda job: (job.status.is_over, job.fence, job.attempt))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A piece of an attempt's log as it is sent, with where it begins and ends there."""
+
+    start: int
+    end: int
+    event: bytes
+
+
+def frames_of(raw: bytes, place: StreamPlace, *, final: bool) -> list[Frame]:
+    """The bytes of a log that begin at a place, as events; half a character at the end is left, unless nothing follows."""
+    frames: list[Frame] = []
+    start = place.offset
+    while raw:
+        text, taken = cut_chunk(raw, final=final)
+        if not taken:
+            break
+        frames.append(Frame(start, start + taken, log_event(text, StreamPlace(place.attempt, start + taken))))
+        start, raw = start + taken, raw[taken:]
+    return frames
 
 
 def cut_chunk(raw: bytes, *, final: bool) -> tuple[str, int]:
@@ -64,11 +155,11 @@ def cut_chunk(raw: bytes, *, final: bool) -> tuple[str, int]:
     if line_end:
         piece = piece[:line_end]
     elif not (final and len(raw) == len(piece)):
-        piece = piece[:_whole_characters(piece)]
+        piece = piece[:whole_characters(piece)]
     return piece.decode("utf-8", "replace"), len(piece)
 
 
-def _whole_characters(piece: bytes) -> int:
+def whole_characters(piece: bytes) -> int:
     """The length without a character at the end of which the rest may still come."""
     for back in range(1, min(4, len(piece) + 1)):
         byte = piece[-back]

@@ -1,0 +1,32 @@
+"""An alarm that a task on the event loop sleeps by: it wakes when the time is up, or when it is rung."""
+from __future__ import annotations
+
+import asyncio
+
+
+class Alarm:
+    """For one sleeper; a ring while nobody sleeps ends the next sleep at once."""
+
+    def __init__(self) -> None:
+        self._sleeper: asyncio.Future[None] | None = None
+        self._rung = False
+
+    def ring(self) -> None:
+        """Wake the sleeper; from the event loop only."""
+        self._rung = True
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
+
+    async def sleep(self, seconds: float | None) -> None:
+        """Sleep for so long at most; without a number until it is rung."""
+        if not self._rung:
+            loop = asyncio.get_running_loop()
+            self._sleeper = loop.create_future()
+            timer = None if seconds is None else loop.call_later(seconds, self.ring)
+            try:
+                await self._sleeper
+            finally:
+                self._sleeper = None
+                if timer is not None:
+                    timer.cancel()
+        self._rung = False

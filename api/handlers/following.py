@@ -1,0 +1,236 @@
+"""Following the logs of jobs: one look at all logs, one question to the database and one ticker, however many watch."""
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import islice
+from typing import ParamSpec, TypeVar
+
+from api.domain.job import Job
+from api.domain.job_stream import End, Frame, StreamPlace, after_attempt, attempt_event, newer
+from api.domain.refusal import Unavailable
+from api.handlers.alarm import Alarm
+from api.handlers.log_watch import LogWatch
+from api.handlers.stop_signal import heard
+from api.handlers.tails import Gap, Tail
+from api.handlers.watcher import Send, Watcher
+from api.storage.job_files import JobFiles
+from api.storage.job_logs import Question, find_attempt, look, present_end, read_frame
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+LoadStates = Callable[[Collection[str]], Mapping[str, Job]]
+STATES_EVERY = 0.1
+# The database is asked no more often than this many times as long as it takes to answer.
+STATES_SHARE = 20
+STATES_AFTER_FAILURE = 1.0
+PING_EVERY = 15.0
+# Many who came together are not all served together, so that no request in between has to wait for them.
+PINGS_AT_ONCE = 25
+PINGS_PAUSE = 0.02
+READERS = 3
+
+
+class Followed:
+    """A job that is watched: its newest state, and the tails of those of its attempts that somebody reads."""
+
+    __slots__ = ("job", "tails", "watchers")
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.tails: dict[int, Tail] = {}
+        self.watchers: list[Watcher] = []
+
+
+class Follower:
+    """Follows the logs of all jobs that are watched in this process. `load_states` blocks, and raises Unavailable in an outage."""
+
+    def __init__(self, files: JobFiles, load_states: LoadStates, *, ping_every: float = PING_EVERY) -> None:
+        self._files, self._load_states, self._ping_every = files, load_states, ping_every
+        self._followed: dict[str, Followed] = {}
+        # Whom to ping when, the next one first.
+        self._pings: dict[Watcher, float] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.is_closing = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow as long as the context lasts; at its end all streams end."""
+        self._loop, self.is_closing = asyncio.get_running_loop(), False
+        self._states_alarm, self._pings_alarm = Alarm(), Alarm()
+        self._reading, self._asking = ThreadPoolExecutor(READERS, "log-reader"), ThreadPoolExecutor(1, "job-states")
+        self.logs = LogWatch(partial(look, self._files), self._reading)
+        tasks = [asyncio.create_task(work()) for work in (self.logs.watch, self._watch_states, self._tick)]
+        try:
+            with heard(self.close):
+                yield
+        finally:
+            self.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for pool in (self._reading, self._asking):
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def watching(self) -> int:
+        """How many streams there are."""
+        return len(self._pings)
+
+    def ring(self) -> None:
+        """Look soon at what the database says, since something was changed; from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._states_alarm.ring)
+
+    def close(self) -> None:
+        """End all streams, without their last event: clients come back, here or elsewhere. On the event loop only."""
+        self.is_closing = True
+        for watcher in tuple(self._pings):
+            watcher.end()
+
+    def join(self, job: Job, place: StreamPlace, send: Send, failed: Callable[[BaseException], None]) -> Watcher:
+        """Watch a job from a place on; to be left by `leave`."""
+        followed = self._followed.setdefault(job.job_id, Followed(job))
+        followed.job = newer(followed.job, job)
+        watcher = Watcher(self, followed, place, send, failed)
+        followed.watchers.append(watcher)
+        self._pings[watcher] = asyncio.get_running_loop().time() + self._ping_every
+        self._states_alarm.ring()
+        self._pings_alarm.ring()
+        if self.is_closing:
+            watcher.end()
+        return watcher
+
+    def leave(self, watcher: Watcher) -> None:
+        """Watch no longer."""
+        watcher.leave()
+        self._pings.pop(watcher, None)
+        followed: Followed = watcher.subject
+        for tail in tuple(followed.tails.values()):
+            self._let_go(tail, watcher)
+        if watcher in followed.watchers:
+            followed.watchers.remove(watcher)
+        if not followed.watchers:
+            self._followed.pop(followed.job.job_id, None)
+
+    def next_for(self, watcher: Watcher) -> Frame | Gap | None:
+        """What comes next for a watcher."""
+        followed: Followed = watcher.subject
+        job, attempt = followed.job, watcher.place.attempt
+        if attempt > job.attempt:
+            if job.status.is_over:
+                self._finish(watcher, End(job, 0, in_line=False))
+            return None
+        tail = self._tail(followed, attempt, watcher)
+        found = tail.next_for(watcher.place)
+        if found is None and tail.is_at_end(watcher.place):
+            self._go_on(watcher, followed, tail)
+        elif found is None and tail.has_more():
+            self.logs.look_soon(tail)
+        return found
+
+    async def read(self, gap: Gap) -> Frame | None:
+        """Read a piece of a log for one watcher alone."""
+        return await self._in_thread(read_frame, gap.files.log, gap.place, gap.limit)
+
+    async def present_end(self, job: Job) -> StreamPlace:
+        """Where the newest attempt's log ends now."""
+        if not job.attempt:
+            return StreamPlace(1, 0)
+        return StreamPlace(job.attempt, await self._in_thread(present_end, find_attempt(self._files, job, job.attempt)))
+
+    async def end_of(self, job: Job) -> End:
+        """What follows the log of a job that is over."""
+        if not job.attempt:
+            return End(job, 0, in_line=False)
+        found = await self._in_thread(look, self._files, Question(job, job.attempt, closing=True, impatient=True))
+        return End(job, found.size, found.in_line)
+
+    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._reading, partial(work, *args, **kwargs))
+
+    def _tail(self, followed: Followed, attempt: int, watcher: Watcher) -> Tail:
+        tail = followed.tails.get(attempt)
+        if tail is None:
+            tail = followed.tails[attempt] = Tail(followed, attempt)
+        if watcher not in tail.readers:
+            tail.readers.append(watcher)
+        return tail
+
+    def _let_go(self, tail: Tail, watcher: Watcher) -> None:
+        if watcher in tail.readers:
+            tail.readers.remove(watcher)
+        if not tail.readers:
+            self.logs.forget(tail)
+            self._followed[tail.subject.job.job_id].tails.pop(tail.attempt, None)
+
+    def _go_on(self, watcher: Watcher, followed: Followed, tail: Tail) -> None:
+        """At the end of an attempt's whole log: to the next attempt, or to the end of all, once there is one."""
+        following = after_attempt(followed.job, tail.attempt)
+        if following is not None:
+            watcher.place = following
+            self._let_go(tail, watcher)
+            watcher.say(attempt_event(following.attempt, in_line=tail.in_line))
+        elif followed.job.status.is_over:
+            self._finish(watcher, End(followed.job, tail.final or 0, tail.in_line))
+
+    def _finish(self, watcher: Watcher, end: End) -> None:
+        watcher.say(*end.events_after(watcher.place))
+        watcher.end()
+
+    async def _watch_states(self) -> None:
+        pause = STATES_EVERY
+        while True:
+            await self._states_alarm.sleep(pause if self._unfinished() else None)
+            wanted = self._unfinished()
+            if not wanted:
+                continue
+            loop = asyncio.get_running_loop()
+            asked_at = loop.time()
+            try:
+                states = await loop.run_in_executor(self._asking, self._load_states, wanted)
+            except Unavailable:
+                pause = STATES_AFTER_FAILURE
+                continue
+            pause = max(STATES_EVERY, STATES_SHARE * (loop.time() - asked_at))
+            self._learn(wanted, states)
+
+    def _unfinished(self) -> list[str]:
+        return [job_id for job_id, followed in self._followed.items() if not followed.job.status.is_over]
+
+    def _learn(self, asked: Collection[str], states: Mapping[str, Job]) -> None:
+        for job_id in asked:
+            followed, job = self._followed.get(job_id), states.get(job_id)
+            if followed is None:
+                continue
+            if job is None:
+                # The job was deleted.
+                for watcher in followed.watchers:
+                    watcher.end()
+            elif newer(job, followed.job) != followed.job:
+                self._change(followed, job)
+
+    def _change(self, followed: Followed, job: Job) -> None:
+        followed.job = newer(followed.job, job)
+        for tail in followed.tails.values():
+            self.logs.look_soon(tail)
+        for watcher in followed.watchers:
+            watcher.wake()
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            first = next(iter(self._pings.values()), None)
+            await self._pings_alarm.sleep(None if first is None else max(PINGS_PAUSE, first - loop.time()))
+            now = loop.time()
+            for watcher, due in tuple(islice(self._pings.items(), PINGS_AT_ONCE)):
+                if due <= now:
+                    del self._pings[watcher]
+                    self._pings[watcher] = now + self._ping_every
+                    watcher.ping()

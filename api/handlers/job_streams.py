@@ -1,0 +1,84 @@
+"""The log of a job as it arrives: server-sent events with ids, resumed exactly, ended when the job is over and all is sent."""
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.domain.job import Job, visible
+from api.domain.job_stream import RETRY, StreamPlace, job_id_event, parse_event_id
+from api.handlers import context
+from api.handlers.following import Follower
+from api.storage.jobs import load_job
+
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+BEGINNING = StreamPlace(1, 0)
+
+
+class JobStream(Response):
+    """The events of a job from a place on, or, without one, from its log's present end; it ends when its client leaves."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, follower: Follower, job: Job, start: StreamPlace | None, *, tell: bool, timeout: float | None) -> None:
+        self.status_code, self.background, self.body = 200, None, b""
+        self.init_headers(HEADERS)
+        del self.headers["content-length"]
+        self._follower, self._job, self._start, self._tell, self._timeout = follower, job, start, tell, timeout
+        self._task: asyncio.Task[None] | None = None
+        self._broken: BaseException | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until all is sent or nobody listens."""
+        self._task = asyncio.current_task()
+        late = self._start is None and self._job.status.is_over
+        last = (await self._follower.end_of(self._job)).late_events if late else []
+        place = self._start or BEGINNING if late or self._start else await self._follower.present_end(self._job)
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        watcher = self._follower.join(self._job, place, send, self._fail)
+        try:
+            watcher.say(RETRY, *([job_id_event(self._job.job_id)] if self._tell else []), *last)
+            if late:
+                watcher.end()
+            elif self._timeout is not None:
+                watcher.timer = asyncio.get_running_loop().call_later(self._timeout, watcher.end)
+            await self._until_gone(receive)
+        finally:
+            self._follower.leave(watcher)
+
+    async def _until_gone(self, receive: Receive) -> None:
+        # A server says that the client is gone also when all was sent.
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        except asyncio.CancelledError:
+            if self._broken is not None:
+                raise self._broken from None
+            raise
+
+    def _fail(self, broken: BaseException) -> None:
+        self._broken = broken
+        if self._task is not None:
+            self._task.cancel()
+
+
+def follow(job: Job, start: StreamPlace | None, *, tell: bool, timeout: float | None) -> Response:
+    """The stream of a job's log from a place on, or from its present end; `tell`: the job's id is the first event."""
+    if context.wants_headers_alone():
+        return Response(headers=HEADERS, media_type=JobStream.media_type)
+    return JobStream(context.collaborator(Follower), job, start, tell=tell, timeout=timeout)
+
+
+async def stream_job(
+    request: Request, job_id: str, from_beginning: bool = False, last_event_id: str | None = None, timeout: int | None = None,
+) -> Response:
+    """Send the log of a job as it arrives, until the job is over and all is sent."""
+    resumed = last_event_id or request.headers.get("last-event-id")
+    place = parse_event_id(resumed) if resumed else None
+    job = visible(await context.in_thread(load_job, job_id), context.caller())
+    if place is not None and job.status.is_over and place >= (await context.collaborator(Follower).end_of(job)).place:
+        return Response(status_code=204)
+    start = place or (BEGINNING if from_beginning else None)
+    return follow(job, start, tell=False, timeout=timeout)

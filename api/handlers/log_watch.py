@@ -1,0 +1,106 @@
+"""Looking at the logs that are followed: one thread looks at many, the lively ones each time, the silent ones in turn."""
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from itertools import islice
+from math import ceil
+
+from api.domain.job_stream import may_grow
+from api.handlers.alarm import Alarm
+from api.handlers.tails import Tail
+from api.storage.job_logs import Glance, Question
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 0.02
+# One look in two is for all silent logs, as long as there are not too many: a thousand of them must cost little.
+SILENT_AFTER = 2.0
+SILENT_AT_ONCE = 80
+# So long the last words of a supervisor whose claim is gone are waited for.
+LAST_WORDS = 10.0
+
+
+class LogWatch:
+    """Tells the readers of logs when there is something new in theirs."""
+
+    def __init__(self, look: Callable[[Question], Glance], readers: Executor) -> None:
+        self._look, self._readers = look, readers
+        self._alarm = Alarm()
+        # Ordered sets.
+        self._soon: dict[Tail, None] = {}
+        self._lively: dict[Tail, None] = {}
+        self._silent: dict[Tail, None] = {}
+
+    def look_soon(self, tail: Tail) -> None:
+        """Look at a log without waiting for its turn."""
+        self._silent.pop(tail, None)
+        self._soon[tail] = None
+        self._alarm.ring()
+
+    def forget(self, tail: Tail) -> None:
+        """Look at a log no longer."""
+        for logs in (self._soon, self._lively, self._silent):
+            logs.pop(tail, None)
+
+    async def watch(self) -> None:
+        """Look, as long as there is a log to look at."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._alarm.sleep(LOOK_EVERY if self._lively or self._silent else None)
+            tails = self._chosen()
+            questions = [self._question(tail, loop.time()) for tail in tails]
+            if questions:
+                found = await loop.run_in_executor(self._readers, self._look_at_all, questions)
+                for tail, glance in zip(tails, found, strict=True):
+                    self._take(tail, glance, loop.time())
+
+    def _chosen(self) -> list[Tail]:
+        silent = list(islice(self._silent, min(SILENT_AT_ONCE, ceil(len(self._silent) / 2))))
+        chosen = {**self._soon, **self._lively, **dict.fromkeys(silent)}
+        self._soon = {}
+        for tail in silent:
+            # Those that were not looked at for longest stand first.
+            del self._silent[tail]
+            self._silent[tail] = None
+        return list(chosen)
+
+    def _question(self, tail: Tail, now: float) -> Question:
+        closing = not may_grow(tail.subject.job, tail.attempt)
+        if closing and tail.closing_since is None:
+            tail.closing_since = now
+        late = tail.closing_since is not None and now - tail.closing_since >= LAST_WORDS
+        return tail.question(closing=closing, impatient=late)
+
+    def _look_at_all(self, questions: Sequence[Question]) -> list[Glance | None]:
+        return [self._look_at(question) for question in questions]
+
+    def _look_at(self, question: Question) -> Glance | None:
+        try:
+            return self._look(question)
+        except OSError as fault:
+            log.error("the log of attempt %d of job %s cannot be read: %s", question.attempt, question.job.job_id, fault.strerror)
+            return None
+
+    def _take(self, tail: Tail, glance: Glance | None, now: float) -> None:
+        if not tail.readers:
+            return
+        if glance is not None and tail.learn(glance):
+            tail.grew_at = now
+            for reader in tuple(tail.readers):
+                reader.wake()
+        self._file(tail, now)
+
+    def _file(self, tail: Tail, now: float) -> None:
+        """Put a log where it belongs: with the lively ones, with the silent ones, or, once it is whole and read, nowhere."""
+        self._lively.pop(tail, None)
+        self._silent.pop(tail, None)
+        if tail.final is not None and not tail.has_more():
+            return
+        if now - tail.grew_at < SILENT_AFTER or tail.closing_since is not None:
+            self._lively[tail] = None
+        else:
+            tail.rest()
+            self._silent[tail] = None
