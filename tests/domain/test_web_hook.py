@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.domain.chance import Chance
@@ -87,6 +87,7 @@ def test_a_suffix_stands_for_names_alone() -> None:
     assert is_listed("a.b", ["*.B"])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60).map(lambda rest: "https://hooks.example" + rest) | st.from_regex(r"https?://[!-~]{1,40}", fullmatch=True))
 def test_whatever_is_accepted_leads_to_the_same_host_for_every_reader(url: str) -> None:
     try:
@@ -108,6 +109,7 @@ def test_some_addresses_are_never_reached(text: str) -> None:
     assert not any(may_be_reached(ip_address(text), scheme, private) for scheme in ("https", "http") for private in (False, True))
 
 
+@settings(deadline=None)
 @given(st.sampled_from(INSIDE).flatmap(
     lambda network: st.integers(int(network.network_address), int(network.broadcast_address))).map(IPv4Address))
 def test_no_address_of_this_network_is_reached_unless_allowed_however_it_is_written(address: IPv4Address) -> None:
@@ -118,6 +120,7 @@ def test_no_address_of_this_network_is_reached_unless_allowed_however_it_is_writ
     assert not any(may_be_reached(each, "https", private=False) for each in written)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses())
 def test_what_may_be_reached_without_leave_is_public_and_goes_by_https(address: IPv4Address | IPv6Address) -> None:
     assert not may_be_reached(address, "http", private=False)
@@ -128,6 +131,7 @@ def test_what_may_be_reached_without_leave_is_public_and_goes_by_https(address: 
         assert not may_be_reached(address, "https", private=False)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1), st.integers(0, 1 << 40), st.binary(), st.binary())
 def test_a_signature_is_of_its_secret_time_and_body_alone(secret: str, timestamp: int, body: bytes, other: bytes) -> None:
     secret = secret.encode("utf-8", "replace").decode()
@@ -137,6 +141,7 @@ def test_a_signature_is_of_its_secret_time_and_body_alone(secret: str, timestamp
     assert (signature(secret, timestamp, other) == f"sha256={expected}") == (other == body)
 
 
+@settings(deadline=None)
 @given(st.integers(1, MOST_ATTEMPTS + 3), st.binary(min_size=2, max_size=2))
 def test_a_hook_that_failed_waits_longer_each_time_and_is_given_up_in_the_end(attempts: int, drawn: bytes) -> None:
     due = next_attempt(attempts, NOW, Chance(lambda length: drawn))

@@ -1,0 +1,111 @@
+"""What tells the receivers of web hooks that their jobs are over, until each knows or is given up."""
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from functools import partial
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.domain.chance import Chance
+from api.domain.job import Job
+from api.domain.refusal import NotFound, Refusal
+from api.domain.web_hook import next_attempt
+from api.execution.hook_post import Delivery, HookPost, NotDelivered
+from api.handlers import render_jobs
+from api.handlers.answers import encode
+from api.storage.database import session, transact
+from api.storage.hooks import DueHook, forget_hook, postpone_hook, take_due_hooks
+from api.storage.jobs import load_job
+from api.storage.outage import is_outage
+
+log = logging.getLogger(__name__)
+
+EVENT = "job.completed"
+AT_ONCE = 8
+# Longer than it takes to send so many side by side; the hooks of a process that dies are taken by another after that.
+LEASE = timedelta(minutes=1)
+
+
+class HookSender:
+    """Sends the hooks that are due, in a thread of its own. Several processes may do so side by side."""
+
+    def __init__(
+        self, app: Flask, post: HookPost, *, clock: Callable[[], datetime], chance: Chance, every: float,
+    ) -> None:
+        self._app, self._post, self._clock, self._chance, self._every = app, post, clock, chance, every
+        self._stop = threading.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Send as long as the context lasts."""
+        self._stop.clear()
+        threading.Thread(target=self._run, name="hook-sender", daemon=True).start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+
+    def send_due(self) -> int:
+        """Send every hook that is due now; how many were delivered."""
+        delivered = 0
+        with self._app.app_context():
+            while not self._stop.is_set() and (taken := transact(partial(take_due_hooks, self._clock(), LEASE, AT_ONCE))):
+                delivered += sum(asyncio.run(self._deliver_all(taken)))
+        return delivered
+
+    async def _deliver_all(self, hooks: Sequence[DueHook]) -> list[bool]:
+        # A slow receiver holds up nobody's hook but its own.
+        return await asyncio.gather(*(self._deliver(hook) for hook in hooks))
+
+    async def _deliver(self, hook: DueHook) -> bool:
+        try:
+            job = self._job_of(hook)
+            await self._post.send(str(job.web_hook), self._delivery(job))
+        except NotFound:
+            # The job was removed meanwhile, and its hook with it.
+            return False
+        except Refusal:
+            log.warning("the web hook of job %s is given up: its host may not be told any more", hook.job_id)
+            transact(partial(forget_hook, hook))
+            return False
+        except NotDelivered as failed:
+            self._postpone(hook, str(failed))
+            return False
+        transact(partial(forget_hook, hook))
+        return True
+
+    def _job_of(self, hook: DueHook) -> Job:
+        job = load_job(hook.job_id)
+        # The reading transaction does not stay open while the receiver is waited for.
+        session().rollback()
+        return job
+
+    def _delivery(self, job: Job) -> Delivery:
+        now = self._clock()
+        content = {"event": EVENT, "job": render_jobs.job(job), "delivered_at": now}
+        return Delivery(EVENT, job.job_id, int(now.timestamp()), encode(content))
+
+    def _postpone(self, hook: DueHook, why: str) -> None:
+        due_at = next_attempt(hook.attempts, self._clock(), self._chance)
+        if due_at is None:
+            log.warning("the web hook of job %s is given up after %d attempts: %s", hook.job_id, hook.attempts, why)
+            transact(partial(forget_hook, hook))
+        else:
+            log.info("the web hook of job %s was not delivered, attempt %d: %s", hook.job_id, hook.attempts, why)
+            transact(partial(postpone_hook, hook, due_at))
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.send_due()
+            except SQLAlchemyError as failed:
+                log.error(
+                    "the database did not let the web hooks through; trying again in %s seconds: %s", self._every, type(failed).__name__,
+                    exc_info=not is_outage(failed))
+            self._stop.wait(self._every)

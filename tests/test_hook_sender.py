@@ -1,0 +1,225 @@
+"""The sender of web hooks: every receiver is told of its job's end, once if nothing goes wrong, and again until it answers."""
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from api.domain.chance import Chance
+from api.domain.job import Job, JobStatus
+from api.domain.web_hook import MOST_ATTEMPTS, signature
+from api.execution.hook_post import HookPost
+from api.hook_sender import LEASE, HookSender
+from api.storage.database import change, session, transact
+from api.storage.hooks import count_hooks
+from api.storage.job_tables import JobRow
+from api.storage.jobs import cancel_job, submit_job
+from tests.builders import NOW, add_user
+from tests.databases import Database
+from tests.receiver import Receiver, receiving
+
+SECRET = "a secret of the tests"
+HALF = Chance(lambda length: b"\x7f" + b"\xff" * (length - 1))
+ROOT = Path(__file__).parents[1]
+
+# Sends what is due, and is killed when the receiver has answered, before that is written down.
+DIES_AFTERWARDS = """
+import os, signal, ssl, sys
+from tests.databases import opened
+from tests.test_hook_sender import Post, make_sender
+
+class Dying(Post):
+    async def send(self, url, delivery):
+        await super().send(url, delivery)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with opened(sys.argv[1], migrated=False) as database:
+    make_sender(database, Dying).send_due()
+"""
+
+
+class Post(HookPost):
+    """Deliveries to this machine, by names that lead to it."""
+
+    def __init__(self, hosts: tuple[str, ...] = ("127.0.0.1",)) -> None:
+        # So long that no machine is too slow for what these tests do.
+        super().__init__(hosts, True, SECRET, tls=ssl.create_default_context(), seconds=300)
+
+
+@dataclass
+class Clock:
+    """A clock that moves when it is told to."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        """The instant."""
+        return self.now
+
+
+def make_sender(database: Database, kind: type[Post] = Post, clock: Clock | None = None) -> HookSender:
+    return HookSender(database.app, kind(), clock=clock or Clock(), chance=HALF, every=60)
+
+
+def end_job(job_id: str, url: str) -> None:
+    """A job that is over, whose receiver is to be told."""
+    owner_id = add_user(f"owner of {job_id}")
+    transact(lambda: submit_job(Job(job_id, owner_id, JobStatus.QUEUED, NOW - timedelta(minutes=1), web_hook=url)))
+    transact(lambda: cancel_job(job_id, NOW))
+
+
+def waiting() -> int:
+    """How many hooks wait now."""
+    session().rollback()
+    return count_hooks()
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    """Whether the condition comes true, however long a busy machine takes."""
+    deadline = time.monotonic() + 60
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver that answers well unless told otherwise."""
+    with receiving() as receiver:
+        yield receiver
+
+
+def test_a_receiver_is_told_of_the_job_as_the_api_shows_it(sqlite_database: Database, receiver: Receiver) -> None:
+    end_job("j1", receiver.url)
+
+    assert make_sender(sqlite_database).send_due() == 1
+
+    got, = receiver.received
+    assert json.loads(got.body) == {
+        "event": "job.completed", "delivered_at": "2026-11-21T12:00:00Z", "job": {
+            "job_id": "j1", "status": "cancelled", "success": False, "start_time": None, "end_time": "2026-11-21T12:00:00Z",
+            "reason": "cancelled", "exit_code": None, "attempt": 0, "priority": 0, "created_at": "2026-11-21T11:59:00Z",
+            "queue_position": None}}
+    assert got.headers["x-ci-signature-256"] == signature(SECRET, int(NOW.timestamp()), got.body)
+    assert waiting() == 0
+
+
+def test_a_receiver_that_failed_is_told_again_later_and_sees_that_it_is_the_same(sqlite_database: Database, receiver: Receiver) -> None:
+    receiver.answers = [500]
+    clock = Clock()
+    sender = make_sender(sqlite_database, clock=clock)
+    end_job("j1", receiver.url)
+
+    told = [sender.send_due()]
+    clock.now += timedelta(seconds=9)
+    told.append(sender.send_due())
+    clock.now += timedelta(seconds=1)
+    told.append(sender.send_due())
+
+    assert told == [0, 0, 1]
+    assert [got.headers["x-ci-delivery"] for got in receiver.received] == ["j1", "j1"]
+    assert waiting() == 0
+
+
+def test_a_receiver_that_is_away_is_told_when_it_is_back(sqlite_database: Database) -> None:
+    with receiving() as gone:
+        port = gone.port
+    clock = Clock()
+    sender = make_sender(sqlite_database, clock=clock)
+    end_job("j1", f"http://127.0.0.1:{port}/")
+
+    assert (sender.send_due(), waiting()) == (0, 1)
+
+    with receiving() as back:
+        transact(lambda: change(JobRow.__table__.update().values(web_hook=back.url)))
+        clock.now += timedelta(minutes=1)
+        assert (sender.send_due(), waiting()) == (1, 0)
+
+
+def test_a_receiver_that_never_answers_well_is_given_up_with_a_word_in_the_log(
+    sqlite_database: Database, receiver: Receiver, caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    receiver.answers = [500] * (MOST_ATTEMPTS + 5)
+    clock = Clock()
+    sender = make_sender(sqlite_database, clock=clock)
+    end_job("j1", receiver.url)
+
+    for _ in range(MOST_ATTEMPTS + 3):
+        sender.send_due()
+        clock.now += timedelta(hours=2)
+
+    assert (len(receiver.received), waiting()) == (MOST_ATTEMPTS, 0)
+    assert f"the web hook of job j1 is given up after {MOST_ATTEMPTS} attempts: the receiver answered 500" in caplog.text
+
+
+def test_neither_the_address_nor_the_secret_stands_in_the_log(
+    sqlite_database: Database, receiver: Receiver, caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "api")
+    receiver.answers = [500]
+    end_job("j1", f"{receiver.url}&key=hidden-in-the-address")
+
+    make_sender(sqlite_database).send_due()
+
+    assert "job j1" in caplog.text
+    assert SECRET not in caplog.text and "hidden-in-the-address" not in caplog.text
+
+
+def test_a_hook_of_a_host_that_was_taken_from_the_list_is_given_up(sqlite_database: Database, receiver: Receiver) -> None:
+    end_job("j1", f"http://localhost:{receiver.port}/")
+
+    assert make_sender(sqlite_database).send_due() == 0
+    assert (receiver.received, waiting()) == ([], 0)
+
+
+def test_two_senders_side_by_side_tell_each_receiver_once(database: Database, receiver: Receiver) -> None:
+    jobs = [f"j{number:02}" for number in range(20)]
+    for job_id in jobs:
+        end_job(job_id, receiver.url)
+
+    delivered = database.together(*([lambda: make_sender(database).send_due()] * 3))
+
+    assert sum(delivered) == len(jobs)
+    assert sorted(got.headers["x-ci-delivery"] for got in receiver.received) == jobs
+    assert waiting() == 0
+
+
+def test_a_slow_receiver_does_not_hold_up_the_others(sqlite_database: Database, receiver: Receiver) -> None:
+    with receiving(silent=True) as slow:
+        end_job("j1", slow.url)
+        end_job("j2", receiver.url)
+
+        with ThreadPoolExecutor(1) as thread:
+            sending = thread.submit(make_sender(sqlite_database).send_due)
+            told_meanwhile = until(lambda: bool(slow.received and receiver.received))
+            slow.over.set()
+
+    assert (told_meanwhile, sending.result()) == (True, 1)
+    assert [got.headers["x-ci-delivery"] for got in receiver.received] == ["j2"]
+
+
+def test_a_sender_that_is_killed_before_it_could_write_down_the_delivery_repeats_it_with_the_same_id(
+    sqlite_database: Database, receiver: Receiver,
+) -> None:
+    end_job("j1", receiver.url)
+    killed = subprocess.run([sys.executable, "-c", DIES_AFTERWARDS, sqlite_database.url], cwd=ROOT, timeout=120, check=False)
+    before = len(receiver.received)
+
+    at_once = make_sender(sqlite_database).send_due()
+    after_the_lease = make_sender(sqlite_database, clock=Clock(NOW + LEASE)).send_due()
+
+    assert (killed.returncode, before, at_once, after_the_lease) == (-signal.SIGKILL, 1, 0, 1)
+    assert [got.headers["x-ci-delivery"] for got in receiver.received] == ["j1", "j1"]
+    assert waiting() == 0
