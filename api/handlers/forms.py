@@ -95,6 +95,9 @@ class MultipartForm:
         _, options = parse_options_header(self._part.headers.get(b"content-disposition", b""))
         self._part.name = options.get(b"name", b"").decode("utf-8", "replace")
         self._part.is_file = self._part.name == "file"
+        if self._part.is_file and self.has_file:
+            # The bytes of two files would come out as those of one.
+            raise Malformed("file")
         self.has_file |= self._part.is_file
 
     def _data(self, data: bytes, start: int, end: int) -> None:

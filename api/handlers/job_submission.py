@@ -1,8 +1,8 @@
 """How a project comes in: streamed to disk, judged, put in its place, and only then made a job by one row."""
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from api.storage.zip_directory import check_zip
 
 FIELDS = frozenset({"priority", "web_hook"})
 PRIORITIES = range(-10, 11)
+_NUMBER = re.compile(r"-?[0-9]{1,2}")
 # What surrounds the file in a form: boundaries, headers, and the fields.
 ROOM_FOR_A_FORM = 1 << 16
 
@@ -78,10 +79,8 @@ async def _read(request: Request, incoming: Incoming, rules: JobRules) -> Mappin
 
 
 def _priority(fields: Mapping[str, str]) -> int | None:
-    with suppress(ValueError):
-        text = fields.get("priority", "0")
-        return int(text) if text.isascii() and len(text) <= 4 else None
-    return None
+    text = fields.get("priority", "0")
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _submit(fields: Mapping[str, str], project: IncomingProject, rules: JobRules) -> Job:

@@ -66,6 +66,8 @@ def settings_for(folder: Path, database: Path, **changes: Any) -> Settings:
     values: dict[str, Any] = {
         "database_url": f"sqlite:///{database}", "storage_root": folder / "files", "public_url": "https://ci.example.test",
         "allowed_repositories": ("Friends/extractor",), "threads": 16, "sweep_interval": 86_400, "signing_key": "a secret of the tests",
+        # Jobs are taken, and nobody runs them.
+        "jobs": "separate", "job_work": folder / "work",
         **{f"rate_{name}": UNLIMITED for name in ("reads", "writes", "logins", "anonymous", "worker")}}
     return Settings(**(values | changes))
 

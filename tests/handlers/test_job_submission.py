@@ -1,0 +1,333 @@
+"""How projects come in: what becomes a job, what is refused and by which rule, and that a refused one leaves nothing."""
+from __future__ import annotations
+
+import struct
+import sys
+import zipfile
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from api.domain.access import Role, Scope
+from api.domain.agents import Agent
+from api.execution.jobs.doorbell import LocalBell
+from api.storage.agents import save_agent
+from api.storage.backends import INCOMING
+from api.storage.database import transaction
+from api.storage.job_files import JOBS, JobFiles
+from api.storage.job_tables import JobRow
+from contract.client import ValidatingClient
+from tests.builders import NOW
+from tests.handlers.conftest import MakeSite
+from tests.handlers.site import Site
+from tests.jobs import zip_of
+
+ASYNC = "/submit-async"
+
+
+@pytest.fixture
+def client(site: Site) -> ValidatingClient:
+    """A client that may submit."""
+    return site.as_role(Role.TESTER)
+
+
+def submit(client: ValidatingClient, project: bytes | None = None, **fields: str) -> Any:
+    return client.post(ASYNC, files={"file": ("../../project.zip", zip_of() if project is None else project)}, data=fields)
+
+
+def kept_files(site: Site) -> list[Path]:
+    """All files of jobs, finished and on their way in."""
+    folders = [site.files / JOBS, site.files / INCOMING]
+    return [path for folder in folders if folder.exists() for path in folder.rglob("*") if path.is_file()]
+
+
+def assert_nothing_is_left(site: Site) -> None:
+    assert kept_files(site) == []
+    assert site.rows(select(JobRow.id)) == []
+
+
+def test_a_project_becomes_a_waiting_job_of_its_sender(site: Site, client: ValidatingClient) -> None:
+    answer = submit(client)
+
+    assert answer.status_code == 200
+    assert answer.json() == {"job_id": str(UUID(answer.json()["job_id"]))}
+    shown = client.get(f"/jobs/{answer.json()['job_id']}").json()
+    assert (shown["status"], shown["priority"], shown["queue_position"]) == ("queued", 0, 1)
+    assert site.rows(select(JobRow.owner_id, JobRow.max_attempts, JobRow.web_hook)) == [(site.account(Role.TESTER), 1, None)]
+
+
+def test_the_zip_lies_byte_for_byte_where_the_agent_looks_for_it(site: Site, client: ValidatingClient) -> None:
+    project = zip_of({"noise.bin": Random(7).randbytes(3 << 20), "a.py": b"x = 1\n"})
+
+    job_id = submit(client, project).json()["job_id"]
+
+    assert JobFiles(site.files).project(job_id).read_bytes() == project
+    assert kept_files(site) == [JobFiles(site.files).project(job_id)]
+
+
+def test_the_agents_are_told_of_a_new_job(site: Site, client: ValidatingClient) -> None:
+    with LocalBell(site.settings.job_work / "bells").listen() as listener:
+        submit(client)
+
+        assert listener.wait(60)
+
+
+@pytest.mark.parametrize("priority", ["-10", "0", "10"])
+def test_a_priority_may_be_given(site: Site, client: ValidatingClient, priority: str) -> None:
+    submit(client, priority=priority)
+
+    assert site.rows(select(JobRow.priority)) == [(int(priority),)]
+
+
+@pytest.mark.parametrize("priority", ["11", "-11", "1.5", "high", "", "٣", "1_0", "0" * 500])
+def test_a_priority_that_is_none_is_refused(site: Site, client: ValidatingClient, priority: str) -> None:
+    answer = submit(client, priority=priority)
+
+    assert (answer.status_code, set(answer.json()["details"]["fields"])) == (400, {"priority"})
+    assert_nothing_is_left(site)
+
+
+def test_a_field_that_is_not_known_is_refused_by_its_name(site: Site, client: ValidatingClient) -> None:
+    answer = submit(client, prioritty="3")
+
+    assert (answer.status_code, answer.json()["details"]["fields"]) == (400, {"prioritty": "Is not known."})
+    assert_nothing_is_left(site)
+
+
+def test_a_form_without_a_file_is_refused(site: Site, client: ValidatingClient) -> None:
+    answer = client.post(ASYNC, files={"project": ("project.zip", zip_of())})
+
+    assert (answer.status_code, set(answer.json()["details"]["fields"])) == (400, {"file", "project"})
+    assert_nothing_is_left(site)
+
+
+def test_two_files_are_one_too_many(site: Site, client: ValidatingClient) -> None:
+    answer = client.post(ASYNC, files=[("file", ("a.zip", zip_of())), ("file", ("b.zip", zip_of()))])
+
+    assert (answer.status_code, set(answer.json()["details"]["fields"])) == (400, {"body"})
+    assert_nothing_is_left(site)
+
+
+@pytest.mark.parametrize(("content_type", "body", "status"), [
+    ("application/json", b"{}", 415), ("application/zip", b"PK", 415), ("", b"PK", 415),
+    ("multipart/form-data", b"PK", 400), ("multipart/form-data; boundary=x", b"no boundary", 400),
+    ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nPK', 400),
+    ("multipart/form-data; boundary=x", b"", 400)])
+def test_what_is_no_whole_form_is_refused(site: Site, client: ValidatingClient, content_type: str, body: bytes, status: int) -> None:
+    answer = client.post(ASYNC, content=body, headers={"Content-Type": content_type})
+
+    assert answer.status_code == status
+    assert_nothing_is_left(site)
+
+
+def bomb() -> bytes:
+    """A small zip of a large file."""
+    return zip_of({"zeros": bytes(50 << 20)})
+
+
+def overlapping() -> bytes:
+    """A zip whose two entries share their content."""
+    whole = bytearray(zip_of({"a.py": b"x" * 100, "b.py": b"y" * 100}))
+    second = whole.rindex(b"PK\1\2")
+    struct.pack_into("<L", whole, second + 42, 0)
+    return bytes(whole)
+
+
+@pytest.mark.parametrize(("project", "rule"), [
+    (b"", "no_zip"), (b"no zip at all", "no_zip"), (zip_of()[:-5], "no_zip"), (zip_of({"../../etc/passwd": b"x"}), "name"),
+    (zip_of({"/etc/passwd": b"x"}), "name"), (zip_of({"a": b"x", "a/b": b"y"}), "duplicate"), (bomb(), "ratio"),
+    (overlapping(), "overlap")],
+    ids=["empty", "text", "cut_off", "parent", "absolute", "file_and_folder", "bomb", "overlap"])
+def test_a_zip_that_no_honest_program_makes_is_refused_by_a_rule_with_a_name(
+    site: Site, client: ValidatingClient, project: bytes, rule: str,
+) -> None:
+    answer = submit(client, project)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "unprocessable")
+    assert answer.json()["details"]["rule"] == rule
+    assert_nothing_is_left(site)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200), st.integers(0, 200), st.integers(0, 200))
+def test_whatever_is_sent_as_a_zip_gets_an_answer_of_the_contract(site: Site, noise: bytes, at: int, cut: int) -> None:
+    project = zip_of()
+    broken = project[:at] + noise + project[at + cut:]
+
+    answer = submit(site.as_role(Role.TESTER), broken)
+
+    assert answer.status_code == 422 or (answer.status_code == 200 and zipfile.is_zipfile(BytesIO(broken)))
+
+
+def test_a_zip_over_the_limit_is_refused_and_leaves_nothing(make_site: MakeSite) -> None:
+    site = make_site(job_zip=10_000)
+    client = site.as_role(Role.TESTER)
+
+    answers = [submit(client, b"x" * size) for size in (10_001, 500_000)]
+
+    assert [answer.status_code for answer in answers] == [413, 413]
+    assert {answer.json()["details"]["limit"] for answer in answers} == {10_000}
+    assert_nothing_is_left(site)
+
+
+def test_a_zip_may_be_larger_than_what_a_worker_may_send(make_site: MakeSite) -> None:
+    site = make_site(max_upload=10_000, job_zip=1 << 20)
+    project = zip_of({"noise.bin": Random(7).randbytes(200_000)})
+
+    answer = submit(site.as_role(Role.TESTER), project)
+
+    assert answer.status_code == 200
+
+
+def test_what_a_zip_may_unpack_to_is_configured(make_site: MakeSite) -> None:
+    site = make_site(job_files=2, job_unpacked=1 << 20)
+    client = site.as_role(Role.TESTER)
+
+    answers = [submit(client, zip_of({name: b"x" for name in "abc"})), submit(client, zip_of({"a": b"x" * (1 << 20), "b": b"x"}))]
+
+    assert [answer.json()["details"]["rule"] for answer in answers] == ["entries", "total_size"]
+
+
+@pytest.mark.parametrize(("web_hook", "status"), [
+    ("https://hooks.example.org/ci?job=1", 200), ("https://evil.example.net/", 422), ("https://hooks.example.org.evil.net/", 422),
+    ("http://hooks.example.org/", 400), ("ftp://hooks.example.org/", 400), ("https://user@hooks.example.org/", 400), ("nonsense", 400)])
+def test_a_web_hook_goes_to_a_host_on_the_list_alone(make_site: MakeSite, web_hook: str, status: int) -> None:
+    site = make_site(hook_hosts=("hooks.example.org",), hook_secret="0123456789abcdef")
+
+    answer = submit(site.as_role(Role.TESTER), web_hook=web_hook)
+
+    assert answer.status_code == status
+    assert site.rows(select(JobRow.web_hook)) == ([(web_hook,)] if status == 200 else [])
+
+
+def test_no_web_hook_is_taken_where_no_host_is_listed(site: Site, client: ValidatingClient) -> None:
+    answer = submit(client, web_hook="https://hooks.example.org/")
+
+    assert answer.status_code == 422
+    assert_nothing_is_left(site)
+
+
+SCANNER = """
+import pathlib, sys
+content = pathlib.Path(sys.argv[-1]).read_bytes()
+sys.exit({b"P": 0}.get(content[:1], 3) if b"EICAR" not in content else 1)
+"""
+
+
+def scanning(*words: str) -> str:
+    return " ".join(f"'{word}'" for word in words)
+
+
+def test_the_scanner_sees_each_zip_and_its_verdict_counts(make_site: MakeSite, tmp_path: Path) -> None:
+    program = tmp_path / "scanner.py"
+    program.write_text(SCANNER)
+    site = make_site(job_scanner=scanning(sys.executable, str(program)))
+    client = site.as_role(Role.TESTER)
+
+    clean, infected = submit(client), submit(client, zip_of({"EICAR.txt": b"x"}))
+
+    assert (clean.status_code, infected.status_code) == (200, 422)
+    assert infected.json()["details"]["rule"] == "scanner"
+    assert len(kept_files(site)) == 1
+
+
+@pytest.mark.parametrize("command", ["/nonexistent/scanner", scanning(sys.executable, "-c", "import os; os.kill(os.getpid(), 9)")])
+def test_a_scanner_that_cannot_look_accepts_nothing(make_site: MakeSite, command: str) -> None:
+    site = make_site(job_scanner=command)
+
+    answer = submit(site.as_role(Role.TESTER))
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    assert_nothing_is_left(site)
+
+
+def add_agent(name: str, sandbox: str | None, **changes: Any) -> None:
+    with transaction():
+        save_agent(Agent(name, 2, 0, NOW, sandbox, **changes))
+
+
+def test_jobs_are_refused_while_agents_live_and_none_has_a_sandbox(site: Site, client: ValidatingClient) -> None:
+    add_agent("one", None, trouble="no user namespaces")
+
+    refused = submit(client)
+    site.clock.advance(minutes=5)
+    waiting = submit(client)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+    assert waiting.status_code == 200
+
+
+def test_one_agent_with_a_sandbox_is_enough(site: Site, client: ValidatingClient) -> None:
+    add_agent("one", None)
+    add_agent("two", "bubblewrap")
+
+    assert submit(client).status_code == 200
+
+
+def test_a_server_that_is_told_to_take_no_jobs_takes_none(make_site: MakeSite) -> None:
+    site = make_site(jobs="off")
+
+    answer = submit(site.as_role(Role.ADMIN))
+
+    assert (answer.status_code, answer.json()["message"]) == (503, "This server takes no jobs.")
+    assert_nothing_is_left(site)
+
+
+@pytest.mark.parametrize(("role", "status"), [(Role.ADMIN, 200), (Role.TESTER, 200), (Role.CONTRIBUTOR, 200), (Role.USER, 403)])
+def test_who_may_submit_goes_by_the_role(site: Site, role: Role, status: int) -> None:
+    assert submit(site.as_role(role)).status_code == status
+
+
+def test_the_roles_that_may_are_configured_and_the_document_says_so(make_site: MakeSite) -> None:
+    site = make_site(job_roles=("admin", "user"))
+
+    answers = [submit(site.as_role(role)) for role in (Role.USER, Role.TESTER)]
+
+    assert [answer.status_code for answer in answers] == [200, 403]
+    assert answers[1].json()["details"]["required_roles"] == ["admin", "user"]
+    document = site.client.get("/openapi-jobs.json").json()
+    assert document["paths"][ASYNC]["post"]["x-required-roles"] == ["admin", "user"]
+
+
+def test_submitting_needs_a_token_with_the_scope_for_writing(site: Site) -> None:
+    assert submit(site.client).status_code == 401
+    assert submit(site.as_role(Role.TESTER, Scope.RUNS_READ)).status_code == 403
+    assert_nothing_is_left(site)
+
+
+def test_a_submission_takes_the_same_few_statements_however_many_jobs_there_are(site: Site, client: ValidatingClient) -> None:
+    counts = []
+    for _ in range(5):
+        site.clock.advance(seconds=1)
+        with site.database.counted() as statements:
+            submit(client)
+        counts.append(len(statements))
+
+    assert len(set(counts[1:])) == 1
+    assert counts[-1] <= 8
+
+
+def test_jobs_that_come_at_the_same_time_are_all_there(site: Site) -> None:
+    client = site.as_role(Role.TESTER)
+
+    answers = site.together(*[lambda: submit(client)] * 12)
+
+    job_ids = {answer.json()["job_id"] for answer in answers}
+    assert len(job_ids) == 12
+    assert {row[0] for row in site.rows(select(JobRow.id))} == job_ids
+
+
+def test_a_job_is_as_old_as_its_submission(site: Site, client: ValidatingClient) -> None:
+    site.clock.advance(hours=3)
+
+    submit(client)
+
+    assert site.rows(select(JobRow.created_at)) == [(NOW + timedelta(hours=3),)]
