@@ -78,6 +78,35 @@ class Settings:
         "CI_SWEEP_INTERVAL", 30, read.whole_number, "how often runs made by the platform's own programs are looked for", least=1)
     executables: Path = _setting(
         "CI_EXECUTABLES", Path("instance/executables"), Path, "the operator's own folder of executables, for workers")
+    executable_sources: tuple[str, ...] = _setting(
+        "CI_EXECUTABLE_SOURCES", ("folder",), read.sources,
+        "where a worker gets executables, in this order: folder, artifact (of GitHub's workflows), build (in a sandbox)")
+    git_base: str = _setting(
+        "CI_GIT_BASE", "https://github.com", read.repository_base, "what owner/name.git is fetched from; file:///folder for local ones")
+    git_authorities: Path | None = _setting(
+        "CI_GIT_AUTHORITIES", None, read.optional_path, "file of certificates that git trusts in place of the system's")
+    git_seconds: int = _setting("CI_GIT_SECONDS", 600, read.whole_number, "how long one fetch or merge may take", least=1)
+    git_space: int = _setting(
+        "CI_GIT_SPACE", 2 << 30, read.whole_number, "how large a repository may be, and the files of one commit", least=1 << 20)
+    base_branch: str = _setting(
+        "CI_BASE_BRANCH", "", read.branch, "what pull requests are merged into before they are built; empty: the main repository's default")
+    build_command: str = _setting("CI_BUILD_COMMAND", "cd linux && ./build", str, "the shell's line that builds, run in the checkout")
+    build_result: str = _setting(
+        "CI_BUILD_RESULT", "linux/ccextractor", read.required_inner_path, "where in the checkout the executable then lies")
+    build_seconds: int = _setting("CI_BUILD_SECONDS", 1800, read.whole_number, "time limit of a build", least=1)
+    build_memory: int = _setting("CI_BUILD_MEMORY", 4 << 30, read.whole_number, "how much memory a build may use", least=16 << 20)
+    build_processes: int = _setting(
+        "CI_BUILD_PROCESSES", 512, read.whole_number, "how many processes and threads a build may have", least=4)
+    build_cpus: int = _setting("CI_BUILD_CPUS", 2, read.whole_number, "how many processors a build may keep busy", least=1)
+    build_space: int = _setting(
+        "CI_BUILD_SPACE", 4 << 30, read.whole_number, "how large the checkout with all that is built may be", least=1 << 20)
+    github_token: str = _setting(
+        "CI_GITHUB_TOKEN", "", str, "token that build artifacts are asked of CI_GITHUB_API with (Actions: read)", secret=True)
+    build_artifact: str = _setting("CI_BUILD_ARTIFACT", "", str, "name of the workflows' artifact that holds the executable")
+    build_artifact_file: str = _setting(
+        "CI_BUILD_ARTIFACT_FILE", "", read.inner_path, "the executable's path in it; empty: the one file of the platform's usual name")
+    build_artifact_size: int = _setting(
+        "CI_BUILD_ARTIFACT_SIZE", 512 << 20, read.whole_number, "largest zip of an artifact that is downloaded", least=1024)
     worker_trusted: bool = _setting(
         "CI_WORKER_TRUSTED", False, read.switch, "a worker may execute what lies in that folder without a sandbox")
     sandbox: str = _setting(

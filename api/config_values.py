@@ -16,6 +16,8 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _SECRET = re.compile(r"[A-Za-z0-9._~+/=-]{16,256}")
+_BRANCH = re.compile(r"(?!.*(?:\.\.|//|\.lock$))[A-Za-z0-9][A-Za-z0-9._/-]{0,198}[A-Za-z0-9]|[A-Za-z0-9]")
+_SOURCES = ("folder", "artifact", "build")
 _DATABASE = "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"
 _DRIVERS = ("mysql+pymysql", "mariadb+pymysql")
 _STORES = ("redis", "rediss", "redis+unix")
@@ -195,3 +197,42 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def sources(text: str) -> tuple[str, ...]:
+    """Sources of executables between commas, each once, the first to be asked first."""
+    found = words(text)
+    if not found or len(set(found)) != len(found) or not set(found) <= set(_SOURCES):
+        raise ValueError(f"must be one or more of {', '.join(_SOURCES)}, each once, separated by commas")
+    return found
+
+
+def repository_base(text: str) -> str:
+    """What the addresses of git repositories begin with, without the slash at its end."""
+    parts = urlsplit(text)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a name or a password")
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/") and not parts.query:
+        return text.rstrip("/")
+    return http_url(text)
+
+
+def branch(text: str) -> str:
+    """A branch's name, or nothing."""
+    if text and not _BRANCH.fullmatch(text):
+        raise ValueError("must be a branch's name")
+    return text
+
+
+def inner_path(text: str) -> str:
+    """A path inside a folder, or nothing."""
+    if text and ("\\" in text or any(part in ("", ".", "..") for part in text.split("/"))):
+        raise ValueError("must be a path below a folder, such as linux/ccextractor")
+    return text
+
+
+def required_inner_path(text: str) -> str:
+    """The same, but not nothing."""
+    if not text:
+        raise ValueError("must not be empty")
+    return inner_path(text)

@@ -1,0 +1,88 @@
+"""`ci-api doorbell`: wake this host's agents when the broker says that there is something to do."""
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
+
+from api.commands.failure import CommandFailed
+from api.config import Settings
+from api.execution.jobs.bells import BrokerUnusable, local_bell, require_broker_package, wake_forever
+from api.middleware.access_log import configure_logging
+
+log = logging.getLogger(__name__)
+
+COMMAND = (sys.executable, "-m", "api.cli", "doorbell", "--attached")
+PAUSE = 5.0
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "doorbell", help="wake this host's agents at a broker's message",
+        description="Listen to the broker that CI_BROKER names, and wake the agents of this host at once when another host has work for "
+        "them. Agents start it themselves; without a broker they look for work every CI_JOB_POLL seconds.")
+    parser.add_argument("--attached", action="store_true", help="end when the standard input does")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Listen until SIGTERM; nothing is lost with it. A client library that gives up ends it with 1: start it again."""
+    if not settings.broker:
+        raise CommandFailed("CI_BROKER is not set; agents look for work by themselves")
+    configure_logging(settings.log_format)
+    if arguments.attached:
+        threading.Thread(target=_end_with, args=(sys.stdin.buffer,), name="attached", daemon=True).start()
+    try:
+        wake_forever(settings.broker, local_bell(settings.job_work).ring)
+    except BrokerUnusable as fault:
+        raise CommandFailed(str(fault)) from fault
+    return 1
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[None]:
+    """The command, in a process of its own that ends with this one, for as long as the context lasts; none without a broker.
+
+    Raises CommandFailed where what speaks with brokers is not installed.
+    """
+    if not settings.broker:
+        yield
+        return
+    try:
+        require_broker_package()
+    except BrokerUnusable as fault:
+        raise CommandFailed(str(fault)) from fault
+    stop = threading.Event()
+    environment = {**os.environ, "CI_BROKER": settings.broker, "CI_JOB_WORK": str(settings.job_work.absolute())}
+    keeper = threading.Thread(target=_keep, args=(environment, stop), name="doorbell")
+    keeper.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        keeper.join()
+
+
+def _keep(environment: Mapping[str, str], stop: threading.Event) -> None:
+    while not stop.is_set():
+        with subprocess.Popen(COMMAND, env=environment, stdin=subprocess.PIPE, start_new_session=True) as process:
+            while process.poll() is None and not stop.wait(0.2):
+                continue
+            process.terminate()
+        if not stop.is_set():
+            log.warning("the doorbell's process ended with %s; it is started again", process.returncode)
+            stop.wait(PAUSE)
+
+
+def _end_with(parent: IO[bytes]) -> None:
+    while parent.read(1):
+        continue
+    os.kill(os.getpid(), signal.SIGTERM)
