@@ -26,7 +26,8 @@ from api.domain.signing import SigningKey
 from api.domain.trigger import RunPolicy
 from api.execution.diff_pool import DiffPool
 from api.execution.hook_post import HookPost
-from api.execution.jobs.doorbell import Bells, Doorbell, LocalBell
+from api.execution.jobs.bells import BrokerUnusable, bells_of
+from api.execution.jobs.doorbell import Doorbell
 from api.execution.jobs.scanner import Scanner
 from api.handlers.differences import DifferenceFinder
 from api.handlers.following import Follower
@@ -89,7 +90,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             Chance: chance,
             DiffPool: diffs,
             DifferenceFinder: DifferenceFinder(),
-            Doorbell: Bells([LocalBell(settings.job_work / "bells")]),
+            Doorbell: _bells(settings),
             Environments: Environments(environments),
             FileStore: store,
             Follower: follower,
@@ -129,6 +130,13 @@ def prepare_store(settings: Settings) -> FileStore:
     except OSError as fault:
         raise ConfigurationError(f"SAMPLE_REPOSITORY: the folders in it cannot be made: {fault.strerror}.") from fault
     return store
+
+
+def _bells(settings: Settings) -> Doorbell:
+    try:
+        return bells_of(settings.job_work, settings.broker)
+    except BrokerUnusable as missing:
+        raise ConfigurationError(f"{missing}.") from missing
 
 
 def _create_app(settings: Settings, **collaborators: Any) -> Application:
