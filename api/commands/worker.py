@@ -17,6 +17,7 @@ from typing import Any
 
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
+from api.commands.worker_sources import sources
 from api.config import Settings
 from api.domain.run import Platform
 from api.execution.jobs.choice import SandboxOptions, choose, say
@@ -44,6 +45,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "worker", help="execute queued runs",
         description="Take queued runs of a platform, one after the other, execute their regression tests and report to the server. "
+        "CI_EXECUTABLE_SOURCES says where executables come from. "
         "Without a sandbox only executables in CI_EXECUTABLES are run, and only with CI_WORKER_TRUSTED=true.")
     parser.add_argument("--platform", choices=[platform.value for platform in Platform], default=HERE.value, help="default: %(default)s")
     parser.add_argument(
@@ -71,8 +73,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             raise CommandFailed(f"all of this host's {MOST_SLOTS} slots are held")
         runner = bare_run() if chosen.sandbox is None or slot is None else sandboxed_run(chosen.sandbox, slot, settings)
         work(
-            replace(options(arguments, settings), sandboxed=chosen.sandbox is not None), claims, stop=stop, until_idle=arguments.once,
-            run_process=runner)
+            replace(
+                options(arguments, settings), sandboxed=chosen.sandbox is not None, sources=sources(settings, chosen.sandbox, slot)),
+            claims, stop=stop, until_idle=arguments.once, run_process=runner)
     return 0
 
 

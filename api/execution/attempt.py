@@ -44,6 +44,7 @@ class Attempt:
             with Journal(folder / "build.log", self.now) as journal:
                 with RunExecution(
                     self.claimed, self.options, self._reporter(), self.halt, journal, folder, run_process=self.run_process,
+                    passing=self._speaking(0, self.halt),
                 ) as run:
                     self._bring_to_an_end(run, journal)
 

@@ -30,6 +30,8 @@ class BoundedLog:
         head, rest = chunk[:self._room], chunk[self._room:]
         if head:
             self._file.write(head)
+            # What is printed can be read at once.
+            self._file.flush()
             self._room -= len(head)
         if rest:
             self._tail += rest

@@ -13,16 +13,26 @@ _REPOSITORY = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9._-]{1,100}/(?!\.{1,2}$)[A-Za-z
 _NAMES = {"linux": "ccextractor", "windows": "ccextractorwinfull.exe"}
 
 
+def require_names(repository: str, commit: str, platform: str) -> None:
+    """Raise Obstacle, type checkout, where a part is not what it is said to be, and so may lead anywhere."""
+    if _REPOSITORY.fullmatch(repository) is None or platform not in _NAMES:
+        raise Obstacle(InfrastructureType.CHECKOUT, "The run names no repository or platform that can be looked up.")
+    if _COMMIT.fullmatch(commit.lower()) is None:
+        raise Obstacle(InfrastructureType.CHECKOUT, "The run's commit is not a hexadecimal hash.")
+
+
+def program_name(platform: str) -> str:
+    """What the executable is called on the platform."""
+    return _NAMES[platform]
+
+
 def candidates(repository: str, commit: str, platform: str, *, main_repository: str) -> tuple[str, ...]:
     """Return where an executable may lie, relative to the folder, the better place first.
 
     That is `owner/name/platform/commit/…`, and for the main repository also without the first two.
     Raises Obstacle, type checkout, where a part is not what it is said to be.
     """
-    if _REPOSITORY.fullmatch(repository) is None or platform not in _NAMES:
-        raise Obstacle(InfrastructureType.CHECKOUT, "The run names no repository or platform that can be looked up.")
-    if _COMMIT.fullmatch(commit.lower()) is None:
-        raise Obstacle(InfrastructureType.CHECKOUT, "The run's commit is not a hexadecimal hash.")
+    require_names(repository, commit, platform)
     own = f"{platform}/{commit.lower()}/{_NAMES[platform]}"
     if repository.lower() == main_repository.lower():
         return f"{repository}/{own}", own

@@ -1,10 +1,12 @@
 """A run's build log, written by its worker."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
+
+MOST_AT_ONCE = 1 << 16
 
 
 class Journal:
@@ -34,6 +36,10 @@ class Journal:
         """Say what failed."""
         self._line("ERROR", text)
 
+    def quote(self, source: str, text: str) -> None:
+        """Put down a line that another program has written."""
+        self._line("INFO", text, source)
+
     def is_to_be_shared(self, every: timedelta) -> bool:
         """Whether it is time to send what was written to those who follow it; counts from the last time that it was."""
         now = self._now()
@@ -42,7 +48,34 @@ class Journal:
             self._shared_at = now
         return due
 
-    def _line(self, level: str, text: str) -> None:
+    def _line(self, level: str, text: str, source: str = "worker") -> None:
         stamp = self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._file.write(f"[{stamp}] [{level}] [worker] {' '.join(text.splitlines())}\n")
+        self._file.write(f"[{stamp}] [{level}] [{source}] {' '.join(text.splitlines())}\n")
         self._file.flush()
+
+
+class Carried:
+    """Carries what a program prints into a file over to a journal, line by line, while the file grows."""
+
+    def __init__(self, journal: Journal, path: Path, source: str) -> None:
+        self._journal, self._path, self._source = journal, path, source
+        self._place = 0
+        self._rest = b""
+
+    def carry(self, *, whole: bool = False) -> None:
+        """Carry the lines that are new; `whole`: to the end, with a last line that has no end of its own."""
+        with self._path.open("rb") as content:
+            content.seek(self._place)
+            while chunk := content.read(MOST_AT_ONCE):
+                self._place += len(chunk)
+                *lines, self._rest = (self._rest + chunk).split(b"\n")
+                self._quote(lines)
+                if not whole:
+                    break
+        if whole and self._rest:
+            self._quote([self._rest])
+            self._rest = b""
+
+    def _quote(self, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            self._journal.quote(self._source, line.decode(errors="replace"))

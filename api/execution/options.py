@@ -6,6 +6,7 @@ from pathlib import Path
 
 from api.execution.process import Limits
 from api.execution.reporter import Retries
+from api.execution.sources.source import Source
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class WorkerOptions:
     """A worker's settings; all spans are in seconds.
 
     `sandboxed` says that programs are run in a sandbox; `trusted` allows executing without one, and nothing else does.
+    `sources` are asked for executables in this order; none: the operator's own folder alone.
     `lease_patience` must be less than a lease's length.
     `stop_patience` bounds how long a worker that is told to stop may take to say so to its server.
     """
@@ -44,6 +46,7 @@ class WorkerOptions:
     main_repository: str
     trusted: bool = False
     sandboxed: bool = False
+    sources: tuple[Source, ...] = ()
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
     ffmpeg: Path | None = None

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,14 +11,14 @@ from api.domain.worker_suite import SuiteTest
 from api.execution.capture import BoundedLog
 from api.execution.claims import Claimed
 from api.execution.command import Feed, invocation
-from api.execution.executable import find_executable
 from api.execution.halt import Halt
 from api.execution.journal import Journal
 from api.execution.obstacle import Obstacle, TestObstacle
 from api.execution.options import WorkerOptions
 from api.execution.outputs import Produced, compare_outputs
 from api.execution.process import Execution, RunProcess
-from api.execution.reporter import Answer, Artifact, Reporter
+from api.execution.reporter import Answer, Artifact, Reporter, RunIsDead, ServerUnreachable
+from api.execution.sources.source import FolderSource, Order, provide
 from api.execution.suite import load_suite
 from api.execution.workspace import remove
 
@@ -32,10 +33,12 @@ class RunExecution:
 
     def __init__(
         self, claimed: Claimed, options: WorkerOptions, reporter: Reporter, halt: Halt, journal: Journal, folder: Path,
-        *, run_process: RunProcess,
+        *, run_process: RunProcess, passing: Reporter,
     ) -> None:
         self._claimed, self._options, self._reporter, self._halt = claimed, options, reporter, halt
         self._journal, self._folder, self._run_process = journal, folder, run_process
+        # For what is said in passing: it does not insist, so that it holds nothing up.
+        self._passing = passing
         self._executable: Path | None = None
         self._combined = BoundedLog(folder / "combined_stdout.log", COMBINED_LIMIT)
 
@@ -80,9 +83,18 @@ class RunExecution:
             raise Obstacle(
                 InfrastructureType.WORKER,
                 "This worker has no sandbox, and the setting CI_WORKER_TRUSTED does not allow it to execute anything without one.")
-        return find_executable(
-            self._options.folders.executables, claimed.repository, claimed.commit, claimed.platform,
-            main_repository=self._options.main_repository)
+        sources = self._options.sources or (FolderSource(self._options.folders.executables, self._options.main_repository),)
+        order = Order(claimed, self._folder, self._journal, self._halt, self._tell, self._share)
+        return provide(sources, order, sandboxed=self._options.sandboxed)
+
+    def _tell(self, message: str) -> None:
+        self._journal.info(message)
+        self._reporter.progress("preparation", message)
+
+    def _share(self) -> None:
+        """Send the log as far as it goes; a server that is away is not waited for, since a program may be running."""
+        with suppress(RunIsDead, ServerUnreachable):
+            self._passing.send_log(self._journal.path)
 
     def _attempt(self, test: SuiteTest) -> TestObstacle | None:
         self._halt.check()

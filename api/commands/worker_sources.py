@@ -1,0 +1,53 @@
+"""Where a worker's executables come from, as configured."""
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+
+from api.commands.failure import CommandFailed
+from api.config import Settings
+from api.execution.jobs.limits import Limits
+from api.execution.jobs.sandbox import Sandbox
+from api.execution.jobs.sandboxed_run import SandboxedRun
+from api.execution.jobs.slots import Slot
+from api.execution.sources.artifact import ArtifactSource
+from api.execution.sources.build import BuildSource
+from api.execution.sources.checkout import Checkout
+from api.execution.sources.git import GitOptions
+from api.execution.sources.source import FolderSource, MissingSource, Source
+from api.storage.github_builds import GitHubBuilds
+
+
+def sources(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> tuple[Source, ...]:
+    """The sources in their order. Raises CommandFailed where one lacks a setting."""
+    makers: dict[str, Callable[[], Source]] = {
+        "folder": lambda: FolderSource(settings.executables.absolute(), settings.main_repository),
+        "artifact": partial(_artifact, settings, slot),
+        "build": partial(_build, settings, sandbox, slot)}
+    return tuple(makers[name]() for name in settings.executable_sources)
+
+
+def _artifact(settings: Settings, slot: Slot | None) -> Source:
+    if not settings.build_artifact:
+        raise CommandFailed("CI_EXECUTABLE_SOURCES names artifact, so CI_BUILD_ARTIFACT must say what the artifact is called")
+    builds = GitHubBuilds(settings.github_api, settings.github_token, timeout=settings.github_timeout)
+    return ArtifactSource(
+        builds, settings.build_artifact, settings.build_artifact_file, limit=settings.build_artifact_size,
+        seconds=settings.git_seconds, user_id=slot.user_id if slot is not None else None)
+
+
+def _build(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> Source:
+    if sandbox is None or slot is None:
+        return MissingSource("build")
+    limits = Limits(
+        memory_bytes=settings.build_memory, processes=settings.build_processes, cpus=settings.build_cpus,
+        workspace_bytes=settings.build_space, file_bytes=settings.worker_file_limit)
+    numbers = count()
+    cage = SandboxedRun(sandbox, limits, slot.user_id, lambda: f"build-{os.getpid()}-{next(numbers)}")
+    git = GitOptions(
+        settings.git_base, settings.job_work.absolute() / "repositories", settings.git_seconds, settings.git_space,
+        settings.git_authorities)
+    checkout = Checkout(git, settings.main_repository, settings.base_branch)
+    return BuildSource(checkout, settings.build_command, settings.build_result, settings.build_seconds, cage)

@@ -1,0 +1,1 @@
+"""Where executables come from: the operator's folder, GitHub's build artifacts, or a build of our own."""

@@ -1,0 +1,107 @@
+"""A bare repository of a stranger: fetched, searched, merged and laid out, all through git."""
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.domain.infrastructure import InfrastructureType
+from api.execution.journal import Journal
+from api.execution.obstacle import Obstacle
+from api.execution.sources.git import Git, Said
+
+MOST_FILES = 100_000
+# One line of a listing: a size in digits, and its end.
+LINE_BYTES = 12
+NO_SUCH_REF = "couldn't find remote ref"
+# What git says when the trouble is with the other side or the way to it.
+FAR = ("unable to access", "Could not read from remote repository", "does not appear to be a git repository", "not found")
+CONFLICT, MISUSED = 1, 129
+_WRONG_IN_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/]|[/.]$|\.lock$")
+
+
+def is_branch(name: str | None) -> bool:
+    """Whether a name, which is from outside, can be a branch's."""
+    return bool(name) and len(name or "") <= 250 and _WRONG_IN_BRANCH.search(name or "") is None
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The repository at `place`, with the git of the run that uses it."""
+
+    git: Git
+    place: Path
+    journal: Journal
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether a part of the history was left out."""
+        return (self.place / "shallow").exists()
+
+    def fetch(self, address: str, *references: str, tip_only: bool = False) -> bool:
+        """Fetch references, each as `theirs:ours`; False where there is no such one. Raises Obstacle, type checkout."""
+        self._make()
+        depth = ["--depth=1"] if tip_only else ["--unshallow"] if self.is_shallow else []
+        said = self._run(
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--prune", *depth, "--", address,
+            *(f"+{reference}" for reference in references))
+        if said.code and NO_SUCH_REF in said.words:
+            return False
+        if said.code and not any(words in said.words for words in FAR):
+            # What is here may be what is broken; it is fetched anew then.
+            shutil.rmtree(self.place, ignore_errors=True)
+        self._require(said, "The repository could not be fetched; the log has git's words.")
+        return True
+
+    def _make(self) -> None:
+        """Make the repository; one that is there stays, unless a host that went down has left it unreadable."""
+        command = ("init", "--quiet", "--bare", "--template=")
+        if self._run(*command).code:
+            shutil.rmtree(self.place, ignore_errors=True)
+            self._require(self._run(*command), "The repository could not be made.")
+
+    def commit(self, name: str, *, within: str) -> str | None:
+        """The whole hash of a commit that is in the history of the references under `within`; None where it is not."""
+        found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        if found.code:
+            return None
+        commit = found.output.decode().strip()
+        holding = self._run("for-each-ref", "--count=1", f"--contains={commit}", "--format=%(refname)", within)
+        return commit if holding.code == 0 and holding.output.strip() else None
+
+    def merged(self, base: str, commit: str) -> str:
+        """The tree of `commit` merged into `base`. Raises Obstacle, type merge, where that takes a person."""
+        said = self._run("merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", base, commit)
+        tree, *conflicts = said.output.decode(errors="replace").rstrip("\0").split("\0")
+        if said.code == CONFLICT and conflicts:
+            for name in conflicts[:100]:
+                self.journal.error(f"Merge conflict in {name}")
+            raise Obstacle(
+                InfrastructureType.MERGE, f"The commit does not merge into its base branch: conflicts in {len(conflicts)} files.")
+        if said.code == MISUSED:
+            raise Obstacle(InfrastructureType.WORKER, "The worker's git cannot merge: it must be 2.38 or newer.")
+        self._require(said, "The commit could not be merged into its base branch.", InfrastructureType.MERGE)
+        return tree
+
+    def lay_out(self, tree: str, folder: Path, index: Path, space: int) -> None:
+        """Write the files of a tree into an empty folder. Raises Obstacle, type checkout, for too many or too large ones."""
+        listed = self._run("ls-tree", "-r", "-z", "--format=%(objectsize:padded)", "--end-of-options", tree, most=MOST_FILES * LINE_BYTES)
+        sizes = [size.strip() for size in listed.output.split(b"\0") if size.strip()]
+        too_long = listed.code == -signal.SIGXFSZ
+        if too_long or len(sizes) > MOST_FILES or sum(int(size) for size in sizes if size.isdigit()) > space:
+            raise Obstacle(InfrastructureType.CHECKOUT, f"The commit has more than {MOST_FILES} files or {space} bytes.")
+        self._require(listed, "The commit's files could not be listed.")
+        where = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
+        for command in (("read-tree", tree), ("checkout-index", "--all", "--quiet")):
+            self._require(self._run(*command, variables=where), "The commit's files could not be written.")
+
+    def _run(self, *arguments: str, variables: dict[str, str] | None = None, most: int | None = None) -> Said:
+        return self.git.run(self.place, *arguments, variables=variables, most=most)
+
+    def _require(self, said: Said, reason: str, kind: InfrastructureType = InfrastructureType.CHECKOUT) -> None:
+        if said.code:
+            for line in said.words.splitlines()[-20:]:
+                self.journal.error(f"git: {line}")
+            raise Obstacle(kind, reason)

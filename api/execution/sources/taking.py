@@ -1,0 +1,46 @@
+"""Takes an executable out of a folder in which a stranger's code or zip has had its way."""
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+INSIDE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+PROGRAM = 0o755
+
+
+class NotTaken(Exception):
+    """There is no such file, or none that may be taken; the message says which, and names nothing from inside the folder."""
+
+
+def take_out(folder: Path, parts: Sequence[str], target: Path, limit: int) -> None:
+    """Copy the regular file at `parts` to `target`, a new file, executable; no link on the way is followed. Raises NotTaken."""
+    with ExitStack() as stack:
+        opened = os.open(folder, INSIDE | os.O_DIRECTORY)
+        stack.callback(os.close, opened)
+        for part in parts[:-1]:
+            opened = _opened(part, opened, os.O_DIRECTORY)
+            stack.callback(os.close, opened)
+        # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
+        descriptor = _opened(parts[-1], opened, os.O_NONBLOCK)
+        source = stack.enter_context(os.fdopen(descriptor, "rb"))
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise NotTaken("it is no regular file")
+        if found.st_size > limit:
+            raise NotTaken(f"it has more than {limit} bytes")
+        with target.open("xb") as copy:
+            shutil.copyfileobj(source, copy)
+        target.chmod(PROGRAM)
+
+
+def _opened(part: str, folder: int, kind: int) -> int:
+    try:
+        return os.open(part, INSIDE | kind, dir_fd=folder)
+    except FileNotFoundError:
+        raise NotTaken("it is not there") from None
+    except OSError:
+        raise NotTaken("it, or a folder above it, is a link or cannot be opened") from None
