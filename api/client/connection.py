@@ -64,13 +64,15 @@ class Connection:
             if response.is_success:
                 return response
             refused = read_refusal(response, has_token=self._has_token)
-            pause = refused.retry_after if refused.status == HTTPStatus.TOO_MANY_REQUESTS else None
-            if pause is None or waited + pause > self.pace.patience:
+            if refused.status != HTTPStatus.TOO_MANY_REQUESTS or refused.retry_after is None:
+                raise refused
+            # A server that always says "at once" is not asked without a pause, and not forever.
+            pause = max(refused.retry_after, 1.0)
+            if waited + pause > self.pace.patience:
                 raise refused
             self.notice(f"Too many requests; the server asks to wait {pause:.0f} seconds.")
             self.pace.sleep(pause)
-            # A pause of 0 counts as well, so that a server which always asks for it is not asked forever.
-            waited += max(pause, 1.0)
+            waited += pause
 
     def _send(self, method: str, path: str, read_seconds: float, content: dict[str, Any]) -> httpx.Response:
         timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)

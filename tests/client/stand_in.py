@@ -52,7 +52,8 @@ def answer(status: int, content: object = None, **headers: str) -> list[bytes]:
 def raw_answer(status: int, body: bytes, kind: str, **headers: str) -> list[bytes]:
     """An answer of any kind."""
     more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{more}\r\n"
+    sizes = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{sizes}Connection: close\r\n{more}\r\n"
     return [head.encode() + (b"" if status == HTTPStatus.NO_CONTENT else body)]
 
 
