@@ -178,12 +178,13 @@ def hunks_of(found: Difference) -> Iterator[DiffHunk]:
         expected, actual = region.expected_start, region.actual_start
         lines = lines_of(found, region)
         while part := list(islice(lines, LINE_LIMIT)):
-            kinds = [line["kind"] for line in part]
-            here, there = len(part) - kinds.count(ADDED), len(part) - kinds.count(REMOVED)
+            # Either side's numbers follow one another, so that its last one tells how many there are.
+            here = next((line["expected_line"] for line in reversed(part) if line["expected_line"] is not None), expected)
+            there = next((line["actual_line"] for line in reversed(part) if line["actual_line"] is not None), actual)
             yield {
-                "expected_start": expected + 1 if here else expected, "actual_start": actual + 1 if there else actual,
+                "expected_start": min(expected + 1, here), "actual_start": min(actual + 1, there),
                 "lines": [_cut(line) for line in part] if has_long else part}
-            expected, actual = expected + here, actual + there
+            expected, actual = here, there
 
 
 def _cut(line: DiffLine) -> DiffLine:

@@ -59,8 +59,11 @@ class ExactAttempt:
         finally:
             os.close(self._output)
             os.kill(self._child, signal.SIGKILL)
-            os.waitpid(self._child, 0)
         return unpacked(found)
+
+    def end(self) -> None:
+        """Wait until the child is gone: its memory takes a while to be given back, which is time for other work."""
+        os.waitpid(self._child, 0)
 
     def _collect(self) -> bytes:
         parts: list[bytes] = []
@@ -103,9 +106,16 @@ def unpacked(content: bytes) -> list[Change] | None:
     return list(map(Change, fields, fields, fields, fields))
 
 
-def compare(expected: bytes, actual: bytes, question: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """The answer's header and body; `question` holds context_lines, unified, name, seconds."""
+def compare(expected: bytes, actual: bytes, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """The answer's header, and its body in parts; `question` holds context_lines, unified, name, seconds."""
     attempt = ExactAttempt(expected, actual, question["seconds"])
+    try:
+        return _answer(attempt, expected, actual, question)
+    finally:
+        attempt.end()
+
+
+def _answer(attempt: ExactAttempt, expected: bytes, actual: bytes, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     try:
         encoding, expected_text, actual_text = decode_pair(expected, actual)
         sides = split_lines(expected_text), split_lines(actual_text)
@@ -123,21 +133,23 @@ def compare(expected: bytes, actual: bytes, question: dict[str, Any]) -> tuple[d
         "added_lines": counts.added_lines, "removed_lines": counts.removed_lines, "changed_hunks": counts.changed_hunks}, shown
 
 
-def _unified_json(found: Difference, name: str) -> tuple[bytes, bool]:
+def _unified_json(found: Difference, name: str) -> tuple[list[bytes], bool]:
     text, truncated = unified(found, name)
-    return orjson.dumps(text), truncated
+    return [orjson.dumps(text)], truncated
 
 
-def _hunks_json(found: Difference) -> tuple[bytes, bool]:
+def _hunks_json(found: Difference) -> tuple[list[bytes], bool]:
+    """The list of hunks in parts, since to put several megabytes together takes as long as a good part of making them."""
     parts: list[bytes] = []
-    size = 0
+    size, truncated = 0, False
     for hunk in hunks_of(found):
         encoded = orjson.dumps(hunk)
         size += len(encoded)
-        if len(parts) == HUNK_LIMIT or size > SHOWN_LIMIT:
-            return b"[" + b",".join(parts) + b"]", True
-        parts.append(encoded)
-    return b"[" + b",".join(parts) + b"]", False
+        truncated = len(parts) == HUNK_LIMIT or size > SHOWN_LIMIT
+        if truncated:
+            break
+        parts.append((b"," if parts else b"[") + encoded)
+    return [*(parts or [b"["]), b"]"], truncated
 
 
 def serve(channel: Channel) -> None:
@@ -151,7 +163,7 @@ def serve(channel: Channel) -> None:
         expected, actual = bytes(content[:question["expected"]]), bytes(content[question["expected"]:])
         del content, body
         header, shown = compare(expected, actual, question)
-        channel.send(header, len(shown), (shown,))
+        channel.send(header, sum(map(len, shown)), shown)
         del expected, actual, shown
         gc.collect()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from api.execution import diff_program
 from api.execution.diff_channel import DiffAnswer
 from api.execution.diff_memory import DiffMemory
 from api.execution.diff_program import packed, unpacked
-from tests.domain.diffs import compared
+from tests.domain.diffs import compared, hunks
 
 numbers = st.integers(0, 2**40)
 changes = st.lists(st.builds(Change, numbers, numbers, numbers, numbers))
@@ -33,10 +34,21 @@ def test_hunks_of_long_lines_are_left_out_where_they_become_too_many_bytes(monke
     found, _ = compared(b"same\nold\n" * 100, b"same\nnew\n" * 100, 0)
     monkeypatch.setattr(diff_program, "SHOWN_LIMIT", 2000)
 
-    shown, truncated = diff_program._hunks_json(found)
+    parts, truncated = diff_program._hunks_json(found)
 
+    shown = b"".join(parts)
     assert truncated
     assert 1000 < len(shown) <= 2000
+    assert orjson.loads(shown) == hunks(found)[:len(parts) - 1]
+
+
+def test_no_hunk_is_short_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = compared(b"old\n", b"new\n", 0)
+    monkeypatch.setattr(diff_program, "SHOWN_LIMIT", 10)
+
+    parts, truncated = diff_program._hunks_json(found)
+
+    assert (b"".join(parts), truncated) == (b"[]", True)
 
 
 def answer_of(size: int, precision: Precision = Precision.EXACT) -> DiffAnswer:
