@@ -19,7 +19,7 @@ export class LogPane extends EventTarget {
   #characters = 0;
   #isDue = false;
   #following = true;
-  #intent = 0;
+  #intent = -Infinity;
   #target = null;
 
   constructor(box) {

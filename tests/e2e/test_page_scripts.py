@@ -100,8 +100,8 @@ def test_a_return_to_the_lines_beginning_writes_over_it(printed: Printed, text: 
 
 @pytest.mark.parametrize(("text", "seen"), [
     ("\x1b]8;;javascript:alert(1)\x1b\\click\x1b]8;;\x1b\\\n", "click"), ("\x1b]0;title\x07x\n", "x"), ("\x1b[2J\x1b[10;10Hx\n", "x"),
-    ("\x1b(Bx\x1b7y\n", "xy"), ("\x1bP1$r0m\x1b\\x\n", "x"), ("a\x00\x07\x08\x7f\x9bb\n", "ab"), ("\x1b[?25lx\n", "x"), ("\x1b[>4;2mx\n", "x"),
-    ("<b>x</b>\n", "<b>x</b>")])
+    ("\x1b(Bx\x1b7y\n", "xy"), ("\x1bP1$r0m\x1b\\x\n", "x"), ("a\x00\x07\x08\x7f\x9bb\n", "ab"),
+    ("\x1b[?25lx\n", "x"), ("\x1b[>4;2mx\n", "x"), ("<b>x</b>\n", "<b>x</b>")])
 def test_nothing_else_that_a_terminal_would_obey_is_obeyed(printed: Printed, text: str, seen: str) -> None:
     assert printed(text) == [[[seen, {}]]]
 
