@@ -4,11 +4,13 @@ The supervisor of an attempt imports this module; it keeps to the standard libra
 """
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 from api.domain.exit_record import ExitRecord
 
 JOBS = "Jobs"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
@@ -83,14 +86,28 @@ class AttemptFiles:
         self.renew(lease_until)
 
     def renew(self, lease_until: datetime) -> None:
-        """Write down until when the claim holds."""
-        put(self.lease, {"until": lease_until.astimezone(UTC).isoformat()})
+        """Write down until when the claim holds. A job does not lose its claim to a full disk: the text is always of one length."""
+        values = {"until": lease_until.astimezone(UTC).isoformat(timespec="microseconds")}
+        try:
+            put(self.lease, values)
+        except OSError as fault:
+            if fault.errno not in FULL:
+                raise
+            with self.lease.open("r+b", buffering=0) as file:
+                file.write(json.dumps(values).encode())
 
     def lease_until(self) -> datetime | None:
         """Until when the claim holds; None where nothing says so."""
         try:
             return datetime.fromisoformat(json.loads(self.lease.read_bytes())["until"])
         except FileNotFoundError:
+            return None
+
+    def supervisor_pid(self) -> int | None:
+        """The supervisor's process id, while it lives or once it did; None before."""
+        try:
+            return int(json.loads(self.state.read_bytes())["pid"])
+        except (OSError, ValueError, KeyError):
             return None
 
     def ask_cancel(self) -> None:
@@ -135,6 +152,10 @@ class JobFiles:
             raise ValueError("not the id of a job")
         return self.root / job_id
 
+    def is_job(self, name: str) -> bool:
+        """Whether a name is that of a job's folder."""
+        return _UUID.fullmatch(name) is not None
+
     def project(self, job_id: str) -> Path:
         """The zip file that a job was submitted with."""
         return self.job(job_id) / "project.zip"
@@ -156,11 +177,16 @@ def put(path: Path, values: Mapping[str, Any]) -> None:
 
 def _put_bytes(path: Path, content: bytes) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with fresh.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(path)
+    try:
+        with fresh.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.rename(path)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink()
+        raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)

@@ -145,9 +145,14 @@ def list_expired(now: datetime) -> list[Job]:
     return _jobs_where(JobRow.lease_until < now)
 
 
-def put_back(job: Job) -> bool:
-    """Within a transaction: return a job to the queue whose attempt is not to take place. False where it is not held any more."""
-    return _change_held(job, {**_WAITING_AGAIN, "attempt": JobRow.attempt - 1})
+def put_back(job: Job, now: datetime) -> bool:
+    """Within a transaction: return a job to the queue whose attempt is not to take place, or end it, if it is to be cancelled.
+
+    False where it is not held any more.
+    """
+    if load_job(job.job_id, locked=True).cancel_requested:
+        return _change_held(job, outcome_of(JobReason.CANCELLED, None), now)
+    return _change_held(job, None, now, attempt=job.attempt - 1)
 
 
 def give_up_job(job: Job, now: datetime, *, began: bool) -> bool:
@@ -155,21 +160,21 @@ def give_up_job(job: Job, now: datetime, *, began: bool) -> bool:
 
     `began` says whether anything of it can have been run.
     """
-    outcome = after_loss(job, began=began)
-    changed = _change_held(job, _WAITING_AGAIN if outcome is None else _end(outcome, now))
+    return _change_held(job, after_loss(load_job(job.job_id, locked=True), began=began), now)
+
+
+def _change_held(job: Job, outcome: JobOutcome | None, now: datetime, **more: int) -> bool:
+    values = _WAITING_AGAIN if outcome is None else _end(outcome, now)
+    # The fence grows, so that whoever held the job can report nothing any more.
+    changed = bool(change(
+        update(JobRow).where(JobRow.id == job.job_id, JobRow.fence == job.fence, JobRow.status == RUNNING)
+        .values({**values, **more, "fence": JobRow.fence + 1})))
     if changed and outcome is not None:
         _queue_hook(job.job_id, now)
     return changed
 
 
 _WAITING_AGAIN: Mapping[str, Any] = {"status": WAITING, "agent": None, "lease_until": None, "start_time": None}
-
-
-def _change_held(job: Job, values: Mapping[str, Any]) -> bool:
-    # The fence grows, so that whoever held the job can report nothing any more.
-    return bool(change(
-        update(JobRow).where(JobRow.id == job.job_id, JobRow.fence == job.fence, JobRow.status == RUNNING)
-        .values({**values, "fence": JobRow.fence + 1})))
 
 
 def _jobs_where(condition: ColumnElement[bool]) -> list[Job]:

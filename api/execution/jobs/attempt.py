@@ -66,6 +66,9 @@ class Attempt:
     def _run_step(self, step: Step) -> _Result:
         if self._files.cancel.exists():
             return _Result(JobReason.CANCELLED, Ending())
+        # An agent that was frozen between its claim and our start must run nothing that was given to another since.
+        if self._lease.has_passed():
+            return _Result(JobReason.LOST, Ending())
         self._log.say(step.heading)
         self._log.limit(step.limits.log_bytes)
         spec = self._spec

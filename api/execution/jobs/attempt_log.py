@@ -1,12 +1,11 @@
 """The log of an attempt: only ever appended to, at once, and within a limit; a full disk holds the job up and loses nothing."""
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+from api.storage.job_files import FULL
 
 
 class AttemptLog:

@@ -79,6 +79,10 @@ class Workspaces:
         if place.exists():
             remove(place)
 
+    def folder(self, name: str) -> Path:
+        """What the job of a workspace sees, where there is such a workspace."""
+        return self.root / name / FOLDER
+
     def names(self) -> list[str]:
         """The workspaces that exist."""
         return sorted(place.name for place in self.root.glob("*") if (place / FOLDER).is_dir())

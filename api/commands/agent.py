@@ -1,0 +1,142 @@
+"""`ci-api agent`: run the jobs that were submitted."""
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from api.commands.database import open_database
+from api.commands.doorbell import listening
+from api.commands.failure import CommandFailed
+from api.commands.worker import sandbox_options
+from api.config import Settings
+from api.domain.agents import Agent as Card
+from api.execution.jobs.agent import Agent
+from api.execution.jobs.agent_names import AgentNames
+from api.execution.jobs.agent_options import AgentOptions, JobOptions
+from api.execution.jobs.bells import local_bell
+from api.execution.jobs.choice import Choice, choose, say
+from api.execution.jobs.finishing import Finisher
+from api.execution.jobs.housekeeping import Housekeeping
+from api.execution.jobs.job_desk import JobDesk
+from api.execution.jobs.limits import Limits
+from api.execution.jobs.preparing import JobPreparer
+from api.execution.jobs.python_kit import PythonKit, host_kit, image_kit
+from api.execution.jobs.slots import Slots
+from api.execution.jobs.work_folder import work_folder
+from api.execution.jobs.workspaces import Workspaces
+from api.middleware.access_log import configure_logging
+from api.server import job_rules, prepare_store, utc_now
+from api.storage.backends import INCOMING
+from api.storage.job_files import JobFiles
+
+log = logging.getLogger(__name__)
+
+CONTAINER = "container"
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "agent", help="run submitted jobs",
+        description="Run submitted jobs in a sandbox. Any number of agents may run, on any number of hosts. Jobs outlive their agent: "
+        "the next one on the host adopts them.")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Work until SIGTERM or Ctrl-C, which leave jobs running."""
+    configure_logging(settings.log_format)
+    work = make_work_folder(settings)
+    with open_database(settings) as flask, agent_names(work) as (names, name):
+        agent, housekeeping = make_agent(settings, flask, work, names, name)
+        stopping = threading.Event()
+
+        def stop(*_: object) -> None:
+            stopping.set()
+            agent.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        with local_bell(work).listen() as listener, listening(settings):
+            threading.Thread(target=housekeeping.run, args=(lambda: agent.holds, stopping), name="housekeeping", daemon=True).start()
+            log.info("agent %s: %d slots", name, settings.job_slots)
+            agent.run(listener)
+    return 0
+
+
+def make_work_folder(settings: Settings) -> Path:
+    """The folder of what runs on this host. Raises CommandFailed."""
+    try:
+        return work_folder(settings.job_work.absolute())
+    except OSError as fault:
+        raise CommandFailed(f"CI_JOB_WORK: {fault}") from fault
+
+
+@contextmanager
+def agent_names(work: Path) -> Iterator[tuple[AgentNames, str]]:
+    """The names of this host's agents, and the one that is ours."""
+    names = AgentNames(work, socket.gethostname())
+    with names.taken() as name:
+        yield names, name
+
+
+def make_agent(settings: Settings, flask: Flask, work: Path, names: AgentNames, name: str) -> tuple[Agent, Housekeeping]:
+    """The agent as configured, and what tidies up after it."""
+    store = prepare_store(settings)
+    chosen = choose(sandbox_options(settings))
+    workspaces = Workspaces(work / "work")
+    say(chosen, workspaces.guard)
+    files, options, jobs = JobFiles(settings.storage_root), agent_options(settings, work), job_options(settings)
+    desk = JobDesk(flask, name, clock=utc_now, per_owner=options.per_owner)
+    preparer = None
+    if chosen.sandbox is not None:
+        kit = python_kit(chosen, work)
+        preparer = JobPreparer(chosen.sandbox, kit, workspaces, files, jobs, clock=utc_now)
+    card = Card(
+        name, options.slots, 0, utc_now(), None if chosen.sandbox is None else chosen.sandbox.name, chosen.trouble,
+        tuple(f"{guard.name}: {guard.words}" for guard in chosen.missing(workspaces.guard)))
+    agent = Agent(
+        card, options, desk, files, Slots(work / "slots", count=options.slots), names,
+        Finisher(desk, workspaces, files, jobs, pause=options.poll.total_seconds()), preparer, clock=utc_now)
+    housekeeping = Housekeeping(
+        desk, files, workspaces, chosen.sandbox, store.root / INCOMING, keep=options.keep, clock=utc_now)
+    return agent, housekeeping
+
+
+def python_kit(chosen: Choice, work: Path) -> PythonKit:
+    """The Python that jobs find in their cages."""
+    if chosen.sandbox is not None and chosen.sandbox.name == CONTAINER:
+        return image_kit()
+    kit = host_kit(work / "python")
+    if kit.missing:
+        log.warning("jobs have no %s: not installed beside this service", ", ".join(kit.missing))
+    return kit
+
+
+def agent_options(settings: Settings, work: Path) -> AgentOptions:
+    """How the agent works."""
+    return AgentOptions(
+        work, settings.job_slots, settings.jobs_per_owner, timedelta(seconds=settings.job_lease), timedelta(seconds=settings.job_poll),
+        keep=timedelta(seconds=settings.job_keep))
+
+
+def job_options(settings: Settings) -> JobOptions:
+    """What jobs do, and what they may use."""
+    limits = Limits(
+        seconds=settings.job_seconds, memory_bytes=settings.job_memory, processes=settings.job_processes, cpus=settings.job_cpus,
+        workspace_bytes=settings.job_workspace, log_bytes=settings.job_log, file_bytes=settings.job_workspace)
+    wheelhouse = settings.job_wheelhouse
+    return JobOptions(
+        tuple(shlex.split(settings.job_command)), limits, job_rules(settings).limits,
+        None if wheelhouse is None else wheelhouse.absolute(), settings.job_install_network, settings.job_artifacts)

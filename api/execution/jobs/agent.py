@@ -1,0 +1,310 @@
+"""The agent of a host: claims jobs, prepares them, watches over them, finishes them; and takes over what a dead one left.
+
+Its loop alone asks for new work and renews leases; each job that is being prepared or finished has a thread of its own. Jobs run in
+supervisors, so that they outlive it, and everything it must know again after a restart lies in the database and in attempts' folders.
+"""
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from api.domain.agents import BEAT
+from api.domain.agents import Agent as Card
+from api.domain.exit_record import ExitRecord
+from api.domain.job import Job, JobReason, outcome_of
+from api.execution.jobs.agent_names import AgentNames
+from api.execution.jobs.agent_options import AgentOptions
+from api.execution.jobs.doorbell import Listener
+from api.execution.jobs.finishing import Finisher
+from api.execution.jobs.held import ClaimLost, Held, Phase
+from api.execution.jobs.job_desk import Desk, DeskClosed
+from api.execution.jobs.preparing import Preparer
+from api.execution.jobs.slots import Slot, Slots
+from api.storage.job_files import AttemptFiles, JobFiles
+
+log = logging.getLogger(__name__)
+
+LEAVING = 5.0
+SILENT_FOR = timedelta(days=1)
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Agent:
+    """An agent. Without a `preparer`, since there is no sandbox, it starts nothing, and still looks after what runs."""
+
+    def __init__(
+        self, card: Card, options: AgentOptions, desk: Desk, files: JobFiles, slots: Slots, names: AgentNames, finisher: Finisher,
+        preparer: Preparer | None, *, clock: Callable[[], datetime],
+    ) -> None:
+        self._card, self._options, self._desk, self._files, self._slots = card, options, desk, files, slots
+        self._names, self._finisher, self._preparer, self._clock = names, finisher, preparer, clock
+        self._held: dict[str, Held] = {}
+        self._threads: set[threading.Thread] = set()
+        self._stopping = threading.Event()
+        self._wakes = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._next_beat = self._next_look = self._next_renewal = NEVER
+        self._open_since: datetime | None = None
+
+    def run(self, listener: Listener) -> None:
+        """Work until told to stop; jobs then go on, for whoever adopts them."""
+        while not self._stopping.is_set():
+            self.turn()
+            self._rest(listener)
+        self._leave()
+
+    def stop(self) -> None:
+        """Tell it to stop; may be called by a handler of signals."""
+        self._stopping.set()
+        os.eventfd_write(self._wakes, 1)
+
+    @property
+    def holds(self) -> frozenset[str]:
+        """The names of the workspaces that are in its hands."""
+        return frozenset(held.name for held in list(self._held.values()))
+
+    def turn(self) -> None:
+        """Look after everything once."""
+        now = self._clock()
+        self._attend_to_ended()
+        try:
+            self._keep_leases(now)
+            if now >= self._next_look:
+                self._next_look = now + self._options.poll
+                self._adopt(now)
+                self._give_up_expired(now)
+            self._claim()
+            if now >= self._next_beat:
+                self._desk.beat(replace(self._card, running=len(self._held), seen_at=now))
+                self._next_beat = now + BEAT
+            self._open_since = self._open_since or now
+        except DeskClosed as closed:
+            if self._open_since is not None or not closed.is_outage:
+                log.error("the database is away; jobs go on: %s", closed, exc_info=None if closed.is_outage else closed)
+            self._open_since = None
+
+    def _rest(self, listener: Listener) -> None:
+        """Wait for the bell, for a thread of ours, for the end of a job, or until it is time to look again."""
+        waiting = select.poll()
+        watched = [held.watch() for held in self._held.values() if held.phase is Phase.RUNNING]
+        for each in (listener.descriptor, self._wakes, *(each for each in watched if each is not None)):
+            waiting.register(each, select.POLLIN)
+        if None not in watched and waiting.poll(self._options.poll.total_seconds() * 1000):
+            listener.clear()
+            _clear(self._wakes)
+
+    def _attend_to_ended(self) -> None:
+        for held in list(self._held.values()):
+            if held.phase is Phase.DONE:
+                held.unwatch()
+                del self._held[held.job.job_id]
+            elif held.phase is Phase.RUNNING and _has_ended(held):
+                held.unwatch()
+                held.phase = Phase.FINISHING
+                self._in_thread(lambda held=held: self._finish(held, _record(held.files)))  # type: ignore[misc]
+
+    def _keep_leases(self, now: datetime) -> None:
+        """Renew the leases where it is time for that, all at once; hear, always, of jobs that are to be cancelled."""
+        fences = {held.job.job_id: held.job.fence for held in self._held.values()}
+        if not fences:
+            return
+        until = None
+        if now >= self._next_renewal:
+            until = now + self._options.lease
+            found = self._desk.renew(fences, until)
+            self._next_renewal = now + self._options.renewal
+        else:
+            found = self._desk.states(fences)
+        for held in list(self._held.values()):
+            self._tell(held, found.get(held.job.job_id), until)
+
+    def _tell(self, held: Held, job: Job | None, until: datetime | None) -> None:
+        try:
+            if job is None or job.fence != held.job.fence or job.status.is_over:
+                # A thread of ours may have reported the end just now.
+                if held.phase in (Phase.PREPARING, Phase.RUNNING):
+                    log.warning("job %s has passed to another; what runs of it here is killed", held.job.job_id)
+                    held.lose()
+                return
+            if until is not None:
+                held.extend(until)
+            if job.cancel_requested:
+                held.cancel()
+        except OSError as fault:
+            log.error("job %s could not be told of its lease, or of its end: %s", held.job.job_id, fault)
+
+    def _claim(self) -> None:
+        while self._preparer is not None and not self._stopping.is_set() and self._desk.is_any_waiting():
+            slot = self._slots.take()
+            if slot is None or not self._claim_for(slot):
+                return
+
+    def _claim_for(self, slot: Slot) -> bool:
+        """Start a job in a slot; where there is none to be started, the slot is let go."""
+        until = self._clock() + self._options.lease
+        job = None
+        try:
+            # Another agent may be quicker, which says nothing about the job behind.
+            job = self._desk.claim(until) or self._desk.claim(until)
+        finally:
+            if job is None:
+                slot.let_go()
+        if job is None:
+            return False
+        held = Held(job, self._attempt(job), until, Phase.PREPARING)
+        self._held[job.job_id] = held
+        self._in_thread(lambda: self._prepare(held, slot))
+        return True
+
+    def _prepare(self, held: Held, slot: Slot) -> None:
+        assert self._preparer is not None
+        try:
+            record = self._preparer.prepare(held, slot, self._stopping)
+        except ClaimLost:
+            self._abandon(held)
+            return
+        # A fault of ours is one job's misfortune, never the agent's.
+        except Exception as fault:
+            log.exception("job %s could not be prepared", held.job.job_id)
+            now = self._clock()
+            record = ExitRecord(held.job.fence, JobReason.ENGINE_ERROR, now, now, detail=f"{type(fault).__name__}: {fault}")
+        finally:
+            slot.let_go()
+        if record is None or held.files.is_supervised():
+            held.phase = Phase.RUNNING
+        else:
+            held.phase = Phase.FINISHING
+            self._finish(held, record)
+
+    def _abandon(self, held: Held) -> None:
+        """Nothing of the attempt was run: the job waits again, unless it is another's by now."""
+        held.phase = Phase.FINISHING
+        try:
+            if not held.is_lost:
+                self._desk.put_back(held.job)
+        except DeskClosed:
+            log.warning("job %s could not be put back; its lease will pass", held.job.job_id)
+        self._finisher.clean(held)
+        held.phase = Phase.DONE
+
+    def _finish(self, held: Held, record: ExitRecord | None) -> None:
+        try:
+            self._finisher.finish(held, record, self._stopping)
+        except ClaimLost:
+            return
+        # As above; without an end the job would be adopted and finished again for as long as we live.
+        except Exception:
+            log.exception("job %s could not be finished", held.job.job_id)
+            with suppress(DeskClosed):
+                self._desk.finish(held.job, outcome_of(JobReason.ENGINE_ERROR, None))
+        held.phase = Phase.DONE
+
+    def _adopt(self, now: datetime) -> None:
+        """Hold what dead agents of this host held, and what was claimed for us without our knowing."""
+        for job in self._desk.held_by(self._card.name):
+            if job.job_id not in self._held:
+                self._adopt_job(job, self._card.name, now)
+        for name in self._names.dead():
+            for job in self._desk.held_by(name):
+                self._adopt_job(job, name, now)
+
+    def _adopt_job(self, job: Job, held_by: str, now: datetime) -> None:
+        files = self._attempt(job)
+        if not files.is_supervised() and _record(files) is None and not self._bury(job, files):
+            return
+        until = now + self._options.lease
+        if self._desk.take_over(job, held_by, until):
+            log.info("job %s is adopted from %s", job.job_id, held_by)
+            held = Held(job, files, until, Phase.RUNNING)
+            self._held[job.job_id] = held
+            self._tell(held, job, until)
+
+    def _bury(self, job: Job, files: AttemptFiles) -> bool:
+        """Give up an attempt that nobody holds, so that nothing can run of it any more. True where it lives after all."""
+        if files.folder.is_dir():
+            # Read by a supervisor before it starts anything, so that one which is being born as its agent dies does nothing.
+            files.ask_cancel()
+        if files.is_supervised():
+            return True
+        record = _record(files)
+        if record is not None and record.reason not in (JobReason.LOST, JobReason.CANCELLED) and record.fence == job.fence:
+            self._desk.finish(job, outcome_of(record.reason, record.exit_code))
+        else:
+            log.warning("job %s is lost with its agent", job.job_id)
+            self._desk.give_up(job, began=files.state.exists())
+        return False
+
+    def _give_up_expired(self, now: datetime) -> None:
+        """End what agents of other hosts have left. After the database was away, those that live have a lease's time to come back."""
+        if self._open_since is None or now < self._open_since + self._options.lease:
+            return
+        for job in self._desk.expired(now - self._options.margin):
+            if job.job_id not in self._held:
+                try:
+                    self._bury(job, self._attempt(job))
+                except OSError as fault:
+                    log.error("job %s could not be given up: %s", job.job_id, fault)
+
+    def _leave(self) -> None:
+        """Let threads come to an end, and give the jobs that run time until somebody adopts them."""
+        for thread in list(self._threads):
+            thread.join(LEAVING / max(1, len(self._threads)))
+        self._attend_to_ended()
+        running = {each.job.job_id: each for each in self._held.values() if each.phase is Phase.RUNNING}
+        try:
+            until = self._clock() + self._options.handover
+            for job_id in self._desk.renew({name: held.job.fence for name, held in running.items()}, until):
+                self._extend(running[job_id], until)
+            self._desk.forget(self._clock() - SILENT_FOR)
+        except DeskClosed:
+            log.warning("the database is away; jobs have their leases' time")
+        if self._preparer is not None:
+            self._preparer.close()
+        if running:
+            log.info("stopped; %d jobs go on", len(running))
+
+    def _extend(self, held: Held, until: datetime) -> None:
+        try:
+            held.extend(until)
+        except OSError as fault:
+            log.error("job %s could not be told of its lease: %s", held.job.job_id, fault)
+
+    def _attempt(self, job: Job) -> AttemptFiles:
+        return self._files.attempt(job.job_id, job.attempt, job.attempt_fence)
+
+    def _in_thread(self, work: Callable[[], None]) -> None:
+        def guarded() -> None:
+            try:
+                work()
+            finally:
+                self._threads.discard(thread)
+                os.eventfd_write(self._wakes, 1)
+
+        thread = threading.Thread(target=guarded, name="job", daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+
+def _has_ended(held: Held) -> bool:
+    """Whether no supervisor lives any more."""
+    watched = held.watch()
+    return watched is None or bool(select.select([watched], [], [], 0)[0])
+
+
+def _record(files: AttemptFiles) -> ExitRecord | None:
+    """How an attempt ended; a record that cannot be read is the end of an attempt too."""
+    try:
+        return files.read_exit()
+    except (OSError, ValueError) as broken:
+        now = datetime.now(UTC)
+        return ExitRecord(0, JobReason.ENGINE_ERROR, now, now, detail=f"the exit record cannot be read: {broken}")
+
+
+def _clear(descriptor: int) -> None:
+    with suppress(BlockingIOError):
+        os.eventfd_read(descriptor)
