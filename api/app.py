@@ -153,7 +153,7 @@ def _middlewares(settings: Settings) -> list[Any]:
         middleware_of(permitted),
         middleware_of(conditional),
         request_validation(
-            settings.validation_engine, max_body=settings.max_body, max_upload=max(settings.max_upload, settings.job_zip)),
+            settings.validation_engine, max_body=settings.max_body, max_upload=settings.max_upload, max_project=settings.job_zip),
         response_validation(settings.validation_engine),
         LifespanMiddleware,
         middleware_of(native),

@@ -122,11 +122,16 @@ def _routes(documents: Iterable[Document]) -> list[Route]:
 
 
 def _pattern(operation: Operation) -> str:
-    types = {each["name"]: operation.document.resolve(each.get("schema", {})).get("type") for each in operation.parameters}
+    kinds = {each["name"]: _kind(operation, each) for each in operation.parameters}
     parts = re.split(r"\{([^}]+)\}", operation.full_path)
     parts[::2] = [re.escape(part) for part in parts[::2]]
-    parts[1::2] = ["-?[0-9]{1,18}" if types.get(part) == "integer" else "[^/]+" for part in parts[1::2]]
+    parts[1::2] = [kinds[part] for part in parts[1::2]]
     return "".join(parts)
+
+
+def _kind(operation: Operation, parameter: Mapping[str, Any]) -> str:
+    is_integer = operation.document.resolve(parameter.get("schema", {})).get("type") == "integer"
+    return "-?[0-9]{1,18}" if is_integer else "(?s:.+)" if parameter.get("x-slashes") else "[^/]+"
 
 
 def _header_faults(document: Document, declared: Response, answer: Answer) -> list[str]:
@@ -145,7 +150,7 @@ def _header_value(schema: Mapping[str, Any], text: str) -> int | str:
 def _body_faults(document: Document, declared: Response, answer: Answer) -> list[str]:
     if not declared.content:
         return [f"there is a body, {answer.content[:100]!r}, where none is declared"] if answer.content else []
-    media = declared.content.get(_media_type(answer))
+    media = {kind.split(";", 1)[0]: each for kind, each in declared.content.items()}.get(_media_type(answer))
     if media is None:
         return [f"the media type is {_media_type(answer)!r}, declared are {sorted(declared.content)}"]
     if _media_type(answer) == JSON:

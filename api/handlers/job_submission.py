@@ -18,7 +18,6 @@ from api.execution.jobs.doorbell import Doorbell
 from api.execution.jobs.scanner import Scanner
 from api.handlers import context
 from api.handlers.forms import read_form
-from api.handlers.problems import payload_too_large
 from api.handlers.rules import JobRules
 from api.storage import jobs
 from api.storage.agents import list_agents
@@ -31,14 +30,13 @@ from api.storage.zip_directory import check_zip
 FIELDS = frozenset({"priority", "web_hook"})
 PRIORITIES = range(-10, 11)
 _NUMBER = re.compile(r"-?[0-9]{1,2}")
-# What surrounds the file in a form: boundaries, headers, and the fields.
-ROOM_FOR_A_FORM = 1 << 16
 
 
 async def receive_job(request: Request) -> Job:
     """Take a project and put its job into the queue. Raises what is wrong with it; then nothing of it is kept."""
     rules = context.collaborator(JobRules)
-    _refuse_early(request, rules)
+    if not rules.accepted:
+        raise Unavailable("This server takes no jobs.", retry_after=3600)
     await context.in_thread(_refuse_without_sandbox)
     job_id = str(UUID(bytes=context.collaborator(Chance).random_bytes(16), version=4))
     project = open_project(context.collaborator(FileStore), job_id)
@@ -48,14 +46,6 @@ async def receive_job(request: Request) -> Job:
     finally:
         if project.file.has_begun:
             await context.in_thread(project.file.discard)
-
-
-def _refuse_early(request: Request, rules: JobRules) -> None:
-    if not rules.accepted:
-        raise Unavailable("This server takes no jobs.", retry_after=3600)
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced[:20]) > rules.zip_bytes + ROOM_FOR_A_FORM:
-        raise payload_too_large(rules.zip_bytes)
 
 
 def _refuse_without_sandbox() -> None:

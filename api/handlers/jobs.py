@@ -12,7 +12,7 @@ from api.domain.access import Role
 from api.domain.job import Job, JobLogNotFound, JobStatus, visible
 from api.domain.log import LogFilter, LogLevel, LogSource
 from api.domain.refusal import NotFound
-from api.handlers import context, render_jobs
+from api.handlers import context, job_streams, render_jobs
 from api.handlers.answers import answer, etag
 from api.handlers.file_answers import file_answer
 from api.handlers.instants import parse_instant
@@ -24,6 +24,16 @@ from api.storage.job_files import JobFiles
 from api.storage.job_reading import LocalFile, Nothing, newest_attempt, open_artifact, open_file, read_manifest
 from api.storage.jobs import JobFilter
 from api.storage.logs import Readable
+
+
+async def submit_job(request: Request, timeout: int | None = None) -> Response:
+    """Take a project, and send its job's log as it arrives."""
+    return job_streams.follow(await receive_job(request), job_streams.BEGINNING, tell=False, timeout=timeout)
+
+
+async def submit_job_and_tell(request: Request, timeout: int | None = None) -> Response:
+    """Take a project, tell its job's id, and send the job's log as it arrives."""
+    return job_streams.follow(await receive_job(request), job_streams.BEGINNING, tell=True, timeout=timeout)
 
 
 async def submit_job_async(request: Request) -> Response:

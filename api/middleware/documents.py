@@ -12,7 +12,8 @@ import yaml
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
-_INTERNAL = frozenset({"x-bearerInfoFunc", "x-configured-roles", "x-native-async", "x-rate-bucket", "x-response-headers"})
+_INTERNAL = frozenset({
+    "x-bearerInfoFunc", "x-configured-roles", "x-native-async", "x-rate-bucket", "x-response-headers", "x-slashes", "x-upload"})
 
 
 @dataclass(frozen=True)

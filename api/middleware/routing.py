@@ -25,6 +25,7 @@ class Operation:
     secured: bool
     bucket: str | None
     text_errors: bool
+    scraped: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Route:
     pattern: re.Pattern[str] | None
     integers: frozenset[str]
     targets: Mapping[str, Operation | Page]
+    takes_slashes: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,40 +71,55 @@ class Routes:
     def __init__(self, routes: Iterable[Route]) -> None:
         self._literal: dict[str, list[Route]] = {}
         self._patterns: dict[int, list[Route]] = {}
+        self._open: list[Route] = []
         for route in routes:
             if route.pattern is None:
                 self._literal.setdefault(route.template, []).append(route)
+            elif route.takes_slashes:
+                self._open.append(route)
             else:
                 self._patterns.setdefault(route.template.count("/"), []).append(route)
 
     def match(self, path: str, raw_path: bytes) -> Match:
-        """The routes of a path; an encoded slash never separates, so such a path is nobody's."""
-        if _ENCODED_SLASH.search(raw_path):
-            return Match(())
-        if path in self._literal:
-            return Match(tuple((route, {}) for route in self._literal[path]))
-        return Match(tuple(self._by_pattern(path)))
+        """The routes of a path; an encoded slash never separates, so such a path is nobody's but where a slash is part of a name."""
+        if not _ENCODED_SLASH.search(raw_path):
+            if path in self._literal:
+                return Match(tuple((route, {}) for route in self._literal[path]))
+            found = tuple(self._by_pattern(path, self._patterns.get(path.count("/"), ())))
+            if found:
+                return Match(found)
+        return Match(tuple(self._by_pattern(path, [route for route in self._open if _separates(route, raw_path)])))
 
-    def _by_pattern(self, path: str) -> Iterable[tuple[Route, Mapping[str, Any]]]:
-        for route in self._patterns.get(path.count("/"), ()):
+    @staticmethod
+    def _by_pattern(path: str, routes: Iterable[Route]) -> Iterable[tuple[Route, Mapping[str, Any]]]:
+        for route in routes:
             found = route.pattern.fullmatch(path) if route.pattern else None
             if found:
                 yield route, {name: int(text) if name in route.integers else text for name, text in found.groupdict().items()}
+
+
+def _separates(route: Route, raw_path: bytes) -> bool:
+    """Whether no encoded slash stands before the last parameter, whose name may have some."""
+    return not any(_ENCODED_SLASH.search(part) for part in raw_path.split(b"/", route.template.count("/"))[:-1])
 
 
 def routes_of(operations: Iterable[OperationText], contents: Mapping[str, Mapping[str, Any]], pages: Sequence[Page]) -> Routes:
     """The table for these operations, of documents whose contents are given by name, and these pages."""
     targets: dict[tuple[str, str], dict[str, Operation | Page]] = {}
     integers: dict[str, frozenset[str]] = {}
+    slashes: dict[str, str | None] = {}
     for text in operations:
         template = text.document.base_path + text.path
         content = contents[text.document.name]
         targets.setdefault((text.document.name, template), {})[text.method.upper()] = _operation(text, content)
         integers[template] = integers.get(template, frozenset()) | _integers(text, content)
+        slashes[template] = slashes.get(template) or _with_slashes(text, content)
     for page in pages:
         targets[("", page.path)] = {"GET": page}
     return Routes(
-        Route(template, _pattern(template, integers.get(template, frozenset())), integers.get(template, frozenset()), found)
+        Route(
+            template, _pattern(template, integers.get(template, frozenset()), slashes.get(template)),
+            integers.get(template, frozenset()), found, bool(slashes.get(template)))
         for (_, template), found in targets.items())
 
 
@@ -114,6 +131,7 @@ def _operation(text: OperationText, content: Mapping[str, Any]) -> Operation:
         secured=bool(text.text.get("security", content.get("security"))),
         bucket=text.text.get("x-rate-bucket"),
         text_errors=_speaks_text(text, content),
+        scraped=bool(text.text.get("x-scrape-token")),
     )
 
 
@@ -125,11 +143,20 @@ def _speaks_text(text: OperationText, content: Mapping[str, Any]) -> bool:
 
 
 def _integers(text: OperationText, content: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(
+        parameter["name"] for parameter in _path_parameters(text, content)
+        if resolved(parameter["schema"], content).get("type") == "integer")
+
+
+def _with_slashes(text: OperationText, content: Mapping[str, Any]) -> str | None:
+    """The parameter in which slashes may stand; it is the last part of the path."""
+    return next((parameter["name"] for parameter in _path_parameters(text, content) if parameter.get("x-slashes")), None)
+
+
+def _path_parameters(text: OperationText, content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     shared = content["paths"][text.path].get("parameters", [])
     parameters = [resolved(parameter, content) for parameter in (*shared, *text.text.get("parameters", []))]
-    return frozenset(
-        parameter["name"] for parameter in parameters
-        if parameter["in"] == "path" and resolved(parameter["schema"], content).get("type") == "integer")
+    return [parameter for parameter in parameters if parameter["in"] == "path"]
 
 
 def resolved(node: Mapping[str, Any], content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -142,11 +169,11 @@ def resolved(node: Mapping[str, Any], content: Mapping[str, Any]) -> Mapping[str
     return node
 
 
-def _pattern(template: str, integers: frozenset[str]) -> re.Pattern[str] | None:
+def _pattern(template: str, integers: frozenset[str], with_slashes: str | None) -> re.Pattern[str] | None:
     if "{" not in template:
         return None
+    kinds = {each: _INTEGER for each in integers} | ({with_slashes: ".+"} if with_slashes else {})
     parts = _PARAMETER.split(template)
     written = [
-        f"(?P<{part}>{_INTEGER if part in integers else '[^/]+'})" if position % 2 else re.escape(part)
-        for position, part in enumerate(parts)]
-    return re.compile("".join(written))
+        f"(?P<{part}>{kinds.get(part, '[^/]+')})" if position % 2 else re.escape(part) for position, part in enumerate(parts)]
+    return re.compile("".join(written), re.DOTALL)

