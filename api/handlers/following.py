@@ -52,7 +52,7 @@ class Follower:
     """Follows the logs of all jobs that are watched in this process. `load_states` blocks, and raises Unavailable in an outage."""
 
     def __init__(self, files: JobFiles, load_states: LoadStates, *, ping_every: float = PING_EVERY) -> None:
-        self._files, self._load_states, self._ping_every = files, load_states, ping_every
+        self._files, self._load_states, self.ping_every = files, load_states, ping_every
         self._followed: dict[str, Followed] = {}
         # Whom to ping when, the next one first.
         self._pings: dict[Watcher, float] = {}
@@ -100,7 +100,7 @@ class Follower:
         followed.job = newer(followed.job, job)
         watcher = Watcher(self, followed, place, send, failed)
         followed.watchers.append(watcher)
-        self._pings[watcher] = asyncio.get_running_loop().time() + self._ping_every
+        self._pings[watcher] = asyncio.get_running_loop().time() + self.ping_every
         self._states_alarm.ring()
         self._pings_alarm.ring()
         if self.is_closing:
@@ -232,5 +232,5 @@ class Follower:
             for watcher, due in tuple(islice(self._pings.items(), PINGS_AT_ONCE)):
                 if due <= now:
                     del self._pings[watcher]
-                    self._pings[watcher] = now + self._ping_every
+                    self._pings[watcher] = now + self.ping_every
                     watcher.ping()

@@ -34,6 +34,11 @@ class LogWatch:
         self._lively: dict[Tail, None] = {}
         self._silent: dict[Tail, None] = {}
 
+    @property
+    def watched(self) -> int:
+        """How many logs are looked at."""
+        return len({*self._soon, *self._lively, *self._silent})
+
     def look_soon(self, tail: Tail) -> None:
         """Look at a log without waiting for its turn."""
         self._silent.pop(tail, None)

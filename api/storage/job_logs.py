@@ -54,7 +54,9 @@ def find_attempt(files: JobFiles, job: Job, attempt: int) -> AttemptFiles:
 
 def look(store: JobFiles, question: Question) -> Glance:
     """Look at a log. One that is not there is empty."""
-    files = question.files or find_attempt(store, question.job, question.attempt)
+    # The newest attempt may come to be another one of the same number, where it was put back before it began.
+    is_newest = question.attempt == question.job.attempt
+    files = find_attempt(store, question.job, question.attempt) if is_newest or question.files is None else question.files
     # Whether somebody still writes is asked first: a log that is whole then stays as it is.
     closed = question.closing and (question.impatient or _is_settled(files))
     with _opened(files.log) as log:
