@@ -4,10 +4,32 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
 from api.client.uploading import Progress
+
+
+class UploadBar:
+    """A bar from the first byte to the last; one more for each upload that begins anew."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def show(self, sent: int, total: int) -> None:
+        """So many bytes of so many are sent."""
+        if self._bar is None:
+            self._bar = tqdm(desc="Uploading", total=total, unit="B", unit_scale=True, unit_divisor=1024, file=sys.stderr)
+        self._bar.update(sent - self._bar.n)
+        if sent == total:
+            self.close()
+
+    def close(self) -> None:
+        """Leave the line as it is."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
 
 @contextmanager
@@ -16,10 +38,8 @@ def upload_bar() -> Iterator[Progress | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    with tqdm(desc="Uploading", unit="B", unit_scale=True, unit_divisor=1024, leave=False, file=sys.stderr) as bar:
-        def show(sent: int, total: int) -> None:
-            bar.total = total
-            bar.update(sent - bar.n)
-            if sent == total:
-                bar.close()
-        yield show
+    bar = UploadBar()
+    try:
+        yield bar.show
+    finally:
+        bar.close()

@@ -30,7 +30,8 @@ def parts_of(asked: Asked) -> dict[str, bytes]:
     """The fields of a form, by their names."""
     head = f"Content-Type: {asked.headers['content-type']}\r\n\r\n".encode()
     message = email.message_from_bytes(head + asked.body, policy=email.policy.HTTP)
-    return {str(part.get_param("name", header="content-disposition")): bytes(part.get_payload(decode=True)) for part in message.iter_parts()}
+    parts = [part for part in message.walk() if not part.is_multipart()]
+    return {str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True) for part in parts}
 
 
 def test_a_project_is_submitted_and_followed(project: Path) -> None:

@@ -94,7 +94,8 @@ def test_a_file_is_no_project(tmp_path: Path) -> None:
 
 
 def test_without_git_what_python_makes_and_secrets_are_left_out_unless_a_rule_says_otherwise(tmp_path: Path) -> None:
-    make_project(tmp_path, {"a.py": "", "__pycache__/a.pyc": "", ".venv/bin/python": "", ".env": "", "sub/.env": "", "sub/.gitignore": "!.env\n"})
+    make_project(tmp_path, {"a.py": "", "__pycache__/a.pyc": "", ".venv/bin/python": "", ".env": ""})
+    make_project(tmp_path, {"sub/.env": "", "sub/.gitignore": "!.env\n"})
 
     assert listed(tmp_path) == ["a.py", "sub/.env", "sub/.gitignore"]
 
