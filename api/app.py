@@ -1,6 +1,7 @@
 """The application factory: settings and collaborators in, the ASGI application out."""
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.config import Settings
 from api.handlers.context import Surroundings, Values
+from api.handlers.measures import Measures
 from api.middleware.addresses import Addresses
 from api.middleware.admission import Admission, RunTokenKnown
 from api.middleware.binding import Functions, check, find_function
@@ -128,9 +130,11 @@ def create_app(
     lookups = ThreadPoolExecutor(LOOKUP_THREADS, "lookup")
     flask_side = FlaskSide("api", requests)
     flask_setup(flask_side.app)
+    measures = Measures(str(os.getpid()))
     limits = RateLimits(_rates(settings), settings.rate_store, clock)
     surroundings = Surroundings(
-        _values(settings), clock, in_thread_of(requests, flask_side.app), lambda: limits.degraded, dict(collaborators or {}))
+        _values(settings), clock, in_thread_of(requests, flask_side.app), lambda: limits.degraded,
+        {Measures: measures, **(collaborators or {})})
     application = Application(
         flask_side, functions=Functions(find), surroundings=surroundings, middlewares=_middlewares(settings),
         documents=contents, hooks=hooks, pools=(requests, lookups))
@@ -140,9 +144,11 @@ def create_app(
             Gate(application.middleware, cross_origin),
             routes=routes_of(texts, named, pages(documents, named, settings.public_url)),
             limits=limits, authenticate=authenticate, run_token_known=run_token_known,
-            in_thread=in_thread_of(lookups, flask_side.app), cross_origin=cross_origin), is_outage),
+            in_thread=in_thread_of(lookups, flask_side.app), cross_origin=cross_origin,
+            scrape_token=settings.scrape_token), is_outage),
         surroundings=surroundings, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
-        cross_origin=cross_origin, service_description=service_description(documents), new_request_id=new_request_id)
+        cross_origin=cross_origin, service_description=service_description(documents), new_request_id=new_request_id,
+        measures=measures)
     return application
 
 

@@ -17,7 +17,7 @@ CI = next(document for document in DOCUMENTS if document.name == "openapi-ci-api
 WORKER = next(document for document in DOCUMENTS if document.name == "openapi-worker.yaml")
 
 SCOPES = {"runs:read", "runs:write", "results:read", "baselines:write", "system:read"}
-BUCKETS = {"reads", "writes", "logins", "anonymous", "worker", "downloads"}
+BUCKETS = {"reads", "writes", "logins", "anonymous", "worker", "downloads", "metrics"}
 # The caller's own tokens: whoever shows a valid one may see and end them, whatever it was issued for.
 WITHOUT_SCOPE = {"api.handlers.auth.list_tokens", "api.handlers.auth.revoke_current_token", "api.handlers.auth.revoke_token"}
 # Words that a reader of YAML 1.1 takes for truth values, where they stand as a key or as a value.
@@ -126,6 +126,7 @@ def test_what_extensions_say_is_known_to_the_code_that_reads_them(operation: Ope
     assert set(operation.roles) <= {"admin", "contributor", "tester", "user"}
     assert operation.raw.get("x-rate-bucket", "reads") in BUCKETS
     assert operation.raw.get("x-native-async", True) is True
+    assert operation.raw.get("x-scrape-token", True) is True
 
 
 def test_a_role_has_an_exception_for_own_forks_and_own_runs_alone() -> None:

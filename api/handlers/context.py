@@ -60,6 +60,8 @@ class Exchange:
     token_shown: bool = False
     failure: BaseException | None = None
     over_limit: HttpProblem | None = None
+    bucket: str | None = None
+    scraping: bool = False
     run_token_known: bool | None = None
     rate_headers: tuple[tuple[bytes, bytes], ...] = ()
     text_errors: bool = False

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ class Admission:
         run_token_known: RunTokenKnown,
         in_thread: InThread,
         cross_origin: CrossOrigin,
+        scrape_token: str = "",
     ) -> None:
         self._app = app
         self._routes = routes
@@ -40,6 +42,7 @@ class Admission:
         self._run_token_known = run_token_known
         self._in_thread = in_thread
         self._cross_origin = cross_origin
+        self._scrape_token = scrape_token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Note on the exchange what is found out; nothing is refused yet."""
@@ -51,15 +54,18 @@ class Admission:
         operation = target[0] if target and isinstance(target[0], Operation) else None
         if operation is not None:
             exchange.operation_id, exchange.text_errors = operation.operation_id, operation.text_errors
-        await self._identify(scope, exchange)
+        await self._identify(scope, exchange, operation)
         bucket, key = await self._bucket(scope, exchange, operation, target[1] if target else {})
         # A preflight is the browser's doing: it announces a request that will be counted.
         await self._count(exchange, bucket, key, cost=0 if self._cross_origin.preflight(scope) else 1)
         await self._app(scope, receive, send)
 
-    async def _identify(self, scope: Scope, exchange: Exchange) -> None:
+    async def _identify(self, scope: Scope, exchange: Exchange, operation: Operation | None) -> None:
         token = token_of(scope, exchange)
         if token is None:
+            return
+        if operation is not None and operation.scraped and self._is_scrape_token(token):
+            exchange.scraping = True
             return
         # Where the look-up fails, the operations that need no token still work: the failure is raised by those that do.
         [found] = await asyncio.gather(self._lookups.find(token), return_exceptions=True)
@@ -67,6 +73,9 @@ class Admission:
             exchange.failure = found
         else:
             exchange.caller = found
+
+    def _is_scrape_token(self, token: str) -> bool:
+        return bool(self._scrape_token) and hmac.compare_digest(token.encode(), self._scrape_token)
 
     async def _bucket(
         self, scope: Scope, exchange: Exchange, operation: Operation | None, parameters: Mapping[str, Any],

@@ -7,6 +7,7 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.handlers.context import Exchange, Surroundings, current
+from api.handlers.measures import Measures
 from api.middleware.access_log import Entry
 from api.middleware.addresses import Addresses
 from api.middleware.headers import CrossOrigin, SecurityHeaders
@@ -14,6 +15,8 @@ from api.middleware.request_id import HEADER, client_request_id
 
 # The client went away before there was an answer.
 _NO_ANSWER = 499
+_TOO_MANY = 429
+STREAM = b"text/event-stream"
 
 
 class Envelope:
@@ -29,6 +32,7 @@ class Envelope:
         cross_origin: CrossOrigin,
         service_description: Callable[[str], bytes],
         new_request_id: Callable[[], str],
+        measures: Measures,
     ) -> None:
         self._app = app
         self._surroundings = surroundings
@@ -37,6 +41,7 @@ class Envelope:
         self._cross_origin = cross_origin
         self._service_description = service_description
         self._new_request_id = new_request_id
+        self._measures = measures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -44,19 +49,29 @@ class Envelope:
         exchange = Exchange(self._new_request_id(), self._surroundings, self._addresses.client(scope))
         scope.setdefault("extensions", {})["ci.exchange"] = exchange
         current.set(exchange)
-        status = _NO_ANSWER
+        status, streams = _NO_ANSWER, False
 
         async def enveloped(message: Message) -> None:
-            nonlocal status
+            nonlocal status, streams
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message = {**message, "headers": self._headers(scope, exchange, message)}
+                self._measures.answered(exchange.operation_id, scope["method"], status, perf_counter() - started)
+                if any(name == b"content-type" and value.startswith(STREAM) for name, value in message["headers"]):
+                    streams = True
+                    self._measures.stream_began(exchange.operation_id)
             await send(message)
 
         try:
             await self._app(scope, receive, enveloped)
         finally:
             self._log(scope, exchange, status, perf_counter() - started)
+            if streams:
+                self._measures.stream_ended(exchange.operation_id)
+            if status == _TOO_MANY and exchange.bucket is not None:
+                self._measures.refused(exchange.bucket)
+            if status == _NO_ANSWER:
+                self._measures.answered(exchange.operation_id, scope["method"], status, perf_counter() - started)
 
     def _headers(self, scope: Scope, exchange: Exchange, message: Message) -> list[tuple[bytes, bytes]]:
         headers = [(name.lower(), value) for name, value in message.get("headers", ())]

@@ -141,7 +141,7 @@ class RateLimits:
 
     def count(self, exchange: Exchange, bucket: str, key: str, *, cost: int = 1) -> None:
         """Count a request: its headers, and the refusal if the bucket is empty, are noted on the exchange."""
-        rate = self._rates[bucket]
+        exchange.bucket, rate = bucket, self._rates[bucket]
         count = self._counters.hit(f"ci/{bucket}/{key}", rate.window, cost)
         exchange.rate_headers = (
             (b"x-ratelimit-limit", b"%d" % rate.amount),

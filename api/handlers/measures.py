@@ -1,0 +1,123 @@
+"""What this process counts of its requests, and how that and the state of the queues are written for Prometheus."""
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from api.domain.agents import alive
+from api.domain.job import JobReason
+from api.domain.measured import Measured, quantile
+from api.domain.run import Platform, RunStatus
+
+NONE = "none"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+QUANTILES = (0.5, 0.9, 0.99, 1.0)
+OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+class Measures:
+    """The measures of one application. `process` tells those of several server processes apart.
+
+    Labels hold the document's words alone, never a client's, so that there are so many series and no more.
+    """
+
+    def __init__(self, process: str) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Histogram(
+            "ci_request_seconds", "Time from a request to the beginning of its answer.", ("process", "operation", "method", "status"),
+            buckets=BUCKETS, registry=self._registry)
+        self._refusals = Counter(
+            "ci_rate_limit_refusals", "Requests refused because their bucket was empty.", ("process", "bucket"), registry=self._registry)
+        self._streams = Gauge(
+            "ci_stream_clients", "Clients that follow a stream now.", ("process", "operation"), registry=self._registry)
+        Gauge("ci_build_info", "The version of the server and of Python.", ("version", "python"), registry=self._registry).labels(
+            _version(), platform.python_version()).set(1)
+        self._process = process
+        self._known: dict[tuple[str | None, str, int], Histogram] = {}
+
+    def answered(self, operation_id: str | None, method: str, status: int, seconds: float) -> None:
+        """Count a request whose answer begins; `operation_id` is None where no operation was meant."""
+        key = (operation_id, method if method in METHODS else "other", status // 100)
+        series = self._known.get(key)
+        if series is None:
+            # Finding a series by its labels takes longer than all the rest.
+            series = self._known[key] = self._requests.labels(self._process, operation_id or NONE, key[1], f"{key[2]}xx")
+        series.observe(seconds)
+
+    def refused(self, bucket: str) -> None:
+        """Count a request that came too soon."""
+        self._refusals.labels(self._process, bucket).inc()
+
+    def stream_began(self, operation_id: str | None) -> None:
+        """Count a client that follows a stream."""
+        self._streams.labels(self._process, operation_id or NONE).inc()
+
+    def stream_ended(self, operation_id: str | None) -> None:
+        """Count it no longer."""
+        self._streams.labels(self._process, operation_id or NONE).dec()
+
+    def text(self, measured: Measured) -> bytes:
+        """Everything, in Prometheus' text format 0.0.4."""
+        return generate_latest(_Scrape(self._registry, measured))
+
+
+class _Scrape(CollectorRegistry):
+    """What one scrape shows: the process's measures and the moment's."""
+
+    def __init__(self, counted: CollectorRegistry, measured: Measured) -> None:
+        super().__init__()
+        self._counted, self._measured = counted, measured
+
+    def collect(self) -> Iterator[Metric]:
+        """Each metric; when each series was created nobody needs, and it would double their number."""
+        for metric in self._counted.collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
+        yield from _queue(self._measured)
+        yield from _surroundings(self._measured)
+
+
+def _queue(measured: Measured) -> Iterator[Metric]:
+    for name, about, numbers in (
+        ("ci_jobs_waiting", "Jobs in the queue.", measured.waiting), ("ci_jobs_running", "Jobs that are being run.", measured.running),
+    ):
+        yield _family(name, about, "priority", {str(each): number for each, number in sorted(({0: 0} | dict(numbers)).items())})
+    yield GaugeMetricFamily("ci_job_longest_wait_seconds", "How long the oldest waiting job has waited.", measured.longest_wait)
+    waits = measured.claim_seconds
+    yield _family(
+        "ci_job_claim_seconds", "How long the jobs of the last hour waited for an agent.", "quantile",
+        {str(share): quantile(waits, share) for share in QUANTILES} if waits else {})
+    yield GaugeMetricFamily("ci_job_claims", "Jobs of the last hour that an agent took.", len(waits))
+    yield _family(
+        "ci_jobs_ended", "Jobs that are kept, by why they ended.", "reason", {each: measured.ended.get(each, 0) for each in JobReason})
+    yield GaugeMetricFamily("ci_web_hooks_waiting", "Web hooks that are still to be delivered.", measured.hooks)
+
+
+def _surroundings(measured: Measured) -> Iterator[Metric]:
+    living = alive(measured.agents, measured.at)
+    yield GaugeMetricFamily("ci_agents", "Agents that live.", len(living))
+    yield GaugeMetricFamily("ci_agents_without_sandbox", "Agents that live and can run nothing.", sum(not each.sandbox for each in living))
+    yield GaugeMetricFamily("ci_agent_slots", "How many jobs the living agents can run at once.", sum(each.slots for each in living))
+    runs = GaugeMetricFamily("ci_runs", "Runs that are not over.", labels=("platform", "status"))
+    for platform_, status in ((each, status) for each in Platform for status in OPEN):
+        runs.add_metric((platform_.value, status.value), measured.runs.get((platform_, status), 0))
+    yield runs
+
+
+def _family(name: str, about: str, label: str, values: dict[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, about, labels=(label,))
+    for each, value in values.items():
+        family.add_metric((each,), value)
+    return family
+
+
+def _version() -> str:
+    try:
+        return version("sample-platform-ci")
+    except PackageNotFoundError:
+        return "unknown"

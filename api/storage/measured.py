@@ -1,0 +1,53 @@
+"""What is measured of jobs and runs, in a fixed number of statements."""
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from api.domain.job import JobReason, JobStatus
+from api.domain.measured import Measured
+from api.domain.run import Platform, RunStatus
+from api.storage.agents import list_agents
+from api.storage.database import session
+from api.storage.hooks import count_hooks
+from api.storage.job_tables import JobRow
+from api.storage.jobs import count_jobs
+from api.storage.own_tables import RunRow
+from api.storage.queue import OPEN
+
+LATELY = timedelta(hours=1)
+MOST_CLAIMS = 5000
+
+
+def load_measured(now: datetime) -> Measured:
+    """The state of the queues."""
+    jobs = count_jobs()
+    return Measured(
+        at=now,
+        waiting={priority: number for (status, priority), number in jobs.items() if status is JobStatus.QUEUED},
+        running={priority: number for (status, priority), number in jobs.items() if status is JobStatus.RUNNING},
+        ended=_ended(), oldest_waiting=_oldest_waiting(), claim_seconds=_claim_seconds(now - LATELY), agents=list_agents(),
+        hooks=count_hooks(), runs=_open_runs())
+
+
+def _ended() -> dict[JobReason, int]:
+    rows = session().execute(select(JobRow.reason, func.count()).where(JobRow.reason.is_not(None)).group_by(JobRow.reason))
+    return {JobReason(reason): number for reason, number in rows if reason}
+
+
+def _oldest_waiting() -> datetime | None:
+    return session().execute(select(func.min(JobRow.created_at)).where(JobRow.status == JobStatus.QUEUED.value)).scalar_one()
+
+
+def _claim_seconds(since: datetime) -> list[float]:
+    rows = session().execute(
+        select(JobRow.created_at, JobRow.start_time).where(JobRow.created_at > since, JobRow.start_time.is_not(None))
+        .order_by(JobRow.created_at.desc()).limit(MOST_CLAIMS))
+    return [max(0.0, (started - created).total_seconds()) for created, started in rows if started]
+
+
+def _open_runs() -> dict[tuple[Platform, RunStatus], int]:
+    rows = session().execute(
+        select(RunRow.platform, RunRow.status, func.count()).where(RunRow.status.in_(OPEN)).group_by(RunRow.platform, RunRow.status))
+    return {(Platform(platform), RunStatus(status)): number for platform, status, number in rows}
