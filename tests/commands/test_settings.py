@@ -57,6 +57,17 @@ WRONG = (
     ("CI_HOOK_SECRET", "too short", "must have 16 to 256"),
     ("CI_SCRAPE_TOKEN", f"{SECRET} with blanks", "must have 16 to 256"),
     ("CI_MAIN_REPOSITORY", "ccextractor", "must be a repository, as owner/name"),
+    ("CI_EXECUTABLE_SOURCES", "", "must be one or more of folder, artifact, build"),
+    ("CI_EXECUTABLE_SOURCES", "folder,cloud", "must be one or more of folder, artifact, build"),
+    ("CI_EXECUTABLE_SOURCES", "folder,folder", "must be one or more of folder, artifact, build"),
+    ("CI_GIT_BASE", f"https://ci:{SECRET}@git.example.org", "must not hold a name or a password"),
+    ("CI_GIT_BASE", "ext::sh -c date", "must be an http or https URL"),
+    ("CI_GIT_BASE", "file://host/folder", "must be an http or https URL"),
+    ("CI_BASE_BRANCH", "--upload-pack=date", "must be a branch's name"),
+    ("CI_BASE_BRANCH", "a..b", "must be a branch's name"),
+    ("CI_BUILD_RESULT", "", "must not be empty"),
+    ("CI_BUILD_RESULT", "../program", "must be a path below a folder"),
+    ("CI_BUILD_ARTIFACT_FILE", "/bin/sh", "must be a path below a folder"),
     ("CI_ALLOWED_REPOSITORIES", "one/two, three", "must be repositories, as owner/name"),
 )
 
@@ -84,6 +95,10 @@ RIGHT = (
     ("CI_WORKER_SERVER", "worker_server", "", ""),
     ("CI_CORS_ORIGINS", "cors_origins", "https://ci.example.org,http://localhost:3000", ("https://ci.example.org", "http://localhost:3000")),
     ("CI_WORKER_TRUSTED", "worker_trusted", "Yes", True),
+    ("CI_EXECUTABLE_SOURCES", "executable_sources", "build, folder", ("build", "folder")),
+    ("CI_GIT_BASE", "git_base", "file:///srv/git/", "file:///srv/git"),
+    ("CI_BASE_BRANCH", "base_branch", "release/1.0", "release/1.0"),
+    ("CI_BUILD_ARTIFACT_FILE", "build_artifact_file", "", ""),
     ("CI_ALLOWED_REPOSITORIES", "allowed_repositories", "one/two", ("one/two",)),
 )
 

@@ -26,13 +26,13 @@ def take_out(folder: Path, parts: Sequence[str], target: Path, limit: int) -> No
             stack.callback(os.close, opened)
         # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
         descriptor = _opened(parts[-1], opened, os.O_NONBLOCK)
-        source = stack.enter_context(os.fdopen(descriptor, "rb"))
+        stack.callback(os.close, descriptor)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise NotTaken("it is no regular file")
         if found.st_size > limit:
             raise NotTaken(f"it has more than {limit} bytes")
-        with target.open("xb") as copy:
+        with os.fdopen(descriptor, "rb", closefd=False) as source, target.open("xb") as copy:
             shutil.copyfileobj(source, copy)
         target.chmod(PROGRAM)
 

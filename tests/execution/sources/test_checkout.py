@@ -20,7 +20,7 @@ from api.execution.sources.git import GitOptions
 from api.execution.sources.repository import is_branch
 from api.execution.sources.source import Order
 from tests.execution.conftest import REPOSITORY, TOKEN
-from tests.execution.origin import Origin
+from tests.execution.sources.origin import Origin
 
 FORK = "ada/ccextractor"
 FILES: dict[str, str | bytes] = {"a.txt": "one\ntwo\nthree\n", "sub/b.txt": "b\n"}
