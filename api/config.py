@@ -208,6 +208,10 @@ class Settings:
                 values[each.name] = _read(variable, environ[variable], each.metadata)
         return cls(**values)
 
+    def as_environment(self) -> dict[str, str]:
+        """The variables that give another process these settings."""
+        return {each.metadata["variable"]: read.written(getattr(self, each.name)) for each in fields(self)}
+
 
 def _read(variable: str, text: str, metadata: Mapping[str, Any]) -> Any:
     try:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
@@ -23,6 +24,15 @@ _DRIVERS = ("mysql+pymysql", "mariadb+pymysql")
 _STORES = ("redis", "rediss", "redis+unix")
 _ROLES = frozenset({"admin", "contributor", "tester", "user"})
 _BROKERS = ("amqp", "amqps", "redis", "rediss")
+
+
+def written(value: Any) -> str:
+    """A setting as it would be written into its variable; nothing is written as an empty text."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def whole_number(text: str) -> int:

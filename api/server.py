@@ -2,19 +2,22 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import shlex
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from limits.errors import ConfigurationError as StoreUnusable
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.app import LOOKUP_THREADS, Application, Hook, create_app
+from api.beside import AgentBeside
 from api.config import ConfigurationError, Settings
 from api.domain.access import Caller
 from api.domain.archive_check import ArchiveLimits
@@ -29,6 +32,7 @@ from api.execution.hook_post import HookPost
 from api.execution.jobs.bells import BrokerUnusable, bells_of
 from api.execution.jobs.doorbell import Doorbell
 from api.execution.jobs.scanner import Scanner
+from api.execution.jobs.work_folder import home_of
 from api.handlers.differences import DifferenceFinder
 from api.handlers.following import Follower
 from api.handlers.health import HealthProbes, Probe
@@ -82,7 +86,8 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
         run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
         flask_setup=partial(attach_database, settings=settings),
         hooks=[Sweeper(flask, clock, every=settings.sweep_interval).running, diffs.running, follower.running,
-               *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance)],
+               *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance),
+               *_beside(settings)],
         collaborators={
             AccountRules: AccountRules(platform_passwords),
             Archive: stores.archive,
@@ -120,6 +125,21 @@ def job_rules(settings: Settings) -> JobRules:
     """What is taken in as a job."""
     limits = ArchiveLimits(entries=settings.job_files, total_bytes=settings.job_unpacked)
     return JobRules(settings.jobs != "off", settings.job_zip, limits, settings.hook_hosts, settings.hook_private)
+
+
+def job_home(settings: Settings) -> Path:
+    """The folder on this host's own disk of what agents of this installation hold."""
+    url = make_url(settings.database_url)
+    database = str(Path(url.database or "").absolute()) if url.get_backend_name() == "sqlite" else url.database
+    told = (url.get_backend_name(), url.host, url.port, url.query.get("unix_socket"), database)
+    return home_of(settings.job_work.absolute(), repr(told))
+
+
+def _beside(settings: Settings) -> list[Hook]:
+    """The agent that starts with the server, configured as the server is."""
+    if settings.jobs != "embedded":
+        return []
+    return [AgentBeside(job_home(settings), {**os.environ, **settings.as_environment()}).running]
 
 
 def prepare_store(settings: Settings) -> FileStore:

@@ -46,7 +46,8 @@ QUICK = argon2.using(type="ID", rounds=1, memory_cost=8, parallelism=1)
 def settings_for(folder: Path, **changes: Any) -> Settings:
     """Settings of a server in this folder; without limits, since a 429 would hide what comes after it."""
     limits = {f"rate_{name}": UNLIMITED for name in ("reads", "writes", "logins", "anonymous", "worker")}
-    values: dict[str, Any] = {"database_url": f"sqlite:///{folder / 'ci.db'}", "storage_root": folder / "files", "max_wait": 1}
+    values: dict[str, Any] = {
+        "database_url": f"sqlite:///{folder / 'ci.db'}", "storage_root": folder / "files", "max_wait": 1, "jobs": "separate"}
     return Settings(**(values | limits | changes))
 
 

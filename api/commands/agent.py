@@ -6,12 +6,13 @@ import logging
 import shlex
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from flask import Flask
 
@@ -36,7 +37,7 @@ from api.execution.jobs.slots import Slots
 from api.execution.jobs.work_folder import work_folder
 from api.execution.jobs.workspaces import Workspaces
 from api.middleware.access_log import configure_logging
-from api.server import job_rules, prepare_store, utc_now
+from api.server import job_home, job_rules, prepare_store, utc_now
 from api.storage.backends import INCOMING
 from api.storage.job_files import JobFiles
 
@@ -51,6 +52,7 @@ def add(commands: Any) -> None:
         "agent", help="run submitted jobs",
         description="Run submitted jobs in a sandbox. Any number of agents may run, on any number of hosts. Jobs outlive their agent: "
         "the next one on the host adopts them.")
+    parser.add_argument("--attached", action="store_true", help="end when the standard input does")
     parser.set_defaults(run=run)
 
 
@@ -58,8 +60,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Work until SIGTERM or Ctrl-C, which leave jobs running."""
     configure_logging(settings.log_format)
     work = make_work_folder(settings)
-    with open_database(settings) as flask, agent_names(work) as (names, name):
-        agent, housekeeping = make_agent(settings, flask, work, names, name)
+    home = job_home(settings)
+    home.mkdir(exist_ok=True, mode=0o700)
+    with open_database(settings) as flask, agent_names(home) as (names, name):
+        agent, housekeeping = make_agent(settings, flask, names, name)
         stopping = threading.Event()
 
         def stop(*_: object) -> None:
@@ -68,6 +72,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
+        if arguments.attached:
+            threading.Thread(target=_end_with, args=(sys.stdin.buffer, stop), name="attached", daemon=True).start()
         with local_bell(work).listen() as listener, listening(settings):
             threading.Thread(target=housekeeping.run, args=(lambda: agent.holds, stopping), name="housekeeping", daemon=True).start()
             log.info("agent %s: %d slots", name, settings.job_slots)
@@ -84,18 +90,18 @@ def make_work_folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def agent_names(work: Path) -> Iterator[tuple[AgentNames, str]]:
+def agent_names(home: Path) -> Iterator[tuple[AgentNames, str]]:
     """The names of this host's agents, and the one that is ours."""
-    names = AgentNames(work, socket.gethostname())
+    names = AgentNames(home, socket.gethostname())
     with names.taken() as name:
         yield names, name
 
 
-def make_agent(settings: Settings, flask: Flask, work: Path, names: AgentNames, name: str) -> tuple[Agent, Housekeeping]:
+def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -> tuple[Agent, Housekeeping]:
     """The agent as configured, and what tidies up after it."""
-    store = prepare_store(settings)
+    work, store = settings.job_work.absolute(), prepare_store(settings)
     chosen = choose(sandbox_options(settings))
-    workspaces = Workspaces(work / "work")
+    workspaces = Workspaces(job_home(settings) / "work")
     say(chosen, workspaces.guard)
     files, options, jobs = JobFiles(settings.storage_root), agent_options(settings, work), job_options(settings)
     desk = JobDesk(flask, name, clock=utc_now, per_owner=options.per_owner)
@@ -140,3 +146,9 @@ def job_options(settings: Settings) -> JobOptions:
     return JobOptions(
         tuple(shlex.split(settings.job_command)), limits, job_rules(settings).limits,
         None if wheelhouse is None else wheelhouse.absolute(), settings.job_install_network, settings.job_artifacts)
+
+
+def _end_with(parent: IO[bytes], stop: Callable[[], None]) -> None:
+    while parent.read(1):
+        continue
+    stop()

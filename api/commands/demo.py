@@ -21,7 +21,6 @@ import httpx
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.commands.serve import port
-from api.commands.settings import shown
 from api.commands.tokens import issue
 from api.config import Settings
 from api.demo.prepare import BaselineFailed, Demo, ExtractorMissing, prepare
@@ -112,7 +111,7 @@ def _add_account(role: Role) -> None:
 @contextmanager
 def processes(settings: Settings, arguments: argparse.Namespace) -> Iterator[None]:
     """Server and worker as processes of their own, stopped when the context ends."""
-    environment = {**os.environ, **environment_of(settings)}
+    environment = {**os.environ, **settings.as_environment()}
     command = (sys.executable, "-m", "api.cli")
     server = _start((*command, "serve", "--host", arguments.host, "--port", str(arguments.port)), environment, "server.log", settings)
     started = [server]
@@ -126,12 +125,6 @@ def processes(settings: Settings, arguments: argparse.Namespace) -> Iterator[Non
             signal.signal(number, signal.SIG_IGN)
         for process in reversed(started):
             _stop(process)
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """The variables that give a process these settings."""
-    variables = {name: each.metadata["variable"] for name, each in Settings.__dataclass_fields__.items()}
-    return {variable: shown(getattr(settings, name)) for name, variable in variables.items()}
 
 
 def _start(command: Sequence[str], environment: dict[str, str], log: str, settings: Settings) -> subprocess.Popen[bytes]:

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from api.config import Settings
+from api.config_values import written
 
 
 def add(commands: Any) -> None:
@@ -24,7 +25,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     for each in fields(settings):
         value = getattr(settings, each.name)
         hidden = each.metadata["secret"] and value != each.default
-        print(f"{each.metadata['variable']}={'(hidden)' if hidden else shown(value)}\n    {each.metadata['about']}")
+        print(f"{each.metadata['variable']}={'(hidden)' if hidden else written(value)}\n    {each.metadata['about']}")
     return 0
 
 
@@ -37,16 +38,5 @@ def table() -> str:
 
 
 def _default(value: Any) -> str:
-    text = shown(value)
+    text = written(value)
     return f"`{text}`" if text else ""
-
-
-def shown(value: Any) -> str:
-    """A setting as it would be written into its variable; nothing is written as an empty text."""
-    if value is None:
-        return ""
-    if isinstance(value, tuple):
-        return ",".join(value)
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -5,8 +5,8 @@ from dataclasses import fields
 
 import pytest
 
-from api.commands.settings import shown
 from api.config import ConfigurationError, Settings
+from api.config_values import written
 from tests.commands.conftest import Call
 
 SECRET = "hunter2-is-secret"
@@ -116,7 +116,7 @@ def test_variables_that_are_not_ours_do_not_matter() -> None:
 
 def test_the_defaults_are_what_their_variables_would_be_read_as() -> None:
     for variable, each in ((each.metadata["variable"], each) for each in fields(Settings)):
-        assert getattr(Settings.from_environment({variable: shown(each.default)}), each.name) == each.default
+        assert getattr(Settings.from_environment({variable: written(each.default)}), each.name) == each.default
 
 
 def test_the_first_wrong_variable_is_raised() -> None:

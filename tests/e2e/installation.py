@@ -124,7 +124,7 @@ class Installation:
         return {
             "CI_DATABASE_URL": self.database_url, "SAMPLE_REPOSITORY": str(self.files), "CI_PUBLIC_URL": self.url,
             "CI_EXECUTABLES": str(self.folder / "executables"), "CI_WORKER_TRUSTED": "true", "CI_SANDBOX": "none",
-            "CI_SWEEP_INTERVAL": "1", **UNLIMITED,
+            "CI_SWEEP_INTERVAL": "1", "CI_JOBS": "separate", **UNLIMITED,
             **self.changes}
 
     @contextmanager

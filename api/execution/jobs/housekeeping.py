@@ -101,7 +101,8 @@ class Housekeeping:
     def _tidy_job(self, name: str, job: Job | None, now: datetime) -> None:
         folder = self._files.job(name)
         if job is None:
-            if _age(folder, now) > UNKNOWN_FOR:
+            # It may be another installation's that shares the folder, which keeps its files for as long.
+            if _age(folder, now) > max(self._keep, UNKNOWN_FOR):
                 shutil.rmtree(folder, ignore_errors=True)
         elif job.status.is_over and not any(attempt.is_supervised() for attempt in self._files.attempts(name)):
             if job.end_time is not None and job.end_time < now - self._keep:

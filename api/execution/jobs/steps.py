@@ -56,7 +56,7 @@ def _installation(options: JobOptions, kit: PythonKit) -> Step:
     if sources:
         return Step("dependencies", (*PIP, "--no-index", *sources, *target), limits, environment, INSTALLING)
     # Without a target pip is content with what is there, and says what is not.
-    check = (*PIP, "--no-index", "--dry-run", "--requirement", REQUIREMENTS)
+    check = (*PIP, "--no-index", "--no-user", "--dry-run", "--requirement", REQUIREMENTS)
     return Step("dependencies", check, limits, environment, INSTALLING + NOTHING_TO_INSTALL_FROM)
 
 

@@ -1,6 +1,7 @@
 """The folder of what runs on this host, which nobody else may have laid out for us."""
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -14,3 +15,8 @@ def work_folder(folder: Path) -> Path:
         raise PermissionError(f"{folder} belongs to somebody else")
     folder.chmod(0o700)
     return folder
+
+
+def home_of(work: Path, installation: str) -> Path:
+    """The folder of one installation's agents and workspaces within it: a host may serve several, which share nothing else."""
+    return work / f"home-{hashlib.sha256(installation.encode()).hexdigest()[:16]}"
