@@ -92,7 +92,7 @@ def open_artifact(attempt: AttemptFiles | None, name: str) -> LocalFile | None:
         return None
     path = attempt.artifacts / name
     # The manifest is the agent's own, but names in it came from a project: none leads out of the folder.
-    if name.startswith("/") or ".." in Path(name).parts or not path.resolve().is_relative_to(attempt.artifacts.resolve()):
+    if "\0" in name or ".." in path.parts or not path.resolve().is_relative_to(attempt.artifacts.resolve()):
         return None
     return open_file(path)
 

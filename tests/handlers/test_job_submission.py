@@ -1,6 +1,7 @@
 """How projects come in: what becomes a job, what is refused and by which rule, and that a refused one leaves nothing."""
 from __future__ import annotations
 
+import json
 import struct
 import sys
 import zipfile
@@ -331,3 +332,29 @@ def test_a_job_is_as_old_as_its_submission(site: Site, client: ValidatingClient)
     submit(client)
 
     assert site.rows(select(JobRow.created_at)) == [(NOW + timedelta(hours=3),)]
+
+
+def events(answer: Any) -> list[Any]:
+    return [json.loads(line.removeprefix("data: ")) for line in answer.text.splitlines() if line.startswith("data: ")]
+
+
+def test_a_submission_can_be_followed_until_the_client_has_seen_enough(site: Site, client: ValidatingClient) -> None:
+    answer = client.post("/submit", params={"timeout": 1}, files={"file": ("project.zip", zip_of())})
+
+    assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) == (200, "text/event-stream")
+    assert events(answer) == []
+    assert len(site.rows(select(JobRow.id))) == 1
+
+
+def test_a_submission_that_tells_its_job_tells_it_first(site: Site, client: ValidatingClient) -> None:
+    answer = client.post("/submit-stream", params={"timeout": 1}, files={"file": ("project.zip", zip_of())})
+
+    assert events(answer) == [{"type": "job_id", "job_id": row.id} for row in site.rows(select(JobRow.id))]
+
+
+@pytest.mark.parametrize("path", ["/submit", "/submit-stream"])
+def test_a_submission_that_is_refused_is_no_stream(site: Site, client: ValidatingClient, path: str) -> None:
+    answer = client.post(path, files={"file": ("project.zip", b"no zip")})
+
+    assert (answer.status_code, answer.json()["details"]["rule"]) == (422, "no_zip")
+    assert_nothing_is_left(site)
