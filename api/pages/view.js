@@ -115,9 +115,12 @@ export class View {
   link(words, act) {
     const button = element("button", "", words);
     button.type = "button";
-    button.addEventListener("click", () => void this.attempt(act));
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      await this.attempt(act);
+      button.disabled = false;
+    });
     byId("links").append(button);
-    return button;
   }
 
   // Does something for the reader; what goes wrong is said.
@@ -160,7 +163,7 @@ export class View {
   // Reads a stream once more, from its beginning.
   async replay(api, path, onEvent, signal) {
     this.notice("Reading the log …");
-    await follow(api, path, {}, { onEvent, signal, onState: () => {} });
+    await follow(api, path, {}, { onEvent, signal, onState: (state) => { if (!state.live) this.#connection(state); } });
     this.notice("");
   }
 

@@ -8,9 +8,10 @@ import pytest
 
 from api.app import CI_DOCUMENT, DOCUMENTS, Application
 from api.middleware.documents import load
-from api.middleware.headers import UI_POLICY
+from api.middleware.headers import UI_POLICY, VIEW_POLICY
 from api.middleware.pages import Page
 from api.middleware.site import NOT_OPERATIONS, pages
+from api.middleware.views import VIEW, VIEW_PATHS
 from tests.middleware.asking import ask
 from tests.middleware.conftest import ADMIN, JOBS, THINGS, WORKERS, Make
 
@@ -98,3 +99,54 @@ def test_the_documentation_page_has_a_policy_of_its_own(real: Application) -> No
     "index.html", "swagger-ui.js", "oauth2-redirect.html", "../app.py", "..%2fapp.py", "LICENSE", "__init__.py", "page.html"])
 def test_other_files_of_the_packages_are_not_served(real: Application, name: str) -> None:
     assert ask(real, f"{UI}/{name}").status == 404
+
+
+VIEWS = ["/runs/918273/view", "/jobs/550e8400-e29b-41d4-a716-446655440000/view"]
+
+
+@pytest.mark.parametrize("path", VIEWS)
+def test_the_page_of_a_log_is_the_same_for_everybody_and_says_nothing_of_what_it_will_show(real: Application, path: str) -> None:
+    one, other = ask(real, path), ask(real, path.replace("7", "8"), token=ADMIN)
+
+    assert (one.status, one.body) == (200, other.body)
+    assert path.split("/")[2] not in one.body.decode()
+
+
+@pytest.mark.parametrize("path", VIEWS)
+def test_the_page_of_a_log_loads_files_from_here_alone_and_has_nothing_inline(real: Application, path: str) -> None:
+    html = ask(real, path).body.decode()
+
+    loaded = re.findall(r'(?:src|href)="([^"#]+)"', html)
+    assert {each for each in loaded if each.startswith(VIEW)} <= VIEW_PATHS
+    assert [each for each in loaded if not each.startswith("/")] == []
+    assert not re.search(r"<script(?![^>]*src=)|<style|style=|\son\w+=", html)
+    assert "{" not in html
+
+
+def test_the_scripts_of_the_log_pages_import_only_scripts_that_are_served(real: Application) -> None:
+    imported = {
+        f"{VIEW}/{name}" for path in VIEW_PATHS if path.endswith(".js")
+        for name in re.findall(r'from "\./([^"]+)"', ask(real, path).body.decode())}
+
+    assert "/view/terminal.js" in imported
+    assert imported <= VIEW_PATHS
+
+
+@pytest.mark.parametrize("path", [*VIEWS, *sorted(path for path in VIEW_PATHS if path.startswith(VIEW))])
+def test_all_that_belongs_to_a_page_of_a_log_is_under_its_policy_and_comes_once(real: Application, path: str) -> None:
+    first = ask(real, path)
+    head = ask(real, path, method="HEAD")
+    again = ask(real, path, headers=[("If-None-Match", first.header("etag") or "")])
+
+    assert first.header("content-security-policy") == VIEW_POLICY.decode()
+    assert first.header("x-content-type-options") == "nosniff"
+    assert (head.status, head.body, head.header("etag")) == (200, b"", first.header("etag"))
+    assert (again.status, again.body) == (304, b"")
+
+
+@pytest.mark.parametrize("word", [
+    "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage", "sessionStorage", "cookie"])
+def test_no_script_of_the_log_pages_makes_markup_of_text_or_keeps_anything(real: Application, word: str) -> None:
+    scripts = [ask(real, path).body.decode() for path in VIEW_PATHS if path.endswith(".js")]
+
+    assert [script for script in scripts if word in script] == []
