@@ -14,6 +14,7 @@ from api.domain.infrastructure import InfrastructureType
 from api.execution.attempt import Attempt
 from api.execution.claims import Claimed, Claims, ClaimsUnavailable
 from api.execution.halt import Halt, KeptLease
+from api.execution.log_subject import about
 from api.execution.obstacle import Obstacle
 from api.execution.options import WorkerOptions
 from api.execution.process import RunProcess, run_process
@@ -75,6 +76,10 @@ class Worker:
         return response.is_success and response.text.strip() == "False"
 
     def _serve(self, claimed: Claimed) -> None:
+        with about(run_id=claimed.run_id):
+            self._execute(claimed)
+
+    def _execute(self, claimed: Claimed) -> None:
         halt = Halt(self.stop)
         failure: str | None = None
         log.info("run %d: taken", claimed.run_id)

@@ -62,6 +62,7 @@ class Exchange:
     over_limit: HttpProblem | None = None
     bucket: str | None = None
     scraping: bool = False
+    subject: Mapping[str, int | str] = field(default_factory=dict)
     run_token_known: bool | None = None
     rate_headers: tuple[tuple[bytes, bytes], ...] = ()
     text_errors: bool = False

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from api.middleware.routing import Match, Operation, Routes
 from api.middleware.security import Authenticate, exchange_of, token_of
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RunTokenKnown = Callable[[int, str], bool]
 
 
@@ -54,6 +56,7 @@ class Admission:
         operation = target[0] if target and isinstance(target[0], Operation) else None
         if operation is not None:
             exchange.operation_id, exchange.text_errors = operation.operation_id, operation.text_errors
+            exchange.subject = _subject(target[1] if target else {})
         await self._identify(scope, exchange, operation)
         bucket, key = await self._bucket(scope, exchange, operation, target[1] if target else {})
         # A preflight is the browser's doing: it announces a request that will be counted.
@@ -98,6 +101,13 @@ class Admission:
             await self._in_thread(lambda: self._limits.count(exchange, bucket, key, cost=cost))
         else:
             self._limits.count(exchange, bucket, key, cost=cost)
+
+
+def _subject(parameters: Mapping[str, Any]) -> dict[str, int | str]:
+    """The run or the job that a path names, for the log; text that is no id of ours stays out of it."""
+    return {
+        name: value for name, value in parameters.items()
+        if (name == "run_id" and isinstance(value, int)) or (name == "job_id" and _JOB_ID.fullmatch(str(value)))}
 
 
 def match_of(scope: Any) -> Match:

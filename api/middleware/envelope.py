@@ -86,10 +86,12 @@ class Envelope:
         Entry(
             method=scope["method"] if scope["method"].isalpha() else "-",
             route=exchange.template,
+            operation=exchange.operation_id,
             status=status,
-            ms=round(seconds * 1000, 2),
+            duration_ms=round(seconds * 1000, 2),
             request_id=exchange.request_id,
             user_id=exchange.caller.user_id if exchange.caller else None,
             address=exchange.address,
             client_request_id=client_request_id(scope),
+            subject=exchange.subject,
         ).write()

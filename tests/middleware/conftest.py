@@ -1,7 +1,10 @@
 """The application of these tests: three documents of their own, a clock that stands still, tokens that say what they may."""
 from __future__ import annotations
 
+import logging
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -59,6 +62,8 @@ def authenticate(token: str) -> Caller | None:
 
 
 ADMIN = token_for(Role.ADMIN, *Scope)
+CONFIGURED = (
+    "connexion", "alembic", "uvicorn", "uvicorn.error", "uvicorn.access", "gunicorn.access", "granian.access", "httpx", "httpcore")
 Make = Callable[..., Application]
 
 
@@ -117,3 +122,17 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield f"redis+unix://{socket}"
         finally:
             server.terminate()
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """Leaves the process's logging, and what catches its last exceptions, as it was."""
+    loggers = [logging.getLogger(name) for name in (None, *CONFIGURED)]
+    states = [(each.handlers[:], each.level, each.propagate, each.disabled) for each in loggers]
+    hooks = sys.excepthook, threading.excepthook
+    yield
+    for each, (handlers, level, propagate, disabled) in zip(loggers, states, strict=True):
+        each.handlers[:], each.propagate, each.disabled = handlers, propagate, disabled
+        each.setLevel(level)
+    sys.excepthook, threading.excepthook = hooks
+    logging.captureWarnings(False)

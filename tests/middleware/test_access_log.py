@@ -4,7 +4,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,18 +13,6 @@ from tests.middleware.asking import ask
 from tests.middleware.conftest import ADMIN, RUN_TOKEN
 
 FORM = [("Content-Type", "application/x-www-form-urlencoded")]
-
-
-@pytest.fixture
-def restored() -> Iterator[None]:
-    """Leaves the process's logging as it was."""
-    root = logging.getLogger()
-    handlers, level, connexion = root.handlers[:], root.level, logging.getLogger("connexion").level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.getLogger("connexion").setLevel(connexion)
-    logging.getLogger("uvicorn.access").disabled = False
 
 
 def _fields(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
@@ -38,10 +25,11 @@ def test_a_request_is_one_line_with_the_template_of_its_route(app: Application, 
     answer = ask(app, "/api/v1/things/4711?x=1", token=ADMIN, headers=[("X-Request-Id", "their-own.id_1")])
 
     [fields] = _fields(caplog)
-    assert fields.pop("ms") is not None
+    assert fields.pop("duration_ms") is not None
     assert fields == {
         "method": "GET", "route": "/api/v1/things/{thing_id}", "status": 400, "request_id": answer.header("x-request-id"),
-        "user_id": 101, "address": "203.0.113.7", "client_request_id": "their-own.id_1"}
+        "user_id": 101, "operation": "tests.middleware.operations.get_thing", "address": "203.0.113.7",
+        "client_request_id": "their-own.id_1", "message": "GET /api/v1/things/{thing_id} 400"}
 
 
 def test_no_secret_of_a_request_reaches_any_log(app: Application, caplog: pytest.LogCaptureFixture) -> None:
@@ -77,7 +65,7 @@ def test_a_path_that_no_document_knows_has_no_route(app: Application, caplog: py
     assert (_fields(caplog)[0]["route"], _fields(caplog)[0]["status"]) == (None, 404)
 
 
-@pytest.mark.usefixtures("restored")
+@pytest.mark.usefixtures("restored_logging")
 def test_lines_are_json_when_asked_for(app: Application) -> None:
     stream = io.StringIO()
     configure_logging("json", stream)
@@ -89,7 +77,7 @@ def test_lines_are_json_when_asked_for(app: Application) -> None:
     assert (crash["level"], "RuntimeError" in crash["exception"]) == ("error", True)
 
 
-@pytest.mark.usefixtures("restored")
+@pytest.mark.usefixtures("restored_logging")
 def test_lines_are_text_otherwise_and_the_servers_own_access_log_is_silent(app: Application) -> None:
     stream = io.StringIO()
     configure_logging("text", stream)
@@ -98,4 +86,4 @@ def test_lines_are_text_otherwise_and_the_servers_own_access_log_is_silent(app: 
     ask(app, "/llms.txt")
 
     [line] = stream.getvalue().splitlines()
-    assert " INFO api.access method=GET route=/llms.txt status=200 " in line
+    assert " INFO api.access method=GET route=/llms.txt operation=- status=200 " in line

@@ -10,7 +10,7 @@ import os
 import select
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +26,7 @@ from api.execution.jobs.held import ClaimLost, Held, Phase
 from api.execution.jobs.job_desk import Desk, DeskClosed
 from api.execution.jobs.preparing import Preparer
 from api.execution.jobs.slots import Slot, Slots
+from api.execution.log_subject import about
 from api.storage.job_files import AttemptFiles, JobFiles
 
 log = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ class Agent:
             elif held.phase is Phase.RUNNING and _has_ended(held):
                 held.unwatch()
                 held.phase = Phase.FINISHING
-                self._in_thread(lambda held=held: self._finish(held, _record(held.files)))  # type: ignore[misc]
+                self._in_thread(held.job, lambda held=held: self._finish(held, _record(held.files)))  # type: ignore[misc]
 
     def _keep_leases(self, now: datetime) -> None:
         """Renew the leases where it is time for that, all at once; hear, always, of jobs that are to be cancelled."""
@@ -121,7 +122,8 @@ class Agent:
         else:
             found = self._desk.states(fences)
         for held in list(self._held.values()):
-            self._tell(held, found.get(held.job.job_id), until)
+            with _about(held.job):
+                self._tell(held, found.get(held.job.job_id), until)
 
     def _tell(self, held: Held, job: Job | None, until: datetime | None) -> None:
         try:
@@ -158,7 +160,7 @@ class Agent:
             return False
         held = Held(job, self._attempt(job), until, Phase.PREPARING)
         self._held[job.job_id] = held
-        self._in_thread(lambda: self._prepare(held, slot))
+        self._in_thread(job, lambda: self._prepare(held, slot))
         return True
 
     def _prepare(self, held: Held, slot: Slot) -> None:
@@ -214,6 +216,10 @@ class Agent:
                 self._adopt_job(job, name, now)
 
     def _adopt_job(self, job: Job, held_by: str, now: datetime) -> None:
+        with _about(job):
+            self._hold_again(job, held_by, now)
+
+    def _hold_again(self, job: Job, held_by: str, now: datetime) -> None:
         files = self._attempt(job)
         if not files.is_supervised() and _record(files) is None and not self._bury(job, files):
             return
@@ -245,10 +251,14 @@ class Agent:
             return
         for job in self._desk.expired(now - self._options.margin):
             if job.job_id not in self._held:
-                try:
-                    self._bury(job, self._attempt(job))
-                except OSError as fault:
-                    log.error("job %s could not be given up: %s", job.job_id, fault)
+                with _about(job):
+                    self._give_up(job)
+
+    def _give_up(self, job: Job) -> None:
+        try:
+            self._bury(job, self._attempt(job))
+        except OSError as fault:
+            log.error("job %s could not be given up: %s", job.job_id, fault)
 
     def _leave(self) -> None:
         """Let threads come to an end, and give the jobs that run time until somebody adopts them."""
@@ -277,10 +287,11 @@ class Agent:
     def _attempt(self, job: Job) -> AttemptFiles:
         return self._files.attempt(job.job_id, job.attempt, job.attempt_fence)
 
-    def _in_thread(self, work: Callable[[], None]) -> None:
+    def _in_thread(self, job: Job, work: Callable[[], None]) -> None:
         def guarded() -> None:
             try:
-                work()
+                with _about(job):
+                    work()
             finally:
                 self._threads.discard(thread)
                 os.eventfd_write(self._wakes, 1)
@@ -288,6 +299,11 @@ class Agent:
         thread = threading.Thread(target=guarded, name="job", daemon=True)
         self._threads.add(thread)
         thread.start()
+
+
+def _about(job: Job) -> AbstractContextManager[None]:
+    """What is logged meanwhile is about this attempt."""
+    return about(job_id=job.job_id, attempt=job.attempt)
 
 
 def _has_ended(held: Held) -> bool:
