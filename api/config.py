@@ -26,6 +26,8 @@ class Settings:
     database_url: str = _setting(
         "CI_DATABASE_URL", "sqlite:///instance/ci.db", read.database_url, secret=True,
         about="SQLAlchemy URL: sqlite:///file.db, or mysql+pymysql://user:password@host/name")
+    database_patience: int = _setting(
+        "CI_DATABASE_PATIENCE", 20, read.whole_number, "how long a write waits for others before it is answered with 503", least=1)
     storage_root: Path = _setting(
         "SAMPLE_REPOSITORY", Path("instance/files"), Path, "the platform's file store: TestFiles, TestResults, LogFiles, …")
     public_url: str = _setting(

@@ -67,7 +67,8 @@ def utc_now() -> datetime:
 
 def attach_database(app: Flask, settings: Settings) -> None:
     """Give a Flask application the configured database, with a connection for every thread that may ask for one."""
-    database.attach(app, settings.database_url, pool_size=settings.threads + LOOKUP_THREADS + 2)
+    pool_size = settings.threads + LOOKUP_THREADS + 2
+    database.attach(app, settings.database_url, pool_size=pool_size, patience=settings.database_patience)
 
 
 def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = SYSTEM_CHANCE) -> Application:

@@ -4,7 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
+from random import random
+from time import monotonic, sleep
 from typing import Any, TypeVar, cast
 
 from flask import Flask
@@ -31,10 +34,13 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT_MS = 15_000
+# How many seconds a writer waits for others, over all its attempts.
+PATIENCE = 20.0
 # Lock wait timeout, deadlock, record changed; and a savepoint that is gone because a deadlock took the whole transaction.
 DEADLOCK_CODES = frozenset({1205, 1213, 1020, 1305})
-ATTEMPTS = 5
+ATTEMPTS = 12
+# Those who locked each other out would do so again if they came back at the same moment: in seconds, at first and at most.
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.3
 NAMES = {
     "ix": "ci_ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "ci_uq_%(table_name)s_%(column_0_N_name)s",
@@ -94,11 +100,16 @@ def _read_naive(value: datetime | None) -> datetime | None:
     return None if value is None else value.replace(tzinfo=UTC)
 
 
-def attach(app: Flask, url: str, *, pool_size: int) -> None:
-    """Give a Flask application its database. Relative SQLite paths are taken from the working directory."""
+def attach(app: Flask, url: str, *, pool_size: int, patience: float = PATIENCE) -> None:
+    """Give a Flask application its database. Relative SQLite paths are taken from the working directory.
+
+    `patience` is how many seconds a writer waits for others before it gives up.
+    """
     parsed = make_url(url)
     # Bound values hold tokens' hashes and workers' secrets; they must not stand in what is logged of a failure.
-    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "hide_parameters": True}
+    options: dict[str, Any] = {
+        "pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "hide_parameters": True,
+        "execution_options": {"ci_patience": patience}}
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             path = Path(parsed.database).absolute()
@@ -115,27 +126,44 @@ def attach(app: Flask, url: str, *, pool_size: int) -> None:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Install what SQLite needs: WAL, foreign keys, a busy timeout, and transactions that begin when we say so."""
-    if engine.dialect.name != "sqlite":
+    """Install what SQLite needs: WAL, foreign keys, and transactions that begin when we say so; and how long each writer waits."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "begin", _limit_waiting)
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (f"busy_timeout={ceil(PATIENCE * 1000)}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    _limit_waiting(connection)
+    # A deferred transaction that turns to writing fails at once, whatever the timeout; so writers say so first.
+    if connection.get_execution_options().get("ci_writes", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        # This one takes no lock and so never fails; it need not go the long way.
+        cast(Any, connection.connection.dbapi_connection).execute("BEGIN")
+
+
+def _limit_waiting(connection: Connection) -> None:
+    """Tell the database how long this transaction may wait for others, where the connection does not know it from the last one."""
+    options: Mapping[str, Any] = connection.get_execution_options()
+    seconds: float = options.get("ci_wait", options.get("ci_patience", PATIENCE))
+    if connection.info.get("ci_wait") == seconds:
         return
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A deferred transaction that turns to writing fails at once, whatever the timeout; so writers say so first.
-        if connection.get_execution_options().get("ci_writes", False):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            # This one takes no lock and so never fails; it need not go the long way.
-            cast(Any, connection.connection.dbapi_connection).execute("BEGIN")
+    is_sqlite = connection.dialect.name == "sqlite"
+    wait = f"PRAGMA busy_timeout={ceil(seconds * 1000)}" if is_sqlite else f"SET SESSION innodb_lock_wait_timeout={max(1, ceil(seconds))}"
+    cursor = cast(Any, connection.connection.dbapi_connection).cursor()
+    cursor.execute(wait)
+    cursor.close()
+    connection.info["ci_wait"] = seconds
 
 
 def session() -> Session:
@@ -187,11 +215,14 @@ def add_free_text(row: Base, attribute: str) -> None:
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
-    """A transaction that writes: committed at the end, rolled back when anything is raised."""
+def transaction(*, wait: float | None = None) -> Iterator[Session]:
+    """A transaction that writes: committed at the end, rolled back when anything is raised.
+
+    It waits `wait` seconds for others, or as long as the database was attached with.
+    """
     current = session()
     current.rollback()
-    current.connection(execution_options={"ci_writes": True})
+    current.connection(execution_options={"ci_writes": True} | ({} if wait is None else {"ci_wait": wait}))
     try:
         yield current
         current.commit()
@@ -200,15 +231,24 @@ def transaction() -> Iterator[Session]:
         raise
 
 
-def transact(work: Callable[[], T]) -> T:
-    """Do the work in a transaction; again, a few times, where the database gave way to a concurrent one."""
+def transact(
+    work: Callable[[], T], *, clock: Callable[[], float] = monotonic, pause: Callable[[float], None] = sleep,
+    chance: Callable[[], float] = random,
+) -> T:
+    """Do the work in a transaction; again, some moments later, where the database gave way to a concurrent one.
+
+    All attempts together wait for others no longer than one may.
+    """
+    patience: float = db.engine.get_execution_options().get("ci_patience", PATIENCE)
+    deadline = clock() + patience
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with transaction():
+            with transaction(wait=None if attempt == 1 else max(0.0, deadline - clock())):
                 return work()
         except (DBAPIError, Raced) as failed:
-            if attempt == ATTEMPTS or not _gave_way(failed):
+            if attempt == ATTEMPTS or not _gave_way(failed) or clock() >= deadline:
                 raise
+        pause(chance() * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** attempt))
     raise AssertionError("the last attempt returns or raises")
 
 
