@@ -11,11 +11,14 @@ from uuid import uuid4
 import schemathesis
 from schemathesis import AuthContext, Case, GenerationMode, HookContext
 
-from contract.served import ADMIN, KNOWN, LOSER, PASSWORD, WORKED_ON, worker_token
+from contract.served import ADMIN, KNOWN, KNOWN_JOB, LOSER, PASSWORD, WORKED_ON, make_token, worker_token
 from tests.builders import MAIN_REPOSITORY
 
-TOKENS = "/auth/tokens"
+TOKENS, SUBMISSION = "/auth/tokens", "/submit-async"
 SCOPES = ["runs:read", "runs:write", "results:read", "baselines:write", "system:read"]
+STREAMS = ("/submit", "/submit-stream", "/jobs/{job_id}/stream")
+# A zip without any file has the one thing that these texts need: it is one in UTF-8, too.
+EMPTY_ZIP = "PK\5\6" + "\0" * 18
 RUN_ID, NO_RUN = re.compile("-?[0-9]{1,18}"), 4711
 
 
@@ -27,8 +30,10 @@ class Tokens:
         self._lasting: dict[int, str] = {}
 
     def get(self, case: Case[Any], context: AuthContext) -> str | None:
-        """Log in, where the document has a login at all."""
+        """Log in, where the document has a login; jobs are asked for with a token that is known beforehand."""
         schema = context.operation.schema
+        if SUBMISSION in schema.raw_schema["paths"]:
+            return make_token().value
         if TOKENS not in schema.raw_schema["paths"]:
             return None
         if context.operation.path.startswith(TOKENS):
@@ -55,6 +60,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         case.path_parameters["run_id"] = NO_RUN
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
+    _ask_for_a_job(case)
     body: dict[str, Any] = case.body if isinstance(case.body, dict) else {}
     if "token" in case.path_parameters:
         _report_on_a_run(case.path_parameters)
@@ -71,3 +77,15 @@ def _report_on_a_run(parameters: dict[str, Any]) -> None:
     if int(parameters["run_id"]) % 3:
         run_id = WORKED_ON[int(parameters["run_id"]) % len(WORKED_ON)]
         parameters |= {"run_id": run_id, "token": worker_token(run_id)}
+
+
+def _ask_for_a_job(case: Case[Any]) -> None:
+    if case.operation.path.endswith(STREAMS):
+        # Nobody runs the jobs, so that their streams would wait for ever.
+        case.query = {**(case.query or {}), "timeout": 1}
+    if "job_id" in case.path_parameters and len(str(case.path_parameters["job_id"])) % 3:
+        case.path_parameters |= {name: value for name, value in KNOWN_JOB.items() if name in case.path_parameters}
+    # Each stream is waited for, so that few are opened.
+    share = 9 if case.operation.path in STREAMS else 2
+    if isinstance(case.body, dict) and len(str(case.body.get("file", "-"))) % share == 0:
+        case.body |= {"file": EMPTY_ZIP}

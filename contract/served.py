@@ -2,21 +2,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from passlib.hash import argon2
+from sqlalchemy import select
 
 from api.config import Settings
-from api.domain.access import Role
+from api.domain.access import Role, Scope
+from api.domain.job import JobStatus
 from api.domain.run import Phase
+from api.domain.token import NewToken, issue_token
 from api.server import attach_database
 from api.storage import schema
-from api.storage.database import db
-from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow, SampleRow
+from api.storage.accounts import load_account
+from api.storage.database import db, session, transact
+from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow, SampleRow, UserRow
+from api.storage.tokens import store_token
 from tests.builders import (
     NOW,
     BuiltTest,
@@ -32,11 +38,15 @@ from tests.builders import (
     digest_of,
     save,
 )
+from tests.jobs import add_job, keep_artifacts, write_log
 
 ADMIN, LOSER, PASSWORD = "admin@example.test", "loser@example.test", "nothing secret here"
 UNLIMITED = 10_000_000
 # What the documents' examples speak of: a run that is over, one of its outputs other than expected, with all files there.
 KNOWN = {"run_id": 9420, "sample_id": 137, "regression_id": 42, "output_id": 81}
+KNOWN_JOB = {"job_id": "550e8400-e29b-41d4-a716-446655440000", "name": "report.xml"}
+# A token of an admin, for documents that have no login.
+TOKEN_SECRET = sha256(b"a token of the fuzzer").digest()
 # Runs for workers to report on: their secrets are known, and nobody else's are.
 WORKED_ON = range(9_000, 9_012)
 # A hash that is verified in no time, so that a login for each request costs nothing.
@@ -64,6 +74,7 @@ def prepare(settings: Settings) -> None:
         for run_id in WORKED_ON:
             add_run(run_id=run_id, token=worker_token(run_id), platform="linux" if run_id % 2 else "windows")
         _add_known_run(settings.storage_root)
+        _add_jobs(settings.storage_root)
         db.session.remove()
         db.engine.dispose()
 
@@ -73,11 +84,21 @@ def worker_token(run_id: int) -> str:
     return f"{run_id:064d}"
 
 
+def make_token() -> NewToken:
+    """The admin's token; its value is always the same."""
+    return issue_token(TOKEN_SECRET, "fuzzer", Role.ADMIN, tuple(Scope), days=30, now=datetime.now(UTC))
+
+
 def _add_accounts() -> None:
     password_hash = str(QUICK.hash(PASSWORD))
     add_user("loser", role=Role.ADMIN, password_hash=password_hash, github_login="loser")
     for role in Role:
         add_user(role.value, role=role, password_hash=password_hash)
+    transact(partial(store_token, load_account(_admin()), make_token()))
+
+
+def _admin() -> int:
+    return session().execute(select(UserRow.id).where(UserRow.email == ADMIN)).scalar_one()
 
 
 def _add_tests() -> list[BuiltTest]:
@@ -138,3 +159,15 @@ def _add_known_run(root: Path) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+def _add_jobs(root: Path) -> None:
+    """A job of each status, with what it left, and the one that the document's examples speak of."""
+    owner = _admin()
+    made = [add_job(owner, status, at=NOW + timedelta(seconds=number)) for number, status in enumerate(JobStatus)]
+    known = add_job(owner, JobStatus.COMPLETED, job_id=KNOWN_JOB["job_id"], exit_code=1)
+    for job_id in (*made, known):
+        write_log(root, job_id, b"Installing dependencies...\n" + b"test_sums.py::test_two FAILED\n" * 100)
+    failed = [{"name": "test_two", "classname": "test_sums", "message": "assert 5 == 4"}]
+    report = {"tests": 2, "failures": 1, "errors": 0, "skipped": 0, "seconds": 0.25, "failed": failed}
+    keep_artifacts(root, known, {KNOWN_JOB["name"]: b"<testsuites/>", "htmlcov/index.html": b"<p>"}, junit=report, left_out=1)
