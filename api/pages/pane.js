@@ -7,7 +7,7 @@ export const MOST_CHARACTERS = 24_000_000;
 const BLOCK = 200;
 const FRAME = 12;
 const NEAR = 32;
-const INTENT = 1000;
+const UPWARDS = new Set(["ArrowUp", "PageUp", "Home"]);
 
 export class LogPane extends EventTarget {
   #box;
@@ -19,15 +19,14 @@ export class LogPane extends EventTarget {
   #characters = 0;
   #isDue = false;
   #following = true;
-  #intent = -Infinity;
+  #top = 0;
   #target = null;
 
   constructor(box) {
     super();
     this.#box = box;
-    for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) {
-      box.addEventListener(kind, () => { this.#intent = performance.now(); }, { passive: true });
-    }
+    box.addEventListener("wheel", (event) => { if (event.deltaY < 0) this.#leave(); }, { passive: true });
+    box.addEventListener("keydown", (event) => { if (UPWARDS.has(event.key)) this.#leave(); });
     box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#stay()).observe(box);
   }
@@ -84,10 +83,15 @@ export class LogPane extends EventTarget {
     this.#target?.classList.remove("target");
     this.#target = found.row;
     found.row.classList.add("target");
-    found.row.scrollIntoView({ block: "center" });
+    this.#center(found.row);
     // Blocks that were never seen have a guessed height, which is right only now.
-    requestAnimationFrame(() => found.row.scrollIntoView({ block: "center" }));
+    requestAnimationFrame(() => this.#center(found.row));
     return true;
+  }
+
+  #center(line) {
+    line.scrollIntoView({ block: "center" });
+    this.#moved();
   }
 
   toEnd() {
@@ -125,6 +129,7 @@ export class LogPane extends EventTarget {
     this.#stay();
     this.dispatchEvent(new CustomEvent("drawn", { detail: { lines: drawn, waiting: this.#pending.length } }));
     if (this.#pending.length) this.#schedule();
+    else requestAnimationFrame(() => this.#stay());
   }
 
   #append(number, line) {
@@ -172,15 +177,24 @@ export class LogPane extends EventTarget {
   #stay() {
     if (!this.#following) return;
     this.#box.scrollTop = this.#box.scrollHeight;
+    this.#moved();
   }
 
-  // Only what the reader does decides about following; the pane's own scrolling, and lines that come and go, do not.
+  #moved() {
+    this.#top = this.#box.scrollTop;
+  }
+
+  // The way up ends following, the way down to the end begins it again; the pane's own scrolling is not looked at.
   #scrolled() {
-    const isAtEnd = this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight < NEAR;
-    if (performance.now() - this.#intent > INTENT) {
-      if (!isAtEnd) this.#stay();
-      return;
-    }
-    this.following = isAtEnd;
+    const [before, now] = [this.#top, this.#box.scrollTop];
+    this.#moved();
+    const isAtEnd = this.#box.scrollHeight - now - this.#box.clientHeight < NEAR;
+    if (now < before && !isAtEnd) this.following = false;
+    if (now > before && isAtEnd) this.following = true;
+  }
+
+  // A wheel or a key is heard before anything moves, and before new lines could hold the reader back.
+  #leave() {
+    if (this.#box.scrollHeight > this.#box.clientHeight) this.following = false;
   }
 }

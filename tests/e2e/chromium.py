@@ -20,7 +20,7 @@ from tests.parts import need
 
 T = TypeVar("T")
 
-PATIENCE = 90
+PATIENCE = 180
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1280,1600")
