@@ -58,7 +58,7 @@ class Checkout:
                 f"The commit {claimed.commit[:12]} is in no branch of {claimed.repository}, nor in the pull request where there is one.")
         order.journal.info(f"Checked out {commit}.")
         tree = commit if claimed.pull_request is None else self._merged(order, repository, commit)
-        repository.lay_out(tree, folder, index, self.git.space)
+        repository.lay_out(tree, folder, index)
 
     def _pushed(self, claimed: Claimed, repository: Repository) -> str | None:
         """The commit of a branch: without the history where it is the branch's newest and no history is here yet."""

@@ -38,13 +38,14 @@ VARIABLES = {
 class GitOptions:
     """`base` is what a repository's address begins with; `seconds` bound one call, `space` bytes a repository's folder.
 
-    `authorities` is a file of certificates to trust in place of the system's; `mirrors` where repositories are kept between runs.
+    A commit has at most `files` files, of `space` bytes. `authorities` is a file of certificates to trust in place of the system's; `mirrors` where repositories are kept between runs.
     """
 
     base: str
     mirrors: Path
     seconds: float = 600
     space: int = 2 << 30
+    files: int = 100_000
     authorities: Path | None = None
 
     def address(self, repository: str) -> str:
@@ -73,6 +74,7 @@ class Git:
 
         Raises Obstacle, type checkout, at a limit, and Halted where the run is to stop.
         """
+        self._halt.check()
         output, log = self._home / "output", self._home / "log"
         call = Invocation(self._command(repository, arguments, variables or {}), self._home, log, stdout=output)
         watch = _Watch(self._halt, repository, self.options.space, self._monotonic)

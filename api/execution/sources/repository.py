@@ -12,7 +12,6 @@ from api.execution.journal import Journal
 from api.execution.obstacle import Obstacle
 from api.execution.sources.git import Git, Said
 
-MOST_FILES = 100_000
 # One line of a listing: a size in digits, and its end.
 LINE_BYTES = 12
 NO_SUCH_REF = "couldn't find remote ref"
@@ -85,13 +84,14 @@ class Repository:
         self._require(said, "The commit could not be merged into its base branch.", InfrastructureType.MERGE)
         return tree
 
-    def lay_out(self, tree: str, folder: Path, index: Path, space: int) -> None:
+    def lay_out(self, tree: str, folder: Path, index: Path) -> None:
         """Write the files of a tree into an empty folder. Raises Obstacle, type checkout, for too many or too large ones."""
-        listed = self._run("ls-tree", "-r", "-z", "--format=%(objectsize:padded)", "--end-of-options", tree, most=MOST_FILES * LINE_BYTES)
+        most, space = self.git.options.files, self.git.options.space
+        listed = self._run("ls-tree", "-r", "-z", "--format=%(objectsize:padded)", "--end-of-options", tree, most=most * LINE_BYTES)
         sizes = [size.strip() for size in listed.output.split(b"\0") if size.strip()]
         too_long = listed.code == -signal.SIGXFSZ
-        if too_long or len(sizes) > MOST_FILES or sum(int(size) for size in sizes if size.isdigit()) > space:
-            raise Obstacle(InfrastructureType.CHECKOUT, f"The commit has more than {MOST_FILES} files or {space} bytes.")
+        if too_long or len(sizes) > most or sum(int(size) for size in sizes if size.isdigit()) > space:
+            raise Obstacle(InfrastructureType.CHECKOUT, f"The commit has more than {most} files or {space} bytes.")
         self._require(listed, "The commit's files could not be listed.")
         where = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
         for command in (("read-tree", tree), ("checkout-index", "--all", "--quiet")):

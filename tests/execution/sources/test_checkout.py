@@ -321,8 +321,9 @@ def test_a_tree_that_holds_itself_many_times_over_is_refused(desk: Desk, origin:
     for _ in range(9):
         tree = origin.git("mktree", given="".join(f"040000 tree {tree}\tdir{number}\n" for number in range(10)).encode())
     commit = origin.commit_tree("refs/heads/master", tree)
+    desk.options = replace(desk.options, files=1000)
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] The commit has more than 100000 files"):
+    with pytest.raises(Obstacle, match=r"^\[checkout\] The commit has more than 1000 files"):
         desk.check_out(commit)
 
 
@@ -346,11 +347,16 @@ def test_a_server_that_speaks_another_protocol_than_the_configured_one_is_not_as
     assert not (desk.origins / "mark").exists()
 
 
-def test_git_that_takes_too_long_is_an_obstacle_of_the_checkout(desk: Desk, origin: Origin) -> None:
+def test_git_that_takes_too_long_is_an_obstacle_of_the_checkout(
+    desk: Desk, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
     commit = origin.commit("refs/heads/master", FILES)
-    desk.options = replace(desk.options, seconds=0)
+    (tmp_path / "git").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    desk.options = replace(desk.options, seconds=1)
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] Git took more than 0 seconds\.$"):
+    with pytest.raises(Obstacle, match=r"^\[checkout\] Git took more than 1 seconds\.$"):
         desk.check_out(commit)
 
 
