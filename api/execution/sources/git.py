@@ -21,6 +21,7 @@ from api.execution.obstacle import Obstacle
 from api.execution.process import Execution, Limits, run_process
 
 LOOK_AT_SIZE = 1.0
+PAUSE_STEP = 0.1
 LOG_BYTES = 64 << 10
 ANSWER_BYTES = 64 << 20
 SETTINGS = (
@@ -38,7 +39,8 @@ VARIABLES = {
 class GitOptions:
     """`base` is what a repository's address begins with; `seconds` bound one call, `space` bytes a repository's folder.
 
-    A commit has at most `files` files, of `space` bytes. `authorities` is a file of certificates to trust in place of the system's; `mirrors` where repositories are kept between runs.
+    A commit has at most `files` files, of `space` bytes. `pauses` lie before the repeats of a fetch that did not reach the server.
+    `authorities` is a file of certificates to trust in place of the system's; `mirrors` where repositories are kept between runs.
     """
 
     base: str
@@ -47,6 +49,7 @@ class GitOptions:
     space: int = 2 << 30
     files: int = 100_000
     authorities: Path | None = None
+    pauses: tuple[float, ...] = (2, 10)
 
     def address(self, repository: str) -> str:
         """Where a repository is fetched from; `repository` is owner/name and was checked."""
@@ -84,6 +87,13 @@ class Git:
         with output.open("rb") as content:
             answer = content.read(ANSWER_BYTES)
         return Said(execution.exit_code, answer, log.read_text(errors="replace"))
+
+    def pause(self, seconds: float) -> None:
+        """Wait before a repeat; raise Halted as soon as the run is to stop."""
+        until = self._monotonic() + seconds
+        while (left := until - self._monotonic()) > 0:
+            self._halt.check()
+            time.sleep(min(PAUSE_STEP, left))
 
     def _command(self, repository: Path, arguments: tuple[str, ...], variables: dict[str, str]) -> tuple[str, ...]:
         env, git = shutil.which("env"), shutil.which("git")

@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from api.execution.sources.git import Git, Said
 LINE_BYTES = 12
 NO_SUCH_REF = "couldn't find remote ref"
 # What git says when the trouble is with the other side or the way to it.
-FAR = ("unable to access", "Could not read from remote repository", "does not appear to be a git repository", "not found")
+UNREACHED = ("unable to access", "early EOF", "the remote end hung up unexpectedly")
+FAR = (
+    *UNREACHED, "Could not read from remote repository", "does not appear to be a git repository", "not found", "could not read Username")
 CONFLICT, MISUSED = 1, 129
 _WRONG_IN_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/]|[/.]$|\.lock$")
 
@@ -43,9 +46,13 @@ class Repository:
         """Fetch references, each as `theirs:ours`; False where there is no such one. Raises Obstacle, type checkout."""
         self._make()
         depth = ["--depth=1"] if tip_only else ["--unshallow"] if self.is_shallow else []
-        said = self._run(
-            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--prune", *depth, "--", address,
-            *(f"+{reference}" for reference in references))
+        said = self._fetched(address, references, depth)
+        for pause in self.git.options.pauses:
+            if not said.code or not any(words in said.words for words in UNREACHED):
+                break
+            self.journal.warning("The server of the repository was not reached; trying again.")
+            self.git.pause(pause)
+            said = self._fetched(address, references, depth)
         if said.code and NO_SUCH_REF in said.words:
             return False
         if said.code and not any(words in said.words for words in FAR):
@@ -53,6 +60,11 @@ class Repository:
             shutil.rmtree(self.place, ignore_errors=True)
         self._require(said, "The repository could not be fetched; the log has git's words.")
         return True
+
+    def _fetched(self, address: str, references: Sequence[str], depth: Sequence[str]) -> Said:
+        return self._run(
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--prune", *depth, "--", address,
+            *(f"+{reference}" for reference in references))
 
     def _make(self) -> None:
         """Make the repository; one that is there stays, unless a host that went down has left it unreadable."""
