@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -116,6 +117,21 @@ class Bench:
         """Run an attempt to its end; the record and the log."""
         running = self.start(*commands, limits=limits, watched=watched)
         return running.ended(), running.log
+
+    def run_steps(self, project: Path, steps: tuple[Step, ...], mounts: tuple[Mount, ...]) -> tuple[int | None, str]:
+        """Run steps on a copy of a project; the exit code and the log."""
+        job_id, user_id = str(uuid4()), USER + len(self._started)
+        workspace = self._workspaces.create(job_id, LIMITS.workspace_bytes, user_id)
+        for file in project.iterdir():
+            copy = Path(shutil.copy(file, workspace.folder))
+            os.chown(copy, user_id, user_id)
+        files = self._files.attempt(job_id, 1, 3)
+        spec = Spec(job_id, 3, self.sandbox.description(), workspace.folder, steps, mounts=mounts, user_id=user_id)
+        files.prepare(spec.as_json(), datetime.now(UTC) + timedelta(hours=1))
+        running = Running(files, workspace.folder, user_id)
+        self._started.append(running)
+        start_supervisor(files)
+        return running.ended().exit_code, running.log
 
     def clear(self) -> None:
         """End what still runs, and remove the workspaces."""
