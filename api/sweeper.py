@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.storage.claims import give_up_abandoned
 from api.storage.database import transact
-from api.storage.enrolment import catch_up, count_pending, enrol_overlooked, judge_pending
+from api.storage.enrolment import catch_up, count_pending, enrol_overlooked, judge_late_results, judge_pending
 from api.storage.outage import is_outage
 from api.storage.tokens import seal_platform_tokens
 
@@ -50,6 +50,9 @@ class Sweeper:
             if lost:
                 log.warning("gave up %d runs whose worker was lost", lost)
             self._judge()
+            late = judge_late_results(now)
+            if late:
+                log.info("judged %d runs anew that results came for after their end", late)
 
     def _judge(self) -> None:
         pending = count_pending()

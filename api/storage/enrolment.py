@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Row, func, insert, literal, or_, select
@@ -13,7 +13,7 @@ from api.domain.projection import cut, repository_of
 from api.domain.run import Phase, RunStatus
 from api.storage.database import Raced, read, session, transact
 from api.storage.expected_sets import list_active_tests, list_customized_tests, load_definitions, save_expected_set
-from api.storage.outcomes import derive_states
+from api.storage.outcomes import OVER, derive_states, find_outdated
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import ForkRow, ProgressRow, TestForkRow, TestRow
 from api.storage.progress import events_of
@@ -23,6 +23,7 @@ LOOK_BACK = 200
 AT_ONCE = 10
 IN_BULK = 100
 UNJUDGED = "completed"
+LATE, LATE_RUNS, LONGEST_RUN = timedelta(hours=1), 50, timedelta(days=2)
 
 _UNSEEN = select(TestRow.id).where(TestRow.id > select(func.coalesce(func.max(RunRow.run_id), 0)).scalar_subquery())
 # Ids are given out in order but may become visible a little out of order, so the look goes back some way.
@@ -65,6 +66,23 @@ def judge_pending(at_most: int) -> int:
 def _pending_runs(at_most: int) -> list[int]:
     # In the order of the index by status: every request asks this, and hardly ever is there one.
     return list(read(_PENDING.order_by(RunRow.created_at.desc(), RunRow.run_id.desc()).limit(at_most)).scalars())
+
+
+def judge_late_results(now: datetime) -> int:
+    """Judge the runs anew of which the platform's own programs wrote results after their end. Returns how many.
+
+    Nothing marks such a row, so those runs are looked at that ended within the last hour, the newest 50 of them.
+    """
+    recent = (
+        select(RunRow.run_id)
+        .where(RunRow.created_at >= now - LONGEST_RUN, RunRow.completed_at >= now - LATE, RunRow.status.in_(OVER))
+        .order_by(RunRow.created_at.desc(), RunRow.run_id.desc()).limit(LATE_RUNS))
+    run_ids = list(read(recent).scalars())
+    # Nobody is to wait while so many results are read; those found are judged under lock.
+    outdated = find_outdated(run_ids) if run_ids else []
+    if outdated:
+        judge_runs(outdated)
+    return len(outdated)
 
 
 def judge_runs(run_ids: Sequence[int]) -> None:

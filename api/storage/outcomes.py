@@ -1,6 +1,7 @@
 """The state of runs as derived from their events, and the stored verdicts of those that are over."""
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
@@ -98,6 +99,26 @@ def derive_states(run_ids: Collection[int]) -> dict[int, RunStatus]:
     _store_states([
         {**_state_values(row, times[row.run_id], states[row.run_id]), **_outcome_values(judged.get(row.run_id))} for row in rows])
     return states
+
+
+def find_outdated(run_ids: Collection[int]) -> list[int]:
+    """Those of these runs, all of them over and judged, of which the platform's tables tell something else by now."""
+    rows = session().execute(select(RUNS).where(RUNS.c.run_id.in_(run_ids), RUNS.c.expected_set_id.is_not(None))).all()
+    events = events_of([row.run_id for row in rows])
+    judged = _judge_runs([row for row in rows if _is_over(timeline(events.get(row.run_id, ())))], events)
+    stored: defaultdict[int, set[tuple[Any, ...]]] = defaultdict(set)
+    for run_id, *verdict in session().execute(
+            select(VERDICTS.c.run_id, VERDICTS.c.regression_id, VERDICTS.c.verdict, VERDICTS.c.signature)
+            .where(VERDICTS.c.run_id.in_(judged))):
+        stored[run_id].add(tuple(verdict))
+    by_id = {row.run_id: row for row in rows}
+    return [run_id for run_id, (_, outcome) in judged.items() if not _is_stored(outcome, by_id[run_id], stored[run_id])]
+
+
+def _is_stored(outcome: JudgedRun, row: Row[*tuple[Any, ...]], verdicts: set[tuple[Any, ...]]) -> bool:
+    counts = asdict(outcome.summary)
+    return row.status == outcome.status.value and all(getattr(row, name) == counts[name] for name in COUNTS) and verdicts == {
+        (value["regression_id"], value["verdict"], value["signature"]) for value in _verdict_values(row, outcome)}
 
 
 def _lock_runs(run_ids: Collection[int]) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from api.domain.access import Role
 from api.domain.run import Phase
 from api.storage.enrolment import catch_up
+from api.sweeper import Sweeper
 from contract.client import ValidatingClient
 from tests.builders import (
     BASELINE,
@@ -107,7 +108,37 @@ def test_all_views_of_a_run_agree(site: Site, tests: list[Told], phase: Phase | 
     run_id = build(tests, phase, words, seen=seen)
     is_over = phase is not None and phase.is_over
 
+    # Of a run that was over before it was seen, only what reported is known.
+    expected = tests if seen or not is_over else [test for test in tests if test.exit_code is not None]
+    _check_views(client, run_id, expected, is_over=is_over)
+
+
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(told, min_size=1, max_size=4), st.lists(told, min_size=1, max_size=4), st.sampled_from([Phase.COMPLETED, Phase.CANCELED]))
+def test_all_views_agree_again_after_the_platform_wrote_results_of_a_run_that_was_over(
+    site: Site, tests: list[Told], later: list[Told], phase: Phase,
+) -> None:
+    site.database.empty()
+    site.accounts.clear()
+    client = site.as_role(Role.ADMIN)
+    shared = add_sample()
+    built = [_define(test, shared) for test in tests]
+    run_id = add_run()
+    catch_up(NOW)
+    add_event(run_id, Phase.TESTING, at=NOW)
+    add_event(run_id, phase, "Done", at=NOW)
+    client.get(f"/api/v1/runs/{run_id}")
+    for late, definition in zip(later, built, strict=False):
+        _report(run_id, late, definition)
+
+    Sweeper(site.app.flask, site.clock, every=3600).sweep()
+
+    _check_views(client, run_id, tests, is_over=True)
+
+
+def _check_views(client: ValidatingClient, run_id: int, expected: list[Told], *, is_over: bool) -> None:
     run = client.get(f"/api/v1/runs/{run_id}").json()
+    listed = whole(client, "/runs", status=run["status"])
     summary = client.get(f"/api/v1/runs/{run_id}/summary").json()
     results = whole(client, f"/runs/{run_id}/samples")
     errors = whole(client, f"/runs/{run_id}/errors")
@@ -115,8 +146,7 @@ def test_all_views_of_a_run_agree(site: Site, tests: list[Told], phase: Phase | 
 
     verdicts = Counter(result["status"] for result in results)
     assert summary["status"] == run["status"]
-    # Of a run that was over before it was seen, only what reported is known.
-    expected = tests if seen or not is_over else [test for test in tests if test.exit_code is not None]
+    assert [each["run_id"] for each in listed] == [run_id]
     assert summary["total_samples"] == len(results) == len(expected)
     assert {name: summary[f"{name}_count"] for name in ("pass", "fail", "missing_output", "skipped")} == {
         name: verdicts[name] for name in ("pass", "fail", "missing_output", "skipped")}
