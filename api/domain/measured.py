@@ -14,7 +14,8 @@ from api.domain.run import Platform, RunStatus
 class Measured:
     """The state of the queues at a moment.
 
-    `waiting` and `running` are jobs by priority, `ended` those that are kept, by why they ended; `claim_seconds` are how long the jobs
+    `waiting` and `running` are jobs by priority, `ended` those that are kept, by why they ended, `refused`
+    how often an agent came with a result of a job that was no longer its own; `claim_seconds` are how long the jobs
     of the last hour waited for an agent; `hooks` and `runs` are what is still to be told or executed.
     """
 
@@ -22,6 +23,7 @@ class Measured:
     waiting: Mapping[int, int]
     running: Mapping[int, int]
     ended: Mapping[JobReason, int]
+    refused: int
     oldest_waiting: datetime | None
     claim_seconds: Sequence[float]
     agents: Sequence[Agent]

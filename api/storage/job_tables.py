@@ -42,6 +42,7 @@ class JobRow(Base):
     start_time: Mapped[datetime | None] = mapped_column(Exact)
     end_time: Mapped[datetime | None] = mapped_column(Exact)
     web_hook: Mapped[str | None] = mapped_column(Text)
+    refused: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class HookRow(Base):

@@ -184,11 +184,14 @@ def _jobs_where(condition: ColumnElement[bool]) -> list[Job]:
 
 
 def finish_job(job_id: str, fence: int, outcome: JobOutcome, now: datetime) -> bool:
-    """Within a transaction: record how a job ended. False, and nothing changes, where the claim is no longer this one's."""
+    """Within a transaction: record how a job ended. False, and only that is counted, where the claim is no longer this one's."""
     ended = change(
         update(JobRow).where(JobRow.id == job_id, JobRow.fence == fence, JobRow.status == RUNNING).values(_end(outcome, now)))
     if ended:
         _queue_hook(job_id, now)
+    else:
+        # One that asks again, since it did not hear that its result was taken, has the newest fence.
+        change(update(JobRow).where(JobRow.id == job_id, JobRow.fence != fence).values(refused=JobRow.refused + 1))
     return bool(ended)
 
 

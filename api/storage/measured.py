@@ -23,17 +23,19 @@ MOST_CLAIMS = 5000
 def load_measured(now: datetime) -> Measured:
     """The state of the queues."""
     jobs = count_jobs()
+    ended, refused = _outcomes()
     return Measured(
         at=now,
         waiting={priority: number for (status, priority), number in jobs.items() if status is JobStatus.QUEUED},
         running={priority: number for (status, priority), number in jobs.items() if status is JobStatus.RUNNING},
-        ended=_ended(), oldest_waiting=_oldest_waiting(), claim_seconds=_claim_seconds(now - LATELY), agents=list_agents(),
+        ended=ended, refused=refused, oldest_waiting=_oldest_waiting(), claim_seconds=_claim_seconds(now - LATELY), agents=list_agents(),
         hooks=count_hooks(), runs=_open_runs())
 
 
-def _ended() -> dict[JobReason, int]:
-    rows = session().execute(select(JobRow.reason, func.count()).where(JobRow.reason.is_not(None)).group_by(JobRow.reason))
-    return {JobReason(reason): number for reason, number in rows if reason}
+def _outcomes() -> tuple[dict[JobReason, int], int]:
+    """How many jobs ended for which reason, and how many results of all jobs were refused."""
+    rows = session().execute(select(JobRow.reason, func.count(), func.sum(JobRow.refused)).group_by(JobRow.reason)).all()
+    return {JobReason(reason): number for reason, number, _ in rows if reason}, sum(int(refused) for _, _, refused in rows)
 
 
 def _oldest_waiting() -> datetime | None:

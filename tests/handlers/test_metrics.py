@@ -148,6 +148,18 @@ def test_ended_jobs_are_counted_by_why_they_ended_and_their_hooks_while_they_wai
     assert found.value("ci_web_hooks_waiting") == 1
 
 
+def test_results_of_agents_whose_claim_had_passed_on_are_counted(site: Site) -> None:
+    submit(site, 1)
+    job, outcome = claim(), JobOutcome(JobStatus.COMPLETED, True, JobReason.EXIT_CODE, 0)
+    results = [
+        transact(lambda fence=fence: finish_job(job.job_id, fence, outcome, NOW)) for fence in (job.fence - 1, job.fence, job.fence)]
+
+    found = read(reader(site))
+
+    # The last one is the same result once more, and not another's.
+    assert (results, found.value("ci_job_results_refused")) == ([False, True, False], 1)
+
+
 def test_agents_that_live_are_counted_with_their_slots(site: Site) -> None:
     for agent in (
         Agent("here", 4, 1, NOW, "bubblewrap"), Agent("bare", 2, 0, NOW, None, "no sandbox"),

@@ -14,7 +14,7 @@ from tests.builders import NOW
 from tests.middleware.asking import ask
 from tests.middleware.conftest import ADMIN, Make
 
-NOTHING = Measured(NOW, {}, {}, {}, None, (), (), 0, {})
+NOTHING = Measured(NOW, {}, {}, {}, 0, None, (), (), 0, {})
 
 
 def measures_of(app: Application) -> Measures:
