@@ -21,7 +21,7 @@ from api.config import Settings
 from api.handlers.context import Surroundings, Values
 from api.handlers.measures import Measures
 from api.middleware.addresses import Addresses
-from api.middleware.admission import Admission, RunTokenKnown
+from api.middleware.admission import Admission, LocalCaller, RunTokenKnown
 from api.middleware.binding import Functions, check, find_function
 from api.middleware.crash import CrashHandler
 from api.middleware.documents import Document, load, operations, with_roles
@@ -106,6 +106,7 @@ def create_app(
     *,
     authenticate: Authenticate,
     run_token_known: RunTokenKnown = lambda run_id, token: False,
+    local_caller: LocalCaller | None = None,
     is_outage: Callable[[BaseException], bool] = lambda raised: False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     new_request_id: Callable[[], str] = random_request_id,
@@ -117,8 +118,9 @@ def create_app(
 ) -> Application:
     """Make the application; raises what is wrong with documents, bindings or settings.
 
-    `is_outage` tells which exceptions are answered with 503. `authenticate` and `run_token_known` may block: they are
-    called in threads, in Flask's application context.
+    `is_outage` tells which exceptions are answered with 503. `authenticate`, `run_token_known` and `local_caller` may
+    block: they are called in threads, in Flask's application context. `local_caller` is who asks from this machine without
+    a token, for the operations that allow it.
     `hooks` are entered in order when the server starts and left in reverse when it stops; `collaborators` are what
     handlers get by `context.collaborator(kind)`.
     """
@@ -145,7 +147,7 @@ def create_app(
             routes=routes_of(texts, named, pages(documents, named, settings.public_url)),
             limits=limits, authenticate=authenticate, run_token_known=run_token_known,
             in_thread=in_thread_of(lookups, flask_side.app), cross_origin=cross_origin,
-            scrape_token=settings.scrape_token), is_outage),
+            scrape_token=settings.scrape_token, local_caller=local_caller), is_outage),
         surroundings=surroundings, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
         cross_origin=cross_origin, service_description=service_description(documents), new_request_id=new_request_id,
         measures=measures)

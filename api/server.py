@@ -39,6 +39,7 @@ from api.handlers.health import HealthProbes, Probe
 from api.handlers.rules import AccountRules, BranchRules, Environments, JobRules, ReviewRules
 from api.handlers.waiting import RunWatch
 from api.hook_sender import HookSender
+from api.job_service import agent_probe, local_access
 from api.storage import database, schema_state, tokens, workers
 from api.storage.archive import Archive
 from api.storage.database import db, session
@@ -85,6 +86,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage,
         run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
+        local_caller=local_access(settings, flask),
         flask_setup=partial(attach_database, settings=settings),
         hooks=[Sweeper(flask, clock, every=settings.sweep_interval).running, diffs.running, follower.running,
                *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance),
@@ -102,7 +104,8 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             Follower: follower,
             GitHub: GitHub(settings.github_api, timeout=settings.github_timeout),
             HealthProbes: HealthProbes(
-                {"database": partial(_probe_database, flask), "file_store": partial(_probe_files, store), **_bucket_probe(stores)},
+                {"database": partial(_probe_database, flask), "file_store": partial(_probe_files, store), **_bucket_probe(stores),
+                 **agent_probe(settings, flask, clock)},
                 vital=frozenset({"database"})),
             JobFiles: JobFiles(settings.storage_root),
             JobRules: job_rules(settings),

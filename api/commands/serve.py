@@ -9,6 +9,7 @@ import uvicorn
 
 from api.commands.database import needed_database
 from api.config import Settings
+from api.job_service import refuse_beyond_loopback
 from api.middleware.access_log import configure_logging
 from api.server import make_server
 
@@ -26,6 +27,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Serve until SIGTERM or Ctrl-C."""
+    refuse_beyond_loopback(settings, arguments.host)
     configure_logging(settings.log_format)
     # Making it here first shows what is wrong with the settings as one line, not as a traceback of a child process.
     with needed_database():

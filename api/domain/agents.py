@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 BEAT = timedelta(seconds=10)
 ALIVE_FOR = timedelta(seconds=60)
+MOST_WORDS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,17 @@ class Agent:
 def alive(agents: Iterable[Agent], now: datetime) -> list[Agent]:
     """Those that live."""
     return [agent for agent in agents if agent.is_alive(now)]
+
+
+def words_of(agents: Iterable[Agent], now: datetime, *, needed: bool) -> str | None:
+    """What is amiss with the agents, for the health of the system; None for nothing. `needed` says whether one has to live."""
+    living = alive(agents, now)
+    if not living:
+        return "No agent runs, so jobs wait." if needed else None
+    if not any(agent.sandbox is not None for agent in living):
+        return "No agent has a sandbox, so jobs are refused."
+    missing = sorted({words for agent in living for words in agent.missing})
+    return f"Not held back: {'; '.join(missing)}."[:MOST_WORDS] if missing else None
 
 
 def can_accept(agents: Iterable[Agent], now: datetime) -> bool:

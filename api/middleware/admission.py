@@ -4,14 +4,16 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.domain.access import Caller
 from api.handlers.context import Exchange, InThread
 from api.middleware.addresses import limited_as
 from api.middleware.headers import CrossOrigin
+from api.middleware.local_access import is_local
 from api.middleware.lookups import Lookups
 from api.middleware.rate_limits import ANONYMOUS, PER_ADDRESS, READS, WORKER, WRITES, WRONG, RateLimits
 from api.middleware.routing import Match, Operation, Routes
@@ -20,6 +22,7 @@ from api.middleware.security import Authenticate, exchange_of, token_of
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RunTokenKnown = Callable[[int, str], bool]
+LocalCaller = Callable[[], Caller | None]
 
 
 class Admission:
@@ -36,6 +39,7 @@ class Admission:
         in_thread: InThread,
         cross_origin: CrossOrigin,
         scrape_token: str = "",
+        local_caller: LocalCaller | None = None,
     ) -> None:
         self._app = app
         self._routes = routes
@@ -45,6 +49,7 @@ class Admission:
         self._in_thread = in_thread
         self._cross_origin = cross_origin
         self._scrape_token = scrape_token.encode()
+        self._local_caller = local_caller
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Note on the exchange what is found out; nothing is refused yet."""
@@ -66,12 +71,19 @@ class Admission:
     async def _identify(self, scope: Scope, exchange: Exchange, operation: Operation | None) -> None:
         token = token_of(scope, exchange)
         if token is None:
+            open_here = operation is not None and operation.local and not exchange.token_shown
+            if self._local_caller is not None and open_here and is_local(scope):
+                await self._note(exchange, self._in_thread(self._local_caller))
             return
         if operation is not None and operation.scraped and self._is_scrape_token(token):
             exchange.scraping = True
             return
+        await self._note(exchange, self._lookups.find(token))
+
+    @staticmethod
+    async def _note(exchange: Exchange, looked_up: Awaitable[Caller | None]) -> None:
         # Where the look-up fails, the operations that need no token still work: the failure is raised by those that do.
-        [found] = await asyncio.gather(self._lookups.find(token), return_exceptions=True)
+        [found] = await asyncio.gather(looked_up, return_exceptions=True)
         if isinstance(found, BaseException):
             exchange.failure = found
         else:

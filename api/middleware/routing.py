@@ -26,6 +26,7 @@ class Operation:
     bucket: str | None
     text_errors: bool
     scraped: bool = False
+    local: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def _operation(text: OperationText, content: Mapping[str, Any]) -> Operation:
         bucket=text.text.get("x-rate-bucket"),
         text_errors=_speaks_text(text, content),
         scraped=bool(text.text.get("x-scrape-token")),
+        local=bool(text.text.get("x-local-anonymous")),
     )
 
 

@@ -15,9 +15,10 @@ from api.domain.run import Phase
 from api.handlers.health import HealthProbes
 from api.storage.database import db
 from contract.client import ValidatingClient
-from tests.builders import add_event, add_finished_run, add_regression_test, add_run, minutes
+from tests.builders import add_event, add_finished_run, add_regression_test, add_run, add_user, minutes
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Site
+from tests.jobs import add_job
 
 HEALTH = "/api/v1/system/health"
 QUEUE = "/api/v1/system/queue"
@@ -50,7 +51,23 @@ def test_a_system_in_order_says_so_to_anybody(site: Site) -> None:
     answer = site.client.get(HEALTH)
 
     assert (answer.status_code, answer.json()["checked_at"]) == (200, "2026-11-21T12:00:00Z")
-    assert states(answer) == {"": "ok", "database": "ok", "file_store": "ok"}
+    assert states(answer) == {"": "ok", "database": "ok", "file_store": "ok", "job_agents": "ok"}
+
+
+def test_jobs_that_wait_while_no_agent_runs_are_told(make_site: MakeSite) -> None:
+    site = make_site()
+    add_job(add_user())
+
+    answer = site.client.get(HEALTH)
+
+    assert {"name": "job_agents", "status": "degraded", "message": "No agent runs, so jobs wait."} in answer.json()["dependencies"]
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+
+
+def test_agents_are_no_matter_where_jobs_are_refused(make_site: MakeSite) -> None:
+    site = make_site(jobs="off")
+
+    assert "job_agents" not in states(site.client.get(HEALTH))
 
 
 def break_database(site: Site, database: Path) -> None:
@@ -71,7 +88,7 @@ def test_without_its_database_the_system_is_down(make_site: MakeSite, sqlite_pat
 
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
-    assert states(answer) == {"": "down", "database": "down", "file_store": "ok"}
+    assert states(answer) == {"": "down", "database": "down", "file_store": "ok", "job_agents": "down"}
 
 
 def test_what_a_probe_ran_into_stays_in_the_log(make_site: MakeSite, sqlite_path: Path) -> None:
@@ -103,7 +120,7 @@ def test_a_file_store_that_cannot_be_written_to_is_degraded(make_site: MakeSite)
     answer = site.client.get(HEALTH)
 
     assert answer.status_code == 200
-    assert states(answer) == {"": "degraded", "database": "ok", "file_store": "degraded"}
+    assert states(answer) == {"": "degraded", "database": "ok", "file_store": "degraded", "job_agents": "ok"}
 
 
 def test_a_shared_store_of_limits_that_does_not_answer_is_degraded(make_site: MakeSite) -> None:
@@ -112,7 +129,8 @@ def test_a_shared_store_of_limits_that_does_not_answer_is_degraded(make_site: Ma
     answer = site.client.get(HEALTH)
 
     assert answer.status_code == 200
-    assert states(answer) == {"": "degraded", "database": "ok", "file_store": "ok", "rate_limit_store": "degraded"}
+    assert states(answer) == {
+        "": "degraded", "database": "ok", "file_store": "ok", "job_agents": "ok", "rate_limit_store": "degraded"}
 
 
 @pytest.fixture
