@@ -69,6 +69,11 @@ class Agent:
         """The names of the workspaces that are in its hands."""
         return frozenset(held.name for held in list(self._held.values()))
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no job is being prepared or finished."""
+        return not self._threads
+
     def turn(self) -> None:
         """Look after everything once."""
         now = self._clock()

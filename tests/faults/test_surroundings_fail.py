@@ -1,0 +1,124 @@
+"""What agents need goes away for a while: their database, room on the disk. Jobs go on, and nothing of them is lost."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from sqlite3 import connect
+
+import pytest
+
+from api.domain.job import JobReason, JobStatus
+from api.storage.database import db
+from tests.databases import Database, opened
+from tests.e2e.processes import eventually
+from tests.execution.jobs.small_disk import SmallDisk, small_disk
+from tests.faults.plant import SHORT, Plant, is_contiguous
+from tests.mariadb import PrivateServer, private_server, why_absent
+from tests.parts import lacking, need
+
+__all__ = ["small_disk"]
+
+FAILING = """
+import sys
+print("number 1"); print("number 2"); print("number 3"); print("number 4", flush=True)
+sys.exit(3)
+"""
+
+
+@pytest.fixture
+def mariadb() -> Iterator[PrivateServer]:
+    """A server of this test's own, that can be stopped and keeps what it was told."""
+    if why_absent():
+        lacking(str(why_absent()))
+    with private_server(durable=True) as server:
+        yield server
+
+
+@pytest.fixture
+def own_database(mariadb: PrivateServer) -> Iterator[Database]:
+    """A migrated database on it."""
+    url = mariadb.server.create_database()
+    with opened(url.render_as_string(hide_password=False)) as database:
+        yield database
+
+
+@pytest.fixture
+def mariadb_plant(own_database: Database, kit: Path, tmp_path: Path) -> Iterator[Plant]:
+    """A plant over it."""
+    need("bwrap")
+    if os.geteuid():
+        lacking("only root can give each slot a user of its own")
+    made = Plant(own_database, tmp_path, kit)
+    yield made
+    made.clear()
+
+
+def test_a_job_goes_on_and_is_reported_when_mariadb_was_away(mariadb_plant: Plant, mariadb: PrivateServer) -> None:
+    plant = mariadb_plant
+    host = plant.host()
+    with host.agent() as agent:
+        job_id = plant.submit()
+        attempt = plant.attempt(job_id)
+        db.session.remove()
+        mariadb.stop(kill=True)
+        eventually(lambda: "database is away" in agent.output(), "the agent's notice")
+        host.let_go(attempt)
+        eventually(attempt.exit.exists, "the exit record")
+        mariadb.start()
+        job = plant.over(job_id)
+        next_one = plant.over(plant.submit(FAILING))
+
+    assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
+    assert is_contiguous(plant.log(attempt))
+    assert (next_one.status, next_one.success, next_one.exit_code) == (JobStatus.COMPLETED, False, 3)
+
+
+def test_a_job_goes_on_and_is_reported_when_sqlite_was_held_by_another(sqlite_database: Database, kit: Path, tmp_path: Path) -> None:
+    need("bwrap")
+    plant = Plant(sqlite_database, tmp_path, kit)
+    host = plant.host()
+    try:
+        with host.agent():
+            job_id = plant.submit()
+            attempt = plant.attempt(job_id)
+            db.session.remove()
+            with closing(connect(plant.database.url.removeprefix("sqlite:///"), isolation_level=None, timeout=60)) as other:
+                other.execute("BEGIN EXCLUSIVE")
+                host.let_go(attempt)
+                eventually(attempt.exit.exists, "the exit record")
+                other.execute("ROLLBACK")
+            job = plant.over(job_id)
+    finally:
+        plant.clear()
+
+    assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
+
+
+def test_a_full_disk_holds_a_job_up_for_longer_than_its_lease_and_loses_nothing(
+    sqlite_database: Database, kit: Path, tmp_path: Path, small_disk: SmallDisk,
+) -> None:
+    need("bwrap")
+    plant = Plant(sqlite_database, tmp_path, kit)
+    plant.store = small_disk.folder / "files"
+    host = plant.host()
+    try:
+        with host.agent(CI_JOB_LEASE=SHORT):
+            job_id = plant.submit()
+            attempt = plant.attempt(job_id)
+            small_disk.fill()
+            first = attempt.lease_until()
+            assert first is not None
+            eventually(lambda: datetime.now(UTC) > first, "the end of the lease that the job had when the disk was full")
+            supervised = attempt.is_supervised()
+            host.let_go(attempt)
+            small_disk.empty()
+            job = plant.over(job_id)
+    finally:
+        plant.clear()
+
+    assert supervised
+    assert (job.status, job.success, job.reason, job.attempt) == (JobStatus.COMPLETED, True, JobReason.EXIT_CODE, 1)
+    assert is_contiguous(plant.log(attempt)) and plant.log(attempt).endswith("told to go on\n")
