@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from api.domain.trigger import RunPolicy
 from api.execution.diff_pool import DiffPool
 from api.execution.hook_post import HookPost
 from api.execution.jobs.bells import BrokerUnusable, bells_of
-from api.execution.jobs.doorbell import Doorbell
+from api.execution.jobs.doorbell import Bells, Doorbell
 from api.execution.jobs.scanner import Scanner
 from api.execution.jobs.work_folder import home_of
 from api.handlers.differences import DifferenceFinder
@@ -46,8 +46,8 @@ from api.storage.database import db, session
 from api.storage.enrolment import catch_up
 from api.storage.files import FileStore
 from api.storage.github import GitHub
+from api.storage.job_changes import load_changed_jobs
 from api.storage.job_files import JobFiles
-from api.storage.jobs import load_job_states
 from api.storage.outage import is_outage
 from api.storage.runs import load_states
 from api.stores import Stores, load_signing_key, make_stores
@@ -81,7 +81,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     attach_database(flask, settings)
     platform_passwords = _check_schema(flask) or settings.adopted
     grace = timedelta(seconds=settings.grace_period)
-    follower = Follower(JobFiles(settings.storage_root), partial(_job_states, flask))
+    follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask))
     diffs = DiffPool(processes=settings.diff_processes, seconds=settings.diff_seconds)
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage,
@@ -98,7 +98,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             Chance: chance,
             DiffPool: diffs,
             DifferenceFinder: DifferenceFinder(),
-            Doorbell: _bells(settings),
+            Doorbell: Bells([_bells(settings), follower]),
             Environments: Environments(environments),
             FileStore: store,
             Follower: follower,
@@ -209,10 +209,10 @@ def _states(clock: Clock, run_ids: Collection[int]) -> dict[int, str]:
     return load_states(run_ids)
 
 
-def _job_states(flask: Flask, job_ids: Collection[str]) -> dict[str, Job]:
+def _changed_jobs(flask: Flask, known: Mapping[str, Job]) -> dict[str, Job | None]:
     try:
         with flask.app_context():
-            return load_job_states(job_ids)
+            return load_changed_jobs(known)
     except SQLAlchemyError as failed:
         log.error("the states of watched jobs cannot be had; trying again: %s", type(failed).__name__, exc_info=not is_outage(failed))
         raise Unavailable("The database cannot be had at the moment.") from failed

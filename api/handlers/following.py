@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-LoadStates = Callable[[Collection[str]], Mapping[str, Job]]
+LoadChanged = Callable[[Mapping[str, Job]], Mapping[str, Job | None]]
 STATES_EVERY = 0.1
 # The database is asked no more often than this many times as long as it takes to answer.
-STATES_SHARE = 20
+STATES_SHARE = 50
 STATES_AFTER_FAILURE = 1.0
 PING_EVERY = 15.0
 # Many who came together are not all served together, so that no request in between has to wait for them.
@@ -49,10 +49,14 @@ class Followed:
 
 
 class Follower:
-    """Follows the logs of all jobs that are watched in this process. `load_states` blocks, and raises Unavailable in an outage."""
+    """Follows the logs of all jobs that are watched in this process.
 
-    def __init__(self, files: JobFiles, load_states: LoadStates, *, ping_every: float = PING_EVERY) -> None:
-        self._files, self._load_states, self.ping_every = files, load_states, ping_every
+    `load_changed` tells which of the jobs that it is given are not as they were, None for one that is gone; it blocks, and raises
+    Unavailable in an outage.
+    """
+
+    def __init__(self, files: JobFiles, load_changed: LoadChanged, *, ping_every: float = PING_EVERY) -> None:
+        self._files, self._load_changed, self.ping_every = files, load_changed, ping_every
         self._followed: dict[str, Followed] = {}
         # Whom to ping when, the next one first.
         self._pings: dict[Watcher, float] = {}
@@ -194,30 +198,30 @@ class Follower:
             loop = asyncio.get_running_loop()
             asked_at = loop.time()
             try:
-                states = await loop.run_in_executor(self._asking, self._load_states, wanted)
+                changed = await loop.run_in_executor(self._asking, self._load_changed, wanted)
             except Unavailable:
                 pause = STATES_AFTER_FAILURE
                 continue
             pause = max(STATES_EVERY, STATES_SHARE * (loop.time() - asked_at))
-            self._learn(wanted, states)
+            self._learn(changed)
 
-    def _unfinished(self) -> list[str]:
-        return [job_id for job_id, followed in self._followed.items() if not followed.job.status.is_over]
+    def _unfinished(self) -> dict[str, Job]:
+        return {job_id: followed.job for job_id, followed in self._followed.items() if not followed.job.status.is_over}
 
-    def _learn(self, asked: Collection[str], states: Mapping[str, Job]) -> None:
-        for job_id in asked:
-            followed, job = self._followed.get(job_id), states.get(job_id)
+    def _learn(self, changed: Mapping[str, Job | None]) -> None:
+        for job_id, job in changed.items():
+            followed = self._followed.get(job_id)
             if followed is None:
                 continue
             if job is None:
                 # The job was deleted.
                 for watcher in followed.watchers:
                     watcher.end()
-            elif newer(job, followed.job) != followed.job:
-                self._change(followed, job)
+            else:
+                self._change(followed, newer(followed.job, job))
 
     def _change(self, followed: Followed, job: Job) -> None:
-        followed.job = newer(followed.job, job)
+        followed.job = job
         for tail in followed.tails.values():
             self.logs.look_soon(tail)
         for watcher in followed.watchers:
