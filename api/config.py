@@ -26,6 +26,8 @@ class Settings:
     database_url: str = _setting(
         "CI_DATABASE_URL", "sqlite:///instance/ci.db", read.database_url, secret=True,
         about="SQLAlchemy URL: sqlite:///file.db, or mysql+pymysql://user:password@host/name")
+    db_path: Path | None = _setting(
+        "CI_DB_PATH", None, read.optional_path, "an SQLite file, for where CI_DATABASE_URL is not given")
     database_patience: int = _setting(
         "CI_DATABASE_PATIENCE", 20, read.whole_number, "how long a write waits for others before it is answered with 503", least=1)
     storage_root: Path = _setting(
@@ -208,6 +210,8 @@ class Settings:
             variable = each.metadata["variable"]
             if variable in environ:
                 values[each.name] = _read(variable, environ[variable], each.metadata)
+        if "database_url" not in values and values.get("db_path"):
+            values["database_url"] = read.sqlite_url(values["db_path"])
         return cls(**values)
 
     def as_environment(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}")
@@ -73,6 +73,11 @@ def database_url(text: str) -> str:
     if not named or named == ":memory:" or not (url.drivername.startswith("sqlite") or url.drivername in _DRIVERS):
         raise ValueError(_DATABASE)
     return text
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite file, whatever characters its path has."""
+    return database_url(URL.create("sqlite", database=str(path)).render_as_string())
 
 
 def rate_store(text: str) -> str:

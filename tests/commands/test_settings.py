@@ -122,3 +122,11 @@ def test_the_defaults_are_what_their_variables_would_be_read_as() -> None:
 def test_the_first_wrong_variable_is_raised() -> None:
     with pytest.raises(ConfigurationError, match="^CI_MAX_BODY: must be at least 1024"):
         Settings.from_environment({"CI_MAX_BODY": "1"})
+
+
+@pytest.mark.parametrize(("environ", "url"), [
+    ({"CI_DB_PATH": "test1.db"}, "sqlite:///test1.db"), ({"CI_DB_PATH": "/data/ci_jobs.db"}, "sqlite:////data/ci_jobs.db"),
+    ({"CI_DB_PATH": "/data/a?b.db"}, "sqlite:////data/a%3Fb.db"), ({"CI_DB_PATH": ""}, "sqlite:///instance/ci.db"),
+    ({"CI_DB_PATH": "test1.db", "CI_DATABASE_URL": "sqlite:///other.db"}, "sqlite:///other.db")])
+def test_the_database_may_be_given_as_the_path_of_a_file(environ: dict[str, str], url: str) -> None:
+    assert Settings.from_environment(environ).database_url == url
