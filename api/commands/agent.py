@@ -6,16 +6,16 @@ import logging
 import shlex
 import signal
 import socket
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from flask import Flask
 
+from api.commands.attached import when_left
 from api.commands.database import open_database
 from api.commands.doorbell import listening
 from api.commands.failure import CommandFailed
@@ -36,8 +36,8 @@ from api.execution.jobs.python_kit import PythonKit, host_kit, image_kit
 from api.execution.jobs.slots import Slots
 from api.execution.jobs.work_folder import work_folder
 from api.execution.jobs.workspaces import Workspaces
+from api.installation import archive_limits, job_home, prepare_store, utc_now
 from api.middleware.access_log import configure_logging
-from api.server import job_home, job_rules, prepare_store, utc_now
 from api.storage.backends import INCOMING
 from api.storage.job_files import JobFiles
 
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
         if arguments.attached:
-            threading.Thread(target=_end_with, args=(sys.stdin.buffer, stop), name="attached", daemon=True).start()
+            when_left(stop)
         with local_bell(work).listen() as listener, listening(settings):
             threading.Thread(target=housekeeping.run, args=(lambda: agent.holds, stopping), name="housekeeping", daemon=True).start()
             log.info("agent %s: %d slots", name, settings.job_slots)
@@ -144,11 +144,5 @@ def job_options(settings: Settings) -> JobOptions:
         workspace_bytes=settings.job_workspace, log_bytes=settings.job_log, file_bytes=settings.job_workspace)
     wheelhouse = settings.job_wheelhouse
     return JobOptions(
-        tuple(shlex.split(settings.job_command)), limits, job_rules(settings).limits,
+        tuple(shlex.split(settings.job_command)), limits, archive_limits(settings),
         None if wheelhouse is None else wheelhouse.absolute(), settings.job_install_network, settings.job_artifacts)
-
-
-def _end_with(parent: IO[bytes], stop: Callable[[], None]) -> None:
-    while parent.read(1):
-        continue
-    stop()

@@ -18,19 +18,22 @@ from typing import Any
 
 import httpx
 
+from api.client import CiError
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.commands.serve import port
 from api.commands.tokens import issue
 from api.config import Settings
+from api.demo.job_story import tell_job
 from api.demo.prepare import BaselineFailed, Demo, ExtractorMissing, prepare
+from api.demo.project import write_project
 from api.demo.story import StoryFailed, tell
 from api.domain.access import Role
 from api.storage import accounts, library, schema
 from api.storage.database import db, transaction
 from api.storage.passwords import hash_password
 
-START_SECONDS = 30
+START_SECONDS = 90
 STOP_SECONDS = 15
 # Ctrl-C, a service manager's stop, and a terminal that is closed.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -63,13 +66,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         token = fill(configured, demo)
         with processes(configured, arguments):
             tell(configured.public_url, token, demo.builds)
+            tell_job(configured.public_url, token, write_project(arguments.folder))
             if not arguments.once:
                 print("Server and worker go on; Ctrl-C stops them.", flush=True)
                 while True:
                     time.sleep(3600)
     except KeyboardInterrupt:
         print("\nStopped.")
-    except (ExtractorMissing, BaselineFailed, StoryFailed) as failed:
+    except (ExtractorMissing, BaselineFailed, StoryFailed, CiError) as failed:
         raise CommandFailed(str(failed)) from failed
     return 0
 
@@ -78,7 +82,7 @@ def demo_settings(settings: Settings, folder: Path, public_url: str) -> Settings
     """The settings of the demo: everything below one folder, and rates that let a person try things."""
     return replace(
         settings, database_url=f"sqlite:///{folder / 'ci.db'}", storage_root=folder / "files", executables=folder / "executables",
-        public_url=public_url, worker_server="", worker_trusted=True, sandbox="none", rate_reads=max(settings.rate_reads, 1200),
+        public_url=public_url, worker_server="", worker_trusted=True, job_work=folder / "work", rate_reads=max(settings.rate_reads, 1200),
         rate_writes=max(settings.rate_writes, 120), sweep_interval=5)
 
 
@@ -117,7 +121,9 @@ def processes(settings: Settings, arguments: argparse.Namespace) -> Iterator[Non
     started = [server]
     try:
         _await_health(settings.public_url, server)
-        started.append(_start((*command, "worker", "--platform", "linux", "--name", "demo-worker"), environment, "worker.log", settings))
+        # Its executables are the demo's own, so it needs no sandbox; a submitted project does, and gets what this machine has.
+        bare = {**environment, "CI_SANDBOX": "none"}
+        started.append(_start((*command, "worker", "--platform", "linux", "--name", "demo-worker"), bare, "worker.log", settings))
         yield
     finally:
         # Impatience must not leave one of them behind. The worker first, so that it can still say that it stops.

@@ -10,8 +10,10 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any
+from functools import partial
+from typing import Any
 
+from api.commands.attached import when_left
 from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.execution.jobs.bells import BrokerUnusable, local_bell, require_broker_package, wake_forever
@@ -39,7 +41,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         raise CommandFailed("CI_BROKER is not set; agents look for work by themselves")
     configure_logging(settings.log_format)
     if arguments.attached:
-        threading.Thread(target=_end_with, args=(sys.stdin.buffer,), name="attached", daemon=True).start()
+        when_left(partial(os.kill, os.getpid(), signal.SIGTERM))
     try:
         wake_forever(settings.broker, local_bell(settings.job_work).ring)
     except BrokerUnusable as fault:
@@ -80,9 +82,3 @@ def _keep(environment: Mapping[str, str], stop: threading.Event) -> None:
         if not stop.is_set():
             log.warning("the doorbell's process ended with %s; it is started again", process.returncode)
             stop.wait(PAUSE)
-
-
-def _end_with(parent: IO[bytes]) -> None:
-    while parent.read(1):
-        continue
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,29 @@ def test_the_regression_has_failures_a_missing_output_and_a_crash(first: subproc
     assert missing >= 1
     assert total == passed + failed + missing
     assert any(code is not None and (code < 0 or code >= 128) for code in codes)
+
+
+def test_a_project_is_tested_in_a_sandbox_and_its_mistake_is_shown(first: subprocess.CompletedProcess[str]) -> None:
+    need("bwrap")
+
+    story = first.stdout.partition("\nJob ")[2]
+
+    assert "FAILED tests/test_captions.py::test_a_shift_keeps_how_long_a_cue_is_shown" in story
+    assert "1 failed, 28 passed" in story
+    assert "completed: exit code 1, success false" in story
+    assert re.search(r"^Live page +http://127\.0\.0\.1:\d+/jobs/[0-9a-f-]{36}/view$", story, re.MULTILINE)
+
+
+def test_the_printed_client_follows_the_job_from_its_beginning(second: Running) -> None:
+    need("bwrap")
+    line = eventually(lambda: re.search(r"^  \.venv/bin/ci (wait .*)$", second.output(), re.MULTILINE), "the client's line")
+    token = api_of(second).token or ""
+
+    waited = finished((sys.executable, "-m", "api.client.command", *line[1].split()), {"CI_TOKEN": token})
+
+    assert waited.returncode == 1
+    assert "Running tests" in waited.stdout
+    assert "1 failed, 28 passed" in waited.stdout
 
 
 def test_a_second_demo_goes_on_with_the_same_folder(second: Running) -> None:
