@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.config import Settings
 from api.handlers.context import Surroundings, Values
 from api.handlers.measures import Measures
+from api.installation import LOOKUP_THREADS
 from api.middleware.addresses import Addresses
 from api.middleware.admission import Admission, LocalCaller, RunTokenKnown
 from api.middleware.binding import Functions, check, find_function
@@ -58,9 +59,6 @@ WORKER_DOCUMENT = Document("worker", "Worker protocol", _HERE / "openapi-worker.
 JOBS_DOCUMENT = Document("jobs", "Job service", _HERE / "openapi-jobs.yaml", "", ("/openapi-jobs.json",))
 DOCUMENTS = (CI_DOCUMENT, WORKER_DOCUMENT, JOBS_DOCUMENT)
 
-# Tokens are looked up beside the operations, so that slow ones never keep the door shut. A database pool
-# needs as many connections as there are threads of both kinds.
-LOOKUP_THREADS = 8
 _QUARTER = 15 * 60
 
 Hook = Callable[[], AbstractAsyncContextManager[Any]]

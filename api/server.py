@@ -6,21 +6,19 @@ import os
 import secrets
 import shlex
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from limits.errors import ConfigurationError as StoreUnusable
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.app import LOOKUP_THREADS, Application, Hook, create_app
+from api.app import Application, Hook, create_app
 from api.beside import AgentBeside
 from api.config import ConfigurationError, Settings
 from api.domain.access import Caller
-from api.domain.archive_check import ArchiveLimits
 from api.domain.chance import Chance
 from api.domain.environment import Environment, parse_environments
 from api.domain.job import Job
@@ -32,15 +30,15 @@ from api.execution.hook_post import HookPost
 from api.execution.jobs.bells import BrokerUnusable, bells_of
 from api.execution.jobs.doorbell import Bells, Doorbell
 from api.execution.jobs.scanner import Scanner
-from api.execution.jobs.work_folder import home_of
 from api.handlers.differences import DifferenceFinder
 from api.handlers.following import Follower
 from api.handlers.health import HealthProbes, Probe
 from api.handlers.rules import AccountRules, BranchRules, Environments, JobRules, ReviewRules
 from api.handlers.waiting import RunWatch
 from api.hook_sender import HookSender
+from api.installation import archive_limits, attach_database, job_home, prepare_store, utc_now
 from api.job_service import agent_probe, local_access
-from api.storage import database, schema_state, tokens, workers
+from api.storage import schema_state, tokens, workers
 from api.storage.archive import Archive
 from api.storage.database import db, session
 from api.storage.enrolment import catch_up
@@ -59,17 +57,6 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 
 SYSTEM_CHANCE = Chance(secrets.token_bytes)
-
-
-def utc_now() -> datetime:
-    """The present instant."""
-    return datetime.now(UTC)
-
-
-def attach_database(app: Flask, settings: Settings) -> None:
-    """Give a Flask application the configured database, with a connection for every thread that may ask for one."""
-    pool_size = settings.threads + LOOKUP_THREADS + 2
-    database.attach(app, settings.database_url, pool_size=pool_size, patience=settings.database_patience)
 
 
 def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = SYSTEM_CHANCE) -> Application:
@@ -127,16 +114,7 @@ def read_environments(settings: Settings) -> tuple[Environment, ...]:
 
 def job_rules(settings: Settings) -> JobRules:
     """What is taken in as a job."""
-    limits = ArchiveLimits(entries=settings.job_files, total_bytes=settings.job_unpacked)
-    return JobRules(settings.jobs != "off", settings.job_zip, limits, settings.hook_hosts, settings.hook_private)
-
-
-def job_home(settings: Settings) -> Path:
-    """The folder on this host's own disk of what agents of this installation hold."""
-    url = make_url(settings.database_url)
-    database = str(Path(url.database or "").absolute()) if url.get_backend_name() == "sqlite" else url.database
-    told = (url.get_backend_name(), url.host, url.port, url.query.get("unix_socket"), database)
-    return home_of(settings.job_work.absolute(), repr(told))
+    return JobRules(settings.jobs != "off", settings.job_zip, archive_limits(settings), settings.hook_hosts, settings.hook_private)
 
 
 def _beside(settings: Settings) -> list[Hook]:
@@ -144,16 +122,6 @@ def _beside(settings: Settings) -> list[Hook]:
     if settings.jobs != "embedded":
         return []
     return [AgentBeside(job_home(settings), {**os.environ, **settings.as_environment()}).running]
-
-
-def prepare_store(settings: Settings) -> FileStore:
-    """The file store, with the folders that there must be. Raises ConfigurationError where they cannot be made."""
-    store = FileStore(settings.storage_root)
-    try:
-        store.prepare()
-    except OSError as fault:
-        raise ConfigurationError(f"SAMPLE_REPOSITORY: the folders in it cannot be made: {fault.strerror}.") from fault
-    return store
 
 
 def _bells(settings: Settings) -> Doorbell:

@@ -12,7 +12,7 @@ from flask import Flask
 from api.config import Settings
 from api.domain.access import Role
 from api.domain.run import Phase
-from api.server import attach_database
+from api.installation import attach_database
 from api.storage import schema
 from api.storage.database import db, transaction
 from api.storage.enrolment import catch_up

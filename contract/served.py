@@ -17,7 +17,7 @@ from api.domain.access import Role, Scope
 from api.domain.job import JobStatus
 from api.domain.run import Phase
 from api.domain.token import NewToken, issue_token
-from api.server import attach_database
+from api.installation import attach_database
 from api.storage import schema
 from api.storage.accounts import load_account
 from api.storage.database import db, session, transact

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from api.commands.failure import CommandFailed
 from api.config import ConfigurationError, Settings
-from api.server import attach_database
+from api.installation import attach_database
 from api.storage import schema_state
 from api.storage.database import db
 

@@ -10,7 +10,7 @@ from typing import Any
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.server import prepare_store, utc_now
+from api.installation import prepare_store, utc_now
 from api.storage.backends import INCOMING
 from api.storage.names import LOGS, digest_in
 from api.storage.pending_uploads import count_uploads

@@ -10,7 +10,7 @@ from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.domain.access import Role, Scope
 from api.domain.token import SECRET_BYTES, issue_token, usable_scopes
-from api.server import utc_now
+from api.installation import utc_now
 from api.storage import accounts, tokens
 from api.storage.database import transaction
 

@@ -31,8 +31,8 @@ from api.execution.options import Folders, WorkerOptions
 from api.execution.process import Limits, RunProcess, run_process
 from api.execution.reporter import Retries
 from api.execution.worker import default_temporary, work
+from api.installation import prepare_store, utc_now
 from api.middleware.access_log import configure_logging
-from api.server import prepare_store, utc_now
 
 # What a program under test sees of the worker's environment, which holds secrets; its home is a folder of its own.
 INHERITED = ("PATH", "LANG", "TZ")

@@ -1,0 +1,52 @@
+"""What all processes of an installation have: the clock, the database, the file store, the folder of what runs on this host."""
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import make_url
+
+from api.config import ConfigurationError, Settings
+from api.domain.archive_check import ArchiveLimits
+from api.execution.jobs.work_folder import home_of
+from api.storage import database
+from api.storage.files import FileStore
+
+# Tokens are looked up beside the operations, so that slow ones never keep the door shut. A database pool
+# needs as many connections as there are threads of both kinds.
+LOOKUP_THREADS = 8
+
+
+def utc_now() -> datetime:
+    """The present instant."""
+    return datetime.now(UTC)
+
+
+def attach_database(app: Flask, settings: Settings) -> None:
+    """Give a Flask application the configured database, with a connection for every thread that may ask for one."""
+    pool_size = settings.threads + LOOKUP_THREADS + 2
+    database.attach(app, settings.database_url, pool_size=pool_size, patience=settings.database_patience)
+
+
+def prepare_store(settings: Settings) -> FileStore:
+    """The file store, with the folders that there must be. Raises ConfigurationError where they cannot be made."""
+    store = FileStore(settings.storage_root)
+    try:
+        store.prepare()
+    except OSError as fault:
+        raise ConfigurationError(f"SAMPLE_REPOSITORY: the folders in it cannot be made: {fault.strerror}.") from fault
+    return store
+
+
+def archive_limits(settings: Settings) -> ArchiveLimits:
+    """What a job's zip may unpack to."""
+    return ArchiveLimits(entries=settings.job_files, total_bytes=settings.job_unpacked)
+
+
+def job_home(settings: Settings) -> Path:
+    """The folder on this host's own disk of what agents of this installation hold."""
+    url = make_url(settings.database_url)
+    name = str(Path(url.database or "").absolute()) if url.get_backend_name() == "sqlite" else url.database
+    told = (url.get_backend_name(), url.host, url.port, url.query.get("unix_socket"), name)
+    return home_of(settings.job_work.absolute(), repr(told))
