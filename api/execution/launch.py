@@ -42,7 +42,7 @@ def _become(program: list[str], status: int, file_bytes: int, core_bytes: int, p
     """In the child: limit it and replace it; never return."""
     try:
         _die_with(parent)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        for number in (*IGNORED, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         _limit(resource.RLIMIT_FSIZE, file_bytes)
         _limit(resource.RLIMIT_CORE, core_bytes)
@@ -76,13 +76,14 @@ def main(arguments: list[str]) -> int:
     os.environ.pop("PYTHONPATH", None)
     for each in (lifeline, status):
         os.set_inheritable(each, False)
+    # Before there is a program that could send one.
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
     parent = os.getpid()
     child = os.fork()
     if not child:
         _become(arguments[4:], status, file_bytes, core_bytes, parent)
     os.close(status)
-    for number in IGNORED:
-        signal.signal(number, signal.SIG_IGN)
     # What the program prints and reads is its own: a pipe must end when it does.
     null = os.open(os.devnull, os.O_RDWR)
     for each in (0, 1, 2):
