@@ -1,13 +1,15 @@
 """Real brokers in the hands of a test, each on free ports, with all that they write in a folder of the test's."""
 from __future__ import annotations
 
+import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.processes import Running, eventually, free_port, started
+from tests.e2e.processes import PATIENCE, Running, eventually, free_port, started
 from tests.parts import need
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -54,6 +56,14 @@ def rabbitmq(folder: Path) -> Broker:
                 yield server
 
     return Broker(f"amqp://guest:guest@127.0.0.1:{port}//", running)
+
+
+def kill(running: Running) -> None:
+    """End a broker without a word: the program that was started may only be a script around it."""
+    for pid in running.family():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    running.process.wait(PATIENCE)
 
 
 def listens(port: int) -> bool:

@@ -13,7 +13,7 @@ from api.config import Settings
 from api.execution.jobs.bells import bells_of, local_bell
 from api.execution.jobs.broker import BrokerBell
 from api.execution.jobs.doorbell import Listener
-from tests.brokers import Broker, rabbitmq, redis
+from tests.brokers import Broker, kill, rabbitmq, redis
 from tests.e2e.processes import CI_API, eventually, free_port, started
 
 MakeBroker = Callable[[Path], Broker]
@@ -63,7 +63,7 @@ def test_hosts_hear_again_once_a_broker_that_was_killed_is_back(broker: Broker, 
         with broker.running() as server:
             listener = stack.enter_context(host(broker, tmp_path / "host"))
             eventually(lambda: hears(bell, listener), "a ring before")
-            server.kill()
+            kill(server)
         bell.ring()
         with broker.running():
             heard = eventually(lambda: hears(bell, listener), "a ring after")
