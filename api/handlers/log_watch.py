@@ -5,18 +5,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from itertools import islice
+from itertools import compress, islice
 from math import ceil
 
 from api.domain.job_stream import may_grow
 from api.handlers.alarm import Alarm
 from api.handlers.tails import Tail
-from api.storage.job_logs import Glance, Question
+from api.storage.job_logs import Glance, Question, size_of
 
 log = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.02
-# One look in two is for all silent logs, as long as there are not too many: a thousand of them must cost little.
+# Of a silent log only the size is asked, of each at every second look as long as there are not too many.
 SILENT_AFTER = 2.0
 SILENT_AT_ONCE = 80
 # So long the last words of a supervisor whose claim is gone are waited for.
@@ -55,22 +55,25 @@ class LogWatch:
         loop = asyncio.get_running_loop()
         while True:
             await self._alarm.sleep(LOOK_EVERY if self._lively or self._silent else None)
-            tails = self._chosen()
-            questions = [self._question(tail, loop.time()) for tail in tails]
-            if questions:
-                found = await loop.run_in_executor(self._readers, self._look_at_all, questions)
-                for tail, glance in zip(tails, found, strict=True):
+            lively, silent = [*{**self._soon, **self._lively}], self._in_turn()
+            self._soon = {}
+            questions = [self._question(tail, loop.time()) for tail in lively]
+            sizes = [(tail.path, tail.seen) for tail in silent]
+            if questions or sizes:
+                found, grown = await loop.run_in_executor(self._readers, self._look_at_all, questions, sizes)
+                for tail, glance in zip(lively, found, strict=True):
                     self._take(tail, glance, loop.time())
+                for tail in compress(silent, grown):
+                    if tail.readers:
+                        self.look_soon(tail)
 
-    def _chosen(self) -> list[Tail]:
-        silent = list(islice(self._silent, min(SILENT_AT_ONCE, ceil(len(self._silent) / 2))))
-        chosen = {**self._soon, **self._lively, **dict.fromkeys(silent)}
-        self._soon = {}
-        for tail in silent:
+    def _in_turn(self) -> list[Tail]:
+        chosen = list(islice(self._silent, min(SILENT_AT_ONCE, ceil(len(self._silent) / 2))))
+        for tail in chosen:
             # Those that were not looked at for longest stand first.
             del self._silent[tail]
             self._silent[tail] = None
-        return list(chosen)
+        return chosen
 
     def _question(self, tail: Tail, now: float) -> Question:
         closing = not may_grow(tail.subject.job, tail.attempt)
@@ -79,8 +82,8 @@ class LogWatch:
         late = tail.closing_since is not None and now - tail.closing_since >= LAST_WORDS
         return tail.question(closing=closing, impatient=late)
 
-    def _look_at_all(self, questions: Sequence[Question]) -> list[Glance | None]:
-        return [self._look_at(question) for question in questions]
+    def _look_at_all(self, questions: Sequence[Question], sizes: Sequence[tuple[str, int]]) -> tuple[list[Glance | None], list[bool]]:
+        return [self._look_at(question) for question in questions], [size_of(path) != seen for path, seen in sizes]
 
     def _look_at(self, question: Question) -> Glance | None:
         try:

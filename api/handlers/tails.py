@@ -46,11 +46,13 @@ class Tail:
     """The newest frames of an attempt's log, which follow one another up to `head`; `final` is the log's size once it is known for good."""
 
     __slots__ = (
-        "_frames", "_seen", "_weight", "attempt", "closing_since", "files", "final", "grew_at", "head", "in_line", "readers", "subject")
+        "_frames", "_weight", "attempt", "closing_since", "files", "final", "grew_at", "head", "in_line", "path", "readers", "seen",
+        "subject")
 
     def __init__(self, subject: Subject, attempt: int) -> None:
         self.subject, self.attempt = subject, attempt
         self.files: AttemptFiles | None = None
+        self.path = ""
         self.head: int | None = None
         self.final: int | None = None
         self.in_line = False
@@ -58,7 +60,7 @@ class Tail:
         self.grew_at = float("-inf")
         # Most are watched by one reader, for whom a set would be large.
         self.readers: list[Reader] = []
-        self._seen = 0
+        self.seen = 0
         self._weight = 0
         self._frames: deque[Frame] | None = None
 
@@ -81,8 +83,10 @@ class Tail:
 
     def learn(self, found: Glance) -> bool:
         """Take what was found; whether there is anything that readers should know."""
+        if found.files != self.files:
+            self.path = str(found.files.log)
         told = self.head is None or bool(found.frames) or (found.closed and self.final is None)
-        self.files, self._seen, self.head = found.files, found.size, found.head
+        self.files, self.seen, self.head = found.files, found.size, found.head
         if found.closed and self.final is None:
             self.final, self.in_line = found.size, found.in_line
         if found.frames:
@@ -93,7 +97,7 @@ class Tail:
         """Whether there is something unread that a reader waits for; half a character is not, unless nothing follows it."""
         if self.head is None:
             return True
-        unread = self._seen - self.head if self.final is None else self.final - self.head
+        unread = self.seen - self.head if self.final is None else self.final - self.head
         return unread > (LONGEST_HALF if self.final is None else 0) and self._is_awaited(self.head)
 
     def is_at_end(self, place: StreamPlace) -> bool:

@@ -52,6 +52,14 @@ def find_attempt(files: JobFiles, job: Job, attempt: int) -> AttemptFiles:
     return found[-1] if found else files.attempt(job.job_id, attempt, 0)
 
 
+def size_of(path: str) -> int:
+    """How long a log is; nothing where there is none. The least that can be asked of one."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
 def look(store: JobFiles, question: Question) -> Glance:
     """Look at a log. One that is not there is empty."""
     # The newest attempt may come to be another one of the same number, where it was put back before it began.

@@ -210,27 +210,31 @@ def test_an_alarm_wakes_its_sleeper_and_a_ring_before_the_sleep_is_not_lost() ->
 
 
 def test_of_many_silent_logs_only_some_are_looked_at_at_once_and_all_in_turn() -> None:
-    async def test() -> None:
-        looks: list[list[int]] = []
+    with ThreadPoolExecutor(1) as pool:
+        watch = LogWatch(_no_glance, pool)
+        tails = [Tail(Subject(), number) for number in range(1, 5 * SILENT_AT_ONCE)]
+        for tail in tails:
+            watch._silent[tail] = None
 
-        def glance(question: Question) -> Glance:
-            looks[-1].append(question.attempt)
-            return Glance(FILES, 0, 0, (), closed=False, in_line=False)
+        looks = [watch._in_turn() for _ in range(5)]
 
-        with ThreadPoolExecutor(1) as pool:
-            watch = LogWatch(glance, pool)
-            tails = [Tail(Subject(), number) for number in range(1, 5 * SILENT_AT_ONCE)]
-            for tail in tails:
-                tail.readers.append(Reader(StreamPlace(tail.attempt, 0)))
-                watch._silent[tail] = None
-            for _ in range(5):
-                looks.append([])
-                watch._look_at_all([watch._question(tail, 0.0) for tail in watch._chosen()])
+    assert {len(each) for each in looks} == {SILENT_AT_ONCE}
+    assert {tail for each in looks for tail in each} == set(tails)
 
-        assert {len(each) for each in looks} == {SILENT_AT_ONCE}
-        assert {attempt for each in looks for attempt in each} == {tail.attempt for tail in tails}
 
-    run(test)
+def test_of_silent_logs_those_that_have_another_size_are_told_apart(tmp_path: Path) -> None:
+    grown, same, missing = (tmp_path / name for name in ("grown", "same", "missing"))
+    grown.write_bytes(b"one\ntwo\n")
+    same.write_bytes(b"one\n")
+
+    with ThreadPoolExecutor(1) as pool:
+        _, told = LogWatch(_no_glance, pool)._look_at_all([], [(str(grown), 4), (str(same), 4), (str(missing), 0)])
+
+    assert told == [True, False, False]
+
+
+def _no_glance(question: Question) -> Glance:
+    raise AssertionError(question)
 
 
 def test_a_log_that_cannot_be_read_just_now_stops_nobody_elses() -> None:
@@ -240,7 +244,7 @@ def test_a_log_that_cannot_be_read_just_now_stops_nobody_elses() -> None:
         return Glance(FILES, 5, 5, (), closed=False, in_line=False)
 
     with ThreadPoolExecutor(1) as pool:
-        found = LogWatch(broken, pool)._look_at_all([Question(JOB, 1), Question(JOB, 2)])
+        found = LogWatch(broken, pool)._look_at_all([Question(JOB, 1), Question(JOB, 2)], [])[0]
 
     assert [glance and glance.size for glance in found] == [None, 5]
 
