@@ -14,6 +14,7 @@ from api.domain.run import RunStatus
 from api.domain.signing import SigningKey
 from api.handlers import context
 from api.handlers.answers import encode
+from api.handlers.following import Follower
 from api.handlers.logs import log_line, subject_of
 from api.storage import logs, names, runs
 from api.storage.archive import Archive
@@ -73,7 +74,7 @@ async def _events(run_id: int, step: Step, timeout: int | None) -> AsyncIterator
         if step.end is not None:
             yield b"event: end\ndata: " + encode({"type": "end", "status": step.end.value}) + b"\n\n"
             return
-        if until is not None and clock() >= until:
+        if until is not None and clock() >= until or context.collaborator(Follower).is_closing:
             return
         if not step.more:
             await asyncio.sleep(LOOK_EVERY if until is None else max(0.0, min(LOOK_EVERY, until - clock())))

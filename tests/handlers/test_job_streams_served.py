@@ -92,6 +92,20 @@ def test_a_server_that_is_told_to_stop_ends_its_streams_without_complete(
     assert rest == [[]] * 4
 
 
+def test_a_server_that_is_told_to_stop_ends_the_streams_of_runs_too(installation: Installation) -> None:
+    command = under_uvicorn("--port", str(installation.port), "--lifespan", "on")
+
+    with installation.answering(command, installation.port) as server:
+        path = f"/api/v1/runs/{installation.api.trigger()}/logs/stream"
+        stream = Stream(installation.url, path, installation.token)
+        first = stream.next_other().other
+        server.stop()
+        rest = stream.rest()
+
+    assert first == ["retry: 3000"]
+    assert rest == []
+
+
 @pytest.fixture
 def mariadb() -> Iterator[PrivateServer]:
     """A MariaDB that may be killed."""
