@@ -156,6 +156,8 @@ class Settings:
     job_slots: int = _setting(
         "CI_JOB_SLOTS", 2, read.whole_number, "how many jobs, and workers in a sandbox, run at once on a host", least=1)
     jobs_per_owner: int = _setting("CI_JOBS_PER_OWNER", 2, read.whole_number, "how many jobs of one account run at once", least=1)
+    jobs_waiting: int = _setting(
+        "CI_JOBS_WAITING", 1000, read.whole_number, "how many jobs of one account may wait; further ones are answered with 429", least=1)
     job_seconds: int = _setting(
         "CI_JOB_SECONDS", 600, read.whole_number, "time limit of a job's command, and of installing what it needs", least=1)
     job_lease: int = _setting(
@@ -179,6 +181,9 @@ class Settings:
     job_keep: int = _setting(
         "CI_JOB_KEEP", 1_209_600, read.whole_number, "how long a job's log and artifacts are kept after its end", least=60)
     job_zip: int = _setting("CI_JOB_ZIP", 128 << 20, read.whole_number, "largest zip that a job may be submitted with", least=1024)
+    job_reserve: int = _setting(
+        "CI_JOB_RESERVE", 256 << 20, read.whole_number,
+        "how much of the file store's disk projects leave free; one that would take of it is answered with 503", least=0)
     job_unpacked: int = _setting(
         "CI_JOB_UNPACKED", 512 << 20, read.whole_number, "how much the files of a job's zip may hold together", least=1024)
     job_files: int = _setting("CI_JOB_FILES", 20_000, read.whole_number, "how many files and folders a job's zip may have", least=1)

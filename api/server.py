@@ -114,7 +114,9 @@ def read_environments(settings: Settings) -> tuple[Environment, ...]:
 
 def job_rules(settings: Settings) -> JobRules:
     """What is taken in as a job."""
-    return JobRules(settings.jobs != "off", settings.job_zip, archive_limits(settings), settings.hook_hosts, settings.hook_private)
+    return JobRules(
+        settings.jobs != "off", settings.job_zip, archive_limits(settings), settings.hook_hosts, settings.hook_private,
+        waiting=settings.jobs_waiting, reserve=settings.job_reserve)
 
 
 def _beside(settings: Settings) -> list[Hook]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from api.domain.agents import can_accept
 from api.domain.chance import Chance
-from api.domain.job import Job, JobStatus
+from api.domain.job import Job, JobStatus, TooManyWaiting, check_waiting
 from api.domain.refusal import Invalid, Unavailable
 from api.domain.web_hook import check_hook_url
 from api.domain.worker_message import Malformed
@@ -24,7 +24,7 @@ from api.storage.agents import list_agents
 from api.storage.database import transact
 from api.storage.files import FileStore, Incoming
 from api.storage.job_files import JobFiles
-from api.storage.job_projects import IncomingProject, open_project
+from api.storage.job_projects import IncomingProject, forget_project, open_project, require_room
 from api.storage.zip_directory import check_zip
 
 FIELDS = frozenset({"priority", "web_hook"})
@@ -37,7 +37,7 @@ async def receive_job(request: Request) -> Job:
     rules = context.collaborator(JobRules)
     if not rules.accepted:
         raise Unavailable("This server takes no jobs.", retry_after=3600)
-    await context.in_thread(_refuse_without_sandbox)
+    await context.in_thread(_refuse_at_once, rules, _announced(request))
     job_id = str(UUID(bytes=context.collaborator(Chance).random_bytes(16), version=4))
     project = open_project(context.collaborator(FileStore), job_id)
     try:
@@ -48,9 +48,17 @@ async def receive_job(request: Request) -> Job:
             await context.in_thread(project.file.discard)
 
 
-def _refuse_without_sandbox() -> None:
+def _refuse_at_once(rules: JobRules, announced: int) -> None:
+    """Refuse what needs no look into the project, before it is sent."""
     if not can_accept(list_agents(), context.now()):
         raise Unavailable("No agent has a sandbox, so no project can be run.", retry_after=60)
+    check_waiting(jobs.count_waiting(context.caller().user_id), rules.waiting)
+    require_room(context.collaborator(FileStore), rules.reserve + announced)
+
+
+def _announced(request: Request) -> int:
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() else 0
 
 
 async def _read(request: Request, incoming: Incoming, rules: JobRules) -> Mapping[str, str]:
@@ -84,10 +92,21 @@ def _submit(fields: Mapping[str, str], project: IncomingProject, rules: JobRules
     job = Job(
         job_id=project.job_id, owner_id=context.caller().user_id, status=JobStatus.QUEUED, created_at=context.now(),
         priority=_priority(fields) or 0, web_hook=web_hook)
+    # Others may have come in while this one did.
+    require_room(context.collaborator(FileStore), rules.reserve)
     project.keep(context.collaborator(JobFiles))
-    transact(partial(jobs.submit_job, job))
+    try:
+        transact(partial(_put_into_queue, job, rules))
+    except TooManyWaiting:
+        forget_project(context.collaborator(JobFiles), job.job_id)
+        raise
     ring()
     return job
+
+
+def _put_into_queue(job: Job, rules: JobRules) -> None:
+    check_waiting(jobs.count_waiting(job.owner_id), rules.waiting)
+    jobs.submit_job(job)
 
 
 def ring() -> None:

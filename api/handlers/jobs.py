@@ -21,6 +21,7 @@ from api.handlers.logs import log_page
 from api.storage import jobs
 from api.storage.database import transact
 from api.storage.job_files import JobFiles
+from api.storage.job_projects import forget_project
 from api.storage.job_reading import LocalFile, Nothing, newest_attempt, open_artifact, open_file, read_manifest
 from api.storage.jobs import JobFilter
 from api.storage.logs import Readable
@@ -62,6 +63,8 @@ def get_job(job_id: str) -> dict[str, Any]:
 def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:
     """Cancel a job that waits, ask one that runs to stop, leave one that is over."""
     cancelled = transact(partial(_cancel, job_id))
+    if cancelled.status is JobStatus.CANCELLED and not cancelled.attempt:
+        forget_project(context.collaborator(JobFiles), job_id)
     ring()
     return render_jobs.job(cancelled), HTTPStatus.ACCEPTED
 

@@ -42,10 +42,15 @@ class BranchRules:
 
 @dataclass(frozen=True)
 class JobRules:
-    """Whether jobs are taken at all, how large their projects may be, and which hosts may be told of their ends."""
+    """Whether jobs are taken at all, how large their projects may be, and which hosts may be told of their ends.
+
+    `waiting`: how many jobs of one account may wait; `reserve`: how many bytes of the file store's disk stay free.
+    """
 
     accepted: bool
     zip_bytes: int
     limits: ArchiveLimits
     hook_hosts: tuple[str, ...]
     hook_private: bool
+    waiting: int
+    reserve: int

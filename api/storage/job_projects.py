@@ -1,13 +1,18 @@
 """Projects on their way in: a file in TempFiles until it is judged, then in the place where its job's agent looks for it."""
 from __future__ import annotations
 
+import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.domain.refusal import Unavailable
 from api.storage.backends import INCOMING
 from api.storage.files import FileStore, Incoming
 from api.storage.job_files import JobFiles
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +39,18 @@ def open_project(store: FileStore, job_id: str) -> IncomingProject:
     """A new file for the project of a job of this id, to be kept or discarded."""
     path = store.root / INCOMING / f"upload-{job_id}"
     return IncomingProject(job_id, path, Incoming(path))
+
+
+def forget_project(files: JobFiles, job_id: str) -> None:
+    """Remove the zip of a job that will not be run; whatever hinders that, an agent does it later."""
+    with suppress(OSError):
+        files.project(job_id).unlink(missing_ok=True)
+        files.job(job_id).rmdir()
+
+
+def require_room(store: FileStore, wanted: int) -> None:
+    """Raise Unavailable where the store's disk has fewer bytes left than that."""
+    disk = os.statvfs(store.root)
+    if disk.f_bavail * disk.f_frsize < wanted:
+        log.error("the file store's disk has too little room for projects: %d bytes", disk.f_bavail * disk.f_frsize)
+        raise Unavailable("The server's disk has no room for another project at the moment.", retry_after=60)

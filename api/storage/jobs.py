@@ -114,6 +114,12 @@ def is_any_waiting() -> bool:
     return session().execute(select(JobRow.id).where(JobRow.status == WAITING).limit(1)).first() is not None
 
 
+def count_waiting(owner_id: int) -> int:
+    """How many jobs of an account wait in the queue."""
+    query = select(func.count()).select_from(JobRow).where(JobRow.owner_id == owner_id, JobRow.status == WAITING)
+    return session().execute(query).scalar_one()
+
+
 def renew_leases(agent: str, fences: Mapping[str, int], lease_until: datetime) -> dict[str, Job]:
     """Within a transaction: prolong an agent's leases, given as fences by job; the jobs as they are now, which may ask to be cancelled.
 

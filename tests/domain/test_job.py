@@ -19,7 +19,9 @@ from api.domain.job import (
     JobOutcome,
     JobReason,
     JobStatus,
+    TooManyWaiting,
     after_loss,
+    check_waiting,
     choose_next,
     closing_words,
     decide_cancel,
@@ -153,3 +155,13 @@ def test_an_attempt_of_which_nothing_was_run_is_no_try_but_not_for_ever(attempt:
     outcome = after_loss(replace(JOB, attempt=attempt, max_attempts=most), began=False)
 
     assert (outcome is None) == (attempt < max(most, MOST_CLAIMS))
+
+
+@pytest.mark.parametrize("waiting", [3, 4])
+def test_an_account_of_which_enough_jobs_wait_waits_as_well(waiting: int) -> None:
+    check_waiting(2, 3)
+
+    with pytest.raises(TooManyWaiting) as refused:
+        check_waiting(waiting, 3)
+
+    assert (refused.value.code, refused.value.details) == ("rate_limited", {"limit": 3, "retry_after": 60})

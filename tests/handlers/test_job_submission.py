@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import sys
 import zipfile
@@ -9,6 +10,7 @@ from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -271,6 +273,59 @@ def test_one_agent_with_a_sandbox_is_enough(site: Site, client: ValidatingClient
     add_agent("two", "bubblewrap")
 
     assert submit(client).status_code == 200
+
+
+def test_an_account_whose_jobs_wait_in_numbers_is_told_to_wait_and_others_are_not(make_site: MakeSite) -> None:
+    site = make_site(jobs_waiting=2)
+    client = site.as_role(Role.TESTER)
+    first = submit(client).json()["job_id"]
+    submit(client)
+
+    refused, other = submit(client), submit(site.as_role(Role.CONTRIBUTOR))
+    client.delete(f"/jobs/{first}")
+    again = submit(client)
+
+    assert (refused.status_code, refused.json()["code"], refused.headers["Retry-After"]) == (429, "rate_limited", "60")
+    assert (other.status_code, again.status_code) == (200, 200)
+
+
+def test_of_many_who_come_at_once_no_more_are_kept_than_may_wait(make_site: MakeSite) -> None:
+    site = make_site(jobs_waiting=3)
+    client = site.as_role(Role.TESTER)
+
+    answers = site.together(*[lambda: submit(client)] * 10)
+
+    assert sorted(answer.status_code for answer in answers) == [200] * 3 + [429] * 7
+    assert len(kept_files(site)) == len(site.rows(select(JobRow.id))) == 3
+
+
+def test_projects_leave_room_on_the_disk(make_site: MakeSite) -> None:
+    site = make_site(job_reserve=1 << 60)
+
+    answer = submit(site.as_role(Role.TESTER))
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    assert_nothing_is_left(site)
+
+
+def test_a_disk_that_filled_up_while_a_project_came_in_does_not_take_it(
+    site: Site, client: ValidatingClient, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rooms = iter([1 << 40, 0])
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=next(rooms), f_frsize=1))
+
+    answer = submit(client)
+
+    assert answer.status_code == 503
+    assert_nothing_is_left(site)
+
+
+def test_a_job_that_is_cancelled_while_it_waits_leaves_no_project(site: Site, client: ValidatingClient) -> None:
+    job_id = submit(client).json()["job_id"]
+
+    client.delete(f"/jobs/{job_id}")
+
+    assert kept_files(site) == []
 
 
 def test_a_server_that_is_told_to_take_no_jobs_takes_none(make_site: MakeSite) -> None:
