@@ -1,0 +1,71 @@
+"""Two servers and two agents, and more jobs than fit: each has its right outcome, and none is run twice."""
+from __future__ import annotations
+
+import io
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+import httpx
+
+from api.domain.access import Role
+from api.domain.job import JobReason
+from api.storage.database import session
+from tests.builders import add_token, add_user
+from tests.e2e.installation import UNLIMITED
+from tests.e2e.processes import CI_API, eventually, free_port, started
+from tests.faults.plant import Plant
+
+JOBS = 200
+# The log of an attempt is all that a job can leave outside of its cage: it tells of each time the job ran.
+PROGRAM = "print('this is job', {number}); raise SystemExit({number} % 3)"
+
+
+def project(number: int) -> bytes:
+    """A job whose exit code tells which one it is."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as target:
+        target.writestr("job.py", PROGRAM.format(number=number))
+    return content.getvalue()
+
+
+def is_up(url: str) -> bool:
+    """Whether a server answers."""
+    try:
+        return httpx.get(f"{url}/api/v1/system/health", trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_two_servers_and_two_agents_give_every_job_its_outcome_once(any_plant: Plant) -> None:
+    plant, hosts = any_plant, [any_plant.host(), any_plant.host()]
+    ports = [free_port(), free_port()]
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    token = add_token(add_user("submitter", role=Role.TESTER), now=datetime.now(UTC))
+    session().commit()
+
+    def submit(number: int) -> str:
+        answer = httpx.post(
+            f"{urls[number % 2]}/submit-async", files={"file": ("project.zip", project(number), "application/zip")},
+            headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=120)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["job_id"])
+
+    with ExitStack() as stack:
+        for port, host in zip(ports, hosts, strict=True):
+            variables = {**host.variables, **UNLIMITED, "CI_JOBS_WAITING": str(JOBS)}
+            stack.enter_context(started((*CI_API, "serve", "--port", str(port)), variables, host.folder / "server.log"))
+            stack.enter_context(host.agent(CI_JOB_SLOTS="4"))
+        for url in urls:
+            eventually(lambda url=url: is_up(url), "the server's start")  # type: ignore[misc]
+        with ThreadPoolExecutor(8) as pool:
+            job_ids = list(pool.map(submit, range(JOBS)))
+        ended = [plant.over(job_id) for job_id in job_ids]
+
+    logs = ["".join(plant.log(each) for each in plant.files.attempts(job_id)) for job_id in job_ids]
+    assert [job.exit_code for job in ended] == [number % 3 for number in range(JOBS)]
+    assert [job.success for job in ended] == [number % 3 == 0 for number in range(JOBS)]
+    assert {(job.reason, job.attempt) for job in ended} == {(JobReason.EXIT_CODE, 1)}
+    assert [log.count("this is job") for log in logs] == [1] * JOBS
+    assert all(f"this is job {number}\n" in log for number, log in enumerate(logs))
