@@ -123,7 +123,7 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
 def python_kit(chosen: Choice, work: Path) -> PythonKit:
     """The Python that jobs find in their cages."""
     if chosen.sandbox is not None and chosen.sandbox.name == CONTAINER:
-        return image_kit()
+        return image_kit(work / "python")
     kit = host_kit(work / "python")
     if kit.missing:
         log.warning("jobs have no %s: not installed beside this service", ", ".join(kit.missing))

@@ -107,8 +107,8 @@ def test_what_an_agent_that_was_frozen_past_its_lease_has_to_say_is_refused(plan
     assert is_contiguous(plant.log(first)) and is_contiguous(plant.log(second))
 
 
-def test_when_a_whole_host_is_gone_another_takes_over(plant: Plant, host: Host) -> None:
-    other = plant.host()
+def test_when_a_whole_host_is_gone_another_takes_over(any_plant: Plant) -> None:
+    plant, host, other = any_plant, any_plant.host(), any_plant.host()
     job_id = plant.submit(max_attempts=2)
     with host.agent(CI_JOB_LEASE=SHORT) as gone:
         first = plant.attempt(job_id)
@@ -122,8 +122,8 @@ def test_when_a_whole_host_is_gone_another_takes_over(plant: Plant, host: Host) 
     assert (job.success, job.attempt) == (True, 2)
 
 
-def test_of_many_jobs_two_agents_run_each_once(plant: Plant, host: Host) -> None:
-    other = plant.host()
+def test_of_many_jobs_two_agents_run_each_once(any_plant: Plant) -> None:
+    plant, host, other = any_plant, any_plant.host(), any_plant.host()
     job_ids = [plant.submit(QUICK) for _ in range(24)]
     with host.agent(CI_JOB_SLOTS="3"), other.agent(CI_JOB_SLOTS="3"):
         ended = [plant.over(job_id) for job_id in job_ids]

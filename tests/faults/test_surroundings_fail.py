@@ -1,7 +1,6 @@
 """What agents need goes away for a while: their database, room on the disk. Jobs go on, and nothing of them is lost."""
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -15,9 +14,10 @@ from api.storage.database import db
 from tests.databases import Database, opened
 from tests.e2e.processes import eventually
 from tests.execution.jobs.small_disk import SmallDisk, small_disk
-from tests.faults.plant import SHORT, Plant, is_contiguous
+from tests.faults.conftest import built
+from tests.faults.plant import LONGER, Host, Plant, is_contiguous
 from tests.mariadb import PrivateServer, private_server, why_absent
-from tests.parts import lacking, need
+from tests.parts import lacking
 
 __all__ = ["small_disk"]
 
@@ -48,12 +48,8 @@ def own_database(mariadb: PrivateServer) -> Iterator[Database]:
 @pytest.fixture
 def mariadb_plant(own_database: Database, kit: Path, tmp_path: Path) -> Iterator[Plant]:
     """A plant over it."""
-    need("bwrap")
-    if os.geteuid():
-        lacking("only root can give each slot a user of its own")
-    made = Plant(own_database, tmp_path, kit)
-    yield made
-    made.clear()
+    with built(own_database, kit, tmp_path) as made:
+        yield made
 
 
 def test_a_job_goes_on_and_is_reported_when_mariadb_was_away(mariadb_plant: Plant, mariadb: PrivateServer) -> None:
@@ -76,47 +72,37 @@ def test_a_job_goes_on_and_is_reported_when_mariadb_was_away(mariadb_plant: Plan
     assert (next_one.status, next_one.success, next_one.exit_code) == (JobStatus.COMPLETED, False, 3)
 
 
-def test_a_job_goes_on_and_is_reported_when_sqlite_was_held_by_another(sqlite_database: Database, kit: Path, tmp_path: Path) -> None:
-    need("bwrap")
-    plant = Plant(sqlite_database, tmp_path, kit)
-    host = plant.host()
-    try:
-        with host.agent():
-            job_id = plant.submit()
-            attempt = plant.attempt(job_id)
-            db.session.remove()
-            with closing(connect(plant.database.url.removeprefix("sqlite:///"), isolation_level=None, timeout=60)) as other:
-                other.execute("BEGIN EXCLUSIVE")
-                host.let_go(attempt)
-                eventually(attempt.exit.exists, "the exit record")
-                other.execute("ROLLBACK")
-            job = plant.over(job_id)
-    finally:
-        plant.clear()
+def test_a_job_goes_on_and_is_reported_when_sqlite_was_held_by_another(plant: Plant, host: Host) -> None:
+    with host.agent():
+        job_id = plant.submit()
+        attempt = plant.attempt(job_id)
+        db.session.remove()
+        with closing(connect(plant.database.url.removeprefix("sqlite:///"), isolation_level=None, timeout=60)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            host.let_go(attempt)
+            eventually(attempt.exit.exists, "the exit record")
+            other.execute("ROLLBACK")
+        job = plant.over(job_id)
 
     assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
 
 
 def test_a_full_disk_holds_a_job_up_for_longer_than_its_lease_and_loses_nothing(
-    sqlite_database: Database, kit: Path, tmp_path: Path, small_disk: SmallDisk,
+    plant: Plant, host: Host, small_disk: SmallDisk,
 ) -> None:
-    need("bwrap")
-    plant = Plant(sqlite_database, tmp_path, kit)
     plant.store = small_disk.folder / "files"
-    host = plant.host()
-    try:
-        with host.agent(CI_JOB_LEASE=SHORT):
-            job_id = plant.submit()
-            attempt = plant.attempt(job_id)
-            small_disk.fill()
-            first = attempt.lease_until()
-            assert first is not None
-            eventually(lambda: datetime.now(UTC) > first, "the end of the lease that the job had when the disk was full")
-            supervised = attempt.is_supervised()
-            host.let_go(attempt)
-            small_disk.empty()
-            job = plant.over(job_id)
-    finally:
+    with host.agent(CI_JOB_LEASE=LONGER):
+        job_id = plant.submit()
+        attempt = plant.attempt(job_id)
+        small_disk.fill()
+        until = attempt.lease_until()
+        assert until is not None
+        eventually(lambda: datetime.now(UTC) > until, "the end of the lease that the job had when the disk was full")
+        supervised = attempt.is_supervised()
+        host.let_go(attempt)
+        small_disk.empty()
+        job = plant.over(job_id)
+        # A file system is let go of before it is taken away.
         plant.clear()
 
     assert supervised

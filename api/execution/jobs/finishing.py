@@ -47,6 +47,7 @@ class Finisher:
         if record.detail:
             log.warning("job %s ended with %s: %s", held.job.job_id, record.reason, record.detail)
         outcome = outcome_of(record.reason, record.exit_code)
+        log.info("job %s, attempt %s: ended, %s, exit code %s", held.job.job_id, held.files.folder.name, record.reason, record.exit_code)
         if self._reported(held, lambda: self._desk.finish(held.job, outcome), stopping):
             with suppress(OSError):
                 self._files.project(held.job.job_id).unlink(missing_ok=True)

@@ -38,10 +38,17 @@ class PythonKit:
         return {**self.environment, "PYTHONPATH": f"{INSIDE}/pip:{self.environment.get('PYTHONPATH', '')}".rstrip(":")}
 
 
-def image_kit() -> PythonKit:
-    """For a container engine: the image has its own Python, and all that its tests need."""
-    return PythonKit(environment={
-        "PATH": f"{DEPENDENCIES}/bin:{PATH}", "PYTHONPATH": DEPENDENCIES, "PYTHONUNBUFFERED": "1", "CI": "true"})
+def image_kit(folder: Path) -> PythonKit:
+    """For a container engine: the image has its own Python and what tests need; where it has no `python`, that is its `python3`."""
+    programs = folder / "image"
+    programs.mkdir(parents=True, exist_ok=True)
+    fresh = programs / f".python.{os.getpid()}"
+    fresh.write_text('#!/bin/sh\nexec python3 "$@"\n')
+    fresh.chmod(0o755)
+    fresh.rename(programs / "python")
+    programs.chmod(0o755)
+    return PythonKit((Mount(programs, f"{INSIDE}/bin"),), {
+        "PATH": f"{DEPENDENCIES}/bin:{PATH}:{INSIDE}/bin", "PYTHONPATH": DEPENDENCIES, "PYTHONUNBUFFERED": "1", "CI": "true"})
 
 
 def host_kit(folder: Path) -> PythonKit:

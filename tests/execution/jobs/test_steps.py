@@ -38,7 +38,7 @@ def project(folder: Path, requirements: str | None = None) -> Path:
 
 
 def steps(tmp_path: Path, options: JobOptions = OPTIONS, requirements: str | None = "x") -> list[Step]:
-    return list(steps_for(project(tmp_path, requirements), options, image_kit()))
+    return list(steps_for(project(tmp_path / "project", requirements), options, image_kit(tmp_path / "kit")))
 
 
 def test_without_requirements_the_tests_are_all(tmp_path: Path) -> None:
@@ -53,7 +53,8 @@ def test_requirements_are_installed_first(tmp_path: Path) -> None:
 
 
 def test_requirements_that_are_a_link_are_none(tmp_path: Path) -> None:
-    (tmp_path / "requirements.txt").symlink_to("/etc/passwd")
+    project(tmp_path / "project")
+    (tmp_path / "project" / "requirements.txt").symlink_to("/etc/passwd")
 
     assert [step.name for step in steps(tmp_path, requirements=None)] == ["tests"]
 
@@ -140,6 +141,16 @@ def test_a_kit_is_made_once_and_says_what_it_lacks(tmp_path: Path) -> None:
     assert first == second
     assert first.missing == ()
     assert len([each for each in os.listdir(tmp_path)]) == 1
+
+
+def test_in_a_container_the_images_own_python_is_used(container: Sandbox, tmp_path: Path) -> None:
+    caged = Bench(container, tmp_path)
+
+    options = replace(OPTIONS, command=("python", "look.py"))
+
+    code, log = run(caged, image_kit(tmp_path / "kit"), tmp_path, options, {"look.py": "import sys\nprint(sys.executable)\n"})
+
+    assert (code, log) == (0, "Running tests...\n/usr/bin/python3\n")
 
 
 def _wheel(folder: Path) -> None:
