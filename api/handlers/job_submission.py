@@ -82,7 +82,7 @@ def _priority(fields: Mapping[str, str]) -> int | None:
 
 
 def _submit(fields: Mapping[str, str], project: IncomingProject, rules: JobRules) -> Job:
-    web_hook = fields.get("web_hook") or None
+    web_hook = fields.get("web_hook")
     if web_hook is not None:
         check_hook_url(web_hook, rules.hook_hosts, rules.hook_private)
     # A file without a byte is a file as well, and no zip.

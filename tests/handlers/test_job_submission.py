@@ -201,7 +201,8 @@ def test_what_a_zip_may_unpack_to_is_configured(make_site: MakeSite) -> None:
 
 @pytest.mark.parametrize(("web_hook", "status"), [
     ("https://hooks.example.org/ci?job=1", 200), ("https://evil.example.net/", 422), ("https://hooks.example.org.evil.net/", 422),
-    ("http://hooks.example.org/", 400), ("ftp://hooks.example.org/", 400), ("https://user@hooks.example.org/", 400), ("nonsense", 400)])
+    ("http://hooks.example.org/", 400), ("ftp://hooks.example.org/", 400), ("https://user@hooks.example.org/", 400),
+    ("nonsense", 400), ("", 400)])
 def test_a_web_hook_goes_to_a_host_on_the_list_alone(make_site: MakeSite, web_hook: str, status: int) -> None:
     site = make_site(hook_hosts=("hooks.example.org",), hook_secret="0123456789abcdef")
 
