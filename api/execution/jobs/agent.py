@@ -23,11 +23,12 @@ from api.execution.jobs.agent_options import AgentOptions
 from api.execution.jobs.doorbell import Listener
 from api.execution.jobs.finishing import Finisher
 from api.execution.jobs.held import ClaimLost, Held, Phase
+from api.execution.jobs.heritage import Heritage, attempt_of, record_of
 from api.execution.jobs.job_desk import Desk, DeskClosed
 from api.execution.jobs.preparing import Preparer
 from api.execution.jobs.slots import Slot, Slots
 from api.execution.log_subject import about
-from api.storage.job_files import AttemptFiles, JobFiles
+from api.storage.job_files import JobFiles
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ class Agent:
         preparer: Preparer | None, *, clock: Callable[[], datetime],
     ) -> None:
         self._card, self._options, self._desk, self._files, self._slots = card, options, desk, files, slots
-        self._names, self._finisher, self._preparer, self._clock = names, finisher, preparer, clock
+        self._finisher, self._preparer, self._clock = finisher, preparer, clock
+        self._heritage = Heritage(card.name, options, desk, files, names)
         self._held: dict[str, Held] = {}
         self._threads: set[threading.Thread] = set()
         self._stopping = threading.Event()
@@ -112,7 +114,7 @@ class Agent:
             elif held.phase is Phase.RUNNING and _has_ended(held):
                 held.unwatch()
                 held.phase = Phase.FINISHING
-                self._in_thread(held.job, lambda held=held: self._finish(held, _record(held.files)))  # type: ignore[misc]
+                self._in_thread(held.job, lambda held=held: self._finish(held, record_of(held.files)))  # type: ignore[misc]
 
     def _keep_leases(self, now: datetime) -> None:
         """Renew the leases where it is time for that, all at once; hear, always, of jobs that are to be cancelled."""
@@ -163,7 +165,7 @@ class Agent:
                 slot.let_go()
         if job is None:
             return False
-        held = Held(job, self._attempt(job), until, Phase.PREPARING)
+        held = Held(job, attempt_of(self._files, job), until, Phase.PREPARING)
         self._held[job.job_id] = held
         self._in_thread(job, lambda: self._prepare(held, slot))
         return True
@@ -212,58 +214,14 @@ class Agent:
         held.phase = Phase.DONE
 
     def _adopt(self, now: datetime) -> None:
-        """Hold what dead agents of this host held, and what was claimed for us without our knowing."""
-        for job in self._desk.held_by(self._card.name):
-            if job.job_id not in self._held:
-                self._adopt_job(job, self._card.name, now)
-        for name in self._names.dead():
-            for job in self._desk.held_by(name):
-                self._adopt_job(job, name, now)
-
-    def _adopt_job(self, job: Job, held_by: str, now: datetime) -> None:
-        with _about(job):
-            self._hold_again(job, held_by, now)
-
-    def _hold_again(self, job: Job, held_by: str, now: datetime) -> None:
-        files = self._attempt(job)
-        if not files.is_supervised() and _record(files) is None and not self._bury(job, files):
-            return
-        until = now + self._options.lease
-        if self._desk.take_over(job, held_by, until):
-            log.info("job %s is adopted from %s", job.job_id, held_by)
-            held = Held(job, files, until, Phase.RUNNING)
-            self._held[job.job_id] = held
-            self._tell(held, job, until)
-
-    def _bury(self, job: Job, files: AttemptFiles) -> bool:
-        """Give up an attempt that nobody holds, so that nothing can run of it any more. True where it lives after all."""
-        if files.folder.is_dir():
-            # Read by a supervisor before it starts anything, so that one which is being born as its agent dies does nothing.
-            files.ask_cancel()
-        if files.is_supervised():
-            return True
-        record = _record(files)
-        if record is not None and record.reason not in (JobReason.LOST, JobReason.CANCELLED) and record.fence == job.fence:
-            self._desk.finish(job, outcome_of(record.reason, record.exit_code))
-        else:
-            log.warning("job %s is lost with its agent", job.job_id)
-            self._desk.give_up(job, began=files.state.exists())
-        return False
+        for held in self._heritage.adopted(self._held, now):
+            self._held[held.job.job_id] = held
+            self._tell(held, held.job, now + self._options.lease)
 
     def _give_up_expired(self, now: datetime) -> None:
         """End what agents of other hosts have left. After the database was away, those that live have a lease's time to come back."""
-        if self._open_since is None or now < self._open_since + self._options.lease:
-            return
-        for job in self._desk.expired(now - self._options.margin):
-            if job.job_id not in self._held:
-                with _about(job):
-                    self._give_up(job)
-
-    def _give_up(self, job: Job) -> None:
-        try:
-            self._bury(job, self._attempt(job))
-        except OSError as fault:
-            log.error("job %s could not be given up: %s", job.job_id, fault)
+        if self._open_since is not None and now >= self._open_since + self._options.lease:
+            self._heritage.give_up_expired(self._held, now)
 
     def _leave(self) -> None:
         """Let threads come to an end, and give the jobs that run time until somebody adopts them."""
@@ -289,9 +247,6 @@ class Agent:
         except OSError as fault:
             log.error("job %s could not be told of its lease: %s", held.job.job_id, fault)
 
-    def _attempt(self, job: Job) -> AttemptFiles:
-        return self._files.attempt(job.job_id, job.attempt, job.attempt_fence)
-
     def _in_thread(self, job: Job, work: Callable[[], None]) -> None:
         def guarded() -> None:
             try:
@@ -315,15 +270,6 @@ def _has_ended(held: Held) -> bool:
     """Whether no supervisor lives any more."""
     watched = held.watch()
     return watched is None or bool(select.select([watched], [], [], 0)[0])
-
-
-def _record(files: AttemptFiles) -> ExitRecord | None:
-    """How an attempt ended; a record that cannot be read is the end of an attempt too."""
-    try:
-        return files.read_exit()
-    except (OSError, ValueError) as broken:
-        now = datetime.now(UTC)
-        return ExitRecord(0, JobReason.ENGINE_ERROR, now, now, detail=f"the exit record cannot be read: {broken}")
 
 
 def _clear(descriptor: int) -> None:
