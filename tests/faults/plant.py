@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -153,14 +153,7 @@ class Plant:
 
     def clear(self) -> None:
         """End what still runs, and take everything away."""
-        for folder in self.files.root.glob("*/*-*") if self.files.root.exists() else ():
-            _end(AttemptFiles(folder))
-        for place in self.folder.glob("host-*/work/home-*/work/*/workspace"):
-            while os.path.ismount(place):
-                subprocess.run(["umount", "--lazy", str(place)], check=True)
-        for made in (*ROOT.glob(f"*/{self.group}"), *ROOT.glob(self.group)):
-            for inner in (*made.glob("*/"), made):
-                eventually(lambda inner=inner: _removed(inner), f"the end of {inner}")  # type: ignore[misc]
+        clear_away(self.files, [host.folder / "work" for host in self.hosts], self.group)
 
 
 def supervisor_of(attempt: AttemptFiles) -> int:
@@ -168,6 +161,18 @@ def supervisor_of(attempt: AttemptFiles) -> int:
     pid = attempt.supervisor_pid()
     assert pid is not None
     return pid
+
+
+def clear_away(files: JobFiles, works: Sequence[Path], group: str) -> None:
+    """End all attempts that still run, and take away their workspaces and control groups."""
+    for folder in files.root.glob("*/*-*") if files.root.exists() else ():
+        _end(AttemptFiles(folder))
+    for place in (place for work in works for place in work.glob("home-*/work/*/workspace")):
+        while os.path.ismount(place):
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
+    for made in (*ROOT.glob(f"*/{group}"), *ROOT.glob(group)):
+        for inner in (*made.glob("*/"), made):
+            eventually(lambda inner=inner: _removed(inner), f"the end of {inner}")  # type: ignore[misc]
 
 
 def is_contiguous(log: str) -> bool:
