@@ -17,7 +17,7 @@ from contract.served import UNLIMITED, prepare, settings_for
 HERE = Path(__file__).parent
 CONFIGURATION = HERE / "schemathesis.toml"
 DOCUMENTS = ("/api/v1/openapi.json", "/openapi-worker.json", "/openapi-jobs.json")
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 @contextmanager
