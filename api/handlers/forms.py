@@ -48,6 +48,7 @@ class MultipartForm:
         self.has_file = False
         self.is_complete = False
         self._part = _Part()
+        self._parts = 0
         self._batch = bytearray()
         try:
             self._parser = MultipartParser(boundary, {
@@ -76,6 +77,10 @@ class MultipartForm:
         return len(self._batch)
 
     def _begin(self) -> None:
+        # Each costs many times the few bytes that it takes to begin one.
+        self._parts += 1
+        if self._parts > FIELDS + 1:
+            raise Malformed("body")
         self._part = _Part()
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:

@@ -58,7 +58,7 @@ def _refuse_at_once(rules: JobRules, announced: int) -> None:
 
 def _announced(request: Request) -> int:
     length = request.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() else 0
+    return int(length[:20]) if length.isascii() and length.isdigit() else 0
 
 
 async def _read(request: Request, incoming: Incoming, rules: JobRules) -> Mapping[str, str]:

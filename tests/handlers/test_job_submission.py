@@ -76,6 +76,13 @@ def test_the_zip_lies_byte_for_byte_where_the_agent_looks_for_it(site: Site, cli
     assert kept_files(site) == [JobFiles(site.files).project(job_id)]
 
 
+def test_a_project_is_nobodys_but_the_services(site: Site, client: ValidatingClient) -> None:
+    submit(client)
+
+    (project,) = kept_files(site)
+    assert [path.stat().st_mode & 0o777 for path in (project, project.parent)] == [0o600, 0o700]
+
+
 def test_the_agents_are_told_of_a_new_job(site: Site, client: ValidatingClient) -> None:
     with LocalBell(site.settings.job_work / "bells").listen() as listener:
         submit(client)
@@ -128,6 +135,16 @@ def test_what_is_no_whole_form_is_refused(site: Site, client: ValidatingClient, 
     answer = client.post(ASYNC, content=body, headers={"Content-Type": content_type})
 
     assert answer.status_code == status
+    assert_nothing_is_left(site)
+
+
+@pytest.mark.parametrize("parts", [
+    b"--x\r\na:\r\n\r\n\r\n" * 1000, b'--x\r\nContent-Disposition: form-data; name="priority"\r\n\r\n1\r\n' * 1000,
+    b"--x\r\n" + b"a: b\r\n" * 1000 + b"\r\n\r\n", b"--x\r\n" + b"a" * 100_000 + b": b\r\n\r\n\r\n"])
+def test_a_form_of_countless_parts_or_headers_is_refused(site: Site, client: ValidatingClient, parts: bytes) -> None:
+    answer = client.post(ASYNC, content=parts + b"--x--\r\n", headers={"Content-Type": "multipart/form-data; boundary=x"})
+
+    assert (answer.status_code, answer.json()["details"]["fields"]) == (400, {"body": "Is no multipart form that can be read."})
     assert_nothing_is_left(site)
 
 
