@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from uuid import uuid4
@@ -23,8 +24,8 @@ class Incoming:
     It begins with the first write, however empty: most messages of workers have no file, and touch no disk.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, mode: int = 0o666) -> None:
+        self._path, self._mode = path, mode
         self._file: FileIO | None = None
         self._hash = hashlib.sha256()
         self._durable = False
@@ -34,7 +35,7 @@ class Incoming:
     def write(self, chunk: bytes) -> None:
         """Append bytes. Raises Unavailable where the disk takes no more."""
         self._durable = False
-        with _taking():
+        with taking():
             file = self._opened()
             rest = memoryview(chunk)
             while rest:
@@ -50,7 +51,7 @@ class Incoming:
     def make_durable(self) -> None:
         """Have the bytes on the disk itself, which takes long for many: to be done before anything is locked."""
         if not self._durable:
-            with _taking():
+            with taking():
                 os.fsync(self._opened().fileno())
             self._durable = True
 
@@ -62,7 +63,7 @@ class Incoming:
         if self._place is not None:
             return
         self.make_durable()
-        with _taking():
+        with taking():
             target.parent.mkdir(parents=True, exist_ok=True)
             if replace:
                 os.replace(self._path, target)
@@ -74,7 +75,7 @@ class Incoming:
     def confirm(self) -> None:
         """Have the file's new name on the disk itself, too: before the sender hears that it was taken, after all locks are gone."""
         if self._place is not None:
-            with _taking():
+            with taking():
                 for folder in (self._place.parent, self._place.parent.parent):
                     _sync_folder(folder)
 
@@ -93,7 +94,7 @@ class Incoming:
     def _opened(self) -> FileIO:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = FileIO(self._path, "x")
+            self._file = FileIO(self._path, "x", opener=partial(os.open, mode=self._mode))
         return self._file
 
 
@@ -152,7 +153,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _taking() -> Iterator[None]:
+def taking() -> Iterator[None]:
     """A full or broken disk is no fault of the request: it may be sent again once there is room."""
     try:
         yield

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from api.domain.refusal import Unavailable
 from api.storage.backends import INCOMING
-from api.storage.files import FileStore, Incoming
+from api.storage.files import FileStore, Incoming, taking
 from api.storage.job_files import JobFiles
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,10 @@ class IncomingProject:
     def keep(self, files: JobFiles) -> None:
         """Move the zip to its place, durably. It counts for nothing until its job has a row. Raises Unavailable for a full disk."""
         target = files.project(self.job_id)
+        with taking():
+            # A project is its sender's; other users of the host have no business with it.
+            for folder in (files.root, target.parent):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.file.place(target)
         for folder in (target.parent, files.root):
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -38,7 +42,7 @@ class IncomingProject:
 def open_project(store: FileStore, job_id: str) -> IncomingProject:
     """A new file for the project of a job of this id, to be kept or discarded."""
     path = store.root / INCOMING / f"upload-{job_id}"
-    return IncomingProject(job_id, path, Incoming(path))
+    return IncomingProject(job_id, path, Incoming(path, mode=0o600))
 
 
 def forget_project(files: JobFiles, job_id: str) -> None:
