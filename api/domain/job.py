@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from api.domain.access import Caller, Role
-from api.domain.refusal import LogNotFound, NotFound, Refusal
+from api.domain.refusal import LogNotFound, NotFound, Refusal, TooMany
 
 
 class JobStatus(StrEnum):
@@ -130,21 +130,12 @@ class JobLogNotFound(LogNotFound):
         Refusal.__init__(self, "The log of this job was removed.", {"job_id": job_id, "checked": ["local"]})
 
 
-class TooManyWaiting(Refusal):
-    """So many jobs of an account wait already that it has to wait as well."""
-
-    code = "rate_limited"
-    remedy = "Send the project again once one of your jobs has begun, or cancel one with DELETE /jobs/{job_id}."
-    retry_after = 60
-
-    def __init__(self, most: int) -> None:
-        super().__init__(f"Only {most} of your jobs may wait at a time.", {"limit": most, "retry_after": self.retry_after})
-
-
 def check_waiting(waiting: int, most: int) -> None:
-    """Whether an account of which so many jobs wait may submit another. Raises TooManyWaiting."""
+    """Whether an account of which so many jobs wait may submit another. Raises TooMany."""
     if waiting >= most:
-        raise TooManyWaiting(most)
+        raise TooMany(
+            f"Only {most} of your jobs may wait at a time.", limit=most, retry_after=60,
+            remedy="Send the project again once one of your jobs has begun, or cancel one with DELETE /jobs/{job_id}.")
 
 
 def choose_next(queued: Iterable[Job], running_of: Mapping[int, int], *, per_owner: int) -> Job | None:

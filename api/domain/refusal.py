@@ -110,3 +110,13 @@ class Unavailable(Refusal):
     def __init__(self, message: str, *, retry_after: int = 5) -> None:
         super().__init__(message, {"retry_after": retry_after})
         self.retry_after = retry_after
+
+
+class TooMany(Refusal):
+    """The caller has so much of something already that there is no more at the moment; `retry_after` is in seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, limit: int, retry_after: int, remedy: str) -> None:
+        super().__init__(message, {"limit": limit, "retry_after": retry_after}, remedy=remedy)
+        self.retry_after = retry_after

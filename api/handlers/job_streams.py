@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractContextManager
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,6 +12,7 @@ from api.domain.job import Job, visible
 from api.domain.job_stream import RETRY, StreamPlace, job_id_event, parse_event_id
 from api.handlers import context
 from api.handlers.following import Follower
+from api.handlers.stream_seats import StreamSeats
 from api.storage.jobs import load_job
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -22,16 +24,24 @@ class JobStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, follower: Follower, job: Job, start: StreamPlace | None, *, tell: bool, timeout: float | None) -> None:
+    def __init__(
+        self, follower: Follower, seat: AbstractContextManager[None], job: Job, start: StreamPlace | None, *, tell: bool,
+        timeout: float | None,
+    ) -> None:
         self.status_code, self.background, self.body = 200, None, b""
         self.init_headers(HEADERS)
         del self.headers["content-length"]
-        self._follower, self._job, self._start, self._tell, self._timeout = follower, job, start, tell, timeout
+        self._follower, self._seat, self._job, self._start = follower, seat, job, start
+        self._tell, self._timeout = tell, timeout
         self._task: asyncio.Task[None] | None = None
         self._broken: BaseException | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until all is sent or nobody listens."""
+        with self._seat:
+            await self._stream(receive, send)
+
+    async def _stream(self, receive: Receive, send: Send) -> None:
         self._task = asyncio.current_task()
         late = self._start is None and self._job.status.is_over
         last = (await self._follower.end_of(self._job)).late_events if late else []
@@ -68,13 +78,20 @@ def follow(job: Job, start: StreamPlace | None, *, tell: bool, timeout: float | 
     """The stream of a job's log from a place on, or from its present end; `tell`: the job's id is the first event."""
     if context.wants_headers_alone():
         return Response(headers=HEADERS, media_type=JobStream.media_type)
-    return JobStream(context.collaborator(Follower), job, start, tell=tell, timeout=timeout)
+    seat = context.collaborator(StreamSeats).taken(context.caller().user_id)
+    return JobStream(context.collaborator(Follower), seat, job, start, tell=tell, timeout=timeout)
+
+
+def check_seats() -> None:
+    """Raise TooMany where the caller may open no further stream."""
+    context.collaborator(StreamSeats).check(context.caller().user_id)
 
 
 async def stream_job(
     request: Request, job_id: str, from_beginning: bool = False, last_event_id: str | None = None, timeout: int | None = None,
 ) -> Response:
     """Send the log of a job as it arrives, until the job is over and all is sent."""
+    check_seats()
     resumed = last_event_id or request.headers.get("last-event-id")
     place = parse_event_id(resumed) if resumed else None
     job = visible(await context.in_thread(load_job, job_id), context.caller())

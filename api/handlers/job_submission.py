@@ -10,8 +10,8 @@ from starlette.requests import Request
 
 from api.domain.agents import can_accept
 from api.domain.chance import Chance
-from api.domain.job import Job, JobStatus, TooManyWaiting, check_waiting
-from api.domain.refusal import Invalid, Unavailable
+from api.domain.job import Job, JobStatus, check_waiting
+from api.domain.refusal import Invalid, TooMany, Unavailable
 from api.domain.web_hook import check_hook_url
 from api.domain.worker_message import Malformed
 from api.execution.jobs.doorbell import Doorbell
@@ -97,7 +97,7 @@ def _submit(fields: Mapping[str, str], project: IncomingProject, rules: JobRules
     project.keep(context.collaborator(JobFiles))
     try:
         transact(partial(_put_into_queue, job, rules))
-    except TooManyWaiting:
+    except TooMany:
         forget_project(context.collaborator(JobFiles), job.job_id)
         raise
     ring()

@@ -29,11 +29,13 @@ from api.storage.logs import Readable
 
 async def submit_job(request: Request, timeout: int | None = None) -> Response:
     """Take a project, and send its job's log as it arrives."""
+    job_streams.check_seats()
     return job_streams.follow(await receive_job(request), job_streams.BEGINNING, tell=False, timeout=timeout)
 
 
 async def submit_job_and_tell(request: Request, timeout: int | None = None) -> Response:
     """Take a project, tell its job's id, and send the job's log as it arrives."""
+    job_streams.check_seats()
     return job_streams.follow(await receive_job(request), job_streams.BEGINNING, tell=True, timeout=timeout)
 
 

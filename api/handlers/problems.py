@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from api.domain.job import TooManyWaiting
 from api.domain.refusal import (
     Conflict,
     Forbidden,
@@ -15,6 +14,7 @@ from api.domain.refusal import (
     LogNotFound,
     NotFound,
     Refusal,
+    TooMany,
     Unauthorized,
     Unavailable,
     Unprocessable,
@@ -30,7 +30,7 @@ STATUS: Mapping[type[Refusal], HTTPStatus] = {
     LogNotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     Unprocessable: HTTPStatus.UNPROCESSABLE_ENTITY,
-    TooManyWaiting: HTTPStatus.TOO_MANY_REQUESTS,
+    TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Refusal: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
@@ -98,7 +98,7 @@ def _headers(refusal: Refusal | HttpProblem, token_shown: bool) -> Iterable[tupl
         yield "WWW-Authenticate", CHALLENGE
     elif isinstance(refusal, Forbidden) and "required_scope" in refusal.details:
         yield "WWW-Authenticate", f'{CHALLENGE}, error="insufficient_scope", scope="{refusal.details["required_scope"]}"'
-    elif isinstance(refusal, Unavailable | TooManyWaiting):
+    elif isinstance(refusal, Unavailable | TooMany):
         yield "Retry-After", str(refusal.retry_after)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 
@@ -16,6 +17,7 @@ from api.handlers import context
 from api.handlers.answers import encode
 from api.handlers.following import Follower
 from api.handlers.logs import log_line, subject_of
+from api.handlers.stream_seats import StreamSeats
 from api.storage import logs, names, runs
 from api.storage.archive import Archive
 from api.storage.enrolment import catch_up
@@ -43,12 +45,15 @@ async def stream_run_log(
     request: Request, run_id: int, last_event_id: str | None = None, timeout: int | None = None,
 ) -> Response:
     """Send the lines of a run's log as they arrive, until the run is over and all is sent."""
+    seats, user_id = context.collaborator(StreamSeats), context.caller().user_id
+    seats.check(user_id)
     resumed = last_event_id or request.headers.get("last-event-id")
     place, known_by = await context.in_thread(_start, run_id, resumed)
     step = await context.in_thread(_look, run_id, place, known_by)
     if resumed and step.end is not None and not step.events:
         return Response(status_code=204)
-    return StreamingResponse(_events(run_id, step, timeout), media_type="text/event-stream", headers=HEADERS)
+    events = _seated(seats.taken(user_id), _events(run_id, step, timeout))
+    return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
 
 
 def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
@@ -57,6 +62,12 @@ def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
     if not cursor:
         return LogPlace(), fingerprint(b"", 0)
     return read_cursor(cursor, subject_of(run_id), context.collaborator(SigningKey))
+
+
+async def _seated(seat: AbstractContextManager[None], events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    with seat:
+        async for event in events:
+            yield event
 
 
 async def _events(run_id: int, step: Step, timeout: int | None) -> AsyncIterator[bytes]:

@@ -19,7 +19,6 @@ from api.domain.job import (
     JobOutcome,
     JobReason,
     JobStatus,
-    TooManyWaiting,
     after_loss,
     check_waiting,
     choose_next,
@@ -28,7 +27,7 @@ from api.domain.job import (
     outcome_of,
     visible,
 )
-from api.domain.refusal import NotFound
+from api.domain.refusal import NotFound, TooMany
 from tests.domain.judging import caller
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -161,7 +160,7 @@ def test_an_attempt_of_which_nothing_was_run_is_no_try_but_not_for_ever(attempt:
 def test_an_account_of_which_enough_jobs_wait_waits_as_well(waiting: int) -> None:
     check_waiting(2, 3)
 
-    with pytest.raises(TooManyWaiting) as refused:
+    with pytest.raises(TooMany) as refused:
         check_waiting(waiting, 3)
 
     assert (refused.value.code, refused.value.details) == ("rate_limited", {"limit": 3, "retry_after": 60})
