@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import resource
 from typing import Any
 
 import uvicorn
@@ -14,6 +15,7 @@ from api.middleware.access_log import configure_logging
 from api.server import make_server
 
 GRACE_SECONDS = 3
+MOST_OPEN_FILES = 65_536
 
 
 def add(commands: Any) -> None:
@@ -29,6 +31,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     refuse_beyond_loopback(settings, arguments.host)
     configure_logging(settings.log_format)
+    allow_open_files()
     # Making it here first shows what is wrong with the settings as one line, not as a traceback of a child process.
     with needed_database():
         made = make_server(settings)
@@ -41,6 +44,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         app, host=arguments.host, port=arguments.port, workers=arguments.workers, lifespan="on", access_log=False,
         proxy_headers=False, server_header=False, date_header=True, log_config=None, timeout_graceful_shutdown=GRACE_SECONDS)
     return 0
+
+
+def allow_open_files() -> None:
+    """Let this process have as many connections as the host allows: the usual limit of 1024 is soon reached by streams."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def port(text: str) -> int:

@@ -1,6 +1,7 @@
 """The server's processes: refused starts, several processes, and stops."""
 from __future__ import annotations
 
+import resource
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -51,6 +52,15 @@ def test_a_database_that_is_away_at_the_start_is_said_in_one_line(tmp_path: Path
 
     assert refused.returncode == 1
     assert refused.stderr == "ci-api: The database does not answer; check CI_DATABASE_URL, and that the server behind it runs.\n"
+
+
+def test_a_server_may_have_as_many_connections_as_the_host_allows(installation: Installation) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+    with installation.server(prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))) as server:
+        soft, _ = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+
+    assert soft == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536))
 
 
 def test_several_processes_serve_one_port_and_end_together(installation: Installation) -> None:
