@@ -10,7 +10,7 @@ from api.commands.failure import CommandFailed
 from api.config import ConfigurationError, Settings
 from api.domain.refusal import Refusal
 
-COMMANDS = ("serve", "agent", "worker", "doorbell", "migrate", "users", "tokens", "files", "settings", "demo")
+COMMANDS = ("serve", "agent", "worker", "doorbell", "image", "migrate", "users", "tokens", "files", "settings", "demo")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

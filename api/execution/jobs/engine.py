@@ -4,14 +4,16 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 TIMEOUT = 60.0
+# An engine unpacks and packs a whole image before it says more.
+IMPORT_TIMEOUT = 900.0
 CHUNK = 1 << 16
 MOST = 16 << 20
 
@@ -44,23 +46,38 @@ class Engine:
             self._ask("DELETE", f"/containers/{quote(name)}?force=true&v=true")
 
     def import_image(self, archive: Path, name: str) -> None:
-        """Make an image of a tar file that holds a whole root folder."""
-        with archive.open("rb") as content:
-            connection = self._connected("POST", f"/images/create?fromSrc=-&repo={quote(name)}", {
-                "Content-Type": "application/x-tar", "Content-Length": str(archive.stat().st_size)})
-            with connection:
+        """Make an image of a tar file that holds a whole root folder. Raises EngineError."""
+        # Podman hears of a tag only as a part of the repository's name, where Docker takes it too.
+        path = f"/images/create?fromSrc=-&repo={quote(name, safe='')}"
+        headers = {"Content-Type": "application/x-tar", "Content-Length": str(archive.stat().st_size)}
+        with archive.open("rb") as content, self._failing_as_one():
+            with self._connected("POST", path, headers, timeout=IMPORT_TIMEOUT) as connection:
                 with suppress(BrokenPipeError):
                     connection.sendfile(content)
-                _answer(connection)
+                body = _body(connection)
+        # What goes wrong after the answer's beginning is told in one of its lines.
+        for line in body.splitlines():
+            with suppress(ValueError, AttributeError):
+                if fault := json.loads(line).get("error"):
+                    raise EngineError(0, str(fault))
 
     def _ask(self, method: str, path: str, body: bytes = b"", *, timeout: float | None = TIMEOUT) -> Any:
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        with self._failing_as_one(), self._connected(method, path, headers, timeout=timeout) as connection:
+            # An engine that refuses may answer before it has read everything.
+            with suppress(BrokenPipeError):
+                connection.sendall(body)
+            answer = _body(connection)
+        with suppress(ValueError):
+            return json.loads(answer)
+        return None
+
+    @contextmanager
+    def _failing_as_one(self) -> Iterator[None]:
         try:
-            with self._connected(method, path, headers, timeout=timeout) as connection:
-                # An engine that refuses may answer before it has read everything.
-                with suppress(BrokenPipeError):
-                    connection.sendall(body)
-                return _answer(connection)
+            yield
+        except PermissionError as fault:
+            raise EngineError(0, f"this account may not use the engine at {self.socket_path}") from fault
         except OSError as fault:
             raise EngineError(0, f"the engine at {self.socket_path} does not answer: {fault}") from fault
 
@@ -78,7 +95,8 @@ class Engine:
         return connection
 
 
-def _answer(connection: socket.socket) -> Any:
+def _body(connection: socket.socket) -> bytes:
+    """An answer's body. Raises EngineError where it is a refusal, OSError where none comes."""
     content = bytearray()
     while chunk := connection.recv(CHUNK):
         content += chunk
@@ -91,9 +109,7 @@ def _answer(connection: socket.socket) -> Any:
     status = int(words[1])
     if status >= 400:
         raise EngineError(status, _message(body))
-    with suppress(ValueError):
-        return json.loads(body)
-    return None
+    return body
 
 
 def _message(body: bytes) -> str:

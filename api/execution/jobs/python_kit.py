@@ -63,6 +63,21 @@ def host_kit(folder: Path) -> PythonKit:
     return PythonKit((*shown, *_covers(kit / "nothing", mounts)), environment, missing)
 
 
+def add_to_image(folder: Path, python: str, *, with_pytest: bool) -> tuple[str, ...]:
+    """Lay pip, and pytest where it is wanted, into the root folder of an image for its `python` ("python3.11"); what was not found."""
+    target, programs = folder / "usr/local/lib" / python / "dist-packages", folder / "usr/local/bin"
+    found = {name: _distribution(name) for name in (*(PACKAGES if with_pytest else ()), *INSTALLER)}
+    for distribution in found.values():
+        if distribution is not None:
+            _copy(distribution, target)
+    _open_up(folder)
+    programs.mkdir(parents=True)
+    for name in SCRIPTS:
+        if found.get(name) is not None:
+            _write_script(programs / name, "python3", SCRIPTS[name])
+    return tuple(name for name, distribution in found.items() if distribution is None)
+
+
 def _interpreter() -> tuple[str, list[Mount], dict[str, str]]:
     """Where the interpreter is inside a cage, what must be shown for that, and where its libraries are."""
     base = Path(sys.base_prefix).resolve()
@@ -139,8 +154,12 @@ def _link(folder: Path, program: str) -> None:
     for name, module in SCRIPTS.items():
         script = folder / name
         if not script.exists():
-            script.write_text(f'#!/bin/sh\nexec python -m {module} "$@"\n')
-            script.chmod(0o755)
+            _write_script(script, "python", module)
+
+
+def _write_script(script: Path, python: str, module: str) -> None:
+    script.write_text(f'#!/bin/sh\nexec {python} -m {module} "$@"\n')
+    script.chmod(0o755)
 
 
 def _open_up(folder: Path) -> None:

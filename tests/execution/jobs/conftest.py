@@ -15,8 +15,8 @@ from api.execution.jobs.bubblewrap import Bubblewrap
 from api.execution.jobs.cgroups import ROOT
 from api.execution.jobs.container import ContainerEngine
 from api.execution.jobs.engine import Engine, EngineError
-from api.execution.jobs.host_image import write_host_image
 from api.execution.jobs.sandbox import Sandbox
+from tests.e2e.processes import CI_API, environment
 from tests.execution.jobs.attempts import PYTHON, Bench
 from tests.parts import lacking, need
 
@@ -48,7 +48,7 @@ def container() -> Iterator[Sandbox]:
         need("podman"), f"--root={folder}/root", f"--runroot={folder}/run", "--storage-driver=overlay", "--cgroup-manager=cgroupfs",
         "--runtime=runc", "--events-backend=file", "system", "service", "--time=0", f"unix://{folder}/engine.sock"]
     with (folder / "log").open("wb") as log:
-        service = subprocess.Popen(command, stdout=log, stderr=log)
+        service = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
     try:
         yield _prepared(folder, service)
     finally:
@@ -67,9 +67,8 @@ def _prepared(folder: Path, service: subprocess.Popen[bytes]) -> Sandbox:
         except EngineError:
             assert service.poll() is None, (folder / "log").read_text()
             time.sleep(0.1)
-    write_host_image(folder / "image.tar")
-    engine.import_image(folder / "image.tar", IMAGE)
-    (folder / "image.tar").unlink()
+    variables = environment({"CI_CONTAINER_SOCKET": engine.socket_path, "CI_CONTAINER_IMAGE": IMAGE})
+    subprocess.run([*CI_API, "image"], env=variables, cwd=folder, stdout=subprocess.PIPE, check=True)
     (folder / "cages").mkdir()
     return ContainerEngine(engine.socket_path, IMAGE, str(folder / "cages"))
 

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from api.execution.jobs.sandbox import Mount, Sandbox
 from api.execution.jobs.spec import Step
 from api.execution.jobs.steps import mounts_for, steps_for, with_report
 from tests.execution.jobs.attempts import LIMITS, Bench
+from tests.execution.jobs.wheels import USING_GREETING, write_greeting
 from tests.parts import need
 
 OPTIONS = JobOptions(limits=LIMITS)
@@ -112,10 +112,10 @@ def test_a_job_sees_neither_the_server_nor_what_is_installed_beside_it(caged: Be
 
 def test_what_a_wheelhouse_has_is_installed_and_found(caged: Bench, kit: PythonKit, tmp_path: Path) -> None:
     options = replace(OPTIONS, wheelhouse=tmp_path / "wheels")
-    _wheel(tmp_path / "wheels")
+    write_greeting(tmp_path / "wheels")
 
     code, log = run(caged, kit, tmp_path, options, {
-        "requirements.txt": "greeting\n", "test_a.py": "import greeting\ndef test_a(): assert greeting.WORD == 'hello'\n"})
+        "requirements.txt": "greeting\n", "test_a.py": USING_GREETING})
 
     assert code == 0, log
     assert log.index("Installing dependencies...") < log.index("Successfully installed greeting-1.0") < log.index("Running tests...")
@@ -151,12 +151,3 @@ def test_in_a_container_the_images_own_python_is_used(container: Sandbox, tmp_pa
     code, log = run(caged, image_kit(tmp_path / "kit"), tmp_path, options, {"look.py": "import sys\nprint(sys.executable)\n"})
 
     assert (code, log) == (0, "Running tests...\n/usr/bin/python3\n")
-
-
-def _wheel(folder: Path) -> None:
-    folder.mkdir()
-    with zipfile.ZipFile(folder / "greeting-1.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("greeting.py", "WORD = 'hello'\n")
-        wheel.writestr("greeting-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
-        wheel.writestr("greeting-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr("greeting-1.0.dist-info/RECORD", "greeting.py,,\n")
