@@ -23,7 +23,7 @@ PORTS = {"https": 443, "http": 80}
 # One reading for check and use: nothing is taken that two readers of URLs could take apart differently.
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(?::(?P<port>[1-9][0-9]{0,4}))?"
-    r"(?P<target>(?:[/?][A-Za-z0-9._~!$&'()*+,;=:@/?%-]*)?)", re.IGNORECASE)
+    r"(?P<target>(?:[/?][A-Za-z0-9._~!$&'()*+,;=:@/?%-]*)?)", re.IGNORECASE | re.ASCII)
 _NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # What clouds tell their machines, secrets among it, also where no address looks private.
 _METADATA = frozenset({

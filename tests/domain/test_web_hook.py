@@ -48,7 +48,9 @@ def test_a_url_of_a_listed_host_leads_somewhere(url: str, target: HookTarget) ->
     "https://hooks.example:0/", "https://hooks.example:65536/", "https://hooks.example:99999/", "https://hooks.example:/",
     "https://hooks.example./", "https://-a.ci.example/", "https://hooks..example/", "https://h\u00f6oks.example/", "https://0x7f.1/",
     "https://2130706433/", "https://127.1/", "https://0177.0.0.1/", "https://[8.8.8.8]/", "https://[::1%25lo]/", "https://[:]/",
-    "http://hooks.example/", "https://hooks.example/" + "x" * 2000, "https://hooks.example/\n"])
+    "http://hooks.example/", "https://hooks.example/" + "x" * 2000, "https://hooks.example/\n",
+    # Without regard to case these are an s and a k.
+    "https://hooks.example/\u017f", "https://hoo\u212as.example/"])
 def test_what_is_no_plain_https_url_is_refused_as_malformed(url: str) -> None:
     with pytest.raises(Invalid) as refused:
         hook_target(url, HOSTS, private=False)
