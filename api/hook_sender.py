@@ -77,6 +77,13 @@ class HookSender:
         except NotDelivered as failed:
             self._postpone(hook, str(failed))
             return False
+        except SQLAlchemyError:
+            raise
+        # A fault of ours is one hook's misfortune, never that of the others or of the sender.
+        except Exception as fault:
+            log.exception("the web hook of job %s could not be sent", hook.job_id)
+            self._postpone(hook, type(fault).__name__)
+            return False
         transact(partial(forget_hook, hook))
         return True
 

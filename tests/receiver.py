@@ -78,12 +78,18 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """Lets many come at once; beyond the usual five, connections that were made are reset."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+
 @contextmanager
 def receiving(tls: ssl.SSLContext | None = None, **behaviour: Any) -> Iterator[Receiver]:
     """A receiver that listens on a free port of this machine."""
     receiver = Receiver(scheme="https" if tls else "http", **behaviour)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"receiver": receiver}))
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {"receiver": receiver}))
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     receiver.port = server.server_address[1]

@@ -19,7 +19,7 @@ import pytest
 from api.domain.chance import Chance
 from api.domain.job import Job, JobStatus
 from api.domain.web_hook import MOST_ATTEMPTS, signature
-from api.execution.hook_post import HookPost
+from api.execution.hook_post import Delivery, HookPost
 from api.hook_sender import LEASE, HookSender
 from api.storage.database import change, session, transact
 from api.storage.hooks import count_hooks
@@ -184,7 +184,28 @@ def test_a_hook_of_a_host_that_was_taken_from_the_list_is_given_up(sqlite_databa
     assert (receiver.received, waiting()) == ([], 0)
 
 
-def test_two_senders_side_by_side_tell_each_receiver_once(database: Database, receiver: Receiver) -> None:
+class Faulty(Post):
+    """Has a fault that one delivery brings out."""
+
+    async def send(self, url: str, delivery: Delivery) -> None:
+        """Fail for one job."""
+        if delivery.delivery_id == "j1":
+            raise RuntimeError("a fault")
+        await super().send(url, delivery)
+
+
+def test_a_hook_that_brings_out_a_fault_holds_up_nobody_elses(
+    sqlite_database: Database, receiver: Receiver, caplog: pytest.LogCaptureFixture,
+) -> None:
+    end_job("j1", receiver.url)
+    end_job("j2", receiver.url)
+
+    assert make_sender(sqlite_database, Faulty).send_due() == 1
+    assert [got.headers["x-ci-delivery"] for got in receiver.received] == ["j2"]
+    assert (waiting(), "the web hook of job j1 could not be sent" in caplog.text) == (1, True)
+
+
+def test_several_senders_side_by_side_tell_each_receiver_once(database: Database, receiver: Receiver) -> None:
     jobs = [f"j{number:02}" for number in range(20)]
     for job_id in jobs:
         end_job(job_id, receiver.url)
