@@ -29,6 +29,8 @@ LoadChanged = Callable[[Mapping[str, Job]], Mapping[str, Job | None]]
 STATES_EVERY = 0.1
 # The database is asked no more often than this many times as long as it takes to answer.
 STATES_SHARE = 50
+# One slow answer, of a database that was away for a moment, must not keep the ends of jobs from those who watch.
+STATES_AT_LEAST_EVERY = 2.0
 STATES_AFTER_FAILURE = 1.0
 PING_EVERY = 15.0
 # Many who came together are not all served together, so that no request in between has to wait for them.
@@ -202,7 +204,7 @@ class Follower:
             except Unavailable:
                 pause = STATES_AFTER_FAILURE
                 continue
-            pause = max(STATES_EVERY, STATES_SHARE * (loop.time() - asked_at))
+            pause = pause_after(loop.time() - asked_at)
             self._learn(changed)
 
     def _unfinished(self) -> dict[str, Job]:
@@ -238,3 +240,8 @@ class Follower:
                     del self._pings[watcher]
                     self._pings[watcher] = now + self.ping_every
                     watcher.ping()
+
+
+def pause_after(seconds: float) -> float:
+    """How long the database is left alone after an answer that took so long."""
+    return min(max(STATES_EVERY, STATES_SHARE * seconds), STATES_AT_LEAST_EVERY)

@@ -12,6 +12,10 @@ from api.handlers.tails import Gap
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
+class Gone(Exception):
+    """The client is gone, which is no fault."""
+
+
 class Source(Protocol):
     """Where a watcher gets its log from."""
 
@@ -68,7 +72,7 @@ class Watcher:
 
     async def _work(self) -> None:
         try:
-            with suppress(OSError):
+            with suppress(Gone):
                 await self._send_all()
         except Exception as broken:
             self.failed(broken)
@@ -78,7 +82,7 @@ class Watcher:
             if self._outbox is not None:
                 await self._put(self._taken())
             elif self.is_over:
-                await self._send({"type": "http.response.body", "body": b""})
+                await self._put(b"", more=False)
                 return
             elif (found := self._source.next_for(self)) is not None:
                 await self._advance(found)
@@ -100,5 +104,8 @@ class Watcher:
         events, self._outbox = self._outbox, None
         return b"".join(events or ())
 
-    async def _put(self, body: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+    async def _put(self, body: bytes, *, more: bool = True) -> None:
+        try:
+            await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        except OSError as gone:
+            raise Gone from gone

@@ -13,7 +13,7 @@ import pytest
 from api.domain.job import Job, JobStatus
 from api.domain.job_stream import PING, Frame, StreamPlace, frames_of
 from api.handlers.alarm import Alarm
-from api.handlers.following import Follower
+from api.handlers.following import Follower, pause_after
 from api.handlers.log_watch import SILENT_AT_ONCE, LogWatch
 from api.handlers.tails import KEPT, Gap, Tail
 from api.handlers.watcher import Watcher
@@ -191,6 +191,25 @@ def test_a_client_that_is_gone_while_it_is_sent_something_is_no_fault_and_anythi
     run(test)
 
 
+def test_a_log_that_cannot_be_read_any_more_ends_its_stream_instead_of_leaving_it_open_for_ever() -> None:
+    class Torn(Source):
+        def next_for(self, watcher: Watcher) -> Frame | Gap | None:
+            return Gap(FILES, watcher.place, 5)
+
+        async def read(self, gap: Gap) -> Frame | None:
+            raise OSError(24, "Too many open files")
+
+    async def test() -> None:
+        failures: list[BaseException] = []
+        Watcher(Torn(), None, StreamPlace(1, 0), Client().send, failures.append).wake()
+        while len(asyncio.all_tasks()) > 2:
+            await asyncio.sleep(0)
+
+        assert [str(each) for each in failures] == ["[Errno 24] Too many open files"]
+
+    run(test)
+
+
 def _never(broken: BaseException) -> None:
     raise AssertionError(broken)
 
@@ -276,6 +295,10 @@ def test_a_log_is_closed_once_nobody_writes_to_it_or_its_supervisor_is_given_up(
 
     assert (running.closed, over.closed) == (False, True)
     assert (over.size, over.in_line) == (12, True)
+
+
+def test_a_database_is_asked_less_while_it_is_slow_but_never_for_long_not_at_all() -> None:
+    assert [pause_after(seconds) for seconds in (0.0, 0.01, 0.02, 30.0)] == [0.1, 0.5, 1.0, 2.0]
 
 
 def test_two_hundred_streams_of_one_log_ask_the_database_for_one_job(tmp_path: Path, attempt: AttemptFiles) -> None:
