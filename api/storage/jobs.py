@@ -156,7 +156,8 @@ def put_back(job: Job, now: datetime) -> bool:
 
     False where it is not held any more.
     """
-    if load_job(job.job_id, locked=True).cancel_requested:
+    found = load_job_states([job.job_id], locked=True).get(job.job_id)
+    if found is not None and found.cancel_requested:
         return _change_held(job, outcome_of(JobReason.CANCELLED, None), now)
     return _change_held(job, None, now, attempt=job.attempt - 1)
 
@@ -166,7 +167,8 @@ def give_up_job(job: Job, now: datetime, *, began: bool) -> bool:
 
     `began` says whether anything of it can have been run.
     """
-    return _change_held(job, after_loss(load_job(job.job_id, locked=True), began=began), now)
+    found = load_job_states([job.job_id], locked=True).get(job.job_id, job)
+    return _change_held(job, after_loss(found, began=began), now)
 
 
 def _change_held(job: Job, outcome: JobOutcome | None, now: datetime, **more: int) -> bool:
@@ -226,10 +228,10 @@ def _queue_hook(job_id: str, now: datetime) -> None:
         session().flush()
 
 
-def load_job_states(job_ids: Collection[str]) -> dict[str, Job]:
-    """Those of these jobs that exist, by id; one statement however many are watched."""
-    rows = session().execute(
-        select(JobRow).where(JobRow.id.in_(job_ids)).execution_options(populate_existing=True)).scalars()
+def load_job_states(job_ids: Collection[str], *, locked: bool = False) -> dict[str, Job]:
+    """Those of these jobs that exist, by id; one statement however many are watched. `locked`, within a transaction, holds their rows."""
+    query = select(JobRow).where(JobRow.id.in_(job_ids)).execution_options(populate_existing=True)
+    rows = session().execute(query.with_for_update() if locked else query).scalars()
     return {row.id: _job(row) for row in rows}
 
 

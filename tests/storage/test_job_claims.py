@@ -6,10 +6,12 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import delete
 
 from api.domain.job import MOST_CLAIMS, Job, JobReason, JobStatus, outcome_of
 from api.storage import jobs
-from api.storage.database import session, transact
+from api.storage.database import change, session, transact
+from api.storage.job_tables import JobRow
 from tests.builders import NOW, add_user, minutes
 from tests.databases import Database
 
@@ -191,3 +193,14 @@ def test_a_lost_job_that_was_to_be_cancelled_is_cancelled() -> None:
     transact(lambda: jobs.give_up_job(job, NOW, began=True))
 
     assert now_of(job).status is JobStatus.CANCELLED
+
+
+def test_a_job_that_went_with_its_account_is_held_by_nobody_any_more() -> None:
+    submit()
+    job = claimed()
+    transact(lambda: change(delete(JobRow).where(JobRow.id == job.job_id)))
+
+    given_up = transact(lambda: jobs.give_up_job(job, NOW, began=True))
+    put_back = transact(lambda: jobs.put_back(job, NOW))
+
+    assert (given_up, put_back) == (False, False)

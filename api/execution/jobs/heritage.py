@@ -26,10 +26,10 @@ class Heritage:
         """What dead agents of this host held, and what was claimed for this one without its knowing."""
         for job in self._desk.held_by(self._agent):
             if job.job_id not in held:
-                yield from self._adopt(job, self._agent, now)
+                yield from self._adopted(job, self._agent, now)
         for name in self._names.dead():
             for job in self._desk.held_by(name):
-                yield from self._adopt(job, name, now)
+                yield from self._adopted(job, name, now)
 
     def give_up_expired(self, held: Container[str], now: datetime) -> None:
         """End the attempts whose lease has passed."""
@@ -39,6 +39,14 @@ class Heritage:
                     self._bury(job, attempt_of(self._files, job))
                 except OSError as fault:
                     log.error("job %s could not be given up: %s", job.job_id, fault)
+
+    def _adopted(self, job: Job, held_by: str, now: datetime) -> list[Held]:
+        """The job, if it could be adopted. One whose files cannot be had just now keeps the agent from no other."""
+        try:
+            return list(self._adopt(job, held_by, now))
+        except OSError as fault:
+            log.error("job %s could not be adopted: %s", job.job_id, fault)
+            return []
 
     def _adopt(self, job: Job, held_by: str, now: datetime) -> Iterator[Held]:
         files = attempt_of(self._files, job)

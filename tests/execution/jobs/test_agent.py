@@ -206,6 +206,23 @@ def test_an_attempt_that_never_began_is_made_again_at_once(works: Works) -> None
     assert (works.job(job_id).attempt, files.folder) != (1, left.folder)
 
 
+def test_a_job_whose_files_cannot_be_had_keeps_the_agent_from_no_other(works: Works, caplog: pytest.LogCaptureFixture) -> None:
+    broken, whole = works.submit(priority=1), works.submit()
+    dead, _, _ = works.agent(name=_name(works, 0))
+    transact(lambda: jobs.claim_job(_name(works, 0), now=NOW, lease_until=NOW, per_owner=9))
+    # A folder in which nothing can be made any more, as on a disk that is full.
+    files = works.attempt(broken)
+    files.prepare({}, NOW)
+    files.cancel.symlink_to("/proc/1/nothing-can-be-made-here")
+    works.running(dead, whole)
+    agent, _, name = works.agent(name=_name(works, 1))
+
+    agent.turn()
+
+    assert works.held_by(name) == [whole]
+    assert f"job {broken} could not be adopted" in caplog.text
+
+
 def test_an_expired_job_of_another_host_is_given_up_but_not_at_once_after_an_outage(works: Works) -> None:
     job_id = works.submit()
     transact(lambda: jobs.claim_job("elsewhere", now=NOW, lease_until=NOW, per_owner=9))
