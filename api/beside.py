@@ -25,8 +25,8 @@ LEAVING = 3.0
 class AgentBeside:
     """Keeps an agent while the server runs. Of several processes the one that holds the lock does; when it dies, another."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str], command: Sequence[str] = COMMAND) -> None:
-        self._home, self._environment, self._command = home, dict(environment), tuple(command)
+    def __init__(self, home: Path, environment: Mapping[str, str], command: Sequence[str] = COMMAND, *, pause: float = PAUSE) -> None:
+        self._home, self._environment, self._command, self._pause = home, dict(environment), tuple(command), pause
         self._stop = threading.Event()
 
     @asynccontextmanager
@@ -53,6 +53,9 @@ class AgentBeside:
                 continue
             try:
                 self._run()
+            except OSError as fault:
+                log.error("no agent could be started beside the server; trying again: %s", fault)
+                self._stop.wait(self._pause)
             finally:
                 os.close(lock)
 
@@ -80,4 +83,4 @@ class AgentBeside:
                 process.returncode = 0
         if not self._stop.is_set():
             log.warning("the agent ended with %s; it is started again", process.returncode)
-            self._stop.wait(PAUSE)
+            self._stop.wait(self._pause)

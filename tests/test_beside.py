@@ -73,3 +73,16 @@ def test_where_the_folder_belongs_to_somebody_else_no_agent_is_started_and_the_s
     asyncio.run(serve())
 
     assert started(tmp_path, "one") == []
+
+
+def test_an_agent_that_cannot_be_started_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    program = tmp_path / "program"
+    kept = AgentBeside(tmp_path / "work" / "home", {}, (str(program), "-S", "-c", STAND_IN, str(tmp_path / "one")), pause=0.05)
+
+    async def serve() -> int:
+        async with kept.running():
+            await look(lambda: int(eventually(lambda: "trying again" in caplog.text, "a word about it")))
+            program.symlink_to(sys.executable)
+            return await look(lambda: await_start(tmp_path, "one"))
+
+    assert asyncio.run(serve())
