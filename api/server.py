@@ -76,7 +76,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
         run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
         local_caller=local_access(settings, flask),
         flask_setup=partial(attach_database, settings=settings),
-        hooks=[Sweeper(flask, clock, every=settings.sweep_interval).running, diffs.running, follower.running,
+        hooks=[Sweeper(flask, clock, every=settings.sweep_interval, files=store).running, diffs.running, follower.running,
                *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance),
                *_beside(settings)],
         collaborators={

@@ -1,11 +1,11 @@
-"""What a server does between requests: sees runs that others made, judges old ones, gives up those whose worker is lost."""
+"""What a server does between requests: sees runs that others made, judges old ones, gives up lost ones, removes what was abandoned."""
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,19 +13,24 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.storage.claims import give_up_abandoned
 from api.storage.database import transact
 from api.storage.enrolment import catch_up, count_pending, enrol_overlooked, judge_late_results, judge_pending
+from api.storage.files import FileStore
 from api.storage.outage import is_outage
 from api.storage.tokens import seal_platform_tokens
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 50
+# A file on its way in that nothing was written to for so long is nobody's any more, whatever its sender is waiting for.
+ABANDONED_AFTER = timedelta(days=1)
+TIDYING_EVERY = timedelta(minutes=10)
 
 
 class Sweeper:
     """Sweeps in a thread of its own, every so many seconds, while the server runs. Several processes may sweep side by side."""
 
-    def __init__(self, app: Flask, clock: Callable[[], datetime], *, every: float) -> None:
-        self._app, self._clock, self._every = app, clock, every
+    def __init__(self, app: Flask, clock: Callable[[], datetime], *, every: float, files: FileStore | None = None) -> None:
+        self._app, self._clock, self._every, self._files = app, clock, every, files
+        self._next_tidying: datetime | None = None
         self._stop = threading.Event()
 
     @asynccontextmanager
@@ -41,8 +46,9 @@ class Sweeper:
 
     def sweep(self) -> None:
         """Sweep once."""
+        now = self._clock()
+        self._tidy(now)
         with self._app.app_context():
-            now = self._clock()
             catch_up(now)
             enrol_overlooked(now)
             transact(seal_platform_tokens)
@@ -53,6 +59,13 @@ class Sweeper:
             late = judge_late_results(now)
             if late:
                 log.info("judged %d runs anew that results came for after their end", late)
+
+    def _tidy(self, now: datetime) -> None:
+        if self._files is None or self._next_tidying is not None and now < self._next_tidying:
+            return
+        self._next_tidying = now + TIDYING_EVERY
+        if removed := self._files.remove_abandoned(now - ABANDONED_AFTER):
+            log.info("removed %d files that were never taken in whole", removed)
 
     def _judge(self) -> None:
         pending = count_pending()

@@ -38,7 +38,6 @@ from api.execution.jobs.work_folder import work_folder
 from api.execution.jobs.workspaces import Workspaces
 from api.installation import archive_limits, job_home, prepare_store, utc_now
 from api.middleware.access_log import configure_logging
-from api.storage.backends import INCOMING
 from api.storage.job_files import JobFiles
 
 log = logging.getLogger(__name__)
@@ -99,7 +98,8 @@ def agent_names(home: Path) -> Iterator[tuple[AgentNames, str]]:
 
 def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -> tuple[Agent, Housekeeping]:
     """The agent as configured, and what tidies up after it."""
-    work, store = settings.job_work.absolute(), prepare_store(settings)
+    work = settings.job_work.absolute()
+    prepare_store(settings)
     chosen = choose(sandbox_options(settings))
     workspaces = Workspaces(job_home(settings) / "work")
     say(chosen, workspaces.guard)
@@ -115,8 +115,7 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
     agent = Agent(
         card, options, desk, files, Slots(work / "slots", count=options.slots), names,
         Finisher(desk, workspaces, files, jobs, pause=options.poll.total_seconds()), preparer, clock=utc_now)
-    housekeeping = Housekeeping(
-        desk, files, workspaces, chosen.sandbox, store.root / INCOMING, keep=options.keep, clock=utc_now)
+    housekeeping = Housekeeping(desk, files, workspaces, chosen.sandbox, keep=options.keep, clock=utc_now)
     return agent, housekeeping
 
 

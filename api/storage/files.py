@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from io import FileIO
 from pathlib import Path
@@ -121,6 +122,16 @@ class FileStore:
             yield incoming
         finally:
             incoming.discard()
+
+    def remove_abandoned(self, before: datetime) -> int:
+        """Remove what was on its way in when its process was killed; what was written to since is in use. How many there were."""
+        removed = 0
+        for path in (self.root / INCOMING).glob("upload-*"):
+            with suppress(OSError):
+                if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
+                    path.unlink()
+                    removed += 1
+        return removed
 
     def suite_folder(self, platform: str, run_id: int) -> Path:
         """Where a run's worker finds what it is to execute. `platform` is one of the two platforms' names."""

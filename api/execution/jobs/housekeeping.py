@@ -30,17 +30,14 @@ WORKSPACE = re.compile(r"([0-9a-f-]{36})-([0-9]+)-([0-9]+)", re.ASCII)
 
 
 class Housekeeping:
-    """What an agent tidies: its own host, and the folder of all jobs, which agents of several hosts may tidy side by side.
-
-    `incoming` is the folder of files on their way in, from which a killed server never took them on.
-    """
+    """What an agent tidies: its own host, and the folder of all jobs, which agents of several hosts may tidy side by side."""
 
     def __init__(
-        self, desk: Desk, files: JobFiles, workspaces: Workspaces, sandbox: Sandbox | None, incoming: Path, *, keep: timedelta,
+        self, desk: Desk, files: JobFiles, workspaces: Workspaces, sandbox: Sandbox | None, *, keep: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._desk, self._files, self._workspaces, self._sandbox = desk, files, workspaces, sandbox
-        self._incoming, self._keep, self._clock = incoming, keep, clock
+        self._keep, self._clock = keep, clock
 
     def run(self, holds: Callable[[], frozenset[str]], stopping: threading.Event) -> None:
         """Tidy again and again until told to stop."""
@@ -81,10 +78,6 @@ class Housekeeping:
             for name in names:
                 with suppress(OSError):
                     self._tidy_job(name, known.get(name), now)
-        for path in self._incoming.glob("upload-*"):
-            with suppress(OSError):
-                if _age(path, now) > UNKNOWN_FOR:
-                    path.unlink()
 
     def _is_left(self, job_id: str, attempt: str, fence: str) -> bool:
         if self._files.attempt(job_id, int(attempt), int(fence)).is_supervised():
