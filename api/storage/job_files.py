@@ -19,6 +19,7 @@ from typing import Any
 from api.domain.exit_record import ExitRecord
 
 JOBS = "Jobs"
+LAST_WORDS = 8192
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
@@ -124,6 +125,16 @@ class AttemptFiles:
     def write_exit(self, record: ExitRecord) -> None:
         """Write down the attempt's end, durably."""
         _put_bytes(self.exit, record.as_json().encode())
+
+    def supervisor_words(self) -> str:
+        """The last that the supervisor said of its own troubles; nothing in it but lines of printable text."""
+        try:
+            with self.supervisor_log.open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - LAST_WORDS))
+                words = file.read(LAST_WORDS).decode(errors="replace")
+        except OSError:
+            return ""
+        return "".join(each if each.isprintable() or each == "\n" else "?" for each in words).strip()
 
     def is_supervised(self) -> bool:
         """Whether a supervisor lives: it holds the lock, which the kernel frees however it ends."""

@@ -28,6 +28,8 @@ class Finisher:
 
     def finish(self, held: Held, record: ExitRecord | None, stopping: threading.Event) -> None:
         """Finish a job, by the attempt's record; None where its supervisor was killed. Raises ClaimLost where that is to be left."""
+        if record is None or record.reason in (JobReason.LOST, JobReason.ENGINE_ERROR):
+            _pass_on(held)
         if record is None or record.reason is JobReason.LOST or self._is_buried(held, record, stopping):
             began = record is None or record.reason is JobReason.LOST or record.log_bytes > 0
             self._reported(held, lambda: self._desk.give_up(held.job, began=began), stopping)
@@ -82,3 +84,9 @@ class Finisher:
                     log.error("the database refused a result: %s", closed, exc_info=closed)
                 if stopping.wait(self._pause):
                     raise ClaimLost from closed
+
+
+def _pass_on(held: Held) -> None:
+    """Put into our log, which operators read, what the supervisor said of its end."""
+    if words := held.files.supervisor_words():
+        log.error("job %s, attempt %s: its supervisor said\n%s", held.job.job_id, held.files.folder.name, words)

@@ -79,7 +79,7 @@ def supervise(files: AttemptFiles) -> None:
             files.write_exit(record)
             return
         except OSError:
-            _complain()
+            _complain(files)
             if lease.has_passed():
                 return
             time.sleep(RETRY_PAUSE)
@@ -93,14 +93,20 @@ def _run(files: AttemptFiles) -> ExitRecord:
         return Attempt(files, spec, sandbox_of(spec.sandbox), now=utc_now).run()
     # The one place that may catch everything: without a record, a fault of ours would look like a lost machine.
     except Exception as fault:
-        _complain()
+        _complain(files)
         return ExitRecord(fence, JobReason.ENGINE_ERROR, started_at, utc_now(), detail=f"{type(fault).__name__}: {fault}")
 
 
-def _complain() -> None:
-    """Put the fault at hand into our own log, as far as there is room for it: the disk may be what is at fault."""
+def _complain(files: AttemptFiles) -> None:
+    """Put the fault at hand into our own log, as far as there is room for it: the disk may be what is at fault.
+
+    Each line says which attempt it is about, for whoever reads the logs of many together.
+    """
+    attempt = files.folder.name.partition("-")[0]
+    beginning = f"{utc_now().isoformat(timespec='milliseconds')} ERROR job_id={files.folder.parent.name} attempt={attempt}"
     with suppress(OSError):
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            print(beginning, line, file=sys.stderr, flush=True)
 
 
 def _outlive_others() -> None:

@@ -132,6 +132,22 @@ def test_a_supervisor_that_was_killed_is_a_lost_attempt(works: Works) -> None:
     assert works.over(agent, job_id).reason is JobReason.LOST
 
 
+@pytest.mark.parametrize("reason", [None, JobReason.ENGINE_ERROR])
+def test_what_a_supervisor_said_of_its_end_is_in_the_agents_log(
+    works: Works, reason: JobReason | None, caplog: pytest.LogCaptureFixture,
+) -> None:
+    job_id = works.submit()
+    agent, _, _ = works.agent()
+    files = works.running(agent, job_id)
+    files.supervisor_log.write_bytes(b"x" * 9000 + b"\nMemoryError \x1b[31m\n")
+    works.supervisors.end(files, None if reason is None else ended(files, reason, None))
+
+    works.over(agent, job_id)
+
+    assert f"job {job_id}, attempt {files.folder.name}: its supervisor said\n" in caplog.text
+    assert "MemoryError ?[31m" in caplog.text and "x" * 8200 not in caplog.text
+
+
 def test_a_fault_in_preparing_ends_one_job_and_no_other(works: Works, caplog: pytest.LogCaptureFixture) -> None:
     def fail(held: Held) -> ExitRecord | None:
         raise RuntimeError("a fault of ours")

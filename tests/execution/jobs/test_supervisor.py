@@ -85,6 +85,18 @@ def test_a_spec_that_cannot_be_read_is_an_engine_error(tmp_path: Path, content: 
     assert record.detail
 
 
+def test_what_a_supervisor_says_of_its_troubles_names_job_and_attempt_in_each_line(tmp_path: Path) -> None:
+    files = AttemptFiles(tmp_path / "a-job" / "2-7")
+    files.prepare({}, soon())
+
+    start_supervisor(files)
+    Running(files, tmp_path, USER).ended()
+
+    lines = files.supervisor_log.read_text().splitlines()
+    assert all(" ERROR job_id=a-job attempt=2 " in line for line in lines)
+    assert "KeyError" in lines[-1]
+
+
 def test_a_sandbox_that_is_not_there_is_an_engine_error_and_nothing_runs_bare(tmp_path: Path) -> None:
     files = AttemptFiles(tmp_path / "1-3")
     missing = Bubblewrap("/nowhere/bwrap")
