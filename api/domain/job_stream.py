@@ -40,6 +40,11 @@ def log_event(text: str, place: StreamPlace | None) -> bytes:
     return _event({"type": "log", "data": text}, place)
 
 
+def opening(place: StreamPlace | None) -> bytes:
+    """The first bytes of a stream; with a place, a client that loses the connection before the first event comes back to there."""
+    return RETRY if place is None else RETRY.removesuffix(b"\n") + f"id: {place.event_id()}\n\n".encode()
+
+
 def job_id_event(job_id: str) -> bytes:
     """The first event of a stream that tells its job."""
     return _event({"type": "job_id", "job_id": job_id}, None)

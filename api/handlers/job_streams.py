@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.domain.job import Job, visible
-from api.domain.job_stream import RETRY, StreamPlace, job_id_event, parse_event_id
+from api.domain.job_stream import StreamPlace, job_id_event, opening, parse_event_id
 from api.handlers import context
 from api.handlers.following import Follower
 from api.handlers.stream_seats import StreamSeats
@@ -49,7 +49,9 @@ class JobStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         watcher = self._follower.join(self._job, place, send, self._fail)
         try:
-            watcher.say(RETRY, *([job_id_event(self._job.job_id)] if self._tell else []), *last)
+            # Who wants only what is new has to know from where on it is new.
+            begun = opening(place if self._start is None and not late else None)
+            watcher.say(begun, *([job_id_event(self._job.job_id)] if self._tell else []), *last)
             if late:
                 watcher.end()
             elif self._timeout is not None:

@@ -16,7 +16,6 @@ from api.domain.job_stream import (
     JOINED_LATE,
     LONGEST_CHUNK,
     PING,
-    RETRY,
     End,
     StreamPlace,
     after_attempt,
@@ -28,6 +27,7 @@ from api.domain.job_stream import (
     log_event,
     may_grow,
     newer,
+    opening,
     parse_event_id,
 )
 from api.domain.refusal import Invalid
@@ -81,7 +81,8 @@ def test_the_other_events_are_written_as_the_contract_has_them(frame: bytes, exp
 
 
 def test_what_is_no_event_carries_no_data() -> None:
-    assert re.fullmatch(rb"retry: \d+\n\n", RETRY)
+    assert re.fullmatch(rb"retry: \d+\n\n", opening(None))
+    assert re.fullmatch(rb"retry: \d+\nid: 2-7\n\n", opening(StreamPlace(2, 7)))
     assert PING.startswith(b":") and PING.endswith(b"\n\n")
 
 

@@ -194,6 +194,18 @@ def test_who_joins_a_running_job_for_what_is_new_gets_no_more(watched: Watched) 
     assert said == "ä\nnew\n"
 
 
+def test_who_loses_the_connection_before_the_first_event_misses_nothing_that_came_since(watched: Watched) -> None:
+    run = watched.job().start().write(b"said before\n")
+
+    with watched.watch(run) as stream:
+        stream.next_other()
+    run.write(b"said meanwhile\n").finish()
+    with watched.watch(run, headers={"Last-Event-ID": str(stream.last_id)}) as again:
+        events = again.rest()
+
+    assert log_of(events) == "said meanwhile\n" + PASSED
+
+
 def test_the_whole_log_of_a_finished_job_can_be_had_again(watched: Watched) -> None:
     run = watched.job().start().write(b"one\ntwo\n").finish()
 
