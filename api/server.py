@@ -34,7 +34,7 @@ from api.handlers.differences import DifferenceFinder
 from api.handlers.following import Follower
 from api.handlers.health import HealthProbes, Probe
 from api.handlers.rules import AccountRules, BranchRules, Environments, JobRules, ReviewRules
-from api.handlers.stream_seats import StreamSeats
+from api.handlers.stream_seats import StreamSeats, UploadSeats
 from api.handlers.waiting import RunWatch
 from api.hook_sender import HookSender
 from api.installation import archive_limits, attach_database, job_home, prepare_store, utc_now
@@ -103,6 +103,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             StreamSeats: StreamSeats(settings.streams),
             RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
             RunWatch: RunWatch(partial(_states, clock)),
+            UploadSeats: UploadSeats(settings.streams),
         })
 
 

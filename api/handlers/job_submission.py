@@ -19,6 +19,7 @@ from api.execution.jobs.scanner import Scanner
 from api.handlers import context
 from api.handlers.forms import read_form
 from api.handlers.rules import JobRules
+from api.handlers.stream_seats import UploadSeats
 from api.storage import jobs
 from api.storage.agents import list_agents
 from api.storage.database import transact
@@ -34,12 +35,18 @@ _NUMBER = re.compile(r"-?[0-9]{1,2}")
 
 async def receive_job(request: Request) -> Job:
     """Take a project and put its job into the queue. Raises what is wrong with it; then nothing of it is kept."""
-    rules = context.collaborator(JobRules)
+    rules, seats, sender = context.collaborator(JobRules), context.collaborator(UploadSeats), context.caller()
     if not rules.accepted:
         raise Unavailable("This server takes no jobs.", retry_after=3600)
+    seats.check(sender.user_id)
+    with seats.taken(sender.user_id):
+        return await _receive(request, rules)
+
+
+async def _receive(request: Request, rules: JobRules) -> Job:
     await context.in_thread(_refuse_at_once, rules, _announced(request))
     job_id = str(UUID(bytes=context.collaborator(Chance).random_bytes(16), version=4))
-    project = open_project(context.collaborator(FileStore), job_id)
+    project = open_project(context.collaborator(FileStore), job_id, reserve=rules.reserve)
     try:
         fields = await _read(request, project.file, rules)
         return await context.in_thread(_submit, fields, project, rules)
@@ -92,8 +99,6 @@ def _submit(fields: Mapping[str, str], project: IncomingProject, rules: JobRules
     job = Job(
         job_id=project.job_id, owner_id=context.caller().user_id, status=JobStatus.QUEUED, created_at=context.now(),
         priority=_priority(fields) or 0, web_hook=web_hook)
-    # Others may have come in while this one did.
-    require_room(context.collaborator(FileStore), rules.reserve)
     project.keep(context.collaborator(JobFiles))
     try:
         transact(partial(_put_into_queue, job, rules))

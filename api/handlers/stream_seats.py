@@ -1,4 +1,4 @@
-"""How many streams each account has open: they last for as long as a run or a job, so that limits by the minute do not bound them."""
+"""How much each account has open at a time: what lasts for as long as its client wants is bounded by no limit by the minute."""
 from __future__ import annotations
 
 from collections import Counter
@@ -8,23 +8,24 @@ from contextlib import contextmanager
 from api.domain.refusal import TooMany
 
 
-class StreamSeats:
-    """The streams that are open in this process, by account. On the event loop only."""
+class Seats:
+    """What is open in this process, by account. On the event loop only."""
+
+    words = "Only {most} of your requests may be open at a time."
+    remedy = "Wait until one of them has ended."
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: Counter[int] = Counter()
 
     def check(self, user_id: int) -> None:
-        """Raise TooMany for an account that has as many streams open as it may."""
+        """Raise TooMany for an account that has as much open as it may."""
         if self._open[user_id] >= self._most:
-            raise TooMany(
-                f"Only {self._most} of your streams may be open at a time.", limit=self._most, retry_after=10,
-                remedy="Close streams that nobody reads, or read the log page by page.")
+            raise TooMany(self.words.format(most=self._most), limit=self._most, retry_after=10, remedy=self.remedy)
 
     @contextmanager
     def taken(self, user_id: int) -> Iterator[None]:
-        """Count a stream for as long as the context lasts."""
+        """Count one more for as long as the context lasts."""
         self._open[user_id] += 1
         try:
             yield
@@ -32,3 +33,17 @@ class StreamSeats:
             self._open[user_id] -= 1
             if not self._open[user_id]:
                 del self._open[user_id]
+
+
+class StreamSeats(Seats):
+    """Streams of logs."""
+
+    words = "Only {most} of your streams may be open at a time."
+    remedy = "Close streams that nobody reads, or read the log page by page."
+
+
+class UploadSeats(Seats):
+    """Projects on their way in: however slowly one is sent, it takes memory and room on the disk meanwhile."""
+
+    words = "Only {most} of your projects may be on their way at a time."
+    remedy = "Send the project again once another has arrived."

@@ -39,10 +39,23 @@ class IncomingProject:
                 os.close(descriptor)
 
 
-def open_project(store: FileStore, job_id: str) -> IncomingProject:
+class ModestFile(Incoming):
+    """A file on its way in that leaves room on the disk: it is refused as soon as there is less than `reserve`."""
+
+    def __init__(self, path: Path, store: FileStore, reserve: int) -> None:
+        super().__init__(path, mode=0o600)
+        self._store, self._reserve = store, reserve
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes. Raises Unavailable where the disk takes no more, or has too little left."""
+        require_room(self._store, self._reserve + len(chunk))
+        super().write(chunk)
+
+
+def open_project(store: FileStore, job_id: str, *, reserve: int) -> IncomingProject:
     """A new file for the project of a job of this id, to be kept or discarded."""
     path = store.root / INCOMING / f"upload-{job_id}"
-    return IncomingProject(job_id, path, Incoming(path, mode=0o600))
+    return IncomingProject(job_id, path, ModestFile(path, store, reserve))
 
 
 def forget_project(files: JobFiles, job_id: str) -> None:

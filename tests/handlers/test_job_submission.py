@@ -334,7 +334,7 @@ def test_a_disk_that_filled_up_while_a_project_came_in_does_not_take_it(
 
     answer = submit(client)
 
-    assert answer.status_code == 503
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
     assert_nothing_is_left(site)
 
 

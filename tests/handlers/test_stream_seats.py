@@ -1,6 +1,7 @@
 """How many streams an account may have open: each counts until its client leaves, whatever it shows, and others' count apart."""
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from api.domain.access import Role
 from api.domain.refusal import TooMany
 from api.domain.run import Phase
 from api.handlers.stream_seats import StreamSeats
+from api.storage.backends import INCOMING
 from api.storage.job_files import JobFiles
 from api.storage.job_tables import JobRow
 from tests.builders import NOW, add_event, add_run, add_token
@@ -76,16 +78,28 @@ def test_a_project_whose_log_could_not_be_followed_is_refused_before_it_is_taken
     for stream in streams:
         stream.next_other()
 
-    def submit(path: str) -> int:
-        files, headers = {"file": ("project.zip", zip_of())}, {"Authorization": f"Bearer {token}"}
-        return httpx.post(f"{url}{path}", files=files, headers=headers, timeout=60, trust_env=False).status_code
-
-    answers = [submit(path) for path in ("/submit", "/submit-stream", "/submit-async")]
+    answers = [send(url, token, path) for path in ("/submit", "/submit-stream", "/submit-async")]
 
     assert answers == [429, 429, 200]
     assert len(site.rows(select(JobRow.id))) == 2
     for stream in streams:
         stream.close()
+
+
+def test_projects_that_are_never_wholly_sent_keep_no_more_than_their_senders_own_from_coming_in(served: tuple[Site, str]) -> None:
+    site, url = served
+    others = [token_of(site, role) for role in (Role.TESTER, Role.ADMIN)]
+    halves = [half_a_project(url, others[0]) for _ in range(2)]
+    incoming = site.files / INCOMING
+    wait_until(lambda: len(list(incoming.glob("upload-*"))) == 2)
+
+    answers = [send(url, token, "/submit-async") for token in others]
+    for half in halves:
+        half.close()
+    wait_until(lambda: not list(incoming.glob("upload-*")))
+
+    assert answers == [429, 200]
+    assert send(url, others[0], "/submit-async") == 200
 
 
 def test_seats_are_given_back() -> None:
@@ -97,6 +111,23 @@ def test_seats_are_given_back() -> None:
             seats.check(1)
 
     seats.check(1)
+
+
+def send(url: str, token: str, path: str) -> int:
+    files, headers = {"file": ("project.zip", zip_of())}, {"Authorization": f"Bearer {token}"}
+    return httpx.post(f"{url}{path}", files=files, headers=headers, timeout=60, trust_env=False).status_code
+
+
+def half_a_project(url: str, token: str) -> http.client.HTTPConnection:
+    """A connection on which a project began to come in, as much of it as is written to the disk at once."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+    connection.putrequest("POST", "/submit-async")
+    for name, value in {
+        "Authorization": f"Bearer {token}", "Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(4 << 20),
+    }.items():
+        connection.putheader(name, value)
+    connection.endheaders(b'--x\r\nContent-Disposition: form-data; name="file"; filename="p.zip"\r\n\r\n' + bytes(2 << 20))
+    return connection
 
 
 def _opens(url: str, path: str, token: str) -> bool:
