@@ -61,8 +61,8 @@ class LogWatch:
             sizes = [(tail.path, tail.seen) for tail in silent]
             if questions or sizes:
                 found, grown = await loop.run_in_executor(self._readers, self._look_at_all, questions, sizes)
-                for tail, glance in zip(lively, found, strict=True):
-                    self._take(tail, glance, loop.time())
+                for tail, each in zip(lively, found, strict=True):
+                    self._take(tail, each, loop.time())
                 for tail in compress(silent, grown):
                     if tail.readers:
                         self.look_soon(tail)
@@ -82,23 +82,27 @@ class LogWatch:
         late = tail.closing_since is not None and now - tail.closing_since >= LAST_WORDS
         return tail.question(closing=closing, impatient=late)
 
-    def _look_at_all(self, questions: Sequence[Question], sizes: Sequence[tuple[str, int]]) -> tuple[list[Glance | None], list[bool]]:
+    def _look_at_all(self, questions: Sequence[Question], sizes: Sequence[tuple[str, int]]) -> tuple[list[Glance | OSError], list[bool]]:
         return [self._look_at(question) for question in questions], [size_of(path) != seen for path, seen in sizes]
 
-    def _look_at(self, question: Question) -> Glance | None:
+    def _look_at(self, question: Question) -> Glance | OSError:
         try:
             return self._look(question)
         except OSError as fault:
-            log.error("the log of attempt %d of job %s cannot be read: %s", question.attempt, question.job.job_id, fault.strerror)
-            return None
+            return fault
 
-    def _take(self, tail: Tail, glance: Glance | None, now: float) -> None:
+    def _take(self, tail: Tail, found: Glance | OSError, now: float) -> None:
         if not tail.readers:
             return
-        if glance is not None and tail.learn(glance):
+        if isinstance(found, OSError):
+            # It is looked at again many times a second, which is no reason to say so each time.
+            if not tail.is_unreadable:
+                log.error("the log of attempt %d of job %s cannot be read: %s", tail.attempt, tail.subject.job.job_id, found.strerror)
+        elif tail.learn(found):
             tail.grew_at = now
             for reader in tuple(tail.readers):
                 reader.wake()
+        tail.is_unreadable = isinstance(found, OSError)
         self._file(tail, now)
 
     def _file(self, tail: Tail, now: float) -> None:

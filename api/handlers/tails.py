@@ -46,7 +46,7 @@ class Tail:
     """The newest frames of an attempt's log, which follow one another up to `head`; `final` is the log's size once it is known for good."""
 
     __slots__ = (
-        "_frames", "_weight", "attempt", "closing_since", "files", "final", "grew_at", "head", "in_line", "path", "readers", "seen",
+        "_frames", "_weight", "attempt", "closing_since", "files", "final", "grew_at", "head", "in_line", "is_unreadable", "path", "readers", "seen",
         "subject")
 
     def __init__(self, subject: Subject, attempt: int) -> None:
@@ -56,6 +56,7 @@ class Tail:
         self.head: int | None = None
         self.final: int | None = None
         self.in_line = False
+        self.is_unreadable = False
         self.closing_since: float | None = None
         self.grew_at = float("-inf")
         # Most are watched by one reader, for whom a set would be large.

@@ -265,7 +265,20 @@ def test_a_log_that_cannot_be_read_just_now_stops_nobody_elses() -> None:
     with ThreadPoolExecutor(1) as pool:
         found = LogWatch(broken, pool)._look_at_all([Question(JOB, 1), Question(JOB, 2)], [])[0]
 
-    assert [glance and glance.size for glance in found] == [None, 5]
+    assert [each.size if isinstance(each, Glance) else each.strerror for each in found] == ["Permission denied", 5]
+
+
+def test_of_a_log_that_cannot_be_read_is_told_once_until_it_can_be_again(caplog: pytest.LogCaptureFixture) -> None:
+    tail, fault = Tail(Subject(), 1), PermissionError(13, "Permission denied")
+    tail.head = 0
+    tail.readers.append(Watcher(Source(), None, StreamPlace(1, 0), Client().send, _never))
+
+    with ThreadPoolExecutor(1) as pool:
+        watch = LogWatch(_no_glance, pool)
+        for found in (fault, fault, fault, Glance(FILES, 0, 0, (), closed=False, in_line=False), fault):
+            watch._take(tail, found, 0.0)
+
+    assert caplog.text.count("Permission denied") == 2
 
 
 @pytest.fixture
