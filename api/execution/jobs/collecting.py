@@ -1,6 +1,7 @@
 """Keeps what a job left of use in its workspace: reports, coverage, files by pattern; whatever it laid out there to mislead who looks."""
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -27,6 +28,8 @@ COVERAGE = re.compile(r"(^|/)(\.coverage(\..*)?|coverage\.(xml|json)|lcov\.info)
 JUNIT, COVERED, FILE = "junit", "coverage", "file"
 JUNIT_NAME = "junit.xml"
 NO_NAME = re.compile(r"[\x00-\x1f\x7f\\]")
+# What becomes of a name for which another file, or the path's length, leaves no place.
+NO_PLACE = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG})
 # Opened so, a link is refused, a pipe does not hold us up, and a device is not started.
 SAFE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -105,6 +108,10 @@ class _Keeper:
                 self.left_out += 1
                 return
             self._copy(source, kept_as, size.st_size)
+        except OSError as fault:
+            if fault.errno not in NO_PLACE:
+                raise
+            self.left_out += 1
         finally:
             os.close(source)
 

@@ -176,3 +176,15 @@ def test_collecting_again_gives_the_same(workspace: Path, files: AttemptFiles) -
     put(workspace, "a")
 
     assert collected(workspace, files, "*") == collected(workspace, files, "*")
+
+
+def test_a_file_below_a_folder_of_the_reports_name_is_left_out_and_nothing_else_is(workspace: Path, files: AttemptFiles) -> None:
+    put(workspace, ".ci-job/junit.xml", JUNIT)
+    # The report is kept under the name of this folder.
+    put(workspace, "junit.xml/a.txt")
+    put(workspace, "z.txt")
+
+    manifest = collected(workspace, files, "**/*.txt")
+
+    assert names(manifest) == ["junit.xml", "z.txt"]
+    assert (manifest["left_out"], manifest["junit"]["tests"]) == (1, 2)
