@@ -46,8 +46,8 @@ class Tail:
     """The newest frames of an attempt's log, which follow one another up to `head`; `final` is the log's size once it is known for good."""
 
     __slots__ = (
-        "_frames", "_weight", "attempt", "closing_since", "files", "final", "grew_at", "head", "in_line", "is_unreadable", "path", "readers", "seen",
-        "subject")
+        "_frames", "_weight", "attempt", "closing_since", "files", "final", "grew_at", "head", "in_line", "is_unreadable", "path",
+        "readers", "seen", "subject")
 
     def __init__(self, subject: Subject, attempt: int) -> None:
         self.subject, self.attempt = subject, attempt
