@@ -34,6 +34,7 @@ from api.execution.jobs.limits import Limits
 from api.execution.jobs.preparing import JobPreparer
 from api.execution.jobs.python_kit import PythonKit, host_kit, image_kit
 from api.execution.jobs.slots import Slots
+from api.execution.jobs.trial import Trial
 from api.execution.jobs.work_folder import work_folder
 from api.execution.jobs.workspaces import Workspaces
 from api.installation import archive_limits, job_home, prepare_store, utc_now
@@ -43,6 +44,7 @@ from api.storage.job_files import JobFiles
 log = logging.getLogger(__name__)
 
 CONTAINER = "container"
+LEAVING = 10.0
 
 
 def add(commands: Any) -> None:
@@ -62,7 +64,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     home = job_home(settings)
     home.mkdir(exist_ok=True, mode=0o700)
     with open_database(settings) as flask, agent_names(home) as (names, name):
-        agent, housekeeping = make_agent(settings, flask, names, name)
+        agent, housekeeping, trial = make_agent(settings, flask, names, name)
         stopping = threading.Event()
 
         def stop(*_: object) -> None:
@@ -76,8 +78,20 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         with local_bell(work).listen() as listener, listening(settings):
             threading.Thread(target=housekeeping.run, args=(lambda: agent.holds, stopping), name="housekeeping", daemon=True).start()
             log.info("agent %s: %d slots", name, settings.job_slots)
-            agent.run(listener)
+            with tried(trial, agent, stopping):
+                agent.run(listener)
     return 0
+
+
+@contextmanager
+def tried(trial: Trial | None, agent: Agent, stopping: threading.Event) -> Iterator[None]:
+    """Try out meanwhile, once, what jobs are run with; the agent works already, and hears of it where that is not there."""
+    thread = None if trial is None else threading.Thread(target=trial.run, args=(agent.doubt, stopping), name="trial", daemon=True)
+    if thread is not None:
+        thread.start()
+    yield
+    if thread is not None:
+        thread.join(LEAVING)
 
 
 def make_work_folder(settings: Settings) -> Path:
@@ -96,8 +110,8 @@ def agent_names(home: Path) -> Iterator[tuple[AgentNames, str]]:
         yield names, name
 
 
-def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -> tuple[Agent, Housekeeping]:
-    """The agent as configured, and what tidies up after it."""
+def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -> tuple[Agent, Housekeeping, Trial | None]:
+    """The agent as configured, what tidies up after it, and what tries its sandbox out."""
     work = settings.job_work.absolute()
     prepare_store(settings)
     chosen = choose(sandbox_options(settings))
@@ -105,9 +119,10 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
     say(chosen, workspaces.guard)
     files, options, jobs = JobFiles(settings.storage_root), agent_options(settings, work), job_options(settings)
     desk = JobDesk(flask, name, clock=utc_now, per_owner=options.per_owner)
-    preparer = None
+    preparer, trial = None, None
     if chosen.sandbox is not None:
         kit = python_kit(chosen, work)
+        trial = Trial(chosen.sandbox, jobs, kit)
         preparer = JobPreparer(chosen.sandbox, kit, workspaces, files, jobs, clock=utc_now)
     card = Card(
         name, options.slots, 0, utc_now(), None if chosen.sandbox is None else chosen.sandbox.name, chosen.trouble,
@@ -116,7 +131,7 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
         card, options, desk, files, Slots(work / "slots", count=options.slots), names,
         Finisher(desk, workspaces, files, jobs, pause=options.poll.total_seconds()), preparer, clock=utc_now)
     housekeeping = Housekeeping(desk, files, workspaces, chosen.sandbox, keep=options.keep, clock=utc_now)
-    return agent, housekeeping
+    return agent, housekeeping, trial
 
 
 def python_kit(chosen: Choice, work: Path) -> PythonKit:

@@ -14,6 +14,7 @@ MOST_WORDS = 500
 class Agent:
     """An agent as it last said of itself. Without a `sandbox` it runs nothing, and `trouble` says why.
 
+    With both, the sandbox works, and lacks what jobs are run with.
     `missing` are words for what its sandbox does not hold back on its host, `running` is how many jobs it holds.
     """
 
@@ -24,6 +25,11 @@ class Agent:
     sandbox: str | None = None
     trouble: str | None = None
     missing: tuple[str, ...] = ()
+
+    @property
+    def can_run(self) -> bool:
+        """Whether it takes jobs."""
+        return self.sandbox is not None and self.trouble is None
 
     def is_alive(self, now: datetime) -> bool:
         """Whether it was heard of lately; agents say something every `BEAT`."""
@@ -40,13 +46,16 @@ def words_of(agents: Iterable[Agent], now: datetime, *, needed: bool) -> str | N
     living = alive(agents, now)
     if not living:
         return "No agent runs, so jobs wait." if needed else None
-    if not any(agent.sandbox is not None for agent in living):
-        return "No agent has a sandbox, so jobs are refused."
+    lacking = sorted({agent.trouble for agent in living if agent.sandbox is not None and agent.trouble is not None})
+    if not any(agent.can_run for agent in living):
+        return f"No agent can run jobs, so they are refused: {'; '.join(lacking)}."[:MOST_WORDS] if lacking else (
+            "No agent has a sandbox, so jobs are refused.")
     missing = sorted({words for agent in living for words in agent.missing})
-    return f"Not held back: {'; '.join(missing)}."[:MOST_WORDS] if missing else None
+    said = [f"{words}: {'; '.join(each)}." for words, each in (("Some agents take no jobs", lacking), ("Not held back", missing)) if each]
+    return " ".join(said)[:MOST_WORDS] or None
 
 
 def can_accept(agents: Iterable[Agent], now: datetime) -> bool:
-    """Whether a job is taken in: not where agents live and none of them has a sandbox; where none lives, it waits for one."""
+    """Whether a job is taken in: not where agents live and none of them can run any; where none lives, it waits for one."""
     living = alive(agents, now)
-    return not living or any(agent.sandbox is not None for agent in living)
+    return not living or any(agent.can_run for agent in living)

@@ -103,7 +103,7 @@ def _queue(measured: Measured) -> Iterator[Metric]:
 def _surroundings(measured: Measured) -> Iterator[Metric]:
     living = alive(measured.agents, measured.at)
     yield GaugeMetricFamily("ci_agents", "Agents that live.", len(living))
-    yield GaugeMetricFamily("ci_agents_without_sandbox", "Agents that live and can run nothing.", sum(not each.sandbox for each in living))
+    yield GaugeMetricFamily("ci_agents_without_sandbox", "Agents that live and can run nothing.", sum(not each.can_run for each in living))
     yield GaugeMetricFamily("ci_agent_slots", "How many jobs the living agents can run at once.", sum(each.slots for each in living))
     runs = GaugeMetricFamily("ci_runs", "Runs that are not over.", labels=("platform", "status"))
     for platform_, status in ((each, status) for each in Platform for status in OPEN):

@@ -53,6 +53,7 @@ class Agent:
         self._wakes = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._next_beat = self._next_look = self._next_renewal = NEVER
         self._open_since: datetime | None = None
+        self._trouble = card.trouble
 
     def run(self, listener: Listener) -> None:
         """Work until told to stop; jobs then go on, for whoever adopts them."""
@@ -64,6 +65,11 @@ class Agent:
     def stop(self) -> None:
         """Tell it to stop; may be called by a handler of signals."""
         self._stopping.set()
+        os.eventfd_write(self._wakes, 1)
+
+    def doubt(self, trouble: str | None) -> None:
+        """Take no more jobs, since all would fail, for as long as there is such a trouble; may be called by any thread."""
+        self._trouble = trouble
         os.eventfd_write(self._wakes, 1)
 
     @property
@@ -87,7 +93,8 @@ class Agent:
                 self._adopt(now)
                 self._give_up_expired(now)
             self._claim()
-            if now >= self._next_beat:
+            if now >= self._next_beat or self._card.trouble != self._trouble:
+                self._card = replace(self._card, trouble=self._trouble)
                 self._desk.beat(replace(self._card, running=len(self._held), seen_at=now))
                 self._next_beat = now + BEAT
             self._open_since = self._open_since or now
@@ -148,7 +155,7 @@ class Agent:
             log.error("job %s could not be told of its lease, or of its end: %s", held.job.job_id, fault)
 
     def _claim(self) -> None:
-        while self._preparer is not None and not self._stopping.is_set() and self._desk.is_any_waiting():
+        while self._preparer is not None and self._trouble is None and not self._stopping.is_set() and self._desk.is_any_waiting():
             slot = self._slots.take()
             if slot is None or not self._claim_for(slot):
                 return

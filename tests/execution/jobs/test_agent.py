@@ -284,6 +284,26 @@ def test_an_agent_says_what_it_is(works: Works) -> None:
     assert (card.name, card.slots, card.running, card.seen_at, card.sandbox) == (name, 3, 0, NOW, "bubblewrap")
 
 
+def test_an_agent_whose_jobs_would_all_fail_takes_none_and_says_so_until_that_is_over(works: Works) -> None:
+    agent, _, _ = works.agent()
+    agent.turn()
+    job_id = works.submit()
+
+    agent.doubt("the sandbox has no pytest")
+    agent.turn()
+    session().rollback()
+    (card,) = cards.list_agents()
+    waiting = works.job(job_id).status
+    agent.doubt(None)
+    files = works.running(agent, job_id)
+    works.supervisors.end(files, ended(files))
+
+    assert (card.sandbox, card.trouble, waiting) == ("bubblewrap", "the sandbox has no pytest", JobStatus.QUEUED)
+    assert works.over(agent, job_id).success
+    session().rollback()
+    assert [each.trouble for each in cards.list_agents()] == [None]
+
+
 def test_an_agent_that_is_told_to_stop_leaves_jobs_running_for_long_and_is_forgotten(works: Works) -> None:
     job_id = works.submit()
     agent, _, _ = works.agent()
