@@ -152,7 +152,7 @@ class Settings:
         about="amqp:// or redis:// URL of the broker that wakes agents on other hosts at once; empty: they look by themselves")
     jobs: str = _setting(
         "CI_JOBS", "embedded", read.one_of("embedded", "separate", "off"),
-        "who runs jobs: an agent that starts beside the server, only such as `ci-api agent` starts, or nobody, and jobs are refused")
+        "who runs jobs: embedded, an agent beside the server; separate, only such as `ci-api agent` starts; off: jobs are refused")
     job_slots: int = _setting(
         "CI_JOB_SLOTS", 2, read.whole_number, "how many jobs, and workers in a sandbox, run at once on a host", least=1)
     jobs_per_owner: int = _setting("CI_JOBS_PER_OWNER", 2, read.whole_number, "how many jobs of one account run at once", least=1)
