@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 
 from api.config import Settings
-from api.domain.job import Job
+from api.domain.job import Job, JobStatus
+from api.execution.jobs import host_image
 from api.execution.jobs.container import ContainerEngine
+from api.execution.jobs.engine import Engine
 from api.execution.jobs.sandbox import Sandbox
+from api.storage.agents import list_agents
+from api.storage.database import session
 from tests.databases import Database
 from tests.execution.jobs.wheels import USING_GREETING, write_greeting
 from tests.faults.plant import Host, Plant
@@ -25,13 +29,17 @@ def host(container: Sandbox, sqlite_database: Database, tmp_path: Path) -> Itera
     plant.clear()
 
 
+def chosen(container: Sandbox) -> dict[str, str]:
+    """The settings of an agent with the engine and its image, and the default command."""
+    assert isinstance(container, ContainerEngine)
+    return {
+        "CI_SANDBOX": "container", "CI_CONTAINER_SOCKET": container.socket, "CI_CONTAINER_IMAGE": container.image,
+        "CI_JOB_COMMAND": Settings().job_command}
+
+
 def run(host: Host, container: Sandbox, files: dict[str, str], **variables: str) -> tuple[Job, str, dict[str, Any]]:
     """Submit a project to an agent with the container engine; the job, its log and what it left."""
-    assert isinstance(container, ContainerEngine)
-    chosen = {
-        "CI_SANDBOX": "container", "CI_CONTAINER_SOCKET": container.socket, "CI_CONTAINER_IMAGE": container.image,
-        "CI_JOB_COMMAND": Settings().job_command, **variables}
-    with host.agent(**chosen):
+    with host.agent(**{**chosen(container), **variables}):
         job_id = host.plant.submit(**files)
         job = host.plant.over(job_id)
     attempt = host.plant.files.attempts(job_id)[-1]
@@ -55,3 +63,27 @@ def test_what_a_project_needs_is_installed_from_the_wheelhouse(host: Host, conta
     assert job.success, log
     assert log.index("Successfully installed greeting-1.0") < log.index("Running tests...")
     assert left["junit"]["tests"] == 1
+
+
+def test_an_agent_whose_image_has_no_python_says_so_and_takes_no_jobs(
+    host: Host, container: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(host_image, "PACKAGES", ("dash",))
+    monkeypatch.setattr(host_image, "_python_packages", lambda: [])
+    monkeypatch.setattr(host_image, "add_to_image", lambda *_, **__: ())
+    host_image.write_host_image(tmp_path / "bare.tar")
+    settings = {**chosen(container), "CI_CONTAINER_IMAGE": "ci-bare:tests"}
+    Engine(settings["CI_CONTAINER_SOCKET"]).import_image(tmp_path / "bare.tar", "ci-bare:tests")
+
+    def trouble() -> str | None:
+        session().rollback()
+        return next((card.trouble for card in list_agents()), None)
+
+    with host.agent(**settings) as agent:
+        host.plant.until(trouble, "the agent's trouble")
+        job_id = host.plant.submit(**{"test_a.py": "def test_a(): pass\n"})
+        said, found = agent.output(), trouble()
+
+    assert found == "the sandbox has no python that runs"
+    assert f"no jobs are taken: {found}" in said
+    assert host.plant.job(job_id).status is JobStatus.QUEUED
