@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -32,6 +32,7 @@ STATES_SHARE = 50
 # One slow answer, of a database that was away for a moment, must not keep the ends of jobs from those who watch.
 STATES_AT_LEAST_EVERY = 2.0
 STATES_AFTER_FAILURE = 1.0
+AFTER_FAULT = 1.0
 PING_EVERY = 15.0
 # Many who came together are not all served together, so that no request in between has to wait for them.
 PINGS_AT_ONCE = 25
@@ -72,7 +73,7 @@ class Follower:
         self._states_alarm, self._pings_alarm = Alarm(), Alarm()
         self._reading, self._asking = ThreadPoolExecutor(READERS, "log-reader"), ThreadPoolExecutor(1, "job-states")
         self.logs = LogWatch(partial(look, self._files), self._reading)
-        tasks = [asyncio.create_task(work()) for work in (self.logs.watch, self._watch_states, self._tick)]
+        tasks = [asyncio.create_task(_kept_up(work)) for work in (self.logs.watch, self._watch_states, self._tick)]
         try:
             with heard(self.close):
                 yield
@@ -240,6 +241,16 @@ class Follower:
                     del self._pings[watcher]
                     self._pings[watcher] = now + self.ping_every
                     watcher.ping()
+
+
+async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
+    """Work that never ends: without it all streams of the process would stand still, and nobody would know."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("following jobs failed, and goes on")
+            await asyncio.sleep(AFTER_FAULT)
 
 
 def pause_after(seconds: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -339,5 +339,30 @@ def test_two_hundred_streams_of_one_log_ask_the_database_for_one_job(tmp_path: P
         assert {bytes(client.got[0]) for client in clients} == {b'id: 1-4\ndata: {"type": "log", "data": "one\\n"}\n\n'}
         assert set(asked) == {1}
         assert (follower.watching, follower.logs.watched) == (0, 0)
+
+    run(test)
+
+
+def test_a_fault_in_asking_for_the_jobs_does_not_leave_streams_open_for_ever(tmp_path: Path, attempt: AttemptFiles) -> None:
+    asked: list[int] = []
+
+    def load_changed(known: Any) -> dict[str, Job | None]:
+        asked.append(len(known))
+        if len(asked) == 1:
+            raise ValueError("a status that nobody knows")
+        return {JOB.job_id: replace(JOB, status=JobStatus.COMPLETED, success=True)}
+
+    async def test() -> None:
+        client = Client()
+        client.door.set()
+        follower = Follower(JobFiles(tmp_path), load_changed)
+        async with follower.running():
+            watcher = follower.join(JOB, StreamPlace(1, 0), client.send, _never)
+            watcher.wake()
+            while not client.got or client.got[-1] != b"":
+                await asyncio.sleep(0.01)
+            follower.leave(watcher)
+
+        assert b'"complete", "success": true' in client.got[-2]
 
     run(test)
