@@ -58,7 +58,7 @@ async def _receive(request: Request, rules: JobRules) -> Job:
 def _refuse_at_once(rules: JobRules, announced: int) -> None:
     """Refuse what needs no look into the project, before it is sent."""
     if not can_accept(list_agents(), context.now()):
-        raise Unavailable("No agent has a sandbox, so no project can be run.", retry_after=60)
+        raise Unavailable("No agent has a sandbox that can run projects.", retry_after=60)
     check_waiting(jobs.count_waiting(context.caller().user_id), rules.waiting)
     require_room(context.collaborator(FileStore), rules.reserve + announced)
 
