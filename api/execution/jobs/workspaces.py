@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from api.execution.jobs.sandbox import Guard
 from api.execution.workspace import remove
@@ -102,7 +103,8 @@ def make_image(path: Path, size: int) -> None:
     """Make an empty file system in a file, in one step; nothing happens where it is there already."""
     if path.exists():
         return
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    # Jobs are prepared side by side, also within one process; a file that two of them make at once would be broken for good.
+    fresh = path.with_name(f"{path.name}.{uuid4().hex}")
     with fresh.open("wb") as file:
         file.truncate(size)
     _run([

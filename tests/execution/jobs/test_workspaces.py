@@ -5,12 +5,13 @@ import errno
 import os
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from api.execution.jobs.ending import is_larger
-from api.execution.jobs.workspaces import WorkspaceFailure, Workspaces, images_work
+from api.execution.jobs.workspaces import WorkspaceFailure, Workspaces, images_work, make_image
 from tests.execution.jobs.attempts import USER
 from tests.parts import lacking, need
 
@@ -112,3 +113,15 @@ def test_holes_in_a_file_take_no_room(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_gone_takes_no_room(tmp_path: Path) -> None:
     assert not is_larger(tmp_path / "gone", 0)
+
+
+def test_an_empty_file_system_that_many_make_at_once_is_whole(tmp_path: Path) -> None:
+    need("mkfs.ext4")
+    template = tmp_path / "template"
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: make_image(template, 16 << 20), range(8)))
+
+    check = subprocess.run([need("e2fsck"), "-n", "-f", str(template)], capture_output=True, check=False)
+    assert check.returncode == 0, check.stdout
+    assert list(tmp_path.iterdir()) == [template]
