@@ -71,12 +71,13 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     grace = timedelta(seconds=settings.grace_period)
     follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask))
     diffs = DiffPool(processes=settings.diff_processes, seconds=settings.diff_seconds)
+    waits = RunWatch(partial(_states, clock))
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage,
         run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
         local_caller=local_access(settings, flask),
         flask_setup=partial(attach_database, settings=settings),
-        hooks=[Sweeper(flask, clock, every=settings.sweep_interval, files=store).running, diffs.running, follower.running,
+        hooks=[waits.running, Sweeper(flask, clock, every=settings.sweep_interval, files=store).running, diffs.running, follower.running,
                *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance),
                *_beside(settings)],
         collaborators={
@@ -102,7 +103,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             SigningKey: key,
             StreamSeats: StreamSeats(settings.streams),
             RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
-            RunWatch: RunWatch(partial(_states, clock)),
+            RunWatch: waits,
             UploadSeats: UploadSeats(settings.streams),
         })
 

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from api.handlers import context
+from api.handlers.stop_signal import heard
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +27,26 @@ class RunWatch:
         self._load_states, self._every = load_states, every
         self._waiters: set[_Waiter] = set()
         self._watcher: asyncio.Task[None] | None = None
+        self._is_closing = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While the server runs; once it is told to stop nobody waits any more, and all are answered with their run as it is."""
+        self._is_closing = False
+        with heard(self.close):
+            yield
+
+    def close(self) -> None:
+        """Let everybody go. On the event loop only."""
+        self._is_closing = True
+        for waiter in tuple(self._waiters):
+            if not waiter.done.done():
+                waiter.done.set_result(None)
 
     async def changed(self, run_id: int, state: str, seconds: float) -> None:
-        """Return when the run's state is another than this one, or when the time is up."""
+        """Return when the run's state is another than this one, when the time is up, or when the server is to stop."""
+        if self._is_closing:
+            return
         waiter = _Waiter(run_id, state, asyncio.get_running_loop().create_future())
         self._waiters.add(waiter)
         if self._watcher is None or self._watcher.done():
