@@ -30,7 +30,10 @@ def site(shared_site: Site) -> Iterator[Site]:
         shared_site.database.empty()
         shared_site.accounts.clear()
         shared_site.clock.now = NOW
-        for folder in filter(Path.is_dir, shared_site.files.iterdir()):
+        for folder in shared_site.files.iterdir():
+            if not folder.is_dir():
+                folder.unlink()
+                continue
             for entry in folder.iterdir():
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         yield shared_site

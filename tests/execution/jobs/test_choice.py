@@ -59,6 +59,7 @@ def test_an_engine_needs_an_image(tmp_path: Path) -> None:
 
 def test_bubblewrap_that_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("api.execution.jobs.choice.PACKAGE", "bubblewrap_that_nobody_installed")
 
     assert find_bubblewrap() is None
     assert "not installed" in (choose(SandboxOptions("bubblewrap", tmp_path)).trouble or "")
