@@ -128,7 +128,7 @@ def test_of_many_jobs_two_agents_run_each_once(any_plant: Plant) -> None:
     with host.agent(CI_JOB_SLOTS="3"), other.agent(CI_JOB_SLOTS="3"):
         ended = [plant.over(job_id) for job_id in job_ids]
 
-    assert [(job.success, job.attempt) for job in ended] == [(True, 1)] * len(job_ids)
+    assert [(job.reason, job.exit_code, job.attempt) for job in ended] == [(JobReason.EXIT_CODE, 0, 1)] * len(job_ids)
     assert [len(plant.files.attempts(job_id)) for job_id in job_ids] == [1] * len(job_ids)
     assert all(plant.log(plant.files.attempts(job_id)[0]).count("done") == 1 for job_id in job_ids)
 
