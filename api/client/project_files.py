@@ -34,11 +34,16 @@ class IgnoreRules:
 
 
 def project_files(folder: Path, warn: Warn) -> list[PurePosixPath]:
-    """The project's files by their paths within the folder, in order. Raises CiError where there are none."""
+    """The project's files by their paths within the folder, in order. Raises CiError where there are none.
+
+    A folder that version control ignores as a whole is a project of its own, since it was named: its own rules count alone.
+    """
     top = folder.resolve()
     if not top.is_dir():
         raise CiError(f"{printable(str(folder))} is not a folder.")
     listed = _listed_by_git(top, PurePosixPath(), warn)
+    if listed == [] and _is_ignored_by_git(top):
+        listed = None
     found = sorted(_walked(top) if listed is None else listed, key=lambda path: os.fsencode(str(path)))
     kept = [path for path in dict.fromkeys(found) if _is_plain(top / path, path, warn)]
     if not kept:
@@ -80,6 +85,11 @@ def _listed_by_git(top: Path, below: PurePosixPath, warn: Warn) -> list[PurePosi
     return [path for name in answer.stdout.split(b"\0") if name for path in _entry(top, below / os.fsdecode(name), warn)]
 
 
+def _is_ignored_by_git(folder: Path) -> bool:
+    command = ("git", "-C", str(folder), "check-ignore", "--quiet", ".")
+    return subprocess.run(command, capture_output=True, check=False, env=environment_for_git(), stdin=subprocess.DEVNULL).returncode == 0
+
+
 def _entry(top: Path, path: PurePosixPath, warn: Warn) -> Sequence[PurePosixPath]:
     """The file itself, or the files of a repository within this one, which git lists as one thing."""
     place = top / path
@@ -98,9 +108,13 @@ def _walked(top: Path) -> Iterator[PurePosixPath]:
     """The files below a folder that no .gitignore ignores; those of the folders above count as far as version control reaches."""
     work_tree = _work_tree(top) or top
     rules: tuple[IgnoreRules, ...] = (IgnoreRules(work_tree, GitIgnoreSpec.from_lines(WITHOUT_GIT)),)
-    for above in reversed((top, *top.parents)):
-        if above.is_relative_to(work_tree) and above != top:
-            rules += _rules_in(above)
+    for place in reversed([top, *top.parents]):
+        if not place.is_relative_to(work_tree) or place == work_tree:
+            continue
+        rules += _rules_in(place.parent)
+        if _is_ignored(place, True, rules):
+            rules = (IgnoreRules(top, GitIgnoreSpec.from_lines(WITHOUT_GIT)),)
+            break
     yield from _walked_below(top, top, rules)
 
 

@@ -72,6 +72,19 @@ def test_names_are_taken_as_they_are(make: Make, tmp_path: Path) -> None:
     assert listed(tmp_path) == ["-n", "a\nb.py", "größe 1.py"]
 
 
+@pytest.mark.parametrize("with_git", [True, False])
+def test_a_folder_that_is_ignored_as_a_whole_is_a_project_by_its_own_rules(
+    with_git: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_work_tree(tmp_path, {
+        ".gitignore": "/instance/\n*.txt\n", "a.py": "", "instance/demo/project/.gitignore": "*.log\n", "instance/demo/project/b.py": "",
+        "instance/demo/project/c.txt": "", "instance/demo/project/d.log": ""})
+    if not with_git:
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert listed(tmp_path / "instance/demo/project") == [".gitignore", "b.py", "c.txt"]
+
+
 @both_kinds
 def test_a_folder_of_ignored_files_alone_is_nothing_to_submit(make: Make, tmp_path: Path) -> None:
     make_project(tmp_path, {"sub/a.log": ""})
