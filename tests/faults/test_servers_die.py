@@ -1,16 +1,23 @@
 """The server with its agent beside it is killed, or told to stop; its jobs go on, and the next start adopts them."""
 from __future__ import annotations
 
+import io
+import os
 import signal
+import socket
+import zipfile
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
 from api.domain.job import JobStatus
+from api.storage.database import session
+from tests.builders import add_token, add_user
 from tests.e2e.processes import CI_API, eventually, free_port, is_alive, started
-from tests.faults.plant import Host, Plant, is_contiguous
+from tests.faults.plant import Host, Plant, is_contiguous, supervisor_of
 
 
 def serving(host: Host, *arguments: str) -> tuple[tuple[str, ...], dict[str, str], int]:
@@ -58,6 +65,54 @@ def test_a_job_outlives_the_server_and_its_agent(number: signal.Signals, plant: 
     assert len(agents) == 1 and lived
     assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
     assert is_contiguous(plant.log(attempt))
+
+
+def test_a_stop_that_is_told_to_all_of_our_processes_at_once_loses_nothing(plant: Plant, host: Host) -> None:
+    command, variables, _ = serving(host)
+    job_id, waiting = plant.submit(), plant.submit("print('done')")
+    with started(command, {**variables, "CI_JOB_SLOTS": "1"}, plant.folder / "server-1.log") as first:
+        attempt = plant.attempt(job_id)
+        for pid in {*first.family(), *agents_of(host), supervisor_of(attempt)}:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        first.ended()
+    command, variables, _ = serving(host)
+    with started(command, variables, plant.folder / "server-2.log"):
+        host.let_go(attempt)
+        ended = [plant.over(job_id), plant.over(waiting)]
+
+    assert [(job.status, job.success, job.attempt) for job in ended] == [(JobStatus.COMPLETED, True, 1)] * 2
+    assert is_contiguous(plant.log(attempt))
+
+
+def test_a_server_that_is_killed_in_the_middle_of_an_upload_leaves_no_job_and_takes_the_project_again(plant: Plant, host: Host) -> None:
+    token = add_token(add_user("submitter"), now=datetime.now(UTC))
+    session().commit()
+    begun = plant.store / "TempFiles"
+    command, variables, port = serving(host)
+    with started(command, variables, plant.folder / "server-1.log") as first, socket.socket() as client:
+        eventually(lambda: is_up(port), "the server's start")
+        client.connect(("127.0.0.1", port))
+        client.sendall(
+            f"POST /submit-async HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: 20000000\r\n"
+            "Content-Type: multipart/form-data; boundary=cut\r\n\r\n"
+            '--cut\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\n'.encode() + bytes(5_000_000))
+        eventually(lambda: any(each.stat().st_size > 1_000_000 for each in begun.glob("upload-*")), "the begun upload")
+        first.kill()
+    command, variables, port = serving(host)
+    with started(command, variables, plant.folder / "server-2.log"):
+        eventually(lambda: is_up(port), "the second start")
+        headers = {"Authorization": f"Bearer {token}"}
+        before = httpx.get(f"http://127.0.0.1:{port}/jobs", headers=headers, trust_env=False).json()
+        project = io.BytesIO()
+        with zipfile.ZipFile(project, "w") as target:
+            target.writestr("job.py", "print('done')")
+        answer = httpx.post(
+            f"http://127.0.0.1:{port}/submit-async", files={"file": project.getvalue()}, headers=headers, trust_env=False, timeout=120)
+        job = plant.over(answer.json()["job_id"])
+
+    assert before == []
+    assert (job.status, job.success) == (JobStatus.COMPLETED, True)
 
 
 def test_a_server_of_several_processes_has_one_agent(plant: Plant, host: Host) -> None:
