@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 
 class Incoming:
-    """A file on its way in: hashed while it is written, moved to its place in one step, gone if it never gets there.
+    """A file on its way in: hashed while it is written, if anybody needs that, moved to its place in one step, gone if it never gets there.
 
     It begins with the first write, however empty: most messages of workers have no file, and touch no disk.
     """
 
-    def __init__(self, path: Path, *, mode: int = 0o666) -> None:
-        self._path, self._mode = path, mode
+    def __init__(self, path: Path, *, mode: int = 0o666, hashed: bool = True) -> None:
+        self._path, self._mode, self._hashed = path, mode, hashed
         self._file: FileIO | None = None
         self._hash = hashlib.sha256()
         self._durable = False
@@ -41,12 +41,14 @@ class Incoming:
             rest = memoryview(chunk)
             while rest:
                 rest = rest[file.write(rest):]
-        self._hash.update(chunk)
+        if self._hashed:
+            self._hash.update(chunk)
         self.size += len(chunk)
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of what was written so far."""
+        """SHA-256 (hex) of what was written so far, of a file that is hashed."""
+        assert self._hashed
         return self._hash.hexdigest()
 
     def make_durable(self) -> None:

@@ -43,7 +43,8 @@ class ModestFile(Incoming):
     """A file on its way in that leaves room on the disk: it is refused as soon as there is less than `reserve`."""
 
     def __init__(self, path: Path, store: FileStore, reserve: int) -> None:
-        super().__init__(path, mode=0o600)
+        # A job has no use for its project's hash, and hashing takes longer than writing.
+        super().__init__(path, mode=0o600, hashed=False)
         self._store, self._reserve = store, reserve
 
     def write(self, chunk: bytes) -> None:
