@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import subprocess
@@ -12,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from api.execution.jobs.lock_file import try_lock
 from api.execution.jobs.work_folder import work_folder
 
 log = logging.getLogger(__name__)
@@ -62,13 +62,7 @@ class AgentBeside:
     def _lock(self) -> int | None:
         work_folder(self._home.parent)
         self._home.mkdir(exist_ok=True, mode=0o700)
-        lock = os.open(self._home / "beside", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return None
-        return lock
+        return try_lock(self._home / "beside")
 
     def _run(self) -> None:
         """Run the agent until it ends or we are told to stop. It reads our end of a pipe, so that it ends with us however we end."""

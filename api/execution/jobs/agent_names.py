@@ -1,11 +1,12 @@
 """The names of a host's agents: each is held, by a lock, for as long as its agent lives, so that a dead one's jobs are known."""
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from api.execution.jobs.lock_file import try_lock
 
 MOST = 1000
 LONGEST_HOST = 60
@@ -23,7 +24,7 @@ class AgentNames:
         """Hold a name that no living agent has: one that restarts gets its own again. Raises OSError where all are held."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for number in range(MOST):
-            lock = self._lock(str(number))
+            lock = try_lock(self._folder / str(number))
             if lock is not None:
                 try:
                     yield self._name(str(number))
@@ -35,7 +36,7 @@ class AgentNames:
     def dead(self) -> Iterator[str]:
         """The names that no living agent has, each held while it is looked at."""
         for number in sorted(each.name for each in self._folder.iterdir() if each.name.isdigit()):
-            lock = self._lock(number)
+            lock = try_lock(self._folder / number)
             if lock is not None:
                 try:
                     yield self._name(number)
@@ -44,15 +45,6 @@ class AgentNames:
 
     def _name(self, number: str) -> str:
         return f"{self._host}-{self._mark()}-{number}"
-
-    def _lock(self, number: str) -> int | None:
-        lock = os.open(self._folder / number, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return None
-        return lock
 
     def _mark(self) -> str:
         """A few characters that no other host's folder has."""

@@ -1,12 +1,13 @@
 """The slots of a host: each has a user of its own, and whoever runs something in it, in whichever process, holds it."""
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from api.execution.jobs.lock_file import try_lock
 
 # Beyond what systems and containers give to anybody, and below what programs take for a negative number.
 FIRST_USER = 1_900_000_000
@@ -39,13 +40,9 @@ class Slots:
         """Hold a slot that nobody holds; None where all are held."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for number in range(self._count):
-            lock = os.open(self._folder / f"slot-{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(lock)
-                continue
-            return Slot(number, self._first_user + number if os.geteuid() == 0 else None, lock)
+            lock = try_lock(self._folder / f"slot-{number}")
+            if lock is not None:
+                return Slot(number, self._first_user + number if os.geteuid() == 0 else None, lock)
         return None
 
     @contextmanager
