@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from api.domain.agents import BEAT
 from api.domain.agents import Agent as Card
@@ -121,7 +122,7 @@ class Agent:
             elif held.phase is Phase.RUNNING and _has_ended(held):
                 held.unwatch()
                 held.phase = Phase.FINISHING
-                self._in_thread(held.job, lambda held=held: self._finish(held, record_of(held.files)))  # type: ignore[misc]
+                self._in_thread(held.job, partial(self._finish_running, held))
 
     def _keep_leases(self, now: datetime) -> None:
         """Renew the leases where it is time for that, all at once; hear, always, of jobs that are to be cancelled."""
@@ -207,6 +208,9 @@ class Agent:
             log.warning("job %s could not be put back; its lease will pass", held.job.job_id)
         self._finisher.clean(held)
         held.phase = Phase.DONE
+
+    def _finish_running(self, held: Held) -> None:
+        self._finish(held, record_of(held.files))
 
     def _finish(self, held: Held, record: ExitRecord | None) -> None:
         try:
