@@ -22,6 +22,7 @@ from api.middleware.access_log import configure_logging
 log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "api.cli", "doorbell", "--attached")
+LOOK = 0.2
 PAUSE = 5.0
 
 
@@ -75,10 +76,14 @@ def listening(settings: Settings) -> Iterator[None]:
 
 def _keep(environment: Mapping[str, str], stop: threading.Event) -> None:
     while not stop.is_set():
-        with subprocess.Popen(COMMAND, env=environment, stdin=subprocess.PIPE, start_new_session=True) as process:
-            while process.poll() is None and not stop.wait(0.2):
-                continue
-            process.terminate()
+        try:
+            with subprocess.Popen(COMMAND, env=environment, stdin=subprocess.PIPE, start_new_session=True) as process:
+                while process.poll() is None and not stop.wait(LOOK):
+                    continue
+                process.terminate()
+            ended = f"ended with {process.returncode}"
+        except OSError as fault:
+            ended = f"could not be started: {fault}"
         if not stop.is_set():
-            log.warning("the doorbell's process ended with %s; it is started again", process.returncode)
+            log.warning("the doorbell's process %s; it is started again", ended)
             stop.wait(PAUSE)
