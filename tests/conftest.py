@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 
 from tests.databases import Database, opened
-from tests.mariadb import Server, running_server, why_absent
-from tests.parts import lacking
+from tests.mariadb import PROGRAMS, PrivateServer, Server, private_server, running_server, why_absent
+from tests.parts import lacking, need
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,6 +48,15 @@ def mariadb_server() -> Iterator[Server]:
         lacking(reason)
     with running_server() as server:
         yield server
+
+
+@pytest.fixture
+def mariadb() -> Iterator[PrivateServer]:
+    """A MariaDB of this test's own, that can be stopped, killed and started again, and keeps what it was told."""
+    for program in PROGRAMS:
+        need(program)
+    with private_server(durable=True) as private:
+        yield private
 
 
 @pytest.fixture(scope="session")

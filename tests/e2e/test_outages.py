@@ -2,30 +2,18 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from api.storage.database import session
 from api.storage.platform_tables import TestRow
 from tests.databases import opened
 from tests.e2e.installation import Installation
 from tests.e2e.processes import eventually
-from tests.mariadb import PROGRAMS, PrivateServer, private_server
-from tests.parts import need
+from tests.mariadb import PrivateServer
 
 ENOUGH = 4 << 20
-
-
-@pytest.fixture
-def mariadb() -> Iterator[PrivateServer]:
-    """A MariaDB that may be killed."""
-    for program in PROGRAMS:
-        need(program)
-    with private_server(durable=True) as private:
-        yield private
 
 
 def test_a_server_whose_database_is_killed_says_so_and_recovers_with_it(mariadb: PrivateServer, tmp_path: Path) -> None:

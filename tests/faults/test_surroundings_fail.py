@@ -16,8 +16,7 @@ from tests.e2e.processes import eventually
 from tests.execution.jobs.small_disk import SmallDisk, small_disk
 from tests.faults.conftest import built
 from tests.faults.plant import LONGER, Host, Plant, is_contiguous
-from tests.mariadb import PrivateServer, private_server, why_absent
-from tests.parts import lacking
+from tests.mariadb import PrivateServer
 
 __all__ = ["small_disk"]
 
@@ -26,15 +25,6 @@ import sys
 print("number 1"); print("number 2"); print("number 3"); print("number 4", flush=True)
 sys.exit(3)
 """
-
-
-@pytest.fixture
-def mariadb() -> Iterator[PrivateServer]:
-    """A server of this test's own, that can be stopped and keeps what it was told."""
-    if why_absent():
-        lacking(str(why_absent()))
-    with private_server(durable=True) as server:
-        yield server
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ from tests.databases import opened
 from tests.e2e.installation import Installation
 from tests.e2e.processes import Running, eventually, free_port
 from tests.handlers.watching import HandRun, Stream, log_of
-from tests.mariadb import PROGRAMS, PrivateServer, private_server
-from tests.parts import need
+from tests.mariadb import PrivateServer
 
 PASSED = closing_words(JobReason.EXIT_CODE, 0) + "\n"
 MEGABYTE = 1 << 20
@@ -104,15 +103,6 @@ def test_a_server_that_is_told_to_stop_ends_the_streams_of_runs_too(installation
 
     assert first == ["retry: 3000"]
     assert rest == []
-
-
-@pytest.fixture
-def mariadb() -> Iterator[PrivateServer]:
-    """A MariaDB that may be killed."""
-    for program in PROGRAMS:
-        need(program)
-    with private_server(durable=True) as private:
-        yield private
 
 
 def test_a_stream_goes_on_while_the_database_is_away_and_ends_right_once_it_is_back(mariadb: PrivateServer, tmp_path: Path) -> None:
