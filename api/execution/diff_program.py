@@ -1,22 +1,15 @@
 """The process that compares files for the server: asked over its standard input, killed when it takes too long.
 
-The library that finds the changes cannot be interrupted, so it works in a child of this process; when the child has not
-answered in time it is killed, and the coarser way is taken here.
+A child of this process looks for git's changes while this one reads the lines; when the child has not answered in time it is
+killed, and the coarser way is taken here.
 """
 from __future__ import annotations
 
 import gc
 import os
 import resource
-import select
-import signal
 import socket
-from array import array
-from collections.abc import Sequence
 from contextlib import suppress
-from itertools import chain
-from math import ceil
-from time import monotonic
 from typing import Any
 
 import orjson
@@ -30,97 +23,24 @@ from api.domain.diff import (
     hunks_of,
     split_lines,
 )
-from api.domain.edit_script import Change, coarse_changes, exact_changes, explains
+from api.domain.edit_script import coarse_changes, explains
 from api.domain.unified import unified
 from api.execution.diff_channel import Channel, ChannelLost
+from api.execution.diff_child import ExactChild
 
 # Hunks of long lines are left out beyond this size, in bytes of JSON.
 SHOWN_LIMIT = 32 << 20
-PIPE_READ = 1 << 16
 MEMORY_LIMIT = 1 << 30
-WORD = array("Q").itemsize
 
 
-class ExactAttempt:
-    """The exact comparison in a child process."""
-
-    def __init__(self, expected: bytes, actual: bytes, seconds: float) -> None:
-        self._deadline = monotonic() + seconds
-        self._output, sink = os.pipe()
-        self._child = os.fork()
-        if self._child == 0:
-            _compare_and_exit(expected, actual, sink, seconds)
-        os.close(sink)
-
-    def changes(self) -> list[Change] | None:
-        """What the child found; None where it did not get ready in time, or died."""
-        try:
-            found = self._collect()
-        finally:
-            os.close(self._output)
-            os.kill(self._child, signal.SIGKILL)
-        return unpacked(found)
-
-    def end(self) -> None:
-        """Wait until the child is gone: its memory takes a while to be given back, which is time for other work."""
-        os.waitpid(self._child, 0)
-
-    def _collect(self) -> bytes:
-        parts: list[bytes] = []
-        while (left := self._deadline - monotonic()) > 0:
-            if select.select([self._output], [], [], left)[0]:
-                part = os.read(self._output, PIPE_READ)
-                if not part:
-                    return b"".join(parts)
-                parts.append(part)
-        return b""
-
-
-def _compare_and_exit(expected: bytes, actual: bytes, sink: int, seconds: float) -> None:
-    """In the child: write the changes, and end."""
-    try:
-        # The server's end of the connection is to see the parent's death, not wait for the child's.
-        os.close(0)
-        resource.setrlimit(resource.RLIMIT_CPU, (ceil(seconds) + 1, ceil(seconds) + 1))
-        with open(sink, "wb") as output:
-            output.write(packed(exact_changes(expected, actual)))
-    finally:
-        os._exit(0)
-
-
-def packed(changes: Sequence[Change]) -> bytes:
-    """Changes as unsigned numbers, and how many numbers those are."""
-    numbers = array("Q", chain.from_iterable(changes))
-    numbers.append(len(numbers))
-    return numbers.tobytes()
-
-
-def unpacked(content: bytes) -> list[Change] | None:
-    """The changes that were packed; None where some of it is missing."""
-    if not content or len(content) % WORD:
-        return None
-    numbers = array("Q", content)
-    if numbers.pop() != len(numbers):
-        return None
-    fields = iter(numbers)
-    return list(map(Change, fields, fields, fields, fields))
-
-
-def compare(expected: bytes, actual: bytes, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+def compare(
+    child: ExactChild, expected: bytes, actual: bytes, question: dict[str, Any],
+) -> tuple[dict[str, Any], list[bytes]]:
     """The answer's header, and its body in parts; `question` holds context_lines, unified, name, seconds."""
-    attempt = ExactAttempt(expected, actual, question["seconds"])
-    try:
-        return _answer(attempt, expected, actual, question)
-    finally:
-        attempt.end()
-
-
-def _answer(attempt: ExactAttempt, expected: bytes, actual: bytes, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    try:
-        encoding, expected_text, actual_text = decode_pair(expected, actual)
-        sides = split_lines(expected_text), split_lines(actual_text)
-    finally:
-        exact = attempt.changes()
+    child.ask(expected, actual, question["seconds"])
+    encoding, expected_text, actual_text = decode_pair(expected, actual)
+    sides = split_lines(expected_text), split_lines(actual_text)
+    exact = child.changes()
     lines = sides[0].comparable, sides[1].comparable
     # Where it runs out of memory, the library may find nothing instead of failing.
     is_exact = exact is not None and explains(exact, *lines)
@@ -152,9 +72,11 @@ def _hunks_json(found: Difference) -> tuple[list[bytes], bool]:
     return [*(parts or [b"["]), b"]"], truncated
 
 
-def serve(channel: Channel) -> None:
+def serve(channel: Channel, child: ExactChild) -> None:
     """Answer until the server closes the connection."""
     while True:
+        # Whoever asks is not to wait for a fork.
+        child.start()
         try:
             question, body = channel.receive()
         except ChannelLost:
@@ -162,7 +84,7 @@ def serve(channel: Channel) -> None:
         content = memoryview(body)
         expected, actual = bytes(content[:question["expected"]]), bytes(content[question["expected"]:])
         del content, body
-        header, shown = compare(expected, actual, question)
+        header, shown = compare(child, expected, actual, question)
         channel.send(header, sum(map(len, shown)), shown)
         del expected, actual, shown
         gc.collect()
@@ -175,7 +97,7 @@ def main() -> None:
     # There are no cycles in hundreds of thousands of lines, and looking for them takes as long as making them.
     gc.disable()
     with socket.socket(fileno=0) as connection, suppress(ChannelLost, MemoryError):
-        serve(Channel(connection))
+        serve(Channel(connection), ExactChild())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import signal
+
 import orjson
 import pytest
 from hypothesis import given
@@ -9,9 +12,10 @@ from api.domain.diff import DiffSummary, Encoding, Precision
 from api.domain.edit_script import Change
 from api.execution import diff_program
 from api.execution.diff_channel import DiffAnswer
+from api.execution.diff_child import ExactChild, packed, unpacked
 from api.execution.diff_memory import DiffMemory
-from api.execution.diff_program import packed, unpacked
 from tests.domain.diffs import compared, hunks
+from tests.execution.diff_files import shuffled
 
 numbers = st.integers(0, 2**40)
 changes = st.lists(st.builds(Change, numbers, numbers, numbers, numbers))
@@ -22,12 +26,40 @@ def test_changes_that_were_packed_are_unpacked(given: list[Change]) -> None:
     assert unpacked(packed(given)) == given
 
 
-@given(changes, st.data())
-def test_changes_that_are_not_all_there_count_as_none(given: list[Change], data: st.DataObject) -> None:
-    content = packed(given)
-    length = data.draw(st.integers(0, len(content) - 1))
+def test_a_child_goes_on_from_question_to_question() -> None:
+    child = ExactChild()
+    found = []
+    for actual in (b"a\nx\n", b"a\nb\n", b"a\n"):
+        child.ask(b"a\nb\n", actual, 60)
+        found.append((child.pid, child.changes()))
 
-    assert unpacked(content[:length]) is None
+    assert found == [(child.pid, changes) for changes in ([Change(1, 1, 1, 1)], [], [Change(1, 1, 1, 0)])]
+    child.kill()
+
+
+def test_a_child_that_was_killed_is_forked_anew_for_the_next_question() -> None:
+    child = ExactChild()
+    child.ask(b"a\n", b"b\n", 60)
+    assert child.changes() is not None
+    first = child.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+
+    child.ask(b"a\n", b"b\n", 60)
+    lost = child.changes()
+    child.ask(b"a\n", b"b\n", 60)
+
+    assert (lost, child.changes()) == (None, [Change(0, 1, 0, 1)])
+    assert child.pid != first
+    child.kill()
+
+
+def test_a_child_that_takes_too_long_is_killed() -> None:
+    child = ExactChild()
+    child.ask(shuffled(4 << 20, 1).content, shuffled(4 << 20, 2).content, 0.1)
+
+    assert child.changes() is None
+    assert child.pid is None
 
 
 def test_hunks_of_long_lines_are_left_out_where_they_become_too_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
