@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from api.execution.jobs.lock_file import try_lock
-from api.execution.jobs.work_folder import work_folder
+from api.execution.jobs.host.lock_file import try_lock
+from api.execution.jobs.host.work_folder import work_folder
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 
 from api.config import ConfigurationError, Settings
 from api.domain.archive_check import ArchiveLimits
-from api.execution.jobs.work_folder import home_of
+from api.execution.jobs.host.work_folder import home_of
 from api.storage import database
 from api.storage.files import FileStore
 

@@ -27,9 +27,9 @@ from api.domain.signing import SigningKey
 from api.domain.trigger import RunPolicy
 from api.execution.diff_pool import DiffPool
 from api.execution.hook_post import HookPost
-from api.execution.jobs.bells import BrokerUnusable, bells_of
-from api.execution.jobs.doorbell import Bells, Doorbell
-from api.execution.jobs.scanner import Scanner
+from api.execution.jobs.doorbells.bells import BrokerUnusable, bells_of
+from api.execution.jobs.doorbells.doorbell import Bells, Doorbell
+from api.execution.jobs.project.scanner import Scanner
 from api.handlers.differences import DifferenceFinder
 from api.handlers.following import Follower
 from api.handlers.health import HealthProbes, Probe

@@ -12,7 +12,7 @@ from api.storage.files import FileStore
 from api.sweeper import ABANDONED_AFTER, TIDYING_EVERY, Sweeper
 from tests.builders import NOW
 from tests.databases import Database
-from tests.execution.jobs.agents import Clock
+from tests.execution.jobs.agent.agents import Clock
 
 SECOND = timedelta(seconds=1)
 

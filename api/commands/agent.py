@@ -22,21 +22,22 @@ from api.commands.failure import CommandFailed
 from api.commands.worker import sandbox_options
 from api.config import Settings
 from api.domain.agents import Agent as Card
-from api.execution.jobs.agent import Agent
-from api.execution.jobs.agent_names import AgentNames
-from api.execution.jobs.agent_options import AgentOptions, JobOptions
-from api.execution.jobs.bells import local_bell
-from api.execution.jobs.choice import Choice, choose, say
-from api.execution.jobs.finishing import Finisher
-from api.execution.jobs.housekeeping import Housekeeping
-from api.execution.jobs.job_desk import JobDesk
-from api.execution.jobs.limits import Limits
-from api.execution.jobs.preparing import JobPreparer
-from api.execution.jobs.python_kit import PythonKit, host_kit, image_kit
-from api.execution.jobs.slots import Slots
-from api.execution.jobs.trial import Trial
-from api.execution.jobs.work_folder import work_folder
-from api.execution.jobs.workspaces import Workspaces
+from api.execution.jobs.agent.agent import Agent
+from api.execution.jobs.agent.finishing import Finisher
+from api.execution.jobs.agent.housekeeping import Housekeeping
+from api.execution.jobs.agent.job_desk import JobDesk
+from api.execution.jobs.agent.names import AgentNames
+from api.execution.jobs.agent.options import AgentOptions
+from api.execution.jobs.agent.preparing import JobPreparer
+from api.execution.jobs.doorbells.bells import local_bell
+from api.execution.jobs.host.slots import Slots
+from api.execution.jobs.host.work_folder import work_folder
+from api.execution.jobs.project.job_options import JobOptions
+from api.execution.jobs.project.python_kit import PythonKit, host_kit, image_kit
+from api.execution.jobs.project.trial import Trial
+from api.execution.jobs.project.workspaces import Workspaces
+from api.execution.jobs.sandboxes.choice import Choice, choose, say
+from api.execution.jobs.sandboxes.limits import Limits
 from api.installation import archive_limits, job_home, prepare_store, utc_now
 from api.middleware.access_log import configure_logging
 from api.storage.job_files import JobFiles

@@ -16,7 +16,7 @@ from typing import Any
 from api.commands.attached import when_left
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.execution.jobs.bells import BrokerUnusable, local_bell, require_broker_package, wake_forever
+from api.execution.jobs.doorbells.bells import BrokerUnusable, local_bell, require_broker_package, wake_forever
 from api.middleware.access_log import configure_logging
 
 log = logging.getLogger(__name__)

@@ -20,16 +20,16 @@ from api.commands.failure import CommandFailed
 from api.commands.worker_sources import sources
 from api.config import Settings
 from api.domain.run import Platform
-from api.execution.jobs.choice import SandboxOptions, choose, say
-from api.execution.jobs.limits import Limits as CageLimits
-from api.execution.jobs.sandbox import Sandbox
-from api.execution.jobs.sandboxed_run import SandboxedRun
-from api.execution.jobs.slots import Slot, Slots
-from api.execution.jobs.work_folder import work_folder
+from api.execution.jobs.host.slots import Slot, Slots
+from api.execution.jobs.host.work_folder import work_folder
+from api.execution.jobs.sandboxes.choice import SandboxOptions, choose, say
+from api.execution.jobs.sandboxes.limits import Limits as CageLimits
+from api.execution.jobs.sandboxes.sandbox import Sandbox
 from api.execution.leases import LeasedClaims
 from api.execution.options import Folders, WorkerOptions
 from api.execution.process import Limits, RunProcess, run_process
 from api.execution.reporter import Retries
+from api.execution.sandboxed_run import SandboxedRun
 from api.execution.worker import default_temporary, work
 from api.installation import prepare_store, utc_now
 from api.middleware.access_log import configure_logging

@@ -8,10 +8,10 @@ from itertools import count
 
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.execution.jobs.limits import Limits
-from api.execution.jobs.sandbox import Sandbox
-from api.execution.jobs.sandboxed_run import SandboxedRun
-from api.execution.jobs.slots import Slot
+from api.execution.jobs.host.slots import Slot
+from api.execution.jobs.sandboxes.limits import Limits
+from api.execution.jobs.sandboxes.sandbox import Sandbox
+from api.execution.sandboxed_run import SandboxedRun
 from api.execution.sources.artifact import ArtifactSource
 from api.execution.sources.build import BuildSource
 from api.execution.sources.checkout import Checkout

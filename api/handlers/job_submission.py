@@ -14,8 +14,8 @@ from api.domain.job import Job, JobStatus, check_waiting
 from api.domain.refusal import Invalid, TooMany, Unavailable
 from api.domain.web_hook import check_hook_url
 from api.domain.worker_message import Malformed
-from api.execution.jobs.doorbell import Doorbell
-from api.execution.jobs.scanner import Scanner
+from api.execution.jobs.doorbells.doorbell import Doorbell
+from api.execution.jobs.project.scanner import Scanner
 from api.handlers import context
 from api.handlers.forms import read_form
 from api.handlers.rules import JobRules

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from api.execution.jobs.cgroups import ROOT
+from api.execution.jobs.sandboxes.cgroups import ROOT
 from tests.client.projects import make_project
 from tests.e2e.installation import Installation
 from tests.e2e.processes import CI_API, eventually, finished, started

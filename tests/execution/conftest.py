@@ -1,4 +1,4 @@
-"""Programs, a store and a server for the worker's tests."""
+"""Programs, a store and a server for the worker's tests, and the sandboxes for all."""
 from __future__ import annotations
 
 import hashlib
@@ -12,7 +12,10 @@ import pytest
 from api.domain.worker_suite import SuiteFile, SuiteTest, suite_files
 from api.execution.claims import Claimed
 from api.execution.options import Folders
+from tests.execution.machine_sandboxes import bubblewrap, container, sandbox
 from tests.execution.stand_in import StandIn
+
+__all__ = ["bubblewrap", "container", "sandbox"]
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "CCExtractor/ccextractor"

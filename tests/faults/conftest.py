@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.execution.jobs.python_kit import host_kit
+from api.execution.jobs.project.python_kit import host_kit
 from tests.databases import Database
 from tests.faults.plant import Host, Plant
 from tests.parts import lacking, need

@@ -13,8 +13,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from api.domain.job import Job, JobStatus
-from api.execution.jobs.bells import local_bell
-from api.execution.jobs.cgroups import ROOT
+from api.execution.jobs.doorbells.bells import local_bell
+from api.execution.jobs.sandboxes.cgroups import ROOT
 from api.storage import jobs
 from api.storage.database import session, transact
 from api.storage.job_files import AttemptFiles, JobFiles

@@ -14,8 +14,8 @@ import pytest
 
 from api.domain.job import JobReason, closing_words
 from tests.e2e.processes import eventually
-from tests.execution.jobs.conftest import container
-from tests.execution.jobs.zips import HOSTILE
+from tests.execution.jobs.project.zips import HOSTILE
+from tests.execution.machine_sandboxes import container
 from tests.faults import hostile_projects as hostile
 from tests.faults.house import LOG_BYTES, SLOTS, House, Outcome, opened_house
 from tests.parts import lacking, need

@@ -21,7 +21,7 @@ from sqlalchemy import select
 
 from api.domain.access import Role, Scope
 from api.domain.agents import Agent
-from api.execution.jobs.doorbell import LocalBell
+from api.execution.jobs.doorbells.doorbell import LocalBell
 from api.storage.agents import save_agent
 from api.storage.backends import INCOMING
 from api.storage.database import transaction

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from api.domain.access import Role, Scope
 from api.domain.job import JobReason, JobStatus
-from api.execution.jobs.doorbell import LocalBell
+from api.execution.jobs.doorbells.doorbell import LocalBell
 from api.storage.job_tables import JobRow
 from contract.client import ValidatingClient
 from tests.builders import NOW, add_user

@@ -1,1 +1,1 @@
-"""What runs jobs: sandboxes, and the supervisor that owns one attempt and outlives the agent that started it."""
+"""What runs jobs: an agent, the supervisors that it starts and that outlive it, and the sandboxes that these use."""

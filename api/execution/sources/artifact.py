@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from api.domain.archive_check import ArchiveLimits, ZipRejected
 from api.domain.infrastructure import InfrastructureType
 from api.execution.executable import program_name, require_names
-from api.execution.jobs.unpack import UnpackFailure, unpack
+from api.execution.jobs.project.unpack import UnpackFailure, unpack
 from api.execution.obstacle import Obstacle
 from api.execution.sources.source import Order
 from api.execution.sources.taking import NotTaken, take_out

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from api.domain.infrastructure import InfrastructureType
 from api.execution.command import Invocation
-from api.execution.jobs.sandboxed_run import SandboxedRun
 from api.execution.journal import Carried
 from api.execution.obstacle import Obstacle
 from api.execution.process import Execution, Limits
+from api.execution.sandboxed_run import SandboxedRun
 from api.execution.sources.checkout import Checkout
 from api.execution.sources.source import Order
 from api.execution.sources.taking import NotTaken, take_out

@@ -9,7 +9,7 @@ from pathlib import Path
 from api.domain.infrastructure import InfrastructureType
 from api.execution.claims import Claimed
 from api.execution.executable import require_names
-from api.execution.jobs.ending import is_larger
+from api.execution.jobs.host.folder_size import is_larger
 from api.execution.obstacle import Obstacle
 from api.execution.sources.git import Git, GitOptions
 from api.execution.sources.mirrors import Mirrors

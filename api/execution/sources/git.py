@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from api.domain.infrastructure import InfrastructureType
 from api.execution.command import Invocation
 from api.execution.halt import Halt
-from api.execution.jobs.ending import is_larger
+from api.execution.jobs.host.folder_size import is_larger
 from api.execution.obstacle import Obstacle
 from api.execution.process import Execution, Limits, run_process
 

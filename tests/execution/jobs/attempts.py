@@ -14,11 +14,11 @@ from pathlib import Path
 from uuid import uuid4
 
 from api.domain.exit_record import ExitRecord
-from api.execution.jobs.limits import Limits
-from api.execution.jobs.sandbox import Mount, Sandbox
-from api.execution.jobs.spec import Spec, Step
-from api.execution.jobs.start import start_supervisor
-from api.execution.jobs.workspaces import Workspaces
+from api.execution.jobs.project.workspaces import Workspaces
+from api.execution.jobs.sandboxes.limits import Limits
+from api.execution.jobs.sandboxes.sandbox import Mount, Sandbox
+from api.execution.jobs.supervisor.spec import Spec, Step
+from api.execution.jobs.supervisor.start import start_supervisor
 from api.storage.job_files import AttemptFiles, JobFiles
 
 PYTHON = "/usr/bin/python3"

@@ -10,10 +10,10 @@ import pytest
 
 from api.config import Settings
 from api.domain.job import Job, JobStatus
-from api.execution.jobs import host_image
-from api.execution.jobs.container import ContainerEngine
-from api.execution.jobs.engine import Engine
-from api.execution.jobs.sandbox import Sandbox
+from api.execution.jobs.project import host_image
+from api.execution.jobs.sandboxes.container import ContainerEngine
+from api.execution.jobs.sandboxes.engine import Engine
+from api.execution.jobs.sandboxes.sandbox import Sandbox
 from api.storage.agents import list_agents
 from api.storage.database import session
 from tests.databases import Database

@@ -13,11 +13,11 @@ import pytest
 
 from api.execution.claims import Claimed
 from api.execution.halt import Halt, Halted
-from api.execution.jobs.limits import Limits
-from api.execution.jobs.sandbox import Sandbox
-from api.execution.jobs.sandboxed_run import SandboxedRun
+from api.execution.jobs.sandboxes.limits import Limits
+from api.execution.jobs.sandboxes.sandbox import Sandbox
 from api.execution.journal import Journal
 from api.execution.obstacle import Obstacle
+from api.execution.sandboxed_run import SandboxedRun
 from api.execution.sources.build import BuildSource
 from api.execution.sources.checkout import Checkout
 from api.execution.sources.git import GitOptions

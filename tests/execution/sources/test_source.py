@@ -14,8 +14,8 @@ from api.commands.worker_sources import sources
 from api.config import Settings
 from api.domain.infrastructure import InfrastructureType
 from api.execution.halt import Halt, Halted, Reason
-from api.execution.jobs.bubblewrap import Bubblewrap
-from api.execution.jobs.slots import Slot
+from api.execution.jobs.host.slots import Slot
+from api.execution.jobs.sandboxes.bubblewrap import Bubblewrap
 from api.execution.journal import Journal
 from api.execution.obstacle import Obstacle
 from api.execution.sources.artifact import ArtifactSource

@@ -1,0 +1,1 @@
+"""What tells agents that there is something new: on this host, and, through a broker, on others."""

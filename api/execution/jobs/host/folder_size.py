@@ -1,0 +1,22 @@
+"""How much of the disk a folder takes."""
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+BLOCK = 512
+
+
+def is_larger(folder: Path, limit: int) -> bool:
+    """Whether a folder takes more than `limit` bytes of the disk; links are not followed, and what vanishes meanwhile is nothing."""
+    total = 0
+    waiting = [str(folder)]
+    while waiting and total <= limit:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    total += entry.stat(follow_symlinks=False).st_blocks * BLOCK
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+    return total > limit

@@ -1,0 +1,1 @@
+"""What runs one command in a cage: bubblewrap or a container engine, and the limits, groups and filters that they hold it with."""

@@ -1,0 +1,1 @@
+"""The process that owns one attempt of a job and outlives the agent that started it."""

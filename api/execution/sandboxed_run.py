@@ -1,0 +1,189 @@
+"""Executes the programs of regression tests in a sandbox, in place of the bare host."""
+from __future__ import annotations
+
+import os
+import select
+import shlex
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from api.domain.infrastructure import InfrastructureType
+from api.execution.capture import BoundedLog
+from api.execution.command import Invocation
+from api.execution.jobs.host.folder_size import is_larger
+from api.execution.jobs.sandboxes.limits import Limits as CageLimits
+from api.execution.jobs.sandboxes.sandbox import Cage, Mount, Plan, Sandbox, SandboxFailure
+from api.execution.obstacle import Obstacle
+from api.execution.process import TIME_LIMIT_EXIT_CODE, Execution, Limits, signed32
+
+LOOK = 0.05
+CHUNK = 1 << 16
+FOLDER_LOOK = 1.0
+# What lies here is in every cage.
+SYSTEM = Path("/usr")
+STARTS = (b"\x7fELF", b"#!")
+# A shell ends with these codes for signals that end a program; others above 128 are a program's own.
+FATAL = frozenset(128 + each for each in (
+    signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGKILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTERM,
+    signal.SIGTRAP, signal.SIGXCPU, signal.SIGXFSZ))
+# Nothing tells a program of the end of a UDP stream: it gets a moment more, and counts as timed out then.
+UNFED_CODE = 124
+FED = (
+    '"$@" & p=$!; ({sender}; sleep 5; : > /tmp/unfed; kill -KILL $p) >/dev/null 2>&1 </dev/null & wait $p; c=$?; '
+    f"test -e /tmp/unfed && exit {UNFED_CODE}; exit $c")
+
+
+@dataclass(frozen=True)
+class SandboxedRun:
+    """A RunProcess: each execution is in a cage of its own, as `user_id`, within `limits` beside those of the call.
+
+    `name` gives each cage a name that is unique on the host.
+    """
+
+    sandbox: Sandbox
+    limits: CageLimits
+    user_id: int | None
+    name: Callable[[], str]
+    monotonic: Callable[[], float] = time.monotonic
+
+    def __call__(self, invocation: Invocation, limits: Limits, *, stop: Callable[[], bool]) -> Execution:
+        """Execute in a cage and return how it ended. Raises Obstacle where there is no program, or no cage."""
+        _require_program(invocation)
+        if self.user_id is not None:
+            os.chown(invocation.folder, self.user_id, self.user_id)
+        begun = self.monotonic()
+        try:
+            cage = self.sandbox.launch(self._plan(invocation, limits))
+        except SandboxFailure as failure:
+            raise Obstacle(InfrastructureType.WORKER, f"The sandbox did not start: {failure}.") from failure
+        try:
+            with _Streams(invocation, limits, cage) as streams:
+                return self._watch(invocation, limits, cage, streams, begun, stop)
+        finally:
+            cage.close()
+
+    def _plan(self, invocation: Invocation, limits: Limits) -> Plan:
+        folder = str(invocation.folder)
+        reads = [*invocation.reads, *(Path(sender[0]) for sender in [invocation.sender] if sender is not None)]
+        mounts = [Mount(path, str(path)) for path in dict.fromkeys(reads) if SYSTEM not in path.parents]
+        return Plan(
+            self.name(), _command(invocation), replace(self.limits, seconds=limits.seconds, file_bytes=limits.file_bytes, network=False),
+            environment={"HOME": folder}, mounts=(*mounts, Mount(invocation.folder, folder, writable=True)), user_id=self.user_id,
+            folder=folder, core_bytes=limits.core_bytes, separate=invocation.stdout is not None, fed=invocation.stdin is not None)
+
+    def _watch(
+        self, invocation: Invocation, limits: Limits, cage: Cage, streams: _Streams, begun: float, stop: Callable[[], bool],
+    ) -> Execution:
+        next_look = begun + FOLDER_LOOK
+        while (ending := cage.poll()) is None:
+            streams.carry()
+            elapsed = self.monotonic() - begun
+            if elapsed >= limits.seconds:
+                return Execution(TIME_LIMIT_EXIT_CODE, int(limits.seconds * 1000), timed_out=True)
+            if stop():
+                return Execution(TIME_LIMIT_EXIT_CODE, int(elapsed * 1000), stopped=True)
+            if self.monotonic() >= next_look:
+                if is_larger(invocation.folder, self.limits.workspace_bytes):
+                    return Execution(-signal.SIGKILL, int(elapsed * 1000))
+                next_look = self.monotonic() + FOLDER_LOOK
+        runtime_ms = int((self.monotonic() - begun) * 1000)
+        if ending.exit_code is None:
+            raise Obstacle(InfrastructureType.WORKER, f"The sandbox failed: {ending.failure}.")
+        if invocation.sender is not None and ending.exit_code == UNFED_CODE:
+            return Execution(TIME_LIMIT_EXIT_CODE, runtime_ms, timed_out=True)
+        code = 128 - ending.exit_code if ending.exit_code in FATAL else ending.exit_code
+        return Execution(signed32(code), runtime_ms)
+
+
+class _Streams:
+    """What goes into a cage and what comes out of it, until its end."""
+
+    def __init__(self, invocation: Invocation, limits: Limits, cage: Cage) -> None:
+        self._cage = cage
+        self._room = limits.file_bytes
+        self._result = _new_file(invocation.stdout) if invocation.stdout is not None else None
+        self._source = invocation.stdin.open("rb") if invocation.stdin is not None else None
+        self._log = BoundedLog(invocation.log, limits.log_bytes)
+        self._waiting = b""
+        self._readable = {cage.output: self._take_result if self._result is not None else self._log.write}
+        if cage.errors is not None:
+            self._readable[cage.errors] = self._log.write
+        if cage.input is not None:
+            os.set_blocking(cage.input, False)
+
+    def __enter__(self) -> _Streams:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cage.kill()
+        # All that could write is dead, so what the pipes hold is the end of it.
+        while self._readable and self._read(select.select(list(self._readable), [], [], LOOK)[0]):
+            continue
+        self._log.close()
+        for file in (self._result, self._source):
+            if file is not None:
+                file.close()
+
+    def carry(self) -> None:
+        """Wait a moment for something to carry, and carry it."""
+        writable = [self._cage.input] if self._cage.input is not None and self._source is not None else []
+        readable, ready, _ = select.select([*self._readable, self._cage.ended], writable, [], LOOK)
+        self._read([each for each in readable if each in self._readable])
+        if ready:
+            self._feed()
+
+    def _read(self, readable: list[int]) -> bool:
+        for each in readable:
+            chunk = os.read(each, CHUNK)
+            if chunk:
+                self._readable[each](chunk)
+            else:
+                del self._readable[each]
+        return bool(readable)
+
+    def _take_result(self, chunk: bytes) -> None:
+        kept = chunk[:self._room]
+        self._room -= len(kept)
+        assert self._result is not None
+        self._result.write(kept)
+
+    def _feed(self) -> None:
+        assert self._source is not None and self._cage.input is not None
+        self._waiting = self._waiting or self._source.read(CHUNK)
+        if self._waiting:
+            try:
+                self._waiting = self._waiting[os.write(self._cage.input, self._waiting):]
+                return
+            except BlockingIOError:
+                return
+            except BrokenPipeError:
+                # A program need not read all of its input.
+                self._waiting = b""
+        self._source.close()
+        self._source = None
+        os.close(self._cage.input)
+        self._cage.input = None
+
+
+def _command(invocation: Invocation) -> tuple[str, ...]:
+    if invocation.sender is None:
+        return invocation.arguments
+    return ("/bin/sh", "-c", FED.format(sender=shlex.join(invocation.sender)), "sh", *invocation.arguments)
+
+
+def _new_file(path: Path) -> BinaryIO:
+    # The folder is the program's own: nothing that lies there is to be followed or written through.
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "wb")
+
+
+def _require_program(invocation: Invocation) -> None:
+    program = Path(invocation.arguments[0])
+    with suppress(OSError), program.open("rb") as content:
+        if content.read(4).startswith(STARTS) and os.access(program, os.X_OK):
+            return
+    raise Obstacle(InfrastructureType.BUILD, "The executable cannot be started: it is no program of this system.")
