@@ -65,6 +65,11 @@ class TestReports:
     report: Report | None = None
     outputs: Mapping[int, OutputReport] = field(default_factory=dict)
 
+    @property
+    def count(self) -> int:
+        """How many reports these are."""
+        return (self.report is not None) + len(self.outputs)
+
 
 NOTHING_REPORTED = TestReports()
 

@@ -13,17 +13,17 @@ from api.domain.projection import cut, repository_of
 from api.domain.run import Phase, RunStatus
 from api.storage.database import Raced, read, session, transact
 from api.storage.expected_sets import list_active_tests, list_customized_tests, load_definitions, save_expected_set
-from api.storage.outcomes import OVER, derive_states, find_outdated
+from api.storage.outcomes import derive_states
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import ForkRow, ProgressRow, TestForkRow, TestRow
 from api.storage.progress import events_of
+from api.storage.run_rows import IS_BEHIND, OVER, UNJUDGED
 
 CHUNK = 250
 LOOK_BACK = 200
 AT_ONCE = 10
 IN_BULK = 100
-UNJUDGED = "completed"
-LATE, LATE_RUNS, LONGEST_RUN = timedelta(hours=1), 50, timedelta(days=2)
+LATE, LATE_RUNS, LONGEST_RUN = timedelta(days=1), 250, timedelta(days=3)
 
 _UNSEEN = select(TestRow.id).where(TestRow.id > select(func.coalesce(func.max(RunRow.run_id), 0)).scalar_subquery())
 # Ids are given out in order but may become visible a little out of order, so the look goes back some way.
@@ -71,18 +71,17 @@ def _pending_runs(at_most: int) -> list[int]:
 def judge_late_results(now: datetime) -> int:
     """Judge the runs anew of which the platform's own programs wrote results after their end. Returns how many.
 
-    Nothing marks such a row, so those runs are looked at that ended within the last hour, the newest 50 of them.
+    The lists and histories tell of them from then on; whoever looks at such a run before has it judged there and then. Looked
+    through are the runs that ended within the last day, the newest 250 of them.
     """
     recent = (
-        select(RunRow.run_id)
+        select(RunRow.run_id, IS_BEHIND.label("is_behind"))
         .where(RunRow.created_at >= now - LONGEST_RUN, RunRow.completed_at >= now - LATE, RunRow.status.in_(OVER))
         .order_by(RunRow.created_at.desc(), RunRow.run_id.desc()).limit(LATE_RUNS))
-    run_ids = list(read(recent).scalars())
-    # Nobody is to wait while so many results are read; those found are judged under lock.
-    outdated = find_outdated(run_ids) if run_ids else []
-    if outdated:
-        judge_runs(outdated)
-    return len(outdated)
+    behind = [run_id for run_id, is_behind in read(recent) if is_behind]
+    if behind:
+        judge_runs(behind)
+    return len(behind)
 
 
 def judge_runs(run_ids: Sequence[int]) -> None:

@@ -1,7 +1,6 @@
 """The state of runs as derived from their events, and the stored verdicts of those that are over."""
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
@@ -22,9 +21,9 @@ from api.storage.own_tables import RunRow, VerdictRow
 from api.storage.past_sets import find_sets
 from api.storage.progress import events_of, list_events, origins_of
 from api.storage.results import load_reports, load_reports_of
+from api.storage.run_rows import OVER
 
 COUNTS = tuple(name for name in Summary.__dataclass_fields__ if name != "pending_count")
-OVER = frozenset(status.value for status in RunStatus if status.is_over)
 RUNS = cast(Table, RunRow.__table__)
 VERDICTS = cast(Table, VerdictRow.__table__)
 
@@ -42,6 +41,15 @@ class JudgedRun:
     def summary(self) -> Summary:
         """The counts of the run."""
         return summarize(self.tests, self.infrastructure)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run that is over came to: by which frozen set it was judged, and from how many rows of the platform's."""
+
+    expected_set_id: int
+    judged: JudgedRun
+    report_count: int
 
 
 def judge_run(run_id: int, expected_set_id: int | None) -> JudgedRun:
@@ -94,31 +102,11 @@ def derive_states(run_ids: Collection[int]) -> dict[int, RunStatus]:
     over = [row for row in rows if _is_over(times[row.run_id])]
     judged = _judge_runs(over, events)
     states = {row.run_id: run_status(times[row.run_id].phase, ()) for row in rows if not _is_over(times[row.run_id])}
-    states |= {run_id: outcome.status for run_id, (_, outcome) in judged.items()}
-    _store_verdicts([value for row in over for value in _verdict_values(row, judged[row.run_id][1])])
+    states |= {run_id: outcome.judged.status for run_id, outcome in judged.items()}
+    _store_verdicts([value for row in over for value in _verdict_values(row, judged[row.run_id].judged)])
     _store_states([
         {**_state_values(row, times[row.run_id], states[row.run_id]), **_outcome_values(judged.get(row.run_id))} for row in rows])
     return states
-
-
-def find_outdated(run_ids: Collection[int]) -> list[int]:
-    """Those of these runs, all of them over and judged, of which the platform's tables tell something else by now."""
-    rows = session().execute(select(RUNS).where(RUNS.c.run_id.in_(run_ids), RUNS.c.expected_set_id.is_not(None))).all()
-    events = events_of([row.run_id for row in rows])
-    judged = _judge_runs([row for row in rows if _is_over(timeline(events.get(row.run_id, ())))], events)
-    stored: defaultdict[int, set[tuple[Any, ...]]] = defaultdict(set)
-    for run_id, *verdict in session().execute(
-            select(VERDICTS.c.run_id, VERDICTS.c.regression_id, VERDICTS.c.verdict, VERDICTS.c.signature)
-            .where(VERDICTS.c.run_id.in_(judged))):
-        stored[run_id].add(tuple(verdict))
-    by_id = {row.run_id: row for row in rows}
-    return [run_id for run_id, (_, outcome) in judged.items() if not _is_stored(outcome, by_id[run_id], stored[run_id])]
-
-
-def _is_stored(outcome: JudgedRun, row: Row[*tuple[Any, ...]], verdicts: set[tuple[Any, ...]]) -> bool:
-    counts = asdict(outcome.summary)
-    return row.status == outcome.status.value and all(getattr(row, name) == counts[name] for name in COUNTS) and verdicts == {
-        (value["regression_id"], value["verdict"], value["signature"]) for value in _verdict_values(row, outcome)}
 
 
 def _lock_runs(run_ids: Collection[int]) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -133,8 +121,8 @@ def _is_over(times: Timeline) -> bool:
 
 def _judge_runs(
     rows: Sequence[Row[*tuple[Any, ...]]], events: Mapping[int, Sequence[ProgressEvent]],
-) -> dict[int, tuple[int, JudgedRun]]:
-    """The frozen set and the outcome of each of these runs, all of which are over."""
+) -> dict[int, Outcome]:
+    """The outcome of each of these runs, all of which are over."""
     if not rows:
         return {}
     run_ids = [row.run_id for row in rows]
@@ -143,7 +131,9 @@ def _judge_runs(
     origins = origins_of(cancels) if cancels else {}
     sets = find_sets({row.run_id: row.expected_set_id for row in rows}, reports)
     return {
-        run_id: (sets[run_id].set_id, _judged(sets[run_id].expected, reports[run_id], tuple(events[run_id]), origins))
+        run_id: Outcome(
+            sets[run_id].set_id, _judged(sets[run_id].expected, reports[run_id], tuple(events[run_id]), origins),
+            sum(each.count for each in reports[run_id].values()))
         for run_id in run_ids}
 
 
@@ -173,15 +163,16 @@ def _store_verdicts(values: list[dict[str, Any]]) -> None:
 def _state_values(row: Row[*tuple[Any, ...]], times: Timeline, status: RunStatus) -> dict[str, Any]:
     return {
         "of_run": row.run_id, "status": status.value, "last_progress_id": times.last_event_id, "started_at": times.started_at,
-        "completed_at": times.completed_at, "expected_set_id": row.expected_set_id, **dict.fromkeys(COUNTS)}
+        "completed_at": times.completed_at, "expected_set_id": row.expected_set_id, "report_count": None, **dict.fromkeys(COUNTS)}
 
 
-def _outcome_values(judged: tuple[int, JudgedRun] | None) -> dict[str, int]:
-    if judged is None:
+def _outcome_values(outcome: Outcome | None) -> dict[str, int]:
+    if outcome is None:
         return {}
-    set_id, outcome = judged
-    counts = asdict(outcome.summary)
-    return {"expected_set_id": set_id, **{name: counts[name] for name in COUNTS}}
+    counts = asdict(outcome.judged.summary)
+    return {
+        "expected_set_id": outcome.expected_set_id, "report_count": outcome.report_count,
+        **{name: counts[name] for name in COUNTS}}
 
 
 def _store_states(values: list[dict[str, Any]]) -> None:

@@ -30,8 +30,10 @@ class RunRow(Base):
     """A run as this server knows it: who asked for it and why, its frozen set, and its state as of its newest event.
 
     `last_progress_id` is the event that `status` was derived from. When the platform deletes that event (it restarts a
-    run so), the key falls to null and the state is derived anew. `repository`, `branch`, `commit_sha`, `platform` and
-    `pull_request` repeat the platform's row in a form that can be indexed and compared alike on every database.
+    run so), the key falls to null and the state is derived anew. `report_count` is how many of the platform's rows the
+    verdicts of a run that is over were made from, which are made anew where there are others by now. `repository`, `branch`,
+    `commit_sha`, `platform` and `pull_request` repeat the platform's row in a form that can be indexed and compared alike on
+    every database.
     """
 
     __tablename__ = "ci_run"
@@ -78,6 +80,7 @@ class RunRow(Base):
     skipped_count: Mapped[int | None]
     error_count: Mapped[int | None]
     infrastructure_error_count: Mapped[int | None]
+    report_count: Mapped[int | None]
 
 
 class VerdictRow(Base):

@@ -15,13 +15,13 @@ from api.domain.run_list import RunFilter, RunSort
 from api.domain.text import fold
 from api.domain.trigger import RunRequest
 from api.storage.database import add_free_text, folded, read, session
-from api.storage.enrolment import UNJUDGED, count_pending, judge_runs
+from api.storage.enrolment import count_pending, judge_runs
 from api.storage.expected_sets import load_definitions, save_expected_set
 from api.storage.outcomes import derive_states
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow
 from api.storage.run_pages import find_page, position_of
-from api.storage.run_rows import ONE_RUN, run_of
+from api.storage.run_rows import ONE_RUN, UNJUDGED, run_of
 
 OVER = frozenset(status for status in RunStatus if status.is_over)
 RAN_TO_AN_END = OVER - {RunStatus.CANCELED}
@@ -88,10 +88,10 @@ def load_run(run_id: int, *, locked: bool = False) -> Run:
     row = read(ONE_RUN, {"run_id": run_id}).one_or_none()
     if row is None:
         raise NotFound("run", run_id, remedy="List runs with GET /runs.")
-    if row.status == UNJUDGED:
+    if row.is_behind:
         derive_states([run_id]) if locked else judge_runs([run_id])
         row = read(ONE_RUN, {"run_id": run_id}).one()
-    return run_of(row)
+    return run_of(row[:-1])
 
 
 def load_states(run_ids: Collection[int]) -> dict[int, str]:

@@ -4,30 +4,35 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from api.domain.infrastructure import InfrastructureType
 from api.domain.run import Phase, RunStatus
+from api.domain.run_list import RunFilter
 from api.storage import runs
 from api.storage.database import session, transaction
-from api.storage.enrolment import catch_up
+from api.storage.enrolment import catch_up, judge_late_results
 from api.storage.outcomes import judge_run, load_summary
-from api.storage.own_tables import VerdictRow
-from api.storage.platform_tables import ProgressRow
+from api.storage.own_tables import RunRow, VerdictRow
+from api.storage.platform_tables import ProgressRow, ResultRow
 from tests.builders import (
     BASELINE,
     NOW,
+    BuiltTest,
     Output,
     add_acceptable_hash,
     add_event,
     add_finished_run,
+    add_output,
+    add_passed_result,
     add_regression_test,
+    add_result,
     add_run,
     digest_of,
     minutes,
 )
 from tests.databases import Database
-from tests.storage.acting import cancel, create, equal, execute, finish, status_of, tell, upload
+from tests.storage.acting import cancel, create, equal, execute, finish, listed, status_of, tell, upload
 
 OTHER, VARIANT = digest_of("other"), digest_of("variant")
 
@@ -212,3 +217,60 @@ def test_the_counts_of_a_finished_run_are_those_of_its_verdicts(database: Databa
     assert replace(summary, pass_count=0, total_samples=0) == replace(
         judge_run(run_id, found.expected_set_id).summary, pass_count=0, total_samples=0)
     assert (summary.pass_count, len(verdicts(run_id))) == (3, 3)
+
+
+def over_with_a_silent_test() -> tuple[int, BuiltTest]:
+    """A run of two tests that is over, and the one of them that has not reported."""
+    told, silent = add_regression_test(), add_regression_test()
+    run_id = create(told, silent)
+    tell(run_id, Phase.TESTING)
+    equal(run_id, told)
+    finish(run_id, told)
+    tell(run_id, Phase.COMPLETED)
+    assert status_of(run_id) is RunStatus.INCOMPLETE
+    return run_id, silent
+
+
+def test_results_that_the_platform_writes_after_a_runs_end_count_as_soon_as_somebody_looks(database: Database) -> None:
+    run_id, silent = over_with_a_silent_test()
+    add_result(run_id, silent.regression_id)
+
+    half = runs.load_run(run_id).status
+    add_output(run_id, silent.regression_id, silent.output_id)
+
+    assert (half, runs.load_run(run_id).status) == (RunStatus.FAIL, RunStatus.PASS)
+    assert verdicts(run_id)[silent.regression_id] == ("pass", None)
+
+
+def test_results_that_the_platform_removes_count_no_more(database: Database) -> None:
+    test = add_regression_test()
+    run_id = add_finished_run(test)
+    catch_up(NOW)
+    assert status_of(run_id) is RunStatus.PASS
+
+    with transaction():
+        session().execute(delete(ResultRow).where(ResultRow.test_id == run_id))
+
+    assert runs.load_run(run_id).status is RunStatus.ERROR
+    assert verdicts(run_id) == {test.regression_id: ("skipped", None)}
+
+
+def test_a_sweep_finds_late_results_of_the_last_day_that_nobody_looked_at(database: Database) -> None:
+    run_id, silent = over_with_a_silent_test()
+    add_passed_result(run_id, silent)
+
+    found = [judge_late_results(minutes(at)) for at in (24 * 60 + 1, 60, 61)]
+
+    assert found == [0, 1, 0]
+    assert listed(RunFilter(status=RunStatus.PASS)) == [run_id]
+
+
+def test_a_run_that_was_judged_before_its_reports_were_counted_is_judged_anew_once(database: Database) -> None:
+    run_id = add_finished_run(add_regression_test())
+    catch_up(NOW)
+    runs.load_run(run_id)
+    with transaction():
+        session().execute(update(RunRow).where(RunRow.run_id == run_id).values(report_count=None))
+
+    assert runs.load_run(run_id).status is RunStatus.PASS
+    assert session().execute(select(RunRow.report_count).where(RunRow.run_id == run_id)).scalar_one() == 2
