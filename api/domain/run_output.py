@@ -1,14 +1,11 @@
 """One output of a run: what it was compared with, and what came of it."""
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from api.domain.expected import ExpectedOutput, ExpectedTest
 from api.domain.result import DUMMY_HASH, OutputReport
 from api.domain.sample_choice import ChosenOutput
-
-SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +27,11 @@ class RunOutput:
 
     @property
     def baseline(self) -> str:
-        """The hash of the baseline that the worker compared with: the one in its report, else the run's frozen one."""
-        recorded = self.reported.expected if self.reported else ""
-        return (recorded if SHA256.match(recorded) else self.output.baseline).lower()
+        """The hash of the baseline in the run's frozen set, as in its verdicts.
+
+        The one beside the report is the platform's of that moment, which may be newer than the run.
+        """
+        return self.output.baseline.lower()
 
     @property
     def produced(self) -> str | None:

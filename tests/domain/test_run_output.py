@@ -18,23 +18,22 @@ def output_with(report: OutputReport | None) -> RunOutput:
     return RunOutput(ChosenOutput(expected_test(), expected_output()), report)
 
 
-@pytest.mark.parametrize(("report", "baseline", "produced"), [
-    (None, BASELINE, None),
-    (OutputReport(1, 5, None), BASELINE, BASELINE),
-    (OutputReport(1, 5, None, OTHER.upper()), OTHER, OTHER),
-    (OutputReport(1, 5, BASELINE.upper(), BASELINE), BASELINE, BASELINE),
-    (OutputReport(1, 5, VARIANT, BASELINE), BASELINE, VARIANT),
-    (OutputReport(1, 5, OTHER, "error"), BASELINE, OTHER),
-    (OutputReport(1, 5, OTHER, "../../etc/passwd"), BASELINE, OTHER),
-    (OutputReport(1, 5, "error", "error"), BASELINE, None),
+@pytest.mark.parametrize(("report", "produced"), [
+    (None, None),
+    (OutputReport(1, 5, None), BASELINE),
+    (OutputReport(1, 5, None, OTHER), BASELINE),
+    (OutputReport(1, 5, BASELINE.upper(), OTHER), BASELINE),
+    (OutputReport(1, 5, VARIANT, BASELINE), VARIANT),
+    (OutputReport(1, 5, OTHER, OTHER), OTHER),
+    (OutputReport(1, 5, "error", "error"), None),
 ])
-def test_an_output_was_compared_with_what_its_report_says_or_else_with_the_runs_own(
-    report: OutputReport | None, baseline: str, produced: str | None,
+def test_an_output_is_compared_with_the_runs_own_baseline_whatever_stands_beside_its_report(
+    report: OutputReport | None, produced: str | None,
 ) -> None:
     output = output_with(report)
 
-    assert (output.baseline, output.produced) == (baseline, produced)
-    assert output.is_baseline is (baseline == produced)
+    assert (output.baseline, output.produced) == (BASELINE, produced)
+    assert output.is_baseline is (produced == BASELINE)
 
 
 def test_an_output_is_named_in_a_patch_as_the_platform_names_it() -> None:

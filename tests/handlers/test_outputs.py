@@ -149,7 +149,7 @@ def test_a_file_whose_content_is_not_what_its_hash_says_is_not_shown(site: Site,
     assert answer.status_code == 404
 
 
-def test_the_expected_file_is_the_one_that_the_run_compared_with(site: Site, client: ValidatingClient) -> None:
+def test_the_baselines_of_a_run_that_was_over_at_first_sight_are_those_of_its_reports(site: Site, client: ValidatingClient) -> None:
     output = add_reported_output(stored(site, ACTUAL), baseline=stored(site, b"a newer one\n"), recorded=stored(site, EXPECTED))
 
     shown = output.get(client, "expected", format="text").json()
