@@ -7,11 +7,10 @@ from enum import StrEnum
 
 from api.domain.content_type import OCTETS, content_type_of
 from api.domain.expected import ExpectedOutput, ExpectedTest
-from api.domain.result import JudgedTest, OutputStatus, output_status
+from api.domain.result import JudgedTest, differing_hash
 from api.domain.run import Platform
 
 TEXT, XML, JSON = "text/plain", "application/xml", "application/json"
-PRODUCED = frozenset({OutputStatus.DIFF_MISMATCH, OutputStatus.MISSING_EXPECTED})
 
 
 class ArtifactType(StrEnum):
@@ -97,12 +96,12 @@ def _files_of_tests(run_id: int, tests: Iterable[JudgedTest]) -> Iterator[Artifa
 
 def _files_of_output(run_id: int, judged: JudgedTest, output: ExpectedOutput) -> Iterator[Artifact]:
     """The baseline; and where something else was produced, that and how the two differ."""
-    test, reported = judged.test, judged.reports.outputs.get(output.output_id)
+    test, produced = judged.test, differing_hash(output, judged.reports.outputs.get(output.output_id))
     filename, kind = f"{test.sample_sha}{output.suffix}{output.extension}", content_type_of(output.extension)
     if output.baseline:
         yield Artifact(run_id, ArtifactPart.EXPECTED_OUTPUT, filename, kind, test, output, (output.baseline,))
-    if reported is None or reported.got is None or output_status(output, reported) not in PRODUCED:
+    if produced is None:
         return
-    yield Artifact(run_id, ArtifactPart.SAMPLE_OUTPUT, filename, kind, test, output, (reported.got,))
+    yield Artifact(run_id, ArtifactPart.SAMPLE_OUTPUT, filename, kind, test, output, (produced,))
     if output.baseline:
-        yield Artifact(run_id, ArtifactPart.DIFF, f"{filename}.diff.json", JSON, test, output, (output.baseline, reported.got))
+        yield Artifact(run_id, ArtifactPart.DIFF, f"{filename}.diff.json", JSON, test, output, (output.baseline, produced))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from api.domain.failure import Failure, failures_of
-from api.domain.result import JudgedTest, Verdict
+from api.domain.result import JudgedTest, Verdict, differing_hash
 
 
 class Bucket(StrEnum):
@@ -31,7 +31,7 @@ class BaseReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutputHashes:
-    """An output's hashes (hex) in both runs: what was expected of it, and what came; None for a match, or for nothing."""
+    """An output's hashes (hex) in both runs: what was expected of it, and what came instead; None for the baseline, or for nothing."""
 
     output_id: int
     base_expected: str | None
@@ -92,8 +92,7 @@ def _manner(test: JudgedTest) -> frozenset[tuple[str, int | None, str | None]]:
 def _evidence(test: JudgedTest, failure: Failure) -> tuple[int | None, str | None]:
     if failure.output_id is None:
         return failure.exit_code, None
-    reported = test.reports.outputs.get(failure.output_id)
-    return None, None if reported is None else reported.got
+    return None, _hashes(test, failure.output_id)[1]
 
 
 def _failed_outputs(base: JudgedTest | None, run: JudgedTest | None) -> tuple[OutputHashes, ...]:
@@ -105,10 +104,10 @@ def _failed_outputs(base: JudgedTest | None, run: JudgedTest | None) -> tuple[Ou
 
 
 def _hashes(side: JudgedTest | None, output_id: int) -> tuple[str | None, str | None]:
-    if side is None:
+    output = None if side is None else side.test.output(output_id)
+    if side is None or output is None:
         return None, None
-    output, reported = side.test.output(output_id), side.reports.outputs.get(output_id)
-    return output.baseline if output else None, reported.got if reported else None
+    return output.baseline, differing_hash(output, side.reports.outputs.get(output_id))
 
 
 def choose_ancestor(start: str, parents: Mapping[str, str], tested: Mapping[str, int]) -> tuple[int, bool] | None:

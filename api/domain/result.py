@@ -100,6 +100,19 @@ def output_status(output: ExpectedOutput, reported: OutputReport | None) -> Outp
     return OutputStatus.DIFF_MISMATCH if output.baseline else OutputStatus.MISSING_EXPECTED
 
 
+def produced_hash(output: ExpectedOutput, reported: OutputReport | None) -> str | None:
+    """The hash (lower case) of the file that was produced; None where none was."""
+    if reported is None or reported.got == DUMMY_HASH:
+        return None
+    return (output.baseline if reported.got is None else reported.got).lower()
+
+
+def differing_hash(output: ExpectedOutput, reported: OutputReport | None) -> str | None:
+    """The hash of a produced file that is not the baseline's, an acceptable variant's too; None for the baseline's, or for no file."""
+    produced = produced_hash(output, reported)
+    return None if produced == output.baseline.lower() else produced
+
+
 def verdict_of(test: ExpectedTest, reports: TestReports, phase: Phase | None) -> Verdict:
     """The verdict of a regression test, first that applies: missing output, failure, pass; without a result by the run's phase."""
     report = reports.report

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.domain.expected import ExpectedOutput, ExpectedTest
-from api.domain.result import DUMMY_HASH, OutputReport
+from api.domain.result import OutputReport, produced_hash
 from api.domain.sample_choice import ChosenOutput
 
 
@@ -36,9 +36,7 @@ class RunOutput:
     @property
     def produced(self) -> str | None:
         """The hash of the file that was produced; None where none was."""
-        if self.reported is None or self.reported.got == DUMMY_HASH:
-            return None
-        return self.baseline if self.reported.got is None else self.reported.got.lower()
+        return produced_hash(self.output, self.reported)
 
     @property
     def is_baseline(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from api.domain.expected import NO_CATEGORY, ExpectedOutput, ExpectedTest
 from api.domain.failure import failures_of, message_of
-from api.domain.result import DUMMY_HASH, JudgedTest, OutputStatus, Verdict, output_status
+from api.domain.result import JudgedTest, OutputStatus, Verdict, differing_hash, output_status
 from api.domain.sample import UNLABELLED, SampleLabel, is_named, is_tagged
 from api.domain.text import contains
 
@@ -29,7 +29,7 @@ class RunSampleFilter:
 
 @dataclass(frozen=True, slots=True)
 class ShownOutput:
-    """One output of a result: its status, the baseline's hash and, where a file was produced that is no match, that file's."""
+    """One output of a result: its status, the baseline's hash and, where a file was produced that is not the baseline, that file's."""
 
     output_id: int
     status: OutputStatus
@@ -58,9 +58,7 @@ def shown_outputs(judged: JudgedTest) -> tuple[ShownOutput, ...]:
 
 def _shown_output(judged: JudgedTest, output: ExpectedOutput) -> ShownOutput:
     row = judged.reports.outputs.get(output.output_id)
-    status = output_status(output, row)
-    got = None if row is None or status is OutputStatus.MATCH or row.got == DUMMY_HASH else row.got
-    return ShownOutput(output.output_id, status, output.baseline, got)
+    return ShownOutput(output.output_id, output_status(output, row), output.baseline.lower(), differing_hash(output, row))
 
 
 def result_message(judged: JudgedTest) -> str | None:

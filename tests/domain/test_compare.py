@@ -33,6 +33,8 @@ def judged(regression_id: int = 1, *, exit_code: int | None = 0, got: str | None
     (judged(exit_code=3), judged(exit_code=4), Bucket.FAILING_DIFFERENTLY),
     (judged(exit_code=-11), judged(exit_code=3), Bucket.FAILING_DIFFERENTLY),
     (judged(produced=False), judged(produced=False), Bucket.FAILING_SAME),
+    (judged(produced=False), judged(got="error"), Bucket.FAILING_SAME),
+    (judged(got=BAD), judged(got=BAD.upper()), Bucket.FAILING_SAME),
     (judged(produced=False), judged(got=BAD), Bucket.FAILING_DIFFERENTLY),
     (judged(exit_code=None), judged(), Bucket.NOT_COMPARABLE),
     (judged(), judged(exit_code=None), Bucket.NOT_COMPARABLE),
@@ -48,8 +50,9 @@ def test_a_test_of_one_run_alone_is_not_comparable() -> None:
     assert [each.either.test.regression_id for each in compared] == [1, 2]
 
 
-def test_the_evidence_is_the_hashes_of_what_failed_on_either_side() -> None:
-    outputs = compare([judged(got=BAD)], [judged(got=None)])[0].outputs
+@pytest.mark.parametrize("run", [None, GOOD, "error"])
+def test_the_evidence_is_the_hashes_of_what_failed_on_either_side(run: str | None) -> None:
+    outputs = compare([judged(got=BAD)], [judged(got=run)])[0].outputs
 
     assert [(each.output_id, each.base_expected, each.base_actual, each.run_actual) for each in outputs] == [(5, GOOD, BAD, None)]
 

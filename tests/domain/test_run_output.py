@@ -58,8 +58,12 @@ def test_a_test_has_its_baselines_and_where_something_else_was_produced_that_and
         *OWN, "9-media_info-7", "9-expected_output-3-5", "9-expected_output-3-6", "9-sample_output-3-6", "9-diff-3-6"]
 
 
-@pytest.mark.parametrize("got", [None, BASELINE, VARIANT, "error"])
-def test_a_match_and_a_missing_output_add_no_file(got: str | None) -> None:
+def test_an_acceptable_variant_is_a_file_of_its_own() -> None:
+    assert ids_of(only=ArtifactType.SAMPLE_OUTPUT, o5=VARIANT, o6=None) == ["9-sample_output-3-5"]
+
+
+@pytest.mark.parametrize("got", [None, BASELINE, BASELINE.upper(), "error"])
+def test_the_baselines_own_bytes_and_a_missing_output_add_no_file(got: str | None) -> None:
     assert ids_of(o5=got, o6=got) == [*OWN, "9-media_info-7", "9-expected_output-3-5", "9-expected_output-3-6"]
 
 

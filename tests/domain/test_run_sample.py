@@ -38,13 +38,13 @@ def test_everything_that_is_asked_must_hold() -> None:
     assert found(category="dvb", tag="sd") == []
 
 
-def test_outputs_tell_what_was_got_only_where_a_file_was_kept() -> None:
+def test_outputs_tell_what_was_got_only_where_it_is_not_the_baseline() -> None:
     test = make_test(outputs=[make_output(number) for number in (3, 1, 2, 4)])
 
     shown = shown_outputs(judged(test, got={1: None, 2: VARIANT, 3: OTHER, 4: "error"}))
 
     assert [(each.output_id, each.status, each.expected_hash, each.actual_hash) for each in shown] == [
-        (1, OutputStatus.MATCH, BASELINE, None), (2, OutputStatus.MATCH, BASELINE, None),
+        (1, OutputStatus.MATCH, BASELINE, None), (2, OutputStatus.MATCH, BASELINE, VARIANT),
         (3, OutputStatus.DIFF_MISMATCH, BASELINE, OTHER), (4, OutputStatus.MISSING_OUTPUT, BASELINE, None)]
 
 

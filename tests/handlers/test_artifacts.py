@@ -112,6 +112,8 @@ def test_a_run_is_listed_with_every_file_that_it_should_have_in_one_order(client
         f"{run}-sample_output-{first.regression_id}-{first.output_ids[0]}",
         f"{run}-diff-{first.regression_id}-{first.output_ids[0]}",
         f"{run}-expected_output-{first.regression_id}-{first.output_ids[1]}",
+        f"{run}-sample_output-{first.regression_id}-{first.output_ids[1]}",
+        f"{run}-diff-{first.regression_id}-{first.output_ids[1]}",
         f"{run}-media_info-{second.sample_id}",
         f"{run}-expected_output-{second.regression_id}-{second.output_ids[0]}",
         f"{run}-expected_output-{second.regression_id}-{second.output_ids[1]}"]
@@ -156,7 +158,7 @@ def test_a_diff_leads_to_the_operation_that_makes_it_once_both_files_are_there(
 
 
 @pytest.mark.parametrize(("type", "count"), [
-    ("build_log", 2), ("binary", 2), ("sample_output", 1), ("expected_output", 4), ("diff", 1), ("media_info", 2)])
+    ("build_log", 2), ("binary", 2), ("sample_output", 2), ("expected_output", 4), ("diff", 2), ("media_info", 2)])
 def test_the_filter_leaves_one_type_and_its_exact_total(client: ValidatingClient, scene: Scene, type: str, count: int) -> None:
     items = listed(client, scene, type=type)
 
