@@ -158,7 +158,7 @@ def _uploading(flask: Flask, stores: Stores, settings: Settings, clock: Clock) -
         return []
     return [Uploader(
         flask, stores.local, stores.bucket, clock=clock, every=settings.sweep_interval, forget_sent=settings.bucket_only,
-        wake=stores.arrived).running]
+        wake=stores.arrived, integrity=stores.integrity).running]
 
 
 def _telling(flask: Flask, settings: Settings, clock: Clock, chance: Chance) -> list[Hook]:

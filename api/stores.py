@@ -13,6 +13,7 @@ from api.domain.signing import SigningKey
 from api.domain.ticket import Ticket
 from api.storage.archive import Archive
 from api.storage.backends import Backend, LocalBackend, TicketLink
+from api.storage.integrity import Integrity
 from api.storage.patient import PatientBackend
 from api.storage.pending_uploads import record_upload
 from api.storage.secret_file import load_secret
@@ -30,11 +31,15 @@ class Bucket(Backend, Protocol):
 
 @dataclass(frozen=True)
 class Stores:
-    """What is configured; `arrived` is set whenever something waits to go to the bucket."""
+    """What is configured; `arrived` is set whenever something waits to go to the bucket.
+
+    `integrity` is what the archive knows of its files, so that nobody hashes them a second time.
+    """
 
     archive: Archive
     local: LocalBackend
     bucket: Bucket | None
+    integrity: Integrity
     arrived: Event = field(default_factory=Event)
 
 
@@ -57,12 +62,13 @@ def make_stores(settings: Settings, key: SigningKey, clock: Callable[[], datetim
         record_upload(name, clock())
         arrived.set()
 
-    arrived = Event()
+    arrived, integrity = Event(), Integrity()
     local, bucket = LocalBackend(settings.storage_root, link), _open_bucket(settings, link, clock)
     far = [PatientBackend(bucket, timeout=settings.bucket_timeout, threads=BUCKET_THREADS)] if bucket else []
     archive = Archive(
-        [local, *far], spool=local, clock=clock, link_lifetime=timedelta(seconds=settings.link_lifetime), send_on=send_on)
-    return Stores(archive, local, bucket, arrived)
+        [local, *far], spool=local, clock=clock, link_lifetime=timedelta(seconds=settings.link_lifetime), send_on=send_on,
+        integrity=integrity)
+    return Stores(archive, local, bucket, integrity, arrived)
 
 
 def _open_bucket(settings: Settings, link: TicketLink, clock: Callable[[], datetime]) -> Bucket | None:

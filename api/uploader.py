@@ -11,8 +11,9 @@ from functools import partial
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.storage.backends import Backend, LocalBackend
+from api.storage.backends import Backend, LocalBackend, Stat
 from api.storage.database import transact
+from api.storage.integrity import Integrity
 from api.storage.names import digest_in
 from api.storage.pending_uploads import PendingUpload, claim_uploads, record_failure, record_sent
 
@@ -25,15 +26,19 @@ LEASE = timedelta(minutes=15)
 SETTLE = 0.2
 
 
+class Lost(Exception):
+    """A file that cannot be sent any more."""
+
+
 class Uploader:
     """Sends what waits in the outbox, in a thread of its own. Several processes may do so side by side."""
 
     def __init__(
         self, app: Flask, local: LocalBackend, bucket: Backend, *, clock: Callable[[], datetime], every: float,
-        forget_sent: bool, wake: threading.Event,
+        forget_sent: bool, wake: threading.Event, integrity: Integrity | None = None,
     ) -> None:
         self._app, self._local, self._bucket, self._clock, self._every = app, local, bucket, clock, every
-        self._forget_sent, self._wake = forget_sent, wake
+        self._forget_sent, self._wake, self._integrity = forget_sent, wake, integrity or Integrity()
         self._stop = threading.Event()
 
     @asynccontextmanager
@@ -58,8 +63,8 @@ class Uploader:
     def _send(self, upload: PendingUpload) -> bool:
         try:
             self._bring(upload.name)
-        except FileNotFoundError:
-            log.warning("%s was to go to the bucket, but is not on the disk any more", upload.name)
+        except (Lost, FileNotFoundError) as lost:
+            log.warning("%s was to go to the bucket, and cannot: %s", upload.name, lost)
             transact(partial(record_sent, upload))
             return False
         except OSError as fault:
@@ -71,9 +76,20 @@ class Uploader:
         return True
 
     def _bring(self, name: str) -> None:
-        # Runs that fail alike send the same output again and again; what is named by its content is sent once.
-        if digest_in(name) is None or self._bucket.stat(name) is None:
+        here = self._local.stat(name)
+        if here is None:
+            raise Lost("it is not on the disk any more")
+        if not self._integrity.is_sound(name, here, self._local):
+            raise Lost("its content is not what its name says")
+        if not self._has_arrived(name, here):
             self._bucket.put(name, self._local.path(name))
+
+    def _has_arrived(self, name: str, here: Stat) -> bool:
+        # Runs that fail alike send the same output again and again; what is named by its content is sent once.
+        if digest_in(name) is None:
+            return False
+        there = self._bucket.stat(name)
+        return there is not None and there.size == here.size and self._integrity.is_sound(name, there, self._bucket)
 
     def _run(self) -> None:
         while not self._stop.is_set():

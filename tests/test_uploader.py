@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ from tests.builders import NOW
 from tests.databases import Database
 
 LOG = log_name(1)
-CONTENT = "ab" * 32
-RESULT = result_name(CONTENT, ".srt") or ""
+OUTPUT = "an output"
+RESULT = result_name(sha256(OUTPUT.encode()).hexdigest(), ".srt") or ""
 
 
 class FakeBucket(LocalBackend):
@@ -97,10 +98,26 @@ def test_a_bucket_that_is_away_is_tried_again_until_it_is_there(post: Post, tmp_
 
 def test_an_output_that_the_bucket_has_already_is_not_sent_again(post: Post, tmp_path: Path) -> None:
     for _ in range(2):
-        post.arrive(RESULT, "an output", tmp_path)
+        post.arrive(RESULT, OUTPUT, tmp_path)
         post.uploader.send_due()
 
     assert post.bucket.puts == [RESULT]
+
+
+def test_an_output_that_is_damaged_on_the_disk_never_comes_to_the_bucket(post: Post, tmp_path: Path) -> None:
+    post.arrive(RESULT, OUTPUT[:4], tmp_path)
+
+    assert (post.uploader.send_due(), waiting()) == (0, 0)
+    assert post.bucket.puts == []
+
+
+def test_an_output_takes_the_place_of_a_damaged_one_in_the_bucket(post: Post, tmp_path: Path) -> None:
+    (tmp_path / "torn").write_text(OUTPUT[:4])
+    LocalBackend.put(post.bucket, RESULT, tmp_path / "torn")
+    post.arrive(RESULT, OUTPUT, tmp_path)
+
+    assert post.uploader.send_due() == 1
+    assert post.bucket.read(RESULT, 0, 100) == OUTPUT.encode()
 
 
 def test_a_log_that_came_anew_is_sent_again(post: Post, tmp_path: Path) -> None:

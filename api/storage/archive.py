@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 FILENAME_LENGTH = 100
 AWAY = "A store of files does not answer at the moment."
 CHANGED = "The file was replaced while it was read."
+# Outputs of usual sizes are hashed when they are first listed, larger ones when they are first read.
+HASHED_TO_LIST = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,11 @@ class Archive:
     def look(self, wanted: Iterable[str | None]) -> dict[str, Found]:
         """Where each of these files is now; what stands for no name is left out (`NOWHERE` says the same of it).
 
+        A file whose content is known not to be what its name says is not there.
         Takes no longer than the slowest store may take for all of them together.
         """
         asked = sorted({name for name in wanted if name is not None})
-        surveys = [(backend.name, backend.survey(asked)) for backend in self._backends]
+        surveys = [(backend.name, self._sound(backend, backend.survey(asked))) for backend in self._backends]
         return {name: _found(name, surveys) for name in asked}
 
     def open(self, name: str | None) -> Source | None:
@@ -125,19 +129,47 @@ class Archive:
     def keep(self, name: str, incoming: Incoming) -> None:
         """Within a transaction: store a file that came in, in every store; what is not the disk gets it soon afterwards.
 
-        A file that is named by its content is never written over: whoever sends it again, or sends what is a baseline
-        already, changes nothing.
+        A sound file that is named by its content is never written over: whoever sends it again, or sends what is a baseline
+        already, changes nothing. One that is not what its name says gives way to what came in, which is.
         """
-        incoming.place(self._spool.path(name), replace=names.digest_in(name) is None)
+        wanted = names.digest_in(name)
+        is_it = wanted is not None and incoming.digest == wanted
+        is_new = is_it and not self._is_kept(name, incoming.size)
+        incoming.place(self._spool.path(name), replace=wanted is None or is_new)
+        if is_new:
+            self._vouch(name)
         if any(backend.name == BUCKET for backend in self._backends):
             self._send_on(name)
+
+    def _is_kept(self, name: str, size: int) -> bool:
+        """Whether the disk has this file already, and sound; what cannot be read is not."""
+        try:
+            found = self._spool.stat(name)
+            return found is not None and found.size == size and self._integrity.is_sound(name, found, self._spool)
+        except OSError:
+            return False
+
+    def _vouch(self, name: str) -> None:
+        with suppress(OSError):
+            placed = self._spool.stat(name)
+            if placed is not None:
+                self._integrity.vouch(name, placed.version)
+
+    def _sound(self, backend: Backend, survey: Mapping[str, Stat | None]) -> dict[str, Stat | None]:
+        """What a store told of, without what is there and damaged; a file that cannot be read is one that nothing was told of."""
+        sound: dict[str, Stat | None] = {}
+        for name, stat in survey.items():
+            with suppress(OSError):
+                is_there = stat is not None and self._integrity.is_sound(name, stat, backend, at_most=HASHED_TO_LIST)
+                sound[name] = stat if is_there else None
+        return sound
 
     def _opened(self, backend: Backend, name: str) -> Source | None:
         found = backend.stat(name)
         if found is None:
             return None
         source = Source(name, found.size, found.version, found.identity, backend, self._integrity)
-        if self._integrity.is_sound(source.name, source.version, source.size, source.store):
+        if self._integrity.is_sound(name, found, backend):
             return source
         log.error("the content of %s in store %s is not what its name says", name, backend.name)
         return None
@@ -146,5 +178,8 @@ class Archive:
 def _found(name: str, surveys: Sequence[tuple[str, Mapping[str, Stat | None]]]) -> Found:
     stats = [(store, survey[name]) for store, survey in surveys if name in survey]
     holding = [(store, stat) for store, stat in stats if stat is not None]
+    if names.digest_in(name) is not None:
+        # Of one content there is one size; the disk's was hashed.
+        holding = [(store, stat) for store, stat in holding if stat.size == holding[0][1].size]
     status = storage_status(len(holding), len(surveys) - len(stats))
     return Found(status, holding[0][1].size if holding else None, tuple(store for store, _ in holding))

@@ -5,7 +5,7 @@ import hashlib
 from collections import OrderedDict
 from threading import Lock
 
-from api.storage.backends import LOCAL, Backend
+from api.storage.backends import LOCAL, Backend, Stat
 from api.storage.names import digest_in
 
 REMEMBERED = 50_000
@@ -25,16 +25,23 @@ class Integrity:
         self._known: OrderedDict[tuple[str, str], bool] = OrderedDict()
         self._lock = Lock()
 
-    def is_sound(self, name: str, version: str, size: int, store: Backend) -> bool:
-        """Whether the file may be served, as far as can be told. Raises OSError where it cannot be read."""
+    def is_sound(self, name: str, found: Stat, store: Backend, *, at_most: int | None = None) -> bool:
+        """Whether the file may be served, as far as can be told. Raises OSError where it cannot be read.
+
+        One that is larger than `at_most` bytes is not hashed for this alone: it is sound until it is known not to be.
+        """
         wanted = digest_in(name)
         if wanted is None:
             return True
-        known = self._recall(name, version)
-        if known is None and store.name == LOCAL:
-            known = _digest(name, size, store) == wanted
-            self._remember(name, version, known)
+        known = self._recall(name, found.version)
+        if known is None and store.name == LOCAL and (at_most is None or found.size <= at_most):
+            known = _digest(name, found.size, store) == wanted
+            self._remember(name, found.version, known)
         return known is not False
+
+    def vouch(self, name: str, version: str) -> None:
+        """Take down that a file is sound, which was hashed while it came in."""
+        self._remember(name, version, True)
 
     def approves(self, name: str, version: str, content: bytes) -> bool:
         """Whether the whole content of a file is what its name says."""

@@ -143,6 +143,17 @@ def test_what_is_there_has_its_size_and_an_address_that_works(site: Site, client
         f"{scene.run_id}-sample_output-{test.regression_id}-{test.output_ids[0]}": ("degraded", len(PRODUCED), PRODUCED)}
 
 
+def test_a_damaged_output_is_missing_and_has_no_address_or_diff(site: Site, client: ValidatingClient, scene: Scene) -> None:
+    write(site.files, names.result_name(digest(EXPECTED), ".srt"), EXPECTED)
+    write(site.files, names.result_name(digest(PRODUCED), ".srt"), PRODUCED[:3])
+
+    items, output = listed(client, scene), f"{scene.differing.regression_id}-{scene.differing.output_ids[0]}"
+
+    damaged, diff = (one(items, f"{scene.run_id}-{kind}-{output}") for kind in ("sample_output", "diff"))
+    assert (damaged["storage_status"], damaged["size_bytes"], damaged["download_url"]) == ("missing", None, None)
+    assert diff["download_url"] is None
+
+
 def test_a_diff_leads_to_the_operation_that_makes_it_once_both_files_are_there(
     site: Site, client: ValidatingClient, scene: Scene,
 ) -> None:

@@ -43,9 +43,9 @@ class Case:
         return {"regression_id": self.test.regression_id, "output_id": self.test.output_id, "reason": REASON, **changes}
 
 
-def store_output(site: Site, digest: str = GOT) -> None:
+def store_output(site: Site, text: str = "what was produced") -> None:
     (site.files / "TestResults").mkdir(exist_ok=True)
-    (site.files / "TestResults" / f"{digest}.srt").write_bytes(b"what was produced")
+    (site.files / "TestResults" / f"{digest_of(text)}.srt").write_text(text)
 
 
 def failed_run(*tests: BuiltTest, got: str = GOT, expected: str = BASELINE) -> int:
@@ -217,7 +217,7 @@ def test_only_an_admin_decides(site: Site, case: Case, requester: Client, role: 
 def test_of_two_requests_for_one_output_the_second_finds_another_baseline(site: Site, requester: Client, admin: Client) -> None:
     test, other = add_regression_test(), digest_of("something else")
     store_output(site)
-    store_output(site, other)
+    store_output(site, "something else")
     first, second = Case(failed_run(test), test), Case(failed_run(test, got=other), test)
     ids = [requester.post(case.path, json=case.body()).json()["approval_id"] for case in (first, second)]
 

@@ -177,6 +177,17 @@ def test_another_output_is_stored_by_its_hash_under_the_definitions_extension(si
     assert outputs(site) == [(test.output_ids[1], digest_of("second"), digest)]
 
 
+def test_an_output_takes_the_place_of_a_damaged_file_of_its_name(site: Site, run_id: int, test: BuiltTest) -> None:
+    content = b"the whole output\n"
+    path = site.files / "TestResults" / f"{hashlib.sha256(content).hexdigest()}.srt"
+    path.write_bytes(content[:9])
+
+    answer = site.send(run_id, content, type="upload", test_id=test.regression_id, test_file_id=test.output_id)
+
+    assert told(answer) == OK
+    assert path.read_bytes() == content
+
+
 def test_the_first_report_of_an_output_stands(site: Site, run_id: int, test: BuiltTest) -> None:
     ids = {"test_id": test.regression_id, "test_file_id": test.output_id}
     first = hashlib.sha256(b"first").hexdigest()

@@ -20,7 +20,7 @@ from api.domain.storage_status import StorageStatus
 from api.domain.ticket import Ticket, read_ticket
 from api.domain.worker_message import ArtifactKind
 from api.storage import names
-from api.storage.archive import Archive, Source
+from api.storage.archive import HASHED_TO_LIST, NOWHERE, Archive, Source
 from api.storage.backends import Backend, LocalBackend, Stat, Unreachable
 from api.storage.bucket import open_bucket
 from api.storage.files import FileStore
@@ -110,6 +110,17 @@ def kept(request: pytest.FixtureRequest, local: LocalBackend, emulator: Emulator
     files = FileStore(tmp_path / "files")
     files.prepare()
     return Kept(archive_of(stores, local, sent_on.append), stores, files, sent_on)
+
+
+class Counting(LocalBackend):
+    """A disk that counts what is read of it."""
+
+    reads = 0
+
+    def read(self, name: str, start: int, length: int, identity: str | None = None) -> bytes:
+        """Bytes of a file."""
+        self.reads += 1
+        return super().read(name, start, length, identity)
 
 
 def source_file(folder: Path, content: bytes) -> Path:
@@ -391,6 +402,19 @@ def test_a_file_named_by_its_content_is_never_written_over(kept: Kept) -> None:
 
 
 @every_archive
+@pytest.mark.parametrize("damaged", [b"", CONTENT[:20], CONTENT[:-1] + b"?", CONTENT + b"\n"])
+def test_what_came_in_takes_the_place_of_a_damaged_file_of_its_name(kept: Kept, tmp_path: Path, damaged: bytes) -> None:
+    for store in kept.stores:
+        put(store, NAME, damaged, tmp_path)
+
+    kept.receive(NAME, CONTENT)
+
+    found, source = kept.archive.look([NAME])[NAME], kept.archive.open(NAME)
+    assert (found.size, found.where) == (len(CONTENT), tuple(each.name for each in kept.stores))
+    assert source is not None and source.read(0, 1000) == CONTENT
+
+
+@every_archive
 def test_a_log_sent_again_takes_the_place_of_the_first(kept: Kept) -> None:
     kept.receive(LOG, b"first")
     first = kept.archive.open(LOG)
@@ -413,6 +437,86 @@ def test_a_file_whose_content_is_not_what_its_name_says_is_never_served(kept: Ke
             source.read(0, source.size)
 
     assert kept.archive.open(NAME) is None
+
+
+@every_archive
+def test_a_file_that_was_read_and_found_damaged_is_not_there(kept: Kept, tmp_path: Path) -> None:
+    for store in kept.stores:
+        put(store, NAME, b"tampered with", tmp_path)
+    source = kept.archive.open(NAME)
+    if source is not None:
+        with pytest.raises(Unavailable):
+            source.read(0, source.size)
+
+    assert kept.archive.look([NAME])[NAME] == NOWHERE
+    assert kept.archive.url(NAME, "a.srt", "text/plain") is None
+
+
+def test_a_damaged_file_on_the_disk_is_not_there_even_before_it_was_read(local: LocalBackend, tmp_path: Path) -> None:
+    put(local, NAME, b"tampered with", tmp_path)
+
+    assert archive_of([local], local).look([NAME])[NAME] == NOWHERE
+
+
+def test_a_large_file_is_not_read_for_a_list(tmp_path: Path) -> None:
+    store = Counting(tmp_path, link)
+    large = store.path(NAME)
+    large.parent.mkdir(parents=True)
+    with large.open("wb") as file:
+        file.truncate(HASHED_TO_LIST + 1)
+    archive = archive_of([store], store)
+
+    listed, reads = archive.look([NAME])[NAME], store.reads
+    opened, listed_again = archive.open(NAME), archive.look([NAME])[NAME]
+
+    assert (listed.size, reads) == (HASHED_TO_LIST + 1, 0)
+    assert (opened, listed_again) == (None, NOWHERE)
+
+
+def test_a_file_is_hashed_once_however_often_it_is_listed(tmp_path: Path) -> None:
+    store = Counting(tmp_path / "files", link)
+    put(store, NAME, CONTENT, tmp_path)
+    archive = archive_of([store], store)
+
+    found = [archive.look([NAME])[NAME].size for _ in range(3)]
+
+    assert (found, store.reads) == ([len(CONTENT)] * 3, 1)
+
+
+def test_a_file_that_was_hashed_while_it_came_in_is_not_hashed_again(tmp_path: Path) -> None:
+    store, files = Counting(tmp_path, link), FileStore(tmp_path)
+    archive = archive_of([store], store)
+    for _ in range(2):
+        with files.receive() as incoming:
+            incoming.write(CONTENT)
+            archive.keep(NAME, incoming)
+
+    found, source = archive.look([NAME])[NAME], archive.open(NAME)
+
+    assert (found.size, store.reads) == (len(CONTENT), 0)
+    assert source is not None
+
+
+@pytest.mark.parametrize(("on_disk", "in_bucket", "holder"), [
+    (b"torn", CONTENT, "gcs"), (CONTENT, b"torn", "local"), (CONTENT[:-1] + b"?", CONTENT, "gcs")])
+def test_of_two_files_of_a_name_the_damaged_one_is_not_there(
+    local: LocalBackend, emulator: Emulator, tmp_path: Path, on_disk: bytes, in_bucket: bytes, holder: str,
+) -> None:
+    put(local, NAME, on_disk, tmp_path)
+    emulator.put(NAME, in_bucket)
+
+    found = archive_of([local, bucket_at(emulator.endpoint, emulator)], local).look([NAME])[NAME]
+
+    assert (found.status, found.size, found.where) == (StorageStatus.DEGRADED, len(CONTENT), (holder,))
+
+
+def test_a_log_that_grew_on_the_disk_is_in_both_stores(local: LocalBackend, emulator: Emulator, tmp_path: Path) -> None:
+    put(local, LOG, b"first\nsecond\n", tmp_path)
+    emulator.put(LOG, b"first\n")
+
+    found = archive_of([local, bucket_at(emulator.endpoint, emulator)], local).look([LOG])[LOG]
+
+    assert (found.status, found.size) == (StorageStatus.OK, 13)
 
 
 def test_a_damaged_file_on_the_disk_is_served_from_the_bucket(local: LocalBackend, emulator: Emulator, tmp_path: Path) -> None:
