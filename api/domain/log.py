@@ -58,11 +58,16 @@ class LogFilter:
     source: LogSource | None = None
     contains: str | None = None
 
-    def matches(self, line: LogLine) -> bool:
-        """Whether a line is wanted."""
+    def matches(self, line: LogLine, ahead: str = "") -> bool:
+        """Whether a line is wanted. `ahead` is what follows on a part of a long one; the text must begin in the part itself."""
         return (
             self.level in (None, line.facts.level) and self.source in (None, line.facts.source)
-            and (self.contains is None or self.contains in line.message))
+            and (self.contains is None or self.contains in line.message + ahead[:max(0, len(self.contains) - 1)]))
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether no line can match, since none has its own end in it."""
+        return self.contains is not None and "\n" in self.contains
 
     @property
     def needles(self) -> tuple[bytes, ...]:

@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -20,9 +20,15 @@ from api.domain.log_cursor import LogPlace
 
 WINDOW = 128 * 1024
 SCAN_WINDOW = 4 << 20
+# A search begins with a small window, since words that stand everywhere are found at once, and goes on with larger ones.
+GROWTH = 4
 SEARCH_LIMIT = 256 << 20
+# What one call may decode for a filter: bytes, where each line counts as so many more.
 FILTER_LIMIT = 4 << 20
+LINE_COST = 80
+# How far the time of a line without one is looked for.
 LOOK_BACK = 64 * 1024
+LINES_BACK = 500
 
 
 class Readable(Protocol):
@@ -54,36 +60,84 @@ class LogPage:
 
 def read_page(source: Readable, start: LogPlace, limit: int, wanted: LogFilter) -> LogPage:
     """The next lines that are wanted. A page may be empty and lead on, when as much was scanned as one call may."""
-    needles = wanted.needles
-    if needles:
-        return _search(source, start, limit, wanted, needles)
+    if wanted.is_hopeless:
+        return LogPage((), None)
+    if wanted.needles:
+        return _Search(source, start, limit, wanted).run()
     bound = start.offset + FILTER_LIMIT if wanted != LogFilter() else None
     lines: list[LogLine] = []
     place = start
-    for entry in entries(source, start):
+    for looked_at, entry in enumerate(entries(source, start), 1):
         place = entry.after
         if wanted.matches(entry.line):
             lines.append(entry.line)
-        if len(lines) == limit or (bound is not None and place.offset >= bound):
+        if len(lines) == limit or (bound is not None and place.offset + looked_at * LINE_COST >= bound):
             break
     return LogPage(tuple(lines), place if place.offset < source.size else None)
 
 
 def entries(source: Readable, start: LogPlace, *, end: int | None = None) -> Iterator[Entry]:
     """The lines from a place on, up to the end of the file, or up to the line that `end` lies in."""
-    place, buffer, base = start, b"", start.offset
+    place, window = start, Window(start.offset, b"", is_last=False)
     end = source.size if end is None else end
     while place.offset < end:
-        at = place.offset - base
-        line_end = buffer.find(b"\n", at, at + PIECE_BYTES + 1)
-        if line_end < 0 and len(buffer) - at <= PIECE_BYTES and base + len(buffer) < source.size:
-            base, buffer = place.offset, source.read(place.offset, WINDOW)
-            if not buffer:
+        entry = window.entry(place)
+        if entry is None:
+            window = _window(source, place.offset, WINDOW)
+            if not window.content:
                 return
             continue
-        entry = _entry(buffer, at, line_end, place)
         place = entry.after
         yield entry
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of a log in memory, from `base` on; `is_last` where the log ends with it."""
+
+    base: int
+    content: bytes
+    is_last: bool
+
+    @property
+    def end(self) -> int:
+        """The offset behind it."""
+        return self.base + len(self.content)
+
+    def entry(self, place: LogPlace) -> Entry | None:
+        """The line, or the part of a long one, that starts at a place; None where the window ends too soon to tell."""
+        at = place.offset - self.base
+        line_end = self.content.find(b"\n", at, at + PIECE_BYTES + 1)
+        in_sight = line_end >= 0 or len(self.content) - at > PIECE_BYTES
+        if not (in_sight or self.is_last) or at >= len(self.content):
+            return None
+        return _entry(self.content, at, line_end, place)
+
+    def line_of(self, offset: int, place: LogPlace) -> LogPlace:
+        """The start of the line that an offset lies in, or the place where that line starts before it."""
+        found = self.content.rfind(b"\n", place.offset - self.base, offset - self.base)
+        return place if found < 0 else LogPlace(self.base + found + 1, False, LineFacts(self._time_before(found, place)))
+
+    def _time_before(self, end: int, place: LogPlace) -> datetime | None:
+        """The time that the nearest line tells between a place and the end of a line, of those shortly before the end."""
+        first = place.offset - self.base
+        low = max(first, end - LOOK_BACK)
+        for _ in range(LINES_BACK):
+            found = self.content.rfind(b"\n", low, end)
+            if found < 0:
+                break
+            if (stamp := self._stamp(found + 1, end)) is not None:
+                return stamp
+            end = found
+        return (self._stamp(first, end) if low == first and not place.within else None) or place.facts.at
+
+    def _stamp(self, start: int, end: int) -> datetime | None:
+        return stamp_of(self.content[start:min(end, start + 40)].decode("ascii", "replace"))
+
+
+def _window(source: Readable, base: int, length: int) -> Window:
+    content = source.read(base, length)
+    return Window(base, content, is_last=len(content) < length or base + len(content) >= source.size)
 
 
 def _entry(buffer: bytes, at: int, line_end: int, place: LogPlace) -> Entry:
@@ -98,64 +152,79 @@ def _entry(buffer: bytes, at: int, line_end: int, place: LogPlace) -> Entry:
     return Entry(LogLine(facts, message, continued=not finished), LogPlace(offset, not finished, facts))
 
 
-def _search(source: Readable, start: LogPlace, limit: int, wanted: LogFilter, needles: tuple[bytes, ...]) -> LogPage:
-    """Look for the bytes first and decode only the lines that have them."""
-    lines: list[LogLine] = []
-    place = start
-    overlap = max(map(len, needles)) - 1
-    position, bound = start.offset, start.offset + SEARCH_LIMIT
-    while position < min(source.size, bound):
-        window = source.read(position, SCAN_WINDOW)
-        if not window:
-            break
-        hit = _first(window, needles)
-        if hit < 0:
-            position += len(window) if position + len(window) >= source.size else max(1, len(window) - overlap)
-            continue
-        line_start = _line_at(source, position, window, hit, place)
-        for entry in entries(source, line_start, end=position + hit + 1):
+class _Search:
+    """Looks for bytes first and decodes only the lines that have them; each byte is read once, or nearly so."""
+
+    def __init__(self, source: Readable, start: LogPlace, limit: int, wanted: LogFilter) -> None:
+        self._source, self._limit, self._wanted = source, limit, wanted
+        self._place, self._end = start, min(source.size, start.offset + SEARCH_LIMIT)
+        self._lines: list[LogLine] = []
+        self._decoded = 0
+
+    def run(self) -> LogPage:
+        """The lines found, and the place up to which all was looked at."""
+        length = min(WINDOW, SCAN_WINDOW)
+        while self._place.offset < self._end and not self._has_enough():
+            window = _window(self._source, self._place.offset, length)
+            self._look_through(window)
+            # A window that is no longer than a line must grow, or it would be read again and again.
+            length = min(GROWTH * length, SCAN_WINDOW) if self._place.offset > window.base else GROWTH * length
+        return LogPage(tuple(self._lines), self._place if self._place.offset < self._source.size else None)
+
+    def _has_enough(self) -> bool:
+        return len(self._lines) == self._limit or self._decoded >= FILTER_LIMIT
+
+    def _look_through(self, window: Window) -> None:
+        hits = _Hits(window, self._wanted.needles)
+        while not self._has_enough():
+            hit = hits.next_from(self._place.offset)
+            if hit is None:
+                self._place = self._behind_all(window)
+                return
+            if not self._look_at(window, hit):
+                return
+
+    def _look_at(self, window: Window, hit: int) -> bool:
+        """Take the line, or the part of one, in which a hit begins, if it is wanted; False where the window ends too soon."""
+        self._place, before = window.line_of(hit, self._place), self._place.offset
+        while (entry := window.entry(self._place)) is not None and entry.after.offset <= hit:
+            self._place = entry.after
+        following = window.entry(entry.after) if entry is not None and entry.line.continued else None
+        if entry is None or (entry.line.continued and following is None):
+            return False
+        if self._wanted.matches(entry.line, following.line.message if following is not None else ""):
+            self._lines.append(entry.line)
+        self._place = entry.after
+        self._decoded += LINE_COST + min(LOOK_BACK, self._place.offset - before)
+        return True
+
+    def _behind_all(self, window: Window) -> LogPlace:
+        """Where to go on behind a window that has no further hit: nothing that may begin one in its last line is left out."""
+        if window.is_last:
+            return LogPlace(window.end)
+        place = window.line_of(window.end, self._place)
+        longest = max(map(len, self._wanted.needles))
+        while (entry := window.entry(place)) is not None and entry.after.offset + longest <= window.end:
             place = entry.after
-            if wanted.matches(entry.line):
-                lines.append(entry.line)
-        position = place.offset
-        if len(lines) == limit:
-            return LogPage(tuple(lines), place if place.offset < source.size else None)
-    behind = max(position, place.offset)
-    return LogPage(tuple(lines), None if behind >= source.size else _line_start(source, behind, place))
-
-
-def _first(window: bytes, needles: tuple[bytes, ...]) -> int:
-    found = [hit for hit in (window.find(needle) for needle in needles) if hit >= 0]
-    return min(found) if found else -1
-
-
-def _line_at(source: Readable, position: int, window: bytes, hit: int, place: LogPlace) -> LogPlace:
-    """The place of the line, or of the part of a long one, that the hit lies in."""
-    found = window.rfind(b"\n", 0, hit)
-    if found >= 0:
-        facts = LineFacts(_stamp_before(window[max(0, found - LOOK_BACK):found]) or place.facts.at)
-        return LogPlace(position + found + 1, False, facts)
-    if position == place.offset:
         return place
-    return _line_start(source, position + hit, place)
 
 
-def _line_start(source: Readable, offset: int, place: LogPlace) -> LogPlace:
-    """The start of the line around an offset; within a line that is longer than one looks back, the offset itself."""
-    back = max(place.offset, offset - LOOK_BACK)
-    before = source.read(back, offset - back)
-    found = before.rfind(b"\n")
-    if found < 0:
-        return place if back == place.offset else replace(place, offset=offset, within=True)
-    return LogPlace(back + found + 1, False, LineFacts(_stamp_before(before[:found]) or place.facts.at))
+class _Hits:
+    """Where one of several needles stands in a window; each is looked for once from each place on."""
 
+    def __init__(self, window: Window, needles: Sequence[bytes]) -> None:
+        self._window = window
+        self._next = dict.fromkeys(needles, -1)
 
-def _stamp_before(text: bytes) -> datetime | None:
-    for line in reversed(text.split(b"\n")):
-        stamp = stamp_of(line[:40].decode("ascii", "replace"))
-        if stamp is not None:
-            return stamp
-    return None
+    def next_from(self, offset: int) -> int | None:
+        """The next place of any of them, from an offset on that is never less than the one before."""
+        at = offset - self._window.base
+        for needle, known in self._next.items():
+            if known < at:
+                found = self._window.content.find(needle, at)
+                self._next[needle] = found if found >= 0 else len(self._window.content)
+        first = min(self._next.values())
+        return None if first >= len(self._window.content) else self._window.base + first
 
 
 # How our own worker begins what it says of a test; the text behind the number is the test's category.

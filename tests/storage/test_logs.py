@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.domain.log import LogFilter, LogLevel, LogLine, LogSource
+from api.domain.log import LineFacts, LogFilter, LogLevel, LogLine, LogSource
 from api.domain.log_cursor import LogPlace
 from api.storage import logs
 from api.storage.logs import entries, read_page
@@ -19,6 +20,7 @@ class InMemory:
 
     content: bytes
     reads: int = field(default=0)
+    times: int = field(default=0)
 
     @property
     def size(self) -> int:
@@ -27,19 +29,26 @@ class InMemory:
     def read(self, start: int, length: int) -> bytes:
         found = self.content[start:start + length]
         self.reads += len(found)
+        self.times += 1
         return found
 
 
 PIECES = st.sampled_from([
     b"plain", b"caf\xe9", "café 字 😀".encode(), b"[2026-08-01 12:00:00] [ERROR] [build] x", b"error: y", b"\r", b"\0", b"",
-    b"z" * 3999, b"z" * 4001, "é".encode() * 4100, b"\xe9" * 9000, b"needle", b"x needle x", b"n" * 20_000 + b"needle"])
+    b"z" * 3999, b"z" * 4001, "é".encode() * 4100, b"\xe9" * 9000, b"needle", b"x needle x", b"n" * 20_000 + b"needle",
+    b"error: " + b"y" * 3990 + b"needle" + b"y" * 9000, b"needle" * 3000])
 CONTENTS = st.lists(PIECES, max_size=12).flatmap(
     lambda pieces: st.sampled_from([b"\n".join(pieces), b"\n".join(pieces) + b"\n"]))
 
 
 def all_lines(content: bytes, limit: int, wanted: LogFilter) -> list[LogLine]:
-    source, place, found = InMemory(content), LogPlace(), []
-    for _ in range(len(content) + 2):
+    return all_lines_of(InMemory(content), limit, wanted)
+
+
+def all_lines_of(source: InMemory, limit: int, wanted: LogFilter) -> list[LogLine]:
+    place = LogPlace()
+    found: list[LogLine] = []
+    for _ in range(source.size + 2):
         page = read_page(source, place, limit, wanted)
         assert len(page.lines) <= limit
         found += page.lines
@@ -76,11 +85,36 @@ def test_no_byte_of_a_line_is_lost(content: bytes) -> None:
     LogFilter(level=LogLevel.ERROR), LogFilter(source=LogSource.BUILD), LogFilter(contains="needle"),
     LogFilter(contains="é"), LogFilter(level=LogLevel.INFO, contains="x")]))
 def test_a_filter_gives_the_lines_that_match_and_no_others(content: bytes, limit: int, wanted: LogFilter) -> None:
-    matching = [entry.line for entry in entries(InMemory(content), LogPlace()) if wanted.matches(entry.line)]
-
     found = all_lines(content, limit, wanted)
 
-    assert [line.message for line in found] == [line.message for line in matching]
+    assert [line.message for line in found] == [line.message for line in lines_that_match(content, wanted)]
+
+
+@settings(deadline=None)
+@given(CONTENTS, st.integers(1, 5), st.integers(1, 40_000), st.integers(1, 60_000))
+def test_where_a_search_reads_and_rests_changes_nothing(content: bytes, limit: int, window: int, bound: int) -> None:
+    wanted = LogFilter(contains="needle")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "SCAN_WINDOW", window)
+        patch.setattr(logs, "SEARCH_LIMIT", bound)
+        patch.setattr(logs, "FILTER_LIMIT", bound)
+        found = all_lines(content, limit, wanted)
+
+    assert shown(found) == shown(lines_that_match(content, wanted))
+
+
+def shown(lines: list[LogLine]) -> list[tuple[str, bool, LogLevel, LogSource]]:
+    """Lines without their times: a line that was found has only those of the lines shortly before it."""
+    return [(line.message, line.continued, line.facts.level, line.facts.source) for line in lines]
+
+
+def lines_that_match(content: bytes, wanted: LogFilter) -> list[LogLine]:
+    """What a filter should find; words that lie across the parts of a long line count for the part in which they begin."""
+    every = [entry.line for entry in entries(InMemory(content), LogPlace())]
+    return [
+        line for line, after in pairwise([*every, LogLine(LineFacts(), "")])
+        if wanted.matches(line, after.message if line.continued else "")]
 
 
 def test_a_page_costs_what_it_returns_wherever_it_lies() -> None:
@@ -107,6 +141,54 @@ def test_a_filter_looks_at_a_bounded_part_and_leads_on_from_an_empty_page(monkey
     assert by_level.next.offset < 1100
     assert by_words.next is not None
     assert by_words.next.offset < 1600
+
+
+@pytest.mark.parametrize("wanted", [
+    LogFilter(level=LogLevel.ERROR, contains="word"), LogFilter(level=LogLevel.ERROR), LogFilter(contains="absent"),
+    LogFilter(contains="line\n")])
+def test_a_search_reads_a_log_hardly_more_than_once_however_many_lines_are_not_wanted(wanted: LogFilter) -> None:
+    source = InMemory(b"[2026-08-01 12:00:00] a line with a word\n" * 50_000)
+
+    assert all_lines_of(source, 50, wanted) == []
+    assert source.reads <= 1.5 * source.size
+    assert source.times <= 50
+
+
+def test_a_page_of_words_that_stand_in_every_line_reads_little() -> None:
+    source = InMemory(b"a line with a word\n" * 500_000)
+
+    page = read_page(source, LogPlace(), 50, LogFilter(contains="word"))
+
+    assert len(page.lines) == 50
+    assert source.reads <= 256 * 1024
+
+
+@pytest.mark.parametrize("wanted", [LogFilter(level=LogLevel.ERROR), LogFilter(level=LogLevel.ERROR, contains="x")])
+def test_a_page_decodes_a_bounded_number_of_lines_that_are_not_wanted(wanted: LogFilter) -> None:
+    source = InMemory(b"x\n" * 1_000_000)
+
+    page = read_page(source, LogPlace(), 50, wanted)
+
+    assert page.lines == ()
+    assert page.next is not None
+    assert 0 < page.next.offset <= 150_000
+
+
+def test_words_across_two_parts_of_a_long_line_are_found_where_they_begin() -> None:
+    source = InMemory(b"a" * 3998 + b"NEEDLE" + b"b" * 100 + b"\nshort NEEDLE\n")
+
+    page = read_page(source, LogPlace(), 10, LogFilter(contains="NEEDLE"))
+
+    assert [line.message[-6:] for line in page.lines] == ["aaaaNE", "NEEDLE"]
+
+
+def test_a_part_of_a_very_long_line_has_the_level_and_the_bounds_that_it_has_without_a_filter() -> None:
+    content = b"[2026-08-01 12:00:00] [ERROR] [build] " + b"z" * 6_000_000 + b"NEEDLE" + b"b" * 100 + b"\nshort\n"
+    [wanted] = [entry.line for entry in entries(InMemory(content), LogPlace()) if "NEEDLE" in entry.line.message]
+
+    found = all_lines(content, 10, LogFilter(level=LogLevel.ERROR, contains="NEEDLE"))
+
+    assert found == [wanted]
 
 
 def test_words_that_lie_across_two_reads_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
