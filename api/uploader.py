@@ -62,7 +62,7 @@ class Uploader:
 
     def _send(self, upload: PendingUpload) -> bool:
         try:
-            self._bring(upload.name)
+            sent = self._bring(upload.name)
         except (Lost, FileNotFoundError) as lost:
             log.warning("%s was to go to the bucket, and cannot: %s", upload.name, lost)
             transact(partial(record_sent, upload))
@@ -71,11 +71,16 @@ class Uploader:
             log.warning("%s did not reach the bucket (%s); trying again in %s", upload.name, fault, upload.next_delay)
             transact(partial(record_failure, upload, self._clock()))
             return False
-        if transact(partial(record_sent, upload)) and self._forget_sent:
-            self._local.delete(upload.name)
+        transact(partial(self._settle, upload, sent))
         return True
 
-    def _bring(self, name: str) -> None:
+    def _settle(self, upload: PendingUpload, sent: Stat) -> None:
+        # Whoever places a file announces it first, and so waits until this transaction is over before taking its place.
+        if record_sent(upload) and self._forget_sent and self._local.stat(upload.name) == sent:
+            self._local.delete(upload.name)
+
+    def _bring(self, name: str) -> Stat:
+        """Have the bucket hold a file; which version of it was sent. Raises Lost where there is nothing to send."""
         here = self._local.stat(name)
         if here is None:
             raise Lost("it is not on the disk any more")
@@ -83,6 +88,7 @@ class Uploader:
             raise Lost("its content is not what its name says")
         if not self._has_arrived(name, here):
             self._bucket.put(name, self._local.path(name))
+        return here
 
     def _has_arrived(self, name: str, here: Stat) -> bool:
         # Runs that fail alike send the same output again and again; what is named by its content is sent once.

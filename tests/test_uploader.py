@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from api.storage.archive import Archive
 from api.storage.backends import LocalBackend, Unreachable
 from api.storage.database import session, transact
+from api.storage.files import FileStore
 from api.storage.names import log_name, result_name
 from api.storage.pending_uploads import count_uploads, record_upload
 from api.uploader import Uploader
@@ -63,12 +65,23 @@ def waiting() -> int:
     return count_uploads()
 
 
-def make_post(database: Database, folder: Path, *, forget_sent: bool = False) -> Post:
+def make_post(database: Database, folder: Path, *, forget_sent: bool = False, bucket: type[FakeBucket] = FakeBucket) -> Post:
     now = [NOW]
-    local, bucket = LocalBackend(folder / "disk", lambda ticket: ""), FakeBucket(folder / "bucket")
+    local, far = LocalBackend(folder / "disk", lambda ticket: ""), bucket(folder / "bucket")
     uploader = Uploader(
-        database.app, local, bucket, clock=lambda: now[0], every=60, forget_sent=forget_sent, wake=threading.Event())
-    return Post(local, bucket, uploader, now)
+        database.app, local, far, clock=lambda: now[0], every=60, forget_sent=forget_sent, wake=threading.Event())
+    return Post(local, far, uploader, now)
+
+
+def keep(database: Database, post: Post, content: bytes) -> None:
+    """Take a log in, as a request does."""
+    archive = Archive(
+        [post.local, post.bucket], spool=post.local, clock=lambda: NOW, link_lifetime=timedelta(hours=1),
+        send_on=lambda name: record_upload(name, NOW))
+    with database.app.app_context(), FileStore(post.local.path(LOG).parents[1]).receive() as incoming:
+        incoming.write(content)
+        incoming.make_durable()
+        transact(partial(archive.keep, LOG, incoming))
 
 
 @pytest.fixture
@@ -148,3 +161,41 @@ def test_where_the_bucket_alone_keeps_files_they_leave_the_disk_once_they_are_th
 
     assert kept is not None
     assert post.local.stat(LOG) is None and post.bucket.stat(LOG) is not None
+
+
+def test_a_log_that_was_replaced_on_the_disk_stays_there(sqlite_database: Database, tmp_path: Path) -> None:
+    class Overtaken(FakeBucket):
+        def put(self, name: str, source: Path) -> None:
+            super().put(name, source)
+            (tmp_path / "next").write_text("second")
+            (tmp_path / "next").replace(source)
+
+    post = make_post(sqlite_database, tmp_path, forget_sent=True, bucket=Overtaken)
+    post.arrive(LOG, "first", tmp_path)
+
+    post.uploader.send_due()
+
+    assert post.local.read(LOG, 0, 100) == b"second"
+
+
+def test_a_log_that_comes_while_the_one_before_leaves_the_disk_is_not_lost(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    post = make_post(database, tmp_path, forget_sent=True)
+    second, really = threading.Thread(target=keep, args=(database, post, b"second")), post.local.delete
+
+    def delete_slowly(name: str) -> None:
+        if second.ident is None:
+            second.start()
+            # It has all the time it needs, and gets no further than to the row that is being settled.
+            second.join(0.5)
+        really(name)
+
+    monkeypatch.setattr(post.local, "delete", delete_slowly)
+    keep(database, post, b"first")
+
+    post.uploader.send_due()
+    second.join()
+    post.uploader.send_due()
+
+    assert post.bucket.read(LOG, 0, 100) == b"second"

@@ -414,6 +414,18 @@ def test_what_came_in_takes_the_place_of_a_damaged_file_of_its_name(kept: Kept, 
     assert source is not None and source.read(0, 1000) == CONTENT
 
 
+def test_a_file_is_announced_before_it_takes_its_place(local: LocalBackend, emulator: Emulator, tmp_path: Path) -> None:
+    there: list[bool] = []
+    bucket = bucket_at(emulator.endpoint, emulator)
+    archive = archive_of([local, bucket], local, lambda name: there.append(local.path(name).exists()))
+
+    with FileStore(tmp_path / "files").receive() as incoming:
+        incoming.write(CONTENT)
+        archive.keep(LOG, incoming)
+
+    assert (there, local.path(LOG).exists()) == ([False], True)
+
+
 @every_archive
 def test_a_log_sent_again_takes_the_place_of_the_first(kept: Kept) -> None:
     kept.receive(LOG, b"first")
