@@ -8,7 +8,11 @@ from enum import StrEnum
 from api.domain.expected import ExpectedTest
 from api.domain.result import JudgedTest, OutputStatus, Report, expected_exit_code, output_status
 
-TIME_LIMIT_MS = 600_000
+# What our own worker reports of a program that it ended at the time limit, whatever the limit is; the code of timeout(1).
+TIME_LIMIT_EXIT_CODE = 124
+# The platform's own workers report -1, which a program on Windows can also end with: theirs comes after the limit that they all have.
+PLATFORM_TIME_LIMIT_EXIT_CODE = -1
+PLATFORM_TIME_LIMIT_MS = 600_000
 
 
 class FailureType(StrEnum):
@@ -44,21 +48,33 @@ class FailureCode(StrEnum):
     CRASH = "CRASH"
     TIMEOUT = "TIMEOUT"
     MEMORY_LIMIT = "MEMORY_LIMIT"
+    SIZE_LIMIT = "SIZE_LIMIT"
+    SIGNAL = "SIGNAL"
     EXIT_CODE_MISMATCH = "EXIT_CODE_MISMATCH"
     MISSING_OUTPUT = "MISSING_OUTPUT"
     OUTPUT_DIFF = "OUTPUT_DIFF"
 
 
-# Exit codes that say how a process ended: negative signal numbers (a POSIX parent), 128 + signal (a shell),
-# the code of timeout(1), and Windows' NTSTATUS codes, stored signed.
-CRASH_CODES = {
-    -11: FailureCode.SEGFAULT, 139: FailureCode.SEGFAULT, -1073741819: FailureCode.SEGFAULT,
-    -6: FailureCode.ABORT, 134: FailureCode.ABORT, -1073740791: FailureCode.ABORT,
-    -9: FailureCode.MEMORY_LIMIT, 137: FailureCode.MEMORY_LIMIT,
-    124: FailureCode.TIMEOUT,
-    -4: FailureCode.CRASH, 132: FailureCode.CRASH, -5: FailureCode.CRASH, 133: FailureCode.CRASH,
-    -7: FailureCode.CRASH, 135: FailureCode.CRASH, -8: FailureCode.CRASH, 136: FailureCode.CRASH,
-    -1073741571: FailureCode.CRASH, -1073740940: FailureCode.CRASH,
+# Linux' signals that end a process, by number. What stops a process, lets it go on or tells it something is not here.
+_NAMED_SIGNALS = {
+    **dict.fromkeys((1, 2, 3, 10, 12, 13, 14, 15, 16, 26, 27, 29, 30), FailureCode.SIGNAL),
+    **dict.fromkeys((4, 5, 7, 8, 31), FailureCode.CRASH),
+    6: FailureCode.ABORT, 9: FailureCode.MEMORY_LIMIT, 11: FailureCode.SEGFAULT, 24: FailureCode.TIMEOUT, 25: FailureCode.SIZE_LIMIT,
+}
+_REAL_TIME_SIGNALS = dict.fromkeys(range(34, 65), FailureCode.SIGNAL)
+# Windows' NTSTATUS codes of severity "error", stored signed: how it ends a process that crashed.
+_NTSTATUS_ERRORS = range(0xC0000000 - 2**32, 0xD0000000 - 2**32)
+_WINDOWS = {
+    0xC0000005 - 2**32: FailureCode.SEGFAULT, 0xC0000409 - 2**32: FailureCode.ABORT,
+    # Ctrl-C; a breakpoint; a C++ exception that nobody caught.
+    0xC000013A - 2**32: FailureCode.SIGNAL, 0x80000003 - 2**32: FailureCode.CRASH, 0xE06D7363 - 2**32: FailureCode.CRASH,
+}
+# Exit codes that say how a process ended: negative signal numbers (a POSIX parent), 128 + signal (a shell), the time limit's, Windows'.
+_CRASH_CODES = {
+    **{-number: code for number, code in (_NAMED_SIGNALS | _REAL_TIME_SIGNALS).items()},
+    **{128 + number: code for number, code in _NAMED_SIGNALS.items()},
+    TIME_LIMIT_EXIT_CODE: FailureCode.TIMEOUT,
+    **_WINDOWS,
 }
 MESSAGES = {
     FailureCode.SEGFAULT: "The program crashed with a segmentation fault (exit code {exit_code}).",
@@ -66,13 +82,15 @@ MESSAGES = {
     FailureCode.CRASH: "The program crashed (exit code {exit_code}).",
     FailureCode.TIMEOUT: "The program ran into its time limit (exit code {exit_code}).",
     FailureCode.MEMORY_LIMIT: "The program was killed, as a memory limit does (exit code {exit_code}).",
+    FailureCode.SIZE_LIMIT: "The program wrote a file beyond its size limit (exit code {exit_code}).",
+    FailureCode.SIGNAL: "The program was ended by a signal (exit code {exit_code}).",
     FailureCode.EXIT_CODE_MISMATCH: "Exit code {exit_code}, expected {expected_exit_code}.",
     FailureCode.MISSING_OUTPUT: "Output {output_id} was not written.",
     FailureCode.OUTPUT_DIFF: "Output {output_id} differs from its baseline.",
 }
 NO_BASELINE = "Output {output_id} has no baseline to be compared with."
 NO_EXIT_CODE = "No exit code was reported, expected {expected_exit_code}."
-LIMITS = frozenset({FailureCode.TIMEOUT, FailureCode.MEMORY_LIMIT})
+MACHINERYS_LIMITS = frozenset({FailureCode.TIMEOUT, FailureCode.MEMORY_LIMIT})
 SEVERITIES = {
     FailureType.TEST_FAILURE: Severity.CRITICAL,
     FailureType.EXIT_CODE_MISMATCH: Severity.ERROR,
@@ -105,7 +123,7 @@ class Failure:
     @property
     def attribution(self) -> Attribution:
         """Limits of time and memory are the machinery's, everything else is a regression."""
-        return Attribution.INFRASTRUCTURE if self.code in LIMITS else Attribution.REGRESSION
+        return Attribution.INFRASTRUCTURE if self.code in MACHINERYS_LIMITS else Attribution.REGRESSION
 
     @property
     def signature(self) -> str:
@@ -134,14 +152,14 @@ def crash_code(report: Report) -> FailureCode | None:
     if report.exit_code is None:
         return None
     code = signed_32_bits(report.exit_code)
-    if code == -1 and (report.runtime_ms or 0) >= TIME_LIMIT_MS:
-        return FailureCode.TIMEOUT
-    return CRASH_CODES.get(code)
+    if code == PLATFORM_TIME_LIMIT_EXIT_CODE:
+        return FailureCode.TIMEOUT if (report.runtime_ms or 0) >= PLATFORM_TIME_LIMIT_MS else None
+    return _CRASH_CODES.get(code, FailureCode.CRASH if code in _NTSTATUS_ERRORS else None)
 
 
 def hit_limit(test: ExpectedTest, report: Report) -> bool:
     """Whether the test was ended by a limit of time or memory, and was not expected to end so."""
-    return report.exit_code != expected_exit_code(test, report) and crash_code(report) in LIMITS
+    return report.exit_code != expected_exit_code(test, report) and crash_code(report) in MACHINERYS_LIMITS
 
 
 def failures_of(judged: JudgedTest) -> tuple[Failure, ...]:

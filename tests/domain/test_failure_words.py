@@ -10,6 +10,9 @@ from tests.domain.judged_tests import OTHER, judged, make_output, make_test
 @pytest.mark.parametrize(("exit_code", "words"), [
     (139, "The program crashed with a segmentation fault (exit code 139)."), (-6, "The program aborted itself (exit code -6)."),
     (136, "The program crashed (exit code 136)."), (124, "The program ran into its time limit (exit code 124)."),
+    (-15, "The program was ended by a signal (exit code -15)."), (143, "The program was ended by a signal (exit code 143)."),
+    (-24, "The program ran into its time limit (exit code -24)."), (153, "The program wrote a file beyond its size limit (exit code 153)."),
+    (-1073741676, "The program crashed (exit code -1073741676)."),
     (137, "The program was killed, as a memory limit does (exit code 137)."), (3, "Exit code 3, expected 0."),
     (None, "No exit code was reported, expected 0.")])
 def test_an_exit_code_is_put_into_words(exit_code: int | None, words: str) -> None:

@@ -82,6 +82,10 @@ def test_each_reason_is_an_item_test_by_test(site: Site, client: ValidatingClien
     (-1073741819, "regression", "The program crashed with a segmentation fault (exit code -1073741819)."),
     (134, "regression", "The program aborted itself (exit code 134)."),
     (136, "regression", "The program crashed (exit code 136)."),
+    (-15, "regression", "The program was ended by a signal (exit code -15)."),
+    (-1073741676, "regression", "The program crashed (exit code -1073741676)."),
+    (-25, "regression", "The program wrote a file beyond its size limit (exit code -25)."),
+    (-24, "infrastructure", "The program ran into its time limit (exit code -24)."),
     (124, "infrastructure", "The program ran into its time limit (exit code 124)."),
     (137, "infrastructure", "The program was killed, as a memory limit does (exit code 137).")])
 def test_a_crash_is_told_apart_from_a_wrong_exit_code(

@@ -134,6 +134,7 @@ def test_triage_says_how_where_and_since_when_each_test_fails(agent: Client, sit
 @pytest.mark.parametrize(("exit_code", "runtime_ms", "code", "attribution"), [
     (-11, 10, "SEGFAULT", "regression"), (139, 10, "SEGFAULT", "regression"), (-6, 10, "ABORT", "regression"),
     (-1, 600_000, "TIMEOUT", "infrastructure"), (-9, 10, "MEMORY_LIMIT", "infrastructure"), (5, 10, "EXIT_CODE_MISMATCH", "regression"),
+    (124, 10, "TIMEOUT", "infrastructure"), (-15, 10, "SIGNAL", "regression"), (153, 10, "SIZE_LIMIT", "regression"),
     (0, 10, "MISSING_OUTPUT", "regression"),
 ])
 def test_triage_tells_crashes_limits_and_missing_outputs_apart(
