@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from api.domain.failure import TIME_LIMIT_EXIT_CODE
 from api.domain.infrastructure import InfrastructureType
 from api.execution.capture import BoundedLog
 from api.execution.command import Invocation
 from api.execution.descendants import end_group, end_marked
 from api.execution.obstacle import Obstacle
 
-TIME_LIMIT_EXIT_CODE = -1
+STOPPED_EXIT_CODE = -signal.SIGKILL
 CHUNK = 1 << 16
 LOOK = 0.02
 LINGER = 5.0
@@ -42,8 +44,9 @@ class Limits:
 class Execution:
     """How a program ended.
 
-    The exit code is signed, 32 bits; a program ended by a signal has its negative number, as in Python. At the time limit the
-    code is -1 and the runtime the limit. `stopped`: the program was ended because nobody wants its result any more.
+    The exit code is signed, 32 bits; a program ended by a signal has its negative number, as in Python, but 129 for SIGHUP: -1 tells of
+    the time limit of the platform's workers. At the time limit the code is TIME_LIMIT_EXIT_CODE and the runtime the limit. `stopped`: the
+    program was ended because nobody wants its result any more.
     """
 
     exit_code: int
@@ -123,11 +126,11 @@ class _Started:
             code = self._wait()
             elapsed = monotonic() - begun
             if code is not None:
-                return Execution(signed32(code), int(elapsed * 1000))
+                return Execution(_exit_code(code), int(elapsed * 1000))
             if elapsed >= limits.seconds or self._unfed(elapsed):
                 return Execution(TIME_LIMIT_EXIT_CODE, limit_ms, timed_out=True)
             if stop():
-                return Execution(TIME_LIMIT_EXIT_CODE, int(elapsed * 1000), stopped=True)
+                return Execution(STOPPED_EXIT_CODE, int(elapsed * 1000), stopped=True)
 
     def __exit__(self, *_: object) -> None:
         end_group(self._process.pid)
@@ -162,6 +165,10 @@ class _Started:
         thread = threading.Thread(target=carrier, args=arguments, daemon=True)
         thread.start()
         self._carriers.append(thread)
+
+
+def _exit_code(returned: int) -> int:
+    return 128 + signal.SIGHUP if returned == -signal.SIGHUP else signed32(returned)
 
 
 def _start(invocation: Invocation, limits: Limits, env: Mapping[str, str], lifeline: int) -> subprocess.Popen[bytes]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from api.domain.failure import TIME_LIMIT_EXIT_CODE
 from api.domain.infrastructure import InfrastructureType
 from api.execution.capture import BoundedLog
 from api.execution.command import Invocation
@@ -19,7 +20,7 @@ from api.execution.jobs.host.folder_size import is_larger
 from api.execution.jobs.sandboxes.limits import Limits as CageLimits
 from api.execution.jobs.sandboxes.sandbox import Cage, Mount, Plan, Sandbox, SandboxFailure
 from api.execution.obstacle import Obstacle
-from api.execution.process import TIME_LIMIT_EXIT_CODE, Execution, Limits, signed32
+from api.execution.process import STOPPED_EXIT_CODE, Execution, Limits, signed32
 
 LOOK = 0.05
 CHUNK = 1 << 16
@@ -86,7 +87,7 @@ class SandboxedRun:
             if elapsed >= limits.seconds:
                 return Execution(TIME_LIMIT_EXIT_CODE, int(limits.seconds * 1000), timed_out=True)
             if stop():
-                return Execution(TIME_LIMIT_EXIT_CODE, int(elapsed * 1000), stopped=True)
+                return Execution(STOPPED_EXIT_CODE, int(elapsed * 1000), stopped=True)
             if self.monotonic() >= next_look:
                 if is_larger(invocation.folder, self.limits.workspace_bytes):
                     return Execution(-signal.SIGKILL, int(elapsed * 1000))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from api.domain.failure import FailureCode, crash_code
+from api.domain.result import Report
 from api.execution.command import Invocation
 from api.execution.obstacle import Obstacle
 from api.execution.process import Execution, Limits, environment, run_process, signed32
@@ -116,12 +118,19 @@ def test_a_crash_is_the_negative_number_of_its_signal(make_program: MakeProgram,
     assert not list((tmp_path / "work").iterdir())
 
 
-def test_at_the_time_limit_the_code_is_minus_one_and_the_runtime_the_limit(make_program: MakeProgram, tmp_path: Path) -> None:
+def test_a_program_that_a_hangup_ended_has_a_shells_code_for_it(make_program: MakeProgram, tmp_path: Path) -> None:
+    execution = run(make_program("os.kill(os.getpid(), signal.SIGHUP)"), tmp_path)
+
+    assert execution.exit_code == 129
+
+
+def test_at_the_time_limit_the_code_tells_of_it_and_the_runtime_is_the_limit(make_program: MakeProgram, tmp_path: Path) -> None:
     program = make_program("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('before', flush=True)\ntime.sleep(600)")
 
     execution = run(program, tmp_path, Limits(seconds=1))
 
-    assert execution == Execution(-1, 1000, timed_out=True)
+    assert execution == Execution(124, 1000, timed_out=True)
+    assert crash_code(Report(1, execution.exit_code, execution.runtime_ms)) is FailureCode.TIMEOUT
     assert (tmp_path / "log").read_text() == "before\n"
 
 

@@ -117,7 +117,7 @@ def test_a_program_that_still_waits_after_all_was_sent_has_timed_out(desk: Desk)
     execution = desk.run(replace(desk.call("time.sleep(600)"), sender=("/bin/true",)))
 
     assert execution.timed_out
-    assert execution.exit_code == -1
+    assert execution.exit_code == 124
 
 
 def test_a_crash_is_the_negative_number_of_its_signal(desk: Desk) -> None:
@@ -128,10 +128,10 @@ def test_an_exit_code_of_its_own_stays_as_it_is(desk: Desk) -> None:
     assert desk.run("sys.exit(255)").exit_code == 255
 
 
-def test_at_the_time_limit_the_code_is_minus_one_and_the_runtime_the_limit(desk: Desk) -> None:
+def test_at_the_time_limit_the_code_tells_of_it_and_the_runtime_is_the_limit(desk: Desk) -> None:
     execution = desk.run("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('before', flush=True)\ntime.sleep(600)", Limits(seconds=2))
 
-    assert execution == Execution(-1, 2000, timed_out=True)
+    assert execution == Execution(124, 2000, timed_out=True)
     assert desk.said == "before\n"
 
 

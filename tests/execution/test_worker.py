@@ -169,7 +169,7 @@ def test_the_time_limit_ends_a_test_and_the_run_goes_on(
 
     run(replace(options, limits=Limits(seconds=1)), claims)
 
-    assert [post.fields.get("exitCode") for post in server.of("finish")] == ["-1", "0"]
+    assert [post.fields.get("exitCode") for post in server.of("finish")] == ["124", "0"]
     assert server.of("finish")[0].fields["runTime"] == "1000"
 
 
