@@ -74,6 +74,15 @@ class TestReports:
 NOTHING_REPORTED = TestReports()
 
 
+def merged(first: Mapping[int, TestReports], later: Mapping[int, TestReports]) -> dict[int, TestReports]:
+    """The reports of both, by regression id; of those that both have, the first stand."""
+    both = {**later, **first}
+    for regression_id in first.keys() & later.keys():
+        one, other = first[regression_id], later[regression_id]
+        both[regression_id] = TestReports(one.report or other.report, {**other.outputs, **one.outputs})
+    return both
+
+
 @dataclass(frozen=True, slots=True)
 class JudgedTest:
     """A regression test of a run's expected set, what was reported of it, and its verdict."""

@@ -16,7 +16,7 @@ from api.execution.diff_channel import View
 from api.execution.diff_pool import DiffPool
 from api.handlers import context, render_results
 from api.handlers.runs import api_base
-from api.storage import expected_sets, outcomes, results, runs
+from api.storage import expected_sets, outcomes, runs
 from api.storage.archive import Archive, Source
 from api.storage.enrolment import catch_up
 from api.storage.names import result_name
@@ -72,8 +72,9 @@ def get_run_junit(run_id: int) -> bytes:
 def _find(run_id: int, sample_id: int, regression_id: int, output_id: int) -> RunOutput:
     catch_up(context.now())
     run = runs.load_run(run_id)
-    chosen = choose_output(expected_sets.load_expected_set(run.expected_set_id), sample_id, regression_id, output_id)
-    return RunOutput(chosen, results.load_output_report(run_id, regression_id, output_id))
+    expected = expected_sets.load_expected_set(run.expected_set_id)
+    chosen = choose_output(expected, sample_id, regression_id, output_id)
+    return RunOutput(chosen, outcomes.find_output_report(run_id, expected, regression_id, output_id))
 
 
 def _open(found: RunOutput, digest: str) -> Source | None:

@@ -11,16 +11,17 @@ from api.domain.expected import ExpectedSet
 from api.domain.failure import failures_in, failures_of
 from api.domain.infrastructure import EventOrigin, InfrastructureError, infrastructure_errors
 from api.domain.progress import Timeline, timeline
-from api.domain.result import JudgedTest, TestReports, judge
+from api.domain.result import NOTHING_REPORTED, JudgedTest, OutputReport, TestReports, judge, merged
 from api.domain.run import Phase, ProgressEvent, RunStatus
 from api.domain.status import run_status
 from api.domain.summary import Summary, summarize
-from api.storage.database import session
+from api.storage.database import change, session
 from api.storage.expected_sets import load_expected_set
+from api.storage.kept_reports import forget, keep, load_kept, load_kept_of
 from api.storage.own_tables import RunRow, VerdictRow
-from api.storage.past_sets import find_sets
+from api.storage.past_sets import FrozenSet, find_sets
 from api.storage.progress import events_of, list_events, origins_of
-from api.storage.results import load_reports, load_reports_of
+from api.storage.results import load_output_report, load_reports, load_reports_of
 from api.storage.run_rows import OVER
 
 COUNTS = tuple(name for name in Summary.__dataclass_fields__ if name != "pending_count")
@@ -45,19 +46,30 @@ class JudgedRun:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run that is over came to: by which frozen set it was judged, and from how many rows of the platform's."""
+    """What a run that is over came to, by which frozen set and reports, and how many of those the platform has."""
 
-    expected_set_id: int
-    judged: JudgedRun
+    frozen: FrozenSet
+    reports: Mapping[int, TestReports]
     report_count: int
+    judged: JudgedRun
 
 
 def judge_run(run_id: int, expected_set_id: int | None) -> JudgedRun:
-    """Judge a run by its frozen set, from what is reported of it now."""
+    """Judge a run by its frozen set, from what was reported of it when it ended, or is reported now where it is not over."""
     events = list_events(run_id)
     cancels = [event.event_id for event in events if event.phase is Phase.CANCELED]
     origins = origins_of(cancels) if cancels else {}
-    return _judged(load_expected_set(expected_set_id), load_reports(run_id), events, origins)
+    expected = load_expected_set(expected_set_id)
+    kept = load_kept(run_id, expected)
+    return _judged(expected, load_reports(run_id) if kept is None else kept, events, origins)
+
+
+def find_output_report(run_id: int, expected: ExpectedSet, regression_id: int, output_id: int) -> OutputReport | None:
+    """What was reported of one output, by the same rule; None where nothing was."""
+    kept = load_kept(run_id, expected)
+    if kept is None:
+        return load_output_report(run_id, regression_id, output_id)
+    return kept.get(regression_id, NOTHING_REPORTED).outputs.get(output_id)
 
 
 def _judged(
@@ -97,10 +109,11 @@ def derive_states(run_ids: Collection[int]) -> dict[int, RunStatus]:
     rows = _lock_runs(run_ids)
     events = events_of([row.run_id for row in rows])
     times = {row.run_id: timeline(events.get(row.run_id, ())) for row in rows}
-    # A run that is not over by its stored state has no verdicts.
-    _forget_verdicts([row.run_id for row in rows if row.status in OVER])
     over = [row for row in rows if _is_over(times[row.run_id])]
-    judged = _judge_runs(over, events)
+    judged = _judge_runs(over, events, [row for row in over if row.last_progress_id == times[row.run_id].last_event_id])
+    # A run that is not over by its stored state has no verdicts.
+    _forget([row.run_id for row in rows if row.status in OVER])
+    keep({run_id: (outcome.frozen.expected, outcome.reports) for run_id, outcome in judged.items()})
     states = {row.run_id: run_status(times[row.run_id].phase, ()) for row in rows if not _is_over(times[row.run_id])}
     states |= {run_id: outcome.judged.status for run_id, outcome in judged.items()}
     _store_verdicts([value for row in over for value in _verdict_values(row, judged[row.run_id].judged)])
@@ -111,7 +124,9 @@ def derive_states(run_ids: Collection[int]) -> dict[int, RunStatus]:
 
 def _lock_runs(run_ids: Collection[int]) -> Sequence[Row[*tuple[Any, ...]]]:
     return session().execute(
-        select(RunRow.run_id, RunRow.status, RunRow.expected_set_id, RunRow.created_at, RunRow.platform, RunRow.branch)
+        select(
+            RunRow.run_id, RunRow.status, RunRow.expected_set_id, RunRow.created_at, RunRow.platform, RunRow.branch,
+            RunRow.last_progress_id)
         .where(RunRow.run_id.in_(run_ids)).order_by(RunRow.run_id).with_for_update()).all()
 
 
@@ -121,25 +136,29 @@ def _is_over(times: Timeline) -> bool:
 
 def _judge_runs(
     rows: Sequence[Row[*tuple[Any, ...]]], events: Mapping[int, Sequence[ProgressEvent]],
+    unmoved: Sequence[Row[*tuple[Any, ...]]],
 ) -> dict[int, Outcome]:
-    """The outcome of each of these runs, all of which are over."""
+    """The outcome of each of these runs, all of which are over; what those were judged by stands that were over as they are now."""
     if not rows:
         return {}
     run_ids = [row.run_id for row in rows]
-    reports = load_reports_of(run_ids)
+    present = load_reports_of(run_ids)
+    kept = load_kept_of({row.run_id: load_expected_set(row.expected_set_id) for row in unmoved})
+    reports = {run_id: merged(kept.get(run_id, {}), present[run_id]) for run_id in run_ids}
     cancels = [event.event_id for run_id in run_ids for event in events[run_id] if event.phase is Phase.CANCELED]
     origins = origins_of(cancels) if cancels else {}
     sets = find_sets({row.run_id: row.expected_set_id for row in rows}, reports)
     return {
         run_id: Outcome(
-            sets[run_id].set_id, _judged(sets[run_id].expected, reports[run_id], tuple(events[run_id]), origins),
-            sum(each.count for each in reports[run_id].values()))
+            sets[run_id], reports[run_id], sum(each.count for each in present[run_id].values()),
+            _judged(sets[run_id].expected, reports[run_id], tuple(events[run_id]), origins))
         for run_id in run_ids}
 
 
-def _forget_verdicts(run_ids: Collection[int]) -> None:
+def _forget(run_ids: Collection[int]) -> None:
     if run_ids:
-        session().execute(delete(VerdictRow).where(VerdictRow.run_id.in_(run_ids)).execution_options(synchronize_session=False))
+        change(delete(VerdictRow).where(VerdictRow.run_id.in_(run_ids)))
+        forget(run_ids)
 
 
 def _verdict_values(row: Row[*tuple[Any, ...]], outcome: JudgedRun) -> Iterator[dict[str, Any]]:
@@ -171,7 +190,7 @@ def _outcome_values(outcome: Outcome | None) -> dict[str, int]:
         return {}
     counts = asdict(outcome.judged.summary)
     return {
-        "expected_set_id": outcome.expected_set_id, "report_count": outcome.report_count,
+        "expected_set_id": outcome.frozen.set_id, "report_count": outcome.report_count,
         **{name: counts[name] for name in COUNTS}}
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,6 +12,7 @@ from api.storage.platform_tables import PLATFORM_TABLES
 
 OWN = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+LongBytes = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 Exact = UtcDateTime(exact=True)
 
 
@@ -31,7 +32,7 @@ class RunRow(Base):
 
     `last_progress_id` is the event that `status` was derived from. When the platform deletes that event (it restarts a
     run so), the key falls to null and the state is derived anew. `report_count` is how many of the platform's rows the
-    verdicts of a run that is over were made from, which are made anew where there are others by now. `repository`, `branch`,
+    verdicts of a run that is over were made from, which are made anew where there are more by now. `repository`, `branch`,
     `commit_sha`, `platform` and `pull_request` repeat the platform's row in a form that can be indexed and compared alike on
     every database.
     """
@@ -107,6 +108,16 @@ class VerdictRow(Base):
     branch: Mapped[str | None] = mapped_column(String(255))
     verdict: Mapped[str] = mapped_column(String(20))
     signature: Mapped[str | None] = mapped_column(String(100))
+
+
+class KeptReportsRow(Base):
+    """What a run that is over was judged by, as `api.storage.kept_reports` packs it."""
+
+    __tablename__ = "ci_kept_reports"
+    __table_args__ = (OWN,)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("ci_run.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    body: Mapped[bytes] = mapped_column(LongBytes)
 
 
 class ResultTimeRow(Base):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.expected import ExpectedSet
-from api.domain.result import OutputReport, OutputStatus, Report, TestReports, Verdict, judge, output_status, verdict_of
+from api.domain.result import OutputReport, OutputStatus, Report, TestReports, Verdict, judge, merged, output_status, verdict_of
 from api.domain.run import Phase
 from tests.domain.judging import BASELINE, OTHER, VARIANT, expected_output, expected_test, reported
 
@@ -78,3 +78,21 @@ def test_exactly_the_tests_that_ended_pass_or_fail(exit_code: int | None, output
 
     assert (verdict in (Verdict.PASS, Verdict.FAIL, Verdict.MISSING_OUTPUT)) is (exit_code is not None)
     assert verdict.is_failure is (verdict in (Verdict.FAIL, Verdict.MISSING_OUTPUT))
+
+
+ends = st.none() | st.builds(Report, st.just(1), st.integers(0, 3), st.integers(0, 3))
+got = st.sampled_from([None, OTHER])
+outputs_of_a_test = st.dictionaries(st.integers(1, 3), st.builds(OutputReport, st.just(1), st.integers(1, 3), got))
+reports_of_tests = st.dictionaries(st.integers(1, 3), st.builds(TestReports, ends, outputs_of_a_test))
+
+
+@given(reports_of_tests, reports_of_tests)
+def test_of_two_reports_of_the_same_the_first_stands(first: dict[int, TestReports], later: dict[int, TestReports]) -> None:
+    both = merged(first, later)
+
+    assert both.keys() == first.keys() | later.keys()
+    for regression_id, found in both.items():
+        one, other = first.get(regression_id, TestReports()), later.get(regression_id, TestReports())
+        assert found.report == (one.report if one.report is not None else other.report)
+        assert found.outputs == {**other.outputs, **one.outputs}
+        assert found.count == (found.report is not None) + len(one.outputs.keys() | other.outputs.keys())

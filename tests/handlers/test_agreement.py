@@ -8,10 +8,13 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete, update
 
 from api.domain.access import Role
 from api.domain.run import Phase
+from api.storage.database import change, transaction
 from api.storage.enrolment import catch_up
+from api.storage.platform_tables import ResultFileRow, ResultRow
 from api.sweeper import Sweeper
 from contract.client import ValidatingClient
 from tests.builders import (
@@ -138,6 +141,32 @@ def test_all_views_agree_again_after_the_platform_wrote_results_of_a_run_that_wa
         Sweeper(site.app.flask, site.clock, every=3600).sweep()
 
     _check_views(client, run_id, tests, is_over=True)
+
+
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(told, min_size=1, max_size=4), cancels, st.booleans())
+def test_nothing_that_is_told_of_a_run_that_is_over_changes_with_the_rows_it_was_judged_by(
+    site: Site, tests: list[Told], words: str, outputs_vanish: bool,
+) -> None:
+    site.database.empty()
+    site.accounts.clear()
+    client = site.as_role(Role.ADMIN)
+    run_id = build(tests, Phase.COMPLETED, words, seen=True)
+    before = _told(client, run_id)
+
+    with transaction():
+        if outputs_vanish:
+            change(delete(ResultFileRow).where(ResultFileRow.test_id == run_id))
+        else:
+            change(update(ResultRow).where(ResultRow.test_id == run_id).values(exit_code=77))
+
+    assert _told(client, run_id) == before
+    _check_views(client, run_id, tests, is_over=True)
+
+
+def _told(client: ValidatingClient, run_id: int) -> list[Any]:
+    run = client.get(f"/api/v1/runs/{run_id}").json()
+    return [run, *(whole(client, f"/runs/{run_id}/{part}") for part in ("samples", "errors", "infrastructure-errors"))]
 
 
 def _check_views(client: ValidatingClient, run_id: int, expected: list[Told], *, is_over: bool) -> None:

@@ -12,9 +12,10 @@ from api.domain.run_list import RunFilter
 from api.storage import runs
 from api.storage.database import session, transaction
 from api.storage.enrolment import catch_up, judge_late_results
-from api.storage.outcomes import judge_run, load_summary
+from api.storage.expected_sets import load_expected_set
+from api.storage.outcomes import find_output_report, judge_run, load_summary
 from api.storage.own_tables import RunRow, VerdictRow
-from api.storage.platform_tables import ProgressRow, ResultRow
+from api.storage.platform_tables import ProgressRow, RegressionTestRow, ResultFileRow, ResultRow
 from tests.builders import (
     BASELINE,
     NOW,
@@ -242,17 +243,57 @@ def test_results_that_the_platform_writes_after_a_runs_end_count_as_soon_as_some
     assert verdicts(run_id)[silent.regression_id] == ("pass", None)
 
 
-def test_results_that_the_platform_removes_count_no_more(database: Database) -> None:
+def told(run_id: int) -> tuple[object, ...]:
+    """All that is told of a run that is over."""
+    found = runs.load_run(run_id)
+    judged = judge_run(run_id, found.expected_set_id)
+    summary = load_summary(run_id, found.expected_set_id, found.status)
+    assert judged.summary == summary
+    return found.status, judged.tests, summary, verdicts(run_id)
+
+
+def test_the_verdicts_of_a_run_stay_when_a_regression_test_is_deleted(database: Database) -> None:
+    kept, deleted = add_regression_test(), add_regression_test()
+    run_id = add_finished_run(kept, deleted)
+    catch_up(NOW)
+    before = told(run_id)
+
+    with transaction():
+        session().execute(delete(RegressionTestRow).where(RegressionTestRow.id == deleted.regression_id))
+
+    assert told(run_id) == before
+    assert judge_late_results(NOW) == 0
+    expected = load_expected_set(runs.load_run(run_id).expected_set_id)
+    assert find_output_report(run_id, expected, deleted.regression_id, deleted.output_id) is not None
+
+
+def test_the_verdicts_of_a_run_stay_when_a_result_is_changed(database: Database) -> None:
+    run_id = add_finished_run(add_regression_test(), add_regression_test())
+    catch_up(NOW)
+    before = told(run_id)
+
+    with transaction():
+        session().execute(update(ResultRow).where(ResultRow.test_id == run_id).values(exit_code=139))
+
+    assert told(run_id) == before
+
+
+def test_what_a_run_was_judged_by_counts_no_more_when_the_platform_restarts_it(database: Database) -> None:
     test = add_regression_test()
     run_id = add_finished_run(test)
     catch_up(NOW)
-    assert status_of(run_id) is RunStatus.PASS
-
+    runs.load_run(run_id)
     with transaction():
-        session().execute(delete(ResultRow).where(ResultRow.test_id == run_id))
+        for table in (ResultRow, ResultFileRow, ProgressRow):
+            session().execute(delete(table).where(table.test_id == run_id))
+    add_event(run_id, Phase.TESTING)
+    add_result(run_id, test.regression_id, exit_code=1)
+    add_event(run_id, Phase.COMPLETED)
+    catch_up(NOW)
 
-    assert runs.load_run(run_id).status is RunStatus.ERROR
-    assert verdicts(run_id) == {test.regression_id: ("skipped", None)}
+    assert verdicts(run_id) == {test.regression_id: (
+        "missing_output", f"EXIT_CODE_MISMATCH:{test.regression_id}:0")}
+    assert told(run_id)[0] is RunStatus.FAIL
 
 
 def test_a_sweep_finds_late_results_of_the_last_day_that_nobody_looked_at(database: Database) -> None:
