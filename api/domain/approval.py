@@ -4,7 +4,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -117,6 +117,21 @@ def check_bulk(proposals: Sequence[Proposal]) -> None:
             remedy="Ask for one new baseline for each output.")
 
 
+def check_current(proposals: Iterable[Proposal], baselines: Mapping[int, str]) -> None:
+    """Let pass proposals to replace the baselines of today, hashes by output id. Raises Conflict, as an approval would, once for all."""
+    before = {each.wish.output_id: each.hash_before for each in proposals}
+    deleted = sorted(before.keys() - baselines.keys())
+    if deleted:
+        raise Conflict(
+            "The output was deleted since the run: there is no baseline to replace.", {"output_ids": deleted},
+            remedy="Leave it out; what a run was judged by stays under its samples.")
+    changed = sorted(output_id for output_id, digest in before.items() if baselines[output_id].lower() != digest)
+    if changed:
+        raise Conflict(
+            "The baseline has changed since the run.", {"output_ids": changed},
+            remedy="Run the test again and, where its output still differs, ask with that run.")
+
+
 def authorize_decision(approval: Approval, caller: Caller, *, own_allowed: bool) -> None:
     """Let pass an admin other than the requester; the requester too where the installation has one person. Raises Forbidden."""
     if caller.role is not Role.ADMIN:
@@ -139,8 +154,12 @@ def check_open(approval: Approval, decision: Decision) -> bool:
 
 
 def check_unchanged(approval: Approval, baseline_now: str | None) -> None:
-    """Let pass when the baseline still is what the requester saw. Raises Conflict."""
-    if baseline_now is None or baseline_now.lower() != approval.proposal.hash_before:
+    """Let pass when the baseline still is what the requester saw; None stands for a deleted output. Raises Conflict."""
+    if baseline_now is None:
+        raise Conflict(
+            "The output was deleted since the request was made: there is no baseline to replace.",
+            {"output_id": approval.proposal.wish.output_id}, remedy="Reject this request.")
+    if baseline_now.lower() != approval.proposal.hash_before:
         raise Conflict(
             "The baseline has changed since the request was made.", {"expected_hash": approval.proposal.hash_before},
             remedy="Reject this request, and make a new one from a run made since.")

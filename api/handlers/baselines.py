@@ -13,6 +13,7 @@ from api.domain.approval import (
     Proposal,
     authorize_decision,
     check_bulk,
+    check_current,
     check_open,
     propose,
 )
@@ -38,7 +39,7 @@ def request_baseline_approval(run_id: int, sample_id: int, body: dict[str, Any])
     chosen = choose_test(judged, sample_id, body["regression_id"])
     proposal = propose(run_id, chosen.test.sample_id, chosen, _wish(body))
     _check_files([proposal])
-    recorded = transact(partial(_record, [proposal]))
+    recorded = transact(partial(_record, run_id, [proposal]))
     return render_baselines.approval(recorded[0]), HTTPStatus.ACCEPTED
 
 
@@ -48,7 +49,7 @@ def request_baseline_approvals(run_id: int, body: dict[str, Any]) -> tuple[dict[
     proposals = [_proposal(run_id, judged, _wish(each)) for each in body["requests"]]
     check_bulk(proposals)
     _check_files(proposals)
-    recorded = transact(partial(_record, proposals))
+    recorded = transact(partial(_record, run_id, proposals))
     return {"data": [render_baselines.approval(each) for each in recorded]}, HTTPStatus.ACCEPTED
 
 
@@ -105,10 +106,14 @@ def _check_files(proposals: list[Proposal]) -> None:
             "The output's file is gone from the store.", {"output_ids": gone}, remedy="Run the test again, and approve that run's output.")
 
 
-def _record(proposals: list[Proposal]) -> list[Approval]:
+def _record(run_id: int, proposals: list[Proposal]) -> list[Approval]:
     caller = context.caller()
     by = shown_email(caller.email, caller.user_id)
-    return [approvals.record_proposal(each, caller.user_id, by, context.now()) for each in proposals]
+    baselines = approvals.load_baselines([each.wish.output_id for each in proposals])
+    granted = approvals.find_granted(run_id, baselines)
+    check_current((each for each in proposals if each.key not in granted), baselines)
+    return [
+        granted.get(each.key) or approvals.record_proposal(each, caller.user_id, by, context.now()) for each in proposals]
 
 
 def _decide(approval_id: int, decision: Decision, reason: str | None) -> dict[str, Any]:

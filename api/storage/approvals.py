@@ -1,7 +1,7 @@
 """Requests for new baselines, their decisions, and the history of every baseline."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,21 @@ class BaselineChange:
     hash_after: str
     changed_at: datetime
     approval: Approval
+
+
+def load_baselines(output_ids: Collection[int]) -> dict[int, str]:
+    """Today's baselines of these outputs (hashes as they are stored), by output id; an output that was deleted has none."""
+    rows = session().execute(select(RegressionOutputRow.id, RegressionOutputRow.correct).where(RegressionOutputRow.id.in_(output_ids)))
+    return {output_id: baseline for output_id, baseline in rows}
+
+
+def find_granted(run_id: int, baselines: Mapping[int, str]) -> dict[str, Approval]:
+    """The approved requests of a run whose outputs are the baselines still, by the key of their proposal; `baselines` by output id."""
+    rows = session().execute(
+        select(ApprovalRow).where(ApprovalRow.run_id == run_id, ApprovalRow.status == ApprovalStatus.APPROVED.value)
+        .order_by(ApprovalRow.id)).scalars()
+    approved = (_approval(row) for row in rows if row.hash_after == baselines.get(row.output_id, "").lower())
+    return {each.proposal.key: each for each in approved}
 
 
 def record_proposal(proposal: Proposal, requester_id: int, requested_by: str, now: datetime) -> Approval:
@@ -116,17 +131,23 @@ def _is_variant(row: RegressionOutputRow, proposal: Proposal) -> bool:
 
 
 def list_changes(regression_id: int, output_id: int, *, limit: int, offset: int) -> Page[BaselineChange]:
-    """The baselines that an output had, newest change first. Raises NotFound for an output that is not the test's."""
-    belongs = select(RegressionOutputRow.id).where(
-        RegressionOutputRow.id == output_id, RegressionOutputRow.regression_id == regression_id)
-    if session().execute(belongs).first() is None:
+    """The baselines that an output had, newest change first, also of one that was deleted.
+
+    Raises NotFound for an output that is not, and as far as is recorded never was, the test's.
+    """
+    of_output = (BaselineChangeRow.output_id == output_id, BaselineChangeRow.regression_id == regression_id)
+    total = session().execute(select(func.count()).select_from(BaselineChangeRow).where(*of_output)).scalar_one()
+    if not total and not _belongs(output_id, regression_id):
         raise NotFound("output", output_id, remedy="List the test's outputs with GET /regression-tests.")
-    of_output = BaselineChangeRow.output_id == output_id
-    total = session().execute(select(func.count()).select_from(BaselineChangeRow).where(of_output)).scalar_one()
     rows = session().execute(
         select(BaselineChangeRow, ApprovalRow).join(ApprovalRow, ApprovalRow.id == BaselineChangeRow.approval_id)
-        .where(of_output).order_by(BaselineChangeRow.id.desc()).limit(limit).offset(offset))
+        .where(*of_output).order_by(BaselineChangeRow.id.desc()).limit(limit).offset(offset))
     return Page([_change(change, approval) for change, approval in rows], limit, offset, total)
+
+
+def _belongs(output_id: int, regression_id: int) -> bool:
+    query = select(RegressionOutputRow.id).where(RegressionOutputRow.id == output_id, RegressionOutputRow.regression_id == regression_id)
+    return session().execute(query).first() is not None
 
 
 def _change(row: BaselineChangeRow, approval: ApprovalRow) -> BaselineChange:

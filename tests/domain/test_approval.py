@@ -18,6 +18,7 @@ from api.domain.approval import (
     Proposal,
     authorize_decision,
     check_bulk,
+    check_current,
     check_open,
     check_reason,
     check_unchanged,
@@ -158,9 +159,34 @@ def test_a_baseline_that_is_what_the_requester_saw_may_be_replaced() -> None:
     check_unchanged(APPROVAL, BASELINE.upper())
 
 
-@pytest.mark.parametrize("now", [None, "", OTHER])
-def test_a_baseline_that_changed_meanwhile_may_not(now: str | None) -> None:
-    with pytest.raises(Conflict) as refused:
+@pytest.mark.parametrize("now", ["", OTHER])
+def test_a_baseline_that_changed_meanwhile_may_not(now: str) -> None:
+    with pytest.raises(Conflict, match="has changed") as refused:
         check_unchanged(APPROVAL, now)
 
     assert refused.value.details == {"expected_hash": BASELINE}
+
+
+def test_of_an_output_that_was_deleted_nothing_else_is_said() -> None:
+    with pytest.raises(Conflict, match="deleted") as refused:
+        check_unchanged(APPROVAL, None)
+
+    assert refused.value.details == {"output_id": 5}
+    assert "new one" not in refused.value.remedy
+
+
+def for_output(output_id: int) -> Proposal:
+    return replace(PROPOSAL, wish=replace(WISH, output_id=output_id))
+
+
+def test_what_still_has_the_baseline_that_its_run_had_may_be_requested() -> None:
+    check_current([for_output(5), for_output(6)], {5: BASELINE, 6: BASELINE.upper(), 7: OTHER})
+
+
+@pytest.mark.parametrize(("baselines", "words", "named"), [
+    ({5: BASELINE, 6: OTHER, 8: ""}, "changed", [6, 8]), ({5: BASELINE, 8: OTHER}, "deleted", [6])])
+def test_what_could_never_be_approved_is_refused_by_its_outputs(baselines: dict[int, str], words: str, named: list[int]) -> None:
+    with pytest.raises(Conflict, match=words) as refused:
+        check_current([for_output(8), for_output(6), for_output(5)], baselines)
+
+    assert refused.value.details == {"output_ids": named}

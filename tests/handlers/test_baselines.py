@@ -1,17 +1,14 @@
 """Baselines over HTTP: requested, reviewed, in force for later runs."""
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from api.domain.access import Role
 from api.domain.run import Phase
-from api.storage.platform_tables import RegressionOutputRow
 from tests.builders import (
     BASELINE,
-    BuiltTest,
     Output,
     add_event,
     add_output,
@@ -21,41 +18,9 @@ from tests.builders import (
     add_sample,
     digest_of,
 )
+from tests.handlers.baselines import GOT, REASON, Case, baseline_of, failed_run, store_output
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Client, Site
-
-GOT = digest_of("what was produced")
-REASON = "The new timing is right, see the discussion."
-
-
-@dataclass
-class Case:
-    """A run with an output that differs, whose file is in the store."""
-
-    run_id: int
-    test: BuiltTest
-
-    @property
-    def path(self) -> str:
-        return f"/api/v1/runs/{self.run_id}/samples/{self.test.sample_id}/baseline-approval"
-
-    def body(self, **changes: Any) -> dict[str, Any]:
-        return {"regression_id": self.test.regression_id, "output_id": self.test.output_id, "reason": REASON, **changes}
-
-
-def store_output(site: Site, text: str = "what was produced") -> None:
-    (site.files / "TestResults").mkdir(exist_ok=True)
-    (site.files / "TestResults" / f"{digest_of(text)}.srt").write_text(text)
-
-
-def failed_run(*tests: BuiltTest, got: str = GOT, expected: str = BASELINE) -> int:
-    run_id = add_run(tests=[test.regression_id for test in tests])
-    add_event(run_id, Phase.TESTING)
-    for test in tests:
-        add_output(run_id, test.regression_id, test.output_id, got=got, expected=expected)
-        add_result(run_id, test.regression_id)
-    add_event(run_id, Phase.COMPLETED)
-    return run_id
 
 
 @pytest.fixture
@@ -73,11 +38,6 @@ def requester(site: Site) -> Client:
 @pytest.fixture
 def admin(site: Site) -> Client:
     return site.as_role(Role.ADMIN)
-
-
-def baseline_of(site: Site, output_id: int) -> str:
-    rows = site.rows(RegressionOutputRow.__table__.select().where(RegressionOutputRow.id == output_id))
-    return str(rows[0].correct)
 
 
 def test_a_request_is_recorded_and_changes_nothing_yet(site: Site, case: Case, requester: Client) -> None:
