@@ -1,6 +1,8 @@
 """Requests for baselines over HTTP where the baseline is not what it was any more, or the output is gone."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from api.domain.access import Role
@@ -34,9 +36,16 @@ def history(case: Case) -> str:
     return f"/api/v1/regression-tests/{case.test.regression_id}/outputs/{case.test.output_id}/baselines"
 
 
-def test_what_can_never_be_approved_is_not_recorded(case: Case, requester: Client, admin: Client) -> None:
+def replace_baseline(output_id: int) -> None:
+    set_baseline(output_id, digest_of("another"))
+
+
+@pytest.mark.parametrize("change", [replace_baseline, delete_output])
+def test_what_can_never_be_approved_is_not_recorded(
+    case: Case, requester: Client, admin: Client, change: Callable[[int], None],
+) -> None:
     requester.get(f"/api/v1/runs/{case.run_id}")
-    set_baseline(case.test.output_id, digest_of("another"))
+    change(case.test.output_id)
 
     one = requester.post(case.path, json=case.body())
     several = requester.post(case.bulk_path, json={"requests": [case.body()]})
