@@ -52,29 +52,34 @@ TAGGED = re.compile(r"\[(" + "|".join(InfrastructureType) + r")\] ")
 
 # Free text of the platform's own programs, most specific first. Every rule is anchored at the start of the message:
 # a bare word anywhere in it (a branch's name, a file's) decides nothing.
-PERSON = re.compile(r"(?i)(?:cancel(?:l)?ed by\b|pr (?:was )?closed\b|pull request (?:was )?closed\b|duplicate test\b|superseded\b)")
+DELIBERATE = re.compile(
+    r"(?i)(?:cancell?ed (?:by|via)\b|(?:pr|pull request) (?:(?:was |is )?closed|converted to draft)\b|duplicate test\b|superseded\b|"
+    r"tests (?:have been )?cancell?ed\Z|not ran\b)")
 RULES: tuple[tuple[InfrastructureType, re.Pattern[str]], ...] = tuple((kind, re.compile("(?i)" + text)) for kind, text in (
     (InfrastructureType.VM_PROVISIONING,
      r"(?:vm|gcp|virtual machine|instance)\b.{0,60}\b(?:provision\w*|creat\w+|quota|start\w*)\b|"
-     r"(?:can't|cannot|could not) create (?:vm|instance)"),
-    (InfrastructureType.MERGE, r"merge (?:conflict|failed)|(?:can't|cannot|could not|unable to) merge|merging\b.{0,60}\bfailed"),
+     r"(?:can't|cannot|could not) create (?:vm|instance)|provisioning\b.{0,60}\b(?:vm|virtual machine|instance)\b|"
+     r"gcp (?:operation|quota|resources?)\b|required gcp resource\b|a vm with this name\b|task (?:timed out|failed)\b"),
+    (InfrastructureType.MERGE,
+     r"merge (?:conflict|failed)|(?:can't|cannot|could not|unable to) merge|merging\b.{0,60}\bfailed|commit could not be merged\b"),
     (InfrastructureType.CHECKOUT,
      r"git (?:clone|fetch|checkout|pull)\b|(?:clone|checkout|fetch)(?:ing)?\b.{0,60}\bfailed|"
      r"(?:can't|cannot|could not) (?:clone|fetch|check out)"),
     (InfrastructureType.BUILD,
      r"build(?:ing)?\b.{0,60}\b(?:failed|error)|compil\w+\b.{0,60}\b(?:failed|error)|(?:make|cmake|cargo|configure)\b.{0,20}\b(?:failed|error)|"
-     r"(?:no|missing) build artifact|artifact(?:s)? (?:was |were )?not found"),
+     r"(?:no|missing) build artifact|artifact(?:s)? (?:was |were )?not found|build succeeded but artifact\b|"
+     r"cancell?ing tests as github action|(?:artifact|build)\Z"),
     (InfrastructureType.STORAGE,
-     r"disk (?:is )?full|no space left|(?:can't|cannot|could not) (?:store|upload|download|save)|storage\b|bucket\b"),
-    (InfrastructureType.QUEUE, r"queue\b|queued (?:too long|timeout)"),
+     r"disk (?:is )?full|no space left|(?:can't|cannot|could not) (?:store|upload|download|save)|storage\b|bucket\b|artifact download\b"),
+    (InfrastructureType.QUEUE, r"queue\b|queued (?:too long|timeout)|invalid pr number\b"),
     (InfrastructureType.WEB_SERVER, r"web ?server\b|(?:http|server) (?:error|answered|timeout)|(?:502|503|504)\b"),
     (InfrastructureType.WORKER, r""),
 ))
 
 
-def is_persons_cancel(message: str) -> bool:
-    """Whether the platform's words for a cancel are a person's doing."""
-    return PERSON.match(message.strip()) is not None
+def is_deliberate(message: str) -> bool:
+    """Whether the platform's words for a cancel tell of no trouble: a person's doing, here or at the pull request, or no need of a run."""
+    return DELIBERATE.match(message.strip()) is not None
 
 
 def classify(message: str) -> InfrastructureType:
@@ -94,7 +99,7 @@ def origin_of_report(phase: Phase, message: str) -> EventOrigin | None:
 def infrastructure_errors(
     events: Iterable[ProgressEvent], origins: Mapping[int, EventOrigin], failures: Iterable[Failure],
 ) -> tuple[InfrastructureError, ...]:
-    """The troubles of a run: its cancelling events that no person caused, then the tests that hit a limit."""
+    """The troubles of a run: its cancelling events that nobody wanted, then the tests that hit a limit."""
     told = (_of_event(event, origins.get(event.event_id)) for event in events if event.phase is Phase.CANCELED)
     limits = (_of_failure(failure) for failure in failures if failure.attribution is Attribution.INFRASTRUCTURE)
     return tuple(error for error in (*told, *limits) if error is not None)
@@ -102,7 +107,7 @@ def infrastructure_errors(
 
 def _of_event(event: ProgressEvent, origin: EventOrigin | None) -> InfrastructureError | None:
     if origin is None:
-        origin = EventOrigin(None if is_persons_cancel(event.message) else classify(event.message))
+        origin = EventOrigin(None if is_deliberate(event.message) else classify(event.message))
     if origin.type is None:
         return None
     message = TAGGED.sub("", event.message.strip(), count=1)

@@ -11,11 +11,12 @@ from api.domain.infrastructure import (
     InfrastructureType,
     classify,
     infrastructure_errors,
-    is_persons_cancel,
+    is_deliberate,
     origin_of_report,
 )
 from api.domain.run import Phase, ProgressEvent
 from tests.domain.judging import expected_test, judged, reported
+from tests.domain.platform_messages import CANCELS, REPORTS, TROUBLES
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -53,18 +54,40 @@ def test_what_was_told_in_free_text_has_the_type_of_its_first_words(message: str
 
 @pytest.mark.parametrize("message", [
     "stopped while testing branch build-failed", "the file merge conflict.srt was empty", "timed out after git clone of fork failed",
-    "[unknown] build failed", "notes on disk full handling", "rebuild failed-tests list",
+    "[unknown] build failed", "notes on disk full handling", "rebuild failed-tests list", "artifact of a lost worker",
+    "build 12 was stopped", "the commit could not be merged", "no answer about required GCP resource",
+    "the task failed", "tests ended: PR number 12",
 ])
 def test_a_bare_word_further_on_decides_nothing(message: str) -> None:
     assert classify(message) is InfrastructureType.WORKER
 
 
-@pytest.mark.parametrize(("message", "is_persons"), [
-    ("Canceled by admin via API: superseded", True), ("cancelled by user", True), ("PR closed", True), ("Pull request was closed", True),
-    ("Duplicate test", True), ("The run was canceled by nobody", False), ("Build failed", False),
+@pytest.mark.parametrize("message", [*CANCELS, "cancelled by user", "Pull request was closed", "Duplicate test", "  PR closed "])
+def test_a_cancel_on_purpose_is_told_by_how_the_message_begins(message: str) -> None:
+    assert is_deliberate(message)
+
+
+@pytest.mark.parametrize("message", [
+    "The run was canceled by nobody", "Build failed", "all Tests canceled", "Tests canceled due to a merge conflict",
+    "PR closeness test failed", "Not running", "Cancelling tests as Github Action(s) failed", "Tests canceled\nby a fault",
 ])
-def test_a_persons_cancel_is_told_by_how_the_message_begins(message: str, is_persons: bool) -> None:
-    assert is_persons_cancel(message) is is_persons
+def test_other_messages_are_no_cancels_on_purpose(message: str) -> None:
+    assert not is_deliberate(message)
+
+
+@pytest.mark.parametrize(("message", "kind"), TROUBLES)
+def test_each_trouble_that_the_platform_tells_of_has_its_type(message: str, kind: InfrastructureType) -> None:
+    assert [(each.type, each.message) for each in infrastructure_errors([event(message)], {}, [])] == [(kind, message)]
+
+
+@pytest.mark.parametrize("message", CANCELS)
+def test_a_run_that_the_platform_gave_up_on_purpose_has_no_trouble(message: str) -> None:
+    assert infrastructure_errors([event(message)], {}, []) == ()
+
+
+@pytest.mark.parametrize(("phase", "message"), REPORTS)
+def test_what_the_platform_says_of_a_run_that_goes_on_is_no_trouble(phase: Phase, message: str) -> None:
+    assert infrastructure_errors([event(message, phase)], {}, []) == ()
 
 
 def event(message: str, phase: Phase = Phase.CANCELED, event_id: int = 3) -> ProgressEvent:
