@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from api.storage.backends import INCOMING
+from api.storage.backends import INCOMING, LocalBackend
 from api.storage.files import FileStore
+from api.storage.repair import Repair
 from api.sweeper import ABANDONED_AFTER, TIDYING_EVERY, Sweeper
 from tests.builders import NOW
 from tests.databases import Database
@@ -31,6 +32,10 @@ def add(store: FileStore, name: str, written_at: datetime) -> Path:
     return path
 
 
+def refuse(*arguments: object, **options: object) -> None:
+    raise OSError("killed")
+
+
 def test_files_that_were_abandoned_on_their_way_in_are_removed(sqlite_database: Database, store: FileStore) -> None:
     old = add(store, "upload-1", NOW - ABANDONED_AFTER - SECOND)
     written_to, others = add(store, "upload-2", NOW - ABANDONED_AFTER + SECOND), add(store, "notes", NOW - 9 * ABANDONED_AFTER)
@@ -38,6 +43,45 @@ def test_files_that_were_abandoned_on_their_way_in_are_removed(sqlite_database: 
     Sweeper(sqlite_database.app, lambda: NOW, every=3600, files=store).sweep()
 
     assert [path.exists() for path in (old, written_to, others)] == [False, True, True]
+
+
+def test_a_copy_whose_process_was_killed_is_removed(
+    sqlite_database: Database, store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backend, source = LocalBackend(store.root, lambda ticket: ""), tmp_path / "source"
+    source.write_bytes(b"a sample")
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "replace", refuse)
+        killed.setattr(Path, "unlink", refuse)
+        with pytest.raises(OSError, match="killed"):
+            backend.put("TestFiles/a.ts", source)
+    left = list((store.root / INCOMING).iterdir())
+    os.utime(left[0], (0, 0))
+
+    Sweeper(sqlite_database.app, lambda: NOW, every=3600, files=store).sweep()
+
+    assert (len(left), left[0].exists()) == (1, False)
+
+
+def test_a_repair_whose_process_was_killed_leaves_nothing_for_ever(
+    sqlite_database: Database, store: FileStore, tmp_path: Path,
+) -> None:
+    local, bucket = LocalBackend(store.root, lambda ticket: ""), LocalBackend(tmp_path / "bucket", lambda ticket: "")
+    (tmp_path / "source").write_bytes(b"a sample")
+    bucket.put("TestFiles/a.ts", tmp_path / "source")
+    seen: list[Path] = []
+
+    class Killed(LocalBackend):
+        def put(self, name: str, source: Path) -> None:
+            os.link(source, store.root / INCOMING / f"{source.name}-left")
+            seen.extend((store.root / INCOMING).glob("*-left"))
+
+    list(Repair(Killed(store.root, lambda ticket: ""), bucket, store.root / INCOMING).repair(["TestFiles/a.ts"]))
+    os.utime(seen[0], (0, 0))
+
+    Sweeper(sqlite_database.app, lambda: NOW, every=3600, files=store).sweep()
+
+    assert (local.stat("TestFiles/a.ts"), seen[0].exists()) == (None, False)
 
 
 def test_they_are_looked_for_again_after_a_while(sqlite_database: Database, store: FileStore) -> None:

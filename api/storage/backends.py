@@ -17,6 +17,8 @@ from api.storage import names
 
 LOCAL, BUCKET = "local", "gcs"
 INCOMING = "TempFiles"
+# How the names of files begin that are in there on their way: from a client, to their place, from the bucket.
+UPLOADED, COPIED, REPAIRED = "upload-", "copy-", "repair-"
 TicketLink = Callable[[Ticket], str]
 
 
@@ -130,7 +132,7 @@ class LocalBackend:
         target = self.path(name)
         folder = self._root / INCOMING
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f"copy-{uuid4().hex}"
+        temporary = folder / f"{COPIED}{uuid4().hex}"
         try:
             with source.open("rb") as coming, temporary.open("xb") as written:
                 shutil.copyfileobj(coming, written, 1 << 20)

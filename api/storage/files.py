@@ -9,11 +9,12 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from io import FileIO
+from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
 from api.domain.refusal import Unavailable
-from api.storage.backends import INCOMING
+from api.storage.backends import COPIED, INCOMING, REPAIRED, UPLOADED
 from api.storage.names import ARTIFACTS, LOGS, RESULTS, SAMPLES
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ class FileStore:
 
     def open_incoming(self) -> Incoming:
         """A new file in TempFiles under a name of its own; the caller places or discards it."""
-        return Incoming(self.root / INCOMING / f"upload-{uuid4().hex}")
+        return Incoming(self.root / INCOMING / f"{UPLOADED}{uuid4().hex}")
 
     @contextmanager
     def receive(self) -> Iterator[Incoming]:
@@ -126,9 +127,9 @@ class FileStore:
             incoming.discard()
 
     def remove_abandoned(self, before: datetime) -> int:
-        """Remove what was on its way in when its process was killed; what was written to since is in use. How many there were."""
-        removed = 0
-        for path in (self.root / INCOMING).glob("upload-*"):
+        """Remove what was on its way when its process was killed; what was written to since is in use. How many there were."""
+        removed, folder = 0, self.root / INCOMING
+        for path in chain.from_iterable(folder.glob(f"{prefix}*") for prefix in (UPLOADED, COPIED, REPAIRED)):
             with suppress(OSError):
                 if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
                     path.unlink()

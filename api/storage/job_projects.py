@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.domain.refusal import Unavailable
-from api.storage.backends import INCOMING
+from api.storage.backends import INCOMING, UPLOADED
 from api.storage.files import FileStore, Incoming, taking
 from api.storage.job_files import JobFiles
 
@@ -55,7 +55,7 @@ class ModestFile(Incoming):
 
 def open_project(store: FileStore, job_id: str, *, reserve: int) -> IncomingProject:
     """A new file for the project of a job of this id, to be kept or discarded."""
-    path = store.root / INCOMING / f"upload-{job_id}"
+    path = store.root / INCOMING / f"{UPLOADED}{job_id}"
     return IncomingProject(job_id, path, ModestFile(path, store, reserve))
 
 

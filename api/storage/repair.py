@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from api.storage.backends import Backend, LocalBackend, Stat
+from api.storage.backends import REPAIRED, Backend, LocalBackend, Stat
 from api.storage.names import digest_in
 
 THREADS = 16
@@ -82,7 +82,7 @@ class Repair:
     @contextmanager
     def _copied(self, name: str, there: Stat) -> Iterator[tuple[Path, str]]:
         hashed = sha256()
-        with NamedTemporaryFile(dir=self.scratch, prefix="repair-") as file:
+        with NamedTemporaryFile(dir=self.scratch, prefix=REPAIRED) as file:
             for piece in _pieces(name, there, self.bucket):
                 file.write(piece)
                 hashed.update(piece)
