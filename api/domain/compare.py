@@ -1,7 +1,7 @@
 """Comparing a run with a base: what it fixed, what it broke, what failed before in the same way or in another."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -108,19 +108,3 @@ def _hashes(side: JudgedTest | None, output_id: int) -> tuple[str | None, str | 
     if side is None or output is None:
         return None, None
     return output.baseline, differing_hash(output, side.reports.outputs.get(output_id))
-
-
-def choose_ancestor(start: str, parents: Mapping[str, str], tested: Mapping[str, int]) -> tuple[int, bool] | None:
-    """The run of the nearest commit, from `start` back through its parents, that was tested; and whether that is `start` itself.
-
-    `parents` maps a commit to its parent, as far as known, `tested` a commit to its newest finished run. None where no
-    known ancestor was tested.
-    """
-    commit: str | None = start
-    seen: set[str] = set()
-    while commit is not None and commit not in seen:
-        if commit in tested:
-            return tested[commit], commit == start
-        seen.add(commit)
-        commit = parents.get(commit)
-    return None

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 
-from api.domain.compare import BaseReason, choose_ancestor
+from api.domain.compare import BaseReason
 from api.domain.result import Verdict
 from api.domain.run import Run, RunStatus
 from api.domain.triage import PastRun
@@ -16,7 +16,7 @@ from api.storage.database import session
 from api.storage.own_tables import RunRow, VerdictRow
 
 RAN = (RunStatus.PASS.value, RunStatus.FAIL.value, RunStatus.INCOMPLETE.value)
-ANCESTORS = 2000
+GENERATIONS = 200
 PAST_RUNS = 100
 
 
@@ -28,27 +28,40 @@ class Base:
     reason: BaseReason
 
 
-def choose_base(run: Run, main_repository: str) -> Base | None:
+def choose_base(run: Run, main_repository: str, *, generations: int = GENERATIONS) -> Base | None:
     """The newest finished run of the main repository on the run's platform at its merge base, or at the nearest ancestor known.
 
-    Where the run names no merge base, its parent is where the search begins; where no known ancestor was tested, the newest
-    such run before it is taken. None where there is none at all.
+    Where the run names no merge base, its parent is where the search begins; it goes back so many generations through the
+    parents that runs of the main repository name. Where no known ancestor was tested, the newest such run before it is taken.
+    None where there is none at all.
     """
-    rows = session().execute(
-        select(RunRow.run_id, RunRow.commit_sha, RunRow.parent_sha, RunRow.status, RunRow.platform)
-        .where(*_of_main(main_repository), RunRow.run_id != run.run_id).order_by(RunRow.run_id.desc()).limit(ANCESTORS)).all()
-    parents = {row.commit_sha: row.parent_sha.lower() for row in reversed(rows) if row.parent_sha}
-    finished = [row for row in rows if row.status in RAN and row.platform == run.platform.value]
-    start = run.merge_base_sha or run.parent_sha
-    found = None
-    if start is not None:
-        tested = {row.commit_sha: row.run_id for row in reversed(finished)}
-        found = choose_ancestor(start.lower(), parents, tested)
-    if found is not None:
-        is_merge_base = found[1] and run.merge_base_sha is not None
-        return Base(found[0], BaseReason.MERGE_BASE if is_merge_base else BaseReason.ANCESTOR)
-    before = next((row.run_id for row in finished if row.run_id < run.run_id), None)
+    candidates = and_(
+        *_of_main(main_repository), RunRow.platform == run.platform.value, RunRow.status.in_(RAN), RunRow.run_id != run.run_id)
+    nearest = session().execute(_nearest_tested(run, main_repository, candidates, generations)).first()
+    if nearest is not None:
+        is_merge_base = nearest.generation == 0 and run.merge_base_sha is not None
+        return Base(nearest.run_id, BaseReason.MERGE_BASE if is_merge_base else BaseReason.ANCESTOR)
+    before = session().execute(
+        select(RunRow.run_id).where(candidates, RunRow.run_id < run.run_id).order_by(RunRow.run_id.desc()).limit(1)).scalar()
     return None if before is None else Base(before, BaseReason.BEFORE)
+
+
+def _nearest_tested(run: Run, main_repository: str, candidates: ColumnElement[bool], generations: int) -> Select[Any]:
+    """The newest candidate at the commit where the run's search begins, else at the nearest ancestor of that.
+
+    Conditions stand in CASE, so that commits are looked up in their index whatever the planner knows of the other columns.
+    """
+    start = func.lower(func.coalesce(RunRow.merge_base_sha, RunRow.parent_sha)).label("commit_sha")
+    line = select(start, literal(0).label("generation")).where(RunRow.run_id == run.run_id).cte("line", recursive=True)
+    parent = case((and_(*_of_main(main_repository)), func.lower(RunRow.parent_sha)))
+    line = line.union(
+        select(parent, line.c.generation + 1)
+        .join(line, RunRow.commit_sha == line.c.commit_sha).where(line.c.generation < generations))
+    newest = func.max(case((candidates, RunRow.run_id)))
+    return (
+        select(newest.label("run_id"), line.c.generation)
+        .join(line, RunRow.commit_sha == line.c.commit_sha)
+        .group_by(line.c.generation).having(newest.is_not(None)).order_by(line.c.generation).limit(1))
 
 
 def list_past_runs(run: Run, main_repository: str) -> list[PastRun]:

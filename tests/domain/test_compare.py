@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.compare import Bucket, Compared, choose_ancestor, compare
+from api.domain.compare import Bucket, Compared, compare
 from api.domain.expected import ExpectedOutput, ExpectedTest
 from api.domain.result import JudgedTest, OutputReport, Report, TestReports, Verdict, verdict_of
 from api.domain.run import Phase
@@ -80,14 +80,3 @@ def _agrees(each: Compared) -> bool:
         Bucket.FIXED: fails[0] and passes[1], Bucket.BROKEN: passes[0] and fails[1], Bucket.PASSING: all(passes),
         Bucket.FAILING_SAME: all(fails), Bucket.FAILING_DIFFERENTLY: all(fails),
         Bucket.NOT_COMPARABLE: not all(fail or passed for fail, passed in zip(fails, passes, strict=True))}[each.bucket]
-
-
-@pytest.mark.parametrize(("start", "tested", "found"), [
-    ("c", {"c": 3}, (3, True)),
-    ("c", {"a": 1}, (1, False)),
-    ("c", {"a": 1, "b": 2}, (2, False)),
-    ("c", {"x": 9}, None),
-    ("unknown", {}, None),
-])
-def test_the_nearest_known_ancestor_that_was_tested_is_chosen(start: str, tested: dict[str, int], found: tuple[int, bool] | None) -> None:
-    assert choose_ancestor(start, {"c": "b", "b": "a", "a": "b"}, tested) == found

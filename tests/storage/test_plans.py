@@ -13,7 +13,7 @@ from api.domain.history import HistoryFilter
 from api.domain.result import Verdict
 from api.domain.run import Phase, Platform, RunStatus
 from api.domain.run_list import RunFilter, RunSort
-from api.storage import history, outcomes, queue, runs
+from api.storage import history, lineage, outcomes, queue, runs
 from api.storage.database import session, transaction
 from api.storage.enrolment import catch_up, judge_pending
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
@@ -134,6 +134,8 @@ def others() -> dict[str, Work]:
         "active branches": lambda: queue.list_branches(None, None, NOW, True, limit=50, offset=0),
         "branches of a repository": lambda: queue.list_branches(MAIN, None, NOW, None, limit=50, offset=0),
         "a run": lambda: outcomes.judge_run(700, runs.load_run(700).expected_set_id),
+        "its base": lambda: lineage.choose_base(runs.load_run(700), MAIN),
+        "its past": lambda: lineage.list_past_runs(runs.load_run(700), MAIN),
         "its counts": lambda: outcomes.load_summary(700, None, RunStatus.PASS),
         "average durations": lambda: [runs.average_duration(each) for each in Platform]}
 
