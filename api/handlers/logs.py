@@ -1,7 +1,8 @@
 """Operations on logs: pages of a run's log and of one test's."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from api.domain.log import LogFilter, LogLevel, LogLine, LogSource
@@ -26,7 +27,8 @@ def list_run_logs(
     """Show the next lines of a run's log."""
     run = _load_run(run_id)
     wanted = LogFilter(LogLevel(level) if level else None, LogSource(source) if source else None, contains or None)
-    return log_page(_open_log(run_id), subject_of(run_id), cursor, limit, wanted, lambda line: log_line(run, line))
+    with _held_log(run_id) as log:
+        return log_page(log, subject_of(run_id), cursor, limit, wanted, lambda line: log_line(run, line))
 
 
 def list_sample_logs(
@@ -36,16 +38,12 @@ def list_sample_logs(
     """Show the next lines of what one regression test of a run printed."""
     run = _load_run(run_id)
     test = choose_test(outcomes.judge_run(run_id, run.expected_set_id).tests, sample_id, regression_id).test
-    own = context.collaborator(Archive).open(names.test_log_name(run_id, test.regression_id))
-    log = own or logs.find_section(_open_log(run_id), test.regression_id)
-    if log is None:
-        raise LogNotFound(run_id, context.collaborator(Archive).stores)
-
     def shown(line: LogLine) -> dict[str, Any]:
         return log_line(run, line) | {"sample_id": test.sample_id, "regression_id": test.regression_id}
 
     wanted = LogFilter(LogLevel(level) if level else None, None, contains or None)
-    return log_page(log, f"{subject_of(run_id)} test {test.regression_id}", cursor, limit, wanted, shown)
+    with _held_sample_log(run_id, test.regression_id) as log:
+        return log_page(log, f"{subject_of(run_id)} test {test.regression_id}", cursor, limit, wanted, shown)
 
 
 def log_line(run: Run, line: LogLine) -> dict[str, Any]:
@@ -90,9 +88,25 @@ def _load_run(run_id: int) -> Run:
     return runs.load_run(run_id)
 
 
-def _open_log(run_id: int) -> Readable:
+@contextmanager
+def _held_log(run_id: int) -> Iterator[Readable]:
+    """The run's log as it is now, however often its worker sends it anew meanwhile."""
     archive = context.collaborator(Archive)
-    log = archive.open(names.log_name(run_id))
-    if log is None:
-        raise LogNotFound(run_id, archive.stores)
-    return log
+    with archive.hold(names.log_name(run_id)) as log:
+        if log is None:
+            raise LogNotFound(run_id, archive.stores)
+        yield log
+
+
+@contextmanager
+def _held_sample_log(run_id: int, regression_id: int) -> Iterator[Readable]:
+    archive = context.collaborator(Archive)
+    with archive.hold(names.test_log_name(run_id, regression_id)) as own:
+        if own is not None:
+            yield own
+            return
+    with _held_log(run_id) as log:
+        section = logs.find_section(log, regression_id)
+        if section is None:
+            raise LogNotFound(run_id, archive.stores)
+        yield section

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.domain.log_cursor import FINGERPRINT_BYTES, LogPlace, fingerprint, make_cursor, read_cursor
-from api.domain.run import RunStatus
+from api.domain.run import Run, RunStatus
 from api.domain.signing import SigningKey
 from api.handlers import context
 from api.handlers.answers import encode
@@ -21,6 +21,7 @@ from api.handlers.stream_seats import StreamSeats
 from api.storage import logs, names, runs
 from api.storage.archive import Archive
 from api.storage.enrolment import catch_up
+from api.storage.logs import Readable
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 LOOK_EVERY = 0.5
@@ -96,10 +97,14 @@ def _look(run_id: int, place: LogPlace, known_by: bytes) -> Step:
     # The run is asked first: a log that is whole when its run is over was whole before.
     catch_up(context.now())
     run = runs.load_run(run_id)
+    with context.collaborator(Archive).hold(names.log_name(run_id)) as log:
+        if log is None:
+            return Step(b"", place, known_by, run.status if run.status.is_over else None, more=False)
+        return _read_on(run, log, place, known_by)
+
+
+def _read_on(run: Run, log: Readable, place: LogPlace, known_by: bytes) -> Step:
     over = run.status if run.status.is_over else None
-    log = context.collaborator(Archive).open(names.log_name(run_id))
-    if log is None:
-        return Step(b"", place, known_by, over, more=False)
     beginning = log.read(0, FINGERPRINT_BYTES)
     if place.offset > log.size or fingerprint(beginning, place.offset) != known_by:
         # Another log has taken the place of the one that was being read, so it is read from its start.
@@ -109,7 +114,7 @@ def _look(run_id: int, place: LogPlace, known_by: bytes) -> Step:
     for entry in islice(logs.entries(log, place, end=end), AT_ONCE):
         place = entry.after
         known_by = fingerprint(beginning, place.offset)
-        cursor = make_cursor(place, subject_of(run_id), known_by, context.collaborator(SigningKey))
+        cursor = make_cursor(place, subject_of(run.run_id), known_by, context.collaborator(SigningKey))
         events.append(b"id: %b\nevent: line\ndata: %b\n\n" % (cursor.encode(), encode(log_line(run, entry.line))))
     more = place.offset < end
     return Step(b"".join(events), place, fingerprint(beginning, place.offset), None if more else over, more)

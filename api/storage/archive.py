@@ -2,15 +2,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from api.domain.refusal import Unavailable
 from api.domain.storage_status import StorageStatus, storage_status
 from api.storage import names
-from api.storage.backends import BUCKET, Backend, LocalBackend, Stat
+from api.storage.backends import BUCKET, Backend, Held, LocalBackend, Stat
 from api.storage.files import Incoming
 from api.storage.integrity import Integrity
 
@@ -46,6 +46,7 @@ class Source:
     identity: str
     store: Backend
     integrity: Integrity
+    held: Held | None = None
 
     @property
     def backend(self) -> str:
@@ -55,7 +56,7 @@ class Source:
     def read(self, start: int, length: int) -> bytes:
         """Up to `length` bytes from `start` on. Raises Unavailable where the file is another one by now, or its store away."""
         try:
-            content = self.store.read(self.name, start, length, self.identity)
+            content = self.held.read(start, length) if self.held else self.store.read(self.name, start, length, self.identity)
         except FileNotFoundError as gone:
             raise Unavailable(CHANGED, retry_after=1) from gone
         except OSError as away:
@@ -112,6 +113,18 @@ class Archive:
         if silent:
             raise Unavailable(AWAY)
         return None
+
+    @contextmanager
+    def hold(self, name: str | None) -> Iterator[Source | None]:
+        """`open`, for a context's length: what is on the disk is read as the one version that it was at the beginning.
+
+        What is in the bucket only cannot be held: once another one has taken its place, reading raises Unavailable.
+        """
+        source = self.open(name)
+        with ExitStack() as stack:
+            if source is not None and isinstance(source.store, LocalBackend):
+                source = stack.enter_context(_held(source, source.store))
+            yield source
 
     def url(self, name: str | None, filename: str, content_type: str) -> str | None:
         """An address to fetch the file at for a while; None unless it is there now."""
@@ -174,6 +187,19 @@ class Archive:
             return source
         log.error("the content of %s in store %s is not what its name says", name, backend.name)
         return None
+
+
+@contextmanager
+def _held(source: Source, store: LocalBackend) -> Iterator[Source]:
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(store.held(source.name))
+        except OSError as gone:
+            raise Unavailable(CHANGED, retry_after=1) from gone
+        # It may be another one already than was seen first, which only one that is named by its content must not be.
+        if held.stat.version != source.version and names.digest_in(source.name) is not None:
+            raise Unavailable(CHANGED, retry_after=1)
+        yield replace(source, size=held.stat.size, version=held.stat.version, identity=held.stat.identity, held=held)
 
 
 def _found(name: str, surveys: Sequence[tuple[str, Mapping[str, Stat | None]]]) -> Found:

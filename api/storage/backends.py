@@ -5,9 +5,10 @@ import os
 import shutil
 import stat as modes
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -89,6 +90,18 @@ def checked(name: str) -> str:
     return name
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file on the disk that is open; another one that takes its name meanwhile changes nothing."""
+
+    file: FileIO
+    stat: Stat
+
+    def read(self, start: int, length: int) -> bytes:
+        """Up to `length` bytes from `start` on. Raises ValueError once it is closed."""
+        return _read_fully(self.file.fileno(), start, length)
+
+
 class LocalBackend:
     """The store on the local disk; its addresses are tickets that this server honours."""
 
@@ -119,13 +132,21 @@ class LocalBackend:
 
     def read(self, name: str, start: int, length: int, identity: str | None = None) -> bytes:
         """Bytes of a file."""
+        with self.held(name) as held:
+            if identity not in (None, held.stat.identity):
+                raise FileNotFoundError(name)
+            return held.read(start, length)
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[Held]:
+        """A file that stays the one it is as long as the context lasts. Raises FileNotFoundError where there is none."""
         # Without waiting: a pipe under a file's name would otherwise hold the thread for ever.
         descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             found = os.fstat(descriptor)
-            if not modes.S_ISREG(found.st_mode) or identity not in (None, _described(found).identity):
+            if not modes.S_ISREG(found.st_mode):
                 raise FileNotFoundError(name)
-            return _read_fully(file.fileno(), start, length)
+            yield Held(file, _described(found))
 
     def put(self, name: str, source: Path) -> None:
         """Copy a file to its place by way of TempFiles, durably."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from api.domain.access import Role, Scope
+from api.storage.archive import Source
 from tests.builders import BuiltTest, add_finished_run, add_regression_test, add_run, add_sample
 from tests.handlers.site import Client, Site
 
@@ -126,6 +127,29 @@ def test_a_cursor_goes_on_in_a_log_that_has_grown(site: Site, reader: Client) ->
     write_log(site, run_id, LOG + b"one more\n")
 
     assert len(all_messages(reader, path, cursor=cursor)) == 3
+
+
+@pytest.mark.parametrize("parameters", [{"level": "error"}, {"contains": "line", "level": "error"}, {"limit": 100}])
+def test_a_page_is_of_one_version_of_a_log_that_is_sent_anew_while_it_is_read(
+    site: Site, reader: Client, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any],
+) -> None:
+    run_id = add_run()
+    log = b"[2026-11-21T11:00:00Z] [INFO] [worker] a line\n" * 20_000
+    write_log(site, run_id, log)
+    read = Source.read
+
+    def read_and_replace(source: Source, start: int, length: int) -> bytes:
+        found = read(source, start, length)
+        newer = site.files / "newer"
+        newer.write_bytes(log + b"one more\n")
+        newer.rename(site.files / "LogFiles" / f"{run_id}.txt")
+        return found
+
+    monkeypatch.setattr(Source, "read", read_and_replace)
+
+    answer = reader.get(f"/api/v1/runs/{run_id}/logs", params=parameters)
+
+    assert answer.status_code == 200
 
 
 def test_a_tests_own_log_is_shown_where_its_worker_sent_one(site: Site, reader: Client) -> None:

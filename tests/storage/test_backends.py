@@ -685,3 +685,45 @@ def test_a_probe_fails_unless_the_bucket_can_be_read(emulator: Emulator) -> None
 def test_a_key_file_that_cannot_be_read_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="credentials"):
         open_bucket(BUCKET, endpoint="", key_file=tmp_path / "none.json", link=link, clock=now, timeout=1.0, threads=1)
+
+
+@pytest.mark.parametrize("kept", ["local", "both"], indirect=True)
+def test_a_file_that_is_held_stays_the_one_it_was_while_others_take_its_name(kept: Kept) -> None:
+    kept.receive(LOG, b"one version of a log")
+
+    with kept.archive.hold(LOG) as held:
+        kept.receive(LOG, b"another")
+        assert held is not None
+        read = [held.read(0, 3), held.read(4, 100)]
+    with kept.archive.hold(LOG) as newer:
+        assert newer is not None
+        assert newer.read(0, 100) == b"another"
+
+    assert read == [b"one", b"version of a log"]
+
+
+@pytest.mark.parametrize("kept", ["local", "both"], indirect=True)
+def test_what_was_held_is_closed_at_the_end_also_where_something_fails(kept: Kept) -> None:
+    kept.receive(LOG, b"a log")
+
+    with pytest.raises(KeyError), kept.archive.hold(LOG) as held:
+        raise KeyError
+
+    assert held is not None
+    with pytest.raises(ValueError, match="closed"):
+        held.read(0, 1)
+
+
+@every_archive
+def test_holding_what_is_nowhere_holds_nothing(kept: Kept) -> None:
+    with kept.archive.hold(LOG) as held:
+        assert held is None
+
+
+@pytest.mark.parametrize("kept", ["gcs"], indirect=True)
+def test_what_is_in_the_bucket_alone_is_read_while_it_is_held(kept: Kept) -> None:
+    kept.receive(LOG, b"a log")
+
+    with kept.archive.hold(LOG) as held:
+        assert held is not None
+        assert held.read(0, 100) == b"a log"
