@@ -14,6 +14,8 @@ from api.domain.refusal import Invalid
 from api.domain.signing import SigningKey
 
 LAYOUT = struct.Struct(">BQ?qBB8s")
+# Only cursors of a part of a log have this as well.
+PART = struct.Struct(">QQ")
 VERSION = 1
 PURPOSE = "log cursor"
 MAC_BYTES = 16
@@ -24,12 +26,24 @@ LEVELS, SOURCES = tuple(LogLevel), tuple(LogSource)
 
 
 @dataclass(frozen=True, slots=True)
+class LogPart:
+    """A part of a log: the offset where it begins, and a line's start up to which it is known not to end, or where it ends."""
+
+    begin: int
+    reaches: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogPlace:
-    """A byte offset at the start of a line, or `within` one; what the line before, or the line so far, told of itself."""
+    """A byte offset at the start of a line, or `within` one; what the line before, or the line so far, told of itself.
+
+    `part` is what of the log is read, where that is not all of it.
+    """
 
     offset: int = 0
     within: bool = False
     facts: LineFacts = field(default_factory=LineFacts)
+    part: LogPart | None = None
 
 
 def fingerprint(beginning: bytes, offset: int) -> bytes:
@@ -45,6 +59,8 @@ def make_cursor(place: LogPlace, subject: str, known_by: bytes, key: SigningKey)
     at = NO_TIME if place.facts.at is None else (place.facts.at - EPOCH) // MICROSECOND
     packed = LAYOUT.pack(
         VERSION, place.offset, place.within, at, LEVELS.index(place.facts.level), SOURCES.index(place.facts.source), known_by)
+    if place.part is not None:
+        packed += PART.pack(place.part.begin, place.part.reaches)
     return base64.urlsafe_b64encode(packed + _mac(packed, subject, key)).decode().rstrip("=")
 
 
@@ -55,11 +71,12 @@ def read_cursor(cursor: str, subject: str, key: SigningKey) -> tuple[LogPlace, b
     except (binascii.Error, ValueError) as wrong:
         raise stale_cursor() from wrong
     packed, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
-    if len(packed) != LAYOUT.size or not compare_digest(mac, _mac(packed, subject, key)):
+    if len(packed) not in (LAYOUT.size, LAYOUT.size + PART.size) or not compare_digest(mac, _mac(packed, subject, key)):
         raise stale_cursor()
-    _, offset, within, at, level, source, known_by = LAYOUT.unpack(packed)
+    _, offset, within, at, level, source, known_by = LAYOUT.unpack_from(packed)
+    part = LogPart(*PART.unpack_from(packed, LAYOUT.size)) if len(packed) > LAYOUT.size else None
     told = None if at == NO_TIME else EPOCH + at * MICROSECOND
-    return LogPlace(offset, within, LineFacts(told, LEVELS[level], SOURCES[source])), known_by
+    return LogPlace(offset, within, LineFacts(told, LEVELS[level], SOURCES[source]), part), known_by
 
 
 def stale_cursor() -> Invalid:

@@ -3,10 +3,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from api.domain.log import LogFilter, LogLevel, LogLine, LogSource
-from api.domain.log_cursor import FINGERPRINT_BYTES, LogPlace, fingerprint, make_cursor, read_cursor, stale_cursor
+from api.domain.log_cursor import FINGERPRINT_BYTES, LogPart, LogPlace, fingerprint, make_cursor, read_cursor, stale_cursor
 from api.domain.refusal import LogNotFound
 from api.domain.run import Run
 from api.domain.sample_choice import choose_test
@@ -15,6 +16,7 @@ from api.handlers import context
 from api.storage import logs, names, outcomes, runs
 from api.storage.archive import Archive
 from api.storage.enrolment import catch_up
+from api.storage.log_sections import Section, find_section, section_of
 from api.storage.logs import Readable
 
 Shown = Callable[[LogLine], dict[str, Any]]
@@ -42,8 +44,14 @@ def list_sample_logs(
         return log_line(run, line) | {"sample_id": test.sample_id, "regression_id": test.regression_id}
 
     wanted = LogFilter(LogLevel(level) if level else None, None, contains or None)
-    with _held_sample_log(run_id, test.regression_id) as log:
-        return log_page(log, f"{subject_of(run_id)} test {test.regression_id}", cursor, limit, wanted, shown)
+    subject = f"{subject_of(run_id)} test {test.regression_id}"
+    with context.collaborator(Archive).hold(names.test_log_name(run_id, test.regression_id)) as own:
+        if own is not None:
+            return log_page(own, subject, cursor, limit, wanted, shown)
+    with _held_log(run_id) as log:
+        start = None if cursor is None else place_of(log, subject, cursor)
+        section = _section(log, start.part if start is not None else None, run_id, test.regression_id)
+        return _page_from(section, subject, start or LogPlace(section.part.begin), limit, wanted, shown)
 
 
 def log_line(run: Run, line: LogLine) -> dict[str, Any]:
@@ -62,6 +70,8 @@ def subject_of(run_id: int) -> str:
 def cursor_of(log: Readable, subject: str, place: LogPlace) -> str:
     """The cursor of a place in a log."""
     known_by = fingerprint(log.read(0, FINGERPRINT_BYTES), place.offset)
+    if isinstance(log, Section):
+        place = replace(place, part=log.part)
     return make_cursor(place, subject, known_by, context.collaborator(SigningKey))
 
 
@@ -77,10 +87,22 @@ def log_page(
     log: Readable, subject: str, cursor: str | None, limit: int, wanted: LogFilter, shown: Shown,
 ) -> dict[str, Any]:
     """The next lines of a log that are wanted, with the cursor that leads on from them."""
-    start = logs.beginning_of(log) if cursor is None else place_of(log, subject, cursor)
+    start = LogPlace() if cursor is None else place_of(log, subject, cursor)
+    return _page_from(log, subject, start, limit, wanted, shown)
+
+
+def _page_from(log: Readable, subject: str, start: LogPlace, limit: int, wanted: LogFilter, shown: Shown) -> dict[str, Any]:
     found = logs.read_page(log, start, limit, wanted)
     following = None if found.next is None else cursor_of(log, subject, found.next)
     return {"data": [shown(line) for line in found.lines], "pagination": {"limit": limit, "next_cursor": following}}
+
+
+def _section(log: Readable, known: LogPart | None, run_id: int, regression_id: int) -> Section:
+    """A test's part of a run's log; `known` is what a cursor says of it, so that it need not be looked for again."""
+    section = find_section(log, regression_id) if known is None else section_of(log, known)
+    if section is None:
+        raise LogNotFound(run_id, context.collaborator(Archive).stores)
+    return section
 
 
 def _load_run(run_id: int) -> Run:
@@ -96,17 +118,3 @@ def _held_log(run_id: int) -> Iterator[Readable]:
         if log is None:
             raise LogNotFound(run_id, archive.stores)
         yield log
-
-
-@contextmanager
-def _held_sample_log(run_id: int, regression_id: int) -> Iterator[Readable]:
-    archive = context.collaborator(Archive)
-    with archive.hold(names.test_log_name(run_id, regression_id)) as own:
-        if own is not None:
-            yield own
-            return
-    with _held_log(run_id) as log:
-        section = logs.find_section(log, regression_id)
-        if section is None:
-            raise LogNotFound(run_id, archive.stores)
-        yield section

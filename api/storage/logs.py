@@ -1,7 +1,6 @@
 """Reading logs: any page at the price of what it returns, wherever in the file it lies; filters with bounded work."""
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -225,46 +224,6 @@ class _Hits:
                 self._next[needle] = found if found >= 0 else len(self._window.content)
         first = min(self._next.values())
         return None if first >= len(self._window.content) else self._window.base + first
-
-
-# How our own worker begins what it says of a test; the text behind the number is the test's category.
-TEST_BEGINS = re.compile(rb"^\[[^\]\n]{1,40}\] \[[A-Z]+\] \[worker\] Regression test (\d{1,10}) \(", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """The part of a log that belongs to one regression test; offsets are those of the whole log, `size` is where it ends."""
-
-    log: Readable
-    begin: int
-    size: int
-
-    def read(self, start: int, length: int) -> bytes:
-        """Up to `length` bytes from `start` on, none behind the section."""
-        return self.log.read(start, min(length, self.size - start)) if start < self.size else b""
-
-
-def beginning_of(log: Readable) -> LogPlace:
-    """Where reading starts."""
-    return LogPlace(log.begin if isinstance(log, Section) else 0)
-
-
-def find_section(log: Readable, regression_id: int) -> Section | None:
-    """The part of a run's log from where its worker began a test to where it began the next; None where it says nothing of it.
-
-    Looks at the first 256 MiB, window by window; a window is looked at again from its last line on, which may be cut.
-    """
-    begin, position = None, 0
-    while position < min(log.size, SEARCH_LIMIT):
-        window = log.read(position, SCAN_WINDOW)
-        for mark in TEST_BEGINS.finditer(window):
-            if begin is not None and position + mark.start() > begin:
-                return Section(log, begin, position + mark.start())
-            if int(mark[1]) == regression_id:
-                begin = position + mark.start()
-        last_line = window.rfind(b"\n") + 1
-        position += last_line if last_line > 0 and position + len(window) < log.size else max(1, len(window))
-    return None if begin is None else Section(log, begin, log.size)
 
 
 def end_of_last_line(log: Readable, start: int) -> int:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.log import LineFacts, LogLevel, LogSource
-from api.domain.log_cursor import LogPlace, fingerprint, make_cursor, read_cursor
+from api.domain.log_cursor import LogPart, LogPlace, fingerprint, make_cursor, read_cursor
 from api.domain.refusal import Invalid
 from api.domain.signing import SigningKey
 
@@ -17,7 +17,8 @@ PLACES = st.builds(
     LogPlace, st.integers(0, 2**63), st.booleans(),
     st.builds(
         LineFacts, st.none() | st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)),
-        st.sampled_from(LogLevel), st.sampled_from(LogSource)))
+        st.sampled_from(LogLevel), st.sampled_from(LogSource)),
+    st.none() | st.builds(LogPart, st.integers(0, 2**63), st.integers(0, 2**63)))
 
 
 @given(PLACES, st.binary(max_size=500))

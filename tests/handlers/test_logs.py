@@ -177,6 +177,28 @@ def test_without_a_log_of_its_own_a_test_has_its_part_of_the_runs_log(site: Site
     assert [line + "\n" for line in of_second] == said[3:]
 
 
+def test_further_pages_of_a_tests_part_of_the_log_do_not_look_for_it_again(
+    site: Site, reader: Client, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    test = finished(site)
+    run_id = add_finished_run(test)
+    mark = f"[2026-11-21T11:00:00Z] [INFO] [worker] Regression test {test.regression_id} (DVB): --out=srt\n".encode()
+    write_log(site, run_id, b"[2026-11-21T11:00:00Z] [INFO] [worker] before\n" * 50_000 + mark + b"of the test\n" * 50)
+    path, read, lengths = f"/api/v1/runs/{run_id}/samples/{test.sample_id}/logs", Source.read, list[int]()
+
+    def read_and_count(source: Source, start: int, length: int) -> bytes:
+        found = read(source, start, length)
+        lengths.append(len(found))
+        return found
+
+    cursor = reader.get(path, params={"limit": 10}).json()["pagination"]["next_cursor"]
+    monkeypatch.setattr(Source, "read", read_and_count)
+    page = reader.get(path, params={"limit": 10, "cursor": cursor}).json()
+
+    assert [line["message"] for line in page["data"]] == ["of the test"] * 10
+    assert sum(lengths) < 5000
+
+
 def test_a_test_that_no_log_speaks_of_has_none(site: Site, reader: Client) -> None:
     test = finished(site)
     run_id = add_finished_run(test)
