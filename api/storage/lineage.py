@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, or_, select
 
 from api.domain.compare import BaseReason
 from api.domain.result import Verdict
@@ -67,16 +67,24 @@ def _nearest_tested(run: Run, main_repository: str, candidates: ColumnElement[bo
 def list_past_runs(run: Run, main_repository: str) -> list[PastRun]:
     """The finished runs before this one that tell of its history, newest first, at most a hundred.
 
-    They are those of the main repository, and those of the run's own branch, on its platform.
+    They are those of the main repository and the run's own: of its pull request, or else of its branch; on its platform.
     """
-    own = and_(RunRow.repository == run.repository.lower(), RunRow.branch == run.branch)
     rows = session().execute(
         select(RunRow.run_id, RunRow.commit_sha, RunRow.created_at)
         .where(
             RunRow.run_id < run.run_id, RunRow.platform == run.platform.value, RunRow.status.in_(RAN),
-            or_(and_(*_of_main(main_repository)), own))
+            or_(and_(*_of_main(main_repository)), and_(*_of_its_own(run))))
         .order_by(RunRow.run_id.desc()).limit(PAST_RUNS))
     return [PastRun(row.run_id, row.commit_sha, row.created_at) for row in rows]
+
+
+def _of_its_own(run: Run) -> tuple[ColumnElement[bool], ...]:
+    # The platform gives the runs of all pull requests one branch, and others may have none.
+    if run.pull_request is not None:
+        return RunRow.repository == run.repository.lower(), RunRow.pull_request == run.pull_request
+    if run.branch is None:
+        return (false(),)
+    return RunRow.repository == run.repository.lower(), RunRow.branch == run.branch, RunRow.pull_request.is_(None)
 
 
 def _of_main(main_repository: str) -> tuple[ColumnElement[bool], ...]:

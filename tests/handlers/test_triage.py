@@ -131,6 +131,17 @@ def test_triage_says_how_where_and_since_when_each_test_fails(agent: Client, sit
         f"/runs/{run_id}/samples/{test.sample_id}/diff?regression_id={test.regression_id}&output_id={test.output_id}")
 
 
+def test_a_pull_request_is_not_blamed_for_what_another_broke(agent: Client, site: Site) -> None:
+    test = add_regression_test()
+    add_finished_run(test)
+    failing_run(site, test, digest_of("other"), digest_of("baseline"), branch="pull_request", pull_request=11)
+    run_id = failing_run(site, test, digest_of("another"), digest_of("baseline"), branch="pull_request", pull_request=12)
+
+    failure = agent.get(f"/api/v1/runs/{run_id}/triage").json()["failures"][0]
+
+    assert (failure["failing_since"]["run_id"], failure["failing_since"]["at_least"]) == (run_id, False)
+
+
 @pytest.mark.parametrize(("exit_code", "runtime_ms", "code", "attribution"), [
     (-11, 10, "SEGFAULT", "regression"), (139, 10, "SEGFAULT", "regression"), (-6, 10, "ABORT", "regression"),
     (-1, 600_000, "TIMEOUT", "infrastructure"), (-9, 10, "MEMORY_LIMIT", "infrastructure"), (5, 10, "EXIT_CODE_MISMATCH", "regression"),

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from api.domain.compare import BaseReason
 from api.domain.run import Platform, Run, RunStatus
 from api.storage.database import session, transaction
-from api.storage.lineage import RAN, Base, choose_base
+from api.storage.lineage import RAN, Base, choose_base, list_past_runs
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import TestRow
 from tests.builders import MAIN_REPOSITORY, add_fork, digest_of, minutes
@@ -105,6 +105,26 @@ def test_what_a_fork_says_of_ancestors_does_not_count(database: Database) -> Non
         Told("a" * 40), Told("f" * 40), Told("b" * 40, repository=FORK, parent="a" * 40), Told("c" * 40, pull_request=9, parent="b" * 40)])
 
     assert choose_base(run, MAIN_REPOSITORY) == Base(before.run_id, BaseReason.BEFORE)
+
+
+@pytest.mark.parametrize(("others", "own"), [
+    (Told("a" * 40, pull_request=11, branch="pull_request"), Told("b" * 40, pull_request=12, branch="pull_request")),
+    (Told("a" * 40, pull_request=11, branch=None), Told("b" * 40, pull_request=12, branch=None)),
+    (Told("a" * 40, repository=FORK, branch="topic"), Told("b" * 40, repository=FORK, branch="other")),
+    (Told("a" * 40, pull_request=11, branch="topic"), Told("b" * 40, pull_request=12, branch="topic")),
+])
+def test_a_history_is_of_the_main_repository_and_of_the_runs_own_pull_request_or_branch(
+    database: Database, others: Told, own: Told,
+) -> None:
+    of_main, _, before, run, _ = keep([Told("f" * 40), others, own, own, own])
+
+    assert [past.run_id for past in list_past_runs(run, MAIN_REPOSITORY)] == [before.run_id, of_main.run_id]
+
+
+def test_a_forks_run_without_a_branch_has_no_history_of_its_own(database: Database) -> None:
+    of_main, _, run = keep([Told("f" * 40), *[Told("a" * 40, repository=FORK, branch=None)] * 2])
+
+    assert [past.run_id for past in list_past_runs(run, MAIN_REPOSITORY)] == [of_main.run_id]
 
 
 HISTORIES = st.lists(st.builds(
