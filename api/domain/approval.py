@@ -106,15 +106,22 @@ def propose(run_id: int, sample_id: int, judged: JudgedTest, wish: BaselineWish)
 
 
 def check_bulk(proposals: Sequence[Proposal]) -> None:
-    """Let pass proposals that can all come true. Raises Conflict where two want different outputs for one baseline."""
-    wanted: defaultdict[int, set[str]] = defaultdict(set)
-    for proposal in proposals:
-        wanted[proposal.wish.output_id].add(proposal.hash_after)
-    torn = sorted(output_id for output_id, hashes in wanted.items() if len(hashes) > 1)
+    """Let pass proposals that can all come true, in any order. Raises Conflict where one would take away another's baseline."""
+    wanted = {proposal.key: proposal for proposal in proposals}
+    owners: defaultdict[int, set[str]] = defaultdict(set)
+    variants = {_variants(each): key for key, each in wanted.items() if each.wish.apply_to_variants}
+    for key, each in wanted.items():
+        owners[each.wish.output_id] |= {key, variants.get(_variants(each), key)}
+    torn = sorted(output_id for output_id, keys in owners.items() if len(keys) > 1)
     if torn:
         raise Conflict(
-            "Two of the requests want different outputs as the same baseline.", {"output_ids": torn},
-            remedy="Ask for one new baseline for each output.")
+            "Several of the requests would change the same baseline.", {"output_ids": torn},
+            remedy="Ask for one new baseline for each output; apply_to_variants asks for those of its variants too.")
+
+
+def _variants(proposal: Proposal) -> tuple[int, str, str]:
+    """What the outputs have in common that a proposal changes where it applies to variants."""
+    return proposal.sample_id, proposal.extension, proposal.hash_before
 
 
 def check_current(proposals: Iterable[Proposal], baselines: Mapping[int, str]) -> None:
