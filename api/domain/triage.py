@@ -4,8 +4,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import AnyStr
 
+from api.domain.diff import decode_pair
 from api.domain.result import Verdict
+
+WIDTH = 500
+REACH = 4 * (WIDTH + 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +48,45 @@ def failing_since(past: Sequence[PastRun], verdicts: Mapping[int, Verdict], now:
 
 @dataclass(frozen=True, slots=True)
 class FirstDifference:
-    """Where two files first differ: the line, counted from 1, and its text in each; None where a file has ended by then."""
+    """Where two files first differ: the line and the column in it, in characters, both counted from 1.
+
+    `before` is what the lines share up to there, at most its last `WIDTH` characters; `expected` and `actual` are how each goes
+    on, at most `WIDTH` characters and one more: empty where a line ends there, None where a file has no such line. A newline
+    is in them only where the other file ends without it.
+    """
 
     line: int
+    column: int
+    before: str
     expected: str | None
     actual: str | None
 
+    @property
+    def no_newline(self) -> str | None:
+        """Which file lacks the newline at its end that the other has, where that is where they first differ."""
+        if self.expected == "\n":
+            return "actual"
+        return "expected" if self.actual == "\n" else None
 
-def common_length(expected: bytes, actual: bytes) -> int:
-    """How many bytes two texts share from their start on."""
+    def shown(self, width: int) -> tuple[str | None, str | None]:
+        """Both lines around the column, so many characters (at least 1) of each; an ellipsis stands for what is left out.
+
+        The two are never equal, since the character that differs is in them.
+        """
+        longest = max(len(self.expected or ""), len(self.actual or ""))
+        lead = min(len(self.before), max(width - longest, width // 2))
+        return self._around(self.expected, lead, width), self._around(self.actual, lead, width)
+
+    def _around(self, rest: str | None, lead: int, width: int) -> str | None:
+        if rest is None:
+            return None
+        begin = "…" if lead < self.column - 1 else ""
+        text = self.before[len(self.before) - lead:] + rest
+        return begin + (text if len(text) <= width else text[:width] + "…")
+
+
+def common_length(expected: AnyStr, actual: AnyStr) -> int:
+    """How many bytes, or characters, two texts share from their start on."""
     length = min(len(expected), len(actual))
     if expected[:length] == actual[:length]:
         return length
@@ -62,25 +97,35 @@ def common_length(expected: bytes, actual: bytes) -> int:
     return low
 
 
-def first_difference(expected: bytes, actual: bytes, *, lines_before: int = 0, width: int = 500) -> FirstDifference:
-    """The first line in which two texts differ, given from the start of a line on; texts that are not UTF-8 are read as cp1252."""
+def first_difference(expected: bytes, actual: bytes, *, lines_before: int = 0) -> FirstDifference:
+    """Where two texts first differ that begin with a line, and end with their files or `REACH` bytes behind the difference.
+
+    Lines that are not both UTF-8 are read as cp1252.
+    """
     shared = common_length(expected, actual)
     start = expected.rfind(b"\n", 0, shared) + 1
     line = lines_before + expected.count(b"\n", 0, start) + 1
-    return FirstDifference(line, _line_at(expected, start, width), _line_at(actual, start, width))
+    _, left, right = decode_pair(_line(expected, start, shared, actual), _line(actual, start, shared, expected))
+    column = common_length(left, right)
+    return FirstDifference(
+        line, column + 1, left[max(0, column - WIDTH):column],
+        left[column:column + WIDTH + 1] if start < len(expected) else None,
+        right[column:column + WIDTH + 1] if start < len(actual) else None)
 
 
-def _line_at(text: bytes, start: int, width: int) -> str | None:
-    if start >= len(text):
-        return None
-    raw = text[start:start + 4 * width]
-    raw = raw[:raw.find(b"\n")] if b"\n" in raw else raw
-    try:
-        return raw.decode()[:width]
-    except UnicodeDecodeError as wrong:
-        if wrong.reason == "unexpected end of data":
-            return raw[:wrong.start].decode()[:width]
-        return raw.decode("cp1252", "replace")[:width]
+def _line(text: bytes, start: int, shared: int, other: bytes) -> bytes:
+    """A line up to its end, or `REACH` bytes behind the difference; with its newline where the other file lacks just that."""
+    end = text.find(b"\n", shared)
+    if end == shared and start < len(other) == shared:
+        return text[start:end + 1]
+    end = len(text) if end < 0 else end
+    if end <= shared + REACH:
+        return text[start:end]
+    end = shared + REACH
+    # A character of UTF-8 has up to three bytes behind its first.
+    while end > shared + REACH - 3 and text[end] & 0xC0 == 0x80:
+        end -= 1
+    return text[start:end]
 
 
 def share(budget: int, wants: Sequence[int]) -> list[int]:

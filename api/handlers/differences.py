@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from api.domain.refusal import Unavailable
-from api.domain.triage import FirstDifference, first_difference
+from api.domain.triage import REACH, FirstDifference, common_length, first_difference
 from api.storage.archive import Archive, Source
 
 CHUNK = 64 * 1024
@@ -53,9 +53,10 @@ def _compare(expected: Source, actual: Source) -> FirstDifference | None:
     while position < LIMIT:
         left, right = expected.read(position, CHUNK), actual.read(position, CHUNK)
         if left != right:
-            start = line_start if position - line_start <= CHUNK else position
-            before = position - start
-            head = expected.read(start, before) if before else b""
+            head = expected.read(line_start, position - line_start) if line_start < position else b""
+            if common_length(left, right) + REACH >= CHUNK:
+                left += expected.read(position + CHUNK, REACH)
+                right += actual.read(position + CHUNK, REACH)
             return first_difference(head + left, head + right, lines_before=lines)
         if not left:
             return None

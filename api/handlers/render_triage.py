@@ -12,7 +12,7 @@ from api.domain.projection import commit_is_exact, cut, shown_commit
 from api.domain.result import JudgedTest
 from api.domain.run import Run
 from api.domain.summary import Summary
-from api.domain.triage import FailingSince, FirstDifference, share
+from api.domain.triage import WIDTH, FailingSince, FirstDifference, share
 from api.handlers.answers import encode
 from api.handlers.render import run_links
 
@@ -143,19 +143,14 @@ def _fitting(entries: Sequence[Json], budget: int) -> tuple[int, int]:
 
 
 def _wanted(found: FailingTest) -> int:
-    return 0 if found.difference is None else len(encode(_difference(found, None)))
+    return 0 if found.difference is None else len(encode(_difference(found, found.difference, WIDTH)))
 
 
-def _difference(found: FailingTest, width: int | None) -> Json:
-    difference = found.difference
-    assert difference is not None, "only failures whose output differs have one"
-
-    def shown(text: str | None) -> str | None:
-        return text if text is None or width is None else cut(text, width)
-
-    return {
-        "output_id": found.output_id, "line": difference.line, "expected": shown(difference.expected),
-        "actual": shown(difference.actual)}
+def _difference(found: FailingTest, difference: FirstDifference, width: int) -> Json:
+    expected, actual = difference.shown(width)
+    shown = {
+        "output_id": found.output_id, "line": difference.line, "column": difference.column, "expected": expected, "actual": actual}
+    return shown if difference.no_newline is None else shown | {"no_newline": difference.no_newline}
 
 
 def _add_difference(entry: Json, found: FailingTest, budget: int) -> None:
@@ -163,9 +158,9 @@ def _add_difference(entry: Json, found: FailingTest, budget: int) -> None:
     if found.difference is None:
         return
     room = budget + len(b"null")
-    width = max(len(found.difference.expected or ""), len(found.difference.actual or ""))
+    width = min(WIDTH, room)
     while width >= 1:
-        shown = _difference(found, width)
+        shown = _difference(found, found.difference, width)
         if len(encode(shown)) <= room:
             entry["first_difference"] = shown
             return

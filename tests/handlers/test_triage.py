@@ -125,7 +125,7 @@ def test_triage_says_how_where_and_since_when_each_test_fails(agent: Client, sit
     assert failure["failing_since"] == {"run_id": first, "commit_sha": "d" * 40, "at_least": False}
     assert failure["in_base"] == "failing_same"
     assert failure["first_difference"] == {
-        "output_id": test.output_id, "line": 2, "expected": "00:00:01,000 --> 00:00:02,000",
+        "output_id": test.output_id, "line": 2, "column": 11, "expected": "00:00:01,000 --> 00:00:02,000",
         "actual": "00:00:01,040 --> 00:00:02,040"}
     assert failure["next"].endswith(
         f"/runs/{run_id}/samples/{test.sample_id}/diff?regression_id={test.regression_id}&output_id={test.output_id}")
@@ -199,6 +199,30 @@ def test_a_difference_far_into_a_file_is_found_with_its_line(agent: Client, site
     found = agent.get(f"/api/v1/runs/{run_id}/triage").json()["failures"][0]["first_difference"]
 
     assert (found["line"], found["expected"], found["actual"]) == (15_001, "line 15000 of a long file", "changed")
+
+
+@pytest.mark.parametrize("length", [100_000, 65_536, 65_535, 65_534])
+def test_a_difference_far_into_a_line_is_shown_with_its_column(agent: Client, site: Site, length: int) -> None:
+    before, after = "caption é\n" * 3 + "é" + "x" * (length - 35), "y" * 700 + "\n"
+    baseline, got = store(site, f"{before}1{after}".encode()), store(site, f"{before}2{after}".encode())
+    test = add_regression_test(outputs=[Output(baseline=baseline)])
+    run_id = failing_run(site, test, got, baseline)
+
+    found = agent.get(f"/api/v1/runs/{run_id}/triage").json()["failures"][0]["first_difference"]
+
+    assert (found["line"], found["column"]) == (4, length - 33)
+    assert found["expected"] == f"…{'x' * 250}1{'y' * 249}…"
+    assert found["actual"] == f"…{'x' * 250}2{'y' * 249}…"
+
+
+def test_a_file_that_lacks_its_last_newline_is_named(agent: Client, site: Site) -> None:
+    baseline, got = store(site, b"a\nb\n"), store(site, b"a\nb")
+    test = add_regression_test(outputs=[Output(baseline=baseline)])
+    run_id = failing_run(site, test, got, baseline)
+
+    found = agent.get(f"/api/v1/runs/{run_id}/triage").json()["failures"][0]["first_difference"]
+
+    assert found == {"output_id": test.output_id, "line": 2, "column": 2, "expected": "b\n", "actual": "b", "no_newline": "actual"}
 
 
 def test_a_run_without_failures_is_triaged_in_few_words(agent: Client) -> None:
