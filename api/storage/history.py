@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, and_, func, select, union_all
 
 from api.domain.history import HistoryEntry, HistoryFilter
 from api.domain.page import Page
@@ -18,6 +18,8 @@ from api.storage.platform_tables import ResultRow, TestRow
 from api.storage.windows import Window, find_window
 
 KEY = ("regression_id", "created_at", "run_id")
+# So many tests' histories are merged; of more, all rows are put in order. SQLite merges 500 at most, and long before each costs more.
+MOST_MERGED = 200
 
 
 def list_history(regression_ids: Sequence[int], wanted: HistoryFilter, *, limit: int, offset: int) -> Page[HistoryEntry]:
@@ -53,10 +55,9 @@ def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
 def _page(
     regression_ids: Sequence[int], conditions: Sequence[ColumnElement[bool]], window: Window,
 ) -> Select[*tuple[Any, ...]]:
-    # Each test's history lies in the order of its key. Only keys are merged, and only as many as come before the page's end.
-    beginnings = [_beginning(regression_id, conditions, window).subquery() for regression_id in regression_ids]
-    merged = union_all(*(select(each) for each in beginnings)).subquery()
-    page = select(merged).order_by(*_order(merged.c, window)).limit(window.limit).offset(window.offset).subquery()
+    keys = _merged if len(regression_ids) <= MOST_MERGED else _every
+    found = keys(regression_ids, conditions, window).subquery()
+    page = select(found).order_by(*_order(found.c, window)).limit(window.limit).offset(window.offset).subquery()
     return (
         select(VerdictRow.__table__, TestRow.commit, ResultRow.runtime)
         .select_from(page)
@@ -64,6 +65,16 @@ def _page(
         .join(TestRow, TestRow.id == page.c.run_id)
         .outerjoin(ResultRow, and_(ResultRow.test_id == page.c.run_id, ResultRow.regression_test_id == page.c.regression_id))
         .order_by(*_order(page.c, window)))
+
+
+def _merged(regression_ids: Sequence[int], conditions: Sequence[ColumnElement[bool]], window: Window) -> CompoundSelect[*tuple[Any, ...]]:
+    # Each test's history lies in the order of its key. Only keys are merged, and only as many as come before the page's end.
+    beginnings = (_beginning(regression_id, conditions, window).subquery() for regression_id in regression_ids)
+    return union_all(*(select(each) for each in beginnings))
+
+
+def _every(regression_ids: Sequence[int], conditions: Sequence[ColumnElement[bool]], window: Window) -> Select[*tuple[Any, ...]]:
+    return select(*(getattr(VerdictRow, name) for name in KEY)).where(VerdictRow.regression_id.in_(regression_ids), *conditions)
 
 
 def _beginning(
