@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from api.storage.database import session
 from api.storage.platform_tables import ResultRow, TestRow
 from tests.databases import opened
 from tests.e2e.installation import Api
-from tests.e2e.processes import CI_API, Running, environment, eventually, finished, free_port, is_alive, started
+from tests.e2e.processes import CI_API, PATIENCE, ROOT, Running, environment, eventually, finished, free_port, is_alive, started
 from tests.parts import need
 
 ON = "Server and worker go on"
@@ -115,6 +116,35 @@ def test_each_printed_curl_line_works_when_it_is_pasted(second: Running) -> None
     assert api_of(second).ended(triggered["run_id"])["status"] == "fail"
 
 
+def test_the_readmes_tour_works_however_often_it_is_pasted(second: Running) -> None:
+    lines, _, _ = tour_of(second, Path())
+
+    first = pasted(lines)
+    # Names of tokens are told apart by the second that they were made in.
+    time.sleep(1)
+    again = pasted(lines)
+
+    assert first == again
+    runs, triage, difference = map(json.loads, first[1:])
+    assert runs["data"][0]["status"] == "fail"
+    assert triage["failures"][0]["first_difference"]["output_id"] == difference["output_id"]
+    assert "-00:00:01.001 --> 00:00:03.250\n+00:00:01.000 --> 00:00:03.250" in difference["unified"]
+
+
+def test_the_readmes_tour_of_a_job_works_when_it_is_pasted(second: Running, folder: Path) -> None:
+    need("bwrap")
+    _, submitting, following = tour_of(second, folder)
+
+    followed = pasted(submitting)[-1]
+    job, event = re.search(r'"job_id": "([0-9a-f-]{36})"', followed), re.search(r"^id: (\S+)$", followed, re.MULTILINE)
+    assert job is not None and event is not None
+    rest, artifacts, _, refused = pasted([submitting[0], *follow(following, job[1], event[1])])[2:]
+
+    assert '"type": "complete", "success": false' in rest
+    assert json.loads(artifacts)["junit"]["tests"] == 29
+    assert set(json.loads(refused)["details"]["fields"]) == {"commit_sha", "platform"}
+
+
 def test_its_swagger_ui_is_where_it_says(second: Running) -> None:
     page = api_of(second).ask("GET", "/api/v1/ui")
 
@@ -157,10 +187,38 @@ def test_ctrl_c_stops_the_server_and_the_worker(second: Running) -> None:
     eventually(lambda: not any(is_alive(pid) for pid in family), "the end of all of them")
 
 
+def tour_of(running: Running, folder: Path) -> tuple[list[str], list[str], list[str]]:
+    """The lines that the README's tour has one paste, for this demo: looking at runs, submitting a job, going on with it."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## A tour\n")[2].partition("\n## ")[0]
+    here = text.replace("http://127.0.0.1:8000", address_of(running)).replace("instance/demo", str(folder))
+    lines = re.findall(r"^\$ (.*(?:\n    .*)*)", here, re.MULTILINE)
+    jobs, going_on = (next(number for number, line in enumerate(lines) if mark in line) for mark in ('"jobs-', "JOB="))
+    return lines[1:jobs], lines[jobs:going_on], lines[going_on:]
+
+
+def follow(lines: list[str], job_id: str, event_id: str) -> list[str]:
+    """The same lines for another job, behind another event."""
+    return [re.sub(r"^JOB=.*", f"JOB={job_id}", re.sub(r"Last-Event-ID: [^']+", f"Last-Event-ID: {event_id}", line)) for line in lines]
+
+
+def pasted(lines: list[str]) -> list[str]:
+    """What one shell says to each of these lines."""
+    bash, _ = need("bash"), need("curl")
+    script = "".join(f"{line}\nprintf '\\036'\n" for line in lines)
+    told = subprocess.run(
+        [bash, "-s"], input=script, env=environment({}), capture_output=True, text=True, check=True, timeout=PATIENCE)
+    return told.stdout.split("\036")[:-1]
+
+
+def address_of(running: Running) -> str:
+    """Where a demo answers."""
+    address = re.search(r"(http://127\.0\.0\.1:\d+)/api/v1/ui", running.output())
+    assert address is not None
+    return address[1]
+
+
 def api_of(running: Running) -> Api:
     """The API of a demo, with the token that it printed."""
-    address = re.search(r"(http://127\.0\.0\.1:\d+)/api/v1/ui", running.output())
     token = re.search(r"^Token +(\S+)$", running.output(), re.MULTILINE)
-    assert address is not None
     assert token is not None
-    return Api(address[1], token[1])
+    return Api(address_of(running), token[1])
