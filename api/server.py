@@ -34,6 +34,7 @@ from api.handlers.differences import DifferenceFinder
 from api.handlers.following import Follower
 from api.handlers.health import HealthProbes, Probe
 from api.handlers.rules import AccountRules, BranchRules, Environments, JobRules, ReviewRules
+from api.handlers.stream_permits import StreamPermits
 from api.handlers.stream_seats import StreamSeats, UploadSeats
 from api.handlers.waiting import RunWatch
 from api.hook_sender import HookSender
@@ -101,6 +102,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             ReviewRules: ReviewRules(settings.review_own),
             Scanner: Scanner(shlex.split(settings.job_scanner)),
             SigningKey: key,
+            StreamPermits: StreamPermits(),
             StreamSeats: StreamSeats(settings.streams),
             RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
             RunWatch: waits,

@@ -43,3 +43,8 @@ class Caller:
     def is_staff(self) -> bool:
         """Whether the role may trigger, cancel and retry runs of the main repository."""
         return self.role in STAFF
+
+
+def may_go_on(then: Caller, now: Caller | None) -> bool:
+    """Whether what a caller was permitted to begin may last; `now` is who the token stands for by now, None for nobody."""
+    return now is not None and now.role is then.role and then.scopes <= now.scopes

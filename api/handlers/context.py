@@ -13,6 +13,7 @@ from api.handlers.problems import HttpProblem
 
 P = ParamSpec("P")
 T = TypeVar("T")
+LookAgain = Callable[[], Awaitable[Caller | None]]
 
 
 class InThread(Protocol):
@@ -58,6 +59,7 @@ class Exchange:
     operation_id: str | None = None
     caller: Caller | None = None
     token_shown: bool = False
+    look_again: LookAgain | None = None
     failure: BaseException | None = None
     over_limit: HttpProblem | None = None
     bucket: str | None = None
@@ -78,6 +80,11 @@ def caller() -> Caller:
     if found is None:
         raise Unauthorized
     return found
+
+
+def look_again() -> LookAgain | None:
+    """How to find out who the request's token stands for later on; None for a request without one."""
+    return current.get().look_again
 
 
 def now() -> datetime:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +12,7 @@ from api.domain.job import Job, visible
 from api.domain.job_stream import StreamPlace, job_id_event, opening, parse_event_id
 from api.handlers import context
 from api.handlers.following import Follower
+from api.handlers.stream_permits import permitted_until
 from api.handlers.stream_seats import StreamSeats
 from api.storage.jobs import load_job
 
@@ -48,7 +49,9 @@ class JobStream(Response):
         place = self._start or BEGINNING if late or self._start else await self._follower.present_end(self._job)
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         watcher = self._follower.join(self._job, place, send, self._fail)
-        try:
+        with ExitStack() as ended:
+            ended.callback(self._follower.leave, watcher)
+            ended.enter_context(permitted_until(watcher.end))
             # Who wants only what is new has to know from where on it is new.
             begun = opening(place if self._start is None and not late else None)
             watcher.say(begun, *([job_id_event(self._job.job_id)] if self._tell else []), *last)
@@ -57,8 +60,6 @@ class JobStream(Response):
             elif self._timeout is not None:
                 watcher.timer = asyncio.get_running_loop().call_later(self._timeout, watcher.end)
             await self._until_gone(receive)
-        finally:
-            self._follower.leave(watcher)
 
     async def _until_gone(self, receive: Receive) -> None:
         # A server says that the client is gone also when all was sent.

@@ -17,6 +17,7 @@ from api.handlers import context
 from api.handlers.answers import encode
 from api.handlers.following import Follower
 from api.handlers.logs import log_line, subject_of
+from api.handlers.stream_permits import permitted_until
 from api.handlers.stream_seats import StreamSeats
 from api.storage import logs, names, runs
 from api.storage.archive import Archive
@@ -53,8 +54,7 @@ async def stream_run_log(
     step = await context.in_thread(_look, run_id, place, known_by)
     if resumed and step.end is not None and not step.events:
         return Response(status_code=204)
-    events = _seated(seats.taken(user_id), _events(run_id, step, timeout))
-    return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
+    return StreamingResponse(_permitted(seats.taken(user_id), run_id, step, timeout), media_type="text/event-stream", headers=HEADERS)
 
 
 def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
@@ -65,18 +65,19 @@ def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
     return read_cursor(cursor, subject_of(run_id), context.collaborator(SigningKey))
 
 
-async def _seated(seat: AbstractContextManager[None], events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    with seat:
-        async for event in events:
+async def _permitted(seat: AbstractContextManager[None], run_id: int, step: Step, timeout: int | None) -> AsyncIterator[bytes]:
+    lost = asyncio.Event()
+    with seat, permitted_until(lost.set):
+        async for event in _events(run_id, step, timeout, lost):
             yield event
 
 
-async def _events(run_id: int, step: Step, timeout: int | None) -> AsyncIterator[bytes]:
+async def _events(run_id: int, step: Step, timeout: int | None, lost: asyncio.Event) -> AsyncIterator[bytes]:
     clock = asyncio.get_running_loop().time
     until = None if timeout is None else clock() + timeout
     spoken = clock()
     yield RETRY
-    while True:
+    while not lost.is_set():
         if step.events:
             yield step.events
             spoken = clock()

@@ -5,6 +5,7 @@ import asyncio
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -78,7 +79,8 @@ class Admission:
         if operation is not None and operation.scraped and self._is_scrape_token(token):
             exchange.scraping = True
             return
-        await self._note(exchange, self._lookups.find(token))
+        exchange.look_again = partial(self._lookups.find, token)
+        await self._note(exchange, exchange.look_again())
 
     @staticmethod
     async def _note(exchange: Exchange, looked_up: Awaitable[Caller | None]) -> None:
