@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import AnyStr
 
 from api.domain.diff import decode_pair
@@ -83,6 +84,15 @@ class FirstDifference:
         begin = "…" if lead < self.column - 1 else ""
         text = self.before[len(self.before) - lead:] + rest
         return begin + (text if len(text) <= width else text[:width] + "…")
+
+
+class NoDifference(StrEnum):
+    """Why nothing is known of where an output first differs."""
+
+    TIME_LIMIT = "time_limit"
+    STORE_UNAVAILABLE = "store_unavailable"
+    FILE_MISSING = "file_missing"
+    NONE_FOUND = "none_found"
 
 
 def common_length(expected: AnyStr, actual: AnyStr) -> int:

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from api.domain.refusal import Unavailable
-from api.domain.triage import REACH, FirstDifference, common_length, first_difference
+from api.domain.triage import REACH, FirstDifference, NoDifference, common_length, first_difference
 from api.storage.archive import Archive, Source
 
 CHUNK = 64 * 1024
 LIMIT = 8 << 20
+Finding = FirstDifference | NoDifference
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +30,25 @@ class DifferenceFinder:
         self._pool = ThreadPoolExecutor(threads, "difference")
         self._seconds = seconds
 
-    def find(self, pairs: Sequence[Pair], archive: Archive) -> dict[Pair, FirstDifference]:
-        """The first difference of each pair of which both files can be read."""
+    def find(self, pairs: Sequence[Pair], archive: Archive) -> dict[Pair, Finding]:
+        """The first difference of each pair, or why it is not known."""
         started = {self._pool.submit(find_first_difference, archive, pair): pair for pair in pairs}
         finished, late = wait(started, self._seconds)
         for future in late:
             future.cancel()
-        found = {started[future]: future.result() for future in finished}
-        return {pair: difference for pair, difference in found.items() if difference is not None}
+        found: dict[Pair, Finding] = {started[future]: NoDifference.TIME_LIMIT for future in late}
+        return found | {started[future]: future.result() for future in finished}
 
 
-def find_first_difference(archive: Archive, pair: Pair) -> FirstDifference | None:
-    """Where two files first differ, looking at no more than their first 8 MiB; None where one cannot be read, or none is found."""
+def find_first_difference(archive: Archive, pair: Pair) -> Finding:
+    """Where two files first differ, looking at no more than their first 8 MiB, or why that is not known."""
     try:
         expected, actual = archive.open(pair.expected), archive.open(pair.actual)
-        return None if expected is None or actual is None else _compare(expected, actual)
+        if expected is None or actual is None:
+            return NoDifference.FILE_MISSING
+        return _compare(expected, actual) or NoDifference.NONE_FOUND
     except Unavailable:
-        return None
+        return NoDifference.STORE_UNAVAILABLE
 
 
 def _compare(expected: Source, actual: Source) -> FirstDifference | None:

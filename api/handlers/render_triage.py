@@ -12,7 +12,7 @@ from api.domain.projection import commit_is_exact, cut, shown_commit
 from api.domain.result import JudgedTest
 from api.domain.run import Run
 from api.domain.summary import Summary
-from api.domain.triage import WIDTH, FailingSince, FirstDifference, share
+from api.domain.triage import WIDTH, FailingSince, FirstDifference, NoDifference, share
 from api.handlers.answers import encode
 from api.handlers.render import run_links
 
@@ -21,6 +21,8 @@ Json = dict[str, Any]
 BUCKET_LIMIT = 500
 INFRASTRUCTURE_LIMIT = 10
 LONGEST_MESSAGE = 300
+# Bytes of each difference that are kept free for it: some words on either side, and always the character that differs.
+RESERVED = 200
 
 
 def base_run(found: Run, reason: BaseReason, base: str) -> Json:
@@ -74,26 +76,23 @@ class FailingTest:
     since: FailingSince
     in_base: str
     output_id: int | None = None
-    difference: FirstDifference | None = None
+    difference: FirstDifference | NoDifference | None = None
 
 
 def triage(
     run: Run, counts: Summary, infrastructure: Sequence[InfrastructureError], base: Json | None, tests: Sequence[FailingTest],
     *, api_base: str, max_bytes: int,
 ) -> Json:
-    """A run's failures within so many bytes of JSON: first each failure in short, then, shared fairly, what differs."""
+    """A run's failures within so many bytes of JSON: each failure in short, and shared fairly among them, what differs."""
     shown: Json = {
         "run_id": run.run_id, "status": run.status.value, "commit_sha": shown_commit(run.commit), "counts": _counts(counts),
         "infrastructure_errors": [_trouble(each) for each in infrastructure[:INFRASTRUCTURE_LIMIT]],
         "infrastructure_error_count": len(infrastructure), "base": base, "failures": [], "failure_count": len(tests),
-        "omitted_count": len(tests), "max_bytes": max_bytes, "links": run_links(run.run_id, api_base)}
-    entries = [_entry(test, run, api_base) for test in tests]
-    budget = max_bytes - len(encode(shown))
-    kept, budget = _fitting(entries, budget)
-    wants = [_wanted(test) for test in tests[:kept]]
-    for entry, test, part in zip(entries, tests, share(budget, wants), strict=False):
-        _add_difference(entry, test, part)
-    return shown | {"failures": entries[:kept], "omitted_count": len(tests) - kept}
+        "omitted_count": len(tests), "differences_omitted_count": len(tests), "max_bytes": max_bytes,
+        "links": run_links(run.run_id, api_base)}
+    entries = _fitting(tests, run, api_base, max_bytes - len(encode(shown)))
+    unknown = sum("difference_omitted" in entry for entry in entries)
+    return shown | {"failures": entries, "omitted_count": len(tests) - len(entries), "differences_omitted_count": unknown}
 
 
 def _counts(counts: Summary) -> Json:
@@ -111,7 +110,7 @@ def _entry(found: FailingTest, run: Run, api_base: str) -> Json:
     test, report = found.judged.test, found.judged.reports.report
     primary = found.failures[0]
     since = found.since.run
-    return {
+    shown = {
         "regression_id": test.regression_id, "sample_id": test.sample_id, "category": cut(test.category, 100),
         "command": cut(test.command, 100), "status": found.judged.verdict.value, "type": primary.type.value,
         "code": primary.code.value, "codes": sorted({failure.code.value for failure in found.failures}),
@@ -121,6 +120,7 @@ def _entry(found: FailingTest, run: Run, api_base: str) -> Json:
             "run_id": since.run_id, "commit_sha": since.commit[:40] if commit_is_exact(since.commit) else None,
             "at_least": found.since.at_least},
         "in_base": found.in_base, "first_difference": None, "next": _next_call(found, run, api_base)}
+    return shown | {"difference_omitted": found.difference.value} if isinstance(found.difference, NoDifference) else shown
 
 
 def _next_call(found: FailingTest, run: Run, api_base: str) -> str:
@@ -131,19 +131,27 @@ def _next_call(found: FailingTest, run: Run, api_base: str) -> str:
     return f"{sample}/logs?regression_id={test.regression_id}"
 
 
-def _fitting(entries: Sequence[Json], budget: int) -> tuple[int, int]:
-    """How many entries fit, and what they leave of the budget."""
-    kept = 0
-    for entry in entries:
-        size = len(encode(entry)) + 1
-        if size > budget:
+def _fitting(tests: Sequence[FailingTest], run: Run, api_base: str, budget: int) -> list[Json]:
+    """The failures that fit, each with at least the text of its difference that is reserved for it."""
+    entries: list[Json] = []
+    wants: list[int] = []
+    reserved = 0
+    for test in tests:
+        entry, wanted = _entry(test, run, api_base), _wanted(test)
+        size, reserve = len(encode(entry)) + 1, min(wanted, RESERVED)
+        if size + reserved + reserve > budget:
             break
-        kept, budget = kept + 1, budget - size
-    return kept, budget
+        entries.append(entry)
+        wants.append(wanted)
+        budget, reserved = budget - size, reserved + reserve
+    for entry, test, part in zip(entries, tests, share(budget, wants), strict=False):
+        if isinstance(test.difference, FirstDifference):
+            entry["first_difference"] = _fitting_difference(test, test.difference, part)
+    return entries
 
 
 def _wanted(found: FailingTest) -> int:
-    return 0 if found.difference is None else len(encode(_difference(found, found.difference, WIDTH)))
+    return len(encode(_difference(found, found.difference, WIDTH))) if isinstance(found.difference, FirstDifference) else 0
 
 
 def _difference(found: FailingTest, difference: FirstDifference, width: int) -> Json:
@@ -153,15 +161,9 @@ def _difference(found: FailingTest, difference: FirstDifference, width: int) -> 
     return shown if difference.no_newline is None else shown | {"no_newline": difference.no_newline}
 
 
-def _add_difference(entry: Json, found: FailingTest, budget: int) -> None:
-    """Give the first difference as much text as its part of the budget allows, or leave it out."""
-    if found.difference is None:
-        return
-    room = budget + len(b"null")
-    width = min(WIDTH, room)
-    while width >= 1:
-        shown = _difference(found, found.difference, width)
-        if len(encode(shown)) <= room:
-            entry["first_difference"] = shown
-            return
+def _fitting_difference(found: FailingTest, difference: FirstDifference, budget: int) -> Json:
+    """The first difference with as much text as its part of the budget allows, which is more than one character takes."""
+    width = min(WIDTH, budget)
+    while width > 1 and len(encode(_difference(found, difference, width))) > budget:
         width = width * 3 // 4
+    return _difference(found, difference, width)

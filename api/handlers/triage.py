@@ -10,9 +10,9 @@ from api.domain.failure import FailureCode, failures_of
 from api.domain.refusal import NotFound
 from api.domain.result import JudgedTest
 from api.domain.run import Run
-from api.domain.triage import PastRun, failing_since
+from api.domain.triage import NoDifference, PastRun, failing_since
 from api.handlers import context, render_triage
-from api.handlers.differences import DifferenceFinder, Pair
+from api.handlers.differences import DifferenceFinder, Finding, Pair
 from api.handlers.render_triage import FailingTest
 from api.handlers.runs import api_base
 from api.storage import names, outcomes, runs
@@ -82,9 +82,12 @@ def _with_differences(tests: Sequence[FailingTest]) -> list[FailingTest]:
     return [_with_difference(test, pairs, found) for test in tests]
 
 
-def _with_difference(test: FailingTest, pairs: Mapping[int, Pair], found: Mapping[Pair, Any]) -> FailingTest:
+def _with_difference(test: FailingTest, pairs: Mapping[int, Pair], found: Mapping[Pair, Finding]) -> FailingTest:
     pair = pairs.get(test.judged.test.regression_id)
-    return test if pair is None else replace(test, output_id=pair.output_id, difference=found.get(pair))
+    if pair is not None:
+        return replace(test, output_id=pair.output_id, difference=found[pair])
+    differs = any(failure.code is FailureCode.OUTPUT_DIFF for failure in test.failures)
+    return replace(test, difference=NoDifference.FILE_MISSING) if differs else test
 
 
 def _differing_files(test: FailingTest) -> Pair | None:

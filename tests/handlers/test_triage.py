@@ -182,11 +182,32 @@ def test_triage_keeps_to_its_budget_and_counts_what_it_leaves_out(agent: Client,
         assert sum(each["first_difference"] is not None for each in shown["failures"]) == 45
 
 
-def test_an_output_whose_file_is_gone_has_no_first_difference(agent: Client, site: Site) -> None:
+def test_every_failure_that_is_listed_has_its_difference(agent: Client, site: Site) -> None:
+    prefix = b"a beginning that is long enough " * 4
+    run_id = add_run()
+    for number in range(100):
+        baseline, got = store(site, prefix + b"1 %d" % number), store(site, prefix + b"2 %d" % number)
+        test = add_regression_test(outputs=[Output(baseline=baseline)])
+        add_output(run_id, test.regression_id, test.output_id, got=got, expected=baseline)
+        add_result(run_id, test.regression_id)
+    finish(run_id)
+
+    shown = agent.get(f"/api/v1/runs/{run_id}/triage").json()
+
+    texts = [(each["first_difference"]["expected"], each["first_difference"]["actual"]) for each in shown["failures"]]
+    assert 0 < shown["omitted_count"] == 100 - len(texts)
+    assert shown["differences_omitted_count"] == 0
+    assert all("1 " in expected and "2 " in actual for expected, actual in texts)
+
+
+def test_an_output_whose_file_is_gone_has_no_first_difference_and_says_why(agent: Client, site: Site) -> None:
     test = add_regression_test()
     run_id = failing_run(site, test, digest_of("gone"), digest_of("baseline"))
 
-    assert agent.get(f"/api/v1/runs/{run_id}/triage").json()["failures"][0]["first_difference"] is None
+    shown = agent.get(f"/api/v1/runs/{run_id}/triage").json()
+
+    assert (shown["failures"][0]["first_difference"], shown["failures"][0]["difference_omitted"]) == (None, "file_missing")
+    assert shown["differences_omitted_count"] == 1
 
 
 def test_a_difference_far_into_a_file_is_found_with_its_line(agent: Client, site: Site) -> None:
