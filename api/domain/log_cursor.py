@@ -64,24 +64,24 @@ def make_cursor(place: LogPlace, subject: str, known_by: bytes, key: SigningKey)
     return base64.urlsafe_b64encode(packed + _mac(packed, subject, key)).decode().rstrip("=")
 
 
-def read_cursor(cursor: str, subject: str, key: SigningKey) -> tuple[LogPlace, bytes]:
-    """The place, and what the log was known by. Raises Invalid for a cursor that was not made for this subject."""
+def read_cursor(cursor: str, subject: str, key: SigningKey, *, named: str = "cursor") -> tuple[LogPlace, bytes]:
+    """The place, and what the log was known by. Raises Invalid for what was not made for this subject, as a field `named` so."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as wrong:
-        raise stale_cursor() from wrong
+        raise stale_cursor(named) from wrong
     packed, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
     if len(packed) not in (LAYOUT.size, LAYOUT.size + PART.size) or not compare_digest(mac, _mac(packed, subject, key)):
-        raise stale_cursor()
+        raise stale_cursor(named)
     _, offset, within, at, level, source, known_by = LAYOUT.unpack_from(packed)
     part = LogPart(*PART.unpack_from(packed, LAYOUT.size)) if len(packed) > LAYOUT.size else None
     told = None if at == NO_TIME else EPOCH + at * MICROSECOND
     return LogPlace(offset, within, LineFacts(told, LEVELS[level], SOURCES[source]), part), known_by
 
 
-def stale_cursor() -> Invalid:
+def stale_cursor(named: str = "cursor") -> Invalid:
     """The refusal of a cursor that was forged, is another log's, or whose log was replaced."""
-    return Invalid({"cursor": "Not a cursor of this log as it is now; start again without one."})
+    return Invalid({named: "Not a cursor of this log as it is now; start again without one."})
 
 
 def _mac(packed: bytes, subject: str, key: SigningKey) -> bytes:

@@ -62,7 +62,7 @@ def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
     runs.load_run(run_id)
     if not cursor:
         return LogPlace(), fingerprint(b"", 0)
-    return read_cursor(cursor, subject_of(run_id), context.collaborator(SigningKey))
+    return read_cursor(cursor, subject_of(run_id), context.collaborator(SigningKey), named="last_event_id")
 
 
 async def _permitted(seat: AbstractContextManager[None], run_id: int, step: Step, timeout: int | None) -> AsyncIterator[bytes]:

@@ -255,9 +255,11 @@ def test_the_stream_of_a_run_that_goes_on_ends_with_its_time_and_without_an_end(
 def test_a_forged_place_in_a_stream_is_refused(site: Site, reader: Client) -> None:
     run_id = add_run()
 
-    answer = reader.get(f"/api/v1/runs/{run_id}/logs/stream", params={"last_event_id": "made up"})
+    path = f"/api/v1/runs/{run_id}/logs/stream"
+    answers = [reader.get(path, params={"last_event_id": "made up"}), reader.with_headers(Last_Event_ID="made up").get(path)]
 
-    assert answer.status_code == 400
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert [set(answer.json()["details"]["fields"]) for answer in answers] == [{"last_event_id"}] * 2
 
 
 def finished(site: Site) -> BuiltTest:
