@@ -95,12 +95,13 @@ LEVELS = {
 SOURCES = {source.value: source for source in LogSource}
 
 
-def decode_piece(raw: bytes, *, whole: bool) -> tuple[str, int]:
+def decode_piece(raw: bytes, *, whole: bool, legacy: bool = False) -> tuple[str, int]:
     """Text of a line's beginning, at most a message long, and how many bytes it took.
 
-    UTF-8 where the line is that, else cp1252. Without `whole` the bytes may end within a character, which is then left.
+    UTF-8 where the line is that, else cp1252, as also where it is `legacy`: an earlier part of the line was no UTF-8. Without
+    `whole` the bytes may end within a character, which is then left.
     """
-    text, trimmed = _utf8(raw, whole)
+    text, trimmed = (None, 0) if legacy else _utf8(raw, whole)
     if text is not None:
         cut = text[:MESSAGE_LENGTH]
         return cut, len(raw) - trimmed if len(cut) == len(text) else len(cut.encode())

@@ -13,7 +13,7 @@ from api.domain.log import LineFacts, LogLevel, LogSource
 from api.domain.refusal import Invalid
 from api.domain.signing import SigningKey
 
-LAYOUT = struct.Struct(">BQ?qBB8s")
+LAYOUT = struct.Struct(">BQBqBB8s")
 # Only cursors of a part of a log have this as well.
 PART = struct.Struct(">QQ")
 VERSION = 1
@@ -37,13 +37,14 @@ class LogPart:
 class LogPlace:
     """A byte offset at the start of a line, or `within` one; what the line before, or the line so far, told of itself.
 
-    `part` is what of the log is read, where that is not all of it.
+    `part` is what of the log is read, where that is not all of it; `legacy` says that the line so far was not UTF-8.
     """
 
     offset: int = 0
     within: bool = False
     facts: LineFacts = field(default_factory=LineFacts)
     part: LogPart | None = None
+    legacy: bool = False
 
 
 def fingerprint(beginning: bytes, offset: int) -> bytes:
@@ -57,8 +58,8 @@ def fingerprint(beginning: bytes, offset: int) -> bytes:
 def make_cursor(place: LogPlace, subject: str, known_by: bytes, key: SigningKey) -> str:
     """The cursor of a place in the log of a subject, such as `run 7`."""
     at = NO_TIME if place.facts.at is None else (place.facts.at - EPOCH) // MICROSECOND
-    packed = LAYOUT.pack(
-        VERSION, place.offset, place.within, at, LEVELS.index(place.facts.level), SOURCES.index(place.facts.source), known_by)
+    level, source = LEVELS.index(place.facts.level), SOURCES.index(place.facts.source)
+    packed = LAYOUT.pack(VERSION, place.offset, place.within | place.legacy << 1, at, level, source, known_by)
     if place.part is not None:
         packed += PART.pack(place.part.begin, place.part.reaches)
     return base64.urlsafe_b64encode(packed + _mac(packed, subject, key)).decode().rstrip("=")
@@ -73,10 +74,11 @@ def read_cursor(cursor: str, subject: str, key: SigningKey, *, named: str = "cur
     packed, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
     if len(packed) not in (LAYOUT.size, LAYOUT.size + PART.size) or not compare_digest(mac, _mac(packed, subject, key)):
         raise stale_cursor(named)
-    _, offset, within, at, level, source, known_by = LAYOUT.unpack_from(packed)
+    _, offset, flags, at, level, source, known_by = LAYOUT.unpack_from(packed)
     part = LogPart(*PART.unpack_from(packed, LAYOUT.size)) if len(packed) > LAYOUT.size else None
     told = None if at == NO_TIME else EPOCH + at * MICROSECOND
-    return LogPlace(offset, within, LineFacts(told, LEVELS[level], SOURCES[source]), part), known_by
+    facts = LineFacts(told, LEVELS[level], SOURCES[source])
+    return LogPlace(offset, bool(flags & 1), facts, part, legacy=bool(flags & 2)), known_by
 
 
 def stale_cursor(named: str = "cursor") -> Invalid:

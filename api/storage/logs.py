@@ -143,12 +143,14 @@ def _entry(buffer: bytes, at: int, line_end: int, place: LogPlace) -> Entry:
     """The line, or the part of a long one, that starts at `at`; `line_end` is where it ends, −1 if that is not in sight."""
     raw = buffer[at:line_end] if line_end >= 0 else buffer[at:at + PIECE_BYTES]
     at_end = line_end < 0 and at + len(raw) == len(buffer)
-    text, used = decode_piece(raw, whole=line_end >= 0 or at_end)
+    text, used = decode_piece(raw, whole=line_end >= 0 or at_end, legacy=place.legacy)
     finished = used == len(raw) and (line_end >= 0 or at_end)
     facts = place.facts if place.within else facts_of(text, place.facts)
     offset = place.offset + used + (1 if finished and line_end >= 0 else 0)
     message = text.removesuffix("\r") if finished else text
-    return Entry(LogLine(facts, message, continued=not finished), LogPlace(offset, not finished, facts))
+    # What was UTF-8 is the same bytes again.
+    legacy = not finished and (place.legacy or text.encode() != raw[:used])
+    return Entry(LogLine(facts, message, continued=not finished), LogPlace(offset, not finished, facts, legacy=legacy))
 
 
 class _Search:

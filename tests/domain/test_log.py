@@ -63,6 +63,10 @@ def test_what_is_not_utf_8_is_read_as_cp1252() -> None:
     assert decode_piece(b"caf\xe9 \x80", whole=True) == ("café €", 6)
 
 
+def test_what_goes_on_in_cp1252_is_not_taken_for_utf_8() -> None:
+    assert decode_piece("café".encode(), whole=True, legacy=True) == ("cafÃ©", 5)
+
+
 def test_a_character_cut_at_the_end_is_left_for_the_next_piece() -> None:
     assert decode_piece("café".encode()[:-1], whole=False) == ("caf", 3)
 

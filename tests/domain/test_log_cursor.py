@@ -18,7 +18,7 @@ PLACES = st.builds(
     st.builds(
         LineFacts, st.none() | st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)),
         st.sampled_from(LogLevel), st.sampled_from(LogSource)),
-    st.none() | st.builds(LogPart, st.integers(0, 2**63), st.integers(0, 2**63)))
+    st.none() | st.builds(LogPart, st.integers(0, 2**63), st.integers(0, 2**63)), st.booleans())
 
 
 @given(PLACES, st.binary(max_size=500))

@@ -36,7 +36,7 @@ class InMemory:
 PIECES = st.sampled_from([
     b"plain", b"caf\xe9", "café 字 😀".encode(), b"[2026-08-01 12:00:00] [ERROR] [build] x", b"error: y", b"\r", b"\0", b"",
     b"z" * 3999, b"z" * 4001, "é".encode() * 4100, b"\xe9" * 9000, b"needle", b"x needle x", b"n" * 20_000 + b"needle",
-    b"error: " + b"y" * 3990 + b"needle" + b"y" * 9000, b"needle" * 3000])
+    b"error: " + b"y" * 3990 + b"needle" + b"y" * 9000, b"needle" * 3000, b"\xff" + b"x" * 7000 + "é".encode() * 3000])
 CONTENTS = st.lists(PIECES, max_size=12).flatmap(
     lambda pieces: st.sampled_from([b"\n".join(pieces), b"\n".join(pieces) + b"\n"]))
 
@@ -189,6 +189,14 @@ def test_a_part_of_a_very_long_line_has_the_level_and_the_bounds_that_it_has_wit
     found = all_lines(content, 10, LogFilter(level=LogLevel.ERROR, contains="NEEDLE"))
 
     assert found == [wanted]
+
+
+@pytest.mark.parametrize(("content", "ends"), [
+    (b"\xff" + b"x" * 19_000 + "é".encode() + b"\n" + "é".encode() + b"\n", ["xx", "xx", "xx", "xx", "Ã©", "é"]),
+    (b"x" * 4000 + "é".encode() + b"y" * 10_000 + b"\xff\n", ["xx", "yy", "yy", "yÿ"]),
+    ("é".encode() * 9000 + b"\n", ["éé", "éé", "éé"])])
+def test_the_parts_of_a_long_line_are_decoded_alike_also_page_by_page(content: bytes, ends: list[str]) -> None:
+    assert [line.message[-2:] for line in all_lines(content, 1, LogFilter())] == ends
 
 
 def test_words_that_lie_across_two_reads_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
