@@ -4,52 +4,90 @@ Loaded by `schemathesis.toml`, for the tests and for the command line.
 """
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 import schemathesis
-from schemathesis import AuthContext, Case, GenerationMode, HookContext
+from schemathesis import AuthContext, Case, CheckContext, GenerationMode, HookContext, Response
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.meta import ComponentInfo, TestPhase
 
-from contract.served import ADMIN, KNOWN, KNOWN_JOB, LOSER, PASSWORD, WORKED_ON, make_token, worker_token
+from contract.known import KNOWN, OPEN_REQUESTS, REASON
+from contract.served import ADMIN, KNOWN_JOB, LOSER, PASSWORD, REVIEWER, WORKED_ON, make_token, worker_token
 from tests.builders import MAIN_REPOSITORY
 
-TOKENS, SUBMISSION = "/auth/tokens", "/submit-async"
+TOKENS, SUBMISSION, FILES = "/auth/tokens", "/submit-async", "/runs/{run_id}/artifacts"
 SCOPES = ["runs:read", "runs:write", "results:read", "baselines:write", "system:read"]
 STREAMS = ("/submit", "/submit-stream", "/jobs/{job_id}/stream")
+DECISIONS = tuple(f"/baseline-approvals/{{approval_id}}/{decision}" for decision in OPEN_REQUESTS)
+REPEAT = "Idempotency-Key"
 # A zip without any file has the one thing that these texts need: it is one in UTF-8, too.
 EMPTY_ZIP = "PK\5\6" + "\0" * 18
 RUN_ID, NO_RUN = re.compile("-?[0-9]{1,18}"), 4711
+# Parameters whose values only the server can make, and those that say what such a value is good for.
+PLACES, PLACE_IN = ("cursor", "last_event_id"), ("sort", "regression_id")
 
 
-@schemathesis.auth(refresh_interval=None)
-class Tokens:
-    """One token for all requests; but those that can revoke tokens have one each, of an account that loses them all."""
+class Conversation:
+    """What the server told outside the tests; each thing is asked once."""
 
-    def __init__(self) -> None:
-        self._lasting: dict[int, str] = {}
+    def __init__(self, schema: Any) -> None:
+        self.schema = schema
+        self._tokens: dict[str, str | None] = {}
+        self._answers: dict[str, Any] = {}
 
-    def get(self, case: Case[Any], context: AuthContext) -> str | None:
-        """Log in, where the document has a login; jobs are asked for with a token that is known beforehand."""
-        schema = context.operation.schema
-        if SUBMISSION in schema.raw_schema["paths"]:
+    def token(self, email: str) -> str | None:
+        """A token of this account, where the document has a login; jobs are asked for with one that is known beforehand."""
+        if email not in self._tokens:
+            self._tokens[email] = self._new_token(email)
+        return self._tokens[email]
+
+    def _new_token(self, email: str) -> str | None:
+        paths = self.schema.raw_schema["paths"]
+        if SUBMISSION in paths:
             return make_token().value
-        if TOKENS not in schema.raw_schema["paths"]:
-            return None
-        if context.operation.path.startswith(TOKENS):
-            return _log_in(schema, LOSER)
-        if id(schema) not in self._lasting:
-            self._lasting[id(schema)] = _log_in(schema, ADMIN)
-        return self._lasting[id(schema)]
+        return _log_in(self.schema, email) if TOKENS in paths else None
 
-    def set(self, case: Case[Any], data: str, context: AuthContext) -> None:
-        """Show the token."""
-        case.headers["Authorization"] = f"Bearer {data}"
+    def ask(self, path: str, parameters: Mapping[str, Any], query: Mapping[str, Any]) -> Any:
+        """The answer to a GET, as JSON."""
+        key = json.dumps([path, parameters, query], sort_keys=True, default=str)
+        if key not in self._answers:
+            headers = {"Authorization": f"Bearer {self.token(ADMIN)}"}
+            case = self.schema[path]["GET"].Case(path_parameters=dict(parameters), query=dict(query), headers=headers)
+            self._answers[key] = case.call().json()
+        return self._answers[key]
+
+
+_conversations: dict[int, Conversation] = {}
+_forged: set[str] = set()
+
+
+def _conversation(schema: Any) -> Conversation:
+    return _conversations.setdefault(id(schema), Conversation(schema))
 
 
 def _log_in(schema: Any, email: str) -> str:
     body = {"email": email, "password": PASSWORD, "token_name": uuid4().hex, "scopes": SCOPES}
     return str(schema[TOKENS]["POST"].Case(body=body, media_type="application/json").call().json()["token"])
+
+
+@schemathesis.auth(refresh_interval=None)
+class Tokens:
+    """One token for all requests, but those that decide about others' and those that can revoke tokens: these have one each."""
+
+    def get(self, case: Case[Any], context: AuthContext) -> str | None:
+        """The token of the account that this request is made with."""
+        path, schema = context.operation.path, context.operation.schema
+        if path.startswith(TOKENS):
+            return _log_in(schema, LOSER)
+        return _conversation(schema).token(REVIEWER if path in DECISIONS else ADMIN)
+
+    def set(self, case: Case[Any], data: str, context: AuthContext) -> None:
+        """Show the token."""
+        case.headers["Authorization"] = f"Bearer {data}"
 
 
 @schemathesis.hook
@@ -60,17 +98,18 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         case.path_parameters["run_id"] = NO_RUN
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
-    _ask_for_a_job(case)
     body: dict[str, Any] = case.body if isinstance(case.body, dict) else {}
+    _ask_for_a_job(case)
     if "token" in case.path_parameters:
         _report_on_a_run(case.path_parameters)
-    else:
-        for given in (case.path_parameters, case.query, body, *body.get("requests", ())):
-            given |= {name: value for name, value in KNOWN.items() if name in given and int(given[name]) % 3}
-    if len(body.get("token_name", "")) % 2:
-        body |= {"email": LOSER, "password": PASSWORD}
-    if len(body.get("repository", "")) % 2:
-        body |= {"repository": MAIN_REPOSITORY}
+    elif case.meta.phase.name is not TestPhase.STATEFUL:
+        # Where requests follow each other, they are of what the one before has told; the document's examples are of what is there.
+        _speak_of_what_is_there(case, {} if case.meta.phase.name is TestPhase.EXAMPLES else body)
+    _say_something(case, body)
+    _fetch_a_file(case)
+    for name in PLACES:
+        if name in case.query and case.operation.path not in STREAMS:
+            _go_on(case, name)
 
 
 def _report_on_a_run(parameters: dict[str, Any]) -> None:
@@ -89,3 +128,59 @@ def _ask_for_a_job(case: Case[Any]) -> None:
     share = 9 if case.operation.path in STREAMS else 2
     if isinstance(case.body, dict) and len(str(case.body.get("file", "-"))) % share == 0:
         case.body |= {"file": EMPTY_ZIP}
+
+
+def _speak_of_what_is_there(case: Case[Any], body: dict[str, Any]) -> None:
+    decision = case.operation.path.rpartition("/")[2]
+    known = KNOWN | {"approval_id": OPEN_REQUESTS.get(decision, OPEN_REQUESTS["approve"])}
+    for given in (case.path_parameters, case.query, body, *body.get("requests", ())):
+        given |= {name: value for name, value in known.items() if name in given and int(given[name]) % 3}
+
+
+def _say_something(case: Case[Any], body: dict[str, Any]) -> None:
+    if len(body.get("token_name", "")) % 2:
+        case.body = body | {"email": LOSER, "password": PASSWORD, "token_name": uuid4().hex}
+    if len(case.headers.get(REPEAT, "")) % 2:
+        case.headers[REPEAT] = uuid4().hex
+    if len(body.get("repository", "")) % 2:
+        body |= {"repository": MAIN_REPOSITORY}
+    for request in (body, *body.get("requests", ())):
+        if "output_id" in request and len(request["reason"]) % 2:
+            request |= {"reason": REASON}
+
+
+def _fetch_a_file(case: Case[Any]) -> None:
+    """Use an address that the server gave for a file."""
+    if "ticket" in case.path_parameters and len(case.path_parameters["ticket"]) % 3:
+        files = _conversation(case.operation.schema).ask(FILES, {"run_id": KNOWN["run_id"]}, {})["data"]
+        address = next(file["download_url"] for file in files if file["download_url"])
+        case.path_parameters["ticket"] = address.rpartition("/")[2]
+
+
+def _go_on(case: Case[Any], name: str) -> None:
+    """Go on from a place that the server gave, if it gives any; but leave one in two as it is, which is forged then."""
+    if len(case.query[name]) % 2:
+        _forged.add(case.id)
+        _call_invalid(case)
+        return
+    query = {each: case.query[each] for each in PLACE_IN if each in case.query}
+    path = case.operation.path.removesuffix("/stream")
+    page = _conversation(case.operation.schema).ask(path, case.path_parameters, query | {"limit": 1})
+    place = page.get("pagination", {}).get("next_cursor")
+    # A place and an offset are two starts.
+    rest = {each: value for each, value in case.query.items() if each not in (name, "offset")}
+    case.query = rest if place is None else rest | {name: place}
+
+
+def _call_invalid(case: Case[Any]) -> None:
+    """Label a request whose fault no schema can tell as what it is, so that nobody expects it to be accepted."""
+    meta = case.meta
+    if meta is not None:
+        meta.components[ParameterLocation.QUERY] = ComponentInfo(mode=GenerationMode.NEGATIVE)
+        meta.generation.mode = GenerationMode.NEGATIVE
+
+
+@schemathesis.check
+def forged_places_are_refused(context: CheckContext, response: Response, case: Case[Any]) -> None:
+    """A cursor that the server did not make is good for nothing."""
+    assert case.id not in _forged or 400 <= response.status_code < 500, "A forged cursor was accepted."

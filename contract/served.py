@@ -21,8 +21,9 @@ from api.installation import attach_database
 from api.storage import schema
 from api.storage.accounts import load_account
 from api.storage.database import db, session, transact
-from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow, SampleRow, UserRow
+from api.storage.platform_tables import UserRow
 from api.storage.tokens import store_token
+from contract.known import Person, add_known_run
 from tests.builders import (
     NOW,
     BuiltTest,
@@ -36,14 +37,13 @@ from tests.builders import (
     add_run,
     add_user,
     digest_of,
-    save,
 )
 from tests.jobs import add_job, keep_artifacts, write_log
 
-ADMIN, LOSER, PASSWORD = "admin@example.test", "loser@example.test", "nothing secret here"
+# LOSER loses its tokens again and again; REVIEWER decides about what ADMIN asks for.
+ADMIN, LOSER, REVIEWER = "admin@example.test", "loser@example.test", "reviewer@example.test"
+PASSWORD = "nothing secret here"
 UNLIMITED = 10_000_000
-# What the documents' examples speak of: a run that is over, one of its outputs other than expected, with all files there.
-KNOWN = {"run_id": 9420, "sample_id": 137, "regression_id": 42, "output_id": 81}
 KNOWN_JOB = {"job_id": "550e8400-e29b-41d4-a716-446655440000", "name": "report.xml"}
 # A token of an admin, for documents that have no login.
 TOKEN_SECRET = sha256(b"a token of the fuzzer").digest()
@@ -73,7 +73,7 @@ def prepare(settings: Settings) -> None:
             _add_runs(tests, NOW - timedelta(days=day))
         for run_id in WORKED_ON:
             add_run(run_id=run_id, token=worker_token(run_id), platform="linux" if run_id % 2 else "windows")
-        _add_known_run(settings.storage_root)
+        add_known_run(settings.storage_root, _person(ADMIN), _person(REVIEWER))
         _add_jobs(settings.storage_root)
         db.session.remove()
         db.engine.dispose()
@@ -91,14 +91,15 @@ def make_token() -> NewToken:
 
 def _add_accounts() -> None:
     password_hash = str(QUICK.hash(PASSWORD))
-    add_user("loser", role=Role.ADMIN, password_hash=password_hash, github_login="loser")
+    for name in ("loser", "reviewer"):
+        add_user(name, role=Role.ADMIN, password_hash=password_hash, github_login=name)
     for role in Role:
         add_user(role.value, role=role, password_hash=password_hash)
-    transact(partial(store_token, load_account(_admin()), make_token()))
+    transact(partial(store_token, load_account(_person(ADMIN).user_id), make_token()))
 
 
-def _admin() -> int:
-    return session().execute(select(UserRow.id).where(UserRow.email == ADMIN)).scalar_one()
+def _person(email: str) -> Person:
+    return Person(session().execute(select(UserRow.id).where(UserRow.email == email)).scalar_one(), email)
 
 
 def _add_tests() -> list[BuiltTest]:
@@ -137,33 +138,9 @@ def _add_started(tests: Sequence[BuiltTest], at: datetime) -> int:
     return run_id
 
 
-def _add_known_run(root: Path) -> None:
-    expected, produced = b"1\nHello\n", b"1\nHullo\n"
-    digests = [sha256(content).hexdigest() for content in (expected, produced)]
-    run_id, sample_id, regression_id, output_id = KNOWN.values()
-    save(SampleRow(id=sample_id, sha=digest_of("media"), extension="ts", original_name="news.ts"))
-    save(RegressionTestRow(
-        id=regression_id, sample_id=sample_id, command="-out=srt", input_type="file", output_type="file", expected_rc=0, active=True))
-    save(RegressionOutputRow(
-        id=output_id, regression_id=regression_id, correct=digests[0], correct_extension=".srt", expected_filename="", ignore=False))
-    add_run(run_id=run_id, tests=[regression_id])
-    add_event(run_id, Phase.TESTING, "Running 1 test", at=NOW)
-    add_output(run_id, regression_id, output_id, got=digests[1], expected=digests[0])
-    add_result(run_id, regression_id)
-    add_event(run_id, Phase.COMPLETED, "Ran 1 test", at=NOW + timedelta(minutes=1))
-    files = {
-        f"TestFiles/{digest_of('media')}.ts": b"media", f"TestResults/{digests[0]}.srt": expected,
-        f"TestResults/{digests[1]}.srt": produced, f"LogFiles/{run_id}.txt": b"[ERROR] one\n" * 500,
-        f"LogFiles/{run_id}/{regression_id}.txt": b"own words\n", f"test_artifacts/{run_id}/ccextractor": b"\x7fELF"}
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
 def _add_jobs(root: Path) -> None:
     """A job of each status, with what it left, and the one that the document's examples speak of."""
-    owner = _admin()
+    owner = _person(ADMIN).user_id
     made = [add_job(owner, status, at=NOW + timedelta(seconds=number)) for number, status in enumerate(JobStatus)]
     known = add_job(owner, JobStatus.COMPLETED, job_id=KNOWN_JOB["job_id"], exit_code=1)
     for job_id in (*made, known):
