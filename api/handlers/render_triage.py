@@ -124,11 +124,12 @@ def _entry(found: FailingTest, run: Run, api_base: str) -> Json:
 
 
 def _next_call(found: FailingTest, run: Run, api_base: str) -> str:
+    """What tells more of a failure to a token of the default scopes, which logs are not for."""
     test = found.judged.test
     sample = f"{api_base}/runs/{run.run_id}/samples/{test.sample_id}"
     if found.output_id is not None:
         return f"{sample}/diff?regression_id={test.regression_id}&output_id={found.output_id}"
-    return f"{sample}/logs?regression_id={test.regression_id}"
+    return f"{sample}?regression_id={test.regression_id}"
 
 
 def _fitting(tests: Sequence[FailingTest], run: Run, api_base: str, budget: int) -> list[Json]:

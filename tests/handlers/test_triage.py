@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.domain.access import Role
+from api.domain.access import Role, Scope
 from api.domain.run import Phase
 from tests.builders import (
     NOW,
@@ -159,7 +159,22 @@ def test_triage_tells_crashes_limits_and_missing_outputs_apart(
     failure = agent.get(f"/api/v1/runs/{run_id}/triage").json()["failures"][0]
 
     assert (failure["code"], failure["attribution"]) == (code, attribution)
-    assert failure["next"].endswith(f"/samples/{test.sample_id}/logs?regression_id={test.regression_id}")
+    assert failure["next"].endswith(f"/runs/{run_id}/samples/{test.sample_id}?regression_id={test.regression_id}")
+
+
+@pytest.mark.parametrize(("exit_code", "got"), [(139, None), (0, "error"), (0, digest_of("other"))])
+def test_a_token_of_the_default_scopes_may_make_the_call_that_leads_on(site: Site, exit_code: int, got: str | None) -> None:
+    reader = site.as_role(Role.USER, Scope.RUNS_READ, Scope.RESULTS_READ)
+    test = add_regression_test()
+    run_id = add_run(tests=[test.regression_id])
+    add_output(run_id, test.regression_id, test.output_id, got=got)
+    add_result(run_id, test.regression_id, exit_code=exit_code)
+    finish(run_id)
+
+    failure = reader.get(f"/api/v1/runs/{run_id}/triage").json()["failures"][0]
+    answer = reader.get(failure["next"].removeprefix("https://ci.example.test"))
+
+    assert (answer.status_code, answer.json()["sample_id"]) == (200, test.sample_id)
 
 
 @pytest.mark.parametrize("max_bytes", [8192, 16384, 32768])
