@@ -35,6 +35,8 @@ from api.storage.passwords import hash_password
 
 START_SECONDS = 90
 STOP_SECONDS = 15
+# Several times what a crash of the demo's extractor leaves.
+CORE_BYTES = 256 << 20
 # Ctrl-C, a service manager's stop, and a terminal that is closed.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -63,9 +65,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     try:
         _refuse_taken_port(arguments.host, arguments.port)
         demo = prepare(configured.storage_root, configured.executables)
-        token = fill(configured, demo)
+        token, requester = fill(configured, demo)
         with processes(configured, arguments):
-            tell(configured.public_url, token, demo.builds)
+            tell(configured.public_url, token, demo.builds, requester=requester)
             tell_job(configured.public_url, token, write_project(arguments.folder))
             if not arguments.once:
                 print("Server and worker go on; Ctrl-C stops them.", flush=True)
@@ -83,11 +85,11 @@ def demo_settings(settings: Settings, folder: Path, public_url: str) -> Settings
     return replace(
         settings, database_url=f"sqlite:///{folder / 'ci.db'}", storage_root=folder / "files", executables=folder / "executables",
         public_url=public_url, worker_server="", worker_trusted=True, job_work=folder / "work", rate_reads=max(settings.rate_reads, 1200),
-        rate_writes=max(settings.rate_writes, 120), sweep_interval=5)
+        rate_writes=max(settings.rate_writes, 120), sweep_interval=5, worker_core_limit=CORE_BYTES)
 
 
-def fill(settings: Settings, demo: Demo) -> str:
-    """Put accounts and library into the database, where they are missing; issue a token. Returns its value."""
+def fill(settings: Settings, demo: Demo) -> tuple[str, str]:
+    """Put accounts and library into the database, where they are missing; issue tokens. Returns an admin's and a contributor's."""
     with open_database(settings, migrated=False):
         schema.migrate(db.engine)
         for role in Role:
@@ -102,7 +104,11 @@ def fill(settings: Settings, demo: Demo) -> str:
                     each.sample, each.command, each.category, each.description, each.input_type, each.output_type, each.exit_code,
                     tuple(library.NewOutput(o.correct, o.correct_extension, o.expected_filename, o.ignore) for o in each.outputs))
                 for each in demo.tests])
-        return issue(f"{Role.ADMIN.value}@example.test", f"demo-{secrets.token_hex(4)}", None, days=30)
+        return _issue(Role.ADMIN), _issue(Role.CONTRIBUTOR)
+
+
+def _issue(role: Role) -> str:
+    return issue(f"{role.value}@example.test", f"demo-{secrets.token_hex(4)}", None, days=30)
 
 
 def _add_account(role: Role) -> None:

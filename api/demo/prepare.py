@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from api.demo import catalog
+from api.demo.media_info import media_info
 from api.demo.patch import patched
 from api.domain.worker_suite import SuiteFile, SuiteTest, presented
 from api.execution.command import invocation
@@ -38,7 +39,7 @@ class BaselineFailed(Exception):
 
 @dataclass(frozen=True)
 class PreparedSample:
-    """A sample in the store, as TestFiles/{sha256}{extension}."""
+    """A sample in the store, as TestFiles/{sha256}{extension}, with its description, TestFiles/media/{sha256}.xml."""
 
     sha256: str
     extension: str
@@ -88,10 +89,11 @@ class Build:
 
 @dataclass(frozen=True)
 class Builds:
-    """The two commits that the demo runs: one that is right, and its child, which breaks things."""
+    """The commits that the demo runs: one that is right, its child, which breaks things, and a next one, which nobody built."""
 
     good: Build
     regressed: Build
+    unbuilt: Build
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ def builds() -> Builds:
     good = Build(_commit(source, None), None, "Extract captions with ffmpeg", source)
     changed = patched(source, diff)
     message = "Count WebVTT times in seconds, clip overlapping cues, name tracks by language, ask the terminal for its width"
-    return Builds(good, Build(_commit(changed, good.commit), good.commit, message, changed))
+    regressed = Build(_commit(changed, good.commit), good.commit, message, changed)
+    return Builds(good, regressed, Build(_commit("", regressed.commit), regressed.commit, "Tidy up", ""))
 
 
 def install(build: Build, executables: Path, ffmpeg: Path) -> Path:
@@ -164,6 +167,7 @@ def _store_sample(sample: catalog.Sample, folder: Path) -> PreparedSample:
     content = (_HERE / "media" / sample.name).read_bytes()
     stored = PreparedSample(hashlib.sha256(content).hexdigest(), Path(sample.name).suffix, sample.name, sample.notes, sample.tags)
     _write(folder / stored.file_name, content, 0o644)
+    _write(folder / "media" / f"{stored.sha256}.xml", media_info(sample, len(content)), 0o644)
     return stored
 
 

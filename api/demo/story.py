@@ -1,4 +1,4 @@
-"""Tells the demo's story: triggers its runs through the API, waits for them, and prints what to look at next."""
+"""Tells the demo's story: triggers its runs through the API, waits for them, proposes baselines, prints what to look at next."""
 from __future__ import annotations
 
 import json
@@ -15,6 +15,9 @@ from api.demo.prepare import PLATFORM, REPOSITORY, Build, Builds
 
 WAIT = 20
 LEAST_PAUSE = 0.25
+
+REASON = "The commit changes this on purpose, as its message says."
+REFUSAL = "The times of the file are right, and must come out as they are."
 
 Say = Callable[[str], None]
 
@@ -33,33 +36,36 @@ class Told:
 
 
 def tell(
-    base_url: str, token: str, builds: Builds, *, branch: str = "master", patience: float = 300, out: Say = print,
+    base_url: str, token: str, builds: Builds, *, requester: str, branch: str = "master", patience: float = 300, out: Say = print,
     client: httpx.Client | None = None,
 ) -> tuple[Told, ...]:
-    """Trigger a run of each build, wait for both, print a tour; return the runs.
+    """Trigger a run of each build, wait for all, have baselines proposed, print a tour; return the runs.
 
+    `token` is an admin's, `requester` the token of whoever proposes baselines.
     Raises StoryFailed where the server refuses, or where a run is not over after `patience` seconds.
     """
     with ExitStack() as opened:
         asking = client or opened.enter_context(httpx.Client(timeout=WAIT + 30, trust_env=False))
         api = _Api(asking, f"{base_url}/api/v1", token)
-        triggered = [(api.trigger(build, branch), build) for build in (builds.good, builds.regressed)]
+        triggered = [(api.trigger(build, branch), build) for build in (builds.good, builds.regressed, builds.unbuilt)]
         out(f"\nTriggered {len(triggered)} runs through the API; the worker takes them one after the other.")
         told = tuple(_told(api, run_id, build, patience, out) for run_id, build in triggered)
-        look = _changed_line(api, told[-1].run_id)
-    for line in tour(base_url, token, told, look):
+        red = told[1]
+        different = [each for each in api.get(f"/runs/{red.run_id}/triage")["failures"] if each["first_difference"] is not None]
+        _propose(_Api(asking, f"{base_url}/api/v1", requester), api, red.run_id, different[:2], out)
+        look = next((str(each["next"]) for each in different), None)
+    for line in tour(base_url, token, red, look):
         out(line)
     return told
 
 
-def tour(base_url: str, token: str, told: Sequence[Told], look: str | None = None) -> list[str]:
-    """Return the lines that say where to go from here; each curl line works when it is pasted.
+def tour(base_url: str, token: str, red: Told, look: str | None = None) -> list[str]:
+    """Return the lines that say where to go from a red run; each curl line works when it is pasted.
 
-    `look` is the address at which an output of the last run is seen to differ, where one does.
+    `look` is the address at which an output of the run is seen to differ, where one does.
     """
     authorization = f"-H {shlex.quote(f'Authorization: Bearer {token}')}"
-    last = told[-1]
-    body = json.dumps({"repository": REPOSITORY, "commit_sha": last.commit, "platform": PLATFORM})
+    body = json.dumps({"repository": REPOSITORY, "commit_sha": red.commit, "platform": PLATFORM})
     runs = f"{base_url}/api/v1/runs"
     return [
         "",
@@ -67,8 +73,8 @@ def tour(base_url: str, token: str, told: Sequence[Told], look: str | None = Non
         f"Swagger UI  {base_url}/api/v1/ui",
         "",
         "Try:",
-        f"  curl -s {authorization} {shlex.quote(f'{runs}/{last.run_id}/triage')}",
-        f"  curl -s {authorization} {shlex.quote(look or f'{runs}/{last.run_id}/summary')}",
+        f"  curl -s {authorization} {shlex.quote(f'{runs}/{red.run_id}/triage')}",
+        f"  curl -s {authorization} {shlex.quote(look or f'{runs}/{red.run_id}/summary')}",
         f"  curl -s -X POST {authorization} -H 'Content-Type: application/json' -d {shlex.quote(body)} {shlex.quote(runs)}",
         "",
     ]
@@ -85,7 +91,11 @@ class _Api:
         """Trigger a run; return its id."""
         parent = {} if build.parent is None else {"parent_sha": build.parent}
         body = {"repository": REPOSITORY, "commit_sha": build.commit, "branch": branch, "platform": PLATFORM, **parent}
-        return int(self._answer(self._client.post(f"{self._root}/runs", json=body, headers=self._headers))["run_id"])
+        return int(self.post("/runs", body)["run_id"])
+
+    def post(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+        """Ask for something that must be done."""
+        return self._answer(self._client.post(f"{self._root}{path}", json=body, headers=self._headers))
 
     def await_end(self, run_id: int, patience: float) -> str:
         """Wait for a run to be over; return its status."""
@@ -115,10 +125,15 @@ class _Api:
         return dict(response.json())
 
 
-def _changed_line(api: _Api, run_id: int) -> str | None:
-    """Where triage leads for the first output that differs."""
-    failures = api.get(f"/runs/{run_id}/triage").get("failures", [])
-    return next((str(failure["next"]) for failure in failures if failure["first_difference"] is not None), None)
+def _propose(requester: _Api, admin: _Api, run_id: int, different: Sequence[Mapping[str, Any]], out: Say) -> None:
+    """Propose what differs as new baselines, and reject the first: one request waits, one is decided."""
+    wishes = [
+        {"regression_id": each["regression_id"], "output_id": each["first_difference"]["output_id"], "reason": REASON}
+        for each in different]
+    if wishes:
+        proposed = requester.post(f"/runs/{run_id}/baseline-approvals", {"requests": wishes})["data"]
+        admin.post(f"/baseline-approvals/{proposed[0]['approval_id']}/reject", {"reason": REFUSAL})
+        out(f"\nProposed {len(proposed)} outputs of run {run_id} as new baselines; the first is rejected, none is approved.")
 
 
 def _told(api: _Api, run_id: int, build: Build, patience: float, out: Say) -> Told:
@@ -129,6 +144,8 @@ def _told(api: _Api, run_id: int, build: Build, patience: float, out: Say) -> To
     out(f"\nRun {run_id}  {build.commit[:12]}  {build.message}")
     out(f"  {status}: of {summary['total_samples']} regression tests {counts}")
     for entry in api.find(f"/runs/{run_id}/samples", {"limit": 100}).get("data", []):
-        if entry["status"] != "pass":
+        if entry["status"] not in ("pass", "skipped"):
             out(f"  {entry['status']:<15} exit {entry.get('exit_code')!s:>4}  {entry.get('command', '')}")
+    for trouble in api.find(f"/runs/{run_id}/infrastructure-errors", {"limit": 10}).get("data", []):
+        out(f"  {trouble['type']:<15} {trouble['message']}")
     return Told(run_id, build.commit, status)

@@ -23,6 +23,7 @@ from api.demo.prepare import (
     install,
     prepare,
 )
+from api.domain.media_info import parse_media_info
 from api.domain.worker_suite import SuiteFile, SuiteTest, presented
 from api.execution.command import invocation
 from api.execution.outputs import compare_outputs
@@ -96,6 +97,7 @@ def test_the_regression_is_a_change_of_the_good_program_and_knows_no_test() -> N
     assert ast.parse(made.regressed.source)
     assert made.regressed.source == patched(made.good.source, MEDIA.with_name("regression.diff").read_text())
     assert made.regressed.parent == made.good.commit != made.regressed.commit
+    assert made.unbuilt.parent == made.regressed.commit != made.unbuilt.commit
     assert not any(Path(sample.name).stem in made.regressed.source for sample in catalog.SAMPLES)
 
 
@@ -116,8 +118,20 @@ def test_preparing_elsewhere_gives_the_same_samples_and_baselines(demo: Demo, ro
 
 
 def test_files_are_stored_under_the_hash_of_their_content(demo: Demo, root: Path) -> None:
-    for path in [*(root / "store" / "TestFiles").iterdir(), *(root / "store" / "TestResults").iterdir()]:
+    for path in [*(root / "store" / "TestFiles").glob("*.*"), *(root / "store" / "TestResults").iterdir()]:
         assert path.name.partition(".")[0] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_each_sample_has_a_description_that_the_server_reads(demo: Demo, root: Path) -> None:
+    media = root / "store" / "TestFiles"
+
+    read = {each.original_name: parse_media_info((media / "media" / f"{each.sha256}.xml").read_bytes()) for each in demo.samples}
+
+    assert read.keys() == {sample.name for sample in catalog.SAMPLES}
+    assert all(info["General"]["CompleteName"] == name for name, info in read.items())
+    assert all(info["General"]["FileSize"] == str((MEDIA / name).stat().st_size) for name, info in read.items())
+    assert read["evening.mkv"]["Text #2"] == {"Format": "UTF-8", "Language": "ja"}
+    assert "Text" not in read["notes.bin"]
 
 
 def test_baselines_hold_what_the_authors_wrote(demo: Demo, root: Path) -> None:

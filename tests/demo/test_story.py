@@ -13,8 +13,9 @@ import pytest
 from api.demo.prepare import Build, Builds
 from api.demo.story import StoryFailed, Told, tell, tour
 
-BUILDS = Builds(Build("a" * 40, None, "good", ""), Build("b" * 40, "a" * 40, "bad", ""))
-TOKEN = "spci_" + "t" * 43
+BUILDS = Builds(Build("a" * 40, None, "good", ""), Build("b" * 40, "a" * 40, "bad", ""), Build("c" * 40, "b" * 40, "unbuilt", ""))
+TOKEN, REQUESTER = "spci_" + "t" * 43, "spci_" + "r" * 43
+RED = Told(2, "b" * 40, "fail")
 
 
 class Server:
@@ -22,23 +23,33 @@ class Server:
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
+        self.decisions: list[tuple[str, str]] = []
         self.looks: dict[str, int] = {}
         self.refusing = False
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        assert request.headers["Authorization"] == f"Bearer {TOKEN}"
         path = request.url.path.removeprefix("/api/v1")
+        token = request.headers["Authorization"].removeprefix("Bearer ")
+        assert token == (REQUESTER if path.endswith("/baseline-approvals") else TOKEN)
+        if "/baseline-approvals" in path:
+            return self._proposed(path, json.loads(request.content))
         if request.method == "POST":
             return self._created(request)
         if path.endswith("/summary"):
             return httpx.Response(200, json={"total_samples": 2, "pass_count": 1, "fail_count": 1, "missing_output_count": 0})
         if path.endswith("/triage"):
-            differs = {"next": "http://ci/api/v1/runs/2/samples/1/diff?regression_id=1&output_id=1", "first_difference": {"line": 2}}
-            return httpx.Response(200, json={"failures": [{"next": "http://ci/logs", "first_difference": None}, differs]})
+            differs = {
+                "regression_id": 1, "next": "http://ci/api/v1/runs/2/samples/1/diff?regression_id=1&output_id=1",
+                "first_difference": {"line": 2, "output_id": 1}}
+            return httpx.Response(200, json={"failures": [{"next": "http://ci/logs", "first_difference": None}, differs, differs, differs]})
+        if path.endswith("/infrastructure-errors"):
+            troubles = [{"type": "build", "message": "No executable."}] if path == "/runs/3/infrastructure-errors" else []
+            return httpx.Response(200, json={"data": troubles})
         if path.endswith("/samples"):
             return self._samples(path)
         self.looks[path] = self.looks.get(path, 0) + 1
-        status = ["queued", "running", "pass" if path == "/runs/1" else "fail"][min(self.looks[path], 3) - 1]
+        end = {"/runs/1": "pass", "/runs/2": "fail", "/runs/3": "canceled"}[path]
+        status = ["queued", "running", end][min(self.looks[path], 3) - 1]
         return httpx.Response(200, json={"run_id": 1, "status": status})
 
     def _created(self, request: httpx.Request) -> httpx.Response:
@@ -47,11 +58,19 @@ class Server:
         self.bodies.append(json.loads(request.content))
         return httpx.Response(202, json={"run_id": len(self.bodies), "status": "queued"})
 
+    def _proposed(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        if path == "/runs/2/baseline-approvals":
+            ids = range(7, 7 + len(body["requests"]))
+            self.decisions += [(f"{each['regression_id']}-{each['output_id']}", "proposed") for each in body["requests"]]
+            return httpx.Response(202, json={"data": [{"approval_id": str(number)} for number in ids]})
+        self.decisions.append(tuple(path.split("/")[-2:]))
+        return httpx.Response(200, json={})
+
     def _samples(self, path: str) -> httpx.Response:
         if path == "/runs/1/samples":
             return httpx.Response(501, json={"code": "not_implemented"})
-        good = {"status": "pass", "command": "--out=txt", "exit_code": 0}
-        return httpx.Response(200, json={"data": [good, {"status": "fail", "command": "--out=srt", "exit_code": -11}]})
+        others = [{"status": status, "command": "--out=txt", "exit_code": 0} for status in ("pass", "skipped")]
+        return httpx.Response(200, json={"data": [*others, {"status": "fail", "command": "--out=srt", "exit_code": -11}]})
 
 
 @pytest.fixture
@@ -70,21 +89,31 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.demo.story.LEAST_PAUSE", 0.0)
 
 
-def test_both_builds_are_run_and_their_ends_told(server: Server, client: httpx.Client) -> None:
+def test_all_commits_are_run_and_their_ends_told(server: Server, client: httpx.Client) -> None:
     lines: list[str] = []
 
-    told = tell("http://ci", TOKEN, BUILDS, out=lines.append, client=client)
+    told = tell("http://ci", TOKEN, BUILDS, requester=REQUESTER, out=lines.append, client=client)
 
-    assert told == (Told(1, "a" * 40, "pass"), Told(2, "b" * 40, "fail"))
-    assert [body["commit_sha"] for body in server.bodies] == ["a" * 40, "b" * 40]
-    assert server.bodies[1]["parent_sha"] == "a" * 40
+    assert told == (Told(1, "a" * 40, "pass"), RED, Told(3, "c" * 40, "canceled"))
+    assert [body["commit_sha"] for body in server.bodies] == ["a" * 40, "b" * 40, "c" * 40]
+    assert [body.get("parent_sha") for body in server.bodies] == [None, "a" * 40, "b" * 40]
+    assert "  build           No executable." in lines
     assert "  fail            exit  -11  --out=srt" in lines
     assert any(line.endswith("'http://ci/api/v1/runs/2/samples/1/diff?regression_id=1&output_id=1'") for line in lines)
     assert not any("--out=txt" in line for line in lines)
 
 
+def test_two_new_baselines_are_proposed_and_one_is_rejected(server: Server, client: httpx.Client) -> None:
+    lines: list[str] = []
+
+    tell("http://ci", TOKEN, BUILDS, requester=REQUESTER, out=lines.append, client=client)
+
+    assert server.decisions == [("1-1", "proposed"), ("1-1", "proposed"), ("7", "reject")]
+    assert any(line.startswith("\nProposed 2 outputs of run 2") for line in lines)
+
+
 def test_the_tour_names_token_and_swagger_ui_and_three_lines_for_a_shell() -> None:
-    lines = tour("http://127.0.0.1:8000", TOKEN, [Told(2, "b" * 40, "fail")])
+    lines = tour("http://127.0.0.1:8000", TOKEN, RED)
 
     curls = [shlex.split(line) for line in lines if line.startswith("  curl ")]
     assert any(TOKEN in line for line in lines)
@@ -95,7 +124,7 @@ def test_the_tour_names_token_and_swagger_ui_and_three_lines_for_a_shell() -> No
 
 
 def test_the_lines_mean_the_same_to_a_real_shell() -> None:
-    lines = tour("http://127.0.0.1:8000", TOKEN, [Told(2, "b" * 40, "fail")])
+    lines = tour("http://127.0.0.1:8000", TOKEN, RED)
 
     for line in lines:
         if line.startswith("  curl "):
@@ -108,9 +137,9 @@ def test_a_refusal_is_told_as_the_server_said_it(server: Server, client: httpx.C
     server.refusing = True
 
     with pytest.raises(StoryFailed, match=r"POST /api/v1/runs: status 403: .*No\."):
-        tell("http://ci", TOKEN, BUILDS, out=lambda line: None, client=client)
+        tell("http://ci", TOKEN, BUILDS, requester=REQUESTER, out=lambda line: None, client=client)
 
 
 def test_a_run_that_never_ends_is_not_waited_for_for_ever(client: httpx.Client) -> None:
     with pytest.raises(StoryFailed, match="is the worker running"):
-        tell("http://ci", TOKEN, BUILDS, patience=0, out=lambda line: None, client=client)
+        tell("http://ci", TOKEN, BUILDS, requester=REQUESTER, patience=0, out=lambda line: None, client=client)
