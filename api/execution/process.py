@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from api.domain.failure import TIME_LIMIT_EXIT_CODE
+from api.domain.failure import TIME_LIMIT_EXIT_CODE, signed_32_bits
 from api.domain.infrastructure import InfrastructureType
 from api.execution.capture import BoundedLog
 from api.execution.command import Invocation
@@ -60,11 +60,6 @@ class RunProcess(Protocol):
 
     def __call__(self, invocation: Invocation, limits: Limits, *, stop: Callable[[], bool]) -> Execution:
         """Execute and return how it ended; raise Obstacle where the program cannot be started at all."""
-
-
-def signed32(code: int) -> int:
-    """Read an exit code as 32 bits with a sign, the way it is stored: Windows gives 3221225477 for what is -1073741819."""
-    return (code + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
 def environment(home: Path, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -168,7 +163,7 @@ class _Started:
 
 
 def _exit_code(returned: int) -> int:
-    return 128 + signal.SIGHUP if returned == -signal.SIGHUP else signed32(returned)
+    return 128 + signal.SIGHUP if returned == -signal.SIGHUP else signed_32_bits(returned)
 
 
 def _start(invocation: Invocation, limits: Limits, env: Mapping[str, str], lifeline: int) -> subprocess.Popen[bytes]:

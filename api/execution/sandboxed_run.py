@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from api.domain.failure import TIME_LIMIT_EXIT_CODE
+from api.domain.failure import TIME_LIMIT_EXIT_CODE, signed_32_bits
 from api.domain.infrastructure import InfrastructureType
 from api.execution.capture import BoundedLog
 from api.execution.command import Invocation
@@ -20,7 +20,7 @@ from api.execution.jobs.host.folder_size import is_larger
 from api.execution.jobs.sandboxes.limits import Limits as CageLimits
 from api.execution.jobs.sandboxes.sandbox import Cage, Mount, Plan, Sandbox, SandboxFailure
 from api.execution.obstacle import Obstacle
-from api.execution.process import STOPPED_EXIT_CODE, Execution, Limits, signed32
+from api.execution.process import STOPPED_EXIT_CODE, Execution, Limits
 
 LOOK = 0.05
 CHUNK = 1 << 16
@@ -98,7 +98,7 @@ class SandboxedRun:
         if invocation.sender is not None and ending.exit_code == UNFED_CODE:
             return Execution(TIME_LIMIT_EXIT_CODE, runtime_ms, timed_out=True)
         code = 128 - ending.exit_code if ending.exit_code in FATAL else ending.exit_code
-        return Execution(signed32(code), runtime_ms)
+        return Execution(signed_32_bits(code), runtime_ms)
 
 
 class _Streams:

@@ -13,7 +13,7 @@ from api.domain.failure import FailureCode, crash_code
 from api.domain.result import Report
 from api.execution.command import Invocation
 from api.execution.obstacle import Obstacle
-from api.execution.process import Execution, Limits, environment, run_process, signed32
+from api.execution.process import Execution, Limits, environment, run_process
 from tests.execution.conftest import MakeProgram
 
 LIMITS = Limits(seconds=60)
@@ -234,8 +234,3 @@ def test_a_file_that_is_no_program_is_an_obstacle_of_the_build(tmp_path: Path) -
 
     with pytest.raises(Obstacle, match=r"^\[build\] The executable cannot be started: Exec format error"):
         run(broken, tmp_path)
-
-
-@pytest.mark.parametrize(("code", "stored"), [(0, 0), (3221225477, -1073741819), (4294967295, -1), (-11, -11), (255, 255)])
-def test_exit_codes_are_read_as_signed_32_bits(code: int, stored: int) -> None:
-    assert signed32(code) == stored
