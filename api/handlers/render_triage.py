@@ -1,6 +1,7 @@
 """Comparisons and triage as the contract's JSON; triage within a budget of bytes, shared fairly among failures."""
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,7 +87,7 @@ def triage(
     """A run's failures within so many bytes of JSON: each failure in short, and shared fairly among them, what differs."""
     shown: Json = {
         "run_id": run.run_id, "status": run.status.value, "commit_sha": shown_commit(run.commit), "counts": _counts(counts),
-        "infrastructure_errors": [_trouble(each) for each in infrastructure[:INFRASTRUCTURE_LIMIT]],
+        "infrastructure_errors": _troubles(infrastructure[:INFRASTRUCTURE_LIMIT], max_bytes // 4),
         "infrastructure_error_count": len(infrastructure), "base": base, "failures": [], "failure_count": len(tests),
         "omitted_count": len(tests), "differences_omitted_count": len(tests), "max_bytes": max_bytes,
         "links": run_links(run.run_id, api_base)}
@@ -102,8 +103,21 @@ def _counts(counts: Summary) -> Json:
         "pending_count": counts.pending_count, "error_count": counts.error_count}
 
 
-def _trouble(error: InfrastructureError) -> Json:
-    return {"type": error.type.value, "severity": error.severity.value, "message": cut(error.message, LONGEST_MESSAGE)}
+def _troubles(errors: Sequence[InfrastructureError], budget: int) -> list[Json]:
+    """Infrastructure errors whose messages share so many bytes of JSON."""
+    messages = [cut(error.message, LONGEST_MESSAGE) for error in errors]
+    parts = share(budget, [len(encode(message)) for message in messages])
+    return [
+        {"type": error.type.value, "severity": error.severity.value, "message": _cut_to_bytes(message, part)}
+        for error, message, part in zip(errors, messages, parts, strict=True)]
+
+
+def _cut_to_bytes(text: str, size: int) -> str:
+    """As much of a text's beginning as fits into so many bytes of JSON, of which an ellipsis alone takes five."""
+    if len(encode(text)) <= size:
+        return text
+    length = bisect_right(range(2, len(text)), size, key=lambda each: len(encode(cut(text, each)))) + 1
+    return cut(text, length)
 
 
 def _entry(found: FailingTest, run: Run, api_base: str) -> Json:
