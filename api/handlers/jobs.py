@@ -79,7 +79,8 @@ def list_job_logs(
     job = _load(job_id)
     wanted = LogFilter(LogLevel(level) if level else None, LogSource(source) if source else None, contains or None)
     subject = f"job {job.job_id} {job.attempt_folder}"
-    return log_page(_open_log(job), subject, cursor, limit, wanted, partial(render_jobs.log_line, job))
+    grows = job.status is JobStatus.RUNNING
+    return log_page(_open_log(job), subject, cursor, limit, wanted, partial(render_jobs.log_line, job), grows=grows)
 
 
 def list_job_artifacts(job_id: str) -> dict[str, Any]:

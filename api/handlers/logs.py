@@ -9,7 +9,7 @@ from typing import Any
 from api.domain.log import LogFilter, LogLevel, LogLine, LogSource
 from api.domain.log_cursor import FINGERPRINT_BYTES, LogPart, LogPlace, fingerprint, make_cursor, read_cursor, stale_cursor
 from api.domain.refusal import LogNotFound
-from api.domain.run import Run
+from api.domain.run import Run, RunStatus
 from api.domain.sample_choice import choose_test
 from api.domain.signing import SigningKey
 from api.handlers import context
@@ -30,7 +30,8 @@ def list_run_logs(
     run = _load_run(run_id)
     wanted = LogFilter(LogLevel(level) if level else None, LogSource(source) if source else None, contains or None)
     with _held_log(run_id) as log:
-        return log_page(log, subject_of(run_id), cursor, limit, wanted, lambda line: log_line(run, line))
+        return log_page(
+            log, subject_of(run_id), cursor, limit, wanted, lambda line: log_line(run, line), grows=run.status is RunStatus.RUNNING)
 
 
 def list_sample_logs(
@@ -51,7 +52,8 @@ def list_sample_logs(
     with _held_log(run_id) as log:
         start = None if cursor is None else place_of(log, subject, cursor)
         section = _section(log, start.part if start is not None else None, run_id, test.regression_id)
-        return _page_from(section, subject, start or LogPlace(section.part.begin), limit, wanted, shown)
+        grows = run.status is RunStatus.RUNNING and not section.has_ended
+        return _page_from(section, subject, start or LogPlace(section.part.begin), limit, wanted, shown, grows=grows)
 
 
 def log_line(run: Run, line: LogLine) -> dict[str, Any]:
@@ -84,15 +86,17 @@ def place_of(log: Readable, subject: str, cursor: str) -> LogPlace:
 
 
 def log_page(
-    log: Readable, subject: str, cursor: str | None, limit: int, wanted: LogFilter, shown: Shown,
+    log: Readable, subject: str, cursor: str | None, limit: int, wanted: LogFilter, shown: Shown, *, grows: bool = False,
 ) -> dict[str, Any]:
-    """The next lines of a log that are wanted, with the cursor that leads on from them."""
+    """The next lines of a log that are wanted, with the cursor that leads on from them; always with one while the log grows."""
     start = LogPlace() if cursor is None else place_of(log, subject, cursor)
-    return _page_from(log, subject, start, limit, wanted, shown)
+    return _page_from(log, subject, start, limit, wanted, shown, grows=grows)
 
 
-def _page_from(log: Readable, subject: str, start: LogPlace, limit: int, wanted: LogFilter, shown: Shown) -> dict[str, Any]:
-    found = logs.read_page(log, start, limit, wanted)
+def _page_from(
+    log: Readable, subject: str, start: LogPlace, limit: int, wanted: LogFilter, shown: Shown, *, grows: bool,
+) -> dict[str, Any]:
+    found = logs.read_page(log, start, limit, wanted, grows=grows)
     following = None if found.next is None else cursor_of(log, subject, found.next)
     return {"data": [shown(line) for line in found.lines], "pagination": {"limit": limit, "next_cursor": following}}
 

@@ -110,12 +110,11 @@ def _read_on(run: Run, log: Readable, place: LogPlace, known_by: bytes) -> Step:
     if place.offset > log.size or fingerprint(beginning, place.offset) != known_by:
         # Another log has taken the place of the one that was being read, so it is read from its start.
         place = LogPlace()
-    end = log.size if over else logs.end_of_last_line(log, place.offset)
     events = []
-    for entry in islice(logs.entries(log, place, end=end), AT_ONCE):
+    for entry in islice(logs.entries(log, place, grows=over is None), AT_ONCE):
         place = entry.after
         known_by = fingerprint(beginning, place.offset)
         cursor = make_cursor(place, subject_of(run.run_id), known_by, context.collaborator(SigningKey))
         events.append(b"id: %b\nevent: line\ndata: %b\n\n" % (cursor.encode(), encode(log_line(run, entry.line))))
-    more = place.offset < end
+    more = len(events) == AT_ONCE
     return Step(b"".join(events), place, fingerprint(beginning, place.offset), None if more else over, more)

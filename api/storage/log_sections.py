@@ -14,11 +14,15 @@ TEST_BEGINS = re.compile(rb"^\[[^\]\n]{1,40}\] \[[A-Z]+\] \[worker\] Regression 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The part of a log that belongs to one regression test; offsets are those of the whole log, `size` is where it ends."""
+    """The part of a log that belongs to one regression test; offsets are those of the whole log, `size` is where it ends.
+
+    `has_ended` says that it will not end later, whatever is written.
+    """
 
     log: Readable
     part: LogPart
     size: int
+    has_ended: bool
 
     def read(self, start: int, length: int) -> bytes:
         """Up to `length` bytes from `start` on, none behind the section."""
@@ -46,10 +50,10 @@ def section_of(log: Readable, part: LogPart) -> Section:
     """A section that was found before, as far as the log goes now. Looks only at what is not known not to be its end."""
     for found in _beginnings(log, part.reaches):
         if found.regression_id is None:
-            return Section(log, LogPart(part.begin, max(part.reaches, found.offset)), log.size)
+            return Section(log, LogPart(part.begin, max(part.reaches, found.offset)), log.size, has_ended=False)
         if found.offset > part.begin:
-            return Section(log, LogPart(part.begin, found.offset), found.offset)
-    return Section(log, part, log.size)
+            return Section(log, LogPart(part.begin, found.offset), found.offset, has_ended=True)
+    return Section(log, part, log.size, has_ended=False)
 
 
 def _beginnings(log: Readable, start: int) -> Iterator[Beginning]:

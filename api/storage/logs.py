@@ -51,64 +51,75 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Some lines, and the place where the next page starts; None at the end of the log."""
+    """Some lines, and the place where the next page starts; None at the end of a log that is whole."""
 
     lines: tuple[LogLine, ...]
     next: LogPlace | None
 
 
-def read_page(source: Readable, start: LogPlace, limit: int, wanted: LogFilter) -> LogPage:
-    """The next lines that are wanted. A page may be empty and lead on, when as much was scanned as one call may."""
+def read_page(source: Readable, start: LogPlace, limit: int, wanted: LogFilter, *, grows: bool = False) -> LogPage:
+    """The next lines that are wanted. A page may be empty and lead on, when as much was scanned as one call may.
+
+    Of a log that grows a last line that has not ended yet is left for later, and each page leads on.
+    """
     if wanted.is_hopeless:
-        return LogPage((), None)
+        return LogPage((), start if grows else None)
     if wanted.needles:
-        return _Search(source, start, limit, wanted).run()
+        return _Search(source, start, limit, wanted, grows=grows).run()
     bound = start.offset + FILTER_LIMIT if wanted != LogFilter() else None
     lines: list[LogLine] = []
     place = start
-    for looked_at, entry in enumerate(entries(source, start), 1):
+    for looked_at, entry in enumerate(entries(source, start, grows=grows), 1):
         place = entry.after
         if wanted.matches(entry.line):
             lines.append(entry.line)
         if len(lines) == limit or (bound is not None and place.offset + looked_at * LINE_COST >= bound):
             break
-    return LogPage(tuple(lines), place if place.offset < source.size else None)
+    return LogPage(tuple(lines), place if grows or place.offset < source.size else None)
 
 
-def entries(source: Readable, start: LogPlace, *, end: int | None = None) -> Iterator[Entry]:
-    """The lines from a place on, up to the end of the file, or up to the line that `end` lies in."""
-    place, window = start, Window(start.offset, b"", is_last=False)
-    end = source.size if end is None else end
-    while place.offset < end:
-        entry = window.entry(place)
-        if entry is None:
-            window = _window(source, place.offset, WINDOW)
-            if not window.content:
-                return
-            continue
-        place = entry.after
-        yield entry
+def entries(source: Readable, start: LogPlace, *, grows: bool = False) -> Iterator[Entry]:
+    """The lines from a place on, up to the end of the file; of one that grows without a last line that has not ended yet.
+
+    Of such a line, where it is long, those parts are there that will stay as they are.
+    """
+    place, window = start, None
+    while place.offset < source.size:
+        entry = None if window is None else window.entry(place)
+        if entry is not None:
+            place = entry.after
+            yield entry
+        elif window is None or window.base < place.offset:
+            window = _window(source, place.offset, WINDOW, grows=grows)
+        else:
+            return
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of a log in memory, from `base` on; `is_last` where the log ends with it."""
+    """A stretch of a log in memory, from `base` on; `is_last` where the log ends with it, `grows` where its last line may go on."""
 
     base: int
     content: bytes
     is_last: bool
+    grows: bool
 
     @property
     def end(self) -> int:
         """The offset behind it."""
         return self.base + len(self.content)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether its end is where its last line ends."""
+        return self.is_last and not self.grows
+
     def entry(self, place: LogPlace) -> Entry | None:
         """The line, or the part of a long one, that starts at a place; None where the window ends too soon to tell."""
         at = place.offset - self.base
         line_end = self.content.find(b"\n", at, at + PIECE_BYTES + 1)
         in_sight = line_end >= 0 or len(self.content) - at > PIECE_BYTES
-        if not (in_sight or self.is_last) or at >= len(self.content):
+        if not (in_sight or self.is_whole) or at >= len(self.content):
             return None
         return _entry(self.content, at, line_end, place)
 
@@ -134,9 +145,9 @@ class Window:
         return stamp_of(self.content[start:min(end, start + 40)].decode("ascii", "replace"))
 
 
-def _window(source: Readable, base: int, length: int) -> Window:
+def _window(source: Readable, base: int, length: int, *, grows: bool) -> Window:
     content = source.read(base, length)
-    return Window(base, content, is_last=len(content) < length or base + len(content) >= source.size)
+    return Window(base, content, is_last=len(content) < length or base + len(content) >= source.size, grows=grows)
 
 
 def _entry(buffer: bytes, at: int, line_end: int, place: LogPlace) -> Entry:
@@ -156,8 +167,8 @@ def _entry(buffer: bytes, at: int, line_end: int, place: LogPlace) -> Entry:
 class _Search:
     """Looks for bytes first and decodes only the lines that have them; each byte is read once, or nearly so."""
 
-    def __init__(self, source: Readable, start: LogPlace, limit: int, wanted: LogFilter) -> None:
-        self._source, self._limit, self._wanted = source, limit, wanted
+    def __init__(self, source: Readable, start: LogPlace, limit: int, wanted: LogFilter, *, grows: bool) -> None:
+        self._source, self._limit, self._wanted, self._grows = source, limit, wanted, grows
         self._place, self._end = start, min(source.size, start.offset + SEARCH_LIMIT)
         self._lines: list[LogLine] = []
         self._decoded = 0
@@ -166,11 +177,14 @@ class _Search:
         """The lines found, and the place up to which all was looked at."""
         length = min(WINDOW, SCAN_WINDOW)
         while self._place.offset < self._end and not self._has_enough():
-            window = _window(self._source, self._place.offset, length)
+            window = _window(self._source, self._place.offset, length, grows=self._grows)
             self._look_through(window)
+            if window.is_last:
+                break
             # A window that is no longer than a line must grow, or it would be read again and again.
             length = min(GROWTH * length, SCAN_WINDOW) if self._place.offset > window.base else GROWTH * length
-        return LogPage(tuple(self._lines), self._place if self._place.offset < self._source.size else None)
+        leads_on = self._grows or self._place.offset < self._source.size
+        return LogPage(tuple(self._lines), self._place if leads_on else None)
 
     def _has_enough(self) -> bool:
         return len(self._lines) == self._limit or self._decoded >= FILTER_LIMIT
@@ -201,7 +215,7 @@ class _Search:
 
     def _behind_all(self, window: Window) -> LogPlace:
         """Where to go on behind a window that has no further hit: nothing that may begin one in its last line is left out."""
-        if window.is_last:
+        if window.is_whole:
             return LogPlace(window.end)
         place = window.line_of(window.end, self._place)
         longest = max(map(len, self._wanted.needles))
@@ -226,15 +240,3 @@ class _Hits:
                 self._next[needle] = found if found >= 0 else len(self._window.content)
         first = min(self._next.values())
         return None if first >= len(self._window.content) else self._window.base + first
-
-
-def end_of_last_line(log: Readable, start: int) -> int:
-    """Where the last whole line behind `start` ends, in a log that may still grow; a very long line counts as whole in parts."""
-    position = log.size
-    while position > start:
-        back = max(start, position - LOOK_BACK)
-        found = log.read(back, position - back).rfind(b"\n")
-        if found >= 0:
-            return back + found + 1
-        position = back
-    return start + (log.size - start) // PIECE_BYTES * PIECE_BYTES

@@ -91,11 +91,24 @@ def test_a_cursor_of_another_jobs_log_is_refused(site: Site, client: ValidatingC
     assert (answer.status_code, set(answer.json()["details"]["fields"])) == (400, {"cursor"})
 
 
-@pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.RUNNING])
-def test_a_log_that_nothing_was_written_to_yet_is_empty(client: ValidatingClient, owner: int, status: JobStatus) -> None:
-    page = client.get(f"/jobs/{add_job(owner, status)}/logs").json()
+def test_a_waiting_jobs_log_is_empty(client: ValidatingClient, owner: int) -> None:
+    page = client.get(f"/jobs/{add_job(owner, JobStatus.QUEUED)}/logs").json()
 
     assert page == {"data": [], "pagination": {"limit": 50, "next_cursor": None}}
+
+
+def test_pages_of_a_running_jobs_log_lead_on_to_what_is_not_written_yet(site: Site, client: ValidatingClient, owner: int) -> None:
+    job_id = add_job(owner, JobStatus.RUNNING)
+    found, cursor = list[list[str]](), dict[str, str]()
+
+    for content in (None, b"one\nhal", b"one\nhalf\n"):
+        if content is not None:
+            write_log(site.files, job_id, content)
+        page = client.get(f"/jobs/{job_id}/logs", params=cursor).json()
+        cursor = {"cursor": page["pagination"]["next_cursor"]}
+        found.append([line["message"] for line in page["data"]])
+
+    assert found == [[], ["one"], ["half"]]
 
 
 def test_a_log_that_was_removed_is_not_found(client: ValidatingClient, job_id: str) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from api.domain.access import Role, Scope
+from api.domain.run import Phase
 from api.storage.archive import Source
-from tests.builders import BuiltTest, add_finished_run, add_regression_test, add_run, add_sample
+from tests.builders import BuiltTest, add_event, add_finished_run, add_regression_test, add_run, add_sample
 from tests.handlers.site import Client, Site
 
 LOG = (
@@ -127,6 +128,45 @@ def test_a_cursor_goes_on_in_a_log_that_has_grown(site: Site, reader: Client) ->
     write_log(site, run_id, LOG + b"one more\n")
 
     assert len(all_messages(reader, path, cursor=cursor)) == 3
+
+
+def add_running_run() -> int:
+    run_id = add_run()
+    add_event(run_id, Phase.TESTING)
+    return run_id
+
+
+@pytest.mark.parametrize("parameters", [{}, {"contains": "of"}, {"level": "info"}])
+def test_pages_of_a_running_runs_log_leave_half_a_line_for_later_and_lead_on(
+    site: Site, reader: Client, parameters: dict[str, str],
+) -> None:
+    run_id = add_running_run()
+    path, found, cursor = f"/api/v1/runs/{run_id}/logs", list[list[str]](), dict[str, str]()
+
+    for content in (b"", b"one of", b"one of them\nhalf of a li", b"one of them\nhalf of a line\n", b"one of them\nhalf of a line\n"):
+        write_log(site, run_id, content)
+        page = reader.get(path, params=parameters | cursor).json()
+        cursor = {"cursor": page["pagination"]["next_cursor"]}
+        found.append([line["message"] for line in page["data"]])
+
+    assert found == [[], [], ["one of them"], ["half of a line"], []]
+
+
+def test_the_part_of_a_running_runs_log_that_is_a_tests_leads_on_until_the_next_test_begins(site: Site, reader: Client) -> None:
+    first, second = finished(site), finished(site)
+    run_id = add_running_run()
+    mark = "[2026-11-21T11:00:00Z] [INFO] [worker] Regression test {} (DVB): --out=srt\n"
+    begun = mark.format(first.regression_id) + "one\nhal"
+    path, found, cursor = f"/api/v1/runs/{run_id}/samples/{first.sample_id}/logs", list[str](), dict[str, str]()
+
+    for content in (begun, begun + "f\n", begun + "f\n" + mark.format(second.regression_id) + "of the second\n"):
+        write_log(site, run_id, content.encode())
+        page = reader.get(path, params=cursor).json()
+        cursor = {"cursor": page["pagination"]["next_cursor"]}
+        found += [line["message"] for line in page["data"]]
+
+    assert found == [mark.format(first.regression_id).rstrip(), "one", "half"]
+    assert cursor == {"cursor": None}
 
 
 @pytest.mark.parametrize("parameters", [{"level": "error"}, {"contains": "line", "level": "error"}, {"limit": 100}])

@@ -199,6 +199,32 @@ def test_the_parts_of_a_long_line_are_decoded_alike_also_page_by_page(content: b
     assert [line.message[-2:] for line in all_lines(content, 1, LogFilter())] == ends
 
 
+@settings(deadline=None)
+@given(CONTENTS, st.data(), st.sampled_from([LogFilter(), LogFilter(contains="needle"), LogFilter(level=LogLevel.ERROR)]))
+def test_pages_of_a_log_that_grows_give_what_the_whole_log_gives(content: bytes, data: st.DataObject, wanted: LogFilter) -> None:
+    place, found = LogPlace(), list[LogLine]()
+    for size in sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=4))):
+        for _ in range(40):
+            page = read_page(InMemory(content[:size]), place, 3, wanted, grows=True)
+            assert page.next is not None
+            place, found = page.next, [*found, *page.lines]
+    rest = read_page(InMemory(content), place, 10_000, wanted)
+
+    assert shown([*found, *rest.lines]) == shown(all_lines(content, 10_000, wanted))
+
+
+def test_what_is_new_in_a_line_that_does_not_end_is_looked_at_without_what_was_read_before() -> None:
+    source = InMemory(b"one\n" + b"x" * 5_000_000)
+    parts = list(entries(source, LogPlace(), grows=True))
+    source.reads = 0
+
+    again = list(entries(source, LogPlace(4 + 4000 * (len(parts) - 1), within=True), grows=True))
+
+    assert len(parts) > 1000
+    assert again == []
+    assert source.reads <= 16_000
+
+
 def test_words_that_lie_across_two_reads_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "SCAN_WINDOW", 64)
     source = InMemory(b"x" * 60 + b"needle" + b"\nother\n")
