@@ -53,6 +53,15 @@ class MissingOutput(NotFound):
         Refusal.__init__(self, "The run did not produce this output.")
 
 
+class NoBaseRun(NotFound):
+    """There is nothing that a run could be compared with."""
+
+    remedy = "Name a run to compare with, by ?against=."
+
+    def __init__(self, run_id: int) -> None:
+        Refusal.__init__(self, f"There is no run to compare run {run_id} with.", {"resource": "base_run", "id": run_id})
+
+
 class Unauthorized(Refusal):
     """No valid token came with the request."""
 

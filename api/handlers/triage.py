@@ -7,7 +7,7 @@ from typing import Any
 
 from api.domain.compare import BaseReason, Bucket, compare
 from api.domain.failure import FailureCode, failures_of
-from api.domain.refusal import NotFound
+from api.domain.refusal import NoBaseRun
 from api.domain.result import JudgedTest
 from api.domain.run import Run
 from api.domain.triage import NoDifference, PastRun, failing_since
@@ -30,7 +30,7 @@ def compare_runs(run_id: int, against: int | None = None) -> dict[str, Any]:
     run = _load_run(run_id)
     base = _base_of(run, against)
     if base is None:
-        raise NotFound("base_run", run_id, remedy="Name a run to compare with, by ?against=.")
+        raise NoBaseRun(run_id)
     other = runs.load_run(base.run_id)
     tests = compare(_judged(other), _judged(run))
     return render_triage.comparison(run_id, render_triage.base_run(other, base.reason, api_base()), tests)

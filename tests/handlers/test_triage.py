@@ -82,7 +82,9 @@ def test_a_run_with_nothing_to_compare_with_says_so(agent: Client) -> None:
 
     answer = agent.get(f"/api/v1/runs/{run_id}/compare")
 
-    assert (answer.status_code, answer.json()["details"]["resource"]) == (404, "base_run")
+    shown = answer.json()
+    assert (answer.status_code, shown["message"]) == (404, f"There is no run to compare run {run_id} with.")
+    assert (shown["details"]["resource"], shown["details"]["remedy"]) == ("base_run", "Name a run to compare with, by ?against=.")
 
 
 def test_the_merge_base_that_was_named_at_creation_is_the_base(agent: Client, site: Site) -> None:
