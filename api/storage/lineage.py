@@ -33,10 +33,13 @@ def choose_base(run: Run, main_repository: str, *, generations: int = GENERATION
 
     Where the run names no merge base, its parent is where the search begins; it goes back so many generations through the
     parents that runs of the main repository name. Where no known ancestor was tested, the newest such run before it is taken.
-    None where there is none at all.
+    Runs of the same commit do not count, unless it is the merge base itself. None where there is none at all.
     """
+    commit = run.commit.lower()
+    is_its_own_base = (run.merge_base_sha or "").lower() == commit
     candidates = and_(
-        *_of_main(main_repository), RunRow.platform == run.platform.value, RunRow.status.in_(RAN), RunRow.run_id != run.run_id)
+        *_of_main(main_repository), RunRow.platform == run.platform.value, RunRow.status.in_(RAN), RunRow.run_id != run.run_id,
+        *(() if is_its_own_base else (RunRow.commit_sha != commit,)))
     nearest = session().execute(_nearest_tested(run, main_repository, candidates, generations)).first()
     if nearest is not None:
         is_merge_base = nearest.generation == 0 and run.merge_base_sha is not None

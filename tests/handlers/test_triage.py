@@ -133,6 +133,17 @@ def test_triage_says_how_where_and_since_when_each_test_fails(agent: Client, sit
         f"/runs/{run_id}/samples/{test.sample_id}/diff?regression_id={test.regression_id}&output_id={test.output_id}")
 
 
+def test_a_retry_of_a_failing_run_still_shows_what_its_commit_broke(agent: Client, site: Site) -> None:
+    test = add_regression_test()
+    passed = add_finished_run(test)
+    failing_run(site, test, digest_of("other"), digest_of("baseline"), commit="d" * 40)
+    retry = failing_run(site, test, digest_of("other"), digest_of("baseline"), commit="d" * 40)
+
+    shown = agent.get(f"/api/v1/runs/{retry}/compare").json()
+
+    assert (shown["base"]["run_id"], shown["broken_count"], shown["failing_same_count"]) == (passed, 1, 0)
+
+
 def test_a_pull_request_is_not_blamed_for_what_another_broke(agent: Client, site: Site) -> None:
     test = add_regression_test()
     add_finished_run(test)

@@ -65,7 +65,8 @@ def plain_choice(history: Sequence[Told], place: int, generations: int) -> tuple
     run = history[place]
     candidates = [
         index for index, each in enumerate(history)
-        if index != place and each.is_of_main and each.platform == run.platform and each.status in RAN]
+        if index != place and each.is_of_main and each.platform == run.platform and each.status in RAN
+        and (each.commit != run.commit or (run.merge_base or "").lower() == run.commit)]
     commits = {start.lower()} if (start := run.merge_base or run.parent) else set()
     for generation in range(generations + 1):
         if tested := [index for index in candidates if history[index].commit in commits]:
@@ -98,6 +99,18 @@ def test_where_a_commit_was_not_tested_its_parent_counts(database: Database, his
     first, *_, run = keep(history)
 
     assert choose_base(run, MAIN_REPOSITORY) == Base(first.run_id, BaseReason.ANCESTOR)
+
+
+def test_a_run_is_not_compared_with_another_of_the_same_commit(database: Database) -> None:
+    before, _, run = keep([Told("a" * 40), Told("b" * 40, RunStatus.FAIL.value), Told("b" * 40)])
+
+    assert choose_base(run, MAIN_REPOSITORY) == Base(before.run_id, BaseReason.BEFORE)
+
+
+def test_the_merge_base_that_is_named_counts_though_it_is_the_runs_own_commit(database: Database) -> None:
+    _, same, run = keep([Told("a" * 40), Told("b" * 40), Told("b" * 40, pull_request=9, merge_base="B" * 40)])
+
+    assert choose_base(run, MAIN_REPOSITORY) == Base(same.run_id, BaseReason.MERGE_BASE)
 
 
 def test_what_a_fork_says_of_ancestors_does_not_count(database: Database) -> None:
