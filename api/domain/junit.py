@@ -24,6 +24,10 @@ UNFINISHED: Mapping[RunStatus, str] = {
     RunStatus.ERROR: "The run ended without a single result.",
     RunStatus.INCOMPLETE: "The run ended before all tests had a result.",
 }
+NOT_OVER: Mapping[RunStatus, str] = {
+    RunStatus.QUEUED: "The run has not begun yet.",
+    RunStatus.RUNNING: "The run is not over yet.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +52,15 @@ class Case:
 def junit_report(run: Run, judged: Iterable[JudgedTest], infrastructure: Sequence[InfrastructureError], base: str) -> bytes:
     """The report in UTF-8: a suite for each category, a case for each test; `base` is where absolute links start.
 
-    A run that did not do all it was to do has a suite of its own with an error in it, so that it never looks green.
+    A run that did not do all it was to do has a suite of its own with an error in it, so that it never looks green; of one that
+    is not over, that suite says so as a case that is skipped.
     """
     categories: defaultdict[str, list[JudgedTest]] = defaultdict(list)
     for test in judged:
         categories[test.test.category].append(test)
     suites = [(name, [_case(run, test, base) for test in tests]) for name, tests in sorted(categories.items())]
-    if run.status in UNFINISHED:
-        suites.append(("run", [_unfinished(run, infrastructure)]))
+    if run.status in UNFINISHED or run.status in NOT_OVER:
+        suites.append(("run", [_whole(run, infrastructure)]))
     root = Element("testsuites")
     for number, (name, cases) in enumerate(suites):
         _add_suite(root, number, run, _token(name), cases)
@@ -88,8 +93,11 @@ def _text(run: Run, test: ExpectedTest, failures: Sequence[Failure], base: str) 
         f"{base}/runs/{run.run_id}/samples/{test.sample_id}?regression_id={test.regression_id}"))
 
 
-def _unfinished(run: Run, infrastructure: Sequence[InfrastructureError]) -> Case:
+def _whole(run: Run, infrastructure: Sequence[InfrastructureError]) -> Case:
+    """What is to be said of a run as a whole that is not over, or ended early."""
     told = "\n".join(f"{error.type.value}: {error.message}" for error in infrastructure)
+    if run.status in NOT_OVER:
+        return Case(f"run {run.run_id}", 0, Problem("skipped", "", NOT_OVER[run.status], told))
     return Case(f"run {run.run_id}", run.duration_ms or 0, Problem("error", run.status.value, UNFINISHED[run.status], told))
 
 

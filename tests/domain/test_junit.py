@@ -126,13 +126,24 @@ def test_a_run_that_did_not_do_all_it_was_to_do_never_looks_green(status: RunSta
     assert (suite.get("name"), suite.get("errors"), problem.tag, problem.text) == ("run", "1", "error", "build: make failed")
 
 
-@pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PASS, RunStatus.FAIL])
+@pytest.mark.parametrize(("status", "message"), [
+    (RunStatus.QUEUED, "The run has not begun yet."), (RunStatus.RUNNING, "The run is not over yet.")])
+def test_a_run_that_is_not_over_says_so_in_a_case_that_is_skipped(status: RunStatus, message: str) -> None:
+    suite = report([make_test()], make_run(status))[-1]
+
+    [problem] = next(suite.iter("testcase"))
+    counts = [suite.get(key) for key in ("name", "tests", "failures", "errors", "skipped")]
+    assert counts == ["run", "1", "0", "0", "1"]
+    assert (problem.tag, problem.get("message")) == ("skipped", message)
+
+
+@pytest.mark.parametrize("status", [RunStatus.PASS, RunStatus.FAIL])
 def test_other_runs_are_their_tests(status: RunStatus) -> None:
     assert [suite.get("name") for suite in report([make_test()], make_run(status))] == ["DVB"]
 
 
 def test_a_run_without_tests_is_an_empty_report() -> None:
-    assert list(report([], make_run(RunStatus.QUEUED))) == []
+    assert list(report([], make_run(RunStatus.PASS))) == []
 
 
 any_text = st.text() | st.text(st.characters(categories=["Cc", "Cs", "Cn"])) | st.sampled_from([
