@@ -150,23 +150,22 @@ class Archive:
             self._send_on(name)
         wanted = names.digest_in(name)
         is_it = wanted is not None and incoming.digest == wanted
-        is_new = is_it and not self._is_kept(name, incoming.size)
-        incoming.place(self._spool.path(name), replace=wanted is None or is_new)
-        if is_new:
-            self._vouch(name)
+        incoming.place(self._spool.path(name), replace=wanted is None or is_it and self._is_damaged(name, incoming.size))
+        if is_it:
+            self._vouch(name, incoming.size)
 
-    def _is_kept(self, name: str, size: int) -> bool:
-        """Whether the disk has this file already, and sound; what cannot be read is not."""
+    def _is_damaged(self, name: str, size: int) -> bool:
+        """Whether the disk has another content under this name, or one that cannot be read; `size` is the right one's."""
         try:
             found = self._spool.stat(name)
-            return found is not None and found.size == size and self._integrity.is_sound(name, found, self._spool)
+            return found is not None and (found.size != size or not self._integrity.is_sound(name, found, self._spool))
         except OSError:
-            return False
+            return True
 
-    def _vouch(self, name: str) -> None:
+    def _vouch(self, name: str, size: int) -> None:
         with suppress(OSError):
             placed = self._spool.stat(name)
-            if placed is not None:
+            if placed is not None and placed.size == size:
                 self._integrity.vouch(name, placed.version)
 
     def _sound(self, backend: Backend, survey: Mapping[str, Stat | None]) -> dict[str, Stat | None]:
