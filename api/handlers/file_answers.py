@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, ExitStack
 from http import HTTPStatus
+from typing import Protocol
 
 from starlette.responses import Response, StreamingResponse
 
@@ -16,8 +18,15 @@ PIECE = 1 << 20
 OCTETS = "application/octet-stream"
 
 
+class Sendable(Readable, Protocol):
+    """A file that may be sent over some time."""
+
+    def lasting(self) -> AbstractContextManager[Readable]:
+        """The file for a context's length, whatever happens to its name. May block, and raise Unavailable."""
+
+
 def file_answer(
-    source: Readable, *, tag: str, filename: str, wanted: str | None, if_range: str | None, content_type: str = OCTETS,
+    source: Sendable, *, tag: str, filename: str, wanted: str | None, if_range: str | None, content_type: str = OCTETS,
 ) -> Response:
     """The file, or the part that a Range header wants, unless If-Range names another file than the one that `tag` stands for."""
     part = _part(wanted if if_range in (None, tag) else None, source.size)
@@ -40,11 +49,13 @@ def _part(header: str | None, size: int) -> ByteRange | None:
         raise range_not_satisfiable(size) from beyond
 
 
-async def _pieces(source: Readable, part: ByteRange) -> AsyncIterator[bytes]:
+async def _pieces(source: Sendable, part: ByteRange) -> AsyncIterator[bytes]:
     position, end = part.start, part.start + part.length
-    while position < end:
-        piece = await context.in_thread(source.read, position, min(PIECE, end - position))
-        if not piece:
-            return
-        position += len(piece)
-        yield piece
+    with ExitStack() as kept:
+        file = await context.in_thread(kept.enter_context, source.lasting())
+        while position < end:
+            piece = await context.in_thread(file.read, position, min(PIECE, end - position))
+            if not piece:
+                return
+            position += len(piece)
+            yield piece

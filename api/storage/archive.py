@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -65,6 +65,14 @@ class Source:
             raise Unavailable(CHANGED, retry_after=1)
         return content
 
+    @contextmanager
+    def lasting(self) -> Iterator[Source]:
+        """This file for a context's length, whatever takes its name on the disk. Raises Unavailable where another one has by now."""
+        with _held(self) as held:
+            if held.identity != self.identity:
+                raise Unavailable(CHANGED, retry_after=1)
+            yield held
+
 
 class Archive:
     """One or two stores behind one face. Reads prefer the disk, addresses the bucket, which then carries the traffic.
@@ -121,10 +129,8 @@ class Archive:
         What is in the bucket only cannot be held: once another one has taken its place, reading raises Unavailable.
         """
         source = self.open(name)
-        with ExitStack() as stack:
-            if source is not None and isinstance(source.store, LocalBackend):
-                source = stack.enter_context(_held(source, source.store))
-            yield source
+        with nullcontext() if source is None else _held(source) as held:
+            yield held
 
     def url(self, name: str | None, filename: str, content_type: str) -> str | None:
         """An address to fetch the file at for a while; None unless it is there now."""
@@ -189,10 +195,13 @@ class Archive:
 
 
 @contextmanager
-def _held(source: Source, store: LocalBackend) -> Iterator[Source]:
+def _held(source: Source) -> Iterator[Source]:
+    if not isinstance(source.store, LocalBackend):
+        yield source
+        return
     with ExitStack() as stack:
         try:
-            held = stack.enter_context(store.held(source.name))
+            held = stack.enter_context(source.store.held(source.name))
         except OSError as gone:
             raise Unavailable(CHANGED, retry_after=1) from gone
         # It may be another one already than was seen first, which only one that is named by its content must not be.

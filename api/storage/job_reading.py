@@ -5,6 +5,7 @@ import json
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ class LocalFile:
             return b"".join(parts)
         finally:
             os.close(descriptor)
+
+    def lasting(self) -> AbstractContextManager[LocalFile]:
+        """The file itself: no other one ever takes its name."""
+        return nullcontext(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pytest
 from api.domain.access import Role
 from api.domain.signing import SigningKey
 from api.domain.ticket import Ticket
+from api.storage.archive import Source
 from api.storage.names import log_name, result_name
 from contract.client import ValidatingClient
 from tests.handlers.conftest import MakeSite
@@ -95,6 +96,24 @@ def test_an_interrupted_download_goes_on_while_the_file_is_the_same(site: Site, 
 
     assert (same.status_code, same.content) == (206, CONTENT[10:20])
     assert (other.status_code, other.content) == (200, CONTENT)
+
+
+def test_a_log_is_sent_whole_though_it_is_replaced_on_the_way(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = log_name(7)
+    write(site, name, CONTENT)
+    read = Source.read
+
+    def read_and_replace(source: Source, start: int, length: int) -> bytes:
+        found = read(source, start, length)
+        write(site, "newer", b"another log\n" + CONTENT)
+        (site.files / "newer").rename(site.files / name)
+        return found
+
+    monkeypatch.setattr(Source, "read", read_and_replace)
+
+    answer = site.client.get(address(site, name))
+
+    assert (answer.status_code, answer.content) == (200, CONTENT)
 
 
 def test_the_tag_is_another_when_the_file_is(site: Site) -> None:
