@@ -250,6 +250,23 @@ def test_a_difference_far_into_a_file_is_found_with_its_line(agent: Client, site
     assert (found["line"], found["expected"], found["actual"]) == (15_001, "line 15000 of a long file", "changed")
 
 
+def test_many_failures_take_as_many_statements_as_few(agent: Client, site: Site) -> None:
+    add_finished_run(add_regression_test())
+    counts = []
+    for number in (2, 15):
+        tests = [add_regression_test() for _ in range(number)]
+        run_id = add_run(tests=[test.regression_id for test in tests])
+        for test in tests:
+            add_output(run_id, test.regression_id, test.output_id, got=digest_of("other"))
+            add_result(run_id, test.regression_id)
+        agent.get(f"/api/v1/runs/{finish(run_id)}/triage")
+        with site.database.counted() as statements:
+            assert agent.get(f"/api/v1/runs/{run_id}/triage").json()["failure_count"] == number
+        counts.append(len(statements))
+
+    assert counts[0] == counts[1] <= 15
+
+
 @pytest.mark.parametrize("length", [100_000, 65_536, 65_535, 65_534])
 def test_a_difference_far_into_a_line_is_shown_with_its_column(agent: Client, site: Site, length: int) -> None:
     before, after = "caption é\n" * 3 + "é" + "x" * (length - 35), "y" * 700 + "\n"
