@@ -148,13 +148,18 @@ function failure(api, test) {
     element("strong", "", `Test ${test.regression_id}`), element("code", "code", test.code),
     element("span", "where", [test.category, `sample ${test.sample_id}`, test.command, SINCE[test.in_base]].filter(Boolean).join(" · ")));
   const first = test.first_difference;
-  if (first) link.append(element("span", "why", `line ${first.line}: ${first.actual ?? "(end)"} instead of ${first.expected ?? "(end)"}`));
+  if (first) link.append(element("span", "why", `line ${first.line}: ${difference(first)}`));
   link.addEventListener("click", (event) => {
     event.preventDefault();
     void view.attempt(() => showNext(api, link.getAttribute("href"), `Test ${test.regression_id}, sample ${test.sample_id}`));
   });
   item.append(link);
   return item;
+}
+
+function difference({ actual, expected, no_newline: lacks }) {
+  if (lacks) return lacks === "actual" ? `no newline after ${actual}` : `a newline after ${expected}`;
+  return `${actual ?? "(end)"} instead of ${expected ?? "(end)"}`;
 }
 
 async function showNext(api, address, title) {

@@ -214,10 +214,10 @@ def test_the_log_is_searched(reader: Reader, served: Installation) -> None:
     awaited(reader.browser, lambda: reader.browser.execute_script(shown) == 11, "the matches alone")
 
 
-def test_a_failing_sample_leads_to_its_difference(reader: Reader, served: Installation) -> None:
-    wanted, written = "one\ntwo\nthree\n", "one\nTWO <b>\nthree\n"
+def _failed_run(installation: Installation, wanted: str, written: str) -> int:
+    """A run of two tests, of which one wrote something else than it was to write."""
     for text in (wanted, written):
-        (served.files / "TestResults" / f"{digest_of(text)}.srt").write_text(text)
+        (installation.files / "TestResults" / f"{digest_of(text)}.srt").write_text(text)
 
     def failed_run() -> int:
         outputs = [Output(baseline=digest_of(wanted))]
@@ -228,7 +228,11 @@ def test_a_failing_sample_leads_to_its_difference(reader: Reader, served: Instal
         add_result(run_id, failing.regression_id)
         return _end_run(run_id)
 
-    run_id = _do(served, failed_run)
+    return _do(installation, failed_run)
+
+
+def test_a_failing_sample_leads_to_its_difference(reader: Reader, served: Installation) -> None:
+    run_id = _failed_run(served, "one\ntwo\nthree\n", "one\nTWO <b>\nthree\n")
 
     reader.go(_path(run_id))
     reader.show(served.token)
@@ -239,6 +243,20 @@ def test_a_failing_sample_leads_to_its_difference(reader: Reader, served: Instal
     assert reader.text("#sheet .removed") == "-two"
     assert reader.text("#sheet .added") == "+TWO <b>"
     assert "1 failed" in reader.text("#counts")
+
+
+@pytest.mark.parametrize(("wanted", "written", "told"), [
+    ("one\ntwo\n", "one\ntwo", "line 2: no newline after two"), ("two", "two\n", "line 1: a newline after two"),
+    ("one\ntwo\n", "one\n", "line 2: (end) instead of two")])
+def test_a_failing_sample_says_where_its_output_first_differs(
+    reader: Reader, served: Installation, wanted: str, written: str, told: str,
+) -> None:
+    run_id = _failed_run(served, wanted, written)
+
+    reader.go(_path(run_id))
+    reader.show(served.token)
+
+    reader.sees("#failures-list .why", told)
 
 
 def test_a_connection_that_broke_is_made_again_without_a_line_lost_or_doubled(browser: WebDriver, installation: Installation) -> None:
