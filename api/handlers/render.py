@@ -81,8 +81,10 @@ def run_links(run_id: int, base: str) -> dict[str, str]:
     """The addresses of what belongs to a run."""
     own = f"{base}/runs/{run_id}"
     return {
-        "self": own, "summary": f"{own}/summary", "progress": f"{own}/progress", "config": f"{own}/config",
-        "samples": f"{own}/samples", "errors": f"{own}/errors", "logs": f"{own}/logs", "artifacts": f"{own}/artifacts"}
+        "self": own, "summary": f"{own}/summary", "triage": f"{own}/triage", "compare": f"{own}/compare",
+        "progress": f"{own}/progress", "config": f"{own}/config", "samples": f"{own}/samples", "errors": f"{own}/errors",
+        "infrastructure_errors": f"{own}/infrastructure-errors", "logs": f"{own}/logs", "artifacts": f"{own}/artifacts",
+        "junit": f"{own}/junit.xml"}
 
 
 def run_summary(found: Run, counts: Summary) -> Json:

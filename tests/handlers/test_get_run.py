@@ -10,6 +10,7 @@ from api.domain.run import Phase
 from api.storage.database import transaction
 from api.storage.platform_tables import RegressionTestRow, SampleRow
 from contract.client import ValidatingClient
+from contract.documents import load_documents
 from tests.builders import (
     MAIN_REPOSITORY,
     BuiltTest,
@@ -68,6 +69,19 @@ def test_a_run_tells_its_times_from_its_events(site: Site, client: ValidatingCli
     assert (run["created_at"], run["queued_at"]) == ("2026-11-21T12:00:00Z", "2026-11-21T12:00:00Z")
     assert (run["started_at"], run["completed_at"]) == ("2026-11-21T12:05:00Z", "2026-11-21T12:25:00Z")
     assert run["duration_ms"] == 20 * 60 * 1000
+
+
+def test_a_run_leads_to_all_that_can_be_read_of_it(site: Site, client: ValidatingClient) -> None:
+    run_id = add_run()
+
+    links = show(client, run_id)["links"]
+
+    document = next(each for each in load_documents() if each.base_path == "/api/v1")
+    readable = {
+        "https://ci.example.test" + operation.full_path.replace("{run_id}", str(run_id))
+        for operation in document.operations if operation.method == "get"}
+    assert set(links.values()) <= readable
+    assert {"triage", "compare", "junit", "infrastructure_errors"} <= links.keys()
 
 
 def test_a_run_that_never_tested_has_no_duration(site: Site, client: ValidatingClient) -> None:

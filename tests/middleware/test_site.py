@@ -72,16 +72,22 @@ def test_the_page_for_programs_has_this_servers_address(real: Application) -> No
 
     assert "https://ci.example/api/v1" in text
     assert "https://ci.example/openapi-worker.json" in text
-    named = ('{"code", "message", "details"}', '{"job_id"}', "{run_id}", "{job_id}", "{name}")
+    named = ('{"code", "message", "details"}', '{"job_id"}', "{run_id}", "{sample_id}", "{job_id}", "{name}")
     assert "{" not in re.sub("|".join(map(re.escape, named)), "", text)
 
 
 def test_every_path_that_the_page_for_programs_names_exists(real: Application) -> None:
     text = ask(real, "/llms.txt").body.decode()
-    named = set(re.findall(r"(?:GET|POST|DELETE) (/[a-z/{}_-]+)", text))
+    named = set(re.findall(r"(?:GET|POST|DELETE) (/[a-z/{}_.-]*[a-z}])", text))
 
     assert len(named) > 5
     assert named <= set(load(CI_DOCUMENT)["paths"]) | set(load(JOBS_DOCUMENT)["paths"])
+
+
+@pytest.mark.parametrize("path", ["/runs/{run_id}/triage", "/runs/{run_id}/compare", "/runs/{run_id}/junit.xml"])
+def test_a_program_is_led_to_what_says_most_of_a_red_run(real: Application, path: str) -> None:
+    assert f"GET {path}" in ask(real, "/llms.txt").body.decode()
+    assert path in load(CI_DOCUMENT)["info"]["description"]
 
 
 def test_the_documentation_page_lists_all_documents_and_loads_only_from_here(make: Make) -> None:
