@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, false, func, literal, or_, select
 
 from api.domain.compare import BaseReason
 from api.domain.result import Verdict
@@ -32,8 +32,8 @@ def choose_base(run: Run, main_repository: str, *, generations: int = GENERATION
     """The newest finished run of the main repository on the run's platform at its merge base, or at the nearest ancestor known.
 
     Where the run names no merge base, its parent is where the search begins; it goes back so many generations through the
-    parents that runs of the main repository name. Where no known ancestor was tested, the newest such run before it is taken.
-    Runs of the same commit do not count, unless it is the merge base itself. None where there is none at all.
+    parents that runs of the main repository name. Where no known ancestor was tested, the newest one before the first run of its
+    commit is taken. Runs of the same commit do not count, unless it is the merge base itself. None where there is none at all.
     """
     commit = run.commit.lower()
     is_its_own_base = (run.merge_base_sha or "").lower() == commit
@@ -45,8 +45,15 @@ def choose_base(run: Run, main_repository: str, *, generations: int = GENERATION
         is_merge_base = nearest.generation == 0 and run.merge_base_sha is not None
         return Base(nearest.run_id, BaseReason.MERGE_BASE if is_merge_base else BaseReason.ANCESTOR)
     before = session().execute(
-        select(RunRow.run_id).where(candidates, RunRow.run_id < run.run_id).order_by(RunRow.run_id.desc()).limit(1)).scalar()
+        select(RunRow.run_id).where(candidates, RunRow.run_id < _first_of_its_commit(run)).order_by(RunRow.run_id.desc()).limit(1)).scalar()
     return None if before is None else Base(before, BaseReason.BEFORE)
+
+
+def _first_of_its_commit(run: Run) -> ScalarSelect[Any]:
+    """The first run of the same commit in the same place: this one, unless it repeats another."""
+    return select(func.min(RunRow.run_id)).where(
+        RunRow.commit_sha == run.commit.lower(), RunRow.repository == run.repository.lower(),
+        RunRow.pull_request.is_not_distinct_from(run.pull_request)).scalar_subquery()
 
 
 def _nearest_tested(run: Run, main_repository: str, candidates: ColumnElement[bool], generations: int) -> Select[Any]:

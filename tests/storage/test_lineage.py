@@ -73,7 +73,9 @@ def plain_choice(history: Sequence[Told], place: int, generations: int) -> tuple
             is_merge_base = generation == 0 and run.merge_base is not None
             return max(tested), BaseReason.MERGE_BASE if is_merge_base else BaseReason.ANCESTOR
         commits = {each.parent.lower() for each in history if each.is_of_main and each.parent and each.commit in commits}
-    before = [index for index in candidates if index < place]
+    same = [index for index, each in enumerate(history) if (each.commit, each.repository, each.pull_request) == (
+        run.commit, run.repository, run.pull_request)]
+    before = [index for index in candidates if index < min(same)]
     return (max(before), BaseReason.BEFORE) if before else None
 
 
@@ -101,8 +103,8 @@ def test_where_a_commit_was_not_tested_its_parent_counts(database: Database, his
     assert choose_base(run, MAIN_REPOSITORY) == Base(first.run_id, BaseReason.ANCESTOR)
 
 
-def test_a_run_is_not_compared_with_another_of_the_same_commit(database: Database) -> None:
-    before, _, run = keep([Told("a" * 40), Told("b" * 40, RunStatus.FAIL.value), Told("b" * 40)])
+def test_a_repeat_is_compared_with_what_came_before_the_first_run_of_its_commit(database: Database) -> None:
+    before, *_, run = keep([Told("a" * 40), Told("b" * 40, RunStatus.FAIL.value), Told("c" * 40), Told("b" * 40)])
 
     assert choose_base(run, MAIN_REPOSITORY) == Base(before.run_id, BaseReason.BEFORE)
 
