@@ -21,11 +21,14 @@ from tests.builders import MAIN_REPOSITORY
 
 TOKENS, SUBMISSION, FILES = "/auth/tokens", "/submit-async", "/runs/{run_id}/artifacts"
 SCOPES = ["runs:read", "runs:write", "results:read", "baselines:write", "system:read"]
-STREAMS = ("/submit", "/submit-stream", "/jobs/{job_id}/stream")
+JOB_STREAM, LOG_STREAM = "/jobs/{job_id}/stream", "/runs/{run_id}/logs/stream"
+STREAMS = ("/submit", "/submit-stream", JOB_STREAM, LOG_STREAM)
 DECISIONS = tuple(f"/baseline-approvals/{{approval_id}}/{decision}" for decision in OPEN_REQUESTS)
 REPEAT = "Idempotency-Key"
 # A zip without any file has the one thing that these texts need: it is one in UTF-8, too.
 EMPTY_ZIP = "PK\5\6" + "\0" * 18
+# No row has a larger number.
+NUMBERS = range(1, 10_000)
 RUN_ID, NO_RUN = re.compile("-?[0-9]{1,18}"), 4711
 # Parameters whose values only the server can make, and those that say what such a value is good for.
 PLACES, PLACE_IN = ("cursor", "last_event_id"), ("sort", "regression_id")
@@ -102,13 +105,19 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     _ask_for_a_job(case)
     if "token" in case.path_parameters:
         _report_on_a_run(case.path_parameters)
-    elif case.meta.phase.name is not TestPhase.STATEFUL:
-        # Where requests follow each other, they are of what the one before has told; the document's examples are of what is there.
+    else:
+        # The document's examples are of what is there.
         _speak_of_what_is_there(case, {} if case.meta.phase.name is TestPhase.EXAMPLES else body)
+    if "offset" in case.operation.query and case.meta.phase.name is TestPhase.STATEFUL:
+        # What leads on to other requests is a list that has something.
+        case.query = {name: value for name, value in case.query.items() if name.endswith("_id")}
     _say_something(case, body)
     _fetch_a_file(case)
+    if case.operation.path in STREAMS:
+        _listen(case)
     for name in PLACES:
-        if name in case.query and case.operation.path not in STREAMS:
+        # The events of jobs have ids of a form that the document tells.
+        if name in case.query and case.operation.path != JOB_STREAM:
             _go_on(case, name)
 
 
@@ -119,22 +128,36 @@ def _report_on_a_run(parameters: dict[str, Any]) -> None:
 
 
 def _ask_for_a_job(case: Case[Any]) -> None:
-    if case.operation.path.endswith(STREAMS):
-        # Nobody runs the jobs, so that their streams would wait for ever.
-        case.query = {**(case.query or {}), "timeout": 1}
     if "job_id" in case.path_parameters and len(str(case.path_parameters["job_id"])) % 3:
-        case.path_parameters |= {name: value for name, value in KNOWN_JOB.items() if name in case.path_parameters}
+        case.path_parameters |= _those_of(case, KNOWN_JOB)
     # Each stream is waited for, so that few are opened.
     share = 9 if case.operation.path in STREAMS else 2
     if isinstance(case.body, dict) and len(str(case.body.get("file", "-"))) % share == 0:
         case.body |= {"file": EMPTY_ZIP}
 
 
+def _listen(case: Case[Any]) -> None:
+    """Nobody runs what waits, and its streams would wait for ever; the dozens that try each bound are of what is over."""
+    if case.meta is not None and case.meta.phase.name is TestPhase.COVERAGE:
+        case.path_parameters |= _those_of(case, KNOWN | KNOWN_JOB)
+    if not case.path_parameters or _those_of(case, KNOWN | KNOWN_JOB) != case.path_parameters:
+        case.query = {**(case.query or {}), "timeout": 1}
+
+
+def _those_of(case: Case[Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """The path's parameters with values that are known."""
+    return {name: value for name, value in known.items() if name in case.path_parameters}
+
+
 def _speak_of_what_is_there(case: Case[Any], body: dict[str, Any]) -> None:
     decision = case.operation.path.rpartition("/")[2]
     known = KNOWN | {"approval_id": OPEN_REQUESTS.get(decision, OPEN_REQUESTS["approve"])}
+    # Where requests follow each other, they are of what the one before has told.
+    told = NUMBERS if case.meta is not None and case.meta.phase.name is TestPhase.STATEFUL else range(0)
     for given in (case.path_parameters, case.query, body, *body.get("requests", ())):
-        given |= {name: value for name, value in known.items() if name in given and int(given[name]) % 3}
+        given |= {
+            name: value for name, value in known.items()
+            if name in given and int(given[name]) % 3 and int(given[name]) not in told}
 
 
 def _say_something(case: Case[Any], body: dict[str, Any]) -> None:
