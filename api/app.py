@@ -24,6 +24,7 @@ from api.installation import LOOKUP_THREADS
 from api.middleware.addresses import Addresses
 from api.middleware.admission import Admission, LocalCaller, RunTokenKnown
 from api.middleware.binding import Functions, check, find_function
+from api.middleware.bodies import BodyLimits
 from api.middleware.crash import CrashHandler
 from api.middleware.documents import Document, load, operations, with_roles
 from api.middleware.envelope import Envelope
@@ -158,8 +159,8 @@ def _middlewares(settings: Settings) -> list[Any]:
         SecurityMiddleware,
         middleware_of(permitted),
         middleware_of(conditional),
-        request_validation(
-            settings.validation_engine, max_body=settings.max_body, max_upload=settings.max_upload, max_project=settings.job_zip),
+        request_validation(settings.validation_engine, BodyLimits(
+            ordinary=settings.max_body, upload=settings.max_upload, project=settings.job_zip, patience=settings.body_patience)),
         response_validation(settings.validation_engine),
         LifespanMiddleware,
         middleware_of(native),

@@ -62,6 +62,9 @@ class Settings:
     threads: int = _setting("CI_THREADS", 32, read.whole_number, "threads for ordinary operations, per process", least=1)
     max_body: int = _setting("CI_MAX_BODY", 1 << 20, read.whole_number, "largest request body of an ordinary operation", least=1024)
     max_upload: int = _setting("CI_MAX_UPLOAD", 512 << 20, read.whole_number, "largest file that a worker may send", least=1024)
+    body_patience: int = _setting(
+        "CI_BODY_PATIENCE", 60, read.whole_number,
+        "seconds that the sender of a body may be silent, and send less than 1 KiB a second in all", least=1)
     rate_reads: int = _setting("CI_RATE_READS", 120, read.whole_number, "reads per minute and token", least=1)
     rate_writes: int = _setting("CI_RATE_WRITES", 20, read.whole_number, "writes per minute and token", least=1)
     rate_logins: int = _setting("CI_RATE_LOGINS", 5, read.whole_number, "logins per 15 minutes and address", least=1)

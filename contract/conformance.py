@@ -26,6 +26,7 @@ CODES: Mapping[int, frozenset[str]] = {
     403: frozenset({"forbidden"}),
     404: frozenset({"not_found", "log_not_found", "missing_output"}),
     405: frozenset({"method_not_allowed"}),
+    408: frozenset({"request_timeout"}),
     409: frozenset({"conflict"}),
     413: frozenset({"payload_too_large"}),
     415: frozenset({"unsupported_media_type"}),

@@ -117,6 +117,13 @@ def method_not_allowed(allowed: Iterable[str]) -> HttpProblem:
         remedy="Use one of the methods in details.allowed.", headers={"Allow": ", ".join(methods)})
 
 
+def request_timeout(seconds: float) -> HttpProblem:
+    """The body did not come in time; the connection is closed, since it may still come."""
+    return HttpProblem(
+        HTTPStatus.REQUEST_TIMEOUT, "request_timeout", "The request's body did not come in time.", {"seconds": seconds},
+        remedy="Send the request again, its body without a break.", headers={"Connection": "close"})
+
+
 def payload_too_large(limit: int) -> HttpProblem:
     """The body is larger than `limit` bytes; the connection is closed, since the rest of it was never read."""
     return HttpProblem(

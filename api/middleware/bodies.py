@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from connexion.operations import AbstractOperation
@@ -12,19 +13,31 @@ from api.domain.refusal import Invalid
 from api.handlers.problems import payload_too_large, unsupported_media_type
 from api.middleware import strict_json
 from api.middleware.engines import Engine
+from api.middleware.pace import patient
 from api.middleware.wording import fields
 
 JSON = "application/json"
+PROJECT = "project"
 _FORM = "multipart/form-data"
 _UPLOADS = (_FORM, "application/octet-stream", "application/zip")
 # What surrounds the largest file of a form: boundaries, headers and fields. The file itself is measured by its handler.
 _ROOM_FOR_A_FORM = 1 << 16
 
 
-class Body:
-    """What an operation takes as its body."""
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How large bodies may be, in bytes, by what they carry; and for how many seconds their sender may be silent."""
 
-    def __init__(self, operation: AbstractOperation, engine: Engine, *, max_body: int, max_upload: int) -> None:
+    ordinary: int
+    upload: int
+    project: int
+    patience: float
+
+
+class Body:
+    """What an operation takes as its body; one with `x-upload: project` takes projects, others take a worker's files."""
+
+    def __init__(self, operation: AbstractOperation, engine: Engine, limits: BodyLimits) -> None:
         declared: Mapping[str, Any] = operation.request_body
         content: Mapping[str, Any] = declared.get("content", {})
         self.declared = bool(content)
@@ -35,15 +48,17 @@ class Body:
         self._validator = engine(content[JSON]["schema"]) if self.json else None
         properties = content[JSON]["schema"].get("properties", {}) if self.json else {}
         self._defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
-        self._max_body, self._max_upload = max_body, max_upload
+        self._max_body, self._patience = limits.ordinary, limits.patience
+        self._max_upload = limits.project if operation._operation.get("x-upload") == PROJECT else limits.upload
 
     async def read(self, scope: Scope, receive: Receive, arguments: dict[str, Any], errors: dict[str, str]) -> Receive:
         """Fill `body` with validated JSON; an upload is left to be received by the operation."""
         content_type = _header(scope, b"content-type")
+        pacing = patient(receive, self._patience)
         kind = content_type.split(";", 1)[0].strip().lower()
         if kind != JSON and kind in self._kinds:
-            return _counted(scope, receive, self._limit_of(kind))
-        raw = await _whole(_counted(scope, receive, self._max_body))
+            return _counted(scope, pacing, self._limit_of(kind))
+        raw = await _whole(_counted(scope, pacing, self._max_body))
         if not raw:
             if self._required:
                 errors["body"] = "Request body is required."

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.domain.refusal import Invalid
 from api.handlers.problems import internal_error
 from api.middleware.binding import check_body, check_signature
-from api.middleware.bodies import JSON, Body
+from api.middleware.bodies import JSON, Body, BodyLimits
 from api.middleware.engines import OFF, Engine, Validator, engine
 from api.middleware.operations import hand_over
 from api.middleware.parameters import Parameters
@@ -25,20 +25,16 @@ log = logging.getLogger(__name__)
 
 # An answer is read once more to be checked, while all other requests wait; a larger one takes longer than they should.
 CHECKED_LIMIT = 2 << 20
-PROJECT = "project"
 
 
 class RequestOperation:
     """Reads a request strictly, collects everything that is wrong with it, and hands on exactly what was validated."""
 
-    def __init__(
-        self, next_app: ASGIApp, operation: AbstractOperation, engine: Engine, *, max_body: int, max_upload: int, max_project: int,
-    ) -> None:
+    def __init__(self, next_app: ASGIApp, operation: AbstractOperation, engine: Engine, limits: BodyLimits) -> None:
         check_body(operation)
         self.next_app = next_app
         self._parameters = Parameters(operation, engine)
-        largest = max_project if operation._operation.get("x-upload") == PROJECT else max_upload
-        self._body = Body(operation, engine, max_body=max_body, max_upload=largest)
+        self._body = Body(operation, engine, limits)
         offered = self._parameters.arguments | ({"body"} if self._body.json else set())
         offered |= {"request"} if operation._operation.get("x-native-async") else set()
         self._taken = check_signature(operation, offered, operation.function)
@@ -133,15 +129,12 @@ def _declared(response: Mapping[str, Any], engine: Engine) -> Declared:
         required_headers=frozenset(name for name in required if not name.startswith((b"x-ratelimit-", b"x-request-id", b"etag"))))
 
 
-def request_validation(
-    engine_name: str, *, max_body: int, max_upload: int, max_project: int,
-) -> type[RequestValidationMiddleware]:
-    """Connexion's middleware for requests, with the engine of that name; operations with `x-upload: project` have a limit of their own."""
+def request_validation(engine_name: str, limits: BodyLimits) -> type[RequestValidationMiddleware]:
+    """Connexion's middleware for requests, with the engine of that name."""
 
     class Api(RequestValidationAPI):  # type: ignore[misc]
         def make_operation(self, operation: AbstractOperation) -> Any:
-            return RequestOperation(
-                self.next_app, operation, engine(engine_name), max_body=max_body, max_upload=max_upload, max_project=max_project)
+            return RequestOperation(self.next_app, operation, engine(engine_name), limits)
 
     class Middleware(RequestValidationMiddleware):  # type: ignore[misc]
         api_cls = Api

@@ -28,10 +28,11 @@ from api.storage.database import transaction
 from api.storage.job_files import JOBS, JobFiles
 from api.storage.job_tables import JobRow
 from contract.client import ValidatingClient
-from tests.builders import NOW
+from tests.builders import NOW, add_token
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Site
 from tests.jobs import zip_of
+from tests.middleware.asking import ask
 
 ASYNC = "/submit-async"
 
@@ -195,6 +196,19 @@ def test_a_zip_over_the_limit_is_refused_and_leaves_nothing(make_site: MakeSite)
 
     assert [answer.status_code for answer in answers] == [413, 413]
     assert answers[0].json()["details"]["limit"] == 10_000
+    assert_nothing_is_left(site)
+
+
+def test_a_project_whose_sender_falls_silent_is_408_and_leaves_nothing(make_site: MakeSite) -> None:
+    site = make_site(body_patience=0.3)
+    token = add_token(site.account(Role.TESTER), now=site.clock.now)
+    half = b'--b\r\nContent-Disposition: form-data; name="file"; filename="p.zip"\r\n\r\n' + b"x" * (2 << 20)
+
+    answer = ask(
+        site.app, ASYNC, method="POST", token=token, headers=[("content-type", "multipart/form-data; boundary=b")], body=[half],
+        stalls=True)
+
+    assert (answer.status, answer.json["code"], answer.header("connection")) == (408, "request_timeout", "close")
     assert_nothing_is_left(site)
 
 

@@ -49,8 +49,12 @@ class Answer:
 def ask(
     app: ASGIApp, target: str, *, method: str = "GET", token: str | None = None, headers: Iterable[Header] = (),
     body: bytes | Sequence[bytes] | None = None, content: Any = None, client: str = "203.0.113.7",
+    stalls: bool = False,
 ) -> Answer:
-    """Send one request and take its answer; `content` is sent as JSON, and a sequence of bytes in chunks."""
+    """Send one request and take its answer; `content` is sent as JSON, and a sequence of bytes in chunks.
+
+    Where it `stalls`, there is more of the body, which never comes.
+    """
     raw_path, _, query = target.partition("?")
     chunks = [json.dumps(content).encode()] if content is not None else [body] if isinstance(body, bytes) else list(body or ())
     given = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
@@ -64,12 +68,12 @@ def ask(
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
         "path": unquote(raw_path), "raw_path": raw_path.encode("ascii"), "query_string": query.encode("ascii"), "root_path": "",
         "headers": given, "client": (client, 50000), "server": ("things.example", 80)}
-    return asyncio.run(_exchange(app, scope, chunks))
+    return asyncio.run(_exchange(app, scope, chunks, stalls))
 
 
-async def _exchange(app: ASGIApp, scope: dict[str, Any], chunks: Sequence[bytes]) -> Answer:
+async def _exchange(app: ASGIApp, scope: dict[str, Any], chunks: Sequence[bytes], stalls: bool) -> Answer:
     incoming = [
-        {"type": "http.request", "body": chunk, "more_body": position + 1 < len(chunks)} for position, chunk in enumerate(chunks)
+        {"type": "http.request", "body": chunk, "more_body": stalls or position + 1 < len(chunks)} for position, chunk in enumerate(chunks)
     ] or [{"type": "http.request", "body": b"", "more_body": False}]
     outgoing: list[Message] = []
     answered = asyncio.Event()
