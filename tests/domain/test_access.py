@@ -1,9 +1,11 @@
 """Who counts as staff, and what every refusal tells."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from api.domain.access import Role
+from api.domain.access import Caller, Role, Scope, may_go_on
 from api.domain.refusal import (
     Conflict,
     Forbidden,
@@ -11,6 +13,7 @@ from api.domain.refusal import (
     InvalidCredentials,
     LogNotFound,
     MissingOutput,
+    NoBaseRun,
     NotFound,
     Refusal,
     Unauthorized,
@@ -26,7 +29,20 @@ def test_everybody_with_a_role_of_their_own_is_staff(role: Role, is_staff: bool)
     assert caller(role).is_staff is is_staff
 
 
+def holder(role: Role, *scopes: Scope) -> Caller:
+    return replace(caller(role), scopes=frozenset(scopes))
+
+
+@pytest.mark.parametrize(("now", "may"), [
+    (holder(Role.TESTER, Scope.RUNS_READ), True), (holder(Role.TESTER, Scope.RUNS_READ, Scope.RESULTS_READ), True),
+    (holder(Role.TESTER), False), (holder(Role.USER, Scope.RUNS_READ), False), (holder(Role.ADMIN, Scope.RUNS_READ), False),
+    (None, False)])
+def test_what_was_begun_goes_on_while_role_and_scopes_last(now: Caller | None, may: bool) -> None:
+    assert may_go_on(holder(Role.TESTER, Scope.RUNS_READ), now) is may
+
+
 @pytest.mark.parametrize(("refusal", "code", "message", "details"), [
+    (NoBaseRun(7), "not_found", "There is no run to compare run 7 with.", {"resource": "base_run", "id": 7}),
     (NotFound("regression_test", 7), "not_found", "Regression test 7 not found.", {"resource": "regression_test", "id": 7}),
     (LogNotFound(7, ["disk"]), "log_not_found", "The log of run 7 is in no store.", {"run_id": 7, "checked": ["disk"]}),
     (MissingOutput(), "missing_output", "The run did not produce this output.", {}),

@@ -103,3 +103,15 @@ def test_words_are_looked_for_in_both_encodings() -> None:
     assert LogFilter(contains="é").needles == (b"\xc3\xa9", b"\xe9")
     assert LogFilter(contains="字").needles == ("字".encode(),)
     assert LogFilter(contains="").needles == ()
+
+
+@pytest.mark.parametrize(("words", "is_hopeless"), [(None, False), ("", False), ("words", False), ("\n", True), ("two\nlines", True)])
+def test_nothing_is_looked_for_that_no_line_can_have(words: str | None, is_hopeless: bool) -> None:
+    assert LogFilter(contains=words).is_hopeless is is_hopeless
+
+
+def test_a_text_in_a_long_line_belongs_to_the_part_in_which_it_begins() -> None:
+    line = LogLine(LineFacts(), "a nee", continued=True)
+
+    assert LogFilter(contains="needle").matches(line, "dle in a haystack")
+    assert not LogFilter(contains="needle").matches(line, "needle")
