@@ -21,6 +21,8 @@ export class LogPane extends EventTarget {
   #following = true;
   #top = 0;
   #target = null;
+  // Blocks that were never seen have a guessed height; when it turns out otherwise, the end is somewhere else.
+  #heights = new ResizeObserver(() => this.#stay());
 
   constructor(box) {
     super();
@@ -28,7 +30,7 @@ export class LogPane extends EventTarget {
     box.addEventListener("wheel", (event) => { if (event.deltaY < 0) this.#leave(); }, { passive: true });
     box.addEventListener("keydown", (event) => { if (UPWARDS.has(event.key)) this.#leave(); });
     box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    new ResizeObserver(() => this.#stay()).observe(box);
+    this.#heights.observe(box);
   }
 
   get following() {
@@ -84,7 +86,7 @@ export class LogPane extends EventTarget {
     this.#target = found.row;
     found.row.classList.add("target");
     this.#center(found.row);
-    // Blocks that were never seen have a guessed height, which is right only now.
+    // The heights around it were guessed, and are right only now.
     requestAnimationFrame(() => this.#center(found.row));
     return true;
   }
@@ -139,6 +141,7 @@ export class LogPane extends EventTarget {
       block.box.className = "block";
       this.#blocks.push(block);
       this.#box.append(block.box);
+      this.#heights.observe(block.box);
     }
     const text = line.spans.map((span) => span.text).join("");
     const entry = { number, text, row: row(line.note ? null : number, line) };
@@ -169,6 +172,7 @@ export class LogPane extends EventTarget {
   }
 
   #drop(block) {
+    this.#heights.unobserve(block.box);
     block.box.remove();
     this.#kept -= block.lines.length;
     this.#characters -= block.characters;
