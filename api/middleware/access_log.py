@@ -46,6 +46,7 @@ def configure_logging(log_format: str, stream: TextIO | None = None) -> None:
     handler.setFormatter(JsonFormatter() if log_format == "json" else text)
     if log_format == "json":
         _log_what_others_print()
+    handler.addFilter(_without_traces_of_lost_connections)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
@@ -61,6 +62,14 @@ def configure_logging(log_format: str, stream: TextIO | None = None) -> None:
     for name in ("uvicorn.access", "gunicorn.access", "granian.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).disabled = True
+
+
+def _without_traces_of_lost_connections(record: logging.LogRecord) -> bool:
+    """Let everything pass; of a database's connection that was lost its words say all, and an outage loses many."""
+    if record.name.startswith("sqlalchemy.pool") and record.exc_info:
+        record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]}", ()
+        record.exc_info = None
+    return True
 
 
 def _log_what_others_print() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from api.app import Application
 from api.middleware.access_log import configure_logging
@@ -87,3 +89,21 @@ def test_lines_are_text_otherwise_and_the_servers_own_access_log_is_silent(app: 
 
     [line] = stream.getvalue().splitlines()
     assert " INFO api.access method=GET route=/llms.txt operation=- status=200 " in line
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_a_lost_connection_to_the_database_is_one_line(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    configure_logging("text", stream)
+    engine = create_engine(f"sqlite:///{tmp_path / 'ci.db'}")
+
+    connection = engine.raw_connection()
+    assert connection.dbapi_connection is not None
+    connection.dbapi_connection.close()
+    # Nothing can be rolled back on its way into the pool.
+    connection.close()
+
+    lines = stream.getvalue().splitlines()
+    assert lines
+    assert all(" ERROR sqlalchemy.pool" in line for line in lines)
+    assert "Cannot operate on a closed database." in lines[0]
