@@ -162,7 +162,8 @@ class Settings:
     jobs_waiting: int = _setting(
         "CI_JOBS_WAITING", 1000, read.whole_number, "how many jobs of one account may wait; further ones are answered with 429", least=1)
     streams: int = _setting(
-        "CI_STREAMS", 500, read.whole_number, "how many streams of logs one account may have open, per process", least=1)
+        "CI_STREAMS", 500, read.whole_number,
+        "how many streams of logs one account may have open, and projects on their way in, per process", least=1)
     job_seconds: int = _setting(
         "CI_JOB_SECONDS", 600, read.whole_number, "time limit of a job's command, and of installing what it needs", least=1)
     job_lease: int = _setting(
