@@ -91,7 +91,7 @@ class Client:
         """Open a stream; its first bytes have come."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
         writer.write(self._request(f"{path}?{query}"))
-        head = await reader.readuntil(b"retry: 3000\n\n\r\n")
+        head = await reader.readuntil(b"retry: 3000\n") + await reader.readuntil(b"\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
             raise SystemExit(head.decode())
         return reader, writer
