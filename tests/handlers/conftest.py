@@ -1,4 +1,4 @@
-"""The servers of these tests: one for all that is emptied between them, and others made to measure."""
+"""The servers of these tests: one for all that is emptied between them, and others made to measure; who works on baselines there."""
 from __future__ import annotations
 
 import shutil
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import NOW
-from tests.handlers.site import Site, build_site
+from api.domain.access import Role
+from tests.builders import NOW, add_regression_test
+from tests.handlers.baselines import Case, failed_run, store_output
+from tests.handlers.site import Client, Site, build_site
 
 MakeSite = Callable[..., Site]
 
@@ -50,3 +52,23 @@ def make_site(sqlite_path: Path, tmp_path: Path) -> Iterator[MakeSite]:
             return site
 
         yield make
+
+
+@pytest.fixture
+def case(site: Site) -> Case:
+    """A run with an output that may become a baseline."""
+    store_output(site)
+    test = add_regression_test()
+    return Case(failed_run(test), test)
+
+
+@pytest.fixture
+def requester(site: Site) -> Client:
+    """A client of somebody who may ask for a new baseline."""
+    return site.as_role(Role.CONTRIBUTOR)
+
+
+@pytest.fixture
+def admin(site: Site) -> Client:
+    """A client of somebody who may decide about it."""
+    return site.as_role(Role.ADMIN)

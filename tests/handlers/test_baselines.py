@@ -23,23 +23,6 @@ from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Client, Site
 
 
-@pytest.fixture
-def case(site: Site) -> Case:
-    store_output(site)
-    test = add_regression_test()
-    return Case(failed_run(test), test)
-
-
-@pytest.fixture
-def requester(site: Site) -> Client:
-    return site.as_role(Role.CONTRIBUTOR)
-
-
-@pytest.fixture
-def admin(site: Site) -> Client:
-    return site.as_role(Role.ADMIN)
-
-
 def test_a_request_is_recorded_and_changes_nothing_yet(site: Site, case: Case, requester: Client) -> None:
     answer = requester.post(case.path, json=case.body())
 

@@ -5,27 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from api.domain.access import Role
-from tests.builders import BASELINE, add_regression_test, digest_of
-from tests.handlers.baselines import GOT, Case, delete_output, failed_run, set_baseline, store_output
-from tests.handlers.site import Client, Site
-
-
-@pytest.fixture
-def case(site: Site) -> Case:
-    store_output(site)
-    test = add_regression_test()
-    return Case(failed_run(test), test)
-
-
-@pytest.fixture
-def requester(site: Site) -> Client:
-    return site.as_role(Role.CONTRIBUTOR)
-
-
-@pytest.fixture
-def admin(site: Site) -> Client:
-    return site.as_role(Role.ADMIN)
+from tests.builders import BASELINE, digest_of
+from tests.handlers.baselines import GOT, Case, delete_output, set_baseline
+from tests.handlers.site import Client
 
 
 def request(case: Case, requester: Client) -> str:
