@@ -21,9 +21,8 @@ from api.storage.outcomes import derive_states
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow
 from api.storage.run_pages import find_page, position_of
-from api.storage.run_rows import ONE_RUN, UNJUDGED, run_of
+from api.storage.run_rows import ONE_RUN, OVER, UNJUDGED, run_of
 
-OVER = frozenset(status for status in RunStatus if status.is_over)
 RAN_TO_AN_END = OVER - {RunStatus.CANCELED}
 
 
