@@ -160,7 +160,7 @@ def _middlewares(settings: Settings) -> list[Any]:
         middleware_of(permitted),
         middleware_of(conditional),
         request_validation(settings.validation_engine, BodyLimits(
-            ordinary=settings.max_body, upload=settings.max_upload, project=settings.job_zip, patience=settings.body_patience)),
+            upload=settings.max_upload, project=settings.job_zip, patience=settings.body_patience)),
         response_validation(settings.validation_engine),
         LifespanMiddleware,
         middleware_of(native),
@@ -182,7 +182,6 @@ def _values(settings: Settings) -> Values:
         main_repository=settings.main_repository,
         allowed_repositories=settings.allowed_repositories,
         max_wait=settings.max_wait,
-        max_body=settings.max_body,
         max_upload=settings.max_upload,
         grace_period=settings.grace_period,
     )

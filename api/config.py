@@ -60,7 +60,6 @@ class Settings:
         "CI_VALIDATION_ENGINE", "compiled", read.one_of("compiled", "plain", "off"),
         "compiled (jsonschema-rs), plain (jsonschema) or off (responses only)")
     threads: int = _setting("CI_THREADS", 32, read.whole_number, "threads for ordinary operations, per process", least=1)
-    max_body: int = _setting("CI_MAX_BODY", 1 << 20, read.whole_number, "largest request body of an ordinary operation", least=1024)
     max_upload: int = _setting("CI_MAX_UPLOAD", 512 << 20, read.whole_number, "largest file that a worker may send", least=1024)
     body_patience: int = _setting(
         "CI_BODY_PATIENCE", 60, read.whole_number,

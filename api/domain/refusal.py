@@ -89,13 +89,13 @@ class Forbidden(Refusal):
 
 
 class Invalid(Refusal):
-    """Fields of the request are malformed; `fields` maps each offending path to what is wrong with it."""
+    """Fields of the request are malformed; `fields` maps offending paths to what is wrong there, `omitted` more are not named."""
 
     code = "validation_error"
     remedy = "Correct the fields named in details.fields and send the request again."
 
-    def __init__(self, fields: Mapping[str, str], message: str = "Request failed schema validation.") -> None:
-        super().__init__(message, {"fields": dict(fields)})
+    def __init__(self, fields: Mapping[str, str], message: str = "Request failed schema validation.", *, omitted: int = 0) -> None:
+        super().__init__(message, {"fields": dict(fields)} | ({"fields_omitted": omitted} if omitted else {}))
 
 
 class Conflict(Refusal):

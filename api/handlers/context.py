@@ -32,7 +32,6 @@ class Values:
     main_repository: str
     allowed_repositories: tuple[str, ...]
     max_wait: int
-    max_body: int
     max_upload: int
     grace_period: int
 

@@ -123,15 +123,18 @@ class MultipartForm:
         self.is_complete = True
 
 
-async def read_form(request: Request, sink: Sink, *, max_body: int, max_file: int) -> tuple[dict[str, str], bool]:
+async def read_form(request: Request, sink: Sink, *, max_file: int) -> tuple[dict[str, str], bool]:
     """The fields of a form, and whether it had a file, whose bytes are now in the sink.
 
     Raises Malformed for what is no form, and the 413 of HTTP for a body or a file that is too large.
     """
-    kind, options = _media_type(request)
-    if kind == "multipart/form-data" and options:
-        return await _read_multipart(request.stream(), options, sink, max_file)
-    return await _read_urlencoded(request.stream(), max_body), False
+    kind, boundary = _media_type(request)
+    if kind == "multipart/form-data":
+        if not boundary:
+            # Without a boundary nothing would end the first part.
+            raise Malformed("body")
+        return await _read_multipart(request.stream(), boundary, sink, max_file)
+    return await _read_urlencoded(request.stream()), False
 
 
 def _media_type(request: Request) -> tuple[str, bytes]:
@@ -159,12 +162,11 @@ async def _read_multipart(
     return form.fields, form.has_file
 
 
-async def _read_urlencoded(stream: AsyncIterator[bytes], max_body: int) -> dict[str, str]:
+async def _read_urlencoded(stream: AsyncIterator[bytes]) -> dict[str, str]:
+    # The stream ends with 413 where the body is larger than the document allows.
     body = bytearray()
     async for chunk in stream:
         body += chunk
-        if len(body) > max_body:
-            raise payload_too_large(max_body)
     try:
         # Workers send their fields unescaped, raw spaces included; bytes that are not UTF-8 are replaced.
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS))

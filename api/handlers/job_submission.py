@@ -70,7 +70,7 @@ def _announced(request: Request) -> int:
 
 async def _read(request: Request, incoming: Incoming, rules: JobRules) -> Mapping[str, str]:
     try:
-        fields, has_file = await read_form(request, incoming, max_body=context.values().max_body, max_file=rules.zip_bytes)
+        fields, has_file = await read_form(request, incoming, max_file=rules.zip_bytes)
     except Malformed as wrong:
         raise Invalid({"body": "Is no multipart form that can be read."}) from wrong
     errors = {name[:100]: "Is not known." for name in fields if name not in FIELDS}

@@ -138,6 +138,14 @@ def unsupported_media_type(supported: Iterable[str], message: str = "The body's 
         remedy="Send one of the media types in details.supported.")
 
 
+def unsupported_content_coding(coding: str) -> HttpProblem:
+    """The body is compressed or otherwise coded; nothing here decodes bodies, which could grow without an end."""
+    return HttpProblem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body's content coding is not accepted here.",
+        {"content_coding": coding[:50], "supported": ["identity"]}, remedy="Send the body as it is, without a Content-Encoding.",
+        headers={"Accept-Encoding": "identity"})
+
+
 def rate_limited(*, limit: int, window: int, retry_after: int) -> HttpProblem:
     """A bucket is empty for the next `retry_after` seconds."""
     return HttpProblem(

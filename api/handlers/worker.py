@@ -42,7 +42,7 @@ async def report(request: Request, run_id: int, token: str) -> Response:
     incoming = context.collaborator(FileStore).open_incoming()
     try:
         values = context.values()
-        fields, has_file = await read_form(request, incoming, max_body=values.max_body, max_file=values.max_upload)
+        fields, has_file = await read_form(request, incoming, max_file=values.max_upload)
         message = parse_message(fields)
         if not isinstance(message, FinishMessage):
             # The runner in use dies of an error of `finish`, so that one is counted but never refused.

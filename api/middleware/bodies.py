@@ -9,26 +9,32 @@ from connexion.operations import AbstractOperation
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
-from api.domain.refusal import Invalid
-from api.handlers.problems import payload_too_large, unsupported_media_type
+from api.handlers.problems import payload_too_large, unsupported_content_coding, unsupported_media_type
 from api.middleware import strict_json
+from api.middleware.binding import BindingError
 from api.middleware.engines import Engine
+from api.middleware.faults import Faults
 from api.middleware.pace import patient
-from api.middleware.wording import fields
+from api.middleware.sizes import Unbounded, largest_body
 
 JSON = "application/json"
 PROJECT = "project"
+_URLENCODED = "application/x-www-form-urlencoded"
 _FORM = "multipart/form-data"
 _UPLOADS = (_FORM, "application/octet-stream", "application/zip")
 # What surrounds the largest file of a form: boundaries, headers and fields. The file itself is measured by its handler.
 _ROOM_FOR_A_FORM = 1 << 16
+# Readers of the parameters behind a media type need more than linear time.
+_LONGEST_TYPE = 255
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """How large bodies may be, in bytes, by what they carry; and for how many seconds their sender may be silent."""
+    """How large uploads may be, in bytes, by what they carry; and for how many seconds their sender may be silent.
 
-    ordinary: int
+    How large all other bodies may be is what their schemas allow.
+    """
+
     upload: int
     project: int
     patience: float
@@ -43,56 +49,72 @@ class Body:
         self.declared = bool(content)
         self.json = JSON in content
         self._required: bool = declared.get("required", False)
-        self._kinds = [kind.lower() for kind in content]
-        self._knows_415 = bool({"415", "default"} & {str(status) for status in operation.responses})
+        self._upload = limits.project if operation._operation.get("x-upload") == PROJECT else limits.upload
+        self._limits = {kind.lower(): self._limit(operation, kind.lower(), media["schema"]) for kind, media in content.items()}
         self._validator = engine(content[JSON]["schema"]) if self.json else None
         properties = content[JSON]["schema"].get("properties", {}) if self.json else {}
         self._defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
-        self._max_body, self._patience = limits.ordinary, limits.patience
-        self._max_upload = limits.project if operation._operation.get("x-upload") == PROJECT else limits.upload
+        self._patience = limits.patience
 
-    async def read(self, scope: Scope, receive: Receive, arguments: dict[str, Any], errors: dict[str, str]) -> Receive:
+    def _limit(self, operation: AbstractOperation, kind: str, schema: Mapping[str, Any]) -> int:
+        if kind in _UPLOADS:
+            return self._upload + (_ROOM_FOR_A_FORM if kind == _FORM else 0)
+        if kind not in (JSON, _URLENCODED):
+            raise BindingError(f"{operation.operation_id}: nothing reads a body of {kind}")
+        try:
+            return largest_body(schema)
+        except Unbounded as endless:
+            raise BindingError(f"{operation.operation_id}: {endless}") from endless
+
+    async def read(self, scope: Scope, receive: Receive, arguments: dict[str, Any], faults: Faults) -> Receive:
         """Fill `body` with validated JSON; an upload is left to be received by the operation."""
         content_type = _header(scope, b"content-type")
         pacing = patient(receive, self._patience)
         kind = content_type.split(";", 1)[0].strip().lower()
-        if kind != JSON and kind in self._kinds:
-            return _counted(scope, pacing, self._limit_of(kind))
-        raw = await _whole(_counted(scope, pacing, self._max_body))
+        announced = _announced(scope)
+        if announced or (kind != JSON and kind in self._limits):
+            self._check_kind(scope, kind, content_type)
+        # What has no type, or one of which not even the beginning is taken, is read as JSON.
+        counted = _counted(announced, pacing, self._limits.get(kind) or self._limits.get(JSON, 0))
+        if kind != JSON and kind in self._limits:
+            return counted
+        raw = await _whole(counted)
         if not raw:
             if self._required:
-                errors["body"] = "Request body is required."
+                faults.add("body", "Request body is required.")
             arguments["body"] = dict(self._defaults)
         else:
-            self._check_type(kind, content_type)
-            arguments["body"] = self._judged(strict_json.read(raw), errors)
+            self._check_kind(scope, kind, content_type)
+            arguments["body"] = self._judged(strict_json.read(raw), faults)
         return _after(receive)
 
-    def _limit_of(self, kind: str) -> int:
-        if kind not in _UPLOADS:
-            return self._max_body
-        return self._max_upload + (_ROOM_FOR_A_FORM if kind == _FORM else 0)
-
-    def _check_type(self, kind: str, content_type: str) -> None:
-        if not self.json or kind not in ("", JSON):
-            if self._knows_415:
-                raise unsupported_media_type(self._kinds)
-            raise Invalid({"body": "Has a media type that is not accepted here."})
+    def _check_kind(self, scope: Scope, kind: str, content_type: str) -> None:
+        coding = _header(scope, b"content-encoding").strip().lower()
+        if coding not in ("", "identity"):
+            raise unsupported_content_coding(coding)
+        if (kind or JSON) not in self._limits or len(content_type) > _LONGEST_TYPE:
+            raise unsupported_media_type(self._limits)
+        if kind not in ("", JSON):
+            return
         charset = [part.split("=", 1)[1] for part in content_type.lower().split(";")[1:] if part.strip().startswith("charset=")]
         if any(name.strip(' "') not in ("utf-8", "utf8") for name in charset):
-            raise unsupported_media_type(self._kinds, "The charset of JSON is utf-8.")
+            raise unsupported_media_type(self._limits, "The charset of JSON is utf-8.")
 
-    def _judged(self, value: Any, errors: dict[str, str]) -> Any:
+    def _judged(self, value: Any, faults: Faults) -> Any:
         if self._validator is not None and not self._validator.is_valid(value):
-            for path, words in fields(self._validator.violations(value)).items():
-                errors.setdefault(path, words)
+            faults.collect(self._validator.violations(value))
         return {**self._defaults, **value} if isinstance(value, dict) else value
 
 
-def _counted(scope: Scope, receive: Receive, limit: int) -> Receive:
+def _announced(scope: Scope) -> int:
+    """How many bytes the body will have; 0 where that is not said."""
+    length = _header(scope, b"content-length")
+    return int(length[:20]) if length.isascii() and length.isdigit() else 0
+
+
+def _counted(announced: int, receive: Receive, limit: int) -> Receive:
     """Receive that refuses as soon as more than the limit is announced, or has come."""
-    announced = _header(scope, b"content-length")
-    if announced.isdigit() and int(announced[:20]) > limit:
+    if announced > limit:
         raise payload_too_large(limit)
     received = 0
 

@@ -1,103 +1,65 @@
 """Two engines that judge an instance by a schema: compiled (jsonschema-rs), and plain (jsonschema), which is its oracle."""
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import jsonschema_rs
 from jsonschema import Draft4Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
 
 from api.middleware.formats import BOTH_ENGINES, CHECKS
+from api.middleware.patterns import expression
 from api.middleware.schemas import draft4
+from api.middleware.violations import Violation, Walk
 
 COMPILED, PLAIN, OFF = "compiled", "plain", "off"
-Path = tuple[str | int, ...]
+Schema = Mapping[str, Any]
+Verdict = Callable[[Any], bool]
 
 
-@dataclass(frozen=True)
-class Violation:
-    """Where an instance breaks its schema, and by which keyword; `expected` is the keyword's value."""
+class Validator:
+    """A schema made ready for use: an engine gives the verdict, and one walk explains it, whatever the engine."""
 
-    path: Path
-    keyword: str
-    expected: Any
-    instance: Any
-    schema: Mapping[str, Any]
-
-
-class Validator(Protocol):
-    """A schema made ready for use."""
-
-    def is_valid(self, instance: Any) -> bool:
-        """Whether the instance keeps the schema."""
-        ...
+    def __init__(self, schema: Schema, verdict: Verdict) -> None:
+        self._schema = schema
+        self.is_valid = verdict
 
     def violations(self, instance: Any) -> Iterator[Violation]:
-        """All places where it does not."""
-        ...
+        """Where an instance breaks the schema that the engine has found invalid; at least one place."""
+        found = False
+        for violation in Walk().violations(self._schema, instance):
+            found = True
+            yield violation
+        if not found:
+            yield Violation((), "")
 
 
-Engine = Callable[[Mapping[str, Any]], Validator]
+Engine = Callable[[Schema], Validator]
 
 
-class Compiled:
-    """The engine for every day."""
-
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._schema = draft4(schema)
-        self._validator = jsonschema_rs.Draft4Validator(self._schema, validate_formats=True, formats=dict(BOTH_ENGINES))
-        self.is_valid: Callable[[Any], bool] = self._validator.is_valid
-
-    def violations(self, instance: Any) -> Iterator[Violation]:
-        """All places where the instance breaks the schema."""
-        for error in self._validator.iter_errors(instance):
-            *holder, last = error.schema_path
-            schema, keyword = _at(self._schema, holder), str(last)
-            yield Violation(tuple(error.instance_path), keyword, schema.get(keyword), error.instance, schema)
+def compiled(schema: Schema) -> Validator:
+    """The engine for every day; a pattern that cannot be searched for in linear time is refused here, at the start."""
+    written = draft4(schema)
+    judge = jsonschema_rs.Draft4Validator(
+        written, validate_formats=True, formats=dict(BOTH_ENGINES), pattern_options=jsonschema_rs.RegexOptions())
+    return Validator(written, judge.is_valid)
 
 
-class Plain:
+def plain(schema: Schema) -> Validator:
     """The reference: slower by two orders of magnitude, with Python's idea of a pattern mended."""
-
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._validator = _PlainValidator(draft4(schema), format_checker=_FORMATS)
-
-    def is_valid(self, instance: Any) -> bool:
-        """Whether the instance keeps the schema."""
-        return bool(self._validator.is_valid(instance))
-
-    def violations(self, instance: Any) -> Iterator[Violation]:
-        """All places where the instance breaks the schema."""
-        for error in self._validator.iter_errors(instance):
-            holder = error.schema if isinstance(error.schema, Mapping) else {}
-            yield Violation(tuple(error.absolute_path), str(error.validator), error.validator_value, error.instance, holder)
+    written = draft4(schema)
+    judge = _PlainValidator(written, format_checker=_FORMATS)
+    return Validator(written, lambda instance: bool(judge.is_valid(instance)))
 
 
 def engine(name: str) -> Engine:
     """The engine for requests: `off` turns only the check of answers off."""
-    return Plain if name == PLAIN else Compiled
-
-
-def _at(schema: Any, path: list[str | int]) -> Mapping[str, Any]:
-    for part in path:
-        schema = schema[part]
-    return schema if isinstance(schema, Mapping) else {}
-
-
-@lru_cache(maxsize=256)
-def _ecma(pattern: str) -> re.Pattern[str]:
-    """A pattern as the document means it: `$` is the end, not the place before a last newline, and classes are ASCII."""
-    parts = re.split(r"(\\.|\[(?:\\.|[^\]\\])*\])", pattern, flags=re.DOTALL)
-    written = "".join(part if position % 2 else part.replace("$", r"\Z") for position, part in enumerate(parts))
-    return re.compile(written, re.ASCII)
+    return plain if name == PLAIN else compiled
 
 
 def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[ValidationError]:
-    if isinstance(instance, str) and not _ecma(pattern).search(instance):
+    if isinstance(instance, str) and not expression(pattern).search(instance):
         yield ValidationError("does not match")
 
 

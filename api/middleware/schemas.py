@@ -11,12 +11,14 @@ _NO_CONSTRAINT = frozenset({
 _ONE = frozenset({"items", "not"})
 _LISTS = frozenset({"allOf", "anyOf", "oneOf"})
 _MAPS = frozenset({"properties", "patternProperties"})
+# What breaks one of these is looked at no further; the plain engine judges in the order of a schema's keywords.
+SIZES = frozenset({"type", "maxLength", "maxItems", "maxProperties"})
 
 
 def draft4(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema, references resolved, without what draft 4 does not know; a property may have any name."""
     written: dict[str, Any] = {}
-    for key, value in schema.items():
+    for key, value in sorted(schema.items(), key=lambda item: item[0] not in SIZES):
         if key in _MAPS:
             written[key] = {name: draft4(each) for name, each in value.items()}
         elif key in _LISTS:

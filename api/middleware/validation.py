@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -12,19 +13,20 @@ from connexion.middleware.response_validation import ResponseValidationAPI, Resp
 from connexion.operations import AbstractOperation
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.domain.refusal import Invalid
 from api.handlers.problems import internal_error
 from api.middleware.binding import check_body, check_signature
 from api.middleware.bodies import JSON, Body, BodyLimits
 from api.middleware.engines import OFF, Engine, Validator, engine
+from api.middleware.faults import Faults
 from api.middleware.operations import hand_over
 from api.middleware.parameters import Parameters
-from api.middleware.wording import fields
 
 log = logging.getLogger(__name__)
 
 # An answer is read once more to be checked, while all other requests wait; a larger one takes longer than they should.
 CHECKED_LIMIT = 2 << 20
+# How many places of a broken answer are told to the log.
+MOST_LOGGED = 10
 
 
 class RequestOperation:
@@ -41,13 +43,13 @@ class RequestOperation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse with Invalid, or go on."""
-        errors: dict[str, str] = {}
+        faults = Faults()
         read: dict[str, Any] = {}
-        self._parameters.read(scope, read, errors)
+        self._parameters.read(scope, read, faults)
         if self._body.declared:
-            receive = await self._body.read(scope, receive, read, errors)
-        if errors:
-            raise Invalid(errors)
+            receive = await self._body.read(scope, receive, read, faults)
+        if faults:
+            raise faults.refusal()
         hand_over(scope, {name: value for name, value in read.items() if name in self._taken})
         await self.next_app(scope, receive, send)
 
@@ -111,7 +113,9 @@ class ResponseOperation:
     def _check(self, validator: Validator, body: bytes) -> None:
         instance = orjson.loads(body)
         if not validator.is_valid(instance):
-            raise self._breach("body", fields(validator.violations(instance)))
+            faults = Faults(MOST_LOGGED)
+            faults.collect(islice(validator.violations(instance), MOST_LOGGED))
+            raise self._breach("body", faults.fields)
 
     def _breach(self, what: str, why: Any) -> Exception:
         log.error("answer of %s breaks the contract: %s: %s", self._operation_id, what, why)

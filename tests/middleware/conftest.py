@@ -71,7 +71,7 @@ def make_application(**changes: Any) -> Application:
     """An application; limits are out of the way unless they are set, and so is every other setting that is not named."""
     settings = {
         "rate_reads": UNLIMITED, "rate_writes": UNLIMITED, "rate_logins": UNLIMITED, "rate_anonymous": UNLIMITED,
-        "rate_worker": UNLIMITED, "threads": 4, "max_body": 20_000, "max_upload": 40_000, "public_url": "https://ci.example",
+        "rate_worker": UNLIMITED, "threads": 4, "max_upload": 40_000, "public_url": "https://ci.example",
         **{name: value for name, value in changes.items() if name in Settings.__dataclass_fields__}}
     others = {name: value for name, value in changes.items() if name not in Settings.__dataclass_fields__}
     numbers = count(1)

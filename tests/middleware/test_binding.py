@@ -119,3 +119,17 @@ def test_every_bound_operation_of_the_documents_is_bound_by_its_operation_id() -
     bound = {operation_id for operation_id in ids if find_function(operation_id) is not None}
 
     assert bound == ids - app.unbound_operations
+
+
+def test_a_body_must_have_an_end(tmp_path: Path) -> None:
+    content = {"application/json": {"schema": {"type": "object", "additionalProperties": False, "properties": {"x": {"type": "string"}}}}}
+
+    with pytest.raises(BindingError, match="some.where.x: body.x has no maxLength"):
+        _start(tmp_path, {**SCOPED, "requestBody": {"content": content}})
+
+
+def test_a_body_must_be_of_a_kind_that_something_reads(tmp_path: Path) -> None:
+    operation = {**SCOPED, "x-native-async": True, "requestBody": {"content": {"text/csv": {"schema": {"type": "string", "maxLength": 9}}}}}
+
+    with pytest.raises(BindingError, match="nothing reads a body of text/csv"):
+        _start(tmp_path, operation, find=lambda operation_id: _on_the_loop)

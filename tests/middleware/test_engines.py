@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from api.app import DOCUMENTS
 from api.middleware.documents import METHODS, load
-from api.middleware.engines import Compiled, Plain
+from api.middleware.engines import compiled, plain
 from api.middleware.formats import is_date_time, utc_text
 from api.middleware.schemas import draft4
-from api.middleware.wording import fields
+from api.middleware.violations import Walk
 from tests.middleware.instances import DATE_TIMES, EMAILS, TEXT, URIS, mutated
 
 THOROUGHLY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -43,18 +43,17 @@ def _distinct() -> dict[str, Mapping[str, Any]]:
 
 
 @pytest.mark.parametrize("name", sorted(_distinct()))
-def test_both_engines_give_the_same_verdict_and_name_the_same_places(name: str) -> None:
+def test_both_engines_give_the_same_verdict_and_what_they_refuse_is_explained(name: str) -> None:
     schema = SCHEMAS[name]
-    compiled, plain = Compiled(schema), Plain(schema)
+    engine, oracle = compiled(schema), plain(schema)
 
     @THOROUGHLY
     @given(mutated(schema))
     def agree(instance: Any) -> None:
-        verdict = plain.is_valid(instance)
+        verdict = oracle.is_valid(instance)
 
-        assert compiled.is_valid(instance) is verdict
-        assert fields(compiled.violations(instance)).keys() == fields(plain.violations(instance)).keys()
-        assert bool(fields(compiled.violations(instance))) is not verdict
+        assert engine.is_valid(instance) is verdict
+        assert any(Walk().violations(draft4(schema), instance)) is not verdict
 
     agree()
 
@@ -62,12 +61,12 @@ def test_both_engines_give_the_same_verdict_and_name_the_same_places(name: str) 
 @pytest.mark.parametrize(("keyword", "texts"), [("date-time", DATE_TIMES), ("email", EMAILS), ("uri", URIS)])
 def test_both_engines_have_the_same_idea_of_a_format(keyword: str, texts: st.SearchStrategy[str]) -> None:
     schema = {"type": "string", "format": keyword}
-    compiled, plain = Compiled(schema), Plain(schema)
+    engine, oracle = compiled(schema), plain(schema)
 
     @settings(max_examples=500, deadline=None)
     @given(texts | TEXT)
     def agree(text: str) -> None:
-        assert compiled.is_valid(text) is plain.is_valid(text)
+        assert engine.is_valid(text) is oracle.is_valid(text)
 
     agree()
 
@@ -75,12 +74,12 @@ def test_both_engines_have_the_same_idea_of_a_format(keyword: str, texts: st.Sea
 @pytest.mark.parametrize("pattern", ["^[a-f]{4}$", "^a$|^b$", r"^[$\]]+$", r"^\d+$", r"^\$\w$", "a$", "^[!-~]+$"])
 def test_both_engines_have_the_same_idea_of_a_pattern(pattern: str) -> None:
     schema = {"type": "string", "pattern": pattern}
-    compiled, plain = Compiled(schema), Plain(schema)
+    engine, oracle = compiled(schema), plain(schema)
 
     @settings(max_examples=200, deadline=None)
     @given(st.from_regex(pattern) | st.from_regex(pattern).map(_with_newline) | TEXT | st.sampled_from(["٣", "é", "$", "]"]))
     def agree(text: str) -> None:
-        assert compiled.is_valid(text) is plain.is_valid(text)
+        assert engine.is_valid(text) is oracle.is_valid(text)
 
     agree()
 

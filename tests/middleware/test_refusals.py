@@ -194,7 +194,7 @@ def test_operations_that_speak_text_refuse_in_text(app: Application) -> None:
     json = _post(app, f"/report/5/{RUN_TOKEN}", content={})
 
     assert [(answer.status, answer.header("content-type")) for answer in (crash, malformed, json)] == [
-        (500, "text/plain; charset=utf-8"), (400, "text/plain; charset=utf-8"), (400, "text/plain; charset=utf-8")]
+        (500, "text/plain; charset=utf-8"), (400, "text/plain; charset=utf-8"), (415, "text/plain; charset=utf-8")]
     assert crash.body == b"FAIL: Internal server error."
 
 

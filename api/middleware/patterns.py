@@ -1,0 +1,15 @@
+"""Patterns of the documents as Python's regular expressions."""
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_ESCAPES_AND_CLASSES = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*\])", re.DOTALL)
+
+
+@lru_cache(maxsize=256)
+def expression(pattern: str) -> re.Pattern[str]:
+    """A pattern as the document means it: `$` is the end, not the place before a last newline, and classes are ASCII."""
+    parts = _ESCAPES_AND_CLASSES.split(pattern)
+    written = "".join(part if position % 2 else part.replace("$", r"\Z") for position, part in enumerate(parts))
+    return re.compile(written, re.ASCII)

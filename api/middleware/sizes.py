@@ -1,0 +1,56 @@
+"""How many bytes the largest body takes that a schema allows, as clients write it; a body without an end has no size."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# A character beyond the first 65,536 is two escapes in JSON, or four bytes with a percent sign each in a form.
+_BYTES_A_CHARACTER = 12
+# Such texts are ASCII, of which at worst each character has a backslash before it, or is percent-encoded.
+_ASCII_FORMATS = frozenset({"date", "date-time", "email", "uri"})
+_BYTES_AN_ASCII_CHARACTER = 3
+_LONGEST_NUMBER = 32
+# Quotes, colon and comma, a line break and the indentation after it.
+_AROUND_A_VALUE = 16
+_PAGE = 4096
+
+
+class Unbounded(Exception):
+    """A schema sets no limit to what it allows; the message says where."""
+
+
+def largest_body(schema: Mapping[str, Any]) -> int:
+    """The limit for bodies of a schema, as JSON or as a form, in whole pages. Raises Unbounded."""
+    return -(-_largest(schema, "body") // _PAGE) * _PAGE
+
+
+def _largest(schema: Mapping[str, Any], where: str) -> int:
+    branches = [_largest(each, where) for keyword in ("oneOf", "anyOf") for each in schema.get(keyword, ())]
+    if branches:
+        return max(branches)
+    if "enum" in schema:
+        return _AROUND_A_VALUE + max(len(str(option)) for option in schema["enum"])
+    match schema.get("type"):
+        case "object":
+            return _largest_object(schema, where)
+        case "array":
+            return _AROUND_A_VALUE + _bound(schema, "maxItems", where) * _largest(schema["items"], f"{where}[]")
+        case "string":
+            width = _BYTES_AN_ASCII_CHARACTER if schema.get("format") in _ASCII_FORMATS else _BYTES_A_CHARACTER
+            return _AROUND_A_VALUE + _bound(schema, "maxLength", where) * width
+        case "integer" | "number" | "boolean":
+            return _AROUND_A_VALUE + _LONGEST_NUMBER
+    raise Unbounded(f"{where} has no type")
+
+
+def _largest_object(schema: Mapping[str, Any], where: str) -> int:
+    if schema.get("additionalProperties") is not False:
+        raise Unbounded(f"{where} allows properties that it does not name")
+    return _AROUND_A_VALUE + sum(
+        _AROUND_A_VALUE + len(name) + _largest(each, f"{where}.{name}") for name, each in schema.get("properties", {}).items())
+
+
+def _bound(schema: Mapping[str, Any], keyword: str, where: str) -> int:
+    if keyword not in schema:
+        raise Unbounded(f"{where} has no {keyword}")
+    return int(schema[keyword])
