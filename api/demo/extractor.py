@@ -16,10 +16,14 @@ from typing import NoReturn
 FFMPEG = "ffmpeg"
 
 OK, NO_INPUT, INCOMPATIBLE, MALFORMED, UNREADABLE, NO_CAPTIONS = 0, 2, 4, 7, 8, 10
-TAG = re.compile(r"</?(?:b|i|u|s|font)\b[^>]*>")
+TAG = re.compile(r"</?(?:b|i|u|s|font)\b[^<>]*>")
+EACH_TAG = re.compile(f"({TAG.pattern})")
+VTT_TAG = re.compile(r"<(/?)([biu])>")
 PLACE = re.compile(r"\{\\an([1-9])\}")
 TRACK = re.compile(r"Stream #0:\d+(?:\[\w+\])?(?:\((\w+)\))?: Subtitle: (\w+)")
-BLOCK = re.compile(r"(\d+):(\d\d):(\d\d),(\d\d\d) --> (\d+):(\d\d):(\d\d),(\d\d\d)[^\n]*\n(.*)", re.DOTALL)
+AFTER_THE_INPUT = re.compile("Stream mapping:|Output #0")
+BETWEEN_CUES = re.compile(r"\n\n(?=\d{1,9}\n\d{1,9}:)")
+BLOCK = re.compile(r"(\d{1,9}):(\d\d):(\d\d),(\d\d\d) --> (\d{1,9}):(\d\d):(\d\d),(\d\d\d)[^\n]*\n(.*)", re.DOTALL)
 
 
 class Failure(Exception):
@@ -142,14 +146,14 @@ def listing(source: str) -> str:
 
 def tracks_of(log: str) -> list[Track]:
     """The caption tracks of the input that ffmpeg speaks of."""
-    spoken = re.split("Stream mapping:|Output #0", log)[0]
+    spoken = AFTER_THE_INPUT.split(log)[0]
     return [Track(number, found[1] or "und", found[2]) for number, found in enumerate(TRACK.finditer(spoken), 1)]
 
 
 def parsed(text: str) -> list[Cue]:
     """The cues of a text in the SubRip format, which ffmpeg writes."""
     cues = []
-    for found in map(BLOCK.search, re.split(r"\n\n(?=\d+\n\d+:)", text.strip("\n"))):
+    for found in map(BLOCK.search, BETWEEN_CUES.split(text.strip("\n"))):
         if found:
             times = [int(each) for each in found.groups()[:8]]
             start, end = (((h * 60 + m) * 60 + s) * 1000 + ms for h, m, s, ms in (times[:4], times[4:]))
@@ -186,9 +190,9 @@ def webvtt(cues: Sequence[Cue]) -> str:
 
 def marked_up(text: str) -> str:
     """Text for WebVTT: its tags kept where the format has them, everything else escaped."""
-    pieces = re.split(f"({TAG.pattern})", text)
+    pieces = EACH_TAG.split(text)
     return "".join(
-        escape(piece, quote=False) if number % 2 == 0 else piece if re.fullmatch(r"</?[biu]>", piece) else ""
+        escape(piece, quote=False) if number % 2 == 0 else piece if VTT_TAG.fullmatch(piece) else ""
         for number, piece in enumerate(pieces))
 
 
@@ -207,7 +211,7 @@ def substation(cues: Sequence[Cue]) -> str:
     head = "[Script Info]\nScriptType: v4.00+\n\n[Events]\nFormat: Layer, Start, End, Style, Text\n"
     lines = []
     for cue in cues:
-        text = re.sub(r"<(/?)([biu])>", lambda tag: f"{{\\{tag[2]}{0 if tag[1] else 1}}}", cue.text)
+        text = VTT_TAG.sub(lambda tag: f"{{\\{tag[2]}{0 if tag[1] else 1}}}", cue.text)
         place = "" if cue.place is None else f"{{\\an{cue.place}}}"
         start, end = (clock(time, ".")[1:-1] for time in (cue.start, cue.end))
         lines.append(f"Dialogue: 0,{start},{end},Default,{place}{TAG.sub('', text)}".replace("\n", "\\N") + "\n")

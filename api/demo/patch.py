@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+_BEFORE_A_HUNK = re.compile(r"(?m)^(?=@@ )")
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+\d+(?:,\d+)? @@")
 
 
@@ -29,7 +30,7 @@ def patched(text: str, diff: str) -> str:
 
 def _hunks(diff: str) -> Iterator[tuple[int, list[tuple[str, str]]]]:
     """Yield each hunk: how many lines of the text come before it, and its lines with their marks."""
-    for part in re.split(r"(?m)^(?=@@ )", diff)[1:]:
+    for part in _BEFORE_A_HUNK.split(diff)[1:]:
         head, *body = part.splitlines(keepends=True)
         found = _HUNK.match(head)
         if found is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_RANGE = re.compile(r"bytes=\s*(?:([0-9]{1,18})\s*-\s*([0-9]{1,18})?|-\s*([0-9]{1,18}))\s*\Z")
+_RANGE = re.compile(r"bytes=\s*(?:([0-9]{1,18})\s*-(?:\s*([0-9]{1,18}))?|-\s*([0-9]{1,18}))\s*\Z")
 
 
 class Unsatisfiable(Exception):

@@ -16,6 +16,7 @@ NO_OUTPUT = -1
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,62}[A-Za-z0-9_-])?")
+_NOT_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]+")
 _RESERVED = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?|testall")
 
 
@@ -85,7 +86,7 @@ def _is_safe(category: str) -> bool:
 
 
 def _invented(category: str, taken: set[str]) -> str:
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", category)[:40].strip("-") or "category"
+    stem = _NOT_ALPHANUMERIC.sub("-", category)[:40].strip("-") or "category"
     return next(name for name in (f"{stem}-{number}" for number in count(1)) if name.casefold() not in taken)
 
 

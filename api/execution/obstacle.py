@@ -6,6 +6,7 @@ import re
 from api.domain.infrastructure import InfrastructureType
 
 LONGEST_REASON = 440
+_BLANKS = re.compile(r"\s+")
 
 
 class Obstacle(Exception):
@@ -32,5 +33,5 @@ class TestObstacle(Obstacle):
 
 
 def _single_line(reason: str) -> str:
-    text = re.sub(r"\s+", " ", reason).strip()
+    text = _BLANKS.sub(" ", reason).strip()
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON - 1]}…"

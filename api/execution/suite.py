@@ -14,6 +14,7 @@ LARGEST_FILE = 32 << 20
 INPUT_TYPES = frozenset({"file", "stdin", "udp"})
 OUTPUT_TYPES = frozenset({"file", "null", "tcp", "cea708", "multiprogram", "stdout"})
 
+_NUMBER = re.compile(r"-?[0-9]{1,10}")
 _PLAIN_NAME = re.compile(r"[^/\\:\x00-\x1f\x7f]{1,255}")
 
 
@@ -136,7 +137,7 @@ def _one_of(value: str | None, allowed: frozenset[str], what: str) -> str:
 
 
 def _number(value: str | None, *, least: int) -> int:
-    if value is None or re.fullmatch(r"-?[0-9]{1,10}", value) is None or int(value) < least:
+    if value is None or _NUMBER.fullmatch(value) is None or int(value) < least:
         raise SuiteError("an id is not a number in range.")
     return int(value)
 

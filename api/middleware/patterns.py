@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_ESCAPES_AND_CLASSES = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*\])", re.DOTALL)
+_ESCAPES_AND_CLASSES = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*(?:\]|\\?\Z))", re.DOTALL)
 
 
 @lru_cache(maxsize=256)

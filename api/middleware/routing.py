@@ -11,7 +11,7 @@ from api.middleware.pages import Page
 
 # An id has one spelling: no sign but a minus, no leading zero, and never so long that it is slow to read.
 _INTEGER = r"-?(?:0|[1-9][0-9]{0,17})"
-_PARAMETER = re.compile(r"\{([^}]*)\}")
+_PARAMETER = re.compile(r"\{([^{}]*)\}")
 _ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 

@@ -16,6 +16,7 @@ PACKAGES = (
     "libpython3-stdlib", "media-types", "netbase", "procps", "python3", "python3-minimal", "sed", "tar", "util-linux")
 PYTEST = ("python3-pytest", "python3-attr", "python3-iniconfig", "python3-packaging", "python3-pluggy", "python3-pygments")
 PYTHON = Path("/usr/bin/python3")
+_PYTHON_NAME = re.compile(r"python3\.[0-9]+")
 LEFT_OUT = tuple(f"/usr/share/{each}/" for each in ("doc", "info", "lintian", "locale", "man"))
 MERGED = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 FOLDERS = ("dev", "proc", "run", "run/ci", "sys", "tmp", "var", "var/tmp", "workspace")
@@ -51,7 +52,7 @@ def _python_packages() -> list[str]:
     if shutil.which("dpkg-query", path=ENVIRONMENT["PATH"]) is None:
         raise NotMade("This host has no Debian packages to make an image of: there is no dpkg-query")
     version = PYTHON.resolve().name
-    if not re.fullmatch(r"python3\.[0-9]+", version) or not _is_installed(f"{version}-minimal"):
+    if not _PYTHON_NAME.fullmatch(version) or not _is_installed(f"{version}-minimal"):
         raise NotMade("The Debian package python3 is not installed on this host")
     return [version, f"{version}-minimal", f"lib{version}-minimal", f"lib{version}-stdlib"]
 
