@@ -120,8 +120,8 @@ def test_the_defaults_are_what_their_variables_would_be_read_as() -> None:
 
 
 def test_the_first_wrong_variable_is_raised() -> None:
-    with pytest.raises(ConfigurationError, match="^CI_MAX_BODY: must be at least 1024"):
-        Settings.from_environment({"CI_MAX_BODY": "1"})
+    with pytest.raises(ConfigurationError, match="^CI_MAX_UPLOAD: must be at least 1024"):
+        Settings.from_environment({"CI_MAX_UPLOAD": "1"})
 
 
 @pytest.mark.parametrize(("environ", "url"), [
