@@ -12,6 +12,7 @@ from api.commands.database import needed_database
 from api.config import Settings
 from api.job_service import refuse_beyond_loopback
 from api.middleware.access_log import configure_logging
+from api.middleware.http_protocol import BoundedHttp
 from api.server import make_server
 
 GRACE_SECONDS = 3
@@ -41,8 +42,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     # Clients' addresses behind proxies are worked out by our own middleware, and paths, which may hold a worker's
     # token, are never logged: so uvicorn does neither. Open streams do not hold up a stop.
     uvicorn.run(
-        app, host=arguments.host, port=arguments.port, workers=arguments.workers, lifespan="on", access_log=False,
-        proxy_headers=False, server_header=False, date_header=True, log_config=None, timeout_graceful_shutdown=GRACE_SECONDS)
+        app, host=arguments.host, port=arguments.port, workers=arguments.workers, lifespan="on", http=BoundedHttp, ws="none",
+        access_log=False, proxy_headers=False, server_header=False, date_header=True, log_config=None,
+        timeout_graceful_shutdown=GRACE_SECONDS)
     return 0
 
 

@@ -117,11 +117,33 @@ def method_not_allowed(allowed: Iterable[str]) -> HttpProblem:
         remedy="Use one of the methods in details.allowed.", headers={"Allow": ", ".join(methods)})
 
 
-def request_timeout(seconds: float) -> HttpProblem:
-    """The body did not come in time; the connection is closed, since it may still come."""
+def request_timeout(seconds: float, part: str = "body") -> HttpProblem:
+    """The body, or the head, did not come in time; the connection is closed, since it may still come."""
     return HttpProblem(
-        HTTPStatus.REQUEST_TIMEOUT, "request_timeout", "The request's body did not come in time.", {"seconds": seconds},
-        remedy="Send the request again, its body without a break.", headers={"Connection": "close"})
+        HTTPStatus.REQUEST_TIMEOUT, "request_timeout", f"The request's {part} did not come in time.", {"seconds": seconds},
+        remedy=f"Send the request again, its {part} without a break.", headers={"Connection": "close"})
+
+
+def malformed_request(message: str) -> HttpProblem:
+    """What came is no request; the connection is closed, since nobody knows where the next one would begin."""
+    return HttpProblem(
+        HTTPStatus.BAD_REQUEST, "malformed_request", message,
+        remedy="Send requests as RFC 9112 has them.", headers={"Connection": "close"})
+
+
+def target_too_long(limit: int) -> HttpProblem:
+    """The path with its parameters is longer than `limit` bytes."""
+    return HttpProblem(
+        HTTPStatus.REQUEST_URI_TOO_LONG, "target_too_long", "Path and query are too long.", {"limit": limit},
+        remedy="Send at most details.limit bytes.", headers={"Connection": "close"})
+
+
+def header_too_large(limit: int, fields: int) -> HttpProblem:
+    """The head is larger than `limit` bytes, or has more than so many fields."""
+    return HttpProblem(
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "header_too_large", "The request's head is too large.",
+        {"limit": limit, "fields": fields},
+        remedy="Send at most details.limit bytes in details.fields header fields.", headers={"Connection": "close"})
 
 
 def payload_too_large(limit: int) -> HttpProblem:
