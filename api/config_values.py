@@ -4,13 +4,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+from api.domain.network_address import read_network
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
@@ -158,11 +160,8 @@ def roles(text: str) -> tuple[str, ...]:
 def networks(text: str) -> tuple[str, ...]:
     """Addresses or networks between commas."""
     found = words(text)
-    try:
-        for word in found:
-            ip_network(word, strict=False)
-    except ValueError:
-        raise ValueError("must be IP addresses or networks, such as 10.0.0.0/8, separated by commas") from None
+    if any(read_network(word) is None for word in found):
+        raise ValueError("must be IP addresses or networks, such as 10.0.0.0/8, separated by commas")
     return found
 
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from api.demo.prepare import BaselineFailed, Demo, ExtractorMissing, prepare
 from api.demo.project import write_project
 from api.demo.story import StoryFailed, tell
 from api.domain.access import Role
+from api.middleware.local_access import is_loopback_host
 from api.storage import accounts, library, schema
 from api.storage.database import db, transaction
 from api.storage.passwords import hash_password
@@ -56,7 +56,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Prepare, start, tell, and stay until Ctrl-C."""
-    if not _is_loopback(arguments.host):
+    if not is_loopback_host(arguments.host):
         raise CommandFailed("The demo listens on loopback addresses only: its accounts are open to whoever reads its output.")
     configured = demo_settings(settings, arguments.folder.absolute(), f"http://{arguments.host}:{arguments.port}")
     for number in STOPPING:
@@ -175,13 +175,6 @@ def _refuse_taken_port(host: str, number: int) -> None:
         # Whatever is there, it is not a port that is free.
         pass
     raise CommandFailed("Something listens on this port already; choose another with --port.")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _interrupt(*_: object) -> None:

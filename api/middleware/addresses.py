@@ -1,65 +1,90 @@
 """The client's address: the peer's, or the one that a trusted proxy vouches for."""
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 
 from starlette.types import Scope
 
-Network = IPv4Network | IPv6Network
+from api.domain.network_address import Address, Network, read_address, read_network
+
+log = logging.getLogger(__name__)
+
 _UNKNOWN = "unknown"
 # One customer of a provider has at least a /64 of IPv6: limits that count single addresses would be no limits.
 _PREFIX = 64
+# No request comes by way of more proxies; who names more of them costs no more.
+_MOST_HOPS = 32
+_MOST_COMPLAINTS = 20
+_SHOWN = 60
 
 
 class Addresses:
     """Knows the proxies whose X-Forwarded-For is believed."""
 
     def __init__(self, proxies: Sequence[str]) -> None:
-        self._proxies: tuple[Network, ...] = tuple(ip_network(proxy, strict=False) for proxy in proxies)
+        networks = {proxy: read_network(proxy) for proxy in proxies}
+        wrong = [proxy for proxy, network in networks.items() if network is None]
+        if wrong:
+            raise ValueError(f"no networks: {', '.join(wrong)}")
+        self._proxies: tuple[Network, ...] = tuple(network for network in networks.values() if network is not None)
+        self._complained: set[str] = set()
 
     def client(self, scope: Scope) -> str:
         """The right-most address on the way here that is not a trusted proxy's; the peer's if the header lists none."""
-        peer = (scope.get("client") or (_UNKNOWN,))[0]
-        if not self._proxies or not self._trusted(peer):
-            return str(peer)
-        nearest = str(peer)
-        for hop in reversed(list(_forwarded(scope))):
-            if not _is_address(hop):
-                return nearest
-            nearest = hop
-            if not self._trusted(hop):
-                return hop
-        return nearest
+        peer = str((scope.get("client") or (_UNKNOWN,))[0])
+        nearest = read_address(peer)
+        if nearest is None:
+            return peer
+        if self._trusted(nearest):
+            for hop in _forwarded(scope):
+                found = self._read(hop)
+                if found is None:
+                    break
+                nearest = found
+                if not self._trusted(found):
+                    break
+        return str(nearest)
 
-    def _trusted(self, text: str) -> bool:
-        if not _is_address(text):
-            return False
-        address = ip_address(text)
+    def _trusted(self, address: Address) -> bool:
         return any(address in network for network in self._proxies if network.version == address.version)
+
+    def _read(self, hop: str) -> Address | None:
+        """The address of a hop; what is neither one nor says that there is none is told the operator, once."""
+        written = _node(hop)
+        address = read_address(written)
+        if address is None and written.lower() != _UNKNOWN and not written.startswith("_"):
+            self._complain(hop[:_SHOWN])
+        return address
+
+    def _complain(self, hop: str) -> None:
+        if hop not in self._complained and len(self._complained) < _MOST_COMPLAINTS:
+            self._complained.add(hop)
+            log.warning("a trusted proxy's X-Forwarded-For has %r, which is no address: such requests count as the proxy's own", hop)
 
 
 @lru_cache(maxsize=4096)
 def limited_as(address: str) -> str:
     """The address as limits count it: an IPv6 address stands for its network."""
-    if not _is_address(address):
+    parsed = read_address(address)
+    if parsed is None:
         return address
-    parsed = ip_address(address)
-    if isinstance(parsed, IPv6Address):
-        return str(parsed.ipv4_mapped or ip_network((parsed, _PREFIX), strict=False))
-    return str(parsed)
+    return str(ip_network((parsed, _PREFIX), strict=False)) if isinstance(parsed, IPv6Address) else str(parsed)
 
 
 def _forwarded(scope: Scope) -> Iterable[str]:
-    for name, value in scope["headers"]:
-        if name == b"x-forwarded-for":
-            yield from (hop.strip() for hop in value.decode("latin-1").split(","))
+    """The hops that X-Forwarded-For has, the nearest first; a proxy that adds to an empty header leaves a blank one."""
+    values = [value.decode("latin-1") for name, value in reversed(scope["headers"]) if name == b"x-forwarded-for"]
+    hops = (hop.strip() for value in values for hop in reversed(value.rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]))
+    yield from [hop for hop in hops if hop][:_MOST_HOPS]
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+def _node(hop: str) -> str:
+    """The node of a hop that is written as the pairs of `Forwarded` (RFC 7239), or the hop itself."""
+    for pair in hop.split(";"):
+        name, equals, value = pair.partition("=")
+        if equals and name.strip().lower() == "for":
+            return value.strip().strip('"')
+    return hop.strip('"')

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 
 from starlette.types import Scope
+
+from api.domain.network_address import read_address
 
 # What proxies add: behind one, the loopback address is the proxy's, and says nothing of whoever asks.
 _FORWARDED = frozenset({
@@ -41,10 +42,8 @@ def _is_loopback_end(end: object) -> bool:
 
 
 def _is_loopback(text: str) -> bool:
-    try:
-        return ip_address(text).is_loopback
-    except ValueError:
-        return False
+    address = read_address(text)
+    return address is not None and address.is_loopback
 
 
 def _values(scope: Scope, wanted: bytes) -> list[str]:

@@ -19,8 +19,9 @@ def test_a_program_on_this_machine_is_local(host: bytes) -> None:
     assert is_local(request((b"host", host), (b"user-agent", b"curl")))
 
 
-def test_so_is_one_that_speaks_ipv6() -> None:
-    assert is_local(request(HOST, client=("::1", 50_000), server=("::1", 8000)))
+@pytest.mark.parametrize("address", ["::1", "::ffff:127.0.0.1"])
+def test_so_is_one_that_speaks_ipv6(address: str) -> None:
+    assert is_local(request(HOST, client=(address, 50_000), server=(address, 8000)))
 
 
 @pytest.mark.parametrize(("client", "server"), [
