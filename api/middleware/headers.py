@@ -9,7 +9,8 @@ Header = tuple[bytes, bytes]
 
 API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 UI_POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'")
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 # A page that shows what strangers' programs printed: no text can become markup or script, whatever the page's own script does.
 VIEW_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "

@@ -62,3 +62,32 @@ def test_the_page_offers_every_document(browser: WebDriver, address: str) -> Non
 
     assert offered == ["Things", "Workers", "Jobs"]
     assert console(browser) == []
+
+
+INTRUSION = """
+const base = document.createElement("base");
+base.href = "http://elsewhere.test/";
+document.head.append(base);
+const form = document.createElement("form");
+form.action = arguments[0] + "/llms.txt";
+document.body.append(form);
+form.submit();
+const frame = document.createElement("iframe");
+frame.src = location.href;
+document.body.append(frame);
+return new URL("x", document.baseURI).origin;
+"""
+
+
+def test_markup_that_gets_into_the_page_moves_no_address_sends_no_form_and_frames_nothing(browser: WebDriver, address: str) -> None:
+    browser.get(f"{address}/api/v1/ui")
+    find(browser, ".opblock")
+    console(browser)
+
+    origin = browser.execute_script(INTRUSION, address)
+    told: list[str] = []
+    words = ("base-uri", "form-action", "fram")
+    awaited(browser, lambda: told.extend(console(browser)) or all(any(word in line for line in told) for word in words), "the refusals")
+
+    assert origin == address
+    assert browser.current_url == f"{address}/api/v1/ui"
