@@ -32,6 +32,7 @@ from api.middleware.etags import conditional
 from api.middleware.flask_side import FlaskSide
 from api.middleware.gate import Gate
 from api.middleware.headers import CrossOrigin, SecurityHeaders
+from api.middleware.loop_watch import LoopWatch
 from api.middleware.native import native
 from api.middleware.operations import middleware_of
 from api.middleware.rate_limits import (
@@ -132,13 +133,14 @@ def create_app(
     flask_side = FlaskSide("api", requests)
     flask_setup(flask_side.app)
     measures = Measures(str(os.getpid()))
+    watch = LoopWatch(measures)
     limits = RateLimits(_rates(settings), settings.rate_store, clock)
     surroundings = Surroundings(
         _values(settings), clock, in_thread_of(requests, flask_side.app), lambda: limits.degraded,
         {Measures: measures, **(collaborators or {})})
     application = Application(
         flask_side, functions=Functions(find), surroundings=surroundings, middlewares=_middlewares(settings),
-        documents=contents, hooks=hooks, pools=(requests, lookups))
+        documents=contents, hooks=[*hooks, watch.running], pools=(requests, lookups))
     cross_origin = CrossOrigin(settings.cors_origins)
     application.entrance = Envelope(
         CrashHandler(Admission(
@@ -149,7 +151,7 @@ def create_app(
             scrape_token=settings.scrape_token, local_caller=local_caller), is_outage),
         surroundings=surroundings, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
         cross_origin=cross_origin, service_description=service_description(documents), new_request_id=new_request_id,
-        measures=measures)
+        measures=measures, watch=watch)
     return application
 
 

@@ -33,6 +33,9 @@ class Measures:
             buckets=BUCKETS, registry=self._registry)
         self._refusals = Counter(
             "ci_rate_limit_refusals", "Requests refused because their bucket was empty.", ("process", "bucket"), registry=self._registry)
+        self._stalls = Counter(
+            "ci_loop_stalls", "Times that the event loop stood still for over 100 ms, by the operation that it was busy with.",
+            ("process", "operation"), registry=self._registry)
         self._streams = Gauge(
             "ci_stream_clients", "Clients that follow a stream now.", ("process", "operation"), registry=self._registry)
         Gauge("ci_build_info", "The version of the server and of Python.", ("version", "python"), registry=self._registry).labels(
@@ -52,6 +55,10 @@ class Measures:
     def refused(self, bucket: str) -> None:
         """Count a request that came too soon."""
         self._refusals.labels(self._process, bucket).inc()
+
+    def stalled(self, operation_id: str | None) -> None:
+        """Count a time in which the event loop stood still."""
+        self._stalls.labels(self._process, operation_id or NONE).inc()
 
     def stream_began(self, operation_id: str | None) -> None:
         """Count a client that follows a stream."""

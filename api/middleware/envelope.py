@@ -11,6 +11,7 @@ from api.handlers.measures import Measures
 from api.middleware.access_log import Entry
 from api.middleware.addresses import Addresses
 from api.middleware.headers import CrossOrigin, SecurityHeaders
+from api.middleware.loop_watch import LoopWatch
 from api.middleware.request_id import HEADER, client_request_id
 
 # The client went away before there was an answer.
@@ -33,6 +34,7 @@ class Envelope:
         service_description: Callable[[str], bytes],
         new_request_id: Callable[[], str],
         measures: Measures,
+        watch: LoopWatch,
     ) -> None:
         self._app = app
         self._surroundings = surroundings
@@ -42,6 +44,7 @@ class Envelope:
         self._service_description = service_description
         self._new_request_id = new_request_id
         self._measures = measures
+        self._watch = watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -49,6 +52,7 @@ class Envelope:
         exchange = Exchange(self._new_request_id(), self._surroundings, self._addresses.client(scope))
         scope.setdefault("extensions", {})["ci.exchange"] = exchange
         current.set(exchange)
+        self._watch.begins(exchange)
         status, streams = _NO_ANSWER, False
 
         async def enveloped(message: Message) -> None:
