@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.page import Page
@@ -50,8 +50,8 @@ def create_run(new: NewRun) -> int:
         fork_id=_fork_id(request.repository), branch=request.branch or "", commit=request.commit_sha.lower(),
         pr_nr=request.pull_request or 0)
     add_free_text(row, "branch")
-    if new.restricted:
-        session().add_all(CustomizedTestRow(test_id=row.id, regression_id=each) for each in new.regression_ids)
+    if new.restricted and new.regression_ids:
+        session().execute(insert(CustomizedTestRow), [{"test_id": row.id, "regression_id": each} for each in new.regression_ids])
     if new.is_fork:
         session().add(TestForkRow(user_id=new.requester_id, test_id=row.id))
     session().add(RunRow(
