@@ -35,6 +35,7 @@ from api.middleware.headers import CrossOrigin, SecurityHeaders
 from api.middleware.loop_watch import LoopWatch
 from api.middleware.native import native
 from api.middleware.operations import middleware_of
+from api.middleware.public_path import path_of, served_at
 from api.middleware.rate_limits import (
     ANONYMOUS,
     DOWNLOADS,
@@ -142,16 +143,18 @@ def create_app(
         flask_side, functions=Functions(find), surroundings=surroundings, middlewares=_middlewares(settings),
         documents=contents, hooks=[*hooks, watch.running], pools=(requests, lookups))
     cross_origin = CrossOrigin(settings.cors_origins)
-    application.entrance = Envelope(
+    routes = routes_of(texts, named, pages(documents, named, settings.public_url))
+    enveloped = Envelope(
         CrashHandler(Admission(
             Gate(application.middleware, cross_origin),
-            routes=routes_of(texts, named, pages(documents, named, settings.public_url)),
+            routes=routes,
             limits=limits, authenticate=authenticate, run_token_known=run_token_known,
             in_thread=in_thread_of(lookups, flask_side.app), cross_origin=cross_origin,
             scrape_token=settings.scrape_token, local_caller=local_caller), is_outage),
         surroundings=surroundings, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
-        cross_origin=cross_origin, service_description=service_description(documents), new_request_id=new_request_id,
-        measures=measures, watch=watch)
+        cross_origin=cross_origin, service_description=service_description(documents, path_of(settings.public_url)),
+        new_request_id=new_request_id, measures=measures, watch=watch)
+    application.entrance = served_at(enveloped, settings.public_url, routes)
     return application
 
 

@@ -33,7 +33,7 @@ class Settings:
     storage_root: Path = _setting(
         "SAMPLE_REPOSITORY", Path("instance/files"), Path, "the platform's file store: TestFiles, TestResults, LogFiles, …")
     public_url: str = _setting(
-        "CI_PUBLIC_URL", "http://127.0.0.1:8000", read.http_url, "what absolute links start with; never the Host header")
+        "CI_PUBLIC_URL", "http://127.0.0.1:8000", read.public_url, "what links start with, a path included; never the Host header")
     signing_key: str = _setting(
         "CI_SIGNING_KEY", "", str, "secret behind signed addresses and cursors; empty: one is made and kept in the file store", secret=True)
     link_lifetime: int = _setting("CI_LINK_LIFETIME", 3600, read.whole_number, "how long a download_url can be used", least=60)

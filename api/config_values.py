@@ -18,6 +18,7 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_PUBLIC_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]{1,100}){0,10}")
 _SECRET = re.compile(r"[A-Za-z0-9._~+/=-]{16,256}")
 _BRANCH = re.compile(r"(?!.*(?:\.\.|//|\.lock$))[A-Za-z0-9][A-Za-z0-9._/-]{0,198}[A-Za-z0-9]|[A-Za-z0-9]")
 _SOURCES = ("folder", "artifact", "build")
@@ -102,6 +103,14 @@ def http_url(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must be an http or https URL")
     return text.rstrip("/")
+
+
+def public_url(text: str) -> str:
+    """The same, with no path but one of plain names: it stands in pages and headers."""
+    parts = urlsplit(http_url(text))
+    if not _PUBLIC_PATH.fullmatch(parts.path) or "@" in parts.netloc:
+        raise ValueError("must be an http or https URL, its path of A-Z, a-z, 0-9, . _ ~ -, such as https://example.org/ci")
+    return http_url(text)
 
 
 def optional_http_url(text: str) -> str:

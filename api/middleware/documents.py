@@ -64,11 +64,13 @@ def with_roles(content: Mapping[str, Any], roles: Sequence[str]) -> dict[str, An
     return {**content, "paths": paths}
 
 
-def public(document: Document, content: Mapping[str, Any]) -> dict[str, Any]:
+def public(document: Document, content: Mapping[str, Any], public_path: str) -> dict[str, Any]:
     """The document for readers: this server first among the servers, and no word of how it is made."""
-    here = {"url": document.base_path or "/", "description": "This server"}
+    here = {"url": public_path + (document.base_path or "/"), "description": "This server"}
     shown = _without_internals(content)
-    shown["servers"] = [here, *(server for server in shown.get("servers", []) if server["url"] != here["url"])]
+    # Another address that begins with a slash would be this server's too, without the path that it is served at.
+    others = (server for server in shown.get("servers", []) if not server["url"].startswith("/"))
+    shown["servers"] = [here, *others]
     return dict(shown)
 
 

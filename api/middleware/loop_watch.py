@@ -34,6 +34,7 @@ class _Seen:
 
     operation_id: str | None
     place: str
+    ours: bool = False
 
 
 _NOTHING = _Seen(None, "a place that was left before anybody looked")
@@ -108,21 +109,27 @@ class LoopWatch:
 
     def _count(self, seconds: float, seen: _Seen) -> None:
         self._measures.stalled(seen.operation_id)
-        _tell(logging.WARNING, seconds, seen, "stood still")
+        # Where nothing of ours was running, the machine had no time for this process.
+        _tell(logging.WARNING if seen.ours else logging.INFO, seconds, seen, "stood still")
 
     def _look(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> _Seen:
         task = asyncio.current_task(loop)
         exchange = self._exchanges.get(task) if task is not None else None
-        return _Seen(exchange.operation_id if exchange else None, _place(sys._current_frames().get(thread_id)))
+        innermost = sys._current_frames().get(thread_id)
+        own = _own(innermost)
+        place = _place(own or innermost)
+        return _Seen(exchange.operation_id if exchange else None, place, ours=exchange is not None or own is not None)
+
+
+def _own(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame of our own code."""
+    while frame is not None and not frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame
 
 
 def _place(frame: FrameType | None) -> str:
-    """The innermost line of our own code, or of any where none of it is there."""
-    own = innermost = frame
-    while own is not None and not own.f_globals.get("__name__", "").startswith(_PACKAGE):
-        own = own.f_back
-    found = own or innermost
-    return f"{found.f_globals.get('__name__')}:{found.f_lineno} ({found.f_code.co_name})" if found else _NOTHING.place
+    return f"{frame.f_globals.get('__name__')}:{frame.f_lineno} ({frame.f_code.co_name})" if frame else _NOTHING.place
 
 
 def _tell(level: int, seconds: float, seen: _Seen, what: str) -> None:

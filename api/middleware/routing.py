@@ -73,7 +73,9 @@ class Routes:
         self._literal: dict[str, list[Route]] = {}
         self._patterns: dict[int, list[Route]] = {}
         self._open: list[Route] = []
+        self.templates: set[str] = set()
         for route in routes:
+            self.templates.add(route.template)
             if route.pattern is None:
                 self._literal.setdefault(route.template, []).append(route)
             elif route.takes_slashes:

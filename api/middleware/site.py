@@ -12,6 +12,7 @@ from api.handlers.answers import encode
 from api.middleware.documents import Document, public
 from api.middleware.headers import UI_POLICY
 from api.middleware.pages import ASSET_AGE, DOCUMENT_AGE, Page, constant
+from api.middleware.public_path import path_of
 from api.middleware.views import VIEW_PATHS, view_pages
 
 LLMS = "/llms.txt"
@@ -33,19 +34,20 @@ NOT_OPERATIONS = frozenset({
 
 def pages(documents: Sequence[Document], contents: Mapping[str, Mapping[str, Any]], public_url: str) -> list[Page]:
     """All pages of the server."""
-    return [*_document_pages(documents, contents), _llms(documents, public_url), *_ui(documents), *view_pages()]
+    path = path_of(public_url)
+    return [*_document_pages(documents, contents, path), _llms(documents, public_url), *_ui(documents, path), *view_pages(path)]
 
 
-def _document_pages(documents: Sequence[Document], contents: Mapping[str, Mapping[str, Any]]) -> Iterator[Page]:
+def _document_pages(documents: Sequence[Document], contents: Mapping[str, Mapping[str, Any]], public_path: str) -> Iterator[Page]:
     for document in documents:
-        body = encode(public(document, contents[document.name]))
+        body = encode(public(document, contents[document.name], public_path))
         for path in document.published:
             yield Page(path, _JSON, constant(body), DOCUMENT_AGE)
 
 
-def service_description(documents: Iterable[Document]) -> Callable[[str], bytes]:
+def service_description(documents: Iterable[Document], public_path: str) -> Callable[[str], bytes]:
     """Says, for a path, the Link header that points to the document which describes it."""
-    links = [(document.base_path, f'<{document.published[0]}>; rel="service-desc"'.encode("ascii")) for document in documents]
+    links = [(document.base_path, f'<{public_path}{document.published[0]}>; rel="service-desc"'.encode("ascii")) for document in documents]
     nested = sorted(links, key=lambda link: -len(link[0]))
     fallback = links[0][1]
 
@@ -62,11 +64,12 @@ def _llms(documents: Sequence[Document], public_url: str) -> Page:
     return Page(LLMS, "text/plain; charset=utf-8", constant(body), DOCUMENT_AGE)
 
 
-def _ui(documents: Sequence[Document]) -> Iterator[Page]:
+def _ui(documents: Sequence[Document], public_path: str) -> Iterator[Page]:
     policy = ((b"content-security-policy", UI_POLICY),)
-    shown = json.dumps([{"url": document.published[0], "name": document.title} for document in documents])
+    shown = json.dumps([{"url": public_path + document.published[0], "name": document.title} for document in documents])
     template = files("api.ui").joinpath("page.html").read_text("utf-8")
-    body = template.replace("{ui}", UI).replace("{documents}", html.escape(shown)).encode("utf-8")
+    placed = template.replace("{ui}", public_path + UI).replace("{path}", public_path)
+    body = placed.replace("{documents}", html.escape(shown)).encode("utf-8")
     yield Page(UI, "text/html; charset=utf-8", constant(body), DOCUMENT_AGE, policy)
     packaged = files("flask_swagger_ui").joinpath("dist")
     for folder, assets in ((packaged, _PACKAGED), (files("api.ui"), _OWN)):

@@ -18,13 +18,14 @@ _PAGES: Mapping[str, tuple[str, str]] = {"/jobs/{job_id}/view": ("Job", "job.js"
 VIEW_PATHS = frozenset({*_PAGES, *(f"{VIEW}/{name}" for name in _FILES)})
 
 
-def view_pages() -> Iterator[Page]:
+def view_pages(public_path: str) -> Iterator[Page]:
     """The pages, with their scripts and styles. Files of one version ask for each other, so all are kept for a short time alone."""
     policy = ((b"content-security-policy", VIEW_POLICY),)
     folder = files("api.pages")
     template = folder.joinpath("view.html").read_text("utf-8")
     for path, (title, script) in _PAGES.items():
-        body = template.replace("{title}", title).replace("{script}", script).replace("{view}", VIEW).encode("utf-8")
+        named = template.replace("{title}", title).replace("{script}", script)
+        body = named.replace("{view}", public_path + VIEW).replace("{path}", public_path).encode("utf-8")
         yield Page(path, "text/html; charset=utf-8", constant(body), DOCUMENT_AGE, policy)
     for name, media_type in _FILES.items():
         yield Page(f"{VIEW}/{name}", media_type, folder.joinpath(name).read_bytes, DOCUMENT_AGE, policy)

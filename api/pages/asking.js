@@ -1,5 +1,8 @@
 // Asks the API: the token goes along in a header, and what goes wrong is told in words.
 
+// Where the server is: a slash, unless a proxy has it below a path.
+export const home = new URL("..", import.meta.url).pathname;
+
 export class Problem extends Error {
   constructor(status, words, { retryAfter = null, requestId = null } = {}) {
     super(words);

@@ -1,6 +1,6 @@
 // The page of a job: how it stands, its log as it is written, the tests that failed, and the files that were kept.
 
-import { problemOf } from "./asking.js";
+import { home, problemOf } from "./asking.js";
 import { lineOfTest } from "./failed-tests.js";
 import { element } from "./line.js";
 import { Terminal } from "./terminal.js";
@@ -15,8 +15,8 @@ const REASONS = {
 const LOOK_WAITING = 3000;
 const LOOK_RUNNING = 10_000;
 
-const id = location.pathname.split("/")[2];
-const path = `/jobs/${encodeURIComponent(id)}`;
+const id = location.pathname.split("/").at(-2);
+const path = `${home}jobs/${encodeURIComponent(id)}`;
 const view = new View(id.slice(0, 8));
 const terminal = new Terminal();
 const reading = {};

@@ -1,6 +1,6 @@
 // The page of a regression run: how it stands, its counts, what failed and how, and its log as it is written.
 
-import { problemOf } from "./asking.js";
+import { home, problemOf } from "./asking.js";
 import { element } from "./line.js";
 import { Terminal } from "./terminal.js";
 import { View, byId } from "./view.js";
@@ -14,8 +14,8 @@ const STAMP = /^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z\] /;
 const WAIT = 10;
 const LEAST_PAUSE = 1500;
 
-const id = location.pathname.split("/")[2];
-const path = `/api/v1/runs/${encodeURIComponent(id)}`;
+const id = location.pathname.split("/").at(-2);
+const path = `${home}api/v1/runs/${encodeURIComponent(id)}`;
 const view = new View(`Run ${id}`);
 const terminal = new Terminal();
 const reading = {};
