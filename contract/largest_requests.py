@@ -108,7 +108,8 @@ def _texts(size: int) -> dict[str, str]:
     return {
         "letters": "a" * size, "hours": "T" * min(size, 1_000), "digits": "9" * size, "blanks": " " * size + "!", "dots": "a." * (size // 2) + "!",
         "dashes": "-" * size, "slashes": "/" * size, "date": "2026-11-21T12:00:00." + "0" * size + "!", "signs": "+" * size,
-        "brackets": "[" * size, "at": "@" * size, "ats": "a@" * (size // 2), "percent": "%" * (size // 3), "nul": "\0" * (size // 3)}
+        "brackets": "[" * size, "at": "@" * size, "ats": "a@" * (size // 2), "percent": "%" * (size // 3),
+        "nul": "\0" * (size // 3)}
 
 
 def _bodies(operation: Operation, size: int) -> dict[str, bytes]:
