@@ -72,7 +72,7 @@ def requests(words: str, known: dict[str, Any], size: int) -> Iterator[Asked]:
         if words in operation.operation_id and not _takes_files(operation):
             yield from requests_of(operation, known)
         if words in operation.operation_id:
-            yield from nasty_requests_of(operation, known, size)
+            yield from nasty_requests_of(operation, known, size, apart=True)
 
 
 def _takes_files(operation: Operation) -> bool:

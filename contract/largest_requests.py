@@ -89,13 +89,16 @@ def _asked(
     return Asked(operation, what, path + ("?" + urlencode(words) if words else ""), given | kind, body)
 
 
-def nasty_requests_of(operation: Operation, known: Mapping[str, Any], size: int) -> Iterator[Asked]:
-    """Requests that are to be refused, each of about so many bytes, and each costly to judge in a way of its own."""
+def nasty_requests_of(operation: Operation, known: Mapping[str, Any], size: int, *, apart: bool = False) -> Iterator[Asked]:
+    """Requests that are to be refused, each of about so many bytes, and each costly to judge in a way of its own.
+
+    They try all parameters at once, unless each is to be tried `apart`.
+    """
     needed = _known_in(operation, known)
-    for each in operation.parameters:
-        if each["in"] == "query":
-            for label, text in _texts(min(size, _MOST_TARGET)).items():
-                yield _asked(operation, f"?{each['name']} {label}", known, needed | {each["name"]: text}, {}, None)
+    names = [each["name"] for each in operation.parameters if each["in"] == "query"]
+    for tried in ([[name] for name in names] if apart else [names] if names else []):
+        for label, text in _texts(min(size, _MOST_TARGET) // len(tried)).items():
+            yield _asked(operation, f"?{'&'.join(tried)} {label}", known, needed | dict.fromkeys(tried, text), {}, None)
     unknown = {f"u{number}": "" for number in range(min(size, _MOST_TARGET) // 8)}
     yield _asked(operation, "unknown parameters", known, needed | unknown, {}, None)
     if JSON in (operation.body or {}).get("content", {}):
@@ -106,7 +109,8 @@ def nasty_requests_of(operation: Operation, known: Mapping[str, Any], size: int)
 def _texts(size: int) -> dict[str, str]:
     """Texts on which a careless pattern, or a reader of numbers and dates, goes back and forth."""
     return {
-        "letters": "a" * size, "hours": "T" * min(size, 1_000), "digits": "9" * size, "blanks": " " * size + "!", "dots": "a." * (size // 2) + "!",
+        "letters": "a" * size, "hours": "T" * min(size, 1_000), "digits": "9" * size, "blanks": " " * size + "!",
+        "dots": "a." * (size // 2) + "!",
         "dashes": "-" * size, "slashes": "/" * size, "date": "2026-11-21T12:00:00." + "0" * size + "!", "signs": "+" * size,
         "brackets": "[" * size, "at": "@" * size, "ats": "a@" * (size // 2), "percent": "%" * (size // 3),
         "nul": "\0" * (size // 3)}
