@@ -36,6 +36,7 @@ from api.middleware.loop_watch import LoopWatch
 from api.middleware.native import native
 from api.middleware.operations import middleware_of
 from api.middleware.public_path import path_of, served_at
+from api.middleware.probes import IsReady, always, probe_pages
 from api.middleware.rate_limits import (
     ANONYMOUS,
     DOWNLOADS,
@@ -109,6 +110,7 @@ def create_app(
     run_token_known: RunTokenKnown = lambda run_id, token: False,
     local_caller: LocalCaller | None = None,
     is_outage: Callable[[BaseException], bool] = lambda raised: False,
+    is_ready: IsReady = always,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     new_request_id: Callable[[], str] = random_request_id,
     documents: Sequence[Document] = DOCUMENTS,
@@ -119,9 +121,9 @@ def create_app(
 ) -> Application:
     """Make the application; raises what is wrong with documents, bindings or settings.
 
-    `is_outage` tells which exceptions are answered with 503. `authenticate`, `run_token_known` and `local_caller` may
-    block: they are called in threads, in Flask's application context. `local_caller` is who asks from this machine without
-    a token, for the operations that allow it.
+    `is_outage` tells which exceptions are answered with 503, `is_ready` whether the readiness probe is answered with 200.
+    `authenticate`, `run_token_known` and `local_caller` may block: they are called in threads, in Flask's application context.
+    `local_caller` is who asks from this machine without a token, for the operations that allow it.
     `hooks` are entered in order when the server starts and left in reverse when it stops; `collaborators` are what
     handlers get by `context.collaborator(kind)`.
     """
@@ -143,7 +145,7 @@ def create_app(
         flask_side, functions=Functions(find), surroundings=surroundings, middlewares=_middlewares(settings),
         documents=contents, hooks=[*hooks, watch.running], pools=(requests, lookups))
     cross_origin = CrossOrigin(settings.cors_origins)
-    routes = routes_of(texts, named, pages(documents, named, settings.public_url))
+    routes = routes_of(texts, named, [*pages(documents, named, settings.public_url), *probe_pages(is_ready)])
     enveloped = Envelope(
         CrashHandler(Admission(
             Gate(application.middleware, cross_origin),

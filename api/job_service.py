@@ -10,7 +10,8 @@ from flask import Flask
 
 from api.config import ConfigurationError, Settings
 from api.domain.access import Role
-from api.domain.agents import words_of
+from api.domain.agents import ALIVE_FOR, finding_of
+from api.domain.health import Finding
 from api.domain.refusal import Conflict
 from api.handlers.health import Probe
 from api.middleware.admission import LocalCaller
@@ -21,6 +22,7 @@ from api.storage.database import transact
 from api.storage.jobs import is_any_waiting
 
 OFF, EMBEDDED = "off", "embedded"
+LIMITS = {"memory": "job_memory", "processes": "job_processes", "cpus": "job_cpus"}
 
 
 def local_access(settings: Settings, flask: Flask) -> LocalCaller | None:
@@ -47,9 +49,23 @@ def refuse_beyond_loopback(settings: Settings, host: str) -> None:
 
 def agent_probe(settings: Settings, flask: Flask, clock: Callable[[], datetime]) -> dict[str, Probe]:
     """The probe of the agents that run jobs, unless jobs are refused anyway."""
-    return {} if settings.jobs == OFF else {"job_agents": partial(_probe_agents, flask, clock, settings.jobs == EMBEDDED)}
+    if settings.jobs == OFF:
+        return {}
+    # The one that starts with the server has as much time for that as one of which nothing is heard.
+    started_until = clock() + ALIVE_FOR
+    return {"job_agents": partial(_probe_agents, flask, clock, settings.jobs == EMBEDDED, started_until, limits_in_use(settings))}
 
 
-def _probe_agents(flask: Flask, clock: Callable[[], datetime], embedded: bool) -> str | None:
+def limits_in_use(settings: Settings) -> frozenset[str]:
+    """The limits that the operator has set, by what an agent calls them: these must be held, as the others should be."""
+    default = Settings()
+    return frozenset(limit for limit, name in LIMITS.items() if getattr(settings, name) != getattr(default, name))
+
+
+def _probe_agents(
+    flask: Flask, clock: Callable[[], datetime], embedded: bool, started_until: datetime, limits: frozenset[str],
+) -> Finding:
     with flask.app_context():
-        return words_of(list_agents(), clock(), needed=embedded or is_any_waiting())
+        now = clock()
+        needed = now >= started_until if embedded else is_any_waiting()
+        return finding_of(list_agents(), now, needed=needed, limits=limits)

@@ -1,7 +1,6 @@
 """The server as it runs: settings in, the application on its real database, file store, clock and chance out."""
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import shlex
@@ -12,17 +11,19 @@ from typing import Any
 
 from flask import Flask
 from limits.errors import ConfigurationError as StoreUnusable
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
-from api.app import Application, Hook, create_app
-from api.beside import AgentBeside
+from api.app import Application, create_app
+from api.background.embedded_agent import EmbeddedAgent
+from api.background.loop import Background, Task
+from api.background.sweeper import Sweeper
+from api.background.uploader import Uploader
+from api.background.webhook_sender import HookSender
 from api.config import ConfigurationError, Settings
 from api.domain.access import Caller
 from api.domain.chance import Chance
 from api.domain.environment import Environment, parse_environments
+from api.domain.health import DEGRADED, DOWN, Finding
 from api.domain.job import Job
-from api.domain.refusal import Unavailable
 from api.domain.signing import SigningKey
 from api.domain.trigger import RunPolicy
 from api.execution.diff_pool import DiffPool
@@ -37,9 +38,8 @@ from api.handlers.rules import AccountRules, BranchRules, Environments, JobRules
 from api.handlers.stream_permits import StreamPermits
 from api.handlers.stream_seats import StreamSeats, UploadSeats
 from api.handlers.waiting import RunWatch
-from api.hook_sender import HookSender
 from api.installation import archive_limits, attach_database, job_home, prepare_store, utc_now
-from api.job_service import agent_probe, local_access
+from api.job_service import EMBEDDED, agent_probe, local_access
 from api.storage import schema_state, tokens, workers
 from api.storage.archive import Archive
 from api.storage.database import db, session
@@ -51,10 +51,6 @@ from api.storage.job_files import JobFiles
 from api.storage.outage import is_outage
 from api.storage.runs import load_states
 from api.stores import Stores, load_signing_key, make_stores
-from api.sweeper import Sweeper
-from api.uploader import Uploader
-
-log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
@@ -70,20 +66,24 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     attach_database(flask, settings)
     platform_passwords = _check_schema(flask) or settings.adopted
     grace = timedelta(seconds=settings.grace_period)
-    follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask))
+    background = Background(is_outage=is_outage, clock=clock)
+    background.add([
+        *Sweeper(flask, clock, store).tasks(every=settings.sweep_interval), *_uploading(flask, stores, settings, clock),
+        *_telling(flask, settings, clock, chance), *_embedded(settings)])
+    follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
+    probes = _probes(settings, flask, store, stores, clock)
     diffs = DiffPool(processes=settings.diff_processes, seconds=settings.diff_seconds)
     waits = RunWatch(partial(_states, clock))
     return _create_app(
-        settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage,
+        settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage, is_ready=probes.is_ready,
         run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
         local_caller=local_access(settings, flask),
         flask_setup=partial(attach_database, settings=settings),
-        hooks=[waits.running, Sweeper(flask, clock, every=settings.sweep_interval, files=store).running, diffs.running, follower.running,
-               *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance),
-               *_beside(settings)],
+        hooks=[waits.running, diffs.running, follower.running, background.running],
         collaborators={
             AccountRules: AccountRules(platform_passwords),
             Archive: stores.archive,
+            Background: background,
             BranchRules: BranchRules(timedelta(days=settings.branch_active_days)),
             Chance: chance,
             DiffPool: diffs,
@@ -93,16 +93,13 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             FileStore: store,
             Follower: follower,
             GitHub: GitHub(settings.github_api, timeout=settings.github_timeout),
-            HealthProbes: HealthProbes(
-                {"database": partial(_probe_database, flask), "file_store": partial(_probe_files, store), **_bucket_probe(stores),
-                 **agent_probe(settings, flask, clock)},
-                vital=frozenset({"database"})),
+            HealthProbes: probes,
             JobFiles: JobFiles(settings.storage_root),
             JobRules: job_rules(settings),
             ReviewRules: ReviewRules(settings.review_own),
             Scanner: Scanner(shlex.split(settings.job_scanner)),
             SigningKey: key,
-            StreamPermits: StreamPermits(),
+            StreamPermits: StreamPermits(supervise=background.supervise),
             StreamSeats: StreamSeats(settings.streams),
             RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
             RunWatch: waits,
@@ -125,11 +122,9 @@ def job_rules(settings: Settings) -> JobRules:
         waiting=settings.jobs_waiting, reserve=settings.job_reserve)
 
 
-def _beside(settings: Settings) -> list[Hook]:
+def _embedded(settings: Settings) -> list[Task]:
     """The agent that starts with the server, configured as the server is."""
-    if settings.jobs != "embedded":
-        return []
-    return [AgentBeside(job_home(settings), {**os.environ, **settings.as_environment()}).running]
+    return [EmbeddedAgent(job_home(settings), {**os.environ, **settings.as_environment()}).task()] if settings.jobs == EMBEDDED else []
 
 
 def _bells(settings: Settings) -> Doorbell:
@@ -155,21 +150,28 @@ def _check_schema(flask: Flask) -> bool:
         return schema_state.belongs_to_platform(db.engine)
 
 
-def _uploading(flask: Flask, stores: Stores, settings: Settings, clock: Clock) -> list[Hook]:
+def _uploading(flask: Flask, stores: Stores, settings: Settings, clock: Clock) -> list[Task]:
     if stores.bucket is None:
         return []
-    return [Uploader(
-        flask, stores.local, stores.bucket, clock=clock, every=settings.sweep_interval, forget_sent=settings.bucket_only,
-        wake=stores.arrived, integrity=stores.integrity).running]
+    uploader = Uploader(
+        flask, stores.local, stores.bucket, clock=clock, forget_sent=settings.bucket_only, integrity=stores.integrity)
+    return [uploader.task(every=settings.sweep_interval, wake=stores.arrived)]
 
 
-def _telling(flask: Flask, settings: Settings, clock: Clock, chance: Chance) -> list[Hook]:
+def _telling(flask: Flask, settings: Settings, clock: Clock, chance: Chance) -> list[Task]:
     if not settings.hook_hosts:
         return []
     if not settings.hook_secret:
         raise ConfigurationError("CI_HOOK_SECRET: is needed where CI_HOOK_HOSTS names hosts.")
     post = HookPost(settings.hook_hosts, settings.hook_private, settings.hook_secret)
-    return [HookSender(flask, post, clock=clock, chance=chance, every=settings.job_poll).running]
+    return [HookSender(flask, post, clock=clock, chance=chance).task(every=settings.job_poll)]
+
+
+def _probes(settings: Settings, flask: Flask, store: FileStore, stores: Stores, clock: Clock) -> HealthProbes:
+    return HealthProbes(
+        {"database": partial(_probe_database, flask), "file_store": partial(_probe_files, store), **_bucket_probe(stores),
+         **agent_probe(settings, flask, clock)},
+        vital=frozenset({"database"}))
 
 
 def _bucket_probe(stores: Stores) -> dict[str, Probe]:
@@ -186,18 +188,15 @@ def _states(clock: Clock, run_ids: Collection[int]) -> dict[int, str]:
 
 
 def _changed_jobs(flask: Flask, known: Mapping[str, Job]) -> dict[str, Job | None]:
-    try:
-        with flask.app_context():
-            return load_changed_jobs(known)
-    except SQLAlchemyError as failed:
-        log.error("the states of watched jobs cannot be had; trying again: %s", type(failed).__name__, exc_info=not is_outage(failed))
-        raise Unavailable("The database cannot be had at the moment.") from failed
-
-
-def _probe_database(flask: Flask) -> None:
     with flask.app_context():
-        session().execute(text("SELECT 1"))
+        return load_changed_jobs(known)
 
 
-def _probe_files(store: FileStore) -> str | None:
-    return None if store.is_writable() else "The file store cannot be written to."
+def _probe_database(flask: Flask) -> Finding:
+    with flask.app_context():
+        is_migrated = schema_state.has_every_step(session().connection())
+    return Finding() if is_migrated else Finding(DOWN, "The database lacks a migration.")
+
+
+def _probe_files(store: FileStore) -> Finding:
+    return Finding() if store.is_writable() else Finding(DEGRADED, "The file store cannot be written to.")

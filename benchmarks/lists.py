@@ -20,11 +20,11 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import create_engine, inspect, make_url
 
+from api.background.sweeper import Sweeper
 from api.domain.access import Role
 from api.server import make_server
 from api.storage import schema
 from api.storage.database import attach, db
-from api.sweeper import Sweeper
 from benchmarks.population import END, kind_of, populate
 from contract.client import ValidatingClient
 from tests.builders import add_token, add_user
@@ -121,7 +121,7 @@ def adopt(url: str, runs: int) -> None:
         if is_new:
             populate(db.engine, runs)
         started = time.perf_counter()
-    Sweeper(app, lambda: END, every=3600).sweep()
+    Sweeper(app, lambda: END).sweep()
     if is_new:
         print(f"\nAdopted {runs:,} runs in {time.perf_counter() - started:.0f} s.\n", flush=True)
 

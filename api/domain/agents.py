@@ -1,9 +1,11 @@
 """Agents, which run jobs: what is known of each, and whether jobs are worth accepting."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from api.domain.health import DEGRADED, OK, Finding
 
 BEAT = timedelta(seconds=10)
 ALIVE_FOR = timedelta(seconds=60)
@@ -15,7 +17,8 @@ class Agent:
     """An agent as it last said of itself. Without a `sandbox` it runs nothing, and `trouble` says why.
 
     With both, the sandbox works, and lacks what jobs are run with.
-    `missing` are words for what its sandbox does not hold back on its host, `running` is how many jobs it holds.
+    `missing` are words for what its sandbox does not hold back on its host, each behind its name and a colon. `running` is how many
+    jobs it holds.
     """
 
     name: str
@@ -41,18 +44,22 @@ def alive(agents: Iterable[Agent], now: datetime) -> list[Agent]:
     return [agent for agent in agents if agent.is_alive(now)]
 
 
-def words_of(agents: Iterable[Agent], now: datetime, *, needed: bool) -> str | None:
-    """What is amiss with the agents, for the health of the system; None for nothing. `needed` says whether one has to live."""
+def finding_of(agents: Iterable[Agent], now: datetime, *, needed: bool, limits: Container[str] = ()) -> Finding:
+    """How the agents are, for the health of the system. `needed` says whether one has to live.
+
+    `limits` are the names of limits that must be held: what else is not held back on a host is information.
+    """
     living = alive(agents, now)
     if not living:
-        return "No agent runs, so jobs wait." if needed else None
+        return Finding(DEGRADED, "No agent runs, so jobs wait.") if needed else Finding()
     lacking = sorted({agent.trouble for agent in living if agent.sandbox is not None and agent.trouble is not None})
     if not any(agent.can_run for agent in living):
-        return f"No agent can run jobs, so they are refused: {'; '.join(lacking)}."[:MOST_WORDS] if lacking else (
-            "No agent has a sandbox, so jobs are refused.")
+        return Finding(DEGRADED, f"No agent can run jobs, so they are refused: {'; '.join(lacking)}."[:MOST_WORDS] if lacking else (
+            "No agent has a sandbox, so jobs are refused."))
     missing = sorted({words for agent in living for words in agent.missing})
+    is_unmet = any(words.partition(":")[0] in limits for words in missing)
     said = [f"{words}: {'; '.join(each)}." for words, each in (("Some agents take no jobs", lacking), ("Not held back", missing)) if each]
-    return " ".join(said)[:MOST_WORDS] or None
+    return Finding(DEGRADED if lacking or is_unmet else OK, " ".join(said)[:MOST_WORDS] or None)
 
 
 def can_accept(agents: Iterable[Agent], now: datetime) -> bool:

@@ -2,17 +2,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import islice
 from typing import ParamSpec, TypeVar
 
+from api.background.supervision import Supervise, Supervision, kept_up
 from api.domain.job import Job
 from api.domain.job_stream import End, Frame, StreamPlace, after_attempt, attempt_event, newer
-from api.domain.refusal import Unavailable
 from api.handlers.alarm import Alarm
 from api.handlers.log_watch import LogWatch
 from api.handlers.stop_signal import heard
@@ -20,8 +19,6 @@ from api.handlers.tails import Gap, Tail
 from api.handlers.watcher import Send, Watcher
 from api.storage.job_files import JobFiles
 from api.storage.job_logs import Question, find_attempt, look, present_end, read_frame
-
-log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,8 +28,8 @@ STATES_EVERY = 0.1
 STATES_SHARE = 50
 # One slow answer, of a database that was away for a moment, must not keep the ends of jobs from those who watch.
 STATES_AT_LEAST_EVERY = 2.0
-STATES_AFTER_FAILURE = 1.0
-AFTER_FAULT = 1.0
+# Those who watch wait for as long once a fault is over.
+LONGEST_PAUSE = 5.0
 PING_EVERY = 15.0
 # Many who came together are not all served together, so that no request in between has to wait for them.
 PINGS_AT_ONCE = 25
@@ -54,12 +51,18 @@ class Followed:
 class Follower:
     """Follows the logs of all jobs that are watched in this process.
 
-    `load_changed` tells which of the jobs that it is given are not as they were, None for one that is gone; it blocks, and raises
-    Unavailable in an outage.
+    `load_changed` tells which of the jobs that it is given are not as they were, None for one that is gone; it blocks.
     """
 
-    def __init__(self, files: JobFiles, load_changed: LoadChanged, *, ping_every: float = PING_EVERY) -> None:
+    def __init__(
+        self, files: JobFiles, load_changed: LoadChanged, *, ping_every: float = PING_EVERY,
+        supervise: Supervise = Supervision,
+    ) -> None:
         self._files, self._load_changed, self.ping_every = files, load_changed, ping_every
+        # Without them all streams of the process would stand still.
+        self._log_watch, self._states, self._pinging = (
+            supervise(name, longest_pause=LONGEST_PAUSE) for name in ("job_logs", "job_states", "job_pings"))
+        self._states_pause = STATES_EVERY
         self._followed: dict[str, Followed] = {}
         # Whom to ping when, the next one first.
         self._pings: dict[Watcher, float] = {}
@@ -73,7 +76,9 @@ class Follower:
         self._states_alarm, self._pings_alarm = Alarm(), Alarm()
         self._reading, self._asking = ThreadPoolExecutor(READERS, "log-reader"), ThreadPoolExecutor(1, "job-states")
         self.logs = LogWatch(partial(look, self._files), self._reading)
-        tasks = [asyncio.create_task(_kept_up(work)) for work in (self.logs.watch, self._watch_states, self._tick)]
+        tasks = [asyncio.create_task(each) for each in (
+            kept_up(self._log_watch, self.logs.rest, self.logs.watch), kept_up(self._states, self._rest, self._watch_states),
+            kept_up(self._pinging, self._await_ping, self._ping))]
         try:
             with heard(self.close):
                 yield
@@ -191,22 +196,18 @@ class Follower:
         watcher.say(*end.events_after(watcher.place))
         watcher.end()
 
+    async def _rest(self) -> None:
+        await self._states_alarm.sleep(self._states_pause if self._unfinished() else None)
+
     async def _watch_states(self) -> None:
-        pause = STATES_EVERY
-        while True:
-            await self._states_alarm.sleep(pause if self._unfinished() else None)
-            wanted = self._unfinished()
-            if not wanted:
-                continue
-            loop = asyncio.get_running_loop()
-            asked_at = loop.time()
-            try:
-                changed = await loop.run_in_executor(self._asking, self._load_changed, wanted)
-            except Unavailable:
-                pause = STATES_AFTER_FAILURE
-                continue
-            pause = pause_after(loop.time() - asked_at)
-            self._learn(changed)
+        wanted = self._unfinished()
+        if not wanted:
+            return
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
+        changed = await loop.run_in_executor(self._asking, self._load_changed, wanted)
+        self._states_pause = pause_after(loop.time() - asked_at)
+        self._learn(changed)
 
     def _unfinished(self) -> dict[str, Job]:
         return {job_id: followed.job for job_id, followed in self._followed.items() if not followed.job.status.is_over}
@@ -230,27 +231,17 @@ class Follower:
         for watcher in followed.watchers:
             watcher.wake()
 
-    async def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            first = next(iter(self._pings.values()), None)
-            await self._pings_alarm.sleep(None if first is None else max(PINGS_PAUSE, first - loop.time()))
-            now = loop.time()
-            for watcher, due in tuple(islice(self._pings.items(), PINGS_AT_ONCE)):
-                if due <= now:
-                    del self._pings[watcher]
-                    self._pings[watcher] = now + self.ping_every
-                    watcher.ping()
+    async def _await_ping(self) -> None:
+        first = next(iter(self._pings.values()), None)
+        await self._pings_alarm.sleep(None if first is None else max(PINGS_PAUSE, first - asyncio.get_running_loop().time()))
 
-
-async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
-    """Work that never ends: without it all streams of the process would stand still, and nobody would know."""
-    while True:
-        try:
-            await work()
-        except Exception:
-            log.exception("following jobs failed, and goes on")
-            await asyncio.sleep(AFTER_FAULT)
+    async def _ping(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for watcher, due in tuple(islice(self._pings.items(), PINGS_AT_ONCE)):
+            if due <= now:
+                del self._pings[watcher]
+                self._pings[watcher] = now + self.ping_every
+                watcher.ping()
 
 
 def pause_after(seconds: float) -> float:

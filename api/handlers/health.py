@@ -1,23 +1,51 @@
-"""The probes behind the health answer: side by side, each with a time limit, and remembered for a moment."""
+"""The probes behind health and readiness: asked all at once, with one deadline, and each remembered for a moment."""
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TooLate
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 
-from api.domain.health import Dependency
+from api.domain.health import DEGRADED, DOWN, OK, Dependency, Finding
 
-Probe = Callable[[], str | None]
+Probe = Callable[[], Finding | None]
+
+LATE = Finding(DOWN, "It does not answer in time.")
+BROKEN = Finding(DOWN, "It cannot be reached.")
+
+
+class Asked:
+    """One question to a probe, in a thread of its own that ends with the process: one that hangs must not hold up its end."""
+
+    def __init__(self, name: str, probe: Probe, clock: Callable[[], float]) -> None:
+        self.began, self.ended = clock(), float("inf")
+        self.found: Future[Finding] = Future()
+        self._probe, self._clock = probe, clock
+        try:
+            threading.Thread(target=self._ask, name=f"probe-{name}", daemon=True).start()
+        except RuntimeError:
+            # This machine has no thread left for us.
+            self._settle(BROKEN)
+
+    def _ask(self) -> None:
+        try:
+            found = self._probe() or Finding()
+        except BaseException:  # Whatever a probe stumbles over is that dependency's state, and its words stay in here.
+            found = BROKEN
+        self._settle(found)
+
+    def _settle(self, found: Finding) -> None:
+        self.ended = self._clock()
+        self.found.set_result(found)
 
 
 class HealthProbes:
     """Asks every configured dependency how it is.
 
-    A probe returns None, or says in a few words what is degraded; one that raises, or takes longer than `timeout` seconds,
-    is down. Answers are kept for `remember` seconds, so that probing cannot be used to load what is probed, and a probe
-    that hangs is not started a second time.
+    A probe returns a finding, or None where all is well; one that raises, or takes longer than `timeout` seconds, is down. Answers are
+    kept for `remember` seconds, so that probing cannot be used to load what is probed. A probe that hangs is neither started a second
+    time nor waited for again, so that each has one thread at most.
     """
 
     def __init__(
@@ -25,33 +53,33 @@ class HealthProbes:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._probes, self._vital, self._timeout, self._remember, self._clock = dict(probes), vital, timeout, remember, clock
-        self._pool = ThreadPoolExecutor(max(1, len(probes)), "health")
-        self._running: dict[str, Future[str | None]] = {}
-        self._lock = threading.Lock()
-        self._last: tuple[float, tuple[Dependency, ...]] | None = None
+        self._asked: dict[str, Asked] = {}
 
-    def probe(self, *, limits_degraded: bool) -> tuple[Dependency, ...]:
-        """The state of each dependency; the store of rate limits is listed only while it does not answer."""
-        with self._lock:
-            if self._last is None or self._clock() - self._last[0] > self._remember:
-                started = {name: self._start(name) for name in self._probes}
-                self._last = (self._clock(), tuple(self._finished(name, future) for name, future in started.items()))
-            found = self._last[1]
-        limits = Dependency("rate_limit_store", "degraded", "Limits are counted per process.")
+    async def probe(self, *, limits_degraded: bool) -> tuple[Dependency, ...]:
+        """The state of each dependency; the store of rate limits is listed only while it does not answer. On the event loop only."""
+        found = await self._ask(self._probes)
+        limits = Dependency("rate_limit_store", DEGRADED, "Limits are counted per process.")
         return (*found, limits) if limits_degraded else found
 
-    def _start(self, name: str) -> Future[str | None]:
-        running = self._running.get(name)
-        if running is None or running.done():
-            self._running[name] = running = self._pool.submit(self._probes[name])
-        return running
+    async def is_ready(self) -> bool:
+        """Whether all is well with the vital dependencies, which alone are asked. On the event loop only."""
+        return all(each.status == OK for each in await self._ask(self._vital & self._probes.keys()))
 
-    def _finished(self, name: str, future: Future[str | None]) -> Dependency:
-        vital = name in self._vital
-        try:
-            words = future.result(self._timeout)
-        except TooLate:
-            return Dependency(name, "down", "It does not answer in time.", vital)
-        except Exception:  # Whatever a probe stumbles over is that dependency's state, and its words stay in here.
-            return Dependency(name, "down", "It cannot be reached.", vital)
-        return Dependency(name, "ok" if words is None else "degraded", words, vital)
+    async def _ask(self, names: Iterable[str]) -> tuple[Dependency, ...]:
+        asked = {name: self._question(name) for name in names}
+        now = self._clock()
+        in_time = [each for each in asked.values() if now - each.began < self._timeout]
+        if in_time:
+            left = max(each.began for each in in_time) + self._timeout - now
+            await asyncio.wait([asyncio.wrap_future(each.found) for each in in_time], timeout=left)
+        return tuple(self._dependency(name, each.found) for name, each in asked.items())
+
+    def _question(self, name: str) -> Asked:
+        asked = self._asked.get(name)
+        if asked is None or (asked.found.done() and self._clock() - asked.ended >= self._remember):
+            self._asked[name] = asked = Asked(name, self._probes[name], self._clock)
+        return asked
+
+    def _dependency(self, name: str, answer: Future[Finding]) -> Dependency:
+        found = answer.result() if answer.done() else LATE
+        return Dependency(name, found.status, found.words, name in self._vital)

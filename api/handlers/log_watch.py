@@ -50,22 +50,26 @@ class LogWatch:
         for logs in (self._soon, self._lively, self._silent):
             logs.pop(tail, None)
 
+    async def rest(self) -> None:
+        """Wait until it is time to look again, or, without a log, until there is one."""
+        await self._alarm.sleep(LOOK_EVERY if self._lively or self._silent else None)
+
     async def watch(self) -> None:
-        """Look, as long as there is a log to look at."""
+        """Look once at the logs whose turn it is."""
         loop = asyncio.get_running_loop()
-        while True:
-            await self._alarm.sleep(LOOK_EVERY if self._lively or self._silent else None)
-            lively, silent = [*{**self._soon, **self._lively}], self._in_turn()
-            self._soon = {}
-            questions = [self._question(tail, loop.time()) for tail in lively]
-            sizes = [(tail.path, tail.seen) for tail in silent]
-            if questions or sizes:
-                found, grown = await loop.run_in_executor(self._readers, self._look_at_all, questions, sizes)
-                for tail, each in zip(lively, found, strict=True):
-                    self._take(tail, each, loop.time())
-                for tail in compress(silent, grown):
-                    if tail.readers:
-                        self.look_soon(tail)
+        lively, silent = [*{**self._soon, **self._lively}], self._in_turn()
+        self._soon = {}
+        # Those that are asked for now are looked at again where this look fails.
+        self._lively |= dict.fromkeys(lively)
+        questions = [self._question(tail, loop.time()) for tail in lively]
+        sizes = [(tail.path, tail.seen) for tail in silent]
+        if questions or sizes:
+            found, grown = await loop.run_in_executor(self._readers, self._look_at_all, questions, sizes)
+            for tail, each in zip(lively, found, strict=True):
+                self._take(tail, each, loop.time())
+            for tail in compress(silent, grown):
+                if tail.readers:
+                    self.look_soon(tail)
 
     def _in_turn(self) -> list[Tail]:
         chosen = list(islice(self._silent, min(SILENT_AT_ONCE, ceil(len(self._silent) / 2))))
@@ -82,27 +86,29 @@ class LogWatch:
         late = tail.closing_since is not None and now - tail.closing_since >= LAST_WORDS
         return tail.question(closing=closing, impatient=late)
 
-    def _look_at_all(self, questions: Sequence[Question], sizes: Sequence[tuple[str, int]]) -> tuple[list[Glance | OSError], list[bool]]:
+    def _look_at_all(self, questions: Sequence[Question], sizes: Sequence[tuple[str, int]]) -> tuple[list[Glance | Exception], list[bool]]:
         return [self._look_at(question) for question in questions], [size_of(path) != seen for path, seen in sizes]
 
-    def _look_at(self, question: Question) -> Glance | OSError:
+    def _look_at(self, question: Question) -> Glance | Exception:
         try:
             return self._look(question)
-        except OSError as fault:
+        # What is wrong with one log must not keep anybody from the others.
+        except Exception as fault:
             return fault
 
-    def _take(self, tail: Tail, found: Glance | OSError, now: float) -> None:
+    def _take(self, tail: Tail, found: Glance | Exception, now: float) -> None:
         if not tail.readers:
             return
-        if isinstance(found, OSError):
+        if isinstance(found, Exception):
             # It is looked at again many times a second, which is no reason to say so each time.
             if not tail.is_unreadable:
-                log.error("the log of attempt %d of job %s cannot be read: %s", tail.attempt, tail.subject.job.job_id, found.strerror)
+                words = found.strerror if isinstance(found, OSError) else type(found).__name__
+                log.error("the log of attempt %d of job %s cannot be read: %s", tail.attempt, tail.subject.job.job_id, words)
         elif tail.learn(found):
             tail.grew_at = now
             for reader in tuple(tail.readers):
                 reader.wake()
-        tail.is_unreadable = isinstance(found, OSError)
+        tail.is_unreadable = isinstance(found, Exception)
         self._file(tail, now)
 
     def _file(self, tail: Tail, now: float) -> None:

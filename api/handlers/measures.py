@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from api.domain.agents import alive
+from api.domain.background import TaskState
 from api.domain.job import JobReason
 from api.domain.measured import Measured, quantile
 from api.domain.run import Platform, RunStatus
@@ -68,25 +69,40 @@ class Measures:
         """Count it no longer."""
         self._streams.labels(self._process, operation_id or NONE).dec()
 
-    def text(self, measured: Measured) -> bytes:
-        """Everything, in Prometheus' text format 0.0.4."""
-        return generate_latest(_Scrape(self._registry, measured))
+    def text(self, measured: Measured, tasks: Sequence[TaskState] = ()) -> bytes:
+        """Everything, in Prometheus' text format 0.0.4; `tasks` are the process's own."""
+        return generate_latest(_Scrape(self._registry, measured, [*_background(self._process, tasks)]))
 
 
 class _Scrape(CollectorRegistry):
     """What one scrape shows: the process's measures and the moment's."""
 
-    def __init__(self, counted: CollectorRegistry, measured: Measured) -> None:
+    def __init__(self, counted: CollectorRegistry, measured: Measured, background: Sequence[Metric]) -> None:
         super().__init__()
-        self._counted, self._measured = counted, measured
+        self._counted, self._measured, self._background = counted, measured, background
 
     def collect(self) -> Iterator[Metric]:
         """Each metric; when each series was created nobody needs, and it would double their number."""
         for metric in self._counted.collect():
             metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
             yield metric
+        yield from self._background
         yield from _queue(self._measured)
         yield from _surroundings(self._measured)
+
+
+def _background(process: str, tasks: Sequence[TaskState]) -> Iterator[Metric]:
+    labels = ("process", "task")
+    age = GaugeMetricFamily("ci_background_age_seconds", "Time since a task between requests last succeeded, or began.", labels=labels)
+    last = GaugeMetricFamily(
+        "ci_background_last_success_timestamp_seconds", "When it last succeeded, as a Unix time; 0 for never.", labels=labels)
+    failures = CounterMetricFamily("ci_background_failures", "How often it failed.", labels=labels)
+    for task in tasks:
+        series = (process, task.name)
+        age.add_metric(series, task.age)
+        last.add_metric(series, task.last_success_at.timestamp() if task.last_success_at else 0)
+        failures.add_metric(series, task.failures)
+    yield from (age, last, failures)
 
 
 def _queue(measured: Measured) -> Iterator[Metric]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Context
 
+from api.background.supervision import Supervise, Supervision, kept_up
 from api.domain.access import Caller, may_go_on
 from api.handlers import context
 from api.handlers.context import LookAgain
 
-LOOK_EVERY = 5.0
+LOOK_EVERY = LONGEST_PAUSE = 5.0
 
 
 class Shown:
@@ -32,8 +33,9 @@ class Shown:
 class StreamPermits:
     """Looks up the tokens of all open streams every few seconds, each once, however many streams it has. On the event loop only."""
 
-    def __init__(self, *, look_every: float = LOOK_EVERY) -> None:
+    def __init__(self, *, look_every: float = LOOK_EVERY, supervise: Supervise = Supervision) -> None:
         self.look_every = look_every
+        self._supervision = supervise("stream_permits", longest_pause=LONGEST_PAUSE)
         self._shown: dict[int, Shown] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -44,7 +46,8 @@ class StreamPermits:
         self._shown.setdefault(caller.token_id, Shown(look)).streams[stream] = caller, end
         if self._task is None or self._task.done():
             # In a context of its own, or it would keep alive the request that happened to be the first.
-            self._task = asyncio.get_running_loop().create_task(self._watch(), context=Context())
+            self._task = asyncio.get_running_loop().create_task(
+                kept_up(self._supervision, self._rest, self._watch), context=Context())
         try:
             yield
         finally:
@@ -59,15 +62,16 @@ class StreamPermits:
             self._task.cancel()
             self._task = None
 
+    async def _rest(self) -> None:
+        await asyncio.sleep(self.look_every)
+
     async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(self.look_every)
-            # One after the other: nobody waits for it, and others wait for the database.
-            for shown in tuple(self._shown.values()):
-                [found] = await asyncio.gather(shown.look(), return_exceptions=True)
-                # A look that failed tells nothing.
-                if not isinstance(found, BaseException):
-                    shown.judge(found)
+        # One after the other: nobody waits for it, and others wait for the database.
+        for shown in tuple(self._shown.values()):
+            [found] = await asyncio.gather(shown.look(), return_exceptions=True)
+            # A look that failed tells nothing.
+            if not isinstance(found, BaseException):
+                shown.judge(found)
 
 
 def permitted_until(end: Callable[[], None]) -> AbstractContextManager[None]:

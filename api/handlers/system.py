@@ -4,12 +4,18 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.background.loop import Background
 from api.domain.artifact import ArtifactType, artifacts_of
+from api.domain.background import dependency_of
 from api.domain.environment import Environment
-from api.domain.health import overall
+from api.domain.health import DOWN, overall
 from api.domain.page import slice_page
 from api.domain.run import Platform, RunStatus
 from api.handlers import context, render, render_artifacts
+from api.handlers.answers import answer
 from api.handlers.health import HealthProbes
 from api.handlers.rules import BranchRules, Environments
 from api.storage import queue, runs
@@ -32,12 +38,13 @@ def list_artifacts(run_id: int, limit: int, offset: int, type: str | None = None
     return render.page(found, lambda each: render_artifacts.artifact(each, run.platform, places, archive.link, base))
 
 
-def get_health() -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Probe what the server depends on."""
-    found = context.collaborator(HealthProbes).probe(limits_degraded=context.limits_degraded())
+async def get_health(request: Request) -> Response:
+    """Probe what the server depends on, and tell of what it does between requests. No thread waits for the probes."""
+    probed = await context.collaborator(HealthProbes).probe(limits_degraded=context.limits_degraded())
+    found = (*probed, *map(dependency_of, context.collaborator(Background).states()))
     status = overall(found)
     shown = render.health(status, context.now(), found)
-    return (shown, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": RETRY_AFTER}) if status == "down" else (shown, HTTPStatus.OK, {})
+    return answer(shown, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": RETRY_AFTER}) if status == DOWN else answer(shown)
 
 
 def list_queue(limit: int, offset: int, platform: str | None = None, status: str | None = None) -> dict[str, Any]:

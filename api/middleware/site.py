@@ -13,6 +13,7 @@ from api.middleware.documents import Document, public
 from api.middleware.headers import UI_POLICY
 from api.middleware.pages import ASSET_AGE, DOCUMENT_AGE, Page, constant
 from api.middleware.public_path import path_of
+from api.middleware.probes import PROBE_PATHS
 from api.middleware.views import VIEW_PATHS, view_pages
 
 LLMS = "/llms.txt"
@@ -29,7 +30,7 @@ _OWN: Mapping[str, str] = {"start.js": "text/javascript; charset=utf-8", "page.c
 # Every path that answers and is no operation of a document; a test holds the server to it.
 NOT_OPERATIONS = frozenset({
     "/api/v1/openapi.json", "/openapi.json", "/openapi-worker.json", "/openapi-jobs.json", LLMS, UI,
-    *(f"{UI}/{name}" for name in (*_PACKAGED, *_OWN))}) | VIEW_PATHS
+    *(f"{UI}/{name}" for name in (*_PACKAGED, *_OWN))}) | VIEW_PATHS | PROBE_PATHS
 
 
 def pages(documents: Sequence[Document], contents: Mapping[str, Mapping[str, Any]], public_url: str) -> list[Page]:

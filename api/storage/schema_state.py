@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Connection, Engine, inspect
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "ci_schema_version"
@@ -21,6 +21,12 @@ def is_current(engine: Engine) -> bool:
     with engine.connect() as connection:
         present = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalars().all()
     return present == [newest_revision()]
+
+
+def has_every_step(connection: Connection) -> bool:
+    """Whether the database has every step that this server needs, by one statement; a newer server's steps do no harm."""
+    present = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalars().all()
+    return bool(present) and max(present) >= newest_revision()
 
 
 def belongs_to_platform(engine: Engine) -> bool:

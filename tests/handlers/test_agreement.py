@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
+from api.background.sweeper import Sweeper
 from api.domain.access import Role
 from api.domain.run import Phase
 from api.storage.database import change, transaction
 from api.storage.enrolment import catch_up
 from api.storage.platform_tables import ResultFileRow, ResultRow
-from api.sweeper import Sweeper
 from contract.client import ValidatingClient
 from tests.builders import (
     BASELINE,
@@ -138,7 +138,7 @@ def test_all_views_agree_again_after_the_platform_wrote_results_of_a_run_that_wa
 
     # Whoever looks at the run brings it up to date as well.
     if swept:
-        Sweeper(site.app.flask, site.clock, every=3600).sweep()
+        Sweeper(site.app.flask, site.clock).sweep()
 
     _check_views(client, run_id, tests, is_over=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert
 
+from api.background.sweeper import Sweeper
 from api.domain.history import HistoryFilter
 from api.domain.refusal import Unavailable
 from api.domain.result import Verdict
@@ -14,7 +15,6 @@ from api.storage.database import session, transaction
 from api.storage.enrolment import IN_BULK, catch_up, count_pending
 from api.storage.own_tables import ExpectedSetRow
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
-from api.sweeper import Sweeper
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, digest_of, minutes, save
 from tests.databases import Database
 
@@ -42,7 +42,7 @@ def fill() -> BuiltTest:
 
 
 def sweeper(database: Database) -> Sweeper:
-    return Sweeper(database.app, lambda: NOW, every=3600)
+    return Sweeper(database.app, lambda: NOW)
 
 
 def test_requests_leave_the_judging_of_many_runs_to_the_sweeper(database: Database) -> None:

@@ -14,4 +14,7 @@ def try_lock(path: Path) -> int | None:
     except BlockingIOError:
         os.close(lock)
         return None
+    except OSError:
+        os.close(lock)
+        raise
     return lock

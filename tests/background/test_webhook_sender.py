@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from api.background.webhook_sender import LEASE, HookSender
 from api.domain.chance import Chance
 from api.domain.job import Job, JobStatus
 from api.domain.web_hook import MOST_ATTEMPTS, signature
 from api.execution.hook_post import Delivery, HookPost
-from api.hook_sender import LEASE, HookSender
 from api.storage.database import change, session, transact
 from api.storage.hooks import count_hooks
 from api.storage.job_tables import JobRow
@@ -31,13 +31,13 @@ from tests.receiver import Receiver, receiving
 
 SECRET = "a secret of the tests"
 HALF = Chance(lambda length: b"\x7f" + b"\xff" * (length - 1))
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 # Sends what is due, and is killed when the receiver has answered, before that is written down.
 DIES_AFTERWARDS = """
 import os, signal, ssl, sys
 from tests.databases import opened
-from tests.test_hook_sender import Post, make_sender
+from tests.background.test_webhook_sender import Post, make_sender, send_all
 
 class Dying(Post):
     async def send(self, url, delivery):
@@ -45,7 +45,7 @@ class Dying(Post):
         os.kill(os.getpid(), signal.SIGKILL)
 
 with opened(sys.argv[1], migrated=False) as database:
-    make_sender(database, Dying).send_due()
+    send_all(make_sender(database, Dying))
 """
 
 
@@ -69,7 +69,12 @@ class Clock:
 
 
 def make_sender(database: Database, kind: type[Post] = Post, clock: Clock | None = None) -> HookSender:
-    return HookSender(database.app, kind(), clock=clock or Clock(), chance=HALF, every=60)
+    return HookSender(database.app, kind(), clock=clock or Clock(), chance=HALF)
+
+
+def send_all(sender: HookSender) -> int:
+    """Send everything that is due now; how many were delivered."""
+    return sum(iter(sender.send_due, None))
 
 
 def end_job(job_id: str, url: str) -> None:
@@ -103,7 +108,7 @@ def receiver() -> Iterator[Receiver]:
 def test_a_receiver_is_told_of_the_job_as_the_api_shows_it(sqlite_database: Database, receiver: Receiver) -> None:
     end_job("j1", receiver.url)
 
-    assert make_sender(sqlite_database).send_due() == 1
+    assert send_all(make_sender(sqlite_database)) == 1
 
     got, = receiver.received
     assert json.loads(got.body) == {
@@ -121,11 +126,11 @@ def test_a_receiver_that_failed_is_told_again_later_and_sees_that_it_is_the_same
     sender = make_sender(sqlite_database, clock=clock)
     end_job("j1", receiver.url)
 
-    told = [sender.send_due()]
+    told = [send_all(sender)]
     clock.now += timedelta(seconds=9)
-    told.append(sender.send_due())
+    told.append(send_all(sender))
     clock.now += timedelta(seconds=1)
-    told.append(sender.send_due())
+    told.append(send_all(sender))
 
     assert told == [0, 0, 1]
     assert [got.headers["x-ci-delivery"] for got in receiver.received] == ["j1", "j1"]
@@ -139,12 +144,12 @@ def test_a_receiver_that_is_away_is_told_when_it_is_back(sqlite_database: Databa
     sender = make_sender(sqlite_database, clock=clock)
     end_job("j1", f"http://127.0.0.1:{port}/")
 
-    assert (sender.send_due(), waiting()) == (0, 1)
+    assert (send_all(sender), waiting()) == (0, 1)
 
     with receiving() as back:
         transact(lambda: change(JobRow.__table__.update().values(web_hook=back.url)))
         clock.now += timedelta(minutes=1)
-        assert (sender.send_due(), waiting()) == (1, 0)
+        assert (send_all(sender), waiting()) == (1, 0)
 
 
 def test_a_receiver_that_never_answers_well_is_given_up_with_a_word_in_the_log(
@@ -157,7 +162,7 @@ def test_a_receiver_that_never_answers_well_is_given_up_with_a_word_in_the_log(
     end_job("j1", receiver.url)
 
     for _ in range(MOST_ATTEMPTS + 3):
-        sender.send_due()
+        send_all(sender)
         clock.now += timedelta(hours=2)
 
     assert (len(receiver.received), waiting()) == (MOST_ATTEMPTS, 0)
@@ -171,7 +176,7 @@ def test_neither_the_address_nor_the_secret_stands_in_the_log(
     receiver.answers = [500]
     end_job("j1", f"{receiver.url}&key=hidden-in-the-address")
 
-    make_sender(sqlite_database).send_due()
+    send_all(make_sender(sqlite_database))
 
     assert "job j1" in caplog.text
     assert SECRET not in caplog.text and "hidden-in-the-address" not in caplog.text
@@ -180,7 +185,7 @@ def test_neither_the_address_nor_the_secret_stands_in_the_log(
 def test_a_hook_of_a_host_that_was_taken_from_the_list_is_given_up(sqlite_database: Database, receiver: Receiver) -> None:
     end_job("j1", f"http://localhost:{receiver.port}/")
 
-    assert make_sender(sqlite_database).send_due() == 0
+    assert send_all(make_sender(sqlite_database)) == 0
     assert (receiver.received, waiting()) == ([], 0)
 
 
@@ -200,7 +205,7 @@ def test_a_hook_that_brings_out_a_fault_holds_up_nobody_elses(
     end_job("j1", receiver.url)
     end_job("j2", receiver.url)
 
-    assert make_sender(sqlite_database, Faulty).send_due() == 1
+    assert send_all(make_sender(sqlite_database, Faulty)) == 1
     assert [got.headers["x-ci-delivery"] for got in receiver.received] == ["j2"]
     assert (waiting(), "the web hook of job j1 could not be sent" in caplog.text) == (1, True)
 
@@ -210,7 +215,7 @@ def test_several_senders_side_by_side_tell_each_receiver_once(database: Database
     for job_id in jobs:
         end_job(job_id, receiver.url)
 
-    delivered = database.together(*([lambda: make_sender(database).send_due()] * 3))
+    delivered = database.together(*([lambda: send_all(make_sender(database))] * 3))
 
     assert sum(delivered) == len(jobs)
     assert sorted(got.headers["x-ci-delivery"] for got in receiver.received) == jobs
@@ -223,7 +228,7 @@ def test_a_slow_receiver_does_not_hold_up_the_others(sqlite_database: Database, 
         end_job("j2", receiver.url)
 
         with ThreadPoolExecutor(1) as thread:
-            sending = thread.submit(make_sender(sqlite_database).send_due)
+            sending = thread.submit(send_all, make_sender(sqlite_database))
             told_meanwhile = until(lambda: bool(slow.received and receiver.received))
             slow.over.set()
 
@@ -238,8 +243,8 @@ def test_a_sender_that_is_killed_before_it_could_write_down_the_delivery_repeats
     killed = subprocess.run([sys.executable, "-c", DIES_AFTERWARDS, sqlite_database.url], cwd=ROOT, timeout=120, check=False)
     before = len(receiver.received)
 
-    at_once = make_sender(sqlite_database).send_due()
-    after_the_lease = make_sender(sqlite_database, clock=Clock(NOW + LEASE)).send_due()
+    at_once = send_all(make_sender(sqlite_database))
+    after_the_lease = send_all(make_sender(sqlite_database, clock=Clock(NOW + LEASE)))
 
     assert (killed.returncode, before, at_once, after_the_lease) == (-signal.SIGKILL, 1, 0, 1)
     assert [got.headers["x-ci-delivery"] for got in receiver.received] == ["j1", "j1"]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from api.background.uploader import Uploader
 from api.storage.archive import Archive
 from api.storage.backends import LocalBackend, Unreachable
 from api.storage.database import session, transact
 from api.storage.files import FileStore
 from api.storage.names import log_name, result_name
 from api.storage.pending_uploads import count_uploads, record_upload
-from api.uploader import Uploader
 from tests.builders import NOW
 from tests.databases import Database
 
@@ -58,6 +58,10 @@ class Post:
         self.local.put(name, source)
         transact(partial(record_upload, name, self.now[0]))
 
+    def send_due(self) -> int:
+        """Send everything that is due now."""
+        return sum(iter(self.uploader.send_due, None))
+
 
 def waiting() -> int:
     """How many files wait now."""
@@ -69,7 +73,7 @@ def make_post(database: Database, folder: Path, *, forget_sent: bool = False, bu
     now = [NOW]
     local, far = LocalBackend(folder / "disk", lambda ticket: ""), bucket(folder / "bucket")
     uploader = Uploader(
-        database.app, local, far, clock=lambda: now[0], every=60, forget_sent=forget_sent, wake=threading.Event())
+        database.app, local, far, clock=lambda: now[0], forget_sent=forget_sent)
     return Post(local, far, uploader, now)
 
 
@@ -92,7 +96,7 @@ def post(sqlite_database: Database, tmp_path: Path) -> Post:
 def test_what_arrived_is_brought_to_the_bucket_and_stays_on_the_disk(post: Post, tmp_path: Path) -> None:
     post.arrive(LOG, "the log", tmp_path)
 
-    assert post.uploader.send_due() == 1
+    assert post.send_due() == 1
     assert post.bucket.read(LOG, 0, 100) == post.local.read(LOG, 0, 100) == b"the log"
     assert waiting() == 0
 
@@ -100,19 +104,19 @@ def test_what_arrived_is_brought_to_the_bucket_and_stays_on_the_disk(post: Post,
 def test_a_bucket_that_is_away_is_tried_again_until_it_is_there(post: Post, tmp_path: Path) -> None:
     post.arrive(LOG, "the log", tmp_path)
     post.bucket.away = True
-    assert (post.uploader.send_due(), waiting()) == (0, 1)
+    assert (post.send_due(), waiting()) == (0, 1)
 
     post.bucket.away = False
-    assert post.uploader.send_due() == 0
+    assert post.send_due() == 0
     post.now[0] += timedelta(seconds=5)
 
-    assert (post.uploader.send_due(), waiting()) == (1, 0)
+    assert (post.send_due(), waiting()) == (1, 0)
 
 
 def test_an_output_that_the_bucket_has_already_is_not_sent_again(post: Post, tmp_path: Path) -> None:
     for _ in range(2):
         post.arrive(RESULT, OUTPUT, tmp_path)
-        post.uploader.send_due()
+        post.send_due()
 
     assert post.bucket.puts == [RESULT]
 
@@ -120,7 +124,7 @@ def test_an_output_that_the_bucket_has_already_is_not_sent_again(post: Post, tmp
 def test_an_output_that_is_damaged_on_the_disk_never_comes_to_the_bucket(post: Post, tmp_path: Path) -> None:
     post.arrive(RESULT, OUTPUT[:4], tmp_path)
 
-    assert (post.uploader.send_due(), waiting()) == (0, 0)
+    assert (post.send_due(), waiting()) == (0, 0)
     assert post.bucket.puts == []
 
 
@@ -129,14 +133,14 @@ def test_an_output_takes_the_place_of_a_damaged_one_in_the_bucket(post: Post, tm
     LocalBackend.put(post.bucket, RESULT, tmp_path / "torn")
     post.arrive(RESULT, OUTPUT, tmp_path)
 
-    assert post.uploader.send_due() == 1
+    assert post.send_due() == 1
     assert post.bucket.read(RESULT, 0, 100) == OUTPUT.encode()
 
 
 def test_a_log_that_came_anew_is_sent_again(post: Post, tmp_path: Path) -> None:
     for content in ("first", "second"):
         post.arrive(LOG, content, tmp_path)
-        post.uploader.send_due()
+        post.send_due()
 
     assert post.bucket.read(LOG, 0, 100) == b"second"
 
@@ -145,7 +149,7 @@ def test_a_file_that_is_gone_from_the_disk_is_given_up(post: Post, tmp_path: Pat
     post.arrive(LOG, "the log", tmp_path)
     post.local.delete(LOG)
 
-    assert (post.uploader.send_due(), waiting()) == (0, 0)
+    assert (post.send_due(), waiting()) == (0, 0)
 
 
 def test_where_the_bucket_alone_keeps_files_they_leave_the_disk_once_they_are_there(
@@ -154,10 +158,10 @@ def test_where_the_bucket_alone_keeps_files_they_leave_the_disk_once_they_are_th
     post = make_post(sqlite_database, tmp_path, forget_sent=True)
     post.arrive(LOG, "the log", tmp_path)
     post.bucket.away = True
-    post.uploader.send_due()
+    post.send_due()
     kept = post.local.stat(LOG)
     post.bucket.away, post.now[0] = False, NOW + timedelta(minutes=1)
-    post.uploader.send_due()
+    post.send_due()
 
     assert kept is not None
     assert post.local.stat(LOG) is None and post.bucket.stat(LOG) is not None
@@ -173,7 +177,7 @@ def test_a_log_that_was_replaced_on_the_disk_stays_there(sqlite_database: Databa
     post = make_post(sqlite_database, tmp_path, forget_sent=True, bucket=Overtaken)
     post.arrive(LOG, "first", tmp_path)
 
-    post.uploader.send_due()
+    post.send_due()
 
     assert post.local.read(LOG, 0, 100) == b"second"
 
@@ -194,8 +198,8 @@ def test_a_log_that_comes_while_the_one_before_leaves_the_disk_is_not_lost(
     monkeypatch.setattr(post.local, "delete", delete_slowly)
     keep(database, post, b"first")
 
-    post.uploader.send_due()
+    post.send_due()
     second.join()
-    post.uploader.send_due()
+    post.send_due()
 
     assert post.bucket.read(LOG, 0, 100) == b"second"

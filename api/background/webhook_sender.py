@@ -3,15 +3,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.background.loop import Task
 from api.domain.chance import Chance
 from api.domain.job import Job
 from api.domain.refusal import NotFound, Refusal
@@ -22,7 +21,6 @@ from api.handlers.answers import encode
 from api.storage.database import session, transact
 from api.storage.hooks import DueHook, forget_hook, postpone_hook, take_due_hooks
 from api.storage.jobs import load_job
-from api.storage.outage import is_outage
 
 log = logging.getLogger(__name__)
 
@@ -33,31 +31,20 @@ LEASE = timedelta(minutes=1)
 
 
 class HookSender:
-    """Sends the hooks that are due, in a thread of its own. Several processes may do so side by side."""
+    """Sends the hooks that are due, a few at a time. Several processes may do so side by side."""
 
-    def __init__(
-        self, app: Flask, post: HookPost, *, clock: Callable[[], datetime], chance: Chance, every: float,
-    ) -> None:
-        self._app, self._post, self._clock, self._chance, self._every = app, post, clock, chance, every
-        self._stop = threading.Event()
+    def __init__(self, app: Flask, post: HookPost, *, clock: Callable[[], datetime], chance: Chance) -> None:
+        self._app, self._post, self._clock, self._chance = app, post, clock, chance
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Send as long as the context lasts."""
-        self._stop.clear()
-        threading.Thread(target=self._run, name="hook-sender", daemon=True).start()
-        try:
-            yield
-        finally:
-            self._stop.set()
+    def task(self, *, every: float) -> Task:
+        """Look every so many seconds for hooks that are due."""
+        return Task("web_hooks", self.send_due, every)
 
-    def send_due(self) -> int:
-        """Send every hook that is due now; how many were delivered."""
-        delivered = 0
+    def send_due(self) -> int | None:
+        """Send some of the hooks that are due now; how many were delivered, None where none was due."""
         with self._app.app_context():
-            while not self._stop.is_set() and (taken := transact(partial(take_due_hooks, self._clock(), LEASE, AT_ONCE))):
-                delivered += sum(asyncio.run(self._deliver_all(taken)))
-        return delivered
+            taken = transact(partial(take_due_hooks, self._clock(), LEASE, AT_ONCE))
+            return sum(asyncio.run(self._deliver_all(taken))) if taken else None
 
     async def _deliver_all(self, hooks: Sequence[DueHook]) -> list[bool]:
         # A slow receiver holds up nobody's hook but its own.
@@ -106,13 +93,3 @@ class HookSender:
         else:
             log.info("the web hook of job %s was not delivered, attempt %d: %s", hook.job_id, hook.attempts, why)
             transact(partial(postpone_hook, hook, due_at))
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self.send_due()
-            except SQLAlchemyError as failed:
-                log.error(
-                    "the database did not let the web hooks through; trying again in %s seconds: %s", self._every, type(failed).__name__,
-                    exc_info=not is_outage(failed))
-            self._stop.wait(self._every)

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from api.background.sweeper import ABANDONED_AFTER, Sweeper
 from api.storage.backends import INCOMING, LocalBackend
 from api.storage.files import FileStore
 from api.storage.repair import Repair
-from api.sweeper import ABANDONED_AFTER, TIDYING_EVERY, Sweeper
 from tests.builders import NOW
 from tests.databases import Database
-from tests.execution.jobs.agent.agents import Clock
 
 SECOND = timedelta(seconds=1)
 
@@ -40,7 +39,7 @@ def test_files_that_were_abandoned_on_their_way_in_are_removed(sqlite_database: 
     old = add(store, "upload-1", NOW - ABANDONED_AFTER - SECOND)
     written_to, others = add(store, "upload-2", NOW - ABANDONED_AFTER + SECOND), add(store, "notes", NOW - 9 * ABANDONED_AFTER)
 
-    Sweeper(sqlite_database.app, lambda: NOW, every=3600, files=store).sweep()
+    Sweeper(sqlite_database.app, lambda: NOW, store).sweep()
 
     assert [path.exists() for path in (old, written_to, others)] == [False, True, True]
 
@@ -58,7 +57,7 @@ def test_a_copy_whose_process_was_killed_is_removed(
     left = list((store.root / INCOMING).iterdir())
     os.utime(left[0], (0, 0))
 
-    Sweeper(sqlite_database.app, lambda: NOW, every=3600, files=store).sweep()
+    Sweeper(sqlite_database.app, lambda: NOW, store).sweep()
 
     assert (len(left), left[0].exists()) == (1, False)
 
@@ -79,21 +78,6 @@ def test_a_repair_whose_process_was_killed_leaves_nothing_for_ever(
     list(Repair(Killed(store.root, lambda ticket: ""), bucket, store.root / INCOMING).repair(["TestFiles/a.ts"]))
     os.utime(seen[0], (0, 0))
 
-    Sweeper(sqlite_database.app, lambda: NOW, every=3600, files=store).sweep()
+    Sweeper(sqlite_database.app, lambda: NOW, store).sweep()
 
     assert (local.stat("TestFiles/a.ts"), seen[0].exists()) == (None, False)
-
-
-def test_they_are_looked_for_again_after_a_while(sqlite_database: Database, store: FileStore) -> None:
-    clock = Clock()
-    sweeper = Sweeper(sqlite_database.app, clock, every=3600, files=store)
-    sweeper.sweep()
-    left = add(store, "upload-1", NOW - ABANDONED_AFTER)
-    clock.advance(TIDYING_EVERY.total_seconds() - 1)
-    sweeper.sweep()
-    kept = left.exists()
-    clock.advance(1)
-
-    sweeper.sweep()
-
-    assert (kept, left.exists()) == (True, False)

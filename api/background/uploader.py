@@ -2,15 +2,15 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from threading import Event
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.background.loop import Task
 from api.storage.backends import Backend, LocalBackend, Stat
 from api.storage.database import transact
 from api.storage.integrity import Integrity
@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 AT_ONCE = 8
 # Longer than a file of the largest size takes; a process that dies keeps its files from the others no longer than that.
 LEASE = timedelta(minutes=15)
-# The transaction that a file came in with is not over when the file is announced.
-SETTLE = 0.2
 
 
 class Lost(Exception):
@@ -31,47 +29,42 @@ class Lost(Exception):
 
 
 class Uploader:
-    """Sends what waits in the outbox, in a thread of its own. Several processes may do so side by side."""
+    """Sends what waits in the outbox, a few files at a time. Several processes may do so side by side."""
 
     def __init__(
-        self, app: Flask, local: LocalBackend, bucket: Backend, *, clock: Callable[[], datetime], every: float,
-        forget_sent: bool, wake: threading.Event, integrity: Integrity | None = None,
+        self, app: Flask, local: LocalBackend, bucket: Backend, *, clock: Callable[[], datetime], forget_sent: bool,
+        integrity: Integrity | None = None,
     ) -> None:
-        self._app, self._local, self._bucket, self._clock, self._every = app, local, bucket, clock, every
-        self._forget_sent, self._wake, self._integrity = forget_sent, wake, integrity or Integrity()
-        self._stop = threading.Event()
+        self._app, self._local, self._bucket, self._clock = app, local, bucket, clock
+        self._forget_sent, self._integrity = forget_sent, integrity or Integrity()
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Send as long as the context lasts."""
-        self._stop.clear()
-        threading.Thread(target=self._run, name="uploader", daemon=True).start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            self._wake.set()
+    def task(self, *, every: float, wake: Event) -> Task:
+        """Send whenever something arrives, and look every so many seconds. The largest file may take as long as its lease."""
+        return Task("uploader", self.send_due, every, wake=wake, overdue=LEASE.total_seconds())
 
-    def send_due(self) -> int:
-        """Send everything that is due now; how many files arrived."""
-        arrived = 0
+    def send_due(self) -> int | None:
+        """Send some of the files that are due now; how many arrived, None where none was due."""
         with self._app.app_context():
-            while not self._stop.is_set() and (claimed := transact(partial(claim_uploads, self._clock(), LEASE, AT_ONCE))):
-                arrived += sum(self._send(upload) for upload in claimed)
-        return arrived
+            claimed = transact(partial(claim_uploads, self._clock(), LEASE, AT_ONCE))
+            return sum([self._send(upload) for upload in claimed]) if claimed else None
 
     def _send(self, upload: PendingUpload) -> bool:
         try:
             sent = self._bring(upload.name)
+            transact(partial(self._settle, upload, sent))
         except (Lost, FileNotFoundError) as lost:
             log.warning("%s was to go to the bucket, and cannot: %s", upload.name, lost)
             transact(partial(record_sent, upload))
             return False
-        except OSError as fault:
-            log.warning("%s did not reach the bucket (%s); trying again in %s", upload.name, fault, upload.next_delay)
+        except SQLAlchemyError:
+            raise
+        # Whatever goes wrong with one file is that file's misfortune, never that of those behind it.
+        except Exception as fault:
+            log.warning(
+                "%s did not reach the bucket (%s); trying again in %s", upload.name, fault, upload.next_delay,
+                exc_info=not isinstance(fault, OSError))
             transact(partial(record_failure, upload, self._clock()))
             return False
-        transact(partial(self._settle, upload, sent))
         return True
 
     def _settle(self, upload: PendingUpload, sent: Stat) -> None:
@@ -96,13 +89,3 @@ class Uploader:
             return False
         there = self._bucket.stat(name)
         return there is not None and there.size == here.size and self._integrity.is_sound(name, there, self._bucket)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self.send_due()
-            except SQLAlchemyError:
-                log.exception("the database did not let the uploads through; trying again in %s seconds", self._every)
-            if self._wake.wait(self._every):
-                self._wake.clear()
-                self._stop.wait(SETTLE)

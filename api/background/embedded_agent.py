@@ -1,0 +1,58 @@
+"""The agent beside a server: a process of its own, one for all processes of a server, which ends with them while its jobs go on."""
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from api.background.child_process import ChildProcess
+from api.background.loop import Task
+from api.execution.jobs.host.lock_file import try_lock
+from api.execution.jobs.host.work_folder import work_folder
+
+COMMAND = (sys.executable, "-m", "api.cli", "agent", "--attached")
+LOOK_EVERY = 0.5
+PAUSE = 5.0
+
+
+class EmbeddedAgent:
+    """Keeps an agent. Of several processes the one that holds the lock does; when it dies, another."""
+
+    def __init__(self, home: Path, environment: Mapping[str, str], command: Sequence[str] = COMMAND) -> None:
+        self._home, self._agent = home, ChildProcess(command, environment)
+        self._lock: int | None = None
+
+    def task(self) -> Task:
+        """Look at it again and again; one that ends at once is not started more often than every few seconds."""
+        return Task("embedded_agent", self.look, LOOK_EVERY, close=self.stop, first_pause=PAUSE)
+
+    def look(self) -> None:
+        """Have it run, unless another process does. Raises OSError and ChildEnded, and then lets another process try."""
+        if self._lock is None:
+            self._lock = self._take_lock()
+        if self._lock is None:
+            return
+        try:
+            self._agent.look()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def stop(self) -> None:
+        """Tell it to stop, and let another process keep one."""
+        self._agent.stop()
+        self._let_go()
+
+    def _take_lock(self) -> int | None:
+        try:
+            work_folder(self._home.parent)
+            self._home.mkdir(exist_ok=True, mode=0o700)
+            return try_lock(self._home / "beside")
+        except OSError as fault:
+            raise OSError(f"CI_JOB_WORK: {fault}; no agent is started beside the server") from fault
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None

@@ -1,0 +1,94 @@
+"""What a server does between requests: sees runs that others made, judges old ones, gives up lost ones, removes what was abandoned."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from flask import Flask
+
+from api.background.loop import Task
+from api.storage.claims import give_up_abandoned
+from api.storage.database import transact
+from api.storage.enrolment import catch_up, count_pending, enrol_overlooked, judge_late_results, judge_pending
+from api.storage.files import FileStore
+from api.storage.tokens import seal_platform_tokens
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 50
+LOG_EVERY = AT_ONCE * 10
+# A file on its way in that nothing was written to for so long is nobody's any more, whatever its sender is waiting for.
+ABANDONED_AFTER = timedelta(days=1)
+TIDYING_EVERY = timedelta(minutes=10)
+
+
+class Sweeper:
+    """Sweeps once when it is called. Several processes may sweep side by side, and none of the parts waits for another."""
+
+    def __init__(self, app: Flask, clock: Callable[[], datetime], files: FileStore | None = None) -> None:
+        self._app, self._clock, self._files = app, clock, files
+        self._judged = 0
+
+    def tasks(self, *, every: float) -> list[Task]:
+        """The parts, each a task of its own, so that one that fails or hangs keeps none of the others from its work."""
+        return [
+            Task("platform_sync", self.sync, every),
+            Task("token_sealing", self.seal_tokens, every),
+            Task("lost_runs", self.give_up_lost, every),
+            Task("verdicts", self.judge, every),
+            Task("late_results", self.judge_late, every),
+            Task("abandoned_files", self.tidy, TIDYING_EVERY.total_seconds()),
+        ]
+
+    def sweep(self) -> None:
+        """Do everything once."""
+        self.tidy()
+        self.sync()
+        self.seal_tokens()
+        self.give_up_lost()
+        while self.judge() is not None:
+            continue
+        self.judge_late()
+
+    def sync(self) -> None:
+        """See the runs that the platform's own programs made."""
+        now = self._clock()
+        with self._app.app_context():
+            catch_up(now)
+            enrol_overlooked(now)
+
+    def seal_tokens(self) -> None:
+        """Seal the tokens that the platform's own programs keep in the clear."""
+        with self._app.app_context():
+            transact(seal_platform_tokens)
+
+    def give_up_lost(self) -> None:
+        """End the runs whose worker is gone."""
+        with self._app.app_context():
+            if lost := give_up_abandoned(self._clock()):
+                log.warning("gave up %d runs whose worker was lost", lost)
+
+    def judge(self) -> int | None:
+        """Judge some of the finished runs that nobody has judged yet; how many, None where there is none."""
+        with self._app.app_context():
+            if judged := judge_pending(AT_ONCE):
+                self._judged += judged
+                if self._judged % LOG_EVERY == 0:
+                    log.info("judged %d finished runs, %d are left", self._judged, count_pending())
+                return judged
+        if self._judged:
+            log.info("judged %d finished runs", self._judged)
+        self._judged = 0
+        return None
+
+    def judge_late(self) -> None:
+        """Judge the runs anew that results came for after their end."""
+        with self._app.app_context():
+            if late := judge_late_results(self._clock()):
+                log.info("judged %d runs anew that results came for after their end", late)
+
+    def tidy(self) -> None:
+        """Remove the files that were abandoned on their way in."""
+        if self._files is not None and (removed := self._files.remove_abandoned(self._clock() - ABANDONED_AFTER)):
+            log.info("removed %d files that were never taken in whole", removed)
