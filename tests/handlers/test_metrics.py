@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.background.loop import Background, Task
 from api.domain.access import Role, Scope
 from api.domain.agents import Agent
 from api.domain.job import Job, JobOutcome, JobReason, JobStatus
@@ -16,13 +17,14 @@ from api.domain.run import Phase
 from api.storage.agents import save_agent
 from api.storage.database import transact
 from api.storage.jobs import cancel_job, claim_job, finish_job, submit_job
+from tests.background.faults import Monotonic
 from tests.builders import NOW, add_event, add_run
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Client, Site
 
 SCRAPE_TOKEN = "a-token-that-only-scrapes"
 LABELS = frozenset({
-    "process", "operation", "method", "status", "bucket", "priority", "quantile", "reason", "platform", "version", "python", "le"})
+    "process", "operation", "method", "status", "bucket", "priority", "quantile", "reason", "platform", "version", "python", "le", "task"})
 
 
 class Read:
@@ -221,6 +223,29 @@ def test_refusals_are_counted_by_bucket(make_site: MakeSite) -> None:
     refused = read(site.client.as_(SCRAPE_TOKEN)).total("ci_rate_limit_refusals_total", bucket="anonymous")
 
     assert (statuses, refused) == ([200, 200, 200, 429, 429], 2)
+
+
+def test_tasks_between_requests_tell_their_last_success_their_failures_and_their_age(make_site: MakeSite) -> None:
+    site = make_site(scrape_token=SCRAPE_TOKEN)
+    monotonic, succeed = Monotonic(), [False, True]
+
+    def work() -> None:
+        if not succeed.pop(0):
+            raise OSError
+
+    made = Background(clock=site.clock, monotonic=monotonic)
+    made.add([Task("sync", work, every=30)])
+    collaborators: Any = site.app.surroundings.collaborators
+    collaborators[Background] = made
+    told = []
+    for _ in range(2):
+        made._loops[0].turn()
+        monotonic.seconds += 7
+        found = read(site.client.as_(SCRAPE_TOKEN))
+        told.append([found.value(f"ci_background_{name}", task="sync") for name in (
+            "last_success_timestamp_seconds", "failures_total", "age_seconds")])
+
+    assert told == [[0, 1, 7], [NOW.timestamp(), 1, 7]]
 
 
 def test_every_application_has_its_own_measures(make_site: MakeSite, shared_site: Site) -> None:

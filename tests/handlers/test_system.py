@@ -4,17 +4,19 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.background.loop import Background, Task
 from api.domain.access import Role
 from api.domain.run import Phase
 from api.handlers.health import HealthProbes
 from api.storage.database import db
 from contract.client import ValidatingClient
+from tests.background.faults import Monotonic
 from tests.builders import add_event, add_finished_run, add_regression_test, add_run, add_user, minutes
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Site
@@ -42,9 +44,10 @@ def ask(site: Site) -> Ask:
 
 
 def states(answer: Any) -> dict[str, str]:
-    """Each dependency's state, and the whole's."""
+    """The state of each dependency that is not a task of the server's own, and the whole's."""
     body = answer.json()
-    return {each["name"]: each["status"] for each in body["dependencies"]} | {"": body["status"]}
+    found = {each["name"]: each["status"] for each in body["dependencies"] if not each["name"].startswith("background_")}
+    return found | {"": body["status"]}
 
 
 def test_a_system_in_order_says_so_to_anybody(site: Site) -> None:
@@ -164,6 +167,45 @@ def test_a_probe_that_hangs_is_not_started_again(site: Site, hanging: list[int])
         site.client.get(HEALTH)
 
     assert len(hanging) == 1
+
+
+@contextmanager
+def background(site: Site, monotonic: Monotonic, *tasks: Task) -> Iterator[Background]:
+    """These tasks in place of the site's own, each done once; they are not run on."""
+    collaborators: Any = site.app.surroundings.collaborators
+    own, made = collaborators[Background], Background(clock=site.clock, monotonic=monotonic)
+    made.add(tasks)
+    for loop in made._loops:
+        loop.turn()
+    collaborators[Background] = made
+    yield made
+    collaborators[Background] = own
+
+
+def fail() -> None:
+    raise OSError("a secret path")
+
+
+def test_a_task_that_failed_for_several_of_its_periods_makes_the_system_degraded_and_not_down(site: Site) -> None:
+    monotonic = Monotonic()
+    with background(site, monotonic, Task("sync", fail, every=30), Task("tidying", lambda: None, every=600)):
+        soon = site.client.get(HEALTH)
+        monotonic.seconds += 100
+        late = site.client.get(HEALTH)
+
+    found = [each for each in late.json()["dependencies"] if each["name"].startswith("background_")]
+    assert (soon.json()["status"], late.status_code, late.json()["status"]) == ("ok", 200, "degraded")
+    assert found == [
+        {"name": "background_sync", "status": "degraded", "message": "No success for 100 seconds; 1 failures in a row."},
+        {"name": "background_tidying", "status": "ok", "message": None}]
+
+
+def test_each_task_of_the_server_is_part_of_its_health(site: Site) -> None:
+    dependencies = site.client.get(HEALTH).json()["dependencies"]
+
+    assert [each["name"].removeprefix("background_") for each in dependencies if each["name"].startswith("background_")] == [
+        "platform_sync", "token_sealing", "lost_runs", "verdicts", "late_results", "abandoned_files", "job_logs", "job_states", "job_pings",
+        "stream_permits"]
 
 
 def test_the_queue_shows_what_runs_and_then_what_waits(site: Site, ask: Ask) -> None:
