@@ -15,6 +15,7 @@ from typing import Any
 
 from flask import Flask
 
+from api.background.loop import Background, Task
 from api.commands.attached import when_left
 from api.commands.database import open_database
 from api.commands.doorbell import listening
@@ -24,8 +25,8 @@ from api.config import Settings
 from api.domain.agents import Agent as Card
 from api.execution.jobs.agent.agent import Agent
 from api.execution.jobs.agent.finishing import Finisher
-from api.execution.jobs.agent.housekeeping import Housekeeping
-from api.execution.jobs.agent.job_desk import JobDesk
+from api.execution.jobs.agent.housekeeping import FILES_EVERY, HOST_EVERY, Housekeeping
+from api.execution.jobs.agent.job_desk import DeskClosed, JobDesk
 from api.execution.jobs.agent.names import AgentNames
 from api.execution.jobs.agent.options import AgentOptions
 from api.execution.jobs.agent.preparing import JobPreparer
@@ -34,7 +35,7 @@ from api.execution.jobs.host.slots import Slots
 from api.execution.jobs.host.work_folder import work_folder
 from api.execution.jobs.project.job_options import JobOptions
 from api.execution.jobs.project.python_kit import PythonKit, host_kit, image_kit
-from api.execution.jobs.project.trial import Trial
+from api.execution.jobs.project.trial import AGAIN_AFTER, Trial
 from api.execution.jobs.project.workspaces import Workspaces
 from api.execution.jobs.sandboxes.choice import Choice, choose, say
 from api.execution.jobs.sandboxes.limits import Limits
@@ -45,7 +46,6 @@ from api.storage.job_files import JobFiles
 log = logging.getLogger(__name__)
 
 CONTAINER = "container"
-LEAVING = 10.0
 
 
 def add(commands: Any) -> None:
@@ -76,23 +76,25 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             signal.signal(number, stop)
         if arguments.attached:
             when_left(stop)
-        with local_bell(work).listen() as listener, listening(settings):
-            threading.Thread(target=housekeeping.run, args=(lambda: agent.holds, stopping), name="housekeeping", daemon=True).start()
+        background = Background(is_outage=is_outage)
+        background.add(tasks(agent, housekeeping, trial, stopping))
+        with local_bell(work).listen() as listener, listening(settings), background.entered():
             log.info("agent %s: %d slots", name, settings.job_slots)
-            with tried(trial, agent, stopping):
-                agent.run(listener)
+            agent.run(listener)
     return 0
 
 
-@contextmanager
-def tried(trial: Trial | None, agent: Agent, stopping: threading.Event) -> Iterator[None]:
-    """Try out meanwhile, once, what jobs are run with; the agent works already, and hears of it where that is not there."""
-    thread = None if trial is None else threading.Thread(target=trial.run, args=(agent.doubt, stopping), name="trial", daemon=True)
-    if thread is not None:
-        thread.start()
-    yield
-    if thread is not None:
-        thread.join(LEAVING)
+def tasks(agent: Agent, housekeeping: Housekeeping, trial: Trial | None, stopping: threading.Event) -> list[Task]:
+    """What an agent does beside its jobs: it tidies up, and tries out what jobs are run with, of which it hears where that is not there."""
+    tidying = [
+        Task("host_cleanup", lambda: housekeeping.tidy_host(lambda: agent.holds), HOST_EVERY),
+        Task("job_file_cleanup", housekeeping.tidy_files, FILES_EVERY)]
+    return [*tidying, Task("self_check", lambda: trial.repeat(agent.doubt, stopping), AGAIN_AFTER)] if trial is not None else tidying
+
+
+def is_outage(raised: BaseException) -> bool:
+    """Whether the database is away, which the agent itself tells of."""
+    return isinstance(raised, DeskClosed) and raised.is_outage
 
 
 def make_work_folder(settings: Settings) -> Path:

@@ -2,27 +2,24 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
-import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from api.background.child_process import ChildProcess
+from api.background.loop import Background, Task
 from api.commands.attached import when_left
 from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.execution.jobs.doorbells.bells import BrokerUnusable, local_bell, require_broker_package, wake_forever
 from api.middleware.access_log import configure_logging
 
-log = logging.getLogger(__name__)
-
 COMMAND = (sys.executable, "-m", "api.cli", "doorbell", "--attached")
-LOOK = 0.2
+LOOK_EVERY = 0.5
 PAUSE = 5.0
 
 
@@ -63,27 +60,9 @@ def listening(settings: Settings) -> Iterator[None]:
         require_broker_package()
     except BrokerUnusable as fault:
         raise CommandFailed(str(fault)) from fault
-    stop = threading.Event()
     environment = {**os.environ, "CI_BROKER": settings.broker, "CI_JOB_WORK": str(settings.job_work.absolute())}
-    keeper = threading.Thread(target=_keep, args=(environment, stop), name="doorbell")
-    keeper.start()
-    try:
+    process = ChildProcess(COMMAND, environment)
+    background = Background()
+    background.add([Task("doorbell", process.look, LOOK_EVERY, close=process.stop, first_pause=PAUSE)])
+    with background.entered():
         yield
-    finally:
-        stop.set()
-        keeper.join()
-
-
-def _keep(environment: Mapping[str, str], stop: threading.Event) -> None:
-    while not stop.is_set():
-        try:
-            with subprocess.Popen(COMMAND, env=environment, stdin=subprocess.PIPE, start_new_session=True) as process:
-                while process.poll() is None and not stop.wait(LOOK):
-                    continue
-                process.terminate()
-            ended = f"ended with {process.returncode}"
-        except OSError as fault:
-            ended = f"could not be started: {fault}"
-        if not stop.is_set():
-            log.warning("the doorbell's process %s; it is started again", ended)
-            stop.wait(PAUSE)

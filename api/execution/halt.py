@@ -1,16 +1,14 @@
 """Why what a worker does must stop, told from one thread to another; and the lease that is kept meanwhile."""
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from enum import StrEnum
 from types import TracebackType
 
+from api.background.supervision import Supervision, never
 from api.execution.claims import Claimed, Claims, ClaimsUnavailable
-
-log = logging.getLogger(__name__)
 
 
 class Reason(StrEnum):
@@ -58,7 +56,7 @@ class Halt:
 class KeptLease:
     """Renews a claim in the background while it is entered, and gives a halt when that fails for good.
 
-    A claims service that does not answer is asked again for `patience` seconds, which must be less than the lease's length.
+    Where that fails in any way it is tried again for `patience` seconds, which must be less than the lease's length.
     """
 
     def __init__(self, claims: Claims, claimed: Claimed, halt: Halt, *, every: float, patience: float) -> None:
@@ -76,15 +74,19 @@ class KeptLease:
         self._thread.join()
 
     def _keep(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        supervision = Supervision(f"lease of run {self._claimed.run_id}", is_outage=_is_outage)
         renewed = monotonic()
         while not self._done.wait(self._every):
-            try:
+            with supervision.attempt(is_exit=never):
                 if not self._claims.renew(self._claimed):
                     self._halt.give(Reason.RUN_OVER)
                     return
                 renewed = monotonic()
-            except ClaimsUnavailable:
-                log.warning("run %d: the lease could not be renewed; trying again", self._claimed.run_id)
-                if monotonic() - renewed > self._patience:
-                    self._halt.give(Reason.LEASE_LOST)
-                    return
+            # Nobody else would ever stop a run whose lease has ended.
+            if monotonic() - renewed > self._patience:
+                self._halt.give(Reason.LEASE_LOST)
+                return
+
+
+def _is_outage(raised: BaseException) -> bool:
+    return isinstance(raised, ClaimsUnavailable)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from api.background.supervision import Supervision
 from api.domain.infrastructure import InfrastructureType
 from api.execution.attempt import Attempt
 from api.execution.claims import Claimed, Claims, ClaimsUnavailable
@@ -41,21 +42,29 @@ class Worker:
     now: Callable[[], datetime] = _utc_now
 
     def work(self, *, until_idle: bool = False) -> int:
-        """Execute runs until `stop` is set, or, `until_idle`, until none is waiting; return how many."""
+        """Execute runs until `stop` is set, or, `until_idle`, until none is waiting; return how many. No fault ends it."""
+        supervision = Supervision("worker", first_pause=self.options.poll_seconds)
+        executed, is_swept = 0, False
+        while not self.stop.is_set():
+            claimed: Claimed | None = None
+            with supervision.attempt():
+                if not is_swept:
+                    is_swept = True
+                    self._sweep()
+                claimed = self._next()
+                if claimed is not None:
+                    executed += 1
+                    self._serve(claimed)
+            if claimed is None and until_idle:
+                break
+            if claimed is None or supervision.pause:
+                self.stop.wait(supervision.pause or self.options.poll_seconds)
+        return executed
+
+    def _sweep(self) -> None:
         removed = sweep(self.options.folders.temporary)
         if removed:
             log.info("removed %d folders of workers that are gone", removed)
-        executed = 0
-        while not self.stop.is_set():
-            claimed = self._next()
-            if claimed is not None:
-                self._serve(claimed)
-                executed += 1
-            elif until_idle:
-                break
-            else:
-                self.stop.wait(self.options.poll_seconds)
-        return executed
 
     def _next(self) -> Claimed | None:
         if not self._is_open():

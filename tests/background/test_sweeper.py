@@ -1,17 +1,22 @@
 """What the server's sweep removes of the file store: what nobody will ever take in, and nothing else."""
 from __future__ import annotations
 
+import errno
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
+from api.background.loop import Background
 from api.background.sweeper import ABANDONED_AFTER, Sweeper
 from api.storage.backends import INCOMING, LocalBackend
+from api.storage.database import attach, session
 from api.storage.files import FileStore
+from api.storage.own_tables import RunRow
 from api.storage.repair import Repair
-from tests.builders import NOW
+from tests.builders import NOW, add_run
 from tests.databases import Database
 
 SECOND = timedelta(seconds=1)
@@ -81,3 +86,42 @@ def test_a_repair_whose_process_was_killed_leaves_nothing_for_ever(
     Sweeper(sqlite_database.app, lambda: NOW, store).sweep()
 
     assert (local.stat("TestFiles/a.ts"), seen[0].exists()) == (None, False)
+
+
+class Broken(FileStore):
+    """A file store on a network file system that is away."""
+
+    def remove_abandoned(self, before: datetime) -> int:
+        """Fail."""
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+
+def run_once(sweeper: Sweeper) -> dict[str, int]:
+    """Run each part once, as the server does; how often each failed."""
+    background = Background()
+    background.add(sweeper.tasks(every=30))
+    for loop in background._loops:
+        loop.turn()
+    return {each.name: each.failures for each in background.states() if each.failures}
+
+
+def test_a_file_store_that_is_away_keeps_the_sweep_from_nothing_else(sqlite_database: Database, tmp_path: Path) -> None:
+    run_id = add_run()
+    session().commit()
+
+    failed = run_once(Sweeper(sqlite_database.app, lambda: NOW, Broken(tmp_path)))
+
+    session().rollback()
+    assert failed == {"abandoned_files": 1}
+    assert session().get(RunRow, run_id) is not None
+
+
+def test_a_database_that_is_away_fails_each_part_that_needs_it_and_no_other(tmp_path: Path, store: FileStore) -> None:
+    app = Flask("away")
+    attach(app, f"sqlite:///{tmp_path / 'no tables.db'}", pool_size=2)
+    left = add(store, "upload-1", NOW - 2 * ABANDONED_AFTER)
+
+    failed = run_once(Sweeper(app, lambda: NOW, store))
+
+    assert failed == dict.fromkeys(("platform_sync", "token_sealing", "lost_runs", "verdicts", "late_results"), 1)
+    assert not left.exists()

@@ -1,6 +1,7 @@
 """The sender of files to the bucket: until each is there, and nobody's post waits for it."""
 from __future__ import annotations
 
+import errno
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,10 +10,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from api.background.loop import Background
 from api.background.uploader import Uploader
 from api.storage.archive import Archive
-from api.storage.backends import LocalBackend, Unreachable
+from api.storage.backends import LocalBackend, Stat, Unreachable
 from api.storage.database import session, transact
 from api.storage.files import FileStore
 from api.storage.names import log_name, result_name
@@ -203,3 +206,50 @@ def test_a_log_that_comes_while_the_one_before_leaves_the_disk_is_not_lost(
     post.send_due()
 
     assert post.bucket.read(LOG, 0, 100) == b"second"
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("a fault of the library"), UnicodeError(), MemoryError(), OSError()], ids=repr)
+def test_a_file_that_brings_out_a_fault_holds_up_no_other_and_is_tried_again(
+    sqlite_database: Database, tmp_path: Path, fault: Exception,
+) -> None:
+    class Faulty(FakeBucket):
+        def put(self, name: str, source: Path) -> None:
+            if name == LOG and fault in self.faults:
+                self.faults.remove(fault)
+                raise fault
+            super().put(name, source)
+
+        faults = [fault]
+
+    post = make_post(sqlite_database, tmp_path, bucket=Faulty)
+    for name in (LOG, log_name(2), log_name(3)):
+        post.arrive(name, "a log", tmp_path)
+
+    first = post.send_due()
+    post.now[0] += timedelta(minutes=1)
+    second = post.send_due()
+
+    assert (first, second, waiting()) == (2, 1, 0)
+
+
+def test_the_uploader_goes_on_after_a_disk_and_a_database_that_were_away(sqlite_database: Database, tmp_path: Path) -> None:
+    class Away(LocalBackend):
+        def stat(self, name: str) -> Stat | None:
+            raise OSError(errno.ESTALE, "Stale file handle")
+
+    post = make_post(sqlite_database, tmp_path)
+    post.arrive(LOG, "the log", tmp_path)
+    background = Background()
+    broken = Uploader(
+        sqlite_database.app, Away(tmp_path / "disk", lambda ticket: ""), post.bucket, clock=lambda: post.now[0], forget_sent=False)
+    background.add([each.task(every=30, wake=threading.Event()) for each in (broken, post.uploader)])
+    disk, database = background._loops
+    transact(lambda: session().execute(text("ALTER TABLE ci_pending_upload RENAME TO away")))
+    pauses = [disk.turn(), database.turn()]
+    transact(lambda: session().execute(text("ALTER TABLE away RENAME TO ci_pending_upload")))
+    pauses += [disk.turn(), disk.turn()]
+    post.now[0] += timedelta(minutes=1)
+    pauses += [database.turn(), database.turn()]
+
+    assert pauses == [30, 30, 0, 30, 0, 30]
+    assert post.bucket.puts == [LOG]

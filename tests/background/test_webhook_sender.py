@@ -15,7 +15,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from api.background.loop import Background
 from api.background.webhook_sender import LEASE, HookSender
 from api.domain.chance import Chance
 from api.domain.job import Job, JobStatus
@@ -249,3 +251,19 @@ def test_a_sender_that_is_killed_before_it_could_write_down_the_delivery_repeats
     assert (killed.returncode, before, at_once, after_the_lease) == (-signal.SIGKILL, 1, 0, 1)
     assert [got.headers["x-ci-delivery"] for got in receiver.received] == ["j1", "j1"]
     assert waiting() == 0
+
+
+def test_the_sender_goes_on_after_a_database_that_was_away(sqlite_database: Database, receiver: Receiver) -> None:
+    end_job("j1", receiver.url)
+    background = Background()
+    background.add([make_sender(sqlite_database).task(every=2)])
+    loop, = background._loops
+    sqlite_database.engine.dispose()
+    with sqlite_database.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE ci_job_hook RENAME TO away"))
+    pauses = [loop.turn(), loop.turn()]
+    with sqlite_database.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO ci_job_hook"))
+    pauses += [loop.turn(), loop.turn()]
+
+    assert (pauses, waiting(), len(receiver.received)) == ([2, 4, 0, 2], 0, 1)

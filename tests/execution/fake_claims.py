@@ -10,13 +10,17 @@ from tests.execution.conftest import COMMIT, REPOSITORY, TOKEN
 
 @dataclass
 class FakeClaims:
-    """Hands out the runs that were added; `available` off makes every call fail as an absent database does."""
+    """Hands out the runs that were added; `available` off makes every call fail as an absent database does.
+
+    `faults` are raised first, one a call.
+    """
 
     waiting: list[Claimed] = field(default_factory=list)
     held: dict[int, Claimed] = field(default_factory=dict)
     ends: dict[int, str] = field(default_factory=dict)
     released: list[tuple[int, str | None]] = field(default_factory=list)
     available: bool = True
+    faults: list[BaseException] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
@@ -79,5 +83,7 @@ class FakeClaims:
             assert self.changed.wait_for(lambda: bool(self.released), timeout), "no claim was ever released"
 
     def _require_available(self) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
         if not self.available:
             raise ClaimsUnavailable

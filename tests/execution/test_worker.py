@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from api.domain.worker_suite import SuiteFile, SuiteTest
+from api.execution.claims import Claimed
 from api.execution.options import WorkerOptions
 from api.execution.process import Limits
 from api.execution.reporter import Retries
@@ -406,6 +408,54 @@ def test_a_fault_of_the_worker_ends_the_run_and_not_the_worker(
 
     assert taken == 2
     assert claims.released == [(number, "[worker] The worker failed; its log has the details.") for number in (1, 2)]
+
+
+@pytest.mark.usefixtures("extractor")
+@pytest.mark.parametrize("fault", [OSError(116, "Stale file handle"), UnicodeDecodeError("utf-8", b"", 0, 1, ""), MemoryError()], ids=repr)
+def test_a_fault_in_looking_for_a_run_ends_no_worker(
+    store: Store, claims: FakeClaims, server: StandIn, options: WorkerOptions, fault: BaseException,
+) -> None:
+    queue(store, claims, a_captioned_test(store))
+    claims.faults = [fault]
+
+    with working(options, claims):
+        claims.await_release()
+
+    assert claims.released == [(1, None)]
+
+
+@pytest.mark.usefixtures("extractor")
+def test_a_fault_in_renewing_a_lease_does_not_end_the_renewals(
+    store: Store, claims: FakeClaims, server: StandIn, options: WorkerOptions,
+) -> None:
+    run_id = queue(store, claims, a_captioned_test(store, 1, "--hang"))
+
+    with working(options, claims):
+        await_hanging(store)
+        claims.faults = [OSError(), ValueError(), MemoryError()]
+        while claims.faults:
+            time.sleep(0.01)
+        claims.cancel(run_id)
+        claims.await_release()
+
+    assert server.of("finish") == []
+
+
+@pytest.mark.usefixtures("extractor")
+def test_a_lease_that_cannot_be_renewed_for_any_reason_is_lost_and_its_run_is_left(
+    store: Store, claims: FakeClaims, server: StandIn, options: WorkerOptions,
+) -> None:
+    class Faulty(FakeClaims):
+        def renew(self, claimed: Claimed) -> bool:
+            raise OSError
+
+    faulty = Faulty()
+    queue(store, faulty, a_captioned_test(store, 1, "--hang"))
+
+    with working(replace(options, lease_patience=0.05), faulty):
+        faulty.await_release()
+
+    assert server.of("finish") == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="core files beside the program are Linux's")

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event, text
 
 from api.background.loop import Background, Task
 from api.domain.access import Role
 from api.domain.run import Phase
 from api.handlers.health import HealthProbes
-from api.storage.database import db
+from api.storage.database import db, session, transact
 from contract.client import ValidatingClient
 from tests.background.faults import Monotonic
 from tests.builders import add_event, add_finished_run, add_regression_test, add_run, add_user, minutes
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Site
 from tests.jobs import add_job
+from tests.middleware.asking import ask as ask_plainly
 
 HEALTH = "/api/v1/system/health"
 QUEUE = "/api/v1/system/queue"
@@ -136,6 +138,41 @@ def test_a_shared_store_of_limits_that_does_not_answer_is_degraded(make_site: Ma
     assert answer.status_code == 200
     assert states(answer) == {
         "": "degraded", "database": "ok", "file_store": "ok", "job_agents": "ok", "rate_limit_store": "degraded"}
+
+
+def test_a_server_is_ready_while_its_database_answers_and_alive_without(make_site: MakeSite, sqlite_path: Path) -> None:
+    site = make_site()
+    before = [ask_plainly(site.app, path).status for path in ("/livez", "/readyz")]
+    site = make_site()
+    break_database(site, sqlite_path)
+
+    after = [ask_plainly(site.app, path).status for path in ("/livez", "/readyz")]
+
+    assert (before, after) == ([200, 200], [200, 503])
+
+
+@pytest.mark.parametrize(("version", "status"), [("0000", 503), ("9999", 200)])
+def test_a_server_is_ready_if_its_database_has_every_step_that_it_needs(make_site: MakeSite, version: str, status: int) -> None:
+    site = make_site()
+    transact(lambda: session().execute(text("UPDATE ci_schema_version SET version_num = :version"), {"version": version}))
+
+    assert ask_plainly(site.app, "/readyz").status == status
+
+
+def test_readiness_asks_the_database_one_question_and_liveness_none(make_site: MakeSite) -> None:
+    site, asked = make_site(), []
+
+    def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if threading.current_thread().name.startswith("probe-"):
+            asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        statuses = [ask_plainly(site.app, path).status for path in ("/livez", "/readyz", "/livez")]
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+    assert (statuses, asked) == ([200] * 3, ["SELECT version_num FROM ci_schema_version"])
 
 
 @pytest.fixture

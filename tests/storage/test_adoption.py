@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert
 
-from api.background.sweeper import Sweeper
+from api.background.sweeper import AT_ONCE, Sweeper
 from api.domain.history import HistoryFilter
 from api.domain.refusal import Unavailable
 from api.domain.result import Verdict
@@ -54,6 +54,14 @@ def test_requests_leave_the_judging_of_many_runs_to_the_sweeper(database: Databa
     session().rollback()
 
     assert (before, count_pending()) == (RUNS, 0)
+
+
+def test_many_runs_are_judged_a_few_at_a_time_so_that_a_server_can_stop_in_between(database: Database) -> None:
+    fill()
+    catch_up(NOW)
+    sweeping = sweeper(database)
+
+    assert [sweeping.judge() for _ in range(4)] == [AT_ONCE, AT_ONCE, RUNS - 2 * AT_ONCE, None]
 
 
 def test_meanwhile_a_page_is_right_and_what_depends_on_all_runs_has_to_wait(database: Database) -> None:

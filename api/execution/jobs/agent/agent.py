@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from api.background.supervision import Supervision, is_exit
 from api.domain.agents import BEAT
 from api.domain.agents import Agent as Card
 from api.domain.exit_record import ExitRecord
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 LEAVING = 5.0
 SILENT_FOR = timedelta(days=1)
 NEVER = datetime.min.replace(tzinfo=UTC)
+STEPS = ("ends", "leases", "adoption", "lost attempts", "claims", "heartbeat", "rest")
 
 
 class Agent:
@@ -55,12 +57,17 @@ class Agent:
         self._next_beat = self._next_look = self._next_renewal = NEVER
         self._open_since: datetime | None = None
         self._trouble = card.trouble
+        self._steps = {step: Supervision(f"agent: {step}") for step in STEPS}
 
     def run(self, listener: Listener) -> None:
         """Work until told to stop; jobs then go on, for whoever adopts them."""
         while not self._stopping.is_set():
             self.turn()
-            self._rest(listener)
+            with self._step("rest"):
+                self._rest(listener)
+            if any(step.pause for step in self._steps.values()):
+                # What could not be done is still there, and would have it turn without a rest. Leases are renewed all the same.
+                self._stopping.wait(self._options.poll.total_seconds())
         self._leave()
 
     def stop(self) -> None:
@@ -84,25 +91,37 @@ class Agent:
         return not self._threads
 
     def turn(self) -> None:
-        """Look after everything once."""
+        """Look after everything once. A step that fails keeps none of the others from its work, but where the database is away."""
         now = self._clock()
-        self._attend_to_ended()
+        with self._step("ends"):
+            self._attend_to_ended()
         try:
-            self._keep_leases(now)
+            with self._step("leases"):
+                self._keep_leases(now)
             if now >= self._next_look:
                 self._next_look = now + self._options.poll
-                self._adopt(now)
-                self._give_up_expired(now)
-            self._claim()
-            if now >= self._next_beat or self._card.trouble != self._trouble:
-                self._card = replace(self._card, trouble=self._trouble)
-                self._desk.beat(replace(self._card, running=len(self._held), seen_at=now))
-                self._next_beat = now + BEAT
+                with self._step("adoption"):
+                    self._adopt(now)
+                with self._step("lost attempts"):
+                    self._give_up_expired(now)
+            with self._step("claims"):
+                self._claim()
+            with self._step("heartbeat"):
+                self._beat(now)
             self._open_since = self._open_since or now
         except DeskClosed as closed:
             if self._open_since is not None or not closed.is_outage:
                 log.error("the database is away; jobs go on: %s", closed, exc_info=None if closed.is_outage else closed)
             self._open_since = None
+
+    def _step(self, name: str) -> AbstractContextManager[None]:
+        return self._steps[name].attempt(is_exit=_is_beyond_a_step)
+
+    def _beat(self, now: datetime) -> None:
+        if now >= self._next_beat or self._card.trouble != self._trouble:
+            self._card = replace(self._card, trouble=self._trouble)
+            self._desk.beat(replace(self._card, running=len(self._held), seen_at=now))
+            self._next_beat = now + BEAT
 
     def _rest(self, listener: Listener) -> None:
         """Wait for the bell, for a thread of ours, for the end of a job, or until it is time to look again."""
@@ -122,7 +141,7 @@ class Agent:
             elif held.phase is Phase.RUNNING and _has_ended(held):
                 held.unwatch()
                 held.phase = Phase.FINISHING
-                self._in_thread(held.job, partial(self._finish_running, held))
+                self._in_thread(held, partial(self._finish_running, held))
 
     def _keep_leases(self, now: datetime) -> None:
         """Renew the leases where it is time for that, all at once; hear, always, of jobs that are to be cancelled."""
@@ -175,7 +194,13 @@ class Agent:
             return False
         held = Held(job, attempt_of(self._files, job), until, Phase.PREPARING)
         self._held[job.job_id] = held
-        self._in_thread(job, lambda: self._prepare(held, slot))
+        try:
+            self._in_thread(held, partial(self._prepare, held, slot))
+        except RuntimeError:
+            # This machine has no thread left for us; another agent's may.
+            slot.let_go()
+            self._desk.put_back(job)
+            raise
         return True
 
     def _prepare(self, held: Held, slot: Slot) -> None:
@@ -258,18 +283,32 @@ class Agent:
         except OSError as fault:
             log.error("job %s could not be told of its lease: %s", held.job.job_id, fault)
 
-    def _in_thread(self, job: Job, work: Callable[[], None]) -> None:
+    def _in_thread(self, held: Held, work: Callable[[], None]) -> None:
         def guarded() -> None:
             try:
-                with _about(job):
+                with _about(held.job):
                     work()
+            # A job that nobody attends to any more is let go, and adopted as if its agent had died.
+            except BaseException:
+                log.exception("job %s was let go", held.job.job_id)
+                held.phase = Phase.DONE
             finally:
                 self._threads.discard(thread)
                 os.eventfd_write(self._wakes, 1)
 
         thread = threading.Thread(target=guarded, name="job", daemon=True)
         self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            self._threads.discard(thread)
+            held.phase = Phase.DONE
+            raise
+
+
+def _is_beyond_a_step(raised: BaseException) -> bool:
+    """Whether the whole turn is over with this, or the whole agent."""
+    return isinstance(raised, DeskClosed) or is_exit(raised)
 
 
 def _about(job: Job) -> AbstractContextManager[None]:

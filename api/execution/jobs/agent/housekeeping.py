@@ -4,7 +4,6 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,15 +12,14 @@ from itertools import islice
 from pathlib import Path
 
 from api.domain.job import Job, JobStatus
-from api.execution.jobs.agent.job_desk import Desk, DeskClosed
+from api.execution.jobs.agent.job_desk import Desk
 from api.execution.jobs.project.workspaces import WorkspaceFailure, Workspaces
 from api.execution.jobs.sandboxes.sandbox import Sandbox
 from api.storage.job_files import JobFiles
 
 log = logging.getLogger(__name__)
 
-EVERY = 60.0
-FILES_EVERY = 600.0
+HOST_EVERY, FILES_EVERY = 60.0, 600.0
 # What is younger may be on its way into use.
 YOUNG = 60.0
 UNKNOWN_FOR = timedelta(days=1)
@@ -38,22 +36,6 @@ class Housekeeping:
     ) -> None:
         self._desk, self._files, self._workspaces, self._sandbox = desk, files, workspaces, sandbox
         self._keep, self._clock = keep, clock
-
-    def run(self, holds: Callable[[], frozenset[str]], stopping: threading.Event) -> None:
-        """Tidy again and again until told to stop."""
-        files_at = 0.0
-        while not stopping.is_set():
-            # Whatever goes wrong here goes wrong again in a minute, and must not end the agent's tidying for good.
-            try:
-                self.tidy_host(holds)
-                if time.monotonic() >= files_at:
-                    self.tidy_files()
-                    files_at = time.monotonic() + FILES_EVERY
-            except DeskClosed:
-                log.info("the database is away; tidying up later")
-            except Exception:
-                log.exception("tidying up failed")
-            stopping.wait(EVERY)
 
     def tidy_host(self, holds: Callable[[], frozenset[str]]) -> None:
         """Remove the workspaces and cages that nothing uses."""
@@ -80,7 +62,12 @@ class Housekeeping:
                     self._tidy_job(name, known.get(name), now)
 
     def _is_left(self, job_id: str, attempt: str, fence: str) -> bool:
-        if self._files.attempt(job_id, int(attempt), int(fence)).is_supervised():
+        try:
+            if self._files.attempt(job_id, int(attempt), int(fence)).is_supervised():
+                return False
+        except OSError as fault:
+            # One whose files cannot be had just now keeps nobody from tidying up after the others.
+            log.warning("whether attempt %s of job %s still runs cannot be told: %s", attempt, job_id, fault)
             return False
         job = self._desk.states({job_id: 0}).get(job_id)
         return job is None or job.status is not JobStatus.RUNNING or job.attempt_fence != int(fence)

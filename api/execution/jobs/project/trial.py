@@ -31,25 +31,29 @@ class NotTried(Exception):
 class Trial:
     """A trial of the command that jobs are run with, as far as it is Python's or pytest's; of others nothing is known without a project."""
 
-    def __init__(self, sandbox: Sandbox, options: JobOptions, kit: PythonKit, *, again_after: float = AGAIN_AFTER) -> None:
-        self._sandbox, self._options, self._kit, self._again_after = sandbox, options, kit, again_after
+    def __init__(self, sandbox: Sandbox, options: JobOptions, kit: PythonKit) -> None:
+        self._sandbox, self._options, self._kit = sandbox, options, kit
+        self._told: str | None = None
+        self._is_over = False
 
-    def run(self, tell: Callable[[str | None], None], stopping: threading.Event) -> None:
-        """Try until all is there, and tell of what is not each time that it changes: an operator may replace an image meanwhile."""
-        told: str | None = None
-        while not stopping.is_set():
-            try:
-                trouble = self.find(stopping)
-            except NotTried as fault:
-                log.warning("whether jobs find their Python could not be tried out: %s", fault)
-            else:
-                if trouble != told:
-                    log.error("no jobs are taken: %s", trouble) if trouble else log.info("jobs are taken: their Python is there now")
-                    tell(trouble)
-                    told = trouble
-                if trouble is None:
-                    return
-            stopping.wait(self._again_after)
+    def repeat(self, tell: Callable[[str | None], None], stopping: threading.Event) -> None:
+        """Try once more, until all is there, and tell of what is not each time that it changes: an image may be replaced.
+
+        Raises NotTried.
+        """
+        if self._is_over:
+            return
+        try:
+            trouble = self.find(stopping)
+        except NotTried:
+            if stopping.is_set():
+                return
+            raise
+        if trouble != self._told:
+            log.error("no jobs are taken: %s", trouble) if trouble else log.info("jobs are taken: their Python is there now")
+            tell(trouble)
+            self._told = trouble
+        self._is_over = trouble is None
 
     def find(self, stopping: threading.Event) -> str | None:
         """What every job would fail for, in words that anybody may see; None where there is nothing. Raises NotTried."""

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -323,6 +325,90 @@ def test_an_agent_that_is_told_to_stop_leaves_jobs_running_for_long_and_is_forgo
     assert lease is not None and (lease - NOW).total_seconds() == 15 * 60
     assert works.job(job_id).status is JobStatus.RUNNING and files.is_supervised() and not files.cancel.exists()
     assert cards.list_agents() == []
+
+
+@pytest.mark.parametrize(("call", "step", "fault"), [
+    ("renew", "leases", OSError(116, "Stale file handle")), ("held_by", "adoption", ValueError()),
+    ("expired", "lost attempts", MemoryError()), ("is_any_waiting", "claims", RecursionError()),
+    ("claim", "claims", UnicodeDecodeError("utf-8", b"", 0, 1, "")), ("beat", "heartbeat", KeyError())])
+def test_a_fault_in_one_part_of_its_turn_keeps_the_agent_from_nothing_else(
+    works: Works, call: str, step: str, fault: Exception,
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise fault
+
+    agent, _, _ = works.agent()
+    first = works.submit()
+    files = works.running(agent, first)
+    works.clock.advance(119)
+    agent._open_since, second = NOW, works.submit()
+    before, working = files.lease_until(), getattr(agent._desk, call)
+    setattr(agent._desk, call, fail)
+    agent.turn()
+    lease, beats = files.lease_until(), [card.seen_at for card in cards.list_agents()]
+    setattr(agent._desk, call, working)
+    works.clock.advance(10)
+    works.supervisors.end(works.running(agent, second), ended(works.attempt(second)))
+    works.supervisors.end(files, ended(files))
+
+    assert agent._steps[step].state().failures == 1
+    assert (lease != before, works.clock() - timedelta(seconds=10) in beats) == (call != "renew", call != "beat")
+    assert [works.over(agent, job_id).success for job_id in (first, second)] == [True, True]
+
+
+def test_a_part_of_its_turn_that_always_fails_neither_ends_the_agent_nor_has_it_spin(works: Works) -> None:
+    agent, _, _ = works.agent()
+    works.submit()
+    turns: list[int] = []
+
+    def fail() -> bool:
+        turns.append(1)
+        if len(turns) == 3:
+            agent.stop()
+        raise OSError
+
+    agent._desk.is_any_waiting = fail  # type: ignore[method-assign]
+    agent._options = replace(agent._options, poll=timedelta(seconds=0.01))
+    with LocalBell(works.folder / "bells").listen() as listener:
+        agent.run(listener)
+
+    assert len(turns) == 3
+    assert agent._steps["claims"].state().failures == 3
+
+
+def test_a_job_whose_thread_ended_without_a_word_is_adopted_as_if_its_agent_had_died(works: Works) -> None:
+    def vanish(held: Held) -> ExitRecord | None:
+        if len(preparer.seen) == 1:
+            raise SystemExit
+        return ended(held.files)
+
+    job_id = works.submit()
+    agent, preparer, _ = works.agent()
+    preparer.instead = vanish
+    agent.turn()
+    await_true(lambda: agent.is_quiet)
+    works.clock.advance(10)
+
+    job = works.over(agent, job_id)
+
+    assert (job.success, len(preparer.seen)) == (True, 2)
+
+
+def test_a_machine_that_has_no_thread_left_keeps_neither_the_job_nor_the_slot(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    job_id = works.submit()
+    agent, preparer, name = works.agent(slots=1)
+    preparer.instead = lambda held: ended(held.files)
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", refuse)
+        agent.turn()
+        held = works.held_by(name)
+
+    job = works.over(agent, job_id)
+
+    assert (held, job.success, job.attempt) == ([], True, 1)
 
 
 def _names(works: Works) -> AgentNames:

@@ -11,7 +11,7 @@ from api.execution.jobs.project.job_options import JobOptions
 from api.execution.jobs.project.python_kit import PythonKit, host_kit, image_kit
 from api.execution.jobs.project.trial import NotTried, Trial
 from api.execution.jobs.sandboxes.sandbox import Cage, Plan, Sandbox, SandboxFailure
-from tests.execution.jobs.attempts import LIMITS, await_true
+from tests.execution.jobs.attempts import LIMITS
 
 OPTIONS = JobOptions(limits=LIMITS)
 NO_PYTEST = "the sandbox has no pytest"
@@ -77,10 +77,18 @@ class Repaired:
 
 def test_a_sandbox_that_fails_is_tried_again_and_one_that_was_mended_is_noticed(bubblewrap: Sandbox, kit: PythonKit) -> None:
     told: list[str | None] = []
+    sandbox, stopping = Repaired(bubblewrap), threading.Event()
+    trial = Trial(sandbox, OPTIONS, kit)  # type: ignore[arg-type]
 
-    Trial(Repaired(bubblewrap), OPTIONS, kit, again_after=0).run(told.append, threading.Event())  # type: ignore[arg-type]
+    with pytest.raises(NotTried):
+        trial.repeat(told.append, stopping)
+    for _ in range(3):
+        trial.repeat(told.append, stopping)
+    launches = sandbox.launches
+    trial.repeat(told.append, stopping)
 
     assert told == ["the sandbox has no python that runs", None]
+    assert sandbox.launches == launches
 
 
 def test_a_failure_of_the_sandbox_itself_is_no_verdict(bubblewrap: Sandbox, kit: PythonKit) -> None:
@@ -89,13 +97,10 @@ def test_a_failure_of_the_sandbox_itself_is_no_verdict(bubblewrap: Sandbox, kit:
 
 
 def test_a_trial_ends_with_its_agent(bubblewrap: Sandbox, kit: PythonKit) -> None:
+    told: list[str | None] = []
     stopping = threading.Event()
-    failing = Repaired(bubblewrap)
-    thread = threading.Thread(target=Trial(failing, OPTIONS, kit).run, args=(lambda trouble: None, stopping))  # type: ignore[arg-type]
-    thread.start()
-    await_true(lambda: failing.launches == 1)
-
     stopping.set()
-    thread.join(60)
 
-    assert not thread.is_alive()
+    Trial(bubblewrap, OPTIONS, kit).repeat(told.append, stopping)
+
+    assert told == []
