@@ -35,8 +35,8 @@ from api.middleware.headers import CrossOrigin, SecurityHeaders
 from api.middleware.loop_watch import LoopWatch
 from api.middleware.native import native
 from api.middleware.operations import middleware_of
-from api.middleware.public_path import path_of, served_at
 from api.middleware.probes import IsReady, always, probe_pages
+from api.middleware.public_path import path_of, served_at
 from api.middleware.rate_limits import (
     ANONYMOUS,
     DOWNLOADS,

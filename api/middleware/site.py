@@ -12,8 +12,8 @@ from api.handlers.answers import encode
 from api.middleware.documents import Document, public
 from api.middleware.headers import UI_POLICY
 from api.middleware.pages import ASSET_AGE, DOCUMENT_AGE, Page, constant
-from api.middleware.public_path import path_of
 from api.middleware.probes import PROBE_PATHS
+from api.middleware.public_path import path_of
 from api.middleware.views import VIEW_PATHS, view_pages
 
 LLMS = "/llms.txt"

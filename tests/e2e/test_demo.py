@@ -93,6 +93,12 @@ def test_the_printed_client_follows_the_job_from_its_beginning(second: Running) 
     assert "1 failed, 28 passed" in waited.stdout
 
 
+def test_a_demo_that_goes_on_is_well(second: Running) -> None:
+    need("bwrap")
+
+    assert api_of(second).get("/system/health")["status"] == "ok"
+
+
 def test_a_second_demo_goes_on_with_the_same_folder(second: Running) -> None:
     api = api_of(second)
 
