@@ -119,7 +119,7 @@ def test_a_stream_goes_on_while_the_database_is_away_and_ends_right_once_it_is_b
         run.write(b"before\n")
         said = stream.until("before\n")
         mariadb.stop(kill=True)
-        eventually(lambda: "the states of watched jobs cannot be had" in server.output(), "an outage that was noticed")
+        eventually(lambda: "job_states failed" in server.output(), "an outage that was noticed")
         run.write(b"meanwhile\n")
         said += stream.until("meanwhile\n")
         mariadb.start()
