@@ -85,13 +85,13 @@ def _has_ended(test: JudgedTest) -> bool:
 
 
 def _manner(test: JudgedTest) -> frozenset[tuple[str, int | None, str | None]]:
-    """How a test fails: each failure's signature, with the exit code, or the hash of the output that differs."""
+    """How a test fails: each failure's signature, with what the program ended with, or the hash of the output that differs."""
     return frozenset((failure.signature, *_evidence(test, failure)) for failure in failures_of(test))
 
 
 def _evidence(test: JudgedTest, failure: Failure) -> tuple[int | None, str | None]:
     if failure.output_id is None:
-        return failure.exit_code, None
+        return None if test.reports.report is None else test.reports.report.ending, None
     return None, _hashes(test, failure.output_id)[1]
 
 

@@ -5,14 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from api.domain.exit_code import HANGUP_EXIT_CODE, REAL_TIME_SIGNALS, SIGNALS, TIME_LIMIT_EXIT_CODE
 from api.domain.expected import ExpectedTest
-from api.domain.result import JudgedTest, OutputStatus, Report, expected_exit_code, output_status
-
-# What our own worker reports of a program that it ended at the time limit, whatever the limit is; the code of timeout(1).
-TIME_LIMIT_EXIT_CODE = 124
-# The platform's own workers report -1, which a program on Windows can also end with: theirs comes after the limit that they all have.
-PLATFORM_TIME_LIMIT_EXIT_CODE = -1
-PLATFORM_TIME_LIMIT_MS = 600_000
+from api.domain.result import JudgedTest, OutputStatus, Report, ended_as_expected, expected_exit_code, output_status
 
 
 class FailureType(StrEnum):
@@ -55,26 +50,16 @@ class FailureCode(StrEnum):
     OUTPUT_DIFF = "OUTPUT_DIFF"
 
 
-# Linux' signals that end a process, by number. What stops a process, lets it go on or tells it something is not here.
-_NAMED_SIGNALS = {
-    **dict.fromkeys((1, 2, 3, 10, 12, 13, 14, 15, 16, 26, 27, 29, 30), FailureCode.SIGNAL),
-    **dict.fromkeys((4, 5, 7, 8, 31), FailureCode.CRASH),
-    6: FailureCode.ABORT, 9: FailureCode.MEMORY_LIMIT, 11: FailureCode.SEGFAULT, 24: FailureCode.TIMEOUT, 25: FailureCode.SIZE_LIMIT,
-}
-_REAL_TIME_SIGNALS = dict.fromkeys(range(34, 65), FailureCode.SIGNAL)
 # Windows' NTSTATUS codes of severity "error", stored signed: how it ends a process that crashed.
 _NTSTATUS_ERRORS = range(0xC0000000 - 2**32, 0xD0000000 - 2**32)
-_WINDOWS = {
-    0xC0000005 - 2**32: FailureCode.SEGFAULT, 0xC0000409 - 2**32: FailureCode.ABORT,
-    # Ctrl-C; a breakpoint; a C++ exception that nobody caught.
-    0xC000013A - 2**32: FailureCode.SIGNAL, 0x80000003 - 2**32: FailureCode.CRASH, 0xE06D7363 - 2**32: FailureCode.CRASH,
-}
-# Exit codes that say how a process ended: negative signal numbers (a POSIX parent), 128 + signal (a shell), the time limit's, Windows'.
+# A C++ exception that nobody caught, on Windows.
+_UNCAUGHT = 0xE06D7363 - 2**32
+# What the normalized exit codes say that tell of more than an ordinary exit.
 _CRASH_CODES = {
-    **{-number: code for number, code in (_NAMED_SIGNALS | _REAL_TIME_SIGNALS).items()},
-    **{128 + number: code for number, code in _NAMED_SIGNALS.items()},
+    **{-number: FailureCode.SIGNAL for number in SIGNALS | REAL_TIME_SIGNALS}, HANGUP_EXIT_CODE: FailureCode.SIGNAL,
+    **dict.fromkeys((-4, -5, -7, -8, -31, _UNCAUGHT), FailureCode.CRASH),
+    -6: FailureCode.ABORT, -9: FailureCode.MEMORY_LIMIT, -11: FailureCode.SEGFAULT, -24: FailureCode.TIMEOUT, -25: FailureCode.SIZE_LIMIT,
     TIME_LIMIT_EXIT_CODE: FailureCode.TIMEOUT,
-    **_WINDOWS,
 }
 MESSAGES = {
     FailureCode.SEGFAULT: "The program crashed with a segmentation fault (exit code {exit_code}).",
@@ -142,24 +127,16 @@ def message_of(failure: Failure) -> str:
         exit_code=failure.exit_code, expected_exit_code=failure.expected_exit_code, output_id=failure.output_id)
 
 
-def signed_32_bits(exit_code: int) -> int:
-    """An exit code as workers on Windows send it, unsigned, as the signed number that is stored."""
-    return (exit_code + 2**31) % 2**32 - 2**31
-
-
 def crash_code(report: Report) -> FailureCode | None:
     """How the process ended, where its exit code tells of a signal, a crash or a limit; None for an ordinary exit."""
-    if report.exit_code is None:
+    if report.ending is None:
         return None
-    code = signed_32_bits(report.exit_code)
-    if code == PLATFORM_TIME_LIMIT_EXIT_CODE:
-        return FailureCode.TIMEOUT if (report.runtime_ms or 0) >= PLATFORM_TIME_LIMIT_MS else None
-    return _CRASH_CODES.get(code, FailureCode.CRASH if code in _NTSTATUS_ERRORS else None)
+    return _CRASH_CODES.get(report.ending, FailureCode.CRASH if report.ending in _NTSTATUS_ERRORS else None)
 
 
 def hit_limit(test: ExpectedTest, report: Report) -> bool:
     """Whether the test was ended by a limit of time or memory, and was not expected to end so."""
-    return report.exit_code != expected_exit_code(test, report) and crash_code(report) in MACHINERYS_LIMITS
+    return not ended_as_expected(test, report) and crash_code(report) in MACHINERYS_LIMITS
 
 
 def failures_of(judged: JudgedTest) -> tuple[Failure, ...]:
@@ -171,9 +148,9 @@ def failures_of(judged: JudgedTest) -> tuple[Failure, ...]:
 
 
 def _exit_failures(judged: JudgedTest, report: Report) -> Iterator[Failure]:
-    wanted = expected_exit_code(judged.test, report)
-    if report.exit_code == wanted:
+    if ended_as_expected(judged.test, report):
         return
+    wanted = expected_exit_code(judged.test, report)
     crashed = crash_code(report)
     kind = FailureType.EXIT_CODE_MISMATCH if crashed is None else FailureType.TEST_FAILURE
     code = crashed or FailureCode.EXIT_CODE_MISMATCH

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from api.domain.exit_code import normalized
 from api.domain.expected import ExpectedOutput, ExpectedSet, ExpectedTest
 from api.domain.run import Phase
 
@@ -44,6 +45,11 @@ class Report:
     exit_code: int | None
     runtime_ms: int | None
     expected_exit_code: int | None = None
+
+    @property
+    def ending(self) -> int | None:
+        """The exit code in the form in which it is compared; None where none was reported."""
+        return None if self.exit_code is None else normalized(self.exit_code, self.runtime_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,11 @@ def expected_exit_code(test: ExpectedTest, report: Report) -> int:
     return test.expected_exit_code if report.expected_exit_code is None else report.expected_exit_code
 
 
+def ended_as_expected(test: ExpectedTest, report: Report) -> bool:
+    """Whether the program ended as it was to, whatever kind of worker tells of it."""
+    return report.ending == normalized(expected_exit_code(test, report), report.runtime_ms)
+
+
 def output_status(output: ExpectedOutput, reported: OutputReport | None) -> OutputStatus:
     """How one output fared, once its test has reported.
 
@@ -130,7 +141,7 @@ def verdict_of(test: ExpectedTest, reports: TestReports, phase: Phase | None) ->
     statuses = {output_status(output, reports.outputs.get(output.output_id)) for output in test.required_outputs}
     if OutputStatus.MISSING_OUTPUT in statuses:
         return Verdict.MISSING_OUTPUT
-    if report.exit_code != expected_exit_code(test, report) or statuses - {OutputStatus.MATCH}:
+    if not ended_as_expected(test, report) or statuses - {OutputStatus.MATCH}:
         return Verdict.FAIL
     return Verdict.PASS
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from api.domain.failure import signed_32_bits
+from api.domain.exit_code import signed_32_bits
 from api.domain.run import Phase
 
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}\Z")

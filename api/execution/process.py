@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from api.domain.failure import TIME_LIMIT_EXIT_CODE, signed_32_bits
+from api.domain.exit_code import TIME_LIMIT_EXIT_CODE, signed_32_bits
 from api.domain.infrastructure import InfrastructureType
 from api.execution.capture import BoundedLog
 from api.execution.command import Invocation

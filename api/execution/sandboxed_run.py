@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from api.domain.failure import TIME_LIMIT_EXIT_CODE, signed_32_bits
+from api.domain.exit_code import TIME_LIMIT_EXIT_CODE, normalized
 from api.domain.infrastructure import InfrastructureType
 from api.execution.capture import BoundedLog
 from api.execution.command import Invocation
@@ -28,10 +28,6 @@ FOLDER_LOOK = 1.0
 # What lies here is in every cage.
 SYSTEM = Path("/usr")
 STARTS = (b"\x7fELF", b"#!")
-# A shell ends with these codes for signals that end a program; others above 128 are a program's own.
-FATAL = frozenset(128 + each for each in (
-    signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGKILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTERM,
-    signal.SIGTRAP, signal.SIGXCPU, signal.SIGXFSZ))
 # Nothing tells a program of the end of a UDP stream: it gets a moment more, and counts as timed out then.
 UNFED_CODE = 124
 FED = (
@@ -97,8 +93,8 @@ class SandboxedRun:
             raise Obstacle(InfrastructureType.WORKER, f"The sandbox failed: {ending.failure}.")
         if invocation.sender is not None and ending.exit_code == UNFED_CODE:
             return Execution(TIME_LIMIT_EXIT_CODE, runtime_ms, timed_out=True)
-        code = 128 - ending.exit_code if ending.exit_code in FATAL else ending.exit_code
-        return Execution(signed_32_bits(code), runtime_ms)
+        # A shell has codes of its own for the signals that end a program.
+        return Execution(normalized(ending.exit_code), runtime_ms)
 
 
 class _Streams:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.domain.content_type import content_type_of
+from api.domain.exit_code import signed_32_bits
 from api.domain.expected import ExpectedOutput, ExpectedTest
-from api.domain.failure import signed_32_bits
 from api.domain.history import HistoryEntry
 from api.domain.media_info import MediaInfo
 from api.domain.projection import cut, cut_optional, shown_commit
