@@ -23,7 +23,6 @@ PLATFORM = "linux"
 REPOSITORY = "CCExtractor/ccextractor"
 
 _HERE = Path(__file__).parent
-_NO_BASELINE = "none"
 
 
 class ExtractorMissing(Exception):
@@ -173,7 +172,7 @@ def _store_sample(sample: catalog.Sample, folder: Path) -> PreparedSample:
 
 def _with_baselines(test: catalog.Test, sample: PreparedSample, executable: Path, store: Path) -> PreparedTest:
     files = tuple(
-        SuiteFile(number, _NO_BASELINE, f"{sample.sha256}{output.suffix}{output.extension}", output.ignore)
+        SuiteFile(number, "", f"{sample.sha256}{output.suffix}{output.extension}", output.ignore)
         for number, output in enumerate(test.outputs, 1))
     entry = presented([SuiteTest(1, test.category, test.command, test.input_type, sample.file_name, test.output_type, files)])[0]
     with tempfile.TemporaryDirectory(prefix="ci-demo-") as temporary:

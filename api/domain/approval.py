@@ -51,6 +51,11 @@ class Proposal:
     extension: str
 
     @property
+    def spreads(self) -> bool:
+        """Whether outputs with the same baseline change with this one; those without a baseline have nothing in common."""
+        return self.wish.apply_to_variants and bool(self.hash_before)
+
+    @property
     def key(self) -> str:
         """The same for the same request, so that it is recorded once."""
         wish = self.wish
@@ -101,7 +106,7 @@ def propose(run_id: int, sample_id: int, judged: JudgedTest, wish: BaselineWish)
         raise Unprocessable(
             "There is nothing to approve: the output matches, or the run did not produce it.",
             {"output_id": wish.output_id, "output_status": None if status is None else status.value},
-            remedy="Choose an output whose status is diff_mismatch.")
+            remedy="Choose an output whose status is diff_mismatch, or missing_expected with an actual_hash.")
     return Proposal(run_id, sample_id, wish, output.baseline.lower(), reported.got.lower(), output.extension)
 
 
@@ -109,7 +114,7 @@ def check_bulk(proposals: Sequence[Proposal]) -> None:
     """Let pass proposals that can all come true, in any order. Raises Conflict where one would take away another's baseline."""
     wanted = {proposal.key: proposal for proposal in proposals}
     owners: defaultdict[int, set[str]] = defaultdict(set)
-    variants = {_variants(each): key for key, each in wanted.items() if each.wish.apply_to_variants}
+    variants = {_variants(each): key for key, each in wanted.items() if each.spreads}
     for key, each in wanted.items():
         owners[each.wish.output_id] |= {key, variants.get(_variants(each), key)}
     torn = sorted(output_id for output_id, keys in owners.items() if len(keys) > 1)

@@ -73,7 +73,6 @@ MESSAGES = {
     FailureCode.MISSING_OUTPUT: "Output {output_id} was not written.",
     FailureCode.OUTPUT_DIFF: "Output {output_id} differs from its baseline.",
 }
-NO_BASELINE = "Output {output_id} has no baseline to be compared with."
 NO_EXIT_CODE = "No exit code was reported, expected {expected_exit_code}."
 MACHINERYS_LIMITS = frozenset({FailureCode.TIMEOUT, FailureCode.MEMORY_LIMIT})
 SEVERITIES = {
@@ -86,10 +85,7 @@ SEVERITIES = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One reason why a regression test failed; `output_id` is None where the reason is the exit code.
-
-    `has_baseline` is false for an output that there is nothing to compare with.
-    """
+    """One reason why a regression test failed; `output_id` is None where the reason is the exit code."""
 
     regression_id: int
     sample_id: int
@@ -98,7 +94,6 @@ class Failure:
     exit_code: int | None
     expected_exit_code: int
     output_id: int | None = None
-    has_baseline: bool = True
 
     @property
     def severity(self) -> Severity:
@@ -121,8 +116,6 @@ def message_of(failure: Failure) -> str:
     words = MESSAGES[failure.code]
     if failure.code is FailureCode.EXIT_CODE_MISMATCH and failure.exit_code is None:
         words = NO_EXIT_CODE
-    elif not failure.has_baseline:
-        words = NO_BASELINE
     return words.format(
         exit_code=failure.exit_code, expected_exit_code=failure.expected_exit_code, output_id=failure.output_id)
 
@@ -161,14 +154,12 @@ def _output_failures(judged: JudgedTest, report: Report) -> Iterator[Failure]:
     test, wanted = judged.test, expected_exit_code(judged.test, report)
     for output in test.required_outputs:
         status = output_status(output, judged.reports.outputs.get(output.output_id))
-        if status is OutputStatus.MATCH:
+        if not status.is_failure:
             continue
         missing = status is OutputStatus.MISSING_OUTPUT
         kind = FailureType.MISSING_OUTPUT if missing else FailureType.DIFF_MISMATCH
         code = FailureCode.MISSING_OUTPUT if missing else FailureCode.OUTPUT_DIFF
-        yield Failure(
-            test.regression_id, test.sample_id, kind, code, report.exit_code, wanted, output.output_id,
-            has_baseline=status is not OutputStatus.MISSING_EXPECTED)
+        yield Failure(test.regression_id, test.sample_id, kind, code, report.exit_code, wanted, output.output_id)
 
 
 def failures_in(judged: Iterable[JudgedTest]) -> tuple[Failure, ...]:

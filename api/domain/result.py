@@ -36,6 +36,11 @@ class OutputStatus(StrEnum):
     MISSING_OUTPUT = "missing_output"
     MISSING_EXPECTED = "missing_expected"
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether a test fails by it: what there is no baseline for may be proposed as one, and fails nothing."""
+        return self in (OutputStatus.DIFF_MISMATCH, OutputStatus.MISSING_OUTPUT)
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -111,13 +116,15 @@ def ended_as_expected(test: ExpectedTest, report: Report) -> bool:
 def output_status(output: ExpectedOutput, reported: OutputReport | None) -> OutputStatus:
     """How one output fared, once its test has reported.
 
-    No row, or the dummy row of old code (`got` = 'error'), is a missing output; a row without a hash is a match.
+    No row, or the dummy row of old code (`got` = 'error'), is a missing output; a row without a hash is a match. Without a
+    baseline nothing is expected, neither what came nor that anything comes.
     """
-    if reported is None or reported.got == DUMMY_HASH:
-        return OutputStatus.MISSING_OUTPUT
-    if reported.got is None or output.accepts(reported.got):
+    is_missing = reported is None or reported.got == DUMMY_HASH
+    if reported is not None and not is_missing and (reported.got is None or output.accepts(reported.got)):
         return OutputStatus.MATCH
-    return OutputStatus.DIFF_MISMATCH if output.baseline else OutputStatus.MISSING_EXPECTED
+    if not output.has_baseline:
+        return OutputStatus.MISSING_EXPECTED
+    return OutputStatus.MISSING_OUTPUT if is_missing else OutputStatus.DIFF_MISMATCH
 
 
 def produced_hash(output: ExpectedOutput, reported: OutputReport | None) -> str | None:
@@ -141,7 +148,7 @@ def verdict_of(test: ExpectedTest, reports: TestReports, phase: Phase | None) ->
     statuses = {output_status(output, reports.outputs.get(output.output_id)) for output in test.required_outputs}
     if OutputStatus.MISSING_OUTPUT in statuses:
         return Verdict.MISSING_OUTPUT
-    if not ended_as_expected(test, report) or statuses - {OutputStatus.MATCH}:
+    if not ended_as_expected(test, report) or any(status.is_failure for status in statuses):
         return Verdict.FAIL
     return Verdict.PASS
 

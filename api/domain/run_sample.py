@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from api.domain.expected import NO_CATEGORY, ExpectedOutput, ExpectedTest
 from api.domain.failure import failures_of, message_of
-from api.domain.result import JudgedTest, OutputStatus, Verdict, differing_hash, output_status
+from api.domain.result import JudgedTest, OutputReport, OutputStatus, Verdict, differing_hash, output_status, produced_hash
 from api.domain.sample import UNLABELLED, SampleLabel, is_named, is_tagged
 from api.domain.text import contains
 
@@ -51,13 +51,14 @@ def select_tests(
 
 def shown_outputs(judged: JudgedTest) -> tuple[ShownOutput, ...]:
     """The outputs that must be produced, by id; while the test has not ended, those that have come, since any other still may."""
-    shown = (_shown_output(judged, output) for output in sorted(judged.test.required_outputs, key=lambda each: each.output_id))
-    has_ended = judged.reports.report is not None
-    return tuple(output for output in shown if has_ended or output.status is not OutputStatus.MISSING_OUTPUT)
+    has_ended, came = judged.reports.report is not None, judged.reports.outputs
+    return tuple(
+        _shown_output(output, came.get(output.output_id))
+        for output in sorted(judged.test.required_outputs, key=lambda each: each.output_id)
+        if has_ended or produced_hash(output, came.get(output.output_id)) is not None)
 
 
-def _shown_output(judged: JudgedTest, output: ExpectedOutput) -> ShownOutput:
-    row = judged.reports.outputs.get(output.output_id)
+def _shown_output(output: ExpectedOutput, row: OutputReport | None) -> ShownOutput:
     return ShownOutput(output.output_id, output_status(output, row), output.baseline.lower(), differing_hash(output, row))
 
 

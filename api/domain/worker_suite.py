@@ -22,7 +22,7 @@ _RESERVED = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?|testall")
 
 @dataclass(frozen=True)
 class SuiteFile:
-    """An output that a regression test may produce: the baseline's file name, and the name it is produced under."""
+    """An output that a regression test may produce: the baseline's file name, empty for none, and the name it is produced under."""
 
     output_id: int
     correct: str

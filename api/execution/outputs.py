@@ -31,7 +31,8 @@ def compare_outputs(files: Sequence[SuiteFile], folder: Path, baselines: Path) -
         path = folder / file.expected
         digest = None if file.ignore else _sha256(path)
         if digest is not None:
-            produced.append(Produced(file.output_id, path, digest, digest == _sha256(baselines / file.correct)))
+            is_baseline = bool(file.correct) and digest == _sha256(baselines / file.correct)
+            produced.append(Produced(file.output_id, path, digest, is_baseline))
     return tuple(produced)
 
 

@@ -40,13 +40,14 @@ class RunExecution:
         # For what is said in passing: it does not insist, so that it holds nothing up.
         self._passing = passing
         self._executable: Path | None = None
-        self._combined = BoundedLog(folder / "combined_stdout.log", COMBINED_LIMIT)
+        # It comes to be with the first test, so that a run without one has none.
+        self._combined: BoundedLog | None = None
 
     def __enter__(self) -> RunExecution:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._combined.close()
+        self._close_combined()
 
     def execute(self) -> str:
         """Prepare and execute all tests; return the message that the run completes with.
@@ -65,14 +66,14 @@ class RunExecution:
 
     def send_artifacts(self, reporter: Reporter) -> None:
         """Send what was kept of the run as a whole, as far as it came to be."""
-        self._combined.close()
+        self._close_combined()
         kept = {
             Artifact.BINARY: self._executable,
             Artifact.COMBINED_STDOUT: self._folder / "combined_stdout.log",
             Artifact.COREDUMP: self._folder / "coredump",
         }
         for kind, path in kept.items():
-            if path is not None and path.is_file() and path.stat().st_size:
+            if path is not None and path.is_file():
                 self._journal.info(f"Artifact {kind}: {reporter.send_artifact(kind, path)}.")
 
     def _prepared(self) -> Path:
@@ -172,11 +173,16 @@ class RunExecution:
             core.rename(kept)
 
     def _keep_log(self, test: SuiteTest, log: Path) -> None:
-        self._combined.write(f"=== regression test {test.regression_id}: {test.command}\n".encode())
+        combined = self._combined = self._combined or BoundedLog(self._folder / "combined_stdout.log", COMBINED_LIMIT)
+        combined.write(f"=== regression test {test.regression_id}: {test.command}\n".encode())
         with log.open("rb") as content:
             while chunk := content.read(COPY_CHUNK):
-                self._combined.write(chunk)
-        self._combined.write(b"\n")
+                combined.write(chunk)
+        combined.write(b"\n")
+
+    def _close_combined(self) -> None:
+        if self._combined is not None:
+            self._combined.close()
 
 
 def _conclusion(count: int, obstacles: list[TestObstacle]) -> str:

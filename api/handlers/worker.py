@@ -47,7 +47,7 @@ async def report(request: Request, run_id: int, token: str) -> Response:
         if not isinstance(message, FinishMessage):
             # The runner in use dies of an error of `finish`, so that one is counted but never refused.
             context.refuse_if_over_limit()
-        if isinstance(message, WITH_FILE) and not (has_file and incoming.size):
+        if isinstance(message, WITH_FILE) and not has_file:
             return PlainTextResponse(Answer.EMPTY)
         return PlainTextResponse(await context.in_thread(_take, run_id, message, incoming))
     except Malformed as wrong:

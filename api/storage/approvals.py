@@ -32,7 +32,7 @@ class BaselineChange:
 def load_baselines(output_ids: Collection[int]) -> dict[int, str]:
     """Today's baselines of these outputs (hashes as they are stored), by output id; an output that was deleted has none."""
     rows = session().execute(select(RegressionOutputRow.id, RegressionOutputRow.correct).where(RegressionOutputRow.id.in_(output_ids)))
-    return {output_id: baseline for output_id, baseline in rows}
+    return {output_id: baseline or "" for output_id, baseline in rows}
 
 
 def find_granted(run_id: int, baselines: Mapping[int, str]) -> dict[str, Approval]:
@@ -104,12 +104,12 @@ def _change_baselines(approval: Approval, now: datetime) -> None:
     proposal = approval.proposal
     outputs = _outputs_of(proposal)
     own = next((row for row in outputs if row.id == proposal.wish.output_id), None)
-    check_unchanged(approval, None if own is None else own.correct)
+    check_unchanged(approval, None if own is None else own.correct or "")
     for row in outputs:
         if row is not own and not _is_variant(row, proposal):
             continue
         session().add(BaselineChangeRow(
-            approval_id=approval.approval_id, regression_id=row.regression_id, output_id=row.id, hash_before=row.correct,
+            approval_id=approval.approval_id, regression_id=row.regression_id, output_id=row.id, hash_before=row.correct or "",
             hash_after=proposal.hash_after, changed_at=now))
         row.correct = proposal.hash_after
     session().flush()
@@ -118,7 +118,7 @@ def _change_baselines(approval: Approval, now: datetime) -> None:
 def _outputs_of(proposal: Proposal) -> Sequence[RegressionOutputRow]:
     """The output itself and, where variants follow, every output of the sample's tests; locked in one order, so that nobody deadlocks."""
     query = select(RegressionOutputRow).order_by(RegressionOutputRow.id).with_for_update()
-    if proposal.wish.apply_to_variants:
+    if proposal.spreads:
         tests = select(RegressionTestRow.id).where(RegressionTestRow.sample_id == proposal.sample_id)
         query = query.where(RegressionOutputRow.regression_id.in_(tests))
     else:
@@ -127,7 +127,7 @@ def _outputs_of(proposal: Proposal) -> Sequence[RegressionOutputRow]:
 
 
 def _is_variant(row: RegressionOutputRow, proposal: Proposal) -> bool:
-    return row.correct_extension == proposal.extension and row.correct.lower() == proposal.hash_before
+    return row.correct_extension == proposal.extension and (row.correct or "").lower() == proposal.hash_before
 
 
 def list_changes(regression_id: int, output_id: int, *, limit: int, offset: int) -> Page[BaselineChange]:

@@ -67,6 +67,25 @@ def test_an_output_without_a_baseline_can_get_its_first() -> None:
     assert propose(9, 7, judged(test, reported(test, o5=OTHER)), WISH).hash_before == ""
 
 
+def test_outputs_without_a_baseline_have_none_in_common() -> None:
+    tests = [expected_test(each, expected_output(each, baseline="")) for each in (5, 6)]
+    wishes = [replace(WISH, regression_id=each, output_id=each, apply_to_variants=True) for each in (5, 6)]
+    asked = [
+        propose(9, 7, judged(test, reported(test, **{f"o{wish.output_id}": digest * 64})), wish)
+        for test, wish, digest in zip(tests, wishes, "de", strict=True)]
+
+    check_bulk(asked)
+
+    assert [each.spreads for each in asked] == [False, False]
+
+
+def test_where_an_output_without_a_baseline_did_not_come_nothing_can_be_approved() -> None:
+    test = expected_test(1, expected_output(5, baseline=""))
+
+    with pytest.raises(Unprocessable):
+        propose(9, 7, judged(test, reported(test)), WISH)
+
+
 @pytest.mark.parametrize(("got", "status"), [
     ({"o5": None}, "match"), ({"o5": BASELINE}, "match"), ({"o5": VARIANT}, "match"),
     ({"o5": "error"}, "missing_output"), ({}, "missing_output")])

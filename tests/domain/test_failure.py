@@ -49,9 +49,9 @@ def test_a_signal_that_ends_nothing_makes_an_exit_code_no_crash(number: int) -> 
 
 
 @pytest.mark.parametrize(("exit_code", "code"), [
-    (0xC0000005, "SEGFAULT"), (0xC0000409, "ABORT"), (0x40000015, "ABORT"), (0xC0000374, "CRASH"), (0xC00000FD, "SEGFAULT"), (0xC0000094, "CRASH"),
+    (0xC0000005, "SEGFAULT"), (0xC0000409, "ABORT"), (0xC0000374, "CRASH"), (0xC00000FD, "SEGFAULT"), (0xC0000094, "CRASH"),
     (0xC000001D, "CRASH"), (0xC0000000, "CRASH"), (0xCFFFFFFF, "CRASH"), (0xC000013A, "SIGNAL"), (0x80000003, "CRASH"),
-    (0xE06D7363, "CRASH"), (0xBFFFFFFF, None), (0xD0000000, None), (0x80000002, None),
+    (0x40000015, "ABORT"), (0xE06D7363, "CRASH"), (0xBFFFFFFF, None), (0xD0000000, None), (0x80000002, None),
 ])
 def test_a_windows_status_is_known_with_and_without_its_sign(exit_code: int, code: str | None) -> None:
     assert crash_code(Report(1, exit_code, 10)) == code

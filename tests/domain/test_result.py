@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.expected import ExpectedSet
+from api.domain.failure import failures_of
 from api.domain.result import OutputReport, OutputStatus, Report, TestReports, Verdict, judge, merged, output_status, verdict_of
 from api.domain.run import Phase
-from tests.domain.judging import BASELINE, OTHER, VARIANT, expected_output, expected_test, reported
+from tests.domain.judging import BASELINE, OTHER, VARIANT, expected_output, expected_test, judged, reported
 
 TEST = expected_test()
 
@@ -58,6 +59,25 @@ def test_an_output_without_a_baseline_has_nothing_to_be_compared_with() -> None:
 
     assert output_status(output, OutputReport(1, 5, OTHER)) is OutputStatus.MISSING_EXPECTED
     assert output_status(output, OutputReport(1, 5, None)) is OutputStatus.MATCH
+    assert output_status(output, OutputReport(1, 5, VARIANT)) is OutputStatus.MATCH
+
+
+OF_NO_BASELINE = st.sampled_from([None, OTHER, VARIANT, "error"])
+
+
+@pytest.mark.parametrize("baseline", ["", " "])
+@given(OF_NO_BASELINE, OF_NO_BASELINE, st.booleans(), st.sampled_from([0, 3, 139]))
+def test_an_output_without_a_baseline_fails_nothing_whatever_comes(
+    baseline: str, other: str | None, without: str | None, is_reported: bool, exit_code: int,
+) -> None:
+    test = expected_test(1, expected_output(5), expected_output(6, baseline=baseline))
+    alone = expected_test(1, expected_output(5))
+
+    reports = reported(test, exit_code=exit_code, o5=other, **({"o6": without} if is_reported else {}))
+
+    found, rest = judged(test, reports), judged(alone, reports)
+    assert (found.verdict, failures_of(found)) == (rest.verdict, failures_of(rest))
+    assert output_status(test.outputs[1], reports.outputs.get(6)) in (OutputStatus.MATCH, OutputStatus.MISSING_EXPECTED)
 
 
 def test_reports_outside_the_set_are_ignored() -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,26 @@ def test_an_output_matches_its_baseline_only_to_the_byte(folders: tuple[Path, Pa
     produced = compare_outputs([FILE], work, baselines)
 
     assert [(each.output_id, each.matches) for each in produced] == [(3, matches)]
+
+
+@pytest.mark.parametrize(("baseline", "matches"), [(b"", True), (b"\n", False), (None, False)])
+def test_an_empty_output_is_an_output(folders: tuple[Path, Path], baseline: bytes | None, matches: bool) -> None:
+    work, baselines = folders
+    (work / "out.srt").touch()
+    if baseline is not None:
+        (baselines / "baseline.srt").write_bytes(baseline)
+
+    produced = compare_outputs([FILE], work, baselines)
+
+    assert [(each.sha256, each.matches) for each in produced] == [(sha256(b"").hexdigest(), matches)]
+
+
+def test_an_output_that_no_baseline_is_named_for_matches_nothing(folders: tuple[Path, Path]) -> None:
+    (folders[0] / "out.srt").write_bytes(b"same")
+
+    produced = compare_outputs([SuiteFile(3, "", "out.srt")], *folders)
+
+    assert [each.matches for each in produced] == [False]
 
 
 def test_an_output_that_was_not_produced_is_not_mentioned(folders: tuple[Path, Path]) -> None:

@@ -37,11 +37,22 @@ def test_a_folder_is_read_with_all_its_categories(tmp_path: Path) -> None:
     assert load_suite(tmp_path) == tests
 
 
-@pytest.mark.parametrize("field", ["input", "correct", "expected"])
-@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "..", ".", "", "a\\b", "C:x", "a/b", "x\ny", "ü" * 200])
+@pytest.mark.parametrize(("field", "name"), [
+    ("input", ""), ("expected", ""),
+    *((field, name) for field in ("input", "correct", "expected")
+      for name in ("../x", "/etc/passwd", "..", ".", "a\\b", "C:x", "a/b", "x\ny", "ü" * 200))])
 def test_a_name_that_leads_elsewhere_is_refused(field: str, name: str) -> None:
     with pytest.raises(SuiteError, match="not a plain file name"):
         parse_category(ENTRY.format(**{**GOOD, field: name}).encode(), "x")
+
+
+@pytest.mark.parametrize("correct", ["<correct></correct>", "<correct/>", ""])
+def test_an_output_without_a_baseline_names_none(correct: str) -> None:
+    content = ENTRY.format(**{**GOOD, "correct": "x"}).replace("<correct>x</correct>", correct).encode()
+
+    [test] = parse_category(content, "x")
+
+    assert [file.correct for file in test.files] == [""]
 
 
 def test_a_category_file_elsewhere_is_refused() -> None:

@@ -151,6 +151,26 @@ def test_inputs_and_outputs_of_all_kinds_are_served(
         "equality 1 11", "finish 1 0", "equality 2 12", "finish 2 0", "equality 3 13", "equality 3 14", "finish 3 0", "finish 4 0"]
 
 
+def test_empty_files_are_reported_and_sent_like_others(
+    store: Store, claims: FakeClaims, server: StandIn, options: WorkerOptions, make_program: MakeProgram,
+) -> None:
+    store.executable(make_program("if '-o' in sys.argv: open(sys.argv[sys.argv.index('-o') + 1], 'wb').close()"))
+    sample, empty, other = store.sample(b"captions"), store.baseline(b""), store.baseline(b"CAPTIONS")
+    queue(
+        store, claims,
+        a_test(1, input_file=sample, files=(SuiteFile(11, empty, "out.srt"),)),
+        a_test(2, input_file=sample, files=(SuiteFile(12, other, "out.srt"),)),
+        a_test(3, output_type="stdout", input_file=sample, files=(SuiteFile(13, other, "out.srt"),)),
+        a_test(4, input_file=sample, files=(SuiteFile(14, "", "out.srt"),)))
+
+    run(options, claims)
+
+    assert [brief for brief in server.briefs() if brief.startswith(("equality", "upload", "finish", "logupload "))] == [
+        "equality 1 11", "finish 1 0", "logupload 1", "upload 2 12", "finish 2 0", "logupload 2",
+        "upload 3 13", "finish 3 0", "logupload 3", "upload 4 14", "finish 4 0", "logupload 4"]
+    assert [post.file for post in [*server.of("upload"), *server.of("logupload")[:4]]] == [b""] * 7
+
+
 @pytest.mark.usefixtures("extractor")
 def test_a_missing_output_is_not_mentioned_and_a_crash_is_reported_as_its_signal(
     store: Store, claims: FakeClaims, server: StandIn, options: WorkerOptions,

@@ -318,10 +318,13 @@ def test_an_artifact_is_kept_under_a_fixed_name(site: Site, platform: str, kind:
 @pytest.mark.parametrize("fields", [
     {"type": "upload", "test_id": 1, "test_file_id": 1}, {"type": "logupload"},
     {"type": "artifactupload", "artifact_type": "binary"}])
-def test_a_message_without_a_usable_file_is_empty(site: Site, run_id: int, fields: dict[str, object]) -> None:
-    answers = [site.send(run_id, b"", **fields), site.report(run_id, **fields)]
+def test_a_message_without_a_part_for_its_file_is_empty(site: Site, run_id: int, fields: dict[str, object]) -> None:
+    parts = {name: (None, str(value)) for name, value in fields.items()}
 
-    assert [told(answer) for answer in answers] == [(200, "EMPTY")] * 2
+    answers = [
+        site.report(run_id, **fields), site.report(run_id, file="", **fields), site.client.post(site.worker_path(run_id), files=parts)]
+
+    assert [told(answer) for answer in answers] == [(200, "EMPTY")] * 3
     assert (stored(site), outputs(site)) == ([], [])
 
 
@@ -355,7 +358,7 @@ def test_multipart_is_read_as_workers_write_it(site: Site, run_id: int, body: by
     assert (site.files / "LogFiles" / f"{run_id}.txt").read_bytes() == content
 
 
-@pytest.mark.parametrize("size", [1, 1 << 20, (1 << 20) + 1, 3_000_001])
+@pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 1, 3_000_001])
 def test_a_file_of_any_size_arrives_whole_in_whatever_pieces(site: Site, run_id: int, size: int) -> None:
     content = bytes(number % 251 for number in range(size))
     body = multipart(TYPE, FILE + content)

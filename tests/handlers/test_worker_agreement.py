@@ -39,7 +39,7 @@ class Told:
 
 
 told = st.builds(
-    Told, st.lists(st.sampled_from([None, None, VARIANT, b"other", ""]), max_size=2).map(tuple),
+    Told, st.lists(st.sampled_from([None, None, VARIANT, b"other", b"", ""]), max_size=2).map(tuple),
     st.sampled_from([None, 0, 0, 0, 1, 4294967295]))
 ends = st.sampled_from([None, "completed", "canceled"])
 
