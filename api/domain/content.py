@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from api.domain.decoding import utf_16_of
+
 CONTENT_LIMIT = 1_048_576
 RAW_LIMIT = CONTENT_LIMIT // 4 * 3
 # A file is text when all of it is; of a longer one than this only so much is looked at.
@@ -38,12 +40,15 @@ def as_base64(head: bytes, size: int) -> Content:
 def as_text(parts: Iterable[bytes], *, whole: bool = True) -> Content | None:
     """A file as text, cut between two characters; None where what is given of it is not UTF-8.
 
-    Unless these parts are the whole of the file, it goes on behind them, perhaps in the middle of a character.
+    Unless these parts are the whole of the file, it goes on behind them, perhaps in the middle of a character. The first part
+    tells whether it is UTF-16.
     """
     decoder = getincrementaldecoder("utf-8")()
     text, truncated = "", not whole
     try:
-        for part in parts:
+        for number, part in enumerate(parts):
+            if number == 0 and utf_16_of(part) is not None:
+                return None
             decoded = decoder.decode(part)
             room = CONTENT_LIMIT - len(text)
             text += decoded[:room]

@@ -1,7 +1,6 @@
 """The difference of two files as the contract shows it: hunks of lines, or one text, cut by its rules, counted as a whole."""
 from __future__ import annotations
 
-from codecs import charmap_decode, charmap_encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,11 +13,6 @@ TEXT_LIMIT = 1_000
 HUNK_LIMIT = 500
 LINE_LIMIT = 500
 CONTEXT, REMOVED, ADDED = "context", "removed", "added"
-
-# The five bytes that cp1252 leaves open stand for the control characters of the same number, as in browsers,
-# so that every byte can be shown and found again.
-_CP1252 = "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(256))
-_CP1252_BYTES = {ord(character): byte for byte, character in enumerate(_CP1252)}
 
 
 class DiffStatus(StrEnum):
@@ -35,13 +29,6 @@ class Precision(StrEnum):
 
     EXACT = "exact"
     COARSE = "coarse"
-
-
-class Encoding(StrEnum):
-    """How the bytes of both files were read to be shown."""
-
-    UTF_8 = "utf-8"
-    CP1252 = "cp1252"
 
 
 class DiffLine(TypedDict):
@@ -99,25 +86,13 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two files and what is between them."""
+    """Two files and what is between them; `mark` is what a byte order mark was read as, at the beginning of a first line."""
 
     expected: Lines
     actual: Lines
     regions: Sequence[Region]
     summary: DiffSummary
-
-
-def decode_pair(expected: bytes, actual: bytes) -> tuple[Encoding, str, str]:
-    """Both files as text: UTF-8 where both are, else both as cp1252. No two different bytes become the same text."""
-    try:
-        return Encoding.UTF_8, expected.decode(), actual.decode()
-    except UnicodeDecodeError:
-        return Encoding.CP1252, charmap_decode(expected, "strict", _CP1252)[0], charmap_decode(actual, "strict", _CP1252)[0]
-
-
-def encode_as(text: str, encoding: Encoding) -> bytes:
-    """The bytes that `decode_pair` read."""
-    return text.encode() if encoding is Encoding.UTF_8 else charmap_encode(text, "strict", _CP1252_BYTES)[0]
+    mark: str = ""
 
 
 def split_lines(text: str) -> Lines:
@@ -129,13 +104,13 @@ def split_lines(text: str) -> Lines:
     return Lines(texts, longest, unended=len(texts) - 1)
 
 
-def difference(expected: Lines, actual: Lines, changes: Sequence[Change], context: int) -> Difference:
+def difference(expected: Lines, actual: Lines, changes: Sequence[Change], context: int, *, mark: str = "") -> Difference:
     """What is between two files, with so many equal lines around each change."""
     regions = list(_regions(changes, len(expected.texts), len(actual.texts), context))
     counts = DiffSummary(
         added_lines=sum(change.actual_count for change in changes),
         removed_lines=sum(change.expected_count for change in changes), changed_hunks=len(regions))
-    return Difference(expected, actual, regions, counts)
+    return Difference(expected, actual, regions, counts, mark)
 
 
 def _regions(changes: Sequence[Change], expected_length: int, actual_length: int, context: int) -> Iterator[Region]:
@@ -181,10 +156,17 @@ def hunks_of(found: Difference) -> Iterator[DiffHunk]:
             # Either side's numbers follow one another, so that its last one tells how many there are.
             here = next((line["expected_line"] for line in reversed(part) if line["expected_line"] is not None), expected)
             there = next((line["actual_line"] for line in reversed(part) if line["actual_line"] is not None), actual)
+            if found.mark and not (expected and actual):
+                part = [_unmarked(line, found.mark) for line in part]
             yield {
                 "expected_start": min(expected + 1, here), "actual_start": min(actual + 1, there),
                 "lines": [_cut(line) for line in part] if has_long else part}
             expected, actual = here, there
+
+
+def _unmarked(line: DiffLine, mark: str) -> DiffLine:
+    """A line without the byte order mark that a file's first line begins with."""
+    return {**line, "text": line["text"].removeprefix(mark)} if 1 in (line["expected_line"], line["actual_line"]) else line
 
 
 def _cut(line: DiffLine) -> DiffLine:

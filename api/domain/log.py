@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from api.domain.decoding import decode_cp1252, encode_cp1252
+
 MESSAGE_LENGTH = 4000
 # No character needs more than four bytes, so this much always holds a whole message.
 PIECE_BYTES = 4 * MESSAGE_LENGTH
@@ -76,7 +78,7 @@ class LogFilter:
             return ()
         encoded = {self.contains.encode("utf-8", "replace")}
         with suppress(UnicodeEncodeError):
-            encoded.add(self.contains.encode("cp1252"))
+            encoded.add(encode_cp1252(self.contains))
         return tuple(sorted(encoded))
 
 
@@ -105,7 +107,7 @@ def decode_piece(raw: bytes, *, whole: bool, legacy: bool = False) -> tuple[str,
     if text is not None:
         cut = text[:MESSAGE_LENGTH]
         return cut, len(raw) - trimmed if len(cut) == len(text) else len(cut.encode())
-    return raw[:MESSAGE_LENGTH].decode("cp1252", "replace"), min(len(raw), MESSAGE_LENGTH)
+    return decode_cp1252(raw[:MESSAGE_LENGTH]), min(len(raw), MESSAGE_LENGTH)
 
 
 def _utf8(raw: bytes, whole: bool) -> tuple[str | None, int]:

@@ -1,6 +1,10 @@
 """The end of what a program printed, as text."""
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+
+from api.domain.decoding import decode_cp1252
+
 TAIL_BYTES = 4096
 CONTINUATION = bytes(range(0x80, 0xC0))
 
@@ -13,6 +17,8 @@ def decode_tail(content: bytes, *, is_whole: bool) -> str:
     if not is_whole:
         stripped = content.lstrip(CONTINUATION)
         content = stripped if len(content) - len(stripped) < 4 else content
+    else:
+        content = content.removeprefix(BOM_UTF8)
     return "\n".join(_decode_line(line) for line in content.split(b"\n"))
 
 
@@ -20,4 +26,4 @@ def _decode_line(line: bytes) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError:
-        return line.decode("cp1252", "replace")
+        return decode_cp1252(line)

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import AnyStr
 
-from api.domain.diff import decode_pair
+from api.domain.decoding import Side, decode_pair
 from api.domain.result import Verdict
 
 WIDTH = 500
@@ -53,7 +53,8 @@ class FirstDifference:
 
     `before` is what the lines share up to there, at most its last `WIDTH` characters; `expected` and `actual` are how each goes
     on, at most `WIDTH` characters and one more: empty where a line ends there, None where a file has no such line. A newline
-    is in them only where the other file ends without it.
+    is in them only where the other file ends without it. `bom` is the file that alone begins with a byte order mark, which is in
+    no line; only where that is all the difference there is, it is in the texts.
     """
 
     line: int
@@ -61,6 +62,7 @@ class FirstDifference:
     before: str
     expected: str | None
     actual: str | None
+    bom: Side | None = None
 
     @property
     def no_newline(self) -> str | None:
@@ -107,10 +109,10 @@ def common_length(expected: AnyStr, actual: AnyStr) -> int:
     return low
 
 
-def first_difference(expected: bytes, actual: bytes, *, lines_before: int = 0) -> FirstDifference:
+def first_difference(expected: bytes, actual: bytes, *, lines_before: int = 0, bom: Side | None = None) -> FirstDifference:
     """Where two texts first differ that begin with a line, and end with their files or `REACH` bytes behind the difference.
 
-    Lines that are not both UTF-8 are read as cp1252.
+    Lines that are not both UTF-8 are read as cp1252; UTF-16 is to be made UTF-8 before.
     """
     shared = common_length(expected, actual)
     start = expected.rfind(b"\n", 0, shared) + 1
@@ -120,7 +122,7 @@ def first_difference(expected: bytes, actual: bytes, *, lines_before: int = 0) -
     return FirstDifference(
         line, column + 1, left[max(0, column - WIDTH):column],
         left[column:column + WIDTH + 1] if start < len(expected) else None,
-        right[column:column + WIDTH + 1] if start < len(actual) else None)
+        right[column:column + WIDTH + 1] if start < len(actual) else None, bom)
 
 
 def _line(text: bytes, start: int, shared: int, other: bytes) -> bytes:

@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from api.domain.diff import DiffSummary, Encoding, Precision
+from api.domain.decoding import Encoding, Side
+from api.domain.diff import DiffSummary, Precision
 
 LENGTH = struct.Struct(">IQ")
 RECEIVE = 1 << 20
@@ -40,7 +41,8 @@ class DiffAnswer:
     """The difference of two files.
 
     `shown` is JSON, made beside the server because making it holds the interpreter: the list of hunks in the contract's
-    words, or the unified text. `summary` is of the whole. Without `encoding` nothing of the files is shown.
+    words, or the unified text. `summary` is of the whole. Without `encoding` nothing of the files is shown. `bom` is the file that
+    alone begins with a byte order mark.
     """
 
     precision: Precision
@@ -48,6 +50,7 @@ class DiffAnswer:
     summary: DiffSummary
     shown: bytes
     encoding: Encoding | None
+    bom: Side | None = None
 
     @property
     def is_identical(self) -> bool:

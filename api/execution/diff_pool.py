@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from threading import Lock, Semaphore
 
+from api.domain.decoding import HEAD, Reading
 from api.domain.diff import DiffSummary, Precision
 from api.domain.refusal import Unavailable
 from api.execution.diff_channel import ChannelLost, DiffAnswer, OverDeadline, View
@@ -130,13 +131,15 @@ class DiffPool:
 
 def all_replaced(expected: Readable, actual: Readable, view: View) -> DiffAnswer:
     """The coarsest answer, which is always possible: all lines removed, all added, none shown."""
-    counts = DiffSummary(added_lines=_count_lines(actual), removed_lines=_count_lines(expected), changed_hunks=1)
-    return DiffAnswer(Precision.COARSE, True, counts, b'""' if view.unified else b"[]", None)
+    reading = Reading.of(expected.read(0, HEAD), actual.read(0, HEAD))
+    counts = DiffSummary(
+        added_lines=_count_lines(actual, reading), removed_lines=_count_lines(expected, reading), changed_hunks=1)
+    return DiffAnswer(Precision.COARSE, True, counts, b'""' if view.unified else b"[]", None, reading.bom)
 
 
-def _count_lines(file: Readable) -> int:
-    lines, last = 0, b"\n"
+def _count_lines(file: Readable, reading: Reading) -> int:
+    lines = unended = 0
     for part in chunks(file):
-        lines += part.count(b"\n")
-        last = part[-1:]
-    return lines + (last != b"\n")
+        count, unended = reading.line_ends(part)
+        lines += count
+    return lines + (unended > 0)

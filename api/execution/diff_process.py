@@ -15,7 +15,8 @@ from time import monotonic
 from typing import Protocol
 
 import api
-from api.domain.diff import DiffSummary, Encoding, Precision
+from api.domain.decoding import Encoding
+from api.domain.diff import DiffSummary, Precision
 from api.domain.refusal import Unavailable
 from api.execution.diff_channel import Channel, ChannelLost, DiffAnswer, View
 
@@ -73,7 +74,7 @@ class DiffProcess:
             return DiffAnswer(
                 Precision(header["precision"]), header["truncated"],
                 DiffSummary(header["added_lines"], header["removed_lines"], header["changed_hunks"]),
-                bytes(shown), Encoding(header["encoding"]))
+                bytes(shown), Encoding(header["encoding"]), header["bom"])
         except (KeyError, ValueError) as nonsense:
             raise ChannelLost from nonsense
 

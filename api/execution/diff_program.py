@@ -9,16 +9,17 @@ import gc
 import os
 import resource
 import socket
+from codecs import BOM_UTF8
 from contextlib import suppress
 from typing import Any
 
 import orjson
 
+from api.domain.decoding import MARK, Encoding, Reading, decode_cp1252, decode_pair
 from api.domain.diff import (
     HUNK_LIMIT,
     Difference,
     Precision,
-    decode_pair,
     difference,
     hunks_of,
     split_lines,
@@ -37,6 +38,8 @@ def compare(
     child: ExactChild, expected: bytes, actual: bytes, question: dict[str, Any],
 ) -> tuple[dict[str, Any], list[bytes]]:
     """The answer's header, and its body in parts; `question` holds context_lines, unified, name, seconds."""
+    reading = Reading.of(expected, actual)
+    expected, actual = reading.as_utf_8(expected), reading.as_utf_8(actual)
     child.ask(expected, actual, question["seconds"])
     encoding, expected_text, actual_text = decode_pair(expected, actual)
     sides = split_lines(expected_text), split_lines(actual_text)
@@ -45,11 +48,13 @@ def compare(
     # Where it runs out of memory, the library may find nothing instead of failing.
     is_exact = exact is not None and explains(exact, *lines)
     changes = exact if exact is not None and is_exact else coarse_changes(*lines)
-    found = difference(*sides, changes, question["context_lines"])
+    mark = decode_cp1252(BOM_UTF8) if encoding is Encoding.CP1252 else MARK
+    found = difference(*sides, changes, question["context_lines"], mark=mark if reading.expected_mark or reading.actual_mark else "")
     shown, truncated = _unified_json(found, question["name"]) if question["unified"] else _hunks_json(found)
     counts = found.summary
     return {
-        "precision": Precision.EXACT if is_exact else Precision.COARSE, "encoding": encoding, "truncated": truncated,
+        "precision": Precision.EXACT if is_exact else Precision.COARSE, "encoding": reading.wide or encoding, "bom": reading.bom,
+        "truncated": truncated,
         "added_lines": counts.added_lines, "removed_lines": counts.removed_lines, "changed_hunks": counts.changed_hunks}, shown
 
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+from api.domain.decoding import HEAD, Reading
 from api.domain.refusal import Unavailable
 from api.domain.triage import REACH, FirstDifference, NoDifference, common_length, first_difference
 from api.storage.archive import Archive, Source
 
-CHUNK = 64 * 1024
+CHUNK = HEAD
 LIMIT = 8 << 20
 Finding = FirstDifference | NoDifference
 
@@ -52,19 +53,23 @@ def find_first_difference(archive: Archive, pair: Pair) -> Finding:
 
 
 def _compare(expected: Source, actual: Source) -> FirstDifference | None:
+    begins = expected.read(0, CHUNK), actual.read(0, CHUNK)
+    reading = Reading.of(*begins)
+    marks = reading.expected_mark, reading.actual_mark
+    # Positions are counted behind the marks; the first step is as long on either side.
+    left, right = (begin[mark:CHUNK - max(marks) + mark] for begin, mark in zip(begins, marks, strict=True))
     position, lines, line_start = 0, 0, 0
-    while position < LIMIT:
-        left, right = expected.read(position, CHUNK), actual.read(position, CHUNK)
-        if left != right:
-            head = expected.read(line_start, position - line_start) if line_start < position else b""
-            if common_length(left, right) + REACH >= CHUNK:
-                left += expected.read(position + CHUNK, REACH)
-                right += actual.read(position + CHUNK, REACH)
-            return first_difference(head + left, head + right, lines_before=lines)
-        if not left:
-            return None
-        newline = left.rfind(b"\n")
-        lines += left.count(b"\n")
-        line_start = position + newline + 1 if newline >= 0 else line_start
-        position += len(left)
-    return None
+    while left == right and left and position + len(left) < LIMIT:
+        ends, rest = reading.line_ends(left)
+        lines, position = lines + ends, position + len(left)
+        line_start = position - rest if ends else line_start
+        left, right = expected.read(position + marks[0], CHUNK), actual.read(position + marks[1], CHUNK)
+    if left == right:
+        return first_difference(*map(reading.as_utf_8, begins), bom=reading.bom) if reading.bom else None
+    head = expected.read(line_start + marks[0], position - line_start) if line_start < position else b""
+    length = max(len(left), len(right))
+    if common_length(left, right) + REACH >= length >= CHUNK - max(marks):
+        left += expected.read(position + length + marks[0], REACH)
+        right += actual.read(position + length + marks[1], REACH)
+    return first_difference(
+        reading.as_utf_8(head + left), reading.as_utf_8(head + right), lines_before=lines, bom=reading.bom)

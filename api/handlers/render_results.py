@@ -49,6 +49,7 @@ def diff(run_id: int, found: RunOutput, answer: DiffAnswer, *, unified: bool) ->
     counts = answer.summary
     return _ids(run_id, found) | {
         "status": DiffStatus.DIFFERENT.value, **({"encoding": answer.encoding.value} if answer.encoding else {}),
+        **({"bom": answer.bom} if answer.bom else {}),
         "precision": answer.precision.value, "truncated": answer.truncated, "summary": {
             "added_lines": counts.added_lines, "removed_lines": counts.removed_lines, "changed_hunks": counts.changed_hunks},
         # It comes as JSON from the process that compared.

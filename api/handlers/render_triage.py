@@ -173,7 +173,8 @@ def _difference(found: FailingTest, difference: FirstDifference, width: int) -> 
     expected, actual = difference.shown(width)
     shown = {
         "output_id": found.output_id, "line": difference.line, "column": difference.column, "expected": expected, "actual": actual}
-    return shown if difference.no_newline is None else shown | {"no_newline": difference.no_newline}
+    named = {"no_newline": difference.no_newline, "bom": difference.bom}
+    return shown | {name: side for name, side in named.items() if side is not None}
 
 
 def _fitting_difference(found: FailingTest, difference: FirstDifference, budget: int) -> Json:

@@ -157,7 +157,8 @@ function failure(api, test) {
   return item;
 }
 
-function difference({ actual, expected, no_newline: lacks }) {
+function difference({ actual, expected, no_newline: lacks, bom }) {
+  if (bom && actual?.replace(/^\ufeff/, "") === expected?.replace(/^\ufeff/, "")) return `a byte order mark in ${bom === "actual" ? "the output" : "the baseline"} alone`;
   if (lacks) return lacks === "actual" ? `no newline after ${actual}` : `a newline after ${expected}`;
   return `${actual ?? "(end)"} instead of ${expected ?? "(end)"}`;
 }

@@ -1,11 +1,13 @@
 """Reading logs: any page at the price of what it returns, wherever in the file it lies; filters with bounded work."""
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from api.domain.decoding import MARK
 from api.domain.log import (
     PIECE_BYTES,
     LineFacts,
@@ -142,7 +144,8 @@ class Window:
         return (self._stamp(first, end) if low == first and not place.within else None) or place.facts.at
 
     def _stamp(self, start: int, end: int) -> datetime | None:
-        return stamp_of(self.content[start:min(end, start + 40)].decode("ascii", "replace"))
+        beginning = self.content[start:min(end, start + 40)]
+        return stamp_of((beginning.removeprefix(BOM_UTF8) if self.base + start == 0 else beginning).decode("ascii", "replace"))
 
 
 def _window(source: Readable, base: int, length: int, *, grows: bool) -> Window:
@@ -156,9 +159,10 @@ def _entry(buffer: bytes, at: int, line_end: int, place: LogPlace) -> Entry:
     at_end = line_end < 0 and at + len(raw) == len(buffer)
     text, used = decode_piece(raw, whole=line_end >= 0 or at_end, legacy=place.legacy)
     finished = used == len(raw) and (line_end >= 0 or at_end)
-    facts = place.facts if place.within else facts_of(text, place.facts)
+    shown = text.removeprefix(MARK) if place.offset == 0 else text
+    facts = place.facts if place.within else facts_of(shown, place.facts)
     offset = place.offset + used + (1 if finished and line_end >= 0 else 0)
-    message = text.removesuffix("\r") if finished else text
+    message = shown.removesuffix("\r") if finished else shown
     # What was UTF-8 is the same bytes again.
     legacy = not finished and (place.legacy or text.encode() != raw[:used])
     return Entry(LogLine(facts, message, continued=not finished), LogPlace(offset, not finished, facts, legacy=legacy))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from api.domain.diff import Difference, DiffHunk, Encoding, decode_pair, difference, encode_as, hunks_of, split_lines
+from api.domain.decoding import Encoding, decode_pair, encode_cp1252
+from api.domain.diff import Difference, DiffHunk, difference, hunks_of, split_lines
 from api.domain.edit_script import Change, exact_changes
 
 NAME = "output.srt"
@@ -65,6 +66,11 @@ def compared(expected: bytes, actual: bytes, context: int = 3, changes: list[Cha
     encoding, *texts = decode_pair(expected, actual)
     found = exact_changes(expected, actual) if changes is None else changes
     return difference(split_lines(texts[0]), split_lines(texts[1]), found, context), encoding
+
+
+def encode_as(text: str, encoding: Encoding) -> bytes:
+    """The bytes that `decode_pair` read."""
+    return text.encode() if encoding is Encoding.UTF_8 else encode_cp1252(text)
 
 
 def rebuilt(hunks: Sequence[DiffHunk], encoding: Encoding) -> bytes:

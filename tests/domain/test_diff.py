@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.diff import HUNK_LIMIT, LINE_LIMIT, Change, DiffHunk, DiffSummary, Encoding, decode_pair, encode_as, split_lines
-from tests.domain.diffs import compared, hunks, pairs
+from api.domain.decoding import Encoding, decode_pair
+from api.domain.diff import HUNK_LIMIT, LINE_LIMIT, Change, DiffHunk, DiffSummary, split_lines
+from tests.domain.diffs import compared, encode_as, hunks, pairs
 
 numbers = [b"%d\n" % number for number in range(1, 101)]
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from api.domain.diff import decode_pair, split_lines
+from api.domain.decoding import decode_pair
+from api.domain.diff import split_lines
 from api.domain.edit_script import ANCHORED_LINES, Change, coarse_changes, exact_changes, explains
 from tests.domain.diffs import pairs
 

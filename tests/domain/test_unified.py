@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.domain.diff import encode_as
 from api.domain.unified import UNIFIED_LIMIT, unified
-from tests.domain.diffs import NAME, compared, git_applied, hunks, need, pairs, patch_applied, rebuilt
+from tests.domain.diffs import NAME, compared, encode_as, git_applied, hunks, need, pairs, patch_applied, rebuilt
 
 FEW = settings(max_examples=150, deadline=None)
 

@@ -13,10 +13,11 @@ from typing import Any
 import orjson
 import pytest
 
-from api.domain.diff import DiffSummary, Encoding, Precision
+from api.domain.decoding import Encoding
+from api.domain.diff import DiffSummary, Precision
 from api.domain.refusal import Unavailable
 from api.execution.diff_channel import DiffAnswer, View
-from api.execution.diff_pool import SIZE_LIMIT, WAITING_FOR_EACH, DiffPool
+from api.execution.diff_pool import SIZE_LIMIT, WAITING_FOR_EACH, DiffPool, all_replaced
 from tests.domain.diffs import compared, hunks
 from tests.execution.diff_files import File, shuffled, unique
 
@@ -257,6 +258,16 @@ def test_files_beyond_the_size_limit_are_counted(pool: DiffPool) -> None:
 
     assert answer == DiffAnswer(Precision.COARSE, True, DiffSummary(2, SIZE_LIMIT + 1, 1), b"[]", None)
     assert pool.pids == frozenset()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_where_nothing_is_shown_the_lines_of_utf_16_are_counted_by_its_newlines(encoding: str) -> None:
+    # These characters have a newline's byte in them.
+    expected, actual = "\u0a0d上 line\n" * 500, "\u0a0d上 line\n" * 300 + "unended"
+
+    answer = all_replaced(File(expected.encode(encoding)), File(actual.encode(encoding)), VIEW)
+
+    assert answer.summary == DiffSummary(added_lines=301, removed_lines=500, changed_hunks=1)
 
 
 def test_more_than_can_wait_for_their_turn_are_refused(pool: DiffPool) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.diff import DiffSummary, Encoding, Precision
+from api.domain.decoding import Encoding
+from api.domain.diff import DiffSummary, Precision
 from api.domain.edit_script import Change
 from api.execution import diff_program
 from api.execution.diff_channel import DiffAnswer
