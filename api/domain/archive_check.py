@@ -41,7 +41,7 @@ class ArchiveLimits:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveEntry:
-    """One line of a zip's directory, as it stands there. `mode` is a Unix mode, 0 where there is none."""
+    """One line of a zip's directory. `mode` is a Unix mode, 0 where there is none; `raw_name` the name's bytes as they stand there."""
 
     name: str
     size: int
@@ -51,6 +51,7 @@ class ArchiveEntry:
     mode: int
     offset: int
     checksum: int = 0
+    raw_name: bytes = b""
 
     @property
     def is_folder(self) -> bool:
@@ -64,7 +65,7 @@ class ArchiveEntry:
 
 
 def check_archive(entries: Sequence[ArchiveEntry], directory_offset: int, limits: ArchiveLimits) -> dict[tuple[str, ...], ArchiveEntry]:
-    """The entries by the parts of their paths; raises ZipRejected for a directory that no honest zip has.
+    """The entries by the parts of their paths, without what macOS adds; raises ZipRejected for a directory that no honest zip has.
 
     `directory_offset` is where the directory begins in the file: what the entries' contents end before.
     """
@@ -81,7 +82,9 @@ def check_archive(entries: Sequence[ArchiveEntry], directory_offset: int, limits
 
 def path_of(name: str, limits: ArchiveLimits) -> tuple[str, ...]:
     """The parts of an entry's path; raises ZipRejected for a name that leads elsewhere, or nowhere."""
-    if name.startswith("/") or "\\" in name or _DRIVE.match(name) or _CONTROL.search(name):
+    if "\\" in name:
+        raise ZipRejected("name", "A name in the zip has a backslash; folders are separated by slashes, as `tar -a` and PowerShell 7 do.")
+    if name.startswith("/") or _DRIVE.match(name) or _CONTROL.search(name):
         raise ZipRejected("name", "A name in the zip is absolute, or has characters that no file of a project has.")
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     if ".." in parts:
@@ -89,6 +92,11 @@ def path_of(name: str, limits: ArchiveLimits) -> tuple[str, ...]:
     if len(parts) > limits.depth or len(name.encode()) > limits.path_bytes or any(len(part.encode()) > limits.name_bytes for part in parts):
         raise ZipRejected("name", "A name in the zip is too long, or too deep.")
     return parts
+
+
+def is_apple_double(path: Sequence[str]) -> bool:
+    """Whether a path is one of the entries in which macOS keeps what other systems' files do not have."""
+    return any(part == "__MACOSX" or part.startswith("._") for part in path)
 
 
 def _check_kind(entry: ArchiveEntry) -> None:
@@ -126,6 +134,8 @@ def _paths(entries: Iterable[ArchiveEntry], limits: ArchiveLimits) -> dict[tuple
     found: dict[tuple[str, ...], ArchiveEntry] = {}
     for entry in entries:
         path = path_of(entry.name, limits)
+        if is_apple_double(path):
+            continue
         if not path and not entry.is_folder:
             raise ZipRejected("name", "A file in the zip has no name.")
         if path in found:

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import struct
+import unicodedata
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +18,11 @@ LOCAL, LOCAL_SIGNATURE = struct.Struct("<4s5H3L2H"), b"PK\3\4"
 LONGEST_COMMENT = (1 << 16) - 1
 IN_EXTRA = (1 << 32) - 1
 UTF8 = 1 << 11
+# Extra fields: sizes of 64 bits, and Info-ZIP's name in UTF-8.
+WIDE_SIZES, UNICODE_PATH = 1, 0x7075
+# Who made an entry. MS-DOS and Windows separate folders by a backslash where a program did not know better.
+MADE_BY_DOS, MADE_BY_UNIX, MADE_BY_MACOS = 0, 3, 19
+BACKSLASH_SYSTEMS = frozenset({MADE_BY_DOS, 10, 11, 14})
 MOST_BYTES_PER_LINE = 512
 
 
@@ -43,9 +50,8 @@ def content_offset(file: BinaryIO, entry: ArchiveEntry) -> int:
     header = file.read(LOCAL.size)
     if len(header) < LOCAL.size:
         raise _broken()
-    signature, _, flags, method, _, _, _, _, _, name_bytes, extra_bytes = LOCAL.unpack(header)
-    name = file.read(name_bytes)
-    if signature != LOCAL_SIGNATURE or method != entry.method or _text(name, flags) != entry.name:
+    signature, _, _, method, _, _, _, _, _, name_bytes, extra_bytes = LOCAL.unpack(header)
+    if signature != LOCAL_SIGNATURE or method != entry.method or file.read(name_bytes) != entry.raw_name:
         raise ZipRejected("header", "The zip's directory and the files in it contradict each other.")
     return entry.offset + LOCAL.size + int(name_bytes) + int(extra_bytes)
 
@@ -99,12 +105,52 @@ def _entries(directory: bytes) -> Iterator[ArchiveEntry]:
         following = name_end + extra_bytes + comment_bytes
         if signature != LINE_SIGNATURE or disk or following > len(directory):
             raise _broken()
-        name = _text(directory[at + LINE.size:name_end], flags)
-        size, compressed, offset = _wide(directory[name_end:name_end + extra_bytes], size, compressed, offset)
+        raw_name, extra = directory[at + LINE.size:name_end], directory[name_end:name_end + extra_bytes]
+        size, compressed, offset = _wide(extra, size, compressed, offset)
+        system = made_by >> 8
         # Other systems keep other things in these bits; MS-DOS leaves them empty.
-        mode = attributes >> 16 if made_by >> 8 in (0, 3, 19) else 0
-        yield ArchiveEntry(name, size, compressed, method, flags, mode, offset, checksum)
+        mode = attributes >> 16 if system in (MADE_BY_DOS, MADE_BY_UNIX, MADE_BY_MACOS) else 0
+        name = entry_name(raw_name, is_utf8=bool(flags & UTF8), extra=extra, system=system)
+        yield ArchiveEntry(name, size, compressed, method, flags, mode, offset, checksum, raw_name)
         at = following
+
+
+def entry_name(raw: bytes, *, is_utf8: bool, extra: bytes, system: int) -> str:
+    """An entry's name as the program meant it that made the zip. Raises ZipRejected for a name that says it is UTF-8 and is not.
+
+    Java, git, Python, 7-Zip and newer PowerShells mark UTF-8 by a flag, Info-ZIP by an extra field with the checksum of the plain
+    name (APPNOTE 4.6.9). macOS marks nothing, and takes letters apart from their accents, which are put together again as people type
+    them. What is no UTF-8 is of the code page of MS-DOS.
+    """
+    marked = raw if is_utf8 else _unicode_path(raw, extra)
+    try:
+        name = raw.decode() if marked is None else marked.decode()
+    except UnicodeDecodeError:
+        if marked is not None:
+            raise ZipRejected("name", "A name in the zip is not UTF-8.") from None
+        name = raw.decode("cp437")
+    if marked is None:
+        name = unicodedata.normalize("NFC", name)
+    return name.replace("\\", "/") if system in BACKSLASH_SYSTEMS else name
+
+
+def _unicode_path(raw: bytes, extra: bytes) -> bytes | None:
+    for kind, content in _extra_fields(extra):
+        if kind == UNICODE_PATH and content[:1] == b"\1" and content[1:5] == zlib.crc32(raw).to_bytes(4, "little"):
+            return content[5:]
+    return None
+
+
+def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    """The kind and content of each whole field."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, at)
+        content = extra[at + 4:at + 4 + length]
+        if len(content) < length:
+            return
+        yield kind, content
+        at += 4 + length
 
 
 def _wide(extra: bytes, *narrow: int) -> list[int]:
@@ -112,20 +158,11 @@ def _wide(extra: bytes, *narrow: int) -> list[int]:
     wanted = narrow.count(IN_EXTRA)
     if not wanted:
         return list(narrow)
-    while len(extra) >= 4:
-        kind, length = struct.unpack_from("<2H", extra)
-        if kind == 1 and length >= 8 * wanted and len(extra) >= 4 + length:
-            wide = iter(struct.unpack_from(f"<{wanted}Q", extra, 4))
+    for kind, content in _extra_fields(extra):
+        if kind == WIDE_SIZES and len(content) >= 8 * wanted:
+            wide = iter(struct.unpack_from(f"<{wanted}Q", content))
             return [next(wide) if value == IN_EXTRA else value for value in narrow]
-        extra = extra[4 + length:]
     raise _broken()
-
-
-def _text(name: bytes, flags: int) -> str:
-    try:
-        return name.decode("utf-8" if flags & UTF8 else "cp437")
-    except UnicodeDecodeError:
-        raise ZipRejected("name", "A name in the zip is not UTF-8.") from None
 
 
 def _broken() -> ZipRejected:
