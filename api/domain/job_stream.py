@@ -35,6 +35,11 @@ def parse_event_id(text: str) -> StreamPlace:
     return StreamPlace(int(found[1]), int(found[2]))
 
 
+def is_yes(word: str) -> bool:
+    """Whether a word of a query means yes, of those that the document lets through; as the description's server reads them."""
+    return word.lower() in ("true", "t", "yes", "y", "on", "1")
+
+
 def log_event(text: str, place: StreamPlace | None) -> bytes:
     """A piece of the log, with the place behind it; without one a client that comes back goes on where it was."""
     return _event({"type": "log", "data": text}, place)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import unquote_plus
 
 from api.domain.exit_code import signed_32_bits
 from api.domain.run import Phase
@@ -12,6 +13,11 @@ from api.domain.run import Phase
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}\Z")
 MESSAGE_LENGTH = 10_000
 BIGGEST = 2**31 - 1
+FIELDS = ("type", "status", "message", "test_id", "test_file_id", "exitCode", "runTime", "artifact_type", "file")
+# Where a field begins: an ampersand before anything else is a part of the text that it stands in.
+_FIELD = re.compile(rf"(?:\A|&)({'|'.join(FIELDS)})=")
+# What no program that escapes leaves in a field.
+_UNESCAPED = re.compile(r"[^A-Za-z0-9%+*._~!'()-]|%(?![0-9A-Fa-f]{2})")
 
 
 class Answer(StrEnum):
@@ -88,6 +94,23 @@ class ArtifactMessage:
 WorkerMessage = ProgressMessage | EqualityMessage | UploadMessage | FinishMessage | LogMessage | ArtifactMessage
 WITH_FILE = (UploadMessage, LogMessage, ArtifactMessage)
 AFTER_THE_END = (LogMessage, ArtifactMessage)
+
+
+def read_fields(body: str) -> dict[str, str]:
+    """The fields of a urlencoded form, as workers write it: some escape what they send, others nothing at all.
+
+    A field that was not escaped is taken as it is, with its signs of plus, percent and ampersand; what looks like a field that came
+    already is a part of the text that it stands in.
+    """
+    begins: dict[str, re.Match[str]] = {}
+    for found in _FIELD.finditer(body):
+        begins.setdefault(found[1], found)
+    ends = [following.start() for following in list(begins.values())[1:]] + [len(body)]
+    return {name: _unescaped(body[found.end():end]) for (name, found), end in zip(begins.items(), ends, strict=True)}
+
+
+def _unescaped(text: str) -> str:
+    return text if _UNESCAPED.search(text) else unquote_plus(text)
 
 
 def parse_message(fields: Mapping[str, str]) -> WorkerMessage:

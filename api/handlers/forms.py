@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Protocol
-from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from api.domain.worker_message import Malformed
+from api.domain.worker_message import Malformed, read_fields
 from api.handlers import context
+from api.handlers.multipart_framing import MultipartFraming
 from api.handlers.problems import payload_too_large
 
 FIELDS = 20
@@ -50,6 +50,7 @@ class MultipartForm:
         self._part = _Part()
         self._parts = 0
         self._batch = bytearray()
+        self._framing = MultipartFraming(boundary)
         try:
             self._parser = MultipartParser(boundary, {
                 "on_part_begin": self._begin, "on_header_field": self._header_field, "on_header_value": self._header_value,
@@ -61,7 +62,7 @@ class MultipartForm:
     def feed(self, chunk: bytes) -> None:
         """Read on. Raises Malformed for what is no multipart form."""
         try:
-            self._parser.write(chunk)
+            self._parser.write(self._framing.feed(chunk))
         except FormParserError as wrong:
             raise Malformed("body") from wrong
 
@@ -167,8 +168,5 @@ async def _read_urlencoded(stream: AsyncIterator[bytes]) -> dict[str, str]:
     body = bytearray()
     async for chunk in stream:
         body += chunk
-    try:
-        # Workers send their fields unescaped, raw spaces included; bytes that are not UTF-8 are replaced.
-        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS))
-    except ValueError as wrong:
-        raise Malformed("body") from wrong
+    # Bytes that are not UTF-8 are replaced.
+    return read_fields(body.decode("utf-8", "replace"))

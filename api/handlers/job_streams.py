@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.domain.job import Job, visible
-from api.domain.job_stream import StreamPlace, job_id_event, opening, parse_event_id
+from api.domain.job_stream import StreamPlace, is_yes, job_id_event, opening, parse_event_id
 from api.handlers import context
 from api.handlers.following import Follower
 from api.handlers.stream_permits import permitted_until
@@ -91,7 +91,7 @@ def check_seats() -> None:
 
 
 async def stream_job(
-    request: Request, job_id: str, from_beginning: bool = False, last_event_id: str | None = None, timeout: int | None = None,
+    request: Request, job_id: str, from_beginning: str = "false", last_event_id: str | None = None, timeout: int | None = None,
 ) -> Response:
     """Send the log of a job as it arrives, until the job is over and all is sent."""
     check_seats()
@@ -100,5 +100,5 @@ async def stream_job(
     job = visible(await context.in_thread(load_job, job_id), context.caller())
     if place is not None and job.status.is_over and place >= (await context.collaborator(Follower).end_of(job)).place:
         return Response(status_code=204)
-    start = place or (BEGINNING if from_beginning else None)
+    start = place or (BEGINNING if is_yes(from_beginning) else None)
     return follow(job, start, tell=False, timeout=timeout)

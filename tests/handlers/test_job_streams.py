@@ -252,6 +252,30 @@ def test_who_has_the_last_event_is_told_that_there_is_no_more(watched: Watched) 
     assert [answer.status_code for answer in answers] == [204, 204]
 
 
+@pytest.mark.parametrize(("given", "is_yes"), [
+    *((word, True) for word in ("true", "True", "TRUE", "1", "yes", "Yes", "on", "y", "t")),
+    *((word, False) for word in ("false", "False", "0", "no", "off", "n", "F")),
+])
+def test_whether_to_begin_at_the_beginning_is_said_in_the_words_of_the_descriptions_server(
+    watched: Watched, given: str, is_yes: bool,
+) -> None:
+    run = watched.job().start().write(b"one\n").finish()
+
+    with watched.watch(run, from_beginning=given) as stream:
+        said = [event.data.get("data") for event in stream.rest()]
+
+    assert ("one\n" in said) == is_yes
+
+
+@pytest.mark.parametrize("given", ["", "2", "truely", "yes ", "maybe", "None", "true\n"])
+def test_another_word_is_refused(watched: Watched, given: str) -> None:
+    run = watched.job().start()
+
+    answer = watched.site.client.as_(watched.token).get(f"/jobs/{run.job_id}/stream", params={"from_beginning": given})
+
+    assert answer.status_code == 400
+
+
 @pytest.mark.parametrize("given", ["1", "nonsense", "0-5", "1-2-3", "1:2"])
 def test_an_id_of_no_event_is_refused(watched: Watched, given: str) -> None:
     run = watched.job().start()

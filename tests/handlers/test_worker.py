@@ -107,6 +107,11 @@ def test_progress_is_kept_with_the_workers_own_words(site: Site, root: str) -> N
     (b"type=progress&status=testing&message=a+b%20c%2Bd", "a b c+d"), (b"type=progress&status=testing", ""),
     (b"status=testing&message=100%&type=progress", "100%"), (b"type=progress&status=testing&message=\xff\xfe", "\ufffd\ufffd"),
     (b"type=progress&status=testing&message=caf\xc3\xa9 \xf0\x9f\xa7\xbf", "caf\u00e9 \U0001f9ff"),
+    (b"type=progress&status=testing&message=error: g++ & clang failed", "error: g++ & clang failed"),
+    (b"type=progress&status=testing&message=a & b && c=d&e", "a & b && c=d&e"),
+    (b"type=progress&message=100 % done, %20 left&status=testing", "100 % done, %20 left"),
+    (b"type=progress&status=testing&message=failed&status=completed&type=finish", "failed&status=completed&type=finish"),
+    (b"type=progress&status=testing&message=error%3A+g%2B%2B+%26+clang", "error: g++ & clang"),
     (b"type=progress&status= testing &message=x", "x"), (b"type=progress&status=testing&message=" + b"m" * 20_000, "m" * 10_000)])
 def test_forms_are_taken_as_workers_write_them(site: Site, body: bytes, message: str) -> None:
     run_id = add_run()
