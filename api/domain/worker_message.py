@@ -105,7 +105,9 @@ def read_fields(body: str) -> dict[str, str]:
     begins: dict[str, re.Match[str]] = {}
     for found in _FIELD.finditer(body):
         begins.setdefault(found[1], found)
-    ends = [following.start() for following in list(begins.values())[1:]] + [len(body)]
+    if not begins:
+        return {}
+    ends = [*(following.start() for following in list(begins.values())[1:]), len(body)]
     return {name: _unescaped(body[found.end():end]) for (name, found), end in zip(begins.items(), ends, strict=True)}
 
 
