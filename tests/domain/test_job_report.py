@@ -28,7 +28,8 @@ def test_a_report_of_pytest_is_counted() -> None:
 
 def test_a_report_is_written_as_json() -> None:
     assert JobReport(2, 1, 0, 0, 0.12345, [FailedTest("n", "c", "m")]).as_json() == {
-        "tests": 2, "failures": 1, "errors": 0, "skipped": 0, "seconds": 0.123, "failed": [{"name": "n", "classname": "c", "message": "m"}]}
+        "tests": 2, "failures": 1, "errors": 0, "skipped": 0, "seconds": 0.123, "failed": [{"name": "n", "classname": "c", "message": "m"}],
+        "complete": True}
 
 
 def test_a_case_counts_once_whatever_stands_in_it() -> None:
@@ -40,6 +41,79 @@ def test_a_case_counts_once_whatever_stands_in_it() -> None:
 @given(st.integers(min_value=1, max_value=200))
 def test_it_makes_no_difference_where_the_pieces_end(size: int) -> None:
     assert read_report(PYTEST[at:at + size] for at in range(0, len(PYTEST), size)) == read_report([PYTEST])
+
+
+def read(cases: str, encoding: str = "utf-8", declaration: str = "") -> JobReport:
+    return read_report([f'{declaration}<testsuite name="s">{cases}</testsuite>'.encode(encoding)])
+
+
+@pytest.mark.parametrize(("cases", "message"), [
+    ('<testcase name="a"><failure type="T">expected 3, was 4</failure></testcase>', "expected 3, was 4"),
+    ('<testcase name="a"><failure message="">  two\nlines  </failure></testcase>', "two\nlines"),
+    ('<testcase name="a"><failure message="m">trace</failure></testcase>', "m"),
+    ('<testcase name="a"><error><![CDATA[<b> & ]]></error><system-out>out</system-out></testcase>', "<b> &"),
+    ('<testcase name="a"><failure message="m">\x1b[31m red</failure></testcase>', "m"),
+    ('<testcase name="a"><failure>\x1b[31m red \x00</failure></testcase>', "\ufffd[31m red \ufffd"),
+    ('<testcase name="a"><failure message="&#27;[0m &#x1B; &#0; &#65;"/></testcase>', "\ufffd[0m \ufffd \ufffd A"),
+    ('<testcase name="a"><skipped/><failure message="m"/></testcase>', "m"),
+    ('<testcase name="a"><failure message="m"/><error message="teardown"/></testcase>', "m"),
+])
+def test_the_message_of_a_failed_test_is_its_attribute_or_its_text(cases: str, message: str) -> None:
+    report = read(cases)
+
+    assert ([each.message for each in report.failed], report.skipped, report.tests) == ([message], 0, 1)
+
+
+def test_a_suite_that_could_not_be_run_has_an_error_of_its_own() -> None:
+    assert read('<error message="import failed"/>') == JobReport(0, 0, 1, 0, 0.0, [FailedTest("s", "", "import failed")])
+
+
+@pytest.mark.parametrize("attributes", ['status="notrun" result="suppressed"', 'status="disabled"', 'status="NotRun"', 'result="skipped"'])
+def test_a_test_that_was_not_run_is_skipped(attributes: str) -> None:
+    assert read(f'<testcase name="a" {attributes}/><testcase name="b" status="run" result="completed"/>').skipped == 1
+
+
+@pytest.mark.parametrize("rest", [
+    '<testcase name="b"', "<testcase>&nbsp;", "<a></b>", "", "\x00<", '<testcase name="b"/></testsuite><more/>'])
+def test_what_stands_before_a_report_breaks_off_counts(rest: str) -> None:
+    report = read_report([f'<testsuite><testcase name="a"><failure message="m"/></testcase>{rest}'.encode()])
+
+    assert (report.failures, report.complete) == (1, False)
+
+
+@pytest.mark.parametrize(("encoding", "declared"), [
+    ("utf-8", "utf-8"), ("utf-8-sig", "utf-8"), ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"),
+    ("gb2312", "GB2312"), ("gb18030", "GB18030"), ("shift_jis", "Shift_JIS")])
+def test_reports_may_be_in_any_encoding_of_texts(encoding: str, declared: str) -> None:
+    report = read('<testcase><failure message="中文"/></testcase>', encoding, f'<?xml version="1.0" encoding="{declared}"?>')
+
+    assert [each.message for each in report.failed] == ["中文"]
+
+
+@pytest.mark.parametrize("name", ["punycode", "idna", "unicode_escape", "rot13", "zlib", "utf-7"])
+def test_an_encoding_that_no_text_is_written_in_is_not_read(name: str) -> None:
+    with pytest.raises(NoReport):
+        read("<testcase/>", declaration=f'<?xml version="1.0" encoding="{name}"?>')
+
+
+@given(cases=st.text(max_size=60), size=st.integers(1, 20))
+def test_any_text_in_a_report_is_read_alike_in_pieces(cases: str, size: int) -> None:
+    content = f'<testsuite><testcase name="a"/>{cases}</testsuite>'.encode("utf-8", "replace")
+
+    assert outcome([content]) == outcome([content[at:at + size] for at in range(0, len(content), size)])
+
+
+def outcome(chunks: list[bytes]) -> JobReport | str:
+    try:
+        return read_report(chunks)
+    except NoReport as wrong:
+        return str(wrong)
+
+
+@pytest.mark.parametrize(("time", "seconds"), [
+    ("1,234.567", 1234.567), ("1,234,567", 1234567.0), ("0,125", 0.125), ("12,5", 12.5), ("1.5", 1.5)])
+def test_times_are_read_as_programs_write_them_for_people(time: str, seconds: float) -> None:
+    assert read(f'<testcase time="{time}"/>').seconds == seconds
 
 
 @pytest.mark.parametrize("content", [BOMB, OUTSIDE, b"<!DOCTYPE testsuite><testsuite/>"])
