@@ -8,20 +8,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from api.domain.decoding import decode_cp1252, encode_cp1252
+from api.domain.log_level import WORDS, LogLevel, level_of, without_colours
 
 MESSAGE_LENGTH = 4000
 # No character needs more than four bytes, so this much always holds a whole message.
 PIECE_BYTES = 4 * MESSAGE_LENGTH
-
-
-class LogLevel(StrEnum):
-    """How grave a line is."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-    CRITICAL = "critical"
 
 
 class LogSource(StrEnum):
@@ -87,13 +78,6 @@ STAMP = re.compile(
     r"\[?(?P<day>\d{4}-\d{2}-\d{2})[T ](?P<time>\d{2}:\d{2}:\d{2})(?:[.,](?P<fraction>\d{1,6})\d*)?"
     r" ?(?P<offset>Z|UTC|[+-]\d{2}:?\d{2})?\]?(?=\s|$)[ \t]*")
 BRACKETED = re.compile(r"\[(?P<word>[A-Za-z_]{3,14})\][ \t:]*")
-# `error: …` as a program writes it, or as a compiler does behind a place in a file.
-PREFIXED = re.compile(r"(?:[^\s:]{1,200}:\d{1,7}:(?:\d{1,7}:)? )?(?P<word>fatal error|[A-Za-z]{4,8}):(?=\s|$)")
-LEVELS = {
-    "debug": LogLevel.DEBUG, "trace": LogLevel.DEBUG, "info": LogLevel.INFO, "note": LogLevel.INFO, "notice": LogLevel.INFO,
-    "warning": LogLevel.WARNING, "warn": LogLevel.WARNING, "error": LogLevel.ERROR, "err": LogLevel.ERROR,
-    "critical": LogLevel.CRITICAL, "fatal": LogLevel.CRITICAL, "fatal error": LogLevel.CRITICAL, "panic": LogLevel.CRITICAL,
-}
 SOURCES = {source.value: source for source in LogSource}
 
 
@@ -122,10 +106,10 @@ def _utf8(raw: bytes, whole: bool) -> tuple[str | None, int]:
 
 def facts_of(text: str, before: LineFacts) -> LineFacts:
     """What a line says of itself; its time is that of the line before where it has none of its own."""
-    stamp = STAMP.match(text)
+    head = without_colours(text)
+    stamp = STAMP.match(head)
     at = _instant(stamp) if stamp else None
-    rest = text[stamp.end():] if stamp and at else text
-    level, source = _marks(rest)
+    level, source = _marks(head[stamp.end():] if stamp and at else head)
     return LineFacts(at or before.at, level, source)
 
 
@@ -150,10 +134,9 @@ def _marks(text: str) -> tuple[LogLevel, LogSource]:
     end = 0
     while marked := BRACKETED.match(text, end):
         word = marked["word"].lower()
-        if word not in LEVELS and word not in SOURCES:
+        if word not in WORDS and word not in SOURCES:
             break
-        level, source = level or LEVELS.get(word), source or SOURCES.get(word)
+        level, source = level or WORDS.get(word), source or SOURCES.get(word)
         end = marked.end()
-    if level is None and (prefixed := PREFIXED.match(text, end)):
-        level = LEVELS.get(prefixed["word"].lower())
+    level = level or level_of(text[end:])
     return level or LogLevel.INFO, source or LogSource.WORKER

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 
-from api.domain.log import LineFacts, LogLevel, LogSource
+from api.domain.log import LineFacts, LogSource
+from api.domain.log_level import LogLevel
 from api.domain.refusal import Invalid
 from api.domain.signing import SigningKey
 

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from api.domain.access import Role
 from api.domain.job import Job, JobLogNotFound, JobStatus, visible
-from api.domain.log import LogFilter, LogLevel, LogSource
+from api.domain.log import LogFilter, LogSource
+from api.domain.log_level import LogLevel
 from api.domain.refusal import NotFound
 from api.handlers import context, job_streams, render_jobs
 from api.handlers.answers import answer, etag

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from api.domain.log import LogFilter, LogLevel, LogLine, LogSource
+from api.domain.log import LogFilter, LogLine, LogSource
 from api.domain.log_cursor import FINGERPRINT_BYTES, LogPart, LogPlace, fingerprint, make_cursor, read_cursor, stale_cursor
+from api.domain.log_level import LogLevel
 from api.domain.refusal import LogNotFound
 from api.domain.run import Run, RunStatus
 from api.domain.sample_choice import choose_test

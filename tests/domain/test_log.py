@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.log import MESSAGE_LENGTH, LineFacts, LogFilter, LogLevel, LogLine, LogSource, decode_piece, facts_of, stamp_of
+from api.domain.log import MESSAGE_LENGTH, LineFacts, LogFilter, LogLine, LogSource, decode_piece, facts_of, stamp_of
+from api.domain.log_level import LogLevel
 
 EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.log import LineFacts, LogLevel, LogSource
+from api.domain.log import LineFacts, LogSource
 from api.domain.log_cursor import LogPart, LogPlace, fingerprint, make_cursor, read_cursor
+from api.domain.log_level import LogLevel
 from api.domain.refusal import Invalid
 from api.domain.signing import SigningKey
 

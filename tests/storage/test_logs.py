@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.domain.log import LineFacts, LogFilter, LogLevel, LogLine, LogSource
+from api.domain.log import LineFacts, LogFilter, LogLine, LogSource
 from api.domain.log_cursor import LogPlace
+from api.domain.log_level import LogLevel
 from api.storage import logs
 from api.storage.logs import entries, read_page
 
