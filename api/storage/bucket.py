@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from requests.exceptions import RequestException
 from api.domain.attachment import content_disposition
 from api.domain.ticket import Ticket
 from api.storage.backends import BUCKET, Stat, TicketLink, Unreachable, checked
+from api.storage.gzip_objects import GZIP, GzipObjects
 
 GOOGLE = "https://storage.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
@@ -42,6 +44,7 @@ class BucketBackend:
     ) -> None:
         self._bucket, self._signer, self._endpoint, self._link, self._clock = bucket, signer, endpoint, link, clock
         self._limits: Any = {"timeout": timeout, "retry": None}
+        self._packed = GzipObjects()
 
     def stat(self, name: str) -> Stat | None:
         """What is stored under a name now; the generation is both version and identity, since objects never grow."""
@@ -51,7 +54,10 @@ class BucketBackend:
                 blob.reload(**self._limits)
         except FileNotFoundError:
             return None
-        return Stat(int(blob.size), str(blob.generation), str(blob.generation))
+        size, generation = int(blob.size), str(blob.generation)
+        if blob.content_encoding == GZIP:
+            size = self._packed.size(name, generation, size, partial(self._read_stored, name, generation))
+        return Stat(size, generation, generation)
 
     def survey(self, wanted: Iterable[str]) -> Mapping[str, Stat | None]:
         """`stat` of many names, one after the other."""
@@ -62,14 +68,29 @@ class BucketBackend:
         return found
 
     def read(self, name: str, start: int, length: int, identity: str | None = None) -> bytes:
-        """Bytes of an object, as they are stored."""
-        blob = self._blob(name)
+        """Bytes of an object; of one that is stored packed, bytes of what it stands for."""
         if length <= 0:
             return b""
+        blob = self._blob(name)
+        content = self._download(blob, start, length, identity)
+        # Behind the end of what is stored there may be more of what it stands for.
+        if blob.content_encoding != GZIP and (content or not start):
+            return content
+        with _answering():
+            blob.reload(if_generation_match=None if identity is None else int(identity), **self._limits)
+        if blob.content_encoding != GZIP:
+            return content
+        generation = str(blob.generation)
+        return self._packed.read(name, generation, start, length, partial(self._read_stored, name, generation))
+
+    def _read_stored(self, name: str, generation: str, start: int, length: int) -> bytes:
+        return self._download(self._blob(name), start, length, generation)
+
+    def _download(self, blob: Blob, start: int, length: int, generation: str | None) -> bytes:
         try:
             with _answering():
                 content: bytes = blob.download_as_bytes(
-                    start=start, end=start + length - 1, if_generation_match=None if identity is None else int(identity),
+                    start=start, end=start + length - 1, if_generation_match=None if generation is None else int(generation),
                     raw_download=True, checksum=None, single_shot_download=True, **self._limits)
         except RequestRangeNotSatisfiable:
             return b""

@@ -35,10 +35,10 @@ class Emulator:
     public_key: RSAPublicKey
     storage: Any
 
-    def put(self, name: str, content: bytes) -> None:
-        """Store an object behind the client's back."""
+    def put(self, name: str, content: bytes, **described: str) -> None:
+        """Store an object behind the client's back, with further properties such as its `contentEncoding`."""
         generation = str(int(self._generation(name)) + 1)
-        described = {
+        described |= {
             "kind": "storage#object", "name": name, "bucket": BUCKET, "generation": generation, "metageneration": "1",
             "size": str(len(content)), "contentType": "application/octet-stream", "crc32c": "", "md5Hash": ""}
         self.storage.create_file(BUCKET, name, content, described)
@@ -99,9 +99,17 @@ class _Handler(RequestHandler):  # type: ignore[misc]
 
     public_key: RSAPublicKey
     lock: threading.Lock
+    encoding: str | None = None
+
+    def end_headers(self) -> None:
+        """The headers, with the coding in which an object's bytes are stored."""
+        if self.encoding:
+            self.send_header("Content-Encoding", self.encoding)
+        super().end_headers()
 
     def do_GET(self) -> None:
         with self.lock:
+            self.encoding = None
             refused = self._refusal()
             if refused:
                 self._refuse(*refused)
@@ -142,6 +150,8 @@ class _Handler(RequestHandler):  # type: ignore[misc]
         start = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0]
         if found and "Range" in self.headers and int(start) >= int(found["size"]):
             return 416, "Request range not satisfiable"
+        if found and self.path.startswith(PARTS):
+            self.encoding = found.get("contentEncoding")
         return None
 
     def _refuse(self, status: int, message: str) -> None:
