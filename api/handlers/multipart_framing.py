@@ -8,6 +8,8 @@ from api.domain.worker_message import Malformed
 
 # What may stand before the first boundary (RFC 2046 has it ignored), and the headers of one part.
 LONGEST_PREAMBLE = LONGEST_HEADERS = 64 * 1024
+LONGEST_LINE = 600
+_DASHED_LINE = re.compile(rb"(?:\A|(?<=\n))(--[^\r\n]{0,500})(\r?\n)")
 
 
 class MultipartFraming:
@@ -18,7 +20,6 @@ class MultipartFraming:
 
     def __init__(self, boundary: bytes) -> None:
         self._delimiter = b"--" + boundary
-        self._first_line = re.compile(rb"(?:\A|\n)(" + re.escape(self._delimiter) + rb"(?:--)?)[ \t]{0,100}(\r?\n)")
         self._buffer = b""
         self._skipped = 0
         self._step = self._preamble
@@ -37,10 +38,11 @@ class MultipartFraming:
         return taken
 
     def _preamble(self) -> bytes | None:
-        found = self._first_line.search(self._buffer)
+        boundaries = (self._delimiter, self._delimiter + b"--")
+        found = next((line for line in _DASHED_LINE.finditer(self._buffer) if line[1].rstrip(b" \t") in boundaries), None)
         if found is None:
-            # A boundary, its blanks and the line end before it may still be on their way.
-            self._skipped += len(self._take(max(0, len(self._buffer) - len(self._delimiter) - 110)))
+            # The boundary's line may still be on its way.
+            self._skipped += len(self._take(max(0, len(self._buffer) - LONGEST_LINE)))
             if self._skipped > LONGEST_PREAMBLE:
                 raise Malformed("body")
             return None

@@ -28,7 +28,7 @@ def read(body: bytes, size: int = 1 << 20) -> tuple[dict[str, str], bytes, bool]
 
 
 @pytest.mark.parametrize("newline", [b"\r\n", b"\n"])
-@pytest.mark.parametrize("preamble", [b"", b"This is a multipart message.\n", b"\r\n", b"--XyZ is the boundary\r\n\r\n", b"not --XyZ\n"])
+@pytest.mark.parametrize("preamble", [b"", b"This is a multipart message.\n", b"\r\n", b"--XyZ is the boundary\r\n", b"not --XyZ\n"])
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
 def test_a_form_is_read_whatever_stands_before_it_and_however_its_lines_end(newline: bytes, preamble: bytes, size: int) -> None:
     assert read(a_form(newline, preamble=preamble), size) == ({"type": "upload"}, b"text", True)
