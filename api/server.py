@@ -35,6 +35,7 @@ from api.handlers.differences import DifferenceFinder
 from api.handlers.following import Follower
 from api.handlers.health import HealthProbes, Probe
 from api.handlers.rules import AccountRules, BranchRules, Environments, JobRules, ReviewRules
+from api.handlers.run_log_tail import RunLogTails
 from api.handlers.stream_permits import StreamPermits
 from api.handlers.stream_seats import StreamSeats, UploadSeats
 from api.handlers.waiting import RunWatch
@@ -74,12 +75,13 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     probes = _probes(settings, flask, store, stores, clock)
     diffs = DiffPool(processes=settings.diff_processes, seconds=settings.diff_seconds)
     waits = RunWatch(partial(_states, clock))
+    run_logs = RunLogTails()
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage, is_ready=probes.is_ready,
         run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
         local_caller=local_access(settings, flask),
         flask_setup=partial(attach_database, settings=settings),
-        hooks=[waits.running, diffs.running, follower.running, background.running],
+        hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],
         collaborators={
             AccountRules: AccountRules(platform_passwords),
             Archive: stores.archive,
@@ -103,6 +105,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             StreamSeats: StreamSeats(settings.streams),
             RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
             RunWatch: waits,
+            RunLogTails: run_logs,
             UploadSeats: UploadSeats(settings.streams),
         })
 

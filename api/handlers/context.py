@@ -136,3 +136,17 @@ def refuse_if_over_limit() -> None:
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run blocking work, such as a database transaction, off the event loop, in an application context of its own."""
     return await current.get().surroundings.in_thread(work, *args, **kwargs)
+
+
+def beyond_request(work: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """The work for a thread, callable from a task that outlives this request: it knows the application, and no caller."""
+    surroundings = current.get().surroundings
+
+    async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        before = current.set(Exchange("-", surroundings))
+        try:
+            return await surroundings.in_thread(work, *args, **kwargs)
+        finally:
+            current.reset(before)
+
+    return run

@@ -4,19 +4,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from time import monotonic
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.domain.log_cursor import FINGERPRINT_BYTES, LogPlace, fingerprint, make_cursor, read_cursor
-from api.domain.run import Run, RunStatus
+from api.domain.run import Run
 from api.domain.signing import SigningKey
 from api.handlers import context
 from api.handlers.answers import encode
-from api.handlers.following import Follower
 from api.handlers.logs import log_line, subject_of
+from api.handlers.run_log_tail import LogEvent, LogLook, RunLogReader, RunLogTails
 from api.handlers.stream_permits import permitted_until
 from api.handlers.stream_seats import StreamSeats
 from api.storage import logs, names, runs
@@ -25,22 +26,10 @@ from api.storage.enrolment import catch_up
 from api.storage.logs import Readable
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-LOOK_EVERY = 0.5
 PING_EVERY = 15.0
 AT_ONCE = 500
 RETRY = b"retry: 3000\n\n"
 PING = b": ping\n\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one look at the log found: events to send, the place behind them, and the run's status once nothing will follow."""
-
-    events: bytes
-    place: LogPlace
-    known_by: bytes
-    end: RunStatus | None
-    more: bool
 
 
 async def stream_run_log(
@@ -51,10 +40,10 @@ async def stream_run_log(
     seats.check(user_id)
     resumed = last_event_id or request.headers.get("last-event-id")
     place, known_by = await context.in_thread(_start, run_id, resumed)
-    step = await context.in_thread(_look, run_id, place, known_by)
-    if resumed and step.end is not None and not step.events:
+    found = await context.in_thread(_look, run_id, place, known_by)
+    if resumed and found.end is not None and not found.events:
         return Response(status_code=204)
-    return StreamingResponse(_permitted(seats.taken(user_id), run_id, step, timeout), media_type="text/event-stream", headers=HEADERS)
+    return StreamingResponse(_permitted(seats.taken(user_id), run_id, found, timeout), media_type="text/event-stream", headers=HEADERS)
 
 
 def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
@@ -65,56 +54,63 @@ def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
     return read_cursor(cursor, subject_of(run_id), context.collaborator(SigningKey), named="last_event_id")
 
 
-async def _permitted(seat: AbstractContextManager[None], run_id: int, step: Step, timeout: int | None) -> AsyncIterator[bytes]:
+async def _permitted(seat: AbstractContextManager[None], run_id: int, found: LogLook, timeout: int | None) -> AsyncIterator[bytes]:
     lost = asyncio.Event()
-    with seat, permitted_until(lost.set):
-        async for event in _events(run_id, step, timeout, lost):
-            yield event
+    with seat, context.collaborator(RunLogTails).reader(run_id, context.beyond_request(partial(_look, run_id))) as reader:
+        def lose() -> None:
+            lost.set()
+            reader.wake()
+
+        with permitted_until(lose):
+            async for event in _events(reader, found, timeout, lost):
+                yield event
 
 
-async def _events(run_id: int, step: Step, timeout: int | None, lost: asyncio.Event) -> AsyncIterator[bytes]:
-    clock = asyncio.get_running_loop().time
-    until = None if timeout is None else clock() + timeout
+async def _events(reader: RunLogReader, found: LogLook, timeout: int | None, lost: asyncio.Event) -> AsyncIterator[bytes]:
+    clock, tails = asyncio.get_running_loop().time, context.collaborator(RunLogTails)
+    until = float("inf") if timeout is None else clock() + timeout
     spoken = clock()
     yield RETRY
     while not lost.is_set():
-        if step.events:
-            yield step.events
+        if found.events:
+            yield b"".join(event.data for event in found.events)
             spoken = clock()
         elif clock() - spoken >= PING_EVERY:
             yield PING
             spoken = clock()
-        if step.end is not None:
-            yield b"event: end\ndata: " + encode({"type": "end", "status": step.end.value}) + b"\n\n"
+        if found.end is not None:
+            yield b"event: end\ndata: " + encode({"type": "end", "status": found.end.value}) + b"\n\n"
             return
-        if until is not None and clock() >= until or context.collaborator(Follower).is_closing:
+        if clock() >= until or tails.is_closing:
             return
-        if not step.more:
-            await asyncio.sleep(LOOK_EVERY if until is None else max(0.0, min(LOOK_EVERY, until - clock())))
-        step = await context.in_thread(_look, run_id, step.place, step.known_by)
+        found = await reader.next(found, max(0.0, min(until, spoken + PING_EVERY) - clock()))
 
 
-def _look(run_id: int, place: LogPlace, known_by: bytes) -> Step:
+def _look(run_id: int, place: LogPlace, known_by: bytes) -> LogLook:
     # The run is asked first: a log that is whole when its run is over was whole before.
+    looked_at = monotonic()
     catch_up(context.now())
     run = runs.load_run(run_id)
     with context.collaborator(Archive).hold(names.log_name(run_id)) as log:
         if log is None:
-            return Step(b"", place, known_by, run.status if run.status.is_over else None, more=False)
-        return _read_on(run, log, place, known_by)
+            return LogLook(looked_at, place, known_by, end=run.status if run.status.is_over else None)
+        return _read_on(run, log, place, known_by, looked_at)
 
 
-def _read_on(run: Run, log: Readable, place: LogPlace, known_by: bytes) -> Step:
+def _read_on(run: Run, log: Readable, place: LogPlace, known_by: bytes, looked_at: float) -> LogLook:
     over = run.status if run.status.is_over else None
     beginning = log.read(0, FINGERPRINT_BYTES)
-    if place.offset > log.size or fingerprint(beginning, place.offset) != known_by:
+    replaced = place.offset > log.size or fingerprint(beginning, place.offset) != known_by
+    if replaced:
         # Another log has taken the place of the one that was being read, so it is read from its start.
         place = LogPlace()
     events = []
     for entry in islice(logs.entries(log, place, grows=over is None), AT_ONCE):
-        place = entry.after
+        start, place = place.offset, entry.after
         known_by = fingerprint(beginning, place.offset)
         cursor = make_cursor(place, subject_of(run.run_id), known_by, context.collaborator(SigningKey))
-        events.append(b"id: %b\nevent: line\ndata: %b\n\n" % (cursor.encode(), encode(log_line(run, entry.line))))
+        data = b"id: %b\nevent: line\ndata: %b\n\n" % (cursor.encode(), encode(log_line(run, entry.line)))
+        events.append(LogEvent(start, place, data))
     more = len(events) == AT_ONCE
-    return Step(b"".join(events), place, fingerprint(beginning, place.offset), None if more else over, more)
+    known_by = fingerprint(beginning, place.offset)
+    return LogLook(looked_at, place, known_by, beginning, events, None if more else over, more=more, replaced=replaced)
