@@ -19,6 +19,26 @@ class Advance(StrEnum):
     REFUSED = "refused"
 
 
+class LateEventKind(StrEnum):
+    """What can happen to a run after its end."""
+
+    LOG_REPLACED = "log_replaced"
+
+
+LATE_WORDS = {LateEventKind.LOG_REPLACED: "The log was replaced."}
+
+
+def with_late_events(events: Sequence[ProgressEvent], late: Sequence[tuple[LateEventKind, datetime]]) -> tuple[ProgressEvent, ...]:
+    """The events of a run, and behind its end what happened to it since, with the status that it ended with.
+
+    What happened before the platform restarted the run is of its earlier life, and left out.
+    """
+    if not events or not events[-1].phase.is_over:
+        return tuple(events)
+    end = events[-1]
+    return (*events, *(ProgressEvent(end.event_id, end.phase, at, LATE_WORDS[kind]) for kind, at in late if at >= end.at))
+
+
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """When a run started testing, when it ended, its newest phase and event; None for what has not happened."""

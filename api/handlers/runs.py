@@ -17,6 +17,7 @@ from api.domain.cancel import ActionStatus, Cancellation, authorize_action, canc
 from api.domain.chance import Chance
 from api.domain.infrastructure import EventOrigin
 from api.domain.page import slice_page
+from api.domain.progress import with_late_events
 from api.domain.refusal import Invalid
 from api.domain.retry import plan_retry
 from api.domain.run import Phase, Platform, Run, RunStatus
@@ -26,6 +27,7 @@ from api.handlers import context, render
 from api.handlers.answers import JSON, encode, etag
 from api.handlers.instants import parse_instant
 from api.handlers.rules import Environments
+from api.handlers.stream_permits import permitted_until
 from api.handlers.waiting import RunWatch
 from api.storage import accounts, expected_sets, outcomes, progress, runs
 from api.storage.database import transact, transaction
@@ -82,9 +84,15 @@ async def get_run(
     """
     shown, state = await context.in_thread(_load_state, run_id)
     if wait and state is not None and (if_none_match is None or etag(shown) in if_none_match):
-        await context.collaborator(RunWatch).changed(run_id, state, min(wait, context.values().max_wait))
+        await _wait(run_id, state, min(wait, context.values().max_wait))
         shown, _ = await context.in_thread(_load_state, run_id)
     return Response(shown, media_type=JSON)
+
+
+async def _wait(run_id: int, state: str, seconds: float) -> None:
+    """Wait until the run's state changes. Raises Unauthorized as soon as the caller may no longer have the answer."""
+    with context.collaborator(RunWatch).waiter(run_id, state) as waiter, permitted_until(waiter.lose):
+        await waiter.wait(seconds)
 
 
 def _load_state(run_id: int) -> tuple[bytes, str | None]:
@@ -104,7 +112,8 @@ def list_progress(run_id: int, limit: int, offset: int, status: str | None = Non
     """List what a run went through, oldest first, from its queued event on."""
     found = _load_current(run_id)
     events = [render.queued_event(found)]
-    events += [render.progress_event(event, render.stage(event)) for event in progress.list_events(run_id)]
+    reported = with_late_events(progress.list_events(run_id), progress.list_late_events(run_id))
+    events += [render.progress_event(event, render.stage(event)) for event in reported]
     return render.page(slice_page([event for event in events if status in (None, event["status"])], limit, offset), dict)
 
 

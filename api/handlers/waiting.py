@@ -2,19 +2,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 
+from api.domain.refusal import Unauthorized
 from api.handlers import context
 from api.handlers.stop_signal import heard
 
 
-@dataclass(frozen=True, eq=False)
-class _Waiter:
-    run_id: int
-    state: str
-    done: asyncio.Future[None]
+class Waiter:
+    """One request that waits for a run to be in another state than this one."""
+
+    def __init__(self, run_id: int, state: str) -> None:
+        self.run_id, self.state = run_id, state
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when the state is another, when the time is up, or when the server is to stop."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.done, seconds)
+
+    def release(self) -> None:
+        """Let the request go on."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def fail(self, failed: BaseException) -> None:
+        """Break the request's wait."""
+        if not self.done.done():
+            self.done.set_exception(failed)
+
+    def lose(self) -> None:
+        """Refuse the request: its token died meanwhile."""
+        self.fail(Unauthorized())
 
 
 class RunWatch:
@@ -25,7 +45,7 @@ class RunWatch:
 
     def __init__(self, load_states: Callable[[Collection[int]], Mapping[int, str]], *, every: float = 0.5) -> None:
         self._load_states, self._every = load_states, every
-        self._waiters: set[_Waiter] = set()
+        self._waiters: set[Waiter] = set()
         self._watcher: asyncio.Task[None] | None = None
         self._is_closing = False
 
@@ -40,21 +60,19 @@ class RunWatch:
         """Let everybody go. On the event loop only."""
         self._is_closing = True
         for waiter in tuple(self._waiters):
-            if not waiter.done.done():
-                waiter.done.set_result(None)
+            waiter.release()
 
-    async def changed(self, run_id: int, state: str, seconds: float) -> None:
-        """Return when the run's state is another than this one, when the time is up, or when the server is to stop."""
-        if self._is_closing:
-            return
-        waiter = _Waiter(run_id, state, asyncio.get_running_loop().create_future())
+    @contextmanager
+    def waiter(self, run_id: int, state: str) -> Iterator[Waiter]:
+        """One that waits for as long as the context lasts, for the run to be in another state than this one."""
+        waiter = Waiter(run_id, state)
         self._waiters.add(waiter)
-        if self._watcher is None or self._watcher.done():
+        if self._is_closing:
+            waiter.release()
+        elif self._watcher is None or self._watcher.done():
             self._watcher = asyncio.create_task(self._watch())
         try:
-            await asyncio.wait_for(waiter.done, seconds)
-        except TimeoutError:
-            return
+            yield waiter
         finally:
             self._waiters.discard(waiter)
 
@@ -67,13 +85,9 @@ class RunWatch:
             try:
                 states = await context.in_thread(self._load_states, awaited)
             except BaseException as failed:
-                self._fail(failed)
+                for waiter in tuple(self._waiters):
+                    waiter.fail(failed)
                 raise
             for waiter in tuple(self._waiters):
-                if states.get(waiter.run_id, "") != waiter.state and not waiter.done.done():
-                    waiter.done.set_result(None)
-
-    def _fail(self, failed: BaseException) -> None:
-        for waiter in tuple(self._waiters):
-            if not waiter.done.done():
-                waiter.done.set_exception(failed)
+                if states.get(waiter.run_id, "") != waiter.state:
+                    waiter.release()

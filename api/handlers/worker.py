@@ -4,12 +4,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from hashlib import sha256
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from api.domain.expected import ExpectedOutput
+from api.domain.progress import LateEventKind
 from api.domain.run import Platform
 from api.domain.worker_message import (
     WITH_FILE,
@@ -31,7 +33,11 @@ from api.storage.archive import Archive
 from api.storage.claims import in_maintenance
 from api.storage.database import transact
 from api.storage.files import FileStore, Incoming
+from api.storage.logs import Readable
+from api.storage.progress import record_late_event
 from api.storage.workers import find_platform, is_workers_token, lock_workers_run
+
+PIECE = 4 << 20
 
 
 async def report(request: Request, run_id: int, token: str) -> Response:
@@ -119,7 +125,30 @@ def _keep_file(run_id: int, message: LogMessage | ArtifactMessage, incoming: Inc
     if isinstance(message, ArtifactMessage):
         archive.keep(names.artifact_name(run_id, message.kind, find_platform(run_id)), incoming)
     elif message.regression_id is None:
-        archive.keep(names.log_name(run_id), incoming)
+        _keep_log(run_id, archive, incoming)
     elif lock_workers_run(run_id, context.now()).find_test(message.regression_id) is not None:
         archive.keep(names.test_log_name(run_id, message.regression_id), incoming)
     return Answer.OK
+
+
+def _keep_log(run_id: int, archive: Archive, incoming: Incoming) -> None:
+    now = context.now()
+    name = names.log_name(run_id)
+    if lock_workers_run(run_id, now).status.is_over and _is_another(archive, name, incoming):
+        record_late_event(run_id, LateEventKind.LOG_REPLACED, now)
+    archive.keep(name, incoming)
+
+
+def _is_another(archive: Archive, name: str, incoming: Incoming) -> bool:
+    """Whether there is a file of this name with another content."""
+    with archive.hold(name) as present:
+        if present is None:
+            return False
+        return present.size != incoming.size or _digest(present) != incoming.digest
+
+
+def _digest(file: Readable) -> str:
+    hashed = sha256()
+    for start in range(0, file.size, PIECE):
+        hashed.update(file.read(start, PIECE))
+    return hashed.hexdigest()

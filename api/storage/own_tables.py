@@ -142,6 +142,18 @@ class EventRow(Base):
     stack: Mapped[str | None] = mapped_column(Text)
 
 
+class LateEventRow(Base):
+    """Something that happened to a run after its end, such as another log in its log's place."""
+
+    __tablename__ = "ci_late_event"
+    __table_args__ = (OWN,)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(30))
+    happened_at: Mapped[datetime] = mapped_column(Exact)
+
+
 class IdempotencyRow(Base):
     """The run that a request with this key made."""
 

@@ -8,9 +8,10 @@ from datetime import datetime
 from sqlalchemy import select
 
 from api.domain.infrastructure import EventOrigin, InfrastructureType
+from api.domain.progress import LateEventKind
 from api.domain.run import Phase, ProgressEvent
 from api.storage.database import add_free_text, session
-from api.storage.own_tables import EventRow
+from api.storage.own_tables import EventRow, LateEventRow
 from api.storage.platform_tables import ProgressRow
 
 
@@ -47,3 +48,16 @@ def origins_of(event_ids: Collection[int]) -> dict[int, EventOrigin]:
     return {
         event_id: EventOrigin(None if kind is None else InfrastructureType(kind), tuple((stack or "").splitlines()))
         for event_id, kind, stack in rows}
+
+
+def record_late_event(run_id: int, kind: LateEventKind, at: datetime) -> None:
+    """Write what happened to a run after its end."""
+    session().add(LateEventRow(run_id=run_id, kind=kind.value, happened_at=at))
+    session().flush()
+
+
+def list_late_events(run_id: int) -> list[tuple[LateEventKind, datetime]]:
+    """What happened to a run after an end of it, oldest first."""
+    rows = session().execute(
+        select(LateEventRow.kind, LateEventRow.happened_at).where(LateEventRow.run_id == run_id).order_by(LateEventRow.id))
+    return [(LateEventKind(kind), at) for kind, at in rows]

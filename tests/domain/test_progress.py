@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.progress import STAGES, Advance, Timeline, advance, timeline
+from api.domain.progress import LATE_WORDS, STAGES, Advance, LateEventKind, Timeline, advance, timeline, with_late_events
 from api.domain.run import Phase, ProgressEvent
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -62,3 +62,20 @@ def test_what_was_told_once_is_a_repeat_for_ever(told: list[tuple[Phase, str]]) 
 ])
 def test_a_run_starts_with_its_first_testing_and_ends_with_its_last_event(told: list[tuple[Phase, str]], times: Timeline) -> None:
     assert timeline(events_of(*told)) == times
+
+
+def test_what_happens_after_an_end_stands_behind_it_with_its_status() -> None:
+    ended = events_of(PREPARING, ENDED)
+    late = [(LateEventKind.LOG_REPLACED, START), (LateEventKind.LOG_REPLACED, START + timedelta(hours=1))]
+
+    shown = with_late_events(ended, late)
+
+    assert shown == (*ended, ProgressEvent(ended[-1].event_id, Phase.COMPLETED, START + timedelta(hours=1), "The log was replaced."))
+    assert set(LATE_WORDS) == set(LateEventKind)
+
+
+@pytest.mark.parametrize("told", [(), (PREPARING,), (ENDED, TESTING)])
+def test_a_run_that_is_not_over_shows_none_of_it(told: tuple[tuple[Phase, str], ...]) -> None:
+    events = events_of(*told)
+
+    assert with_late_events(events, [(LateEventKind.LOG_REPLACED, START + timedelta(hours=1))]) == tuple(events)

@@ -45,8 +45,8 @@ class FakeLog:
         events = [LogEvent(end - 1, LogPlace(end), self.content[end - 1:end]) for end in ends]
         stop = events[-1].after.offset if events else start
         more = stop < len(self.content)
-        return LogLook(
-            at, LogPlace(stop), fingerprint(self.content, stop), self.content, events, None if more else self.end, more=more, replaced=replaced)
+        known_by, end = fingerprint(self.content, stop), None if more else self.end
+        return LogLook(at, LogPlace(stop), known_by, self.content, events, end, more=more, replaced=replaced)
 
 
 async def read_all(tails: RunLogTails, log: FakeLog) -> bytes:

@@ -7,12 +7,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from api.domain.access import Role
 from api.domain.run import Phase
+from api.handlers.stream_permits import StreamPermits
 from api.handlers.waiting import RunWatch
+from api.storage.database import transaction
+from api.storage.platform_tables import TokenRow
 from contract.client import ValidatingClient
-from tests.builders import add_event, add_finished_run, add_regression_test, add_run
+from tests.builders import NOW, add_event, add_finished_run, add_regression_test, add_run
 from tests.handlers.site import Site
 
 RUNS = "/api/v1/runs"
@@ -124,6 +128,20 @@ def test_many_wait_and_each_hears_of_its_own_run(
     assert heard == {"running"}
     assert silent
     assert {future.result(LONG / 2).json()["run_id"] for future in of_quiet} == {quiet}
+
+
+def test_a_wait_ends_with_its_token(site: Site, looks: Looks, client: ValidatingClient, threads: ThreadPoolExecutor) -> None:
+    permits: StreamPermits = site.app.surroundings.collaborators[StreamPermits]
+    before, permits.look_every = permits.look_every, 0.05
+    waiting = ask(threads, client, add_run())
+    looks.wait_for(1)
+
+    with transaction() as change:
+        change.execute(update(TokenRow).values(revoked_at=NOW))
+    status = waiting.result(LONG / 2).status_code
+    permits.look_every = before
+
+    assert status == 401
 
 
 def test_a_client_that_has_another_state_is_answered_at_once(site: Site, looks: Looks, client: ValidatingClient) -> None:

@@ -508,6 +508,29 @@ def test_after_the_end_the_log_and_artifacts_are_taken_for_a_while(make_site: Ma
     assert (results(site), outputs(site)) == ([], [])
 
 
+def test_a_log_that_is_replaced_after_the_end_is_told_with_the_status_of_the_end(site: Site, run_id: int) -> None:
+    reader = site.as_role(Role.USER)
+    site.send(run_id, b"first", type="logupload")
+    site.report(run_id, type="progress", status="canceled", message="build failed")
+    site.clock.advance(seconds=5)
+
+    for content in (b"first", b"second", b"second"):
+        site.send(run_id, content, type="logupload")
+    told_of = reader.get(f"/api/v1/runs/{run_id}/progress").json()["data"]
+
+    assert [(event["status"], event["message"], event["step"]) for event in told_of[1:]] == [
+        ("canceled", "build failed", None), ("canceled", "The log was replaced.", None)]
+    assert events(site, run_id) == [("canceled", "build failed")]
+
+
+def test_the_first_log_after_the_end_replaces_none(site: Site, run_id: int) -> None:
+    site.report(run_id, type="progress", status="canceled", message="build failed")
+
+    site.send(run_id, b"late", type="logupload")
+
+    assert site.as_role(Role.USER).get(f"/api/v1/runs/{run_id}/progress").json()["pagination"]["total"] == 2
+
+
 def test_the_end_of_a_run_settles_what_the_platform_keeps_of_it(site: Site, run_id: int, test: BuiltTest) -> None:
     add_machine(run_id)
     for output_id in test.output_ids:
