@@ -94,7 +94,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             Environments: Environments(environments),
             FileStore: store,
             Follower: follower,
-            GitHub: GitHub(settings.github_api, timeout=settings.github_timeout),
+            GitHub: GitHub(settings.github_api, timeout=settings.github_timeout, token=settings.github_token),
             HealthProbes: probes,
             JobFiles: JobFiles(settings.storage_root),
             JobRules: job_rules(settings),

@@ -1,12 +1,11 @@
-"""Triggering a run: which repository may be run by whom, with which tests, in which environment."""
+"""Triggering a run: what is asked for, of which repositories, with which tests, in which environment."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from api.domain.access import STAFF, Caller
 from api.domain.environment import Environment
-from api.domain.refusal import Forbidden, Unprocessable
+from api.domain.refusal import Unprocessable
 from api.domain.run import Platform
 
 
@@ -39,30 +38,6 @@ class RunPolicy:
     def is_shared(self, repository: str) -> bool:
         """Whether staff may run it: the main repository, or one that the operator allowed."""
         return self.is_main(repository) or repository.lower() in (allowed.lower() for allowed in self.allowed_repositories)
-
-
-def owns_repository(caller: Caller, repository: str) -> bool:
-    """Whether the repository's owner is the caller's verified GitHub login."""
-    return bool(caller.github_login) and repository.partition("/")[0].lower() == (caller.github_login or "").lower()
-
-
-def authorize_trigger(caller: Caller, repository: str, policy: RunPolicy) -> None:
-    """Let pass who may run this repository's code.
-
-    Raises Forbidden: a run builds and executes that code, so nobody, staff included, runs a stranger's repository.
-    """
-    if owns_repository(caller, repository):
-        return
-    if not policy.is_shared(repository):
-        raise Forbidden(
-            "You may trigger runs of the main repository or of your own fork only.",
-            {"main_repository": policy.main_repository, "role": caller.role.value},
-            remedy="Use the main repository, or a fork owned by the GitHub account linked to yours.")
-    if not caller.is_staff:
-        raise Forbidden(
-            "Your role may not trigger runs of this repository.",
-            {"required_roles": sorted(STAFF), "role": caller.role.value},
-            remedy="Ask an administrator for a role, or trigger a run of your own fork.")
 
 
 def choose_tests(requested: Sequence[int] | None, active: Collection[int], known: Collection[int]) -> tuple[int, ...]:

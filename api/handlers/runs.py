@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -12,7 +11,6 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.domain.access import Caller
 from api.domain.cancel import ActionStatus, Cancellation, authorize_action, cancel
 from api.domain.chance import Chance
 from api.domain.infrastructure import EventOrigin
@@ -22,17 +20,18 @@ from api.domain.refusal import Invalid
 from api.domain.retry import plan_retry
 from api.domain.run import Phase, Platform, Run, RunStatus
 from api.domain.run_list import RunFilter, RunSort
-from api.domain.trigger import RunPolicy, RunRequest, authorize_trigger, choose_environment, choose_tests
+from api.domain.run_permission import Code
+from api.domain.trigger import RunPolicy, RunRequest, choose_environment, choose_tests
 from api.handlers import context, render
 from api.handlers.answers import JSON, encode, etag
 from api.handlers.instants import parse_instant
 from api.handlers.rules import Environments
+from api.handlers.run_permission import require_permission
 from api.handlers.stream_permits import permitted_until
 from api.handlers.waiting import RunWatch
-from api.storage import accounts, expected_sets, outcomes, progress, runs
-from api.storage.database import transact, transaction
+from api.storage import expected_sets, outcomes, progress, runs
+from api.storage.database import transact
 from api.storage.enrolment import catch_up
-from api.storage.github import GitHub
 from api.storage.idempotency import RequestKey, find_answered_run, record_answer
 from api.storage.runs import NewRun
 
@@ -58,9 +57,9 @@ def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tupl
     """Trigger a run, or answer with the one that this request has already made."""
     catch_up(context.now())
     request = _request(body)
-    policy = context.collaborator(RunPolicy)
-    authorize_trigger(_caller_of(request, policy), request.repository, policy)
-    is_fork = not policy.is_main(request.repository)
+    # Before anything is said of an earlier request with the same key: who lost the right gets no answer by repeating.
+    require_permission(Code(request.repository, request.commit_sha, request.pull_request))
+    is_fork = not context.collaborator(RunPolicy).is_main(request.repository)
     # What can be run is asked within the transaction, so that a repeat is answered even when that has changed meanwhile.
     run_id = transact(lambda: _once(idempotency_key, "create_run", body, lambda: runs.create_run(_new_run(request, is_fork))))
     return render.run(_load_current(run_id), api_base()), HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_id}"}
@@ -136,6 +135,9 @@ def retry_run(run_id: int, body: dict[str, Any], idempotency_key: str | None = N
     """Make a new run like this one; the source stays as it is."""
     source = _load_current(run_id)
     authorize_action(context.caller(), source)
+    require_permission(
+        Code(source.repository, source.commit, source.pull_request),
+        triggered_by=runs.find_triggering_logins(source.repository, source.commit))
     message = "This request has made its run already."
 
     def make() -> int:
@@ -191,20 +193,6 @@ def _request_of(source: Run) -> RunRequest:
         repository=source.repository, commit_sha=source.commit, platform=source.platform, branch=source.branch,
         pull_request=source.pull_request, environment_id=source.environment_id, parent_sha=source.parent_sha,
         merge_base_sha=source.merge_base_sha)
-
-
-def _caller_of(request: RunRequest, policy: RunPolicy) -> Caller:
-    """The caller, with the GitHub login that decides about a fork; GitHub is asked once where the account has only a token."""
-    caller = context.caller()
-    if caller.github_login or policy.is_shared(request.repository):
-        return caller
-    account = accounts.load_account(caller.user_id)
-    login = context.collaborator(GitHub).login_of(account.github_token) if account.github_token else None
-    if login is None:
-        return caller
-    with transaction():
-        accounts.record_github_login(caller.user_id, login)
-    return replace(caller, github_login=login)
 
 
 def _known(request: RunRequest) -> frozenset[int]:

@@ -16,7 +16,10 @@ from api.storage.platform_tables import UserRow
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user as the login needs it. `password_hash` and `github_token` are secrets."""
+    """A user as the login needs it. `password_hash` and `github_token` are secrets.
+
+    `github_number` is the number at GitHub of whoever had the login when it was stored; None where nobody asked.
+    """
 
     user_id: int
     name: str
@@ -26,23 +29,25 @@ class Account:
     disabled: bool
     github_login: str | None
     github_token: str | None
+    github_number: int | None = None
 
     def __repr__(self) -> str:
         return f"Account(user_id={self.user_id}, role={self.role.value})"
 
 
+_ACCOUNTS = select(UserRow, AccountRow).outerjoin(AccountRow, AccountRow.user_id == UserRow.id).order_by(UserRow.id)
+
+
 def find_account(email: str) -> Account | None:
     """The account with this e-mail, without regard to ASCII case; None where there is none."""
-    query = select(UserRow, AccountRow.disabled).outerjoin(AccountRow, AccountRow.user_id == UserRow.id)
-    rows = session().execute(query.where(folded(UserRow.email) == fold(email)).order_by(UserRow.id)).all()
+    rows = session().execute(_ACCOUNTS.where(folded(UserRow.email) == fold(email))).all()
     # A database may take more for alike than the case of ASCII letters, such as accents.
-    return next((_account(user, disabled) for user, disabled in rows if fold(user.email or "") == fold(email)), None)
+    return next((_account(user, ours) for user, ours in rows if fold(user.email or "") == fold(email)), None)
 
 
 def load_account(user_id: int) -> Account:
     """The account of this id. Raises NotFound."""
-    query = select(UserRow, AccountRow.disabled).outerjoin(AccountRow, AccountRow.user_id == UserRow.id)
-    row = session().execute(query.where(UserRow.id == user_id)).one_or_none()
+    row = session().execute(_ACCOUNTS.where(UserRow.id == user_id)).one_or_none()
     if row is None:
         raise NotFound("user", user_id)
     return _account(row[0], row[1])
@@ -50,16 +55,19 @@ def load_account(user_id: int) -> Account:
 
 def list_accounts() -> list[Account]:
     """All accounts, by id."""
-    query = select(UserRow, AccountRow.disabled).outerjoin(AccountRow, AccountRow.user_id == UserRow.id).order_by(UserRow.id)
-    return [_account(row[0], row[1]) for row in session().execute(query)]
+    return [_account(row[0], row[1]) for row in session().execute(_ACCOUNTS)]
 
 
-def _account(row: UserRow, disabled: bool | None) -> Account:
+def _account(row: UserRow, ours: AccountRow | None) -> Account:
+    login = row.github_login or None
     return Account(
-        row.id, row.name, row.email, Role(row.role), row.password, bool(disabled), row.github_login or None, row.github_token or None)
+        row.id, row.name, row.email, Role(row.role), row.password, ours is not None and ours.disabled, login,
+        row.github_token or None, ours.github_number if ours is not None and ours.github_login == login else None)
 
 
-def create_account(name: str, email: str, role: Role, password_hash: str, github_login: str | None = None) -> int:
+def create_account(
+    name: str, email: str, role: Role, password_hash: str, github_login: str | None = None, github_number: int | None = None,
+) -> int:
     """Within a transaction: make an account. Raises Conflict where the name or the e-mail is taken. Returns its id."""
     if find_account(email) is not None:
         raise Conflict("An account with this e-mail exists already.")
@@ -69,6 +77,7 @@ def create_account(name: str, email: str, role: Role, password_hash: str, github
             session().add(row)
     except IntegrityError as taken:
         raise Conflict("An account with this name or e-mail exists already.") from taken
+    record_github_login(row.id, github_login, github_number)
     return row.id
 
 
@@ -82,9 +91,16 @@ def record_role(user_id: int, role: Role) -> None:
     _row(user_id).role = role.value
 
 
-def record_github_login(user_id: int, login: str | None) -> None:
-    """Within a transaction: keep the GitHub login that was verified for an account."""
+def record_github_login(user_id: int, login: str | None, number: int | None = None) -> None:
+    """Within a transaction: keep the GitHub login that was verified for an account, with its user's number where it is known."""
     _row(user_id).github_login = login
+    ours = session().get(AccountRow, user_id)
+    if ours is None and number is None:
+        return
+    if ours is None:
+        ours = AccountRow(user_id=user_id, disabled=False)
+        session().add(ours)
+    ours.github_number, ours.github_login = number, login if number is not None else None
 
 
 def record_disabled(user_id: int, disabled: bool) -> None:

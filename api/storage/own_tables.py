@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -181,13 +181,19 @@ class ClaimRow(Base):
 
 
 class AccountRow(Base):
-    """What the platform's account cannot say."""
+    """What the platform's account cannot say.
+
+    `github_number` is the user's number at GitHub, known of the login `github_login`: once the platform has linked another
+    login, it means nothing any more.
+    """
 
     __tablename__ = "ci_account"
     __table_args__ = (OWN,)
 
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
     disabled: Mapped[bool]
+    github_number: Mapped[int | None] = mapped_column(BigInteger)
+    github_login: Mapped[str | None] = mapped_column(String(255))
 
 
 class TokenSealRow(Base):

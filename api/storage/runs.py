@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.page import Page
@@ -18,8 +18,8 @@ from api.storage.database import add_free_text, folded, read, session
 from api.storage.enrolment import count_pending, judge_runs
 from api.storage.expected_sets import load_definitions, save_expected_set
 from api.storage.outcomes import derive_states
-from api.storage.own_tables import RunRow
-from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow
+from api.storage.own_tables import AccountRow, RunRow
+from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow, UserRow
 from api.storage.run_pages import find_page, position_of
 from api.storage.run_rows import ONE_RUN, OVER, UNJUDGED, run_of
 
@@ -91,6 +91,17 @@ def load_run(run_id: int, *, locked: bool = False) -> Run:
         derive_states([run_id]) if locked else judge_runs([run_id])
         row = read(ONE_RUN, {"run_id": run_id}).one()
     return run_of(row[:-1])
+
+
+def find_triggering_logins(repository: str, commit_sha: str) -> list[str]:
+    """The GitHub logins, as of now, of those who triggered runs of this commit of this repository and are not locked out."""
+    query = (
+        select(UserRow.github_login).join(RunRow, RunRow.requester_id == UserRow.id)
+        .outerjoin(AccountRow, AccountRow.user_id == UserRow.id)
+        .where(
+            RunRow.commit_sha == commit_sha.lower(), RunRow.repository == repository.lower(), UserRow.github_login.is_not(None),
+            func.coalesce(AccountRow.disabled, False).is_(False)))
+    return [login for login in session().execute(query.distinct()).scalars() if login]
 
 
 def load_states(run_ids: Collection[int]) -> dict[int, str]:

@@ -1,40 +1,16 @@
-"""Triggering a run: whose code, which tests, where."""
+"""Triggering a run: of which repositories, which tests, where."""
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.access import STAFF, Role
 from api.domain.environment import DEFAULT_ENVIRONMENTS, Environment, parse_environments
-from api.domain.refusal import Forbidden, Unprocessable
+from api.domain.refusal import Unprocessable
 from api.domain.run import Platform
-from api.domain.trigger import RunPolicy, authorize_trigger, choose_environment, choose_tests, owns_repository
-from tests.domain.judging import caller
+from api.domain.trigger import RunPolicy, choose_environment, choose_tests
 
 POLICY = RunPolicy("CCExtractor/ccextractor", ("Friend/Tool",))
-
-
-@pytest.mark.parametrize(("login", "repository", "owns"), [
-    ("octo", "octo/fork", True), ("Octo", "oCTO/fork", True), ("octo", "octopus/fork", False), ("octo", "other/octo", False),
-    (None, "octo/fork", False), (None, "/fork", False), ("", "/fork", False), ("octo", "", False)])
-def test_a_repository_is_owned_by_the_verified_login_before_its_slash(login: str | None, repository: str, owns: bool) -> None:
-    assert owns_repository(caller(Role.USER, github_login=login), repository) is owns
-
-
-@given(
-    st.sampled_from(Role), st.none() | st.sampled_from(["octo", "CCExtractor"]),
-    st.sampled_from(["ccextractor/CCEXTRACTOR", "friend/tool", "octo/fork", "stranger/malware", "stranger/ccextractor"]))
-def test_nobody_runs_a_strangers_code(role: Role, login: str | None, repository: str) -> None:
-    person = caller(role, github_login=login)
-    allowed = owns_repository(person, repository) or POLICY.is_shared(repository) and role in STAFF
-
-    if allowed:
-        authorize_trigger(person, repository, POLICY)
-    else:
-        with pytest.raises(Forbidden) as refused:
-            authorize_trigger(person, repository, POLICY)
-        assert ("required_roles" in refused.value.details) is POLICY.is_shared(repository)
 
 
 @pytest.mark.parametrize(("repository", "is_main", "is_shared"), [

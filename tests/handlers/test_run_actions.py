@@ -126,8 +126,8 @@ def test_staff_act_on_any_run(site: Site, action: str, role: Role) -> None:
 @pytest.mark.parametrize("action", ["cancel", "retry"])
 def test_others_act_on_their_own_runs_only(site: Site, action: str) -> None:
     add_regression_test()
-    ada, eve = site.account(Role.USER, "ada"), site.account(Role.USER, "eve")
-    run_id = add_run(requester_id=ada)
+    ada, eve = site.account(Role.USER, "ada", github_login="ada"), site.account(Role.USER, "eve", github_login="eve")
+    run_id = add_run(requester_id=ada, repository="ada/ccextractor")
 
     refused, accepted = act(site.as_user(eve), run_id, action), act(site.as_user(ada), run_id, action)
 

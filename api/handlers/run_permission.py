@@ -1,0 +1,62 @@
+"""What has to be found out before it can be said whether the caller may run code now."""
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from api.domain.access import Caller
+from api.domain.run_permission import Code, PullRequestHead, authorize_run, needs_confirmation, owns_repository
+from api.domain.trigger import RunPolicy
+from api.handlers import context
+from api.storage import accounts
+from api.storage.database import transaction
+from api.storage.github import GitHub, GitHubSilent, GitHubUser
+
+
+def require_permission(code: Code, *, triggered_by: Collection[str] = ()) -> None:
+    """Let pass a caller who may run the code now; GitHub is asked where it matters. Raises Forbidden, Unavailable."""
+    policy = context.collaborator(RunPolicy)
+    caller, confirmed = _caller_now(code, policy)
+    head = _head_now(code, policy) if confirmed and needs_confirmation(caller, code) else None
+    authorize_run(caller, code, policy, link_confirmed=confirmed, head=head, triggered_by=triggered_by)
+
+
+def _caller_now(code: Code, policy: RunPolicy) -> tuple[Caller, bool]:
+    """The caller with the GitHub login of now, and whether GitHub could be asked for it where that was necessary."""
+    caller = context.caller()
+    if policy.is_shared(code.repository) and (caller.is_staff or not owns_repository(caller.github_login, code.repository)):
+        return caller, True
+    account = accounts.load_account(caller.user_id)
+    try:
+        login = _login_now(account)
+    except GitHubSilent:
+        return caller, False
+    return replace(caller, github_login=login), True
+
+
+def _login_now(account: accounts.Account) -> str | None:
+    """The login that the account's GitHub user has now; what is learned of them is stored. Raises GitHubSilent."""
+    github = context.collaborator(GitHub)
+    if account.github_number is not None:
+        found = github.find_user_by_number(account.github_number)
+        if found is not None and found.login != account.github_login:
+            _record(account.user_id, found)
+        return None if found is None else found.login
+    owner = github.owner_of(account.github_token) if account.github_token else None
+    if owner is None:
+        # The platform, or the operator, has verified a login whose number nobody knows.
+        return account.github_login
+    _record(account.user_id, owner)
+    return owner.login
+
+
+def _record(user_id: int, user: GitHubUser) -> None:
+    with transaction():
+        accounts.record_github_login(user_id, user.login, user.number)
+
+
+def _head_now(code: Code, policy: RunPolicy) -> PullRequestHead | None:
+    try:
+        return context.collaborator(GitHub).find_pull_request_head(policy.main_repository, code.pull_request or 0)
+    except GitHubSilent:
+        return None
