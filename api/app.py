@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.config import Settings
 from api.handlers.context import Surroundings, Values
+from api.handlers.login_guard import LoginGuard
 from api.handlers.measures import Measures
 from api.installation import LOOKUP_THREADS
 from api.middleware.addresses import Addresses
@@ -140,7 +141,7 @@ def create_app(
     limits = RateLimits(_rates(settings), settings.rate_store, clock)
     surroundings = Surroundings(
         _values(settings), clock, in_thread_of(requests, flask_side.app), lambda: limits.degraded,
-        {Measures: measures, **(collaborators or {})})
+        {LoginGuard: LoginGuard(limits.counters, clock), Measures: measures, **(collaborators or {})})
     application = Application(
         flask_side, functions=Functions(find), surroundings=surroundings, middlewares=_middlewares(settings),
         documents=contents, hooks=[*hooks, watch.running], pools=(requests, lookups))

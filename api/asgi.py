@@ -4,13 +4,13 @@ from __future__ import annotations
 import sys
 
 from api.config import ConfigurationError, Settings
-from api.middleware.access_log import configure_logging
+from api.installation import configure_server_logging
 from api.server import make_server
 
 try:
     settings = Settings.from_environment()
     # The server's own access log would write paths, and with them the workers' tokens.
-    configure_logging(settings.log_format)
+    configure_server_logging(settings)
     app = make_server(settings)
 except ConfigurationError as wrong:
     # One line is enough to say what the operator has to change.

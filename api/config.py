@@ -72,6 +72,9 @@ class Settings:
     rate_worker: int = _setting("CI_RATE_WORKER", 1200, read.whole_number, "a worker's posts per minute and run", least=1)
     rate_store: str = _setting(
         "CI_RATE_STORE", "memory://", read.rate_store, "where limits are counted: memory:// or redis://host:port/0", secret=True)
+    live_tokens: int = _setting(
+        "CI_LIVE_TOKENS", 200, read.whole_number, "how many tokens of one account may be live at a time; a further one is refused with 409",
+        least=1)
     trusted_proxies: tuple[str, ...] = _setting(
         "CI_TRUSTED_PROXIES", (), read.networks, "addresses or networks of proxies whose X-Forwarded-For is believed")
     cors_origins: tuple[str, ...] = _setting("CI_CORS_ORIGINS", (), read.origins, "origins that browsers may call from; none by default")
@@ -107,7 +110,8 @@ class Settings:
     build_space: int = _setting(
         "CI_BUILD_SPACE", 4 << 30, read.whole_number, "how large the checkout with all that is built may be", least=1 << 20)
     github_token: str = _setting(
-        "CI_GITHUB_TOKEN", "", str, "token that build artifacts are asked of CI_GITHUB_API with (Actions: read)", secret=True)
+        "CI_GITHUB_TOKEN", "", str, secret=True,
+        about="token that CI_GITHUB_API is asked with, for build artifacts (Actions: read), users and pull requests")
     build_artifact: str = _setting("CI_BUILD_ARTIFACT", "", str, "name of the workflows' artifact that holds the executable")
     build_artifact_file: str = _setting(
         "CI_BUILD_ARTIFACT_FILE", "", read.inner_path, "the executable's path in it; empty: the one file of the platform's usual name")
@@ -211,6 +215,9 @@ class Settings:
         "CI_SCRAPE_TOKEN", "", read.long_secret, "bearer token that opens GET /metrics and nothing else; empty: a token of the API does",
         secret=True)
     log_format: str = _setting("CI_LOG_FORMAT", "text", read.one_of("text", "json"), "text or json")
+    audit_log: Path | None = _setting(
+        "CI_AUDIT_LOG", None, read.optional_path,
+        "file for the audit log of server and commands, made with mode 0600; empty: standard error of the server, and nothing of commands")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -1,6 +1,8 @@
 """What all processes of an installation have: the clock, the database, the file store, the folder of what runs on this host."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,12 +12,28 @@ from sqlalchemy import make_url
 from api.config import ConfigurationError, Settings
 from api.domain.archive_check import ArchiveLimits
 from api.execution.jobs.host.work_folder import home_of
+from api.middleware.access_log import configure_logging
 from api.storage import database
 from api.storage.files import FileStore
 
 # Tokens are looked up beside the operations, so that slow ones never keep the door shut. A database pool
 # needs as many connections as there are threads of both kinds.
 LOOKUP_THREADS = 8
+
+
+def configure_server_logging(settings: Settings) -> None:
+    """Set logging up for a server, with its audit log. Raises ConfigurationError where that cannot be written."""
+    with audit_log_writable():
+        configure_logging(settings.log_format, audit_log=settings.audit_log)
+
+
+@contextmanager
+def audit_log_writable() -> Iterator[None]:
+    """Raise ConfigurationError where the audit log's file cannot be opened."""
+    try:
+        yield
+    except OSError as fault:
+        raise ConfigurationError(f"CI_AUDIT_LOG: the file cannot be written: {fault.strerror}.") from fault
 
 
 def utc_now() -> datetime:

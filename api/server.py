@@ -83,7 +83,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
         flask_setup=partial(attach_database, settings=settings),
         hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],
         collaborators={
-            AccountRules: AccountRules(platform_passwords),
+            AccountRules: AccountRules(platform_passwords, settings.live_tokens),
             Archive: stores.archive,
             Background: background,
             BranchRules: BranchRules(timedelta(days=settings.branch_active_days)),

@@ -16,10 +16,23 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import ComponentInfo, TestPhase
 
 from contract.known import KNOWN, OPEN_REQUESTS, REASON
-from contract.served import ADMIN, KNOWN_JOB, LOSER, PASSWORD, REVIEWER, WORKED_ON, make_token, worker_token
+from contract.served import (
+    ADMIN,
+    CHANGED_PASSWORD,
+    CHANGER,
+    KNOWN_JOB,
+    LOSER,
+    PASSWORD,
+    REVIEWER,
+    WORKED_ON,
+    make_token,
+    worker_token,
+)
 from tests.builders import MAIN_REPOSITORY
 
-TOKENS, SUBMISSION, FILES = "/auth/tokens", "/submit-async", "/runs/{run_id}/artifacts"
+TOKENS, OWN_PASSWORD, SUBMISSION, FILES = "/auth/tokens", "/auth/password", "/submit-async", "/runs/{run_id}/artifacts"
+# Each is what the other is changed to.
+PASSWORDS = {PASSWORD: CHANGED_PASSWORD, CHANGED_PASSWORD: PASSWORD}
 SCOPES = ["runs:read", "runs:write", "results:read", "baselines:write", "system:read"]
 JOB_STREAM, LOG_STREAM = "/jobs/{job_id}/stream", "/runs/{run_id}/logs/stream"
 STREAMS = ("/submit", "/submit-stream", JOB_STREAM, LOG_STREAM)
@@ -73,8 +86,19 @@ def _conversation(schema: Any) -> Conversation:
 
 
 def _log_in(schema: Any, email: str) -> str:
-    body = {"email": email, "password": PASSWORD, "token_name": uuid4().hex, "scopes": SCOPES}
-    return str(schema[TOKENS]["POST"].Case(body=body, media_type="application/json").call().json()["token"])
+    return _try_password(schema, email, PASSWORD) or ""
+
+
+def _try_password(schema: Any, email: str, password: str) -> str | None:
+    """A new token of the account, None where this is not its password now."""
+    body = {"email": email, "password": password, "token_name": uuid4().hex, "scopes": SCOPES}
+    answer = schema[TOKENS]["POST"].Case(body=body, media_type="application/json").call().json()
+    return str(answer["token"]) if "token" in answer else None
+
+
+def _password_now(schema: Any) -> tuple[str, str]:
+    """The password that CHANGER has now, and a token that it opened."""
+    return next((password, token) for password in PASSWORDS if (token := _try_password(schema, CHANGER, password)))
 
 
 @schemathesis.auth(refresh_interval=None)
@@ -86,6 +110,8 @@ class Tokens:
         path, schema = context.operation.path, context.operation.schema
         if path.startswith(TOKENS):
             return _log_in(schema, LOSER)
+        if path == OWN_PASSWORD:
+            return _password_now(schema)[1]
         return _conversation(schema).token(REVIEWER if path in DECISIONS else ADMIN)
 
     def set(self, case: Case[Any], data: str, context: AuthContext) -> None:
@@ -108,6 +134,10 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     else:
         # The document's examples are of what is there.
         _speak_of_what_is_there(case, {} if case.meta.phase.name is TestPhase.EXAMPLES else body)
+    if case.operation.path == OWN_PASSWORD and len(body["new_password"]) % 2:
+        current, token = _password_now(case.operation.schema)
+        case.headers["Authorization"] = f"Bearer {token}"
+        case.body = {"current_password": current, "new_password": PASSWORDS[current]}
     if "offset" in case.operation.query and case.meta.phase.name is TestPhase.STATEFUL:
         # What leads on to other requests is a list that has something.
         case.query = {name: value for name, value in case.query.items() if name.endswith("_id")}

@@ -40,9 +40,9 @@ from tests.builders import (
 )
 from tests.jobs import add_job, keep_artifacts, write_log
 
-# LOSER loses its tokens again and again; REVIEWER decides about what ADMIN asks for.
-ADMIN, LOSER, REVIEWER = "admin@example.test", "loser@example.test", "reviewer@example.test"
-PASSWORD = "nothing secret here"
+# LOSER loses its tokens again and again; REVIEWER decides about what ADMIN asks for; CHANGER changes its password.
+ADMIN, LOSER, REVIEWER, CHANGER = (f"{name}@example.test" for name in ("admin", "loser", "reviewer", "changer"))
+PASSWORD, CHANGED_PASSWORD = "nothing secret here", "nothing secret there"
 UNLIMITED = 10_000_000
 KNOWN_JOB = {"job_id": "550e8400-e29b-41d4-a716-446655440000", "name": "report.xml"}
 # A token of an admin, for documents that have no login.
@@ -57,7 +57,8 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
     """Settings of a server in this folder; without limits, since a 429 would hide what comes after it."""
     limits = {f"rate_{name}": UNLIMITED for name in ("reads", "writes", "logins", "anonymous", "worker")}
     values: dict[str, Any] = {
-        "database_url": f"sqlite:///{folder / 'ci.db'}", "storage_root": folder / "files", "max_wait": 1, "jobs": "separate"}
+        "database_url": f"sqlite:///{folder / 'ci.db'}", "storage_root": folder / "files", "max_wait": 1, "jobs": "separate",
+        "live_tokens": UNLIMITED}
     return Settings(**(values | limits | changes))
 
 
@@ -91,7 +92,7 @@ def make_token() -> NewToken:
 
 def _add_accounts() -> None:
     password_hash = str(QUICK.hash(PASSWORD))
-    for name in ("loser", "reviewer"):
+    for name in ("loser", "reviewer", "changer"):
         add_user(name, role=Role.ADMIN, password_hash=password_hash, github_login=name)
     for role in Role:
         add_user(role.value, role=role, password_hash=password_hash)

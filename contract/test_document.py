@@ -18,8 +18,9 @@ WORKER = next(document for document in DOCUMENTS if document.name == "openapi-wo
 
 SCOPES = {"runs:read", "runs:write", "results:read", "baselines:write", "system:read"}
 BUCKETS = {"reads", "writes", "logins", "anonymous", "worker", "downloads", "metrics"}
-# The caller's own tokens: whoever shows a valid one may see and end them, whatever it was issued for.
-WITHOUT_SCOPE = {"api.handlers.auth.list_tokens", "api.handlers.auth.revoke_current_token", "api.handlers.auth.revoke_token"}
+# The caller's own account and tokens: whoever shows a valid one may see and end them, whatever it was issued for.
+WITHOUT_SCOPE = {
+    f"api.handlers.auth.{name}" for name in ("get_me", "change_password", "list_tokens", "revoke_current_token", "revoke_token")}
 # Words that a reader of YAML 1.1 takes for truth values, where they stand as a key or as a value.
 BARE_TRUTH_VALUES = re.compile(r"(?mi)^\s*(?:-\s+)?(?:yes|no|on|off):|[:\[,]\s+(?:yes|no|on|off)\s*[,\]\n]")
 REFERENCE_OPERATIONS = {

@@ -10,8 +10,8 @@ import uvicorn
 
 from api.commands.database import needed_database
 from api.config import Settings
+from api.installation import configure_server_logging
 from api.job_service import refuse_beyond_loopback
-from api.middleware.access_log import configure_logging
 from api.middleware.http_protocol import BoundedHttp
 from api.server import make_server
 
@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     refuse_beyond_loopback(settings, arguments.host)
-    configure_logging(settings.log_format)
+    configure_server_logging(settings)
     allow_open_files()
     # Making it here first shows what is wrong with the settings as one line, not as a traceback of a child process.
     with needed_database():

@@ -5,11 +5,13 @@ import argparse
 import secrets
 from typing import Any
 
+from api.commands.audit import audit_log
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.domain.access import Role, Scope
 from api.domain.token import SECRET_BYTES, issue_token, usable_scopes
+from api.handlers.audit import AuditEvent, audited, user
 from api.installation import utc_now
 from api.storage import accounts, tokens
 from api.storage.database import transaction
@@ -39,18 +41,19 @@ def add(commands: Any) -> None:
 
 
 def _issue(arguments: argparse.Namespace, settings: Settings) -> int:
-    with open_database(settings):
-        print(issue(arguments.email, arguments.name, arguments.scope, days=arguments.days))
+    with audit_log(settings), open_database(settings):
+        print(issue(arguments.email, arguments.name, arguments.scope, days=arguments.days, most=settings.live_tokens))
     return 0
 
 
-def issue(email: str, name: str, scopes: list[str] | None, *, days: int) -> str:
+def issue(email: str, name: str, scopes: list[str] | None, *, days: int, most: int | None = None) -> str:
     """Issue a token and return its value; without scopes, with all that the account's role can use."""
     account = _account(email)
     chosen = usable_scopes(account.role, list(Scope)) if scopes is None else [Scope(scope) for scope in scopes]
     token = issue_token(secrets.token_bytes(SECRET_BYTES), name, Role(account.role), chosen, days=days, now=utc_now())
-    with transaction():
-        tokens.store_token(account, token)
+    with audited(AuditEvent.TOKEN_ISSUED, user(account.user_id), at=utc_now()) as deed, transaction():
+        token_id = tokens.store_token(account, token, most=most)
+        deed.subject, deed.detail = f"token:{token_id}", user(account.user_id)
     return token.value
 
 
@@ -62,9 +65,9 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _revoke(arguments: argparse.Namespace, settings: Settings) -> int:
-    with open_database(settings):
+    with audit_log(settings), open_database(settings):
         account = _account(arguments.email)
-        with transaction():
+        with audited(AuditEvent.TOKEN_REVOKED, f"token:{arguments.token_id}", at=utc_now()), transaction():
             tokens.revoke_token(account.user_id, arguments.token_id, utc_now())
     print("The token is revoked.")
     return 0

@@ -1,20 +1,29 @@
-"""`ci-api users`: accounts, their roles and their GitHub logins."""
+"""`ci-api users`: accounts, their roles, passwords and GitHub logins."""
 from __future__ import annotations
 
 import argparse
 import getpass
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from api.commands.audit import audit_log
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.domain.access import Role
+from api.domain.password import check_password
+from api.handlers.audit import AuditEvent, audited, user
+from api.installation import utc_now
 from api.storage import accounts, schema_state
+from api.storage.common_passwords import common_passwords
 from api.storage.database import db, transaction
-from api.storage.passwords import hash_password
+from api.storage.github import GitHub, GitHubSilent, GitHubUser
+from api.storage.passwords import hash_password, verify_password
 
-SHORTEST, LONGEST = 8, 128
+log = logging.getLogger(__name__)
 
 
 def add(commands: Any) -> None:
@@ -35,42 +44,81 @@ def add(commands: Any) -> None:
     change.add_argument("--password", action="store_true", help="ask for a new password, which ends all tokens of the account")
     change.add_argument("--disabled", choices=["yes", "no"], help="whether the account is locked out")
     change.set_defaults(run=_change)
+    own = actions.add_parser(
+        "password", help="change one's own password",
+        description="Change a password by whoever knows it: the current one and the new one are asked for, or read from two lines of "
+        "standard input. All tokens of the account end.")
+    own.add_argument("email")
+    own.set_defaults(run=_change_own_password)
     actions.add_parser("list", help="list accounts", description="List accounts.").set_defaults(run=_list)
 
 
 def _add(arguments: argparse.Namespace, settings: Settings) -> int:
-    with open_database(settings):
-        hashed = hash_password(_password(), platform=_is_platform(settings))
-        with transaction():
+    with _opened(settings):
+        hashed = hash_password(_new_password(arguments.email, arguments.name), platform=_is_platform(settings))
+        linked = _github_user(arguments.github_login, settings)
+        with audited(AuditEvent.ACCOUNT_CREATED, at=utc_now()) as deed, transaction():
             user_id = accounts.create_account(
-                arguments.name, arguments.email, Role(arguments.role), hashed, arguments.github_login or None)
+                arguments.name, arguments.email, Role(arguments.role), hashed, arguments.github_login or None,
+                linked.number if linked else None)
+            deed.subject, deed.detail = user(user_id), arguments.role
     print(f"Account {user_id} is made.")
     return 0
 
 
 def _change(arguments: argparse.Namespace, settings: Settings) -> int:
-    with open_database(settings):
-        account = accounts.find_account(arguments.email)
-        if account is None:
-            raise CommandFailed("There is no account with this e-mail.")
+    with _opened(settings):
+        account = _account(arguments.email)
         if arguments.password and _is_platform(settings):
             raise CommandFailed("Passwords of a Sample Platform's database are changed on the platform.")
-        hashed = hash_password(_password(), platform=False) if arguments.password else None
-        with transaction():
-            _record(account.user_id, arguments, hashed)
+        hashed = hash_password(_new_password(account.email, account.name), platform=False) if arguments.password else None
+        linked = _verified_link(account, arguments.github_login, settings)
+        with ExitStack() as recorded:
+            for event, detail in _events(account, arguments):
+                recorded.enter_context(audited(event, user(account.user_id), at=utc_now())).detail = detail
+            with transaction():
+                _record(account.user_id, arguments, hashed, linked)
     print(f"Account {account.user_id} is changed.")
     return 0
 
 
-def _record(user_id: int, arguments: argparse.Namespace, hashed: str | None) -> None:
+def _events(account: accounts.Account, arguments: argparse.Namespace) -> Iterator[tuple[AuditEvent, str | None]]:
+    if arguments.password:
+        yield AuditEvent.PASSWORD_CHANGED, None
+    if arguments.role is not None:
+        yield AuditEvent.ROLE_CHANGED, f"{account.role.value} to {arguments.role}"
+    if arguments.github_login is not None:
+        yield AuditEvent.GITHUB_LINKED, arguments.github_login
+    if arguments.disabled is not None:
+        yield AuditEvent.ACCOUNT_DISABLED if arguments.disabled == "yes" else AuditEvent.ACCOUNT_ENABLED, None
+
+
+def _record(user_id: int, arguments: argparse.Namespace, hashed: str | None, linked: GitHubUser | None) -> None:
     if hashed is not None:
         accounts.record_password(user_id, hashed)
     if arguments.role is not None:
         accounts.record_role(user_id, Role(arguments.role))
     if arguments.github_login is not None:
-        accounts.record_github_login(user_id, arguments.github_login or None)
+        accounts.record_github_login(user_id, arguments.github_login or None, linked.number if linked else None)
     if arguments.disabled is not None:
         accounts.record_disabled(user_id, arguments.disabled == "yes")
+
+
+def _change_own_password(arguments: argparse.Namespace, settings: Settings) -> int:
+    with _opened(settings):
+        account, platform = accounts.find_account(arguments.email), _is_platform(settings)
+        current = _typed("Current password: ")
+        if not verify_password(current, None if account is None else account.password_hash, platform=platform) or account is None:
+            raise CommandFailed("E-mail or password is wrong.")
+        new = _new_password(account.email, account.name)
+        if new == current:
+            raise CommandFailed("This is the current password.")
+        hashed = hash_password(new, platform=platform)
+        with audited(AuditEvent.PASSWORD_CHANGED, user(account.user_id), at=utc_now()) as deed, transaction():
+            deed.actor_id = account.user_id
+            accounts.replace_password(account.user_id, account.password_hash, hashed)
+    print("The password is changed; all tokens of the account have ended.")
+    return 0
 
 
 def _list(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -82,13 +130,57 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+@contextmanager
+def _opened(settings: Settings) -> Iterator[None]:
+    with audit_log(settings), open_database(settings):
+        yield
+
+
+def _account(email: str) -> accounts.Account:
+    account = accounts.find_account(email)
+    if account is None:
+        raise CommandFailed("There is no account with this e-mail.")
+    return account
+
+
 def _is_platform(settings: Settings) -> bool:
     return settings.adopted or schema_state.belongs_to_platform(db.engine)
 
 
-def _password() -> str:
-    """A password from the terminal, or where there is none from standard input's first line; never from the command line."""
-    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise CommandFailed(f"A password has {SHORTEST} to {LONGEST} characters.")
+def _github_user(login: str | None, settings: Settings) -> GitHubUser | None:
+    """The GitHub user of this login, None where GitHub does not answer. Raises CommandFailed where there is none."""
+    if not login:
+        return None
+    try:
+        found = GitHub(settings.github_api, timeout=settings.github_timeout, token=settings.github_token).find_user(login)
+    except GitHubSilent:
+        log.warning("the login is stored without the user's number, since GitHub did not tell it")
+        return None
+    if found is None:
+        raise CommandFailed("GitHub has no user of this name.")
+    return found
+
+
+def _verified_link(account: accounts.Account, login: str | None, settings: Settings) -> GitHubUser | None:
+    """The same for an account; raises CommandFailed where the account's own login is somebody else's by now."""
+    found = _github_user(login, settings)
+    known = account.github_number if account.github_login == login else None
+    if found is not None and known is not None and found.number != known:
+        raise CommandFailed(
+            "At GitHub this login is another user's than the one that was linked; forget it first with --github-login '' if it is right.")
+    if found is None and known is not None and login:
+        # GitHub is silent, and what it said before still holds for all that we know.
+        return GitHubUser(login, known)
+    return found
+
+
+def _new_password(email: str | None, name: str) -> str:
+    """A password that may be set. Raises Unprocessable."""
+    password = _typed("New password: ")
+    check_password(password, email=email, name=name, common=common_passwords())
     return password
+
+
+def _typed(prompt: str) -> str:
+    """A password from the terminal, or where there is none from standard input's next line; never from the command line."""
+    return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")

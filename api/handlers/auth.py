@@ -1,4 +1,4 @@
-"""Operations on API tokens: issue, list, revoke."""
+"""Operations on accounts and their API tokens: who am I, a new password; issue, list, revoke."""
 from __future__ import annotations
 
 from http import HTTPStatus
@@ -6,32 +6,80 @@ from typing import Any
 
 from api.domain.access import Scope
 from api.domain.chance import Chance
-from api.domain.refusal import InvalidCredentials
+from api.domain.password import check_password
+from api.domain.refusal import Forbidden, InvalidCredentials, Unprocessable
 from api.domain.token import SECRET_BYTES, issue_token
-from api.handlers import context, render
+from api.handlers import audit, context, render
+from api.handlers.audit import AuditEvent, audited
+from api.handlers.login_guard import LoginGuard
 from api.handlers.rules import AccountRules
 from api.storage import accounts, passwords, tokens
+from api.storage.common_passwords import common_passwords
 from api.storage.database import transaction
 
 
 def create_token(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Issue a token to whoever knows an account's password."""
-    account = _verified_account(body["email"], body["password"])
+    account = _log_in(body["email"], body["password"])
     secret = context.collaborator(Chance).random_bytes(SECRET_BYTES)
     scopes = [Scope(scope) for scope in body["scopes"]]
-    token = issue_token(secret, body["token_name"], account.role, scopes, days=body["expires_in_days"], now=context.now())
-    with transaction():
-        token_id = tokens.store_token(account, token)
+    with audited(AuditEvent.TOKEN_ISSUED, audit.user(account.user_id)) as deed:
+        deed.actor_id = account.user_id
+        token = issue_token(secret, body["token_name"], account.role, scopes, days=body["expires_in_days"], now=context.now())
+        with transaction():
+            token_id = tokens.store_token(account, token, most=context.collaborator(AccountRules).live_tokens)
+        deed.subject = f"token:{token_id}"
     return render.issued_token(token_id, token), HTTPStatus.CREATED
 
 
-def _verified_account(email: str, password: str) -> accounts.Account:
-    account = accounts.find_account(email)
-    platform = context.collaborator(AccountRules).platform_passwords
-    verified = passwords.verify_password(password, None if account is None else account.password_hash, platform=platform)
-    if account is None or not verified or account.disabled:
-        raise InvalidCredentials
+def _log_in(email: str, password: str) -> accounts.Account:
+    with audited(AuditEvent.LOGIN, audit.unknown_user(email)) as deed:
+        guard = context.collaborator(LoginGuard)
+        guard.admit(email, context.client_network())
+        account = accounts.find_account(email)
+        if account is not None:
+            deed.subject = audit.user(account.user_id)
+        verified = _fits(password, None if account is None else account.password_hash)
+        if account is None or not verified or account.disabled:
+            raise InvalidCredentials
+        guard.succeeded(email, context.client_network())
+        deed.actor_id = account.user_id
     return account
+
+
+def _fits(password: str, stored: str | None) -> bool:
+    return passwords.verify_password(password, stored, platform=context.collaborator(AccountRules).platform_passwords)
+
+
+def get_me() -> dict[str, Any]:
+    """Tell the caller whose token this is, and what it may do now."""
+    caller = context.caller()
+    return render.me(caller, tokens.load_token(caller.user_id, caller.token_id))
+
+
+def change_password(body: dict[str, Any]) -> tuple[None, int]:
+    """Replace the caller's password, which ends all tokens of the account, the request's own too."""
+    caller = context.caller()
+    account = accounts.load_account(caller.user_id)
+    with audited(AuditEvent.PASSWORD_CHANGED, audit.user(account.user_id)):
+        _check_current(account, body["current_password"])
+        new = body["new_password"]
+        check_password(new, email=account.email, name=account.name, common=common_passwords())
+        if new == body["current_password"]:
+            raise Unprocessable("This is the current password.", {"reason": "unchanged"}, remedy="Choose another password.")
+        hashed = passwords.hash_password(new, platform=context.collaborator(AccountRules).platform_passwords)
+        with transaction():
+            accounts.replace_password(account.user_id, account.password_hash, hashed)
+    return None, HTTPStatus.NO_CONTENT
+
+
+def _check_current(account: accounts.Account, password: str) -> None:
+    """Let pass who knows the password; guesses are counted together with those at the login."""
+    guard, counted_as = context.collaborator(LoginGuard), account.email or f"user {account.user_id}"
+    guard.admit(counted_as, context.client_network())
+    if not _fits(password, account.password_hash):
+        raise Forbidden("The current password is another.", remedy="Send the account's password as current_password.")
+    guard.succeeded(counted_as, context.client_network())
 
 
 def list_tokens(limit: int, offset: int) -> dict[str, Any]:
@@ -48,6 +96,6 @@ def revoke_current_token() -> tuple[None, int]:
 
 def revoke_token(token_id: int) -> tuple[None, int]:
     """End one of the caller's live tokens."""
-    with transaction():
+    with audited(AuditEvent.TOKEN_REVOKED, f"token:{token_id}"), transaction():
         tokens.revoke_token(context.caller().user_id, token_id, context.now())
     return None, HTTPStatus.NO_CONTENT

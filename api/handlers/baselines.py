@@ -23,6 +23,7 @@ from api.domain.result import JudgedTest
 from api.domain.sample_choice import choose_test
 from api.domain.storage_status import StorageStatus
 from api.handlers import context, render_baselines
+from api.handlers.audit import AuditEvent, audited
 from api.handlers.render import page
 from api.handlers.rules import ReviewRules
 from api.storage import approvals, names, outcomes, runs
@@ -31,6 +32,7 @@ from api.storage.database import transact
 from api.storage.enrolment import catch_up
 
 OUTCOMES = {Decision.APPROVE: ApprovalStatus.APPROVED, Decision.REJECT: ApprovalStatus.REJECTED}
+EVENTS = {Decision.APPROVE: AuditEvent.BASELINE_APPROVED, Decision.REJECT: AuditEvent.BASELINE_REJECTED}
 
 
 def request_baseline_approval(run_id: int, sample_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
@@ -117,11 +119,12 @@ def _record(run_id: int, proposals: list[Proposal]) -> list[Approval]:
 
 
 def _decide(approval_id: int, decision: Decision, reason: str | None) -> dict[str, Any]:
-    authorized = approvals.load_approval(approval_id)
-    authorize_decision(authorized, context.caller(), own_allowed=context.collaborator(ReviewRules).own_requests)
-    if decision is Decision.APPROVE and authorized.status is ApprovalStatus.PENDING:
-        _check_files([authorized.proposal])
-    transact(partial(_carry_out, approval_id, decision, reason))
+    with audited(EVENTS[decision], f"approval:{approval_id}"):
+        authorized = approvals.load_approval(approval_id)
+        authorize_decision(authorized, context.caller(), own_allowed=context.collaborator(ReviewRules).own_requests)
+        if decision is Decision.APPROVE and authorized.status is ApprovalStatus.PENDING:
+            _check_files([authorized.proposal])
+        transact(partial(_carry_out, approval_id, decision, reason))
     return render_baselines.approval(approvals.load_approval(approval_id))
 
 

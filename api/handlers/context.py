@@ -54,6 +54,7 @@ class Exchange:
     request_id: str
     surroundings: Surroundings
     address: str = "-"
+    network: str = "-"
     template: str | None = None
     operation_id: str | None = None
     caller: Caller | None = None
@@ -109,6 +110,11 @@ def run_token_known() -> bool | None:
 def client_address() -> str:
     """The client's address, seen through trusted proxies only."""
     return current.get().address
+
+
+def client_network() -> str:
+    """The client's address as limits count it: one of IPv6 stands for its network."""
+    return current.get().network
 
 
 def collaborator(kind: type[T]) -> T:

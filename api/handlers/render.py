@@ -21,6 +21,7 @@ from api.domain.projection import (
     run_errors,
     short_commit,
     shown_commit,
+    shown_email,
     shown_repository,
 )
 from api.domain.queue import QueuedRun
@@ -184,6 +185,17 @@ def token_record(found: TokenRecord, caller: Caller) -> Json:
         "token_id": found.token_id, "token_name": cut(found.name, 50), "token_prefix": found.prefix,
         "scopes": [scope.value for scope in found.scopes], "created_at": found.created_at, "expires_at": found.expires_at,
         "current": found.token_id == caller.token_id}
+
+
+def me(caller: Caller, token: TokenRecord) -> Json:
+    """Who the caller is, and what the token of the request is good for now."""
+    stored = {"name": caller.name, "email": caller.email, "github_login": caller.github_login}
+    shown = {
+        "name": cut(caller.name, 100), "email": shown_email(caller.email, caller.user_id),
+        "github_login": cut_optional(caller.github_login, 100)}
+    return marked(stored, shown) | {
+        "user_id": caller.user_id, "role": caller.role.value, "scopes": sorted(scope.value for scope in caller.scopes),
+        "token": token_record(token, caller)}
 
 
 def branch(repository: str, name: str, head: str, active: bool) -> Json:

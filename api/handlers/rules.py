@@ -10,9 +10,10 @@ from api.domain.environment import Environment
 
 @dataclass(frozen=True)
 class AccountRules:
-    """Whether passwords are the platform's (sha512_crypt, never rewritten) or our own (argon2id)."""
+    """Whether passwords are the platform's (sha512_crypt) or our own (argon2id), and how many live tokens an account may have."""
 
     platform_passwords: bool
+    live_tokens: int
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from api.domain.run_permission import Code
 from api.domain.trigger import RunPolicy, RunRequest, choose_environment, choose_tests
 from api.handlers import context, render
 from api.handlers.answers import JSON, encode, etag
+from api.handlers.audit import AuditEvent, audited
 from api.handlers.instants import parse_instant
 from api.handlers.rules import Environments
 from api.handlers.run_permission import require_permission
@@ -57,11 +58,13 @@ def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tupl
     """Trigger a run, or answer with the one that this request has already made."""
     catch_up(context.now())
     request = _request(body)
-    # Before anything is said of an earlier request with the same key: who lost the right gets no answer by repeating.
-    require_permission(Code(request.repository, request.commit_sha, request.pull_request))
-    is_fork = not context.collaborator(RunPolicy).is_main(request.repository)
-    # What can be run is asked within the transaction, so that a repeat is answered even when that has changed meanwhile.
-    run_id = transact(lambda: _once(idempotency_key, "create_run", body, lambda: runs.create_run(_new_run(request, is_fork))))
+    with audited(AuditEvent.RUN_TRIGGERED) as deed:
+        # Before anything is said of an earlier request with the same key: who lost the right gets no answer by repeating.
+        require_permission(Code(request.repository, request.commit_sha, request.pull_request))
+        is_fork = not context.collaborator(RunPolicy).is_main(request.repository)
+        # What can be run is asked within the transaction, so that a repeat is answered even when that has changed meanwhile.
+        run_id = transact(lambda: _once(idempotency_key, "create_run", body, lambda: runs.create_run(_new_run(request, is_fork))))
+        deed.subject, deed.detail = f"run:{run_id}", f"{request.repository} {request.commit_sha}"
     return render.run(_load_current(run_id), api_base()), HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_id}"}
 
 
@@ -119,7 +122,10 @@ def list_progress(run_id: int, limit: int, offset: int, status: str | None = Non
 def cancel_run(run_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Cancel a run; one that is over stays as it is."""
     catch_up(context.now())
-    return render.cancellation(transact(partial(_cancel, run_id, body.get("reason")))), HTTPStatus.ACCEPTED
+    with audited(AuditEvent.RUN_CANCELED, f"run:{run_id}") as deed:
+        cancellation = transact(partial(_cancel, run_id, body.get("reason")))
+        deed.detail = cancellation.status.value
+    return render.cancellation(cancellation), HTTPStatus.ACCEPTED
 
 
 def _cancel(run_id: int, reason: str | None) -> Cancellation:
@@ -134,10 +140,6 @@ def _cancel(run_id: int, reason: str | None) -> Cancellation:
 def retry_run(run_id: int, body: dict[str, Any], idempotency_key: str | None = None) -> tuple[dict[str, Any], int]:
     """Make a new run like this one; the source stays as it is."""
     source = _load_current(run_id)
-    authorize_action(context.caller(), source)
-    require_permission(
-        Code(source.repository, source.commit, source.pull_request),
-        triggered_by=runs.find_triggering_logins(source.repository, source.commit))
     message = "This request has made its run already."
 
     def make() -> int:
@@ -147,8 +149,18 @@ def retry_run(run_id: int, body: dict[str, Any], idempotency_key: str | None = N
         message = render.retry_message(plan)
         return runs.create_run(_retried(source, plan.regression_ids, body.get("reason")))
 
-    new_id = transact(lambda: _once(idempotency_key, f"retry_run {run_id}", body, make))
+    with audited(AuditEvent.RUN_RETRIED, f"run:{run_id}") as deed:
+        _authorize_retry(source)
+        new_id = transact(lambda: _once(idempotency_key, f"retry_run {run_id}", body, make))
+        deed.detail = f"run:{new_id}"
     return render.retry(run_id, new_id, message), HTTPStatus.ACCEPTED
+
+
+def _authorize_retry(source: Run) -> None:
+    authorize_action(context.caller(), source)
+    require_permission(
+        Code(source.repository, source.commit, source.pull_request),
+        triggered_by=runs.find_triggering_logins(source.repository, source.commit))
 
 
 def _retried(source: Run, regression_ids: tuple[int, ...], reason: str | None) -> NewRun:

@@ -6,9 +6,11 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
+from api.middleware.audit_log import AuditAware, is_no_audit_line, open_audit_log
 from api.middleware.log_format import JsonFormatter
 
 log = logging.getLogger("api.access")
@@ -39,11 +41,18 @@ class Entry:
         log.info(text, extra={"fields": {"message": f"{self.method} {self.route or '-'} {self.status}", **fields}})
 
 
-def configure_logging(log_format: str, stream: TextIO | None = None) -> None:
-    """Set the process's logging up, `text` or `json`; the server's own access log, which writes paths, is silenced."""
+def configure_logging(log_format: str, stream: TextIO | None = None, *, audit_log: Path | None = None) -> None:
+    """Set the process's logging up, `text` or `json`; the server's own access log, which writes paths, is silenced.
+
+    The audit log goes to a file of its own where one is given, else between the other lines. Raises OSError where that file
+    cannot be opened.
+    """
     handler = logging.StreamHandler(stream)
     text = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
-    handler.setFormatter(JsonFormatter() if log_format == "json" else text)
+    handler.setFormatter(AuditAware(JsonFormatter() if log_format == "json" else text))
+    if audit_log is not None:
+        open_audit_log(audit_log)
+        handler.addFilter(is_no_audit_line)
     if log_format == "json":
         _log_what_others_print()
     handler.addFilter(_without_traces_of_lost_connections)

@@ -71,7 +71,8 @@ class Admission:
         await self._identify(scope, exchange, operation)
         bucket, key = await self._bucket(scope, exchange, operation, target[1] if target else {})
         # A preflight is the browser's doing: it announces a request that will be counted.
-        await self._count(exchange, bucket, key, cost=0 if self._cross_origin.preflight(scope) else 1)
+        account = f"account-{exchange.caller.user_id}" if exchange.caller and key.startswith("token-") else None
+        await self._count(exchange, bucket, key, cost=0 if self._cross_origin.preflight(scope) else 1, account=account)
         await self._app(scope, receive, send)
 
     async def _identify(self, scope: Scope, exchange: Exchange, operation: Operation | None) -> None:
@@ -103,7 +104,7 @@ class Admission:
         self, scope: Scope, exchange: Exchange, operation: Operation | None, parameters: Mapping[str, Any],
     ) -> tuple[str, str]:
         named = operation.bucket if operation else None
-        address = limited_as(exchange.address)
+        address = exchange.network = limited_as(exchange.address)
         if named == WORKER:
             run_id, token = parameters["run_id"], parameters["token"]
             [known] = await asyncio.gather(self._in_thread(self._run_token_known, run_id, token), return_exceptions=True)
@@ -115,11 +116,12 @@ class Admission:
             return named or (READS if scope["method"] in _READING else WRITES), f"token-{exchange.caller.token_id}"
         return (WRONG if exchange.token_shown else ANONYMOUS), address
 
-    async def _count(self, exchange: Exchange, bucket: str, key: str, *, cost: int) -> None:
+    async def _count(self, exchange: Exchange, bucket: str, key: str, *, cost: int, account: str | None) -> None:
+        count = partial(self._limits.count, exchange, bucket, key, cost=cost, account=account)
         if self._limits.blocking:
-            await self._in_thread(lambda: self._limits.count(exchange, bucket, key, cost=cost))
+            await self._in_thread(count)
         else:
-            self._limits.count(exchange, bucket, key, cost=cost)
+            count()
 
 
 def _subject(parameters: Mapping[str, Any]) -> dict[str, int | str]:

@@ -13,9 +13,10 @@ from api.handlers.problems import not_implemented
 from api.middleware.documents import OperationText
 from api.middleware.rate_limits import BUCKETS
 
-# The caller's own tokens: whoever holds a token may see and revoke what is theirs, whatever the token was issued for.
+# The caller's own account and tokens: whoever holds a token may see and end what is theirs, whatever the token was issued for.
 WITHOUT_SCOPE = frozenset({
-    "api.handlers.auth.list_tokens", "api.handlers.auth.revoke_token", "api.handlers.auth.revoke_current_token"})
+    "api.handlers.auth.get_me", "api.handlers.auth.change_password", "api.handlers.auth.list_tokens", "api.handlers.auth.revoke_token",
+    "api.handlers.auth.revoke_current_token"})
 _ON_THE_LOOP_ONLY = "only operations on the event loop (x-native-async) take a body that is not JSON"
 
 

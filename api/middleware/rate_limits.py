@@ -6,15 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
-from typing import Protocol
+from typing import TypeVar
 
 from limits.errors import StorageError
 from limits.storage import Storage, storage_from_string
 
 from api.handlers.context import Exchange
+from api.handlers.counters import Count, Counters
 from api.handlers.problems import HttpProblem, rate_limited
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 MINUTE = 60
 READS, WRITES, LOGINS, ANONYMOUS, WRONG, HEALTH, DOWNLOADS, METRICS, WORKER = BUCKETS = (
@@ -22,6 +25,8 @@ READS, WRITES, LOGINS, ANONYMOUS, WRONG, HEALTH, DOWNLOADS, METRICS, WORKER = BU
 PER_ADDRESS = frozenset({LOGINS, ANONYMOUS, WRONG, HEALTH, DOWNLOADS, METRICS})
 # Whether a worker's post is exempt stands in its body; so its handler refuses, once it has read that far.
 HELD_BACK = frozenset({WORKER})
+# How many times a token's limit all tokens of one account have together.
+TOKENS_TOGETHER = 5
 # A store that does not answer costs each request this long, so it is left alone for a while afterwards.
 STORE_TIMEOUT = 0.25
 STORE_REST = 5.0
@@ -33,22 +38,6 @@ class Rate:
 
     amount: int
     window: int = MINUTE
-
-
-@dataclass(frozen=True)
-class Count:
-    """How many requests a window has seen, and the Unix time at which it ends."""
-
-    used: int
-    ends: float
-
-
-class Counters(Protocol):
-    """Counts requests in fixed windows."""
-
-    def hit(self, key: str, window: int, cost: int = 1) -> Count:
-        """Add to a key's window, which begins with its first request; a cost of 0 only looks."""
-        ...
 
 
 class ProcessCounters:
@@ -72,6 +61,11 @@ class ProcessCounters:
                 self._windows[key] = (used + cost, ends)
             return Count(used + cost, ends)
 
+    def forget(self, key: str) -> None:
+        """End a key's window."""
+        with self._lock:
+            self._windows.pop(key, None)
+
     def _sweep(self, now: float) -> None:
         if now - self._swept < MINUTE:
             return
@@ -93,6 +87,10 @@ class SharedCounters:
         used = self._storage.get(key)
         return Count(used, self._storage.get_expiry(key) if used else self._clock().timestamp() + window)
 
+    def forget(self, key: str) -> None:
+        """End a key's window; raises StorageError when the store does not answer."""
+        self._storage.clear(key)
+
 
 class FallingBack:
     """Shared counters while their store answers, this process's own while it does not."""
@@ -104,18 +102,26 @@ class FallingBack:
 
     def hit(self, key: str, window: int, cost: int = 1) -> Count:
         """Add to a key's window."""
+        return self._ask(lambda counters: counters.hit(key, window, cost))
+
+    def forget(self, key: str) -> None:
+        """End a key's window, here and in the store."""
+        self._own.forget(key)
+        self._ask(lambda counters: counters.forget(key))
+
+    def _ask(self, question: Callable[[Counters], T]) -> T:
         if self._clock().timestamp() < self._asked_again:
-            return self._own.hit(key, window, cost)
+            return question(self._own)
         try:
-            count = self._shared.hit(key, window, cost)
+            answer = question(self._shared)
         except StorageError:
             self._asked_again = self._clock().timestamp() + STORE_REST
             if not self.degraded:
                 log.warning("the rate limits' store does not answer; limits are counted per process")
             self.degraded = True
-            return self._own.hit(key, window, cost)
+            return question(self._own)
         self.degraded = False
-        return count
+        return answer
 
 
 def shared_storage(url: str) -> Storage:
@@ -132,17 +138,26 @@ class RateLimits:
         self._clock = clock
         own = ProcessCounters(clock)
         self.blocking = not store.startswith("memory:")
-        self._counters: Counters = FallingBack(SharedCounters(shared_storage(store), clock), own, clock) if self.blocking else own
+        self.counters: Counters = FallingBack(SharedCounters(shared_storage(store), clock), own, clock) if self.blocking else own
 
     @property
     def degraded(self) -> bool:
         """Whether the shared store is configured, but does not answer."""
-        return isinstance(self._counters, FallingBack) and self._counters.degraded
+        return isinstance(self.counters, FallingBack) and self.counters.degraded
 
-    def count(self, exchange: Exchange, bucket: str, key: str, *, cost: int = 1) -> None:
-        """Count a request: its headers, and the refusal if the bucket is empty, are noted on the exchange."""
+    def count(self, exchange: Exchange, bucket: str, key: str, *, cost: int = 1, account: str | None = None) -> None:
+        """Count a request: its headers, and the refusal if the bucket is empty, are noted on the exchange.
+
+        A request with a token also counts for its `account`, whose tokens together may use a few times what one may. The
+        headers are those of whichever is nearer to its end. What a token's own limit refuses takes nothing from the others.
+        """
         exchange.bucket, rate = bucket, self._rates[bucket]
-        count = self._counters.hit(f"ci/{bucket}/{key}", rate.window, cost)
+        count = self.counters.hit(f"ci/{bucket}/{key}", rate.window, cost)
+        if account is not None and count.used <= rate.amount:
+            together = Rate(rate.amount * TOKENS_TOGETHER, rate.window)
+            of_account = self.counters.hit(f"ci/{bucket}/{account}", together.window, cost)
+            if together.amount - of_account.used < rate.amount - count.used:
+                rate, count = together, of_account
         exchange.rate_headers = (
             (b"x-ratelimit-limit", b"%d" % rate.amount),
             (b"x-ratelimit-remaining", b"%d" % max(0, rate.amount - count.used)),

@@ -86,6 +86,14 @@ def record_password(user_id: int, password_hash: str) -> None:
     _row(user_id).password = password_hash
 
 
+def replace_password(user_id: int, known_hash: str, password_hash: str) -> None:
+    """Within a transaction: replace the hash that somebody has just shown the password of. Raises Conflict where it is another by now."""
+    stored = session().execute(select(UserRow.password).where(UserRow.id == user_id).with_for_update()).scalar_one_or_none()
+    if stored != known_hash:
+        raise Conflict("The password was changed meanwhile.", remedy="Send the password of now as the current one.")
+    record_password(user_id, password_hash)
+
+
 def record_role(user_id: int, role: Role) -> None:
     """Within a transaction: change a role."""
     _row(user_id).role = role.value

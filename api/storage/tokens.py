@@ -33,16 +33,19 @@ _TOKENS: Select[*tuple[Any, ...]] = (
     .where(TokenRow.token_prefix == bindparam("prefix")))
 
 
-def store_token(account: Account, token: NewToken) -> int:
+def store_token(account: Account, token: NewToken, *, most: int | None = None) -> int:
     """Within a transaction: keep a new token under the account's present password. Returns its id.
 
-    Raises Conflict where a live token of the user has the name. A dead one of that name is renamed: the platform's key
-    covers dead rows too.
+    Raises Conflict where a live token of the user has the name, or where `most` are live already. A dead one of that name is
+    renamed: the platform's key covers dead rows too.
     """
+    live_ones = _live(account.user_id, token.created_at)
+    if most is not None:
+        _check_number(account.user_id, live_ones, most)
     # MariaDB's key takes names that differ in case for the same, so they are the same everywhere.
     named = TokenRow.user_id == account.user_id, folded(TokenRow.token_name) == fold(token.name)
     same = list(session().execute(select(TokenRow).where(*named).with_for_update()).scalars())
-    live = set(session().execute(select(TokenRow.id).where(*named, *_live(account.user_id, token.created_at))).scalars())
+    live = set(session().execute(select(TokenRow.id).where(*named, *live_ones)).scalars())
     if any(row.id in live for row in same):
         raise _name_taken()
     row = TokenRow(
@@ -59,6 +62,15 @@ def store_token(account: Account, token: NewToken) -> int:
     session().add(TokenSealRow(token_id=row.id, fingerprint=fingerprint(account.password_hash)))
     session().flush()
     return row.id
+
+
+def _check_number(user_id: int, live_ones: tuple[ColumnElement[bool], ...], most: int) -> None:
+    # The account's row is held, so that of several logins at once each sees the tokens of those before it.
+    session().execute(select(UserRow.id).where(UserRow.id == user_id).with_for_update())
+    if session().execute(select(func.count()).select_from(TokenRow).where(*live_ones)).scalar_one() >= most:
+        raise Conflict(
+            "Your account has as many live tokens as it may.", {"limit": most},
+            remedy="Revoke a token that nobody needs; GET /auth/tokens lists them.")
 
 
 def _name_taken() -> Conflict:
@@ -119,6 +131,14 @@ def list_tokens(user_id: int, now: datetime, *, limit: int, offset: int) -> Page
     total = session().execute(select(func.count()).select_from(TokenRow).where(*live)).scalar_one()
     rows = session().execute(select(TokenRow).where(*live).order_by(TokenRow.id.desc()).limit(limit).offset(offset)).scalars()
     return Page([_record(row) for row in rows], limit, offset, total)
+
+
+def load_token(user_id: int, token_id: int) -> TokenRecord:
+    """One of a user's tokens. Raises NotFound."""
+    row = session().execute(select(TokenRow).where(TokenRow.id == token_id, TokenRow.user_id == user_id)).scalar_one_or_none()
+    if row is None:
+        raise NotFound("token", token_id)
+    return _record(row)
 
 
 def _live(user_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:

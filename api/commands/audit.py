@@ -1,0 +1,23 @@
+"""The audit log of commands: what an operator does to accounts and tokens is recorded where the server records it."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from api.config import Settings
+from api.installation import audit_log_writable
+from api.middleware.audit_log import close_audit_log, open_audit_log
+
+
+@contextmanager
+def audit_log(settings: Settings) -> Iterator[None]:
+    """Have what happens within recorded, where a file is configured for it. Raises ConfigurationError where it cannot be written."""
+    if settings.audit_log is None:
+        yield
+        return
+    with audit_log_writable():
+        open_audit_log(settings.audit_log)
+    try:
+        yield
+    finally:
+        close_audit_log()
