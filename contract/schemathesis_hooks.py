@@ -134,10 +134,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     else:
         # The document's examples are of what is there.
         _speak_of_what_is_there(case, {} if case.meta.phase.name is TestPhase.EXAMPLES else body)
-    if case.operation.path == OWN_PASSWORD and len(body["new_password"]) % 2:
-        current, token = _password_now(case.operation.schema)
-        case.headers["Authorization"] = f"Bearer {token}"
-        case.body = {"current_password": current, "new_password": PASSWORDS[current]}
+    _change_the_password(case, body)
     if "offset" in case.operation.query and case.meta.phase.name is TestPhase.STATEFUL:
         # What leads on to other requests is a list that has something.
         case.query = {name: value for name, value in case.query.items() if name.endswith("_id")}
@@ -155,6 +152,13 @@ def _report_on_a_run(parameters: dict[str, Any]) -> None:
     if int(parameters["run_id"]) % 3:
         run_id = WORKED_ON[int(parameters["run_id"]) % len(WORKED_ON)]
         parameters |= {"run_id": run_id, "token": worker_token(run_id)}
+
+
+def _change_the_password(case: Case[Any], body: dict[str, Any]) -> None:
+    if case.operation.path == OWN_PASSWORD and len(body["new_password"]) % 2:
+        current, token = _password_now(case.operation.schema)
+        case.headers["Authorization"] = f"Bearer {token}"
+        case.body = {"current_password": current, "new_password": PASSWORDS[current]}
 
 
 def _ask_for_a_job(case: Case[Any]) -> None:

@@ -63,21 +63,24 @@ def unknown_user(email: str) -> str:
 def audited(event: AuditEvent, subject: str | None = None, *, at: datetime | None = None) -> Iterator[Deed]:
     """Record an event once it has happened, or has failed, by the caller of the request; `at` is for where there is none."""
     deed = Deed(event, subject)
+    reason: str | None = "internal_error"
     try:
         yield deed
+        reason = None
     except Refusal as refused:
-        _write(deed, "failure", at, refused.code)
+        reason = refused.code
         raise
-    _write(deed, "success", at, None)
+    finally:
+        _write(deed, at, reason)
 
 
-def _write(deed: Deed, outcome: str, at: datetime | None, reason: str | None) -> None:
+def _write(deed: Deed, at: datetime | None, reason: str | None) -> None:
     exchange = current.get(None)
     caller = exchange.caller if exchange else None
     when = at if at is not None else exchange.surroundings.clock() if exchange else None
     entry = {
         "time": None if when is None else when.isoformat(timespec="milliseconds").replace("+00:00", "Z"), "logger": LOGGER,
-        "event": deed.event.value, "outcome": outcome, "source": "api" if exchange else "command",
+        "event": deed.event.value, "outcome": "success" if reason is None else "failure", "source": "api" if exchange else "command",
         "actor_id": caller.user_id if caller else deed.actor_id, "token_id": caller.token_id if caller else None,
         "subject": deed.subject, "address": exchange.address if exchange else None,
         "request_id": exchange.request_id if exchange else None, "reason": reason, "detail": deed.detail}

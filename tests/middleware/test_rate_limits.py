@@ -1,13 +1,16 @@
 """Buckets: who fills which, what every answer says of them, and what happens without the shared store."""
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from limits.errors import StorageError
 from starlette.types import ASGIApp
 
-from api.domain.access import Role, Scope
+from api.domain.access import Caller, Role, Scope
 from api.middleware.rate_limits import Count, FallingBack, ProcessCounters, SharedCounters, shared_storage
 from tests.middleware.asking import Answer, ask
 from tests.middleware.conftest import ADMIN, RUN_TOKEN, Clock, Make, token_for
@@ -63,6 +66,42 @@ def test_reads_and_writes_are_counted_apart_and_tokens_too(make: Make) -> None:
     read_again = ask(app, THINGS, token=ADMIN)
 
     assert (written.status, read_again.status) == (202, 429)
+
+
+def tokens_of_one_account(number: int) -> list[str]:
+    """Callers with tokens of their own, and one account."""
+    return [f"{number}.{token}" for token in range(1, 12)]
+
+
+def one_account(value: str) -> Caller:
+    """The caller behind such a token."""
+    account, token = map(int, value.split("."))
+    return Caller(account, "ada", "ada@example.org", Role.ADMIN, frozenset(Scope), token + 1000 * account)
+
+
+def test_all_tokens_of_an_account_together_have_five_times_the_limit_of_one(make: Make) -> None:
+    app = make(rate_reads=3, rate_writes=1, authenticate=one_account)
+    tokens = tokens_of_one_account(1)
+
+    statuses = [ask(app, THINGS, token=token).status for token in tokens for _ in range(2)]
+    refused, other = ask(app, THINGS, token=tokens[-1]), ask(app, THINGS, token=tokens_of_one_account(2)[0])
+    written = [ask(app, f"{THINGS}/5/cancel", method="POST", token=token).status for token in tokens[:6]]
+
+    assert statuses == [200] * 15 + [429] * 7
+    assert (refused.details["limit"], refused.header("x-ratelimit-limit"), refused.header("x-ratelimit-remaining")) == (15, "15", "0")
+    assert other.status == 200
+    assert written == [202] * 5 + [429]
+
+
+def test_what_a_tokens_own_limit_refuses_takes_nothing_from_the_accounts_other_tokens(make: Make) -> None:
+    app = make(rate_reads=2, authenticate=one_account)
+    loud, *others = tokens_of_one_account(1)
+
+    shouted = [ask(app, THINGS, token=loud).status for _ in range(30)]
+    quiet = [ask(app, THINGS, token=token).status for token in others[:4] for _ in range(2)]
+
+    assert shouted == [200] * 2 + [429] * 28
+    assert quiet == [200] * 8
 
 
 def test_all_attempts_to_log_in_count_per_address_for_a_quarter_of_an_hour(make: Make) -> None:
@@ -174,7 +213,7 @@ def test_a_window_never_lets_more_through_than_it_may(steps: list[tuple[str, int
 class Store:
     """A shared store that can be switched off."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Callable[[], datetime]) -> None:
         self.counters, self.asked, self.works = ProcessCounters(clock), 0, True
 
     def hit(self, key: str, window: int, cost: int = 1) -> Count:
@@ -183,6 +222,12 @@ class Store:
         if not self.works:
             raise StorageError(ConnectionError())
         return self.counters.hit(key, window, cost)
+
+    def forget(self, key: str) -> None:
+        """End a window, if the store works."""
+        if not self.works:
+            raise StorageError(ConnectionError())
+        self.counters.forget(key)
 
 
 def test_limits_go_on_per_process_while_the_store_is_away_and_come_back_with_it() -> None:
@@ -226,8 +271,10 @@ def test_shared_counters_count_like_those_of_a_process(redis_url: str) -> None:
     shared = SharedCounters(shared_storage(redis_url), clock)
 
     used = [shared.hit("counted", 60, cost).used for cost in (0, 1, 1, 0)]
+    shared.forget("counted")
 
     assert used == [0, 1, 2, 2]
+    assert shared.hit("counted", 60).used == 1
 
 
 @pytest.mark.parametrize("origin", ["https://app.example"])

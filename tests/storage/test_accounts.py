@@ -9,6 +9,7 @@ from api.domain.access import Role
 from api.domain.refusal import Conflict, NotFound
 from api.storage import accounts
 from api.storage.database import session, transact, transaction
+from api.storage.platform_tables import UserRow
 from tests.builders import add_user
 from tests.databases import Database
 
@@ -114,3 +115,57 @@ def test_all_accounts_are_listed_by_their_ids(database: Database) -> None:
 
     assert [account.user_id for account in found] == made
     assert [account.disabled for account in found] == [False, True, False]
+
+
+def test_a_github_login_has_its_number_until_another_login_is_linked(database: Database) -> None:
+    user = transact(lambda: accounts.create_account("ada", "ada@example.test", Role.USER, "*", "Ada", 2**40))
+    linked = accounts.load_account(user).github_number
+
+    with transaction() as current:
+        current.get_one(UserRow, user).github_login = "linked-by-the-platform"
+    linked_elsewhere = accounts.load_account(user)
+    with transaction():
+        accounts.record_github_login(user, "unknown")
+
+    assert linked == 2**40
+    assert (linked_elsewhere.github_login, linked_elsewhere.github_number) == ("linked-by-the-platform", None)
+    assert accounts.load_account(user).github_number is None
+
+
+def test_a_link_lets_nobody_in_who_was_locked_out_and_the_other_way_round(database: Database) -> None:
+    user = add_user(disabled=True)
+
+    with transaction():
+        accounts.record_github_login(user, "ada", 5)
+    still_out = accounts.load_account(user).disabled
+    with transaction():
+        accounts.record_disabled(user, False)
+
+    account = accounts.load_account(user)
+    assert (still_out, account.disabled, account.github_number) == (True, False, 5)
+
+
+def test_a_password_is_replaced_only_while_it_is_the_one_that_was_shown(database: Database) -> None:
+    user = add_user(password_hash="$6$old")
+
+    with transaction():
+        accounts.replace_password(user, "$6$old", "$6$new")
+    with pytest.raises(Conflict), transaction():
+        accounts.replace_password(user, "$6$old", "$6$newer")
+
+    assert accounts.load_account(user).password_hash == "$6$new"
+
+
+def test_of_two_who_replace_a_password_at_once_one_is_too_late(database: Database) -> None:
+    user = add_user(password_hash="$6$old")
+
+    def replace(password_hash: str) -> bool:
+        try:
+            transact(lambda: accounts.replace_password(user, "$6$old", password_hash))
+        except Conflict:
+            return False
+        return True
+
+    done = database.together(*[partial(replace, f"$6${number}") for number in range(5)])
+
+    assert sum(done) == 1

@@ -62,7 +62,8 @@ def test_what_is_no_login_is_never_asked_for(login: str) -> None:
 @pytest.mark.parametrize("github", [
     asking(raising), saying(500), saying(429), saying(403), saying(200, content=b"<html>"), saying(200, json=[]),
     saying(200, json=ADA | {"id": 0}), saying(200, json=ADA | {"id": "123"}), saying(200, json=ADA | {"id": True}),
-    saying(200, json=ADA | {"id": 2**63}), saying(200, json={"id": 1}), saying(200, json={"id": 1, "login": "a/b"}), saying(302, headers={"Location": "https://else.test"}),
+    saying(200, json=ADA | {"id": 2**63}), saying(200, json={"id": 1}), saying(200, json={"id": 1, "login": "a/b"}),
+    saying(302, headers={"Location": "https://else.test"}),
     saying(200, content=b"[" * 100_000)])
 def test_everything_else_is_silence(github: GitHub) -> None:
     with pytest.raises(GitHubSilent):

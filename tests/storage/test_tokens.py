@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select, update
@@ -261,3 +262,39 @@ def test_the_scopes_of_a_role_that_changed_follow_it(database: Database) -> None
         scopes.append(caller is not None and caller.scopes)
 
     assert scopes == [{Scope.BASELINES_WRITE}, frozenset(), {Scope.BASELINES_WRITE}]
+
+
+def test_of_many_tokens_at_once_no_more_are_stored_than_may_be_live(database: Database) -> None:
+    user = add_user()
+
+    def issue(token: NewToken) -> bool:
+        try:
+            transact(lambda: tokens.store_token(accounts.load_account(user), token, most=3))
+        except Conflict as refused:
+            assert refused.details == {"limit": 3}
+            return False
+        return True
+
+    done = database.together(*[partial(issue, a_token(f"t{number}")) for number in range(8)])
+
+    assert (sum(done), len(names(user))) == (3, 3)
+
+
+def test_dead_tokens_take_no_place(database: Database) -> None:
+    user = add_user()
+    store(user, a_token("expired", days=1))
+    revoked = store(user, a_token("revoked"))
+    transact(lambda: tokens.revoke_token(user, revoked, minutes(1)))
+
+    token = a_token("new", at=2 * 24 * 60)
+
+    assert transact(lambda: tokens.store_token(accounts.load_account(user), token, most=1)) > 0
+
+
+def test_a_token_is_loaded_for_its_owner_alone(database: Database) -> None:
+    user, other = add_user(), add_user()
+    token_id = store(user, a_token("mine"))
+
+    assert tokens.load_token(user, token_id).name == "mine"
+    with pytest.raises(NotFound):
+        tokens.load_token(other, token_id)
