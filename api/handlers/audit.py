@@ -47,6 +47,8 @@ class Deed:
     subject: str | None = None
     actor_id: int | None = None
     detail: str | None = None
+    # A login is nobody's doing yet, whatever token came with it.
+    by_caller: bool = True
 
 
 def user(user_id: int) -> str:
@@ -76,7 +78,7 @@ def audited(event: AuditEvent, subject: str | None = None, *, at: datetime | Non
 
 def _write(deed: Deed, at: datetime | None, reason: str | None) -> None:
     exchange = current.get(None)
-    caller = exchange.caller if exchange else None
+    caller = exchange.caller if exchange and deed.by_caller else None
     when = at if at is not None else exchange.surroundings.clock() if exchange else None
     entry = {
         "time": None if when is None else when.isoformat(timespec="milliseconds").replace("+00:00", "Z"), "logger": LOGGER,

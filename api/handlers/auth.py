@@ -24,7 +24,7 @@ def create_token(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     secret = context.collaborator(Chance).random_bytes(SECRET_BYTES)
     scopes = [Scope(scope) for scope in body["scopes"]]
     with audited(AuditEvent.TOKEN_ISSUED, audit.user(account.user_id)) as deed:
-        deed.actor_id = account.user_id
+        deed.by_caller, deed.actor_id = False, account.user_id
         token = issue_token(secret, body["token_name"], account.role, scopes, days=body["expires_in_days"], now=context.now())
         with transaction():
             token_id = tokens.store_token(account, token, most=context.collaborator(AccountRules).live_tokens)
@@ -34,6 +34,7 @@ def create_token(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
 
 def _log_in(email: str, password: str) -> accounts.Account:
     with audited(AuditEvent.LOGIN, audit.unknown_user(email)) as deed:
+        deed.by_caller = False
         guard = context.collaborator(LoginGuard)
         guard.admit(email, context.client_network())
         account = accounts.find_account(email)

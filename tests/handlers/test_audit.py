@@ -82,6 +82,15 @@ def test_failed_logins_are_recorded_without_what_was_typed(site: Site, audit: Au
     assert "secret" not in audit.text
 
 
+def test_a_login_is_nobodys_doing_whatever_token_comes_with_it(site: Site, audit: Audit) -> None:
+    ada, other = site.account(name="ada"), site.as_role(Role.ADMIN)
+
+    for password in ("a wrong password", PASSWORD):
+        other.post(TOKENS, json={"email": "ada@example.test", "password": password, "token_name": "agent"})
+
+    assert audit.told("event", "actor_id", "token_id") == [("login", None, None), ("login", ada, None), ("token_issued", ada, None)]
+
+
 def test_a_login_in_a_pause_and_a_token_that_is_refused_are_failures(make_site: MakeSite, audit: Audit) -> None:
     site = make_site()
     site.account(Role.USER, "ada")
