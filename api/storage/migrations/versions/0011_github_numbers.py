@@ -7,7 +7,7 @@ from alembic import op
 from api.storage.migrations.steps import columns_of
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 
 TABLE = "ci_account"
 COLUMNS = (("github_number", sa.BigInteger()), ("github_login", sa.String(255)))

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from api.storage.database import UtcDateTime
 from api.storage.migrations.steps import create_index, create_table, drop_table
 
-revision = "0014"
+revision = "0010"
 down_revision = "0009"
 
 TABLE = "ci_late_event"
