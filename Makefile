@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fuzz lock clean
+.PHONY: help run test verify lint fuzz lock clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ run: $(READY)  ## Server, worker, demo data and real runs on this machine; Ctrl-
 
 test: $(READY)  ## Every test that this machine has the parts for
 	$(BIN)/tox run -q -e check
+
+verify: $(READY)  ## The longer checks, which nothing that is changed every day waits for
+	$(BIN)/tox run -q -e verify
 
 fuzz: $(READY)  ## schemathesis against a live server
 	$(BIN)/tox run -q -e fuzz

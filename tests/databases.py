@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from flask import Flask
-from sqlalchemy import Engine, event, inspect
+from sqlalchemy import Engine, event, inspect, make_url
 
 from api.storage import schema
 from api.storage.database import attach, db, session
@@ -111,6 +111,14 @@ class Database:
             yield seen
         finally:
             event.remove(self.engine, "before_cursor_execute", note)
+
+
+def hang_up(url: str) -> None:
+    """Close the connections that applications of this process, which are done with, hold to the database at a URL."""
+    for engines in list(db._app_engines.values()):
+        for engine in engines.values():
+            if engine.url.database == make_url(url).database:
+                engine.dispose()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from api.commands.audit import audit_log
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.domain.access import Role, Scope
+from api.domain.access import Scope
 from api.domain.token import SECRET_BYTES, issue_token, usable_scopes
 from api.handlers.audit import AuditEvent, audited, user
 from api.installation import utc_now
@@ -50,7 +50,7 @@ def issue(email: str, name: str, scopes: list[str] | None, *, days: int, most: i
     """Issue a token and return its value; without scopes, with all that the account's role can use."""
     account = _account(email)
     chosen = usable_scopes(account.role, list(Scope)) if scopes is None else [Scope(scope) for scope in scopes]
-    token = issue_token(secrets.token_bytes(SECRET_BYTES), name, Role(account.role), chosen, days=days, now=utc_now())
+    token = issue_token(secrets.token_bytes(SECRET_BYTES), name, account.role, chosen, days=days, now=utc_now())
     with audited(AuditEvent.TOKEN_ISSUED, user(account.user_id), at=utc_now()) as deed, transaction():
         token_id = tokens.store_token(account, token, most=most)
         deed.subject, deed.detail = f"token:{token_id}", user(account.user_id)

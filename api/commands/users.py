@@ -86,7 +86,7 @@ def _events(account: accounts.Account, arguments: argparse.Namespace) -> Iterato
     if arguments.password:
         yield AuditEvent.PASSWORD_CHANGED, None
     if arguments.role is not None:
-        yield AuditEvent.ROLE_CHANGED, f"{account.role.value} to {arguments.role}"
+        yield AuditEvent.ROLE_CHANGED, f"{account.role or 'none'} to {arguments.role}"
     if arguments.github_login is not None:
         yield AuditEvent.GITHUB_LINKED, arguments.github_login
     if arguments.disabled is not None:
@@ -125,7 +125,7 @@ def _list(arguments: argparse.Namespace, settings: Settings) -> int:
     with open_database(settings):
         for account in accounts.list_accounts():
             state = "disabled" if account.disabled else "active"
-            words = (account.user_id, account.role.value, state, account.email or "-", account.name, account.github_login or "-")
+            words = (account.user_id, account.role or "-", state, account.email or "-", account.name or "-", account.github_login or "-")
             print(*words, sep="\t")
     return 0
 

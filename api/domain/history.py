@@ -10,7 +10,10 @@ from api.domain.run import Platform, RunStatus
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """The verdict of a regression test in a run that is over. `signature` is that of the test's first failure."""
+    """The verdict of a regression test in a run that is over.
+
+    `signature` is that of the test's first failure, `altered` is as the run's.
+    """
 
     run_id: int
     regression_id: int
@@ -22,6 +25,7 @@ class HistoryEntry:
     verdict: Verdict
     runtime_ms: int | None
     signature: str | None
+    altered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from api.domain.instant import NO_INSTANT
 from api.domain.run import Phase, ProgressEvent
 
 STAGES = {Phase.PREPARATION: 0, Phase.TESTING: 1, Phase.COMPLETED: 2, Phase.CANCELED: 2}
@@ -41,12 +42,27 @@ def with_late_events(events: Sequence[ProgressEvent], late: Sequence[tuple[LateE
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """When a run started testing, when it ended, its newest phase and event; None for what has not happened."""
+    """When a run started testing, when it ended, its newest phase and event; None for what has not happened.
+
+    `altered` names the times that are None although it did happen, at a time that cannot be read.
+    """
 
     phase: Phase | None
     last_event_id: int | None
     started_at: datetime | None
     completed_at: datetime | None
+    altered: tuple[str, ...] = ()
+
+
+def dated(events: Sequence[ProgressEvent]) -> list[ProgressEvent]:
+    """The events of a run in their order, those whose time cannot be read with the time of a neighbour: the one before, if any can."""
+    readable = [event.at for event in events if event.at != NO_INSTANT]
+    at = readable[0] if readable else NO_INSTANT
+    placed = []
+    for event in events:
+        at = event.at if event.at != NO_INSTANT else at
+        placed.append(event if event.at != NO_INSTANT else replace(event, at=at, dated=False))
+    return placed
 
 
 def advance(events: Sequence[ProgressEvent], phase: Phase, message: str) -> Advance:
@@ -67,5 +83,9 @@ def timeline(events: Sequence[ProgressEvent]) -> Timeline:
     if not events:
         return Timeline(None, None, None, None)
     newest = events[-1]
-    started = next((event.at for event in events if event.phase is Phase.TESTING), None)
-    return Timeline(newest.phase, newest.event_id, started, newest.at if newest.phase.is_over else None)
+    marks = {
+        "started_at": next((event for event in events if event.phase is Phase.TESTING), None),
+        "completed_at": newest if newest.phase.is_over else None}
+    started, completed = (event.at if event is not None and event.dated else None for event in marks.values())
+    altered = tuple(name for name, event in marks.items() if event is not None and not event.dated)
+    return Timeline(newest.phase, newest.event_id, started, completed, altered)

@@ -9,7 +9,10 @@ from api.domain.run import Platform, RunStatus
 
 @dataclass(frozen=True, slots=True)
 class QueuedRun:
-    """A run that is not over; `position` counts from 1 among its platform's waiting runs, and is None for a running one."""
+    """A run that is not over; `position` counts from 1 among its platform's waiting runs, and is None for a running one.
+
+    `altered` is as a run's.
+    """
 
     run_id: int
     status: RunStatus
@@ -17,3 +20,4 @@ class QueuedRun:
     queued_at: datetime
     started_at: datetime | None
     position: int | None
+    altered: tuple[str, ...] = ()

@@ -14,6 +14,10 @@ class Platform(StrEnum):
     WINDOWS = "windows"
 
 
+# What a run is shown to be of where its row names no platform that is known; no worker ever takes it.
+STAND_IN_PLATFORM = Platform.LINUX
+
+
 class Phase(StrEnum):
     """What a worker reports of a run, in the order in which a run goes through it."""
 
@@ -47,12 +51,16 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProgressEvent:
-    """One row of `test_progress`: a phase, when it was reported (UTC), and the reporter's own words."""
+    """One row of `test_progress`: a phase, when it was reported (UTC), and the reporter's own words.
+
+    Where its time cannot be read, it is not `dated`, and `at` is a stand-in.
+    """
 
     event_id: int
     phase: Phase
     at: datetime
     message: str
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,8 @@ class Requester:
 class Run(NamedTuple):
     """A run as it stands now. Times are UTC; `commit` is as stored, which in old rows may be short.
 
-    `infrastructure_error_count` is known once the run is over, or there is one. A named tuple, because a list makes a
+    `infrastructure_error_count` is known once the run is over, or there is one. `altered` names the contract's fields of a run
+    that do not hold what the platform's rows say, which is nothing that could be shown. A named tuple, because a list makes a
     hundred of these per request, and a frozen dataclass of this many fields takes eight times as long to make.
     """
 
@@ -88,6 +97,7 @@ class Run(NamedTuple):
     parent_sha: str | None = None
     merge_base_sha: str | None = None
     infrastructure_error_count: int | None = None
+    altered: tuple[str, ...] = ()
 
     @property
     def duration_ms(self) -> int | None:

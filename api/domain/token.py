@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ PREFIX_LENGTH = 16
 SECRET_BYTES = 32
 REVIEWERS = frozenset({Role.ADMIN, Role.CONTRIBUTOR})
 SCOPE_ROLES = {Scope.BASELINES_WRITE: REVIEWERS}
+_SCOPES = {scope.value: scope for scope in Scope}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,29 @@ def token_digest(value: str) -> str:
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def usable_scopes(role: Role, scopes: Collection[Scope]) -> frozenset[Scope]:
-    """The scopes that mean something for a role now, which may have changed since the token was issued."""
-    return frozenset(scope for scope in scopes if role in SCOPE_ROLES.get(scope, Role))
+def parse_scopes(text: str) -> tuple[Scope, ...]:
+    """The scopes that a stored JSON array names, each once and as it is spelled; none where it is anything else."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    named = (_SCOPES.get(each) for each in found if isinstance(each, str)) if isinstance(found, list) else ()
+    return tuple(dict.fromkeys(scope for scope in named if scope is not None))
+
+
+def usable_scopes(role: Role | None, scopes: Collection[Scope]) -> frozenset[Scope]:
+    """The scopes that mean something for a role now, which may have changed since the token was issued; none without a role."""
+    return frozenset(scope for scope in scopes if role is not None and role in SCOPE_ROLES.get(scope, Role))
 
 
 def issue_token(
-    secret: bytes, name: str, role: Role, scopes: Collection[Scope], *, days: int, now: datetime,
+    secret: bytes, name: str, role: Role | None, scopes: Collection[Scope], *, days: int, now: datetime,
 ) -> NewToken:
-    """A new token from 32 random bytes. Raises Forbidden for a scope that the role can never use."""
+    """A new token from 32 random bytes. Raises Forbidden for a scope that the role can never use, and for who has no known role."""
+    if role is None:
+        raise Forbidden(
+            "Your account has no role that is known here.", {"required_roles": sorted(Role)},
+            remedy="Ask an administrator to give your account one of these roles.")
     useless = sorted(set(scopes) - usable_scopes(role, scopes))
     if useless:
         raise Forbidden(

@@ -1,7 +1,7 @@
 """Values of the domain as the contract's JSON, within its bounds; `altered_fields` names what had to be changed to fit."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from api.domain.cancel import Cancellation
 from api.domain.environment import Environment
 from api.domain.expected import ExpectedSet, ExpectedTest
 from api.domain.health import Dependency
+from api.domain.instant import NO_INSTANT
 from api.domain.page import Page
 from api.domain.progress import STAGES
 from api.domain.projection import (
@@ -69,13 +70,18 @@ def run(found: Run, base: str) -> Json:
     shown = {
         "repository": shown_repository(found.repository), "branch": cut_optional(found.branch, 100),
         "commit_sha": shown_commit(found.commit), "triggered_by": cut_optional(stored["triggered_by"], 100)}
-    return marked(stored, shown) | {
+    return marked(stored, shown, unreadable_in(found.altered)) | {
         "run_id": found.run_id, "status": found.status.value, "commit_short": short_commit(found.commit),
         "pull_request": found.pull_request, "platform": found.platform.value, "run_errors": run_errors(found),
         "created_at": found.created_at, "queued_at": found.created_at, "started_at": found.started_at,
         "completed_at": found.completed_at, "duration_ms": found.duration_ms, "source_run_id": found.source_run_id,
         "environment_id": found.environment_id, "reason": found.reason, "parent_sha": found.parent_sha,
         "merge_base_sha": found.merge_base_sha, "links": run_links(found.run_id, base)}
+
+
+def unreadable_in(altered: Sequence[str]) -> list[str]:
+    """The fields of a run that are not what its rows say; without a time there is no duration either."""
+    return [*altered, *(["duration_ms"] if {"started_at", "completed_at"} & set(altered) else [])]
 
 
 def run_links(run_id: int, base: str) -> dict[str, str]:
@@ -90,23 +96,20 @@ def run_links(run_id: int, base: str) -> dict[str, str]:
 
 def run_summary(found: Run, counts: Summary) -> Json:
     """The counts of a run."""
-    return {
+    unreadable = [name for name in unreadable_in(found.altered) if name in ("completed_at", "duration_ms")]
+    name = None if found.requester is None else found.requester.name
+    return marked({"triggered_by": name}, {"triggered_by": cut_optional(name, 100)}, unreadable) | {
         "run_id": found.run_id, "status": found.status.value, "total_samples": counts.total_samples,
         "pass_count": counts.pass_count, "fail_count": counts.fail_count, "skipped_count": counts.skipped_count,
         "missing_output_count": counts.missing_output_count, "pending_count": counts.pending_count,
         "error_count": counts.error_count, "infrastructure_error_count": counts.infrastructure_error_count,
-        "duration_ms": found.duration_ms, "completed_at": found.completed_at,
-        "triggered_by": _requester_name(found)}
-
-
-def _requester_name(found: Run) -> str | None:
-    return None if found.requester is None else cut(found.requester.name, 100)
+        "duration_ms": found.duration_ms, "completed_at": found.completed_at}
 
 
 def progress_event(event: ProgressEvent, step: int | None) -> Json:
     """One event of a run's progress; `step` is its 0-based stage, null at the end."""
     shown = {"message": cut(event.message, 500)}
-    return marked({"message": event.message}, shown) | {
+    return marked({"message": event.message}, shown, () if event.dated else ("timestamp",)) | {
         "timestamp": event.at, "status": event.phase.value, "step": step}
 
 
@@ -158,7 +161,8 @@ def retry_message(plan: RetryPlan) -> str:
 
 def queued_run(found: QueuedRun) -> Json:
     """A run that waits or is being executed."""
-    return {
+    unreadable = [name for name in found.altered if name in ("platform", "queued_at", "started_at")]
+    return marked({}, {}, unreadable) | {
         "run_id": found.run_id, "status": found.status.value, "platform": found.platform.value,
         "queued_at": found.queued_at, "started_at": found.started_at, "position": found.position}
 
@@ -181,9 +185,11 @@ def issued_token(token_id: int, token: NewToken) -> Json:
 
 def token_record(found: TokenRecord, caller: Caller) -> Json:
     """What may be shown of a token."""
-    return {
-        "token_id": found.token_id, "token_name": cut(found.name, 50), "token_prefix": found.prefix,
-        "scopes": [scope.value for scope in found.scopes], "created_at": found.created_at, "expires_at": found.expires_at,
+    stored = {"token_name": found.name, "token_prefix": found.prefix}
+    unreadable = ("created_at",) if found.created_at == NO_INSTANT else ()
+    return marked(stored, {"token_name": cut(found.name, 50), "token_prefix": cut(found.prefix, 16)}, unreadable) | {
+        "token_id": found.token_id, "scopes": [scope.value for scope in found.scopes], "created_at": found.created_at,
+        "expires_at": found.expires_at,
         "current": found.token_id == caller.token_id}
 
 
@@ -212,7 +218,7 @@ def health(status: str, at: datetime, dependencies: Iterable[Dependency]) -> Jso
         "dependencies": [{"name": each.name, "status": each.status, "message": each.message} for each in dependencies]}
 
 
-def marked(stored: Mapping[str, Any], shown: Json) -> Json:
-    """What is shown, with the names of those fields that do not hold what is stored."""
-    altered = [name for name, value in shown.items() if value != stored[name]]
+def marked(stored: Mapping[str, Any], shown: Json, unreadable: Iterable[str] = ()) -> Json:
+    """What is shown, with the names of those fields that do not hold what is stored, or for which nothing that can be read is."""
+    altered = list(dict.fromkeys([*(name for name, value in shown.items() if value != stored[name]), *unreadable]))
     return shown | ({"altered_fields": altered} if altered else {})

@@ -33,18 +33,18 @@ def run_sample(run_id: int, judged: JudgedTest, tags: Sequence[str]) -> Json:
     category, message, outputs = categories_of(test)[0], result_message(judged), shown_outputs(judged)
     stored = {
         "category": category, "command": test.command, "tags": list(tags), "outputs": [_output(output) for output in outputs],
-        "result_message": message}
+        "result_message": message, "runtime_ms": report and report.runtime_ms}
     shown = {
         "category": cut(category, 100), "command": cut(test.command, 500), "tags": shown_tags(tags),
-        "outputs": [_output(output) for output in outputs[:OUTPUT_LIMIT]], "result_message": cut_optional(message, 500)}
+        "outputs": [_output(output) for output in outputs[:OUTPUT_LIMIT]], "result_message": cut_optional(message, 500),
+        "runtime_ms": None if report is None or report.runtime_ms is None else max(0, report.runtime_ms)}
     result = marked(stored, shown) | {
         "run_id": run_id, "sample_id": test.sample_id, "regression_id": test.regression_id, "status": judged.verdict.value,
-        "runtime_ms": None, "exit_code": None, "expected_exit_code": test.expected_exit_code, "tags_total": len(tags),
+        "exit_code": None, "expected_exit_code": test.expected_exit_code, "tags_total": len(tags),
         "outputs_total": len(outputs)}
     if report is None:
         return result
     return result | {
-        "runtime_ms": None if report.runtime_ms is None else max(0, report.runtime_ms),
         "exit_code": None if report.exit_code is None else signed_32_bits(report.exit_code),
         "expected_exit_code": expected_exit_code(test, report)}
 
@@ -86,12 +86,16 @@ def sample_detail(found: Sample, info: MediaInfo | None, *, readable: bool) -> J
 
 def history_entry(entry: HistoryEntry, sample_id: int) -> Json:
     """The verdict of a regression test in a run."""
-    stored = {"commit_sha": entry.commit, "branch": entry.branch}
-    shown = {"commit_sha": shown_commit(entry.commit), "branch": cut_optional(entry.branch, 100)}
-    return marked(stored, shown) | {
+    stored = {"commit_sha": entry.commit, "branch": entry.branch, "runtime_ms": entry.runtime_ms}
+    shown = {
+        "commit_sha": shown_commit(entry.commit), "branch": cut_optional(entry.branch, 100),
+        "runtime_ms": None if entry.runtime_ms is None else max(0, entry.runtime_ms)}
+    # In its own words: a run's creation is called after the run here, and its times of testing are not shown.
+    unreadable = [name for field, name in (("created_at", "run_created_at"), ("platform", "platform")) if field in entry.altered]
+    return marked(stored, shown, unreadable) | {
         "run_id": entry.run_id, "sample_id": sample_id, "regression_id": entry.regression_id,
         "run_created_at": entry.run_created_at, "run_status": entry.run_status.value, "platform": entry.platform.value,
-        "status": entry.verdict.value, "runtime_ms": None if entry.runtime_ms is None else max(0, entry.runtime_ms),
+        "status": entry.verdict.value,
         "failure_signature": entry.signature}
 
 

@@ -16,7 +16,7 @@ from api.storage.platform_tables import UserRow
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user as the login needs it. `password_hash` and `github_token` are secrets.
+    """A user as the login needs it. `password_hash` and `github_token` are secrets; who has no role that is known may do nothing.
 
     `github_number` is the number at GitHub of whoever had the login when it was stored; None where nobody asked.
     """
@@ -24,7 +24,7 @@ class Account:
     user_id: int
     name: str
     email: str | None
-    role: Role
+    role: Role | None
     password_hash: str
     disabled: bool
     github_login: str | None
@@ -32,7 +32,7 @@ class Account:
     github_number: int | None = None
 
     def __repr__(self) -> str:
-        return f"Account(user_id={self.user_id}, role={self.role.value})"
+        return f"Account(user_id={self.user_id}, role={self.role})"
 
 
 _ACCOUNTS = select(UserRow, AccountRow).outerjoin(AccountRow, AccountRow.user_id == UserRow.id).order_by(UserRow.id)
@@ -61,7 +61,7 @@ def list_accounts() -> list[Account]:
 def _account(row: UserRow, ours: AccountRow | None) -> Account:
     login = row.github_login or None
     return Account(
-        row.id, row.name, row.email, Role(row.role), row.password, ours is not None and ours.disabled, login,
+        row.id, row.name, row.email, row.role, row.password, ours is not None and ours.disabled, login,
         row.github_token or None, ours.github_number if ours is not None and ours.github_login == login else None)
 
 
@@ -71,7 +71,7 @@ def create_account(
     """Within a transaction: make an account. Raises Conflict where the name or the e-mail is taken. Returns its id."""
     if find_account(email) is not None:
         raise Conflict("An account with this e-mail exists already.")
-    row = UserRow(name=name, email=email, role=role.value, password=password_hash, github_login=github_login)
+    row = UserRow(name=name, email=email, role=role, password=password_hash, github_login=github_login)
     try:
         with session().begin_nested():
             session().add(row)
@@ -96,7 +96,7 @@ def replace_password(user_id: int, known_hash: str, password_hash: str) -> None:
 
 def record_role(user_id: int, role: Role) -> None:
     """Within a transaction: change a role."""
-    _row(user_id).role = role.value
+    _row(user_id).role = role
 
 
 def record_github_login(user_id: int, login: str | None, number: int | None = None) -> None:

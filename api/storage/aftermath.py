@@ -48,5 +48,6 @@ def _move_average(row: RunRow) -> None:
     if kept is None:
         _keep_first_average(key, took)
         return
-    before = int(kept.value) if kept.value.isdecimal() else took
+    # What is no number of seconds, of a few thousand years at most, is begun anew.
+    before = int(kept.value) if kept.value.isdecimal() and len(kept.value) <= 11 else took
     kept.value = str(before + round((took - before) / max(1, ended)))

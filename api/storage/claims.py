@@ -4,11 +4,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 
 from api.domain.infrastructure import EventOrigin, origin_of_report
 from api.domain.projection import repository_of
 from api.domain.run import Phase, RunStatus
+from api.storage.column_types import spelled, spelling
 from api.storage.database import change, session, transact
 from api.storage.enrolment import catch_up
 from api.storage.outcomes import derive_state
@@ -46,16 +47,19 @@ def claim_run(worker: str, platform: str, *, now: datetime, lease: timedelta) ->
 
 def in_maintenance(platform: str) -> bool:
     """Whether no run of the platform may be started."""
-    rows = session().execute(select(MaintenanceRow.disabled).where(MaintenanceRow.platform == platform)).scalars()
-    return any(rows)
+    rows = session().execute(select(MaintenanceRow.platform, MaintenanceRow.disabled))
+    return any(disabled for each, disabled in rows if each == platform)
 
 
 def _claim(worker: str, platform: str, now: datetime, lease: timedelta) -> Claim | None:
     # The platform's own programs start a queued run by giving it a virtual machine first, its first event comes later.
-    machines = select(InstanceRow.test_id)
+    has_machine = exists().where(InstanceRow.test_id == RunRow.run_id)
+    # A run of which the platform's row says otherwise, or that has no secret to report with, is nothing that a worker could finish.
+    is_fit = exists().where(
+        TestRow.id == RunRow.run_id, spelled(TestRow.platform) == spelling(platform), TestRow.token != "")
     oldest = (
         select(RunRow.run_id).where(
-            RunRow.platform == platform, RunRow.status == RunStatus.QUEUED.value, RunRow.run_id.not_in(machines))
+            RunRow.platform == platform, RunRow.status == RunStatus.QUEUED.value, ~has_machine, is_fit)
         .order_by(RunRow.run_id).limit(1).with_for_update())
     run_id = session().execute(oldest).scalar_one_or_none()
     if run_id is None:
@@ -67,7 +71,8 @@ def _claim(worker: str, platform: str, now: datetime, lease: timedelta) -> Claim
     row = session().execute(
         select(TestRow, fork).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id == run_id)).one()
     return Claim(
-        run_id, fence, row[0].token, platform, repository_of(row[1]), row[0].commit, row[0].branch or None, row[0].pr_nr or None)
+        run_id, fence, row[0].token, platform, repository_of(row[1]), row[0].commit, row[0].branch or None,
+        row[0].pr_nr if row[0].pr_nr > 0 else None)
 
 
 def _take(run_id: int, worker: str, deadline: datetime) -> int:

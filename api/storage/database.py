@@ -3,32 +3,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from functools import partial
 from math import ceil
 from pathlib import Path
 from random import random
 from time import monotonic, sleep
 from typing import Any, TypeVar, cast
 
-from flask import Flask
+from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
-    DateTime,
     Engine,
     Executable,
     Insert,
     MetaData,
     String,
-    TypeDecorator,
     UpdateBase,
     event,
     func,
 )
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.dialects import mysql
-from sqlalchemy.engine import Connection, Dialect, make_url
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
@@ -39,6 +36,7 @@ PATIENCE = 20.0
 # Lock wait timeout, deadlock, record changed; and a savepoint that is gone because a deadlock took the whole transaction.
 DEADLOCK_CODES = frozenset({1205, 1213, 1020, 1305})
 ATTEMPTS = 12
+CHECK = "ci_check"
 # Those who locked each other out would do so again if they came back at the same moment: in seconds, at first and at most.
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.3
 NAMES = {
@@ -62,48 +60,13 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC instant, stored as the platform does: naive, in whole seconds, or exactly with `exact`."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def __init__(self, exact: bool = False) -> None:
-        super().__init__()
-        self.exact = exact
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """MySQL keeps microseconds only where it is told to."""
-        if self.exact and dialect.name in ("mysql", "mariadb"):
-            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(DateTime())
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Make an aware instant naive UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("an instant must carry its time zone")
-        naive = value.astimezone(UTC).replace(tzinfo=None)
-        return naive if self.exact else naive.replace(microsecond=0)
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        """Say that what is stored is UTC. SQLite gives texts, which are read together with their zone: that is ten times as fast."""
-        return _read_text if dialect.name == "sqlite" else _read_naive
-
-
-def _read_text(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value + "+00:00")
-
-
-def _read_naive(value: datetime | None) -> datetime | None:
-    return None if value is None else value.replace(tzinfo=UTC)
-
-
-def attach(app: Flask, url: str, *, pool_size: int, patience: float = PATIENCE) -> None:
+def attach(
+    app: Flask, url: str, *, pool_size: int, patience: float = PATIENCE, check: Callable[[Engine], None] | None = None,
+) -> None:
     """Give a Flask application its database. Relative SQLite paths are taken from the working directory.
 
-    `patience` is how many seconds a writer waits for others before it gives up.
+    `patience` is how many seconds a writer waits for others before it gives up. Before a session is used for the first time,
+    `check` must let the database pass.
     """
     parsed = make_url(url)
     # Bound values hold tokens' hashes and workers' secrets; they must not stand in what is logged of a failure.
@@ -120,6 +83,8 @@ def attach(app: Flask, url: str, *, pool_size: int, patience: float = PATIENCE) 
         parsed = parsed.update_query_dict({"charset": "utf8mb4"})
     app.config["SQLALCHEMY_DATABASE_URI"] = parsed.render_as_string(hide_password=False)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    if check is not None:
+        app.extensions[CHECK] = check
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
@@ -136,6 +101,8 @@ def prepare_engine(engine: Engine) -> None:
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
+    # A text that is not UTF-8 would be an error of the whole statement.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     cursor = connection.cursor()
     for pragma in (f"busy_timeout={ceil(PATIENCE * 1000)}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
@@ -168,6 +135,9 @@ def _limit_waiting(connection: Connection) -> None:
 
 def session() -> Session:
     """The session of the current application context."""
+    if CHECK in current_app.extensions:
+        current_app.extensions[CHECK](db.engine)
+        current_app.extensions.pop(CHECK, None)
     return db.session()
 
 

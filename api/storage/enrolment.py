@@ -1,21 +1,23 @@
 """Seeing runs that the platform's own programs made, moved or restarted beside us."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Row, func, insert, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from api.domain.instant import NO_INSTANT
 from api.domain.progress import timeline
 from api.domain.projection import cut, repository_of
-from api.domain.run import Phase, RunStatus
+from api.domain.run import STAND_IN_PLATFORM, Phase, Platform, ProgressEvent, RunStatus
+from api.storage.column_types import is_id, spelled, spelling
 from api.storage.database import Raced, read, session, transact
 from api.storage.expected_sets import list_active_tests, list_customized_tests, load_definitions, save_expected_set
 from api.storage.outcomes import derive_states
 from api.storage.own_tables import RunRow
-from api.storage.platform_tables import ForkRow, ProgressRow, TestForkRow, TestRow
+from api.storage.platform_tables import ForkRow, ProgressRow, TestForkRow, TestRow, UserRow
 from api.storage.progress import events_of
 from api.storage.run_rows import IS_BEHIND, OVER, UNJUDGED
 
@@ -25,13 +27,13 @@ AT_ONCE = 10
 IN_BULK = 100
 LATE, LATE_RUNS, LONGEST_RUN = timedelta(days=1), 250, timedelta(days=3)
 
-_UNSEEN = select(TestRow.id).where(TestRow.id > select(func.coalesce(func.max(RunRow.run_id), 0)).scalar_subquery())
+_UNSEEN = select(TestRow.id).where(is_id(TestRow.id), TestRow.id > select(func.coalesce(func.max(RunRow.run_id), 0)).scalar_subquery())
 # Ids are given out in order but may become visible a little out of order, so the look goes back some way.
 _RECENT = select(func.coalesce(func.max(RunRow.last_progress_id), 0) - LOOK_BACK).scalar_subquery()
 _MOVED = (
     select(ProgressRow.test_id).join(RunRow, RunRow.run_id == ProgressRow.test_id)
     .where(ProgressRow.id > _RECENT, or_(RunRow.last_progress_id.is_(None), ProgressRow.id > RunRow.last_progress_id))
-    .where(ProgressRow.status.in_([literal(phase.value) for phase in Phase])))
+    .where(spelled(ProgressRow.status).in_([literal(spelling(phase)) for phase in Phase])))
 _RESTARTED = select(RunRow.run_id).where(RunRow.last_progress_id.is_(None), RunRow.status != RunStatus.QUEUED.value)
 _PENDING = select(RunRow.run_id).where(RunRow.status == UNJUDGED)
 _BEHIND = select(or_(_UNSEEN.exists(), _MOVED.exists(), _RESTARTED.exists(), _PENDING.exists()))
@@ -106,7 +108,7 @@ def _unseen_runs() -> Sequence[int]:
 
 def find_overlooked_runs() -> Sequence[int]:
     """Runs with a lower id than the newest enrolled one that are not enrolled: their transaction ended late."""
-    missing = select(TestRow.id).outerjoin(RunRow, RunRow.run_id == TestRow.id).where(RunRow.run_id.is_(None))
+    missing = select(TestRow.id).outerjoin(RunRow, RunRow.run_id == TestRow.id).where(RunRow.run_id.is_(None), is_id(TestRow.id))
     return list(session().execute(missing.order_by(TestRow.id).limit(CHUNK)).scalars())
 
 
@@ -127,15 +129,18 @@ def _enrol(run_ids: Sequence[int], now: datetime) -> None:
         select(TestRow.id, TestRow.platform, TestRow.branch, TestRow.commit, TestRow.pr_nr, func.coalesce(ForkRow.github, ""))
         .outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id.in_(wanted)).order_by(TestRow.id)).all()
     requesters = dict(session().execute(
-        select(TestForkRow.test_id, TestForkRow.user_id).where(TestForkRow.test_id.in_(wanted))).all())
+        select(TestForkRow.test_id, TestForkRow.user_id).join(UserRow, UserRow.id == TestForkRow.user_id)
+        .where(TestForkRow.test_id.in_(wanted))).all())
     events = events_of(wanted)
     before = _created_before(rows[0].id, now) if rows else now
     values = []
     for row in rows:
         times = timeline(events.get(row.id, ()))
-        before = events[row.id][0].at if row.id in events else before
+        first = next((event for event in events.get(row.id, ()) if event.at != NO_INSTANT), None)
+        before = min(before, now) if first is None else first.at
+        altered = [*_unreadable(row), *times.altered, *_undated(events.get(row.id, ()))]
         values.append({
-            **_identity(row), "created_at": before, "requester_id": requesters.get(row.id),
+            **_identity(row), "altered": " ".join(altered) or None, "created_at": before, "requester_id": requesters.get(row.id),
             "status": _first_status(times.phase),
             "last_progress_id": times.last_event_id, "started_at": times.started_at, "completed_at": times.completed_at,
             "expected_set_id": None if times.phase and times.phase.is_over else freeze_set(row.id)})
@@ -163,7 +168,19 @@ def _created_before(run_id: int, now: datetime) -> datetime:
     return session().execute(nearest).scalar_one_or_none() or now
 
 
-def _identity(row: Row[int, str, str, str, int, str]) -> dict[str, int | str | None]:
+def _identity(row: Row[int, Platform | None, str, str, int, str]) -> dict[str, int | str | None]:
     return {
-        "run_id": row[0], "platform": row[1], "branch": cut(row[2], 255) or None, "commit_sha": row[3].lower()[:64],
+        "run_id": row[0], "platform": row[1] or STAND_IN_PLATFORM, "branch": row[2] or None, "commit_sha": row[3].lower()[:64],
         "pull_request": row[4] if row[4] > 0 else None, "repository": cut(repository_of(row[5]).lower(), 255)}
+
+
+def _unreadable(row: Row[int, Platform | None, str, str, int, str]) -> Iterator[str]:
+    """The fields of a run that say something else than its row, of which no sense can be made."""
+    if row[1] is None:
+        yield "platform"
+    if row[4] < 0:
+        yield "pull_request"
+
+
+def _undated(events: Sequence[ProgressEvent]) -> Sequence[str]:
+    return () if not events or events[0].dated else ("created_at", "queued_at")

@@ -5,10 +5,11 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, and_, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.expected import ExpectedOutput, ExpectedSet, ExpectedTest, parse_expected_set
+from api.storage.column_types import is_id, is_on
 from api.storage.database import read, session
 from api.storage.own_tables import ExpectedSetRow
 from api.storage.platform_tables import (
@@ -57,12 +58,17 @@ def save_expected_set(expected: ExpectedSet) -> int:
 
 def list_active_tests() -> frozenset[int]:
     """The ids of all active regression tests."""
-    return frozenset(session().execute(select(RegressionTestRow.id).where(RegressionTestRow.active.is_(True))).scalars())
+    return frozenset(session().execute(select(RegressionTestRow.id).where(is_on(RegressionTestRow.active), is_defined())).scalars())
 
 
 def find_known_tests(regression_ids: Collection[int]) -> frozenset[int]:
     """Those of these ids that a regression test has, active or not."""
     return frozenset(session().execute(select(RegressionTestRow.id).where(RegressionTestRow.id.in_(regression_ids))).scalars())
+
+
+def is_defined() -> ColumnElement[bool]:
+    """Whether a regression test can be run and shown: it has an id that can be asked for, and is of a sample that has one too."""
+    return and_(is_id(RegressionTestRow.id), RegressionTestRow.sample_id.in_(select(SampleRow.id).where(is_id(SampleRow.id))))
 
 
 def list_customized_tests(run_id: int) -> frozenset[int]:
@@ -83,7 +89,9 @@ def customized_tests_of(run_ids: Collection[int]) -> dict[int, frozenset[int]]:
 def load_definitions(regression_ids: Collection[int] | None = None) -> ExpectedSet:
     """The regression tests as they are defined now; all of them where no ids are given."""
     categories, outputs = _categories(regression_ids), _outputs(regression_ids)
-    query = select(RegressionTestRow, SampleRow.sha, SampleRow.extension).join(SampleRow, SampleRow.id == RegressionTestRow.sample_id)
+    query = (
+        select(RegressionTestRow, SampleRow.sha, SampleRow.extension).join(SampleRow, SampleRow.id == RegressionTestRow.sample_id)
+        .where(is_id(RegressionTestRow.id), is_id(SampleRow.id)))
     if regression_ids is not None:
         query = query.where(RegressionTestRow.id.in_(regression_ids))
     return ExpectedSet.of(
@@ -109,7 +117,8 @@ def _outputs(regression_ids: Collection[int] | None) -> Mapping[int, list[Expect
     hashes = select(AcceptableHashRow.regression_test_output_id, AcceptableHashRow.file_hashes).order_by(AcceptableHashRow.id)
     query = select(
         RegressionOutputRow.regression_id, RegressionOutputRow.id, RegressionOutputRow.correct, RegressionOutputRow.correct_extension,
-        RegressionOutputRow.expected_filename, RegressionOutputRow.ignore).order_by(RegressionOutputRow.id)
+        RegressionOutputRow.expected_filename, RegressionOutputRow.ignore).where(
+            is_id(RegressionOutputRow.id)).order_by(RegressionOutputRow.id)
     if regression_ids is not None:
         query = query.where(RegressionOutputRow.regression_id.in_(regression_ids))
         hashes = hashes.join(RegressionOutputRow, RegressionOutputRow.id == AcceptableHashRow.regression_test_output_id).where(

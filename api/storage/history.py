@@ -13,8 +13,9 @@ from api.domain.result import Verdict
 from api.domain.run import Platform, RunStatus
 from api.storage.database import session
 from api.storage.enrolment import count_pending
-from api.storage.own_tables import VerdictRow
+from api.storage.own_tables import RunRow, VerdictRow
 from api.storage.platform_tables import ResultRow, TestRow
+from api.storage.run_rows import altered_in
 from api.storage.windows import Window, find_window
 
 KEY = ("regression_id", "created_at", "run_id")
@@ -43,8 +44,7 @@ def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
         (VerdictRow.run_status, wanted.run_status), (VerdictRow.verdict, wanted.verdict), (VerdictRow.platform, wanted.platform))
     conditions: list[ColumnElement[bool]] = [column == str(value) for column, value in equal if value is not None]
     if wanted.branch is not None:
-        # MariaDB passes over spaces at the end; bytes are bytes.
-        conditions += [VerdictRow.branch == wanted.branch, func.hex(VerdictRow.branch) == wanted.branch.encode().hex().upper()]
+        conditions.append(VerdictRow.branch == wanted.branch)
     if wanted.created_after is not None:
         conditions.append(VerdictRow.created_at > wanted.created_after)
     if wanted.created_before is not None:
@@ -59,10 +59,10 @@ def _page(
     found = keys(regression_ids, conditions, window).subquery()
     page = select(found).order_by(*_order(found.c, window)).limit(window.limit).offset(window.offset).subquery()
     return (
-        select(VerdictRow.__table__, TestRow.commit, ResultRow.runtime)
+        select(VerdictRow.__table__, TestRow.commit, ResultRow.runtime, RunRow.altered)
         .select_from(page)
         .join(VerdictRow, and_(*(getattr(VerdictRow, name) == page.c[name] for name in KEY)))
-        .join(TestRow, TestRow.id == page.c.run_id)
+        .join(TestRow, TestRow.id == page.c.run_id).join(RunRow, RunRow.run_id == page.c.run_id)
         .outerjoin(ResultRow, and_(ResultRow.test_id == page.c.run_id, ResultRow.regression_test_id == page.c.regression_id))
         .order_by(*_order(page.c, window)))
 
@@ -97,4 +97,5 @@ def _entry(row: Row[*tuple[Any, ...]]) -> HistoryEntry:
     return HistoryEntry(
         run_id=row.run_id, regression_id=row.regression_id, run_created_at=row.created_at, run_status=RunStatus(row.run_status),
         commit=row.commit, branch=row.branch, platform=Platform(row.platform), verdict=Verdict(row.verdict),
-        runtime_ms=row.runtime, signature=row.signature)
+        runtime_ms=row.runtime, signature=row.signature,
+        altered=altered_in(row.altered))

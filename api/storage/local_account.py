@@ -19,8 +19,8 @@ def make_local_account() -> None:
 
 
 def find_local_caller() -> Caller | None:
-    """The account as a caller, with the role that it has now; None where it is disabled or gone."""
+    """The account as a caller, with the role that it has now; None where it is disabled or gone, or has none."""
     account = find_account(EMAIL)
-    if account is None or account.disabled:
+    if account is None or account.disabled or account.role is None:
         return None
     return Caller(account.user_id, account.name, account.email, account.role, SCOPES, NO_TOKEN)

@@ -22,11 +22,12 @@ from api.storage.own_tables import RunRow, VerdictRow
 from api.storage.past_sets import FrozenSet, find_sets
 from api.storage.progress import events_of, list_events, origins_of
 from api.storage.results import load_output_report, load_reports, load_reports_of
-from api.storage.run_rows import OVER
+from api.storage.run_rows import OVER, altered_in
 
 COUNTS = tuple(name for name in Summary.__dataclass_fields__ if name != "pending_count")
 RUNS = cast(Table, RunRow.__table__)
 VERDICTS = cast(Table, VerdictRow.__table__)
+TIMES = ("started_at", "completed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def _lock_runs(run_ids: Collection[int]) -> Sequence[Row[*tuple[Any, ...]]]:
     return session().execute(
         select(
             RunRow.run_id, RunRow.status, RunRow.expected_set_id, RunRow.created_at, RunRow.platform, RunRow.branch,
-            RunRow.last_progress_id)
+            RunRow.last_progress_id, RunRow.altered)
         .where(RunRow.run_id.in_(run_ids)).order_by(RunRow.run_id).with_for_update()).all()
 
 
@@ -182,7 +183,14 @@ def _store_verdicts(values: list[dict[str, Any]]) -> None:
 def _state_values(row: Row[*tuple[Any, ...]], times: Timeline, status: RunStatus) -> dict[str, Any]:
     return {
         "of_run": row.run_id, "status": status.value, "last_progress_id": times.last_event_id, "started_at": times.started_at,
-        "completed_at": times.completed_at, "expected_set_id": row.expected_set_id, "report_count": None, **dict.fromkeys(COUNTS)}
+        "completed_at": times.completed_at, "expected_set_id": row.expected_set_id, "report_count": None,
+        "altered": _altered(row.altered, times), **dict.fromkeys(COUNTS)}
+
+
+def _altered(before: str | None, times: Timeline) -> str | None:
+    """What of a run cannot be read: of its times as they are now, of the rest as it was."""
+    kept = [name for name in altered_in(before) if name not in TIMES]
+    return " ".join([*kept, *times.altered]) or None
 
 
 def _outcome_values(outcome: Outcome | None) -> dict[str, int]:

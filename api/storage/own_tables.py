@@ -7,10 +7,11 @@ from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from api.storage.database import Base, UtcDateTime
+from api.storage.column_types import BranchName, UtcDateTime
+from api.storage.database import Base
 from api.storage.platform_tables import PLATFORM_TABLES
 
-OWN = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+OWN = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_row_format": "DYNAMIC"}
 LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 LongBytes = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 Exact = UtcDateTime(exact=True)
@@ -34,7 +35,7 @@ class RunRow(Base):
     run so), the key falls to null and the state is derived anew. `report_count` is how many of the platform's rows the
     verdicts of a run that is over were made from, which are made anew where there are more by now. `repository`, `branch`,
     `commit_sha`, `platform` and `pull_request` repeat the platform's row in a form that can be indexed and compared alike on
-    every database.
+    every database. `altered` names the fields of the contract, with spaces between, of which those rows say nothing that can be read.
     """
 
     __tablename__ = "ci_run"
@@ -59,7 +60,7 @@ class RunRow(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
     platform: Mapped[str] = mapped_column(String(50))
     repository: Mapped[str] = mapped_column(String(255))
-    branch: Mapped[str | None] = mapped_column(String(255))
+    branch: Mapped[str | None] = mapped_column(BranchName)
     commit_sha: Mapped[str] = mapped_column(String(64))
     pull_request: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(Exact)
@@ -82,6 +83,7 @@ class RunRow(Base):
     error_count: Mapped[int | None]
     infrastructure_error_count: Mapped[int | None]
     report_count: Mapped[int | None]
+    altered: Mapped[str | None] = mapped_column(String(100))
 
 
 class VerdictRow(Base):
@@ -105,7 +107,7 @@ class VerdictRow(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("ci_run.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
     run_status: Mapped[str] = mapped_column(String(20))
     platform: Mapped[str] = mapped_column(String(50))
-    branch: Mapped[str | None] = mapped_column(String(255))
+    branch: Mapped[str | None] = mapped_column(BranchName)
     verdict: Mapped[str] = mapped_column(String(20))
     signature: Mapped[str | None] = mapped_column(String(100))
 

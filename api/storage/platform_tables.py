@@ -1,16 +1,25 @@
-"""The tables of the Sample Platform, as its own programs made them; nothing here may ever change them."""
+"""The tables of the Sample Platform, as its own programs made them; nothing here may ever change them.
+
+Anything may stand in any column, whatever the platform's own models say; the columns' types see to it that reading it never raises.
+"""
 from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Table, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from api.storage.database import Base, UtcDateTime
+from api.domain.access import Role
+from api.domain.run import Phase, Platform
+from api.storage.column_types import NAME_LENGTH, Day, ExitCode, Flag, Prose, UtcDateTime, WholeNumber, Word
+from api.storage.database import Base
 
-NAME_LENGTH = 50
-FRESH = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_general_ci"}
+FRESH = {
+    "mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_general_ci", "mysql_row_format": "DYNAMIC"}
+# Columns that have a value in every row, as the models say; what stands for it where the row has none. An `id` always has one, and
+# columns of ours that refer to it are of its type, where there may be none.
+Number, AnyText, Instant = WholeNumber(null=0), Prose(null=""), UtcDateTime(required=True)
 
 
 class PlatformRow(Base):
@@ -25,13 +34,13 @@ class UserRow(PlatformRow):
 
     __tablename__ = "user"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(50), unique=True)
-    email: Mapped[str | None] = mapped_column(String(255), unique=True)
-    github_token: Mapped[str | None] = mapped_column(Text)
-    github_login: Mapped[str | None] = mapped_column(String(255))
-    password: Mapped[str] = mapped_column(String(255))
-    role: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    name: Mapped[str] = mapped_column(Prose(50, null=""), unique=True)
+    email: Mapped[str | None] = mapped_column(Prose(255), unique=True)
+    github_token: Mapped[str | None] = mapped_column(Prose)
+    github_login: Mapped[str | None] = mapped_column(Prose(255))
+    password: Mapped[str] = mapped_column(Prose(255, null=""))
+    role: Mapped[Role | None] = mapped_column(Word(Role, exact=True), nullable=False)
 
 
 class TokenRow(PlatformRow):
@@ -40,14 +49,14 @@ class TokenRow(PlatformRow):
     __tablename__ = "api_token"
     __table_args__ = (UniqueConstraint("user_id", "token_name", name="uq_user_token_name"), FRESH)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
-    token_name: Mapped[str] = mapped_column(String(50))
-    token_hash: Mapped[str] = mapped_column(String(255))
-    token_prefix: Mapped[str] = mapped_column(String(16), index=True)
-    scopes_json: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    user_id: Mapped[int] = mapped_column(Number, ForeignKey("user.id", ondelete="CASCADE"))
+    token_name: Mapped[str] = mapped_column(Prose(50, null=""))
+    token_hash: Mapped[str] = mapped_column(Prose(255, null=""))
+    token_prefix: Mapped[str] = mapped_column(Prose(16, null=""), index=True)
+    scopes_json: Mapped[str] = mapped_column(AnyText)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
@@ -56,8 +65,8 @@ class ForkRow(PlatformRow):
 
     __tablename__ = "fork"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    github: Mapped[str] = mapped_column(String(256), unique=True)
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    github: Mapped[str] = mapped_column(Prose(256, null=""), unique=True)
 
 
 class TestRow(PlatformRow):
@@ -66,14 +75,14 @@ class TestRow(PlatformRow):
     __test__ = False
     __tablename__ = "test"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    platform: Mapped[str] = mapped_column(String(NAME_LENGTH))
-    test_type: Mapped[str] = mapped_column(String(NAME_LENGTH))
-    token: Mapped[str] = mapped_column(String(64), unique=True)
-    fork_id: Mapped[int] = mapped_column(ForeignKey("fork.id", onupdate="CASCADE", ondelete="RESTRICT"))
-    branch: Mapped[str] = mapped_column(Text)
-    commit: Mapped[str] = mapped_column(String(64))
-    pr_nr: Mapped[int] = mapped_column(Integer)
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    platform: Mapped[Platform | None] = mapped_column(Word(Platform), nullable=False)
+    test_type: Mapped[str] = mapped_column(Prose(NAME_LENGTH, null=""))
+    token: Mapped[str] = mapped_column(Prose(64, null=""), unique=True)
+    fork_id: Mapped[int] = mapped_column(Number, ForeignKey("fork.id", onupdate="CASCADE", ondelete="RESTRICT"))
+    branch: Mapped[str] = mapped_column(AnyText)
+    commit: Mapped[str] = mapped_column(Prose(64, null=""))
+    pr_nr: Mapped[int] = mapped_column(WholeNumber(null=0, odd=-1))
 
 
 class ProgressRow(PlatformRow):
@@ -81,11 +90,11 @@ class ProgressRow(PlatformRow):
 
     __tablename__ = "test_progress"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"))
-    status: Mapped[str] = mapped_column(String(NAME_LENGTH))
-    timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
-    message: Mapped[str] = mapped_column(Text)
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    test_id: Mapped[int] = mapped_column(Number, ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"))
+    status: Mapped[Phase | None] = mapped_column(Word(Phase), nullable=False)
+    timestamp: Mapped[datetime] = mapped_column(Instant)
+    message: Mapped[str] = mapped_column(AnyText)
 
 
 class ResultRow(PlatformRow):
@@ -93,12 +102,12 @@ class ResultRow(PlatformRow):
 
     __tablename__ = "test_result"
 
-    test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+    test_id: Mapped[int] = mapped_column(Number, ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
     regression_test_id: Mapped[int] = mapped_column(
-        ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
-    runtime: Mapped[int | None]
-    exit_code: Mapped[int | None]
-    expected_rc: Mapped[int | None]
+        Number, ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+    runtime: Mapped[int | None] = mapped_column(WholeNumber(odd=-1))
+    exit_code: Mapped[int | None] = mapped_column(ExitCode)
+    expected_rc: Mapped[int | None] = mapped_column(ExitCode)
 
 
 class ResultFileRow(PlatformRow):
@@ -106,13 +115,13 @@ class ResultFileRow(PlatformRow):
 
     __tablename__ = "test_result_file"
 
-    test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+    test_id: Mapped[int] = mapped_column(Number, ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
     regression_test_id: Mapped[int] = mapped_column(
-        ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+        Number, ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
     regression_test_output_id: Mapped[int] = mapped_column(
-        ForeignKey("regression_test_output.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
-    expected: Mapped[str] = mapped_column(Text)
-    got: Mapped[str | None] = mapped_column(Text)
+        Number, ForeignKey("regression_test_output.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+    expected: Mapped[str] = mapped_column(AnyText)
+    got: Mapped[str | None] = mapped_column(Prose)
 
 
 class CustomizedTestRow(PlatformRow):
@@ -120,9 +129,9 @@ class CustomizedTestRow(PlatformRow):
 
     __tablename__ = "customized_test"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"))
-    regression_id: Mapped[int] = mapped_column(ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"))
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    test_id: Mapped[int] = mapped_column(Number, ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"))
+    regression_id: Mapped[int] = mapped_column(Number, ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"))
 
 
 class TestForkRow(PlatformRow):
@@ -131,9 +140,9 @@ class TestForkRow(PlatformRow):
     __test__ = False
     __tablename__ = "test_fork"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", onupdate="CASCADE", ondelete="RESTRICT"))
-    test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"))
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    user_id: Mapped[int] = mapped_column(Number, ForeignKey("user.id", onupdate="CASCADE", ondelete="RESTRICT"))
+    test_id: Mapped[int] = mapped_column(Number, ForeignKey("test.id", onupdate="CASCADE", ondelete="CASCADE"))
 
 
 class SampleRow(PlatformRow):
@@ -141,10 +150,10 @@ class SampleRow(PlatformRow):
 
     __tablename__ = "sample"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    sha: Mapped[str] = mapped_column(String(128), unique=True)
-    extension: Mapped[str] = mapped_column(String(64))
-    original_name: Mapped[str] = mapped_column(Text)
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    sha: Mapped[str] = mapped_column(Prose(128, null=""), unique=True)
+    extension: Mapped[str] = mapped_column(Prose(64, null=""))
+    original_name: Mapped[str] = mapped_column(AnyText)
 
 
 class SampleExtraRow(PlatformRow):
@@ -152,10 +161,10 @@ class SampleExtraRow(PlatformRow):
 
     __tablename__ = "sample_extra"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", onupdate="CASCADE", ondelete="CASCADE"))
-    original_name: Mapped[str] = mapped_column(Text)
-    extension: Mapped[str] = mapped_column(String(64))
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    sample_id: Mapped[int] = mapped_column(Number, ForeignKey("sample.id", onupdate="CASCADE", ondelete="CASCADE"))
+    original_name: Mapped[str] = mapped_column(AnyText)
+    extension: Mapped[str] = mapped_column(Prose(64, null=""))
 
 
 class TagRow(PlatformRow):
@@ -163,9 +172,9 @@ class TagRow(PlatformRow):
 
     __tablename__ = "tag"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(64), unique=True)
-    description: Mapped[str | None] = mapped_column(String(1024))
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    name: Mapped[str] = mapped_column(Prose(64, null=""), unique=True)
+    description: Mapped[str | None] = mapped_column(Prose(1024))
 
 
 class SampleTagRow(PlatformRow):
@@ -173,8 +182,8 @@ class SampleTagRow(PlatformRow):
 
     __tablename__ = "sample_tag_association"
 
-    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
-    tag_id: Mapped[int] = mapped_column(ForeignKey("tag.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+    sample_id: Mapped[int] = mapped_column(Number, ForeignKey("sample.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
+    tag_id: Mapped[int] = mapped_column(Number, ForeignKey("tag.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
 
 
 class UploadRow(PlatformRow):
@@ -182,13 +191,13 @@ class UploadRow(PlatformRow):
 
     __tablename__ = "upload"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", onupdate="CASCADE", ondelete="RESTRICT"))
-    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", onupdate="CASCADE", ondelete="CASCADE"))
-    version_id: Mapped[int] = mapped_column(ForeignKey("ccextractor_version.id", onupdate="CASCADE", ondelete="RESTRICT"))
-    platform: Mapped[str] = mapped_column(String(NAME_LENGTH))
-    parameters: Mapped[str] = mapped_column(Text)
-    notes: Mapped[str] = mapped_column(Text)
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    user_id: Mapped[int] = mapped_column(Number, ForeignKey("user.id", onupdate="CASCADE", ondelete="RESTRICT"))
+    sample_id: Mapped[int] = mapped_column(Number, ForeignKey("sample.id", onupdate="CASCADE", ondelete="CASCADE"))
+    version_id: Mapped[int] = mapped_column(Number, ForeignKey("ccextractor_version.id", onupdate="CASCADE", ondelete="RESTRICT"))
+    platform: Mapped[str] = mapped_column(Prose(NAME_LENGTH, null=""))
+    parameters: Mapped[str] = mapped_column(AnyText)
+    notes: Mapped[str] = mapped_column(AnyText)
 
 
 class CategoryRow(PlatformRow):
@@ -196,9 +205,9 @@ class CategoryRow(PlatformRow):
 
     __tablename__ = "category"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(64), unique=True)
-    description: Mapped[str] = mapped_column(Text)
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    name: Mapped[str] = mapped_column(Prose(64, null=""), unique=True)
+    description: Mapped[str] = mapped_column(AnyText)
 
 
 class RegressionCategoryRow(PlatformRow):
@@ -207,8 +216,8 @@ class RegressionCategoryRow(PlatformRow):
     __tablename__ = "regression_test_category"
 
     regression_id: Mapped[int] = mapped_column(
-        ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="RESTRICT"), primary_key=True)
-    category_id: Mapped[int] = mapped_column(ForeignKey("category.id", onupdate="CASCADE", ondelete="RESTRICT"), primary_key=True)
+        Number, ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="RESTRICT"), primary_key=True)
+    category_id: Mapped[int] = mapped_column(Number, ForeignKey("category.id", onupdate="CASCADE", ondelete="RESTRICT"), primary_key=True)
 
 
 class RegressionTestRow(PlatformRow):
@@ -216,17 +225,16 @@ class RegressionTestRow(PlatformRow):
 
     __tablename__ = "regression_test"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", onupdate="CASCADE", ondelete="CASCADE"))
-    command: Mapped[str] = mapped_column(Text)
-    input_type: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
-    output_type: Mapped[str | None] = mapped_column(String(NAME_LENGTH))
-    expected_rc: Mapped[int | None]
-    active: Mapped[bool]
-    last_passed_on_windows: Mapped[int | None] = mapped_column(
-        ForeignKey("test.id", onupdate="CASCADE", ondelete="SET NULL"))
-    last_passed_on_linux: Mapped[int | None] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="SET NULL"))
-    description: Mapped[str | None] = mapped_column(String(1024))
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    sample_id: Mapped[int] = mapped_column(Number, ForeignKey("sample.id", onupdate="CASCADE", ondelete="CASCADE"))
+    command: Mapped[str] = mapped_column(AnyText)
+    input_type: Mapped[str | None] = mapped_column(Prose(NAME_LENGTH))
+    output_type: Mapped[str | None] = mapped_column(Prose(NAME_LENGTH))
+    expected_rc: Mapped[int | None] = mapped_column(ExitCode)
+    active: Mapped[bool] = mapped_column(Flag)
+    last_passed_on_windows: Mapped[int | None] = mapped_column(WholeNumber, ForeignKey("test.id", onupdate="CASCADE", ondelete="SET NULL"))
+    last_passed_on_linux: Mapped[int | None] = mapped_column(WholeNumber, ForeignKey("test.id", onupdate="CASCADE", ondelete="SET NULL"))
+    description: Mapped[str | None] = mapped_column(Prose(1024))
 
 
 class RegressionOutputRow(PlatformRow):
@@ -234,12 +242,12 @@ class RegressionOutputRow(PlatformRow):
 
     __tablename__ = "regression_test_output"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    regression_id: Mapped[int] = mapped_column(ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"))
-    correct: Mapped[str] = mapped_column(Text)
-    correct_extension: Mapped[str] = mapped_column(String(64))
-    expected_filename: Mapped[str] = mapped_column(Text)
-    ignore: Mapped[bool]
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    regression_id: Mapped[int] = mapped_column(Number, ForeignKey("regression_test.id", onupdate="CASCADE", ondelete="CASCADE"))
+    correct: Mapped[str] = mapped_column(AnyText)
+    correct_extension: Mapped[str] = mapped_column(Prose(64, null=""))
+    expected_filename: Mapped[str] = mapped_column(AnyText)
+    ignore: Mapped[bool] = mapped_column(Flag)
 
 
 class AcceptableHashRow(PlatformRow):
@@ -247,10 +255,10 @@ class AcceptableHashRow(PlatformRow):
 
     __tablename__ = "regression_test_output_files"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    file_hashes: Mapped[str] = mapped_column(Text)
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    file_hashes: Mapped[str] = mapped_column(AnyText)
     regression_test_output_id: Mapped[int] = mapped_column(
-        ForeignKey("regression_test_output.id", onupdate="CASCADE", ondelete="CASCADE"))
+        Number, ForeignKey("regression_test_output.id", onupdate="CASCADE", ondelete="CASCADE"))
 
 
 class VersionRow(PlatformRow):
@@ -258,10 +266,10 @@ class VersionRow(PlatformRow):
 
     __tablename__ = "ccextractor_version"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    version: Mapped[str] = mapped_column(String(10), unique=True)
-    released: Mapped[date] = mapped_column(unique=True)
-    commit: Mapped[str] = mapped_column(String(64), unique=True)
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    version: Mapped[str] = mapped_column(Prose(10, null=""), unique=True)
+    released: Mapped[date | None] = mapped_column(Day, unique=True, nullable=False)
+    commit: Mapped[str] = mapped_column(Prose(64, null=""), unique=True)
 
 
 class GeneralDataRow(PlatformRow):
@@ -269,9 +277,9 @@ class GeneralDataRow(PlatformRow):
 
     __tablename__ = "general_data"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(64), unique=True)
-    value: Mapped[str] = mapped_column(Text)
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    key: Mapped[str] = mapped_column(Prose(64, null=""), unique=True)
+    value: Mapped[str] = mapped_column(AnyText)
 
 
 class InstanceRow(PlatformRow):
@@ -279,9 +287,9 @@ class InstanceRow(PlatformRow):
 
     __tablename__ = "gcp_instance"
 
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    test_id: Mapped[int] = mapped_column(ForeignKey("test.id", onupdate="CASCADE", ondelete="RESTRICT"))
-    timestamp: Mapped[datetime] = mapped_column(UtcDateTime)
+    name: Mapped[str] = mapped_column(Prose(64, null=""), primary_key=True)
+    test_id: Mapped[int] = mapped_column(Number, ForeignKey("test.id", onupdate="CASCADE", ondelete="RESTRICT"))
+    timestamp: Mapped[datetime] = mapped_column(Instant)
     timestamp_prep_finished: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
@@ -290,9 +298,9 @@ class MaintenanceRow(PlatformRow):
 
     __tablename__ = "maintenance_mode"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    platform: Mapped[str] = mapped_column(String(NAME_LENGTH))
-    disabled: Mapped[bool]
+    id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    platform: Mapped[Platform | None] = mapped_column(Word(Platform), nullable=False)
+    disabled: Mapped[bool] = mapped_column(Flag)
 
 
 class BlockedUserRow(PlatformRow):
@@ -300,8 +308,8 @@ class BlockedUserRow(PlatformRow):
 
     __tablename__ = "blocked_users"
 
-    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    comment: Mapped[str | None] = mapped_column(Text)
+    user_id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    comment: Mapped[str | None] = mapped_column(Prose)
 
 
 PLATFORM_TABLES: tuple[Table, ...] = tuple(Base.metadata.sorted_tables)

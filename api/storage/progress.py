@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from api.domain.infrastructure import EventOrigin, InfrastructureType
-from api.domain.progress import LateEventKind
+from api.domain.progress import LateEventKind, dated
 from api.domain.run import Phase, ProgressEvent
 from api.storage.database import add_free_text, session
 from api.storage.own_tables import EventRow, LateEventRow
@@ -25,15 +25,16 @@ def events_of(run_ids: Collection[int]) -> Mapping[int, Sequence[ProgressEvent]]
     found: defaultdict[int, list[ProgressEvent]] = defaultdict(list)
     rows = session().execute(
         select(ProgressRow.test_id, ProgressRow.id, ProgressRow.status, ProgressRow.timestamp, ProgressRow.message)
-        .where(ProgressRow.test_id.in_(run_ids), ProgressRow.status.in_(list(Phase))).order_by(ProgressRow.id))
-    for run_id, event_id, status, at, message in rows:
-        found[run_id].append(ProgressEvent(event_id, Phase(status), at, message))
-    return found
+        .where(ProgressRow.test_id.in_(run_ids)).order_by(ProgressRow.id))
+    for run_id, event_id, phase, at, message in rows:
+        if phase is not None:
+            found[run_id].append(ProgressEvent(event_id, phase, at, message))
+    return {run_id: dated(events) for run_id, events in found.items()}
 
 
 def record_event(run_id: int, phase: Phase, message: str, *, at: datetime, origin: EventOrigin | None = None) -> int:
     """Write an event and, where it is a cancel, where it came from. Returns the event's id."""
-    row = ProgressRow(test_id=run_id, status=phase.value, timestamp=at, message=message)
+    row = ProgressRow(test_id=run_id, status=phase, timestamp=at, message=message)
     add_free_text(row, "message")
     if origin is not None:
         kind = None if origin.type is None else origin.type.value

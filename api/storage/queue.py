@@ -17,6 +17,7 @@ from api.domain.text import contains, fold
 from api.storage.database import session
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import ForkRow, TestRow
+from api.storage.run_rows import altered_in
 from api.storage.windows import find_window
 
 OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
@@ -37,9 +38,9 @@ def load_queue(platform: Platform | None, status: RunStatus | None, *, limit: in
     place = func.row_number().over(partition_by=(RunRow.platform, RunRow.status), order_by=RunRow.run_id)
     query = select(
         RunRow.run_id, RunRow.status, RunRow.platform, RunRow.created_at, RunRow.started_at,
-        case((waiting, place), else_=None)).where(RunRow.status.in_(OPEN)).order_by(waiting, RunRow.run_id)
+        case((waiting, place), else_=None), RunRow.altered).where(RunRow.status.in_(OPEN)).order_by(waiting, RunRow.run_id)
     rows = [
-        QueuedRun(row[0], RunStatus(row[1]), Platform(row[2]), row[3], row[4], row[5])
+        QueuedRun(row[0], RunStatus(row[1]), Platform(row[2]), row[3], row[4], row[5], altered_in(row[6]))
         for row in session().execute(query if platform is None else query.where(RunRow.platform == platform.value))]
     shown = [row for row in rows if status in (None, row.status)]
     depth = sum(row.status is RunStatus.QUEUED for row in rows)

@@ -6,8 +6,9 @@ from sqlalchemy import ColumnElement, exists, func, select
 from api.domain.page import Page
 from api.domain.regression_test import RegressionTest, RegressionTestFilter
 from api.domain.sample import UNLABELLED, is_named
+from api.storage.column_types import is_on
 from api.storage.database import session
-from api.storage.expected_sets import load_definitions
+from api.storage.expected_sets import is_defined, load_definitions
 from api.storage.platform_tables import CategoryRow, RegressionCategoryRow, RegressionTestRow, SampleTagRow
 from api.storage.samples import find_tags, load_labels
 
@@ -19,7 +20,7 @@ def list_regression_tests(wanted: RegressionTestFilter, *, limit: int, offset: i
     rows = session().execute(
         select(RegressionTestRow.id, RegressionTestRow.active).where(*conditions)
         .order_by(RegressionTestRow.id).limit(limit).offset(offset))
-    active = {regression_id: bool(flag) for regression_id, flag in rows}
+    active = dict(rows.all())
     tests = load_definitions(active).tests
     labels = load_labels({test.sample_id for test in tests})
     items = [
@@ -34,9 +35,9 @@ def regression_ids_of(sample_id: int) -> list[int]:
 
 
 def _conditions(wanted: RegressionTestFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+    conditions = [is_defined()]
     if wanted.active is not None:
-        conditions.append(RegressionTestRow.active.is_(wanted.active))
+        conditions.append(is_on(RegressionTestRow.active) == wanted.active)
     if wanted.sample_id is not None:
         conditions.append(RegressionTestRow.sample_id == wanted.sample_id)
     if wanted.tag is not None:

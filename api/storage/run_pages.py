@@ -24,8 +24,6 @@ SORT_COLUMNS: Mapping[str, Any] = {
 _CONDITIONS: Mapping[str, ColumnElement[bool]] = {
     "status": RunRow.status == bindparam("status"),
     "branch": RunRow.branch == bindparam("branch"),
-    # MariaDB passes over spaces at the end; bytes are bytes.
-    "branch_bytes": func.hex(RunRow.branch) == bindparam("branch_bytes"),
     "commit_sha": RunRow.commit_sha == bindparam("commit_sha"),
     "repository": RunRow.repository == bindparam("repository"),
     "platform": RunRow.platform == bindparam("platform"),
@@ -67,7 +65,6 @@ def _values(wanted: RunFilter) -> dict[str, Any]:
     """What a list is narrowed to, by the names of its conditions; what is not asked for is left out."""
     values = {
         "status": wanted.status and wanted.status.value, "branch": wanted.branch,
-        "branch_bytes": None if wanted.branch is None else wanted.branch.encode().hex().upper(),
         "commit_sha": wanted.commit_sha and wanted.commit_sha.lower(),
         "repository": wanted.repository and wanted.repository.lower(),
         "platform": wanted.platform and wanted.platform.value, "pull_request": wanted.pull_request,

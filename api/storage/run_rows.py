@@ -32,7 +32,7 @@ RUNS: Select[*tuple[Any, ...]] = (
         RunRow.run_id, RunRow.status, RunRow.platform, func.coalesce(ForkRow.github, ""), TestRow.branch, TestRow.commit,
         RunRow.pull_request, RunRow.created_at, RunRow.expected_set_id, RunRow.started_at, RunRow.completed_at,
         RunRow.requester_id, UserRow.name, RunRow.environment_id, RunRow.source_run_id, RunRow.reason, RunRow.parent_sha,
-        RunRow.merge_base_sha, RunRow.infrastructure_error_count)
+        RunRow.merge_base_sha, RunRow.infrastructure_error_count, RunRow.altered)
     .join(TestRow, TestRow.id == RunRow.run_id).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id)
     .outerjoin(UserRow, UserRow.id == RunRow.requester_id))
 # The last column tells whether the run is to be judged (anew) before it is shown.
@@ -42,11 +42,17 @@ _STATUSES: Mapping[str, RunStatus] = {status.value: status for status in RunStat
 _PLATFORMS: Mapping[str, Platform] = {platform.value: platform for platform in Platform}
 
 
+def altered_in(stored: str | None) -> tuple[str, ...]:
+    """The fields that a run's row names as altered."""
+    return () if stored is None else tuple(stored.split())
+
+
 def run_of(row: Sequence[Any]) -> Run:
     """The run of a row of `RUNS`."""
     (run_id, status, platform, github, branch, commit, pull_request, created_at, expected_set_id, started_at, completed_at,
-     requester_id, requester, environment_id, source_run_id, reason, parent_sha, merge_base_sha, infrastructure_errors) = row
+     requester_id, requester, environment_id, source_run_id, reason, parent_sha, merge_base_sha, infrastructure_errors, altered) = row
     return Run(
         run_id, _STATUSES[status], _PLATFORMS[platform], repository_of(github), branch or None, commit, pull_request, created_at,
         expected_set_id, started_at, completed_at, None if requester_id is None else Requester(requester_id, requester),
-        environment_id, source_run_id, reason, parent_sha, merge_base_sha, infrastructure_errors)
+        environment_id, source_run_id, reason, parent_sha, merge_base_sha, infrastructure_errors,
+        altered_in(altered))

@@ -15,7 +15,7 @@ from api.domain.run_list import RunFilter, RunSort
 from api.domain.text import fold
 from api.domain.trigger import RunRequest
 from api.storage.database import add_free_text, folded, read, session
-from api.storage.enrolment import count_pending, judge_runs
+from api.storage.enrolment import LONGEST_RUN, count_pending, judge_runs
 from api.storage.expected_sets import load_definitions, save_expected_set
 from api.storage.outcomes import derive_states
 from api.storage.own_tables import AccountRow, RunRow
@@ -135,4 +135,5 @@ def average_duration(platform: Platform, *, runs: int = 20) -> timedelta | None:
             .where(RunRow.platform == platform.value, RunRow.status.in_(list(RAN_TO_AN_END)), RunRow.started_at.is_not(None))
             .order_by(RunRow.started_at.desc(), RunRow.run_id.desc()).limit(runs))
         if started is not None and completed is not None]
-    return sum(durations, timedelta()) / len(durations) if durations else None
+    sane = [duration for duration in durations if timedelta() <= duration <= LONGEST_RUN]
+    return sum(sane, timedelta()) / len(sane) if sane else None

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, exists, func, select
 from api.domain.page import Page, slice_page
 from api.domain.refusal import NotFound
 from api.domain.sample import Sample, SampleFilter, SampleLabel, SampleStatus, is_tagged
+from api.storage.column_types import is_id, is_on
 from api.storage.database import session
 from api.storage.platform_tables import RegressionTestRow, SampleRow, SampleTagRow, TagRow, UploadRow
 
@@ -53,9 +54,9 @@ def find_tags(wanted: str) -> list[int]:
 
 
 def _conditions(wanted: SampleFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = [is_id(SampleRow.id)]
     if wanted.status is not None:
-        used = exists().where(RegressionTestRow.sample_id == SampleRow.id, RegressionTestRow.active.is_(True))
+        used = exists().where(RegressionTestRow.sample_id == SampleRow.id, is_on(RegressionTestRow.active))
         conditions.append(used if wanted.status is SampleStatus.ACTIVE else ~used)
     if wanted.tag is not None:
         conditions.append(exists().where(SampleTagRow.sample_id == SampleRow.id, SampleTagRow.tag_id.in_(find_tags(wanted.tag))))

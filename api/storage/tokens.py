@@ -14,14 +14,13 @@ from api.domain.access import Caller, Role, Scope
 from api.domain.page import Page
 from api.domain.refusal import Conflict, NotFound
 from api.domain.text import fold
-from api.domain.token import PREFIX_LENGTH, NewToken, TokenRecord, token_digest, usable_scopes
+from api.domain.token import PREFIX_LENGTH, NewToken, TokenRecord, parse_scopes, token_digest, usable_scopes
 from api.storage.accounts import Account
+from api.storage.column_types import is_id
 from api.storage.database import change, folded, read, session
 from api.storage.own_tables import AccountRow, TokenSealRow
 from api.storage.passwords import fingerprint
 from api.storage.platform_tables import TokenRow, UserRow
-
-KNOWN_SCOPES = frozenset(scope.value for scope in Scope)
 
 _TOKENS: Select[*tuple[Any, ...]] = (
     select(
@@ -30,7 +29,7 @@ _TOKENS: Select[*tuple[Any, ...]] = (
         AccountRow.disabled, TokenSealRow.fingerprint.label("seal"))
     .join(UserRow, UserRow.id == TokenRow.user_id)
     .outerjoin(AccountRow, AccountRow.user_id == UserRow.id).outerjoin(TokenSealRow, TokenSealRow.token_id == TokenRow.id)
-    .where(TokenRow.token_prefix == bindparam("prefix")))
+    .where(TokenRow.token_prefix == bindparam("prefix"), is_id(TokenRow.id), is_id(UserRow.id)))
 
 
 def store_token(account: Account, token: NewToken, *, most: int | None = None) -> int:
@@ -50,7 +49,7 @@ def store_token(account: Account, token: NewToken, *, most: int | None = None) -
         raise _name_taken()
     row = TokenRow(
         user_id=account.user_id, token_name=token.name, token_hash=token.digest, token_prefix=token.prefix,
-        scopes_json=json.dumps([scope.value for scope in token.scopes]), created_at=token.created_at, expires_at=token.expires_at)
+        scopes_json=json.dumps(token.scopes), created_at=token.created_at, expires_at=token.expires_at)
     try:
         with session().begin_nested():
             for dead in same:
@@ -82,7 +81,8 @@ def _name_taken() -> Conflict:
 def find_caller(value: str, now: datetime) -> Caller | None:
     """The user behind a token, with the role and the usable scopes of this moment.
 
-    None for a token that is unknown, revoked, expired, of a disabled account, or older than the account's password.
+    None for a token that is unknown, revoked, expired, of a disabled account or one without a known role, or older than the
+    account's password.
     """
     if not value.isascii():
         return None
@@ -99,27 +99,24 @@ def _is_alive(row: Row[*tuple[Any, ...]], now: datetime) -> bool:
     return row.seal is None or hmac.compare_digest(row.seal, fingerprint(row.password))
 
 
-def _caller(row: Row[*tuple[Any, ...]]) -> Caller:
-    role = Role(row.role)
+def _caller(row: Row[*tuple[Any, ...]]) -> Caller | None:
+    if row.role is None:
+        return None
     return Caller(
-        user_id=row.user_id, name=row.name, email=row.email, role=role, scopes=_usable(role, row.scopes_json),
+        user_id=row.user_id, name=row.name, email=row.email, role=row.role, scopes=_usable(row.role, row.scopes_json),
         token_id=row.token_id, github_login=row.github_login or None)
 
 
 @lru_cache(maxsize=256)
 def _usable(role: Role, scopes_json: str) -> frozenset[Scope]:
-    return usable_scopes(role, _scopes(scopes_json))
-
-
-def _scopes(text: str) -> tuple[Scope, ...]:
-    return tuple(Scope(scope) for scope in json.loads(text) if scope in KNOWN_SCOPES)
+    return usable_scopes(role, parse_scopes(scopes_json))
 
 
 def seal_platform_tokens() -> None:
     """Within a transaction: bind tokens that the platform issued to their account's present password."""
     unsealed = (
         select(TokenRow.id, UserRow.password).join(UserRow, UserRow.id == TokenRow.user_id)
-        .outerjoin(TokenSealRow, TokenSealRow.token_id == TokenRow.id).where(TokenSealRow.token_id.is_(None)))
+        .outerjoin(TokenSealRow, TokenSealRow.token_id == TokenRow.id).where(TokenSealRow.token_id.is_(None), is_id(TokenRow.id)))
     session().add_all(
         TokenSealRow(token_id=token_id, fingerprint=fingerprint(password)) for token_id, password in session().execute(unsealed))
     session().flush()
@@ -144,11 +141,11 @@ def load_token(user_id: int, token_id: int) -> TokenRecord:
 def _live(user_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
     password = session().execute(select(UserRow.password).where(UserRow.id == user_id)).scalar_one_or_none() or ""
     outlived = exists().where(TokenSealRow.token_id == TokenRow.id, TokenSealRow.fingerprint != fingerprint(password))
-    return (TokenRow.user_id == user_id, TokenRow.revoked_at.is_(None), TokenRow.expires_at > now, ~outlived)
+    return (TokenRow.user_id == user_id, is_id(TokenRow.id), TokenRow.revoked_at.is_(None), TokenRow.expires_at > now, ~outlived)
 
 
 def _record(row: TokenRow) -> TokenRecord:
-    return TokenRecord(row.id, row.token_name, row.token_prefix, _scopes(row.scopes_json), row.created_at, row.expires_at)
+    return TokenRecord(row.id, row.token_name, row.token_prefix, parse_scopes(row.scopes_json), row.created_at, row.expires_at)
 
 
 def revoke_token(user_id: int, token_id: int, now: datetime) -> None:

@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, select
 
 from api.domain.expected import ExpectedTest
-from api.domain.run import RunStatus
+from api.domain.run import STAND_IN_PLATFORM, Platform, RunStatus
 from api.storage.database import read, session
 from api.storage.enrolment import enrol_run
 from api.storage.expected_sets import load_expected_set
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import TestRow
+from api.storage.run_rows import OVER, UNJUDGED
 
 _TOKEN = (
-    select(TestRow.token, RunRow.completed_at).outerjoin(RunRow, RunRow.run_id == TestRow.id)
+    select(TestRow.token, RunRow.status, RunRow.completed_at).outerjoin(RunRow, RunRow.run_id == TestRow.id)
     .where(TestRow.id == bindparam("run_id")))
 _LOCK = select(RunRow.status, RunRow.expected_set_id).where(RunRow.run_id == bindparam("run_id")).with_for_update()
 
@@ -37,9 +38,12 @@ class WorkersRun:
 def is_workers_token(run_id: int, token: str, now: datetime, grace: timedelta) -> bool:
     """Whether this is the run's secret and still alive: a run that is over keeps it for a grace period only."""
     row = read(_TOKEN, {"run_id": run_id}).one_or_none()
-    if row is None or not hmac.compare_digest((row[0] or "").encode(), token.encode("utf-8", "surrogatepass")):
+    if row is None or not row.token or not hmac.compare_digest(row.token.encode(), token.encode("utf-8", "surrogatepass")):
         return False
-    return row[1] is None or now <= row[1] + grace
+    if row.status not in (UNJUDGED, *OVER):
+        return True
+    # An end that lies ahead, or that nobody can read, is no reason to be trusted any longer.
+    return row.completed_at is not None and abs(now - row.completed_at) <= grace
 
 
 def lock_workers_run(run_id: int, now: datetime) -> WorkersRun:
@@ -48,9 +52,9 @@ def lock_workers_run(run_id: int, now: datetime) -> WorkersRun:
     if row is None:
         enrol_run(run_id, now)
         row = read(_LOCK, {"run_id": run_id}).one()
-    return WorkersRun(run_id, RunStatus.RUNNING if row[0] == "completed" else RunStatus(row[0]), row[1])
+    return WorkersRun(run_id, RunStatus.RUNNING if row[0] == UNJUDGED else RunStatus(row[0]), row[1])
 
 
-def find_platform(run_id: int) -> str:
+def find_platform(run_id: int) -> Platform:
     """The platform of a run that is known to exist."""
-    return session().execute(select(TestRow.platform).where(TestRow.id == run_id)).scalar_one()
+    return session().execute(select(TestRow.platform).where(TestRow.id == run_id)).scalar_one() or STAND_IN_PLATFORM

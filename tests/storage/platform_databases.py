@@ -16,19 +16,21 @@ OURS = ("ci_", "sqlite_")
 
 
 @contextmanager
-def platform_database(url: str, *, older: bool = False) -> Iterator[Database]:
-    """A platform's database, not migrated; an older one knows neither API tokens nor GitHub logins."""
+def platform_database(url: str, *, older: bool = False, loose: bool = False) -> Iterator[Database]:
+    """A platform's database, not migrated; an older one knows neither API tokens nor GitHub logins, a loose one allows NULL."""
     with opened(url, migrated=False) as database:
         with database.engine.connect() as connection:
-            for statement in _statements(database, older):
+            for statement in _statements(database, older, loose):
                 connection.exec_driver_sql(statement)
             connection.commit()
         yield database
 
 
-def _statements(database: Database, older: bool) -> Iterable[str]:
+def _statements(database: Database, older: bool, loose: bool) -> Iterable[str]:
     name = "platform_schema_sqlite.sql" if database.is_sqlite else "platform_schema_mysql.sql"
     text = re.sub(r"^--.*\n", "", (HERE / name).read_text())
+    if loose:
+        text = re.sub(r" NOT NULL(?! AUTO_INCREMENT)", "", text)
     yield from (statement for statement in text.split(";\n") if statement.strip())
     if older:
         yield from (statement if database.is_sqlite else statement.replace('"', "`") for statement in OLDER)

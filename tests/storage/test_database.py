@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from api.storage.database import ATTEMPTS, Raced, UtcDateTime, session, transact, transaction
+from api.storage.column_types import UtcDateTime
+from api.storage.database import ATTEMPTS, Raced, session, transact, transaction
 from api.storage.own_tables import RunRow
 from api.storage.platform_tables import GeneralDataRow, ProgressRow, TagRow
 from tests.builders import NOW, add_event, add_run, minutes, save

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-from api.storage.database import UtcDateTime
+from api.storage.column_types import UtcDateTime
 from api.storage.migrations.steps import columns_of, create_index, create_table, drop_table, indexes_of, present_tables
 from api.storage.platform_tables import PLATFORM_TABLES
 

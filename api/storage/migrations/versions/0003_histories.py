@@ -4,7 +4,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from api.storage.database import UtcDateTime
+from api.storage.column_types import UtcDateTime
 from api.storage.migrations.steps import create_index, create_table, drop_table, indexes_of, present_tables
 
 revision = "0003"

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from api.storage.database import UtcDateTime
+from api.storage.column_types import UtcDateTime
 from api.storage.migrations.steps import create_index, create_table, drop_table
 
 revision = "0005"
