@@ -1,13 +1,13 @@
 """What all processes of an installation have: the clock, the database, the file store, the folder of what runs on this host."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from flask import Flask
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 
 from api.config import ConfigurationError, Settings
 from api.domain.archive_check import ArchiveLimits
@@ -41,10 +41,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def attach_database(app: Flask, settings: Settings) -> None:
-    """Give a Flask application the configured database, with a connection for every thread that may ask for one."""
+def attach_database(app: Flask, settings: Settings, check: Callable[[Engine], None] | None = None) -> None:
+    """Give a Flask application the configured database, with a connection for every thread that may ask for one.
+
+    Raises ConfigurationError where the folder of an SQLite file cannot be made.
+    """
     pool_size = settings.threads + LOOKUP_THREADS + 2
-    database.attach(app, settings.database_url, pool_size=pool_size, patience=settings.database_patience)
+    try:
+        database.attach(app, settings.database_url, pool_size=pool_size, patience=settings.database_patience, check=check)
+    except OSError as fault:
+        raise ConfigurationError(f"CI_DATABASE_URL: the folder of this file cannot be made: {fault.strerror}.") from fault
 
 
 def prepare_store(settings: Settings) -> FileStore:

@@ -7,9 +7,10 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.config import ConfigurationError, Settings
-from api.domain.access import Role
+from api.domain.access import Caller, Role
 from api.domain.agents import ALIVE_FOR, finding_of
 from api.domain.health import Finding
 from api.domain.refusal import Conflict
@@ -20,6 +21,7 @@ from api.storage import local_account
 from api.storage.agents import list_agents
 from api.storage.database import transact
 from api.storage.jobs import is_any_waiting
+from api.storage.outage import is_outage
 
 OFF, EMBEDDED = "off", "embedded"
 LIMITS = {"memory": "job_memory", "processes": "job_processes", "cpus": "job_cpus"}
@@ -38,7 +40,18 @@ def local_access(settings: Settings, flask: Flask) -> LocalCaller | None:
             transact(local_account.make_local_account)
         except Conflict as taken:
             raise ConfigurationError(f"CI_JOB_ANONYMOUS: the name {local_account.NAME} is another account's.") from taken
-    return local_account.find_local_caller
+        except SQLAlchemyError as failed:
+            # A database that is away gets the account when somebody asks for the first time.
+            if not is_outage(failed):
+                raise
+    return _find_local_caller
+
+
+def _find_local_caller() -> Caller | None:
+    found = local_account.find_local_caller()
+    if found is None:
+        transact(local_account.make_local_account)
+    return found or local_account.find_local_caller()
 
 
 def refuse_beyond_loopback(settings: Settings, host: str) -> None:

@@ -1,6 +1,7 @@
 """The server as it runs: settings in, the application on its real database, file store, clock and chance out."""
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shlex
@@ -11,6 +12,7 @@ from typing import Any
 
 from flask import Flask
 from limits.errors import ConfigurationError as StoreUnusable
+from sqlalchemy.exc import DBAPIError
 
 from api.app import Application, create_app
 from api.background.embedded_agent import EmbeddedAgent
@@ -44,6 +46,7 @@ from api.job_service import EMBEDDED, agent_probe, local_access
 from api.storage import schema_state, tokens, workers
 from api.storage.archive import Archive
 from api.storage.database import db, session
+from api.storage.database_faults import cause_of, is_worth_waiting
 from api.storage.enrolment import catch_up
 from api.storage.files import FileStore
 from api.storage.github import GitHub
@@ -52,6 +55,8 @@ from api.storage.job_files import JobFiles
 from api.storage.outage import is_outage
 from api.storage.runs import load_states
 from api.stores import Stores, load_signing_key, make_stores
+
+log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
@@ -64,8 +69,9 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     stores = make_stores(settings, key, clock)
     environments = read_environments(settings)
     flask = Flask("api")
-    attach_database(flask, settings)
-    platform_passwords = _check_schema(flask) or settings.adopted
+    schema = schema_state.SchemaCheck()
+    attach_database(flask, settings, schema)
+    _look_for_database(flask, schema)
     grace = timedelta(seconds=settings.grace_period)
     background = Background(is_outage=is_outage, clock=clock)
     background.add([
@@ -80,10 +86,10 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
         settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage, is_ready=probes.is_ready,
         run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
         local_caller=local_access(settings, flask),
-        flask_setup=partial(attach_database, settings=settings),
+        flask_setup=partial(attach_database, settings=settings, check=schema),
         hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],
         collaborators={
-            AccountRules: AccountRules(platform_passwords, settings.live_tokens),
+            AccountRules: AccountRules(lambda: settings.adopted or schema.is_platforms, settings.live_tokens),
             Archive: stores.archive,
             Background: background,
             BranchRules: BranchRules(timedelta(days=settings.branch_active_days)),
@@ -145,12 +151,20 @@ def _create_app(settings: Settings, **collaborators: Any) -> Application:
         raise ConfigurationError("CI_RATE_STORE: this store cannot be used; redis:// needs the extra `redis`.") from wrong
 
 
-def _check_schema(flask: Flask) -> bool:
-    """Whether the database belongs to a Sample Platform; raises ConfigurationError where a migration is missing."""
-    with flask.app_context():
-        if not schema_state.is_current(db.engine):
-            raise ConfigurationError("The database lacks a migration: run `ci-api migrate` first.")
-        return schema_state.belongs_to_platform(db.engine)
+def _look_for_database(flask: Flask, schema: schema_state.SchemaCheck) -> None:
+    """Raise ConfigurationError where the database lacks a migration or refuses us; one that is away is waited for."""
+    try:
+        with flask.app_context():
+            schema(db.engine)
+    except schema_state.SchemaUnknown as lacking:
+        raise ConfigurationError(str(lacking)) from lacking
+    except DBAPIError as failed:
+        cause = cause_of(failed)
+        if cause is None:
+            raise
+        if not is_worth_waiting(failed):
+            raise ConfigurationError(cause) from failed
+        log.warning("%s Requests are answered with 503 until it comes.", cause)
 
 
 def _uploading(flask: Flask, stores: Stores, settings: Settings, clock: Clock) -> list[Task]:

@@ -16,7 +16,6 @@ from tests.parts import lacking, need
 def pytest_configure(config: pytest.Config) -> None:
     """Say what the markers of these tests mean."""
     config.addinivalue_line("markers", "mariadb: needs a MariaDB server")
-    config.addinivalue_line("markers", "verify: takes long; left out unless `make verify` asks for it")
 
 
 @pytest.fixture(scope="session")

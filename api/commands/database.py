@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import Flask
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from api.commands.failure import CommandFailed
 from api.config import ConfigurationError, Settings
 from api.installation import attach_database
 from api.storage import schema_state
 from api.storage.database import db
+from api.storage.database_faults import cause_of
 
 
 def make_database(settings: Settings) -> Flask:
@@ -28,7 +29,7 @@ def open_database(settings: Settings, *, migrated: bool = True) -> Iterator[Flas
     with needed_database(), flask.app_context():
         try:
             if migrated and not schema_state.is_current(db.engine):
-                raise ConfigurationError("The database lacks a migration: run `ci-api migrate` first.")
+                raise ConfigurationError(schema_state.LACKING)
             yield flask
         finally:
             db.engine.dispose()
@@ -36,8 +37,11 @@ def open_database(settings: Settings, *, migrated: bool = True) -> Iterator[Flas
 
 @contextmanager
 def needed_database() -> Iterator[None]:
-    """Raise CommandFailed where the database is away, or does not let us in."""
+    """Raise CommandFailed, with the cause, where the database is away, does not let us in, or lets us not do what is needed."""
     try:
         yield
-    except OperationalError as away:
-        raise CommandFailed("The database does not answer; check CI_DATABASE_URL, and that the server behind it runs.") from away
+    except DBAPIError as failed:
+        cause = cause_of(failed)
+        if cause is None:
+            raise
+        raise CommandFailed(cause) from failed

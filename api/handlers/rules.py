@@ -1,6 +1,7 @@
 """What the operator decided that handlers must know; made once by the application factory."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,10 +11,17 @@ from api.domain.environment import Environment
 
 @dataclass(frozen=True)
 class AccountRules:
-    """Whether passwords are the platform's (sha512_crypt) or our own (argon2id), and how many live tokens an account may have."""
+    """Whether passwords are the platform's (sha512_crypt) or our own (argon2id), asked of a database that is there; and how many live
+    tokens an account may have.
+    """
 
-    platform_passwords: bool
+    is_platforms: Callable[[], bool]
     live_tokens: int
+
+    @property
+    def platform_passwords(self) -> bool:
+        """Whether they are the platform's."""
+        return self.is_platforms()
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,43 @@
 """What state a database's schema is in; told without the machinery that changes it, which a server has no use for."""
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy.exc import SQLAlchemyError
+
+log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "ci_schema_version"
+LACKING = "The database lacks a migration: run `ci-api migrate` first."
+
+
+class SchemaUnknown(SQLAlchemyError):
+    """The database is not, or not yet, of the schema that this server needs."""
+
+
+class SchemaCheck:
+    """Lets nobody use the database before it was seen to have every step, as it may come, or be migrated, after the server's start."""
+
+    def __init__(self) -> None:
+        self._is_platforms: bool | None = None
+
+    def __call__(self, engine: Engine) -> None:
+        """Look, unless that was done. Raises SchemaUnknown where a step is missing, and what the driver raises of one that is away."""
+        if self._is_platforms is None:
+            if not is_current(engine):
+                raise SchemaUnknown(LACKING)
+            self._is_platforms = belongs_to_platform(engine)
+            log.info("the database is there, with every migration")
+
+    @property
+    def is_platforms(self) -> bool:
+        """Whether the database, which was looked at, holds a Sample Platform that was there before this server."""
+        return bool(self._is_platforms)
+
+
 
 
 def newest_revision() -> str:

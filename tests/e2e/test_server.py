@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.installation import Installation
-from tests.e2e.processes import CI_API, eventually, finished, is_alive
+from tests.e2e.installation import Api, Installation
+from tests.e2e.processes import CI_API, eventually, finished, free_port, is_alive, started
 
 SECRET = "hunter2-is-secret"
 
@@ -43,15 +43,18 @@ def test_the_application_object_names_a_wrong_variable_without_its_secret(instal
     assert SECRET not in refused.stderr
 
 
-def test_a_database_that_is_away_at_the_start_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_server_whose_database_is_away_at_the_start_waits_for_it_and_says_so(tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
     variables = {
         "CI_DATABASE_URL": f"mysql+pymysql://ci:{SECRET}@localhost/ci?unix_socket={tmp_path / 'none'}",
-        "SAMPLE_REPOSITORY": str(tmp_path / "files")}
+        "SAMPLE_REPOSITORY": str(tmp_path / "files"), "CI_JOBS": "off"}
 
-    refused = finished((*CI_API, "serve"), variables)
+    with started((*CI_API, "serve", "--port", str(port)), variables, log) as server:
+        status = eventually(Api(f"http://127.0.0.1:{port}").health, "an answer")
 
-    assert refused.returncode == 1
-    assert refused.stderr == "ci-api: The database does not answer; check CI_DATABASE_URL, and that the server behind it runs.\n"
+    assert status == 503
+    assert "The database does not answer; check CI_DATABASE_URL, and that the server behind it runs." in server.output()
+    assert SECRET not in server.output()
 
 
 def test_a_server_may_have_as_many_connections_as_the_host_allows(installation: Installation) -> None:

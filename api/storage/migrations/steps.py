@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-TABLE: dict[str, Any] = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
+TABLE: dict[str, Any] = {
+    "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB", "mysql_row_format": "DYNAMIC"}
 
 
 def present_tables() -> set[str]:
@@ -29,6 +30,9 @@ def create_table(name: str, *parts: sa.schema.SchemaItem, **options: Any) -> Non
     """Create a table of ours where it is missing; its indexes are made apart."""
     if name not in present_tables():
         op.create_table(name, *parts, **TABLE, **options)
+    elif op.get_bind().dialect.name != "sqlite":
+        # A step that broke off may have made it with the server's own default, in which its indexes are too long.
+        op.execute(f"ALTER TABLE {name} ROW_FORMAT=DYNAMIC")
 
 
 def create_index(name: str, table: str, columns: Sequence[str]) -> None:
