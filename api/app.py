@@ -191,7 +191,6 @@ def _values(settings: Settings) -> Values:
         allowed_repositories=settings.allowed_repositories,
         max_wait=settings.max_wait,
         max_upload=settings.max_upload,
-        grace_period=settings.grace_period,
     )
 
 

@@ -33,7 +33,6 @@ class Values:
     allowed_repositories: tuple[str, ...]
     max_wait: int
     max_upload: int
-    grace_period: int
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,6 @@ def values() -> Values:
 def request_id() -> str:
     """The id under which this request stands in the log, and in a problem's details."""
     return current.get().request_id
-
-
-def run_token_known() -> bool | None:
-    """Whether the request's path has the token of its run; None where that could not be looked up."""
-    return current.get().run_token_known
 
 
 def client_address() -> str:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
@@ -35,16 +34,13 @@ from api.storage.database import transact
 from api.storage.files import FileStore, Incoming
 from api.storage.logs import Readable
 from api.storage.progress import record_late_event
-from api.storage.workers import find_platform, is_workers_token, lock_workers_run
+from api.storage.workers import find_platform, lock_workers_run
 
 PIECE = 4 << 20
 
 
 async def report(request: Request, run_id: int, token: str) -> Response:
-    """Take one message of a run's worker."""
-    if not await is_known_worker(run_id, token):
-        context.refuse_if_over_limit()
-        return PlainTextResponse(Answer.FAIL, HTTPStatus.FORBIDDEN)
+    """Take one message of a run's worker, which the gate has let in by the run's secret."""
     incoming = context.collaborator(FileStore).open_incoming()
     try:
         values = context.values()
@@ -73,15 +69,6 @@ def get_maintenance_mode(platform: str) -> str:
     if platform not in set(Platform):
         return "ERROR"
     return str(in_maintenance(platform))
-
-
-async def is_known_worker(run_id: int, token: str) -> bool:
-    """Whether the token is the run's, and not dead; it was looked up when the request was counted, if it could be."""
-    known = context.run_token_known()
-    if known is None:
-        grace = timedelta(seconds=context.values().grace_period)
-        known = await context.in_thread(is_workers_token, run_id, token, context.now(), grace)
-    return known
 
 
 def _take(run_id: int, message: WorkerMessage, incoming: Incoming) -> Answer:

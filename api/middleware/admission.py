@@ -108,7 +108,10 @@ class Admission:
         if named == WORKER:
             run_id, token = parameters["run_id"], parameters["token"]
             [known] = await asyncio.gather(self._in_thread(self._run_token_known, run_id, token), return_exceptions=True)
-            exchange.run_token_known = None if isinstance(known, BaseException) else known
+            if isinstance(known, BaseException):
+                exchange.failure = known
+            else:
+                exchange.run_token_known = known
             return (WORKER, str(run_id)) if known is True else (WRONG, address)
         if named in PER_ADDRESS:
             return str(named), address

@@ -13,6 +13,7 @@ from api.middleware.addresses import Addresses
 from api.middleware.headers import CrossOrigin, SecurityHeaders
 from api.middleware.loop_watch import LoopWatch
 from api.middleware.request_id import HEADER, client_request_id
+from api.middleware.unread import UnreadBody
 
 # The client went away before there was an answer.
 _NO_ANSWER = 499
@@ -54,12 +55,13 @@ class Envelope:
         current.set(exchange)
         self._watch.begins(exchange)
         status, streams = _NO_ANSWER, False
+        body = UnreadBody(scope, receive)
 
         async def enveloped(message: Message) -> None:
             nonlocal status, streams
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": self._headers(scope, exchange, message)}
+                message = {**message, "headers": self._headers(scope, exchange, message, body)}
                 self._measures.answered(exchange.operation_id, scope["method"], status, perf_counter() - started)
                 if any(name == b"content-type" and value.startswith(STREAM) for name, value in message["headers"]):
                     streams = True
@@ -67,7 +69,7 @@ class Envelope:
             await send(message)
 
         try:
-            await self._app(scope, receive, enveloped)
+            await self._app(scope, body.receive, enveloped)
         finally:
             self._log(scope, exchange, status, perf_counter() - started)
             if streams:
@@ -77,8 +79,9 @@ class Envelope:
             if status == _NO_ANSWER:
                 self._measures.answered(exchange.operation_id, scope["method"], status, perf_counter() - started)
 
-    def _headers(self, scope: Scope, exchange: Exchange, message: Message) -> list[tuple[bytes, bytes]]:
+    def _headers(self, scope: Scope, exchange: Exchange, message: Message, body: UnreadBody) -> list[tuple[bytes, bytes]]:
         headers = [(name.lower(), value) for name, value in message.get("headers", ())]
+        headers += body.missing_from(headers)
         headers += self._security.missing_from(name for name, _ in headers)
         headers.append((HEADER, exchange.request_id.encode("ascii")))
         headers += exchange.rate_headers

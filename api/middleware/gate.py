@@ -1,14 +1,19 @@
-"""The gate: 429, 404 and 405, in this order; then pages answer by themselves, and operations go on to Connexion."""
+"""The gate: 429, 404, 405 and strangers' reports on runs, in this order; then pages answer by themselves, operations go on to Connexion."""
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from connexion.middleware.abstract import ROUTING_CONTEXT
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.domain.worker_message import Answer
+from api.handlers.context import Exchange
 from api.handlers.problems import method_not_allowed, unknown_path
 from api.middleware.admission import match_of
 from api.middleware.headers import CrossOrigin
 from api.middleware.pages import Page
-from api.middleware.rate_limits import HELD_BACK
+from api.middleware.rate_limits import HELD_BACK, WORKER
 from api.middleware.routing import Operation
 from api.middleware.security import exchange_of
 
@@ -30,13 +35,16 @@ class Gate:
         match, exchange = match_of(scope), exchange_of(scope)
         found = match.target(scope["method"])
         target = found[0] if found else None
-        held_back = isinstance(target, Operation) and target.bucket in HELD_BACK
+        held_back = isinstance(target, Operation) and target.bucket in HELD_BACK and exchange.run_token_known
         if exchange.over_limit is not None and not held_back:
             raise exchange.over_limit
         if not match.routes:
             raise unknown_path()
         if found is None or target is None:
             raise method_not_allowed(match.methods)
+        if isinstance(target, Operation) and target.bucket == WORKER and not exchange.run_token_known:
+            await _refuse_stranger(exchange, scope, receive, send)
+            return
         if scope["method"] == "HEAD":
             # What answers GET answers HEAD, down to the last header; only the bytes stay here.
             scope, send = {**scope, "method": "GET"}, _bodiless(send)
@@ -47,6 +55,13 @@ class Gate:
         scope["path_params"] = dict(found[1])
         scope["extensions"][ROUTING_CONTEXT] = {"api_base_path": target.base_path, "operation_id": target.operation_id}
         await self._app(scope, receive, send)
+
+
+async def _refuse_stranger(exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a report that lacks its run's secret, without a look at its body. Raises what hindered the look-up of the secret."""
+    if exchange.run_token_known is None and exchange.failure is not None:
+        raise exchange.failure
+    await PlainTextResponse(Answer.FAIL, HTTPStatus.FORBIDDEN)(scope, receive, send)
 
 
 def _bodiless(send: Send) -> Send:
