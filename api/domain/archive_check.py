@@ -77,7 +77,10 @@ def check_archive(entries: Sequence[ArchiveEntry], directory_offset: int, limits
     if sum(entry.size for entry in entries) > limits.total_bytes:
         raise ZipRejected("total_size", f"The zip unpacks to more than {limits.total_bytes} bytes.")
     _check_places(entries, directory_offset)
-    return _paths(entries, limits)
+    paths = _paths(entries, limits)
+    if all(entry.is_folder for entry in paths.values()):
+        raise ZipRejected("empty", "The zip is empty: no file in it would be unpacked.")
+    return paths
 
 
 def path_of(name: str, limits: ArchiveLimits) -> tuple[str, ...]:

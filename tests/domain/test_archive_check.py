@@ -38,8 +38,14 @@ def test_an_ordinary_project_is_taken() -> None:
     assert [entry.is_program for entry in paths.values()] == [True, True, False]
 
 
-def test_an_empty_zip_is_taken() -> None:
-    assert check_archive([], 0, LIMITS) == {}
+@pytest.mark.parametrize("entries", [
+    [], [a_folder("src/")], [a_folder("./")], [a_folder("src/"), a_folder("src/tests/", offset=100)]])
+def test_a_zip_without_a_file_is_refused(entries: list[ArchiveEntry]) -> None:
+    assert rule(*entries) == "empty"
+
+
+def test_a_zip_of_one_file_without_a_byte_is_taken() -> None:
+    assert list(check_archive([an_entry(size=0, compressed=2)], FAR, LIMITS)) == [("a.py",)]
 
 
 def test_too_many_entries_are_refused() -> None:

@@ -245,7 +245,8 @@ def test_one_that_is_larger_than_it_said_is_cut_off(desk: Desk) -> None:
     (a_zip({"bomb": bytes(30 << 20)}), "expands further"),
     (a_zip({"readme.txt": "read me"}), "The build artifact has no executable: it is not there."),
     (a_zip({"a/ccextractor": PROGRAM, "b/ccextractor": PROGRAM}), "several files of that name"),
-    (a_zip({"ccextractor/": ""}), "it is no regular file"),
+    (a_zip({"ccextractor/": "", "readme.txt": "read me"}), "it is no regular file"),
+    (a_zip({"ccextractor/": ""}), "The zip is empty"),
 ])
 def test_wrong_content_is_an_obstacle_of_the_build(desk: Desk, content: bytes, words: str) -> None:
     desk.github.add(REPOSITORY, COMMIT, content=content)

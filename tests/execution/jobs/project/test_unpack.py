@@ -62,9 +62,9 @@ def test_programs_stay_programs_and_nothing_is_setuid(tmp_path: Path) -> None:
 def test_folders_without_files_are_made(tmp_path: Path) -> None:
     folder = workspace(tmp_path, None)
 
-    unpack(zipped(tmp_path, honest({"empty/": b"", "a/b/": b""})), folder, LIMITS, user_id=None)
+    unpack(zipped(tmp_path, honest({"empty/": b"", "a/b/": b"", "run": b""})), folder, LIMITS, user_id=None)
 
-    assert all_below(folder) == ["a", "a/b", "empty"]
+    assert all_below(folder) == ["a", "a/b", "empty", "run"]
 
 
 @USERS
