@@ -35,7 +35,10 @@ class Settings:
     public_url: str = _setting(
         "CI_PUBLIC_URL", "http://127.0.0.1:8000", read.public_url, "what links start with, a path included; never the Host header")
     signing_key: str = _setting(
-        "CI_SIGNING_KEY", "", str, "secret behind signed addresses and cursors; empty: one is made and kept in the file store", secret=True)
+        "CI_SIGNING_KEY", "", read.signing_key, secret=True,
+        about="secret behind signed addresses and cursors, of at least 32 characters; empty: one is made and kept in the file store")
+    signing_key_previous: str = _setting(
+        "CI_SIGNING_KEY_PREVIOUS", "", read.signing_key, "the secret before this one; what it signed is still taken", secret=True)
     link_lifetime: int = _setting("CI_LINK_LIFETIME", 3600, read.whole_number, "how long a download_url can be used", least=60)
     bucket: str = _setting("CI_BUCKET", "", read.bucket, "Google Cloud Storage bucket that has the file store's files too; empty: none")
     bucket_only: bool = _setting(

@@ -19,6 +19,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PUBLIC_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]{1,100}){0,10}")
+_SHORTEST_KEY = 32
 _SECRET = re.compile(r"[A-Za-z0-9._~+/=-]{16,256}")
 _BRANCH = re.compile(r"(?!.*(?:\.\.|//|\.lock$))[A-Za-z0-9][A-Za-z0-9._/-]{0,198}[A-Za-z0-9]|[A-Za-z0-9]")
 _SOURCES = ("folder", "artifact", "build")
@@ -190,6 +191,13 @@ def hook_hosts(text: str) -> tuple[str, ...]:
     if not all(_HOST.fullmatch(word) or _is_address(word) for word in found):
         raise ValueError("must be hosts, such as hooks.example.org or *.example.org, separated by commas")
     return found
+
+
+def signing_key(text: str) -> str:
+    """A secret that is too long to be tried out, or nothing; no error quotes it."""
+    if text and len(text) < _SHORTEST_KEY:
+        raise ValueError(f"must have at least {_SHORTEST_KEY} characters; `openssl rand -hex 32` prints one")
+    return text
 
 
 def long_secret(text: str) -> str:

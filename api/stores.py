@@ -45,10 +45,13 @@ class Stores:
 
 def load_signing_key(settings: Settings) -> SigningKey:
     """The configured secret, else the one in the file store. Raises ConfigurationError where neither can be had."""
+    previous = (settings.signing_key_previous.encode(),) if settings.signing_key_previous else ()
     if settings.signing_key:
-        return SigningKey(settings.signing_key.encode())
+        return SigningKey(settings.signing_key.encode(), previous)
     try:
-        return SigningKey(load_secret(settings.storage_root))
+        return SigningKey(load_secret(settings.storage_root), previous)
+    except ValueError as short:
+        raise ConfigurationError(f"SAMPLE_REPOSITORY: {short}.") from short
     except OSError as fault:
         raise ConfigurationError(f"SAMPLE_REPOSITORY: the signing key in it cannot be read or made: {fault.strerror}.") from fault
 

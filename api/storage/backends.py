@@ -71,7 +71,10 @@ class Backend(Protocol):
         ...
 
     def sign(self, name: str, *, filename: str, content_type: str, expires_at: datetime) -> str:
-        """An address under which anybody can fetch the file until `expires_at`. Does not look whether it is there."""
+        """An address under which anybody can fetch the file until `expires_at`. Does not look whether it is there.
+
+        Raises ValueError for what is no file of a kind (`names.kind_of`) that has addresses.
+        """
         ...
 
     def delete(self, name: str) -> None:
@@ -88,6 +91,14 @@ def checked(name: str) -> str:
     if not names.is_name(name):
         raise ValueError("not the name of a stored file")
     return name
+
+
+def ticket_for(name: str, filename: str, content_type: str, expires_at: datetime) -> Ticket:
+    """The ticket for a file; raises ValueError for one that no address may be given for."""
+    kind = names.kind_of(name)
+    if kind is None:
+        raise ValueError("not the name of a file that has an address")
+    return Ticket(kind, name, filename, content_type, expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +177,7 @@ class LocalBackend:
 
     def sign(self, name: str, *, filename: str, content_type: str, expires_at: datetime) -> str:
         """An address of this server."""
-        return self._link(Ticket(checked(name), filename, content_type, expires_at))
+        return self._link(ticket_for(name, filename, content_type, expires_at))
 
     def delete(self, name: str) -> None:
         """Remove a file."""

@@ -21,8 +21,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
 from api.domain.attachment import content_disposition
-from api.domain.ticket import Ticket
-from api.storage.backends import BUCKET, Stat, TicketLink, Unreachable, checked
+from api.storage.backends import BUCKET, Stat, TicketLink, Unreachable, checked, ticket_for
 from api.storage.gzip_objects import GZIP, GzipObjects
 
 GOOGLE = "https://storage.googleapis.com"
@@ -107,8 +106,9 @@ class BucketBackend:
 
     def sign(self, name: str, *, filename: str, content_type: str, expires_at: datetime) -> str:
         """An address at the bucket that hands the object out as an attachment."""
+        ticket = ticket_for(name, filename, content_type, expires_at)
         if self._signer is None:
-            return self._link(Ticket(checked(name), filename, content_type, expires_at))
+            return self._link(ticket)
         address: str = self._blob(name).generate_signed_url(
             version="v4", method="GET", expiration=expires_at - self._clock(), credentials=self._signer,
             api_access_endpoint=self._endpoint, response_disposition=content_disposition(filename), response_type=content_type)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 from api.domain.run import Platform
+from api.domain.ticket import FileKind
 from api.domain.worker_message import ArtifactKind
 from api.domain.worker_suite import dotted
 
@@ -17,6 +18,12 @@ DIGEST = re.compile(r"[0-9a-fA-F]{64}\Z")
 SAMPLE_DIGEST = re.compile(r"[0-9a-fA-F]{1,128}\Z")
 _NAME = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}/){1,4}[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}\Z")
 _RESULT = re.compile(RESULTS + r"/([0-9a-f]{64})(?:\.[A-Za-z0-9._-]+)?\Z")
+# What the functions below make, each kind in its own folder.
+_KINDS = {
+    FileKind.SAMPLE: re.compile(SAMPLES + r"/(?:[0-9a-fA-F]{1,128}(?:\.[A-Za-z0-9_-]{1,30}){0,2}|media/[0-9a-fA-F]{1,128}\.xml)"),
+    FileKind.RESULT: re.compile(RESULTS + r"/[0-9a-f]{64}(?:\.[A-Za-z0-9_-]{1,30}){0,2}"),
+    FileKind.RUN_LOG: re.compile(LOGS + r"/[0-9]{1,18}(?:/[0-9]{1,18})?\.txt"),
+    FileKind.ARTIFACT: re.compile(ARTIFACTS + r"/[0-9]{1,18}/(?:ccextractor|ccextractorwinfull\.exe|combined_stdout\.log|coredump)")}
 
 
 def sample_name(digest: str, extension: str) -> str | None:
@@ -54,6 +61,11 @@ def artifact_name(run_id: int, kind: ArtifactKind, platform: str) -> str:
 def is_name(text: str) -> bool:
     """Whether a text can be the name of a stored file: folders and a file below the root, in plain characters."""
     return _NAME.match(text) is not None
+
+
+def kind_of(name: str) -> FileKind | None:
+    """The kind of a stored file that an address may be given for; None for all others, such as secrets, and what workers are given."""
+    return next((kind for kind, pattern in _KINDS.items() if pattern.fullmatch(name)), None)
 
 
 def digest_in(name: str) -> str | None:

@@ -11,10 +11,13 @@ LENGTH = 32
 
 
 def load_secret(root: Path) -> bytes:
-    """The secret of the file store at this root, made if there is none. Only the file's owner can read it."""
+    """The secret of the file store at this root, made if there is none. Only the file's owner can read it.
+
+    Raises ValueError for a file that holds less than a secret.
+    """
     path = root / FILE
     with suppress(FileNotFoundError):
-        return path.read_bytes()
+        return _whole(path)
     temporary = root / f"{FILE}-{os.getpid()}-{secrets.token_hex(4)}"
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(secrets.token_bytes(LENGTH))
@@ -26,4 +29,11 @@ def load_secret(root: Path) -> bytes:
             os.link(temporary, path)
     finally:
         temporary.unlink()
-    return path.read_bytes()
+    return _whole(path)
+
+
+def _whole(path: Path) -> bytes:
+    secret = path.read_bytes()
+    if len(secret) < LENGTH:
+        raise ValueError(f"its file {FILE} was cut off; remove it, and another signing key is made")
+    return secret

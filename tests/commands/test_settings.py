@@ -55,6 +55,8 @@ WRONG = (
     ("CI_HOOK_HOSTS", "hooks.example.org, https://x", "must be hosts"),
     ("CI_HOOK_HOSTS", "*", "must be hosts"),
     ("CI_HOOK_SECRET", "too short", "must have 16 to 256"),
+    ("CI_SIGNING_KEY", "a" * 31, "must have at least 32 characters"),
+    ("CI_SIGNING_KEY_PREVIOUS", "a", "must have at least 32 characters"),
     ("CI_SCRAPE_TOKEN", f"{SECRET} with blanks", "must have 16 to 256"),
     ("CI_MAIN_REPOSITORY", "ccextractor", "must be a repository, as owner/name"),
     ("CI_EXECUTABLE_SOURCES", "", "must be one or more of folder, artifact, build"),

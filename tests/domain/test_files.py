@@ -15,17 +15,17 @@ from api.domain.byte_range import ByteRange, Unsatisfiable, parse_range
 from api.domain.refusal import Forbidden, NotFound
 from api.domain.signing import SigningKey
 from api.domain.storage_status import StorageStatus, storage_status
-from api.domain.ticket import Ticket, read_ticket
+from api.domain.ticket import FileKind, Ticket, read_ticket
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 KEY = SigningKey(b"secret")
-TICKET = Ticket("TestResults/a.srt", "a.srt", "text/plain", NOW + timedelta(hours=1))
+TICKET = Ticket(FileKind.RESULT, "TestResults/a.srt", "a.srt", "text/plain", NOW + timedelta(hours=1))
 FORM = re.compile(r"[A-Za-z0-9_-]+[.][A-Za-z0-9_-]{43}\Z")
 
 
-@given(st.text(max_size=100), st.text(max_size=100), st.text(max_size=50), st.integers(1, 10**6))
-def test_a_ticket_is_read_as_it_was_sealed(name: str, filename: str, content_type: str, seconds: int) -> None:
-    ticket = Ticket(name, filename, content_type, NOW + timedelta(seconds=seconds))
+@given(st.sampled_from(FileKind), st.text(max_size=100), st.text(max_size=100), st.text(max_size=50), st.integers(1, 10**6))
+def test_a_ticket_is_read_as_it_was_sealed(kind: FileKind, name: str, filename: str, content_type: str, seconds: int) -> None:
+    ticket = Ticket(kind, name, filename, content_type, NOW + timedelta(seconds=seconds))
 
     sealed = ticket.sealed(KEY)
 
@@ -67,15 +67,31 @@ def test_no_text_is_taken_for_a_ticket(text: str) -> None:
         read_ticket(text, KEY, NOW)
 
 
-def test_what_is_signed_for_one_purpose_is_worth_nothing_for_another() -> None:
-    mac = KEY.mac("cursor", b"content")
+@pytest.mark.parametrize("content", [b"[]", b"{}", b"[1]", b'["TestResults/a.srt","a.srt","text/plain",1]', b'["secret","a","b","c",1]'])
+def test_a_ticket_of_another_form_is_worth_nothing_though_we_signed_it(content: bytes) -> None:
+    with pytest.raises(NotFound):
+        read_ticket(KEY.sign("download", content), KEY, NOW)
 
-    assert KEY.is_mac(mac, "cursor", b"content")
-    assert not KEY.is_mac(mac, "download", b"content") and not KEY.is_mac(mac, "cursor", b"other")
+
+def test_what_is_signed_for_one_purpose_is_worth_nothing_for_another() -> None:
+    signed = KEY.sign("cursor", b"content")
+
+    assert KEY.read("cursor", signed) == b"content"
+    assert KEY.read("download", signed) is None
+
+
+def test_while_a_key_is_replaced_what_the_old_one_signed_is_known_and_nothing_is_signed_with_it() -> None:
+    old, new = SigningKey(b"old"), SigningKey(b"new")
+    both = SigningKey(b"new", previous=(b"old",))
+
+    assert both.read("cursor", old.sign("cursor", b"content")) == b"content"
+    assert both.sign("cursor", b"content") == new.sign("cursor", b"content") != old.sign("cursor", b"content")
+    assert new.read("cursor", old.sign("cursor", b"content")) is None
+    assert both.read("cursor", SigningKey(b"other").sign("cursor", b"content")) is None
 
 
 def test_a_key_is_not_shown() -> None:
-    assert "secret" not in repr(KEY)
+    assert "secret" not in repr(SigningKey(b"secret", previous=(b"secret too",)))
 
 
 def _decoded(ticket: str) -> list[bytes]:

@@ -9,10 +9,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from api.domain.access import Role
+from api.domain.run import Platform
 from api.domain.signing import SigningKey
-from api.domain.ticket import Ticket
+from api.domain.ticket import FileKind, Ticket
+from api.domain.worker_message import ArtifactKind
+from api.storage import names
 from api.storage.archive import Source
-from api.storage.names import log_name, result_name
+from api.storage.names import kind_of, log_name, result_name
+from api.storage.secret_file import FILE
 from contract.client import ValidatingClient
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Site
@@ -28,7 +32,12 @@ def write(site: Site, name: str, content: bytes) -> None:
 
 
 def address(site: Site, name: str = NAME, filename: str = "out.srt", content_type: str = "text/plain", hours: float = 1) -> str:
-    ticket = Ticket(name, filename, content_type, site.clock.now + timedelta(hours=hours))
+    kind = kind_of(name)
+    assert kind is not None
+    return signed(site, Ticket(kind, name, filename, content_type, site.clock.now + timedelta(hours=hours)))
+
+
+def signed(site: Site, ticket: Ticket) -> str:
     return "/api/v1/downloads/" + ticket.sealed(SigningKey(site.settings.signing_key.encode()))
 
 
@@ -152,12 +161,63 @@ def test_an_address_that_is_out_of_date_is_refused(site: Site, url: str) -> None
 
 
 def test_a_forged_address_leads_nowhere(site: Site, url: str) -> None:
-    other = Ticket("LogFiles/1.txt", "x", "text/plain", site.clock.now + timedelta(hours=1)).sealed(SigningKey(b"guessed"))
+    expires = site.clock.now + timedelta(hours=1)
+    other = Ticket(FileKind.RUN_LOG, "LogFiles/1.txt", "x", "text/plain", expires).sealed(SigningKey(b"guessed"))
     own, mac = url.rsplit("/", 1)[1].split(".")
     swapped = f"{other.split('.')[0]}.{mac}"
 
     for ticket in (other, swapped, f"{own}.{'A' * 43}"):
         assert problem(site.client.get(f"/api/v1/downloads/{ticket}")) == (404, "not_found")
+
+
+KINDS = {
+    FileKind.RUN_LOG: [log_name(7), names.test_log_name(7, 3)], FileKind.RESULT: [NAME],
+    FileKind.SAMPLE: [names.sample_name("ab" * 32, ".ts") or "", names.media_info_name("ab" * 32) or ""],
+    FileKind.ARTIFACT: [names.artifact_name(7, kind, platform) for kind in ArtifactKind for platform in Platform]}
+
+
+@pytest.mark.parametrize("kind", FileKind)
+def test_a_ticket_opens_files_of_its_own_kind_and_of_no_other(site: Site, kind: FileKind) -> None:
+    for name in (name for own in KINDS.values() for name in own):
+        write(site, name, CONTENT if name == NAME else b"content")
+
+    opened = {
+        name for own in KINDS.values() for name in own
+        if site.client.get(signed(site, Ticket(kind, name, "x", "text/plain", site.clock.now + timedelta(hours=1)))).status_code == 200}
+
+    assert opened == set(KINDS[kind])
+
+
+JOB = "Jobs/6832c960-b9e2-45d9-a9a7-58ee942b049f"
+SECRETS = [
+    FILE, f"LogFiles/../{FILE}", "../ci.db", "TestResults/../../ci.db", "/etc/passwd", "vm_data/linux-1/ci-tests/TestAll.xml",
+    "LogFiles/../vm_data/linux-1/ci-tests/TestAll.xml", f"{JOB}/project.zip", f"{JOB}/1-1/log", f"{JOB}/1-1/artifacts/junit.xml",
+    f"LogFiles/../{JOB}/1-1/log", "TempFiles/upload-1", "TestResults/./x", "LogFiles//7.txt", "LogFiles/7.txt/", "LogFiles/7.txt\n",
+    "LogFiles\\7.txt", "LogFiles", ""]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_not_even_our_own_signature_opens_a_file_of_no_kind(site: Site, name: str) -> None:
+    for each in (FILE, "vm_data/linux-1/ci-tests/TestAll.xml", f"{JOB}/project.zip", f"{JOB}/1-1/log", "TempFiles/upload-1", log_name(7)):
+        write(site, each, b"secret")
+
+    answers = [
+        site.client.get(signed(site, Ticket(kind, name, "x", "text/plain", site.clock.now + timedelta(hours=1)))) for kind in FileKind]
+
+    assert [problem(answer) for answer in answers] == [(404, "not_found")] * len(FileKind)
+
+
+def test_addresses_outlive_the_key_that_signed_them_while_it_is_the_previous_one(make_site: MakeSite) -> None:
+    first, second = "first " * 6, "second " * 6
+    old = make_site(signing_key=first)
+    write(old, NAME, CONTENT)
+    given = address(old)
+
+    rotated = make_site(signing_key=second, signing_key_previous=first)
+    later = make_site(signing_key=second)
+
+    assert [site.client.get(given).status_code for site in (old, rotated, later)] == [200, 200, 404]
+    assert later.client.get(address(rotated)).status_code == 200
 
 
 @pytest.mark.parametrize("ticket", ["x", "a.b", "..", "a" * 3000 + "." + "A" * 43])

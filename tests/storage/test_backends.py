@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.domain.ticket import Ticket, read_ticket
+from api.domain.ticket import FileKind, Ticket, read_ticket
 from api.domain.worker_message import ArtifactKind
 from api.storage import names
 from api.storage.backends import Backend, LocalBackend
@@ -121,8 +121,21 @@ def test_what_is_no_name_is_refused_by_every_method(store: Backend, tmp_path: Pa
         lambda: store.sign(name, filename="f", content_type="text/plain", expires_at=now() + SOON)]
 
     for each in asked:
-        with pytest.raises(ValueError, match="name of a stored file"):
+        with pytest.raises(ValueError, match="not the name of a"):
             each()
+
+
+SECRET = [
+    "Jobs/6832c960-b9e2-45d9-a9a7-58ee942b049f/project.zip", "Jobs/6832c960-b9e2-45d9-a9a7-58ee942b049f/1-1/log", "TempFiles/upload-1",
+    "vm_data/linux-1/ci-tests/TestAll.xml", "LogFiles/project.zip", "TestResults/ci.db", "TestResults/.ci-signing-key", "TestFiles/extra/x",
+    "test_artifacts/1/ci.db", "test_artifacts/LogFiles/1.txt", "LogFiles/1.txt.bak"]
+
+
+@every_store
+@pytest.mark.parametrize("name", SECRET)
+def test_no_address_is_given_for_a_file_of_no_kind(store: Backend, name: str) -> None:
+    with pytest.raises(ValueError, match="not the name of a file that has an address"):
+        store.sign(name, filename="f", content_type="text/plain", expires_at=now() + SOON)
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -194,7 +207,7 @@ def test_an_address_of_the_disk_is_a_ticket_for_that_file_alone(local: LocalBack
 
     url = local.sign(NAME, filename="a.srt", content_type="text/plain", expires_at=expires)
 
-    assert read_ticket(url.removeprefix(SITE), KEY, now()) == Ticket(NAME, "a.srt", "text/plain", expires)
+    assert read_ticket(url.removeprefix(SITE), KEY, now()) == Ticket(FileKind.RESULT, NAME, "a.srt", "text/plain", expires)
 
 
 def test_an_address_of_the_bucket_is_signed_and_works(emulator: Emulator, tmp_path: Path) -> None:
