@@ -32,6 +32,10 @@ class Settings:
         "CI_DATABASE_PATIENCE", 20, read.whole_number, "how long a write waits for others before it is answered with 503", least=1)
     storage_root: Path = _setting(
         "SAMPLE_REPOSITORY", Path("instance/files"), Path, "the platform's file store: TestFiles, TestResults, LogFiles, …")
+    file_mode: str = _setting(
+        "CI_FILE_MODE", "0600", read.file_mode,
+        "mode of the files made there, and of folders for those who may read them; more than 0600 where other users share the store")
+    file_group: str = _setting("CI_FILE_GROUP", "", str, "group of the files made there, by name or number; empty: the process's own")
     public_url: str = _setting(
         "CI_PUBLIC_URL", "http://127.0.0.1:8000", read.public_url, "what links start with, a path included; never the Host header")
     signing_key: str = _setting(

@@ -20,6 +20,7 @@ _NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PUBLIC_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]{1,100}){0,10}")
 _SHORTEST_KEY = 32
+_FILE_MODE = re.compile("0?(?:600|640|644|660|664)")
 _SECRET = re.compile(r"[A-Za-z0-9._~+/=-]{16,256}")
 _BRANCH = re.compile(r"(?!.*(?:\.\.|//|\.lock$))[A-Za-z0-9][A-Za-z0-9._/-]{0,198}[A-Za-z0-9]|[A-Za-z0-9]")
 _SOURCES = ("folder", "artifact", "build")
@@ -191,6 +192,13 @@ def hook_hosts(text: str) -> tuple[str, ...]:
     if not all(_HOST.fullmatch(word) or _is_address(word) for word in found):
         raise ValueError("must be hosts, such as hooks.example.org or *.example.org, separated by commas")
     return found
+
+
+def file_mode(text: str) -> str:
+    """The mode of files in octal digits: the owner reads and writes, nobody executes, and not everybody writes."""
+    if not _FILE_MODE.fullmatch(text):
+        raise ValueError("must be 0600, 0640, 0644, 0660 or 0664")
+    return f"0{text[-3:]}"
 
 
 def signing_key(text: str) -> str:

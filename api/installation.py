@@ -1,6 +1,8 @@
 """What all processes of an installation have: the clock, the database, the file store, the folder of what runs on this host."""
 from __future__ import annotations
 
+import grp
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from api.execution.jobs.host.work_folder import home_of
 from api.middleware.access_log import configure_logging
 from api.storage import database
 from api.storage.files import FileStore
+from api.storage.permissions import Permissions
 
 # Tokens are looked up beside the operations, so that slow ones never keep the door shut. A database pool
 # needs as many connections as there are threads of both kinds.
@@ -53,9 +56,24 @@ def attach_database(app: Flask, settings: Settings, check: Callable[[Engine], No
         raise ConfigurationError(f"CI_DATABASE_URL: the folder of this file cannot be made: {fault.strerror}.") from fault
 
 
+def file_permissions(settings: Settings) -> Permissions:
+    """The mode and group of the files that all who share the store may use. Raises ConfigurationError for a group that is not ours."""
+    group = _group_id(settings.file_group) if settings.file_group else None
+    if group is not None and os.geteuid() and group not in (os.getegid(), *os.getgroups()):
+        raise ConfigurationError("CI_FILE_GROUP: the user of this process is not in this group.")
+    return Permissions(int(settings.file_mode, 8), group)
+
+
+def _group_id(group: str) -> int:
+    try:
+        return int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
+    except KeyError as unknown:
+        raise ConfigurationError("CI_FILE_GROUP: there is no such group.") from unknown
+
+
 def prepare_store(settings: Settings) -> FileStore:
     """The file store, with the folders that there must be. Raises ConfigurationError where they cannot be made."""
-    store = FileStore(settings.storage_root)
+    store = FileStore(settings.storage_root, file_permissions(settings))
     try:
         store.prepare()
     except OSError as fault:

@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from api.config import ConfigurationError, Settings
 from api.domain.signing import SigningKey
 from api.domain.ticket import Ticket
+from api.installation import file_permissions
 from api.storage.archive import Archive
 from api.storage.backends import Backend, LocalBackend, TicketLink
 from api.storage.integrity import Integrity
@@ -66,7 +67,7 @@ def make_stores(settings: Settings, key: SigningKey, clock: Callable[[], datetim
         arrived.set()
 
     arrived, integrity = Event(), Integrity()
-    local, bucket = LocalBackend(settings.storage_root, link), _open_bucket(settings, link, clock)
+    local, bucket = LocalBackend(settings.storage_root, link, file_permissions(settings)), _open_bucket(settings, link, clock)
     far = [PatientBackend(bucket, timeout=settings.bucket_timeout, threads=BUCKET_THREADS)] if bucket else []
     archive = Archive(
         [local, *far], spool=local, clock=clock, link_lifetime=timedelta(seconds=settings.link_lifetime), send_on=send_on,

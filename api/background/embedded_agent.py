@@ -10,6 +10,7 @@ from api.background.child_process import ChildProcess
 from api.background.loop import Task
 from api.execution.jobs.host.lock_file import try_lock
 from api.execution.jobs.host.work_folder import work_folder
+from api.storage.permissions import PRIVATE
 
 COMMAND = (sys.executable, "-m", "api.cli", "agent", "--attached")
 LOOK_EVERY = 0.5
@@ -47,7 +48,7 @@ class EmbeddedAgent:
     def _take_lock(self) -> int | None:
         try:
             work_folder(self._home.parent)
-            self._home.mkdir(exist_ok=True, mode=0o700)
+            PRIVATE.make_folder(self._home)
             return try_lock(self._home / "beside")
         except OSError as fault:
             raise OSError(f"CI_JOB_WORK: {fault}; no agent is started beside the server") from fault

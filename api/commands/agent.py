@@ -42,6 +42,7 @@ from api.execution.jobs.sandboxes.limits import Limits
 from api.installation import archive_limits, job_home, prepare_store, utc_now
 from api.middleware.access_log import configure_logging
 from api.storage.job_files import JobFiles
+from api.storage.permissions import PRIVATE
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     configure_logging(settings.log_format)
     work = make_work_folder(settings)
     home = job_home(settings)
-    home.mkdir(exist_ok=True, mode=0o700)
+    PRIVATE.make_folder(home)
     with open_database(settings) as flask, agent_names(home) as (names, name):
         agent, housekeeping, trial = make_agent(settings, flask, names, name)
         stopping = threading.Event()

@@ -32,6 +32,7 @@ from api.middleware.local_access import is_loopback_host
 from api.storage import accounts, library, schema
 from api.storage.database import db, transaction
 from api.storage.passwords import hash_password
+from api.storage.permissions import PRIVATE
 
 START_SECONDS = 90
 STOP_SECONDS = 15
@@ -141,7 +142,7 @@ def processes(settings: Settings, arguments: argparse.Namespace) -> Iterator[Non
 
 def _start(command: Sequence[str], environment: dict[str, str], log: str, settings: Settings) -> subprocess.Popen[bytes]:
     # In a session of its own, so that Ctrl-C reaches this process alone, which then stops the others in order.
-    with (settings.storage_root.parent / log).open("ab") as output:
+    with os.fdopen(PRIVATE.open(settings.storage_root.parent / log, os.O_WRONLY | os.O_APPEND), "ab") as output:
         return subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
 

@@ -18,6 +18,7 @@ from api.demo.patch import patched
 from api.domain.worker_suite import SuiteFile, SuiteTest, presented
 from api.execution.command import invocation
 from api.execution.process import Execution, Limits, run_process
+from api.storage.permissions import PRIVATE
 
 PLATFORM = "linux"
 REPOSITORY = "CCExtractor/ccextractor"
@@ -118,7 +119,7 @@ def prepare(store: Path, executables: Path) -> Demo:
     good = install(made.good, executables, ffmpeg)
     install(made.regressed, executables, ffmpeg)
     samples = {sample.name: _store_sample(sample, store / "TestFiles") for sample in catalog.SAMPLES}
-    (store / "TestResults").mkdir(parents=True, exist_ok=True)
+    PRIVATE.make_folder(store / "TestResults")
     tests = tuple(_with_baselines(test, samples[test.sample], good, store) for test in catalog.TESTS)
     return Demo(tuple(samples.values()), tuple(catalog.TAGS.items()), tuple(catalog.CATEGORIES.items()), tests, made)
 
@@ -154,7 +155,7 @@ def install(build: Build, executables: Path, ffmpeg: Path) -> Path:
     place = executables / REPOSITORY / PLATFORM / build.commit / "ccextractor"
     # The second line is a command to the shell and a string to Python, so that any path to it will do.
     start = f"#!/bin/sh\n''''exec {shlex.quote(sys.executable)} -IS \"$0\" \"$@\" #'''\n"
-    _write(place, (start + build.source.replace('FFMPEG = "ffmpeg"', f"FFMPEG = {str(ffmpeg)!r}")).encode(), 0o755)
+    _write(place, (start + build.source.replace('FFMPEG = "ffmpeg"', f"FFMPEG = {str(ffmpeg)!r}")).encode(), 0o700)
     return place
 
 
@@ -165,8 +166,8 @@ def _commit(source: str, parent: str | None) -> str:
 def _store_sample(sample: catalog.Sample, folder: Path) -> PreparedSample:
     content = (_HERE / "media" / sample.name).read_bytes()
     stored = PreparedSample(hashlib.sha256(content).hexdigest(), Path(sample.name).suffix, sample.name, sample.notes, sample.tags)
-    _write(folder / stored.file_name, content, 0o644)
-    _write(folder / "media" / f"{stored.sha256}.xml", media_info(sample, len(content)), 0o644)
+    _write(folder / stored.file_name, content, 0o600)
+    _write(folder / "media" / f"{stored.sha256}.xml", media_info(sample, len(content)), 0o600)
     return stored
 
 
@@ -199,7 +200,7 @@ def _store_output(test: catalog.Test, output: catalog.Output, produced: Path, re
         raise BaselineFailed(f"{test.sample} {test.command}: no output {output.suffix}{output.extension}")
     content = produced.read_bytes() if produced.is_file() else b""
     digest = hashlib.sha256(content).hexdigest()
-    _write(results / f"{digest}{output.extension}", content, 0o644)
+    _write(results / f"{digest}{output.extension}", content, 0o600)
     return PreparedOutput(digest, output.extension, output.suffix, output.ignore)
 
 
@@ -207,8 +208,9 @@ def _write(path: Path, content: bytes, mode: int) -> None:
     """Write in one step, so that a program that is being executed, or a file that is being read, is never half."""
     if path.is_file() and path.read_bytes() == content:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    PRIVATE.make_folder(path.parent)
     partial_path = path.with_name(f".{path.name}.{os.getpid()}")
-    partial_path.write_bytes(content)
+    with os.fdopen(PRIVATE.open(partial_path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+        file.write(content)
     partial_path.chmod(mode)
     partial_path.replace(path)

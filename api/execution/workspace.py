@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from api.storage.permissions import PRIVATE
+
 PREFIX = "ci-run-"
 LOCK = ".lock"
 
@@ -17,10 +19,10 @@ LOCK = ".lock"
 @contextmanager
 def workspace(parent: Path, run_id: int) -> Iterator[Path]:
     """Give an empty folder for a run, locked for as long as it is in use."""
-    parent.mkdir(parents=True, exist_ok=True)
+    PRIVATE.make_folder(parent)
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{run_id}-", dir=parent)).resolve()
     unlocked = folder / f"{LOCK}-new"
-    lock = os.open(unlocked, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = PRIVATE.open(unlocked, os.O_RDWR)
     try:
         # The lock gets its name only once it is held, so that no other worker can take this folder for a left one.
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from api.domain.ticket import Ticket
 from api.storage import names
+from api.storage.permissions import PRIVATE, Permissions
 
 LOCAL, BUCKET = "local", "gcs"
 INCOMING = "TempFiles"
@@ -118,8 +119,8 @@ class LocalBackend:
 
     name = LOCAL
 
-    def __init__(self, root: Path, link: TicketLink) -> None:
-        self._root, self._link = root.absolute(), link
+    def __init__(self, root: Path, link: TicketLink, permissions: Permissions = PRIVATE) -> None:
+        self._root, self._link, self._permissions = root.absolute(), link, permissions
 
     def path(self, name: str) -> Path:
         """Where a file lies."""
@@ -163,14 +164,14 @@ class LocalBackend:
         """Copy a file to its place by way of TempFiles, durably."""
         target = self.path(name)
         folder = self._root / INCOMING
-        folder.mkdir(parents=True, exist_ok=True)
+        self._permissions.make_folder(folder)
         temporary = folder / f"{COPIED}{uuid4().hex}"
         try:
-            with source.open("rb") as coming, temporary.open("xb") as written:
+            with source.open("rb") as coming, os.fdopen(self._permissions.open(temporary, os.O_WRONLY | os.O_EXCL), "wb") as written:
                 shutil.copyfileobj(coming, written, 1 << 20)
                 written.flush()
                 os.fsync(written.fileno())
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self._permissions.make_folder(target.parent)
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)

@@ -1,8 +1,9 @@
 """The database: engine settings per dialect, the session of a request, and transactions."""
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -28,6 +29,8 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
+
+from api.storage.permissions import PRIVATE
 
 T = TypeVar("T")
 
@@ -76,7 +79,11 @@ def attach(
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             path = Path(parsed.database).absolute()
-            path.parent.mkdir(parents=True, exist_ok=True)
+            PRIVATE.make_folder(path.parent)
+            # SQLite gives what it writes beside the file the file's own mode. One that is there is not opened: closing it would free
+            # the locks that SQLite holds.
+            with suppress(FileExistsError):
+                os.close(PRIVATE.open(path, os.O_WRONLY | os.O_EXCL))
             parsed = parsed.set(database=str(path))
     else:
         options |= {"pool_pre_ping": True, "pool_recycle": 280, "isolation_level": "READ COMMITTED"}

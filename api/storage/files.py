@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
 from io import FileIO
 from itertools import chain
 from pathlib import Path
@@ -16,6 +15,7 @@ from uuid import uuid4
 from api.domain.refusal import Unavailable
 from api.storage.backends import COPIED, INCOMING, REPAIRED, UPLOADED
 from api.storage.names import ARTIFACTS, LOGS, RESULTS, SAMPLES
+from api.storage.permissions import PRIVATE, Permissions
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ class Incoming:
     It begins with the first write, however empty: most messages of workers have no file, and touch no disk.
     """
 
-    def __init__(self, path: Path, *, mode: int = 0o666, hashed: bool = True) -> None:
-        self._path, self._mode, self._hashed = path, mode, hashed
+    def __init__(self, path: Path, permissions: Permissions, *, hashed: bool = True) -> None:
+        self._path, self._permissions, self._hashed = path, permissions, hashed
         self._file: FileIO | None = None
         self._hash = hashlib.sha256()
         self._durable = False
@@ -68,7 +68,7 @@ class Incoming:
             return
         self.make_durable()
         with taking():
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self._permissions.make_folder(target.parent)
             if replace:
                 os.replace(self._path, target)
             else:
@@ -97,25 +97,29 @@ class Incoming:
 
     def _opened(self) -> FileIO:
         if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = FileIO(self._path, "x", opener=partial(os.open, mode=self._mode))
+            self._permissions.make_folder(self._path.parent)
+            self._file = FileIO(self._permissions.open(self._path, os.O_WRONLY | os.O_EXCL), "w")
         return self._file
 
 
 class FileStore:
-    """What only the disk has, below one root folder, SAMPLE_REPOSITORY. No name from outside ever becomes part of a path."""
+    """What only the disk has, below one root folder, SAMPLE_REPOSITORY. No name from outside ever becomes part of a path.
 
-    def __init__(self, root: Path) -> None:
+    `permissions` are those of what is made for all who share the store; what is a job's or a secret is never shared.
+    """
+
+    def __init__(self, root: Path, permissions: Permissions = PRIVATE) -> None:
         self.root = root.absolute()
+        self._permissions = permissions
 
     def prepare(self) -> None:
         """Make the folders that there must be."""
         for name in (SAMPLES, RESULTS, LOGS, ARTIFACTS, INCOMING, "vm_data"):
-            (self.root / name).mkdir(parents=True, exist_ok=True)
+            self._permissions.make_folder(self.root / name)
 
     def open_incoming(self) -> Incoming:
         """A new file in TempFiles under a name of its own; the caller places or discards it."""
-        return Incoming(self.root / INCOMING / f"{UPLOADED}{uuid4().hex}")
+        return Incoming(self.root / INCOMING / f"{UPLOADED}{uuid4().hex}", self._permissions)
 
     @contextmanager
     def receive(self) -> Iterator[Incoming]:

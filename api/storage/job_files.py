@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from api.domain.exit_record import ExitRecord
+from api.storage.permissions import PRIVATE
 
 JOBS = "Jobs"
 LAST_WORDS = 8192
@@ -82,7 +83,7 @@ class AttemptFiles:
 
     def prepare(self, spec: Mapping[str, Any], lease_until: datetime) -> None:
         """Make the folder with what the supervisor needs; nothing of it is readable for others."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        PRIVATE.make_folder(self.folder)
         put(self.spec, spec)
         self.renew(lease_until)
 
@@ -113,7 +114,7 @@ class AttemptFiles:
 
     def ask_cancel(self) -> None:
         """Ask the supervisor to end the attempt; asking again changes nothing."""
-        self.cancel.touch()
+        os.close(PRIVATE.open(self.cancel, os.O_WRONLY))
 
     def read_exit(self) -> ExitRecord | None:
         """How the attempt ended; None while it runs, or where its supervisor was killed. Raises ValueError for a broken record."""
@@ -189,7 +190,7 @@ def put(path: Path, values: Mapping[str, Any]) -> None:
 def _put_bytes(path: Path, content: bytes) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with fresh.open("wb") as file:
+        with os.fdopen(PRIVATE.open(fresh, os.O_WRONLY | os.O_TRUNC), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -11,6 +11,7 @@ from api.domain.refusal import Unavailable
 from api.storage.backends import INCOMING, UPLOADED
 from api.storage.files import FileStore, Incoming, taking
 from api.storage.job_files import JobFiles
+from api.storage.permissions import PRIVATE
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,7 @@ class IncomingProject:
         target = files.project(self.job_id)
         with taking():
             # A project is its sender's; other users of the host have no business with it.
-            for folder in (files.root, target.parent):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            PRIVATE.make_folder(target.parent)
         self.file.place(target)
         for folder in (target.parent, files.root):
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -44,7 +44,7 @@ class ModestFile(Incoming):
 
     def __init__(self, path: Path, store: FileStore, reserve: int) -> None:
         # A job has no use for its project's hash, and hashing takes longer than writing.
-        super().__init__(path, mode=0o600, hashed=False)
+        super().__init__(path, PRIVATE, hashed=False)
         self._store, self._reserve = store, reserve
 
     def write(self, chunk: bytes) -> None:

@@ -6,6 +6,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from api.storage.permissions import PRIVATE
+
 FILE = ".ci-signing-key"
 LENGTH = 32
 
@@ -19,7 +21,7 @@ def load_secret(root: Path) -> bytes:
     with suppress(FileNotFoundError):
         return _whole(path)
     temporary = root / f"{FILE}-{os.getpid()}-{secrets.token_hex(4)}"
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with os.fdopen(PRIVATE.open(temporary, os.O_WRONLY | os.O_EXCL), "wb") as file:
         file.write(secrets.token_bytes(LENGTH))
         file.flush()
         os.fsync(file.fileno())

@@ -55,6 +55,8 @@ WRONG = (
     ("CI_HOOK_HOSTS", "hooks.example.org, https://x", "must be hosts"),
     ("CI_HOOK_HOSTS", "*", "must be hosts"),
     ("CI_HOOK_SECRET", "too short", "must have 16 to 256"),
+    ("CI_FILE_MODE", "0666", "must be 0600, 0640, 0644, 0660 or 0664"),
+    ("CI_FILE_MODE", "0o600", "must be 0600, 0640, 0644, 0660 or 0664"),
     ("CI_SIGNING_KEY", "a" * 31, "must have at least 32 characters"),
     ("CI_SIGNING_KEY_PREVIOUS", "a", "must have at least 32 characters"),
     ("CI_SCRAPE_TOKEN", f"{SECRET} with blanks", "must have 16 to 256"),
@@ -88,6 +90,7 @@ def test_a_wrong_value_is_refused_with_the_variables_name_and_never_quoted(
 
 
 RIGHT = (
+    ("CI_FILE_MODE", "file_mode", "640", "0640"),
     ("CI_DATABASE_URL", "database_url", "sqlite:////var/lib/ci/ci.db", "sqlite:////var/lib/ci/ci.db"),
     ("CI_DATABASE_URL", "database_url", "mysql+pymysql://ci:p%40ss@db/ci", "mysql+pymysql://ci:p%40ss@db/ci"),
     ("CI_DATABASE_URL", "database_url", "mariadb+pymysql://ci@/ci?unix_socket=/run/db", "mariadb+pymysql://ci@/ci?unix_socket=/run/db"),

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from api.execution.halt import Halt
+from api.storage.permissions import PRIVATE
 
 MOST_KEPT = 16
 MOST_PACKS = 50
@@ -26,9 +27,9 @@ class Mirrors:
     @contextmanager
     def held(self, address: str, halt: Halt) -> Iterator[Path]:
         """The place of a repository, for this process alone; it may be empty. Raises Halted while waiting for it."""
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        PRIVATE.make_folder(self._root)
         place = self._root / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}.git"
-        lock = os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = PRIVATE.open(place.with_suffix(".lock"), os.O_RDWR)
         try:
             _wait_for(lock, halt)
             os.utime(lock)

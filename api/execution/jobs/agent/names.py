@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from api.execution.jobs.host.lock_file import try_lock
+from api.storage.permissions import PRIVATE
 
 MOST = 1000
 LONGEST_HOST = 60
@@ -22,7 +23,7 @@ class AgentNames:
     @contextmanager
     def taken(self) -> Iterator[str]:
         """Hold a name that no living agent has: one that restarts gets its own again. Raises OSError where all are held."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        PRIVATE.make_folder(self._folder)
         for number in range(MOST):
             lock = try_lock(self._folder / str(number))
             if lock is not None:
@@ -51,7 +52,8 @@ class AgentNames:
         mark = self._folder / "host"
         if not mark.exists():
             fresh = self._folder / f"host.{os.getpid()}"
-            fresh.write_text(os.urandom(4).hex())
+            with os.fdopen(PRIVATE.open(fresh, os.O_WRONLY | os.O_TRUNC), "w") as file:
+                file.write(os.urandom(4).hex())
             with suppress(FileExistsError):
                 os.link(fresh, mark)
             fresh.unlink()

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from api.storage.permissions import PRIVATE
+
 MOST_RINGS = 64
 
 
@@ -69,7 +71,7 @@ class LocalBell:
     @contextmanager
     def listen(self) -> Iterator[Listener]:
         """Hear the bell for as long as the context lasts. The folder is made if need be, for us alone."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        PRIVATE.make_folder(self._folder)
         name = f"{uuid4().hex}.sock"
         with _opened(self._folder) as (within, _), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
             listening.setblocking(False)

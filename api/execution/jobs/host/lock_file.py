@@ -5,10 +5,12 @@ import fcntl
 import os
 from pathlib import Path
 
+from api.storage.permissions import PRIVATE
+
 
 def try_lock(path: Path) -> int | None:
     """Hold the lock of a file, made if need be, by the descriptor that is returned; None where another holds it."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = PRIVATE.open(path, os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.execution.jobs.host.lock_file import try_lock
+from api.storage.permissions import PRIVATE
 
 # Beyond what systems and containers give to anybody, and below what programs take for a negative number.
 FIRST_USER = 1_900_000_000
@@ -38,7 +39,7 @@ class Slots:
 
     def take(self) -> Slot | None:
         """Hold a slot that nobody holds; None where all are held."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        PRIVATE.make_folder(self._folder)
         for number in range(self._count):
             lock = try_lock(self._folder / f"slot-{number}")
             if lock is not None:

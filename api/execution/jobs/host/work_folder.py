@@ -6,10 +6,12 @@ import os
 import stat
 from pathlib import Path
 
+from api.storage.permissions import PRIVATE
+
 
 def work_folder(folder: Path) -> Path:
     """Make the folder, for us alone. Raises PermissionError where another user owns it, or it is a link: it may lie where all may write."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    PRIVATE.make_folder(folder)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise PermissionError(f"{folder} belongs to somebody else")

@@ -18,6 +18,7 @@ from typing import Any
 from api.domain.job_report import JobReport, NoReport, read_report
 from api.execution.jobs.project.python_kit import REPORT, RESULTS
 from api.storage.job_files import AttemptFiles, put
+from api.storage.permissions import PRIVATE
 
 CHUNK = 1 << 20
 DEEPEST = 32
@@ -49,7 +50,7 @@ def collect(workspace: Path, files: AttemptFiles, patterns: Sequence[str], limit
     Raises OSError where the disk does not take it; then there is no manifest.
     """
     shutil.rmtree(files.artifacts, ignore_errors=True)
-    files.artifacts.mkdir(mode=0o700)
+    PRIVATE.make_folder(files.artifacts)
     keeper = _Keeper(files.artifacts, limits)
     with suppress(FileNotFoundError), _Folder(workspace) as root:
         for name in sorted(_matching(root, patterns), key=lambda each: (each != REPORT, each)):
@@ -120,10 +121,10 @@ class _Keeper:
 
     def _copy(self, source: int, name: str, size: int) -> None:
         target = self._target / name
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        PRIVATE.make_folder(target.parent)
         report = self._read_report(source) if self._may_be_report(name) else None
         digest, written = hashlib.sha256(), 0
-        with target.open("xb") as copy:
+        with os.fdopen(PRIVATE.open(target, os.O_WRONLY | os.O_EXCL), "wb") as copy:
             for chunk in _chunks(source, size):
                 digest.update(chunk)
                 written += copy.write(chunk)

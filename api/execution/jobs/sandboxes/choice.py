@@ -12,6 +12,7 @@ from api.execution.jobs.sandboxes.bubblewrap import Bubblewrap
 from api.execution.jobs.sandboxes.cgroups import PARENT
 from api.execution.jobs.sandboxes.container import ContainerEngine
 from api.execution.jobs.sandboxes.sandbox import Capabilities, Guard, Sandbox
+from api.storage.permissions import PRIVATE
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def _container(options: SandboxOptions) -> Sandbox | str:
     if not options.socket or not options.image:
         return "CI_CONTAINER_SOCKET and CI_CONTAINER_IMAGE must say which engine runs which image."
     folder = options.folder / "cages"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    PRIVATE.make_folder(folder)
     return ContainerEngine(options.socket, options.image, str(folder), options.prefix)
 
 

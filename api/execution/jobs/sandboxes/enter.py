@@ -23,6 +23,7 @@ PARENT_DEATH_SIGNAL = 1
 NO_NEW_PRIVILEGES = 38
 MORE_LIKELY_TO_BE_KILLED = b"500"
 FAILED = 125
+PROGRAMS_UMASK = 0o022
 CLEAN = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 
 
@@ -84,6 +85,8 @@ def _become(orders: dict[str, Any]) -> None:
         give_up_rights(orders["user_id"])
     for kind, wanted in orders["limits"].items():
         set_limit(kind, wanted)
+    # What a program makes must not depend on how private the service keeps its own files.
+    os.umask(PROGRAMS_UMASK)
     _check(LIBRARY.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     # The kernel forgets this when rights change, so it comes after that; a starter that died before is seen by the id.
     _check(LIBRARY.prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0))

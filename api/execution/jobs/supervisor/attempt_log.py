@@ -6,13 +6,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from api.storage.job_files import FULL
+from api.storage.permissions import PRIVATE
 
 
 class AttemptLog:
     """The file with what still waits to be written to it. While something waits, no more should be given to it."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = PRIVATE.open(path, os.O_WRONLY | os.O_APPEND)
         self._waiting = b""
         self._room: int | None = None
         self._is_in_line = False

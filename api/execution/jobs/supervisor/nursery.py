@@ -15,6 +15,7 @@ from pathlib import Path
 from api.execution.jobs.sandboxes.kinds import KINDS, load
 from api.execution.jobs.supervisor.supervisor import HELD_BY_ANOTHER, begin
 from api.storage.job_files import AttemptFiles
+from api.storage.permissions import PRIVATE
 
 LONGEST = 1 << 14
 MOST_KEPT = 16
@@ -46,7 +47,7 @@ def _born(asker: socket.socket, files: AttemptFiles, kept: Sequence[int]) -> int
     status = HELD_BY_ANOTHER
     try:
         asker.close()
-        log = os.open(files.supervisor_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        log = PRIVATE.open(files.supervisor_log, os.O_WRONLY | os.O_APPEND)
         for number in (1, 2):
             os.dup2(log, number)
         status = begin(files, kept)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from api.execution.jobs.host.programs import module_command, module_environment
 from api.storage.job_files import AttemptFiles
+from api.storage.permissions import PRIVATE
 
 PATIENCE = 30
 
@@ -25,7 +26,7 @@ def start_supervisor(files: AttemptFiles, *, keep: Sequence[int] = ()) -> None:
     """
     command = [*module_command("api.execution.jobs.supervisor.supervisor"), str(files.folder), *map(str, keep)]
     try:
-        with files.supervisor_log.open("ab") as log:
+        with os.fdopen(PRIVATE.open(files.supervisor_log, os.O_WRONLY | os.O_APPEND), "ab") as log:
             done = subprocess.run(
                 command, env=module_environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=PATIENCE, check=False,
                 pass_fds=keep)

@@ -26,6 +26,7 @@ from api.execution.jobs.supervisor.attempt import Attempt
 from api.execution.jobs.supervisor.ending import Lease
 from api.execution.jobs.supervisor.spec import Spec
 from api.storage.job_files import AttemptFiles, put
+from api.storage.permissions import PRIVATE
 
 HELD, HELD_BY_ANOTHER = 0, 75
 # Who looks whether the lock is held takes it for a moment, shared.
@@ -118,7 +119,7 @@ def _outlive_others() -> None:
 
 
 def _lock(path: Path) -> int | None:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = PRIVATE.open(path, os.O_RDWR)
     for _ in range(LOCK_TRIES):
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
