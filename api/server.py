@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from api.app import Application, create_app
 from api.background.embedded_agent import EmbeddedAgent
 from api.background.loop import Background, Task
-from api.background.sweeper import Sweeper
+from api.background.sweeper import Erasing, Sweeper
 from api.background.uploader import Uploader
 from api.background.webhook_sender import HookSender
 from api.config import ConfigurationError, Settings
@@ -72,10 +72,14 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     schema = schema_state.SchemaCheck()
     attach_database(flask, settings, schema)
     _look_for_database(flask, schema)
+
+    def is_shared() -> bool:
+        return settings.adopted or schema.is_platforms
+
     grace = timedelta(seconds=settings.grace_period)
     background = Background(is_outage=is_outage, clock=clock)
     background.add([
-        *Sweeper(flask, clock, store).tasks(every=settings.sweep_interval), *_uploading(flask, stores, settings, clock),
+        *Sweeper(flask, clock, store, Erasing(grace, chance, is_shared)).tasks(every=settings.sweep_interval), *_uploading(flask, stores, settings, clock),
         *_telling(flask, settings, clock, chance), *_embedded(settings)])
     follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
     probes = _probes(settings, flask, store, stores, clock)
@@ -89,7 +93,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
         flask_setup=partial(attach_database, settings=settings, check=schema),
         hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],
         collaborators={
-            AccountRules: AccountRules(lambda: settings.adopted or schema.is_platforms, settings.live_tokens),
+            AccountRules: AccountRules(is_shared, settings.live_tokens),
             Archive: stores.archive,
             Background: background,
             BranchRules: BranchRules(timedelta(days=settings.branch_active_days)),

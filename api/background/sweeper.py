@@ -3,31 +3,50 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from flask import Flask
 
 from api.background.loop import Task
+from api.domain.chance import Chance
 from api.storage.claims import give_up_abandoned
-from api.storage.database import transact
+from api.storage.database import session, transact
 from api.storage.enrolment import catch_up, count_pending, enrol_overlooked, judge_late_results, judge_pending
 from api.storage.files import FileStore
 from api.storage.tokens import seal_platform_tokens
+from api.storage.workers import erase_dead_secrets
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 50
+ERASED_AT_ONCE = 200
 LOG_EVERY = AT_ONCE * 10
 # A file on its way in that nothing was written to for so long is nobody's any more, whatever its sender is waiting for.
 ABANDONED_AFTER = timedelta(days=1)
 TIDYING_EVERY = timedelta(minutes=10)
 
 
+@dataclass(frozen=True, slots=True)
+class Erasing:
+    """Has workers' secrets erased once their runs have been over for so long; only where no other program shares the database.
+
+    `is_shared` tells that, of a database that was reached.
+    """
+
+    grace: timedelta
+    chance: Chance
+    is_shared: Callable[[], bool] = lambda: False
+
+
 class Sweeper:
     """Sweeps once when it is called. Several processes may sweep side by side, and none of the parts waits for another."""
 
-    def __init__(self, app: Flask, clock: Callable[[], datetime], files: FileStore | None = None) -> None:
-        self._app, self._clock, self._files = app, clock, files
+    def __init__(
+        self, app: Flask, clock: Callable[[], datetime], files: FileStore | None = None, erasing: Erasing | None = None,
+    ) -> None:
+        self._app, self._clock, self._files, self._erasing = app, clock, files, erasing
         self._judged = 0
 
     def tasks(self, *, every: float) -> list[Task]:
@@ -38,6 +57,7 @@ class Sweeper:
             Task("lost_runs", self.give_up_lost, every),
             Task("verdicts", self.judge, every),
             Task("late_results", self.judge_late, every),
+            *([Task("dead_secrets", self.erase_secrets, every)] if self._erasing is not None else []),
             Task("abandoned_files", self.tidy, TIDYING_EVERY.total_seconds()),
         ]
 
@@ -50,6 +70,8 @@ class Sweeper:
         while self.judge() is not None:
             continue
         self.judge_late()
+        while self.erase_secrets() is not None:
+            continue
 
     def sync(self) -> None:
         """See the runs that the platform's own programs made."""
@@ -88,7 +110,20 @@ class Sweeper:
             if late := judge_late_results(self._clock()):
                 log.info("judged %d runs anew that results came for after their end", late)
 
+    def erase_secrets(self) -> int | None:
+        """Erase some of the workers' secrets that are dead; how many, None where there is none."""
+        if self._erasing is None:
+            return None
+        with self._app.app_context():
+            return transact(partial(_erase, self._erasing, self._clock())) or None
+
     def tidy(self) -> None:
         """Remove the files that were abandoned on their way in."""
         if self._files is not None and (removed := self._files.remove_abandoned(self._clock() - ABANDONED_AFTER)):
             log.info("removed %d files that were never taken in whole", removed)
+
+
+def _erase(erasing: Erasing, now: datetime) -> int:
+    # The database is reached first, since it may have come only now.
+    session().connection()
+    return 0 if erasing.is_shared() else erase_dead_secrets(now - erasing.grace, erasing.chance, most=ERASED_AT_ONCE)

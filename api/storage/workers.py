@@ -5,11 +5,12 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 
+from api.domain.chance import Chance
 from api.domain.expected import ExpectedTest
 from api.domain.run import STAND_IN_PLATFORM, Platform, RunStatus
-from api.storage.database import read, session
+from api.storage.database import change, read, session
 from api.storage.enrolment import enrol_run
 from api.storage.expected_sets import load_expected_set
 from api.storage.own_tables import RunRow
@@ -19,6 +20,11 @@ from api.storage.run_rows import OVER, UNJUDGED
 _TOKEN = (
     select(TestRow.token, RunRow.status, RunRow.completed_at).outerjoin(RunRow, RunRow.run_id == TestRow.id)
     .where(TestRow.id == bindparam("run_id")))
+# No secret that was made for a worker begins so, and in any order of characters it stands before those that do.
+ERASED, FIRST_OF_SECRETS = "-", "0"
+_DEAD = (
+    select(TestRow.id).join(RunRow, RunRow.run_id == TestRow.id)
+    .where(TestRow.token >= FIRST_OF_SECRETS, RunRow.completed_at < bindparam("before")).limit(bindparam("most")))
 _LOCK = select(RunRow.status, RunRow.expected_set_id).where(RunRow.run_id == bindparam("run_id")).with_for_update()
 
 
@@ -44,6 +50,18 @@ def is_workers_token(run_id: int, token: str, now: datetime, grace: timedelta) -
         return True
     # An end that lies ahead, or that nobody can read, is no reason to be trusted any longer.
     return row.completed_at is not None and abs(now - row.completed_at) <= grace
+
+
+def erase_dead_secrets(before: datetime, chance: Chance, *, most: int) -> int:
+    """Within a transaction: put what nobody knows in place of the secrets of up to `most` runs that were over before then; how many.
+
+    A secret is looked for where they are in order, so that this costs as much as there are, however many runs there were.
+    """
+    dead = [row[0] for row in read(_DEAD, {"before": before, "most": most})]
+    for run_id in dead:
+        unknown = ERASED + chance.random_bytes(24).hex()
+        change(update(TestRow).where(TestRow.id == run_id).values(token=unknown))
+    return len(dead)
 
 
 def lock_workers_run(run_id: int, now: datetime) -> WorkersRun:
