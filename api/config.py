@@ -104,6 +104,8 @@ class Settings:
     git_seconds: int = _setting("CI_GIT_SECONDS", 600, read.whole_number, "how long one fetch or merge may take", least=1)
     git_space: int = _setting(
         "CI_GIT_SPACE", 2 << 30, read.whole_number, "how large a repository may be, and the files of one commit", least=1 << 20)
+    git_memory: int = _setting(
+        "CI_GIT_MEMORY", 1 << 30, read.whole_number, "how much memory git may use", least=64 << 20)
     base_branch: str = _setting(
         "CI_BASE_BRANCH", "", read.branch, "what pull requests are merged into before they are built; empty: the main repository's default")
     build_command: str = _setting("CI_BUILD_COMMAND", "cd linux && ./build", str, "the shell's line that builds, run in the checkout")

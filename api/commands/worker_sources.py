@@ -48,6 +48,6 @@ def _build(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> So
     cage = SandboxedRun(sandbox, limits, slot.user_id, lambda: f"build-{os.getpid()}-{next(numbers)}")
     git = GitOptions(
         settings.git_base, settings.job_work.absolute() / "repositories", settings.git_seconds, settings.git_space,
-        authorities=settings.git_authorities)
+        settings.git_memory, authorities=settings.git_authorities, cgroup=settings.cgroup)
     checkout = Checkout(git, settings.main_repository, settings.base_branch)
     return BuildSource(checkout, settings.build_command, settings.build_result, settings.build_seconds, cage)

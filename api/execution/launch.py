@@ -1,7 +1,8 @@
 """Stands between a worker and a program that it executes on the bare host: neither outlives the worker.
 
-Run as `python -S -P -m api.execution.launch LIFELINE STATUS_DESCRIPTOR FILE_BYTES CORE_BYTES PROGRAM [ARGUMENT…]`, heading a process group,
-its HOME being a folder that belongs to this execution alone. Limits that a parent sets between fork and exec are unsafe beside threads,
+Run as `python -S -P -m api.execution.launch LIFELINE STATUS_DESCRIPTOR FILE_BYTES CORE_BYTES MEMORY_BYTES GROUPS PROGRAM [ARGUMENT…]`,
+heading a process group, its HOME being a folder that belongs to this execution alone. MEMORY_BYTES is 0 for no limit; GROUPS are files,
+separated by colons, into which the program's process id goes. Limits that a parent sets between fork and exec are unsafe beside threads,
 so they are set here, in a process of one thread. Where the program cannot be started, the error's number is written to the status
 descriptor, which closes by itself otherwise. The lifeline is the reading end of a pipe whose other end is the worker's alone: it closes
 when the worker dies, whichever of its threads started us and however it dies. This process ends as the program did.
@@ -15,6 +16,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 from api.execution.descendants import end_group, end_marked
 
@@ -22,6 +24,15 @@ PARENT_DEATH_SIGNAL = 1
 # What a program sends to its whole group is not meant for us.
 IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
 NOT_STARTED = 127
+
+
+class Limits(NamedTuple):
+    """What the program may use, in bytes, and the control groups that it enters."""
+
+    file_bytes: int
+    core_bytes: int
+    memory_bytes: int
+    groups: tuple[str, ...]
 
 
 def _limit(kind: int, wanted: int) -> None:
@@ -38,19 +49,30 @@ def _die_with(parent: int) -> None:
         os._exit(NOT_STARTED)
 
 
-def _become(program: list[str], status: int, file_bytes: int, core_bytes: int, parent: int) -> None:
+def _become(program: list[str], status: int, limits: Limits, parent: int) -> None:
     """In the child: limit it and replace it; never return."""
     try:
         _die_with(parent)
         for number in (*IGNORED, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
-        _limit(resource.RLIMIT_FSIZE, file_bytes)
-        _limit(resource.RLIMIT_CORE, core_bytes)
+        for group in limits.groups:
+            _enter(group)
+        _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
+        _limit(resource.RLIMIT_CORE, limits.core_bytes)
+        if limits.memory_bytes:
+            # What a process has of its own; files that it maps are no memory of its own, so RLIMIT_AS would be none of a limit on it.
+            _limit(resource.RLIMIT_DATA, limits.memory_bytes)
         os.execv(program[0], program)
     except OSError as fault:
         os.write(status, str(fault.errno).encode())
     finally:
         os._exit(NOT_STARTED)
+
+
+def _enter(group: str) -> None:
+    file = os.open(group, os.O_WRONLY | os.O_CLOEXEC)
+    os.write(file, b"0")
+    os.close(file)
 
 
 def _end_at_the_lifelines_end(lifeline: int) -> None:
@@ -72,7 +94,8 @@ def _end_as(status: int) -> int:
 
 def main(arguments: list[str]) -> int:
     """Start the program, wait for its end or the worker's, and end in the same way."""
-    lifeline, status, file_bytes, core_bytes = (int(each) for each in arguments[:4])
+    lifeline, status = (int(each) for each in arguments[:2])
+    limits = Limits(*(int(each) for each in arguments[2:5]), tuple(filter(None, arguments[5].split(os.pathsep))))
     os.environ.pop("PYTHONPATH", None)
     for each in (lifeline, status):
         os.set_inheritable(each, False)
@@ -82,7 +105,7 @@ def main(arguments: list[str]) -> int:
     parent = os.getpid()
     child = os.fork()
     if not child:
-        _become(arguments[4:], status, file_bytes, core_bytes, parent)
+        _become(arguments[6:], status, limits, parent)
     os.close(status)
     # What the program prints and reads is its own: a pipe must end when it does.
     null = os.open(os.devnull, os.O_RDWR)

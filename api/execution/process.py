@@ -32,12 +32,17 @@ _SENDER_FILE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """What one execution may use: wall time in seconds, sizes in bytes; no core file unless `core_bytes` says so."""
+    """What one execution may use: wall time in seconds, sizes in bytes; no core file unless `core_bytes` says so.
+
+    `memory_bytes`, where it is not 0, holds for each process of its own; `groups` are the entrances of control groups, which hold for all.
+    """
 
     seconds: float = 600
     file_bytes: int = 1 << 30
     log_bytes: int = 8 << 20
     core_bytes: int = 0
+    memory_bytes: int = 0
+    groups: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -184,7 +189,8 @@ def _launched(
 ) -> subprocess.Popen[bytes]:
     """Start a program under the launcher. Raises Obstacle where it cannot be started."""
     told, tells = os.pipe()
-    orders = map(str, (lifeline, tells, limits.file_bytes, limits.core_bytes))
+    sizes = (limits.file_bytes, limits.core_bytes, limits.memory_bytes)
+    orders = (*map(str, (lifeline, tells, *sizes)), os.pathsep.join(limits.groups))
     try:
         process = subprocess.Popen(
             [*_LAUNCHER, *orders, *arguments], cwd=cwd, env={**env, "PYTHONPATH": str(_PROJECT)}, start_new_session=True,

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,25 @@ def test_without_input_the_program_reads_an_end_of_file(make_program: MakeProgra
     execution = run(program, tmp_path)
 
     assert execution.exit_code == 0
+
+
+def test_the_program_starts_in_the_groups_it_was_given_and_within_its_memory(make_program: MakeProgram, tmp_path: Path) -> None:
+    groups = [tmp_path / "memory.procs", tmp_path / "pids.procs"]
+    for each in groups:
+        each.touch()
+    program = make_program("import resource; print(resource.getrlimit(resource.RLIMIT_DATA)[0]); bytearray(200 << 20)")
+    limits = replace(LIMITS, memory_bytes=100 << 20, groups=[str(each) for each in groups])
+
+    execution = run(program, tmp_path, limits=limits)
+
+    assert [each.read_text() for each in groups] == ["0", "0"]
+    assert (tmp_path / "log").read_text().splitlines()[0] == str(100 << 20)
+    assert (execution.exit_code, "MemoryError" in (tmp_path / "log").read_text()) == (1, True)
+
+
+def test_a_group_that_cannot_be_entered_keeps_the_program_from_starting(make_program: MakeProgram, tmp_path: Path) -> None:
+    with pytest.raises(Obstacle, match="cannot be started"):
+        run(make_program("print('ran')"), tmp_path, limits=replace(LIMITS, groups=[str(tmp_path / "no" / "group")]))
 
 
 def test_a_crash_is_the_negative_number_of_its_signal(make_program: MakeProgram, tmp_path: Path) -> None:

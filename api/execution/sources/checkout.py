@@ -62,7 +62,7 @@ class Checkout:
 
     def _pushed(self, claimed: Claimed, repository: Repository) -> str | None:
         """The commit of a branch: without the history where it is the branch's newest and no history is here yet."""
-        if is_branch(claimed.branch) and (repository.is_shallow or not (repository.place / "HEAD").exists()):
+        if is_branch(claimed.branch) and (repository.is_shallow or repository.is_empty):
             reference = f"refs/heads/{claimed.branch}:{TIP}"
             fetched = repository.fetch(self.git.address(claimed.repository), reference, tip_only=True)
             if fetched and (commit := repository.commit(claimed.commit, within=TIP)):

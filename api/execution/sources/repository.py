@@ -42,6 +42,11 @@ class Repository:
         """Whether a part of the history was left out."""
         return (self.place / "shallow").exists()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was fetched yet, or nothing of what was asked for came."""
+        return not (self.place / "packed-refs").exists() and not any(each.is_file() for each in (self.place / "refs").rglob("*"))
+
     def fetch(self, address: str, *references: str, tip_only: bool = False) -> bool:
         """Fetch references, each as `theirs:ours`; False where there is no such one. Raises Obstacle, type checkout."""
         self._make()

@@ -78,6 +78,30 @@ def changed(**files: str) -> dict[str, str | bytes]:
     return {**FILES, **{name.replace("_", "."): content for name, content in files.items()}}
 
 
+@pytest.mark.parametrize("cgroup", ["ci-jobs", "no/such/group"])
+def test_a_commit_that_git_cannot_hold_in_its_memory_is_an_obstacle(desk: Desk, origin: Origin, cgroup: str) -> None:
+    first = origin.commit("refs/heads/master", FILES)
+    # It takes little room on the wire, and git reads commits whole.
+    wordy = origin.git("commit-tree", "-p", first, f"{first}^{{tree}}", given=b"x" * (120 << 20))
+    origin.git("update-ref", "refs/heads/wordy", wordy)
+    origin.git("repack", "-adq")
+    desk.options = replace(desk.options, memory=64 << 20, cgroup=cgroup)
+
+    with pytest.raises(Obstacle, match="Git needed more than 67108864 bytes of memory"):
+        desk.check_out(wordy, branch="wordy")
+
+    # What is kept of the repository is of use to the next run.
+    assert (desk.check_out(first) / "a.txt").read_text() == "one\ntwo\nthree\n"
+
+
+def test_a_file_larger_than_gits_memory_is_no_obstacle(desk: Desk, origin: Origin) -> None:
+    tip = origin.commit("refs/heads/master", {"video.ts": bytes(120 << 20)})
+    origin.git("repack", "-adq")
+    desk.options = replace(desk.options, memory=64 << 20)
+
+    assert (desk.check_out(tip) / "video.ts").stat().st_size == 120 << 20
+
+
 def test_a_branchs_newest_commit_comes_without_its_history(desk: Desk, origin: Origin) -> None:
     first = origin.commit("refs/heads/master", FILES)
     tip = origin.commit("refs/heads/master", changed(a_txt="new\n"), first)
