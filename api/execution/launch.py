@@ -95,7 +95,8 @@ def _end_as(status: int) -> int:
 def main(arguments: list[str]) -> int:
     """Start the program, wait for its end or the worker's, and end in the same way."""
     lifeline, status = (int(each) for each in arguments[:2])
-    limits = Limits(*(int(each) for each in arguments[2:5]), tuple(filter(None, arguments[5].split(os.pathsep))))
+    file_bytes, core_bytes, memory_bytes = (int(each) for each in arguments[2:5])
+    limits = Limits(file_bytes, core_bytes, memory_bytes, tuple(filter(None, arguments[5].split(os.pathsep))))
     os.environ.pop("PYTHONPATH", None)
     for each in (lifeline, status):
         os.set_inheritable(each, False)

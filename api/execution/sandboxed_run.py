@@ -5,8 +5,9 @@ import os
 import select
 import shlex
 import signal
+import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,6 +53,7 @@ class SandboxedRun:
         """Execute in a cage and return how it ended. Raises Obstacle where there is no program, or no cage."""
         _require_program(invocation)
         if self.user_id is not None:
+            _require_readable(invocation.reads)
             os.chown(invocation.folder, self.user_id, self.user_id)
         begun = self.monotonic()
         try:
@@ -176,6 +178,15 @@ def _command(invocation: Invocation) -> tuple[str, ...]:
 def _new_file(path: Path) -> BinaryIO:
     # The folder is the program's own: nothing that lies there is to be followed or written through.
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "wb")
+
+
+def _require_readable(paths: Sequence[Path]) -> None:
+    """Raise Obstacle for a file that the cage's user, who is in no group, may not read: the program would fail for that alone."""
+    for path in paths:
+        with suppress(OSError):
+            if not path.stat().st_mode & stat.S_IROTH:
+                raise Obstacle(
+                    InfrastructureType.STORAGE, f"The sandbox's user may not read {path.name}: its mode must let everybody read it.")
 
 
 def _require_program(invocation: Invocation) -> None:

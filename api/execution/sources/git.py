@@ -32,7 +32,8 @@ OUT_OF_MEMORY = "out of memory"
 SETTINGS = (
     "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.attributesFile=/dev/null", "core.excludesFile=/dev/null",
     "core.protectHFS=true", "core.protectNTFS=true", "credential.helper=", "gc.auto=0", "maintenance.auto=false",
-    "core.bigFileThreshold=32m", "pack.threads=1", "fetch.recurseSubmodules=false", "submodule.recurse=false", "http.followRedirects=false", "http.lowSpeedLimit=1000",
+    "core.bigFileThreshold=32m", "pack.threads=1",
+    "fetch.recurseSubmodules=false", "submodule.recurse=false", "http.followRedirects=false", "http.lowSpeedLimit=1000",
     "http.lowSpeedTime=60", "protocol.version=2", "transfer.bundleURI=false", "advice.detachedHead=false")
 VARIABLES = {
     "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0",
