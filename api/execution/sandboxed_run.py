@@ -7,7 +7,7 @@ import shlex
 import signal
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,7 +53,7 @@ class SandboxedRun:
         """Execute in a cage and return how it ended. Raises Obstacle where there is no program, or no cage."""
         _require_program(invocation)
         if self.user_id is not None:
-            _require_readable(invocation.reads)
+            _require_readable(each for each in invocation.reads if each != invocation.stdin)
             os.chown(invocation.folder, self.user_id, self.user_id)
         begun = self.monotonic()
         try:
@@ -180,7 +180,7 @@ def _new_file(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "wb")
 
 
-def _require_readable(paths: Sequence[Path]) -> None:
+def _require_readable(paths: Iterable[Path]) -> None:
     """Raise Obstacle for a file that the cage's user, who is in no group, may not read: the program would fail for that alone."""
     for path in paths:
         with suppress(OSError):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from api.domain.infrastructure import InfrastructureType
 from api.execution.command import Invocation
 from api.execution.jobs.sandboxes.limits import Limits as CageLimits
 from api.execution.jobs.sandboxes.sandbox import Sandbox
@@ -91,6 +93,27 @@ def test_standard_input_is_piped_whole(desk: Desk, tmp_path: Path) -> None:
 
     assert execution.exit_code == 0, desk.said
     assert (desk.folder / "copy").read_bytes() == sample.read_bytes()
+
+
+def test_a_file_that_the_sandboxs_user_may_not_read_is_an_obstacle_of_the_store_and_no_failure(desk: Desk, tmp_path: Path) -> None:
+    sample = tmp_path / "sample"
+    sample.touch(0o600)
+    call = desk.call("open(sys.argv[0])")
+
+    with pytest.raises(Obstacle, match="may not read sample") as refused:
+        desk.run(replace(call, reads=(*call.reads, sample)))
+
+    assert refused.value.kind is InfrastructureType.STORAGE
+
+
+def test_what_a_program_makes_has_the_usual_modes_whatever_the_services_umask_is(desk: Desk) -> None:
+    before = os.umask(0o077)
+    try:
+        desk.run("open('out', 'w'); os.mkdir('folder')")
+    finally:
+        os.umask(before)
+
+    assert [stat.S_IMODE((desk.folder / name).stat().st_mode) for name in ("out", "folder")] == [0o644, 0o755]
 
 
 def test_a_program_need_not_read_its_input(desk: Desk, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from api.execution.jobs.sandboxes.sandbox import Guard
 from api.execution.workspace import remove
+from api.storage.permissions import PRIVATE
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Workspaces:
         place = self.root / name
         folder = place / FOLDER
         try:
+            PRIVATE.make_folder(self.root)
             folder.mkdir(parents=True)
             # Nobody but us may pass; a cage is given the folder itself.
             place.chmod(0o700)
@@ -105,7 +107,7 @@ def make_image(path: Path, size: int) -> None:
         return
     # Jobs are prepared side by side, also within one process; a file that two of them make at once would be broken for good.
     fresh = path.with_name(f"{path.name}.{uuid4().hex}")
-    with fresh.open("wb") as file:
+    with os.fdopen(PRIVATE.open(fresh, os.O_WRONLY | os.O_EXCL), "wb") as file:
         file.truncate(size)
     _run([
         "mkfs.ext4", "-q", "-F", "-m", "0", "-i", str(BYTES_PER_INODE), "-O", FEATURES, "-E", "nodiscard,lazy_itable_init=1", str(fresh)])
