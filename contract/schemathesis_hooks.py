@@ -4,8 +4,10 @@ Loaded by `schemathesis.toml`, for the tests and for the command line.
 """
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -38,13 +40,24 @@ JOB_STREAM, LOG_STREAM = "/jobs/{job_id}/stream", "/runs/{run_id}/logs/stream"
 STREAMS = ("/submit", "/submit-stream", JOB_STREAM, LOG_STREAM)
 DECISIONS = tuple(f"/baseline-approvals/{{approval_id}}/{decision}" for decision in OPEN_REQUESTS)
 REPEAT = "Idempotency-Key"
-# A zip without any file has the one thing that these texts need: it is one in UTF-8, too.
-EMPTY_ZIP = "PK\5\6" + "\0" * 18
 # No row has a larger number.
 NUMBERS = range(1, 10_000)
 RUN_ID, NO_RUN = re.compile("-?[0-9]{1,18}"), 4711
 # Parameters whose values only the server can make, and those that say what such a value is good for.
 PLACES, PLACE_IN = ("cursor", "last_event_id"), ("sort", "regression_id")
+
+
+def _smallest_zip() -> str:
+    """A zip of one file without a byte, which has the one thing that these texts need: it is one in UTF-8, too."""
+    written, entry = io.BytesIO(), zipfile.ZipInfo("a")
+    # The mark of MS-DOS for any file; a mode of Unix is no UTF-8.
+    entry.create_system, entry.external_attr = 0, 0x20
+    with zipfile.ZipFile(written, "w") as archive:
+        archive.writestr(entry, b"")
+    return written.getvalue().decode()
+
+
+SMALLEST_ZIP = _smallest_zip()
 
 
 class Conversation:
@@ -167,7 +180,7 @@ def _ask_for_a_job(case: Case[Any]) -> None:
     # Each stream is waited for, so that few are opened.
     share = 9 if case.operation.path in STREAMS else 2
     if isinstance(case.body, dict) and len(str(case.body.get("file", "-"))) % share == 0:
-        case.body |= {"file": EMPTY_ZIP}
+        case.body |= {"file": SMALLEST_ZIP}
 
 
 def _listen(case: Case[Any]) -> None:
