@@ -165,8 +165,10 @@ def overlapping() -> bytes:
 @pytest.mark.parametrize(("project", "rule"), [
     (b"", "no_zip"), (b"no zip at all", "no_zip"), (zip_of()[:-5], "no_zip"), (zip_of({"../../etc/passwd": b"x"}), "name"),
     (zip_of({"/etc/passwd": b"x"}), "name"), (zip_of({"a": b"x", "a/b": b"y"}), "duplicate"), (bomb(), "ratio"),
-    (overlapping(), "overlap"), (zip_of({}), "empty"), (zip_of({"src/": b"", "src/tests/": b""}), "empty")],
-    ids=["no_bytes", "text", "cut_off", "parent", "absolute", "file_and_folder", "bomb", "overlap", "no_entries", "only_folders"])
+    (overlapping(), "overlap"), (zip_of({}), "empty"), (zip_of({"src/": b"", "src/tests/": b""}), "empty"),
+    (zip_of({"__MACOSX/a.py": b"x", "src/": b"", "src/._a.py": b"x"}), "empty")],
+    ids=["no_bytes", "text", "cut_off", "parent", "absolute", "file_and_folder", "bomb", "overlap", "no_entries", "only_folders",
+        "only_left_out"])
 def test_a_zip_that_no_honest_program_makes_is_refused_by_a_rule_with_a_name(
     site: Site, client: ValidatingClient, project: bytes, rule: str,
 ) -> None:
