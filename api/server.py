@@ -79,8 +79,8 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     grace = timedelta(seconds=settings.grace_period)
     background = Background(is_outage=is_outage, clock=clock)
     background.add([
-        *Sweeper(flask, clock, store, Erasing(grace, chance, is_shared)).tasks(every=settings.sweep_interval), *_uploading(flask, stores, settings, clock),
-        *_telling(flask, settings, clock, chance), *_embedded(settings)])
+        *Sweeper(flask, clock, store, Erasing(grace, chance, is_shared)).tasks(every=settings.sweep_interval),
+        *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance), *_embedded(settings)])
     follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
     probes = _probes(settings, flask, store, stores, clock)
     diffs = DiffPool(processes=settings.diff_processes, seconds=settings.diff_seconds)
