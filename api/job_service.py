@@ -19,7 +19,7 @@ from api.middleware.admission import LocalCaller
 from api.middleware.local_access import is_loopback_host
 from api.storage import local_account
 from api.storage.agents import list_agents
-from api.storage.database import transact
+from api.storage.database import database_now, transact
 from api.storage.jobs import is_any_waiting
 from api.storage.outage import is_outage
 
@@ -79,6 +79,5 @@ def _probe_agents(
     flask: Flask, clock: Callable[[], datetime], embedded: bool, started_until: datetime, limits: frozenset[str],
 ) -> Finding:
     with flask.app_context():
-        now = clock()
-        needed = now >= started_until if embedded else is_any_waiting()
-        return finding_of(list_agents(), now, needed=needed, limits=limits)
+        needed = clock() >= started_until if embedded else is_any_waiting()
+        return finding_of(list_agents(), database_now(), needed=needed, limits=limits)

@@ -122,7 +122,7 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
     workspaces = Workspaces(job_home(settings) / "work")
     say(chosen, workspaces.guard)
     files, options, jobs = JobFiles(settings.storage_root), agent_options(settings, work), job_options(settings)
-    desk = JobDesk(flask, name, clock=utc_now, per_owner=options.per_owner)
+    desk = JobDesk(flask, name, per_owner=options.per_owner)
     preparer, trial = None, None
     if chosen.sandbox is not None:
         kit = python_kit(chosen, work)

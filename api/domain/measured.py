@@ -16,7 +16,7 @@ class Measured:
 
     `waiting` and `running` are jobs by priority, `ended` those that are kept, by why they ended, `refused`
     how often an agent came with a result of a job that was no longer its own; `claim_seconds` are how long the jobs
-    of the last hour waited for an agent; `hooks` and `runs` are what is still to be told or executed.
+    of the last hour waited for an agent; `agents` are those that live; `hooks` and `runs` are what is still to be told or executed.
     """
 
     at: datetime

@@ -22,7 +22,7 @@ from api.handlers.rules import JobRules
 from api.handlers.stream_seats import UploadSeats
 from api.storage import jobs
 from api.storage.agents import list_agents
-from api.storage.database import transact
+from api.storage.database import database_now, transact
 from api.storage.files import FileStore, Incoming
 from api.storage.job_files import JobFiles
 from api.storage.job_projects import IncomingProject, forget_project, open_project, require_room
@@ -57,7 +57,7 @@ async def _receive(request: Request, rules: JobRules) -> Job:
 
 def _refuse_at_once(rules: JobRules, announced: int) -> None:
     """Refuse what needs no look into the project, before it is sent."""
-    if not can_accept(list_agents(), context.now()):
+    if not can_accept(list_agents(), database_now()):
         raise Unavailable("No agent has a sandbox that can run projects.", retry_after=60)
     check_waiting(jobs.count_waiting(context.caller().user_id), rules.waiting)
     require_room(context.collaborator(FileStore), rules.reserve + announced)

@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from api.domain.agents import alive
 from api.domain.background import TaskState
 from api.domain.job import JobReason
 from api.domain.measured import Measured, quantile
@@ -124,7 +123,7 @@ def _queue(measured: Measured) -> Iterator[Metric]:
 
 
 def _surroundings(measured: Measured) -> Iterator[Metric]:
-    living = alive(measured.agents, measured.at)
+    living = measured.agents
     yield GaugeMetricFamily("ci_agents", "Agents that live.", len(living))
     yield GaugeMetricFamily("ci_agents_without_sandbox", "Agents that live and can run nothing.", sum(not each.can_run for each in living))
     yield GaugeMetricFamily("ci_agent_slots", "How many jobs the living agents can run at once.", sum(each.slots for each in living))

@@ -24,6 +24,7 @@ from sqlalchemy import (
     UpdateBase,
     event,
     func,
+    text,
 )
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Connection, make_url
@@ -48,6 +49,8 @@ NAMES = {
     "fk": "ci_fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+_SQLITE_NOW, _SERVER_NOW = text("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')"), text("SELECT UTC_TIMESTAMP(6)")
 
 
 class Raced(Exception):
@@ -154,6 +157,17 @@ def read(statement: Executable, values: Mapping[str, Any] | None = None) -> Curs
     A statement that is made once, with parameters for its values, costs a fraction of one that is made for each request.
     """
     return session().connection().execute(statement, values)
+
+
+def database_now() -> datetime:
+    """The instant by the database's own clock, which all servers, workers and agents share; leases are set and judged by nothing else.
+
+    MariaDB tells microseconds, SQLite milliseconds. SQLite has no server: its clock is that of the host, on which all of its users are.
+    """
+    connection = session().connection()
+    is_sqlite = connection.dialect.name == "sqlite"
+    told = connection.execute(_SQLITE_NOW if is_sqlite else _SERVER_NOW).scalar_one()
+    return (datetime.fromisoformat(told) if is_sqlite else cast(datetime, told)).replace(tzinfo=UTC)
 
 
 def write(statement: Insert, values: Mapping[str, Any]) -> None:

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
+from api.domain.agents import alive
 from api.domain.job import JobReason, JobStatus
 from api.domain.measured import Measured
 from api.domain.run import Platform, RunStatus
 from api.storage.agents import list_agents
-from api.storage.database import session
+from api.storage.database import database_now, session
 from api.storage.hooks import count_hooks
 from api.storage.job_tables import JobRow
 from api.storage.jobs import count_jobs
@@ -28,7 +29,8 @@ def load_measured(now: datetime) -> Measured:
         at=now,
         waiting={priority: number for (status, priority), number in jobs.items() if status is JobStatus.QUEUED},
         running={priority: number for (status, priority), number in jobs.items() if status is JobStatus.RUNNING},
-        ended=ended, refused=refused, oldest_waiting=_oldest_waiting(), claim_seconds=_claim_seconds(now - LATELY), agents=list_agents(),
+        ended=ended, refused=refused, oldest_waiting=_oldest_waiting(), claim_seconds=_claim_seconds(now - LATELY),
+        agents=alive(list_agents(), database_now()),
         hooks=count_hooks(), runs=_open_runs())
 
 

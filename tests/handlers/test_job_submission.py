@@ -24,7 +24,7 @@ from api.domain.agents import Agent
 from api.execution.jobs.doorbells.doorbell import LocalBell
 from api.storage.agents import save_agent
 from api.storage.backends import INCOMING
-from api.storage.database import transaction
+from api.storage.database import database_now, transaction
 from api.storage.job_files import JOBS, JobFiles
 from api.storage.job_tables import JobRow
 from contract.client import ValidatingClient
@@ -286,16 +286,16 @@ def test_a_scanner_that_cannot_look_accepts_nothing(make_site: MakeSite, command
     assert_nothing_is_left(site)
 
 
-def add_agent(name: str, sandbox: str | None, **changes: Any) -> None:
+def add_agent(name: str, sandbox: str | None, *, silent: timedelta = timedelta(0), **changes: Any) -> None:
     with transaction():
-        save_agent(Agent(name, 2, 0, NOW, sandbox, **changes))
+        save_agent(Agent(name, 2, 0, database_now() - silent, sandbox, **changes))
 
 
 def test_jobs_are_refused_while_agents_live_and_none_has_a_sandbox(site: Site, client: ValidatingClient) -> None:
     add_agent("one", None, trouble="no user namespaces")
 
     refused = submit(client)
-    site.clock.advance(minutes=5)
+    add_agent("one", None, trouble="no user namespaces", silent=timedelta(minutes=5))
     waiting = submit(client)
 
     assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")

@@ -15,7 +15,7 @@ from api.domain.agents import Agent
 from api.domain.job import Job, JobOutcome, JobReason, JobStatus
 from api.domain.run import Phase
 from api.storage.agents import save_agent
-from api.storage.database import transact
+from api.storage.database import database_now, transact
 from api.storage.jobs import cancel_job, claim_job, finish_job, submit_job
 from tests.background.faults import Monotonic
 from tests.builders import NOW, add_event, add_run
@@ -164,8 +164,8 @@ def test_results_of_agents_whose_claim_had_passed_on_are_counted(site: Site) -> 
 
 def test_agents_that_live_are_counted_with_their_slots(site: Site) -> None:
     for agent in (
-        Agent("here", 4, 1, NOW, "bubblewrap"), Agent("bare", 2, 0, NOW, None, "no sandbox"),
-        Agent("gone", 8, 0, NOW - timedelta(hours=1)),
+        Agent("here", 4, 1, database_now(), "bubblewrap"), Agent("bare", 2, 0, database_now(), None, "no sandbox"),
+        Agent("gone", 8, 0, database_now() - timedelta(hours=1)),
     ):
         transact(lambda agent=agent: save_agent(agent))
 

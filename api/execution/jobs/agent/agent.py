@@ -120,7 +120,7 @@ class Agent:
     def _beat(self, now: datetime) -> None:
         if now >= self._next_beat or self._card.trouble != self._trouble:
             self._card = replace(self._card, trouble=self._trouble)
-            self._desk.beat(replace(self._card, running=len(self._held), seen_at=now))
+            self._desk.beat(replace(self._card, running=len(self._held)))
             self._next_beat = now + BEAT
 
     def _rest(self, listener: Listener) -> None:
@@ -150,8 +150,9 @@ class Agent:
             return
         until = None
         if now >= self._next_renewal:
+            # By this host's clock, for the supervisors on it; the database counts from when it is asked, which is later.
             until = now + self._options.lease
-            found = self._desk.renew(fences, until)
+            found = self._desk.renew(fences, self._options.lease)
             self._next_renewal = now + self._options.renewal
         else:
             found = self._desk.states(fences)
@@ -186,7 +187,7 @@ class Agent:
         job = None
         try:
             # Another agent may be quicker, which says nothing about the job behind.
-            job = self._desk.claim(until) or self._desk.claim(until)
+            job = self._desk.claim(self._options.lease) or self._desk.claim(self._options.lease)
         finally:
             if job is None:
                 slot.let_go()
@@ -257,7 +258,7 @@ class Agent:
     def _give_up_expired(self, now: datetime) -> None:
         """End what agents of other hosts have left. After the database was away, those that live have a lease's time to come back."""
         if self._open_since is not None and now >= self._open_since + self._options.lease:
-            self._heritage.give_up_expired(self._held, now)
+            self._heritage.give_up_expired(self._held)
 
     def _leave(self) -> None:
         """Let threads come to an end, and give the jobs that run time until somebody adopts them."""
@@ -267,9 +268,9 @@ class Agent:
         running = {each.job.job_id: each for each in self._held.values() if each.phase is Phase.RUNNING}
         try:
             until = self._clock() + self._options.handover
-            for job_id in self._desk.renew({name: held.job.fence for name, held in running.items()}, until):
+            for job_id in self._desk.renew({name: held.job.fence for name, held in running.items()}, self._options.handover):
                 self._extend(running[job_id], until)
-            self._desk.forget(self._clock() - SILENT_FOR)
+            self._desk.forget(SILENT_FOR)
         except DeskClosed:
             log.warning("the database is away; jobs have their leases' time")
         if self._preparer is not None:

@@ -31,9 +31,9 @@ class Heritage:
             for job in self._desk.held_by(name):
                 yield from self._adopted(job, name, now)
 
-    def give_up_expired(self, held: Container[str], now: datetime) -> None:
+    def give_up_expired(self, held: Container[str]) -> None:
         """End the attempts whose lease has passed."""
-        for job in self._desk.expired(now - self._options.margin):
+        for job in self._desk.expired(self._options.margin):
             if job.job_id not in held:
                 try:
                     self._bury(job, attempt_of(self._files, job))
@@ -53,7 +53,7 @@ class Heritage:
         if not files.is_supervised() and record_of(files) is None and not self._bury(job, files):
             return
         until = now + self._options.lease
-        if self._desk.take_over(job, held_by, until):
+        if self._desk.take_over(job, held_by, self._options.lease):
             log.info("job %s is adopted from %s", job.job_id, held_by)
             yield Held(job, files, until, Phase.RUNNING)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 class AgentOptions:
     """An agent. `work` is its folder on the host's own disk; `handover` is how long jobs outlive it when it is stopped in order.
 
-    A job whose lease has passed is given up after a `margin`, since clocks of hosts differ, and since its supervisor kills it first.
+    A job whose lease has passed is given up after a `margin`, since its supervisor kills it first, by another clock.
     """
 
     work: Path

@@ -81,7 +81,7 @@ class StandIn:
     """Prepares jobs by starting a stand-in for their supervisor, or as it is told to."""
 
     supervisors: Supervisors
-    clock: Clock
+    clock: Callable[[], datetime]
     instead: Callable[[Held], ExitRecord | None] | None = None
     seen: list[Held] = field(default_factory=list)
 
@@ -115,20 +115,28 @@ class Works:
         transact(lambda: jobs.submit_job(job))
         return job.job_id
 
-    def agent(self, *, host: str = "host", name: str | None = None, slots: int = 4) -> tuple[Agent, StandIn, str]:
-        """An agent; those of one host share its folder. It is not in the host's list of the living, unless the test holds its name."""
+    def agent(
+        self, *, host: str = "host", name: str | None = None, slots: int = 4, clock_off: timedelta = timedelta(0),
+    ) -> tuple[Agent, StandIn, str]:
+        """An agent, whose host's clock may be off; those of one host share its folder.
+
+        It is not in the host's list of the living, unless the test holds its name.
+        """
         self._made += 1
         home = self.folder / host
         (home / "agents").mkdir(parents=True, exist_ok=True)
         name = name or f"{host}-{self._made}"
         options = replace(OPTIONS, work=home, slots=slots)
         desk = JobDesk(self.database.app, name, clock=self.clock, per_owner=options.per_owner + 8)
-        preparer = StandIn(self.supervisors, self.clock)
+        def clock() -> datetime:
+            return self.clock() + clock_off
+
+        preparer = StandIn(self.supervisors, clock)
         finisher = Finisher(desk, Workspaces(home / "work", images=False), self.files, JobOptions(), pause=0.05)
         card = Card(name, slots, 0, self.clock(), "bubblewrap")
         agent = Agent(
             card, options, desk, self.files, Slots(home / "slots", count=slots), AgentNames(home, host), finisher, preparer,
-            clock=self.clock)
+            clock=clock)
         return agent, preparer, name
 
     def job(self, job_id: str) -> Job:

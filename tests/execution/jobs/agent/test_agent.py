@@ -4,10 +4,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from api.domain.exit_record import ExitRecord
 from api.domain.job import JobReason, JobStatus
@@ -17,9 +18,11 @@ from api.execution.jobs.doorbells.doorbell import LocalBell
 from api.storage import agents as cards
 from api.storage import jobs
 from api.storage.database import session, transact
+from api.storage.job_tables import JobRow
 from tests.builders import NOW
+from tests.clocks import OFF
 from tests.databases import Database
-from tests.execution.jobs.agent.agents import Works, ended, lost
+from tests.execution.jobs.agent.agents import OPTIONS, Works, ended, lost
 from tests.execution.jobs.attempts import await_true
 
 
@@ -107,6 +110,46 @@ def test_leases_are_renewed_in_the_database_and_for_supervisors(works: Works) ->
     assert files.lease_until() == works.clock() + (before - NOW)
     session().rollback()
     assert works.held_by(name) == [job_id] and jobs.list_expired(works.clock()) == []
+
+
+@pytest.mark.parametrize("off", OFF, ids=str)
+def test_an_agent_whose_clock_is_wrong_keeps_its_jobs_for_as_long_as_any_other(works: Works, off: timedelta) -> None:
+    job_id = works.submit()
+    agent, _, name = works.agent(clock_off=off)
+    other, _, _ = works.agent(host="other", slots=0)
+    files = works.running(agent, job_id)
+    other.turn()
+    works.clock.advance(OPTIONS.lease.total_seconds())
+
+    agent.turn()
+    other.turn()
+
+    assert works.held_by(name) == [job_id]
+    assert lease_of(job_id) == works.clock() + OPTIONS.lease
+    # The supervisor is on the same host, and has the same clock.
+    assert files.lease_until() == works.clock() + off + OPTIONS.lease
+    (card,) = [each for each in cards.list_agents() if each.name == name]
+    assert card.seen_at == works.clock()
+
+
+@pytest.mark.parametrize("off", OFF, ids=str)
+def test_an_agent_whose_clock_is_wrong_gives_up_what_others_left_when_any_other_would(works: Works, off: timedelta) -> None:
+    job_id = works.submit()
+    transact(lambda: jobs.claim_job("elsewhere", now=works.clock(), lease_until=works.clock() + OPTIONS.lease, per_owner=9))
+    agent, _, _ = works.agent(clock_off=off, slots=0)
+    turns = []
+
+    for _ in range(3):
+        agent.turn()
+        turns.append(works.job(job_id).status)
+        works.clock.advance((OPTIONS.lease + OPTIONS.margin).total_seconds() / 2 + 1)
+
+    assert turns == [JobStatus.RUNNING, JobStatus.RUNNING, JobStatus.QUEUED]
+
+
+def lease_of(job_id: str) -> datetime:
+    session().rollback()
+    return session().execute(select(JobRow.lease_until).where(JobRow.id == job_id)).scalar_one()  # type: ignore[return-value]
 
 
 def test_a_job_that_has_passed_to_another_is_killed(works: Works) -> None:
