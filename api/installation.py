@@ -1,8 +1,9 @@
-"""What all processes of an installation have: the clock, the database, the file store, the folder of what runs on this host."""
+"""What all processes of an installation have: clock and chance, the database, the file store, the folder of what runs on this host."""
 from __future__ import annotations
 
 import grp
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from sqlalchemy import Engine, make_url
 
 from api.config import ConfigurationError, Settings
 from api.domain.archive_check import ArchiveLimits
+from api.domain.chance import Chance
 from api.execution.jobs.host.work_folder import home_of
 from api.middleware.access_log import configure_logging
 from api.storage import database
@@ -22,6 +24,7 @@ from api.storage.permissions import Permissions
 # Tokens are looked up beside the operations, so that slow ones never keep the door shut. A database pool
 # needs as many connections as there are threads of both kinds.
 LOOKUP_THREADS = 8
+SYSTEM_CHANCE = Chance(secrets.token_bytes)
 
 
 def configure_server_logging(settings: Settings) -> None:

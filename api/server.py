@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import shlex
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
@@ -41,7 +40,7 @@ from api.handlers.run_log_tail import RunLogTails
 from api.handlers.stream_permits import StreamPermits
 from api.handlers.stream_seats import StreamSeats, UploadSeats
 from api.handlers.waiting import RunWatch
-from api.installation import archive_limits, attach_database, job_home, prepare_store, utc_now
+from api.installation import SYSTEM_CHANCE, archive_limits, attach_database, job_home, prepare_store, utc_now
 from api.job_service import EMBEDDED, agent_probe, local_access
 from api.storage import schema_state, tokens, workers
 from api.storage.archive import Archive
@@ -60,8 +59,6 @@ log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
-SYSTEM_CHANCE = Chance(secrets.token_bytes)
-
 
 def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = SYSTEM_CHANCE) -> Application:
     """Make the application. Raises ConfigurationError for what is wrong with the settings or the database's schema."""
@@ -79,7 +76,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     grace = timedelta(seconds=settings.grace_period)
     background = Background(is_outage=is_outage, clock=clock)
     background.add([
-        *Sweeper(flask, clock, store, Erasing(grace, chance, is_shared)).tasks(every=settings.sweep_interval),
+        *Sweeper(flask, clock, store, Erasing(grace, chance, is_shared), chance=chance).tasks(every=settings.sweep_interval),
         *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance), *_embedded(settings)])
     follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
     probes = _probes(settings, flask, store, stores, clock)

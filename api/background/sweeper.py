@@ -11,8 +11,9 @@ from flask import Flask
 
 from api.background.loop import Task
 from api.domain.chance import Chance
+from api.installation import SYSTEM_CHANCE
 from api.storage.claims import give_up_abandoned
-from api.storage.database import session, transact
+from api.storage.database import database_now, session, transact
 from api.storage.enrolment import catch_up, count_pending, enrol_overlooked, judge_late_results, judge_pending
 from api.storage.files import FileStore
 from api.storage.tokens import seal_platform_tokens
@@ -44,9 +45,10 @@ class Sweeper:
     """Sweeps once when it is called. Several processes may sweep side by side, and none of the parts waits for another."""
 
     def __init__(
-        self, app: Flask, clock: Callable[[], datetime], files: FileStore | None = None, erasing: Erasing | None = None,
+        self, app: Flask, clock: Callable[[], datetime], files: FileStore | None = None, erasing: Erasing | None = None, *,
+        chance: Chance = SYSTEM_CHANCE,
     ) -> None:
-        self._app, self._clock, self._files, self._erasing = app, clock, files, erasing
+        self._app, self._clock, self._files, self._erasing, self._chance = app, clock, files, erasing, chance
         self._judged = 0
 
     def tasks(self, *, every: float) -> list[Task]:
@@ -86,9 +88,9 @@ class Sweeper:
             transact(seal_platform_tokens)
 
     def give_up_lost(self) -> None:
-        """End the runs whose worker is gone."""
+        """End the runs whose worker is gone, and queue others in their place."""
         with self._app.app_context():
-            if lost := give_up_abandoned(self._clock()):
+            if lost := give_up_abandoned(database_now(), self._chance):
                 log.warning("gave up %d runs whose worker was lost", lost)
 
     def judge(self) -> int | None:

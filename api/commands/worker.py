@@ -31,7 +31,7 @@ from api.execution.process import Limits, RunProcess, run_process
 from api.execution.reporter import Retries
 from api.execution.sandboxed_run import SandboxedRun
 from api.execution.worker import default_temporary, work
-from api.installation import prepare_store, utc_now
+from api.installation import SYSTEM_CHANCE, prepare_store
 from api.middleware.access_log import configure_logging
 
 # What a program under test sees of the worker's environment, which holds secrets; its home is a folder of its own.
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     chosen = choose(sandbox_options(settings))
     say(chosen)
     with open_database(settings) as flask, Slots(settings.job_work.absolute() / "slots", count=MOST_SLOTS).taken() as slot:
-        claims = LeasedClaims(flask, arguments.name, store, clock=utc_now, lease=timedelta(seconds=settings.worker_lease))
+        claims = LeasedClaims(flask, arguments.name, store, lease=timedelta(seconds=settings.worker_lease), chance=SYSTEM_CHANCE)
         if chosen.sandbox is not None and slot is None:
             raise CommandFailed(f"all of this host's {MOST_SLOTS} slots are held")
         runner = bare_run() if chosen.sandbox is None or slot is None else sandboxed_run(chosen.sandbox, slot, settings)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from api.domain.refusal import Unprocessable
 from api.domain.result import JudgedTest, Verdict
+from api.domain.run import Run
+from api.domain.trigger import RunRequest
 
 RETRIED = frozenset({Verdict.FAIL, Verdict.MISSING_OUTPUT, Verdict.SKIPPED})
 NAMED_AT_MOST = 20
@@ -27,6 +29,14 @@ class RetryPlan:
             more = len(self.dropped_ids) - NAMED_AT_MOST
             words += f" Left out, no longer active: {named}" + (f" and {more} more." if more > 0 else ".")
         return words
+
+
+def request_like(source: Run) -> RunRequest:
+    """What was asked for with a run, to be asked for again; its tests are chosen apart."""
+    return RunRequest(
+        repository=source.repository, commit_sha=source.commit, platform=source.platform, branch=source.branch,
+        pull_request=source.pull_request, environment_id=source.environment_id, parent_sha=source.parent_sha,
+        merge_base_sha=source.merge_base_sha)
 
 
 def plan_retry(judged: Iterable[JudgedTest], active: Collection[int], *, failed_only: bool) -> RetryPlan:

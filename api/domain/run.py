@@ -93,6 +93,7 @@ class Run(NamedTuple):
     requester: Requester | None = None
     environment_id: str | None = None
     source_run_id: int | None = None
+    replaced_by: int | None = None
     reason: str | None = None
     parent_sha: str | None = None
     merge_base_sha: str | None = None

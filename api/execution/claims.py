@@ -38,9 +38,9 @@ class Claims(Protocol):
     def renew(self, claimed: Claimed) -> bool:
         """Prolong the lease; False when the run is over, or the claim is no longer this one's: the worker then stops it."""
 
-    def release(self, claimed: Claimed, failure: str | None = None) -> None:
+    def release(self, claimed: Claimed, failure: str | None = None, *, lost: bool = False) -> None:
         """End the claim; a repeat, or one on a claim that was lost, changes nothing.
 
         `failure` is the reason, `[type] text`, of a run that was given up without its worker being able to report so: a run that is
-        not over becomes canceled with it.
+        not over becomes canceled with it. `lost` says that the run had no part in it: another is queued in its place.
         """

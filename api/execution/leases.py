@@ -8,20 +8,27 @@ from datetime import datetime, timedelta
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.domain.chance import Chance
 from api.domain.refusal import Unavailable
 from api.domain.worker_suite import suite_files, suite_of
 from api.execution.claims import Claimed, ClaimsUnavailable
-from api.storage.claims import Claim, claim_run, release_claim, renew_claim
+from api.storage.claims import Claim, claim_run, lose_claim, release_claim, renew_claim
+from api.storage.database import database_now
 from api.storage.expected_sets import load_expected_set
 from api.storage.files import FileStore
 from api.storage.runs import load_run
 
 
 class LeasedClaims:
-    """Claims on the database, by leases; what a claimed run is to execute is put in the file store at once."""
+    """Claims on the database, by leases; what a claimed run is to execute is put in the file store at once.
 
-    def __init__(self, app: Flask, worker: str, store: FileStore, *, clock: Callable[[], datetime], lease: timedelta) -> None:
-        self._app, self._worker, self._store, self._clock, self._lease = app, worker, store, clock, lease
+    `clock` is the database's, and is asked within the application's context.
+    """
+
+    def __init__(
+        self, app: Flask, worker: str, store: FileStore, *, lease: timedelta, chance: Chance, clock: Callable[[], datetime] = database_now,
+    ) -> None:
+        self._app, self._worker, self._store, self._clock, self._lease, self._chance = app, worker, store, clock, lease, chance
 
     def claim(self, platform: str) -> Claimed | None:
         """Take the oldest queued run of the platform, or None."""
@@ -48,10 +55,13 @@ class LeasedClaims:
         with self._database():
             return renew_claim(claimed.run_id, int(claimed.lease), deadline=self._clock() + self._lease)
 
-    def release(self, claimed: Claimed, failure: str | None = None) -> None:
-        """End the claim, and with a failure the run, if it is not over."""
+    def release(self, claimed: Claimed, failure: str | None = None, *, lost: bool = False) -> None:
+        """End the claim, and with a failure the run, if it is not over; one that is `lost` is queued anew, as another run."""
         with self._database():
-            release_claim(claimed.run_id, int(claimed.lease), failure=failure, now=self._clock())
+            if lost and failure is not None:
+                lose_claim(claimed.run_id, int(claimed.lease), failure=failure, now=self._clock(), chance=self._chance)
+            else:
+                release_claim(claimed.run_id, int(claimed.lease), failure=failure, now=self._clock())
 
     @contextmanager
     def _database(self) -> Iterator[None]:

@@ -75,6 +75,7 @@ def run(found: Run, base: str) -> Json:
         "pull_request": found.pull_request, "platform": found.platform.value, "run_errors": run_errors(found),
         "created_at": found.created_at, "queued_at": found.created_at, "started_at": found.started_at,
         "completed_at": found.completed_at, "duration_ms": found.duration_ms, "source_run_id": found.source_run_id,
+        "replaced_by": found.replaced_by,
         "environment_id": found.environment_id, "reason": found.reason, "parent_sha": found.parent_sha,
         "merge_base_sha": found.merge_base_sha, "links": run_links(found.run_id, base)}
 

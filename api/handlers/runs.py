@@ -17,7 +17,7 @@ from api.domain.infrastructure import EventOrigin
 from api.domain.page import slice_page
 from api.domain.progress import with_late_events
 from api.domain.refusal import Invalid
-from api.domain.retry import plan_retry
+from api.domain.retry import plan_retry, request_like
 from api.domain.run import Phase, Platform, Run, RunStatus
 from api.domain.run_list import RunFilter, RunSort
 from api.domain.run_permission import Code
@@ -165,7 +165,7 @@ def _authorize_retry(source: Run) -> None:
 
 def _retried(source: Run, regression_ids: tuple[int, ...], reason: str | None) -> NewRun:
     return NewRun(
-        request=_request_of(source), regression_ids=regression_ids, environment_id=source.environment_id,
+        request=request_like(source), regression_ids=regression_ids, environment_id=source.environment_id,
         requester_id=context.caller().user_id, created_at=context.now(),
         worker_token=context.collaborator(Chance).worker_token(),
         is_fork=not context.collaborator(RunPolicy).is_main(source.repository), restricted=True,
@@ -198,13 +198,6 @@ def _request(body: dict[str, Any]) -> RunRequest:
         branch=body.get("branch"), pull_request=body.get("pull_request"),
         regression_ids=None if chosen is None else tuple(chosen), environment_id=body.get("environment_id"),
         parent_sha=body.get("parent_sha"), merge_base_sha=body.get("merge_base_sha"))
-
-
-def _request_of(source: Run) -> RunRequest:
-    return RunRequest(
-        repository=source.repository, commit_sha=source.commit, platform=source.platform, branch=source.branch,
-        pull_request=source.pull_request, environment_id=source.environment_id, parent_sha=source.parent_sha,
-        merge_base_sha=source.merge_base_sha)
 
 
 def _known(request: RunRequest) -> frozenset[int]:

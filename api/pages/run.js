@@ -73,6 +73,7 @@ function show(told) {
     "Triggered by": run.triggered_by ?? null,
     Reason: run.reason ?? null,
     "Retry of": run.source_run_id ?? null,
+    "Replaced by": run.replaced_by ?? null,
   });
 }
 

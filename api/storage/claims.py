@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, exists, func, select, update
 
+from api.domain.chance import Chance
 from api.domain.infrastructure import EventOrigin, origin_of_report
 from api.domain.projection import repository_of
 from api.domain.run import Phase, RunStatus
@@ -16,8 +17,10 @@ from api.storage.outcomes import derive_state
 from api.storage.own_tables import ClaimRow, RunRow
 from api.storage.platform_tables import ForkRow, InstanceRow, MaintenanceRow, TestRow
 from api.storage.progress import record_event
+from api.storage.replacements import replace_run
 
 TAKEN = "Taken by worker"
+LOST = "[worker] The worker was lost: its lease passed without a word."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +106,36 @@ def release_claim(run_id: int, fence: int, *, failure: str | None, now: datetime
     transact(lambda: _release(run_id, fence, failure, now))
 
 
-def _release(run_id: int, fence: int, failure: str | None, now: datetime) -> None:
+def _release(run_id: int, fence: int, failure: str | None, now: datetime) -> bool:
+    """Whether the claim was still this one, and its run ended with it."""
     held = ClaimRow.run_id == run_id, ClaimRow.fence == fence
-    if change(delete(ClaimRow).where(*held)) and failure is not None:
-        _give_up(run_id, failure, origin_of_report(Phase.CANCELED, failure), now)
+    if not change(delete(ClaimRow).where(*held)) or failure is None:
+        return False
+    return _give_up(run_id, failure, origin_of_report(Phase.CANCELED, failure), now)
 
 
-def give_up_abandoned(now: datetime) -> int:
-    """End the runs whose worker let its lease pass, visibly: canceled, with the reason. Returns how many."""
+def lose_claim(run_id: int, fence: int, *, failure: str, now: datetime, chance: Chance) -> None:
+    """`release_claim` with a failure that is not the run's: another run is queued in its place, unless it was over."""
+    def lose() -> None:
+        if _release(run_id, fence, failure, now):
+            replace_run(run_id, now=now, chance=chance)
+
+    transact(lose)
+
+
+def give_up_abandoned(now: datetime, chance: Chance) -> int:
+    """End the runs whose worker let its lease pass, visibly: canceled, with the reason, and replaced. Returns how many."""
     lost = list(session().execute(select(ClaimRow.run_id, ClaimRow.fence).where(ClaimRow.deadline < now)))
     for run_id, fence in lost:
-        release_claim(run_id, fence, failure="[worker] The worker was lost: its lease passed without a word.", now=now)
+        lose_claim(run_id, fence, failure=LOST, now=now, chance=chance)
     return len(lost)
 
 
-def _give_up(run_id: int, failure: str, origin: EventOrigin | None, now: datetime) -> None:
+def _give_up(run_id: int, failure: str, origin: EventOrigin | None, now: datetime) -> bool:
     status = session().execute(select(RunRow.status).where(RunRow.run_id == run_id).with_for_update()).scalar_one()
     # Over, or restarted by the platform's own programs, which are not to lose it to a worker of before.
     if status != RunStatus.RUNNING.value:
-        return
+        return False
     record_event(run_id, Phase.CANCELED, failure, at=now, origin=origin)
     derive_state(run_id)
+    return True

@@ -182,6 +182,16 @@ class ClaimRow(Base):
     deadline: Mapped[datetime] = mapped_column(Exact, index=True)
 
 
+class ReplacementRow(Base):
+    """The run that was queued in place of a lost one. A run has one at most, and stands for one at most."""
+
+    __tablename__ = "ci_replacement"
+    __table_args__ = (OWN,)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    replacement_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), unique=True)
+
+
 class AccountRow(Base):
     """What the platform's account cannot say.
 

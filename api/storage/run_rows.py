@@ -8,7 +8,7 @@ from sqlalchemy import ScalarSelect, Select, bindparam, case, func, select
 
 from api.domain.projection import repository_of
 from api.domain.run import Platform, Requester, Run, RunStatus
-from api.storage.own_tables import RunRow
+from api.storage.own_tables import ReplacementRow, RunRow
 from api.storage.platform_tables import ForkRow, ResultFileRow, ResultRow, TestRow, UserRow
 
 # The status of a run that is over but was not judged yet.
@@ -31,8 +31,9 @@ RUNS: Select[*tuple[Any, ...]] = (
     select(
         RunRow.run_id, RunRow.status, RunRow.platform, func.coalesce(ForkRow.github, ""), TestRow.branch, TestRow.commit,
         RunRow.pull_request, RunRow.created_at, RunRow.expected_set_id, RunRow.started_at, RunRow.completed_at,
-        RunRow.requester_id, UserRow.name, RunRow.environment_id, RunRow.source_run_id, RunRow.reason, RunRow.parent_sha,
-        RunRow.merge_base_sha, RunRow.infrastructure_error_count, RunRow.altered)
+        RunRow.requester_id, UserRow.name, RunRow.environment_id, RunRow.source_run_id,
+        select(ReplacementRow.replacement_id).where(ReplacementRow.run_id == RunRow.run_id).correlate(RunRow).scalar_subquery(),
+        RunRow.reason, RunRow.parent_sha, RunRow.merge_base_sha, RunRow.infrastructure_error_count, RunRow.altered)
     .join(TestRow, TestRow.id == RunRow.run_id).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id)
     .outerjoin(UserRow, UserRow.id == RunRow.requester_id))
 # The last column tells whether the run is to be judged (anew) before it is shown.
@@ -50,9 +51,10 @@ def altered_in(stored: str | None) -> tuple[str, ...]:
 def run_of(row: Sequence[Any]) -> Run:
     """The run of a row of `RUNS`."""
     (run_id, status, platform, github, branch, commit, pull_request, created_at, expected_set_id, started_at, completed_at,
-     requester_id, requester, environment_id, source_run_id, reason, parent_sha, merge_base_sha, infrastructure_errors, altered) = row
+     requester_id, requester, environment_id, source_run_id, replaced_by, reason, parent_sha, merge_base_sha, infrastructure_errors,
+     altered) = row
     return Run(
         run_id, _STATUSES[status], _PLATFORMS[platform], repository_of(github), branch or None, commit, pull_request, created_at,
         expected_set_id, started_at, completed_at, None if requester_id is None else Requester(requester_id, requester),
-        environment_id, source_run_id, reason, parent_sha, merge_base_sha, infrastructure_errors,
+        environment_id, source_run_id, replaced_by, reason, parent_sha, merge_base_sha, infrastructure_errors,
         altered_in(altered))

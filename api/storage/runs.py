@@ -33,7 +33,7 @@ class NewRun:
     request: RunRequest
     regression_ids: tuple[int, ...]
     environment_id: str | None
-    requester_id: int
+    requester_id: int | None
     created_at: datetime
     worker_token: str
     is_fork: bool
@@ -52,7 +52,7 @@ def create_run(new: NewRun) -> int:
     add_free_text(row, "branch")
     if new.restricted and new.regression_ids:
         session().execute(insert(CustomizedTestRow), [{"test_id": row.id, "regression_id": each} for each in new.regression_ids])
-    if new.is_fork:
+    if new.is_fork and new.requester_id is not None:
         session().add(TestForkRow(user_id=new.requester_id, test_id=row.id))
     session().add(RunRow(
         run_id=row.id, platform=row.platform, repository=request.repository.lower(), branch=row.branch or None,

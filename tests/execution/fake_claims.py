@@ -19,6 +19,7 @@ class FakeClaims:
     held: dict[int, Claimed] = field(default_factory=dict)
     ends: dict[int, str] = field(default_factory=dict)
     released: list[tuple[int, str | None]] = field(default_factory=list)
+    lost: set[int] = field(default_factory=set)
     available: bool = True
     faults: list[BaseException] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -65,7 +66,7 @@ class FakeClaims:
             self._require_available()
             return self.held.get(claimed.run_id) == claimed and claimed.run_id not in self.ends
 
-    def release(self, claimed: Claimed, failure: str | None = None) -> None:
+    def release(self, claimed: Claimed, failure: str | None = None, *, lost: bool = False) -> None:
         """End a claim that is still held."""
         with self.changed:
             self._require_available()
@@ -73,6 +74,8 @@ class FakeClaims:
                 return
             del self.held[claimed.run_id]
             self.released.append((claimed.run_id, failure))
+            if lost:
+                self.lost.add(claimed.run_id)
             if failure is not None:
                 self.ends.setdefault(claimed.run_id, failure)
             self.changed.notify_all()

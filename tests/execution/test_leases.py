@@ -2,31 +2,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from api.domain.run import Phase
 from api.execution.claims import ClaimsUnavailable
 from api.execution.leases import LeasedClaims
 from api.execution.suite import load_suite
-from api.storage.database import attach, change, session, transaction
+from api.installation import SYSTEM_CHANCE, utc_now
+from api.storage.claims import give_up_abandoned
+from api.storage.database import attach, change, database_now, session, transaction
 from api.storage.files import FileStore
 from api.storage.outcomes import derive_state
 from api.storage.own_tables import ClaimRow
 from api.storage.progress import list_events, record_event
 from tests.builders import add_regression_test, add_run
+from tests.clocks import OFF, clock_off
 from tests.databases import Database
 from tests.execution.claims_suite import ClaimsSuite
 
 LEASE = timedelta(minutes=1)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass
@@ -48,7 +47,7 @@ class DatabaseQueue:
     def lapse(self, run_id: int) -> None:
         """Let a claim's lease end."""
         with transaction():
-            change(update(ClaimRow).where(ClaimRow.run_id == run_id).values(deadline=utc_now() - LEASE))
+            change(update(ClaimRow).where(ClaimRow.run_id == run_id).values(deadline=database_now() - LEASE))
 
     def ended_with(self, run_id: int) -> str | None:
         """The message of the run's cancellation."""
@@ -64,7 +63,7 @@ class TestLeasedClaims(ClaimsSuite):
         add_regression_test()
         store = FileStore(tmp_path)
         store.prepare()
-        return DatabaseQueue(LeasedClaims(database.app, "worker", store, clock=utc_now, lease=LEASE))
+        return DatabaseQueue(LeasedClaims(database.app, "worker", store, lease=LEASE, chance=SYSTEM_CHANCE))
 
     def test_a_claimed_run_finds_its_suite_in_the_store(self, queue: DatabaseQueue, tmp_path: Path) -> None:
         queue.add()
@@ -72,6 +71,32 @@ class TestLeasedClaims(ClaimsSuite):
         claimed = self.taken(queue)
 
         assert len(load_suite(tmp_path / "vm_data" / f"linux-{claimed.run_id}" / "ci-tests")) == 1
+
+    @pytest.mark.parametrize("off", OFF, ids=str)
+    def test_a_run_stays_with_a_worker_whose_clock_is_wrong_and_is_lost_with_it_no_later(
+        self, database: Database, queue: DatabaseQueue, off: timedelta,
+    ) -> None:
+        run_id = queue.add()
+
+        with clock_off(database, off):
+            claimed = self.taken(queue)
+            early = give_up_abandoned(database_now(), SYSTEM_CHANCE)
+            renewed = queue.claims.renew(claimed)
+            left = session().execute(select(ClaimRow.deadline)).scalar_one() - database_now()
+            queue.lapse(run_id)
+            late = give_up_abandoned(database_now(), SYSTEM_CHANCE)
+
+        assert (early, renewed, late) == (0, True, 1)
+        assert LEASE - timedelta(seconds=30) < left <= LEASE
+
+    @pytest.mark.parametrize("lost", [False, True])
+    def test_a_run_that_was_given_up_is_queued_anew_only_where_it_had_no_part_in_it(self, queue: DatabaseQueue, lost: bool) -> None:
+        run_id = queue.add()
+
+        queue.claims.release(self.taken(queue), "[worker] The worker was stopped.", lost=lost)
+
+        assert queue.ended_with(run_id) == "[worker] The worker was stopped."
+        assert (queue.claims.claim("linux") is not None) is lost
 
     def test_a_store_that_takes_no_suite_ends_the_run_with_the_reason(self, queue: DatabaseQueue, tmp_path: Path) -> None:
         run_id = queue.add()
@@ -86,7 +111,7 @@ class TestLeasedClaims(ClaimsSuite):
     def test_a_database_that_is_away_is_told_from_an_empty_queue(self, tmp_path: Path) -> None:
         away = Flask("away")
         attach(away, f"sqlite:///{tmp_path / 'nothing.db'}", pool_size=1)
-        claims = LeasedClaims(away, "worker", FileStore(tmp_path), clock=utc_now, lease=LEASE)
+        claims = LeasedClaims(away, "worker", FileStore(tmp_path), lease=LEASE, chance=SYSTEM_CHANCE)
 
         with pytest.raises(ClaimsUnavailable):
             claims.claim("linux")

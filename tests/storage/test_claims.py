@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 from api.domain.infrastructure import InfrastructureType
 from api.domain.run import Phase, RunStatus
 from api.domain.worker_message import Answer
+from api.installation import SYSTEM_CHANCE
 from api.storage import runs
 from api.storage.claims import Claim, claim_run, give_up_abandoned, in_maintenance, release_claim, renew_claim
 from api.storage.database import session, transaction
@@ -98,7 +99,7 @@ def test_a_claim_is_renewed_while_its_run_goes_on(database: Database) -> None:
     renewed = renew_claim(claim.run_id, claim.fence, deadline=minutes(20))
 
     assert renewed
-    assert give_up_abandoned(minutes(19)) == 0
+    assert give_up_abandoned(minutes(19), SYSTEM_CHANCE) == 0
     assert status_of(claim.run_id) is RunStatus.RUNNING
 
 
@@ -121,7 +122,7 @@ def test_a_run_whose_lease_passed_is_given_up_visibly(database: Database) -> Non
     taken()
     catch_up(NOW)
 
-    early, late, again = (give_up_abandoned(minutes(at)) for at in (5, 5.1, 5.2))
+    early, late, again = (give_up_abandoned(minutes(at), SYSTEM_CHANCE) for at in (5, 5.1, 5.2))
 
     assert (early, late, again) == (0, 1, 0)
     found = runs.load_run(run_id)
@@ -137,7 +138,7 @@ def test_a_run_that_ended_before_its_lease_is_left_as_it_is(database: Database) 
     taken()
     execute(run_id, test)
 
-    lost = give_up_abandoned(minutes(60))
+    lost = give_up_abandoned(minutes(60), SYSTEM_CHANCE)
 
     assert lost == 1
     assert status_of(run_id) is RunStatus.PASS
@@ -150,7 +151,7 @@ def test_a_run_that_the_platform_restarted_is_not_given_up_for_its_worker_of_bef
         session().execute(delete(ProgressRow))
     catch_up(minutes(1))
 
-    give_up_abandoned(minutes(60))
+    give_up_abandoned(minutes(60), SYSTEM_CHANCE)
 
     assert status_of(run_id) is RunStatus.QUEUED
 
@@ -209,4 +210,4 @@ def test_a_claim_goes_with_its_run(database: Database) -> None:
         current.execute(delete(TestRow).where(TestRow.id == run_id))
 
     assert session().execute(select(ClaimRow)).first() is None
-    assert give_up_abandoned(minutes(60)) == 0
+    assert give_up_abandoned(minutes(60), SYSTEM_CHANCE) == 0
