@@ -15,10 +15,10 @@ from api.domain.infrastructure import InfrastructureType
 from api.execution.claims import Claimed
 from api.execution.halt import Halt, Halted, Reason
 from api.execution.journal import Journal
-from api.execution.obstacle import Obstacle
+from api.execution.obstacle import Obstacle, WorkerGone
 from api.execution.options import WorkerOptions
 from api.execution.process import RunProcess
-from api.execution.reporter import Reporter, RunIsDead, ServerUnreachable
+from api.execution.reporter import Reporter, Retries, RunIsDead, ServerUnreachable
 from api.execution.run import RunExecution
 from api.execution.workspace import workspace
 
@@ -39,12 +39,15 @@ class Attempt:
     now: Callable[[], datetime]
 
     def execute(self) -> None:
-        """Execute the run and report how it ended; raise the Obstacle where that could not be reported."""
+        """Execute the run and report how it ended; raise the Obstacle where that could not be reported.
+
+        Raises WorkerGone where the run is to go back: it is then not reported as over.
+        """
         with workspace(self.options.folders.temporary, self.claimed.run_id) as folder:
             with Journal(folder / "build.log", self.now) as journal:
                 with RunExecution(
                     self.claimed, self.options, self._reporter(), self.halt, journal, folder, run_process=self.run_process,
-                    passing=self._speaking(0, self.halt),
+                    passing=self._speaking(replace(self.options.retries, patience=0, deferral=0), self.halt),
                 ) as run:
                     self._bring_to_an_end(run, journal)
 
@@ -57,7 +60,7 @@ class Attempt:
             self._leave(run, journal, "The server takes no more reports of this run.")
         except Halted as halted:
             self._halted(run, journal, halted.reason)
-        except ServerUnreachable:
+        except WorkerGone:
             raise
         except Obstacle as obstacle:
             self._give_up(run, journal, obstacle, self._reporter())
@@ -67,9 +70,10 @@ class Attempt:
 
     def _halted(self, run: RunExecution, journal: Journal, reason: Reason) -> None:
         if reason is Reason.WORKER_STOPPED:
-            self._give_up(run, journal, Obstacle(InfrastructureType.WORKER, "The worker was stopped."), self._last_reporter())
-        else:
-            self._leave(run, journal, f"Stopped: {reason}.")
+            stopped = WorkerGone(InfrastructureType.WORKER, "The worker was stopped.")
+            self._leave(run, journal, stopped.reason)
+            raise stopped
+        self._leave(run, journal, f"Stopped: {reason}.")
 
     def _give_up(self, run: RunExecution, journal: Journal, obstacle: Obstacle, reporter: Reporter) -> None:
         journal.error(obstacle.message)
@@ -94,14 +98,13 @@ class Attempt:
         reporter.progress(status, message)
 
     def _reporter(self) -> Reporter:
-        return self._speaking(self.options.retries.patience, self.halt)
+        return self._speaking(self.options.retries, self.halt)
 
     def _last_reporter(self) -> Reporter:
         """Return one that is not stopped by the halt that already stopped the run, and that gives up soon."""
-        return self._speaking(self.options.stop_patience, Halt(threading.Event()))
+        return self._speaking(replace(self.options.retries, patience=self.options.stop_patience, deferral=0), Halt(threading.Event()))
 
-    def _speaking(self, patience: float, halt: Halt) -> Reporter:
-        retries = replace(self.options.retries, patience=patience)
+    def _speaking(self, retries: Retries, halt: Halt) -> Reporter:
         return Reporter(
             self.client, self.options.server, self.claimed.run_id, self.claimed.token,
             retries=retries, pause=lambda seconds: _pause(halt, seconds))

@@ -26,6 +26,10 @@ class Obstacle(Exception):
         return f"[{self.kind}] {self.reason}"
 
 
+class WorkerGone(Obstacle):
+    """The worker cannot go on with the run, which had no part in it and is to be queued anew."""
+
+
 class TestObstacle(Obstacle):
     """This one test cannot be executed here; the others of its run can."""
 

@@ -6,13 +6,15 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from pathlib import Path
 
 import httpx
 
 from api.domain.infrastructure import InfrastructureType
-from api.execution.obstacle import Obstacle
+from api.execution.obstacle import WorkerGone
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +42,8 @@ class RunIsDead(Exception):
     """The server takes no reports of this run any more: it is over, or its token is not valid."""
 
 
-class ServerUnreachable(Obstacle):
-    """The server did not answer for as long as the worker is willing to wait."""
+class ServerUnreachable(WorkerGone):
+    """The server took no reports for as long as the worker is willing to wait."""
 
     def __init__(self) -> None:
         super().__init__(InfrastructureType.WEB_SERVER, "The server took no reports of the worker for too long.")
@@ -49,11 +51,16 @@ class ServerUnreachable(Obstacle):
 
 @dataclass(frozen=True)
 class Retries:
-    """How a report is repeated: for `patience` seconds in all, after pauses that double from `first` to `longest` seconds."""
+    """How a report is repeated: for `patience` seconds in all, after pauses that double from `first` to `longest` seconds.
+
+    A server that says when to come back (Retry-After) is there: what is waited because it asked for it counts against `deferral`
+    seconds in all instead, and it is asked again after `patience` seconds however long it said.
+    """
 
     patience: float = 600
     first: float = 0.5
     longest: float = 30
+    deferral: float = 3600
 
 
 class Reporter:
@@ -101,13 +108,16 @@ class Reporter:
             raise RunIsDead
 
     def _send(self, fields: Mapping[str, str], path: Path | None) -> Answer:
-        begun, pause = self._monotonic(), self._retries.first
+        begun, pause, deferred = self._monotonic(), self._retries.first, 0.0
         while True:
             response = self._attempt(fields, path)
             if response is not None and not _is_passing(response.status_code):
                 return self._answer(fields, response)
-            wait = self._wait(response, pause)
-            if self._monotonic() - begun + wait > self._retries.patience:
+            asked = None if response is None else retry_after(response.headers)
+            wait = self._own_pause(pause) if asked is None else min(max(asked, self._retries.first), self._retries.patience)
+            if asked is not None and deferred + wait <= self._retries.deferral:
+                deferred += wait
+            if self._monotonic() - begun + wait - deferred > self._retries.patience:
                 raise ServerUnreachable
             log.warning("run %d: %s not taken (%s); again in %.1f s", self._run_id, fields["type"], _shown(response), wait)
             self._pause(wait)
@@ -123,10 +133,7 @@ class Reporter:
         except httpx.TransportError:
             return None
 
-    def _wait(self, response: httpx.Response | None, pause: float) -> float:
-        asked = response.headers.get("Retry-After", "") if response is not None else ""
-        if asked.isascii() and asked.isdigit():
-            return float(asked)
+    def _own_pause(self, pause: float) -> float:
         # Workers that lost the same server at the same moment must not all come back at the same moment.
         return pause * (0.5 + self._chance() / 2)
 
@@ -146,3 +153,18 @@ def _is_passing(status: int) -> bool:
 
 def _shown(response: httpx.Response | None) -> str:
     return "no connection" if response is None else f"status {response.status_code}"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """In how many seconds a server asks to be asked again; None where it says nothing that can be read.
+
+    It may give a date, which is held against its own clock (`Date`) where that is there.
+    """
+    asked = headers.get("Retry-After", "").strip()
+    if asked.isascii() and asked.isdigit():
+        return float(asked)
+    try:
+        now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
+        return max(0.0, (parsedate_to_datetime(asked) - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -16,7 +16,7 @@ from api.execution.attempt import Attempt
 from api.execution.claims import Claimed, Claims, ClaimsUnavailable
 from api.execution.halt import Halt, KeptLease
 from api.execution.log_subject import about
-from api.execution.obstacle import Obstacle
+from api.execution.obstacle import Obstacle, WorkerGone
 from api.execution.options import WorkerOptions
 from api.execution.process import RunProcess, run_process
 from api.execution.workspace import sweep
@@ -90,21 +90,22 @@ class Worker:
 
     def _execute(self, claimed: Claimed) -> None:
         halt = Halt(self.stop)
-        failure: str | None = None
+        failure: Obstacle | None = None
         log.info("run %d: taken", claimed.run_id)
         with KeptLease(self.claims, claimed, halt, every=self.options.renew_seconds, patience=self.options.lease_patience):
             try:
                 Attempt(claimed, self.options, self.client, halt, self.run_process, self.now).execute()
             except Obstacle as obstacle:
-                failure = obstacle.message
+                failure = obstacle
             except Exception:  # A fault of the worker must end one run, never the worker; this is its crash handler.
                 log.exception("run %d: the worker failed", claimed.run_id)
-                failure = Obstacle(InfrastructureType.WORKER, "The worker failed; its log has the details.").message
+                failure = Obstacle(InfrastructureType.WORKER, "The worker failed; its log has the details.")
         self._release(claimed, failure)
 
-    def _release(self, claimed: Claimed, failure: str | None) -> None:
+    def _release(self, claimed: Claimed, obstacle: Obstacle | None) -> None:
+        failure = None if obstacle is None else obstacle.message
         try:
-            self.claims.release(claimed, failure)
+            self.claims.release(claimed, failure, lost=isinstance(obstacle, WorkerGone))
             log.info("run %d: %s", claimed.run_id, failure or "left")
         except ClaimsUnavailable:
             log.warning("run %d: could not be released; its lease ends by itself", claimed.run_id)

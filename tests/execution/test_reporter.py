@@ -100,6 +100,34 @@ def test_a_limit_is_waited_for_as_long_as_the_server_says(server: StandIn, repor
     assert clock.pauses == [17]
 
 
+@pytest.mark.parametrize(("asked", "waited"), [
+    ("17", 17), ("0", 1), ("170", 100), ("9" * 400, 100), ("9" * 5000, 100), ("-5", 1), ("soon", 1), ("", 1), ("٣", 1),
+    ("Sun, 29 Nov 2026 10:00:20 GMT", 20), ("Sun, 29 Nov 2026 09:00:00 GMT", 1), ("Fri, 31 Dec 9999 23:59:59 GMT", 100),
+    ("Fri, 31 Dec 99999 23:59:59 GMT", 1)])
+def test_what_a_server_asks_for_is_waited_within_patience_and_then_it_is_asked_again(asked: str, waited: float) -> None:
+    clock, replies = Clock(), [httpx.Response(503, headers={
+        "Retry-After": asked.encode(), "Date": "Sun, 29 Nov 2026 10:00:00 GMT"}), httpx.Response(200, text="OK")]  # type: ignore[dict-item]
+    transport = httpx.MockTransport(lambda request: replies.pop(0))
+
+    with httpx.Client(transport=transport) as client:
+        Reporter(
+            client, "http://server", 7, TOKEN, retries=Retries(patience=100, first=1, longest=8), pause=clock.pause,
+            monotonic=clock.monotonic, chance=lambda: 1.0).finish(1, 0, 5)
+
+    assert clock.pauses == [waited]
+
+
+def test_a_server_that_always_asks_for_more_time_is_given_up_once_that_is_used_up(
+    server: StandIn, reporter: Reporter, clock: Clock,
+) -> None:
+    server.script = lambda post: (503, "", {"Retry-After": "170"})
+
+    with pytest.raises(ServerUnreachable):
+        reporter.finish(1, 0, 5)
+
+    assert clock.pauses == [100] * 37
+
+
 def test_an_upload_is_repeated_whole(server: StandIn, reporter: Reporter, tmp_path: Path) -> None:
     script(server, failing(2, (503, "", {})))
     file = tmp_path / "big"

@@ -286,7 +286,7 @@ def test_a_cancel_in_the_middle_of_a_test_ends_its_program(
 
 
 @pytest.mark.usefixtures("extractor")
-def test_a_worker_that_is_stopped_gives_its_run_up_visibly(
+def test_a_worker_that_is_stopped_gives_its_run_back_with_the_reason(
     store: Store, claims: FakeClaims, server: StandIn, options: WorkerOptions,
 ) -> None:
     queue(store, claims, a_captioned_test(store, 1, "--hang"))
@@ -297,8 +297,8 @@ def test_a_worker_that_is_stopped_gives_its_run_up_visibly(
         claims.await_release()
 
     assert server.of("finish") == []
-    assert server.of("progress")[-1].fields == {
-        "type": "progress", "status": "canceled", "message": "[worker] The worker was stopped."}
+    assert server.of("logupload")[-1].file is not None and b"The worker was stopped." in server.of("logupload")[-1].file
+    assert (claims.released, claims.lost) == ([(1, "[worker] The worker was stopped.")], {1})
 
 
 @pytest.mark.usefixtures("extractor")
@@ -352,6 +352,22 @@ def test_a_server_that_never_comes_back_ends_the_run_through_its_claim(
     run(replace(options, retries=Retries(patience=0.2, first=0.05, longest=0.1)), claims)
 
     assert claims.released == [(1, "[web_server] The server took no reports of the worker for too long.")]
+    assert claims.lost == {1}
+
+
+@pytest.mark.parametrize("asked", ["3", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+@pytest.mark.usefixtures("extractor")
+def test_a_server_that_asks_for_more_time_than_the_worker_has_patience_costs_no_run(
+    store: Store, claims: FakeClaims, server: StandIn, options: WorkerOptions, asked: str,
+) -> None:
+    queue(store, claims, a_captioned_test(store, 1))
+    replies: list[Reply] = [(503, "", {"Retry-After": asked})] * 3
+    server.script = lambda post: replies.pop() if post.kind == "finish" and replies else None
+
+    run(replace(options, retries=Retries(patience=0.5, first=0.05, longest=0.1)), claims)
+
+    assert server.briefs()[-1] == "progress completed"
+    assert (claims.released, claims.lost) == ([(1, None)], set())
 
 
 @pytest.mark.usefixtures("extractor")
@@ -428,6 +444,7 @@ def test_a_fault_of_the_worker_ends_the_run_and_not_the_worker(
 
     assert taken == 2
     assert claims.released == [(number, "[worker] The worker failed; its log has the details.") for number in (1, 2)]
+    assert claims.lost == set()
 
 
 @pytest.mark.usefixtures("extractor")
