@@ -121,6 +121,15 @@ class Unavailable(Refusal):
         self.retry_after = retry_after
 
 
+class StoreFull(Unavailable):
+    """The disk of the file store has no room left. Our own worker knows it by these words."""
+
+    MESSAGE = "The file store's disk is full."
+
+    def __init__(self) -> None:
+        super().__init__(self.MESSAGE, retry_after=60)
+
+
 class TooMany(Refusal):
     """The caller has so much of something already that there is no more at the moment; `retry_after` is in seconds."""
 

@@ -13,12 +13,13 @@ import httpx
 
 from api.domain.infrastructure import InfrastructureType
 from api.execution.claims import Claimed
+from api.execution.full_disk import host_fault
 from api.execution.halt import Halt, Halted, Reason
 from api.execution.journal import Journal
 from api.execution.obstacle import Obstacle, WorkerGone
 from api.execution.options import WorkerOptions
 from api.execution.process import RunProcess
-from api.execution.reporter import Reporter, Retries, RunIsDead, ServerUnreachable
+from api.execution.reporter import Reporter, Retries, RunIsDead, ServerDiskFull, ServerUnreachable
 from api.execution.run import RunExecution
 from api.execution.workspace import workspace
 
@@ -43,6 +44,12 @@ class Attempt:
 
         Raises WorkerGone where the run is to go back: it is then not reported as over.
         """
+        try:
+            self._execute()
+        except OSError as fault:
+            raise host_fault(fault) from fault
+
+    def _execute(self) -> None:
         with workspace(self.options.folders.temporary, self.claimed.run_id) as folder:
             with Journal(folder / "build.log", self.now) as journal:
                 with RunExecution(
@@ -55,18 +62,19 @@ class Attempt:
         try:
             conclusion = run.execute()
             journal.info(conclusion)
-            self._end(run, self._reporter(), journal, "completed", conclusion)
+            self._end(run, self._reporter(), journal, conclusion)
         except RunIsDead:
             self._leave(run, journal, "The server takes no more reports of this run.")
         except Halted as halted:
             self._halted(run, journal, halted.reason)
         except WorkerGone:
             raise
+        except ServerDiskFull as full:
+            self._give_up(run, journal, full, self._last_reporter())
         except Obstacle as obstacle:
             self._give_up(run, journal, obstacle, self._reporter())
         except OSError as fault:
-            why = f"The worker's host: {fault.strerror or 'input or output failed'}."
-            self._give_up(run, journal, Obstacle(InfrastructureType.STORAGE, why), self._reporter())
+            self._give_up(run, journal, host_fault(fault), self._reporter())
 
     def _halted(self, run: RunExecution, journal: Journal, reason: Reason) -> None:
         if reason is Reason.WORKER_STOPPED:
@@ -78,7 +86,11 @@ class Attempt:
     def _give_up(self, run: RunExecution, journal: Journal, obstacle: Obstacle, reporter: Reporter) -> None:
         journal.error(obstacle.message)
         try:
-            self._end(run, reporter, journal, "canceled", obstacle.message)
+            # Files are sent as far as there is room for them: the reason must arrive.
+            for send in (lambda: run.send_artifacts(reporter), lambda: reporter.send_log(journal.path)):
+                with suppress(ServerDiskFull):
+                    send()
+            reporter.progress("canceled", obstacle.message)
         except RunIsDead:
             log.info("run %d: was over already", self.claimed.run_id)
         except (ServerUnreachable, Halted) as unheard:
@@ -88,14 +100,14 @@ class Attempt:
         """Send what a run that is over still takes, its log and artifacts, without insisting."""
         journal.warning(why)
         reporter = self._last_reporter()
-        with suppress(RunIsDead, ServerUnreachable):
+        with suppress(RunIsDead, ServerUnreachable, ServerDiskFull):
             run.send_artifacts(reporter)
             reporter.send_log(journal.path)
 
-    def _end(self, run: RunExecution, reporter: Reporter, journal: Journal, status: str, message: str) -> None:
+    def _end(self, run: RunExecution, reporter: Reporter, journal: Journal, conclusion: str) -> None:
         run.send_artifacts(reporter)
         reporter.send_log(journal.path)
-        reporter.progress(status, message)
+        reporter.progress("completed", conclusion)
 
     def _reporter(self) -> Reporter:
         return self._speaking(self.options.retries, self.halt)

@@ -3,17 +3,20 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import BinaryIO
+
+from api.storage.full_disk import is_full
 
 
 class BoundedLog:
     """Writes to a file until three quarters of `limit` bytes are used, keeps the rest's last quarter, and says what it left out.
 
     The end of a long output is what tells of a crash, so it is never what is lost. Memory use is bounded by the quarter.
+    What a full disk does not take is left out, so that whoever prints is never held up by it; `is_short` says so.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
-        self._file: BinaryIO = path.open("wb")
+        self._file = path.open("wb", buffering=0)
+        self.is_short = False
         self._room = limit * 3 // 4
         self._longest_tail = limit - self._room
         self._tail = bytearray()
@@ -29,9 +32,7 @@ class BoundedLog:
     def _keep(self, chunk: bytes) -> None:
         head, rest = chunk[:self._room], chunk[self._room:]
         if head:
-            self._file.write(head)
-            # What is printed can be read at once.
-            self._file.flush()
+            self._put(head)
             self._room -= len(head)
         if rest:
             self._tail += rest
@@ -46,6 +47,17 @@ class BoundedLog:
             if self._file.closed:
                 return
             if self._left_out:
-                self._file.write(f"\n[… {self._left_out} bytes left out …]\n".encode())
-            self._file.write(self._tail)
+                self._put(f"\n[… {self._left_out} bytes left out …]\n".encode())
+            self._put(self._tail)
             self._file.close()
+
+    def _put(self, content: bytes | bytearray) -> None:
+        """Write at once, so that what is printed can be read."""
+        rest = memoryview(content)
+        while rest and not self.is_short:
+            try:
+                rest = rest[self._file.write(rest):]
+            except OSError as fault:
+                if not is_full(fault):
+                    raise
+                self.is_short = True

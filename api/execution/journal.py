@@ -6,17 +6,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
+from api.storage.full_disk import is_full
+
 MOST_AT_ONCE = 1 << 16
 
 
 class Journal:
-    """Appends lines such as `[2026-01-01T00:00:00Z] [INFO] [worker] text` to a file, one each, whatever the text holds."""
+    """Appends lines such as `[2026-01-01T00:00:00Z] [INFO] [worker] text` to a file, one each, whatever the text holds.
+
+    Lines that a full disk does not take are left out: what is told of that must not fail for it.
+    """
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
         self.path = path
         self._now = now
         self._shared_at = now()
-        self._file = path.open("a", encoding="utf-8", errors="backslashreplace", newline="\n")
+        self._file = path.open("ab", buffering=0)
 
     def __enter__(self) -> Journal:
         return self
@@ -50,8 +55,13 @@ class Journal:
 
     def _line(self, level: str, text: str, source: str = "worker") -> None:
         stamp = self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._file.write(f"[{stamp}] [{level}] [{source}] {' '.join(text.splitlines())}\n")
-        self._file.flush()
+        rest = memoryview(f"[{stamp}] [{level}] [{source}] {' '.join(text.splitlines())}\n".encode(errors="backslashreplace"))
+        try:
+            while rest:
+                rest = rest[self._file.write(rest):]
+        except OSError as fault:
+            if not is_full(fault):
+                raise
 
 
 class Carried:

@@ -17,6 +17,7 @@ from api.domain.infrastructure import InfrastructureType
 from api.execution.capture import BoundedLog
 from api.execution.command import Invocation
 from api.execution.descendants import end_group, end_marked
+from api.execution.full_disk import DiskFull
 from api.execution.obstacle import Obstacle
 
 STOPPED_EXIT_CODE = -signal.SIGKILL
@@ -77,14 +78,20 @@ def run_process(
     invocation: Invocation, limits: Limits, *, stop: Callable[[], bool], monotonic: Callable[[], float] = time.monotonic,
     inherited: Mapping[str, str] | None = None,
 ) -> Execution:
-    """Execute on the bare host, in a process group of its own which is killed at the end, however that comes."""
+    """Execute on the bare host, in a process group of its own which is killed at the end, however that comes.
+
+    Raises DiskFull where what the program printed found no room.
+    """
     env = environment(invocation.folder, {"PATH": os.defpath} if inherited is None else inherited)
     log = BoundedLog(invocation.log, limits.log_bytes)
     try:
         with _Started(invocation, limits, env, log) as started:
-            return started.watch(limits, stop, monotonic)
+            execution = started.watch(limits, stop, monotonic)
     finally:
         log.close()
+    if log.is_short:
+        raise DiskFull
+    return execution
 
 
 class _Started:

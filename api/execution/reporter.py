@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 
 from api.domain.infrastructure import InfrastructureType
-from api.execution.obstacle import WorkerGone
+from api.domain.refusal import StoreFull
+from api.execution.obstacle import Obstacle, WorkerGone
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,13 @@ class ServerUnreachable(WorkerGone):
 
     def __init__(self) -> None:
         super().__init__(InfrastructureType.WEB_SERVER, "The server took no reports of the worker for too long.")
+
+
+class ServerDiskFull(Obstacle):
+    """The server has no room for what the worker sends, and made none while the worker waited."""
+
+    def __init__(self) -> None:
+        super().__init__(InfrastructureType.STORAGE, f"{StoreFull.MESSAGE} What the worker sent could not be stored.")
 
 
 @dataclass(frozen=True)
@@ -115,10 +123,11 @@ class Reporter:
                 return self._answer(fields, response)
             asked = None if response is None else retry_after(response.headers)
             wait = self._own_pause(pause) if asked is None else min(max(asked, self._retries.first), self._retries.patience)
-            if asked is not None and deferred + wait <= self._retries.deferral:
+            is_full = response is not None and StoreFull.MESSAGE in response.text
+            if asked is not None and not is_full and deferred + wait <= self._retries.deferral:
                 deferred += wait
             if self._monotonic() - begun + wait - deferred > self._retries.patience:
-                raise ServerUnreachable
+                raise ServerDiskFull if is_full else ServerUnreachable
             log.warning("run %d: %s not taken (%s); again in %.1f s", self._run_id, fields["type"], _shown(response), wait)
             self._pause(wait)
             pause = min(pause * 2, self._retries.longest)

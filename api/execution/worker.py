@@ -14,6 +14,7 @@ from api.background.supervision import Supervision
 from api.domain.infrastructure import InfrastructureType
 from api.execution.attempt import Attempt
 from api.execution.claims import Claimed, Claims, ClaimsUnavailable
+from api.execution.full_disk import has_room
 from api.execution.halt import Halt, KeptLease
 from api.execution.log_subject import about
 from api.execution.obstacle import Obstacle, WorkerGone
@@ -51,7 +52,7 @@ class Worker:
                 if not is_swept:
                     is_swept = True
                     self._sweep()
-                claimed = self._next()
+                claimed = self._next() if executed == 0 or self._has_room() else None
                 if claimed is not None:
                     executed += 1
                     self._serve(claimed)
@@ -65,6 +66,13 @@ class Worker:
         removed = sweep(self.options.folders.temporary)
         if removed:
             log.info("removed %d folders of workers that are gone", removed)
+
+    def _has_room(self) -> bool:
+        """Whether another run can be executed; the one that met a full disk says so, and it is not to cost all that wait."""
+        if has_room(self.options.folders.temporary):
+            return True
+        log.error("the worker's disk is full; taking no run")
+        return False
 
     def _next(self) -> Claimed | None:
         if not self._is_open():

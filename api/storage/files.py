@@ -12,8 +12,9 @@ from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
-from api.domain.refusal import Unavailable
+from api.domain.refusal import StoreFull, Unavailable
 from api.storage.backends import COPIED, INCOMING, REPAIRED, UPLOADED
+from api.storage.full_disk import is_full
 from api.storage.names import ARTIFACTS, LOGS, RESULTS, SAMPLES
 from api.storage.permissions import PRIVATE, Permissions
 
@@ -177,4 +178,6 @@ def taking() -> Iterator[None]:
         yield
     except OSError as fault:
         log.error("the file store takes no file: %s", fault.strerror)
+        if is_full(fault):
+            raise StoreFull from fault
         raise Unavailable("The file store cannot take a file at the moment.", retry_after=60) from fault

@@ -4,7 +4,6 @@ The supervisor of an attempt imports this module; it keeps to the standard libra
 """
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -17,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from api.domain.exit_record import ExitRecord
+from api.storage.full_disk import is_full
 from api.storage.permissions import PRIVATE
 
 JOBS = "Jobs"
 LAST_WORDS = 8192
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
@@ -93,7 +92,7 @@ class AttemptFiles:
         try:
             put(self.lease, values)
         except OSError as fault:
-            if fault.errno not in FULL:
+            if not is_full(fault):
                 raise
             with self.lease.open("r+b", buffering=0) as file:
                 file.write(json.dumps(values).encode())

@@ -39,7 +39,7 @@ def test_a_file_that_the_disk_does_not_take_is_answered_with_503_and_leaves_noth
 
     answer = site.send(run_id, b"content", type=kind, **fields)
 
-    assert (answer.status_code, answer.text) == (503, "FAIL: The file store cannot take a file at the moment.")
+    assert (answer.status_code, answer.text) == (503, "FAIL: The file store's disk is full.")
     assert int(answer.headers["Retry-After"]) > 0
     assert [path for path in site.files.rglob("*") if path.is_file()] == []
     assert site.rows(select(ResultFileRow)) == []

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from api.domain.archive_check import ArchiveLimits, ZipRejected
 from api.domain.infrastructure import InfrastructureType
 from api.execution.executable import program_name, require_names
+from api.execution.full_disk import disk_first
 from api.execution.jobs.project.unpack import UnpackFailure, unpack
 from api.execution.obstacle import Obstacle
 from api.execution.sources.source import Order
@@ -40,8 +41,9 @@ class ArtifactSource:
         folder, project = order.folder / "artifact", order.folder / "artifact.zip"
         folder.mkdir()
         try:
-            self._download(order, project)
-            return self._unpacked(order, project, folder)
+            with disk_first(order.folder):
+                self._download(order, project)
+                return self._unpacked(order, project, folder)
         finally:
             project.unlink(missing_ok=True)
             remove(folder)

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from api.domain.infrastructure import InfrastructureType
 from api.execution.command import Invocation
+from api.execution.full_disk import disk_first
 from api.execution.journal import Carried
 from api.execution.obstacle import Obstacle
 from api.execution.process import Execution, Limits
@@ -50,12 +51,13 @@ class BuildSource:
         source = folder / "source"
         source.mkdir(parents=True)
         try:
-            self.checkout.check_out(order, source)
-            if self.cage.user_id is not None:
-                _give_away(source, self.cage.user_id)
-            order.tell("Building the executable.")
-            self._build(order, folder)
-            return self._taken(order, folder)
+            with disk_first(order.folder):
+                self.checkout.check_out(order, source)
+                if self.cage.user_id is not None:
+                    _give_away(source, self.cage.user_id)
+                order.tell("Building the executable.")
+                self._build(order, folder)
+                return self._taken(order, folder)
         finally:
             remove(folder)
 

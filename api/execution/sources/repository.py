@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.domain.infrastructure import InfrastructureType
+from api.execution.full_disk import WORDS, DiskFull
 from api.execution.journal import Journal
 from api.execution.obstacle import Obstacle
 from api.execution.sources.git import Git, Said
@@ -21,6 +22,8 @@ UNREACHED = ("unable to access", "early EOF", "the remote end hung up unexpected
 FAR = (
     *UNREACHED, "Could not read from remote repository", "does not appear to be a git repository", "not found", "could not read Username")
 CONFLICT, MISUSED = 1, 129
+# What git passes on from the server, whose disk is another.
+REMOTE = "remote:"
 _WRONG_IN_BRANCH = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/]|[/.]$|\.lock$")
 
 
@@ -115,7 +118,10 @@ class Repository:
             self._require(self._run(*command, variables=where), "The commit's files could not be written.")
 
     def _run(self, *arguments: str, variables: dict[str, str] | None = None, most: int | None = None) -> Said:
-        return self.git.run(self.place, *arguments, variables=variables, most=most)
+        said = self.git.run(self.place, *arguments, variables=variables, most=most)
+        if said.code and any(words in line for line in said.words.splitlines() if not line.startswith(REMOTE) for words in WORDS):
+            raise DiskFull("the repository")
+        return said
 
     def _require(self, said: Said, reason: str, kind: InfrastructureType = InfrastructureType.CHECKOUT) -> None:
         if said.code:

@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from api.storage.job_files import FULL
+from api.storage.full_disk import is_full
 from api.storage.permissions import PRIVATE
 
 
@@ -59,7 +59,7 @@ class AttemptLog:
             try:
                 written = os.write(self._file, self._waiting)
             except OSError as fault:
-                if fault.errno in FULL:
+                if is_full(fault):
                     return
                 raise
             self._waiting = self._waiting[written:]
