@@ -138,6 +138,11 @@ class Settings:
     job_work: Path = _setting(
         "CI_JOB_WORK", Path(tempfile.gettempdir(), "ci-jobs"), Path,
         "folder on this host's own disk for what runs: workspaces, slots, pipes")
+    sandbox_samples: str = _setting(
+        "CI_SANDBOX_SAMPLES", "/repository/TestFiles", read.sandbox_folder,
+        "folder in which programs find their sample in a sandbox: as on the machines that baselines were made on")
+    sandbox_outputs: str = _setting(
+        "CI_SANDBOX_OUTPUTS", "/repository/TempFiles", read.sandbox_folder, "folder into which they write there")
     test_memory: int = _setting(
         "CI_TEST_MEMORY", 2 << 30, read.whole_number, "how much memory a regression test may use in a sandbox", least=16 << 20)
     test_processes: int = _setting(

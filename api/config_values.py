@@ -23,6 +23,9 @@ _SHORTEST_KEY = 32
 _FILE_MODE = re.compile("0?(?:600|640|644|660|664)")
 _SECRET = re.compile(r"[A-Za-z0-9._~+/=-]{16,256}")
 _BRANCH = re.compile(r"(?!.*(?:\.\.|//|\.lock$))[A-Za-z0-9][A-Za-z0-9._/-]{0,198}[A-Za-z0-9]|[A-Za-z0-9]")
+SYSTEM_FOLDERS = frozenset({
+    "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "program", "run", "sbin", "sys", "tmp", "usr",
+    "var", "workspace"})
 _SOURCES = ("folder", "artifact", "build")
 _DATABASE = "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"
 _DRIVERS = ("mysql+pymysql", "mariadb+pymysql")
@@ -267,6 +270,17 @@ def inner_path(text: str) -> str:
     """A path inside a folder, or nothing."""
     if text and ("\\" in text or any(part in ("", ".", "..") for part in text.split("/"))):
         raise ValueError("must be a path below a folder, such as linux/ccextractor")
+    return text
+
+
+def sandbox_folder(text: str) -> str:
+    """A folder that there is in a sandbox alone: of the system's own it would hide what programs need."""
+    first, *others = text.removeprefix("/").split("/")
+    is_plain = text.startswith("/") and re.fullmatch(r"[\w./-]{2,200}", text) is not None
+    if not is_plain or {"", ".", ".."} & {first, *others}:
+        raise ValueError("must be an absolute path of plain names, such as /repository/TestFiles")
+    if first in SYSTEM_FOLDERS:
+        raise ValueError(f"must not be below /{first}")
     return text
 
 

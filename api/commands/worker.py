@@ -20,6 +20,7 @@ from api.commands.failure import CommandFailed
 from api.commands.worker_sources import sources
 from api.config import Settings
 from api.domain.run import Platform
+from api.execution.command import Places
 from api.execution.jobs.host.slots import Slot, Slots
 from api.execution.jobs.host.work_folder import work_folder
 from api.execution.jobs.sandboxes.choice import SandboxOptions, choose, say
@@ -101,6 +102,8 @@ def sandbox_options(settings: Settings) -> SandboxOptions:
 def options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
     """The worker's options, from command line and settings."""
     root = settings.storage_root.absolute()
+    if f"{settings.sandbox_samples}/".startswith(f"{settings.sandbox_outputs}/"):
+        raise CommandFailed("CI_SANDBOX_SAMPLES: must not be below CI_SANDBOX_OUTPUTS, which would hide it")
     found = shutil.which("ffmpeg")
     return WorkerOptions(
         name=arguments.name, platform=arguments.platform, server=settings.worker_server or settings.public_url,
@@ -108,4 +111,5 @@ def options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
         main_repository=settings.main_repository, trusted=settings.worker_trusted,
         limits=Limits(
             seconds=settings.test_seconds, file_bytes=settings.worker_file_limit, core_bytes=settings.worker_core_limit),
-        retries=Retries(patience=settings.worker_patience), ffmpeg=Path(found) if found else None, lease_patience=settings.worker_lease / 2)
+        retries=Retries(patience=settings.worker_patience), places=Places(settings.sandbox_samples, settings.sandbox_outputs),
+        ffmpeg=Path(found) if found else None, lease_patience=settings.worker_lease / 2)

@@ -12,6 +12,7 @@ from api.domain.expected import ExpectedSet
 INDEX = "TestAll.xml"
 UNCHECKED = "unchecked.txt"
 NO_OUTPUT = -1
+REPORT = "report"
 
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -95,7 +96,7 @@ def _presented(test: SuiteTest, category: str) -> SuiteTest:
         test,
         category=category,
         command=_legible(test.command),
-        output_type="file" if test.output_type == "report" else test.output_type,
+        output_type="file" if test.output_type == REPORT else test.output_type,
         files=_told_apart(test.files) or (SuiteFile(NO_OUTPUT, UNCHECKED, UNCHECKED, ignore=True),),
     )
 

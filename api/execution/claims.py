@@ -14,6 +14,7 @@ class Claimed:
     """A run that belongs to this worker until its lease ends.
 
     `token` is the run's secret for reports, `lease` the claim's own mark: a claim is renewed and released by it alone.
+    `reports` are the regression tests whose output is what the program prints, which the suite's files do not say.
     """
 
     run_id: int
@@ -24,6 +25,7 @@ class Claimed:
     commit: str
     branch: str | None = None
     pull_request: int | None = None
+    reports: frozenset[int] = frozenset()
 
     def __repr__(self) -> str:
         return f"Claimed(run_id={self.run_id}, platform={self.platform!r}, repository={self.repository!r}, commit={self.commit!r})"

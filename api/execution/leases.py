@@ -1,7 +1,7 @@
 """The server's database as a worker's source of runs."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -9,8 +9,8 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.domain.chance import Chance
-from api.domain.refusal import Unavailable
-from api.domain.worker_suite import suite_files, suite_of
+from api.domain.refusal import StoreFull, Unavailable
+from api.domain.worker_suite import REPORT, SuiteTest, suite_files, suite_of
 from api.execution.claims import Claimed, ClaimsUnavailable
 from api.storage.claims import Claim, claim_run, lose_claim, release_claim, renew_claim
 from api.storage.database import database_now
@@ -36,17 +36,18 @@ class LeasedClaims:
             claim = claim_run(self._worker, platform, now=self._clock(), lease=self._lease)
             if claim is None:
                 return None
-            self._hand_out_suite(claim)
+            suite = suite_of(load_expected_set(load_run(claim.run_id).expected_set_id))
+            self._hand_out(suite, claim)
             return Claimed(
                 claim.run_id, claim.token, str(claim.fence), claim.platform, claim.repository, claim.commit, claim.branch,
-                claim.pull_request)
+                claim.pull_request, frozenset(test.regression_id for test in suite if test.output_type == REPORT))
 
-    def _hand_out_suite(self, claim: Claim) -> None:
-        expected = load_expected_set(load_run(claim.run_id).expected_set_id)
+    def _hand_out(self, suite: Sequence[SuiteTest], claim: Claim) -> None:
         try:
-            self._store.write_suite(claim.platform, claim.run_id, suite_files(suite_of(expected)))
-        except Unavailable:
-            failure = "[storage] The run's suite could not be written to the file store."
+            self._store.write_suite(claim.platform, claim.run_id, suite_files(suite))
+        except Unavailable as refusal:
+            why = f": {refusal.message[:1].lower()}{refusal.message[1:]}" if isinstance(refusal, StoreFull) else "."
+            failure = f"[storage] The run's suite could not be written to the file store{why}"
             release_claim(claim.run_id, claim.fence, failure=failure, now=self._clock())
             raise ClaimsUnavailable from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from api.execution.command import Places
 from api.execution.process import Limits
 from api.execution.reporter import Retries
 from api.execution.sources.source import Source
@@ -34,6 +35,7 @@ class WorkerOptions:
     """A worker's settings; all spans are in seconds.
 
     `sandboxed` says that programs are run in a sandbox; `trusted` allows executing without one, and nothing else does.
+    `places` are what programs see in the sandbox; on a bare host they see the host.
     `sources` are asked for executables in this order; none: the operator's own folder alone.
     `lease_patience` must be less than a lease's length.
     `stop_patience` bounds how long a worker that is told to stop may take to say so to its server.
@@ -50,6 +52,7 @@ class WorkerOptions:
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
     ffmpeg: Path | None = None
+    places: Places | None = None
     poll_seconds: float = 2
     renew_seconds: float = 2
     lease_patience: float = 30

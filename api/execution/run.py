@@ -3,21 +3,23 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from api.domain.infrastructure import InfrastructureType
-from api.domain.worker_suite import SuiteTest
+from api.domain.worker_suite import REPORT, SuiteTest
 from api.execution.capture import BoundedLog
 from api.execution.claims import Claimed
-from api.execution.command import Feed, invocation
+from api.execution.command import Feed, Places, invocation
+from api.execution.full_disk import require_room
 from api.execution.halt import Halt
 from api.execution.journal import Journal
 from api.execution.obstacle import Obstacle, TestObstacle
 from api.execution.options import WorkerOptions
 from api.execution.outputs import Produced, compare_outputs
 from api.execution.process import Execution, RunProcess
-from api.execution.reporter import Answer, Artifact, Reporter, RunIsDead, ServerUnreachable
+from api.execution.reporter import Answer, Artifact, Reporter, RunIsDead, ServerDiskFull, ServerUnreachable
 from api.execution.sources.source import FolderSource, Order, provide
 from api.execution.suite import load_suite
 from api.execution.workspace import remove
@@ -55,14 +57,20 @@ class RunExecution:
         Raises Obstacle where it cannot be executed, Halted where it is to stop, RunIsDead where the server wants no more of it.
         """
         self._reporter.progress("preparation", f"Prepared by worker {self._options.name}.")
+        require_room(self._folder)
         self._executable = self._prepared()
-        tests = load_suite(self._options.folders.suite(self._claimed.platform, self._claimed.run_id))
+        tests = self._suite()
         self._journal.info(f"The suite has {len(tests)} regression tests.")
         self._reporter.progress("testing", f"Executing {len(tests)} regression tests.")
         obstacles = [obstacle for test in tests if (obstacle := self._attempt(test)) is not None]
         if obstacles and len(obstacles) == len(tests):
             raise obstacles[0]
         return _conclusion(len(tests), obstacles)
+
+    def _suite(self) -> list[SuiteTest]:
+        """The run's tests; the suite's files call a report `file`, since that is what workers of others know."""
+        tests = load_suite(self._options.folders.suite(self._claimed.platform, self._claimed.run_id))
+        return [replace(test, output_type=REPORT) if test.regression_id in self._claimed.reports else test for test in tests]
 
     def send_artifacts(self, reporter: Reporter) -> None:
         """Send what was kept of the run as a whole, as far as it came to be."""
@@ -94,7 +102,7 @@ class RunExecution:
 
     def _share(self) -> None:
         """Send the log as far as it goes; a server that is away is not waited for, since a program may be running."""
-        with suppress(RunIsDead, ServerUnreachable):
+        with suppress(RunIsDead, ServerUnreachable, ServerDiskFull):
             self._passing.send_log(self._journal.path)
 
     def _attempt(self, test: SuiteTest) -> TestObstacle | None:
@@ -114,6 +122,8 @@ class RunExecution:
         folder.mkdir()
         try:
             execution = self._executed(test, folder, log)
+            # What a program does when it meets a full disk tells nothing of the program.
+            require_room(self._folder)
             produced = compare_outputs(test.files, folder, self._options.folders.baselines)
             self._record(test, execution, produced)
             self._report(test, execution, produced)
@@ -125,17 +135,29 @@ class RunExecution:
             log.unlink(missing_ok=True)
 
     def _executed(self, test: SuiteTest, folder: Path, log: Path) -> Execution:
-        sample = self._options.folders.samples / test.input_file
+        sample = self._sample(test.input_file)
         if not sample.is_file():
             why = f"The sample of regression test {test.regression_id} is not in the store."
             raise TestObstacle(InfrastructureType.STORAGE, why)
         assert self._executable is not None
-        call = invocation(test, self._executable, sample, folder, log, self._feed(test))
+        call = invocation(test, self._executable, sample, folder, log, self._feed(test), self._places)
         self._journal.info(f"Regression test {test.regression_id} ({test.category}): {test.command}")
         execution = self._run_process(call, self._options.limits, stop=self._halt)
         if execution.stopped:
             self._halt.check()
         return execution
+
+    @property
+    def _places(self) -> Places | None:
+        return self._options.places if self._options.sandboxed else None
+
+    def _sample(self, name: str) -> Path:
+        """The sample; on a bare host at the place that programs see in a sandbox, where the operator has the store there too."""
+        sample, places = self._options.folders.samples / name, self._options.places
+        if self._options.sandboxed or places is None:
+            return sample
+        usual = Path(places.samples, name)
+        return usual if usual.is_file() and sample.is_file() and usual.samefile(sample) else sample
 
     def _feed(self, test: SuiteTest) -> Feed | None:
         if test.input_type != "udp" or self._options.ffmpeg is None:

@@ -10,18 +10,20 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from api.domain.exit_code import TIME_LIMIT_EXIT_CODE, normalized
 from api.domain.infrastructure import InfrastructureType
 from api.execution.capture import BoundedLog
 from api.execution.command import Invocation
+from api.execution.full_disk import DiskFull
 from api.execution.jobs.host.folder_size import is_larger
 from api.execution.jobs.sandboxes.limits import Limits as CageLimits
 from api.execution.jobs.sandboxes.sandbox import Cage, Mount, Plan, Sandbox, SandboxFailure
 from api.execution.obstacle import Obstacle
 from api.execution.process import STOPPED_EXIT_CODE, Execution, Limits
+from api.storage.full_disk import is_full
 
 LOOK = 0.05
 CHUNK = 1 << 16
@@ -50,7 +52,7 @@ class SandboxedRun:
     monotonic: Callable[[], float] = time.monotonic
 
     def __call__(self, invocation: Invocation, limits: Limits, *, stop: Callable[[], bool]) -> Execution:
-        """Execute in a cage and return how it ended. Raises Obstacle where there is no program, or no cage."""
+        """Execute in a cage and return how it ended. Raises Obstacle where there is no program, no cage, or no room for what comes out."""
         _require_program(invocation)
         if self.user_id is not None:
             _require_readable(each for each in invocation.reads if each != invocation.stdin)
@@ -62,14 +64,19 @@ class SandboxedRun:
             raise Obstacle(InfrastructureType.WORKER, f"The sandbox did not start: {failure}.") from failure
         try:
             with _Streams(invocation, limits, cage) as streams:
-                return self._watch(invocation, limits, cage, streams, begun, stop)
+                execution = self._watch(invocation, limits, cage, streams, begun, stop)
         finally:
             cage.close()
+        if streams.is_short:
+            raise DiskFull
+        return execution
 
     def _plan(self, invocation: Invocation, limits: Limits) -> Plan:
-        folder = str(invocation.folder)
+        folder = invocation.place_of(invocation.folder)
         reads = [*invocation.reads, *(Path(sender[0]) for sender in [invocation.sender] if sender is not None)]
-        mounts = [Mount(path, str(path)) for path in dict.fromkeys(reads) if SYSTEM not in path.parents]
+        mounts = [
+            Mount(path, invocation.place_of(path)) for path in dict.fromkeys(reads)
+            if path in invocation.shown or SYSTEM not in path.parents]
         return Plan(
             self.name(), _command(invocation), replace(self.limits, seconds=limits.seconds, file_bytes=limits.file_bytes, network=False),
             environment={"HOME": folder}, mounts=(*mounts, Mount(invocation.folder, folder, writable=True)), user_id=self.user_id,
@@ -109,6 +116,7 @@ class _Streams:
         self._source = invocation.stdin.open("rb") if invocation.stdin is not None else None
         self._log = BoundedLog(invocation.log, limits.log_bytes)
         self._waiting = b""
+        self._lacks_room = False
         self._readable = {cage.output: self._take_result if self._result is not None else self._log.write}
         if cage.errors is not None:
             self._readable[cage.errors] = self._log.write
@@ -128,6 +136,11 @@ class _Streams:
             if file is not None:
                 file.close()
 
+    @property
+    def is_short(self) -> bool:
+        """Whether the disk did not take all that came out."""
+        return self._lacks_room or self._log.is_short
+
     def carry(self) -> None:
         """Wait a moment for something to carry, and carry it."""
         writable = [self._cage.input] if self._cage.input is not None and self._source is not None else []
@@ -146,10 +159,16 @@ class _Streams:
         return bool(readable)
 
     def _take_result(self, chunk: bytes) -> None:
-        kept = chunk[:self._room]
-        self._room -= len(kept)
+        rest = memoryview(chunk)[:self._room]
+        self._room -= len(rest)
         assert self._result is not None
-        self._result.write(kept)
+        try:
+            while rest:
+                rest = rest[self._result.write(rest):]
+        except OSError as fault:
+            if not is_full(fault):
+                raise
+            self._room, self._lacks_room = 0, True
 
     def _feed(self) -> None:
         assert self._source is not None and self._cage.input is not None
@@ -175,9 +194,9 @@ def _command(invocation: Invocation) -> tuple[str, ...]:
     return ("/bin/sh", "-c", FED.format(sender=shlex.join(invocation.sender)), "sh", *invocation.arguments)
 
 
-def _new_file(path: Path) -> BinaryIO:
+def _new_file(path: Path) -> FileIO:
     # The folder is the program's own: nothing that lies there is to be followed or written through.
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "wb")
+    return FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644), "wb")
 
 
 def _require_readable(paths: Iterable[Path]) -> None:
@@ -190,7 +209,8 @@ def _require_readable(paths: Iterable[Path]) -> None:
 
 
 def _require_program(invocation: Invocation) -> None:
-    program = Path(invocation.arguments[0])
+    shown = {place: path for path, place in invocation.shown.items()}
+    program = shown.get(invocation.arguments[0], Path(invocation.arguments[0]))
     with suppress(OSError), program.open("rb") as content:
         if content.read(4).startswith(STARTS) and os.access(program, os.X_OK):
             return

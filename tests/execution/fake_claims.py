@@ -29,11 +29,14 @@ class FakeClaims:
         """Itself: the fake is both sides."""
         return self
 
-    def add(self, platform: str = "linux", *, repository: str = REPOSITORY, commit: str = COMMIT) -> int:
+    def add(
+        self, platform: str = "linux", *, repository: str = REPOSITORY, commit: str = COMMIT,
+        reports: frozenset[int] = frozenset(),
+    ) -> int:
         """Queue a run; return its id."""
         with self.changed:
             run_id = 1 + len(self.waiting) + len(self.held) + len(self.released) + len(self.ends)
-            self.waiting.append(Claimed(run_id, TOKEN, f"lease-{run_id}", platform, repository, commit))
+            self.waiting.append(Claimed(run_id, TOKEN, f"lease-{run_id}", platform, repository, commit, reports=reports))
             return run_id
 
     def cancel(self, run_id: int) -> None:

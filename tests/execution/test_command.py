@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.worker_suite import SuiteFile
-from api.execution.command import Feed, Invocation, invocation
+from api.execution.command import Feed, Invocation, Places, invocation
 from api.execution.obstacle import TestObstacle
 from tests.execution.conftest import a_test
 
@@ -44,6 +44,24 @@ def test_standard_output_is_the_first_expected_file() -> None:
     call = invocation(a_test(output_type="stdout", files=FILES), EXECUTABLE, SAMPLE, FOLDER, LOG)
 
     assert call.stdout == FOLDER / "aa.srt"
+
+
+def test_a_report_is_what_the_program_prints() -> None:
+    call = invocation(a_test(command="-out=report", output_type="report", files=FILES), EXECUTABLE, SAMPLE, FOLDER, LOG)
+
+    assert call.stdout == FOLDER / "aa.srt"
+    assert "-o" not in call.arguments
+
+
+def test_where_a_program_sees_another_file_system_it_is_told_of_places_in_that() -> None:
+    places = Places("/repository/TestFiles", "/repository/TempFiles")
+
+    call = invocation(a_test(command="-1", files=FILES), EXECUTABLE, SAMPLE, FOLDER, LOG, places=places)
+
+    assert call.arguments == (
+        "/program/ccextractor", "-1", "--no-progress-bar", "-o", "/repository/TempFiles/aa.srt", "/repository/TestFiles/aa.ts")
+    assert [call.place_of(path) for path in (EXECUTABLE, SAMPLE, FOLDER, LOG)] == [
+        "/program/ccextractor", "/repository/TestFiles/aa.ts", "/repository/TempFiles", str(LOG)]
 
 
 def test_an_input_by_udp_is_sent_by_ffmpeg_to_the_port_that_the_program_is_told() -> None:

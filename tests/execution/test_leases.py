@@ -98,6 +98,18 @@ class TestLeasedClaims(ClaimsSuite):
         assert queue.ended_with(run_id) == "[worker] The worker was stopped."
         assert (queue.claims.claim("linux") is not None) is lost
 
+    def test_a_claim_names_the_tests_whose_output_is_printed_which_the_suite_calls_a_file(
+        self, queue: DatabaseQueue, tmp_path: Path,
+    ) -> None:
+        report = add_regression_test(output_type="report")
+        queue.add()
+
+        claimed = self.taken(queue)
+
+        assert claimed.reports == {report.regression_id}
+        suite = load_suite(tmp_path / "vm_data" / f"linux-{claimed.run_id}" / "ci-tests")
+        assert [test.output_type for test in suite] == ["file", "file"]
+
     def test_a_store_that_takes_no_suite_ends_the_run_with_the_reason(self, queue: DatabaseQueue, tmp_path: Path) -> None:
         run_id = queue.add()
         (tmp_path / "vm_data").rmdir()

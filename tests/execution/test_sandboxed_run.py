@@ -13,13 +13,19 @@ from pathlib import Path
 import pytest
 
 from api.domain.infrastructure import InfrastructureType
-from api.execution.command import Invocation
+from api.domain.worker_suite import SuiteFile
+from api.execution.command import Invocation, Places, invocation
+from api.execution.full_disk import DiskFull
 from api.execution.jobs.sandboxes.limits import Limits as CageLimits
 from api.execution.jobs.sandboxes.sandbox import Sandbox
 from api.execution.obstacle import Obstacle
 from api.execution.process import Execution, Limits
 from api.execution.sandboxed_run import SandboxedRun
+from tests.execution.conftest import a_test
 from tests.execution.jobs.attempts import PYTHON, USER, await_true, processes_of
+from tests.execution.jobs.small_disk import SmallDisk, small_disk
+
+__all__ = ["small_disk"]
 
 ITS_USER = USER + 60
 LIMITS = Limits(seconds=60)
@@ -221,3 +227,27 @@ def test_a_file_that_is_no_program_is_an_obstacle_of_the_build(desk: Desk, tmp_p
 
     with pytest.raises(Obstacle, match=r"^\[build\] The executable cannot be started"):
         desk.run(Invocation((str(broken),), desk.folder, desk.log, reads=(broken,)))
+
+
+def test_a_result_that_finds_no_room_on_the_disk_is_told_as_that(desk: Desk, small_disk: SmallDisk) -> None:
+    folder = small_disk.folder / "work"
+    folder.mkdir(mode=0o700)
+    call = desk.call("for _ in range(1024): sys.stdout.write('x' * 4096)")
+
+    with pytest.raises(DiskFull):
+        desk.run(replace(call, folder=folder, log=small_disk.folder / "log", stdout=folder / "out.txt"))
+
+
+def test_a_program_finds_its_sample_and_leaves_its_outputs_where_baselines_were_made(desk: Desk, tmp_path: Path) -> None:
+    sample, program = tmp_path / "aa.ts", Path(desk.call("print(sys.argv[-1])\nopen(sys.argv[-2], 'w').write(os.getcwd())").arguments[0])
+    sample.write_bytes(b"captions")
+    places = Places("/repository/TestFiles", "/repository/TempFiles")
+    report = a_test(command="", output_type="report", files=(SuiteFile(1, "bb.txt", "aa.txt"),))
+    named = a_test(command="", output_type="file", files=(SuiteFile(1, "bb.txt", "out.txt"),))
+
+    codes = [
+        desk.run(invocation(test, program, sample, desk.folder, desk.log, places=places)).exit_code for test in (named, report)]
+
+    assert codes == [0, 0]
+    assert desk.folder.joinpath("out.txt").read_text() == "/repository/TempFiles"
+    assert desk.folder.joinpath("aa.txt").read_text() == "/repository/TestFiles/aa.ts\n"

@@ -14,6 +14,7 @@ import pytest
 
 from api.domain.worker_suite import SuiteFile, SuiteTest
 from api.execution.claims import Claimed
+from api.execution.command import Places
 from api.execution.options import WorkerOptions
 from api.execution.process import Limits
 from api.execution.reporter import Retries
@@ -169,6 +170,20 @@ def test_empty_files_are_reported_and_sent_like_others(
         "equality 1 11", "finish 1 0", "logupload 1", "upload 2 12", "finish 2 0", "logupload 2",
         "upload 3 13", "finish 3 0", "logupload 3", "upload 4 14", "finish 4 0", "logupload 4"]
     assert [post.file for post in [*server.of("upload"), *server.of("logupload")[:4]]] == [b""] * 7
+
+
+def test_a_report_is_read_from_the_standard_output(
+    store: Store, claims: FakeClaims, server: StandIn, options: WorkerOptions, make_program: MakeProgram, tmp_path: Path,
+) -> None:
+    store.executable(make_program("print('File:', sys.argv[-1])\nsys.exit('-o' in sys.argv)\n"))
+    sample = store.sample(b"captions")
+    (tmp_path / "TestFiles").symlink_to(store.folders.samples)
+    store.suite(claims.add(reports=frozenset({1})), [a_test(1, command="-out=report", input_file=sample, files=(
+        SuiteFile(11, store.baseline(f"File: {tmp_path}/TestFiles/{sample}\n".encode()), "out.txt"),))])
+
+    run(replace(options, places=Places(f"{tmp_path}/TestFiles", "/repository/TempFiles")), claims)
+
+    assert [post.brief() for post in server.posts if post.kind in ("equality", "upload", "finish")] == ["equality 1 11", "finish 1 0"]
 
 
 @pytest.mark.usefixtures("extractor")
