@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from api.domain.expected import NO_CATEGORY
 from api.domain.failure import Attribution, Failure, Severity, failures_of, message_of
-from api.domain.infrastructure import InfrastructureError
+from api.domain.infrastructure import Coverage, InfrastructureError
 from api.domain.result import JudgedTest
 
 SEVERITY_ORDER = tuple(Severity)
@@ -39,7 +39,10 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class ErrorItem:
-    """One thing that went wrong. `error_id` is the same whenever it is asked for; `stack` is for few eyes."""
+    """One thing that went wrong. `error_id` is the same whenever it is asked for; `stack` is for few eyes.
+
+    `coverage` is there where a run did not come to its end; `log_line` is then the last error in its log.
+    """
 
     error_id: str
     type: str
@@ -52,6 +55,8 @@ class ErrorItem:
     location: Location | None = None
     categories: tuple[str, ...] = ()
     stack: tuple[str, ...] = ()
+    coverage: Coverage | None = None
+    log_line: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ def _of_trouble(run_id: int, error: InfrastructureError, times: Times) -> ErrorI
     failure = error.failure
     item = ErrorItem(
         f"{run_id}-{error.key}", error.type.value, error.severity, Attribution.INFRASTRUCTURE, error.message or "No reason was given.",
-        error.at or times.otherwise, stack=tuple(without_folders(line) for line in error.stack))
+        error.at or times.otherwise, stack=tuple(without_folders(line) for line in error.stack), coverage=error.coverage)
     if failure is None:
         return item
     return replace(

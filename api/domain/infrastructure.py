@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -33,10 +33,24 @@ class EventOrigin:
 
 
 @dataclass(frozen=True, slots=True)
-class InfrastructureError:
-    """One trouble of the machinery. `key` is stable: the event's id, or the failure's signature.
+class Coverage:
+    """How many of a run's regression tests have a result."""
 
-    `failure` is that of a test which hit a limit, and is among the test's errors too; its time is the result's.
+    executed: int
+    expected: int
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether a result is missing; a run of no tests at all has none."""
+        return self.executed < self.expected or not self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class InfrastructureError:
+    """One trouble of the machinery. `key` is stable: the event's id, the failure's signature, or `unexecuted`.
+
+    `failure` is that of a test which hit a limit, and is among the test's errors too; its time is the result's. `coverage` is how far
+    the run had come, where the trouble is that it did not come to its end.
     """
 
     key: str
@@ -46,8 +60,11 @@ class InfrastructureError:
     at: datetime | None
     failure: Failure | None = None
     stack: tuple[str, ...] = ()
+    coverage: Coverage | None = None
 
 
+# What our own worker says of a run that it completed without all of the tests, as `api.execution.run` writes it.
+CONCLUDED = re.compile(r"Executed [0-9]{1,9} of [0-9]{1,9} regression tests\. \[(" + "|".join(InfrastructureType) + r")\] ")
 TAGGED = re.compile(r"\[(" + "|".join(InfrastructureType) + r")\] ")
 
 # Free text of the platform's own programs, most specific first. Every rule is anchored at the start of the message:
@@ -97,17 +114,37 @@ def origin_of_report(phase: Phase, message: str) -> EventOrigin | None:
 
 
 def infrastructure_errors(
-    events: Iterable[ProgressEvent], origins: Mapping[int, EventOrigin], failures: Iterable[Failure],
+    events: Sequence[ProgressEvent], origins: Mapping[int, EventOrigin], failures: Iterable[Failure], coverage: Coverage | None = None,
 ) -> tuple[InfrastructureError, ...]:
-    """The troubles of a run: its cancelling events that nobody wanted, then the tests that hit a limit."""
-    told = (_of_event(event, origins.get(event.event_id)) for event in events if event.phase is Phase.CANCELED)
+    """The troubles of a run: its cancelling events that nobody wanted, its end without all results, then the tests that hit a limit."""
+    lacking = coverage if coverage is not None and coverage.is_partial else None
+    told = [_of_event(event, origins) for event in events if event.phase is Phase.CANCELED]
+    if events and lacking is not None:
+        if events[-1].phase is Phase.COMPLETED:
+            told.append(_of_incomplete(events[-1], origins, lacking))
+        elif events[-1].phase is Phase.CANCELED and told[-1] is not None:
+            told[-1] = replace(told[-1], coverage=lacking)
     limits = (_of_failure(failure) for failure in failures if failure.attribution is Attribution.INFRASTRUCTURE)
     return tuple(error for error in (*told, *limits) if error is not None)
 
 
-def _of_event(event: ProgressEvent, origin: EventOrigin | None) -> InfrastructureError | None:
-    if origin is None:
-        origin = EventOrigin(None if is_deliberate(event.message) else classify(event.message))
+def end_origin(event: ProgressEvent, origins: Mapping[int, EventOrigin]) -> EventOrigin:
+    """Where the event that ended a run comes from: as written down with it, else by its words."""
+    if event.phase is Phase.CANCELED:
+        known = origins.get(event.event_id)
+        return known or EventOrigin(None if is_deliberate(event.message) else classify(event.message))
+    concluded = CONCLUDED.match(event.message)
+    return EventOrigin(InfrastructureType(concluded[1]) if concluded else InfrastructureType.WORKER)
+
+
+def _of_incomplete(event: ProgressEvent, origins: Mapping[int, EventOrigin], coverage: Coverage) -> InfrastructureError:
+    message = f"The worker ended after {coverage.executed} of {coverage.expected} tests."
+    kind = end_origin(event, origins).type or InfrastructureType.WORKER
+    return InfrastructureError("unexecuted", kind, Severity.CRITICAL, message, event.at, coverage=coverage)
+
+
+def _of_event(event: ProgressEvent, origins: Mapping[int, EventOrigin]) -> InfrastructureError | None:
+    origin = end_origin(event, origins)
     if origin.type is None:
         return None
     message = TAGGED.sub("", event.message.strip(), count=1)

@@ -4,8 +4,12 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 
 from api.domain.decoding import decode_cp1252
+from api.domain.log import LineFacts, LogLevel, facts_of
 
 TAIL_BYTES = 4096
+# A worker that dies may print a good deal behind the line that says why.
+ERROR_BYTES = 64 << 10
+ERRORS = frozenset({LogLevel.ERROR, LogLevel.CRITICAL})
 CONTINUATION = bytes(range(0x80, 0xC0))
 
 
@@ -27,3 +31,8 @@ def _decode_line(line: bytes) -> str:
         return line.decode()
     except UnicodeDecodeError:
         return decode_cp1252(line)
+
+
+def last_error_line(text: str) -> str | None:
+    """The last line of a log's end that tells of an error; None where none does."""
+    return next((line for line in reversed(text.split("\n")) if facts_of(line, LineFacts()).level in ERRORS), None)

@@ -1,6 +1,7 @@
 """Operations on errors: those of a run's tests, those of the machinery around it, and their counts."""
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from api.domain.access import Role
@@ -9,8 +10,11 @@ from api.domain.failure import Severity
 from api.domain.page import slice_page
 from api.domain.refusal import Forbidden
 from api.domain.run import Run
+from api.domain.tail import ERROR_BYTES, last_error_line
 from api.handlers import context, render, render_errors
-from api.storage import outcomes, results, runs
+from api.handlers.log_tails import read_tail
+from api.storage import names, outcomes, results, runs
+from api.storage.archive import Archive
 from api.storage.enrolment import catch_up
 from api.storage.outcomes import JudgedRun
 
@@ -36,7 +40,15 @@ def list_infrastructure_errors(
     run, judged = _judge(run_id)
     found = [item for item in infrastructure_items(run_id, judged.infrastructure, _times(run, judged)) if wanted.matches(item)]
     return render.page(
-        slice_page(found, limit, offset), lambda item: render_errors.error_item(run_id, item, with_stack=include_stack))
+        slice_page(found, limit, offset), lambda item: render_errors.error_item(run_id, _with_log(run_id, item), with_stack=include_stack))
+
+
+def _with_log(run_id: int, item: ErrorItem) -> ErrorItem:
+    """The last error in the log beside what says that the run did not come to its end."""
+    if item.coverage is None:
+        return item
+    tail = read_tail(context.collaborator(Archive), names.log_name(run_id), ERROR_BYTES)
+    return replace(item, log_line=None if tail is None else last_error_line(tail))
 
 
 def summarize_errors(run_id: int, limit: int, offset: int, group_by: str, severity: str | None = None) -> dict[str, Any]:

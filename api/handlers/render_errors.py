@@ -4,7 +4,8 @@ from __future__ import annotations
 from typing import Any
 
 from api.domain.error import ErrorGroup, ErrorItem, Location
-from api.domain.projection import cut
+from api.domain.infrastructure import Coverage
+from api.domain.projection import cut, cut_optional
 from api.handlers.render import marked
 
 Json = dict[str, Any]
@@ -19,9 +20,16 @@ def error_item(run_id: int, item: ErrorItem, *, with_stack: bool = False) -> Jso
     if with_stack:
         stored["stack"] = list(item.stack)
         shown["stack"] = [cut(line, 2000) for line in item.stack[-STACK_LIMIT:]]
+    if item.coverage is not None:
+        stored["details"] = _details(item.coverage, item.log_line)
+        shown["details"] = _details(item.coverage, cut_optional(item.log_line, 1000))
     return marked(stored, shown) | {
         "error_id": item.error_id, "run_id": run_id, "sample_id": item.sample_id, "regression_id": item.regression_id,
         "type": item.type, "severity": item.severity.value, "attribution": item.attribution.value, "occurred_at": item.occurred_at}
+
+
+def _details(coverage: Coverage, log_line: str | None) -> Json:
+    return {"tests_executed": coverage.executed, "tests_expected": coverage.expected, "log_line": log_line}
 
 
 def _location(place: Location | None, length: int | None) -> Json | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from api.domain.compare import BaseReason, Bucket, Compared, OutputHashes
@@ -14,6 +15,7 @@ from api.domain.result import JudgedTest
 from api.domain.run import Run
 from api.domain.summary import Summary
 from api.domain.triage import WIDTH, FailingSince, FirstDifference, NoDifference, share
+from api.domain.unexecuted import SkippedTest
 from api.handlers.answers import encode
 from api.handlers.render import run_links
 
@@ -21,6 +23,7 @@ Json = dict[str, Any]
 
 BUCKET_LIMIT = 500
 INFRASTRUCTURE_LIMIT = 10
+SKIPPED_LIMIT = 500
 LONGEST_MESSAGE = 300
 # Bytes of each difference that are kept free for it: some words on either side, and always the character that differs.
 RESERVED = 200
@@ -81,14 +84,15 @@ class FailingTest:
 
 
 def triage(
-    run: Run, counts: Summary, infrastructure: Sequence[InfrastructureError], base: Json | None, tests: Sequence[FailingTest],
-    *, api_base: str, max_bytes: int,
+    run: Run, counts: Summary, infrastructure: Sequence[InfrastructureError], skipped: Sequence[SkippedTest], base: Json | None,
+    tests: Sequence[FailingTest], *, api_base: str, max_bytes: int,
 ) -> Json:
     """A run's failures within so many bytes of JSON: each failure in short, and shared fairly among them, what differs."""
     shown: Json = {
         "run_id": run.run_id, "status": run.status.value, "commit_sha": shown_commit(run.commit), "counts": _counts(counts),
         "infrastructure_errors": _troubles(infrastructure[:INFRASTRUCTURE_LIMIT], max_bytes // 4),
-        "infrastructure_error_count": len(infrastructure), "base": base, "failures": [], "failure_count": len(tests),
+        "infrastructure_error_count": len(infrastructure), "skipped": _skipped(skipped[:SKIPPED_LIMIT], max_bytes // 4),
+        "skipped_count": len(skipped), "base": base, "failures": [], "failure_count": len(tests),
         "omitted_count": len(tests), "differences_omitted_count": len(tests), "max_bytes": max_bytes,
         "links": run_links(run.run_id, api_base)}
     entries = _fitting(tests, run, api_base, max_bytes - len(encode(shown)))
@@ -101,6 +105,15 @@ def _counts(counts: Summary) -> Json:
         "total_samples": counts.total_samples, "pass_count": counts.pass_count, "fail_count": counts.fail_count,
         "missing_output_count": counts.missing_output_count, "skipped_count": counts.skipped_count,
         "pending_count": counts.pending_count, "error_count": counts.error_count}
+
+
+def _skipped(tests: Sequence[SkippedTest], budget: int) -> list[Json]:
+    """The first tests without a result that fit into so many bytes of JSON."""
+    entries = [{
+        "regression_id": each.judged.test.regression_id, "sample_id": each.judged.test.sample_id,
+        "category": cut(each.judged.test.category, 100), "reason": each.reason.value} for each in tests]
+    ends = accumulate(len(encode(entry)) + 1 for entry in entries)
+    return [entry for entry, end in zip(entries, ends, strict=True) if end <= budget]
 
 
 def _troubles(errors: Sequence[InfrastructureError], budget: int) -> list[Json]:

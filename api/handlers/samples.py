@@ -13,9 +13,10 @@ from api.domain.run import Platform, RunStatus
 from api.domain.run_sample import RunSampleFilter, select_tests
 from api.domain.sample import UNLABELLED, SampleFilter, SampleStatus
 from api.domain.sample_choice import choose_test
-from api.domain.tail import TAIL_BYTES, decode_tail
+from api.domain.tail import TAIL_BYTES
 from api.handlers import context, render, render_samples
 from api.handlers.instants import parse_instant
+from api.handlers.log_tails import read_tail
 from api.handlers.runs import api_base
 from api.storage import history, names, outcomes, regression_tests, runs, samples
 from api.storage.archive import Archive
@@ -93,15 +94,7 @@ def _judge(run_id: int) -> tuple[JudgedTest, ...]:
 
 
 def _tail(run_id: int, regression_id: int) -> str | None:
-    try:
-        log = context.collaborator(Archive).open(names.test_log_name(run_id, regression_id))
-        if log is None:
-            return None
-        start = max(0, log.size - TAIL_BYTES)
-        return decode_tail(log.read(start, TAIL_BYTES), is_whole=start == 0)
-    except Unavailable:
-        # The result is worth showing also while the store of its log does not answer.
-        return None
+    return read_tail(context.collaborator(Archive), names.test_log_name(run_id, regression_id), TAIL_BYTES)
 
 
 def _links(run_id: int, test: JudgedTest) -> dict[str, str]:

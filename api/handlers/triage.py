@@ -11,6 +11,7 @@ from api.domain.refusal import NoBaseRun
 from api.domain.result import JudgedTest
 from api.domain.run import Run
 from api.domain.triage import NoDifference, PastRun, failing_since
+from api.domain.unexecuted import SkippedTest, skipped_tests
 from api.handlers import context, render_triage
 from api.handlers.differences import DifferenceFinder, Finding, Pair
 from api.handlers.render_triage import FailingTest
@@ -18,7 +19,9 @@ from api.handlers.runs import api_base
 from api.storage import names, outcomes, runs
 from api.storage.archive import Archive
 from api.storage.enrolment import catch_up
+from api.storage.expected_sets import list_active_tests
 from api.storage.lineage import Base, choose_base, list_past_runs, verdicts_in
+from api.storage.outcomes import JudgedRun
 
 IN_BASE = {
     Bucket.FAILING_SAME: "failing_same", Bucket.FAILING_DIFFERENTLY: "failing_differently", Bucket.BROKEN: "passing",
@@ -46,7 +49,13 @@ def triage_run(run_id: int, max_bytes: int) -> dict[str, Any]:
     failing = [test for test in judged.tests if test.verdict.is_failure]
     tests = _with_differences(_with_history(run, failing, [] if other is None else _judged(other)))
     return render_triage.triage(
-        run, judged.summary, judged.infrastructure, shown_base, tests, api_base=api_base(), max_bytes=max_bytes)
+        run, judged.summary, judged.infrastructure, _skipped(judged), shown_base, tests, api_base=api_base(), max_bytes=max_bytes)
+
+
+def _skipped(judged: JudgedRun) -> tuple[SkippedTest, ...]:
+    """The tests without a result of a run that is over; only then is it of interest which are in use."""
+    active = list_active_tests() if judged.summary.skipped_count else frozenset[int]()
+    return skipped_tests(judged.tests, judged.events, judged.origins, active)
 
 
 def _load_run(run_id: int) -> Run:

@@ -9,7 +9,7 @@ from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, upda
 
 from api.domain.expected import ExpectedSet
 from api.domain.failure import failures_in, failures_of
-from api.domain.infrastructure import EventOrigin, InfrastructureError, infrastructure_errors
+from api.domain.infrastructure import Coverage, EventOrigin, InfrastructureError, infrastructure_errors
 from api.domain.progress import Timeline, timeline
 from api.domain.result import NOTHING_REPORTED, JudgedTest, OutputReport, TestReports, judge, merged
 from api.domain.run import Phase, ProgressEvent, RunStatus
@@ -32,12 +32,13 @@ TIMES = ("started_at", "completed_at")
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun:
-    """A run with the verdict of each expected test, its infrastructure errors and its events."""
+    """A run with the verdict of each expected test, its infrastructure errors, its events and where those come from."""
 
     status: RunStatus
     tests: tuple[JudgedTest, ...]
     infrastructure: tuple[InfrastructureError, ...]
     events: tuple[ProgressEvent, ...]
+    origins: Mapping[int, EventOrigin]
 
     @property
     def summary(self) -> Summary:
@@ -79,8 +80,9 @@ def _judged(
 ) -> JudgedRun:
     phase = timeline(events).phase
     tests = judge(expected, reports, phase)
-    troubles = infrastructure_errors(events, origins, failures_in(tests))
-    return JudgedRun(run_status(phase, [test.verdict for test in tests]), tests, troubles, events)
+    coverage = Coverage(sum(test.reports.report is not None for test in tests), len(tests))
+    troubles = infrastructure_errors(events, origins, failures_in(tests), coverage)
+    return JudgedRun(run_status(phase, [test.verdict for test in tests]), tests, troubles, events, origins)
 
 
 def load_summary(run_id: int, expected_set_id: int | None, status: RunStatus) -> Summary:
