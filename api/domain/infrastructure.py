@@ -41,8 +41,8 @@ class Coverage:
 
     @property
     def is_partial(self) -> bool:
-        """Whether a result is missing; a run of no tests at all has none."""
-        return self.executed < self.expected or not self.expected
+        """Whether a result is missing."""
+        return self.executed < self.expected
 
 
 @dataclass(frozen=True, slots=True)

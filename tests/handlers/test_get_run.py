@@ -190,10 +190,11 @@ def test_a_summary_counts_every_test_once(site: Site, client: ValidatingClient) 
 
     assert over == {
         "run_id": run_id, "status": "incomplete", "total_samples": 5, "pass_count": 2, "fail_count": 1, "skipped_count": 1,
-        "missing_output_count": 1, "pending_count": 0, "error_count": 3, "infrastructure_error_count": 0, "duration_ms": 60_000,
+        "missing_output_count": 1, "pending_count": 0, "error_count": 3, "infrastructure_error_count": 1, "duration_ms": 60_000,
         "completed_at": "2026-11-21T12:02:00Z", "triggered_by": "ada"}
     assert running == over | {
-        "status": "running", "skipped_count": 0, "pending_count": 1, "duration_ms": None, "completed_at": None}
+        "status": "running", "skipped_count": 0, "pending_count": 1, "infrastructure_error_count": 0, "duration_ms": None,
+        "completed_at": None}
 
 
 def test_an_acceptable_variant_is_as_good_as_the_baseline(site: Site, client: ValidatingClient) -> None:

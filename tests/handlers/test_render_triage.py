@@ -13,6 +13,7 @@ from api.domain.infrastructure import InfrastructureError, InfrastructureType
 from api.domain.run import Platform, Run, RunStatus
 from api.domain.summary import summarize
 from api.domain.triage import FailingSince, NoDifference, PastRun, first_difference
+from api.domain.unexecuted import SkippedTest, SkipReason
 from api.handlers.answers import encode
 from api.handlers.render_triage import FailingTest, base_run, triage
 from tests.builders import NOW
@@ -49,14 +50,16 @@ def test_no_answer_is_longer_than_asked_for_and_all_that_is_listed_is_told_apart
 ) -> None:
     tests = list(islice(cycle(kinds), number))
     troubles = [InfrastructureError("event-1", InfrastructureType.WORKER, Severity.CRITICAL, each, NOW) for each in messages]
+    skipped = [SkippedTest(test.judged, SkipReason.WORKER_ENDED) for test in tests]
     counts, base = summarize([test.judged for test in tests], troubles), base_run(RUN._replace(branch=branch), BaseReason.BEFORE, API)
 
-    shown = triage(RUN, counts, troubles, base, tests, api_base=API, max_bytes=max_bytes)
+    shown = triage(RUN, counts, troubles, skipped, base, tests, api_base=API, max_bytes=max_bytes)
 
     failures = shown["failures"]
     assert len(failures) > 0
     assert len(encode(shown)) <= max_bytes
     assert len(failures) + shown["omitted_count"] == number
+    assert (0 < len(shown["skipped"]) <= number, shown["skipped_count"]) == (True, number)
     assert sum(each["first_difference"] is None for each in failures) == shown["differences_omitted_count"]
     for entry, test in zip(failures, tests, strict=False):
         assert entry.get("difference_omitted") == (test.difference if isinstance(test.difference, NoDifference) else None)
@@ -68,7 +71,7 @@ def test_long_messages_of_the_machinery_share_a_quarter_of_the_answer() -> None:
     long, short = "磁盘已满😀" * 100, "The disk is full."
     troubles = [InfrastructureError("event-1", InfrastructureType.WORKER, Severity.CRITICAL, each, NOW) for each in [*[long] * 11, short]]
 
-    shown = triage(RUN, summarize([], troubles), troubles[2:], None, [], api_base=API, max_bytes=8192)
+    shown = triage(RUN, summarize([], troubles), troubles[2:], [], None, [], api_base=API, max_bytes=8192)
 
     messages = [each["message"] for each in shown["infrastructure_errors"]]
     assert messages[-1] == short

@@ -13,7 +13,7 @@ TABLE = "ci_replacement"
 # As it is counted from now on where a run ends; all of these were counted without it.
 COUNTED = (
     "UPDATE ci_run SET infrastructure_error_count = COALESCE(infrastructure_error_count, 0) {change} 1 "
-    "WHERE status IN ('incomplete', 'error')")
+    "WHERE status IN ('incomplete', 'error') AND skipped_count > 0")
 
 
 def upgrade() -> None:
