@@ -78,10 +78,9 @@ class Attempt:
 
     def _halted(self, run: RunExecution, journal: Journal, reason: Reason) -> None:
         if reason is Reason.WORKER_STOPPED:
-            stopped = WorkerGone(InfrastructureType.WORKER, "The worker was stopped.")
-            self._leave(run, journal, stopped.reason)
-            raise stopped
-        self._leave(run, journal, f"Stopped: {reason}.")
+            self._give_up(run, journal, Obstacle(InfrastructureType.WORKER, "The worker was stopped."), self._last_reporter())
+        else:
+            self._leave(run, journal, f"Stopped: {reason}.")
 
     def _give_up(self, run: RunExecution, journal: Journal, obstacle: Obstacle, reporter: Reporter) -> None:
         journal.error(obstacle.message)

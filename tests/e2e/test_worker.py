@@ -74,6 +74,7 @@ def test_a_run_whose_worker_was_killed_is_given_up_when_its_lease_has_passed(rea
 
     assert (run["status"], run["run_errors"]) == ("canceled", "yes")
     assert "worker was lost" in ready.api.messages(run_id)[-1]
+    assert ready.api.get(f"/runs/{run['replaced_by']}")["source_run_id"] == run_id
     assert ready.api.get(f"/runs/{run_id}/summary")["infrastructure_error_count"] == 1
 
 

@@ -301,7 +301,7 @@ def test_a_cancel_in_the_middle_of_a_test_ends_its_program(
 
 
 @pytest.mark.usefixtures("extractor")
-def test_a_worker_that_is_stopped_gives_its_run_back_with_the_reason(
+def test_a_worker_that_is_stopped_gives_its_run_up_visibly(
     store: Store, claims: FakeClaims, server: StandIn, options: WorkerOptions,
 ) -> None:
     queue(store, claims, a_captioned_test(store, 1, "--hang"))
@@ -312,8 +312,9 @@ def test_a_worker_that_is_stopped_gives_its_run_back_with_the_reason(
         claims.await_release()
 
     assert server.of("finish") == []
-    assert server.of("logupload")[-1].file is not None and b"The worker was stopped." in server.of("logupload")[-1].file
-    assert (claims.released, claims.lost) == ([(1, "[worker] The worker was stopped.")], {1})
+    assert server.of("progress")[-1].fields == {
+        "type": "progress", "status": "canceled", "message": "[worker] The worker was stopped."}
+    assert claims.lost == set()
 
 
 @pytest.mark.usefixtures("extractor")
