@@ -4,7 +4,8 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 
 from api.domain.decoding import decode_cp1252
-from api.domain.log import LineFacts, LogLevel, facts_of
+from api.domain.log import LineFacts, facts_of
+from api.domain.log_level import LogLevel
 
 TAIL_BYTES = 4096
 # A worker that dies may print a good deal behind the line that says why.
