@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from api.commands.failure import CommandFailed
 from api.config import ConfigurationError, Settings
 from api.domain.refusal import Refusal
+from api.version import package_version
 
 COMMANDS = ("serve", "agent", "worker", "doorbell", "image", "migrate", "users", "tokens", "files", "settings", "demo")
 
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The parser with all commands, or with the one that the words begin with: a server need not carry what the others need."""
     parser = argparse.ArgumentParser(prog="ci-api", description=__doc__, epilog="The environment configures it; see `ci-api settings`.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {package_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in words[:1] if words[:1] and words[0] in COMMANDS else COMMANDS:
         importlib.import_module(f"api.commands.{command}").add(commands)

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     """The parser with all commands."""
     parser = argparse.ArgumentParser(prog="ci", description=__doc__, epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('sample-platform-ci')}")
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(metavar="COMMAND")
     _add(commands, "submit", run_submit, "zip a project without what version control ignores, and run its tests", _submit_options)

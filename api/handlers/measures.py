@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -12,6 +11,7 @@ from api.domain.background import TaskState
 from api.domain.job import JobReason
 from api.domain.measured import Measured, quantile
 from api.domain.run import Platform, RunStatus
+from api.version import package_version
 
 NONE = "none"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -39,7 +39,7 @@ class Measures:
         self._streams = Gauge(
             "ci_stream_clients", "Clients that follow a stream now.", ("process", "operation"), registry=self._registry)
         Gauge("ci_build_info", "The version of the server and of Python.", ("version", "python"), registry=self._registry).labels(
-            _version(), platform.python_version()).set(1)
+            package_version(), platform.python_version()).set(1)
         self._process = process
         self._known: dict[tuple[str | None, str, int], Histogram] = {}
 
@@ -139,9 +139,3 @@ def _family(name: str, about: str, label: str, values: dict[str, float]) -> Metr
         family.add_metric((each,), value)
     return family
 
-
-def _version() -> str:
-    try:
-        return version("sample-platform-ci")
-    except PackageNotFoundError:
-        return "unknown"

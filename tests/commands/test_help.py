@@ -1,6 +1,8 @@
 """Help, and calls that are wrong."""
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import pytest
 
 from tests.commands.conftest import Call
@@ -42,3 +44,9 @@ def test_the_demo_listens_on_this_machine_alone(bare_call: Call) -> None:
 
     assert said.status == 1
     assert said.errors == "ci-api: The demo listens on loopback addresses only: its accounts are open to whoever reads its output.\n"
+
+
+def test_the_version_is_that_of_the_package(bare_call: Call) -> None:
+    said = bare_call("--version")
+
+    assert (said.status, said.output) == (0, f"ci-api {version('sample-platform-ci')}\n")

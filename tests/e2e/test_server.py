@@ -79,7 +79,7 @@ def test_several_processes_serve_one_port_and_end_together(installation: Install
 
 def test_uvicorn_serves_the_application_object_with_several_processes(installation: Installation) -> None:
     command = (
-        sys.executable, "-m", "uvicorn", "api.asgi:app", "--lifespan", "on", "--workers", "2", "--port", str(installation.port))
+        sys.executable, "-m", "uvicorn", "ci_server.app:app", "--lifespan", "on", "--workers", "2", "--port", str(installation.port))
 
     with installation.answering(command, installation.port) as server:
         family = server.family()
