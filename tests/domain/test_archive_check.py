@@ -137,3 +137,10 @@ def test_whatever_the_name_its_path_stays_inside(name: str) -> None:
         return
 
     assert all(part not in ("", ".", "..") and "/" not in part and "\0" not in part for part in parts)
+
+
+@pytest.mark.parametrize("name", ["__MACOSX/._a.py", "._a.py", "src/._a.py", "src/__MACOSX/x"])
+def test_what_macos_adds_is_left_out(name: str) -> None:
+    entries = [an_entry("a.py"), an_entry(name, offset=100)]
+
+    assert list(check_archive(entries, FAR, LIMITS)) == [("a.py",)]

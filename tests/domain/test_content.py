@@ -49,3 +49,7 @@ def test_base64_has_room_for_three_quarters_of_the_limit(size: int, shown: int, 
 
 def test_the_head_of_a_longer_file_is_truncated() -> None:
     assert as_base64(b"abc", 4).truncated
+
+
+def test_utf_16_is_no_text_of_utf_8_whatever_its_bytes_pass_for() -> None:
+    assert as_text(["one\ntwo\n".encode("utf-16-le")]) is None

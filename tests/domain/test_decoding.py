@@ -12,6 +12,8 @@ from api.domain.decoding import HEAD, MARK, Encoding, Reading, decode_cp1252, de
 SUBTITLES = "1\r\n00:00:01,000 --> 00:00:02,000\r\n{}\r\n\r\n"
 MARKS = {"utf-16-le": BOM_UTF16_LE, "utf-16-be": BOM_UTF16_BE}
 WIDE = pytest.mark.parametrize("encoding", MARKS)
+# The private characters that stand for halves of surrogate pairs; in a file they are told by their own halves.
+FIRST_STAND_IN = "\U0010f700"
 CHARACTERS = st.text(st.one_of(st.sampled_from("ab\r\né一上\u0a0d\u3000😀\U0010f7ff\U0010ffff"), st.characters(codec="utf-8")), max_size=40)
 # What a crash in the middle leaves, and what is no text of UTF-16 at all.
 ENDS = st.sampled_from([b"", b"\x00", b"a", b"\n", b"\xd8\x3d", b"\x3d\xd8", b"\xdc\x00\xd8\x3d"])
@@ -84,7 +86,7 @@ def test_any_units_are_read_and_no_two_become_one_text(encoding: str, units: lis
     assert all(text.count("\n") == each.count(0x0A) for text, each in zip(texts, (units + halves,) * 2, strict=True))
 
 
-@given(st.sampled_from(list(MARKS)), CHARACTERS, ENDS)
+@given(st.sampled_from(list(MARKS)), CHARACTERS.filter(lambda text: max(text, default="") < FIRST_STAND_IN), ENDS)
 def test_lines_of_utf_16_end_at_newlines_and_not_at_bytes_like_them(encoding: str, text: str, end: bytes) -> None:
     content = text.encode(encoding)
     reading = Reading(Encoding(encoding), 0, 0)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.decoding import Encoding, decode_pair
-from api.domain.diff import HUNK_LIMIT, LINE_LIMIT, Change, DiffHunk, DiffSummary, split_lines
+from api.domain.decoding import MARK, Encoding, decode_pair
+from api.domain.diff import HUNK_LIMIT, LINE_LIMIT, Change, DiffHunk, DiffSummary, difference, hunks_of, split_lines
 from tests.domain.diffs import compared, encode_as, hunks, pairs
 
 numbers = [b"%d\n" % number for number in range(1, 101)]
@@ -162,3 +162,11 @@ def test_coarser_changes_are_shown_alike() -> None:
     [hunk] = hunks(found)
 
     assert shape(hunk) == "---+++"
+
+
+def test_a_byte_order_mark_is_in_no_line_that_is_shown() -> None:
+    found = difference(split_lines(f"{MARK}a\nb\n"), split_lines("a\nb\n"), [Change(0, 1, 0, 1)], 1, mark=MARK)
+
+    [hunk] = hunks_of(found)
+
+    assert [line["text"] for line in hunk["lines"]] == ["a", "a", "b"]

@@ -23,6 +23,7 @@ from api.domain.job_stream import (
     complete_event,
     cut_chunk,
     frames_of,
+    is_yes,
     job_id_event,
     log_event,
     may_grow,
@@ -293,3 +294,9 @@ def test_the_later_look_at_a_job_counts_whichever_came_first() -> None:
     for number, earlier in enumerate(looks):
         for later in looks[number + 1:]:
             assert newer(earlier, later) == newer(later, earlier) == later
+
+
+@pytest.mark.parametrize(("word", "means"), [
+    ("true", True), ("True", True), ("YES", True), ("1", True), ("false", False), ("0", False), ("off", False)])
+def test_words_of_a_query_mean_yes_or_no(word: str, means: bool) -> None:
+    assert is_yes(word) == means

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.progress import LATE_WORDS, STAGES, Advance, LateEventKind, Timeline, advance, timeline, with_late_events
+from api.domain.instant import LAST, NO_INSTANT, is_shown
+from api.domain.progress import LATE_WORDS, STAGES, Advance, LateEventKind, Timeline, advance, dated, timeline, with_late_events
 from api.domain.run import Phase, ProgressEvent
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -79,3 +80,24 @@ def test_a_run_that_is_not_over_shows_none_of_it(told: tuple[tuple[Phase, str], 
     events = events_of(*told)
 
     assert with_late_events(events, [(LateEventKind.LOG_REPLACED, START + timedelta(hours=1))]) == tuple(events)
+
+
+@pytest.mark.parametrize(("told", "shown"), [
+    ([None, 1, None, 2, None], [1, 1, 1, 2, 2]), ([None, None], [None, None]), ([], []), ([3, 1], [3, 1]),
+])
+def test_an_event_whose_time_cannot_be_read_has_that_of_a_neighbour(told: list[int | None], shown: list[int | None]) -> None:
+    def at(second: int | None) -> datetime:
+        return NO_INSTANT if second is None else START + timedelta(seconds=second)
+
+    events = [ProgressEvent(number, Phase.TESTING, at(second), "") for number, second in enumerate(told)]
+
+    placed = dated(events)
+
+    assert [event.at for event in placed] == [at(second) for second in shown]
+    assert [event.dated for event in placed] == [second is not None for second in told]
+
+
+@pytest.mark.parametrize(("instant", "taken"), [
+    (NO_INSTANT, False), (START, True), (LAST, True), (LAST + timedelta(microseconds=1), False), (datetime(1, 1, 1, tzinfo=UTC), False)])
+def test_an_instant_is_taken_that_a_client_can_read(instant: datetime, taken: bool) -> None:
+    assert is_shown(instant) == taken

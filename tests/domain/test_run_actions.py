@@ -11,7 +11,7 @@ from api.domain.access import STAFF, Role
 from api.domain.cancel import ActionStatus, authorize_action, cancel
 from api.domain.refusal import Forbidden, Unprocessable
 from api.domain.result import JudgedTest, TestReports, Verdict
-from api.domain.retry import RETRIED, RetryPlan, plan_retry
+from api.domain.retry import RETRIED, RetryPlan, plan_retry, request_like
 from api.domain.run import Platform, Requester, Run, RunStatus
 from tests.domain.judging import caller, expected_test
 
@@ -90,3 +90,10 @@ def test_a_retry_tells_what_it_leaves_out(dropped: tuple[int, ...], ending: str)
 
     assert message.startswith("A new run of 2 regression tests is queued.")
     assert message.endswith(ending)
+
+
+def test_what_was_asked_for_with_a_run_can_be_asked_for_again() -> None:
+    request = request_like(run_of(Requester(2, "ada"))._replace(branch="b", pull_request=7, environment_id="linux", parent_sha="d" * 40))
+
+    assert (request.repository, request.commit_sha, request.platform) == ("o/r", "c" * 40, Platform.LINUX)
+    assert (request.branch, request.pull_request, request.environment_id, request.parent_sha) == ("b", 7, "linux", "d" * 40)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from api.domain.access import Role, Scope
 from api.domain.chance import ALPHABET, Chance
 from api.domain.refusal import Forbidden
-from api.domain.token import REVIEWERS, SECRET_BYTES, issue_token, token_digest, usable_scopes
+from api.domain.token import REVIEWERS, SECRET_BYTES, issue_token, parse_scopes, token_digest, usable_scopes
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 secrets = st.binary(min_size=SECRET_BYTES, max_size=SECRET_BYTES)
@@ -74,3 +74,18 @@ def test_a_workers_token_is_64_letters_and_digits(drawn: bytes) -> None:
     assert asked == [80]
     # Its digits are the number's lowest ones, to the base 62.
     assert sum(ALPHABET.index(digit) * 62**place for place, digit in enumerate(token)) == int.from_bytes(drawn) % 62**64
+
+
+@pytest.mark.parametrize(("stored", "scopes"), [
+    ('["runs:read", "runs:write"]', (Scope.RUNS_READ, Scope.RUNS_WRITE)), ('["runs:read", "runs:read"]', (Scope.RUNS_READ,)),
+    ('["Runs:Read", "everything", 1, null, ["runs:read"]]', ()), ('{"runs:read": true}', ()), ('"runs:read"', ()), ("", ()), ("[", ()),
+    ("[" * 100_000, ())])
+def test_scopes_are_those_that_a_stored_list_spells_out(stored: str, scopes: tuple[Scope, ...]) -> None:
+    assert parse_scopes(stored) == scopes
+
+
+def test_who_has_no_known_role_gets_no_token() -> None:
+    with pytest.raises(Forbidden):
+        issue_token(bytes(SECRET_BYTES), "laptop", None, [], days=1, now=NOW)
+
+    assert usable_scopes(None, list(Scope)) == frozenset()

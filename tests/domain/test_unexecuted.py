@@ -88,3 +88,10 @@ def test_a_run_that_somebody_canceled_has_none() -> None:
     ("fatal error: gone\nbye", "fatal error: gone")])
 def test_the_last_error_of_a_log_is_its_last_line_of_that_level(text: str, line: str | None) -> None:
     assert last_error_line(text) == line
+
+
+def test_of_a_run_whose_tests_all_have_results_nothing_was_left_out() -> None:
+    test = expected_test(1)
+    judged = judge(ExpectedSet.of([test]), {1: reported(test, o5=None)}, Phase.COMPLETED)
+
+    assert skipped_tests(judged, ended(Phase.COMPLETED), {}, {1}) == ()

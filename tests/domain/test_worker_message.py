@@ -19,6 +19,7 @@ from api.domain.worker_message import (
     UploadMessage,
     WorkerMessage,
     parse_message,
+    read_fields,
 )
 
 IDS = {"test_id": "5", "test_file_id": "8"}
@@ -97,3 +98,14 @@ def test_any_form_is_a_message_of_storable_numbers_or_names_one_of_its_fields(ki
     if isinstance(message, FinishMessage):
         assert -2**31 <= message.exit_code < 2**31
         assert 0 <= message.runtime_ms < 2**31
+
+
+@pytest.mark.parametrize(("body", "fields"), [
+    ("type=progress&message=error: g++ & clang failed", {"type": "progress", "message": "error: g++ & clang failed"}),
+    ("type=progress&message=error%3A+g%2B%2B+%26+clang", {"type": "progress", "message": "error: g++ & clang"}),
+    ("message=50 % & more&status=testing", {"message": "50 % & more", "status": "testing"}),
+    ("message=a&type=b&message=c", {"message": "a", "type": "b&message=c"}),
+    ("", {}), ("a=1&b=2", {}), ("a=1&type=x", {"type": "x"}), ("message=100%", {"message": "100%"}),
+])
+def test_fields_are_read_whether_they_are_escaped_or_not(body: str, fields: dict[str, str]) -> None:
+    assert read_fields(body) == fields
