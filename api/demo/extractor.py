@@ -104,7 +104,7 @@ def extracted(options: argparse.Namespace) -> list[tuple[str | None, str]]:
             raise Failure(INCOMPATIBLE, "--multiprogram needs an input file, and output files.")
         return [(target_of(options, track), captions(options, track.number)) for track in tracks_of(listing(options.input))]
     content = captions(options, options.stream)
-    return [] if options.out == "null" else [(None if options.stdout else target_of(options), content)]
+    return [] if options.out == "null" else [(None if options.stdout or options.out == "report" else target_of(options), content)]
 
 
 def target_of(options: argparse.Namespace, track: Track | None = None) -> str:

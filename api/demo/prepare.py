@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -175,7 +175,9 @@ def _with_baselines(test: catalog.Test, sample: PreparedSample, executable: Path
     files = tuple(
         SuiteFile(number, "", f"{sample.sha256}{output.suffix}{output.extension}", output.ignore)
         for number, output in enumerate(test.outputs, 1))
-    entry = presented([SuiteTest(1, test.category, test.command, test.input_type, sample.file_name, test.output_type, files)])[0]
+    [entry] = presented([SuiteTest(1, test.category, test.command, test.input_type, sample.file_name, test.output_type, files)])
+    # As our own worker does, which knows that a report is printed.
+    entry = replace(entry, output_type=test.output_type)
     with tempfile.TemporaryDirectory(prefix="ci-demo-") as temporary:
         folder = Path(temporary).resolve() / "work"
         folder.mkdir()
