@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from api.domain.decoding import decode_cp1252, encode_cp1252
-from api.domain.log_level import WORDS, LogLevel, level_of, without_colours
+from api.domain.log_level import WORDS, LogLevel, level_of, own_text, without_colours
 
 MESSAGE_LENGTH = 4000
 # No character needs more than four bytes, so this much always holds a whole message.
@@ -130,7 +130,7 @@ def _instant(stamp: re.Match[str]) -> datetime | None:
 
 
 def _marks(text: str) -> tuple[LogLevel, LogSource]:
-    level, source = None, None
+    text, level, source = own_text(text), None, None
     end = 0
     while marked := BRACKETED.match(text, end):
         word = marked["word"].lower()
