@@ -55,6 +55,8 @@ def read(cases: str, encoding: str = "utf-8", declaration: str = "") -> JobRepor
     ('<testcase name="a"><failure message="m">\x1b[31m red</failure></testcase>', "m"),
     ('<testcase name="a"><failure>\x1b[31m red \x00</failure></testcase>', "\ufffd[31m red \ufffd"),
     ('<testcase name="a"><failure message="&#27;[0m &#x1B; &#0; &#65;"/></testcase>', "\ufffd[0m \ufffd \ufffd A"),
+    ('<testcase name="a"><failure message="&#55357;&#xDE00; &#xFFFE; &#1114112; &#x1F600; &#128512;"/></testcase>',
+     "\ufffd\ufffd \ufffd \ufffd \U0001f600 \U0001f600"),
     ('<testcase name="a"><skipped/><failure message="m"/></testcase>', "m"),
     ('<testcase name="a"><failure message="m"/><error message="teardown"/></testcase>', "m"),
 ])
@@ -79,6 +81,16 @@ def test_what_stands_before_a_report_breaks_off_counts(rest: str) -> None:
     report = read_report([f'<testsuite><testcase name="a"><failure message="m"/></testcase>{rest}'.encode()])
 
     assert (report.failures, report.complete) == (1, False)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 500])
+@pytest.mark.parametrize("rest", ["<failure message='m'>", "<failure message='m'>tra", "<failure>m", "<failure>m</failure><system-out>out"])
+def test_a_test_that_failed_where_a_report_breaks_off_has_failed(rest: str, size: int) -> None:
+    content = f'<testsuite><testcase name="a"/><testcase name="b">{rest}'.encode()
+
+    report = read_report(content[at:at + size] for at in range(0, len(content), size))
+
+    assert (report.tests, report.failures, report.failed, report.complete) == (2, 1, [FailedTest("b", "", "m")], False)
 
 
 @pytest.mark.parametrize(("encoding", "declared"), [
