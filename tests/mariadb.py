@@ -100,6 +100,8 @@ class PrivateServer:
 
     def install(self) -> None:
         """Make the server's own tables."""
+        # A server that starts removes the temporary tables that it finds, those of others too where they share a folder.
+        (self.folder / "tmp").mkdir()
         installed = subprocess.run(
             [need("mariadb-install-db"), *self._shared, "--auth-root-authentication-method=normal", "--skip-test-db",
              "--innodb-log-file-size=16M"],
@@ -110,7 +112,7 @@ class PrivateServer:
     @property
     def _shared(self) -> list[str]:
         user = ["--user=root"] if os.geteuid() == 0 else []
-        return ["--no-defaults", f"--datadir={self.folder}/data", *user]
+        return ["--no-defaults", f"--datadir={self.folder}/data", f"--tmpdir={self.folder}/tmp", *user]
 
 
 @contextmanager
