@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from api.domain.projection import shown_commit, shown_repository
 from api.domain.refusal import Unprocessable
 from api.domain.result import JudgedTest, Verdict
 from api.domain.run import Run
@@ -31,8 +32,20 @@ class RetryPlan:
         return words
 
 
+def unreadable_code(source: Run) -> list[str]:
+    """The fields, of those that say what a run executes and where, that the platform's rows say nothing of that can be read."""
+    readable = {
+        "repository": shown_repository(source.repository) == source.repository,
+        "commit_sha": source.commit != "" and shown_commit(source.commit).startswith(source.commit),
+        "platform": "platform" not in source.altered}
+    return [name for name, is_readable in readable.items() if not is_readable]
+
+
 def request_like(source: Run) -> RunRequest:
-    """What was asked for with a run, to be asked for again; its tests are chosen apart."""
+    """What was asked for with a run, to be asked for again; its tests are chosen apart. Raises Unprocessable where nobody can tell."""
+    if unreadable := unreadable_code(source):
+        raise Unprocessable(
+            "What this run executed cannot be read from the database.", {"altered_fields": unreadable}, remedy="Trigger a new run.")
     return RunRequest(
         repository=source.repository, commit_sha=source.commit, platform=source.platform, branch=source.branch,
         pull_request=source.pull_request, environment_id=source.environment_id, parent_sha=source.parent_sha,

@@ -1,6 +1,7 @@
 """Which worker a run belongs to: claimed by one compare-and-set, held by a lease, marked by a fence that only grows."""
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -126,8 +127,10 @@ def lose_claim(run_id: int, fence: int, *, failure: str, now: datetime, chance: 
 def give_up_abandoned(now: datetime, chance: Chance) -> int:
     """End the runs whose worker let its lease pass, visibly: canceled, with the reason, and replaced. Returns how many."""
     lost = list(session().execute(select(ClaimRow.run_id, ClaimRow.fence).where(ClaimRow.deadline < now)))
-    for run_id, fence in lost:
-        lose_claim(run_id, fence, failure=LOST, now=now, chance=chance)
+    # One that cannot be given up keeps no other from it; what it raises is raised once all were tried.
+    with ExitStack() as all_of_them:
+        for run_id, fence in lost:
+            all_of_them.callback(lose_claim, run_id, fence, failure=LOST, now=now, chance=chance)
     return len(lost)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from api.domain.chance import Chance
-from api.domain.retry import request_like
+from api.domain.retry import request_like, unreadable_code
 from api.storage.database import session
 from api.storage.expected_sets import list_active_tests, load_expected_set
 from api.storage.own_tables import ReplacementRow
@@ -20,14 +20,14 @@ MOST_IN_A_ROW = 2
 def replace_run(run_id: int, *, now: datetime, chance: Chance) -> int | None:
     """Within a transaction that ended the run as lost: queue one like it, on behalf of the same account. Returns its id.
 
-    Tests that are no longer active are left out, as in a retry. None where none is left, where enough runs in a row were lost, or
-    where the run has its replacement already: the platform's own programs may restart a run that was lost.
+    Tests that are no longer active are left out, as in a retry. None where none is left, where enough runs in a row were lost, where
+    nobody can tell what the run executes, or where it has its replacement already: the platform's own programs may restart a lost run.
     """
     if session().get(ReplacementRow, run_id) is not None or _lost_before(run_id) >= MOST_IN_A_ROW:
         return None
     lost = load_run(run_id, locked=True)
     tests = sorted(list_active_tests().intersection(load_expected_set(lost.expected_set_id).regression_ids))
-    if not tests:
+    if not tests or unreadable_code(lost):
         return None
     replacement_id = create_run(NewRun(
         request=request_like(lost), regression_ids=tuple(tests), environment_id=lost.environment_id,

@@ -10,7 +10,15 @@ from api.domain.access import Role, Scope
 from api.domain.run import Phase
 from api.storage.database import transaction
 from api.storage.own_tables import RunRow
-from api.storage.platform_tables import ProgressRow, RegressionOutputRow, RegressionTestRow, ResultFileRow, ResultRow, TestRow
+from api.storage.platform_tables import (
+    ForkRow,
+    ProgressRow,
+    RegressionOutputRow,
+    RegressionTestRow,
+    ResultFileRow,
+    ResultRow,
+    TestRow,
+)
 from contract.client import ValidatingClient
 from tests.builders import (
     BuiltTest,
@@ -217,6 +225,22 @@ def test_a_retry_is_a_new_run_like_the_first(site: Site, tester: ValidatingClien
     assert (new["status"], new["source_run_id"], new["reason"], new["triggered_by"]) == ("queued", source, "flaky", "tester")
     assert new["created_at"] == "2026-11-21T14:00:00Z"
     assert tester.get(f"{RUNS}/{made}/config").json()["regression_test_ids"] == sorted(test.regression_id for test in tests.values())
+
+
+@pytest.mark.parametrize(("column", "odd", "field"), [
+    ("commit", "", "commit_sha"), ("commit", "é" * 64, "commit_sha"), ("github", "https://github.com/tester/" + "x" * 227, "repository")],
+    ids=["no commit", "no hash", "a long name"])
+def test_a_run_of_which_nobody_can_tell_what_it_executed_is_not_retried(site: Site, column: str, odd: str, field: str) -> None:
+    tester = site.as_user(site.account(Role.TESTER, "tess", github_login="tester"))
+    source, _ = add_mixed_run()
+    with transaction() as current:
+        row = current.get_one(TestRow, source)
+        current.execute(update(ForkRow).where(ForkRow.id == row.fork_id).values(github=odd) if column == "github" else
+            update(TestRow).where(TestRow.id == source).values(commit=odd))
+
+    answer = act(tester, source, "retry", failed_only=False)
+
+    assert (answer.status_code, answer.json()["details"]["altered_fields"]) == (422, [field])
 
 
 def test_a_retry_has_a_secret_of_its_own(site: Site, tester: ValidatingClient) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import NoResultFound
 
 from api.domain.chance import Chance
 from api.domain.run import Phase, Run, RunStatus
@@ -14,11 +15,11 @@ from api.storage.claims import claim_run, give_up_abandoned
 from api.storage.database import session, transact, transaction
 from api.storage.enrolment import catch_up
 from api.storage.expected_sets import load_expected_set
-from api.storage.own_tables import ReplacementRow
+from api.storage.own_tables import ReplacementRow, RunRow
 from api.storage.platform_tables import ProgressRow, RegressionTestRow, TestForkRow, TestRow
 from api.storage.progress import list_events
 from api.storage.replacements import MOST_IN_A_ROW
-from tests.builders import NOW, BuiltTest, add_regression_test, add_run, add_user, minutes
+from tests.builders import NOW, BuiltTest, add_fork, add_regression_test, add_run, add_user, minutes
 from tests.databases import Database
 from tests.storage.acting import cancel, create, status_of
 from tests.storage.requests import new_run
@@ -175,6 +176,47 @@ def test_what_binds_two_runs_goes_with_either(test: BuiltTest) -> None:
 
     assert load(run_id).replaced_by is None
     assert session().execute(select(ReplacementRow)).first() is None
+
+
+@pytest.mark.parametrize("odd", [
+    {"commit": ""}, {"commit": "--upload-pack=x"}, {"commit": "0" * 41}, {"altered": "platform"}, {"fork": "é" * 250},
+    {"fork": "https://github.com/owner/" + "x" * 228}],
+    ids=["no commit", "an option", "a long commit", "platform", "fork", "a long name"])
+def test_a_lost_run_of_which_nobody_can_tell_what_it_executed_ends_and_has_no_replacement(
+    test: BuiltTest, odd: dict[str, str],
+) -> None:
+    run_id, other = create(test), create(test)
+    for _ in range(2):
+        claim_run("w", "linux", now=NOW, lease=LEASE)
+    make_odd(run_id, **odd)
+
+    assert give_up_abandoned(minutes(6), SYSTEM_CHANCE) == 2
+
+    assert [status_of(run_id), status_of(other)] == [RunStatus.CANCELED.value] * 2
+    assert load(run_id).replaced_by is None and load(other).replaced_by is not None
+
+
+def test_a_lost_run_that_cannot_be_given_up_keeps_no_other_from_it(test: BuiltTest) -> None:
+    first, second = create(test), create(test)
+    for _ in range(2):
+        claim_run("w", "linux", now=NOW, lease=LEASE)
+    with transaction():
+        session().execute(delete(RunRow).where(RunRow.run_id == first))
+
+    with pytest.raises(NoResultFound):
+        give_up_abandoned(minutes(6), SYSTEM_CHANCE)
+
+    assert load(second).status is RunStatus.CANCELED and load(second).replaced_by is not None
+
+
+def make_odd(run_id: int, *, fork: str | None = None, altered: str | None = None, **columns: str | int) -> None:
+    """Write values into the platform's row of a run, as its own programs may, and what was noted of it when it was first seen."""
+    if fork is not None:
+        columns["fork_id"] = add_fork(fork)
+    with transaction():
+        if columns:
+            session().execute(update(TestRow).where(TestRow.id == run_id).values(columns))
+        session().execute(update(RunRow).where(RunRow.run_id == run_id).values(altered=altered))
 
 
 def deactivate(test: BuiltTest) -> None:
