@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, event, inspect
+from sqlalchemy import Engine, event, inspect, select
+from sqlalchemy.exc import OperationalError
 
 from api.domain.access import Role
 from api.domain.run import Phase, RunStatus
 from api.domain.run_list import RunFilter, RunSort
 from api.domain.worker_message import Answer, EqualityMessage, FinishMessage, ProgressMessage
 from api.storage import accounts, claims, reports, runs, schema, tokens
-from api.storage.database import session, transact
+from api.storage.database import session, transact, transaction
 from api.storage.enrolment import catch_up
 from api.storage.job_tables import JobRow
+from api.storage.own_tables import RunRow
 from api.storage.platform_tables import PLATFORM_TABLES
 from tests.builders import (
     MAIN_REPOSITORY,
@@ -182,6 +184,39 @@ def test_a_downgrade_that_broke_off_can_be_repeated(empty_url: str, after: int) 
         schema.downgrade(database.engine)
 
         assert schema_of(database.engine) == before
+
+
+def test_what_a_step_counts_it_counts_once_though_its_table_was_refused_at_first(empty_url: str) -> None:
+    with opened(empty_url, migrated=False) as database:
+        schema.migrate(database.engine, "0012")
+        run_id = add_run()
+        execute(
+            "INSERT INTO ci_run (run_id, platform, repository, commit_sha, created_at, status, skipped_count, infrastructure_error_count) "
+            f"VALUES ({run_id}, 'linux', 'a/b', 'c', '2026-01-01 00:00:00', 'incomplete', 3, 1)")
+        # A database that refuses a statement has kept those before it, if it is MySQL.
+        execute("CREATE VIEW ci_replacement AS SELECT 1 AS run_id")
+        for _ in range(2):
+            with pytest.raises(OperationalError):
+                schema.migrate(database.engine)
+        execute("DROP VIEW ci_replacement")
+
+        schema.migrate(database.engine)
+        counted = count_of(run_id)
+        schema.migrate(database.engine)
+        counted_again = count_of(run_id)
+        schema.downgrade(database.engine, "0012")
+
+        assert (counted, counted_again, count_of(run_id)) == (2, 2, 1)
+
+
+def execute(statement: str) -> None:
+    with transaction() as current:
+        current.connection().exec_driver_sql(statement)
+
+
+def count_of(run_id: int) -> int | None:
+    session().rollback()
+    return session().execute(select(RunRow.infrastructure_error_count).where(RunRow.run_id == run_id)).scalar_one()
 
 
 def test_a_migration_of_nothing_that_broke_off_can_be_repeated(empty_url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from api.storage.migrations.steps import create_table, drop_table, present_tables
+from api.storage.migrations.steps import create_table, drop_table
 
 revision = "0013"
 down_revision = "0012"
@@ -17,10 +17,7 @@ COUNTED = (
 
 
 def upgrade() -> None:
-    """Count, and add the table last: where it is there, the runs have been counted."""
-    if TABLE in present_tables():
-        return
-    op.execute(COUNTED.format(change="+"))
+    """Add the table, and count last: on every database that becomes true together with this step's number, so it happens once."""
     create_table(
         TABLE,
         sa.Column("run_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -29,10 +26,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["replacement_id"], ["test.id"], name="ci_fk_ci_replacement_replacement_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", name="pk_ci_replacement"),
         sa.UniqueConstraint("replacement_id", name="ci_uq_ci_replacement_replacement_id"))
+    op.execute(COUNTED.format(change="+"))
 
 
 def downgrade() -> None:
-    """Drop it, and count as before."""
-    if TABLE in present_tables():
-        op.execute(COUNTED.format(change="-"))
-        drop_table(TABLE)
+    """Drop it, and count as before, again together with the number."""
+    drop_table(TABLE)
+    op.execute(COUNTED.format(change="-"))
