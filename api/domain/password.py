@@ -23,6 +23,9 @@ def check_password(password: str, *, email: str | None, name: str, common: Conta
     """
     if not SHORTEST <= len(password) <= LONGEST:
         raise Unprocessable(f"A password has {SHORTEST} to {LONGEST} characters.", {"reason": "length"})
+    # The hashes of the Sample Platform cannot be made of it.
+    if "\0" in password:
+        raise Unprocessable("A password has no NUL character.", {"reason": "character"})
     forms = set(_forms(password.lower()))
     if any(form in common for form in forms):
         raise _refusal("This password is one of those that are guessed first.", "common")

@@ -45,6 +45,10 @@ def test_a_password_has_a_length(password: str) -> None:
     assert reason(password) == "length"
 
 
+def test_a_password_has_no_character_that_the_platforms_hashes_cannot_have() -> None:
+    assert reason("four good\0words here") == "character"
+
+
 @pytest.mark.parametrize("password", [
     "correct horse battery staple", "another good password", "demo-tester-pass", "seven tin lanterns drift north", "kT9#vq2!",
     "пароль-на-каждый-день",
@@ -59,7 +63,7 @@ def test_an_account_without_an_address_may_have_a_password_too() -> None:
 
 @given(st.text(max_size=140))
 def test_every_text_is_refused_or_not_and_nothing_else_happens(password: str) -> None:
-    assert reason(password) in {None, "length", "common", "personal", "pattern"}
+    assert reason(password) in {None, "length", "character", "common", "personal", "pattern"}
 
 
 @given(st.integers(0, 10**6))
