@@ -96,16 +96,18 @@ async def _disconnected(receive: Receive) -> None:
 
 
 def environ_of(scope: Scope) -> dict[str, Any]:
-    """The WSGI environment of a request whose body is not passed on."""
-    server = scope.get("server") or ("localhost", 80)
-    environ: dict[str, Any] = {
+    """The WSGI environment of a request whose head was judged, and whose body was read, before: of either nothing is passed on.
+
+    Werkzeug takes a strange Host, or one that asks for a WebSocket, for another server's.
+    """
+    return {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": "",
         "PATH_INFO": scope["path"].encode("utf-8").decode("latin-1"),
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "SERVER_NAME": server[0],
-        "SERVER_PORT": str(server[1] or 0),
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
         "REMOTE_ADDR": (scope.get("client") or ("",))[0],
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
@@ -117,11 +119,3 @@ def environ_of(scope: Scope) -> dict[str, Any]:
         "wsgi.run_once": False,
         "asgi.scope": scope,
     }
-    for raw_name, raw_value in scope["headers"]:
-        name = f"HTTP_{raw_name.decode('latin-1').upper().replace('-', '_')}"
-        value = raw_value.decode("latin-1")
-        environ[name] = f"{environ[name]},{value}" if name in environ else value
-    # Lengths and types describe a body that is not here.
-    environ.pop("HTTP_CONTENT_LENGTH", None)
-    environ.pop("HTTP_CONTENT_TYPE", None)
-    return environ
