@@ -1,7 +1,7 @@
 """Request bodies: JSON read whole and judged, uploads passed through unread, both only up to a size."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +89,9 @@ class Body:
         return _after(receive)
 
     def _check_kind(self, scope: Scope, kind: str, content_type: str) -> None:
-        coding = _header(scope, b"content-encoding").strip().lower()
-        if coding not in ("", "identity"):
-            raise unsupported_content_coding(coding)
+        for coding in _headers(scope, b"content-encoding"):
+            if coding.strip().lower() not in ("", "identity"):
+                raise unsupported_content_coding(coding.strip().lower())
         if (kind or JSON) not in self._limits or len(content_type) > _LONGEST_TYPE:
             raise unsupported_media_type(self._limits)
         if kind not in ("", JSON):
@@ -155,4 +155,8 @@ def _after(receive: Receive) -> Receive:
 
 
 def _header(scope: Scope, wanted: bytes) -> str:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
+    return next(_headers(scope, wanted), "")
+
+
+def _headers(scope: Scope, wanted: bytes) -> Iterator[str]:
+    return (value.decode("latin-1") for name, value in scope["headers"] if name == wanted)

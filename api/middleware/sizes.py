@@ -9,6 +9,8 @@ _BYTES_A_CHARACTER = 12
 # Such texts are ASCII, of which at worst each character has a backslash before it, or is percent-encoded.
 _ASCII_FORMATS = frozenset({"date", "date-time", "email", "uri"})
 _BYTES_AN_ASCII_CHARACTER = 3
+# A name may be written in escapes too.
+_BYTES_A_CHARACTER_OF_A_NAME = 6
 _LONGEST_NUMBER = 32
 # Quotes, colon and comma, a line break and the indentation after it.
 _AROUND_A_VALUE = 16
@@ -47,7 +49,8 @@ def _largest_object(schema: Mapping[str, Any], where: str) -> int:
     if schema.get("additionalProperties") is not False:
         raise Unbounded(f"{where} allows properties that it does not name")
     return _AROUND_A_VALUE + sum(
-        _AROUND_A_VALUE + len(name) + _largest(each, f"{where}.{name}") for name, each in schema.get("properties", {}).items())
+        _AROUND_A_VALUE + len(name) * _BYTES_A_CHARACTER_OF_A_NAME + _largest(each, f"{where}.{name}")
+        for name, each in schema.get("properties", {}).items())
 
 
 def _bound(schema: Mapping[str, Any], keyword: str, where: str) -> int:

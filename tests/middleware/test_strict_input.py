@@ -132,7 +132,7 @@ def test_a_key_given_twice_is_400_wherever_it_stands(either_app: Application, bo
     (THINGS, "application/json"), ("/api/v1/files", "application/octet-stream"),
     (f"/report/7/{RUN_TOKEN}", "multipart/form-data; boundary=b")])
 def test_a_coded_body_is_415_that_names_the_coding(app: Application, target: str, kind: str, coding: str) -> None:
-    headers = [("Content-Type", kind), ("Content-Encoding", coding)]
+    headers = [("Content-Type", kind), ("Content-Encoding", "identity"), ("Content-Encoding", coding)]
 
     answer = ask(app, target, method="POST", token=ADMIN, headers=headers, body=b"\x1f\x8b" + b"x" * 9000)
 
