@@ -101,7 +101,7 @@ def test_a_finished_answer_is_two_messages() -> None:
     assert sent[1]["body"] == b"abcd"
 
 
-def test_the_environment_has_headers_but_no_body() -> None:
+def test_the_environment_has_neither_headers_nor_a_body() -> None:
     seen: dict[str, Any] = {}
 
     def wsgi(environ: dict[str, Any], start: Started) -> Iterable[bytes]:
@@ -111,9 +111,9 @@ def test_the_environment_has_headers_but_no_body() -> None:
 
     _bridged(wsgi)
 
-    assert (seen["HTTP_X_A"], seen["QUERY_STRING"], seen["PATH_INFO"].encode("latin-1").decode()) == ("1,2", "a=\xff", "/\u00fc")
+    assert (seen["QUERY_STRING"], seen["PATH_INFO"].encode("latin-1").decode()) == ("a=\xff", "/\u00fc")
     assert (seen["wsgi.input_terminated"], seen["read"]) == (True, b"")
-    assert not {"CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE"} & seen.keys()
+    assert not [name for name in seen if name.startswith(("HTTP_", "CONTENT_"))]
 
 
 def test_the_application_runs_in_a_thread_with_the_requests_context() -> None:
