@@ -19,8 +19,9 @@ log = logging.getLogger(__name__)
 
 # The parser keeps what it has of an unfinished line, and does not say how much that is: so it is fed by pieces, which are counted.
 _PIECE = 16 << 10
-# How much, and for how long, is read and thrown away behind a refusal, so that a client that is still sending gets to read it.
-_LINGER_BYTES, _LINGER_SECONDS = 1 << 20, 2.0
+# How much of a head or a body, and for how long, is read and thrown away behind an answer, so that a client that is still sending
+# gets to read it.
+_HEAD_LINGERS, _BODY_LINGERS, _LINGER_SECONDS = 1 << 20, 32 << 20, 2.0
 # Descriptors that are left for files and databases when all others are connections.
 _RESERVE = 256
 
@@ -31,7 +32,20 @@ class HeadRefused(Exception):
     """A request's head is beyond a limit; the parser is stopped by it."""
 
 
-class UntilClosed(RequestResponseCycle):
+class Answering(RequestResponseCycle):
+    """A request and its answer. Where that closes the connection under a client that is still sending, the protocol does so, slowly."""
+
+    lingers = False
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a part of the answer."""
+        await super().send(message)
+        if message["type"] == "http.response.start" and self.more_body and not self.keep_alive:
+            # By now the client was told; the transport alone would be closed at once, and what was sent could be lost.
+            self.keep_alive = self.lingers = True
+
+
+class UntilClosed(Answering):
     """A request of HTTP/1.0 and its answer, which the end of the connection ends where its length is not known."""
 
     _length_known = False
@@ -66,7 +80,8 @@ class BoundedHttp(HttpToolsProtocol):
     _fields = 0
     # How many bytes came since the parser last told of something that is counted elsewhere, or begun anew.
     _untold = 0
-    _discarded = 0
+    # How much is still thrown away.
+    _lingers = 0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # As in uvicorn itself.
         """Begin to wait for a request; where too many do, the one that has waited longest makes room."""
@@ -128,8 +143,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._waiters.pop(self, None)
         self._in_body, self._heard, self._untold = True, False, 0
         super().on_headers_complete()
-        if self.scope["http_version"] == "1.0":
-            self.cycle.__class__ = UntilClosed
+        self.cycle.__class__ = UntilClosed if self.scope["http_version"] == "1.0" else Answering
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; how large that may be is the operation's own."""
@@ -142,7 +156,9 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, unless there is one."""
+        """Wait for the next request, unless there is one, or the connection is to end."""
+        if isinstance(self.cycle, Answering) and self.cycle.lingers:
+            self._part()
         super().on_response_complete()
         if not self._busy and not self.transport.is_closing():
             self._wait()
@@ -194,19 +210,30 @@ class BoundedHttp(HttpToolsProtocol):
             (b"x-request-id", request_id.encode()), (b"connection", b"close"))
         lines = b"".join(b"%s: %s\r\n" % header for header in headers)
         self.transport.write(STATUS_LINE[refused.status] + lines + b"\r\n" + refused.body)
-        self._linger()
+        self._linger(_HEAD_LINGERS)
 
-    def _linger(self) -> None:
+    def _part(self) -> None:
+        """Close after an answer; what is still to come of its request's body is let go."""
+        if self.cycle.more_body and not self.transport.is_closing():
+            self._deaf = True
+            self._stop_timer()
+            self.flow.resume_reading()
+            self._linger(_BODY_LINGERS)
+        else:
+            self.transport.close()
+
+    def _linger(self, size: int) -> None:
+        self._lingers = size
         if not self.transport.can_write_eof():
             self.transport.close()
             return
         self.transport.write_eof()
-        self._head_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
+        self._head_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     def _discard(self, size: int) -> None:
-        self._discarded += size
-        if self._discarded > _LINGER_BYTES:
-            self.transport.abort()
+        self._lingers -= size
+        if self._lingers < 0:
+            self.transport.close()
 
     def _wait(self) -> None:
         waiters = self._waiters

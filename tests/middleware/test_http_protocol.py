@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +190,33 @@ def test_a_client_that_trickles_a_body_which_was_answered_already_is_let_go() ->
                 break
 
     assert sent < 1_000
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_a_client_that_reads_only_after_its_whole_body_is_sent_gets_the_answer_that_came_before(port: int, version: bytes) -> None:
+    size = 24 << 20
+    head = b"POST /early HTTP/%s\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % (version, size)
+
+    with connected(port) as connection:
+        connection.sendall(head)
+        for _ in range(size >> 20):
+            connection.sendall(b"b" * (1 << 20))
+        answer = read(connection)
+
+    assert status(answer) == 200
+    assert b"connection: close" in answer
+
+
+def test_a_client_that_goes_on_sending_after_the_answer_is_let_go(port: int) -> None:
+    sent = 0
+
+    with connected(port) as connection, suppress(ConnectionError):
+        connection.sendall(b"POST /early HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 999999999999\r\n\r\n")
+        while sent < 1 << 30:
+            connection.sendall(b"b" * (1 << 20))
+            sent += 1 << 20
+
+    assert sent < 256 << 20
 
 
 def test_the_connection_that_waits_longest_makes_room_where_too_many_wait() -> None:
