@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -105,9 +105,18 @@ def broker(text: str) -> str:
 def http_url(text: str) -> str:
     """An http or https URL, without the slash at its end."""
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    # The parser leaves out line breaks and tabs, and blanks at both ends; the text would keep them.
+    is_plain = text.isprintable() and " " not in text
+    if not is_plain or parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or not _port_is_one(parts):
         raise ValueError("must be an http or https URL")
     return text.rstrip("/")
+
+
+def _port_is_one(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def public_url(text: str) -> str:
