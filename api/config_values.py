@@ -106,8 +106,8 @@ def http_url(text: str) -> str:
     """An http or https URL, without the slash at its end."""
     parts = urlsplit(text)
     # The parser leaves out line breaks and tabs, and blanks at both ends; the text would keep them.
-    is_plain = text.isprintable() and " " not in text
-    if not is_plain or parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or not _port_is_one(parts):
+    is_plain = text.isprintable() and " " not in text and _port_is_one(parts)
+    if not is_plain or parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must be an http or https URL")
     return text.rstrip("/")
 
