@@ -26,6 +26,7 @@ _BRANCH = re.compile(r"(?!.*(?:\.\.|//|\.lock$))[A-Za-z0-9][A-Za-z0-9._/-]{0,198
 SYSTEM_FOLDERS = frozenset({
     "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "program", "run", "sbin", "sys", "tmp", "usr",
     "var", "workspace"})
+_PLAIN_PATH = re.compile(r"[\w./-]{2,200}")
 _SOURCES = ("folder", "artifact", "build")
 _DATABASE = "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"
 _DRIVERS = ("mysql+pymysql", "mariadb+pymysql")
@@ -285,7 +286,7 @@ def inner_path(text: str) -> str:
 def sandbox_folder(text: str) -> str:
     """A folder that there is in a sandbox alone: of the system's own it would hide what programs need."""
     first, *others = text.removeprefix("/").split("/")
-    is_plain = text.startswith("/") and re.fullmatch(r"[\w./-]{2,200}", text) is not None
+    is_plain = text.startswith("/") and _PLAIN_PATH.fullmatch(text) is not None
     if not is_plain or {"", ".", ".."} & {first, *others}:
         raise ValueError("must be an absolute path of plain names, such as /repository/TestFiles")
     if first in SYSTEM_FOLDERS:

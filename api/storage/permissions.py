@@ -4,6 +4,7 @@ The supervisor of an attempt imports this module; it keeps to the standard libra
 """
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class Permissions:
             folder.mkdir(0o700)
         except FileExistsError:
             if not folder.is_dir():
-                raise
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
             return
         if self.group is not None:
             os.chown(folder, -1, self.group)
