@@ -8,6 +8,7 @@ import pytest
 
 from api.cli import make_parser
 from api.commands.settings import table
+from api.demo.prepare import builds
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/security.md")
@@ -42,3 +43,10 @@ def test_files_that_are_named_are_there(page: str) -> None:
 
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_tour_shows_the_commits_of_the_demo() -> None:
+    made = builds()
+
+    for number, build in enumerate((made.good, made.regressed, made.unbuilt), 1):
+        assert f"\nRun {number}  {build.commit[:12]}  {build.message}\n" in text_of("README.md")
