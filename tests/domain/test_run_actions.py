@@ -97,3 +97,12 @@ def test_what_was_asked_for_with_a_run_can_be_asked_for_again() -> None:
 
     assert (request.repository, request.commit_sha, request.platform) == ("o/r", "c" * 40, Platform.LINUX)
     assert (request.branch, request.pull_request, request.environment_id, request.parent_sha) == ("b", 7, "linux", "d" * 40)
+
+
+@pytest.mark.parametrize(("changes", "named"), [
+    ({"commit": ""}, ["commit_sha"]), ({"repository": "no repository"}, ["repository"]), ({"altered": ("platform",)}, ["platform"])])
+def test_a_run_of_which_nobody_can_tell_what_it_executed_is_not_asked_for_again(changes: dict[str, object], named: list[str]) -> None:
+    with pytest.raises(Unprocessable) as refused:
+        request_like(run_of(None)._replace(**changes))
+
+    assert refused.value.details == {"altered_fields": named}
