@@ -153,7 +153,7 @@ def create_app(
             routes=routes,
             limits=limits, authenticate=authenticate, run_token_known=run_token_known,
             in_thread=in_thread_of(lookups, flask_side.app), cross_origin=cross_origin,
-            scrape_token=settings.scrape_token, local_caller=local_caller), is_outage),
+            scrape_token=settings.metrics_token, local_caller=local_caller), is_outage),
         surroundings=surroundings, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
         cross_origin=cross_origin, service_description=service_description(documents, path_of(settings.public_url)),
         new_request_id=new_request_id, measures=measures, watch=watch)
@@ -168,7 +168,7 @@ def _middlewares(settings: Settings) -> list[Any]:
         middleware_of(permitted),
         middleware_of(conditional),
         request_validation(settings.validation_engine, BodyLimits(
-            upload=settings.max_upload, project=settings.job_zip, patience=settings.body_patience)),
+            upload=settings.max_upload, project=settings.job_zip_size, patience=settings.body_patience)),
         response_validation(settings.validation_engine),
         LifespanMiddleware,
         middleware_of(native),

@@ -45,8 +45,8 @@ class Settings:
         "CI_SIGNING_KEY_PREVIOUS", "", read.signing_key, "the secret before this one; what it signed is still taken", secret=True)
     link_lifetime: int = _setting("CI_LINK_LIFETIME", 3600, read.whole_number, "how long a download_url can be used", least=60)
     bucket: str = _setting("CI_BUCKET", "", read.bucket, "Google Cloud Storage bucket that has the file store's files too; empty: none")
-    bucket_only: bool = _setting(
-        "CI_BUCKET_ONLY", False, read.switch, "files that came in leave the disk once they are in the bucket")
+    bucket_delete_local: bool = _setting(
+        "CI_BUCKET_DELETE_LOCAL", False, read.switch, "files that came in leave the disk once they are in the bucket")
     bucket_endpoint: str = _setting(
         "CI_BUCKET_ENDPOINT", "", read.optional_http_url, "an emulator in Google's place; it gets no credentials")
     bucket_key_file: Path | None = _setting(
@@ -60,8 +60,8 @@ class Settings:
         "further repositories, owner/name separated by commas, that staff may trigger runs of")
     environments: str = _setting(
         "CI_ENVIRONMENTS", "", str, "JSON list of environments: environment_id, platform, active, runner_label; empty: one per platform")
-    adopted: bool = _setting(
-        "CI_ADOPTED_DATABASE", False, read.switch,
+    shared_with_platform: bool = _setting(
+        "CI_SHARED_WITH_PLATFORM", False, read.switch,
         "the database belongs to a Sample Platform: passwords stay in its format, and are never rewritten")
     validation_engine: str = _setting(
         "CI_VALIDATION_ENGINE", "compiled", read.one_of("compiled", "plain", "off"),
@@ -85,22 +85,22 @@ class Settings:
     trusted_proxies: tuple[str, ...] = _setting(
         "CI_TRUSTED_PROXIES", (), read.networks, "addresses or networks of proxies whose X-Forwarded-For is believed")
     cors_origins: tuple[str, ...] = _setting("CI_CORS_ORIGINS", (), read.origins, "origins that browsers may call from; none by default")
-    github_api: str = _setting("CI_GITHUB_API", "https://api.github.com", read.http_url, "base URL of GitHub's API")
+    github_api_url: str = _setting("CI_GITHUB_API_URL", "https://api.github.com", read.http_url, "base URL of GitHub's API")
     github_timeout: int = _setting("CI_GITHUB_TIMEOUT", 5, read.whole_number, "how long GitHub may take to answer", least=1)
     max_wait: int = _setting("CI_MAX_WAIT", 60, read.whole_number, "the longest ?wait= that is honoured", least=0)
     grace_period: int = _setting(
         "CI_GRACE_PERIOD", 3600, read.whole_number, "how long after its end a run still takes its log and artifacts", least=0)
-    sweep_interval: int = _setting(
-        "CI_SWEEP_INTERVAL", 30, read.whole_number, "how often runs made by the platform's own programs are looked for", least=1)
+    sync_interval: int = _setting(
+        "CI_SYNC_INTERVAL", 30, read.whole_number, "how often runs made by the platform's own programs are looked for", least=1)
     executables: Path = _setting(
         "CI_EXECUTABLES", Path("instance/executables"), Path, "the operator's own folder of executables, for workers")
     executable_sources: tuple[str, ...] = _setting(
         "CI_EXECUTABLE_SOURCES", ("folder",), read.sources,
         "where a worker gets executables, in this order: folder, artifact (of GitHub's workflows), build (in a sandbox)")
-    git_base: str = _setting(
-        "CI_GIT_BASE", "https://github.com", read.repository_base, "what owner/name.git is fetched from; file:///folder for local ones")
-    git_authorities: Path | None = _setting(
-        "CI_GIT_AUTHORITIES", None, read.optional_path, "file of certificates that git trusts in place of the system's")
+    git_base_url: str = _setting(
+        "CI_GIT_BASE_URL", "https://github.com", read.repository_base, "what owner/name.git is fetched from; file:///folder for local ones")
+    git_ca_file: Path | None = _setting(
+        "CI_GIT_CA_FILE", None, read.optional_path, "file of certificates that git trusts in place of the system's")
     git_seconds: int = _setting("CI_GIT_SECONDS", 600, read.whole_number, "how long one fetch or merge may take", least=1)
     git_space: int = _setting(
         "CI_GIT_SPACE", 2 << 30, read.whole_number, "how large a repository may be, and the files of one commit", least=1 << 20)
@@ -109,9 +109,9 @@ class Settings:
     base_branch: str = _setting(
         "CI_BASE_BRANCH", "", read.branch, "what pull requests are merged into before they are built; empty: the main repository's default")
     build_command: str = _setting("CI_BUILD_COMMAND", "cd linux && ./build", str, "the shell's line that builds, run in the checkout")
-    build_result: str = _setting(
-        "CI_BUILD_RESULT", "linux/ccextractor", read.required_inner_path, "where in the checkout the executable then lies")
-    build_seconds: int = _setting("CI_BUILD_SECONDS", 1800, read.whole_number, "time limit of a build", least=1)
+    build_output: str = _setting(
+        "CI_BUILD_OUTPUT", "linux/ccextractor", read.required_inner_path, "where in the checkout the executable then lies")
+    build_timeout: int = _setting("CI_BUILD_TIMEOUT", 1800, read.whole_number, "time limit of a build", least=1)
     build_memory: int = _setting("CI_BUILD_MEMORY", 4 << 30, read.whole_number, "how much memory a build may use", least=16 << 20)
     build_processes: int = _setting(
         "CI_BUILD_PROCESSES", 512, read.whole_number, "how many processes and threads a build may have", least=4)
@@ -120,14 +120,14 @@ class Settings:
         "CI_BUILD_SPACE", 4 << 30, read.whole_number, "how large the checkout with all that is built may be", least=1 << 20)
     github_token: str = _setting(
         "CI_GITHUB_TOKEN", "", str, secret=True,
-        about="token that CI_GITHUB_API is asked with, for build artifacts (Actions: read), users and pull requests")
+        about="token that CI_GITHUB_API_URL is asked with, for build artifacts (Actions: read), users and pull requests")
     build_artifact: str = _setting("CI_BUILD_ARTIFACT", "", str, "name of the workflows' artifact that holds the executable")
     build_artifact_file: str = _setting(
         "CI_BUILD_ARTIFACT_FILE", "", read.inner_path, "the executable's path in it; empty: the one file of the platform's usual name")
     build_artifact_size: int = _setting(
         "CI_BUILD_ARTIFACT_SIZE", 512 << 20, read.whole_number, "largest zip of an artifact that is downloaded", least=1024)
-    worker_trusted: bool = _setting(
-        "CI_WORKER_TRUSTED", False, read.switch, "a worker may execute what lies in that folder without a sandbox")
+    trust_executables: bool = _setting(
+        "CI_TRUST_EXECUTABLES", False, read.switch, "a worker may execute what lies in that folder without a sandbox")
     sandbox: str = _setting(
         "CI_SANDBOX", "auto", read.one_of("auto", "bubblewrap", "container", "none"),
         "what programs are run in: auto takes the container engine where one is configured, else bubblewrap")
@@ -135,8 +135,8 @@ class Settings:
     container_image: str = _setting("CI_CONTAINER_IMAGE", "", str, "the image that jobs are run in; it must have /bin/sh")
     container_prefix: str = _setting("CI_CONTAINER_PREFIX", "", read.name_part, "what the names of containers begin with")
     cgroup: str = _setting("CI_CGROUP", "ci-jobs", read.name_part, "the control group below which bubblewrap's are made")
-    job_work: Path = _setting(
-        "CI_JOB_WORK", Path(tempfile.gettempdir(), "ci-jobs"), Path,
+    work_dir: Path = _setting(
+        "CI_WORK_DIR", Path(tempfile.gettempdir(), "ci-jobs"), Path,
         "folder on this host's own disk for what runs: workspaces, slots, pipes")
     sandbox_samples: str = _setting(
         "CI_SANDBOX_SAMPLES", "/repository/TestFiles", read.sandbox_folder,
@@ -148,13 +148,14 @@ class Settings:
     test_processes: int = _setting(
         "CI_TEST_PROCESSES", 128, read.whole_number, "how many processes and threads it may have there", least=4)
     test_cpus: int = _setting("CI_TEST_CPUS", 1, read.whole_number, "how many processors it may keep busy there", least=1)
-    worker_server: str = _setting(
-        "CI_WORKER_SERVER", "", read.optional_http_url, "where a worker reports to; empty: the public URL")
+    worker_server_url: str = _setting(
+        "CI_WORKER_SERVER_URL", "", read.optional_http_url, "where a worker reports to; empty: the public URL")
     worker_lease: int = _setting(
         "CI_WORKER_LEASE", 60, read.whole_number, "how long a run stays with a worker of which nothing is heard", least=10)
-    test_seconds: int = _setting("CI_TEST_SECONDS", 600, read.whole_number, "time limit of one regression test", least=1)
-    review_own: bool = _setting(
-        "CI_REVIEW_OWN", False, read.switch, "an admin may approve baselines that they requested themselves; for one-person installations")
+    test_timeout: int = _setting("CI_TEST_TIMEOUT", 600, read.whole_number, "time limit of one regression test", least=1)
+    allow_self_approval: bool = _setting(
+        "CI_ALLOW_SELF_APPROVAL", False, read.switch,
+        "an admin may approve baselines that they requested themselves; for one-person installations")
     diff_processes: int = _setting(
         "CI_DIFF_PROCESSES", 2, read.whole_number, "how many files are compared at once, in processes of their own", least=1)
     diff_seconds: int = _setting(
@@ -163,32 +164,33 @@ class Settings:
         "CI_BRANCH_ACTIVE_DAYS", 90, read.whole_number, "how many days after its newest run a branch counts as active", least=1)
     worker_file_limit: int = _setting(
         "CI_WORKER_FILE_LIMIT", 1 << 30, read.whole_number, "largest file that a regression test may write", least=1024)
-    worker_core_limit: int = _setting(
-        "CI_WORKER_CORE_LIMIT", 0, read.whole_number, "largest core file of a crash that is sent; 0: none", least=0)
+    core_dump_limit: int = _setting(
+        "CI_CORE_DUMP_LIMIT", 0, read.whole_number, "largest core file of a crash that is sent; 0: none", least=0)
     worker_patience: int = _setting(
         "CI_WORKER_PATIENCE", 600, read.whole_number, "how long the worker waits for a server that is away", least=1)
-    broker: str = _setting(
-        "CI_BROKER", "", read.broker, secret=True,
+    broker_url: str = _setting(
+        "CI_BROKER_URL", "", read.broker, secret=True,
         about="amqp:// or redis:// URL of the broker that wakes agents on other hosts at once; empty: they look by themselves")
     jobs: str = _setting(
         "CI_JOBS", "embedded", read.one_of("embedded", "separate", "off"),
         "who runs jobs: embedded, an agent beside the server; separate, only such as `ci-api agent` starts; off: jobs are refused")
     job_slots: int = _setting(
         "CI_JOB_SLOTS", 2, read.whole_number, "how many jobs, and workers in a sandbox, run at once on a host", least=1)
-    jobs_per_owner: int = _setting("CI_JOBS_PER_OWNER", 2, read.whole_number, "how many jobs of one account run at once", least=1)
-    jobs_waiting: int = _setting(
-        "CI_JOBS_WAITING", 1000, read.whole_number, "how many jobs of one account may wait; further ones are answered with 429", least=1)
-    streams: int = _setting(
-        "CI_STREAMS", 500, read.whole_number,
+    jobs_per_user: int = _setting("CI_JOBS_PER_USER", 2, read.whole_number, "how many jobs of one account run at once", least=1)
+    queued_jobs_per_user: int = _setting(
+        "CI_QUEUED_JOBS_PER_USER", 1000, read.whole_number,
+        "how many jobs of one account may wait; further ones are answered with 429", least=1)
+    streams_per_user: int = _setting(
+        "CI_STREAMS_PER_USER", 500, read.whole_number,
         "how many streams of logs one account may have open, and projects on their way in, per process", least=1)
-    job_seconds: int = _setting(
-        "CI_JOB_SECONDS", 600, read.whole_number, "time limit of a job's command, and of installing what it needs", least=1)
+    job_timeout: int = _setting(
+        "CI_JOB_TIMEOUT", 600, read.whole_number, "time limit of a job's command, and of installing what it needs", least=1)
     job_lease: int = _setting(
         "CI_JOB_LEASE", 60, read.whole_number, "how long a job outlives an agent, or a database, of which nothing is heard", least=5)
     job_poll: int = _setting(
         "CI_JOB_POLL", 2, read.whole_number, "how often an agent looks for jobs that nothing woke it for", least=1)
-    job_log: int = _setting("CI_JOB_LOG", 128 << 20, read.whole_number, "how much a step of a job may print", least=1024)
-    job_workspace: int = _setting("CI_JOB_WORKSPACE", 2 << 30, read.whole_number, "how large a job's workspace may grow", least=16 << 20)
+    job_log_size: int = _setting("CI_JOB_LOG_SIZE", 128 << 20, read.whole_number, "how much a step of a job may print", least=1024)
+    job_disk: int = _setting("CI_JOB_DISK", 2 << 30, read.whole_number, "how large a job's workspace may grow", least=16 << 20)
     job_memory: int = _setting("CI_JOB_MEMORY", 1 << 30, read.whole_number, "how much memory a job may use", least=16 << 20)
     job_processes: int = _setting("CI_JOB_PROCESSES", 256, read.whole_number, "how many processes and threads a job may have", least=4)
     job_cpus: int = _setting("CI_JOB_CPUS", 1, read.whole_number, "how many processors a job may keep busy", least=1)
@@ -201,9 +203,10 @@ class Settings:
     job_artifacts: tuple[str, ...] = _setting(
         "CI_JOB_ARTIFACTS", ("junit.xml", "coverage.xml", ".coverage", "htmlcov/**", "artifacts/**"), read.words,
         "which files of a job's workspace are kept, as patterns separated by commas; ** stands for any folders")
-    job_keep: int = _setting(
-        "CI_JOB_KEEP", 1_209_600, read.whole_number, "how long a job's log and artifacts are kept after its end", least=60)
-    job_zip: int = _setting("CI_JOB_ZIP", 128 << 20, read.whole_number, "largest zip that a job may be submitted with", least=1024)
+    job_retention: int = _setting(
+        "CI_JOB_RETENTION", 1_209_600, read.whole_number, "how long a job's log and artifacts are kept after its end", least=60)
+    job_zip_size: int = _setting(
+        "CI_JOB_ZIP_SIZE", 128 << 20, read.whole_number, "largest zip that a job may be submitted with", least=1024)
     job_reserve: int = _setting(
         "CI_JOB_RESERVE", 256 << 20, read.whole_number,
         "how much of the file store's disk projects leave free; one that would take of it is answered with 503", least=0)
@@ -215,18 +218,20 @@ class Settings:
         "command that looks at each zip, whose path it gets as its last argument; 0 accepts; empty: none")
     job_roles: tuple[str, ...] = _setting(
         "CI_JOB_ROLES", ("admin", "tester", "contributor"), read.roles, "roles, separated by commas, that may submit and cancel jobs")
-    job_anonymous: bool = _setting(
-        "CI_JOB_ANONYMOUS", False, read.switch, "jobs need no token from this machine itself; for a server that listens on loopback alone")
-    hook_hosts: tuple[str, ...] = _setting(
-        "CI_HOOK_HOSTS", (), read.hook_hosts,
+    job_allow_anonymous: bool = _setting(
+        "CI_JOB_ALLOW_ANONYMOUS", False, read.switch,
+        "jobs need no token from this machine itself; for a server that listens on loopback alone")
+    webhook_hosts: tuple[str, ...] = _setting(
+        "CI_WEBHOOK_HOSTS", (), read.webhook_hosts,
         "hosts that may be told of a job's end, separated by commas: names, *.suffix for the names below it, or addresses; empty: none")
-    hook_secret: str = _setting(
-        "CI_HOOK_SECRET", "", read.long_secret, "secret by which receivers of web hooks know them for ours; needed where hosts are given",
-        secret=True)
-    hook_private: bool = _setting(
-        "CI_HOOK_PRIVATE", False, read.switch, "web hooks may go to this host's own and private addresses, there also by plain http")
-    scrape_token: str = _setting(
-        "CI_SCRAPE_TOKEN", "", read.long_secret, "bearer token that opens GET /metrics and nothing else; empty: a token of the API does",
+    webhook_secret: str = _setting(
+        "CI_WEBHOOK_SECRET", "", read.long_secret, secret=True,
+        about="secret by which receivers of web hooks know them for ours; needed where hosts are given")
+    webhook_allow_private: bool = _setting(
+        "CI_WEBHOOK_ALLOW_PRIVATE", False, read.switch,
+        "web hooks may go to this host's own and private addresses, there also by plain http")
+    metrics_token: str = _setting(
+        "CI_METRICS_TOKEN", "", read.long_secret, "bearer token that opens GET /metrics and nothing else; empty: a token of the API does",
         secret=True)
     log_format: str = _setting("CI_LOG_FORMAT", "text", read.one_of("text", "json"), "text or json")
     audit_log: Path | None = _setting(

@@ -199,7 +199,7 @@ def origins(text: str) -> tuple[str, ...]:
     return found
 
 
-def hook_hosts(text: str) -> tuple[str, ...]:
+def webhook_hosts(text: str) -> tuple[str, ...]:
     """Hosts between commas: names, suffixes as `*.example.org`, or addresses without brackets."""
     found = words(text.lower())
     if not all(_HOST.fullmatch(word) or _is_address(word) for word in found):

@@ -94,4 +94,4 @@ def job_home(settings: Settings) -> Path:
     url = make_url(settings.database_url)
     name = str(Path(url.database or "").absolute()) if url.get_backend_name() == "sqlite" else url.database
     told = (url.get_backend_name(), url.host, url.port, url.query.get("unix_socket"), name)
-    return home_of(settings.job_work.absolute(), repr(told))
+    return home_of(settings.work_dir.absolute(), repr(told))

@@ -29,17 +29,17 @@ LIMITS = {"memory": "job_memory", "processes": "job_processes", "cpus": "job_cpu
 
 def local_access(settings: Settings, flask: Flask) -> LocalCaller | None:
     """Who asks for jobs from this machine without a token; None where nobody may. Raises ConfigurationError on a public server."""
-    if not settings.job_anonymous:
+    if not settings.job_allow_anonymous:
         return None
     if not is_loopback_host(urlsplit(settings.public_url).hostname or "") or settings.trusted_proxies:
-        raise ConfigurationError("CI_JOB_ANONYMOUS: this is for loopback alone; CI_PUBLIC_URL or CI_TRUSTED_PROXIES says otherwise.")
+        raise ConfigurationError("CI_JOB_ALLOW_ANONYMOUS: this is for loopback alone; CI_PUBLIC_URL or CI_TRUSTED_PROXIES says otherwise.")
     if Role.TESTER.value not in settings.job_roles:
-        raise ConfigurationError("CI_JOB_ANONYMOUS: the local account is a tester, and CI_JOB_ROLES does not name that role.")
+        raise ConfigurationError("CI_JOB_ALLOW_ANONYMOUS: the local account is a tester, and CI_JOB_ROLES does not name that role.")
     with flask.app_context():
         try:
             transact(local_account.make_local_account)
         except Conflict as taken:
-            raise ConfigurationError(f"CI_JOB_ANONYMOUS: the name {local_account.NAME} is another account's.") from taken
+            raise ConfigurationError(f"CI_JOB_ALLOW_ANONYMOUS: the name {local_account.NAME} is another account's.") from taken
         except SQLAlchemyError as failed:
             # A database that is away gets the account when somebody asks for the first time.
             if not is_outage(failed):
@@ -56,8 +56,8 @@ def _find_local_caller() -> Caller | None:
 
 def refuse_beyond_loopback(settings: Settings, host: str) -> None:
     """Raise ConfigurationError where jobs need no token, and the address to listen on is not this machine's alone."""
-    if settings.job_anonymous and not is_loopback_host(host):
-        raise ConfigurationError("CI_JOB_ANONYMOUS: the server must listen on a loopback address, such as 127.0.0.1.")
+    if settings.job_allow_anonymous and not is_loopback_host(host):
+        raise ConfigurationError("CI_JOB_ALLOW_ANONYMOUS: the server must listen on a loopback address, such as 127.0.0.1.")
 
 
 def agent_probe(settings: Settings, flask: Flask, clock: Callable[[], datetime]) -> dict[str, Probe]:

@@ -71,12 +71,12 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     _look_for_database(flask, schema)
 
     def is_shared() -> bool:
-        return settings.adopted or schema.is_platforms
+        return settings.shared_with_platform or schema.is_platforms
 
     grace = timedelta(seconds=settings.grace_period)
     background = Background(is_outage=is_outage, clock=clock)
     background.add([
-        *Sweeper(flask, clock, store, Erasing(grace, chance, is_shared), chance=chance).tasks(every=settings.sweep_interval),
+        *Sweeper(flask, clock, store, Erasing(grace, chance, is_shared), chance=chance).tasks(every=settings.sync_interval),
         *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance), *_embedded(settings)])
     follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
     probes = _probes(settings, flask, store, stores, clock)
@@ -101,19 +101,19 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             Environments: Environments(environments),
             FileStore: store,
             Follower: follower,
-            GitHub: GitHub(settings.github_api, timeout=settings.github_timeout, token=settings.github_token),
+            GitHub: GitHub(settings.github_api_url, timeout=settings.github_timeout, token=settings.github_token),
             HealthProbes: probes,
             JobFiles: JobFiles(settings.storage_root),
             JobRules: job_rules(settings),
-            ReviewRules: ReviewRules(settings.review_own),
+            ReviewRules: ReviewRules(settings.allow_self_approval),
             Scanner: Scanner(shlex.split(settings.job_scanner)),
             SigningKey: key,
             StreamPermits: StreamPermits(supervise=background.supervise),
-            StreamSeats: StreamSeats(settings.streams),
+            StreamSeats: StreamSeats(settings.streams_per_user),
             RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
             RunWatch: waits,
             RunLogTails: run_logs,
-            UploadSeats: UploadSeats(settings.streams),
+            UploadSeats: UploadSeats(settings.streams_per_user),
         })
 
 
@@ -128,8 +128,8 @@ def read_environments(settings: Settings) -> tuple[Environment, ...]:
 def job_rules(settings: Settings) -> JobRules:
     """What is taken in as a job."""
     return JobRules(
-        settings.jobs != "off", settings.job_zip, archive_limits(settings), settings.hook_hosts, settings.hook_private,
-        waiting=settings.jobs_waiting, reserve=settings.job_reserve)
+        settings.jobs != "off", settings.job_zip_size, archive_limits(settings), settings.webhook_hosts, settings.webhook_allow_private,
+        waiting=settings.queued_jobs_per_user, reserve=settings.job_reserve)
 
 
 def _embedded(settings: Settings) -> list[Task]:
@@ -139,7 +139,7 @@ def _embedded(settings: Settings) -> list[Task]:
 
 def _bells(settings: Settings) -> Doorbell:
     try:
-        return bells_of(settings.job_work, settings.broker)
+        return bells_of(settings.work_dir, settings.broker_url)
     except BrokerUnusable as missing:
         raise ConfigurationError(f"{missing}.") from missing
 
@@ -172,16 +172,16 @@ def _uploading(flask: Flask, stores: Stores, settings: Settings, clock: Clock) -
     if stores.bucket is None:
         return []
     uploader = Uploader(
-        flask, stores.local, stores.bucket, clock=clock, forget_sent=settings.bucket_only, integrity=stores.integrity)
-    return [uploader.task(every=settings.sweep_interval, wake=stores.arrived)]
+        flask, stores.local, stores.bucket, clock=clock, forget_sent=settings.bucket_delete_local, integrity=stores.integrity)
+    return [uploader.task(every=settings.sync_interval, wake=stores.arrived)]
 
 
 def _telling(flask: Flask, settings: Settings, clock: Clock, chance: Chance) -> list[Task]:
-    if not settings.hook_hosts:
+    if not settings.webhook_hosts:
         return []
-    if not settings.hook_secret:
-        raise ConfigurationError("CI_HOOK_SECRET: is needed where CI_HOOK_HOSTS names hosts.")
-    post = HookPost(settings.hook_hosts, settings.hook_private, settings.hook_secret)
+    if not settings.webhook_secret:
+        raise ConfigurationError("CI_WEBHOOK_SECRET: is needed where CI_WEBHOOK_HOSTS names hosts.")
+    post = HookPost(settings.webhook_hosts, settings.webhook_allow_private, settings.webhook_secret)
     return [HookSender(flask, post, clock=clock, chance=chance).task(every=settings.job_poll)]
 
 

@@ -251,7 +251,8 @@ def prepared() -> Iterator[tuple[Jobs, Server]]:
     with tempfile.TemporaryDirectory() as name, database_in(Path(name)) as environment:
         owner_id = add_user("owner", role=Role.TESTER)
         token = add_token(owner_id, now=datetime.now(UTC))
-        environment |= {"CI_SWEEP_INTERVAL": "100000", "CI_JOBS": "separate", "CI_STREAMS": "1000000", "CI_JOB_WORK": f"{name}/work"}
+        environment |= {
+            "CI_SYNC_INTERVAL": "100000", "CI_JOBS": "separate", "CI_STREAMS_PER_USER": "1000000", "CI_WORK_DIR": f"{name}/work"}
         with running(OURS, "/jobs", environment, token=token) as server:
             yield Jobs(JobFiles(Path(name) / "files"), owner_id, token), server
 

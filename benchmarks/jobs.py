@@ -129,8 +129,8 @@ def main() -> None:
         folder = Path(name)
         token = add_token(add_user("submitter", role=Role.ADMIN), now=datetime.now(UTC))
         environment |= {
-            "CI_JOBS": "separate", "CI_JOB_WORK": str(folder / "work"), "CI_SANDBOX": "bubblewrap", "CI_JOB_COMMAND": "python job.py",
-            "CI_JOBS_WAITING": "100000"}
+            "CI_JOBS": "separate", "CI_WORK_DIR": str(folder / "work"), "CI_SANDBOX": "bubblewrap", "CI_JOB_COMMAND": "python job.py",
+            "CI_QUEUED_JOBS_PER_USER": "100000"}
         (folder / "bare").mkdir()
         bare_command = (sys.executable, "-m", "benchmarks.bare_upload", str(folder / "bare"))
         with running(OURS, "/api/v1/system/health", environment) as server, submitting(server.port, token) as ours:

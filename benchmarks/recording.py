@@ -45,7 +45,7 @@ def _recorded() -> Iterator[Statements]:
 
 
 def _client(environment: Mapping[str, str], **options: Any) -> tuple[TestClient, Settings]:
-    settings = Settings.from_environment({**environment, "CI_SWEEP_INTERVAL": "100000"})
+    settings = Settings.from_environment({**environment, "CI_SYNC_INTERVAL": "100000"})
     return TestClient(make_server(settings), **options), settings
 
 

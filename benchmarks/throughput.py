@@ -23,7 +23,7 @@ YARDSTICKS = {
 ENGINES = {
     "compiled": "both validations, compiled", "off": "validation of answers off", "plain": "both validations, plain jsonschema"}
 # Between two rounds a server's own background work must not fall on another's measurement.
-QUIET = {"CI_SWEEP_INTERVAL": "100000"}
+QUIET = {"CI_SYNC_INTERVAL": "100000"}
 
 
 def main() -> None:

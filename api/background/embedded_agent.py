@@ -51,7 +51,7 @@ class EmbeddedAgent:
             PRIVATE.make_folder(self._home)
             return try_lock(self._home / "beside")
         except OSError as fault:
-            raise OSError(f"CI_JOB_WORK: {fault}; no agent is started beside the server") from fault
+            raise OSError(f"CI_WORK_DIR: {fault}; no agent is started beside the server") from fault
 
     def _let_go(self) -> None:
         if self._lock is not None:

@@ -101,9 +101,9 @@ def is_outage(raised: BaseException) -> bool:
 def make_work_folder(settings: Settings) -> Path:
     """The folder of what runs on this host. Raises CommandFailed."""
     try:
-        return work_folder(settings.job_work.absolute())
+        return work_folder(settings.work_dir.absolute())
     except OSError as fault:
-        raise CommandFailed(f"CI_JOB_WORK: {fault}") from fault
+        raise CommandFailed(f"CI_WORK_DIR: {fault}") from fault
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def agent_names(home: Path) -> Iterator[tuple[AgentNames, str]]:
 
 def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -> tuple[Agent, Housekeeping, Trial | None]:
     """The agent as configured, what tidies up after it, and what tries its sandbox out."""
-    work = settings.job_work.absolute()
+    work = settings.work_dir.absolute()
     prepare_store(settings)
     chosen = choose(sandbox_options(settings))
     workspaces = Workspaces(job_home(settings) / "work")
@@ -151,15 +151,15 @@ def python_kit(chosen: Choice, work: Path) -> PythonKit:
 def agent_options(settings: Settings, work: Path) -> AgentOptions:
     """How the agent works."""
     return AgentOptions(
-        work, settings.job_slots, settings.jobs_per_owner, timedelta(seconds=settings.job_lease), timedelta(seconds=settings.job_poll),
-        keep=timedelta(seconds=settings.job_keep))
+        work, settings.job_slots, settings.jobs_per_user, timedelta(seconds=settings.job_lease), timedelta(seconds=settings.job_poll),
+        keep=timedelta(seconds=settings.job_retention))
 
 
 def job_options(settings: Settings) -> JobOptions:
     """What jobs do, and what they may use."""
     limits = Limits(
-        seconds=settings.job_seconds, memory_bytes=settings.job_memory, processes=settings.job_processes, cpus=settings.job_cpus,
-        workspace_bytes=settings.job_workspace, log_bytes=settings.job_log, file_bytes=settings.job_workspace)
+        seconds=settings.job_timeout, memory_bytes=settings.job_memory, processes=settings.job_processes, cpus=settings.job_cpus,
+        workspace_bytes=settings.job_disk, log_bytes=settings.job_log_size, file_bytes=settings.job_disk)
     wheelhouse = settings.job_wheelhouse
     return JobOptions(
         tuple(shlex.split(settings.job_command)), limits, archive_limits(settings),

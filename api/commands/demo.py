@@ -85,8 +85,8 @@ def demo_settings(settings: Settings, folder: Path, public_url: str) -> Settings
     """The settings of the demo: everything below one folder, and rates that let a person try things."""
     return replace(
         settings, database_url=f"sqlite:///{folder / 'ci.db'}", storage_root=folder / "files", executables=folder / "executables",
-        public_url=public_url, worker_server="", worker_trusted=True, job_work=folder / "work", rate_reads=max(settings.rate_reads, 1200),
-        rate_writes=max(settings.rate_writes, 120), sweep_interval=5, worker_core_limit=CORE_BYTES)
+        public_url=public_url, worker_server_url="", trust_executables=True, work_dir=folder / "work",
+        rate_reads=max(settings.rate_reads, 1200), rate_writes=max(settings.rate_writes, 120), sync_interval=5, core_dump_limit=CORE_BYTES)
 
 
 def fill(settings: Settings, demo: Demo) -> tuple[str, str]:

@@ -27,21 +27,21 @@ def add(commands: Any) -> None:
     """Describe the command."""
     parser = commands.add_parser(
         "doorbell", help="wake this host's agents at a broker's message",
-        description="Listen to the broker that CI_BROKER names, and wake the agents of this host at once when another host has work for "
-        "them. Agents start it themselves; without a broker they look for work every CI_JOB_POLL seconds.")
+        description="Listen to the broker that CI_BROKER_URL names, and wake the agents of this host at once when another host has work "
+        "for them. Agents start it themselves; without a broker they look for work every CI_JOB_POLL seconds.")
     parser.add_argument("--attached", action="store_true", help="end when the standard input does")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Listen until SIGTERM; nothing is lost with it. A client library that gives up ends it with 1: start it again."""
-    if not settings.broker:
-        raise CommandFailed("CI_BROKER is not set; agents look for work by themselves")
+    if not settings.broker_url:
+        raise CommandFailed("CI_BROKER_URL is not set; agents look for work by themselves")
     configure_logging(settings.log_format)
     if arguments.attached:
         when_left(partial(os.kill, os.getpid(), signal.SIGTERM))
     try:
-        wake_forever(settings.broker, local_bell(settings.job_work).ring)
+        wake_forever(settings.broker_url, local_bell(settings.work_dir).ring)
     except BrokerUnusable as fault:
         raise CommandFailed(str(fault)) from fault
     return 1
@@ -53,14 +53,14 @@ def listening(settings: Settings) -> Iterator[None]:
 
     Raises CommandFailed where what speaks with brokers is not installed.
     """
-    if not settings.broker:
+    if not settings.broker_url:
         yield
         return
     try:
         require_broker_package()
     except BrokerUnusable as fault:
         raise CommandFailed(str(fault)) from fault
-    environment = {**os.environ, "CI_BROKER": settings.broker, "CI_JOB_WORK": str(settings.job_work.absolute())}
+    environment = {**os.environ, "CI_BROKER_URL": settings.broker_url, "CI_WORK_DIR": str(settings.work_dir.absolute())}
     process = ChildProcess(COMMAND, environment)
     background = Background()
     background.add([Task("doorbell", process.look, LOOK_EVERY, close=process.stop, first_pause=PAUSE)])

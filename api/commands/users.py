@@ -144,7 +144,7 @@ def _account(email: str) -> accounts.Account:
 
 
 def _is_platform(settings: Settings) -> bool:
-    return settings.adopted or schema_state.belongs_to_platform(db.engine)
+    return settings.shared_with_platform or schema_state.belongs_to_platform(db.engine)
 
 
 def _github_user(login: str | None, settings: Settings) -> GitHubUser | None:
@@ -152,7 +152,7 @@ def _github_user(login: str | None, settings: Settings) -> GitHubUser | None:
     if not login:
         return None
     try:
-        found = GitHub(settings.github_api, timeout=settings.github_timeout, token=settings.github_token).find_user(login)
+        found = GitHub(settings.github_api_url, timeout=settings.github_timeout, token=settings.github_token).find_user(login)
     except GitHubSilent:
         log.warning("the login is stored without the user's number, since GitHub did not tell it")
         return None

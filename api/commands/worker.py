@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
         "worker", help="execute queued runs",
         description="Take queued runs of a platform, one after the other, execute their regression tests and report to the server. "
         "CI_EXECUTABLE_SOURCES says where executables come from. "
-        "Without a sandbox only executables in CI_EXECUTABLES are run, and only with CI_WORKER_TRUSTED=true.")
+        "Without a sandbox only executables in CI_EXECUTABLES are run, and only with CI_TRUST_EXECUTABLES=true.")
     parser.add_argument("--platform", choices=[platform.value for platform in Platform], default=HERE.value, help="default: %(default)s")
     parser.add_argument(
         "--name", default=f"{socket.gethostname()}-{os.getpid()}", help="shown in the run's progress (default: host and process)")
@@ -63,12 +63,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         signal.signal(number, lambda *_: stop.set())
     store = prepare_store(settings)
     try:
-        work_folder(settings.job_work.absolute())
+        work_folder(settings.work_dir.absolute())
     except OSError as fault:
-        raise CommandFailed(f"CI_JOB_WORK: {fault}") from fault
+        raise CommandFailed(f"CI_WORK_DIR: {fault}") from fault
     chosen = choose(sandbox_options(settings))
     say(chosen)
-    with open_database(settings) as flask, Slots(settings.job_work.absolute() / "slots", count=MOST_SLOTS).taken() as slot:
+    with open_database(settings) as flask, Slots(settings.work_dir.absolute() / "slots", count=MOST_SLOTS).taken() as slot:
         claims = LeasedClaims(flask, arguments.name, store, lease=timedelta(seconds=settings.worker_lease), chance=SYSTEM_CHANCE)
         if chosen.sandbox is not None and slot is None:
             raise CommandFailed(f"all of this host's {MOST_SLOTS} slots are held")
@@ -95,7 +95,7 @@ def sandboxed_run(sandbox: Sandbox, slot: Slot, settings: Settings) -> RunProces
 def sandbox_options(settings: Settings) -> SandboxOptions:
     """What is configured of the sandbox."""
     return SandboxOptions(
-        settings.sandbox, settings.job_work.absolute(), settings.cgroup, settings.container_socket, settings.container_image,
+        settings.sandbox, settings.work_dir.absolute(), settings.cgroup, settings.container_socket, settings.container_image,
         settings.container_prefix)
 
 
@@ -106,10 +106,10 @@ def options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
         raise CommandFailed("CI_SANDBOX_SAMPLES: must not be below CI_SANDBOX_OUTPUTS, which would hide it")
     found = shutil.which("ffmpeg")
     return WorkerOptions(
-        name=arguments.name, platform=arguments.platform, server=settings.worker_server or settings.public_url,
+        name=arguments.name, platform=arguments.platform, server=settings.worker_server_url or settings.public_url,
         folders=Folders.of_store(root, executables=settings.executables.absolute(), temporary=default_temporary(root)),
-        main_repository=settings.main_repository, trusted=settings.worker_trusted,
+        main_repository=settings.main_repository, trusted=settings.trust_executables,
         limits=Limits(
-            seconds=settings.test_seconds, file_bytes=settings.worker_file_limit, core_bytes=settings.worker_core_limit),
+            seconds=settings.test_timeout, file_bytes=settings.worker_file_limit, core_bytes=settings.core_dump_limit),
         retries=Retries(patience=settings.worker_patience), places=Places(settings.sandbox_samples, settings.sandbox_outputs),
         ffmpeg=Path(found) if found else None, lease_patience=settings.worker_lease / 2)

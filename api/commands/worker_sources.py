@@ -32,7 +32,7 @@ def sources(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> t
 def _artifact(settings: Settings, slot: Slot | None) -> Source:
     if not settings.build_artifact:
         raise CommandFailed("CI_EXECUTABLE_SOURCES names artifact, so CI_BUILD_ARTIFACT must say what the artifact is called")
-    builds = GitHubBuilds(settings.github_api, settings.github_token, timeout=settings.github_timeout)
+    builds = GitHubBuilds(settings.github_api_url, settings.github_token, timeout=settings.github_timeout)
     return ArtifactSource(
         builds, settings.build_artifact, settings.build_artifact_file, limit=settings.build_artifact_size,
         seconds=settings.git_seconds, user_id=slot.user_id if slot is not None else None)
@@ -47,7 +47,7 @@ def _build(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> So
     numbers = count()
     cage = SandboxedRun(sandbox, limits, slot.user_id, lambda: f"build-{os.getpid()}-{next(numbers)}")
     git = GitOptions(
-        settings.git_base, settings.job_work.absolute() / "repositories", settings.git_seconds, settings.git_space,
-        settings.git_memory, authorities=settings.git_authorities, cgroup=settings.cgroup)
+        settings.git_base_url, settings.work_dir.absolute() / "repositories", settings.git_seconds, settings.git_space,
+        settings.git_memory, authorities=settings.git_ca_file, cgroup=settings.cgroup)
     checkout = Checkout(git, settings.main_repository, settings.base_branch)
-    return BuildSource(checkout, settings.build_command, settings.build_result, settings.build_seconds, cage)
+    return BuildSource(checkout, settings.build_command, settings.build_output, settings.build_timeout, cage)

@@ -91,7 +91,7 @@ class RunExecution:
         if not (self._options.sandboxed or self._options.trusted):
             raise Obstacle(
                 InfrastructureType.WORKER,
-                "This worker has no sandbox, and the setting CI_WORKER_TRUSTED does not allow it to execute anything without one.")
+                "This worker has no sandbox, and the setting CI_TRUST_EXECUTABLES does not allow it to execute anything without one.")
         sources = self._options.sources or (FolderSource(self._options.folders.executables, self._options.main_repository),)
         order = Order(claimed, self._folder, self._journal, self._halt, self._tell, self._share)
         return provide(sources, order, sandboxed=self._options.sandboxed)

@@ -90,7 +90,7 @@ def test_where_the_folder_belongs_to_somebody_else_that_is_said_and_it_is_starte
     (tmp_path / "work").symlink_to(tmp_path / "elsewhere")
     agent = embedded(tmp_path, "one")
     with kept(agent):
-        with pytest.raises(OSError, match="CI_JOB_WORK: .* belongs to somebody else"):
+        with pytest.raises(OSError, match="CI_WORK_DIR: .* belongs to somebody else"):
             agent.look()
         (tmp_path / "work").unlink()
         agent.look()

@@ -47,7 +47,7 @@ def installation(sqlite_template: Path) -> Iterator[Installation]:
     made = Installation(
         folder, f"sqlite:///{shutil.copy(sqlite_template, folder / 'ci.db')}",
         changes={
-            "CI_SANDBOX": "bubblewrap", "CI_CGROUP": group, "CI_JOB_WORK": str(folder / "work"), "CI_JOB_WORKSPACE": str(32 << 20),
+            "CI_SANDBOX": "bubblewrap", "CI_CGROUP": group, "CI_WORK_DIR": str(folder / "work"), "CI_JOB_DISK": str(32 << 20),
             "CI_JOB_COMMAND": "python -m pytest -v -s", "CI_JOBS": "separate"})
     made.fill()
     with started((*CI_API, "agent"), made.variables, folder / "agent.log") as agent:

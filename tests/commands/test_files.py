@@ -164,7 +164,7 @@ def test_what_the_database_does_not_refer_to_is_left_alone(stores: Stores) -> No
 def test_where_the_bucket_alone_keeps_files_nothing_comes_to_the_disk(stores: Stores) -> None:
     stores.bucket.put(result(BASELINE), BASELINE)
 
-    said = stores.repair(CI_BUCKET_ONLY="true")
+    said = stores.repair(CI_BUCKET_DELETE_LOCAL="true")
 
     assert said.status == 0 and stores.read(result(BASELINE)) is None
 

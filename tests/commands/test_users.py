@@ -105,7 +105,7 @@ def test_an_account_that_is_not_there_cannot_be_changed(call: Call) -> None:
 
 
 def test_on_a_platforms_database_passwords_are_in_its_format_and_not_changed_here(call: Call, sqlite_path: object) -> None:
-    made = call("users", "add", ADA, "--name", "Ada", typed=f"{PASSWORD}\n", CI_ADOPTED_DATABASE="true")
+    made = call("users", "add", ADA, "--name", "Ada", typed=f"{PASSWORD}\n", CI_SHARED_WITH_PLATFORM="true")
 
     said = call("users", "change", ADA, "--password", typed="another good password\n")
 
@@ -118,7 +118,7 @@ def test_on_a_platforms_database_passwords_are_in_its_format_and_not_changed_her
 
 
 def test_who_knows_a_password_changes_it_on_a_platforms_database_too(call: Call, sqlite_path: object) -> None:
-    call("users", "add", ADA, "--name", "Ada", typed=f"{PASSWORD}\n", CI_ADOPTED_DATABASE="true")
+    call("users", "add", ADA, "--name", "Ada", typed=f"{PASSWORD}\n", CI_SHARED_WITH_PLATFORM="true")
     call("tokens", "issue", ADA, "laptop")
 
     said = call("users", "password", ADA, typed=f"{PASSWORD}\nanother good password\n")
@@ -202,7 +202,7 @@ def number(sqlite_path: object) -> int | None:
 
 
 def test_a_github_login_is_stored_with_its_users_number(call: Call, github: Users, sqlite_path: object) -> None:
-    add(call, "--github-login", "ada-l", CI_GITHUB_API=github.url)
+    add(call, "--github-login", "ada-l", CI_GITHUB_API_URL=github.url)
 
     assert number(sqlite_path) == 123
 
@@ -210,14 +210,14 @@ def test_a_github_login_is_stored_with_its_users_number(call: Call, github: User
 def test_a_login_that_github_does_not_know_is_not_stored(call: Call, github: Users) -> None:
     add(call)
 
-    said = call("users", "change", ADA, "--github-login", "nobody", CI_GITHUB_API=github.url)
+    said = call("users", "change", ADA, "--github-login", "nobody", CI_GITHUB_API_URL=github.url)
 
     assert (said.status, said.errors) == (1, "ci-api: GitHub has no user of this name.\n")
     assert listed(call)[0][-1] == "-"
 
 
 def test_a_login_that_is_somebody_elses_by_now_has_to_be_forgotten_first(call: Call, github: Users, sqlite_path: object) -> None:
-    add(call, "--github-login", "ada-l", CI_GITHUB_API=github.url)
+    add(call, "--github-login", "ada-l", CI_GITHUB_API_URL=github.url)
     github.numbers["ada-l"] = 999
 
     refused = call("users", "change", ADA, "--github-login", "ada-l")
@@ -229,8 +229,8 @@ def test_a_login_that_is_somebody_elses_by_now_has_to_be_forgotten_first(call: C
 
 
 def test_a_silent_github_leaves_what_is_known(call: Call, github: Users, sqlite_path: object) -> None:
-    add(call, "--github-login", "ada-l", CI_GITHUB_API=github.url)
+    add(call, "--github-login", "ada-l", CI_GITHUB_API_URL=github.url)
 
-    said = call("users", "change", ADA, "--github-login", "ada-l", CI_GITHUB_API="http://127.0.0.1:9")
+    said = call("users", "change", ADA, "--github-login", "ada-l", CI_GITHUB_API_URL="http://127.0.0.1:9")
 
     assert (said.status, number(sqlite_path)) == (0, 123)

@@ -123,8 +123,8 @@ class Installation:
         """The environment of the installation's processes."""
         return {
             "CI_DATABASE_URL": self.database_url, "SAMPLE_REPOSITORY": str(self.files), "CI_PUBLIC_URL": self.url,
-            "CI_EXECUTABLES": str(self.folder / "executables"), "CI_WORKER_TRUSTED": "true", "CI_SANDBOX": "none",
-            "CI_SWEEP_INTERVAL": "1", "CI_JOBS": "separate", **UNLIMITED,
+            "CI_EXECUTABLES": str(self.folder / "executables"), "CI_TRUST_EXECUTABLES": "true", "CI_SANDBOX": "none",
+            "CI_SYNC_INTERVAL": "1", "CI_JOBS": "separate", **UNLIMITED,
             **self.changes}
 
     @contextmanager

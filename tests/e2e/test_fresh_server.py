@@ -21,7 +21,7 @@ def test_a_fresh_server_is_well_before_its_agent_runs_and_afterwards(tmp_path: P
     url, database = f"http://127.0.0.1:{port}", f"sqlite:///{tmp_path / 'ci.db'}"
     variables = {
         "CI_DATABASE_URL": database, "SAMPLE_REPOSITORY": str(tmp_path / "files"), "CI_PUBLIC_URL": url,
-        "CI_JOB_WORK": str(tmp_path / "work"), "CI_RATE_ANONYMOUS": "10000000"}
+        "CI_WORK_DIR": str(tmp_path / "work"), "CI_RATE_ANONYMOUS": "10000000"}
     finished((*CI_API, "migrate"), variables)
     seen: list[dict[str, Any]] = []
 

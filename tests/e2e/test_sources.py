@@ -51,9 +51,9 @@ class Site:
         """Have a worker execute what is queued; return the run."""
         folder = self.installation.folder
         settings = {
-            "CI_WORKER_TRUSTED": "false", "CI_SANDBOX": "bubblewrap", "CI_JOB_WORK": str(folder / "work"),
-            "CI_EXECUTABLE_SOURCES": "folder,build", "CI_GIT_BASE": f"file://{folder}/origins", "CI_BUILD_COMMAND": BUILD,
-            "CI_BUILD_RESULT": "out/program", **changes}
+            "CI_TRUST_EXECUTABLES": "false", "CI_SANDBOX": "bubblewrap", "CI_WORK_DIR": str(folder / "work"),
+            "CI_EXECUTABLE_SOURCES": "folder,build", "CI_GIT_BASE_URL": f"file://{folder}/origins", "CI_BUILD_COMMAND": BUILD,
+            "CI_BUILD_OUTPUT": "out/program", **changes}
         with self.installation.worker(f"builder-{run_id}", "--once", changes=settings) as worker:
             assert worker.ended() == 0, worker.output()
         return self.installation.api.ended(run_id)
@@ -142,7 +142,7 @@ def test_a_build_that_fails_ends_the_run_with_one_of_the_build_and_its_words_in_
 def test_without_a_sandbox_nothing_is_built(site: Site, first: str) -> None:
     run_id = site.trigger(first)
 
-    run = site.executed(run_id, CI_SANDBOX="none", CI_WORKER_TRUSTED="true", CI_EXECUTABLE_SOURCES="build")
+    run = site.executed(run_id, CI_SANDBOX="none", CI_TRUST_EXECUTABLES="true", CI_EXECUTABLE_SOURCES="build")
 
     assert run["status"] == "canceled"
     assert site.errors(run_id) == [("worker", "The source build needs a sandbox, and this worker has none.")]
@@ -155,7 +155,7 @@ def test_a_run_is_executed_with_githubs_artifact(site: Site, first: str, tmp_pat
         run_id = site.trigger(first)
 
         run = site.executed(
-            run_id, CI_EXECUTABLE_SOURCES="folder,artifact,build", CI_GITHUB_API=github.api_url, CI_GITHUB_TOKEN=API_TOKEN,
+            run_id, CI_EXECUTABLE_SOURCES="folder,artifact,build", CI_GITHUB_API_URL=github.api_url, CI_GITHUB_TOKEN=API_TOKEN,
             CI_BUILD_ARTIFACT="linux")
 
     assert run["status"] == "pass"

@@ -82,12 +82,12 @@ def test_a_worker_that_is_not_trusted_executes_nothing_and_says_which_setting_is
     before = ready.begun()
     run_id = ready.api.trigger()
 
-    with ready.worker("untrusted", "--once", changes={"CI_WORKER_TRUSTED": "false"}) as worker:
+    with ready.worker("untrusted", "--once", changes={"CI_TRUST_EXECUTABLES": "false"}) as worker:
         worker.ended()
 
     run = ready.api.ended(run_id)
     assert (run["status"], run["run_errors"]) == ("canceled", "yes")
-    assert "CI_WORKER_TRUSTED" in ready.api.messages(run_id)[-1]
+    assert "CI_TRUST_EXECUTABLES" in ready.api.messages(run_id)[-1]
     assert ready.begun() == before
 
 
@@ -128,7 +128,7 @@ def test_a_worker_with_a_sandbox_needs_no_trust_and_its_programs_reach_nothing_o
     need("bwrap")
     before = ready.begun()
     run_id = ready.api.trigger()
-    changes = {"CI_WORKER_TRUSTED": "false", "CI_SANDBOX": "bubblewrap", "CI_JOB_WORK": str(ready.folder / "work")}
+    changes = {"CI_TRUST_EXECUTABLES": "false", "CI_SANDBOX": "bubblewrap", "CI_WORK_DIR": str(ready.folder / "work")}
 
     with ready.worker("caged", "--once", changes=changes) as worker:
         status = worker.ended()

@@ -25,9 +25,9 @@ SECONDS = 30
 LOG_BYTES = 1 << 20
 SLOTS = 4
 LIMITS = {
-    "CI_JOB_SECONDS": str(SECONDS), "CI_JOB_MEMORY": str(96 << 20), "CI_JOB_PROCESSES": "48", "CI_JOB_WORKSPACE": str(48 << 20),
-    "CI_JOB_LOG": str(LOG_BYTES), "CI_JOB_FILES": "300", "CI_JOB_UNPACKED": str(8 << 20), "CI_JOB_COMMAND": "python3 job.py",
-    "CI_JOB_SLOTS": str(SLOTS), "CI_JOBS_PER_OWNER": str(SLOTS), "CI_JOB_POLL": "1"}
+    "CI_JOB_TIMEOUT": str(SECONDS), "CI_JOB_MEMORY": str(96 << 20), "CI_JOB_PROCESSES": "48", "CI_JOB_DISK": str(48 << 20),
+    "CI_JOB_LOG_SIZE": str(LOG_BYTES), "CI_JOB_FILES": "300", "CI_JOB_UNPACKED": str(8 << 20), "CI_JOB_COMMAND": "python3 job.py",
+    "CI_JOB_SLOTS": str(SLOTS), "CI_JOBS_PER_USER": str(SLOTS), "CI_JOB_POLL": "1"}
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def opened_house(folder: Path, database: Path, kit: Path, changes: Mapping[str, 
     work.mkdir(mode=0o700)
     (work / "python").symlink_to(kit)
     installation = Installation(folder, f"sqlite:///{database}", changes={
-        **LIMITS, **changes, "CI_JOB_WORK": str(work), "CI_CGROUP": group, "CI_SIGNING_KEY": secret})
+        **LIMITS, **changes, "CI_WORK_DIR": str(work), "CI_CGROUP": group, "CI_SIGNING_KEY": secret})
     installation.fill()
     try:
         with installation.server() as server, _agent(installation) as agent, socket.create_server(("", 0)) as door:

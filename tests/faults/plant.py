@@ -59,8 +59,8 @@ class Host:
         """The settings of its processes."""
         return {
             "CI_DATABASE_URL": self.plant.database.url, "SAMPLE_REPOSITORY": str(self.plant.store),
-            "CI_JOB_WORK": str(self.folder / "work"), "CI_CGROUP": self.plant.group, "CI_JOB_WORKSPACE": str(32 << 20),
-            "CI_JOB_POLL": "1", "CI_JOBS_PER_OWNER": "100", "CI_JOB_COMMAND": "python job.py", "CI_JOBS": "separate"}
+            "CI_WORK_DIR": str(self.folder / "work"), "CI_CGROUP": self.plant.group, "CI_JOB_DISK": str(32 << 20),
+            "CI_JOB_POLL": "1", "CI_JOBS_PER_USER": "100", "CI_JOB_COMMAND": "python job.py", "CI_JOBS": "separate"}
 
     def workspace(self, attempt: AttemptFiles) -> Path:
         """The workspace of an attempt on this host, which is there while it is in use."""

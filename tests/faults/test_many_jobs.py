@@ -54,7 +54,7 @@ def test_two_servers_and_two_agents_give_every_job_its_outcome_once(any_plant: P
 
     with ExitStack() as stack:
         for port, host in zip(ports, hosts, strict=True):
-            variables = {**host.variables, **UNLIMITED, "CI_JOBS_WAITING": str(JOBS)}
+            variables = {**host.variables, **UNLIMITED, "CI_QUEUED_JOBS_PER_USER": str(JOBS)}
             stack.enter_context(started((*CI_API, "serve", "--port", str(port)), variables, host.folder / "server.log"))
             stack.enter_context(host.agent(CI_JOB_SLOTS="4"))
         for url in urls:

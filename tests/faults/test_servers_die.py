@@ -36,7 +36,7 @@ def is_up(port: int) -> bool:
 def agents_of(host: Host) -> list[int]:
     """The agents that live on a host."""
     found = []
-    ours = f"CI_JOB_WORK={host.folder / 'work'}".encode()
+    ours = f"CI_WORK_DIR={host.folder / 'work'}".encode()
     for folder in Path("/proc").iterdir():
         with suppress(OSError):
             is_ours = folder.name.isdigit() and ours in (folder / "environ").read_bytes().split(b"\0")

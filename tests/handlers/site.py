@@ -65,10 +65,10 @@ def settings_for(folder: Path, database: Path, **changes: Any) -> Settings:
     """Settings of a server on these files, whose limits nobody reaches unless they are among the changes."""
     values: dict[str, Any] = {
         "database_url": f"sqlite:///{database}", "storage_root": folder / "files", "public_url": "https://ci.example.test",
-        "allowed_repositories": ("Friends/extractor",), "threads": 16, "sweep_interval": 86_400,
+        "allowed_repositories": ("Friends/extractor",), "threads": 16, "sync_interval": 86_400,
         "signing_key": "a secret of the tests, and of nobody else",
         # Jobs are taken, and nobody runs them.
-        "jobs": "separate", "job_work": folder / "work",
+        "jobs": "separate", "work_dir": folder / "work",
         **{f"rate_{name}": UNLIMITED for name in ("reads", "writes", "logins", "anonymous", "worker")}}
     return Settings(**(values | changes))
 

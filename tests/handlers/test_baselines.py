@@ -139,7 +139,7 @@ def test_an_admin_may_not_decide_about_a_request_of_their_own(case: Case, admin:
 
 
 def test_an_installation_of_one_person_may_allow_that(make_site: MakeSite) -> None:
-    site = make_site(review_own=True)
+    site = make_site(allow_self_approval=True)
     store_output(site)
     test = add_regression_test()
     case, admin = Case(failed_run(test), test), site.as_role(Role.ADMIN)

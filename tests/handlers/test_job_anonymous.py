@@ -24,7 +24,7 @@ HERE = "http://127.0.0.1:8000"
 @pytest.fixture
 def site(make_site: MakeSite) -> Site:
     """A server on loopback that asks for no token there."""
-    return make_site(job_anonymous=True, public_url=HERE)
+    return make_site(job_allow_anonymous=True, public_url=HERE)
 
 
 def submit(client: Any, **headers: str) -> Any:
@@ -108,18 +108,18 @@ def test_without_being_switched_on_it_is_off(make_site: MakeSite) -> None:
     {"public_url": "https://ci.example.org"}, {"public_url": HERE, "trusted_proxies": ("127.0.0.1",)},
     {"public_url": HERE, "job_roles": ("admin",)}])
 def test_a_server_that_is_not_for_this_machine_alone_does_not_start(sqlite_path: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="CI_JOB_ANONYMOUS"):
-        build_site(tmp_path, sqlite_path, job_anonymous=True, **changes)
+    with pytest.raises(ConfigurationError, match="CI_JOB_ALLOW_ANONYMOUS"):
+        build_site(tmp_path, sqlite_path, job_allow_anonymous=True, **changes)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "ci.example.org"])
 def test_the_command_refuses_to_listen_beyond_loopback(site: Site, host: str) -> None:
-    with pytest.raises(ConfigurationError, match="CI_JOB_ANONYMOUS"):
+    with pytest.raises(ConfigurationError, match="CI_JOB_ALLOW_ANONYMOUS"):
         refuse_beyond_loopback(site.settings, host)
 
 
 def test_the_local_account_is_made_once(sqlite_path: Path, tmp_path: Path) -> None:
-    sites = [build_site(tmp_path, sqlite_path, job_anonymous=True, public_url=HERE) for _ in range(2)]
+    sites = [build_site(tmp_path, sqlite_path, job_allow_anonymous=True, public_url=HERE) for _ in range(2)]
 
     with sites[1].app.flask.app_context():
         assert local_id() > 0

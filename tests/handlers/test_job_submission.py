@@ -85,7 +85,7 @@ def test_a_project_is_nobodys_but_the_services(site: Site, client: ValidatingCli
 
 
 def test_the_agents_are_told_of_a_new_job(site: Site, client: ValidatingClient) -> None:
-    with LocalBell(site.settings.job_work / "bells").listen() as listener:
+    with LocalBell(site.settings.work_dir / "bells").listen() as listener:
         submit(client)
 
         assert listener.wait(60)
@@ -191,7 +191,7 @@ def test_whatever_is_sent_as_a_zip_gets_an_answer_of_the_contract(site: Site, no
 
 
 def test_a_zip_over_the_limit_is_refused_and_leaves_nothing(make_site: MakeSite) -> None:
-    site = make_site(job_zip=10_000)
+    site = make_site(job_zip_size=10_000)
     client = site.as_role(Role.TESTER)
 
     answers = [submit(client, b"x" * size) for size in (10_001, 500_000)]
@@ -215,7 +215,7 @@ def test_a_project_whose_sender_falls_silent_is_408_and_leaves_nothing(make_site
 
 
 def test_a_zip_may_be_larger_than_what_a_worker_may_send(make_site: MakeSite) -> None:
-    site = make_site(max_upload=10_000, job_zip=1 << 20)
+    site = make_site(max_upload=10_000, job_zip_size=1 << 20)
     project = zip_of({"noise.bin": Random(7).randbytes(200_000)})
 
     answer = submit(site.as_role(Role.TESTER), project)
@@ -237,7 +237,7 @@ def test_what_a_zip_may_unpack_to_is_configured(make_site: MakeSite) -> None:
     ("http://hooks.example.org/", 400), ("ftp://hooks.example.org/", 400), ("https://user@hooks.example.org/", 400),
     ("nonsense", 400), ("", 400)])
 def test_a_web_hook_goes_to_a_host_on_the_list_alone(make_site: MakeSite, web_hook: str, status: int) -> None:
-    site = make_site(hook_hosts=("hooks.example.org",), hook_secret="0123456789abcdef")
+    site = make_site(webhook_hosts=("hooks.example.org",), webhook_secret="0123456789abcdef")
 
     answer = submit(site.as_role(Role.TESTER), web_hook=web_hook)
 
@@ -310,7 +310,7 @@ def test_one_agent_with_a_sandbox_is_enough(site: Site, client: ValidatingClient
 
 
 def test_an_account_whose_jobs_wait_in_numbers_is_told_to_wait_and_others_are_not(make_site: MakeSite) -> None:
-    site = make_site(jobs_waiting=2)
+    site = make_site(queued_jobs_per_user=2)
     client = site.as_role(Role.TESTER)
     first = submit(client).json()["job_id"]
     submit(client)
@@ -324,7 +324,7 @@ def test_an_account_whose_jobs_wait_in_numbers_is_told_to_wait_and_others_are_no
 
 
 def test_of_many_who_come_at_once_no_more_are_kept_than_may_wait(make_site: MakeSite) -> None:
-    site = make_site(jobs_waiting=3)
+    site = make_site(queued_jobs_per_user=3)
     client = site.as_role(Role.TESTER)
 
     answers = site.together(*[lambda: submit(client)] * 10)

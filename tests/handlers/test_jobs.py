@@ -197,7 +197,7 @@ def test_a_job_that_is_over_stays_as_it_is(owner: int, client: ValidatingClient,
 def test_a_cancel_rings_for_the_agents(site: Site, owner: int, client: ValidatingClient) -> None:
     job_id = add_job(owner, JobStatus.RUNNING)
 
-    with LocalBell(site.settings.job_work / "bells").listen() as listener:
+    with LocalBell(site.settings.work_dir / "bells").listen() as listener:
         client.delete(f"/jobs/{job_id}")
 
         assert listener.wait(60)

@@ -88,7 +88,7 @@ def test_a_token_without_the_scope_does_not_open_it(site: Site) -> None:
 
 
 def test_the_scrape_token_opens_it_and_nothing_else(make_site: MakeSite) -> None:
-    scraper = make_site(scrape_token=SCRAPE_TOKEN).client.as_(SCRAPE_TOKEN)
+    scraper = make_site(metrics_token=SCRAPE_TOKEN).client.as_(SCRAPE_TOKEN)
 
     statuses = {path: scraper.get(path).status_code for path in ("/metrics", "/api/v1/system/queue", "/api/v1/runs", "/jobs")}
 
@@ -97,7 +97,7 @@ def test_the_scrape_token_opens_it_and_nothing_else(make_site: MakeSite) -> None
 
 @pytest.mark.parametrize("token", [SCRAPE_TOKEN + "x", SCRAPE_TOKEN[:-1], "x"])
 def test_no_other_token_is_taken_for_it(make_site: MakeSite, token: str) -> None:
-    assert make_site(scrape_token=SCRAPE_TOKEN).client.as_(token).get("/metrics").status_code == 401
+    assert make_site(metrics_token=SCRAPE_TOKEN).client.as_(token).get("/metrics").status_code == 401
 
 
 def test_the_scrape_token_is_none_where_none_is_configured(site: Site) -> None:
@@ -217,7 +217,7 @@ def test_what_clients_make_up_makes_no_series(site: Site) -> None:
 
 
 def test_refusals_are_counted_by_bucket(make_site: MakeSite) -> None:
-    site = make_site(rate_anonymous=3, scrape_token=SCRAPE_TOKEN)
+    site = make_site(rate_anonymous=3, metrics_token=SCRAPE_TOKEN)
     # Each kind of request has its bucket, so what is asked here does not use up what the scraper has.
     statuses = [site.client.get("/api/v1/system/health").status_code for _ in range(5)]
     refused = read(site.client.as_(SCRAPE_TOKEN)).total("ci_rate_limit_refusals_total", bucket="anonymous")
@@ -226,7 +226,7 @@ def test_refusals_are_counted_by_bucket(make_site: MakeSite) -> None:
 
 
 def test_tasks_between_requests_tell_their_last_success_their_failures_and_their_age(make_site: MakeSite) -> None:
-    site = make_site(scrape_token=SCRAPE_TOKEN)
+    site = make_site(metrics_token=SCRAPE_TOKEN)
     monotonic, succeed = Monotonic(), [False, True]
 
     def work() -> None:
@@ -249,7 +249,7 @@ def test_tasks_between_requests_tell_their_last_success_their_failures_and_their
 
 
 def test_every_application_has_its_own_measures(make_site: MakeSite, shared_site: Site) -> None:
-    site = make_site(scrape_token=SCRAPE_TOKEN)
+    site = make_site(metrics_token=SCRAPE_TOKEN)
 
     found = read(site.client.as_(SCRAPE_TOKEN))
 
@@ -274,6 +274,6 @@ def test_the_number_of_statements_does_not_grow_with_what_is_counted(site: Site)
 def test_the_scrape_token_stands_in_no_log(make_site: MakeSite, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     caplog.set_level("DEBUG")
 
-    read(make_site(scrape_token=SCRAPE_TOKEN).client.as_(SCRAPE_TOKEN))
+    read(make_site(metrics_token=SCRAPE_TOKEN).client.as_(SCRAPE_TOKEN))
 
     assert SCRAPE_TOKEN not in caplog.text + " ".join(str(vars(record)) for record in caplog.records)

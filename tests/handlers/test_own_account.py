@@ -71,7 +71,7 @@ def test_a_new_password_replaces_the_old_one_and_ends_all_tokens_of_the_account_
 
 
 def test_on_a_database_of_our_own_the_hash_is_argon2id_and_on_a_platforms_the_platforms(make_site: MakeSite) -> None:
-    site = make_site(adopted=True)
+    site = make_site(shared_with_platform=True)
     ada = site.account(name="ada")
 
     change(site.as_user(ada))

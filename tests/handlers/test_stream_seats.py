@@ -25,7 +25,7 @@ from tests.jobs import zip_of
 @pytest.fixture
 def served(sqlite_path: Path, tmp_path: Path) -> Iterator[tuple[Site, str]]:
     """A server that listens, at which an account may have two streams open."""
-    site = build_site(tmp_path, sqlite_path, streams=2)
+    site = build_site(tmp_path, sqlite_path, streams_per_user=2)
     with listening(site.app) as url, site.app.flask.app_context():
         yield site, url
 

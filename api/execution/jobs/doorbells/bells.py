@@ -41,4 +41,4 @@ def _broker() -> Any:
     try:
         return importlib.import_module(BROKER)
     except ModuleNotFoundError as missing:
-        raise BrokerUnusable("CI_BROKER needs the extra `broker`") from missing
+        raise BrokerUnusable("CI_BROKER_URL needs the extra `broker`") from missing

@@ -29,7 +29,7 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Broker:
 def host(broker: Broker, work: Path) -> Iterator[Listener]:
     """A host with an agent that hears its bell, and what rings it at the broker's messages."""
     work.mkdir()
-    with local_bell(work).listen() as listener, listening(Settings(broker=broker.url, job_work=work)):
+    with local_bell(work).listen() as listener, listening(Settings(broker_url=broker.url, work_dir=work)):
         yield listener
 
 
@@ -99,11 +99,11 @@ def test_the_command_needs_a_broker(tmp_path: Path) -> None:
     with started((*CI_API, "doorbell"), {}, tmp_path / "log") as command:
         assert command.ended() == 1
 
-        assert "CI_BROKER is not set" in command.output()
+        assert "CI_BROKER_URL is not set" in command.output()
 
 
 def test_the_attached_command_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
-    settings = {"CI_BROKER": f"redis://127.0.0.1:{free_port()}/0", "CI_JOB_WORK": str(tmp_path)}
+    settings = {"CI_BROKER_URL": f"redis://127.0.0.1:{free_port()}/0", "CI_WORK_DIR": str(tmp_path)}
 
     with started((*CI_API, "doorbell", "--attached"), settings, tmp_path / "log") as command:
         assert command.ended() != 0
