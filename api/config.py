@@ -28,8 +28,6 @@ class Settings:
         about="SQLAlchemy URL: sqlite:///file.db, or mysql+pymysql://user:password@host/name")
     db_path: Path | None = _setting(
         "CI_DB_PATH", None, read.optional_path, "an SQLite file, for where CI_DATABASE_URL is not given")
-    database_patience: int = _setting(
-        "CI_DATABASE_PATIENCE", 20, read.whole_number, "how long a write waits for others before it is answered with 503", least=1)
     storage_root: Path = _setting(
         "SAMPLE_REPOSITORY", Path("instance/files"), Path, "the platform's file store: TestFiles, TestResults, LogFiles, …")
     file_mode: str = _setting(
@@ -43,7 +41,6 @@ class Settings:
         about="secret behind signed addresses and cursors, of at least 32 characters; empty: one is made and kept in the file store")
     signing_key_previous: str = _setting(
         "CI_SIGNING_KEY_PREVIOUS", "", read.signing_key, "the secret before this one; what it signed is still taken", secret=True)
-    link_lifetime: int = _setting("CI_LINK_LIFETIME", 3600, read.whole_number, "how long a download_url can be used", least=60)
     bucket: str = _setting("CI_BUCKET", "", read.bucket, "Google Cloud Storage bucket that has the file store's files too; empty: none")
     bucket_delete_local: bool = _setting(
         "CI_BUCKET_DELETE_LOCAL", False, read.switch, "files that came in leave the disk once they are in the bucket")
@@ -52,7 +49,6 @@ class Settings:
     bucket_key_file: Path | None = _setting(
         "GOOGLE_APPLICATION_CREDENTIALS", None, read.optional_path,
         "a service account's key file, for the bucket and its signed addresses; empty: what the surroundings offer")
-    bucket_timeout: int = _setting("CI_BUCKET_TIMEOUT", 3, read.whole_number, "how long a request waits for the bucket", least=1)
     main_repository: str = _setting(
         "CI_MAIN_REPOSITORY", "CCExtractor/ccextractor", read.repository, "the repository whose runs staff may trigger")
     allowed_repositories: tuple[str, ...] = _setting(
@@ -68,9 +64,6 @@ class Settings:
         "compiled (jsonschema-rs), plain (jsonschema) or off (responses only)")
     threads: int = _setting("CI_THREADS", 32, read.whole_number, "threads for ordinary operations, per process", least=1)
     max_upload: int = _setting("CI_MAX_UPLOAD", 512 << 20, read.whole_number, "largest file that a worker may send", least=1024)
-    body_patience: int = _setting(
-        "CI_BODY_PATIENCE", 60, read.whole_number,
-        "seconds that the sender of a body may be silent, and send less than 1 KiB a second in all", least=1)
     rate_reads: int = _setting("CI_RATE_READS", 120, read.whole_number, "reads per minute and token", least=1)
     rate_writes: int = _setting("CI_RATE_WRITES", 20, read.whole_number, "writes per minute and token", least=1)
     rate_logins: int = _setting("CI_RATE_LOGINS", 5, read.whole_number, "logins per 15 minutes and address", least=1)
@@ -86,10 +79,7 @@ class Settings:
         "CI_TRUSTED_PROXIES", (), read.networks, "addresses or networks of proxies whose X-Forwarded-For is believed")
     cors_origins: tuple[str, ...] = _setting("CI_CORS_ORIGINS", (), read.origins, "origins that browsers may call from; none by default")
     github_api_url: str = _setting("CI_GITHUB_API_URL", "https://api.github.com", read.http_url, "base URL of GitHub's API")
-    github_timeout: int = _setting("CI_GITHUB_TIMEOUT", 5, read.whole_number, "how long GitHub may take to answer", least=1)
     max_wait: int = _setting("CI_MAX_WAIT", 60, read.whole_number, "the longest ?wait= that is honoured", least=0)
-    grace_period: int = _setting(
-        "CI_GRACE_PERIOD", 3600, read.whole_number, "how long after its end a run still takes its log and artifacts", least=0)
     sync_interval: int = _setting(
         "CI_SYNC_INTERVAL", 30, read.whole_number, "how often runs made by the platform's own programs are looked for", least=1)
     executables: Path = _setting(
@@ -101,11 +91,6 @@ class Settings:
         "CI_GIT_BASE_URL", "https://github.com", read.repository_base, "what owner/name.git is fetched from; file:///folder for local ones")
     git_ca_file: Path | None = _setting(
         "CI_GIT_CA_FILE", None, read.optional_path, "file of certificates that git trusts in place of the system's")
-    git_seconds: int = _setting("CI_GIT_SECONDS", 600, read.whole_number, "how long one fetch or merge may take", least=1)
-    git_space: int = _setting(
-        "CI_GIT_SPACE", 2 << 30, read.whole_number, "how large a repository may be, and the files of one commit", least=1 << 20)
-    git_memory: int = _setting(
-        "CI_GIT_MEMORY", 1 << 30, read.whole_number, "how much memory git may use", least=64 << 20)
     base_branch: str = _setting(
         "CI_BASE_BRANCH", "", read.branch, "what pull requests are merged into before they are built; empty: the main repository's default")
     build_command: str = _setting("CI_BUILD_COMMAND", "cd linux && ./build", str, "the shell's line that builds, run in the checkout")
@@ -113,19 +98,13 @@ class Settings:
         "CI_BUILD_OUTPUT", "linux/ccextractor", read.required_inner_path, "where in the checkout the executable then lies")
     build_timeout: int = _setting("CI_BUILD_TIMEOUT", 1800, read.whole_number, "time limit of a build", least=1)
     build_memory: int = _setting("CI_BUILD_MEMORY", 4 << 30, read.whole_number, "how much memory a build may use", least=16 << 20)
-    build_processes: int = _setting(
-        "CI_BUILD_PROCESSES", 512, read.whole_number, "how many processes and threads a build may have", least=4)
     build_cpus: int = _setting("CI_BUILD_CPUS", 2, read.whole_number, "how many processors a build may keep busy", least=1)
-    build_space: int = _setting(
-        "CI_BUILD_SPACE", 4 << 30, read.whole_number, "how large the checkout with all that is built may be", least=1 << 20)
     github_token: str = _setting(
         "CI_GITHUB_TOKEN", "", str, secret=True,
         about="token that CI_GITHUB_API_URL is asked with, for build artifacts (Actions: read), users and pull requests")
     build_artifact: str = _setting("CI_BUILD_ARTIFACT", "", str, "name of the workflows' artifact that holds the executable")
     build_artifact_file: str = _setting(
         "CI_BUILD_ARTIFACT_FILE", "", read.inner_path, "the executable's path in it; empty: the one file of the platform's usual name")
-    build_artifact_size: int = _setting(
-        "CI_BUILD_ARTIFACT_SIZE", 512 << 20, read.whole_number, "largest zip of an artifact that is downloaded", least=1024)
     trust_executables: bool = _setting(
         "CI_TRUST_EXECUTABLES", False, read.switch, "a worker may execute what lies in that folder without a sandbox")
     sandbox: str = _setting(
@@ -138,36 +117,22 @@ class Settings:
     work_dir: Path = _setting(
         "CI_WORK_DIR", Path(tempfile.gettempdir(), "ci-jobs"), Path,
         "folder on this host's own disk for what runs: workspaces, slots, pipes")
-    sandbox_samples: str = _setting(
-        "CI_SANDBOX_SAMPLES", "/repository/TestFiles", read.sandbox_folder,
-        "folder in which programs find their sample in a sandbox: as on the machines that baselines were made on")
-    sandbox_outputs: str = _setting(
-        "CI_SANDBOX_OUTPUTS", "/repository/TempFiles", read.sandbox_folder, "folder into which they write there")
+    sandbox_repository: str = _setting(
+        "CI_SANDBOX_REPOSITORY", "/repository", read.sandbox_folder,
+        "folder in which programs find TestFiles and TempFiles in a sandbox: as on the machines that baselines were made on")
     test_memory: int = _setting(
         "CI_TEST_MEMORY", 2 << 30, read.whole_number, "how much memory a regression test may use in a sandbox", least=16 << 20)
-    test_processes: int = _setting(
-        "CI_TEST_PROCESSES", 128, read.whole_number, "how many processes and threads it may have there", least=4)
-    test_cpus: int = _setting("CI_TEST_CPUS", 1, read.whole_number, "how many processors it may keep busy there", least=1)
     worker_server_url: str = _setting(
         "CI_WORKER_SERVER_URL", "", read.optional_http_url, "where a worker reports to; empty: the public URL")
-    worker_lease: int = _setting(
-        "CI_WORKER_LEASE", 60, read.whole_number, "how long a run stays with a worker of which nothing is heard", least=10)
+    lease_duration: int = _setting(
+        "CI_LEASE_DURATION", 60, read.whole_number,
+        "how long a run stays with a worker, and a job with an agent, of which nothing is heard", least=10)
     test_timeout: int = _setting("CI_TEST_TIMEOUT", 600, read.whole_number, "time limit of one regression test", least=1)
     allow_self_approval: bool = _setting(
         "CI_ALLOW_SELF_APPROVAL", False, read.switch,
         "an admin may approve baselines that they requested themselves; for one-person installations")
-    diff_processes: int = _setting(
-        "CI_DIFF_PROCESSES", 2, read.whole_number, "how many files are compared at once, in processes of their own", least=1)
-    diff_seconds: int = _setting(
-        "CI_DIFF_SECONDS", 3, read.whole_number, "how long two files are compared; then a coarser answer is given", least=1)
-    branch_active_days: int = _setting(
-        "CI_BRANCH_ACTIVE_DAYS", 90, read.whole_number, "how many days after its newest run a branch counts as active", least=1)
-    worker_file_limit: int = _setting(
-        "CI_WORKER_FILE_LIMIT", 1 << 30, read.whole_number, "largest file that a regression test may write", least=1024)
     core_dump_limit: int = _setting(
         "CI_CORE_DUMP_LIMIT", 0, read.whole_number, "largest core file of a crash that is sent; 0: none", least=0)
-    worker_patience: int = _setting(
-        "CI_WORKER_PATIENCE", 600, read.whole_number, "how long the worker waits for a server that is away", least=1)
     broker_url: str = _setting(
         "CI_BROKER_URL", "", read.broker, secret=True,
         about="amqp:// or redis:// URL of the broker that wakes agents on other hosts at once; empty: they look by themselves")
@@ -185,10 +150,6 @@ class Settings:
         "how many streams of logs one account may have open, and projects on their way in, per process", least=1)
     job_timeout: int = _setting(
         "CI_JOB_TIMEOUT", 600, read.whole_number, "time limit of a job's command, and of installing what it needs", least=1)
-    job_lease: int = _setting(
-        "CI_JOB_LEASE", 60, read.whole_number, "how long a job outlives an agent, or a database, of which nothing is heard", least=5)
-    job_poll: int = _setting(
-        "CI_JOB_POLL", 2, read.whole_number, "how often an agent looks for jobs that nothing woke it for", least=1)
     job_log_size: int = _setting("CI_JOB_LOG_SIZE", 128 << 20, read.whole_number, "how much a step of a job may print", least=1024)
     job_disk: int = _setting("CI_JOB_DISK", 2 << 30, read.whole_number, "how large a job's workspace may grow", least=16 << 20)
     job_memory: int = _setting("CI_JOB_MEMORY", 1 << 30, read.whole_number, "how much memory a job may use", least=16 << 20)
@@ -207,12 +168,6 @@ class Settings:
         "CI_JOB_RETENTION", 1_209_600, read.whole_number, "how long a job's log and artifacts are kept after its end", least=60)
     job_zip_size: int = _setting(
         "CI_JOB_ZIP_SIZE", 128 << 20, read.whole_number, "largest zip that a job may be submitted with", least=1024)
-    job_reserve: int = _setting(
-        "CI_JOB_RESERVE", 256 << 20, read.whole_number,
-        "how much of the file store's disk projects leave free; one that would take of it is answered with 503", least=0)
-    job_unpacked: int = _setting(
-        "CI_JOB_UNPACKED", 512 << 20, read.whole_number, "how much the files of a job's zip may hold together", least=1024)
-    job_files: int = _setting("CI_JOB_FILES", 20_000, read.whole_number, "how many files and folders a job's zip may have", least=1)
     job_scanner: str = _setting(
         "CI_JOB_SCANNER", "", read.optional_command,
         "command that looks at each zip, whose path it gets as its last argument; 0 accepts; empty: none")

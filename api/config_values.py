@@ -288,7 +288,7 @@ def sandbox_folder(text: str) -> str:
     first, *others = text.removeprefix("/").split("/")
     is_plain = text.startswith("/") and _PLAIN_PATH.fullmatch(text) is not None
     if not is_plain or {"", ".", ".."} & {first, *others}:
-        raise ValueError("must be an absolute path of plain names, such as /repository/TestFiles")
+        raise ValueError("must be an absolute path of plain names, such as /repository")
     if first in SYSTEM_FOLDERS:
         raise ValueError(f"must not be below /{first}")
     return text

@@ -24,6 +24,8 @@ from api.storage.permissions import Permissions
 # Tokens are looked up beside the operations, so that slow ones never keep the door shut. A database pool
 # needs as many connections as there are threads of both kinds.
 LOOKUP_THREADS = 8
+# How many times its own size a job's zip may unpack to.
+UNPACKED = 4
 SYSTEM_CHANCE = Chance(secrets.token_bytes)
 
 
@@ -54,7 +56,7 @@ def attach_database(app: Flask, settings: Settings, check: Callable[[Engine], No
     """
     pool_size = settings.threads + LOOKUP_THREADS + 2
     try:
-        database.attach(app, settings.database_url, pool_size=pool_size, patience=settings.database_patience, check=check)
+        database.attach(app, settings.database_url, pool_size=pool_size, check=check)
     except OSError as fault:
         raise ConfigurationError(f"CI_DATABASE_URL: the folder of this file cannot be made: {fault.strerror}.") from fault
 
@@ -86,7 +88,7 @@ def prepare_store(settings: Settings) -> FileStore:
 
 def archive_limits(settings: Settings) -> ArchiveLimits:
     """What a job's zip may unpack to."""
-    return ArchiveLimits(entries=settings.job_files, total_bytes=settings.job_unpacked)
+    return ArchiveLimits(total_bytes=UNPACKED * settings.job_zip_size)
 
 
 def job_home(settings: Settings) -> Path:

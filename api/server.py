@@ -35,7 +35,7 @@ from api.execution.jobs.project.scanner import Scanner
 from api.handlers.differences import DifferenceFinder
 from api.handlers.following import Follower
 from api.handlers.health import HealthProbes, Probe
-from api.handlers.rules import AccountRules, BranchRules, Environments, JobRules, ReviewRules
+from api.handlers.rules import AccountRules, Environments, JobRules, ReviewRules
 from api.handlers.run_log_tail import RunLogTails
 from api.handlers.stream_permits import StreamPermits
 from api.handlers.stream_seats import StreamSeats, UploadSeats
@@ -59,6 +59,9 @@ log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
+# For how long after its end a run still takes its log and artifacts.
+GRACE = timedelta(hours=1)
+
 
 def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = SYSTEM_CHANCE) -> Application:
     """Make the application. Raises ConfigurationError for what is wrong with the settings or the database's schema."""
@@ -73,19 +76,18 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     def is_shared() -> bool:
         return settings.shared_with_platform or schema.is_platforms
 
-    grace = timedelta(seconds=settings.grace_period)
     background = Background(is_outage=is_outage, clock=clock)
     background.add([
-        *Sweeper(flask, clock, store, Erasing(grace, chance, is_shared), chance=chance).tasks(every=settings.sync_interval),
+        *Sweeper(flask, clock, store, Erasing(GRACE, chance, is_shared), chance=chance).tasks(every=settings.sync_interval),
         *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance), *_embedded(settings)])
     follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
     probes = _probes(settings, flask, store, stores, clock)
-    diffs = DiffPool(processes=settings.diff_processes, seconds=settings.diff_seconds)
+    diffs = DiffPool()
     waits = RunWatch(partial(_states, clock))
     run_logs = RunLogTails()
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage, is_ready=probes.is_ready,
-        run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), grace),
+        run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), GRACE),
         local_caller=local_access(settings, flask),
         flask_setup=partial(attach_database, settings=settings, check=schema),
         hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],
@@ -93,7 +95,6 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             AccountRules: AccountRules(is_shared, settings.live_tokens),
             Archive: stores.archive,
             Background: background,
-            BranchRules: BranchRules(timedelta(days=settings.branch_active_days)),
             Chance: chance,
             DiffPool: diffs,
             DifferenceFinder: DifferenceFinder(),
@@ -101,7 +102,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             Environments: Environments(environments),
             FileStore: store,
             Follower: follower,
-            GitHub: GitHub(settings.github_api_url, timeout=settings.github_timeout, token=settings.github_token),
+            GitHub: GitHub(settings.github_api_url, token=settings.github_token),
             HealthProbes: probes,
             JobFiles: JobFiles(settings.storage_root),
             JobRules: job_rules(settings),
@@ -129,7 +130,7 @@ def job_rules(settings: Settings) -> JobRules:
     """What is taken in as a job."""
     return JobRules(
         settings.jobs != "off", settings.job_zip_size, archive_limits(settings), settings.webhook_hosts, settings.webhook_allow_private,
-        waiting=settings.queued_jobs_per_user, reserve=settings.job_reserve)
+        waiting=settings.queued_jobs_per_user)
 
 
 def _embedded(settings: Settings) -> list[Task]:
@@ -182,7 +183,7 @@ def _telling(flask: Flask, settings: Settings, clock: Clock, chance: Chance) -> 
     if not settings.webhook_secret:
         raise ConfigurationError("CI_WEBHOOK_SECRET: is needed where CI_WEBHOOK_HOSTS names hosts.")
     post = HookPost(settings.webhook_hosts, settings.webhook_allow_private, settings.webhook_secret)
-    return [HookSender(flask, post, clock=clock, chance=chance).task(every=settings.job_poll)]
+    return [HookSender(flask, post, clock=clock, chance=chance).task()]
 
 
 def _probes(settings: Settings, flask: Flask, store: FileStore, stores: Stores, clock: Clock) -> HealthProbes:

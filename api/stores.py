@@ -20,6 +20,10 @@ from api.storage.pending_uploads import record_upload
 from api.storage.secret_file import load_secret
 
 BUCKET_THREADS = 24
+# For how many seconds a request waits for the bucket.
+BUCKET_TIMEOUT = 3.0
+# How long a download_url can be used.
+LINK_LIFETIME = timedelta(hours=1)
 
 
 class Bucket(Backend, Protocol):
@@ -68,9 +72,9 @@ def make_stores(settings: Settings, key: SigningKey, clock: Callable[[], datetim
 
     arrived, integrity = Event(), Integrity()
     local, bucket = LocalBackend(settings.storage_root, link, file_permissions(settings)), _open_bucket(settings, link, clock)
-    far = [PatientBackend(bucket, timeout=settings.bucket_timeout, threads=BUCKET_THREADS)] if bucket else []
+    far = [PatientBackend(bucket, timeout=BUCKET_TIMEOUT, threads=BUCKET_THREADS)] if bucket else []
     archive = Archive(
-        [local, *far], spool=local, clock=clock, link_lifetime=timedelta(seconds=settings.link_lifetime), send_on=send_on,
+        [local, *far], spool=local, clock=clock, link_lifetime=LINK_LIFETIME, send_on=send_on,
         integrity=integrity)
     return Stores(archive, local, bucket, integrity, arrived)
 
@@ -83,6 +87,6 @@ def _open_bucket(settings: Settings, link: TicketLink, clock: Callable[[], datet
     try:
         return cast(Bucket, google.open_bucket(
             settings.bucket, endpoint=settings.bucket_endpoint, key_file=settings.bucket_key_file, link=link, clock=clock,
-            timeout=float(settings.bucket_timeout), threads=BUCKET_THREADS))
+            timeout=BUCKET_TIMEOUT, threads=BUCKET_THREADS))
     except ValueError as wrong:
         raise ConfigurationError(f"GOOGLE_APPLICATION_CREDENTIALS: {wrong}.") from wrong

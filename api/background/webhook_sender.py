@@ -36,7 +36,7 @@ class HookSender:
     def __init__(self, app: Flask, post: HookPost, *, clock: Callable[[], datetime], chance: Chance) -> None:
         self._app, self._post, self._clock, self._chance = app, post, clock, chance
 
-    def task(self, *, every: float) -> Task:
+    def task(self, *, every: float = 2) -> Task:
         """Look every so many seconds for hooks that are due."""
         return Task("web_hooks", self.send_due, every)
 

@@ -151,7 +151,7 @@ def python_kit(chosen: Choice, work: Path) -> PythonKit:
 def agent_options(settings: Settings, work: Path) -> AgentOptions:
     """How the agent works."""
     return AgentOptions(
-        work, settings.job_slots, settings.jobs_per_user, timedelta(seconds=settings.job_lease), timedelta(seconds=settings.job_poll),
+        work, settings.job_slots, settings.jobs_per_user, timedelta(seconds=settings.lease_duration),
         keep=timedelta(seconds=settings.job_retention))
 
 

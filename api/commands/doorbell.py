@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "doorbell", help="wake this host's agents at a broker's message",
         description="Listen to the broker that CI_BROKER_URL names, and wake the agents of this host at once when another host has work "
-        "for them. Agents start it themselves; without a broker they look for work every CI_JOB_POLL seconds.")
+        "for them. Agents start it themselves; without a broker they look for work every other second.")
     parser.add_argument("--attached", action="store_true", help="end when the standard input does")
     parser.set_defaults(run=run)
 

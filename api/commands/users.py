@@ -152,7 +152,7 @@ def _github_user(login: str | None, settings: Settings) -> GitHubUser | None:
     if not login:
         return None
     try:
-        found = GitHub(settings.github_api_url, timeout=settings.github_timeout, token=settings.github_token).find_user(login)
+        found = GitHub(settings.github_api_url, token=settings.github_token).find_user(login)
     except GitHubSilent:
         log.warning("the login is stored without the user's number, since GitHub did not tell it")
         return None

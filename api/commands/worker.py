@@ -29,7 +29,6 @@ from api.execution.jobs.sandboxes.sandbox import Sandbox
 from api.execution.leases import LeasedClaims
 from api.execution.options import Folders, WorkerOptions
 from api.execution.process import Limits, RunProcess, run_process
-from api.execution.reporter import Retries
 from api.execution.sandboxed_run import SandboxedRun
 from api.execution.worker import default_temporary, work
 from api.installation import SYSTEM_CHANCE, prepare_store
@@ -38,6 +37,7 @@ from api.middleware.access_log import configure_logging
 # What a program under test sees of the worker's environment, which holds secrets; its home is a folder of its own.
 INHERITED = ("PATH", "LANG", "TZ")
 MOST_SLOTS = 1000
+TEST_PROCESSES = 128
 HERE = Platform.WINDOWS if sys.platform == "win32" else Platform.LINUX
 
 
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     chosen = choose(sandbox_options(settings))
     say(chosen)
     with open_database(settings) as flask, Slots(settings.work_dir.absolute() / "slots", count=MOST_SLOTS).taken() as slot:
-        claims = LeasedClaims(flask, arguments.name, store, lease=timedelta(seconds=settings.worker_lease), chance=SYSTEM_CHANCE)
+        claims = LeasedClaims(flask, arguments.name, store, lease=timedelta(seconds=settings.lease_duration), chance=SYSTEM_CHANCE)
         if chosen.sandbox is not None and slot is None:
             raise CommandFailed(f"all of this host's {MOST_SLOTS} slots are held")
         runner = bare_run() if chosen.sandbox is None or slot is None else sandboxed_run(chosen.sandbox, slot, settings)
@@ -87,7 +87,7 @@ def bare_run() -> RunProcess:
 
 def sandboxed_run(sandbox: Sandbox, slot: Slot, settings: Settings) -> RunProcess:
     """Execution in the sandbox, as the slot's user."""
-    limits = CageLimits(memory_bytes=settings.test_memory, processes=settings.test_processes, cpus=settings.test_cpus)
+    limits = CageLimits(memory_bytes=settings.test_memory, processes=TEST_PROCESSES)
     numbers = count()
     return SandboxedRun(sandbox, limits, slot.user_id, lambda: f"worker-{os.getpid()}-{next(numbers)}")
 
@@ -102,14 +102,11 @@ def sandbox_options(settings: Settings) -> SandboxOptions:
 def options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
     """The worker's options, from command line and settings."""
     root = settings.storage_root.absolute()
-    if f"{settings.sandbox_samples}/".startswith(f"{settings.sandbox_outputs}/"):
-        raise CommandFailed("CI_SANDBOX_SAMPLES: must not be below CI_SANDBOX_OUTPUTS, which would hide it")
     found = shutil.which("ffmpeg")
     return WorkerOptions(
         name=arguments.name, platform=arguments.platform, server=settings.worker_server_url or settings.public_url,
         folders=Folders.of_store(root, executables=settings.executables.absolute(), temporary=default_temporary(root)),
         main_repository=settings.main_repository, trusted=settings.trust_executables,
-        limits=Limits(
-            seconds=settings.test_timeout, file_bytes=settings.worker_file_limit, core_bytes=settings.core_dump_limit),
-        retries=Retries(patience=settings.worker_patience), places=Places(settings.sandbox_samples, settings.sandbox_outputs),
-        ffmpeg=Path(found) if found else None, lease_patience=settings.worker_lease / 2)
+        limits=Limits(seconds=settings.test_timeout, core_bytes=settings.core_dump_limit),
+        places=Places(f"{settings.sandbox_repository}/TestFiles", f"{settings.sandbox_repository}/TempFiles"),
+        ffmpeg=Path(found) if found else None, lease_patience=settings.lease_duration / 2)

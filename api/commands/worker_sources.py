@@ -19,6 +19,8 @@ from api.execution.sources.git import GitOptions
 from api.execution.sources.source import FolderSource, MissingSource, Source
 from api.storage.github_builds import GitHubBuilds
 
+BUILD_PROCESSES, BUILD_DISK = 512, 4 << 30
+
 
 def sources(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> tuple[Source, ...]:
     """The sources in their order. Raises CommandFailed where one lacks a setting."""
@@ -32,22 +34,20 @@ def sources(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> t
 def _artifact(settings: Settings, slot: Slot | None) -> Source:
     if not settings.build_artifact:
         raise CommandFailed("CI_EXECUTABLE_SOURCES names artifact, so CI_BUILD_ARTIFACT must say what the artifact is called")
-    builds = GitHubBuilds(settings.github_api_url, settings.github_token, timeout=settings.github_timeout)
+    builds = GitHubBuilds(settings.github_api_url, settings.github_token)
     return ArtifactSource(
-        builds, settings.build_artifact, settings.build_artifact_file, limit=settings.build_artifact_size,
-        seconds=settings.git_seconds, user_id=slot.user_id if slot is not None else None)
+        builds, settings.build_artifact, settings.build_artifact_file,
+        user_id=slot.user_id if slot is not None else None)
 
 
 def _build(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> Source:
     if sandbox is None or slot is None:
         return MissingSource("build")
     limits = Limits(
-        memory_bytes=settings.build_memory, processes=settings.build_processes, cpus=settings.build_cpus,
-        workspace_bytes=settings.build_space, file_bytes=settings.worker_file_limit)
+        memory_bytes=settings.build_memory, processes=BUILD_PROCESSES, cpus=settings.build_cpus, workspace_bytes=BUILD_DISK)
     numbers = count()
     cage = SandboxedRun(sandbox, limits, slot.user_id, lambda: f"build-{os.getpid()}-{next(numbers)}")
     git = GitOptions(
-        settings.git_base_url, settings.work_dir.absolute() / "repositories", settings.git_seconds, settings.git_space,
-        settings.git_memory, authorities=settings.git_ca_file, cgroup=settings.cgroup)
+        settings.git_base_url, settings.work_dir.absolute() / "repositories", authorities=settings.git_ca_file, cgroup=settings.cgroup)
     checkout = Checkout(git, settings.main_repository, settings.base_branch)
     return BuildSource(checkout, settings.build_command, settings.build_output, settings.build_timeout, cage)

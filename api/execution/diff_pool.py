@@ -27,7 +27,7 @@ class DiffPool:
     take; more are refused. `seconds` is what one may take.
     """
 
-    def __init__(self, *, processes: int, seconds: float, program: Sequence[str] = PROGRAM) -> None:
+    def __init__(self, *, processes: int = 2, seconds: float = 3, program: Sequence[str] = PROGRAM) -> None:
         self._program, self._seconds = program, seconds
         self._admitted = Semaphore(processes * (1 + WAITING_FOR_EACH))
         self._turns = Semaphore(processes)

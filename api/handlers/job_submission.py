@@ -29,6 +29,8 @@ from api.storage.job_projects import IncomingProject, forget_project, open_proje
 from api.storage.zip_directory import check_zip
 
 FIELDS = frozenset({"priority", "web_hook"})
+# How many bytes of the file store's disk projects leave free.
+DISK_RESERVE = 256 << 20
 PRIORITIES = range(-10, 11)
 _NUMBER = re.compile(r"-?[0-9]{1,2}")
 
@@ -46,7 +48,7 @@ async def receive_job(request: Request) -> Job:
 async def _receive(request: Request, rules: JobRules) -> Job:
     await context.in_thread(_refuse_at_once, rules, _announced(request))
     job_id = str(UUID(bytes=context.collaborator(Chance).random_bytes(16), version=4))
-    project = open_project(context.collaborator(FileStore), job_id, reserve=rules.reserve)
+    project = open_project(context.collaborator(FileStore), job_id, reserve=DISK_RESERVE)
     try:
         fields = await _read(request, project.file, rules)
         return await context.in_thread(_submit, fields, project, rules)
@@ -60,7 +62,7 @@ def _refuse_at_once(rules: JobRules, announced: int) -> None:
     if not can_accept(list_agents(), database_now()):
         raise Unavailable("No agent has a sandbox that can run projects.", retry_after=60)
     check_waiting(jobs.count_waiting(context.caller().user_id), rules.waiting)
-    require_room(context.collaborator(FileStore), rules.reserve + announced)
+    require_room(context.collaborator(FileStore), DISK_RESERVE + announced)
 
 
 def _announced(request: Request) -> int:

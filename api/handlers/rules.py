@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from api.domain.archive_check import ArchiveLimits
 from api.domain.environment import Environment
@@ -43,17 +42,10 @@ class ReviewRules:
 
 
 @dataclass(frozen=True)
-class BranchRules:
-    """How long after its newest run a branch still counts as active."""
-
-    active_for: timedelta
-
-
-@dataclass(frozen=True)
 class JobRules:
     """Whether jobs are taken at all, how large their projects may be, and which hosts may be told of their ends.
 
-    `waiting`: how many jobs of one account may wait; `reserve`: how many bytes of the file store's disk stay free.
+    `waiting`: how many jobs of one account may wait.
     """
 
     accepted: bool
@@ -62,4 +54,3 @@ class JobRules:
     hook_hosts: tuple[str, ...]
     hook_private: bool
     waiting: int
-    reserve: int

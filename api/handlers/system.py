@@ -1,6 +1,7 @@
 """Operations on the system: health, queue, branches, environments."""
 from __future__ import annotations
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -17,13 +18,15 @@ from api.domain.run import Platform, RunStatus
 from api.handlers import context, render, render_artifacts
 from api.handlers.answers import answer
 from api.handlers.health import HealthProbes
-from api.handlers.rules import BranchRules, Environments
+from api.handlers.rules import Environments
 from api.storage import queue, runs
 from api.storage.archive import Archive
 from api.storage.enrolment import catch_up
 from api.storage.outcomes import judge_run
 
 RETRY_AFTER = "5"
+# How long after its newest run a branch counts as active.
+BRANCH_ACTIVE_FOR = timedelta(days=90)
 
 
 def list_artifacts(run_id: int, limit: int, offset: int, type: str | None = None) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def list_branches(
 ) -> dict[str, Any]:
     """List the branches that runs were made of."""
     catch_up(context.now())
-    since = context.now() - context.collaborator(BranchRules).active_for
+    since = context.now() - BRANCH_ACTIVE_FOR
     found = queue.list_branches(repository, name, since, active, limit=limit, offset=offset)
     return render.page(found, lambda each: render.branch(each.repository, each.name, each.head, each.newest_at >= since))
 

@@ -19,6 +19,8 @@ from api.middleware.sizes import Unbounded, largest_body
 
 JSON = "application/json"
 PROJECT = "project"
+# For how many seconds the sender of a body may be silent.
+BODY_TIMEOUT = 60.0
 _URLENCODED = "application/x-www-form-urlencoded"
 _FORM = "multipart/form-data"
 _UPLOADS = (_FORM, "application/octet-stream", "application/zip")
@@ -30,14 +32,13 @@ _LONGEST_TYPE = 255
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """How large uploads may be, in bytes, by what they carry; and for how many seconds their sender may be silent.
+    """How large uploads may be, in bytes, by what they carry.
 
     How large all other bodies may be is what their schemas allow.
     """
 
     upload: int
     project: int
-    patience: float
 
 
 class Body:
@@ -54,7 +55,6 @@ class Body:
         self._validator = engine(content[JSON]["schema"]) if self.json else None
         properties = content[JSON]["schema"].get("properties", {}) if self.json else {}
         self._defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
-        self._patience = limits.patience
 
     def _limit(self, operation: AbstractOperation, kind: str, schema: Mapping[str, Any]) -> int:
         if kind in _UPLOADS:
@@ -69,7 +69,7 @@ class Body:
     async def read(self, scope: Scope, receive: Receive, arguments: dict[str, Any], faults: Faults) -> Receive:
         """Fill `body` with validated JSON; an upload is left to be received by the operation."""
         content_type = _header(scope, b"content-type")
-        pacing = patient(receive, self._patience)
+        pacing = patient(receive, BODY_TIMEOUT)
         kind = content_type.split(";", 1)[0].strip().lower()
         announced = _announced(scope)
         if announced or (kind != JSON and kind in self._limits):

@@ -37,7 +37,7 @@ from api.storage.permissions import PRIVATE
 T = TypeVar("T")
 
 # How many seconds a writer waits for others, over all its attempts.
-PATIENCE = 20.0
+LOCK_TIMEOUT = 20.0
 # Lock wait timeout, deadlock, record changed; and a savepoint that is gone because a deadlock took the whole transaction.
 DEADLOCK_CODES = frozenset({1205, 1213, 1020, 1305})
 ATTEMPTS = 12
@@ -68,18 +68,16 @@ db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
 
 def attach(
-    app: Flask, url: str, *, pool_size: int, patience: float = PATIENCE, check: Callable[[Engine], None] | None = None,
+    app: Flask, url: str, *, pool_size: int, check: Callable[[Engine], None] | None = None,
 ) -> None:
     """Give a Flask application its database. Relative SQLite paths are taken from the working directory.
 
-    `patience` is how many seconds a writer waits for others before it gives up. Before a session is used for the first time,
-    `check` must let the database pass.
+    Before a session is used for the first time, `check` must let the database pass.
     """
     parsed = make_url(url)
     # Bound values hold tokens' hashes and workers' secrets; they must not stand in what is logged of a failure.
     options: dict[str, Any] = {
-        "pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "hide_parameters": True,
-        "execution_options": {"ci_patience": patience}}
+        "pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "hide_parameters": True}
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             path = Path(parsed.database).absolute()
@@ -115,7 +113,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     # A text that is not UTF-8 would be an error of the whole statement.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout={ceil(PATIENCE * 1000)}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={ceil(LOCK_TIMEOUT * 1000)}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -133,7 +131,7 @@ def _begin_sqlite(connection: Connection) -> None:
 def _limit_waiting(connection: Connection) -> None:
     """Tell the database how long this transaction may wait for others, where the connection does not know it from the last one."""
     options: Mapping[str, Any] = connection.get_execution_options()
-    seconds: float = options.get("ci_wait", options.get("ci_patience", PATIENCE))
+    seconds: float = options.get("ci_wait", LOCK_TIMEOUT)
     if connection.info.get("ci_wait") == seconds:
         return
     is_sqlite = connection.dialect.name == "sqlite"
@@ -231,8 +229,7 @@ def transact(
 
     All attempts together wait for others no longer than one may.
     """
-    patience: float = db.engine.get_execution_options().get("ci_patience", PATIENCE)
-    deadline = clock() + patience
+    deadline = clock() + LOCK_TIMEOUT
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with transaction(wait=None if attempt == 1 else max(0.0, deadline - clock())):

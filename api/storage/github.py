@@ -36,7 +36,7 @@ class GitHub:
     """
 
     def __init__(
-        self, base_url: str, *, timeout: float, token: str = "", transport: httpx.BaseTransport | None = None,
+        self, base_url: str, *, timeout: float = 5, token: str = "", transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._base_url, self._timeout, self._token, self._transport = base_url, timeout, token, transport
 

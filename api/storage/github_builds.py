@@ -41,7 +41,7 @@ class GitHubBuilds:
     """The artifacts of workflows at GitHub's API, or one that speaks like it. `timeout` in seconds bounds each silence."""
 
     def __init__(
-        self, base_url: str, token: str, *, timeout: float, transport: httpx.BaseTransport | None = None,
+        self, base_url: str, token: str, *, timeout: float = 5, transport: httpx.BaseTransport | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._base_url, self._token, self._timeout = base_url, token, timeout

@@ -54,8 +54,7 @@ class Stores:
 
     def repair(self, *words: str, endpoint: str | None = None, **variables: str) -> Said:
         return self.call(
-            "files", "repair", *words, CI_BUCKET=BUCKET, CI_BUCKET_ENDPOINT=endpoint or self.bucket.endpoint, CI_BUCKET_TIMEOUT="1",
-            **variables)
+            "files", "repair", *words, CI_BUCKET=BUCKET, CI_BUCKET_ENDPOINT=endpoint or self.bucket.endpoint, **variables)
 
 
 @pytest.fixture

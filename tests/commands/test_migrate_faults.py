@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, create_engine
 
+from api.storage import database
 from tests.commands.conftest import Call, Said
 from tests.e2e.processes import free_port
 from tests.mariadb import PrivateServer, Server
@@ -89,12 +90,15 @@ def test_a_server_that_cannot_be_reached_is_told_from_a_host_that_is_not_known(b
     assert SECRET not in said.errors
 
 
-def test_an_sqlite_file_that_another_process_keeps_locked_is_said_to_be(bare_call: Call, tmp_path: Path) -> None:
+def test_an_sqlite_file_that_another_process_keeps_locked_is_said_to_be(
+    bare_call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database, "LOCK_TIMEOUT", 1)
     with closing(sqlite3.connect(tmp_path / "ci.db", isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode=WAL")
         other.execute("BEGIN IMMEDIATE")
 
-        said = bare_call("migrate", CI_DATABASE_URL=f"sqlite:///{tmp_path / 'ci.db'}", CI_DATABASE_PATIENCE="1")
+        said = bare_call("migrate", CI_DATABASE_URL=f"sqlite:///{tmp_path / 'ci.db'}")
 
     assert (said.status, said.errors) == (
         1, "ci-api: Another process keeps the SQLite file locked; end it, or try again when it is done.\n")

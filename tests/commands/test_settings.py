@@ -37,7 +37,7 @@ WRONG = (
     ("CI_THREADS", "many", "must be a whole number"),
     ("CI_THREADS", "0", "must be at least 1"),
     ("CI_THREADS", "9" * 5000, "must be a whole number"),
-    ("CI_WORKER_LEASE", "9", "must be at least 10"),
+    ("CI_LEASE_DURATION", "9", "must be at least 10"),
     ("CI_TRUST_EXECUTABLES", "perhaps", "must be true or false"),
     ("CI_VALIDATION_ENGINE", "fast", "must be one of compiled, plain, off"),
     ("CI_LOG_FORMAT", "xml", "must be one of text, json"),

@@ -26,8 +26,8 @@ LOG_BYTES = 1 << 20
 SLOTS = 4
 LIMITS = {
     "CI_JOB_TIMEOUT": str(SECONDS), "CI_JOB_MEMORY": str(96 << 20), "CI_JOB_PROCESSES": "48", "CI_JOB_DISK": str(48 << 20),
-    "CI_JOB_LOG_SIZE": str(LOG_BYTES), "CI_JOB_FILES": "300", "CI_JOB_UNPACKED": str(8 << 20), "CI_JOB_COMMAND": "python3 job.py",
-    "CI_JOB_SLOTS": str(SLOTS), "CI_JOBS_PER_USER": str(SLOTS), "CI_JOB_POLL": "1"}
+    "CI_JOB_LOG_SIZE": str(LOG_BYTES), "CI_JOB_ZIP_SIZE": str(2 << 20), "CI_JOB_COMMAND": "python3 job.py",
+    "CI_JOB_SLOTS": str(SLOTS), "CI_JOBS_PER_USER": str(SLOTS)}
 
 
 @dataclass(frozen=True)

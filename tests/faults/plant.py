@@ -33,7 +33,7 @@ while not os.path.exists("go"):
 print("told to go on", flush=True)
 """
 # For agents that are to lose their jobs, and for those that are to get them, which must not lose them on a busy machine.
-SHORT, LONGER = "8", "20"
+SHORT, LONGER = "10", "20"
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Host:
         return {
             "CI_DATABASE_URL": self.plant.database.url, "SAMPLE_REPOSITORY": str(self.plant.store),
             "CI_WORK_DIR": str(self.folder / "work"), "CI_CGROUP": self.plant.group, "CI_JOB_DISK": str(32 << 20),
-            "CI_JOB_POLL": "1", "CI_JOBS_PER_USER": "100", "CI_JOB_COMMAND": "python job.py", "CI_JOBS": "separate"}
+            "CI_JOBS_PER_USER": "100", "CI_JOB_COMMAND": "python job.py", "CI_JOBS": "separate"}
 
     def workspace(self, attempt: AttemptFiles) -> Path:
         """The workspace of an attempt on this host, which is there while it is in use."""

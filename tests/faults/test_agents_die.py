@@ -89,10 +89,10 @@ def test_a_job_that_may_be_tried_again_is(plant: Plant, host: Host) -> None:
 def test_what_an_agent_that_was_frozen_past_its_lease_has_to_say_is_refused(plant: Plant, host: Host) -> None:
     other = plant.host()
     job_id = plant.submit(max_attempts=2)
-    with host.agent(CI_JOB_LEASE=SHORT) as frozen:
+    with host.agent(CI_LEASE_DURATION=SHORT) as frozen:
         first = plant.attempt(job_id)
         frozen.tell(signal.SIGSTOP)
-        with other.agent(CI_JOB_LEASE=LONGER):
+        with other.agent(CI_LEASE_DURATION=LONGER):
             second = plant.attempt(job_id, 2)
             killed = not first.is_supervised()
             frozen.tell(signal.SIGCONT)
@@ -110,11 +110,11 @@ def test_what_an_agent_that_was_frozen_past_its_lease_has_to_say_is_refused(plan
 def test_when_a_whole_host_is_gone_another_takes_over(any_plant: Plant) -> None:
     plant, host, other = any_plant, any_plant.host(), any_plant.host()
     job_id = plant.submit(max_attempts=2)
-    with host.agent(CI_JOB_LEASE=SHORT) as gone:
+    with host.agent(CI_LEASE_DURATION=SHORT) as gone:
         first = plant.attempt(job_id)
         gone.kill()
         os.kill(supervisor_of(first), signal.SIGKILL)
-    with other.agent(CI_JOB_LEASE=LONGER):
+    with other.agent(CI_LEASE_DURATION=LONGER):
         second = plant.attempt(job_id, 2)
         other.let_go(second)
         job = plant.over(job_id)
@@ -135,7 +135,7 @@ def test_of_many_jobs_two_agents_run_each_once(any_plant: Plant) -> None:
 
 def test_a_frozen_agent_holds_up_no_supervisor(plant: Plant, host: Host) -> None:
     job_id = plant.submit(COUNTING)
-    with host.agent(CI_JOB_LEASE=SHORT) as frozen:
+    with host.agent(CI_LEASE_DURATION=SHORT) as frozen:
         attempt = plant.attempt(job_id)
         pid = supervisor_of(attempt)
         frozen.tell(signal.SIGSTOP)

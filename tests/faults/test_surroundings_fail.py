@@ -81,7 +81,7 @@ def test_a_full_disk_holds_a_job_up_for_longer_than_its_lease_and_loses_nothing(
     plant: Plant, host: Host, small_disk: SmallDisk,
 ) -> None:
     plant.store = small_disk.folder / "files"
-    with host.agent(CI_JOB_LEASE=LONGER):
+    with host.agent(CI_LEASE_DURATION=LONGER):
         job_id = plant.submit()
         attempt = plant.attempt(job_id)
         small_disk.fill()

@@ -253,7 +253,7 @@ def emulator(shared_emulator: Emulator) -> Emulator:
 
 def with_bucket(make_site: MakeSite, emulator: Emulator, endpoint: str | None = None) -> Site:
     return make_site(
-        bucket=BUCKET, bucket_endpoint=endpoint or emulator.endpoint, bucket_key_file=emulator.key_file, bucket_timeout=1)
+        bucket=BUCKET, bucket_endpoint=endpoint or emulator.endpoint, bucket_key_file=emulator.key_file)
 
 
 def test_what_is_in_both_stores_is_ok_and_its_address_is_signed_by_the_bucket(make_site: MakeSite, emulator: Emulator) -> None:

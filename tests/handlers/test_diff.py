@@ -10,7 +10,6 @@ import pytest
 from api.domain.access import Role
 from contract.client import ValidatingClient
 from tests.domain.diffs import git_applied, need
-from tests.handlers.conftest import MakeSite
 from tests.handlers.outputs import GONE, add_compared_output, add_reported_output, stored
 from tests.handlers.site import Site
 
@@ -171,8 +170,7 @@ def test_a_unified_text_beyond_its_limit_is_truncated(site: Site, client: Valida
     assert shown["summary"]["added_lines"] == 300_000
 
 
-def test_no_pair_of_files_keeps_the_server_from_answering_others(make_site: MakeSite) -> None:
-    site = make_site(diff_seconds=5)
+def test_no_pair_of_files_keeps_the_server_from_answering_others(site: Site) -> None:
     client = site.as_role(Role.USER)
     words = [b"%x\n" % random.Random(number).getrandbits(40) for number in range(4000)]
     sides = [b"".join(random.Random(seed).choices(words, k=1_000_000)) for seed in (1, 2)]

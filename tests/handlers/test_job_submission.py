@@ -22,6 +22,8 @@ from sqlalchemy import select
 from api.domain.access import Role, Scope
 from api.domain.agents import Agent
 from api.execution.jobs.doorbells.doorbell import LocalBell
+from api.handlers import job_submission
+from api.middleware import bodies
 from api.storage.agents import save_agent
 from api.storage.backends import INCOMING
 from api.storage.database import database_now, transaction
@@ -201,8 +203,8 @@ def test_a_zip_over_the_limit_is_refused_and_leaves_nothing(make_site: MakeSite)
     assert_nothing_is_left(site)
 
 
-def test_a_project_whose_sender_falls_silent_is_408_and_leaves_nothing(make_site: MakeSite) -> None:
-    site = make_site(body_patience=0.3)
+def test_a_project_whose_sender_falls_silent_is_408_and_leaves_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT", 0.3)
     token = add_token(site.account(Role.TESTER), now=site.clock.now)
     half = b'--b\r\nContent-Disposition: form-data; name="file"; filename="p.zip"\r\n\r\n' + b"x" * (2 << 20)
 
@@ -223,13 +225,19 @@ def test_a_zip_may_be_larger_than_what_a_worker_may_send(make_site: MakeSite) ->
     assert answer.status_code == 200
 
 
-def test_what_a_zip_may_unpack_to_is_configured(make_site: MakeSite) -> None:
-    site = make_site(job_files=2, job_unpacked=1 << 20)
-    client = site.as_role(Role.TESTER)
+def test_a_zip_may_unpack_to_four_times_what_the_largest_has(make_site: MakeSite) -> None:
+    site = make_site(job_zip_size=1 << 18)
 
-    answers = [submit(client, zip_of({name: b"x" for name in "abc"})), submit(client, zip_of({"a": b"x" * (1 << 20), "b": b"x"}))]
+    answers = [submit(site.as_role(Role.TESTER), zip_of({"a": b"x" * (1 << 20), **more})) for more in ({}, {"b": b"x"})]
 
-    assert [answer.json()["details"]["rule"] for answer in answers] == ["entries", "total_size"]
+    assert answers[0].status_code == 200
+    assert answers[1].json()["details"]["rule"] == "total_size"
+
+
+def test_a_zip_has_20000_files_at_most(site: Site) -> None:
+    answer = submit(site.as_role(Role.TESTER), zip_of({str(number): b"" for number in range(20_001)}))
+
+    assert answer.json()["details"]["rule"] == "entries"
 
 
 @pytest.mark.parametrize(("web_hook", "status"), [
@@ -333,8 +341,8 @@ def test_of_many_who_come_at_once_no_more_are_kept_than_may_wait(make_site: Make
     assert len(kept_files(site)) == len(site.rows(select(JobRow.id))) == 3
 
 
-def test_projects_leave_room_on_the_disk(make_site: MakeSite) -> None:
-    site = make_site(job_reserve=1 << 60)
+def test_projects_leave_room_on_the_disk(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_submission, "DISK_RESERVE", 1 << 60)
 
     answer = submit(site.as_role(Role.TESTER))
 

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from api.domain.access import Role
+from api.storage import database
 from tests.builders import add_run
 from tests.handlers.conftest import MakeSite
 
@@ -31,8 +34,11 @@ def locked(database: Path) -> Iterator[None]:
         yield
 
 
-def test_a_write_is_refused_for_a_while_and_a_read_is_not(make_site: MakeSite, sqlite_path: Path) -> None:
-    site = make_site(database_patience=1)
+def test_a_write_is_refused_for_a_while_and_a_read_is_not(
+    make_site: MakeSite, sqlite_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database, "LOCK_TIMEOUT", 1)
+    site = make_site()
     run_id, client = add_run(), site.as_role(Role.ADMIN)
     path = f"/api/v1/runs/{run_id}"
     client.get(path)

@@ -486,13 +486,12 @@ def test_tokens_of_users_and_of_workers_open_nothing_on_the_other_side(site: Sit
     assert site.client.as_(workers).get("/api/v1/runs").status_code == 401
 
 
-def test_after_the_end_the_log_and_artifacts_are_taken_for_a_while(make_site: MakeSite) -> None:
-    site = make_site(grace_period=600)
+def test_after_the_end_the_log_and_artifacts_are_taken_for_a_while(site: Site) -> None:
     test = add_regression_test()
     run_id = add_run()
     path = site.worker_path(run_id)
     site.report(run_id, type="progress", status="canceled", message="build failed")
-    site.clock.advance(seconds=600)
+    site.clock.advance(hours=1)
 
     late = [
         site.send(run_id, b"log", type="logupload"), site.send(run_id, b"core", type="artifactupload", artifact_type="coredump"),

@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 from starlette.types import Message
 
+from api.app import Application
 from api.handlers.problems import HttpProblem
+from api.middleware import bodies
 from api.middleware.pace import LEAST_PACE, patient
 from tests.middleware.asking import ask
-from tests.middleware.conftest import ADMIN, RUN_TOKEN, Make
+from tests.middleware.conftest import ADMIN, RUN_TOKEN
 
 PATIENCE = 0.1
 BYTE: Message = {"type": "http.request", "body": b"x", "more_body": True}
@@ -85,9 +87,13 @@ def test_after_the_body_its_sender_may_be_silent() -> None:
 
 @pytest.mark.parametrize(("target", "token", "kind"), [
     ("/api/v1/things", ADMIN, "application/json"), (f"/report/7/{RUN_TOKEN}", None, "multipart/form-data; boundary=b")])
-def test_half_a_body_is_408_and_ends_the_connection(make: Make, target: str, token: str | None, kind: str) -> None:
+def test_half_a_body_is_408_and_ends_the_connection(
+    app: Application, target: str, token: str | None, kind: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT", PATIENCE)
+
     answer = ask(
-        make(body_patience=PATIENCE), target, method="POST", token=token, headers=[("content-type", kind)], body=[b"--b\r\n"], stalls=True)
+        app, target, method="POST", token=token, headers=[("content-type", kind)], body=[b"--b\r\n"], stalls=True)
 
     assert answer.status == 408
     assert answer.header("connection") == "close"

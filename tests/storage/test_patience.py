@@ -10,7 +10,8 @@ from flask import Flask
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 
-from api.storage.database import ATTEMPTS, LONGEST_PAUSE, PATIENCE, Raced, attach, db, session, transact
+from api.storage import database as storage_database
+from api.storage.database import ATTEMPTS, LOCK_TIMEOUT, LONGEST_PAUSE, Raced, attach, db, session, transact
 from api.storage.outage import is_outage
 from api.storage.platform_tables import GeneralDataRow
 from tests.databases import Database
@@ -23,8 +24,9 @@ WAITS = ("PRAGMA busy_timeout", "SELECT @@innodb_lock_wait_timeout")
 def impatient(database: Database) -> Iterator[None]:
     """The same database for another application, whose writers hardly wait."""
     app = Flask("impatient")
-    attach(app, database.url, pool_size=2, patience=HURRY)
-    with app.app_context():
+    attach(app, database.url, pool_size=2)
+    with app.app_context(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(storage_database, "LOCK_TIMEOUT", HURRY)
         try:
             yield
         finally:
@@ -75,7 +77,7 @@ def test_once_the_others_are_gone_it_gets_through(database: Database) -> None:
 def test_each_attempt_waits_only_for_what_is_left_of_the_time(database: Database) -> None:
     waits: list[int] = []
     # The clock is looked at first, then after each attempt and before the next one.
-    clock = chain([0.0, 5.0, 5.0, 13.0, 13.0, PATIENCE], repeat(PATIENCE))
+    clock = chain([0.0, 5.0, 5.0, 13.0, 13.0, LOCK_TIMEOUT], repeat(LOCK_TIMEOUT))
 
     def work() -> None:
         waits.append(wait_of(database))
