@@ -92,7 +92,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
         flask_setup=partial(attach_database, settings=settings, check=schema),
         hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],
         collaborators={
-            AccountRules: AccountRules(is_shared, settings.live_tokens),
+            AccountRules: AccountRules(is_shared, settings.tokens_per_user),
             Archive: stores.archive,
             Background: background,
             Chance: chance,

@@ -42,7 +42,8 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
     settings = settings_for(folder)
     return limits | {
         "CI_DATABASE_URL": settings.database_url, "SAMPLE_REPOSITORY": str(settings.storage_root),
-        "CI_LIVE_TOKENS": str(settings.live_tokens), "CI_JOBS": settings.jobs, "CI_MAX_WAIT": str(settings.max_wait), "CI_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+        "CI_TOKENS_PER_USER": str(settings.tokens_per_user), "CI_JOBS": settings.jobs, "CI_MAX_WAIT": str(settings.max_wait),
+        "CI_PUBLIC_URL": f"http://127.0.0.1:{port}"}
 
 
 def _free_port() -> int:

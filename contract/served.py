@@ -58,7 +58,7 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
     limits = {f"rate_{name}": UNLIMITED for name in ("reads", "writes", "logins", "anonymous", "worker")}
     values: dict[str, Any] = {
         "database_url": f"sqlite:///{folder / 'ci.db'}", "storage_root": folder / "files", "max_wait": 1, "jobs": "separate",
-        "live_tokens": UNLIMITED}
+        "tokens_per_user": UNLIMITED}
     return Settings(**(values | limits | changes))
 
 

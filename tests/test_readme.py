@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.cli import make_parser
-from api.commands.settings import table
+from api.commands.settings import tables, usual_table
 from api.demo.prepare import builds
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +19,8 @@ def text_of(page: str) -> str:
 
 
 def test_the_readme_has_every_setting_with_its_meaning_and_default() -> None:
-    assert f"\n{table()}\n" in text_of("README.md"), "replace the table in README.md by the output of `ci-api settings --table`"
+    assert f"\n{usual_table()}\n" in text_of("README.md"), "put in README.md the output of `ci-api settings --table --usual`"
+    assert f"\n{tables()}\n" in text_of("README.md"), "put in README.md the output of `ci-api settings --table`"
 
 
 def test_the_readme_names_every_command() -> None:

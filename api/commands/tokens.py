@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
 
 def _issue(arguments: argparse.Namespace, settings: Settings) -> int:
     with audit_log(settings), open_database(settings):
-        print(issue(arguments.email, arguments.name, arguments.scope, days=arguments.days, most=settings.live_tokens))
+        print(issue(arguments.email, arguments.name, arguments.scope, days=arguments.days, most=settings.tokens_per_user))
     return 0
 
 

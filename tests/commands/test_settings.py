@@ -23,6 +23,28 @@ def test_every_variable_is_shown_with_its_meaning_and_its_value(bare_call: Call)
     assert "\nCI_TRUST_EXECUTABLES=false\n" in said.output
 
 
+def test_the_usual_settings_are_a_dozen_and_can_be_shown_alone(bare_call: Call) -> None:
+    usual = [each.metadata["variable"] for each in fields(Settings) if each.metadata["usual"]]
+
+    listed, table = bare_call("settings", "--usual"), bare_call("settings", "--usual", "--table")
+
+    assert len(usual) == 12
+    assert [line.partition("=")[0] for line in listed.output.splitlines() if not line.startswith(" ")] == usual
+    assert [line.split("`")[1] for line in table.output.splitlines()[2:]] == usual
+
+
+def test_the_table_of_all_settings_has_each_once_below_its_group(bare_call: Call) -> None:
+    said = bare_call("settings", "--table")
+
+    group, shown = "", []
+    for line in said.output.splitlines():
+        if line.startswith("**"):
+            group = line.strip("*").lower()
+        elif line.startswith("| `"):
+            shown.append((group, line.split("`")[1]))
+    assert shown == [(each.metadata["group"], each.metadata["variable"]) for each in fields(Settings)]
+
+
 def test_secrets_are_hidden(bare_call: Call) -> None:
     said = bare_call(
         "settings", CI_DATABASE_URL=f"mysql+pymysql://ci:{SECRET}@localhost/ci", CI_RATE_STORE=f"redis://:{SECRET}@localhost/0")

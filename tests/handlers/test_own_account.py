@@ -148,7 +148,7 @@ def test_of_two_changes_at_once_one_counts(site: Site, ada: int) -> None:
 
 
 def test_an_account_has_so_many_live_tokens_and_no_more(make_site: MakeSite) -> None:
-    site = make_site(live_tokens=3)
+    site = make_site(tokens_per_user=3)
     site.account(name="ada")
     site.account(name="bob")
 
@@ -168,7 +168,7 @@ def test_an_account_has_so_many_live_tokens_and_no_more(make_site: MakeSite) -> 
 
 
 def test_of_many_logins_at_once_no_more_get_tokens_than_may(make_site: MakeSite) -> None:
-    site = make_site(live_tokens=3)
+    site = make_site(tokens_per_user=3)
     site.account(name="ada")
     bodies = [{"email": "ada@example.test", "password": PASSWORD, "token_name": f"t{number}"} for number in range(8)]
 
