@@ -18,27 +18,12 @@ from flask import Flask
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.config import Settings
-from api.handlers.context import Surroundings, Values
-from api.handlers.login_guard import LoginGuard
-from api.handlers.measures import Measures
 from api.installation import LOOKUP_THREADS
-from api.middleware.addresses import Addresses
-from api.middleware.admission import Admission, LocalCaller, RunTokenKnown
-from api.middleware.binding import Functions, check, find_function
-from api.middleware.bodies import BodyLimits
-from api.middleware.crash import CrashHandler
-from api.middleware.documents import Document, load, operations, with_roles
-from api.middleware.envelope import Envelope
-from api.middleware.etags import conditional
-from api.middleware.flask_side import FlaskSide
-from api.middleware.gate import Gate
-from api.middleware.headers import CrossOrigin, SecurityHeaders
-from api.middleware.loop_watch import LoopWatch
-from api.middleware.native import native
-from api.middleware.operations import middleware_of
-from api.middleware.probes import IsReady, always, probe_pages
-from api.middleware.public_path import path_of, served_at
-from api.middleware.rate_limits import (
+from api.services.login_guard import LoginGuard
+from api.site.routes import pages, service_description
+from api.specfirst.access.addresses import Addresses
+from api.specfirst.access.authentication import Admission, LocalCaller, RunTokenKnown
+from api.specfirst.access.rate_limits import (
     ANONYMOUS,
     DOWNLOADS,
     HEALTH,
@@ -51,12 +36,27 @@ from api.middleware.rate_limits import (
     Rate,
     RateLimits,
 )
-from api.middleware.request_id import new_request_id as random_request_id
-from api.middleware.routing import routes_of
-from api.middleware.security import Authenticate, Bearer, permitted
-from api.middleware.site import pages, service_description
-from api.middleware.threads import in_thread_of
-from api.middleware.validation import request_validation, response_validation
+from api.specfirst.access.security import Authenticate, Bearer, permitted
+from api.specfirst.binding.async_operations import native
+from api.specfirst.binding.binding import Functions, check, find_function
+from api.specfirst.binding.documents import Document, load, operations, with_roles
+from api.specfirst.binding.flask_app import FlaskSide
+from api.specfirst.binding.operation_middleware import middleware_of
+from api.specfirst.binding.routing import routes_of
+from api.specfirst.request_context import Surroundings, Values
+from api.specfirst.responses.crash_handler import CrashHandler
+from api.specfirst.responses.etags import conditional
+from api.specfirst.responses.headers import CrossOrigin, SecurityHeaders
+from api.specfirst.responses.metrics import Measures
+from api.specfirst.responses.outer import Envelope
+from api.specfirst.responses.probes import IsReady, always, probe_pages
+from api.specfirst.responses.request_id import new_request_id as random_request_id
+from api.specfirst.responses.router import Gate
+from api.specfirst.transport.loop_watch import LoopWatch
+from api.specfirst.transport.public_path import path_of, served_at
+from api.specfirst.transport.threads import in_thread_of
+from api.specfirst.validation.bodies import BodyLimits
+from api.specfirst.validation.validation import request_validation, response_validation
 
 _HERE = Path(__file__).parent
 CI_DOCUMENT = Document("ci", "CI API", _HERE / "openapi-ci-api.yaml", "/api/v1", ("/api/v1/openapi.json", "/openapi.json"))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from api.commands.failure import CommandFailed
 from api.config import ConfigurationError, Settings
-from api.domain.refusal import Refusal
+from api.domain.errors import Refusal
 from api.version import package_version
 
 COMMANDS = ("serve", "agent", "worker", "doorbell", "image", "migrate", "users", "tokens", "files", "settings", "demo")

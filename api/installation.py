@@ -13,12 +13,12 @@ from flask import Flask
 from sqlalchemy import Engine, make_url
 
 from api.config import ConfigurationError, Settings
-from api.domain.archive_check import ArchiveLimits
-from api.domain.chance import Chance
-from api.execution.jobs.host.work_folder import home_of
-from api.middleware.access_log import configure_logging
+from api.domain.jobs.archive_check import ArchiveLimits
+from api.domain.random_source import Chance
+from api.host.work_folder import home_of
+from api.specfirst.responses.access_log import configure_logging
 from api.storage import database
-from api.storage.files import FileStore
+from api.storage.files.incoming import FileStore
 from api.storage.permissions import Permissions
 
 # Tokens are looked up beside the operations, so that slow ones never keep the door shut. A database pool

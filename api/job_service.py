@@ -10,17 +10,17 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.config import ConfigurationError, Settings
-from api.domain.access import Caller, Role
-from api.domain.agents import ALIVE_FOR, finding_of
+from api.domain.auth.access import Caller, Role
+from api.domain.errors import Conflict
 from api.domain.health import Finding
-from api.domain.refusal import Conflict
-from api.handlers.health import Probe
-from api.middleware.admission import LocalCaller
-from api.middleware.local_access import is_loopback_host
-from api.storage import local_account
-from api.storage.agents import list_agents
+from api.domain.jobs.agents import ALIVE_FOR, finding_of
+from api.services.health_probes import Probe
+from api.specfirst.access.authentication import LocalCaller
+from api.specfirst.access.local_access import is_loopback_host
+from api.storage.auth import local_account
 from api.storage.database import database_now, transact
-from api.storage.jobs import is_any_waiting
+from api.storage.jobs.agents import list_agents
+from api.storage.jobs.jobs import is_any_waiting
 from api.storage.outage import is_outage
 
 OFF, EMBEDDED = "off", "embedded"

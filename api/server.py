@@ -15,45 +15,47 @@ from sqlalchemy.exc import DBAPIError
 
 from api.app import Application, create_app
 from api.background.embedded_agent import EmbeddedAgent
-from api.background.loop import Background, Task
 from api.background.sweeper import Erasing, Sweeper
 from api.background.uploader import Uploader
 from api.background.webhook_sender import HookSender
 from api.config import ConfigurationError, Settings
-from api.domain.access import Caller
-from api.domain.chance import Chance
-from api.domain.environment import Environment, parse_environments
+from api.diffs.pool import DiffPool
+from api.domain.auth.access import Caller
+from api.domain.auth.signing import SigningKey
 from api.domain.health import DEGRADED, DOWN, Finding
-from api.domain.job import Job
-from api.domain.signing import SigningKey
-from api.domain.trigger import RunPolicy
-from api.execution.diff_pool import DiffPool
-from api.execution.hook_post import HookPost
-from api.execution.jobs.doorbells.bells import BrokerUnusable, bells_of
-from api.execution.jobs.doorbells.doorbell import Bells, Doorbell
-from api.execution.jobs.project.scanner import Scanner
-from api.handlers.differences import DifferenceFinder
-from api.handlers.following import Follower
-from api.handlers.health import HealthProbes, Probe
-from api.handlers.rules import AccountRules, Environments, JobRules, ReviewRules
-from api.handlers.run_log_tail import RunLogTails
-from api.handlers.stream_permits import StreamPermits
-from api.handlers.stream_seats import StreamSeats, UploadSeats
-from api.handlers.waiting import RunWatch
+from api.domain.jobs.job import Job
+from api.domain.random_source import Chance
+from api.domain.runs.environment import Environment, parse_environments
+from api.domain.runs.trigger import RunPolicy
 from api.installation import SYSTEM_CHANCE, archive_limits, attach_database, job_home, prepare_store, utc_now
+from api.integrations.github.identity import GitHub
+from api.integrations.webhook_post import HookPost
 from api.job_service import EMBEDDED, agent_probe, local_access
-from api.storage import schema_state, tokens, workers
-from api.storage.archive import Archive
+from api.jobs.project.scanner import Scanner
+from api.jobs.wakeup.wakeup import Bells, Doorbell
+from api.jobs.wakeup.wakeups import BrokerUnusable, bells_of
+from api.services import worker_access
+from api.services.first_differences import DifferenceFinder
+from api.services.health_probes import HealthProbes, Probe
+from api.services.platform_sync import catch_up
+from api.services.policies import AccountRules, Environments, JobRules, ReviewRules
+from api.services.runs import load_states
+from api.storage import schema_state
+from api.storage.auth import tokens
 from api.storage.database import db, session
 from api.storage.database_faults import cause_of, is_worth_waiting
-from api.storage.enrolment import catch_up
-from api.storage.files import FileStore
-from api.storage.github import GitHub
-from api.storage.job_changes import load_changed_jobs
-from api.storage.job_files import JobFiles
+from api.storage.files.archive import Archive
+from api.storage.files.incoming import FileStore
+from api.storage.jobs.changes import load_changed_jobs
+from api.storage.jobs.files import JobFiles
 from api.storage.outage import is_outage
-from api.storage.runs import load_states
 from api.stores import Stores, load_signing_key, make_stores
+from api.streaming.log_follower import Follower
+from api.streaming.reauthorization import StreamPermits
+from api.streaming.run_log_tail import RunLogTails
+from api.streaming.stream_limits import StreamSeats, UploadSeats
+from api.streaming.waiting import RunWatch
+from api.supervision.loop import Background, Task
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +89,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
     run_logs = RunLogTails()
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage, is_ready=probes.is_ready,
-        run_token_known=lambda run_id, token: workers.is_workers_token(run_id, token, clock(), GRACE),
+        run_token_known=lambda run_id, token: worker_access.is_workers_token(run_id, token, clock(), GRACE),
         local_caller=local_access(settings, flask),
         flask_setup=partial(attach_database, settings=settings, check=schema),
         hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],

@@ -9,15 +9,15 @@ from threading import Event
 from typing import Protocol, cast
 
 from api.config import ConfigurationError, Settings
-from api.domain.signing import SigningKey
-from api.domain.ticket import Ticket
+from api.domain.auth.signing import SigningKey
+from api.domain.files.signed_url import Ticket
 from api.installation import file_permissions
-from api.storage.archive import Archive
-from api.storage.backends import Backend, LocalBackend, TicketLink
-from api.storage.integrity import Integrity
-from api.storage.patient import PatientBackend
-from api.storage.pending_uploads import record_upload
-from api.storage.secret_file import load_secret
+from api.storage.auth.signing_key_file import load_secret
+from api.storage.files.archive import Archive
+from api.storage.files.backends import Backend, LocalBackend, TicketLink
+from api.storage.files.circuit_breaker import PatientBackend
+from api.storage.files.integrity import Integrity
+from api.storage.files.pending_uploads import record_upload
 
 BUCKET_THREADS = 24
 # For how many seconds a request waits for the bucket.
@@ -83,7 +83,7 @@ def _open_bucket(settings: Settings, link: TicketLink, clock: Callable[[], datet
     if not settings.bucket:
         return None
     # Google's client takes as long to import as a good part of everything else; only who has a bucket shall wait for it.
-    google = importlib.import_module("api.storage.bucket")
+    google = importlib.import_module("api.storage.files.bucket")
     try:
         return cast(Bucket, google.open_bucket(
             settings.bucket, endpoint=settings.bucket_endpoint, key_file=settings.bucket_key_file, link=link, clock=clock,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api.domain.access import Role
+from api.domain.auth.access import Role
 from contract.documents import Operation, load_documents
 from contract.largest_requests import Asked, nasty_requests_of, requests_of
 from tests.abundance import add_abundance

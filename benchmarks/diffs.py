@@ -16,13 +16,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from api.domain.access import Role
-from api.execution.diff_channel import View
-from api.execution.diff_pool import DiffPool
+from api.diffs.channel import View
+from api.diffs.pool import DiffPool
+from api.domain.auth.access import Role
 from benchmarks.captions import Pair, nothing_in_common, one_line, scattered, shifted, shuffled
 from contract.client import ValidatingClient
 from tests.databases import opened
-from tests.execution.diff_files import File
+from tests.diffs.diff_files import File
 from tests.handlers.outputs import BuiltOutput, add_compared_output
 from tests.handlers.site import Site, build_site
 

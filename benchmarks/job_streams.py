@@ -19,11 +19,11 @@ from pathlib import Path
 from statistics import median, quantiles
 from uuid import uuid4
 
-from api.domain.access import Role
-from api.domain.job import Job, JobReason, JobStatus, outcome_of
+from api.domain.auth.access import Role
+from api.domain.jobs.job import Job, JobReason, JobStatus, outcome_of
 from api.storage.database import transact
-from api.storage.job_files import AttemptFiles, JobFiles
-from api.storage.jobs import claim_job, finish_job, submit_job
+from api.storage.jobs.files import AttemptFiles, JobFiles
+from api.storage.jobs.jobs import claim_job, finish_job, submit_job
 from benchmarks.seeding import database_in
 from benchmarks.servers import LOAD_CORE, OURS, Server, running
 from tests.builders import add_token, add_user

@@ -21,7 +21,7 @@ from flask import Flask
 from sqlalchemy import create_engine, inspect, make_url
 
 from api.background.sweeper import Sweeper
-from api.domain.access import Role
+from api.domain.auth.access import Role
 from api.server import make_server
 from api.storage import schema
 from api.storage.database import attach, db

@@ -15,8 +15,8 @@ from statistics import median
 from typing import Any
 
 from api.app import Application
-from api.domain.access import Role
-from api.handlers.measures import Measures
+from api.domain.auth.access import Role
+from api.specfirst.responses.metrics import Measures
 from tests.builders import add_regression_test, add_run, add_token, add_user
 from tests.databases import opened
 from tests.handlers.site import build_site

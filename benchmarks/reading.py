@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from api.domain.access import Role
-from api.domain.run import Phase
+from api.domain.auth.access import Role
+from api.domain.runs.run import Phase
 from tests.builders import Output, add_event, add_finished_run, add_output, add_passed_result, add_regression_test, add_result, add_run
 from tests.databases import opened
 from tests.handlers.site import Client, Site, build_site

@@ -10,13 +10,13 @@ from pathlib import Path
 from flask import Flask
 
 from api.config import Settings
-from api.domain.access import Role
-from api.domain.run import Phase
+from api.domain.auth.access import Role
+from api.domain.runs.run import Phase
 from api.installation import attach_database
+from api.services.platform_sync import catch_up
 from api.storage import schema
 from api.storage.database import db, transaction
-from api.storage.enrolment import catch_up
-from api.storage.own_tables import RunRow
+from api.storage.tables import RunRow
 from tests.builders import BuiltTest, add_event, add_passed_result, add_regression_test, add_run, add_token, add_user
 
 RUNS = 50

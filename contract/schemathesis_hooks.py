@@ -17,8 +17,7 @@ from schemathesis import AuthContext, Case, CheckContext, GenerationMode, HookCo
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import ComponentInfo, TestPhase
 
-from contract.known import KNOWN, OPEN_REQUESTS, REASON
-from contract.served import (
+from contract.application import (
     ADMIN,
     CHANGED_PASSWORD,
     CHANGER,
@@ -30,6 +29,7 @@ from contract.served import (
     make_token,
     worker_token,
 )
+from contract.fixtures import KNOWN, OPEN_REQUESTS, REASON
 from tests.builders import MAIN_REPOSITORY
 
 TOKENS, OWN_PASSWORD, SUBMISSION, FILES = "/auth/tokens", "/auth/password", "/submit-async", "/runs/{run_id}/artifacts"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from api.app import Application
-from api.middleware.binding import find_function
 from api.server import make_server
+from api.specfirst.binding.binding import find_function
+from contract.application import prepare, settings_for
 from contract.documents import load_documents
-from contract.served import prepare, settings_for
 
 OPERATIONS = [operation for document in load_documents() for operation in document.operations]
 

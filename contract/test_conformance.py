@@ -13,9 +13,9 @@ from schemathesis.engine import events, from_schema
 from schemathesis.engine.run import PhaseName
 
 from api.app import DOCUMENTS, Application
-from api.middleware.documents import Document
 from api.server import make_server
-from contract.served import prepare, settings_for
+from api.specfirst.binding.documents import Document
+from contract.application import prepare, settings_for
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 PHASES = {PhaseName.EXAMPLES, PhaseName.COVERAGE, PhaseName.FUZZING, PhaseName.STATEFUL_TESTING}

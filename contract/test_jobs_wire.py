@@ -28,7 +28,7 @@ def test_every_test_of_streams_over_connections_stands_on_the_page_or_in_this_li
         "test_an_attempt_that_was_put_back_before_it_began_leaves_no_trace", "test_asking_for_the_headers_alone_opens_no_stream",
         "test_a_job_that_is_deleted_while_it_is_watched_ends_its_stream_without_complete",
         "test_a_log_that_was_removed_leaves_the_end_of_the_story", "test_a_server_that_is_told_to_stop_ends_the_streams_of_runs_too"}
-    files = (ROOT / "tests" / "handlers").glob("test_job_streams*.py")
+    files = (ROOT / "tests" / "handlers" / "jobs").glob("test_job_streams*.py")
 
     tests = {
         node.name for file in files for node in ast.parse(file.read_text()).body

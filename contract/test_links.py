@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 
 from api.server import make_server
+from contract.application import ADMIN, KNOWN_JOB, PASSWORD, REVIEWER, make_token, prepare, settings_for
 from contract.client import ValidatingClient
 from contract.documents import Operation, load_documents
-from contract.known import KNOWN, OPEN_REQUESTS
-from contract.served import ADMIN, KNOWN_JOB, PASSWORD, REVIEWER, make_token, prepare, settings_for
-from tests.jobs import zip_of
+from contract.fixtures import KNOWN, OPEN_REQUESTS
+from tests.submitted_jobs import zip_of
 
 OPERATIONS = {each.operation_id: each for document in load_documents() for each in document.operations}
 LINKED = [each for each in OPERATIONS.values() if any("links" in raw for raw in each.raw["responses"].values())]

@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from api.domain.job import JobStatus
-from api.domain.run import Phase
+from api.domain.jobs.job import JobStatus
+from api.domain.runs.run import Phase
 from tests.builders import (
     NOW,
     Output,
@@ -22,7 +22,7 @@ from tests.builders import (
     add_token,
     minutes,
 )
-from tests.jobs import add_job, keep_artifacts, write_log
+from tests.submitted_jobs import add_job, keep_artifacts, write_log
 
 MANY = 120
 CAPTIONS = b"".join(b"%d\n00:00:%02d,000 --> 00:00:%02d,500\nThe tide is out.\n\n" % (each, each % 60, each % 60) for each in range(2_000))

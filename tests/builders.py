@@ -9,12 +9,12 @@ from itertools import count
 
 from sqlalchemy import select
 
-from api.domain.access import Role, Scope
-from api.domain.run import Phase
-from api.domain.token import issue_token
-from api.storage.accounts import load_account
+from api.domain.auth.access import Role, Scope
+from api.domain.auth.token import issue_token
+from api.domain.runs.run import Phase
+from api.storage.auth.accounts import load_account
+from api.storage.auth.tokens import store_token
 from api.storage.database import Base, transaction
-from api.storage.own_tables import AccountRow
 from api.storage.platform_tables import (
     AcceptableHashRow,
     CategoryRow,
@@ -35,7 +35,7 @@ from api.storage.platform_tables import (
     TestRow,
     UserRow,
 )
-from api.storage.tokens import store_token
+from api.storage.tables import AccountRow
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 MAIN_REPOSITORY = "CCExtractor/ccextractor"

@@ -14,18 +14,19 @@ import pytest
 
 from api.app import DOCUMENTS
 from api.config import Settings
-from api.execution.jobs.project import collecting
-from api.middleware.documents import load, operations
-from api.middleware.engines import compiled
-from api.middleware.patterns import expression
-from api.middleware.routing import Routes, routes_of
+from api.jobs.project import collecting
+from api.specfirst.binding.documents import load, operations
+from api.specfirst.binding.routing import Routes, routes_of
+from api.specfirst.validation.engines import compiled
+from api.specfirst.validation.patterns import expression
 from tests.adversaries import worst_growth
 
 HERE = Path(__file__).parent.parent
 FILES = {
-    ".".join(file.relative_to(HERE).with_suffix("").parts).removesuffix(".__init__"): file for file in sorted((HERE / "api").rglob("*.py"))}
+    ".".join(file.relative_to(HERE).with_suffix("").parts).removesuffix(".__init__"): file
+    for package in ("api", "ci_client") for file in sorted((HERE / package).rglob("*.py"))}
 # These make patterns from what is only known at run time: globs of settings, patterns and paths of documents.
-MADE_AT_RUN_TIME = {"api.execution.jobs.project.collecting", "api.middleware.patterns", "api.middleware.routing"}
+MADE_AT_RUN_TIME = {"api.jobs.project.collecting", "api.specfirst.validation.patterns", "api.specfirst.binding.routing"}
 ANCHORED = frozenset({"match", "fullmatch"})
 METHODS = ANCHORED | {"search", "sub", "subn", "split", "findall", "finditer"}
 

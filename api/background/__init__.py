@@ -1,4 +1,4 @@
-"""What a process does between requests: `loop.py` runs each task in a thread of its own, `supervision.py` keeps account of it.
+"""What a server does between requests: the sweeper, the uploader, the webhook sender, the embedded agent.
 
-The other modules are the tasks of a server; begin with `sweeper.py`.
+Each is a task of `api.supervision.loop`. Begin with `sweeper.py`.
 """

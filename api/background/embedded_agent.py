@@ -6,11 +6,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from api.background.child_process import ChildProcess
-from api.background.loop import Task
-from api.execution.jobs.host.lock_file import try_lock
-from api.execution.jobs.host.work_folder import work_folder
+from api.host.lock_file import try_lock
+from api.host.work_folder import work_folder
 from api.storage.permissions import PRIVATE
+from api.supervision.child_process import ChildProcess
+from api.supervision.loop import Task
 
 COMMAND = (sys.executable, "-m", "api.cli", "agent", "--attached")
 LOOK_EVERY = 0.5

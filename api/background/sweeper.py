@@ -9,15 +9,15 @@ from functools import partial
 
 from flask import Flask
 
-from api.background.loop import Task
-from api.domain.chance import Chance
+from api.domain.random_source import Chance
 from api.installation import SYSTEM_CHANCE
-from api.storage.claims import give_up_abandoned
+from api.services.leases import give_up_abandoned
+from api.services.platform_sync import catch_up, count_pending, enrol_overlooked, judge_late_results, judge_pending
+from api.services.worker_access import erase_dead_secrets
+from api.storage.auth.tokens import seal_platform_tokens
 from api.storage.database import database_now, session, transact
-from api.storage.enrolment import catch_up, count_pending, enrol_overlooked, judge_late_results, judge_pending
-from api.storage.files import FileStore
-from api.storage.tokens import seal_platform_tokens
-from api.storage.workers import erase_dead_secrets
+from api.storage.files.incoming import FileStore
+from api.supervision.loop import Task
 
 log = logging.getLogger(__name__)
 

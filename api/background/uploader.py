@@ -10,12 +10,12 @@ from threading import Event
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.background.loop import Task
-from api.storage.backends import Backend, LocalBackend, Stat
 from api.storage.database import transact
-from api.storage.integrity import Integrity
-from api.storage.names import digest_in
-from api.storage.pending_uploads import PendingUpload, claim_uploads, record_failure, record_sent
+from api.storage.files.backends import Backend, LocalBackend, Stat
+from api.storage.files.integrity import Integrity
+from api.storage.files.paths import digest_in
+from api.storage.files.pending_uploads import PendingUpload, claim_uploads, record_failure, record_sent
+from api.supervision.loop import Task
 
 log = logging.getLogger(__name__)
 

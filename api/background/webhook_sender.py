@@ -10,17 +10,17 @@ from functools import partial
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.background.loop import Task
-from api.domain.chance import Chance
-from api.domain.job import Job
-from api.domain.refusal import NotFound, Refusal
-from api.domain.web_hook import next_attempt
-from api.execution.hook_post import Delivery, HookPost, NotDelivered
-from api.handlers import render_jobs
-from api.handlers.answers import encode
+from api.domain.errors import NotFound, Refusal
+from api.domain.jobs.job import Job
+from api.domain.jobs.webhook import next_attempt
+from api.domain.random_source import Chance
+from api.integrations.webhook_post import Delivery, HookPost, NotDelivered
+from api.rendering import jobs as render_jobs
+from api.specfirst.responses.json_responses import encode
 from api.storage.database import session, transact
-from api.storage.hooks import DueHook, forget_hook, postpone_hook, take_due_hooks
-from api.storage.jobs import load_job
+from api.storage.jobs.jobs import load_job
+from api.storage.jobs.webhooks import DueHook, forget_hook, postpone_hook, take_due_hooks
+from api.supervision.loop import Task
 
 log = logging.getLogger(__name__)
 

@@ -15,34 +15,34 @@ from typing import Any
 
 from flask import Flask
 
-from api.background.loop import Background, Task
 from api.commands.attached import when_left
 from api.commands.database import open_database
 from api.commands.doorbell import listening
 from api.commands.failure import CommandFailed
 from api.commands.worker import sandbox_options
 from api.config import Settings
-from api.domain.agents import Agent as Card
-from api.execution.jobs.agent.agent import Agent
-from api.execution.jobs.agent.finishing import Finisher
-from api.execution.jobs.agent.housekeeping import FILES_EVERY, HOST_EVERY, Housekeeping
-from api.execution.jobs.agent.job_desk import DeskClosed, JobDesk
-from api.execution.jobs.agent.names import AgentNames
-from api.execution.jobs.agent.options import AgentOptions
-from api.execution.jobs.agent.preparing import JobPreparer
-from api.execution.jobs.doorbells.bells import local_bell
-from api.execution.jobs.host.slots import Slots
-from api.execution.jobs.host.work_folder import work_folder
-from api.execution.jobs.project.job_options import JobOptions
-from api.execution.jobs.project.python_kit import PythonKit, host_kit, image_kit
-from api.execution.jobs.project.trial import AGAIN_AFTER, Trial
-from api.execution.jobs.project.workspaces import Workspaces
-from api.execution.jobs.sandboxes.choice import Choice, choose, say
-from api.execution.jobs.sandboxes.limits import Limits
+from api.domain.jobs.agents import Agent as Card
+from api.host.slots import Slots
+from api.host.work_folder import work_folder
 from api.installation import archive_limits, job_home, prepare_store, utc_now
-from api.middleware.access_log import configure_logging
-from api.storage.job_files import JobFiles
+from api.jobs.agent.agent import Agent
+from api.jobs.agent.finishing import Finisher
+from api.jobs.agent.housekeeping import FILES_EVERY, HOST_EVERY, Housekeeping
+from api.jobs.agent.job_repository import DeskClosed, JobDesk
+from api.jobs.agent.names import AgentNames
+from api.jobs.agent.options import AgentOptions
+from api.jobs.agent.preparing import JobPreparer
+from api.jobs.project.job_options import JobOptions
+from api.jobs.project.python_runtime import PythonKit, host_kit, image_kit
+from api.jobs.project.self_check import AGAIN_AFTER, Trial
+from api.jobs.project.workspaces import Workspaces
+from api.jobs.wakeup.wakeups import local_bell
+from api.sandbox.choice import Choice, choose, say
+from api.sandbox.limits import Limits
+from api.specfirst.responses.access_log import configure_logging
+from api.storage.jobs.files import JobFiles
 from api.storage.permissions import PRIVATE
+from api.supervision.loop import Background, Task
 
 log = logging.getLogger(__name__)
 

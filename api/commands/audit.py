@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from api.config import Settings
 from api.installation import audit_log_writable
-from api.middleware.audit_log import close_audit_log, open_audit_log
+from api.specfirst.responses.audit_log import close_audit_log, open_audit_log
 
 
 @contextmanager

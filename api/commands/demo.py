@@ -17,7 +17,6 @@ from typing import Any
 
 import httpx
 
-from api.client import CiError
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.commands.serve import port
@@ -27,12 +26,15 @@ from api.demo.job_story import tell_job
 from api.demo.prepare import BaselineFailed, Demo, ExtractorMissing, prepare
 from api.demo.project import write_project
 from api.demo.story import StoryFailed, tell
-from api.domain.access import Role
-from api.middleware.local_access import is_loopback_host
-from api.storage import accounts, library, schema
+from api.domain.auth.access import Role
+from api.specfirst.access.local_access import is_loopback_host
+from api.storage import schema
+from api.storage.auth import accounts
+from api.storage.auth.passwords import hash_password
+from api.storage.catalog import library
 from api.storage.database import db, transaction
-from api.storage.passwords import hash_password
 from api.storage.permissions import PRIVATE
+from ci_client import CiError
 
 START_SECONDS = 90
 STOP_SECONDS = 15

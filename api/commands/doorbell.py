@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from api.background.child_process import ChildProcess
-from api.background.loop import Background, Task
 from api.commands.attached import when_left
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.execution.jobs.doorbells.bells import BrokerUnusable, local_bell, require_broker_package, wake_forever
-from api.middleware.access_log import configure_logging
+from api.jobs.wakeup.wakeups import BrokerUnusable, local_bell, require_broker_package, wake_forever
+from api.specfirst.responses.access_log import configure_logging
+from api.supervision.child_process import ChildProcess
+from api.supervision.loop import Background, Task
 
 COMMAND = (sys.executable, "-m", "api.cli", "doorbell", "--attached")
 LOOK_EVERY = 0.5

@@ -11,11 +11,11 @@ from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.installation import prepare_store, utc_now
-from api.storage.backends import INCOMING
-from api.storage.names import LOGS, digest_in
-from api.storage.pending_uploads import count_uploads
-from api.storage.referred import result_names, run_names, sample_names, test_log_names
-from api.storage.repair import Finding, Repair
+from api.storage.files.backends import INCOMING
+from api.storage.files.paths import LOGS, digest_in
+from api.storage.files.pending_uploads import count_uploads
+from api.storage.files.referenced_files import result_names, run_names, sample_names, test_log_names
+from api.storage.files.repair import Finding, Repair
 from api.stores import Stores, load_signing_key, make_stores
 
 WORDS = {

@@ -11,8 +11,8 @@ from typing import Any
 
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.execution.jobs.project.host_image import NotMade, write_host_image
-from api.execution.jobs.sandboxes.engine import Engine, EngineError
+from api.jobs.project.host_image import NotMade, write_host_image
+from api.sandbox.engine import Engine, EngineError
 
 
 def add(commands: Any) -> None:

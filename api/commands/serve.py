@@ -12,8 +12,8 @@ from api.commands.database import needed_database
 from api.config import Settings
 from api.installation import configure_server_logging
 from api.job_service import refuse_beyond_loopback
-from api.middleware.http_protocol import BoundedHttp
 from api.server import make_server
+from api.specfirst.transport.http_protocol import BoundedHttp
 
 GRACE_SECONDS = 3
 MOST_OPEN_FILES = 65_536

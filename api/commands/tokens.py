@@ -9,11 +9,11 @@ from api.commands.audit import audit_log
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.domain.access import Scope
-from api.domain.token import SECRET_BYTES, issue_token, usable_scopes
-from api.handlers.audit import AuditEvent, audited, user
+from api.domain.auth.access import Scope
+from api.domain.auth.token import SECRET_BYTES, issue_token, usable_scopes
 from api.installation import utc_now
-from api.storage import accounts, tokens
+from api.specfirst.responses.audit import AuditEvent, audited, user
+from api.storage.auth import accounts, tokens
 from api.storage.database import transaction
 
 ALL = 1000

@@ -13,15 +13,16 @@ from api.commands.audit import audit_log
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.domain.access import Role
-from api.domain.password import check_password
-from api.handlers.audit import AuditEvent, audited, user
+from api.domain.auth.access import Role
+from api.domain.auth.password import check_password
 from api.installation import utc_now
-from api.storage import accounts, schema_state
-from api.storage.common_passwords import common_passwords
+from api.integrations.github.identity import GitHub, GitHubSilent, GitHubUser
+from api.specfirst.responses.audit import AuditEvent, audited, user
+from api.storage import schema_state
+from api.storage.auth import accounts
+from api.storage.auth.common_passwords import common_passwords
+from api.storage.auth.passwords import hash_password, verify_password
 from api.storage.database import db, transaction
-from api.storage.github import GitHub, GitHubSilent, GitHubUser
-from api.storage.passwords import hash_password, verify_password
 
 log = logging.getLogger(__name__)
 

@@ -19,20 +19,20 @@ from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.commands.worker_sources import sources
 from api.config import Settings
-from api.domain.run import Platform
-from api.execution.command import Places
-from api.execution.jobs.host.slots import Slot, Slots
-from api.execution.jobs.host.work_folder import work_folder
-from api.execution.jobs.sandboxes.choice import SandboxOptions, choose, say
-from api.execution.jobs.sandboxes.limits import Limits as CageLimits
-from api.execution.jobs.sandboxes.sandbox import Sandbox
-from api.execution.leases import LeasedClaims
-from api.execution.options import Folders, WorkerOptions
-from api.execution.process import Limits, RunProcess, run_process
-from api.execution.sandboxed_run import SandboxedRun
-from api.execution.worker import default_temporary, work
+from api.domain.runs.run import Platform
+from api.host.slots import Slot, Slots
+from api.host.work_folder import work_folder
 from api.installation import SYSTEM_CHANCE, prepare_store
-from api.middleware.access_log import configure_logging
+from api.sandbox.choice import SandboxOptions, choose, say
+from api.sandbox.limits import Limits as CageLimits
+from api.sandbox.sandbox import Sandbox
+from api.specfirst.responses.access_log import configure_logging
+from api.worker.command import Places
+from api.worker.database_source import LeasedClaims
+from api.worker.options import Folders, WorkerOptions
+from api.worker.process import Limits, RunProcess, run_process
+from api.worker.sandboxed_run import SandboxedRun
+from api.worker.worker import default_temporary, work
 
 # What a program under test sees of the worker's environment, which holds secrets; its home is a folder of its own.
 INHERITED = ("PATH", "LANG", "TZ")

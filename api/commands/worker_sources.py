@@ -8,16 +8,16 @@ from itertools import count
 
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.execution.jobs.host.slots import Slot
-from api.execution.jobs.sandboxes.limits import Limits
-from api.execution.jobs.sandboxes.sandbox import Sandbox
-from api.execution.sandboxed_run import SandboxedRun
-from api.execution.sources.artifact import ArtifactSource
-from api.execution.sources.build import BuildSource
-from api.execution.sources.checkout import Checkout
-from api.execution.sources.git import GitOptions
-from api.execution.sources.source import FolderSource, MissingSource, Source
-from api.storage.github_builds import GitHubBuilds
+from api.host.slots import Slot
+from api.integrations.github.build_artifacts import GitHubBuilds
+from api.sandbox.limits import Limits
+from api.sandbox.sandbox import Sandbox
+from api.worker.sandboxed_run import SandboxedRun
+from api.worker.sources.artifact import ArtifactSource
+from api.worker.sources.build import BuildSource
+from api.worker.sources.checkout import Checkout
+from api.worker.sources.git import GitOptions
+from api.worker.sources.source import FolderSource, MissingSource, Source
 
 BUILD_PROCESSES, BUILD_DISK = 512, 4 << 30
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.client import CiError, Refused, get_job, submit_tests_streaming
-from api.client.events import Event
+from ci_client import CiError, Refused, get_job, submit_tests_streaming
+from ci_client.events import Event
 
 # A demo shows the lines that matter; the whole log is a click away.
 SHOWN = re.compile(r"FAILED |E  |=+ .*(passed|failed|error)")

@@ -15,10 +15,10 @@ from pathlib import Path
 from api.demo import catalog
 from api.demo.media_info import media_info
 from api.demo.patch import patched
-from api.domain.worker_suite import SuiteFile, SuiteTest, presented
-from api.execution.command import invocation
-from api.execution.process import Execution, Limits, run_process
+from api.domain.runs.worker_suite import SuiteFile, SuiteTest, presented
 from api.storage.permissions import PRIVATE
+from api.worker.command import invocation
+from api.worker.process import Execution, Limits, run_process
 
 PLATFORM = "linux"
 REPOSITORY = "CCExtractor/ccextractor"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from api.domain.refusal import Invalid
+from api.domain.errors import Invalid
 
 T = TypeVar("T")
 

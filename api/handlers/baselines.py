@@ -5,7 +5,10 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from api.domain.approval import (
+from api.domain.display_bounds import shown_email
+from api.domain.errors import NotFound, Unprocessable
+from api.domain.files.storage_status import StorageStatus
+from api.domain.results.approval import (
     Approval,
     ApprovalStatus,
     BaselineWish,
@@ -17,19 +20,19 @@ from api.domain.approval import (
     check_open,
     propose,
 )
-from api.domain.projection import shown_email
-from api.domain.refusal import NotFound, Unprocessable
-from api.domain.result import JudgedTest
-from api.domain.sample_choice import choose_test
-from api.domain.storage_status import StorageStatus
-from api.handlers import context, render_baselines
-from api.handlers.audit import AuditEvent, audited
-from api.handlers.render import page
-from api.handlers.rules import ReviewRules
-from api.storage import approvals, names, outcomes, runs
-from api.storage.archive import Archive
+from api.domain.results.result import JudgedTest
+from api.domain.results.sample_lookup import choose_test
+from api.rendering import baselines as render_baselines
+from api.rendering.runs import page
+from api.services import runs, verdicts
+from api.services.platform_sync import catch_up
+from api.services.policies import ReviewRules
+from api.specfirst import request_context
+from api.specfirst.responses.audit import AuditEvent, audited
 from api.storage.database import transact
-from api.storage.enrolment import catch_up
+from api.storage.files import paths
+from api.storage.files.archive import Archive
+from api.storage.results import approvals
 
 OUTCOMES = {Decision.APPROVE: ApprovalStatus.APPROVED, Decision.REJECT: ApprovalStatus.REJECTED}
 EVENTS = {Decision.APPROVE: AuditEvent.BASELINE_APPROVED, Decision.REJECT: AuditEvent.BASELINE_REJECTED}
@@ -82,8 +85,8 @@ def list_baselines(regression_id: int, output_id: int, limit: int, offset: int) 
 
 
 def _judged(run_id: int) -> tuple[JudgedTest, ...]:
-    catch_up(context.now())
-    return outcomes.judge_run(run_id, runs.load_run(run_id).expected_set_id).tests
+    catch_up(request_context.now())
+    return verdicts.judge_run(run_id, runs.load_run(run_id).expected_set_id).tests
 
 
 def _wish(body: dict[str, Any]) -> BaselineWish:
@@ -99,8 +102,8 @@ def _proposal(run_id: int, judged: dict[int, JudgedTest], wish: BaselineWish) ->
 
 def _check_files(proposals: list[Proposal]) -> None:
     """Let pass outputs whose files are in the store: a baseline without a file could never be compared with."""
-    files = {each.wish.output_id: names.result_name(each.hash_after, each.extension) for each in proposals}
-    found = context.collaborator(Archive).look(files.values())
+    files = {each.wish.output_id: paths.result_name(each.hash_after, each.extension) for each in proposals}
+    found = request_context.collaborator(Archive).look(files.values())
     gone = sorted(
         output_id for output_id, name in files.items() if name is None or found[name].status is StorageStatus.MISSING)
     if gone:
@@ -109,19 +112,19 @@ def _check_files(proposals: list[Proposal]) -> None:
 
 
 def _record(run_id: int, proposals: list[Proposal]) -> list[Approval]:
-    caller = context.caller()
+    caller = request_context.caller()
     by = shown_email(caller.email, caller.user_id)
     baselines = approvals.load_baselines([each.wish.output_id for each in proposals])
     granted = approvals.find_granted(run_id, baselines)
     check_current((each for each in proposals if each.key not in granted), baselines)
     return [
-        granted.get(each.key) or approvals.record_proposal(each, caller.user_id, by, context.now()) for each in proposals]
+        granted.get(each.key) or approvals.record_proposal(each, caller.user_id, by, request_context.now()) for each in proposals]
 
 
 def _decide(approval_id: int, decision: Decision, reason: str | None) -> dict[str, Any]:
     with audited(EVENTS[decision], f"approval:{approval_id}"):
         authorized = approvals.load_approval(approval_id)
-        authorize_decision(authorized, context.caller(), own_allowed=context.collaborator(ReviewRules).own_requests)
+        authorize_decision(authorized, request_context.caller(), own_allowed=request_context.collaborator(ReviewRules).own_requests)
         if decision is Decision.APPROVE and authorized.status is ApprovalStatus.PENDING:
             _check_files([authorized.proposal])
         transact(partial(_carry_out, approval_id, decision, reason))
@@ -131,6 +134,6 @@ def _decide(approval_id: int, decision: Decision, reason: str | None) -> dict[st
 def _carry_out(approval_id: int, decision: Decision, reason: str | None) -> None:
     approval = approvals.load_approval(approval_id, locked=True)
     if check_open(approval, decision):
-        caller = context.caller()
+        caller = request_context.caller()
         by = shown_email(caller.email, caller.user_id)
-        approvals.record_decision(approval, OUTCOMES[decision], by, reason, context.now())
+        approvals.record_decision(approval, OUTCOMES[decision], by, reason, request_context.now())

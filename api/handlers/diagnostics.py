@@ -4,19 +4,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from api.domain.access import Role
-from api.domain.error import ErrorFilter, ErrorItem, Grouping, Times, errors_of, group_errors, infrastructure_items
-from api.domain.failure import Severity
+from api.domain.auth.access import Role
+from api.domain.errors import Forbidden
 from api.domain.page import slice_page
-from api.domain.refusal import Forbidden
-from api.domain.run import Run
-from api.domain.tail import ERROR_BYTES, last_error_line
-from api.handlers import context, render, render_errors
-from api.handlers.log_tails import read_tail
-from api.storage import names, outcomes, results, runs
-from api.storage.archive import Archive
-from api.storage.enrolment import catch_up
-from api.storage.outcomes import JudgedRun
+from api.domain.results.error import ErrorFilter, ErrorItem, Grouping, Times, errors_of, group_errors, infrastructure_items
+from api.domain.results.failure import Severity
+from api.domain.runs.run import Run
+from api.domain.text.tail import ERROR_BYTES, last_error_line
+from api.rendering import errors as render_errors
+from api.rendering import runs as render_runs
+from api.rendering.log_tails import read_tail
+from api.services import runs, verdicts
+from api.services.platform_sync import catch_up
+from api.services.verdicts import JudgedRun
+from api.specfirst import request_context
+from api.storage.files import paths
+from api.storage.files.archive import Archive
+from api.storage.results import results
 
 STACK_READERS = frozenset({Role.ADMIN, Role.CONTRIBUTOR})
 
@@ -27,7 +31,7 @@ def list_errors(
     """List what went wrong in a run's tests, test by test."""
     wanted = ErrorFilter(type, Severity(severity) if severity else None, sample_id)
     found = [item for item in _test_errors(run_id) if wanted.matches(item)]
-    return render.page(slice_page(found, limit, offset), lambda item: render_errors.error_item(run_id, item))
+    return render_runs.page(slice_page(found, limit, offset), lambda item: render_errors.error_item(run_id, item))
 
 
 def list_infrastructure_errors(
@@ -39,7 +43,7 @@ def list_infrastructure_errors(
     wanted = ErrorFilter(type, Severity(severity) if severity else None)
     run, judged = _judge(run_id)
     found = [item for item in infrastructure_items(run_id, judged.infrastructure, _times(run, judged)) if wanted.matches(item)]
-    return render.page(
+    return render_runs.page(
         slice_page(found, limit, offset), lambda item: render_errors.error_item(run_id, _with_log(run_id, item), with_stack=include_stack))
 
 
@@ -47,7 +51,7 @@ def _with_log(run_id: int, item: ErrorItem) -> ErrorItem:
     """The last error in the log beside what says that the run did not come to its end."""
     if item.coverage is None:
         return item
-    tail = read_tail(context.collaborator(Archive), names.log_name(run_id), ERROR_BYTES)
+    tail = read_tail(request_context.collaborator(Archive), paths.log_name(run_id), ERROR_BYTES)
     return replace(item, log_line=None if tail is None else last_error_line(tail))
 
 
@@ -55,7 +59,7 @@ def summarize_errors(run_id: int, limit: int, offset: int, group_by: str, severi
     """Count a run's errors in groups, biggest first."""
     wanted = ErrorFilter(severity=Severity(severity) if severity else None)
     groups = group_errors((item for item in _test_errors(run_id) if wanted.matches(item)), Grouping(group_by))
-    return render.page(slice_page(groups, limit, offset), render_errors.error_group)
+    return render_runs.page(slice_page(groups, limit, offset), render_errors.error_group)
 
 
 def _test_errors(run_id: int) -> tuple[ErrorItem, ...]:
@@ -64,9 +68,9 @@ def _test_errors(run_id: int) -> tuple[ErrorItem, ...]:
 
 
 def _judge(run_id: int) -> tuple[Run, JudgedRun]:
-    catch_up(context.now())
+    catch_up(request_context.now())
     run = runs.load_run(run_id)
-    return run, outcomes.judge_run(run_id, run.expected_set_id)
+    return run, verdicts.judge_run(run_id, run.expected_set_id)
 
 
 def _times(run: Run, judged: JudgedRun) -> Times:
@@ -75,7 +79,7 @@ def _times(run: Run, judged: JudgedRun) -> Times:
 
 
 def _authorize_stacks() -> None:
-    role = context.caller().role
+    role = request_context.caller().role
     if role not in STACK_READERS:
         raise Forbidden(
             "Your role may not see stack traces.", {"required_roles": sorted(STACK_READERS), "role": role.value},

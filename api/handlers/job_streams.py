@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.domain.job import Job, visible
-from api.domain.job_stream import StreamPlace, is_yes, job_id_event, opening, parse_event_id
-from api.handlers import context
-from api.handlers.following import Follower
-from api.handlers.stream_permits import permitted_until
-from api.handlers.stream_seats import StreamSeats
-from api.storage.jobs import load_job
+from api.domain.jobs.event_stream import StreamPlace, is_yes, job_id_event, opening, parse_event_id
+from api.domain.jobs.job import Job, visible
+from api.specfirst import request_context
+from api.storage.jobs.jobs import load_job
+from api.streaming.log_follower import Follower
+from api.streaming.reauthorization import permitted_until
+from api.streaming.stream_limits import StreamSeats
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 BEGINNING = StreamPlace(1, 0)
@@ -79,15 +79,15 @@ class JobStream(Response):
 
 def follow(job: Job, start: StreamPlace | None, *, tell: bool, timeout: float | None) -> Response:
     """The stream of a job's log from a place on, or from its present end; `tell`: the job's id is the first event."""
-    if context.wants_headers_alone():
+    if request_context.wants_headers_alone():
         return Response(headers=HEADERS, media_type=JobStream.media_type)
-    seat = context.collaborator(StreamSeats).taken(context.caller().user_id)
-    return JobStream(context.collaborator(Follower), seat, job, start, tell=tell, timeout=timeout)
+    seat = request_context.collaborator(StreamSeats).taken(request_context.caller().user_id)
+    return JobStream(request_context.collaborator(Follower), seat, job, start, tell=tell, timeout=timeout)
 
 
 def check_seats() -> None:
     """Raise TooMany where the caller may open no further stream."""
-    context.collaborator(StreamSeats).check(context.caller().user_id)
+    request_context.collaborator(StreamSeats).check(request_context.caller().user_id)
 
 
 async def stream_job(
@@ -97,8 +97,8 @@ async def stream_job(
     check_seats()
     resumed = last_event_id or request.headers.get("last-event-id")
     place = parse_event_id(resumed) if resumed else None
-    job = visible(await context.in_thread(load_job, job_id), context.caller())
-    if place is not None and job.status.is_over and place >= (await context.collaborator(Follower).end_of(job)).place:
+    job = visible(await request_context.in_thread(load_job, job_id), request_context.caller())
+    if place is not None and job.status.is_over and place >= (await request_context.collaborator(Follower).end_of(job)).place:
         return Response(status_code=204)
     start = place or (BEGINNING if is_yes(from_beginning) else None)
     return follow(job, start, tell=False, timeout=timeout)

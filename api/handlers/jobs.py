@@ -8,24 +8,26 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.domain.access import Role
-from api.domain.job import Job, JobLogNotFound, JobStatus, visible
-from api.domain.log import LogFilter, LogSource
-from api.domain.log_level import LogLevel
-from api.domain.refusal import NotFound
-from api.handlers import context, job_streams, render_jobs
-from api.handlers.answers import answer, etag
-from api.handlers.file_answers import file_answer
-from api.handlers.instants import parse_instant
-from api.handlers.job_submission import receive_job, ring
+from api.domain.auth.access import Role
+from api.domain.errors import NotFound
+from api.domain.jobs.job import Job, JobLogNotFound, JobStatus, visible
+from api.domain.text.log import LogFilter, LogSource
+from api.domain.text.log_level import LogLevel
+from api.handlers import job_streams
 from api.handlers.logs import log_page
-from api.storage import jobs
+from api.rendering import jobs as render_jobs
+from api.rendering.file_responses import file_answer
+from api.rendering.timestamps import parse_instant
+from api.specfirst import request_context
+from api.specfirst.responses.json_responses import answer, etag
 from api.storage.database import transact
-from api.storage.job_files import JobFiles
-from api.storage.job_projects import forget_project
-from api.storage.job_reading import LocalFile, Nothing, newest_attempt, open_artifact, open_file, read_manifest
-from api.storage.jobs import JobFilter
-from api.storage.logs import Readable
+from api.storage.jobs import jobs
+from api.storage.jobs.artifacts import LocalFile, Nothing, newest_attempt, open_artifact, open_file, read_manifest
+from api.storage.jobs.files import JobFiles
+from api.storage.jobs.jobs import JobFilter
+from api.storage.jobs.projects import forget_project
+from api.storage.text.logs import Readable
+from api.streaming.project_upload import receive_job, ring
 
 
 async def submit_job(request: Request, timeout: int | None = None) -> Response:
@@ -50,7 +52,7 @@ def list_jobs(
     offset: int, status: str | None = None, limit: int | None = None, created_after: str | None = None, q: str | None = None,
 ) -> tuple[list[dict[str, Any]], int, dict[str, str]]:
     """List the caller's jobs, all jobs for an admin, newest first."""
-    caller = context.caller()
+    caller = request_context.caller()
     wanted = JobFilter(
         owner_id=None if caller.role is Role.ADMIN else caller.user_id, status=JobStatus(status) if status else None,
         created_after=parse_instant("created_after", created_after), q=q or None)
@@ -67,7 +69,7 @@ def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:
     """Cancel a job that waits, ask one that runs to stop, leave one that is over."""
     cancelled = transact(partial(_cancel, job_id))
     if cancelled.status is JobStatus.CANCELLED and not cancelled.attempt:
-        forget_project(context.collaborator(JobFiles), job_id)
+        forget_project(request_context.collaborator(JobFiles), job_id)
     ring()
     return render_jobs.job(cancelled), HTTPStatus.ACCEPTED
 
@@ -87,30 +89,30 @@ def list_job_logs(
 def list_job_artifacts(job_id: str) -> dict[str, Any]:
     """List what was kept of a job's newest attempt."""
     job = _load(job_id)
-    return render_jobs.artifacts(job, read_manifest(newest_attempt(context.collaborator(JobFiles), job)))
+    return render_jobs.artifacts(job, read_manifest(newest_attempt(request_context.collaborator(JobFiles), job)))
 
 
 async def get_job_artifact(
     request: Request, job_id: str, name: str, range: str | None = None, if_range: str | None = None,
 ) -> Response:
     """Send an artifact, or the part of it that is asked for."""
-    found = await context.in_thread(_open_artifact, job_id, name)
+    found = await request_context.in_thread(_open_artifact, job_id, name)
     tag = etag(f"{job_id} {name} {found.version}".encode())
     return file_answer(found, tag=tag, filename=name.rpartition("/")[2], wanted=range, if_range=if_range)
 
 
 def _load(job_id: str) -> Job:
-    return visible(jobs.load_job(job_id), context.caller())
+    return visible(jobs.load_job(job_id), request_context.caller())
 
 
 def _cancel(job_id: str) -> Job:
     job = _load(job_id)
-    jobs.cancel_job(job.job_id, context.now())
+    jobs.cancel_job(job.job_id, request_context.now())
     return jobs.load_job(job.job_id)
 
 
 def _open_log(job: Job) -> Readable:
-    attempt = newest_attempt(context.collaborator(JobFiles), job)
+    attempt = newest_attempt(request_context.collaborator(JobFiles), job)
     log = None if attempt is None else open_file(attempt.log)
     if log is None and job.status.is_over and attempt is not None:
         raise JobLogNotFound(job.job_id)
@@ -118,7 +120,7 @@ def _open_log(job: Job) -> Readable:
 
 
 def _open_artifact(job_id: str, name: str) -> LocalFile:
-    attempt = newest_attempt(context.collaborator(JobFiles), _load(job_id))
+    attempt = newest_attempt(request_context.collaborator(JobFiles), _load(job_id))
     found = open_artifact(attempt, name)
     if found is None:
         raise NotFound("artifact", name, remedy="List the artifacts with GET /jobs/{job_id}/artifacts.")

@@ -6,19 +6,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from api.domain.log import LogFilter, LogLine, LogSource
-from api.domain.log_cursor import FINGERPRINT_BYTES, LogPart, LogPlace, fingerprint, make_cursor, read_cursor, stale_cursor
-from api.domain.log_level import LogLevel
-from api.domain.refusal import LogNotFound
-from api.domain.run import Run, RunStatus
-from api.domain.sample_choice import choose_test
-from api.domain.signing import SigningKey
-from api.handlers import context
-from api.storage import logs, names, outcomes, runs
-from api.storage.archive import Archive
-from api.storage.enrolment import catch_up
-from api.storage.log_sections import Section, find_section, section_of
-from api.storage.logs import Readable
+from api.domain.auth.signing import SigningKey
+from api.domain.errors import LogNotFound
+from api.domain.results.sample_lookup import choose_test
+from api.domain.runs.run import Run, RunStatus
+from api.domain.text.log import LogFilter, LogLine, LogSource
+from api.domain.text.log_cursor import FINGERPRINT_BYTES, LogPart, LogPlace, fingerprint, make_cursor, read_cursor, stale_cursor
+from api.domain.text.log_level import LogLevel
+from api.services import runs, verdicts
+from api.services.platform_sync import catch_up
+from api.specfirst import request_context
+from api.storage.files import paths
+from api.storage.files.archive import Archive
+from api.storage.text import logs
+from api.storage.text.log_sections import Section, find_section, section_of
+from api.storage.text.logs import Readable
 
 Shown = Callable[[LogLine], dict[str, Any]]
 
@@ -41,13 +43,13 @@ def list_sample_logs(
 ) -> dict[str, Any]:
     """Show the next lines of what one regression test of a run printed."""
     run = _load_run(run_id)
-    test = choose_test(outcomes.judge_run(run_id, run.expected_set_id).tests, sample_id, regression_id).test
+    test = choose_test(verdicts.judge_run(run_id, run.expected_set_id).tests, sample_id, regression_id).test
     def shown(line: LogLine) -> dict[str, Any]:
         return log_line(run, line) | {"sample_id": test.sample_id, "regression_id": test.regression_id}
 
     wanted = LogFilter(LogLevel(level) if level else None, None, contains or None)
     subject = f"{subject_of(run_id)} test {test.regression_id}"
-    with context.collaborator(Archive).hold(names.test_log_name(run_id, test.regression_id)) as own:
+    with request_context.collaborator(Archive).hold(paths.test_log_name(run_id, test.regression_id)) as own:
         if own is not None:
             return log_page(own, subject, cursor, limit, wanted, shown)
     with _held_log(run_id) as log:
@@ -75,12 +77,12 @@ def cursor_of(log: Readable, subject: str, place: LogPlace) -> str:
     known_by = fingerprint(log.read(0, FINGERPRINT_BYTES), place.offset)
     if isinstance(log, Section):
         place = replace(place, part=log.part)
-    return make_cursor(place, subject, known_by, context.collaborator(SigningKey))
+    return make_cursor(place, subject, known_by, request_context.collaborator(SigningKey))
 
 
 def place_of(log: Readable, subject: str, cursor: str) -> LogPlace:
     """The place that a cursor leads to. Raises Invalid where it is not this log's, or the log was replaced by another."""
-    place, known_by = read_cursor(cursor, subject, context.collaborator(SigningKey))
+    place, known_by = read_cursor(cursor, subject, request_context.collaborator(SigningKey))
     if place.offset > log.size or known_by != fingerprint(log.read(0, FINGERPRINT_BYTES), place.offset):
         raise stale_cursor()
     return place
@@ -106,20 +108,20 @@ def _section(log: Readable, known: LogPart | None, run_id: int, regression_id: i
     """A test's part of a run's log; `known` is what a cursor says of it, so that it need not be looked for again."""
     section = find_section(log, regression_id) if known is None else section_of(log, known)
     if section is None:
-        raise LogNotFound(run_id, context.collaborator(Archive).stores)
+        raise LogNotFound(run_id, request_context.collaborator(Archive).stores)
     return section
 
 
 def _load_run(run_id: int) -> Run:
-    catch_up(context.now())
+    catch_up(request_context.now())
     return runs.load_run(run_id)
 
 
 @contextmanager
 def _held_log(run_id: int) -> Iterator[Readable]:
     """The run's log as it is now, however often its worker sends it anew meanwhile."""
-    archive = context.collaborator(Archive)
-    with archive.hold(names.log_name(run_id)) as log:
+    archive = request_context.collaborator(Archive)
+    with archive.hold(paths.log_name(run_id)) as log:
         if log is None:
             raise LogNotFound(run_id, archive.stores)
         yield log

@@ -1,14 +1,15 @@
 """The operation that Prometheus asks."""
 from __future__ import annotations
 
-from api.background.loop import Background
-from api.handlers import context
-from api.handlers.measures import Measures
-from api.storage.enrolment import catch_up
-from api.storage.measured import load_measured
+from api.services.platform_sync import catch_up
+from api.specfirst import request_context
+from api.specfirst.responses.metrics import Measures
+from api.storage.metrics import load_measured
+from api.supervision.loop import Background
 
 
 def get_metrics() -> bytes:
     """Show what is measured."""
-    catch_up(context.now())
-    return context.collaborator(Measures).text(load_measured(context.now()), context.collaborator(Background).states())
+    catch_up(request_context.now())
+    tasks = request_context.collaborator(Background).states()
+    return request_context.collaborator(Measures).text(load_measured(request_context.now()), tasks)

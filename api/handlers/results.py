@@ -5,21 +5,23 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from api.domain.content import EXAMINED, RAW_LIMIT, Content, as_base64, as_text
-from api.domain.content_type import content_type_of
-from api.domain.diff import DiffStatus
-from api.domain.junit import junit_report
-from api.domain.refusal import MissingOutput, NotFound
-from api.domain.run_output import RunOutput
-from api.domain.sample_choice import choose_output
-from api.execution.diff_channel import View
-from api.execution.diff_pool import DiffPool
-from api.handlers import context, render_results
+from api.diffs.channel import View
+from api.diffs.pool import DiffPool
+from api.domain.errors import MissingOutput, NotFound
+from api.domain.files.content import EXAMINED, RAW_LIMIT, Content, as_base64, as_text
+from api.domain.files.content_type import content_type_of
+from api.domain.results.junit import junit_report
+from api.domain.results.output import RunOutput
+from api.domain.results.sample_lookup import choose_output
+from api.domain.text.diff import DiffStatus
 from api.handlers.runs import api_base
-from api.storage import expected_sets, outcomes, runs
-from api.storage.archive import Archive, Source
-from api.storage.enrolment import catch_up
-from api.storage.names import result_name
+from api.rendering import results as render_results
+from api.services import runs, verdicts
+from api.services.platform_sync import catch_up
+from api.specfirst import request_context
+from api.storage.files.archive import Archive, Source
+from api.storage.files.paths import result_name
+from api.storage.runs import expected_tests
 
 Json = dict[str, Any]
 
@@ -57,32 +59,32 @@ def get_diff(run_id: int, sample_id: int, regression_id: int, output_id: int, co
     if expected is None or actual is None:
         missing = DiffStatus.MISSING_EXPECTED if expected is None else DiffStatus.MISSING_ACTUAL
         return render_results.missing_diff(run_id, found, missing)
-    answer = context.collaborator(DiffPool).compare(expected, actual, View(context_lines, format == UNIFIED, found.patched_name))
+    answer = request_context.collaborator(DiffPool).compare(expected, actual, View(context_lines, format == UNIFIED, found.patched_name))
     return render_results.diff(run_id, found, answer, unified=format == UNIFIED)
 
 
 def get_run_junit(run_id: int) -> bytes:
     """Show a run in the format that CI servers read."""
-    catch_up(context.now())
+    catch_up(request_context.now())
     run = runs.load_run(run_id)
-    judged = outcomes.judge_run(run_id, run.expected_set_id)
+    judged = verdicts.judge_run(run_id, run.expected_set_id)
     return junit_report(run, judged.tests, judged.infrastructure, api_base())
 
 
 def _find(run_id: int, sample_id: int, regression_id: int, output_id: int) -> RunOutput:
-    catch_up(context.now())
+    catch_up(request_context.now())
     run = runs.load_run(run_id)
-    expected = expected_sets.load_expected_set(run.expected_set_id)
+    expected = expected_tests.load_expected_set(run.expected_set_id)
     chosen = choose_output(expected, sample_id, regression_id, output_id)
-    return RunOutput(chosen, outcomes.find_output_report(run_id, expected, regression_id, output_id))
+    return RunOutput(chosen, verdicts.find_output_report(run_id, expected, regression_id, output_id))
 
 
 def _open(found: RunOutput, digest: str) -> Source | None:
-    return context.collaborator(Archive).open(result_name(digest, found.output.extension))
+    return request_context.collaborator(Archive).open(result_name(digest, found.output.extension))
 
 
 def _show(run_id: int, found: RunOutput, digest: str, format: str) -> Json:
-    archive = context.collaborator(Archive)
+    archive = request_context.collaborator(Archive)
     source = _open(found, digest)
     if source is None:
         raise NotFound("output_file", found.output.output_id, remedy="The file is in none of the stores any more.")

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -11,30 +11,33 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.domain.cancel import ActionStatus, Cancellation, authorize_action, cancel
-from api.domain.chance import Chance
-from api.domain.infrastructure import EventOrigin
+from api.domain.auth.run_permission import Code
+from api.domain.errors import Invalid
 from api.domain.page import slice_page
-from api.domain.progress import with_late_events
-from api.domain.refusal import Invalid
-from api.domain.retry import plan_retry, request_like
-from api.domain.run import Phase, Platform, Run, RunStatus
-from api.domain.run_list import RunFilter, RunSort
-from api.domain.run_permission import Code
-from api.domain.trigger import RunPolicy, RunRequest, choose_environment, choose_tests
-from api.handlers import context, render
-from api.handlers.answers import JSON, encode, etag
-from api.handlers.audit import AuditEvent, audited
-from api.handlers.instants import parse_instant
-from api.handlers.rules import Environments
-from api.handlers.run_permission import require_permission
-from api.handlers.stream_permits import permitted_until
-from api.handlers.waiting import RunWatch
-from api.storage import expected_sets, outcomes, progress, runs
+from api.domain.random_source import Chance
+from api.domain.runs.cancel import ActionStatus, Cancellation, authorize_action, cancel
+from api.domain.runs.infrastructure import EventOrigin
+from api.domain.runs.progress import with_late_events
+from api.domain.runs.retry import plan_retry, request_like
+from api.domain.runs.run import Phase, Platform, Run, RunStatus
+from api.domain.runs.run_list import RunFilter, RunSort
+from api.domain.runs.trigger import RunPolicy, RunRequest, choose_environment, choose_tests
+from api.integrations.github.identity import GitHub
+from api.rendering import runs as render_runs
+from api.rendering.timestamps import parse_instant
+from api.services import runs, verdicts
+from api.services.platform_sync import catch_up
+from api.services.policies import Environments
+from api.services.run_permission import require_permission
+from api.services.runs import NewRun
+from api.specfirst import request_context
+from api.specfirst.responses.audit import AuditEvent, audited
+from api.specfirst.responses.json_responses import JSON, encode, etag
 from api.storage.database import transact
-from api.storage.enrolment import catch_up
-from api.storage.idempotency import RequestKey, find_answered_run, record_answer
-from api.storage.runs import NewRun
+from api.storage.runs import expected_tests, progress
+from api.storage.runs.idempotency import RequestKey, find_answered_run, record_answer
+from api.streaming.reauthorization import permitted_until
+from api.streaming.waiting import RunWatch
 
 
 def list_runs(
@@ -45,36 +48,36 @@ def list_runs(
     """List runs, newest first unless asked otherwise."""
     if cursor is not None and offset:
         raise Invalid({"offset": "Must not be given with a cursor."})
-    catch_up(context.now())
+    catch_up(request_context.now())
     wanted = RunFilter(
         status=RunStatus(status) if status else None, branch=branch, commit_sha=commit_sha, repository=repository,
         platform=Platform(platform) if platform else None, pull_request=pull_request,
         created_after=parse_instant("created_after", created_after), created_before=parse_instant("created_before", created_before))
     found = runs.list_runs(wanted, RunSort(sort), limit=limit, offset=offset, cursor=cursor)
-    return render.run_page(found, api_base(), by_cursor=cursor is not None)
+    return render_runs.run_page(found, api_base(), by_cursor=cursor is not None)
 
 
 def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Trigger a run, or answer with the one that this request has already made."""
-    catch_up(context.now())
+    catch_up(request_context.now())
     request = _request(body)
     with audited(AuditEvent.RUN_TRIGGERED) as deed:
         # Before anything is said of an earlier request with the same key: who lost the right gets no answer by repeating.
-        require_permission(Code(request.repository, request.commit_sha, request.pull_request))
-        is_fork = not context.collaborator(RunPolicy).is_main(request.repository)
+        _require_permission(Code(request.repository, request.commit_sha, request.pull_request))
+        is_fork = not request_context.collaborator(RunPolicy).is_main(request.repository)
         # What can be run is asked within the transaction, so that a repeat is answered even when that has changed meanwhile.
         run_id = transact(lambda: _once(idempotency_key, "create_run", body, lambda: runs.create_run(_new_run(request, is_fork))))
         deed.subject, deed.detail = f"run:{run_id}", f"{request.repository} {request.commit_sha}"
-    return render.run(_load_current(run_id), api_base()), HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_id}"}
+    return render_runs.run(_load_current(run_id), api_base()), HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_id}"}
 
 
 def _new_run(request: RunRequest, is_fork: bool) -> NewRun:
     environment = choose_environment(
-        context.collaborator(Environments).configured, request.environment_id, request.platform)
+        request_context.collaborator(Environments).configured, request.environment_id, request.platform)
     return NewRun(
-        request=request, regression_ids=choose_tests(request.regression_ids, expected_sets.list_active_tests(), _known(request)),
-        environment_id=environment.environment_id, requester_id=context.caller().user_id, created_at=context.now(),
-        worker_token=context.collaborator(Chance).worker_token(), is_fork=is_fork, restricted=request.regression_ids is not None)
+        request=request, regression_ids=choose_tests(request.regression_ids, expected_tests.list_active_tests(), _known(request)),
+        environment_id=environment.environment_id, requester_id=request_context.caller().user_id, created_at=request_context.now(),
+        worker_token=request_context.collaborator(Chance).worker_token(), is_fork=is_fork, restricted=request.regression_ids is not None)
 
 
 async def get_run(
@@ -84,16 +87,16 @@ async def get_run(
 
     A run that is over is shown at once, and so is one that has left the state which the client names (If-None-Match).
     """
-    shown, state = await context.in_thread(_load_state, run_id)
+    shown, state = await request_context.in_thread(_load_state, run_id)
     if wait and state is not None and (if_none_match is None or etag(shown) in if_none_match):
-        await _wait(run_id, state, min(wait, context.values().max_wait))
-        shown, _ = await context.in_thread(_load_state, run_id)
+        await _wait(run_id, state, min(wait, request_context.values().max_wait))
+        shown, _ = await request_context.in_thread(_load_state, run_id)
     return Response(shown, media_type=JSON)
 
 
 async def _wait(run_id: int, state: str, seconds: float) -> None:
     """Wait until the run's state changes. Raises Unauthorized as soon as the caller may no longer have the answer."""
-    with context.collaborator(RunWatch).waiter(run_id, state) as waiter, permitted_until(waiter.lose):
+    with request_context.collaborator(RunWatch).waiter(run_id, state) as waiter, permitted_until(waiter.lose):
         await waiter.wait(seconds)
 
 
@@ -101,39 +104,39 @@ def _load_state(run_id: int) -> tuple[bytes, str | None]:
     """A run as it is shown, and a text that changes with its state; None for one that is over, which never changes."""
     found = _load_current(run_id)
     state = None if found.status.is_over else runs.load_states([run_id])[run_id]
-    return encode(render.run(found, api_base())), state
+    return encode(render_runs.run(found, api_base())), state
 
 
 def get_run_summary(run_id: int, **conditions: str | None) -> dict[str, Any]:
     """Count how the regression tests of a run fared."""
     found = _load_current(run_id)
-    return render.run_summary(found, outcomes.load_summary(run_id, found.expected_set_id, found.status))
+    return render_runs.run_summary(found, verdicts.load_summary(run_id, found.expected_set_id, found.status))
 
 
 def list_progress(run_id: int, limit: int, offset: int, status: str | None = None, **conditions: str | None) -> dict[str, Any]:
     """List what a run went through, oldest first, from its queued event on."""
     found = _load_current(run_id)
-    events = [render.queued_event(found)]
+    events = [render_runs.queued_event(found)]
     reported = with_late_events(progress.list_events(run_id), progress.list_late_events(run_id))
-    events += [render.progress_event(event, render.stage(event)) for event in reported]
-    return render.page(slice_page([event for event in events if status in (None, event["status"])], limit, offset), dict)
+    events += [render_runs.progress_event(event, render_runs.stage(event)) for event in reported]
+    return render_runs.page(slice_page([event for event in events if status in (None, event["status"])], limit, offset), dict)
 
 
 def cancel_run(run_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Cancel a run; one that is over stays as it is."""
-    catch_up(context.now())
+    catch_up(request_context.now())
     with audited(AuditEvent.RUN_CANCELED, f"run:{run_id}") as deed:
         cancellation = transact(partial(_cancel, run_id, body.get("reason")))
         deed.detail = cancellation.status.value
-    return render.cancellation(cancellation), HTTPStatus.ACCEPTED
+    return render_runs.cancellation(cancellation), HTTPStatus.ACCEPTED
 
 
 def _cancel(run_id: int, reason: str | None) -> Cancellation:
-    cancellation = cancel(runs.load_run(run_id, locked=True), context.caller(), reason)
+    cancellation = cancel(runs.load_run(run_id, locked=True), request_context.caller(), reason)
     if cancellation.status is ActionStatus.ACCEPTED:
         words = cancellation.event_message or ""
-        progress.record_event(run_id, Phase.CANCELED, words, at=context.now(), origin=EventOrigin(None))
-        outcomes.derive_state(run_id)
+        progress.record_event(run_id, Phase.CANCELED, words, at=request_context.now(), origin=EventOrigin(None))
+        verdicts.derive_state(run_id)
     return cancellation
 
 
@@ -144,50 +147,56 @@ def retry_run(run_id: int, body: dict[str, Any], idempotency_key: str | None = N
 
     def make() -> int:
         nonlocal message
-        judged = outcomes.judge_run(run_id, source.expected_set_id).tests
-        plan = plan_retry(judged, expected_sets.list_active_tests(), failed_only=body["failed_only"])
-        message = render.retry_message(plan)
+        judged = verdicts.judge_run(run_id, source.expected_set_id).tests
+        plan = plan_retry(judged, expected_tests.list_active_tests(), failed_only=body["failed_only"])
+        message = render_runs.retry_message(plan)
         return runs.create_run(_retried(source, plan.regression_ids, body.get("reason")))
 
     with audited(AuditEvent.RUN_RETRIED, f"run:{run_id}") as deed:
         _authorize_retry(source)
         new_id = transact(lambda: _once(idempotency_key, f"retry_run {run_id}", body, make))
         deed.detail = f"run:{new_id}"
-    return render.retry(run_id, new_id, message), HTTPStatus.ACCEPTED
+    return render_runs.retry(run_id, new_id, message), HTTPStatus.ACCEPTED
 
 
 def _authorize_retry(source: Run) -> None:
-    authorize_action(context.caller(), source)
-    require_permission(
+    authorize_action(request_context.caller(), source)
+    _require_permission(
         Code(source.repository, source.commit, source.pull_request),
         triggered_by=runs.find_triggering_logins(source.repository, source.commit))
+
+
+def _require_permission(code: Code, triggered_by: Collection[str] = ()) -> None:
+    require_permission(
+        code, request_context.caller(), policy=request_context.collaborator(RunPolicy), github=request_context.collaborator(GitHub),
+        triggered_by=triggered_by)
 
 
 def _retried(source: Run, regression_ids: tuple[int, ...], reason: str | None) -> NewRun:
     return NewRun(
         request=request_like(source), regression_ids=regression_ids, environment_id=source.environment_id,
-        requester_id=context.caller().user_id, created_at=context.now(),
-        worker_token=context.collaborator(Chance).worker_token(),
-        is_fork=not context.collaborator(RunPolicy).is_main(source.repository), restricted=True,
+        requester_id=request_context.caller().user_id, created_at=request_context.now(),
+        worker_token=request_context.collaborator(Chance).worker_token(),
+        is_fork=not request_context.collaborator(RunPolicy).is_main(source.repository), restricted=True,
         source_run_id=source.run_id, reason=reason)
 
 
 def get_run_config(run_id: int, **conditions: str | None) -> dict[str, Any]:
     """Show what a run is to execute, and where."""
     found = _load_current(run_id)
-    environments = context.collaborator(Environments)
+    environments = request_context.collaborator(Environments)
     environment = environments.find(found.environment_id)
     average = None if environment is None else runs.average_duration(environment.platform)
-    return render.run_config(found, expected_sets.load_expected_set(found.expected_set_id), environment, average)
+    return render_runs.run_config(found, expected_tests.load_expected_set(found.expected_set_id), environment, average)
 
 
 def api_base() -> str:
     """Where absolute links to operations of this API start."""
-    return context.values().public_url + "/api/v1"
+    return request_context.values().public_url + "/api/v1"
 
 
 def _load_current(run_id: int) -> Run:
-    catch_up(context.now())
+    catch_up(request_context.now())
     return runs.load_run(run_id)
 
 
@@ -201,7 +210,7 @@ def _request(body: dict[str, Any]) -> RunRequest:
 
 
 def _known(request: RunRequest) -> frozenset[int]:
-    return frozenset() if request.regression_ids is None else expected_sets.find_known_tests(request.regression_ids)
+    return frozenset() if request.regression_ids is None else expected_tests.find_known_tests(request.regression_ids)
 
 
 def _once(key: str | None, operation: str, body: dict[str, Any], make: Callable[[], int]) -> int:
@@ -209,10 +218,10 @@ def _once(key: str | None, operation: str, body: dict[str, Any], make: Callable[
     if key is None:
         return make()
     digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    request = RequestKey(context.caller().user_id, operation, key, digest)
-    answered = find_answered_run(request, context.now())
+    request = RequestKey(request_context.caller().user_id, operation, key, digest)
+    answered = find_answered_run(request, request_context.now())
     if answered is not None:
         return answered
     run_id = make()
-    record_answer(request, run_id, context.now())
+    record_answer(request, run_id, request_context.now())
     return run_id

@@ -3,24 +3,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.domain.history import HistoryFilter
-from api.domain.media_info import SIZE_LIMIT, MediaInfo, Unreadable, parse_media_info
+from api.domain.catalog.media_info import SIZE_LIMIT, MediaInfo, Unreadable, parse_media_info
+from api.domain.catalog.regression_test import RegressionTestFilter
+from api.domain.catalog.sample import UNLABELLED, SampleFilter, SampleStatus
+from api.domain.errors import Unavailable
 from api.domain.page import slice_page
-from api.domain.refusal import Unavailable
-from api.domain.regression_test import RegressionTestFilter
-from api.domain.result import JudgedTest, Verdict
-from api.domain.run import Platform, RunStatus
-from api.domain.run_sample import RunSampleFilter, select_tests
-from api.domain.sample import UNLABELLED, SampleFilter, SampleStatus
-from api.domain.sample_choice import choose_test
-from api.domain.tail import TAIL_BYTES
-from api.handlers import context, render, render_samples
-from api.handlers.instants import parse_instant
-from api.handlers.log_tails import read_tail
+from api.domain.results.history import HistoryFilter
+from api.domain.results.result import JudgedTest, Verdict
+from api.domain.results.sample_lookup import choose_test
+from api.domain.results.sample_result import RunSampleFilter, select_tests
+from api.domain.runs.run import Platform, RunStatus
+from api.domain.text.tail import TAIL_BYTES
 from api.handlers.runs import api_base
-from api.storage import history, names, outcomes, regression_tests, runs, samples
-from api.storage.archive import Archive
-from api.storage.enrolment import catch_up
+from api.rendering import runs as render_runs
+from api.rendering import samples as render_samples
+from api.rendering.log_tails import read_tail
+from api.rendering.timestamps import parse_instant
+from api.services import history, runs, verdicts
+from api.services.platform_sync import catch_up
+from api.specfirst import request_context
+from api.storage.catalog import regression_tests, samples
+from api.storage.files import paths
+from api.storage.files.archive import Archive
 
 
 def list_run_samples(
@@ -31,7 +35,7 @@ def list_run_samples(
     tests = _judge(run_id)
     labels = samples.load_labels({test.test.sample_id for test in tests})
     found = select_tests(tests, RunSampleFilter(Verdict(status) if status else None, name, tag, category), labels)
-    return render.page(slice_page(found, limit, offset), lambda test: render_samples.run_sample(
+    return render_runs.page(slice_page(found, limit, offset), lambda test: render_samples.run_sample(
         run_id, test, labels.get(test.test.sample_id, UNLABELLED).tags))
 
 
@@ -49,7 +53,7 @@ def list_samples(
 ) -> dict[str, Any]:
     """List the media samples."""
     wanted = SampleFilter(SampleStatus(status) if status else None, name, tag, sha256, extension)
-    return render.page(samples.list_samples(wanted, limit=limit, offset=offset), render_samples.sample)
+    return render_runs.page(samples.list_samples(wanted, limit=limit, offset=offset), render_samples.sample)
 
 
 def get_sample(sample_id: int) -> dict[str, Any]:
@@ -71,10 +75,10 @@ def list_sample_history(
         run_status=RunStatus(status) if status else None, verdict=Verdict(result_status) if result_status else None,
         regression_id=regression_id, branch=branch, platform=Platform(platform) if platform else None,
         created_after=parse_instant("created_after", created_after), created_before=parse_instant("created_before", created_before))
-    catch_up(context.now())
+    catch_up(request_context.now())
     samples.check_sample(sample_id)
     found = history.list_history(regression_tests.regression_ids_of(sample_id), wanted, limit=limit, offset=offset)
-    return render.page(found, lambda entry: render_samples.history_entry(entry, sample_id))
+    return render_runs.page(found, lambda entry: render_samples.history_entry(entry, sample_id))
 
 
 def list_regression_tests(
@@ -84,22 +88,22 @@ def list_regression_tests(
     """List the definitions of regression tests."""
     wanted = RegressionTestFilter(active, category, tag, sample_id)
     found = regression_tests.list_regression_tests(wanted, limit=limit, offset=offset)
-    files = context.collaborator(Archive).look(render_samples.baseline_names(found.items))
-    return render.page(found, lambda test: render_samples.regression_test(test, files))
+    files = request_context.collaborator(Archive).look(render_samples.baseline_names(found.items))
+    return render_runs.page(found, lambda test: render_samples.regression_test(test, files))
 
 
 def _judge(run_id: int) -> tuple[JudgedTest, ...]:
-    catch_up(context.now())
-    return outcomes.judge_run(run_id, runs.load_run(run_id).expected_set_id).tests
+    catch_up(request_context.now())
+    return verdicts.judge_run(run_id, runs.load_run(run_id).expected_set_id).tests
 
 
 def _tail(run_id: int, regression_id: int) -> str | None:
-    return read_tail(context.collaborator(Archive), names.test_log_name(run_id, regression_id), TAIL_BYTES)
+    return read_tail(request_context.collaborator(Archive), paths.test_log_name(run_id, regression_id), TAIL_BYTES)
 
 
 def _links(run_id: int, test: JudgedTest) -> dict[str, str]:
     wanted = test.test
-    found = context.collaborator(Archive).look([names.test_log_name(run_id, wanted.regression_id), names.log_name(run_id)])
+    found = request_context.collaborator(Archive).look([paths.test_log_name(run_id, wanted.regression_id), paths.log_name(run_id)])
     if not any(place.where for place in found.values()):
         return {}
     return {"log": f"{api_base()}/runs/{run_id}/samples/{wanted.sample_id}/logs?regression_id={wanted.regression_id}"}
@@ -107,7 +111,7 @@ def _links(run_id: int, test: JudgedTest) -> dict[str, str]:
 
 def _media_info(digest: str) -> MediaInfo | None:
     try:
-        file = context.collaborator(Archive).open(names.media_info_name(digest))
+        file = request_context.collaborator(Archive).open(paths.media_info_name(digest))
     except Unavailable as away:
         raise Unreadable("its store does not answer") from away
     return None if file is None else parse_media_info(file.read(0, SIZE_LIMIT + 1))

@@ -11,19 +11,21 @@ from time import monotonic
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.domain.log_cursor import FINGERPRINT_BYTES, LogPlace, fingerprint, make_cursor, read_cursor
-from api.domain.run import Run
-from api.domain.signing import SigningKey
-from api.handlers import context
-from api.handlers.answers import encode
+from api.domain.auth.signing import SigningKey
+from api.domain.runs.run import Run
+from api.domain.text.log_cursor import FINGERPRINT_BYTES, LogPlace, fingerprint, make_cursor, read_cursor
 from api.handlers.logs import log_line, subject_of
-from api.handlers.run_log_tail import LogEvent, LogLook, RunLogReader, RunLogTails
-from api.handlers.stream_permits import permitted_until
-from api.handlers.stream_seats import StreamSeats
-from api.storage import logs, names, runs
-from api.storage.archive import Archive
-from api.storage.enrolment import catch_up
-from api.storage.logs import Readable
+from api.services import runs
+from api.services.platform_sync import catch_up
+from api.specfirst import request_context
+from api.specfirst.responses.json_responses import encode
+from api.storage.files import paths
+from api.storage.files.archive import Archive
+from api.storage.text import logs
+from api.storage.text.logs import Readable
+from api.streaming.reauthorization import permitted_until
+from api.streaming.run_log_tail import LogEvent, LogLook, RunLogReader, RunLogTails
+from api.streaming.stream_limits import StreamSeats
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 PING_EVERY = 15.0
@@ -36,27 +38,27 @@ async def stream_run_log(
     request: Request, run_id: int, last_event_id: str | None = None, timeout: int | None = None,
 ) -> Response:
     """Send the lines of a run's log as they arrive, until the run is over and all is sent."""
-    seats, user_id = context.collaborator(StreamSeats), context.caller().user_id
+    seats, user_id = request_context.collaborator(StreamSeats), request_context.caller().user_id
     seats.check(user_id)
     resumed = last_event_id or request.headers.get("last-event-id")
-    place, known_by = await context.in_thread(_start, run_id, resumed)
-    found = await context.in_thread(_look, run_id, place, known_by)
+    place, known_by = await request_context.in_thread(_start, run_id, resumed)
+    found = await request_context.in_thread(_look, run_id, place, known_by)
     if resumed and found.end is not None and not found.events:
         return Response(status_code=204)
     return StreamingResponse(_permitted(seats.taken(user_id), run_id, found, timeout), media_type="text/event-stream", headers=HEADERS)
 
 
 def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
-    catch_up(context.now())
+    catch_up(request_context.now())
     runs.load_run(run_id)
     if not cursor:
         return LogPlace(), fingerprint(b"", 0)
-    return read_cursor(cursor, subject_of(run_id), context.collaborator(SigningKey), named="last_event_id")
+    return read_cursor(cursor, subject_of(run_id), request_context.collaborator(SigningKey), named="last_event_id")
 
 
 async def _permitted(seat: AbstractContextManager[None], run_id: int, found: LogLook, timeout: int | None) -> AsyncIterator[bytes]:
     lost = asyncio.Event()
-    with seat, context.collaborator(RunLogTails).reader(run_id, context.beyond_request(partial(_look, run_id))) as reader:
+    with seat, request_context.collaborator(RunLogTails).reader(run_id, request_context.beyond_request(partial(_look, run_id))) as reader:
         def lose() -> None:
             lost.set()
             reader.wake()
@@ -67,7 +69,7 @@ async def _permitted(seat: AbstractContextManager[None], run_id: int, found: Log
 
 
 async def _events(reader: RunLogReader, found: LogLook, timeout: int | None, lost: asyncio.Event) -> AsyncIterator[bytes]:
-    clock, tails = asyncio.get_running_loop().time, context.collaborator(RunLogTails)
+    clock, tails = asyncio.get_running_loop().time, request_context.collaborator(RunLogTails)
     until = float("inf") if timeout is None else clock() + timeout
     spoken = clock()
     yield RETRY
@@ -89,9 +91,9 @@ async def _events(reader: RunLogReader, found: LogLook, timeout: int | None, los
 def _look(run_id: int, place: LogPlace, known_by: bytes) -> LogLook:
     # The run is asked first: a log that is whole when its run is over was whole before.
     looked_at = monotonic()
-    catch_up(context.now())
+    catch_up(request_context.now())
     run = runs.load_run(run_id)
-    with context.collaborator(Archive).hold(names.log_name(run_id)) as log:
+    with request_context.collaborator(Archive).hold(paths.log_name(run_id)) as log:
         if log is None:
             return LogLook(looked_at, place, known_by, end=run.status if run.status.is_over else None)
         return _read_on(run, log, place, known_by, looked_at)
@@ -108,7 +110,7 @@ def _read_on(run: Run, log: Readable, place: LogPlace, known_by: bytes, looked_a
     for entry in islice(logs.entries(log, place, grows=over is None), AT_ONCE):
         start, place = place.offset, entry.after
         known_by = fingerprint(beginning, place.offset)
-        cursor = make_cursor(place, subject_of(run.run_id), known_by, context.collaborator(SigningKey))
+        cursor = make_cursor(place, subject_of(run.run_id), known_by, request_context.collaborator(SigningKey))
         data = b"id: %b\nevent: line\ndata: %b\n\n" % (cursor.encode(), encode(log_line(run, entry.line)))
         events.append(LogEvent(start, place, data))
     more = len(events) == AT_ONCE

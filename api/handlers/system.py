@@ -8,21 +8,24 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.background.loop import Background
-from api.domain.artifact import ArtifactType, artifacts_of
 from api.domain.background import dependency_of
-from api.domain.environment import Environment
+from api.domain.files.artifact import ArtifactType, artifacts_of
 from api.domain.health import DOWN, overall
 from api.domain.page import slice_page
-from api.domain.run import Platform, RunStatus
-from api.handlers import context, render, render_artifacts
-from api.handlers.answers import answer
-from api.handlers.health import HealthProbes
-from api.handlers.rules import Environments
-from api.storage import queue, runs
-from api.storage.archive import Archive
-from api.storage.enrolment import catch_up
-from api.storage.outcomes import judge_run
+from api.domain.runs.environment import Environment
+from api.domain.runs.run import Platform, RunStatus
+from api.rendering import artifacts as render_artifacts
+from api.rendering import runs as render_runs
+from api.services import runs
+from api.services.health_probes import HealthProbes
+from api.services.platform_sync import catch_up
+from api.services.policies import Environments
+from api.services.verdicts import judge_run
+from api.specfirst import request_context
+from api.specfirst.responses.json_responses import answer
+from api.storage.files.archive import Archive
+from api.storage.runs import queue
+from api.supervision.loop import Background
 
 RETRY_AFTER = "5"
 # How long after its newest run a branch counts as active.
@@ -31,52 +34,52 @@ BRANCH_ACTIVE_FOR = timedelta(days=90)
 
 def list_artifacts(run_id: int, limit: int, offset: int, type: str | None = None) -> dict[str, Any]:
     """List the files that a run should have; those of the page are looked for."""
-    catch_up(context.now())
+    catch_up(request_context.now())
     run = runs.load_run(run_id)
     judged = judge_run(run_id, run.expected_set_id)
     listed = artifacts_of(run_id, run.platform, judged.tests, ArtifactType(type) if type else None)
     found = slice_page(listed, limit, offset)
-    archive, base = context.collaborator(Archive), context.values().public_url + "/api/v1"
+    archive, base = request_context.collaborator(Archive), request_context.values().public_url + "/api/v1"
     places = archive.look(render_artifacts.stored_names(found.items, run.platform))
-    return render.page(found, lambda each: render_artifacts.artifact(each, run.platform, places, archive.link, base))
+    return render_runs.page(found, lambda each: render_artifacts.artifact(each, run.platform, places, archive.link, base))
 
 
 async def get_health(request: Request) -> Response:
     """Probe what the server depends on, and tell of what it does between requests. No thread waits for the probes."""
-    probed = await context.collaborator(HealthProbes).probe(limits_degraded=context.limits_degraded())
-    found = (*probed, *map(dependency_of, context.collaborator(Background).states()))
+    probed = await request_context.collaborator(HealthProbes).probe(limits_degraded=request_context.limits_degraded())
+    found = (*probed, *map(dependency_of, request_context.collaborator(Background).states()))
     status = overall(found)
-    shown = render.health(status, context.now(), found)
+    shown = render_runs.health(status, request_context.now(), found)
     return answer(shown, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": RETRY_AFTER}) if status == DOWN else answer(shown)
 
 
 def list_queue(limit: int, offset: int, platform: str | None = None, status: str | None = None) -> dict[str, Any]:
     """List the runs that are not over, with how many wait and how many are being executed."""
-    catch_up(context.now())
+    catch_up(request_context.now())
     found = queue.load_queue(
         Platform(platform) if platform else None, RunStatus(status) if status else None, limit=limit, offset=offset)
-    return render.page(found.page, render.queued_run) | {"queue_depth": found.depth, "running_count": found.running}
+    return render_runs.page(found.page, render_runs.queued_run) | {"queue_depth": found.depth, "running_count": found.running}
 
 
 def list_branches(
     limit: int, offset: int, repository: str | None = None, name: str | None = None, active: bool | None = None,
 ) -> dict[str, Any]:
     """List the branches that runs were made of."""
-    catch_up(context.now())
-    since = context.now() - BRANCH_ACTIVE_FOR
+    catch_up(request_context.now())
+    since = request_context.now() - BRANCH_ACTIVE_FOR
     found = queue.list_branches(repository, name, since, active, limit=limit, offset=offset)
-    return render.page(found, lambda each: render.branch(each.repository, each.name, each.head, each.newest_at >= since))
+    return render_runs.page(found, lambda each: render_runs.branch(each.repository, each.name, each.head, each.newest_at >= since))
 
 
 def list_environments(limit: int, offset: int, platform: str | None = None, active: bool | None = None) -> dict[str, Any]:
     """List the configured environments, with the mean duration of their platform's last runs."""
-    catch_up(context.now())
+    catch_up(request_context.now())
     wanted = [
-        each for each in context.collaborator(Environments).configured
+        each for each in request_context.collaborator(Environments).configured
         if platform in (None, each.platform.value) and active in (None, each.active)]
     averages = {each: runs.average_duration(each) for each in Platform}
 
     def shown(each: Environment) -> dict[str, Any]:
-        return render.environment_of(each, averages[each.platform])
+        return render_runs.environment_of(each, averages[each.platform])
 
-    return render.page(slice_page(wanted, limit, offset), shown)
+    return render_runs.page(slice_page(wanted, limit, offset), shown)

@@ -5,23 +5,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from api.domain.compare import BaseReason, Bucket, compare
-from api.domain.failure import FailureCode, failures_of
-from api.domain.refusal import NoBaseRun
-from api.domain.result import JudgedTest
-from api.domain.run import Run
-from api.domain.triage import NoDifference, PastRun, failing_since
-from api.domain.unexecuted import SkippedTest, skipped_tests
-from api.handlers import context, render_triage
-from api.handlers.differences import DifferenceFinder, Finding, Pair
-from api.handlers.render_triage import FailingTest
+from api.domain.errors import NoBaseRun
+from api.domain.results.compare import BaseReason, Bucket, compare
+from api.domain.results.failure import FailureCode, failures_of
+from api.domain.results.result import JudgedTest
+from api.domain.results.triage import NoDifference, PastRun, failing_since
+from api.domain.runs.run import Run
+from api.domain.runs.unexecuted import SkippedTest, skipped_tests
 from api.handlers.runs import api_base
-from api.storage import names, outcomes, runs
-from api.storage.archive import Archive
-from api.storage.enrolment import catch_up
-from api.storage.expected_sets import list_active_tests
-from api.storage.lineage import Base, choose_base, list_past_runs, verdicts_in
-from api.storage.outcomes import JudgedRun
+from api.rendering import triage as render_triage
+from api.rendering.triage import FailingTest
+from api.services import runs
+from api.services import verdicts as outcomes
+from api.services.first_differences import DifferenceFinder, Finding, Pair
+from api.services.platform_sync import catch_up
+from api.services.verdicts import JudgedRun
+from api.specfirst import request_context
+from api.storage.files import paths
+from api.storage.files.archive import Archive
+from api.storage.runs.base_run import Base, choose_base, list_past_runs, verdicts_in
+from api.storage.runs.expected_tests import list_active_tests
 
 IN_BASE = {
     Bucket.FAILING_SAME: "failing_same", Bucket.FAILING_DIFFERENTLY: "failing_differently", Bucket.BROKEN: "passing",
@@ -59,7 +62,7 @@ def _skipped(judged: JudgedRun) -> tuple[SkippedTest, ...]:
 
 
 def _load_run(run_id: int) -> Run:
-    catch_up(context.now())
+    catch_up(request_context.now())
     return runs.load_run(run_id)
 
 
@@ -70,11 +73,11 @@ def _judged(run: Run) -> tuple[JudgedTest, ...]:
 def _base_of(run: Run, against: int | None) -> Base | None:
     if against is not None:
         return Base(against, BaseReason.REQUESTED)
-    return choose_base(run, context.values().main_repository)
+    return choose_base(run, request_context.values().main_repository)
 
 
 def _with_history(run: Run, failing: Sequence[JudgedTest], base: Sequence[JudgedTest]) -> list[FailingTest]:
-    past = list_past_runs(run, context.values().main_repository)
+    past = list_past_runs(run, request_context.values().main_repository)
     verdicts = verdicts_in(past, [test.test.regression_id for test in failing])
     known = {test.regression_id: test.bucket for test in compare(base, failing)}
     present = PastRun(run.run_id, run.commit, run.created_at)
@@ -87,7 +90,7 @@ def _with_history(run: Run, failing: Sequence[JudgedTest], base: Sequence[Judged
 
 def _with_differences(tests: Sequence[FailingTest]) -> list[FailingTest]:
     pairs = {test.judged.test.regression_id: pair for test in tests if (pair := _differing_files(test)) is not None}
-    found = context.collaborator(DifferenceFinder).find(list(pairs.values()), context.collaborator(Archive))
+    found = request_context.collaborator(DifferenceFinder).find(list(pairs.values()), request_context.collaborator(Archive))
     return [_with_difference(test, pairs, found) for test in tests]
 
 
@@ -106,6 +109,6 @@ def _differing_files(test: FailingTest) -> Pair | None:
     reported = None if differing is None else test.judged.reports.outputs.get(differing)
     if output is None or reported is None:
         return None
-    expected = names.result_name(output.baseline, output.extension)
-    actual = names.result_name(reported.got, output.extension)
+    expected = paths.result_name(output.baseline, output.extension)
+    actual = paths.result_name(reported.got, output.extension)
     return None if expected is None or actual is None else Pair(output.output_id, expected, actual)

@@ -9,10 +9,10 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from api.domain.expected import ExpectedOutput
-from api.domain.progress import LateEventKind
-from api.domain.run import Platform
-from api.domain.worker_message import (
+from api.domain.runs.expected_tests import ExpectedOutput
+from api.domain.runs.progress import LateEventKind
+from api.domain.runs.run import Platform
+from api.domain.runs.worker_message import (
     WITH_FILE,
     Answer,
     ArtifactMessage,
@@ -25,38 +25,39 @@ from api.domain.worker_message import (
     WorkerMessage,
     parse_message,
 )
-from api.handlers import context
-from api.handlers.forms import read_form
-from api.storage import names, reports
-from api.storage.archive import Archive
-from api.storage.claims import in_maintenance
+from api.services import worker_reports
+from api.services.leases import in_maintenance
+from api.services.worker_access import find_platform, lock_workers_run
+from api.specfirst import request_context
+from api.specfirst.multipart import read_form
 from api.storage.database import transact
-from api.storage.files import FileStore, Incoming
-from api.storage.logs import Readable
-from api.storage.progress import record_late_event
-from api.storage.workers import find_platform, lock_workers_run
+from api.storage.files import paths
+from api.storage.files.archive import Archive
+from api.storage.files.incoming import FileStore, Incoming
+from api.storage.runs.progress import record_late_event
+from api.storage.text.logs import Readable
 
 PIECE = 4 << 20
 
 
 async def report(request: Request, run_id: int, token: str) -> Response:
     """Take one message of a run's worker, which the gate has let in by the run's secret."""
-    incoming = context.collaborator(FileStore).open_incoming()
+    incoming = request_context.collaborator(FileStore).open_incoming()
     try:
-        values = context.values()
+        values = request_context.values()
         fields, has_file = await read_form(request, incoming, max_file=values.max_upload)
         message = parse_message(fields)
         if not isinstance(message, FinishMessage):
             # The runner in use dies of an error of `finish`, so that one is counted but never refused.
-            context.refuse_if_over_limit()
+            request_context.refuse_if_over_limit()
         if isinstance(message, WITH_FILE) and not has_file:
             return PlainTextResponse(Answer.EMPTY)
-        return PlainTextResponse(await context.in_thread(_take, run_id, message, incoming))
+        return PlainTextResponse(await request_context.in_thread(_take, run_id, message, incoming))
     except Malformed as wrong:
         return PlainTextResponse(f"FAIL: {wrong.field[:50]} is missing or malformed.", HTTPStatus.BAD_REQUEST)
     finally:
         if incoming.has_begun:
-            await context.in_thread(incoming.discard)
+            await request_context.in_thread(incoming.discard)
 
 
 async def report_at_root(request: Request, run_id: int, token: str) -> Response:
@@ -72,17 +73,18 @@ def get_maintenance_mode(platform: str) -> str:
 
 
 def _take(run_id: int, message: WorkerMessage, incoming: Incoming) -> Answer:
-    now = context.now()
+    now = request_context.now()
     match message:
         case ProgressMessage():
-            main = context.values().main_repository
-            return transact(partial(reports.take_progress, run_id, message, now=now, main_repository=main))
+            main = request_context.values().main_repository
+            return transact(partial(worker_reports.take_progress, run_id, message, now=now, main_repository=main))
         case FinishMessage():
-            return transact(partial(reports.take_finish, run_id, message, now=now))
+            return transact(partial(worker_reports.take_finish, run_id, message, now=now))
         case EqualityMessage():
-            return transact(partial(reports.take_equality, run_id, message, now=now))
+            return transact(partial(worker_reports.take_equality, run_id, message, now=now))
         case UploadMessage():
-            return _take_file(incoming, partial(reports.take_upload, run_id, message, now=now, place=partial(_place_output, incoming)))
+            place = partial(_place_output, incoming)
+            return _take_file(incoming, partial(worker_reports.take_upload, run_id, message, now=now, place=place))
         case LogMessage() | ArtifactMessage():
             return _take_file(incoming, partial(_keep_file, run_id, message, incoming))
 
@@ -100,27 +102,27 @@ def _take_file(incoming: Incoming, take: Callable[[], Answer]) -> Answer:
 
 
 def _place_output(incoming: Incoming, output: ExpectedOutput) -> str:
-    name = names.result_name(incoming.digest, output.extension)
+    name = paths.result_name(incoming.digest, output.extension)
     if name is not None:
-        context.collaborator(Archive).keep(name, incoming)
+        request_context.collaborator(Archive).keep(name, incoming)
     return incoming.digest
 
 
 def _keep_file(run_id: int, message: LogMessage | ArtifactMessage, incoming: Incoming) -> Answer:
     """Within a transaction: keep a file of the run, under a name that the worker has no say in."""
-    archive = context.collaborator(Archive)
+    archive = request_context.collaborator(Archive)
     if isinstance(message, ArtifactMessage):
-        archive.keep(names.artifact_name(run_id, message.kind, find_platform(run_id)), incoming)
+        archive.keep(paths.artifact_name(run_id, message.kind, find_platform(run_id)), incoming)
     elif message.regression_id is None:
         _keep_log(run_id, archive, incoming)
-    elif lock_workers_run(run_id, context.now()).find_test(message.regression_id) is not None:
-        archive.keep(names.test_log_name(run_id, message.regression_id), incoming)
+    elif lock_workers_run(run_id, request_context.now()).find_test(message.regression_id) is not None:
+        archive.keep(paths.test_log_name(run_id, message.regression_id), incoming)
     return Answer.OK
 
 
 def _keep_log(run_id: int, archive: Archive, incoming: Incoming) -> None:
-    now = context.now()
-    name = names.log_name(run_id)
+    now = request_context.now()
+    name = paths.log_name(run_id)
     if lock_workers_run(run_id, now).status.is_over and _is_another(archive, name, incoming):
         record_late_event(run_id, LateEventKind.LOG_REPLACED, now)
     archive.keep(name, incoming)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import InstrumentedAttribute
 
 from api.domain.instant import NO_INSTANT, is_shown
-from api.domain.text import fold
+from api.domain.text.casefold import fold
 
 W = TypeVar("W", bound=StrEnum)
 Read = Callable[[Any], Any]

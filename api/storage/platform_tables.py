@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, Table, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from api.domain.access import Role
-from api.domain.run import Phase, Platform
+from api.domain.auth.access import Role
+from api.domain.runs.run import Phase, Platform
 from api.storage.column_types import NAME_LENGTH, Day, ExitCode, Flag, Prose, UtcDateTime, WholeNumber, Word
 from api.storage.database import Base
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from api.background.child_process import ChildEnded
 from api.background.embedded_agent import PAUSE, EmbeddedAgent
-from api.background.loop import Background
+from api.supervision.child_process import ChildEnded
+from api.supervision.loop import Background
 from tests.e2e.processes import eventually, is_alive
 
 # Says who it is, and ends with its starter.

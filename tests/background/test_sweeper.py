@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.background.loop import Background
 from api.background.sweeper import ABANDONED_AFTER, Sweeper
-from api.storage.backends import INCOMING, LocalBackend
 from api.storage.database import attach, session
-from api.storage.files import FileStore
-from api.storage.own_tables import RunRow
-from api.storage.repair import Repair
+from api.storage.files.backends import INCOMING, LocalBackend
+from api.storage.files.incoming import FileStore
+from api.storage.files.repair import Repair
+from api.storage.tables import RunRow
+from api.supervision.loop import Background
 from tests.builders import NOW, add_run
 from tests.databases import Database
 

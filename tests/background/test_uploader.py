@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from api.background.loop import Background
 from api.background.uploader import Uploader
-from api.storage.archive import Archive
-from api.storage.backends import LocalBackend, Stat, Unreachable
 from api.storage.database import session, transact
-from api.storage.files import FileStore
-from api.storage.names import log_name, result_name
-from api.storage.pending_uploads import count_uploads, record_upload
+from api.storage.files.archive import Archive
+from api.storage.files.backends import LocalBackend, Stat, Unreachable
+from api.storage.files.incoming import FileStore
+from api.storage.files.paths import log_name, result_name
+from api.storage.files.pending_uploads import count_uploads, record_upload
+from api.supervision.loop import Background
 from tests.builders import NOW
 from tests.databases import Database
 

@@ -17,16 +17,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from api.background.loop import Background
 from api.background.webhook_sender import LEASE, HookSender
-from api.domain.chance import Chance
-from api.domain.job import Job, JobStatus
-from api.domain.web_hook import MOST_ATTEMPTS, signature
-from api.execution.hook_post import Delivery, HookPost
+from api.domain.jobs.job import Job, JobStatus
+from api.domain.jobs.webhook import MOST_ATTEMPTS, signature
+from api.domain.random_source import Chance
+from api.integrations.webhook_post import Delivery, HookPost
 from api.storage.database import change, session, transact
-from api.storage.hooks import count_hooks
-from api.storage.job_tables import JobRow
-from api.storage.jobs import cancel_job, submit_job
+from api.storage.jobs.jobs import cancel_job, submit_job
+from api.storage.jobs.tables import JobRow
+from api.storage.jobs.webhooks import count_hooks
+from api.supervision.loop import Background
 from tests.builders import NOW, add_user
 from tests.databases import Database
 from tests.receiver import Receiver, receiving

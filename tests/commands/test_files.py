@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from api.domain.run import Phase
-from api.storage.names import log_name, result_name, sample_name
-from api.storage.names import test_log_name as name_of_test_log
+from api.domain.runs.run import Phase
+from api.storage.files.paths import log_name, result_name, sample_name
+from api.storage.files.paths import test_log_name as name_of_test_log
 from tests.builders import Output, add_event, add_output, add_regression_test, add_run, add_sample
 from tests.commands.conftest import Call, Said
 from tests.databases import opened
-from tests.storage.emulator import BUCKET, Emulator, running_emulator
-from tests.storage.stalling import wire_to
+from tests.storage.files.emulator import BUCKET, Emulator, running_emulator
+from tests.storage.files.stalling import wire_to
 
 BASELINE, PRODUCED = b"Hello.\n", b"Hallo.\n"
 

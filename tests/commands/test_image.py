@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from api.execution.jobs.project import host_image
+from api.jobs.project import host_image
 from tests.commands.conftest import Call
 from tests.parts import need
 

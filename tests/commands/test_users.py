@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from api.storage import accounts, passwords
+from api.storage.auth import accounts, passwords
 from tests.commands.conftest import Call
 from tests.databases import opened
 

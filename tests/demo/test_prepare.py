@@ -24,11 +24,11 @@ from api.demo.prepare import (
     install,
     prepare,
 )
-from api.domain.media_info import parse_media_info
-from api.domain.worker_suite import SuiteFile, SuiteTest, presented
-from api.execution.command import invocation
-from api.execution.outputs import compare_outputs
-from api.execution.process import Execution, Limits, run_process
+from api.domain.catalog.media_info import parse_media_info
+from api.domain.runs.worker_suite import SuiteFile, SuiteTest, presented
+from api.worker.command import invocation
+from api.worker.output_comparison import compare_outputs
+from api.worker.process import Execution, Limits, run_process
 from tests.parts import lacking
 
 MEDIA = Path(catalog.__file__).with_name("media")

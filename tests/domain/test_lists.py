@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.history import HistoryEntry, HistoryFilter
-from api.domain.result import Verdict
-from api.domain.run import Platform, Run, RunStatus
-from api.domain.run_list import RunFilter, RunSort
-from api.domain.sample import SampleFilter, bare, is_named, is_tagged
-from api.domain.text import contains, fold
+from api.domain.catalog.sample import SampleFilter, bare, is_named, is_tagged
+from api.domain.results.history import HistoryEntry, HistoryFilter
+from api.domain.results.result import Verdict
+from api.domain.runs.run import Platform, Run, RunStatus
+from api.domain.runs.run_list import RunFilter, RunSort
+from api.domain.text.casefold import contains, fold
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

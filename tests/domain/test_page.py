@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.domain.errors import Invalid
 from api.domain.page import Page, Position, parse_cursor, slice_page
-from api.domain.refusal import Invalid
 
 ids = st.integers(1, 2**31 - 1)
 

@@ -12,7 +12,8 @@ import pytest
 
 import api.domain
 
-NAMES = sorted(path.stem for path in Path(api.domain.__file__).parent.glob("*.py") if path.stem != "__init__")
+HERE = Path(api.domain.__file__).parent
+NAMES = sorted(".".join(path.relative_to(HERE).with_suffix("").parts) for path in HERE.rglob("*.py") if path.stem != "__init__")
 # Libraries that map bytes to the differences between them, and to bytes that are signed, are the exceptions.
 FOREIGN = {"itsdangerous", "pygit2"}
 # These reach the disk, the network, other programs, the clock or true chance.

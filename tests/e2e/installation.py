@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from api.domain.access import Role
+from api.domain.auth.access import Role
 from contract.conformance import Conformance
 from contract.documents import load_documents
 from tests.builders import MAIN_REPOSITORY, Output, add_regression_test, add_sample, add_token, add_user

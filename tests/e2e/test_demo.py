@@ -86,7 +86,7 @@ def test_the_printed_client_follows_the_job_from_its_beginning(second: Running) 
     line = eventually(lambda: re.search(r"^  \.venv/bin/ci (wait .*)$", second.output(), re.MULTILINE), "the client's line")
     token = api_of(second).token or ""
 
-    waited = finished((sys.executable, "-m", "api.client.command", *line[1].split()), {"CI_TOKEN": token})
+    waited = finished((sys.executable, "-m", "ci_client.command", *line[1].split()), {"CI_TOKEN": token})
 
     assert waited.returncode == 1
     assert "Running tests" in waited.stdout

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from api.storage.agents import list_agents
+from api.storage.jobs.agents import list_agents
 from tests.databases import opened
 from tests.e2e.installation import Api
 from tests.e2e.processes import CI_API, Running, eventually, finished, free_port, started

@@ -13,11 +13,11 @@ from uuid import uuid4
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from api.domain.access import Role
-from api.domain.job import Job, JobReason, JobStatus, closing_words, outcome_of
+from api.domain.auth.access import Role
+from api.domain.jobs.job import Job, JobReason, JobStatus, closing_words, outcome_of
 from api.storage.database import transact
-from api.storage.job_files import AttemptFiles, JobFiles
-from api.storage.jobs import claim_job, finish_job, submit_job
+from api.storage.jobs.files import AttemptFiles, JobFiles
+from api.storage.jobs.jobs import claim_job, finish_job, submit_job
 from tests.builders import add_token, add_user
 from tests.databases import opened
 from tests.e2e.chromium import asked, awaited, console, elsewhere, find

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from tests.middleware.conftest import make_application
+from tests.specfirst.conftest import make_application
 
 Script = Callable[..., Any]
 RED, GREEN, RESET = "\x1b[31m", "\x1b[32m", "\x1b[0m"

@@ -10,8 +10,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from api.domain.access import Role, Scope
-from api.domain.run import Phase
+from api.domain.auth.access import Role, Scope
+from api.domain.runs.run import Phase
 from tests.builders import (
     Output,
     add_event,

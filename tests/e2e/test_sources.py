@@ -11,9 +11,9 @@ import pytest
 
 from tests.builders import MAIN_REPOSITORY
 from tests.e2e.installation import CAPTIONS, Installation
-from tests.execution.sources.github import API_TOKEN, GitHubStandIn, a_zip, serving
-from tests.execution.sources.origin import Origin
 from tests.parts import need
+from tests.worker.sources.github import API_TOKEN, GitHubStandIn, a_zip, serving
+from tests.worker.sources.origin import Origin
 
 # Writes what the source says into the file that comes after -o.
 PROGRAM = """#!/bin/sh

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from tests.e2e.chromium import asked, awaited, console, elsewhere, find, press
-from tests.middleware.conftest import ADMIN, make_application
+from tests.specfirst.conftest import ADMIN, make_application
 
 WHO = "[id$='operations\\\\.who']"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from api.execution.jobs.project.python_kit import host_kit
+from api.jobs.project.python_runtime import host_kit
 from tests.databases import Database
-from tests.faults.plant import Host, Plant
+from tests.faults.agent_hosts import Host, Plant
 from tests.parts import lacking, need
 
 

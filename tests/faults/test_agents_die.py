@@ -5,9 +5,9 @@ import os
 import signal
 from datetime import UTC, datetime, timedelta
 
-from api.domain.job import JobReason, JobStatus
+from api.domain.jobs.job import JobReason, JobStatus
 from tests.e2e.processes import eventually, is_alive
-from tests.faults.plant import COUNTING, LONGER, SHORT, Host, Plant, is_contiguous, supervisor_of
+from tests.faults.agent_hosts import COUNTING, LONGER, SHORT, Host, Plant, is_contiguous, supervisor_of
 
 QUICK = "print('done')"
 

@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import pytest
 
-from api.domain.job import JobReason, closing_words
+from api.domain.jobs.job import JobReason, closing_words
 from tests.e2e.processes import eventually
-from tests.execution.jobs.project.zips import HOSTILE
-from tests.execution.machine_sandboxes import container
 from tests.faults import hostile_projects as hostile
-from tests.faults.house import LOG_BYTES, SLOTS, House, Outcome, opened_house
+from tests.faults.server_and_agent import LOG_BYTES, SLOTS, House, Outcome, opened_house
+from tests.jobs.project.zips import HOSTILE
 from tests.parts import lacking, need
+from tests.sandbox.machine_sandboxes import container
 
 __all__ = ["container"]
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 
 import httpx
 
-from api.domain.access import Role
-from api.domain.job import JobReason
+from api.domain.auth.access import Role
+from api.domain.jobs.job import JobReason
 from api.storage.database import session
 from tests.builders import add_token, add_user
 from tests.e2e.installation import UNLIMITED
 from tests.e2e.processes import CI_API, eventually, free_port, started
-from tests.faults.plant import Plant
+from tests.faults.agent_hosts import Plant
 
 JOBS = 200
 # The log of an attempt is all that a job can leave outside of its cage: it tells of each time the job ran.

@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.domain.job import JobStatus
+from api.domain.jobs.job import JobStatus
 from api.storage.database import session
 from tests.builders import add_token, add_user
 from tests.e2e.processes import CI_API, eventually, free_port, is_alive, started
-from tests.faults.plant import Host, Plant, is_contiguous, supervisor_of
+from tests.faults.agent_hosts import Host, Plant, is_contiguous, supervisor_of
 
 
 def serving(host: Host, *arguments: str) -> tuple[tuple[str, ...], dict[str, str], int]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import delete, update
 
-from api.domain.run import Phase
+from api.domain.runs.run import Phase
 from api.storage.database import transaction
 from api.storage.platform_tables import RegressionOutputRow
 from tests.builders import BASELINE, BuiltTest, add_event, add_output, add_result, add_run, digest_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.domain.access import Role
+from api.domain.auth.access import Role
 from tests.builders import NOW, add_regression_test
 from tests.handlers.baselines import Case, failed_run, store_output
 from tests.handlers.site import Client, Site, build_site

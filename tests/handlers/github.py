@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import httpx
 
-from api.storage.github import GitHub
+from api.integrations.github.identity import GitHub
 from tests.builders import MAIN_REPOSITORY
 from tests.handlers.site import Site
 

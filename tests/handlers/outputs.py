@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from api.domain.run import Phase
+from api.domain.runs.run import Phase
 from contract.client import ValidatingClient
 from tests.builders import NOW, BuiltTest, Output, add_event, add_output, add_regression_test, add_result, add_run
 from tests.handlers.site import Site

@@ -17,8 +17,8 @@ from sqlalchemy import Select
 
 from api.app import Application
 from api.config import Settings
-from api.domain.access import Role, Scope
-from api.domain.chance import Chance
+from api.domain.auth.access import Role, Scope
+from api.domain.random_source import Chance
 from api.server import make_server
 from api.storage.database import session
 from api.storage.platform_tables import TestRow

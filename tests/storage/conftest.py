@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from api.storage.backends import Backend, LocalBackend
-from api.storage.files import FileStore
-from api.storage.patient import PatientBackend
+from api.storage.files.backends import Backend, LocalBackend
+from api.storage.files.circuit_breaker import PatientBackend
+from api.storage.files.incoming import FileStore
 from tests.mariadb import Server
-from tests.storage.emulator import Emulator, running_emulator
-from tests.storage.file_stores import Kept, archive_of, bucket_at, link
+from tests.storage.files.emulator import Emulator, running_emulator
+from tests.storage.files.file_stores import Kept, archive_of, bucket_at, link
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Column, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
 
-from api.domain.access import Role, Scope
-from api.domain.run import Phase
+from api.domain.auth.access import Role, Scope
+from api.domain.runs.run import Phase
 from api.storage import schema
 from api.storage.database import Base, db
 from api.storage.platform_tables import (
@@ -25,7 +25,7 @@ from api.storage.platform_tables import (
     VersionRow,
 )
 from contract.documents import Operation, load_documents
-from contract.known import KNOWN, Person, add_known_run
+from contract.fixtures import KNOWN, Person, add_known_run
 from tests.builders import (
     NOW,
     Output,

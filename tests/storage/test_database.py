@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from api.storage.column_types import UtcDateTime
 from api.storage.database import ATTEMPTS, Raced, session, transact, transaction
-from api.storage.own_tables import RunRow
 from api.storage.platform_tables import GeneralDataRow, ProgressRow, TagRow
+from api.storage.tables import RunRow
 from tests.builders import NOW, add_event, add_run, minutes, save
 from tests.databases import Database
 

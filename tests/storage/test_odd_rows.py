@@ -9,9 +9,9 @@ from sqlalchemy import Column
 
 from api.background.sweeper import Sweeper
 from api.cli import main
+from api.storage.files.referenced_files import result_names, run_names, sample_names
 from api.storage.platform_tables import PLATFORM_TABLES
-from api.storage.referred import result_names, run_names, sample_names
-from contract.known import KNOWN
+from contract.fixtures import KNOWN
 from tests.storage.odd_rows import GETS, NOT_UTF_8, ODD, OddRows, ask, is_kept, odd_rows, told
 
 KINDS = [*ODD, NOT_UTF_8]

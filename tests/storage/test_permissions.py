@@ -14,13 +14,13 @@ from sqlalchemy import text
 from api.config import ConfigurationError, Settings
 from api.installation import file_permissions
 from api.storage import database
-from api.storage.backends import LocalBackend
+from api.storage.auth.signing_key_file import load_secret
 from api.storage.database import db
-from api.storage.files import FileStore
-from api.storage.job_files import JobFiles
-from api.storage.job_projects import open_project
+from api.storage.files.backends import LocalBackend
+from api.storage.files.incoming import FileStore
+from api.storage.jobs.files import JobFiles
+from api.storage.jobs.projects import open_project
 from api.storage.permissions import PRIVATE, Permissions
-from api.storage.secret_file import load_secret
 from tests.builders import NOW
 
 JOB = "6832c960-b9e2-45d9-a9a7-58ee942b049f"

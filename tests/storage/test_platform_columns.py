@@ -9,16 +9,16 @@ from sqlalchemy import Column, text
 from sqlalchemy.dialects import mysql, sqlite
 
 from api.domain.instant import NO_INSTANT
-from api.domain.run import Phase, Platform
-from api.domain.run_list import RunFilter, RunSort
-from api.storage import claims, runs
+from api.domain.runs.run import Phase, Platform
+from api.domain.runs.run_list import RunFilter, RunSort
+from api.services import leases, runs
+from api.services.platform_sync import catch_up
+from api.services.worker_access import is_workers_token
 from api.storage.column_types import BranchName, Day, ExitCode, Flag, Prose, UtcDateTime, WholeNumber, Word
 from api.storage.database import session, transaction
-from api.storage.enrolment import catch_up
 from api.storage.platform_tables import PLATFORM_TABLES, TestRow
-from api.storage.progress import list_events
-from api.storage.queue import list_branches
-from api.storage.workers import is_workers_token
+from api.storage.runs.progress import list_events
+from api.storage.runs.queue import list_branches
 from tests.builders import NOW, add_event, add_machine, add_run, minutes
 from tests.databases import Database
 
@@ -113,13 +113,13 @@ def test_a_run_without_a_secret_has_no_worker(database: Database) -> None:
         current.execute(text("UPDATE test SET token = '' WHERE id = :id"), {"id": run_id})
 
     assert not is_workers_token(run_id, "", NOW, LEASE)
-    assert claims.claim_run("worker", "linux", now=NOW, lease=LEASE) is None
+    assert leases.claim_run("worker", "linux", now=NOW, lease=LEASE) is None
 
 
 def test_a_run_of_a_platform_that_is_not_known_is_shown_and_never_claimed(database: Database) -> None:
     unknown, known = add_run(platform="solaris"), add_run(platform="Linux")
 
-    claimed = [claims.claim_run("worker", "linux", now=NOW, lease=LEASE) for _ in range(2)]
+    claimed = [leases.claim_run("worker", "linux", now=NOW, lease=LEASE) for _ in range(2)]
 
     assert [each and each.run_id for each in claimed] == [known, None]
     assert (runs.load_run(unknown).platform, runs.load_run(unknown).altered) == (Platform.LINUX, ("platform",))
@@ -130,7 +130,7 @@ def test_a_machine_of_no_run_keeps_no_run_from_being_claimed(database: Database)
     add_machine(add_run(platform="windows"))
     unchecked(database, "UPDATE gcp_instance SET test_id = 0")
 
-    claimed = claims.claim_run("worker", "linux", now=NOW, lease=LEASE)
+    claimed = leases.claim_run("worker", "linux", now=NOW, lease=LEASE)
 
     assert claimed is not None and claimed.run_id == run_id
 

@@ -12,16 +12,18 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, event, inspect, select
 from sqlalchemy.exc import OperationalError
 
-from api.domain.access import Role
-from api.domain.run import Phase, RunStatus
-from api.domain.run_list import RunFilter, RunSort
-from api.domain.worker_message import Answer, EqualityMessage, FinishMessage, ProgressMessage
-from api.storage import accounts, claims, reports, runs, schema, tokens
+from api.domain.auth.access import Role
+from api.domain.runs.run import Phase, RunStatus
+from api.domain.runs.run_list import RunFilter, RunSort
+from api.domain.runs.worker_message import Answer, EqualityMessage, FinishMessage, ProgressMessage
+from api.services import leases, runs, worker_reports
+from api.services.platform_sync import catch_up
+from api.storage import schema
+from api.storage.auth import accounts, tokens
 from api.storage.database import session, transact, transaction
-from api.storage.enrolment import catch_up
-from api.storage.job_tables import JobRow
-from api.storage.own_tables import RunRow
+from api.storage.jobs.tables import JobRow
 from api.storage.platform_tables import PLATFORM_TABLES
+from api.storage.tables import RunRow
 from tests.builders import (
     MAIN_REPOSITORY,
     NOW,
@@ -36,7 +38,7 @@ from tests.builders import (
 )
 from tests.databases import opened
 from tests.storage.platform_databases import platform_database, schema_of
-from tests.storage.requests import new_run
+from tests.storage.runs.requests import new_run
 
 HOUR = timedelta(hours=1)
 
@@ -80,7 +82,7 @@ def breaking_off(engine: Engine, after: int) -> Iterator[None]:
 def tell(run_id: int, phase: Phase, words: str = "") -> Answer:
     """Report a phase as the run's worker does."""
     message = ProgressMessage(phase, words)
-    return transact(lambda: reports.take_progress(run_id, message, now=NOW, main_repository=MAIN_REPOSITORY))
+    return transact(lambda: worker_reports.take_progress(run_id, message, now=NOW, main_repository=MAIN_REPOSITORY))
 
 
 def use() -> None:
@@ -90,11 +92,11 @@ def use() -> None:
     test = add_regression_test(categories=["DVB"])
     catch_up(NOW)
     run_id = transact(lambda: runs.create_run(new_run([test.regression_id], requester_id=user)))
-    claim = claims.claim_run("worker", "linux", now=NOW, lease=HOUR)
+    claim = leases.claim_run("worker", "linux", now=NOW, lease=HOUR)
     while claim is not None and claim.run_id != run_id:
-        claim = claims.claim_run("worker", "linux", now=NOW, lease=HOUR)
-    transact(lambda: reports.take_equality(run_id, EqualityMessage(test.regression_id, test.output_id), now=NOW))
-    transact(lambda: reports.take_finish(run_id, FinishMessage(test.regression_id, 0, 7), now=NOW))
+        claim = leases.claim_run("worker", "linux", now=NOW, lease=HOUR)
+    transact(lambda: worker_reports.take_equality(run_id, EqualityMessage(test.regression_id, test.output_id), now=NOW))
+    transact(lambda: worker_reports.take_finish(run_id, FinishMessage(test.regression_id, 0, 7), now=NOW))
     for phase in (Phase.TESTING, Phase.COMPLETED):
         tell(run_id, phase)
     assert runs.load_run(run_id).status is RunStatus.PASS

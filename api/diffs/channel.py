@@ -1,0 +1,119 @@
+"""What a server and the process that compares files for it say to each other, over a socket, by a deadline."""
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import orjson
+
+from api.domain.text.decoding import Encoding, Side
+from api.domain.text.diff import DiffSummary, Precision
+
+LENGTH = struct.Struct(">IQ")
+RECEIVE = 1 << 20
+HEADER_LIMIT = 1 << 16
+BODY_LIMIT = 1 << 28
+
+
+class ChannelLost(Exception):
+    """The other side is gone, or speaks nonsense."""
+
+
+class OverDeadline(Exception):
+    """The other side did not speak, or listen, in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a difference is to be shown; `name` is the file's name in the unified format."""
+
+    context_lines: int
+    unified: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiffAnswer:
+    """The difference of two files.
+
+    `shown` is JSON, made beside the server because making it holds the interpreter: the list of hunks in the contract's
+    words, or the unified text. `summary` is of the whole. Without `encoding` nothing of the files is shown. `bom` is the file that
+    alone begins with a byte order mark.
+    """
+
+    precision: Precision
+    truncated: bool
+    summary: DiffSummary
+    shown: bytes
+    encoding: Encoding | None
+    bom: Side | None = None
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether there is no difference after all."""
+        return self.summary.changed_hunks == 0
+
+
+class Channel:
+    """One end of a connection that carries messages: a mapping and bytes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.deadline: float | None = None
+
+    def send(self, header: Mapping[str, Any], size: int, body: Iterable[bytes]) -> None:
+        """Send a message with a body of exactly `size` bytes. Raises ChannelLost, OverDeadline, or what `body` raises."""
+        encoded = orjson.dumps(header)
+        self._send(LENGTH.pack(len(encoded), size) + encoded)
+        for chunk in body:
+            self._send(chunk)
+
+    def receive(self) -> tuple[dict[str, Any], bytearray]:
+        """The next message. Raises ChannelLost, OverDeadline."""
+        header_size, body_size = LENGTH.unpack(self._receive(LENGTH.size))
+        if header_size > HEADER_LIMIT or body_size > BODY_LIMIT:
+            raise ChannelLost
+        try:
+            return orjson.loads(self._receive(header_size)), self._receive(body_size)
+        except orjson.JSONDecodeError as nonsense:
+            raise ChannelLost from nonsense
+
+    def close(self) -> None:
+        """Close this end."""
+        self._connection.close()
+
+    def _send(self, content: bytes) -> None:
+        try:
+            self._wait_at_most()
+            self._connection.sendall(content)
+        except TimeoutError as late:
+            raise OverDeadline from late
+        except OSError as gone:
+            raise ChannelLost from gone
+
+    def _receive(self, size: int) -> bytearray:
+        content = bytearray(size)
+        rest = memoryview(content)
+        while rest:
+            try:
+                self._wait_at_most()
+                count = self._connection.recv_into(rest, min(len(rest), RECEIVE))
+            except TimeoutError as late:
+                raise OverDeadline from late
+            except OSError as gone:
+                raise ChannelLost from gone
+            if not count:
+                raise ChannelLost
+            rest = rest[count:]
+        return content
+
+    def _wait_at_most(self) -> None:
+        if self.deadline is not None:
+            left = self.deadline - monotonic()
+            if left <= 0:
+                raise OverDeadline
+            self._connection.settimeout(left)

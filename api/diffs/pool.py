@@ -1,0 +1,145 @@
+"""The processes that compare files for this server: few, started when first needed, killed when they take too long."""
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from threading import Lock, Semaphore
+
+from api.diffs.cache import DiffMemory
+from api.diffs.channel import ChannelLost, DiffAnswer, OverDeadline, View
+from api.diffs.process import PROGRAM, DiffProcess, Readable, chunks
+from api.domain.errors import Unavailable
+from api.domain.text.decoding import HEAD, Reading
+from api.domain.text.diff import DiffSummary, Precision
+
+log = logging.getLogger(__name__)
+
+SIZE_LIMIT = 32 << 20
+MEMORY = 16 << 20
+WAITING_FOR_EACH = 4
+
+
+class DiffPool:
+    """Compares files beside the server: whatever the files are, there is an answer in time, and the server goes on.
+
+    At most `processes` comparisons are made at once, and four times as many wait for their turn, no longer than one may
+    take; more are refused. `seconds` is what one may take.
+    """
+
+    def __init__(self, *, processes: int = 2, seconds: float = 3, program: Sequence[str] = PROGRAM) -> None:
+        self._program, self._seconds = program, seconds
+        self._admitted = Semaphore(processes * (1 + WAITING_FOR_EACH))
+        self._turns = Semaphore(processes)
+        self._lock = Lock()
+        self._idle: list[DiffProcess] = []
+        self._busy: set[DiffProcess] = set()
+        self._closed = False
+        self._memory = DiffMemory(MEMORY)
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """The ids of the processes that there are now."""
+        with self._lock:
+            return frozenset(each.pid for each in (*self._idle, *self._busy))
+
+    def compare(self, expected: Readable, actual: Readable, view: View) -> DiffAnswer:
+        """The difference of two files. Raises Unavailable where too many are being compared, or a file cannot be read."""
+        key = (expected.name, actual.name, view)
+        answer = self._memory.recall(key)
+        if answer is None:
+            with self._turn():
+                answer = self._compare(expected, actual, view)
+            self._memory.keep(key, answer)
+        return answer
+
+    def _compare(self, expected: Readable, actual: Readable, view: View) -> DiffAnswer:
+        if max(expected.size, actual.size) > SIZE_LIMIT:
+            return all_replaced(expected, actual, view)
+        # One that died while nobody looked is found out when it is asked; then another one is.
+        for _ in range(2):
+            process = self._take()
+            answer = None
+            try:
+                answer = process.ask(expected, actual, view, self._seconds)
+            except ChannelLost:
+                log.warning("a process that compares files is gone")
+            except OverDeadline:
+                log.warning("%s and %s could not be compared in %s s", expected.name, actual.name, self._seconds)
+                break
+            finally:
+                self._give_back(process, usable=answer is not None)
+            if answer is not None:
+                return answer
+        return all_replaced(expected, actual, view)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._admitted.acquire(blocking=False):
+            raise self._too_busy()
+        try:
+            if not self._turns.acquire(timeout=self._seconds):
+                raise self._too_busy()
+            try:
+                yield
+            finally:
+                self._turns.release()
+        finally:
+            self._admitted.release()
+
+    def _too_busy(self) -> Unavailable:
+        return Unavailable("Too many files are being compared.", retry_after=max(1, round(self._seconds)))
+
+    def _take(self) -> DiffProcess:
+        with self._lock:
+            if self._closed:
+                raise Unavailable("The server is stopping.")
+            process = self._idle.pop() if self._idle else DiffProcess(self._program)
+            self._busy.add(process)
+        return process
+
+    def _give_back(self, process: DiffProcess, *, usable: bool) -> None:
+        with self._lock:
+            self._busy.discard(process)
+            if usable and not self._closed:
+                self._idle.append(process)
+                return
+            # The next request is not to wait for a start.
+            if not self._closed and not self._idle:
+                self._idle.append(DiffProcess(self._program))
+        process.discard()
+
+    def close(self) -> None:
+        """End all processes; who waits for one gets no answer, or a coarse one."""
+        with self._lock:
+            self._closed = True
+            idle, busy = list(self._idle), list(self._busy)
+            self._idle.clear()
+        for process in idle:
+            process.discard()
+        for process in busy:
+            process.kill()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While the server runs; processes are started by the first who needs them."""
+        try:
+            yield
+        finally:
+            self.close()
+
+
+def all_replaced(expected: Readable, actual: Readable, view: View) -> DiffAnswer:
+    """The coarsest answer, which is always possible: all lines removed, all added, none shown."""
+    reading = Reading.of(expected.read(0, HEAD), actual.read(0, HEAD))
+    counts = DiffSummary(
+        added_lines=_count_lines(actual, reading), removed_lines=_count_lines(expected, reading), changed_hunks=1)
+    return DiffAnswer(Precision.COARSE, True, counts, b'""' if view.unified else b"[]", None, reading.bom)
+
+
+def _count_lines(file: Readable, reading: Reading) -> int:
+    lines = unended = 0
+    for part in chunks(file):
+        count, unended = reading.line_ends(part)
+        lines += count
+    return lines + (unended > 0)

@@ -1,0 +1,109 @@
+"""The process that compares files for the server: asked over its standard input, killed when it takes too long.
+
+A child of this process looks for git's changes while this one reads the lines; when the child has not answered in time it is
+killed, and the coarser way is taken here.
+"""
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import socket
+from codecs import BOM_UTF8
+from contextlib import suppress
+from typing import Any
+
+import orjson
+
+from api.diffs.channel import Channel, ChannelLost
+from api.diffs.child import ExactChild
+from api.domain.text.decoding import MARK, Encoding, Reading, decode_cp1252, decode_pair
+from api.domain.text.diff import (
+    HUNK_LIMIT,
+    Difference,
+    Precision,
+    difference,
+    hunks_of,
+    split_lines,
+)
+from api.domain.text.edit_script import coarse_changes, explains
+from api.domain.text.unified import unified
+
+# Hunks of long lines are left out beyond this size, in bytes of JSON.
+SHOWN_LIMIT = 32 << 20
+MEMORY_LIMIT = 1 << 30
+
+
+def compare(
+    child: ExactChild, expected: bytes, actual: bytes, question: dict[str, Any],
+) -> tuple[dict[str, Any], list[bytes]]:
+    """The answer's header, and its body in parts; `question` holds context_lines, unified, name, seconds."""
+    reading = Reading.of(expected, actual)
+    expected, actual = reading.as_utf_8(expected), reading.as_utf_8(actual)
+    child.ask(expected, actual, question["seconds"])
+    encoding, expected_text, actual_text = decode_pair(expected, actual)
+    sides = split_lines(expected_text), split_lines(actual_text)
+    exact = child.changes()
+    lines = sides[0].comparable, sides[1].comparable
+    # Where it runs out of memory, the library may find nothing instead of failing.
+    is_exact = exact is not None and explains(exact, *lines)
+    changes = exact if exact is not None and is_exact else coarse_changes(*lines)
+    mark = decode_cp1252(BOM_UTF8) if encoding is Encoding.CP1252 else MARK
+    found = difference(*sides, changes, question["context_lines"], mark=mark if reading.expected_mark or reading.actual_mark else "")
+    shown, truncated = _unified_json(found, question["name"]) if question["unified"] else _hunks_json(found)
+    counts = found.summary
+    return {
+        "precision": Precision.EXACT if is_exact else Precision.COARSE, "encoding": reading.wide or encoding, "bom": reading.bom,
+        "truncated": truncated,
+        "added_lines": counts.added_lines, "removed_lines": counts.removed_lines, "changed_hunks": counts.changed_hunks}, shown
+
+
+def _unified_json(found: Difference, name: str) -> tuple[list[bytes], bool]:
+    text, truncated = unified(found, name)
+    return [orjson.dumps(text)], truncated
+
+
+def _hunks_json(found: Difference) -> tuple[list[bytes], bool]:
+    """The list of hunks in parts, since to put several megabytes together takes as long as a good part of making them."""
+    parts: list[bytes] = []
+    size, truncated = 0, False
+    for hunk in hunks_of(found):
+        encoded = orjson.dumps(hunk)
+        size += len(encoded)
+        truncated = len(parts) == HUNK_LIMIT or size > SHOWN_LIMIT
+        if truncated:
+            break
+        parts.append((b"," if parts else b"[") + encoded)
+    return [*(parts or [b"["]), b"]"], truncated
+
+
+def serve(channel: Channel, child: ExactChild) -> None:
+    """Answer until the server closes the connection."""
+    while True:
+        # Whoever asks is not to wait for a fork.
+        child.start()
+        try:
+            question, body = channel.receive()
+        except ChannelLost:
+            return
+        content = memoryview(body)
+        expected, actual = bytes(content[:question["expected"]]), bytes(content[question["expected"]:])
+        del content, body
+        header, shown = compare(child, expected, actual, question)
+        channel.send(header, sum(map(len, shown)), shown)
+        del expected, actual, shown
+        gc.collect()
+
+
+def main() -> None:
+    """Serve the process at the other end of standard input, with less right to the processor than it has."""
+    os.nice(5)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    # There are no cycles in hundreds of thousands of lines, and looking for them takes as long as making them.
+    gc.disable()
+    with socket.socket(fileno=0) as connection, suppress(ChannelLost, MemoryError):
+        serve(Channel(connection), ExactChild())
+
+
+if __name__ == "__main__":
+    main()

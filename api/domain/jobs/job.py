@@ -1,0 +1,174 @@
+"""Jobs: a zipped project whose tests are run in a cage; who goes next, what an end means, what a cancel does."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from api.domain.auth.access import Caller, Role
+from api.domain.errors import LogNotFound, NotFound, Refusal, TooMany
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. `completed`: its command ran to its end, and `success` says how; `failed`: it could not."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the job will never change again."""
+        return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+class JobReason(StrEnum):
+    """Why a job ended as it did."""
+
+    EXIT_CODE = "exit_code"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    ZIP_REJECTED = "zip_rejected"
+    ENGINE_ERROR = "engine_error"
+    OUT_OF_MEMORY = "out_of_memory"
+    LOG_LIMIT = "log_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it stands. `attempt` counts from 1, 0 before the first. Times are UTC.
+
+    `fence` marks the claim that may report now, `attempt_fence` the one that the newest attempt was started under.
+    """
+
+    job_id: str
+    owner_id: int
+    status: JobStatus
+    created_at: datetime
+    priority: int = 0
+    attempt: int = 0
+    fence: int = 0
+    attempt_fence: int = 0
+    max_attempts: int = 1
+    success: bool | None = None
+    reason: JobReason | None = None
+    exit_code: int | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    cancel_requested: bool = False
+    web_hook: str | None = None
+    position: int | None = None
+
+    @property
+    def attempt_folder(self) -> str | None:
+        """The name of the newest attempt's folder; None before the first."""
+        return f"{self.attempt}-{self.attempt_fence}" if self.attempt else None
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutcome:
+    """How a job ended; `success` is true only for a command that ran to its end with exit code 0."""
+
+    status: JobStatus
+    success: bool
+    reason: JobReason
+    exit_code: int | None = None
+
+
+MOST_CLAIMS = 5
+STATUS_OF = {JobReason.EXIT_CODE: JobStatus.COMPLETED, JobReason.CANCELLED: JobStatus.CANCELLED}
+WORDS = {
+    JobReason.EXIT_CODE: "The command ended with exit code {exit_code}.",
+    JobReason.TIMEOUT: "The job was ended: it ran longer than it may.",
+    JobReason.CANCELLED: "The job was cancelled.",
+    JobReason.LOST: "The job was lost: the machine that ran it is gone.",
+    JobReason.ZIP_REJECTED: "The project was rejected: its zip file is not safe to unpack.",
+    JobReason.ENGINE_ERROR: "The job could not be run: the sandbox did not start.",
+    JobReason.OUT_OF_MEMORY: "The job was ended: it used more memory than it may.",
+    JobReason.LOG_LIMIT: "The job was ended: it wrote more log than it may.",
+}
+
+
+def outcome_of(reason: JobReason, exit_code: int | None) -> JobOutcome:
+    """The end of a job, from why its attempt ended."""
+    status = STATUS_OF.get(reason, JobStatus.FAILED)
+    return JobOutcome(status, reason is JobReason.EXIT_CODE and exit_code == 0, reason, exit_code)
+
+
+def closing_words(reason: JobReason, exit_code: int | None) -> str:
+    """What the stream of a job says of its end, as its last log line, without a line end."""
+    return WORDS[reason].format(exit_code=exit_code)
+
+
+def may_see(job: Job, caller: Caller) -> bool:
+    """Whether the job is the caller's own; an admin sees all."""
+    return caller.role is Role.ADMIN or job.owner_id == caller.user_id
+
+
+def visible(job: Job, caller: Caller) -> Job:
+    """The job, for who may see it. Raises NotFound: a stranger is not told that it exists."""
+    if not may_see(job, caller):
+        raise unknown_job(job.job_id)
+    return job
+
+
+def unknown_job(job_id: str) -> NotFound:
+    """The refusal of a job that is not there, or not the caller's."""
+    return NotFound("job", job_id, remedy="List your jobs with GET /jobs.")
+
+
+class JobLogNotFound(LogNotFound):
+    """The log of a job was removed, as those of old jobs are."""
+
+    remedy = "Logs of old jobs are removed; submit the project again."
+
+    def __init__(self, job_id: str) -> None:
+        Refusal.__init__(self, "The log of this job was removed.", {"job_id": job_id, "checked": ["local"]})
+
+
+def check_waiting(waiting: int, most: int) -> None:
+    """Whether an account of which so many jobs wait may submit another. Raises TooMany."""
+    if waiting >= most:
+        raise TooMany(
+            f"Only {most} of your jobs may wait at a time.", limit=most, retry_after=60,
+            remedy="Send the project again once one of your jobs has begun, or cancel one with DELETE /jobs/{job_id}.")
+
+
+def choose_next(queued: Iterable[Job], running_of: Mapping[int, int], *, per_owner: int) -> Job | None:
+    """The job to run next: the highest priority, then the owner who has fewer running, then the oldest.
+
+    Owners who run as many as they may are passed over. None where nobody may start one.
+    """
+    able = [job for job in queued if running_of.get(job.owner_id, 0) < per_owner and not job.cancel_requested]
+    return min(able, key=lambda job: (-job.priority, running_of.get(job.owner_id, 0), job.created_at, job.job_id), default=None)
+
+
+class Cancel(StrEnum):
+    """What a cancel does to a job."""
+
+    AT_ONCE = "at_once"
+    ASKED = "asked"
+    NOTHING = "nothing"
+
+
+def decide_cancel(job: Job) -> Cancel:
+    """A queued job is cancelled at once, a running one is asked to stop, one that is over stays as it is."""
+    if job.status is JobStatus.QUEUED:
+        return Cancel.AT_ONCE
+    return Cancel.ASKED if job.status is JobStatus.RUNNING else Cancel.NOTHING
+
+
+def after_loss(job: Job, *, began: bool = True) -> JobOutcome | None:
+    """What becomes of a job whose attempt is lost: None where it is tried again, else its end.
+
+    An attempt of which nothing was run is no try, so another is made whatever the policy; not for ever, since the job may be what
+    its agents die of.
+    """
+    if job.cancel_requested:
+        return outcome_of(JobReason.CANCELLED, None)
+    tries = job.max_attempts if began else max(job.max_attempts, MOST_CLAIMS)
+    return None if job.attempt < tries else outcome_of(JobReason.LOST, None)

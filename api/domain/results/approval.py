@@ -1,0 +1,177 @@
+"""Approving an output as the new baseline: who asks, why, who decides, and what changes then."""
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from api.domain.auth.access import Caller, Role
+from api.domain.errors import Conflict, Forbidden, NotFound, Unprocessable
+from api.domain.results.result import JudgedTest, OutputStatus, output_status
+
+
+class ApprovalStatus(StrEnum):
+    """Where a request for a new baseline stands."""
+
+    PENDING = "pending_review"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class Decision(StrEnum):
+    """What a reviewer may say to it."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineWish:
+    """What is asked for: that an output of a run be expected from now on."""
+
+    regression_id: int
+    output_id: int
+    reason: str
+    apply_to_variants: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A wish that makes sense: the baseline that the requester saw, and the output that is to replace it (hashes, hex)."""
+
+    run_id: int
+    sample_id: int
+    wish: BaselineWish
+    hash_before: str
+    hash_after: str
+    extension: str
+
+    @property
+    def spreads(self) -> bool:
+        """Whether outputs with the same baseline change with this one; those without a baseline have nothing in common."""
+        return self.wish.apply_to_variants and bool(self.hash_before)
+
+    @property
+    def key(self) -> str:
+        """The same for the same request, so that it is recorded once."""
+        wish = self.wish
+        words = (self.run_id, wish.regression_id, wish.output_id, self.hash_before, self.hash_after, wish.apply_to_variants)
+        return hashlib.sha256(repr(words).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A recorded proposal and its fate; `requester_id` is None where the account is gone."""
+
+    approval_id: int
+    proposal: Proposal
+    status: ApprovalStatus
+    requester_id: int | None
+    requested_by: str
+    created_at: datetime
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    decision_reason: str | None = None
+
+
+FILLERS = frozenset(
+    "a an and as approve approved approving asdf asdfgh baseline baselines because change changed changes default dummy example fix fixed "
+    "fixes foo bar baz ipsum just lgtm lorem na new no none nothing null ok okay output outputs placeholder please qwerty reason "
+    "sample some something test testing tests text the this todo tbd undefined update updated updates xxx yes".split())
+WORD = re.compile(r"[^\W_]+")
+
+
+def check_reason(reason: str) -> None:
+    """Let pass a reason that says something. Raises Unprocessable for one repeated character, or nothing but filler words."""
+    words = [word.lower() for word in WORD.findall(reason)]
+    letters = set("".join(words))
+    if len(letters) <= 1 or all(word in FILLERS or len(set(word)) == 1 for word in words):
+        raise Unprocessable(
+            "The reason says nothing.", {"field": "reason"}, remedy="Say why the new output is right; it is kept for good.")
+
+
+def propose(run_id: int, sample_id: int, judged: JudgedTest, wish: BaselineWish) -> Proposal:
+    """Make a proposal of a wish. Raises NotFound for an output of another test, Unprocessable where nothing can be approved."""
+    check_reason(wish.reason)
+    output = judged.test.output(wish.output_id)
+    if output is None:
+        raise NotFound("output", wish.output_id)
+    reported = judged.reports.outputs.get(wish.output_id)
+    status = None if judged.reports.report is None else output_status(output, reported)
+    if status not in (OutputStatus.DIFF_MISMATCH, OutputStatus.MISSING_EXPECTED) or reported is None or reported.got is None:
+        raise Unprocessable(
+            "There is nothing to approve: the output matches, or the run did not produce it.",
+            {"output_id": wish.output_id, "output_status": None if status is None else status.value},
+            remedy="Choose an output whose status is diff_mismatch, or missing_expected with an actual_hash.")
+    return Proposal(run_id, sample_id, wish, output.baseline.lower(), reported.got.lower(), output.extension)
+
+
+def check_bulk(proposals: Sequence[Proposal]) -> None:
+    """Let pass proposals that can all come true, in any order. Raises Conflict where one would take away another's baseline."""
+    wanted = {proposal.key: proposal for proposal in proposals}
+    owners: defaultdict[int, set[str]] = defaultdict(set)
+    variants = {_variants(each): key for key, each in wanted.items() if each.spreads}
+    for key, each in wanted.items():
+        owners[each.wish.output_id] |= {key, variants.get(_variants(each), key)}
+    torn = sorted(output_id for output_id, keys in owners.items() if len(keys) > 1)
+    if torn:
+        raise Conflict(
+            "Several of the requests would change the same baseline.", {"output_ids": torn},
+            remedy="Ask for one new baseline for each output; apply_to_variants asks for those of its variants too.")
+
+
+def _variants(proposal: Proposal) -> tuple[int, str, str]:
+    """What the outputs have in common that a proposal changes where it applies to variants."""
+    return proposal.sample_id, proposal.extension, proposal.hash_before
+
+
+def check_current(proposals: Iterable[Proposal], baselines: Mapping[int, str]) -> None:
+    """Let pass proposals to replace the baselines of today, hashes by output id. Raises Conflict, as an approval would, once for all."""
+    before = {each.wish.output_id: each.hash_before for each in proposals}
+    deleted = sorted(before.keys() - baselines.keys())
+    if deleted:
+        raise Conflict(
+            "The output was deleted since the run: there is no baseline to replace.", {"output_ids": deleted},
+            remedy="Leave it out; what a run was judged by stays under its samples.")
+    changed = sorted(output_id for output_id, digest in before.items() if baselines[output_id].lower() != digest)
+    if changed:
+        raise Conflict(
+            "The baseline has changed since the run.", {"output_ids": changed},
+            remedy="Run the test again and, where its output still differs, ask with that run.")
+
+
+def authorize_decision(approval: Approval, caller: Caller, *, own_allowed: bool) -> None:
+    """Let pass an admin other than the requester; the requester too where the installation has one person. Raises Forbidden."""
+    if caller.role is not Role.ADMIN:
+        raise Forbidden("Only an admin decides about baselines.", {"required_roles": [Role.ADMIN.value], "role": caller.role.value})
+    if approval.requester_id == caller.user_id and not own_allowed:
+        raise Forbidden(
+            "Another admin must decide about your own request.", {"required_roles": [Role.ADMIN.value], "role": caller.role.value},
+            remedy="Ask another admin; the operator of a one-person installation can allow this.")
+
+
+def check_open(approval: Approval, decision: Decision) -> bool:
+    """Whether the decision is still to be carried out; False for a repeat. Raises Conflict for one that contradicts the last."""
+    if approval.status is ApprovalStatus.PENDING:
+        return True
+    if (approval.status is ApprovalStatus.APPROVED) is (decision is Decision.APPROVE):
+        return False
+    raise Conflict(
+        "The request was decided otherwise already.", {"status": approval.status.value},
+        remedy="Make a new request from a run that shows the output.")
+
+
+def check_unchanged(approval: Approval, baseline_now: str | None) -> None:
+    """Let pass when the baseline still is what the requester saw; None stands for a deleted output. Raises Conflict."""
+    if baseline_now is None:
+        raise Conflict(
+            "The output was deleted since the request was made: there is no baseline to replace.",
+            {"output_id": approval.proposal.wish.output_id}, remedy="Reject this request.")
+    if baseline_now.lower() != approval.proposal.hash_before:
+        raise Conflict(
+            "The baseline has changed since the request was made.", {"expected_hash": approval.proposal.hash_before},
+            remedy="Reject this request, and make a new one from a run made since.")

@@ -1,0 +1,153 @@
+"""Triage: since when a test fails, where its output first differs, and how a budget of bytes is shared among failures."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import AnyStr
+
+from api.domain.results.result import Verdict
+from api.domain.text.decoding import Side, decode_pair
+
+WIDTH = 500
+REACH = 4 * (WIDTH + 2)
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A finished run that came before, with its commit as stored."""
+
+    run_id: int
+    commit: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FailingSince:
+    """The first run of an unbroken row of failures up to now; `at_least` where the row may have begun before what was looked at."""
+
+    run: PastRun
+    at_least: bool
+
+
+def failing_since(past: Sequence[PastRun], verdicts: Mapping[int, Verdict], now: PastRun) -> FailingSince:
+    """Since which run a test fails that fails in the run `now`.
+
+    `past` are the finished runs before it, newest first, `verdicts` the test's verdicts by run id; runs that do not have one
+    that tells (skipped, not in the set) neither break the row nor begin it.
+    """
+    first = now
+    for run in past:
+        verdict = verdicts.get(run.run_id)
+        if verdict is Verdict.PASS:
+            return FailingSince(first, at_least=False)
+        if verdict is not None and verdict.is_failure:
+            first = run
+    return FailingSince(first, at_least=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDifference:
+    """Where two files first differ: the line and the column in it, in characters, both counted from 1.
+
+    `before` is what the lines share up to there, at most its last `WIDTH` characters; `expected` and `actual` are how each goes
+    on, at most `WIDTH` characters and one more: empty where a line ends there, None where a file has no such line. A newline
+    is in them only where the other file ends without it. `bom` is the file that alone begins with a byte order mark, which is in
+    no line; only where that is all the difference there is, it is in the texts.
+    """
+
+    line: int
+    column: int
+    before: str
+    expected: str | None
+    actual: str | None
+    bom: Side | None = None
+
+    @property
+    def no_newline(self) -> str | None:
+        """Which file lacks the newline at its end that the other has, where that is where they first differ."""
+        if self.expected == "\n":
+            return "actual"
+        return "expected" if self.actual == "\n" else None
+
+    def shown(self, width: int) -> tuple[str | None, str | None]:
+        """Both lines around the column, so many characters (at least 1) of each; an ellipsis stands for what is left out.
+
+        The two are never equal, since the character that differs is in them.
+        """
+        longest = max(len(self.expected or ""), len(self.actual or ""))
+        lead = min(len(self.before), max(width - longest, width // 2))
+        return self._around(self.expected, lead, width), self._around(self.actual, lead, width)
+
+    def _around(self, rest: str | None, lead: int, width: int) -> str | None:
+        if rest is None:
+            return None
+        begin = "…" if lead < self.column - 1 else ""
+        text = self.before[len(self.before) - lead:] + rest
+        return begin + (text if len(text) <= width else text[:width] + "…")
+
+
+class NoDifference(StrEnum):
+    """Why nothing is known of where an output first differs."""
+
+    TIME_LIMIT = "time_limit"
+    STORE_UNAVAILABLE = "store_unavailable"
+    FILE_MISSING = "file_missing"
+    NONE_FOUND = "none_found"
+
+
+def common_length(expected: AnyStr, actual: AnyStr) -> int:
+    """How many bytes, or characters, two texts share from their start on."""
+    length = min(len(expected), len(actual))
+    if expected[:length] == actual[:length]:
+        return length
+    low, high = 0, length
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if expected[low:middle] == actual[low:middle] else (low, middle)
+    return low
+
+
+def first_difference(expected: bytes, actual: bytes, *, lines_before: int = 0, bom: Side | None = None) -> FirstDifference:
+    """Where two texts first differ that begin with a line, and end with their files or `REACH` bytes behind the difference.
+
+    Lines that are not both UTF-8 are read as cp1252; UTF-16 is to be made UTF-8 before.
+    """
+    shared = common_length(expected, actual)
+    start = expected.rfind(b"\n", 0, shared) + 1
+    line = lines_before + expected.count(b"\n", 0, start) + 1
+    _, left, right = decode_pair(_line(expected, start, shared, actual), _line(actual, start, shared, expected))
+    column = common_length(left, right)
+    return FirstDifference(
+        line, column + 1, left[max(0, column - WIDTH):column],
+        left[column:column + WIDTH + 1] if start < len(expected) else None,
+        right[column:column + WIDTH + 1] if start < len(actual) else None, bom)
+
+
+def _line(text: bytes, start: int, shared: int, other: bytes) -> bytes:
+    """A line up to its end, or `REACH` bytes behind the difference; with its newline where the other file lacks just that."""
+    end = text.find(b"\n", shared)
+    if end == shared and start < len(other) == shared:
+        return text[start:end + 1]
+    end = len(text) if end < 0 else end
+    if end <= shared + REACH:
+        return text[start:end]
+    end = shared + REACH
+    # A character of UTF-8 has up to three bytes behind its first.
+    while end > shared + REACH - 3 and text[end] & 0xC0 == 0x80:
+        end -= 1
+    return text[start:end]
+
+
+def share(budget: int, wants: Sequence[int]) -> list[int]:
+    """Divide a budget fairly: nobody gets more than they want, and what one does not want goes to those who get less than they do."""
+    given = [0] * len(wants)
+    left = max(0, budget)
+    open_wants = sorted(range(len(wants)), key=lambda index: wants[index])
+    while open_wants:
+        each = left // len(open_wants)
+        index = open_wants.pop(0)
+        given[index] = min(wants[index], each)
+        left -= given[index]
+    return given

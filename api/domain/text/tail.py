@@ -1,0 +1,39 @@
+"""The end of what a program printed, as text."""
+from __future__ import annotations
+
+from codecs import BOM_UTF8
+
+from api.domain.text.decoding import decode_cp1252
+from api.domain.text.log import LineFacts, facts_of
+from api.domain.text.log_level import LogLevel
+
+TAIL_BYTES = 4096
+# A worker that dies may print a good deal behind the line that says why.
+ERROR_BYTES = 64 << 10
+ERRORS = frozenset({LogLevel.ERROR, LogLevel.CRITICAL})
+CONTINUATION = bytes(range(0x80, 0xC0))
+
+
+def decode_tail(content: bytes, *, is_whole: bool) -> str:
+    """The text of a log's last bytes: each line UTF-8, else cp1252. Half a character at the start is left out.
+
+    Never longer than the bytes are.
+    """
+    if not is_whole:
+        stripped = content.lstrip(CONTINUATION)
+        content = stripped if len(content) - len(stripped) < 4 else content
+    else:
+        content = content.removeprefix(BOM_UTF8)
+    return "\n".join(_decode_line(line) for line in content.split(b"\n"))
+
+
+def _decode_line(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return decode_cp1252(line)
+
+
+def last_error_line(text: str) -> str | None:
+    """The last line of a log's end that tells of an error; None where none does."""
+    return next((line for line in reversed(text.split("\n")) if facts_of(line, LineFacts()).level in ERRORS), None)

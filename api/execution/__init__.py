@@ -1,1 +1,0 @@
-"""What runs things: the worker that executes queued runs and reports them."""

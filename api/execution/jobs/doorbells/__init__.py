@@ -1,1 +1,0 @@
-"""What tells agents that there is something new: on this host, and, through a broker, on others."""

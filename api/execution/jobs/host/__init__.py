@@ -1,1 +1,0 @@
-"""What jobs, workers and servers of one host share: its folder, slots and locks, and how programs of ours are started."""

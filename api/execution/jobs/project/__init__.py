@@ -1,1 +1,0 @@
-"""What is done with the project of a job: looked at, unpacked into a workspace, given a Python and steps, and searched for what it left."""

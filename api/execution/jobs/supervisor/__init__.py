@@ -1,1 +1,0 @@
-"""The process that owns one attempt of a job and outlives the agent that started it."""

@@ -1,1 +1,0 @@
-"""Where executables come from: the operator's folder, GitHub's build artifacts, or a build of our own."""

@@ -1,0 +1,18 @@
+"""How our own programs are started: with the standard library alone, and with nothing of our environment."""
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+
+
+def module_command(module: str) -> list[str]:
+    """The command line of one of our programs that needs the standard library alone; what is installed beside it is not looked through."""
+    return [sys.executable, "-S", "-P", "-m", module]
+
+
+def module_environment() -> dict[str, str]:
+    """All that such a program sees of the environment, which holds secrets."""
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONPATH": str(PROJECT)}

@@ -1,0 +1,57 @@
+"""The slots of a host: each has a user of its own, and whoever runs something in it, in whichever process, holds it."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.host.lock_file import try_lock
+from api.storage.permissions import PRIVATE
+
+# Beyond what systems and containers give to anybody, and below what programs take for a negative number.
+FIRST_USER = 1_900_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A slot that is held by `lock`, a descriptor; it is free once all processes that have the descriptor have closed it.
+
+    `user_id` is None where this process may not become another user.
+    """
+
+    number: int
+    user_id: int | None
+    lock: int
+
+    def let_go(self) -> None:
+        """Close this process's descriptor; one that was handed to a supervisor goes on holding the slot."""
+        with suppress(OSError):
+            os.close(self.lock)
+
+
+class Slots:
+    """All slots of a host, by lock files in a folder on the host's own disk."""
+
+    def __init__(self, folder: Path, *, count: int, first_user: int = FIRST_USER) -> None:
+        self._folder, self._count, self._first_user = folder, count, first_user
+
+    def take(self) -> Slot | None:
+        """Hold a slot that nobody holds; None where all are held."""
+        PRIVATE.make_folder(self._folder)
+        for number in range(self._count):
+            lock = try_lock(self._folder / f"slot-{number}")
+            if lock is not None:
+                return Slot(number, self._first_user + number if os.geteuid() == 0 else None, lock)
+        return None
+
+    @contextmanager
+    def taken(self) -> Iterator[Slot | None]:
+        """`take`, let go at the end."""
+        slot = self.take()
+        try:
+            yield slot
+        finally:
+            if slot is not None:
+                slot.let_go()

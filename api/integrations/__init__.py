@@ -1,0 +1,4 @@
+"""Programs elsewhere that this server asks or tells: GitHub and receivers of webhooks.
+
+Begin with `github/`.
+"""

@@ -1,0 +1,328 @@
+"""The agent of a host: claims jobs, prepares them, watches over them, finishes them; and takes over what a dead one left.
+
+Its loop alone asks for new work and renews leases; each job that is being prepared or finished has a thread of its own. Jobs run in
+supervisors, so that they outlive it, and everything it must know again after a restart lies in the database and in attempts' folders.
+"""
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from api.domain.jobs.agents import BEAT
+from api.domain.jobs.agents import Agent as Card
+from api.domain.jobs.exit_record import ExitRecord
+from api.domain.jobs.job import Job, JobReason, outcome_of
+from api.host.slots import Slot, Slots
+from api.jobs.agent.finishing import Finisher
+from api.jobs.agent.held_job import ClaimLost, Held, Phase
+from api.jobs.agent.job_repository import Desk, DeskClosed
+from api.jobs.agent.names import AgentNames
+from api.jobs.agent.options import AgentOptions
+from api.jobs.agent.orphan_recovery import Heritage, attempt_of, record_of
+from api.jobs.agent.preparing import Preparer
+from api.jobs.wakeup.wakeup import Listener
+from api.log_context import about
+from api.storage.jobs.files import JobFiles
+from api.supervision.supervision import Supervision, is_exit
+
+log = logging.getLogger(__name__)
+
+LEAVING = 5.0
+SILENT_FOR = timedelta(days=1)
+NEVER = datetime.min.replace(tzinfo=UTC)
+STEPS = ("ends", "leases", "adoption", "lost attempts", "claims", "heartbeat", "rest")
+
+
+class Agent:
+    """An agent. Without a `preparer`, since there is no sandbox, it starts nothing, and still looks after what runs."""
+
+    def __init__(
+        self, card: Card, options: AgentOptions, desk: Desk, files: JobFiles, slots: Slots, names: AgentNames, finisher: Finisher,
+        preparer: Preparer | None, *, clock: Callable[[], datetime],
+    ) -> None:
+        self._card, self._options, self._desk, self._files, self._slots = card, options, desk, files, slots
+        self._finisher, self._preparer, self._clock = finisher, preparer, clock
+        self._heritage = Heritage(card.name, options, desk, files, names)
+        self._held: dict[str, Held] = {}
+        self._threads: set[threading.Thread] = set()
+        self._stopping = threading.Event()
+        self._wakes = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._next_beat = self._next_look = self._next_renewal = NEVER
+        self._open_since: datetime | None = None
+        self._trouble = card.trouble
+        self._steps = {step: Supervision(f"agent: {step}") for step in STEPS}
+
+    def run(self, listener: Listener) -> None:
+        """Work until told to stop; jobs then go on, for whoever adopts them."""
+        while not self._stopping.is_set():
+            self.turn()
+            with self._step("rest"):
+                self._rest(listener)
+            if any(step.pause for step in self._steps.values()):
+                # What could not be done is still there, and would have it turn without a rest. Leases are renewed all the same.
+                self._stopping.wait(self._options.poll.total_seconds())
+        self._leave()
+
+    def stop(self) -> None:
+        """Tell it to stop; may be called by a handler of signals."""
+        self._stopping.set()
+        os.eventfd_write(self._wakes, 1)
+
+    def doubt(self, trouble: str | None) -> None:
+        """Take no more jobs, since all would fail, for as long as there is such a trouble; may be called by any thread."""
+        self._trouble = trouble
+        os.eventfd_write(self._wakes, 1)
+
+    @property
+    def holds(self) -> frozenset[str]:
+        """The names of the workspaces that are in its hands."""
+        return frozenset(held.name for held in list(self._held.values()))
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no job is being prepared or finished."""
+        return not self._threads
+
+    def turn(self) -> None:
+        """Look after everything once. A step that fails keeps none of the others from its work, but where the database is away."""
+        now = self._clock()
+        with self._step("ends"):
+            self._attend_to_ended()
+        try:
+            with self._step("leases"):
+                self._keep_leases(now)
+            if now >= self._next_look:
+                self._next_look = now + self._options.poll
+                with self._step("adoption"):
+                    self._adopt(now)
+                with self._step("lost attempts"):
+                    self._give_up_expired(now)
+            with self._step("claims"):
+                self._claim()
+            with self._step("heartbeat"):
+                self._beat(now)
+            self._open_since = self._open_since or now
+        except DeskClosed as closed:
+            if self._open_since is not None or not closed.is_outage:
+                log.error("the database is away; jobs go on: %s", closed, exc_info=None if closed.is_outage else closed)
+            self._open_since = None
+
+    def _step(self, name: str) -> AbstractContextManager[None]:
+        return self._steps[name].attempt(is_exit=_is_beyond_a_step)
+
+    def _beat(self, now: datetime) -> None:
+        if now >= self._next_beat or self._card.trouble != self._trouble:
+            self._card = replace(self._card, trouble=self._trouble)
+            self._desk.beat(replace(self._card, running=len(self._held)))
+            self._next_beat = now + BEAT
+
+    def _rest(self, listener: Listener) -> None:
+        """Wait for the bell, for a thread of ours, for the end of a job, or until it is time to look again."""
+        waiting = select.poll()
+        watched = [held.watch() for held in self._held.values() if held.phase is Phase.RUNNING]
+        for each in (listener.descriptor, self._wakes, *(each for each in watched if each is not None)):
+            waiting.register(each, select.POLLIN)
+        if None not in watched and waiting.poll(self._options.poll.total_seconds() * 1000):
+            listener.clear()
+            _clear(self._wakes)
+
+    def _attend_to_ended(self) -> None:
+        for held in list(self._held.values()):
+            if held.phase is Phase.DONE:
+                held.unwatch()
+                del self._held[held.job.job_id]
+            elif held.phase is Phase.RUNNING and _has_ended(held):
+                held.unwatch()
+                held.phase = Phase.FINISHING
+                self._in_thread(held, partial(self._finish_running, held))
+
+    def _keep_leases(self, now: datetime) -> None:
+        """Renew the leases where it is time for that, all at once; hear, always, of jobs that are to be cancelled."""
+        fences = {held.job.job_id: held.job.fence for held in self._held.values()}
+        if not fences:
+            return
+        until = None
+        if now >= self._next_renewal:
+            # By this host's clock, for the supervisors on it; the database counts from when it is asked, which is later.
+            until = now + self._options.lease
+            found = self._desk.renew(fences, self._options.lease)
+            self._next_renewal = now + self._options.renewal
+        else:
+            found = self._desk.states(fences)
+        for held in list(self._held.values()):
+            with _about(held.job):
+                self._tell(held, found.get(held.job.job_id), until)
+
+    def _tell(self, held: Held, job: Job | None, until: datetime | None) -> None:
+        try:
+            if job is None or job.fence != held.job.fence or job.status.is_over:
+                # A thread of ours may have reported the end just now.
+                if held.phase in (Phase.PREPARING, Phase.RUNNING):
+                    log.warning("job %s has passed to another; what runs of it here is killed", held.job.job_id)
+                    held.lose()
+                return
+            if until is not None:
+                held.extend(until)
+            if job.cancel_requested:
+                held.cancel()
+        except OSError as fault:
+            log.error("job %s could not be told of its lease, or of its end: %s", held.job.job_id, fault)
+
+    def _claim(self) -> None:
+        while self._preparer is not None and self._trouble is None and not self._stopping.is_set() and self._desk.is_any_waiting():
+            slot = self._slots.take()
+            if slot is None or not self._claim_for(slot):
+                return
+
+    def _claim_for(self, slot: Slot) -> bool:
+        """Start a job in a slot; where there is none to be started, the slot is let go."""
+        until = self._clock() + self._options.lease
+        job = None
+        try:
+            # Another agent may be quicker, which says nothing about the job behind.
+            job = self._desk.claim(self._options.lease) or self._desk.claim(self._options.lease)
+        finally:
+            if job is None:
+                slot.let_go()
+        if job is None:
+            return False
+        held = Held(job, attempt_of(self._files, job), until, Phase.PREPARING)
+        self._held[job.job_id] = held
+        try:
+            self._in_thread(held, partial(self._prepare, held, slot))
+        except RuntimeError:
+            # This machine has no thread left for us; another agent's may.
+            slot.let_go()
+            self._desk.put_back(job)
+            raise
+        return True
+
+    def _prepare(self, held: Held, slot: Slot) -> None:
+        assert self._preparer is not None
+        try:
+            record = self._preparer.prepare(held, slot, self._stopping)
+        except ClaimLost:
+            self._abandon(held)
+            return
+        # A fault of ours is one job's misfortune, never the agent's.
+        except Exception as fault:
+            log.exception("job %s could not be prepared", held.job.job_id)
+            now = self._clock()
+            record = ExitRecord(held.job.fence, JobReason.ENGINE_ERROR, now, now, detail=f"{type(fault).__name__}: {fault}")
+        finally:
+            slot.let_go()
+        if record is None or held.files.is_supervised():
+            held.phase = Phase.RUNNING
+        else:
+            held.phase = Phase.FINISHING
+            self._finish(held, record)
+
+    def _abandon(self, held: Held) -> None:
+        """Nothing of the attempt was run: the job waits again, unless it is another's by now."""
+        held.phase = Phase.FINISHING
+        try:
+            if not held.is_lost:
+                self._desk.put_back(held.job)
+        except DeskClosed:
+            log.warning("job %s could not be put back; its lease will pass", held.job.job_id)
+        self._finisher.clean(held)
+        held.phase = Phase.DONE
+
+    def _finish_running(self, held: Held) -> None:
+        self._finish(held, record_of(held.files))
+
+    def _finish(self, held: Held, record: ExitRecord | None) -> None:
+        try:
+            self._finisher.finish(held, record, self._stopping)
+        except ClaimLost:
+            return
+        # As above; without an end the job would be adopted and finished again for as long as we live.
+        except Exception:
+            log.exception("job %s could not be finished", held.job.job_id)
+            with suppress(DeskClosed):
+                self._desk.finish(held.job, outcome_of(JobReason.ENGINE_ERROR, None))
+        held.phase = Phase.DONE
+
+    def _adopt(self, now: datetime) -> None:
+        for held in self._heritage.adopted(self._held, now):
+            self._held[held.job.job_id] = held
+            self._tell(held, held.job, now + self._options.lease)
+
+    def _give_up_expired(self, now: datetime) -> None:
+        """End what agents of other hosts have left. After the database was away, those that live have a lease's time to come back."""
+        if self._open_since is not None and now >= self._open_since + self._options.lease:
+            self._heritage.give_up_expired(self._held)
+
+    def _leave(self) -> None:
+        """Let threads come to an end, and give the jobs that run time until somebody adopts them."""
+        for thread in list(self._threads):
+            thread.join(LEAVING / max(1, len(self._threads)))
+        self._attend_to_ended()
+        running = {each.job.job_id: each for each in self._held.values() if each.phase is Phase.RUNNING}
+        try:
+            until = self._clock() + self._options.handover
+            for job_id in self._desk.renew({name: held.job.fence for name, held in running.items()}, self._options.handover):
+                self._extend(running[job_id], until)
+            self._desk.forget(SILENT_FOR)
+        except DeskClosed:
+            log.warning("the database is away; jobs have their leases' time")
+        if self._preparer is not None:
+            self._preparer.close()
+        if running:
+            log.info("stopped; %d jobs go on", len(running))
+
+    def _extend(self, held: Held, until: datetime) -> None:
+        try:
+            held.extend(until)
+        except OSError as fault:
+            log.error("job %s could not be told of its lease: %s", held.job.job_id, fault)
+
+    def _in_thread(self, held: Held, work: Callable[[], None]) -> None:
+        def guarded() -> None:
+            try:
+                with _about(held.job):
+                    work()
+            # A job that nobody attends to any more is let go, and adopted as if its agent had died.
+            except BaseException:
+                log.exception("job %s was let go", held.job.job_id)
+                held.phase = Phase.DONE
+            finally:
+                self._threads.discard(thread)
+                os.eventfd_write(self._wakes, 1)
+
+        thread = threading.Thread(target=guarded, name="job", daemon=True)
+        self._threads.add(thread)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._threads.discard(thread)
+            held.phase = Phase.DONE
+            raise
+
+
+def _is_beyond_a_step(raised: BaseException) -> bool:
+    """Whether the whole turn is over with this, or the whole agent."""
+    return isinstance(raised, DeskClosed) or is_exit(raised)
+
+
+def _about(job: Job) -> AbstractContextManager[None]:
+    """What is logged meanwhile is about this attempt."""
+    return about(job_id=job.job_id, attempt=job.attempt)
+
+
+def _has_ended(held: Held) -> bool:
+    """Whether no supervisor lives any more."""
+    watched = held.watch()
+    return watched is None or bool(select.select([watched], [], [], 0)[0])
+
+
+def _clear(descriptor: int) -> None:
+    with suppress(BlockingIOError):
+        os.eventfd_read(descriptor)

@@ -1,0 +1,101 @@
+"""A job that an agent holds, from the claim until its result is in the database."""
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from datetime import datetime
+from enum import Enum
+
+from api.domain.jobs.job import Job
+from api.storage.jobs.files import AttemptFiles
+
+
+class Phase(Enum):
+    """How far a job has come."""
+
+    PREPARING = "preparing"
+    RUNNING = "running"
+    FINISHING = "finishing"
+    DONE = "done"
+
+
+class ClaimLost(Exception):
+    """The job is no longer this agent's, or is to be prepared no further."""
+
+
+class Held:
+    """A job with its files and its lease. The agent's loop renews and cancels it while a thread prepares or finishes it."""
+
+    def __init__(self, job: Job, files: AttemptFiles, lease_until: datetime, phase: Phase) -> None:
+        self.job, self.files, self.phase = job, files, phase
+        self._lease_until = lease_until
+        self._lock = threading.Lock()
+        self._is_prepared = phase is not Phase.PREPARING
+        self._is_lost = False
+        self._is_cancelled = False
+        self._supervisor: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its workspace and of its cages, unique on every host."""
+        return f"{self.job.job_id}-{self.files.folder.name}"
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the claim is known to be lost."""
+        return self._is_lost
+
+    def prepare(self, spec: dict[str, object], now: datetime) -> None:
+        """Lay out what the supervisor needs. Raises ClaimLost where it must not be started any more."""
+        with self._lock:
+            if self._is_lost or now >= self._lease_until:
+                raise ClaimLost
+            self.files.prepare(spec, self._lease_until)
+            self._is_prepared = True
+            if self._is_cancelled:
+                self.files.ask_cancel()
+
+    def extend(self, lease_until: datetime) -> None:
+        """Pass a renewed lease on to the supervisor. Raises OSError."""
+        with self._lock:
+            self._lease_until = lease_until
+            if self._is_prepared:
+                self.files.renew(lease_until)
+
+    def cancel(self) -> None:
+        """Ask for the end of what runs, or is about to. Raises OSError."""
+        with self._lock:
+            if not self._is_cancelled and self._is_prepared:
+                self.files.ask_cancel()
+            self._is_cancelled = True
+
+    def lose(self) -> None:
+        """The claim has passed to another: kill what runs."""
+        with self._lock:
+            self._is_lost = True
+            if self._is_prepared:
+                with suppress(OSError):
+                    self.files.ask_cancel()
+        supervisor = self.watch() if self._is_prepared else None
+        if supervisor is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(supervisor, signal.SIGKILL)
+
+    def watch(self) -> int | None:
+        """A descriptor that becomes readable once the supervisor has ended; None where none lives any more."""
+        if self._supervisor is None:
+            pid = self.files.supervisor_pid()
+            with suppress(ProcessLookupError):
+                self._supervisor = None if pid is None else os.pidfd_open(pid)
+            # The number may be another process's by now; while the lock is held, it is the supervisor's.
+            if self._supervisor is not None and not self.files.is_supervised():
+                self.unwatch()
+        return self._supervisor
+
+    def unwatch(self) -> None:
+        """Close that descriptor."""
+        if self._supervisor is not None:
+            os.close(self._supervisor)
+            self._supervisor = None

@@ -1,0 +1,95 @@
+"""Tidies up after jobs: workspaces and cages of dead ones at once, their files when they have been kept for long enough."""
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+from api.domain.jobs.job import Job, JobStatus
+from api.jobs.agent.job_repository import Desk
+from api.jobs.project.workspaces import WorkspaceFailure, Workspaces
+from api.sandbox.sandbox import Sandbox
+from api.storage.jobs.files import JobFiles
+
+log = logging.getLogger(__name__)
+
+HOST_EVERY, FILES_EVERY = 60.0, 600.0
+# What is younger may be on its way into use.
+YOUNG = 60.0
+UNKNOWN_FOR = timedelta(days=1)
+AT_ONCE = 200
+WORKSPACE = re.compile(r"([0-9a-f-]{36})-([0-9]+)-([0-9]+)", re.ASCII)
+
+
+class Housekeeping:
+    """What an agent tidies: its own host, and the folder of all jobs, which agents of several hosts may tidy side by side."""
+
+    def __init__(
+        self, desk: Desk, files: JobFiles, workspaces: Workspaces, sandbox: Sandbox | None, *, keep: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._desk, self._files, self._workspaces, self._sandbox = desk, files, workspaces, sandbox
+        self._keep, self._clock = keep, clock
+
+    def tidy_host(self, holds: Callable[[], frozenset[str]]) -> None:
+        """Remove the workspaces and cages that nothing uses."""
+        left = [name for name in self._workspaces.names() if (found := WORKSPACE.fullmatch(name)) and self._is_left(*found.groups())]
+        held = holds()
+        for name in left:
+            if name not in held:
+                try:
+                    self._workspaces.remove(name)
+                    log.info("removed the workspace %s, which was left over", name)
+                except (WorkspaceFailure, OSError) as failure:
+                    log.warning("the workspace %s is left over: %s", name, failure)
+        if self._sandbox is not None:
+            self._sandbox.sweep(time.time() - YOUNG)
+
+    def tidy_files(self) -> None:
+        """Remove the files of jobs that ended long ago, the zips of all that ended, and what no job was ever made of."""
+        now = self._clock()
+        folders = self._job_folders()
+        while names := list(islice(folders, AT_ONCE)):
+            known = self._desk.states(dict.fromkeys(names, 0))
+            for name in names:
+                with suppress(OSError):
+                    self._tidy_job(name, known.get(name), now)
+
+    def _is_left(self, job_id: str, attempt: str, fence: str) -> bool:
+        try:
+            if self._files.attempt(job_id, int(attempt), int(fence)).is_supervised():
+                return False
+        except OSError as fault:
+            # One whose files cannot be had just now keeps nobody from tidying up after the others.
+            log.warning("whether attempt %s of job %s still runs cannot be told: %s", attempt, job_id, fault)
+            return False
+        job = self._desk.states({job_id: 0}).get(job_id)
+        return job is None or job.status is not JobStatus.RUNNING or job.attempt_fence != int(fence)
+
+    def _job_folders(self) -> Iterator[str]:
+        if self._files.root.is_dir():
+            for folder in self._files.root.iterdir():
+                if self._files.is_job(folder.name):
+                    yield folder.name
+
+    def _tidy_job(self, name: str, job: Job | None, now: datetime) -> None:
+        folder = self._files.job(name)
+        if job is None:
+            # It may be another installation's that shares the folder, which keeps its files for as long.
+            if _age(folder, now) > max(self._keep, UNKNOWN_FOR):
+                shutil.rmtree(folder, ignore_errors=True)
+        elif job.status.is_over and not any(attempt.is_supervised() for attempt in self._files.attempts(name)):
+            if job.end_time is not None and job.end_time < now - self._keep:
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                self._files.project(name).unlink(missing_ok=True)
+
+
+def _age(path: Path, now: datetime) -> timedelta:
+    return now - datetime.fromtimestamp(path.stat().st_mtime, UTC)

@@ -1,0 +1,60 @@
+"""The names of a host's agents: each is held, by a lock, for as long as its agent lives, so that a dead one's jobs are known."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from api.host.lock_file import try_lock
+from api.storage.permissions import PRIVATE
+
+MOST = 1000
+LONGEST_HOST = 60
+
+
+class AgentNames:
+    """The names, by lock files in a folder on the host's own disk. Hosts of one name are told apart by what the folder says."""
+
+    def __init__(self, work: Path, host: str) -> None:
+        self._folder = work / "agents"
+        self._host = host[:LONGEST_HOST]
+
+    @contextmanager
+    def taken(self) -> Iterator[str]:
+        """Hold a name that no living agent has: one that restarts gets its own again. Raises OSError where all are held."""
+        PRIVATE.make_folder(self._folder)
+        for number in range(MOST):
+            lock = try_lock(self._folder / str(number))
+            if lock is not None:
+                try:
+                    yield self._name(str(number))
+                finally:
+                    os.close(lock)
+                return
+        raise OSError(f"{MOST} agents live on this host")
+
+    def dead(self) -> Iterator[str]:
+        """The names that no living agent has, each held while it is looked at."""
+        for number in sorted(each.name for each in self._folder.iterdir() if each.name.isdigit()):
+            lock = try_lock(self._folder / number)
+            if lock is not None:
+                try:
+                    yield self._name(number)
+                finally:
+                    os.close(lock)
+
+    def _name(self, number: str) -> str:
+        return f"{self._host}-{self._mark()}-{number}"
+
+    def _mark(self) -> str:
+        """A few characters that no other host's folder has."""
+        mark = self._folder / "host"
+        if not mark.exists():
+            fresh = self._folder / f"host.{os.getpid()}"
+            with os.fdopen(PRIVATE.open(fresh, os.O_WRONLY | os.O_TRUNC), "w") as file:
+                file.write(os.urandom(4).hex())
+            with suppress(FileExistsError):
+                os.link(fresh, mark)
+            fresh.unlink()
+        return mark.read_text()

@@ -1,0 +1,87 @@
+"""What agents that are gone have left: adopted where it lives on this host, reported where it has ended, given up where it is lost."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Container, Iterator
+from datetime import UTC, datetime
+
+from api.domain.jobs.exit_record import ExitRecord
+from api.domain.jobs.job import Job, JobReason, outcome_of
+from api.jobs.agent.held_job import Held, Phase
+from api.jobs.agent.job_repository import Desk
+from api.jobs.agent.names import AgentNames
+from api.jobs.agent.options import AgentOptions
+from api.storage.jobs.files import AttemptFiles, JobFiles
+
+log = logging.getLogger(__name__)
+
+
+class Heritage:
+    """What an agent takes over from others. `held` are the ids of the jobs that it has in its hands. All may raise DeskClosed."""
+
+    def __init__(self, agent: str, options: AgentOptions, desk: Desk, files: JobFiles, names: AgentNames) -> None:
+        self._agent, self._options, self._desk, self._files, self._names = agent, options, desk, files, names
+
+    def adopted(self, held: Container[str], now: datetime) -> Iterator[Held]:
+        """What dead agents of this host held, and what was claimed for this one without its knowing."""
+        for job in self._desk.held_by(self._agent):
+            if job.job_id not in held:
+                yield from self._adopted(job, self._agent, now)
+        for name in self._names.dead():
+            for job in self._desk.held_by(name):
+                yield from self._adopted(job, name, now)
+
+    def give_up_expired(self, held: Container[str]) -> None:
+        """End the attempts whose lease has passed."""
+        for job in self._desk.expired(self._options.margin):
+            if job.job_id not in held:
+                try:
+                    self._bury(job, attempt_of(self._files, job))
+                except OSError as fault:
+                    log.error("job %s could not be given up: %s", job.job_id, fault)
+
+    def _adopted(self, job: Job, held_by: str, now: datetime) -> list[Held]:
+        """The job, if it could be adopted. One whose files cannot be had just now keeps the agent from no other."""
+        try:
+            return list(self._adopt(job, held_by, now))
+        except OSError as fault:
+            log.error("job %s could not be adopted: %s", job.job_id, fault)
+            return []
+
+    def _adopt(self, job: Job, held_by: str, now: datetime) -> Iterator[Held]:
+        files = attempt_of(self._files, job)
+        if not files.is_supervised() and record_of(files) is None and not self._bury(job, files):
+            return
+        until = now + self._options.lease
+        if self._desk.take_over(job, held_by, self._options.lease):
+            log.info("job %s is adopted from %s", job.job_id, held_by)
+            yield Held(job, files, until, Phase.RUNNING)
+
+    def _bury(self, job: Job, files: AttemptFiles) -> bool:
+        """Give up an attempt that nobody holds, so that nothing can run of it any more. True where it lives after all."""
+        if files.folder.is_dir():
+            # Read by a supervisor before it starts anything, so that one which is being born as its agent dies does nothing.
+            files.ask_cancel()
+        if files.is_supervised():
+            return True
+        record = record_of(files)
+        if record is not None and record.reason not in (JobReason.LOST, JobReason.CANCELLED) and record.fence == job.fence:
+            self._desk.finish(job, outcome_of(record.reason, record.exit_code))
+        else:
+            log.warning("job %s is lost with its agent", job.job_id)
+            self._desk.give_up(job, began=files.state.exists())
+        return False
+
+
+def attempt_of(files: JobFiles, job: Job) -> AttemptFiles:
+    """The files of a job's newest attempt."""
+    return files.attempt(job.job_id, job.attempt, job.attempt_fence)
+
+
+def record_of(files: AttemptFiles) -> ExitRecord | None:
+    """How an attempt ended; a record that cannot be read is the end of an attempt too."""
+    try:
+        return files.read_exit()
+    except (OSError, ValueError) as broken:
+        now = datetime.now(UTC)
+        return ExitRecord(0, JobReason.ENGINE_ERROR, now, now, detail=f"the exit record cannot be read: {broken}")

@@ -1,0 +1,110 @@
+"""Prepares an attempt and starts its supervisor: a workspace, the project in it, and what is to be run there."""
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
+from api.domain.jobs.exit_record import ExitRecord
+from api.domain.jobs.job import JobReason
+from api.host.slots import Slot
+from api.jobs.agent.held_job import ClaimLost, Held
+from api.jobs.project.job_options import JobOptions
+from api.jobs.project.python_runtime import PythonKit
+from api.jobs.project.steps import mounts_for, steps_for
+from api.jobs.project.unpack import UnpackFailure, unpack
+from api.jobs.project.workspaces import Workspace, WorkspaceFailure, Workspaces
+from api.jobs.supervisor.attempt_log import AttemptLog
+from api.jobs.supervisor.spec import Spec
+from api.jobs.supervisor.start import Nursery, SupervisorNotStarted
+from api.sandbox.sandbox import Sandbox
+from api.storage.jobs.files import JobFiles
+
+log = logging.getLogger(__name__)
+
+# A full disk, or an engine that is being restarted, may be over in a moment; the slot is held meanwhile, which is a rest for the host.
+PAUSES = (1.0, 5.0, 15.0)
+TROUBLES = (OSError, WorkspaceFailure, UnpackFailure, SupervisorNotStarted)
+
+
+class Preparer(Protocol):
+    """What an agent prepares jobs with."""
+
+    def prepare(self, held: Held, slot: Slot, stopping: threading.Event) -> ExitRecord | None:
+        """Get the job running; where it cannot be, its exit record, which says why. Raises ClaimLost."""
+
+    def close(self) -> None:
+        """End what preparing needed."""
+
+
+class JobPreparer:
+    """Prepares jobs in a sandbox of this host."""
+
+    def __init__(
+        self, sandbox: Sandbox, kit: PythonKit, workspaces: Workspaces, files: JobFiles, options: JobOptions, *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._sandbox, self._kit, self._workspaces, self._files, self._options = sandbox, kit, workspaces, files, options
+        self._clock = clock
+        self._nursery = Nursery()
+
+    def prepare(self, held: Held, slot: Slot, stopping: threading.Event) -> ExitRecord | None:
+        """Get the job running; where it cannot be, its exit record, which says why. Raises ClaimLost."""
+        begun = self._clock()
+        for pause in (*PAUSES, None):
+            try:
+                self._try(held, slot, stopping)
+                return None
+            except ZipRejected as rejected:
+                return self._refusal(held, begun, JobReason.ZIP_REJECTED, rejected.message)
+            except TROUBLES as trouble:
+                log.error("job %s could not be prepared: %s", held.job.job_id, trouble)
+                if held.files.is_supervised():
+                    return None
+                if pause is None or not self._files.project(held.job.job_id).exists():
+                    return self._refusal(held, begun, JobReason.ENGINE_ERROR, str(trouble))
+                if stopping.wait(pause):
+                    raise ClaimLost from trouble
+        raise AssertionError("the last try returns or raises")
+
+    def close(self) -> None:
+        """End the process that bears supervisors; they live on."""
+        self._nursery.close()
+
+    def _try(self, held: Held, slot: Slot, stopping: threading.Event) -> None:
+        self._workspaces.remove(held.name)
+        workspace = self._workspaces.create(held.name, self._options.limits.workspace_bytes, slot.user_id)
+        unpack(self._files.project(held.job.job_id), workspace.folder, self._archive_limits(), user_id=slot.user_id)
+        if stopping.is_set():
+            raise ClaimLost
+        held.prepare(self._spec(held, slot, workspace).as_json(), self._clock())
+        self._nursery.start(held.files, keep=[slot.lock])
+
+    def _spec(self, held: Held, slot: Slot, workspace: Workspace) -> Spec:
+        return Spec(
+            held.name, held.job.fence, self._sandbox.description(), workspace.folder, steps_for(workspace.folder, self._options, self._kit),
+            mounts_for(self._options, self._kit), slot.user_id, workspace.watched)
+
+    def _archive_limits(self) -> ArchiveLimits:
+        """What does not fit into a workspace is the zip's fault, not that of the disk below it."""
+        limits, room = self._options.archive, self._options.limits.workspace_bytes
+        return replace(limits, total_bytes=min(limits.total_bytes, room), file_bytes=min(limits.file_bytes, room))
+
+    def _refusal(self, held: Held, begun: datetime, reason: JobReason, words: str) -> ExitRecord:
+        """The attempt's end, written down in place of a supervisor that there never was, as far as the disk takes it."""
+        log_bytes = 0
+        with suppress(OSError):
+            held.prepare({}, self._clock())
+            if reason is JobReason.ZIP_REJECTED:
+                said = AttemptLog(held.files.log)
+                said.say(words)
+                log_bytes = said.close()
+        record = ExitRecord(held.job.fence, reason, begun, self._clock(), log_bytes=log_bytes, detail=words)
+        with suppress(OSError):
+            held.files.write_exit(record)
+        return record

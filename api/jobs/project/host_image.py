@@ -1,0 +1,124 @@
+"""An image made of packages that this host has installed, for where there is no registry to fetch one from."""
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from api.jobs.project.python_runtime import add_to_image
+
+PACKAGES = (
+    "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "diffutils", "findutils", "grep", "gzip", "libc-bin",
+    "libpython3-stdlib", "media-types", "netbase", "procps", "python3", "python3-minimal", "sed", "tar", "util-linux")
+PYTEST = ("python3-pytest", "python3-attr", "python3-iniconfig", "python3-packaging", "python3-pluggy", "python3-pygments")
+PYTHON = Path("/usr/bin/python3")
+_PYTHON_NAME = re.compile(r"python3\.[0-9]+")
+LEFT_OUT = tuple(f"/usr/share/{each}/" for each in ("doc", "info", "lintian", "locale", "man"))
+MERGED = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
+FOLDERS = ("dev", "proc", "run", "run/ci", "sys", "tmp", "var", "var/tmp", "workspace")
+OPEN = ("tmp", "var/tmp")
+SETTINGS = ("/etc/group", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/nsswitch.conf", "/etc/passwd")
+ELF = b"\x7fELF"
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+
+
+class NotMade(Exception):
+    """An image cannot be made of this host's packages; the message is for the operator."""
+
+
+def write_host_image(target: Path) -> tuple[str, ...]:
+    """Write a tar file of a root folder with this host's Python and what tests are run with; the names of what it lacks.
+
+    All comes from installed packages, with the libraries that they need, but for pip, and for pytest where there is no package of it:
+    those are copies of this service's own. Raises NotMade, OSError.
+    """
+    packages, has_pytest = _python_packages(), _is_installed(PYTEST[0])
+    with tempfile.TemporaryDirectory() as folder:
+        missing = add_to_image(Path(folder), PYTHON.resolve().name, with_pytest=not has_pytest)
+        _compile(folder)
+        files = {name: f"/{name}" for name in MERGED if Path("/", name).is_symlink()}
+        files |= {_inside(file): file for file in _with_libraries(_files([*PACKAGES, *packages, *(PYTEST if has_pytest else ())]))}
+        files |= {str(file.relative_to(folder)): str(file) for file in Path(folder).rglob("*") if file.is_file()}
+        _write(target, files)
+    return missing
+
+
+def _python_packages() -> list[str]:
+    """The packages of the version that `python3` is; the others of PACKAGES only lead to them."""
+    if shutil.which("dpkg-query", path=ENVIRONMENT["PATH"]) is None:
+        raise NotMade("This host has no Debian packages to make an image of: there is no dpkg-query")
+    version = PYTHON.resolve().name
+    if not _PYTHON_NAME.fullmatch(version) or not _is_installed(f"{version}-minimal"):
+        raise NotMade("The Debian package python3 is not installed on this host")
+    return [version, f"{version}-minimal", f"lib{version}-minimal", f"lib{version}-stdlib"]
+
+
+def _is_installed(package: str) -> bool:
+    asked = ["dpkg-query", "--show", "--showformat=${db:Status-Status}\n", package]
+    said = subprocess.run(asked, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    return "installed" in said.stdout.split()
+
+
+def _compile(folder: str) -> None:
+    subprocess.run([PYTHON, "-IS", "-m", "compileall", "-q", "-f", "-s", folder, "-p", "/", folder], stdout=subprocess.DEVNULL, check=False)
+
+
+def _write(target: Path, files: dict[str, str]) -> None:
+    with tarfile.open(target, "w") as archive:
+        for folder in sorted({*FOLDERS, *(str(above) for inside in files for above in Path(inside).parents if above.name)}):
+            archive.add("/tmp" if folder in OPEN else "/usr", folder, recursive=False, filter=_plain)
+        for inside, file in sorted(files.items()):
+            archive.add(file, inside, recursive=False, filter=_plain)
+
+
+def _files(packages: Sequence[str]) -> Iterator[str]:
+    # Packages that are not installed are left out, with a complaint on the error output.
+    listed = subprocess.run(
+        ["dpkg-query", "--listfiles", *packages], capture_output=True, text=True, env=ENVIRONMENT, check=False).stdout
+    for line in (*listed.splitlines(), *SETTINGS):
+        path = Path(line)
+        if line.startswith("/") and not line.startswith(LEFT_OUT) and (path.is_symlink() or path.is_file()):
+            yield line
+            # What packages compile when they are installed is not listed; a cage could keep nothing of its own.
+            if path.suffix == ".py" and (compiled := path.parent / "__pycache__" / f"{path.stem}.{_tag()}.pyc").is_file():
+                yield str(compiled)
+            if path.is_symlink() and path.resolve().is_file() and str(path.resolve()).startswith("/usr/"):
+                yield str(path.resolve())
+
+
+def _tag() -> str:
+    return PYTHON.resolve().name.replace("python3.", "cpython-3")
+
+
+def _with_libraries(files: Iterable[str]) -> Iterator[str]:
+    listed = list(files)
+    yield from listed
+    programs = [file for file in listed if not Path(file).is_symlink() and _is_program(file)]
+    needed = subprocess.run(["ldd", *programs], capture_output=True, text=True, env=ENVIRONMENT, check=False).stdout
+    for word in set(needed.split()):
+        if word.startswith("/") and Path(word).is_file():
+            yield word
+            yield str(Path(word).resolve())
+
+
+def _is_program(file: str) -> bool:
+    with Path(file).open("rb") as content:
+        return content.read(4) == ELF
+
+
+def _inside(file: str) -> str:
+    top, _, rest = file.lstrip("/").partition("/")
+    return f"usr/{top}/{rest}" if rest and top in MERGED and Path("/", top).is_symlink() else file.lstrip("/")
+
+
+def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    # Compiled files hold to the second when what they were made from was changed.
+    entry.mtime = int(entry.mtime)
+    entry.mode &= 0o1777
+    return entry

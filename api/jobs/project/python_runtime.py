@@ -1,0 +1,180 @@
+"""The Python that jobs are run with: the server's own interpreter and a few packages, shown read-only, and nothing beside them."""
+from __future__ import annotations
+
+import compileall
+import hashlib
+import importlib.metadata
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from api.host.programs import PROJECT
+from api.sandbox.sandbox import PATH, WORKSPACE, Mount
+
+INSIDE = "/opt/ci"
+RESULTS = ".ci-job"
+DEPENDENCIES = f"{WORKSPACE}/{RESULTS}/dependencies"
+REPORT = f"{RESULTS}/junit.xml"
+PACKAGES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
+INSTALLER = ("pip",)
+SYSTEM = Path("/usr")
+SCRIPTS: Mapping[str, str] = {"pytest": "pytest", "pip": "pip"}
+
+
+@dataclass(frozen=True, slots=True)
+class PythonKit:
+    """What a cage shows, what the environment of steps says, and which packages were not found."""
+
+    mounts: tuple[Mount, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+    def with_installer(self) -> dict[str, str]:
+        """The environment of the step that installs what a project needs."""
+        return {**self.environment, "PYTHONPATH": f"{INSIDE}/pip:{self.environment.get('PYTHONPATH', '')}".rstrip(":")}
+
+
+def image_kit(folder: Path) -> PythonKit:
+    """For a container engine: the image has its own Python and what tests need; where it has no `python`, that is its `python3`."""
+    programs = folder / "image"
+    programs.mkdir(parents=True, exist_ok=True)
+    fresh = programs / f".python.{os.getpid()}"
+    fresh.write_text('#!/bin/sh\nexec python3 "$@"\n')
+    fresh.chmod(0o755)
+    fresh.rename(programs / "python")
+    programs.chmod(0o755)
+    return PythonKit((Mount(programs, f"{INSIDE}/bin"),), {
+        "PATH": f"{DEPENDENCIES}/bin:{PATH}:{INSIDE}/bin", "PYTHONPATH": DEPENDENCIES, "PYTHONUNBUFFERED": "1", "CI": "true"})
+
+
+def host_kit(folder: Path) -> PythonKit:
+    """For bubblewrap: the interpreter of this process, from where it is installed, and copies of the packages, made in `folder` once."""
+    kit, missing = _made(folder)
+    program, mounts, libraries = _interpreter()
+    _link(kit / "bin", program)
+    shown = [*mounts, *(Mount(kit / name, f"{INSIDE}/{name}") for name in ("bin", "site", "pip"))]
+    environment = {
+        "PATH": f"{INSIDE}/bin:{DEPENDENCIES}/bin:{PATH}", "PYTHONPATH": f"{DEPENDENCIES}:{INSIDE}/site", "PYTHONUNBUFFERED": "1",
+        "CI": "true", **libraries}
+    return PythonKit((*shown, *_covers(kit / "nothing", mounts)), environment, missing)
+
+
+def add_to_image(folder: Path, python: str, *, with_pytest: bool) -> tuple[str, ...]:
+    """Lay pip, and pytest where it is wanted, into the root folder of an image for its `python` ("python3.11"); what was not found."""
+    target, programs = folder / "usr/local/lib" / python / "dist-packages", folder / "usr/local/bin"
+    found = {name: _distribution(name) for name in (*(PACKAGES if with_pytest else ()), *INSTALLER)}
+    for distribution in found.values():
+        if distribution is not None:
+            _copy(distribution, target)
+    _open_up(folder)
+    programs.mkdir(parents=True)
+    for name in SCRIPTS:
+        if found.get(name) is not None:
+            _write_script(programs / name, "python3", SCRIPTS[name])
+    return tuple(name for name, distribution in found.items() if distribution is None)
+
+
+def _interpreter() -> tuple[str, list[Mount], dict[str, str]]:
+    """Where the interpreter is inside a cage, what must be shown for that, and where its libraries are."""
+    base = Path(sys.base_prefix).resolve()
+    program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    if base == SYSTEM or SYSTEM in base.parents or not program.is_relative_to(base):
+        return str(program), [], {}
+    inside = f"{INSIDE}/python"
+    libraries = {"LD_LIBRARY_PATH": f"{inside}/lib"} if list((base / "lib").glob("libpython*.so*")) else {}
+    return f"{inside}/{program.relative_to(base)}", [Mount(base, inside)], libraries
+
+
+def _covers(nothing: Path, mounts: Sequence[Mount]) -> list[Mount]:
+    """Empty folders over what is installed beside the interpreter, and over this service itself, where a cage would show them."""
+    base = {"base": sys.base_prefix, "platbase": sys.base_prefix}
+    places = {Path(sysconfig.get_path(name, vars=base)) for name in ("purelib", "platlib")}
+    places |= {PROJECT, Path(str(importlib.metadata.distribution("sqlalchemy").locate_file("")))}
+    shown = {_inside(place.resolve(), mounts) for place in places if place.is_dir()}
+    return [Mount(nothing, target) for target in sorted(each for each in shown if each is not None)]
+
+
+def _inside(place: Path, mounts: Sequence[Mount]) -> str | None:
+    """Where a cage shows a folder of the host; None where it does not."""
+    if SYSTEM in place.parents:
+        return str(place)
+    for mount in mounts:
+        if place.is_relative_to(mount.source):
+            return f"{mount.target}/{place.relative_to(mount.source)}"
+    return None
+
+
+def _made(folder: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder with the packages as they are installed now, copied the first time."""
+    found = {name: _distribution(name) for name in (*PACKAGES, *INSTALLER)}
+    told = repr([(sys.version, name, None if each is None else each.version) for name, each in found.items()])
+    kit = folder / hashlib.sha256(told.encode()).hexdigest()[:16]
+    missing = tuple(name for name, each in found.items() if each is None)
+    if not kit.is_dir():
+        fresh = folder / f".{kit.name}.{os.getpid()}"
+        shutil.rmtree(fresh, ignore_errors=True)
+        for name in ("bin", "site", "pip", "nothing"):
+            (fresh / name).mkdir(parents=True)
+        for name, distribution in found.items():
+            if distribution is not None:
+                _copy(distribution, fresh / ("pip" if name in INSTALLER else "site"))
+        # Compiled files were copied with what they were made from, where there were any.
+        compileall.compile_dir(fresh, quiet=2)
+        _open_up(fresh)
+        _place(fresh, kit)
+    return kit, missing
+
+
+def _distribution(name: str) -> importlib.metadata.Distribution | None:
+    try:
+        return importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _copy(distribution: importlib.metadata.Distribution, target: Path) -> None:
+    for file in distribution.files or ():
+        source = Path(str(file.locate()))
+        # Programs are listed with a way up out of the folder of packages.
+        if ".." in file.parts or not source.is_file():
+            continue
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target / file)
+
+
+def _link(folder: Path, program: str) -> None:
+    for name in ("python", "python3"):
+        fresh = folder / f".{name}.{os.getpid()}"
+        fresh.symlink_to(program)
+        fresh.rename(folder / name)
+    for name, module in SCRIPTS.items():
+        script = folder / name
+        if not script.exists():
+            _write_script(script, "python", module)
+
+
+def _write_script(script: Path, python: str, module: str) -> None:
+    script.write_text(f'#!/bin/sh\nexec {python} -m {module} "$@"\n')
+    script.chmod(0o755)
+
+
+def _open_up(folder: Path) -> None:
+    """Let the users of slots read it, whatever the umask was."""
+    for place, _, names in os.walk(folder):
+        os.chmod(place, 0o755)
+        for name in names:
+            os.chmod(Path(place, name), 0o644)
+
+
+def _place(fresh: Path, kit: Path) -> None:
+    try:
+        fresh.rename(kit)
+    except OSError:
+        # Another agent made the same at the same moment.
+        shutil.rmtree(fresh, ignore_errors=True)
+        if not kit.is_dir():
+            raise

@@ -1,0 +1,103 @@
+"""Tries out whether a cage has what jobs are run with: an image of one's own may have no Python, or none with pytest."""
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from api.jobs.project.job_options import JobOptions
+from api.jobs.project.python_runtime import PythonKit
+from api.jobs.project.steps import PYTEST, mounts_for
+from api.sandbox.probing import LONGEST_WORDS, TRIAL_USER
+from api.sandbox.sandbox import Cage, Ending, Plan, Sandbox, SandboxFailure
+
+log = logging.getLogger(__name__)
+
+# Long, since a host that is busy when its agent starts is no host without a Python.
+SECONDS = 120.0
+AGAIN_AFTER = 60.0
+LOOK = 0.2
+PYTHONS = ("python", "python3")
+
+
+class NotTried(Exception):
+    """The trial came to no end, which says nothing of what is in the cage."""
+
+
+class Trial:
+    """A trial of the command that jobs are run with, as far as it is Python's or pytest's; of others nothing is known without a project."""
+
+    def __init__(self, sandbox: Sandbox, options: JobOptions, kit: PythonKit) -> None:
+        self._sandbox, self._options, self._kit = sandbox, options, kit
+        self._told: str | None = None
+        self._is_over = False
+
+    def repeat(self, tell: Callable[[str | None], None], stopping: threading.Event) -> None:
+        """Try once more, until all is there, and tell of what is not each time that it changes: an image may be replaced.
+
+        Raises NotTried.
+        """
+        if self._is_over:
+            return
+        try:
+            trouble = self.find(stopping)
+        except NotTried:
+            if stopping.is_set():
+                return
+            raise
+        if trouble != self._told:
+            log.error("no jobs are taken: %s", trouble) if trouble else log.info("jobs are taken: their Python is there now")
+            tell(trouble)
+            self._told = trouble
+        self._is_over = trouble is None
+
+    def find(self, stopping: threading.Event) -> str | None:
+        """What every job would fail for, in words that anybody may see; None where there is nothing. Raises NotTried."""
+        command = self._options.command
+        pytest = next((each for each in PYTEST if command[:len(each)] == each), None)
+        if pytest is not None and self._runs((*pytest, "--version"), stopping):
+            return None
+        if command[:1] in [(each,) for each in PYTHONS] and not self._runs((command[0], "-c", ""), stopping):
+            return f"the sandbox has no {command[0]} that runs"
+        if pytest is None:
+            return None
+        if self._options.wheelhouse is not None or self._options.install_network:
+            log.warning("the sandbox has no pytest; projects must name it in their requirements.txt")
+            return None
+        return "the sandbox has no pytest"
+
+    def _runs(self, command: tuple[str, ...], stopping: threading.Event) -> bool:
+        # A shell says in all sandboxes alike that a program is not there.
+        plan = Plan(
+            f"trial-{os.urandom(6).hex()}", ("/bin/sh", "-c", 'exec "$@"', "sh", *command),
+            replace(self._options.limits, network=False), environment=dict(self._kit.environment),
+            mounts=mounts_for(self._options, self._kit), user_id=TRIAL_USER if os.geteuid() == 0 else None)
+        try:
+            cage = self._sandbox.launch(plan)
+        except SandboxFailure as failure:
+            raise NotTried(str(failure)) from failure
+        try:
+            ending = _end_of(cage, stopping)
+            cage.kill()
+            if ending.exit_code is None:
+                raise NotTried(ending.failure or "the sandbox failed")
+            if ending.exit_code:
+                said = os.read(cage.output, LONGEST_WORDS).decode(errors="replace").strip()
+                log.warning("in the sandbox `%s` ends with %d: %r", " ".join(command), ending.exit_code, said)
+            return ending.exit_code == 0
+        finally:
+            cage.close()
+
+
+def _end_of(cage: Cage, stopping: threading.Event) -> Ending:
+    until = time.monotonic() + SECONDS
+    while (ending := cage.poll()) is None:
+        if stopping.is_set() or time.monotonic() >= until:
+            cage.kill()
+            raise NotTried("the agent is being stopped" if stopping.is_set() else f"no end in {SECONDS:.0f} seconds")
+        select.select([cage.ended], [], [], LOOK)
+    return ending

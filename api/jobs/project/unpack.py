@@ -1,0 +1,40 @@
+"""Unpacks the project of a job: not in this process, whatever the zip holds."""
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
+from api.host.programs import module_command, module_environment
+
+SECONDS = 120
+
+
+class UnpackFailure(Exception):
+    """The project could not be unpacked, through no fault of the zip that could be proven; the message is for the operator."""
+
+
+def unpack(project: Path, folder: Path, limits: ArchiveLimits, *, user_id: int | None, seconds: int = SECONDS) -> int:
+    """Unpack a zip file into an empty folder, as the folder's user where that is ours to choose; return the number of files.
+
+    Raises ZipRejected for a zip that is not what its directory says, and UnpackFailure for a full disk and the like. What was
+    unpacked until then stays in the folder.
+    """
+    orders = json.dumps({"archive": asdict(limits), "user_id": user_id, "seconds": seconds})
+    command = [*module_command("api.jobs.project.unpack_program"), str(folder), orders]
+    try:
+        with project.open("rb") as file:
+            done = subprocess.run(
+                command, env=module_environment(), cwd="/", stdin=file, capture_output=True, timeout=seconds, check=False)
+        said = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        raise ZipRejected("time", f"The zip takes more than {seconds} seconds to unpack.") from None
+    except (OSError, ValueError) as fault:
+        raise UnpackFailure(f"The project could not be unpacked: {fault}.") from fault
+    if "rule" in said:
+        raise ZipRejected(said["rule"], said["message"])
+    if "trouble" in said:
+        raise UnpackFailure(f"The project could not be unpacked: {said['trouble']}.")
+    return int(said["files"])

@@ -1,0 +1,57 @@
+"""Unpacks a zip file in a process that can do nothing else.
+
+Run as `python -m api.jobs.project.unpack_program FOLDER LIMITS`, the zip being its standard input and LIMITS JSON. It shuts
+itself into the folder, as the folder's user where it may, and says on its output, as JSON, what came of it.
+"""
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import sys
+from typing import Any
+
+from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
+from api.jobs.project.unpacking import unpack_into
+from api.sandbox.enter import give_up_rights, set_limit
+
+MEMORY = 256 << 20
+# Read before the folder is shut: nothing can be loaded from inside.
+ENCODINGS = ("cp437", "utf-8")
+
+
+def _shut_in(folder: str, orders: dict[str, Any]) -> int:
+    """Give up everything that unpacking does not need; return a descriptor of the folder."""
+    for encoding in ENCODINGS:
+        codecs.lookup(encoding)
+    os.umask(0o022)
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if orders["user_id"] is not None:
+        os.chroot(folder)
+        os.chdir("/")
+        give_up_rights(orders["user_id"])
+    for kind, wanted in (
+        ("RLIMIT_AS", MEMORY), ("RLIMIT_CORE", 0), ("RLIMIT_FSIZE", orders["archive"]["file_bytes"]), ("RLIMIT_CPU", orders["seconds"]),
+        ("RLIMIT_NOFILE", 32),
+    ):
+        set_limit(kind, wanted)
+    return opened
+
+
+def main(arguments: list[str]) -> int:
+    """Unpack, and say how that went."""
+    orders = json.loads(arguments[1])
+    try:
+        folder = _shut_in(arguments[0], orders)
+        with open(0, "rb", closefd=False) as file:
+            said: dict[str, Any] = {"files": unpack_into(file, folder, ArchiveLimits(**orders["archive"]))}
+    except ZipRejected as refusal:
+        said = {"rule": refusal.rule, "message": refusal.message}
+    except (OSError, MemoryError) as fault:
+        said = {"trouble": str(fault)}
+    print(json.dumps(said), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,145 @@
+"""One attempt of a job: its steps, one after the other, each in a cage, all into one log."""
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.domain.jobs.exit_record import ExitRecord
+from api.domain.jobs.job import JobReason
+from api.jobs.supervisor.attempt_log import AttemptLog
+from api.jobs.supervisor.ending import Lease, Stop, Watch
+from api.jobs.supervisor.spec import Spec, Step
+from api.sandbox.sandbox import Cage, Ending, Plan, Sandbox, SandboxFailure
+from api.storage.jobs.files import AttemptFiles
+
+LOOK = 0.1
+CHUNK = 1 << 16
+LAST_WORDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """How a step ended."""
+
+    reason: JobReason
+    ending: Ending
+
+    @property
+    def is_good(self) -> bool:
+        return self.reason is JobReason.EXIT_CODE and self.ending.exit_code == 0
+
+
+class Attempt:
+    """An attempt with what it reads, what it writes and what it is run in."""
+
+    def __init__(
+        self, files: AttemptFiles, spec: Spec, sandbox: Sandbox, *, now: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._files, self._spec, self._sandbox = files, spec, sandbox
+        self._now, self._monotonic, self._sleep = now, monotonic, sleep
+        self._log = AttemptLog(files.log)
+        self._lease = Lease(files, now)
+
+    def run(self) -> ExitRecord:
+        """Run the steps until one fails or all have ended; nothing of them is left then."""
+        started_at = self._now()
+        result, name, detail = _Result(JobReason.EXIT_CODE, Ending(exit_code=0)), None, None
+        try:
+            for step in self._spec.steps:
+                name = step.name
+                result = self._run_step(step)
+                if not result.is_good:
+                    break
+        except SandboxFailure as failure:
+            result, detail = _Result(JobReason.ENGINE_ERROR, Ending()), str(failure)
+        self._finish_log()
+        return ExitRecord(
+            fence=self._spec.fence, reason=result.reason, started_at=started_at, exit_code=result.ending.exit_code,
+            signal=result.ending.signal, step=name, log_bytes=self._log.close(), log_truncated=self._log.is_truncated,
+            detail=detail or result.ending.failure, ended_at=self._now())
+
+    def _run_step(self, step: Step) -> _Result:
+        if self._files.cancel.exists():
+            return _Result(JobReason.CANCELLED, Ending())
+        # An agent that was frozen between its claim and our start must run nothing that was given to another since.
+        if self._lease.has_passed():
+            return _Result(JobReason.LOST, Ending())
+        self._log.say(step.heading)
+        self._log.limit(step.limits.log_bytes)
+        spec = self._spec
+        cage = self._sandbox.launch(Plan(
+            f"{spec.name}-{step.name}", step.command, step.limits, workspace=spec.workspace, environment=step.environment,
+            mounts=spec.mounts, user_id=spec.user_id))
+        try:
+            return self._watched(step, cage)
+        finally:
+            cage.close()
+
+    def _watched(self, step: Step, cage: Cage) -> _Result:
+        workspace = self._spec.workspace if self._spec.watch_workspace else None
+        watch = Watch(self._files, self._lease, step.limits, self._log, cage, workspace, self._monotonic)
+        stop: Stop | None = None
+        while stop is None and (ending := cage.poll()) is None:
+            self._carry(cage)
+            stop = watch.look()
+        if stop is not None:
+            ending = self._stopped(cage, stop)
+        cage.kill()
+        self._drain(cage)
+        assert ending is not None
+        return self._judged(cage, stop, ending)
+
+    def _stopped(self, cage: Cage, stop: Stop) -> Ending | None:
+        """End the cage, gently where there is time for it."""
+        if stop.gently:
+            cage.terminate()
+            kill_at = self._monotonic() + self._spec.grace_seconds
+            while cage.poll() is None and self._monotonic() < kill_at and not self._lease.has_passed():
+                self._carry(cage)
+        cage.kill()
+        self._log.say(stop.words)
+        return cage.poll()
+
+    def _judged(self, cage: Cage, stop: Stop | None, ending: Ending) -> _Result:
+        if cage.is_out_of_memory() and (stop is None or stop.reason is JobReason.EXIT_CODE):
+            return _Result(JobReason.OUT_OF_MEMORY, ending)
+        if stop is None and self._log.is_over:
+            return _Result(JobReason.LOG_LIMIT, ending)
+        if stop is None:
+            return _Result(JobReason.ENGINE_ERROR if ending.failure else JobReason.EXIT_CODE, ending)
+        if stop.reason is JobReason.EXIT_CODE:
+            return _Result(stop.reason, Ending(exit_code=ending.exit_code or 137))
+        return _Result(stop.reason, Ending(exit_code=ending.exit_code))
+
+    def _carry(self, cage: Cage) -> None:
+        """Wait a moment for output or the end; output goes to the log at once."""
+        if self._log.is_waiting:
+            self._log.flush()
+        watched = [cage.ended] if self._log.is_waiting else [cage.output, cage.ended]
+        readable, _, _ = select.select(watched, [], [], LOOK)
+        if cage.output in readable:
+            chunk = os.read(cage.output, CHUNK)
+            self._log.write(chunk)
+            if not chunk:
+                # The command closed its output and goes on; without a pause this would be a busy loop.
+                select.select([cage.ended], [], [], LOOK)
+
+    def _drain(self, cage: Cage) -> None:
+        """Read what the pipe still holds; everything that could write to it is dead."""
+        give_up = self._monotonic() + LAST_WORDS
+        while self._monotonic() < give_up and select.select([cage.output], [], [], LOOK)[0]:
+            chunk = os.read(cage.output, CHUNK)
+            if not chunk:
+                return
+            self._log.write(chunk)
+
+    def _finish_log(self) -> None:
+        """Wait for a full disk to take the rest, for as long as somebody wants it."""
+        while self._log.is_waiting and not self._lease.has_passed() and not self._files.cancel.exists():
+            self._sleep(LOOK)
+            self._log.flush()

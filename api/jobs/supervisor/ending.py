@@ -1,0 +1,77 @@
+"""Why a running step is to be ended: what a supervisor looks at while it waits."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from api.domain.jobs.job import JobReason
+from api.host.folder_size import is_larger
+from api.jobs.supervisor.attempt_log import AttemptLog
+from api.sandbox.limits import Limits
+from api.sandbox.sandbox import Cage
+from api.storage.jobs.files import AttemptFiles
+
+WORKSPACE_LOOK = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A step is to be ended. `gently`: its command is asked first. `words` go into the log."""
+
+    reason: JobReason
+    gently: bool = False
+    words: str = ""
+
+
+class Lease:
+    """Until when the claim holds; the file is read again only once the time last read has come."""
+
+    def __init__(self, files: AttemptFiles, now: Callable[[], datetime]) -> None:
+        self._files, self._now = files, now
+        self._until = files.lease_until()
+
+    def has_passed(self) -> bool:
+        """Whether the claim is lost. Without a lease there is none to lose."""
+        if self._until is None or self._now() < self._until:
+            return False
+        self._until = self._files.lease_until()
+        return self._until is not None and self._now() >= self._until
+
+
+class Watch:
+    """Looks at all that ends a step but its own end."""
+
+    def __init__(
+        self, files: AttemptFiles, lease: Lease, limits: Limits, log: AttemptLog, cage: Cage, workspace: Path | None,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._files, self._lease, self._limits, self._log, self._cage = files, lease, limits, log, cage
+        self._workspace, self._monotonic = workspace, monotonic
+        self._deadline = monotonic() + limits.seconds
+        self._next_look = 0.0
+
+    def look(self) -> Stop | None:
+        """Why the step is to be ended now, the gravest reason first."""
+        if self._lease.has_passed():
+            return Stop(JobReason.LOST)
+        if self._log.is_over:
+            return Stop(JobReason.LOG_LIMIT)
+        if self._cage.is_out_of_memory():
+            return Stop(JobReason.OUT_OF_MEMORY)
+        if self._files.cancel.exists():
+            return Stop(JobReason.CANCELLED, gently=True)
+        if self._monotonic() >= self._deadline:
+            return Stop(JobReason.TIMEOUT, gently=True)
+        if self._is_workspace_over():
+            # The command is killed as a full disk would make it fail, so that its own exit code tells.
+            return Stop(JobReason.EXIT_CODE, words=f"The workspace has more than {self._limits.workspace_bytes} bytes; the job was ended.")
+        return None
+
+    def _is_workspace_over(self) -> bool:
+        if self._workspace is None or self._monotonic() < self._next_look:
+            return False
+        over = is_larger(self._workspace, self._limits.workspace_bytes)
+        self._next_look = self._monotonic() + WORKSPACE_LOOK
+        return over

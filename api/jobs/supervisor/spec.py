@@ -1,0 +1,59 @@
+"""What a supervisor is to do: the steps of one attempt, as the agent writes them down."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from api.sandbox.limits import Limits
+from api.sandbox.sandbox import Mount
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command of an attempt. `heading` is put into the log before its output. A step that fails ends the attempt."""
+
+    name: str
+    command: tuple[str, ...]
+    limits: Limits = field(default_factory=Limits)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """An attempt: what to run, in which sandbox, on which workspace, as which user of the host.
+
+    `name` is unique on the host and safe as a file's name. `watch_workspace` is set where nothing but the supervisor holds the
+    workspace to its size. `grace_seconds` lie between asking a command to end and killing it.
+    """
+
+    name: str
+    fence: int
+    sandbox: Mapping[str, Any]
+    workspace: Path
+    steps: tuple[Step, ...]
+    mounts: tuple[Mount, ...] = ()
+    user_id: int | None = None
+    watch_workspace: bool = True
+    grace_seconds: float = 5
+
+    def as_json(self) -> dict[str, Any]:
+        """The spec as it is written into a file."""
+        steps = [
+            {"name": step.name, "command": list(step.command), "limits": step.limits.as_json(), "environment": dict(step.environment),
+             "heading": step.heading} for step in self.steps]
+        mounts = [{"source": str(mount.source), "target": mount.target, "writable": mount.writable} for mount in self.mounts]
+        return {
+            "name": self.name, "fence": self.fence, "sandbox": dict(self.sandbox), "workspace": str(self.workspace), "steps": steps,
+            "mounts": mounts, "user_id": self.user_id, "watch_workspace": self.watch_workspace, "grace_seconds": self.grace_seconds}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Spec:
+        """The reverse of `as_json`."""
+        steps = tuple(
+            Step(each["name"], tuple(each["command"]), Limits.from_json(each["limits"]), each["environment"], each["heading"])
+            for each in values["steps"])
+        mounts = tuple(Mount(Path(each["source"]), each["target"], each["writable"]) for each in values["mounts"])
+        return cls(**{**values, "workspace": Path(values["workspace"]), "steps": steps, "mounts": mounts})

@@ -1,0 +1,98 @@
+"""Starts the supervisor of an attempt, as a process that does not belong to the one that started it."""
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Sequence
+
+from api.host.programs import module_command, module_environment
+from api.storage.jobs.files import AttemptFiles
+from api.storage.permissions import PRIVATE
+
+PATIENCE = 30
+
+
+class SupervisorNotStarted(Exception):
+    """No supervisor came to hold the attempt; the message is for the operator."""
+
+
+def start_supervisor(files: AttemptFiles, *, keep: Sequence[int] = ()) -> None:
+    """Start the supervisor of a prepared attempt; it holds the attempt's lock when this returns.
+
+    It keeps the descriptors `keep` open for as long as it lives: by them it goes on holding the slot that its starter took.
+    Raises SupervisorNotStarted where another holds it, where the attempt is over, or where the process cannot be started.
+    """
+    command = [*module_command("api.jobs.supervisor.supervisor"), str(files.folder), *map(str, keep)]
+    try:
+        with os.fdopen(PRIVATE.open(files.supervisor_log, os.O_WRONLY | os.O_APPEND), "ab") as log:
+            done = subprocess.run(
+                command, env=module_environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=PATIENCE, check=False,
+                pass_fds=keep)
+    except (OSError, subprocess.TimeoutExpired) as fault:
+        raise SupervisorNotStarted(str(fault)) from fault
+    _require_started(files, done.returncode)
+
+
+class Nursery:
+    """Starts supervisors as `start_supervisor` does, but at once: from a process that has loaded what they need.
+
+    For an agent that starts many; safe to use from several threads. The process ends with ours, the supervisors do not.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._asker: socket.socket | None = None
+
+    def start(self, files: AttemptFiles, *, keep: Sequence[int] = ()) -> None:
+        """Start the supervisor of a prepared attempt. Raises SupervisorNotStarted."""
+        with self._lock:
+            status = self._asked(files, keep)
+        if status is not None:
+            _require_started(files, status)
+        elif not files.is_supervised():
+            start_supervisor(files, keep=keep)
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            self._forget()
+
+    def _asked(self, files: AttemptFiles, keep: Sequence[int]) -> int | None:
+        """The status of the supervisor; None where the process does not answer, which a new one then replaces."""
+        try:
+            if self._asker is None:
+                self._begin()
+            assert self._asker is not None
+            socket.send_fds(self._asker, [os.fsencode(files.folder)], list(keep))
+            if answer := self._asker.recv(1):
+                return answer[0]
+        except OSError:
+            pass
+        self._forget()
+        return None
+
+    def _begin(self) -> None:
+        self._asker, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._asker.settimeout(PATIENCE)
+        with theirs:
+            self._process = subprocess.Popen(
+                [*module_command("api.jobs.supervisor.forkserver"), str(theirs.fileno())], env=module_environment(), cwd="/",
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+                start_new_session=True)
+
+    def _forget(self) -> None:
+        if self._asker is not None:
+            self._asker.close()
+            self._asker = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def _require_started(files: AttemptFiles, status: int) -> None:
+    if status:
+        raise SupervisorNotStarted(f"the supervisor ended with {status}; {files.supervisor_log.name} says more")

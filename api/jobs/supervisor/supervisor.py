@@ -1,0 +1,132 @@
+"""The supervisor of one attempt: a process of its own, which outlives the agent that started it.
+
+Run as `python -m api.jobs.supervisor.supervisor ATTEMPT_FOLDER [DESCRIPTOR…]`; the descriptors are kept open, for itself alone.
+It holds the folder's lock for as long as it lives, and returns to its starter, with 0, once it does; the work goes on in its child. It ends
+with one exit record, written in one piece. If it is killed, its cage dies with it, the kernel frees the lock, and there is no record:
+whoever looks then knows that the attempt is lost.
+"""
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from api.domain.jobs.exit_record import ExitRecord
+from api.domain.jobs.job import JobReason
+from api.jobs.supervisor.attempt import Attempt
+from api.jobs.supervisor.ending import Lease
+from api.jobs.supervisor.spec import Spec
+from api.sandbox.kinds import sandbox_of
+from api.storage.jobs.files import AttemptFiles, put
+from api.storage.permissions import PRIVATE
+
+HELD, HELD_BY_ANOTHER = 0, 75
+# Who looks whether the lock is held takes it for a moment, shared.
+LOCK_TRIES, LOCK_PAUSE = 50, 0.02
+RETRY_PAUSE = 1.0
+LESS_LIKELY_TO_BE_KILLED = "-500"
+IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
+
+
+def utc_now() -> datetime:
+    """This moment."""
+    return datetime.now(UTC)
+
+
+def main(arguments: list[str]) -> int:
+    """Become a process of one's own."""
+    return begin(AttemptFiles(Path(arguments[0])), [int(kept) for kept in arguments[1:]])
+
+
+def begin(files: AttemptFiles, kept: Sequence[int]) -> int:
+    """Supervise an attempt in a child; return, here, once that holds the lock, or cannot."""
+    for each in kept:
+        os.set_inheritable(each, False)
+    told, tells = os.pipe()
+    if os.fork():
+        os.close(tells)
+        held = os.read(told, 1)
+        os.close(told)
+        return HELD if held else HELD_BY_ANOTHER
+    os.close(told)
+    try:
+        os.setsid()
+        _outlive_others()
+        lock = _lock(files.lock)
+        if lock is not None and not files.exit.exists():
+            put(files.state, {"pid": os.getpid(), "started_at": utc_now().isoformat()})
+            os.write(tells, b"1")
+            os.close(tells)
+            supervise(files)
+    finally:
+        # What the starter was about to do at its own end is no business of ours.
+        os._exit(0)
+
+
+def supervise(files: AttemptFiles) -> None:
+    """Run the attempt and write down how it ended; try until that is written, or until nobody wants it any more."""
+    record = _run(files)
+    lease = Lease(files, utc_now)
+    while True:
+        try:
+            files.write_exit(record)
+            return
+        except OSError:
+            _complain(files)
+            if lease.has_passed():
+                return
+            time.sleep(RETRY_PAUSE)
+
+
+def _run(files: AttemptFiles) -> ExitRecord:
+    started_at, fence = utc_now(), 0
+    try:
+        spec = Spec.from_json(json.loads(files.spec.read_bytes()))
+        fence = spec.fence
+        return Attempt(files, spec, sandbox_of(spec.sandbox), now=utc_now).run()
+    # The one place that may catch everything: without a record, a fault of ours would look like a lost machine.
+    except Exception as fault:
+        _complain(files)
+        return ExitRecord(fence, JobReason.ENGINE_ERROR, started_at, utc_now(), detail=f"{type(fault).__name__}: {fault}")
+
+
+def _complain(files: AttemptFiles) -> None:
+    """Put the fault at hand into our own log, as far as there is room for it: the disk may be what is at fault.
+
+    Each line says which attempt it is about, for whoever reads the logs of many together.
+    """
+    attempt = files.folder.name.partition("-")[0]
+    beginning = f"{utc_now().isoformat(timespec='milliseconds')} ERROR job_id={files.folder.parent.name} attempt={attempt}"
+    with suppress(OSError):
+        for line in traceback.format_exc().splitlines():
+            print(beginning, line, file=sys.stderr, flush=True)
+
+
+def _outlive_others() -> None:
+    """Signals meant for all the service's processes do not end a job; only a cancel, a limit or the lease's end does."""
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(LESS_LIKELY_TO_BE_KILLED)
+
+
+def _lock(path: Path) -> int | None:
+    lock = PRIVATE.open(path, os.O_RDWR)
+    for _ in range(LOCK_TRIES):
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        time.sleep(LOCK_PAUSE)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

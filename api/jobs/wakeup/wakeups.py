@@ -1,0 +1,44 @@
+"""The doorbells that are configured: this host's, and, where there is a broker, that of all hosts."""
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from api.jobs.wakeup.wakeup import Bells, LocalBell
+
+FOLDER = "bells"
+BROKER = "api.jobs.wakeup.broker"
+
+
+class BrokerUnusable(Exception):
+    """There is a broker, and nothing installed that speaks with it; the message is for the operator."""
+
+
+def local_bell(work: Path) -> LocalBell:
+    """The bell of the host whose work folder this is."""
+    return LocalBell(work.absolute() / FOLDER)
+
+
+def bells_of(work: Path, broker: str) -> Bells:
+    """All bells that are to be rung; `broker` is its URL, or empty. Raises BrokerUnusable."""
+    return Bells([local_bell(work), *([_broker().BrokerBell(broker)] if broker else [])])
+
+
+def require_broker_package() -> None:
+    """Raise BrokerUnusable where what speaks with brokers is not installed."""
+    _broker()
+
+
+def wake_forever(broker: str, ring: Callable[[], None]) -> None:
+    """Ring whenever the broker says so, for as long as this process lives. Raises BrokerUnusable."""
+    _broker().wake_forever(broker, ring)
+
+
+def _broker() -> Any:
+    # The package is an extra, and large: those who have no broker never load it.
+    try:
+        return importlib.import_module(BROKER)
+    except ModuleNotFoundError as missing:
+        raise BrokerUnusable("CI_BROKER_URL needs the extra `broker`") from missing

@@ -1,0 +1,31 @@
+"""Jobs, their logs and what was kept of them, as JSON."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.domain.jobs.job import Job
+from api.domain.text.log import LogLine
+
+Json = dict[str, Any]
+
+
+def job(found: Job) -> Json:
+    """A job as it stands."""
+    return {
+        "job_id": found.job_id, "status": found.status.value, "success": found.success, "start_time": found.start_time,
+        "end_time": found.end_time, "reason": None if found.reason is None else found.reason.value, "exit_code": found.exit_code,
+        "attempt": found.attempt, "priority": found.priority, "created_at": found.created_at, "queue_position": found.position}
+
+
+def log_line(found: Job, line: LogLine) -> Json:
+    """One line of a job's log; where no line has told a time yet, the job's start stands in."""
+    shown = {
+        "timestamp": line.facts.at or found.start_time or found.created_at, "level": line.facts.level.value,
+        "source": line.facts.source.value, "message": line.message, "job_id": found.job_id}
+    return shown | ({"continued": True} if line.continued else {})
+
+
+def artifacts(found: Job, manifest: Mapping[str, Any]) -> Json:
+    """What was kept of a job, and what its JUnit file says."""
+    return {"job_id": found.job_id, **{name: manifest[name] for name in ("artifacts", "junit", "left_out")}}

@@ -1,0 +1,62 @@
+"""Outputs and their differences as the contract's JSON."""
+from __future__ import annotations
+
+from typing import Any
+
+from orjson import Fragment
+
+from api.diffs.channel import DiffAnswer
+from api.domain.files.content import Content
+from api.domain.files.content_type import content_type_of
+from api.domain.results.output import RunOutput
+from api.domain.text.diff import DiffStatus, Precision
+from api.storage.files.archive import Found, Source
+
+Json = dict[str, Any]
+
+NOTHING = {"added_lines": 0, "removed_lines": 0, "changed_hunks": 0}
+
+
+def output_file(run_id: int, found: RunOutput, digest: str, content: Content, source: Source, place: Found, url: str | None) -> Json:
+    """A file of an output; `place` and `url` say where it can be had."""
+    return _ids(run_id, found) | {
+        "filename": filename(source), "content_type": content_type_of(found.output.extension), "encoding": content.encoding.value,
+        "content": content.text, "truncated": content.truncated, "size_bytes": source.size, "sha256": digest,
+        "storage_status": place.status.value, "download_url": url}
+
+
+def filename(source: Source) -> str:
+    """The name under which a file is stored, without its folder."""
+    return source.name.rpartition("/")[2]
+
+
+def missing_diff(run_id: int, found: RunOutput, status: DiffStatus) -> Json:
+    """A comparison that cannot be made."""
+    return _ids(run_id, found) | {"status": status.value}
+
+
+def no_diff(run_id: int, found: RunOutput, *, unified: bool) -> Json:
+    """A comparison of two files that are the same, which need not be looked at."""
+    return _ids(run_id, found) | {
+        "status": DiffStatus.IDENTICAL.value, "precision": Precision.EXACT.value, "truncated": False, "summary": NOTHING,
+        "unified" if unified else "hunks": "" if unified else []}
+
+
+def diff(run_id: int, found: RunOutput, answer: DiffAnswer, *, unified: bool) -> Json:
+    """A comparison that was made."""
+    if answer.is_identical:
+        return no_diff(run_id, found, unified=unified)
+    counts = answer.summary
+    return _ids(run_id, found) | {
+        "status": DiffStatus.DIFFERENT.value, **({"encoding": answer.encoding.value} if answer.encoding else {}),
+        **({"bom": answer.bom} if answer.bom else {}),
+        "precision": answer.precision.value, "truncated": answer.truncated, "summary": {
+            "added_lines": counts.added_lines, "removed_lines": counts.removed_lines, "changed_hunks": counts.changed_hunks},
+        # It comes as JSON from the process that compared.
+        "unified" if unified else "hunks": Fragment(answer.shown)}
+
+
+def _ids(run_id: int, found: RunOutput) -> Json:
+    return {
+        "run_id": run_id, "sample_id": found.test.sample_id, "regression_id": found.test.regression_id,
+        "output_id": found.output.output_id}

@@ -1,0 +1,198 @@
+"""Comparisons and triage as the contract's JSON; triage within a budget of bytes, shared fairly among failures."""
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from api.domain.display_bounds import commit_is_exact, cut, shown_commit
+from api.domain.results.compare import BaseReason, Bucket, Compared, OutputHashes
+from api.domain.results.failure import Failure
+from api.domain.results.result import JudgedTest
+from api.domain.results.triage import WIDTH, FailingSince, FirstDifference, NoDifference, share
+from api.domain.runs.infrastructure import InfrastructureError
+from api.domain.runs.run import Run
+from api.domain.runs.summary import Summary
+from api.domain.runs.unexecuted import SkippedTest
+from api.rendering.runs import run_links
+from api.specfirst.responses.json_responses import encode
+
+Json = dict[str, Any]
+
+BUCKET_LIMIT = 500
+INFRASTRUCTURE_LIMIT = 10
+SKIPPED_LIMIT = 500
+LONGEST_MESSAGE = 300
+# Bytes of each difference that are kept free for it: some words on either side, and always the character that differs.
+RESERVED = 200
+
+
+def base_run(found: Run, reason: BaseReason, base: str) -> Json:
+    """The run that is compared with."""
+    return {
+        "run_id": found.run_id, "commit_sha": shown_commit(found.commit), "branch": found.branch and cut(found.branch, 100),
+        "status": found.status.value, "reason": reason.value, "links": run_links(found.run_id, base)}
+
+
+def comparison(run_id: int, base: Json, tests: Sequence[Compared]) -> Json:
+    """What a run fixed and broke, bucket by bucket; tests that pass in both are counted alone."""
+    shown: Json = {"run_id": run_id, "base": base}
+    for bucket in Bucket:
+        members = [test for test in tests if test.bucket is bucket]
+        shown[f"{bucket.value}_count"] = len(members)
+        if bucket is not Bucket.PASSING:
+            shown[bucket.value] = [_compared(test) for test in members[:BUCKET_LIMIT]]
+    return shown
+
+
+def _compared(found: Compared) -> Json:
+    test = found.either.test
+    return {
+        "regression_id": found.regression_id, "sample_id": test.sample_id, "category": cut(test.category, 100),
+        "base": _side(found.base), "run": _side(found.run), "outputs": [_hashes(each) for each in found.outputs[:20]]}
+
+
+def _side(test: JudgedTest | None) -> Json | None:
+    if test is None:
+        return None
+    report = test.reports.report
+    return {"status": test.verdict.value, "exit_code": None if report is None else report.exit_code}
+
+
+def _hashes(found: OutputHashes) -> Json:
+    return {
+        "output_id": found.output_id, "base_expected": _digest(found.base_expected), "base_actual": _digest(found.base_actual),
+        "run_expected": _digest(found.run_expected), "run_actual": _digest(found.run_actual)}
+
+
+def _digest(text: str | None) -> str | None:
+    return None if not text else text[:64]
+
+
+@dataclass(frozen=True, slots=True)
+class FailingTest:
+    """A failing test with all that triage found out about it."""
+
+    judged: JudgedTest
+    failures: tuple[Failure, ...]
+    since: FailingSince
+    in_base: str
+    output_id: int | None = None
+    difference: FirstDifference | NoDifference | None = None
+
+
+def triage(
+    run: Run, counts: Summary, infrastructure: Sequence[InfrastructureError], skipped: Sequence[SkippedTest], base: Json | None,
+    tests: Sequence[FailingTest], *, api_base: str, max_bytes: int,
+) -> Json:
+    """A run's failures within so many bytes of JSON: each failure in short, and shared fairly among them, what differs."""
+    shown: Json = {
+        "run_id": run.run_id, "status": run.status.value, "commit_sha": shown_commit(run.commit), "counts": _counts(counts),
+        "infrastructure_errors": _troubles(infrastructure[:INFRASTRUCTURE_LIMIT], max_bytes // 4),
+        "infrastructure_error_count": len(infrastructure), "skipped": _skipped(skipped[:SKIPPED_LIMIT], max_bytes // 4),
+        "skipped_count": len(skipped), "base": base, "failures": [], "failure_count": len(tests),
+        "omitted_count": len(tests), "differences_omitted_count": len(tests), "max_bytes": max_bytes,
+        "links": run_links(run.run_id, api_base)}
+    entries = _fitting(tests, run, api_base, max_bytes - len(encode(shown)))
+    unknown = sum("difference_omitted" in entry for entry in entries)
+    return shown | {"failures": entries, "omitted_count": len(tests) - len(entries), "differences_omitted_count": unknown}
+
+
+def _counts(counts: Summary) -> Json:
+    return {
+        "total_samples": counts.total_samples, "pass_count": counts.pass_count, "fail_count": counts.fail_count,
+        "missing_output_count": counts.missing_output_count, "skipped_count": counts.skipped_count,
+        "pending_count": counts.pending_count, "error_count": counts.error_count}
+
+
+def _skipped(tests: Sequence[SkippedTest], budget: int) -> list[Json]:
+    """The first tests without a result that fit into so many bytes of JSON."""
+    entries = [{
+        "regression_id": each.judged.test.regression_id, "sample_id": each.judged.test.sample_id,
+        "category": cut(each.judged.test.category, 100), "reason": each.reason.value} for each in tests]
+    ends = accumulate(len(encode(entry)) + 1 for entry in entries)
+    return [entry for entry, end in zip(entries, ends, strict=True) if end <= budget]
+
+
+def _troubles(errors: Sequence[InfrastructureError], budget: int) -> list[Json]:
+    """Infrastructure errors whose messages share so many bytes of JSON."""
+    messages = [cut(error.message, LONGEST_MESSAGE) for error in errors]
+    parts = share(budget, [len(encode(message)) for message in messages])
+    return [
+        {"type": error.type.value, "severity": error.severity.value, "message": _cut_to_bytes(message, part)}
+        for error, message, part in zip(errors, messages, parts, strict=True)]
+
+
+def _cut_to_bytes(text: str, size: int) -> str:
+    """As much of a text's beginning as fits into so many bytes of JSON, of which an ellipsis alone takes five."""
+    if len(encode(text)) <= size:
+        return text
+    length = bisect_right(range(2, len(text)), size, key=lambda each: len(encode(cut(text, each)))) + 1
+    return cut(text, length)
+
+
+def _entry(found: FailingTest, run: Run, api_base: str) -> Json:
+    test, report = found.judged.test, found.judged.reports.report
+    primary = found.failures[0]
+    since = found.since.run
+    shown = {
+        "regression_id": test.regression_id, "sample_id": test.sample_id, "category": cut(test.category, 100),
+        "command": cut(test.command, 100), "status": found.judged.verdict.value, "type": primary.type.value,
+        "code": primary.code.value, "codes": sorted({failure.code.value for failure in found.failures}),
+        "attribution": primary.attribution.value, "exit_code": None if report is None else report.exit_code,
+        "expected_exit_code": primary.expected_exit_code, "signature": primary.signature,
+        "failing_since": {
+            "run_id": since.run_id, "commit_sha": since.commit[:40] if commit_is_exact(since.commit) else None,
+            "at_least": found.since.at_least},
+        "in_base": found.in_base, "first_difference": None, "next": _next_call(found, run, api_base)}
+    return shown | {"difference_omitted": found.difference.value} if isinstance(found.difference, NoDifference) else shown
+
+
+def _next_call(found: FailingTest, run: Run, api_base: str) -> str:
+    """What tells more of a failure to a token of the default scopes, which logs are not for."""
+    test = found.judged.test
+    sample = f"{api_base}/runs/{run.run_id}/samples/{test.sample_id}"
+    if found.output_id is not None:
+        return f"{sample}/diff?regression_id={test.regression_id}&output_id={found.output_id}"
+    return f"{sample}?regression_id={test.regression_id}"
+
+
+def _fitting(tests: Sequence[FailingTest], run: Run, api_base: str, budget: int) -> list[Json]:
+    """The failures that fit, each with at least the text of its difference that is reserved for it."""
+    entries: list[Json] = []
+    wants: list[int] = []
+    reserved = 0
+    for test in tests:
+        entry, wanted = _entry(test, run, api_base), _wanted(test)
+        size, reserve = len(encode(entry)) + 1, min(wanted, RESERVED)
+        if size + reserved + reserve > budget:
+            break
+        entries.append(entry)
+        wants.append(wanted)
+        budget, reserved = budget - size, reserved + reserve
+    for entry, test, part in zip(entries, tests, share(budget, wants), strict=False):
+        if isinstance(test.difference, FirstDifference):
+            entry["first_difference"] = _fitting_difference(test, test.difference, part)
+    return entries
+
+
+def _wanted(found: FailingTest) -> int:
+    return len(encode(_difference(found, found.difference, WIDTH))) if isinstance(found.difference, FirstDifference) else 0
+
+
+def _difference(found: FailingTest, difference: FirstDifference, width: int) -> Json:
+    expected, actual = difference.shown(width)
+    shown = {
+        "output_id": found.output_id, "line": difference.line, "column": difference.column, "expected": expected, "actual": actual}
+    named = {"no_newline": difference.no_newline, "bom": difference.bom}
+    return shown | {name: side for name, side in named.items() if side is not None}
+
+
+def _fitting_difference(found: FailingTest, difference: FirstDifference, budget: int) -> Json:
+    """The first difference with as much text as its part of the budget allows, which is more than one character takes."""
+    width = min(WIDTH, budget)
+    while width > 1 and len(encode(_difference(found, difference, width))) > budget:
+        width = width * 3 // 4
+    return _difference(found, difference, width)

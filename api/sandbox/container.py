@@ -1,0 +1,270 @@
+"""A container engine, Docker or Podman, as a sandbox: it holds the command, and nothing of its own way with logs is relied on.
+
+The command writes into named pipes that the cage's holder reads, so that what it prints comes whole and in order.
+"""
+from __future__ import annotations
+
+import json
+import os
+import resource
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from api.host.programs import module_command, module_environment
+from api.sandbox.cgroups import Group
+from api.sandbox.engine import Engine, EngineError
+from api.sandbox.own_group import group_of
+from api.sandbox.probing import guards, try_out
+from api.sandbox.sandbox import WORKSPACE, Capabilities, Ending, Guard, Mount, Plan, SandboxFailure
+from api.sandbox.seccomp import engine_profile
+
+LABEL = "sample-platform-ci.folder"
+PIPES = "/run/ci"
+OUTPUT, ERRORS, INPUT = "output", "errors", "input"
+# By the process id in this file a sweep knows that a container is not left over.
+GUARD = "guard"
+# The engine's own first process, which hands signals on and buries the dead.
+OWN_PROCESSES = 2
+OPEN_FILES = 8192
+BRIDGE = Guard("allowed_network", True, "a step that may use the network gets the engine's default one, not the host's")
+
+
+@dataclass(frozen=True)
+class ContainerEngine:
+    """The sandbox. `socket` is the engine's, `image` what is run, `prefix` what containers' names begin with.
+
+    `folder` is an existing folder of this host in which the cages' pipes lie; the engine must see it under the same path.
+    """
+
+    socket: str
+    image: str
+    folder: str
+    prefix: str = "ci-"
+
+    name = "container"
+
+    def description(self) -> dict[str, Any]:
+        """What the same sandbox is made from again."""
+        return {"name": self.name, **asdict(self)}
+
+    def launch(self, plan: Plan) -> ContainerCage:
+        """Start the command in a container of its own."""
+        engine = Engine(self.socket)
+        try:
+            cage = ContainerCage(engine, f"{self.prefix}{plan.name}", Path(self.folder, f"{self.prefix}{plan.name}"), plan)
+        except OSError as fault:
+            raise SandboxFailure(f"container: {fault}") from fault
+        try:
+            cage.start(self.image, plan)
+        except (EngineError, OSError) as fault:
+            cage.close()
+            raise SandboxFailure(f"container: {fault}") from fault
+        return cage
+
+    def probe(self) -> Capabilities:
+        """Run a command that does nothing, and say what holds."""
+        trouble = try_out(self)
+        try:
+            said = Engine(self.socket).get("/info")
+        except EngineError as fault:
+            return Capabilities(self.name, (), str(fault))
+        filtered = any("seccomp" in option for option in said.get("SecurityOptions") or ())
+        held = guards(
+            memory=bool(said.get("MemoryLimit")), processes=bool(said.get("PidsLimit")), cpus=bool(said.get("CpuCfsQuota")),
+            own_users=os.geteuid() == 0, by=f"by the engine, with control groups v{said.get('CgroupVersion', '1')}")
+        words = "by seccomp" if filtered else "this engine has no seccomp"
+        return Capabilities(self.name, (*held, Guard("system_calls", filtered, words), BRIDGE), trouble)
+
+    def sweep(self, made_before: float) -> int:
+        """Remove the containers, and the folders of pipes, that nobody holds any more."""
+        engine, removed = Engine(self.socket), 0
+        filters = quote(json.dumps({"label": [f"{LABEL}={self.folder}"]}))
+        with suppress(EngineError):
+            for container in engine.get(f"/containers/json?all=true&filters={filters}"):
+                name = container["Names"][0].lstrip("/")
+                if not is_held(Path(self.folder, name)):
+                    engine.remove_container(name)
+                    removed += 1
+        for place in Path(self.folder).glob(f"{self.prefix}*"):
+            if place.stat().st_mtime < made_before and not is_held(place):
+                _remove(place)
+        return removed
+
+
+class ContainerCage:
+    """A running container, the pipes that it writes to, and the guard that removes it if its holder dies."""
+
+    def __init__(self, engine: Engine, name: str, place: Path, plan: Plan) -> None:
+        self._engine, self._name, self._place = engine, name, place
+        self._ending: Ending | None = None
+        self._group: Group | None = None
+        self._guard = 0
+        self._was_out_of_memory = False
+        place.mkdir(mode=0o700)
+        wanted = [OUTPUT, *([ERRORS] if plan.separate else []), *([INPUT] if plan.fed else [])]
+        # Held open at both ends, so that a pipe has no end before the command has opened it.
+        self._ends = {each: _pipe(place / each) for each in wanted}
+        self.output = os.open(place / OUTPUT, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.errors = os.open(place / ERRORS, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC) if plan.separate else None
+        self.input = self._ends.pop(INPUT) if plan.fed else None
+        for each in (self.output, self.errors):
+            if each is not None:
+                os.set_blocking(each, True)
+        self.ended, told = os.pipe()
+        self._lifeline = self._start_guard(told)
+
+    def start(self, image: str, plan: Plan) -> None:
+        """Create the container and start its command. Raises EngineError."""
+        profile = self._place / "seccomp.json"
+        profile.write_text(json.dumps(engine_profile()))
+        described = _description(image, plan, self._place, profile, by_path=_is_podman(self._engine))
+        self._engine.post(f"/containers/create?name={quote(self._name)}", described)
+        self._engine.post(f"/containers/{quote(self._name)}/start")
+        self._group = group_of(self._state().get("Pid", 0))
+        os.write(self._lifeline, b"s")
+
+    def poll(self) -> Ending | None:
+        """How the command ended; None while it runs."""
+        if self._ending is None and (said := self._said()):
+            self._ending = said
+            self._was_out_of_memory = self._was_out_of_memory or bool(self._state().get("OOMKilled"))
+            self._let_pipes_end()
+        return self._ending
+
+    def terminate(self) -> None:
+        """Send SIGTERM to the first process, which hands it to the command."""
+        with suppress(EngineError):
+            self._engine.post(f"/containers/{quote(self._name)}/kill?signal=SIGTERM")
+
+    def kill(self) -> None:
+        """Kill everything in the container, and wait for that."""
+        if self._ending is None and self._lifeline >= 0:
+            with suppress(EngineError):
+                self._engine.post(f"/containers/{quote(self._name)}/kill?signal=SIGKILL")
+            os.set_blocking(self.ended, True)
+            self.poll()
+
+    def is_out_of_memory(self) -> bool:
+        """Whether the kernel killed for the memory limit."""
+        if self._group is not None and self._group.out_of_memory_kills() > 0:
+            self._was_out_of_memory = True
+        return self._was_out_of_memory
+
+    def close(self) -> None:
+        """Remove the container, and what it was held by."""
+        if self._lifeline < 0:
+            return
+        self._let_pipes_end()
+        os.close(self._lifeline)
+        self._lifeline = -1
+        os.waitpid(self._guard, 0)
+        for each in (self.output, self.errors, self.input, self.ended):
+            if each is not None:
+                with suppress(OSError):
+                    os.close(each)
+        _remove(self._place)
+
+    def _start_guard(self, told: int) -> int:
+        lifeline, kept = os.pipe()
+        command = [*module_command("api.sandbox.container_guard"), self._engine.socket_path, self._name]
+        actions = [
+            (os.POSIX_SPAWN_DUP2, lifeline, 0), (os.POSIX_SPAWN_DUP2, told, 1),
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
+        self._guard = os.posix_spawn(command[0], command, module_environment(), file_actions=actions, setsid=True)
+        (self._place / GUARD).write_text(str(self._guard))
+        os.close(lifeline)
+        os.close(told)
+        os.set_blocking(self.ended, False)
+        return kept
+
+    def _said(self) -> Ending | None:
+        try:
+            said = json.loads(os.read(self.ended, 1 << 16) or '{"failure": "the container\'s guard was killed"}')
+        except BlockingIOError:
+            return None
+        return Ending(exit_code=said.get("exit_code"), failure=said.get("failure"))
+
+    def _state(self) -> dict[str, Any]:
+        with suppress(EngineError, KeyError):
+            return dict(self._engine.get(f"/containers/{quote(self._name)}/json")["State"])
+        return {}
+
+    def _let_pipes_end(self) -> None:
+        while self._ends:
+            os.close(self._ends.popitem()[1])
+
+
+def is_held(place: Path) -> bool:
+    """Whether a guard watches over the cage of this folder."""
+    with suppress(OSError, ValueError):
+        return b"container_guard" in Path("/proc", (place / GUARD).read_text(), "cmdline").read_bytes()
+    return False
+
+
+def _description(image: str, plan: Plan, place: Path, profile: Path, *, by_path: bool) -> dict[str, Any]:
+    redirected = f'exec "$@" >{PIPES}/{OUTPUT}' + (f" 2>{PIPES}/{ERRORS}" if plan.separate else " 2>&1")
+    redirected += f" <{PIPES}/{INPUT}" if plan.fed else " </dev/null"
+    user = plan.user_id if plan.user_id is not None else os.geteuid()
+    return {
+        "Image": image,
+        "Entrypoint": ["/bin/sh", "-c", redirected, "job"],
+        "Cmd": list(plan.command),
+        "Env": [f"{name}={value}" for name, value in plan.variables.items()],
+        "WorkingDir": plan.working_folder,
+        "User": f"{user}:{user}",
+        "Hostname": "job",
+        "Labels": {LABEL: str(place.parent)},
+        "NetworkDisabled": not plan.limits.network,
+        "HostConfig": _host_configuration(plan, place, profile, by_path=by_path),
+    }
+
+
+def _host_configuration(plan: Plan, place: Path, profile: Path, *, by_path: bool) -> dict[str, Any]:
+    limits = plan.limits
+    mounts = [*plan.mounts, Mount(place / OUTPUT, f"{PIPES}/{OUTPUT}", writable=True)]
+    mounts += [Mount(place / ERRORS, f"{PIPES}/{ERRORS}", writable=True)] if plan.separate else []
+    mounts += [Mount(place / INPUT, f"{PIPES}/{INPUT}", writable=True)] if plan.fed else []
+    mounts += [Mount(plan.workspace, WORKSPACE, writable=True)] if plan.workspace is not None else []
+    return {
+        "Memory": limits.memory_bytes, "MemorySwap": limits.memory_bytes, "PidsLimit": limits.processes + OWN_PROCESSES,
+        "NanoCpus": int(limits.cpus * 1e9), "CapDrop": ["ALL"], "ReadonlyRootfs": True, "Init": True, "OomScoreAdj": 500,
+        # Podman takes a profile by its path, Docker by its content.
+        "SecurityOpt": ["no-new-privileges", f"seccomp={profile if by_path else profile.read_text()}"],
+        "Tmpfs": {"/tmp": f"rw,nosuid,nodev,exec,mode=1777,size={limits.memory_bytes // 2}"}, "ShmSize": limits.memory_bytes // 4,
+        "NetworkMode": "bridge" if limits.network else "none", "LogConfig": {"Type": "none"}, "IpcMode": "private",
+        "Ulimits": [{"Name": name, "Soft": value, "Hard": value} for name, value in _limits(plan).items()],
+        "Binds": [f"{mount.source}:{mount.target}:{'rw' if mount.writable else 'ro'}" for mount in mounts],
+    }
+
+
+def _limits(plan: Plan) -> dict[str, int]:
+    # Without a user of its own all processes of ours would be counted. An engine's own defaults may be more than this host allows.
+    processes = plan.limits.processes + OWN_PROCESSES if plan.user_id is not None else -1
+    wanted = {"fsize": plan.limits.file_bytes, "core": plan.core_bytes, "nofile": OPEN_FILES, "nproc": processes}
+    return {name: _allowed(getattr(resource, f"RLIMIT_{name.upper()}"), value) for name, value in wanted.items()}
+
+
+def _allowed(kind: int, wanted: int) -> int:
+    _, hard = resource.getrlimit(kind)
+    return wanted if hard == resource.RLIM_INFINITY else hard if wanted < 0 else min(wanted, hard)
+
+
+def _is_podman(engine: Engine) -> bool:
+    return any("podman" in component["Name"].lower() for component in engine.get("/version").get("Components") or ())
+
+
+def _pipe(path: Path) -> int:
+    os.mkfifo(path)
+    # Whoever runs the command must be able to open it; the folder above keeps all others out.
+    path.chmod(0o666)
+    return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+
+def _remove(place: Path) -> None:
+    with suppress(FileNotFoundError):
+        for file in place.iterdir():
+            file.unlink()
+        place.rmdir()

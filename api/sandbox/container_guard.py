@@ -1,0 +1,46 @@
+"""Watches over a container for whoever started it: says how it ended, and removes it when nobody is left to do so.
+
+Run as `python -m api.sandbox.container_guard SOCKET NAME`. Its standard input is the starter's lifeline: one byte says
+that the container runs; the end, that the starter is gone. What it writes to its standard output is the exit code.
+"""
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import threading
+from urllib.parse import quote
+
+from api.sandbox.engine import Engine, EngineError
+
+
+def _tell(engine: Engine, name: str) -> None:
+    try:
+        said = engine.post(f"/containers/{quote(name)}/wait?condition=not-running", timeout=None)
+        answer = {"exit_code": said["StatusCode"]}
+    except (EngineError, KeyError, TypeError) as fault:
+        answer = {"failure": str(fault)}
+    os.write(1, json.dumps(answer).encode())
+    os.close(1)
+
+
+def main(arguments: list[str]) -> int:
+    """Wait for the lifeline's end."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    engine, name = Engine(arguments[0]), arguments[1]
+    while True:
+        select.select([0], [], [])
+        if not os.read(0, 1):
+            break
+        threading.Thread(target=_tell, args=(engine, name), daemon=True).start()
+    # Gone in good order or killed: either way nobody needs the container any more.
+    engine.remove_container(name)
+    return 0
+
+
+if __name__ == "__main__":
+    # The waiting thread may hang on the engine, and nothing is to be waited for.
+    os._exit(main(sys.argv[1:]))

@@ -1,0 +1,49 @@
+"""Tries a sandbox out, and puts into words what it holds back."""
+from __future__ import annotations
+
+import os
+import select
+
+from api.sandbox.limits import Limits
+from api.sandbox.sandbox import Ending, Guard, Plan, Sandbox, SandboxFailure
+
+TRIAL = Limits(seconds=20, memory_bytes=128 << 20, processes=16)
+TRIAL_USER = 1_899_999_999
+LONGEST_WORDS = 500
+
+
+def try_out(sandbox: Sandbox) -> str | None:
+    """Run a command that does nothing; None where that works, else what went wrong."""
+    user_id = TRIAL_USER if os.geteuid() == 0 else None
+    try:
+        cage = sandbox.launch(Plan(f"probe-{os.urandom(6).hex()}", ("/bin/sh", "-c", "exit 0"), TRIAL, user_id=user_id))
+    except SandboxFailure as failure:
+        return str(failure)
+    try:
+        select.select([cage.ended], [], [], TRIAL.seconds)
+        ending = cage.poll()
+        cage.kill()
+        said = os.read(cage.output, LONGEST_WORDS).decode(errors="replace").strip()
+    finally:
+        cage.close()
+    if ending == Ending(exit_code=0):
+        return None
+    return said or (ending.failure if ending else None) or "a trial command did not end well"
+
+
+def guards(*, memory: bool, processes: bool, cpus: bool, own_users: bool, by: str) -> tuple[Guard, ...]:
+    """The guards that every sandbox has, some of which hang on what the host offers."""
+    absent = "this host offers us no control group for it"
+    return (
+        Guard("network", True, "none, unless a step is allowed it"),
+        Guard("files", True, "the system's programs read-only, a workspace, and nothing else of the host"),
+        Guard("privileges", True, "no capabilities, and no way to new ones"),
+        Guard("time", True, "by the supervisor"),
+        Guard("log", True, "by the supervisor"),
+        Guard("memory", memory, by if memory else absent),
+        Guard("processes", processes, (by or "by the user's limit") if processes else absent),
+        Guard("cpus", cpus, by if cpus else absent),
+        Guard(
+            "own_user", own_users,
+            "each slot has a user of its own" if own_users else "only root can use a user per slot; all jobs run as this service's"),
+    )

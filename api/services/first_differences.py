@@ -1,0 +1,75 @@
+"""The first differences of many pairs of files, found side by side within a time that is bounded for all of them together."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from api.domain.errors import Unavailable
+from api.domain.results.triage import REACH, FirstDifference, NoDifference, common_length, first_difference
+from api.domain.text.decoding import HEAD, Reading
+from api.storage.files.archive import Archive, Source
+
+CHUNK = HEAD
+LIMIT = 8 << 20
+Finding = FirstDifference | NoDifference
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An output's baseline and what came in its place, by the names they are stored under."""
+
+    output_id: int
+    expected: str
+    actual: str
+
+
+class DifferenceFinder:
+    """Looks at pairs of files in threads of its own; what is not found within `seconds` is left out, and costs nobody anything."""
+
+    def __init__(self, *, threads: int = 8, seconds: float = 1.0) -> None:
+        self._pool = ThreadPoolExecutor(threads, "difference")
+        self._seconds = seconds
+
+    def find(self, pairs: Sequence[Pair], archive: Archive) -> dict[Pair, Finding]:
+        """The first difference of each pair, or why it is not known."""
+        started = {self._pool.submit(find_first_difference, archive, pair): pair for pair in pairs}
+        finished, late = wait(started, self._seconds)
+        for future in late:
+            future.cancel()
+        found: dict[Pair, Finding] = {started[future]: NoDifference.TIME_LIMIT for future in late}
+        return found | {started[future]: future.result() for future in finished}
+
+
+def find_first_difference(archive: Archive, pair: Pair) -> Finding:
+    """Where two files first differ, looking at no more than their first 8 MiB, or why that is not known."""
+    try:
+        expected, actual = archive.open(pair.expected), archive.open(pair.actual)
+        if expected is None or actual is None:
+            return NoDifference.FILE_MISSING
+        return _compare(expected, actual) or NoDifference.NONE_FOUND
+    except Unavailable:
+        return NoDifference.STORE_UNAVAILABLE
+
+
+def _compare(expected: Source, actual: Source) -> FirstDifference | None:
+    begins = expected.read(0, CHUNK), actual.read(0, CHUNK)
+    reading = Reading.of(*begins)
+    marks = reading.expected_mark, reading.actual_mark
+    # Positions are counted behind the marks; the first step is as long on either side.
+    left, right = (begin[mark:CHUNK - max(marks) + mark] for begin, mark in zip(begins, marks, strict=True))
+    position, lines, line_start = 0, 0, 0
+    while left == right and left and position + len(left) < LIMIT:
+        ends, rest = reading.line_ends(left)
+        lines, position = lines + ends, position + len(left)
+        line_start = position - rest if ends else line_start
+        left, right = expected.read(position + marks[0], CHUNK), actual.read(position + marks[1], CHUNK)
+    if left == right:
+        return first_difference(*map(reading.as_utf_8, begins), bom=reading.bom) if reading.bom else None
+    head = expected.read(line_start + marks[0], position - line_start) if line_start < position else b""
+    length = max(len(left), len(right))
+    if common_length(left, right) + REACH >= length >= CHUNK - max(marks):
+        left += expected.read(position + length + marks[0], REACH)
+        right += actual.read(position + length + marks[1], REACH)
+    return first_difference(
+        reading.as_utf_8(head + left), reading.as_utf_8(head + right), lines_before=lines, bom=reading.bom)

@@ -1,0 +1,56 @@
+"""What the operator decided that handlers must know; made once by the application factory."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.domain.jobs.archive_check import ArchiveLimits
+from api.domain.runs.environment import Environment
+
+
+@dataclass(frozen=True)
+class AccountRules:
+    """Whether passwords are the platform's (sha512_crypt) or our own (argon2id), asked of a database that is there; and how many live
+    tokens an account may have.
+    """
+
+    is_platforms: Callable[[], bool]
+    live_tokens: int
+
+    @property
+    def platform_passwords(self) -> bool:
+        """Whether they are the platform's."""
+        return self.is_platforms()
+
+
+@dataclass(frozen=True)
+class Environments:
+    """The configured environments, in their order."""
+
+    configured: tuple[Environment, ...]
+
+    def find(self, environment_id: str | None) -> Environment | None:
+        """The environment of this id, active or not."""
+        return next((each for each in self.configured if each.environment_id == environment_id), None)
+
+
+@dataclass(frozen=True)
+class ReviewRules:
+    """Whether an admin may decide about a request of their own, as an installation of one person needs."""
+
+    own_requests: bool
+
+
+@dataclass(frozen=True)
+class JobRules:
+    """Whether jobs are taken at all, how large their projects may be, and which hosts may be told of their ends.
+
+    `waiting`: how many jobs of one account may wait.
+    """
+
+    accepted: bool
+    zip_bytes: int
+    limits: ArchiveLimits
+    hook_hosts: tuple[str, ...]
+    hook_private: bool
+    waiting: int

@@ -1,0 +1,98 @@
+"""Who is asking, and may they: tokens, then scopes and roles as the document demands them."""
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from connexion.exceptions import OAuthProblem
+from connexion.lifecycle import ConnexionRequest
+from connexion.operations import AbstractOperation
+from connexion.security import BearerSecurityHandler
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.domain.auth.access import Caller
+from api.domain.errors import Forbidden, Unauthorized
+from api.specfirst.request_context import Exchange
+
+Verify = Callable[[ConnexionRequest], Awaitable[dict[str, Any]]]
+Authenticate = Callable[[str], Caller | None]
+# A longer token is none of ours; it is not worth a look into the database.
+_BEARER = re.compile(rb"bearer +([A-Za-z0-9\-._~+/]{1,256}=*)", re.IGNORECASE)
+
+
+def exchange_of(scope: Any) -> Exchange:
+    """What is known of the request so far."""
+    found: Exchange = scope["extensions"]["ci.exchange"]
+    return found
+
+
+def token_of(scope: Scope, exchange: Exchange) -> str | None:
+    """The one bearer token of the request; none where the header is there twice or is something else."""
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    exchange.token_shown = bool(given)
+    found = _BEARER.fullmatch(given[0].strip()) if len(given) == 1 else None
+    return found.group(1).decode("ascii") if found else None
+
+
+async def bearer_info(token: str, request: ConnexionRequest) -> dict[str, Any] | None:
+    """Connexion's question for the meaning of the request's token: it was looked up before the limits were counted."""
+    exchange = exchange_of(request.scope)
+    if exchange.scraping:
+        return {"sub": None}
+    if exchange.failure is not None:
+        raise exchange.failure
+    if exchange.caller is None:
+        return None
+    return {"sub": exchange.caller.user_id}
+
+
+class Bearer(BearerSecurityHandler):  # type: ignore[misc]
+    """Connexion's handler for bearer tokens, without its own reading of the header: there is one reading, and it was strict."""
+
+    def _get_verify_func(self, token_info_func: Callable[..., Awaitable[dict[str, Any] | None]]) -> Verify:
+        async def verify(request: ConnexionRequest) -> dict[str, Any]:
+            found = await token_info_func("", request)
+            if found is None:
+                raise OAuthProblem
+            return found
+
+        return verify
+
+
+class PermittedOperation:
+    """Lets a caller pass whose token has the scope and whose role is among those that the document names."""
+
+    def __init__(self, next_app: ASGIApp, operation: AbstractOperation) -> None:
+        text = operation._operation
+        self.next_app = next_app
+        self.scope: str | None = text.get("x-required-scope")
+        self.roles: frozenset[str] = frozenset(text.get("x-required-roles") or ())
+        # Whether the exception holds only the handler can tell, who knows the body and the row.
+        self.role_is_for_the_handler = "x-role-exception" in text
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse with Forbidden, or go on."""
+        exchange = exchange_of(scope)
+        if exchange.scraping:
+            await self.next_app(scope, receive, send)
+            return
+        caller = exchange.caller
+        if caller is None:
+            raise Unauthorized
+        if self.scope and self.scope not in caller.scopes:
+            raise Forbidden(
+                "Token does not have the required scope for this operation.",
+                {"required_scope": self.scope, "token_scopes": sorted(caller.scopes)},
+                remedy="Issue a token with details.required_scope by POST /auth/tokens.")
+        if self.roles and caller.role not in self.roles and not self.role_is_for_the_handler:
+            raise Forbidden(
+                "Your role does not permit this operation.",
+                {"required_roles": sorted(self.roles), "role": str(caller.role)},
+                remedy="Ask somebody with one of details.required_roles.")
+        await self.next_app(scope, receive, send)
+
+
+def permitted(next_app: ASGIApp, operation: AbstractOperation) -> ASGIApp:
+    """The step for an operation: none where the document asks for no token."""
+    return PermittedOperation(next_app, operation) if operation.security else next_app

@@ -1,0 +1,41 @@
+"""Looking tokens up: requests that show the same one at the same time share a look."""
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from api.domain.auth.access import Caller
+from api.specfirst.access.security import Authenticate
+from api.specfirst.request_context import InThread
+
+
+class Lookups:
+    """Asks for the callers behind tokens, in threads.
+
+    A request joins the look of another only while that has not begun: what it learns is never older than itself.
+    """
+
+    def __init__(self, authenticate: Authenticate, in_thread: InThread) -> None:
+        self._authenticate, self._in_thread = authenticate, in_thread
+        self._waiting: dict[str, asyncio.Future[Caller | None]] = {}
+
+    async def find(self, token: str) -> Caller | None:
+        """The caller behind a token; raises what the look raises."""
+        look = self._waiting.get(token)
+        if look is None:
+            look = self._waiting[token] = asyncio.ensure_future(self._in_thread(self._look, token))
+            look.add_done_callback(partial(self._forget, token))
+        # One request that is given up must not take the others' look with it.
+        return await asyncio.shield(look)
+
+    def _look(self, token: str) -> Caller | None:
+        self._waiting.pop(token, None)
+        return self._authenticate(token)
+
+    def _forget(self, token: str, look: asyncio.Future[Caller | None]) -> None:
+        # One that ended without ever having begun must not be joined any more.
+        if self._waiting.get(token) is look:
+            del self._waiting[token]
+        if not look.cancelled():
+            # Where nobody is left to hear of a failure, it is nobody's.
+            look.exception()

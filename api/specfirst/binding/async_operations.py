@@ -1,0 +1,28 @@
+"""Operations on the event loop: streams, uploads and waits, bound and guarded like any other."""
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from connexion.operations import AbstractOperation
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.specfirst.binding.operation_middleware import arguments_of
+
+
+class NativeOperation:
+    """Calls an async function with the request and the validated parameters; it returns a Starlette response."""
+
+    def __init__(self, operation: AbstractOperation) -> None:
+        self._function: Callable[..., Awaitable[Response]] = operation.function
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by the function's response."""
+        response = await self._function(request=Request(scope, receive), **arguments_of(scope))
+        await response(scope, receive, send)
+
+
+def native(next_app: ASGIApp, operation: AbstractOperation) -> ASGIApp:
+    """The step for an operation: only those with x-native-async end here, the others go on to Flask."""
+    return NativeOperation(operation) if operation._operation.get("x-native-async") else next_app

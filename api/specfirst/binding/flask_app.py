@@ -1,0 +1,72 @@
+"""The Flask application behind Connexion, its operations, and the bridge to it."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from typing import Any, cast
+
+import flask
+from connexion.apps.flask import FlaskApi, FlaskASGIApp
+from connexion.operations import AbstractOperation
+from connexion.spec import Specification
+from flask.typing import ResponseReturnValue
+
+from api.specfirst.binding.operation_middleware import arguments_of
+from api.specfirst.responses.json_responses import JSON, encode
+from api.specfirst.transport.asgi_to_wsgi import Bridge
+
+
+class Operation:
+    """A view: calls the handler with the validated arguments and renders what it returns."""
+
+    def __init__(self, operation: AbstractOperation) -> None:
+        self._function: Callable[..., Any] = operation.function
+        self.__name__ = str(operation.operation_id).replace(".", "_")
+        self._text_kind: str | None = next((kind for kind in operation.produces if kind != JSON), None)
+
+    def __call__(self, **_: Any) -> ResponseReturnValue:
+        """Answer the request that Flask is handling; the arguments are those that validation filled."""
+        returned = self._function(**arguments_of(flask.request.environ["asgi.scope"]))
+        if isinstance(returned, flask.Response):
+            return returned
+        content, status, headers = _unpacked(returned)
+        if content is None:
+            empty = flask.Response(status=status, headers=cast(Any, headers))
+            empty.headers.remove("Content-Type")
+            return empty
+        if self._text_kind and isinstance(content, str | bytes):
+            return flask.Response(content, status, cast(Any, headers), content_type=self._text_kind)
+        return flask.Response(encode(content), status, cast(Any, headers), mimetype=JSON)
+
+
+def _unpacked(returned: Any) -> tuple[Any, int, Mapping[str, str]]:
+    """Content, status and headers of what a handler returned: content, (content, status) or (content, status, headers)."""
+    if not isinstance(returned, tuple):
+        return returned, 204 if returned is None else 200, {}
+    content, status, *rest = returned
+    return content, int(status), rest[0] if rest else {}
+
+
+class Api(FlaskApi):  # type: ignore[misc]
+    """One document's operations on the Flask application."""
+
+    def make_operation(self, operation: AbstractOperation) -> Operation:
+        """The view of an operation."""
+        return Operation(operation)
+
+
+class FlaskSide(FlaskASGIApp):  # type: ignore[misc]
+    """Flask at the end of Connexion's stack."""
+
+    def __init__(self, import_name: str, pool: Executor) -> None:
+        super().__init__(import_name, {})
+        self.asgi_app = Bridge(self.app.wsgi_app, pool)
+        # Paths were matched before; a second opinion with redirects is not wanted.
+        self.app.url_map.merge_slashes = False
+        self.app.url_map.strict_slashes = True
+
+    def add_api(self, specification: Specification, *, name: str | None = None, **kwargs: Any) -> Api:
+        """Mount a document; several may share a base path, since each has a name of its own."""
+        api = Api(specification, **kwargs)
+        self.app.register_blueprint(api.blueprint, name=name)
+        return api

@@ -1,0 +1,152 @@
+"""What a handler may know of the request around it: the caller, the clock, settings, collaborators."""
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
+
+from api.domain.auth.access import Caller
+from api.domain.errors import Unauthorized
+from api.specfirst.responses.error_responses import HttpProblem
+
+P = ParamSpec("P")
+T = TypeVar("T")
+LookAgain = Callable[[], Awaitable[Caller | None]]
+
+
+class InThread(Protocol):
+    """Runs blocking work in the server's threads."""
+
+    def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """Call `work` with the arguments, in a thread."""
+        ...
+
+
+@dataclass(frozen=True)
+class Values:
+    """The settings that answers depend on; times in seconds, sizes in bytes."""
+
+    public_url: str
+    main_repository: str
+    allowed_repositories: tuple[str, ...]
+    max_wait: int
+    max_upload: int
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is the same for every request: made once by the application factory."""
+
+    values: Values
+    clock: Callable[[], datetime]
+    in_thread: InThread
+    limits_degraded: Callable[[], bool]
+    collaborators: Mapping[type[Any], Any] = field(default_factory=dict)
+
+
+@dataclass
+class Exchange:
+    """One request on its way through the server, and what has been found out about it."""
+
+    request_id: str
+    surroundings: Surroundings
+    address: str = "-"
+    network: str = "-"
+    template: str | None = None
+    operation_id: str | None = None
+    caller: Caller | None = None
+    token_shown: bool = False
+    look_again: LookAgain | None = None
+    failure: BaseException | None = None
+    over_limit: HttpProblem | None = None
+    bucket: str | None = None
+    scraping: bool = False
+    subject: Mapping[str, int | str] = field(default_factory=dict)
+    run_token_known: bool | None = None
+    rate_headers: tuple[tuple[bytes, bytes], ...] = ()
+    text_errors: bool = False
+    headers_alone: bool = False
+
+
+current: ContextVar[Exchange] = ContextVar("exchange")
+
+
+def caller() -> Caller:
+    """The user behind the request; raises Unauthorized on an operation that asks for no token and got none."""
+    found = current.get().caller
+    if found is None:
+        raise Unauthorized
+    return found
+
+
+def look_again() -> LookAgain | None:
+    """How to find out who the request's token stands for later on; None for a request without one."""
+    return current.get().look_again
+
+
+def now() -> datetime:
+    """The present instant, in UTC."""
+    return current.get().surroundings.clock()
+
+
+def values() -> Values:
+    """The settings that answers depend on."""
+    return current.get().surroundings.values
+
+
+def request_id() -> str:
+    """The id under which this request stands in the log, and in a problem's details."""
+    return current.get().request_id
+
+
+def client_address() -> str:
+    """The client's address, seen through trusted proxies only."""
+    return current.get().address
+
+
+def client_network() -> str:
+    """The client's address as limits count it: one of IPv6 stands for its network."""
+    return current.get().network
+
+
+def collaborator(kind: type[T]) -> T:
+    """The collaborator of that class that the application was made with."""
+    return cast(T, current.get().surroundings.collaborators[kind])
+
+
+def limits_degraded() -> bool:
+    """Whether rate limits are counted per process because their shared store does not answer."""
+    return current.get().surroundings.limits_degraded()
+
+
+def wants_headers_alone() -> bool:
+    """Whether this is a HEAD, which gets what GET gets but for the bytes, so that none need be read."""
+    return current.get().headers_alone
+
+
+def refuse_if_over_limit() -> None:
+    """Raise the 429 that was held back, since only the handler can tell which requests are exempt from the bucket."""
+    refusal = current.get().over_limit
+    if refusal is not None:
+        raise refusal
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run blocking work, such as a database transaction, off the event loop, in an application context of its own."""
+    return await current.get().surroundings.in_thread(work, *args, **kwargs)
+
+
+def beyond_request(work: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """The work for a thread, callable from a task that outlives this request: it knows the application, and no caller."""
+    surroundings = current.get().surroundings
+
+    async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        before = current.set(Exchange("-", surroundings))
+        try:
+            return await surroundings.in_thread(work, *args, **kwargs)
+        finally:
+            current.reset(before)
+
+    return run

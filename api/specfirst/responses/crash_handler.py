@@ -1,0 +1,68 @@
+"""Refusals become answers here, and so does whatever breaks: the one place that catches everything."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from connexion.exceptions import OAuthProblem
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.domain.errors import Refusal, Unauthorized, Unavailable
+from api.specfirst.access.security import exchange_of
+from api.specfirst.request_context import Exchange
+from api.specfirst.responses.error_responses import HttpProblem, Problem, internal_error, problem
+
+log = logging.getLogger(__name__)
+
+
+class CrashHandler:
+    """Turns exceptions into the standard body; what was not foreseen is logged, and nothing of it is told."""
+
+    def __init__(self, app: ASGIApp, is_outage: Callable[[BaseException], bool]) -> None:
+        self._app, self._is_outage = app, is_outage
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, whatever happens further in."""
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        exchange = exchange_of(scope)
+        try:
+            await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            log.info("request %s: the client went away while it was sending", exchange.request_id)
+        except Exception as raised:
+            refusal = _refusal(raised)
+            if refusal is None and self._is_outage(raised):
+                log.error("request %s of %s %s: %s", exchange.request_id, scope["method"], exchange.template, type(raised).__name__)
+                refusal = Unavailable("The database cannot be had at the moment.")
+            elif refusal is None:
+                log.exception("request %s of %s %s broke", exchange.request_id, scope["method"], exchange.template)
+                refusal = internal_error()
+            if started:
+                # Half an answer is out; only a torn connection can still tell the client.
+                raise
+            await _send(send, exchange, problem(refusal, request_id=exchange.request_id, token_shown=exchange.token_shown))
+
+
+def _refusal(raised: Exception) -> Refusal | HttpProblem | None:
+    if isinstance(raised, Refusal | HttpProblem):
+        return raised
+    if isinstance(raised, OAuthProblem):
+        return Unauthorized()
+    return None
+
+
+async def _send(send: Send, exchange: Exchange, refused: Problem) -> None:
+    kind, body = b"application/json", refused.body
+    if exchange.text_errors:
+        kind, body = b"text/plain; charset=utf-8", f"FAIL: {refused.message}".encode()
+    headers = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in refused.headers]
+    headers += [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,138 @@
+"""Notices when the event loop stands still, says which operation it was busy with, and counts it: while it stands, nobody is answered."""
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+from types import FrameType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from api.specfirst.request_context import Exchange, current
+from api.specfirst.responses.metrics import Measures
+
+log = logging.getLogger(__name__)
+
+STALL_SECONDS = 0.1
+# A stall that has not ended by then is told before it ends, since it may never end.
+_LONG_SECONDS = 5.0
+_STEP = 0.02
+_PACKAGE = "api."
+
+AnyTask = asyncio.Task[Any]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the loop was busy with: the operation of its request, and where in the code."""
+
+    operation_id: str | None
+    place: str
+    ours: bool = False
+
+
+_NOTHING = _Seen(None, "a place that was left before anybody looked")
+
+
+class LoopWatch:
+    """A heartbeat on the loop, and a thread that looks at what the loop is doing when the heartbeat is late."""
+
+    def __init__(self, measures: Measures) -> None:
+        self._measures = measures
+        self._exchanges: WeakKeyDictionary[AnyTask, Exchange] = WeakKeyDictionary()
+        self._stalls: deque[tuple[float, _Seen]] = deque(maxlen=100)
+        self._seen: _Seen | None = None
+        self._due = 0.0
+        self._ended = threading.Event()
+
+    def begins(self, exchange: Exchange) -> None:
+        """The running task answers this request."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._exchanges[task] = exchange
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Watch the running loop."""
+        loop = asyncio.get_running_loop()
+        self._ended.clear()
+        factory = loop.get_task_factory()
+        loop.set_task_factory(self._task)
+        self._due = monotonic()
+        self._beat(loop)
+        thread = threading.Thread(target=self._watch, args=(loop, threading.get_ident()), name="loop-watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            loop.set_task_factory(factory)
+            await asyncio.to_thread(thread.join)
+
+    def _task(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any] | Generator[Any, None, Any], **rest: Any) -> AnyTask:
+        """A task as the loop would make it; one that a request starts is part of that request."""
+        task: AnyTask = asyncio.Task(work, loop=loop, **rest)
+        exchange = current.get(None)
+        if exchange is not None:
+            self._exchanges[task] = exchange
+        return task
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = monotonic()
+        late, seen, self._seen = now - self._due, self._seen, None
+        self._due = now + _STEP
+        if late > STALL_SECONDS:
+            self._stalls.append((late, seen or _NOTHING))
+        if not self._ended.is_set():
+            loop.call_later(_STEP, self._beat, loop)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> None:
+        told = False
+        while not self._ended.wait(_STEP):
+            due = self._due
+            late = monotonic() - due
+            if late > STALL_SECONDS and self._seen is None:
+                seen = self._look(loop, thread_id)
+                # A heartbeat that came meanwhile has begun a new count, which this does not belong to.
+                self._seen = seen if self._due == due else None
+            if late > _LONG_SECONDS and not told:
+                _tell(logging.ERROR, late, self._seen or _NOTHING, "has stood still")
+            told = late > _LONG_SECONDS
+            while self._stalls:
+                self._count(*self._stalls.popleft())
+
+    def _count(self, seconds: float, seen: _Seen) -> None:
+        self._measures.stalled(seen.operation_id)
+        # Where nothing of ours was running, the machine had no time for this process.
+        _tell(logging.WARNING if seen.ours else logging.INFO, seconds, seen, "stood still")
+
+    def _look(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> _Seen:
+        task = asyncio.current_task(loop)
+        exchange = self._exchanges.get(task) if task is not None else None
+        innermost = sys._current_frames().get(thread_id)
+        own = _own(innermost)
+        place = _place(own or innermost)
+        return _Seen(exchange.operation_id if exchange else None, place, ours=exchange is not None or own is not None)
+
+
+def _own(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame of our own code."""
+    while frame is not None and not frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame
+
+
+def _place(frame: FrameType | None) -> str:
+    return f"{frame.f_globals.get('__name__')}:{frame.f_lineno} ({frame.f_code.co_name})" if frame else _NOTHING.place
+
+
+def _tell(level: int, seconds: float, seen: _Seen, what: str) -> None:
+    duration = round(seconds * 1000)
+    message = f"the event loop {what} for {duration} ms in {seen.operation_id or 'no operation'}, at {seen.place}"
+    log.log(level, message, extra={"fields": {"operation": seen.operation_id, "duration_ms": duration}})

@@ -1,0 +1,162 @@
+"""Request bodies: JSON read whole and judged, uploads passed through unread, both only up to a size."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connexion.operations import AbstractOperation
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope
+
+from api.specfirst.binding.binding import BindingError
+from api.specfirst.responses.error_responses import payload_too_large, unsupported_content_coding, unsupported_media_type
+from api.specfirst.transport.slow_body_timeout import patient
+from api.specfirst.validation import strict_json
+from api.specfirst.validation.body_sizes import Unbounded, largest_body
+from api.specfirst.validation.engines import Engine
+from api.specfirst.validation.request_faults import Faults
+
+JSON = "application/json"
+PROJECT = "project"
+# For how many seconds the sender of a body may be silent.
+BODY_TIMEOUT = 60.0
+_URLENCODED = "application/x-www-form-urlencoded"
+_FORM = "multipart/form-data"
+_UPLOADS = (_FORM, "application/octet-stream", "application/zip")
+# What surrounds the largest file of a form: boundaries, headers and fields. The file itself is measured by its handler.
+_ROOM_FOR_A_FORM = 1 << 16
+# Readers of the parameters behind a media type need more than linear time.
+_LONGEST_TYPE = 255
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """How large uploads may be, in bytes, by what they carry.
+
+    How large all other bodies may be is what their schemas allow.
+    """
+
+    upload: int
+    project: int
+
+
+class Body:
+    """What an operation takes as its body; one with `x-upload: project` takes projects, others take a worker's files."""
+
+    def __init__(self, operation: AbstractOperation, engine: Engine, limits: BodyLimits) -> None:
+        declared: Mapping[str, Any] = operation.request_body
+        content: Mapping[str, Any] = declared.get("content", {})
+        self.declared = bool(content)
+        self.json = JSON in content
+        self._required: bool = declared.get("required", False)
+        self._upload = limits.project if operation._operation.get("x-upload") == PROJECT else limits.upload
+        self._limits = {kind.lower(): self._limit(operation, kind.lower(), media["schema"]) for kind, media in content.items()}
+        self._validator = engine(content[JSON]["schema"]) if self.json else None
+        properties = content[JSON]["schema"].get("properties", {}) if self.json else {}
+        self._defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
+
+    def _limit(self, operation: AbstractOperation, kind: str, schema: Mapping[str, Any]) -> int:
+        if kind in _UPLOADS:
+            return self._upload + (_ROOM_FOR_A_FORM if kind == _FORM else 0)
+        if kind not in (JSON, _URLENCODED):
+            raise BindingError(f"{operation.operation_id}: nothing reads a body of {kind}")
+        try:
+            return largest_body(schema)
+        except Unbounded as endless:
+            raise BindingError(f"{operation.operation_id}: {endless}") from endless
+
+    async def read(self, scope: Scope, receive: Receive, arguments: dict[str, Any], faults: Faults) -> Receive:
+        """Fill `body` with validated JSON; an upload is left to be received by the operation."""
+        content_type = _header(scope, b"content-type")
+        pacing = patient(receive, BODY_TIMEOUT)
+        kind = content_type.split(";", 1)[0].strip().lower()
+        announced = _announced(scope)
+        if announced or (kind != JSON and kind in self._limits):
+            self._check_kind(scope, kind, content_type)
+        # What has no type, or one of which not even the beginning is taken, is read as JSON.
+        counted = _counted(announced, pacing, self._limits.get(kind) or self._limits.get(JSON, 0))
+        if kind != JSON and kind in self._limits:
+            return counted
+        raw = await _whole(counted)
+        if not raw:
+            if self._required:
+                faults.add("body", "Request body is required.")
+            arguments["body"] = dict(self._defaults)
+        else:
+            self._check_kind(scope, kind, content_type)
+            arguments["body"] = self._judged(strict_json.read(raw), faults)
+        return _after(receive)
+
+    def _check_kind(self, scope: Scope, kind: str, content_type: str) -> None:
+        for coding in _headers(scope, b"content-encoding"):
+            if coding.strip().lower() not in ("", "identity"):
+                raise unsupported_content_coding(coding.strip().lower())
+        if (kind or JSON) not in self._limits or len(content_type) > _LONGEST_TYPE:
+            raise unsupported_media_type(self._limits)
+        if kind not in ("", JSON):
+            return
+        charset = [part.split("=", 1)[1] for part in content_type.lower().split(";")[1:] if part.strip().startswith("charset=")]
+        if any(name.strip(' "') not in ("utf-8", "utf8") for name in charset):
+            raise unsupported_media_type(self._limits, "The charset of JSON is utf-8.")
+
+    def _judged(self, value: Any, faults: Faults) -> Any:
+        if self._validator is not None and not self._validator.is_valid(value):
+            faults.collect(self._validator.violations(value))
+        return {**self._defaults, **value} if isinstance(value, dict) else value
+
+
+def _announced(scope: Scope) -> int:
+    """How many bytes the body will have; 0 where that is not said."""
+    length = _header(scope, b"content-length")
+    return int(length[:20]) if length.isascii() and length.isdigit() else 0
+
+
+def _counted(announced: int, receive: Receive, limit: int) -> Receive:
+    """Receive that refuses as soon as more than the limit is announced, or has come."""
+    if announced > limit:
+        raise payload_too_large(limit)
+    received = 0
+
+    async def counting() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise payload_too_large(limit)
+        return message
+
+    return counting
+
+
+async def _whole(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _after(receive: Receive) -> Receive:
+    """Receive for whoever comes after the body was read: its end, and then what the server says, such as a disconnect."""
+    told = False
+
+    async def ended() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return ended
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    return next(_headers(scope, wanted), "")
+
+
+def _headers(scope: Scope, wanted: bytes) -> Iterator[str]:
+    return (value.decode("latin-1") for name, value in scope["headers"] if name == wanted)

@@ -1,0 +1,117 @@
+"""Parameters of query, path and header: read strictly, judged by the document, handed on under their Python names."""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from connexion.operations import AbstractOperation
+from starlette.types import Scope
+
+from api.domain.errors import Invalid
+from api.specfirst.validation.engines import Engine
+from api.specfirst.validation.formats import utc_text
+from api.specfirst.validation.request_faults import Faults
+
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,3})?")
+# In a query, + is a space: an offset that was not escaped arrives like this.
+_LOST_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
+_MOST_FIELDS = 200
+_NOT_A_NAME = re.compile(r"[^0-9a-zA-Z_]")
+
+
+class Parameter:
+    """One declared parameter."""
+
+    def __init__(self, declared: Mapping[str, Any], engine: Engine) -> None:
+        self.name: str = declared["name"]
+        self.argument = _NOT_A_NAME.sub("_", self.name).lower() if declared["in"] == "header" else self.name
+        self.required: bool = declared.get("required", False)
+        self.schema: Mapping[str, Any] = declared["schema"]
+        # One item too many tells as much as all of them.
+        self._most_items = self.schema["maxItems"] + 1 if self.schema.get("type") == "array" else 1
+        self._explode: bool = declared.get("explode", declared.get("style", "form") == "form")
+        self._validator = engine(self.schema)
+
+    def read(self, given: Sequence[str], faults: Faults) -> Any:
+        """The parameter's value, its default where it is absent; what is wrong with it is added to the faults."""
+        if not given:
+            if self.required:
+                faults.add(self.name, "Missing required parameter.")
+            return self.schema.get("default")
+        if self.schema.get("type") == "array":
+            return self._read_items(given, faults)
+        if len(given) > 1:
+            faults.add(self.name, "Must be given once.")
+            return None
+        return self.judge(_coerced(self.schema, given[0]), faults)
+
+    def _read_items(self, given: Sequence[str], faults: Faults) -> Any:
+        most = self._most_items
+        items = given if self._explode else [item for text in given[:most] for item in text.split(",", most)[:most]]
+        return self.judge([_coerced(self.schema.get("items", {}), item) for item in items[:most]], faults)
+
+    def judge(self, value: Any, faults: Faults) -> Any:
+        """The value as handlers get it."""
+        if not self._validator.is_valid(value):
+            faults.collect(self._validator.violations(value), self.name)
+            return None
+        return utc_text(value) if self.schema.get("format") == "date-time" and isinstance(value, str) else value
+
+
+class Parameters:
+    """All parameters of an operation."""
+
+    def __init__(self, operation: AbstractOperation, engine: Engine) -> None:
+        declared = [(parameter["in"], Parameter(parameter, engine)) for parameter in operation.parameters]
+        self._query = {parameter.name: parameter for place, parameter in declared if place == "query"}
+        self._path = [parameter for place, parameter in declared if place == "path"]
+        self._header = [parameter for place, parameter in declared if place == "header"]
+
+    @property
+    def arguments(self) -> frozenset[str]:
+        """The names under which handlers get the values."""
+        return frozenset(parameter.argument for parameter in (*self._query.values(), *self._path, *self._header))
+
+    def read(self, scope: Scope, arguments: dict[str, Any], faults: Faults) -> None:
+        """Fill the arguments, and add what is wrong with parameters to the faults."""
+        given = _query(scope["query_string"])
+        for name in given.keys() - self._query.keys():
+            faults.add(name, "Unknown query parameter.")
+        for name, parameter in self._query.items():
+            arguments[parameter.argument] = parameter.read(given.get(name, ()), faults)
+        for parameter in self._path:
+            arguments[parameter.argument] = parameter.judge(scope["path_params"][parameter.name], faults)
+        for parameter in self._header:
+            wanted = parameter.name.lower().encode("latin-1")
+            values = [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
+            arguments[parameter.argument] = parameter.read(values, faults)
+
+
+def _query(raw: bytes) -> dict[str, list[str]]:
+    if not raw:
+        return {}
+    try:
+        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError as malformed:
+        raise Invalid({"query": "Is not percent-encoded UTF-8, or has too many parts."}) from malformed
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).append(value)
+    return given
+
+
+def _coerced(schema: Mapping[str, Any], text: str) -> Any:
+    """The text as the schema's type, or the text itself where it is too long or not written as one; the schema then refuses it."""
+    kind = schema.get("type")
+    if kind == "integer" and _INTEGER.fullmatch(text):
+        return int(text)
+    if kind == "number" and _NUMBER.fullmatch(text):
+        return float(text)
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text, text)
+    if schema.get("format") == "date-time" and len(text) <= schema.get("maxLength", len(text)):
+        return _LOST_PLUS.sub("+", text)
+    return text

@@ -1,0 +1,52 @@
+"""What is wrong with a request, field by field: the first hundred are named, the rest is counted."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+from api.domain.errors import Invalid
+from api.specfirst.validation.error_messages import words
+from api.specfirst.validation.violations import MOST_NAMED, Path, Violation
+
+# How many violations of one value are looked at, named or counted.
+MOST_COUNTED = 1000
+_LONGEST_NAME = 200
+_LONGEST_WORDS = 300
+
+
+class Faults:
+    """The offending fields found so far, and how many more there are."""
+
+    def __init__(self, most: int = MOST_NAMED) -> None:
+        self.fields: dict[str, str] = {}
+        self.omitted = 0
+        self._most = most
+
+    def __bool__(self) -> bool:
+        return bool(self.fields)
+
+    def add(self, field: str, wrong: str) -> None:
+        """Name a field, or count it where there are enough; of two faults of a field the first stands."""
+        name = field[:_LONGEST_NAME]
+        if name in self.fields:
+            return
+        if len(self.fields) < self._most:
+            self.fields[name] = wrong[:_LONGEST_WORDS]
+        else:
+            self.omitted += 1
+
+    def collect(self, violations: Iterable[Violation], *below: str) -> None:
+        """Add violations of a value that stands below these names, or else is the whole body."""
+        for violation in islice(violations, MOST_COUNTED):
+            if violation.path is None:
+                self.omitted += violation.places
+            else:
+                self.add(_dotted((*below, *violation.path)), words(violation))
+
+    def refusal(self) -> Invalid:
+        """The refusal that names them."""
+        return Invalid(self.fields, omitted=self.omitted)
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(str(part)[:_LONGEST_NAME] for part in path) or "body"

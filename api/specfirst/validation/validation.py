@@ -1,0 +1,159 @@
+"""Validation of requests and answers: Connexion's two middlewares, with our own operations inside."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import orjson
+from connexion.middleware.request_validation import RequestValidationAPI, RequestValidationMiddleware
+from connexion.middleware.response_validation import ResponseValidationAPI, ResponseValidationMiddleware
+from connexion.operations import AbstractOperation
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.specfirst.binding.binding import check_body, check_signature
+from api.specfirst.binding.operation_middleware import hand_over
+from api.specfirst.responses.error_responses import internal_error
+from api.specfirst.validation.bodies import JSON, Body, BodyLimits
+from api.specfirst.validation.engines import OFF, Engine, Validator, engine
+from api.specfirst.validation.parameters import Parameters
+from api.specfirst.validation.request_faults import Faults
+
+log = logging.getLogger(__name__)
+
+# An answer is read once more to be checked, while all other requests wait; a larger one takes longer than they should.
+CHECKED_LIMIT = 2 << 20
+# How many places of a broken answer are told to the log.
+MOST_LOGGED = 10
+
+
+class RequestOperation:
+    """Reads a request strictly, collects everything that is wrong with it, and hands on exactly what was validated."""
+
+    def __init__(self, next_app: ASGIApp, operation: AbstractOperation, engine: Engine, limits: BodyLimits) -> None:
+        check_body(operation)
+        self.next_app = next_app
+        self._parameters = Parameters(operation, engine)
+        self._body = Body(operation, engine, limits)
+        offered = self._parameters.arguments | ({"body"} if self._body.json else set())
+        offered |= {"request"} if operation._operation.get("x-native-async") else set()
+        self._taken = check_signature(operation, offered, operation.function)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse with Invalid, or go on."""
+        faults = Faults()
+        read: dict[str, Any] = {}
+        self._parameters.read(scope, read, faults)
+        if self._body.declared:
+            receive = await self._body.read(scope, receive, read, faults)
+        if faults:
+            raise faults.refusal()
+        hand_over(scope, {name: value for name, value in read.items() if name in self._taken})
+        await self.next_app(scope, receive, send)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the document says of an answer with a certain status."""
+
+    kinds: frozenset[str]
+    validator: Validator | None
+    required_headers: frozenset[bytes]
+
+
+class ResponseOperation:
+    """Holds a JSON answer back until it is known to keep the contract, unless it is very large; all else passes as it comes."""
+
+    def __init__(self, next_app: ASGIApp, operation: AbstractOperation, engine: Engine) -> None:
+        self.next_app = next_app
+        self._operation_id: str = operation.operation_id
+        self._declared = {str(status): _declared(response, engine) for status, response in operation.responses.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the answer on, or break with a message for the log alone."""
+        start: Message | None = None
+        validator: Validator | None = None
+        chunks: list[bytes] = []
+
+        async def hold(message: Message) -> None:
+            nonlocal start, validator
+            if message["type"] == "http.response.start":
+                validator = self._validator_for(message)
+                if validator is not None:
+                    start = message
+                    return
+            if start is None or validator is None:
+                await send(message)
+                return
+            chunks.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                body = b"".join(chunks)
+                if len(body) <= CHECKED_LIMIT:
+                    self._check(validator, body)
+                await send(start)
+                await send({"type": "http.response.body", "body": body})
+
+        await self.next_app(scope, receive, hold)
+
+    def _validator_for(self, start: Message) -> Validator | None:
+        declared = self._declared.get(str(start["status"])) or self._declared.get("default")
+        if declared is None:
+            raise self._breach("status", f"{start['status']} is not declared")
+        names = frozenset(name.lower() for name, _ in start["headers"])
+        if not declared.required_headers <= names:
+            raise self._breach("headers", "a required one is missing")
+        kind = next((value for name, value in start["headers"] if name.lower() == b"content-type"), b"")
+        kind_text = kind.split(b";", 1)[0].strip().lower().decode("latin-1")
+        if kind_text not in declared.kinds and (declared.kinds or start["status"] not in (204, 304)):
+            raise self._breach("content-type", "is not declared")
+        return declared.validator if kind_text == JSON else None
+
+    def _check(self, validator: Validator, body: bytes) -> None:
+        instance = orjson.loads(body)
+        if not validator.is_valid(instance):
+            faults = Faults(MOST_LOGGED)
+            faults.collect(islice(validator.violations(instance), MOST_LOGGED))
+            raise self._breach("body", faults.fields)
+
+    def _breach(self, what: str, why: Any) -> Exception:
+        log.error("answer of %s breaks the contract: %s: %s", self._operation_id, what, why)
+        return internal_error()
+
+
+def _declared(response: Mapping[str, Any], engine: Engine) -> Declared:
+    content: Mapping[str, Any] = response.get("content", {})
+    schema = content.get(JSON, {}).get("schema")
+    required = (name.lower().encode() for name, header in response.get("headers", {}).items() if header.get("required"))
+    return Declared(
+        kinds=frozenset(kind.split(";", 1)[0].strip().lower() for kind in content),
+        validator=engine(schema) if schema is not None else None,
+        # Those that every answer gets, and the tag of its bytes, are added further out.
+        required_headers=frozenset(name for name in required if not name.startswith((b"x-ratelimit-", b"x-request-id", b"etag"))))
+
+
+def request_validation(engine_name: str, limits: BodyLimits) -> type[RequestValidationMiddleware]:
+    """Connexion's middleware for requests, with the engine of that name."""
+
+    class Api(RequestValidationAPI):  # type: ignore[misc]
+        def make_operation(self, operation: AbstractOperation) -> Any:
+            return RequestOperation(self.next_app, operation, engine(engine_name), limits)
+
+    class Middleware(RequestValidationMiddleware):  # type: ignore[misc]
+        api_cls = Api
+
+    return Middleware
+
+
+def response_validation(engine_name: str) -> type[ResponseValidationMiddleware]:
+    """Connexion's middleware for answers; with `off` they pass as they are."""
+
+    class Api(ResponseValidationAPI):  # type: ignore[misc]
+        def make_operation(self, operation: AbstractOperation) -> Any:
+            return self.next_app if engine_name == OFF else ResponseOperation(self.next_app, operation, engine(engine_name))
+
+    class Middleware(ResponseValidationMiddleware):  # type: ignore[misc]
+        api_cls = Api
+
+    return Middleware

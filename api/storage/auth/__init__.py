@@ -1,0 +1,4 @@
+"""Accounts, API tokens and password hashes.
+
+Begin with `tokens.py`.
+"""

@@ -1,0 +1,220 @@
+"""The files of the system in the one or two stores that are configured: where each is, its bytes, and addresses to fetch it at."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from api.domain.errors import Unavailable
+from api.domain.files.storage_status import StorageStatus, storage_status
+from api.storage.files import paths
+from api.storage.files.backends import BUCKET, Backend, Held, LocalBackend, Stat
+from api.storage.files.incoming import Incoming
+from api.storage.files.integrity import Integrity
+
+log = logging.getLogger(__name__)
+
+# Names are free texts in old rows, and an address has an end; the end of a name, with its extension, tells most.
+FILENAME_LENGTH = 100
+AWAY = "A store of files does not answer at the moment."
+CHANGED = "The file was replaced while it was read."
+# Outputs of usual sizes are hashed when they are first listed, larger ones when they are first read.
+HASHED_TO_LIST = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a file was found just now: the stores that hold it, and its size in the first of them."""
+
+    status: StorageStatus
+    size: int | None
+    where: tuple[str, ...]
+
+
+NOWHERE = Found(StorageStatus.MISSING, None, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was there just now, in the store that it is read from. See `Stat` for `version` and `identity`."""
+
+    name: str
+    size: int
+    version: str
+    identity: str
+    store: Backend
+    integrity: Integrity
+    held: Held | None = None
+
+    @property
+    def backend(self) -> str:
+        """The store's name."""
+        return self.store.name
+
+    def read(self, start: int, length: int) -> bytes:
+        """Up to `length` bytes from `start` on. Raises Unavailable where the file is another one by now, or its store away."""
+        try:
+            content = self.held.read(start, length) if self.held else self.store.read(self.name, start, length, self.identity)
+        except FileNotFoundError as gone:
+            raise Unavailable(CHANGED, retry_after=1) from gone
+        except OSError as away:
+            raise Unavailable(AWAY) from away
+        if start == 0 and len(content) == self.size and not self.integrity.approves(self.name, self.version, content):
+            raise Unavailable(CHANGED, retry_after=1)
+        return content
+
+    @contextmanager
+    def lasting(self) -> Iterator[Source]:
+        """This file for a context's length, whatever takes its name on the disk. Raises Unavailable where another one has by now."""
+        with _held(self) as held:
+            if held.identity != self.identity:
+                raise Unavailable(CHANGED, retry_after=1)
+            yield held
+
+
+class Archive:
+    """One or two stores behind one face. Reads prefer the disk, addresses the bucket, which then carries the traffic.
+
+    `spool` is the disk on which what comes in is placed first; `send_on` is told the name of each such file where there is a
+    bucket that is to have it too.
+    """
+
+    def __init__(
+        self, backends: Sequence[Backend], *, spool: LocalBackend, clock: Callable[[], datetime],
+        link_lifetime: timedelta, send_on: Callable[[str], None], integrity: Integrity | None = None,
+    ) -> None:
+        self._backends, self._spool, self._clock, self._lifetime, self._send_on = tuple(backends), spool, clock, link_lifetime, send_on
+        self._integrity = integrity or Integrity()
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """The names of the configured stores."""
+        return tuple(backend.name for backend in self._backends)
+
+    def look(self, wanted: Iterable[str | None]) -> dict[str, Found]:
+        """Where each of these files is now; what stands for no name is left out (`NOWHERE` says the same of it).
+
+        A file whose content is known not to be what its name says is not there.
+        Takes no longer than the slowest store may take for all of them together.
+        """
+        asked = sorted({name for name in wanted if name is not None})
+        surveys = [(backend.name, self._sound(backend, backend.survey(asked))) for backend in self._backends]
+        return {name: _found(name, surveys) for name in asked}
+
+    def open(self, name: str | None) -> Source | None:
+        """The file, to be read: from the disk, else from the bucket; None where it is in neither.
+
+        A file whose content is not what its name says is passed over. Raises Unavailable where a store that may have the
+        file does not answer.
+        """
+        silent = False
+        for backend in self._backends if name is not None else ():
+            try:
+                source = self._opened(backend, name or "")
+            except OSError:
+                silent = True
+            else:
+                if source is not None:
+                    return source
+        if silent:
+            raise Unavailable(AWAY)
+        return None
+
+    @contextmanager
+    def hold(self, name: str | None) -> Iterator[Source | None]:
+        """`open`, for a context's length: what is on the disk is read as the one version that it was at the beginning.
+
+        What is in the bucket only cannot be held: once another one has taken its place, reading raises Unavailable.
+        """
+        source = self.open(name)
+        with nullcontext() if source is None else _held(source) as held:
+            yield held
+
+    def url(self, name: str | None, filename: str, content_type: str) -> str | None:
+        """An address to fetch the file at for a while; None unless it is there now."""
+        return None if name is None else self.link(name, self.look([name])[name], filename, content_type)
+
+    def link(self, name: str, found: Found, filename: str, content_type: str) -> str | None:
+        """`url` for a file that `look` has just found, or not."""
+        holding = [backend for backend in self._backends if backend.name in found.where]
+        holding.sort(key=lambda backend: backend.name != BUCKET)
+        if not holding:
+            return None
+        return holding[0].sign(
+            name, filename=filename[-FILENAME_LENGTH:], content_type=content_type, expires_at=self._clock() + self._lifetime)
+
+    def keep(self, name: str, incoming: Incoming) -> None:
+        """Within a transaction: store a file that came in, in every store; what is not the disk gets it soon afterwards.
+
+        A sound file that is named by its content is never written over: whoever sends it again, or sends what is a baseline
+        already, changes nothing. One that is not what its name says gives way to what came in, which is.
+        """
+        # Announced before it is placed, so that nobody takes it for the one that was sent on before, and removes it.
+        if any(backend.name == BUCKET for backend in self._backends):
+            self._send_on(name)
+        wanted = paths.digest_in(name)
+        is_it = wanted is not None and incoming.digest == wanted
+        incoming.place(self._spool.path(name), replace=wanted is None or is_it and self._is_damaged(name, incoming.size))
+        if is_it:
+            self._vouch(name, incoming.size)
+
+    def _is_damaged(self, name: str, size: int) -> bool:
+        """Whether the disk has another content under this name, or one that cannot be read; `size` is the right one's."""
+        try:
+            found = self._spool.stat(name)
+            return found is not None and (found.size != size or not self._integrity.is_sound(name, found, self._spool))
+        except OSError:
+            return True
+
+    def _vouch(self, name: str, size: int) -> None:
+        with suppress(OSError):
+            placed = self._spool.stat(name)
+            if placed is not None and placed.size == size:
+                self._integrity.vouch(name, placed.version)
+
+    def _sound(self, backend: Backend, survey: Mapping[str, Stat | None]) -> dict[str, Stat | None]:
+        """What a store told of, without what is there and damaged; a file that cannot be read is one that nothing was told of."""
+        sound: dict[str, Stat | None] = {}
+        for name, stat in survey.items():
+            with suppress(OSError):
+                is_there = stat is not None and self._integrity.is_sound(name, stat, backend, at_most=HASHED_TO_LIST)
+                sound[name] = stat if is_there else None
+        return sound
+
+    def _opened(self, backend: Backend, name: str) -> Source | None:
+        found = backend.stat(name)
+        if found is None:
+            return None
+        source = Source(name, found.size, found.version, found.identity, backend, self._integrity)
+        if self._integrity.is_sound(name, found, backend):
+            return source
+        log.error("the content of %s in store %s is not what its name says", name, backend.name)
+        return None
+
+
+@contextmanager
+def _held(source: Source) -> Iterator[Source]:
+    if not isinstance(source.store, LocalBackend):
+        yield source
+        return
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(source.store.held(source.name))
+        except OSError as gone:
+            raise Unavailable(CHANGED, retry_after=1) from gone
+        # It may be another one already than was seen first, which only one that is named by its content must not be.
+        if held.stat.version != source.version and paths.digest_in(source.name) is not None:
+            raise Unavailable(CHANGED, retry_after=1)
+        yield replace(source, size=held.stat.size, version=held.stat.version, identity=held.stat.identity, held=held)
+
+
+def _found(name: str, surveys: Sequence[tuple[str, Mapping[str, Stat | None]]]) -> Found:
+    stats = [(store, survey[name]) for store, survey in surveys if name in survey]
+    holding = [(store, stat) for store, stat in stats if stat is not None]
+    if paths.digest_in(name) is not None:
+        # Of one content there is one size; the disk's was hashed.
+        holding = [(store, stat) for store, stat in holding if stat.size == holding[0][1].size]
+    status = storage_status(len(holding), len(surveys) - len(stats))
+    return Found(status, holding[0][1].size if holding else None, tuple(store for store, _ in holding))

@@ -1,0 +1,183 @@
+"""The file store's root on the local disk: files on their way in, and the suites that workers fetch."""
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from io import FileIO
+from itertools import chain
+from pathlib import Path
+from uuid import uuid4
+
+from api.domain.errors import StoreFull, Unavailable
+from api.storage.files.backends import COPIED, INCOMING, REPAIRED, UPLOADED
+from api.storage.files.paths import ARTIFACTS, LOGS, RESULTS, SAMPLES
+from api.storage.full_disk import is_full
+from api.storage.permissions import PRIVATE, Permissions
+
+log = logging.getLogger(__name__)
+
+
+class Incoming:
+    """A file on its way in: hashed while it is written, if anybody needs that, moved to its place in one step, gone if it never gets there.
+
+    It begins with the first write, however empty: most messages of workers have no file, and touch no disk.
+    """
+
+    def __init__(self, path: Path, permissions: Permissions, *, hashed: bool = True) -> None:
+        self._path, self._permissions, self._hashed = path, permissions, hashed
+        self._file: FileIO | None = None
+        self._hash = hashlib.sha256()
+        self._durable = False
+        self._place: Path | None = None
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes. Raises Unavailable where the disk takes no more."""
+        self._durable = False
+        with taking():
+            file = self._opened()
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[file.write(rest):]
+        if self._hashed:
+            self._hash.update(chunk)
+        self.size += len(chunk)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of what was written so far, of a file that is hashed."""
+        assert self._hashed
+        return self._hash.hexdigest()
+
+    def make_durable(self) -> None:
+        """Have the bytes on the disk itself, which takes long for many: to be done before anything is locked."""
+        if not self._durable:
+            with taking():
+                os.fsync(self._opened().fileno())
+            self._durable = True
+
+    def place(self, target: Path, *, replace: bool = True) -> None:
+        """Move the durable file to its place, over what is there or, without `replace`, only where nothing is.
+
+        Done once; a transaction that is begun again may ask again.
+        """
+        if self._place is not None:
+            return
+        self.make_durable()
+        with taking():
+            self._permissions.make_folder(target.parent)
+            if replace:
+                os.replace(self._path, target)
+            else:
+                with suppress(FileExistsError):
+                    os.link(self._path, target)
+        self._place = target
+
+    def confirm(self) -> None:
+        """Have the file's new name on the disk itself, too: before the sender hears that it was taken, after all locks are gone."""
+        if self._place is not None:
+            with taking():
+                for folder in (self._place.parent, self._place.parent.parent):
+                    _sync_folder(folder)
+
+    def discard(self) -> None:
+        """Forget the file, unless it was placed."""
+        if self._file is not None:
+            self._file.close()
+            with suppress(FileNotFoundError):
+                self._path.unlink()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is anything to place or to discard."""
+        return self._file is not None
+
+    def _opened(self) -> FileIO:
+        if self._file is None:
+            self._permissions.make_folder(self._path.parent)
+            self._file = FileIO(self._permissions.open(self._path, os.O_WRONLY | os.O_EXCL), "w")
+        return self._file
+
+
+class FileStore:
+    """What only the disk has, below one root folder, SAMPLE_REPOSITORY. No name from outside ever becomes part of a path.
+
+    `permissions` are those of what is made for all who share the store; what is a job's or a secret is never shared.
+    """
+
+    def __init__(self, root: Path, permissions: Permissions = PRIVATE) -> None:
+        self.root = root.absolute()
+        self._permissions = permissions
+
+    def prepare(self) -> None:
+        """Make the folders that there must be."""
+        for name in (SAMPLES, RESULTS, LOGS, ARTIFACTS, INCOMING, "vm_data"):
+            self._permissions.make_folder(self.root / name)
+
+    def open_incoming(self) -> Incoming:
+        """A new file in TempFiles under a name of its own; the caller places or discards it."""
+        return Incoming(self.root / INCOMING / f"{UPLOADED}{uuid4().hex}", self._permissions)
+
+    @contextmanager
+    def receive(self) -> Iterator[Incoming]:
+        """`open_incoming`, discarded at the end unless it was placed."""
+        incoming = self.open_incoming()
+        try:
+            yield incoming
+        finally:
+            incoming.discard()
+
+    def remove_abandoned(self, before: datetime) -> int:
+        """Remove what was on its way when its process was killed; what was written to since is in use. How many there were."""
+        removed, folder = 0, self.root / INCOMING
+        for path in chain.from_iterable(folder.glob(f"{prefix}*") for prefix in (UPLOADED, COPIED, REPAIRED)):
+            with suppress(OSError):
+                if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
+                    path.unlink()
+                    removed += 1
+        return removed
+
+    def suite_folder(self, platform: str, run_id: int) -> Path:
+        """Where a run's worker finds what it is to execute. `platform` is one of the two platforms' names."""
+        return self.root / "vm_data" / f"{platform}-{run_id:d}" / "ci-tests"
+
+    def write_suite(self, platform: str, run_id: int, files: Mapping[str, bytes]) -> None:
+        """Put a run's suite in place, file by file, the list of all (`TestAll.xml`) last."""
+        folder = self.suite_folder(platform, run_id)
+        for name in sorted(files, key=lambda each: each == "TestAll.xml"):
+            with self.receive() as incoming:
+                incoming.write(files[name])
+                incoming.place(folder / Path(name).name)
+
+    def is_writable(self) -> bool:
+        """Whether a file can be made in the store just now."""
+        try:
+            with self.receive() as incoming:
+                incoming.write(b"probe")
+        except (OSError, Unavailable):
+            return False
+        return True
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def taking() -> Iterator[None]:
+    """A full or broken disk is no fault of the request: it may be sent again once there is room."""
+    try:
+        yield
+    except OSError as fault:
+        log.error("the file store takes no file: %s", fault.strerror)
+        if is_full(fault):
+            raise StoreFull from fault
+        raise Unavailable("The file store cannot take a file at the moment.", retry_after=60) from fault

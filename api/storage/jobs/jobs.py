@@ -1,0 +1,251 @@
+"""Jobs: the row in the database is the truth of each, claimed by one compare-and-set, held by a lease, marked by a fence."""
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select, update
+
+from api.domain.jobs.job import Cancel, Job, JobOutcome, JobReason, JobStatus, after_loss, decide_cancel, outcome_of, unknown_job
+from api.domain.page import Page
+from api.storage.database import change, session
+from api.storage.jobs.tables import HookRow, JobRow
+
+WAITING, RUNNING = JobStatus.QUEUED.value, JobStatus.RUNNING.value
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """What a list of jobs is narrowed to; None asks for nothing. `q` is contained in the id."""
+
+    owner_id: int | None = None
+    status: JobStatus | None = None
+    created_after: datetime | None = None
+    q: str | None = None
+
+
+def submit_job(job: Job) -> None:
+    """Within a transaction: put a new job into the queue. Its zip is in its place already."""
+    session().add(JobRow(
+        id=job.job_id, owner_id=job.owner_id, status=WAITING, success=None, reason=None, exit_code=None, priority=job.priority,
+        attempt=0, max_attempts=job.max_attempts, fence=0, attempt_fence=0, agent=None, lease_until=None, cancel_requested=False,
+        created_at=job.created_at, start_time=None, end_time=None, web_hook=job.web_hook))
+    session().flush()
+
+
+def load_job(job_id: str, *, locked: bool = False) -> Job:
+    """The job of this id, with its place in the queue while it waits; `locked`, within a transaction, holds its row. Raises NotFound."""
+    query = select(JobRow).where(JobRow.id == job_id).execution_options(populate_existing=True)
+    row = session().execute(query.with_for_update() if locked else query).scalar_one_or_none()
+    if row is None:
+        raise unknown_job(job_id)
+    job = _job(row)
+    return replace(job, position=_position(job)) if job.status is JobStatus.QUEUED else job
+
+
+def _position(job: Job) -> int:
+    ahead = or_(
+        JobRow.priority > job.priority,
+        and_(JobRow.priority == job.priority, JobRow.created_at < job.created_at),
+        and_(JobRow.priority == job.priority, JobRow.created_at == job.created_at, JobRow.id < job.job_id))
+    return 1 + session().execute(
+        select(func.count()).select_from(JobRow).where(JobRow.status == WAITING, ahead)).scalar_one()
+
+
+def list_jobs(wanted: JobFilter, *, limit: int | None, offset: int) -> Page[Job]:
+    """Jobs, newest first, with their places in the queue while they wait; all of them without a limit."""
+    conditions = _conditions(wanted)
+    total = session().execute(select(func.count()).select_from(JobRow).where(*conditions)).scalar_one()
+    queue = _places()
+    query = select(JobRow, queue.c.place).outerjoin(queue, queue.c.id == JobRow.id).where(*conditions)
+    query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).offset(offset).limit(total if limit is None else limit)
+    rows = session().execute(query.execution_options(populate_existing=True))
+    return Page([replace(_job(row), position=place) for row, place in rows], limit or max(1, total), offset, total)
+
+
+def _places() -> Subquery:
+    """The waiting jobs, each with its place in the queue."""
+    order = (JobRow.priority.desc(), JobRow.created_at, JobRow.id)
+    return select(JobRow.id, func.row_number().over(order_by=order).label("place")).where(JobRow.status == WAITING).subquery()
+
+
+def _conditions(wanted: JobFilter) -> list[Any]:
+    conditions: list[Any] = []
+    if wanted.owner_id is not None:
+        conditions.append(JobRow.owner_id == wanted.owner_id)
+    if wanted.status is not None:
+        conditions.append(JobRow.status == wanted.status.value)
+    if wanted.created_after is not None:
+        conditions.append(JobRow.created_at > wanted.created_after)
+    if wanted.q is not None:
+        conditions.append(JobRow.id.contains(wanted.q.lower(), autoescape=True))
+    return conditions
+
+
+def claim_job(agent: str, *, now: datetime, lease_until: datetime, per_owner: int) -> Job | None:
+    """Within a transaction: take the next job. None where nothing may be started, or another was quicker.
+
+    The order is `domain.job.choose_next`'s: priority, then the owner with fewer running, then age.
+    """
+    found = session().execute(_queue(per_owner).limit(1)).first()
+    if found is None:
+        return None
+    fence = found.fence + 1
+    taken = change(update(JobRow).where(JobRow.id == found.id, JobRow.status == WAITING, JobRow.fence == found.fence).values(
+        status=RUNNING, agent=agent, lease_until=lease_until, fence=fence, attempt_fence=fence, attempt=JobRow.attempt + 1,
+        start_time=func.coalesce(JobRow.start_time, now)))
+    return load_job(found.id) if taken else None
+
+
+def _queue(per_owner: int) -> Select[str, int]:
+    busy = (
+        select(JobRow.owner_id, func.count().label("running")).where(JobRow.status == RUNNING).group_by(JobRow.owner_id).subquery())
+    running = func.coalesce(busy.c.running, 0)
+    return (
+        select(JobRow.id, JobRow.fence).outerjoin(busy, busy.c.owner_id == JobRow.owner_id)
+        .where(JobRow.status == WAITING, running < per_owner)
+        .order_by(JobRow.priority.desc(), running, JobRow.created_at, JobRow.id))
+
+
+def is_any_waiting() -> bool:
+    """Whether a job waits in the queue."""
+    return session().execute(select(JobRow.id).where(JobRow.status == WAITING).limit(1)).first() is not None
+
+
+def count_waiting(owner_id: int) -> int:
+    """How many jobs of an account wait in the queue."""
+    query = select(func.count()).select_from(JobRow).where(JobRow.owner_id == owner_id, JobRow.status == WAITING)
+    return session().execute(query).scalar_one()
+
+
+def renew_leases(agent: str, fences: Mapping[str, int], lease_until: datetime) -> dict[str, Job]:
+    """Within a transaction: prolong an agent's leases, given as fences by job; the jobs as they are now, which may ask to be cancelled.
+
+    A job that is missing in the answer is no longer the agent's.
+    """
+    if not fences:
+        return {}
+    held = and_(
+        JobRow.status == RUNNING, JobRow.agent == agent, or_(*(and_(JobRow.id == each, JobRow.fence == fences[each]) for each in fences)))
+    change(update(JobRow).where(held).values(lease_until=lease_until))
+    rows = session().execute(select(JobRow).where(held).execution_options(populate_existing=True)).scalars()
+    return {row.id: _job(row) for row in rows}
+
+
+def list_held_by(agent: str) -> list[Job]:
+    """The jobs that an agent has claimed, and that are not over."""
+    return _jobs_where(JobRow.agent == agent)
+
+
+def take_over(job: Job, *, held_by: str, agent: str, lease_until: datetime) -> bool:
+    """Within a transaction: a job that a dead agent of the same host held, as it is, attempt and all. False where it is gone."""
+    return bool(change(
+        update(JobRow).where(JobRow.id == job.job_id, JobRow.fence == job.fence, JobRow.status == RUNNING, JobRow.agent == held_by)
+        .values(agent=agent, lease_until=lease_until)))
+
+
+def list_expired(now: datetime) -> list[Job]:
+    """The jobs whose lease has passed: their agent is gone, or has no way to say that it is not."""
+    return _jobs_where(JobRow.lease_until < now)
+
+
+def put_back(job: Job, now: datetime) -> bool:
+    """Within a transaction: return a job to the queue whose attempt is not to take place, or end it, if it is to be cancelled.
+
+    False where it is not held any more.
+    """
+    found = load_job_states([job.job_id], locked=True).get(job.job_id)
+    if found is not None and found.cancel_requested:
+        return _change_held(job, outcome_of(JobReason.CANCELLED, None), now)
+    return _change_held(job, None, now, attempt=job.attempt - 1)
+
+
+def give_up_job(job: Job, now: datetime, *, began: bool) -> bool:
+    """Within a transaction: end, or put back into the queue, a job whose attempt is lost. False where it is not held any more.
+
+    `began` says whether anything of it can have been run.
+    """
+    found = load_job_states([job.job_id], locked=True).get(job.job_id, job)
+    return _change_held(job, after_loss(found, began=began), now)
+
+
+def _change_held(job: Job, outcome: JobOutcome | None, now: datetime, **more: int) -> bool:
+    values = _WAITING_AGAIN if outcome is None else _end(outcome, now)
+    # The fence grows, so that whoever held the job can report nothing any more.
+    changed = bool(change(
+        update(JobRow).where(JobRow.id == job.job_id, JobRow.fence == job.fence, JobRow.status == RUNNING)
+        .values({**values, **more, "fence": JobRow.fence + 1})))
+    if changed and outcome is not None:
+        _queue_hook(job.job_id, now)
+    return changed
+
+
+_WAITING_AGAIN: Mapping[str, Any] = {"status": WAITING, "agent": None, "lease_until": None, "start_time": None}
+
+
+def _jobs_where(condition: ColumnElement[bool]) -> list[Job]:
+    rows = session().execute(
+        select(JobRow).where(JobRow.status == RUNNING, condition).order_by(JobRow.id).execution_options(populate_existing=True)).scalars()
+    return [_job(row) for row in rows]
+
+
+def finish_job(job_id: str, fence: int, outcome: JobOutcome, now: datetime) -> bool:
+    """Within a transaction: record how a job ended. False, and only that is counted, where the claim is no longer this one's."""
+    ended = change(
+        update(JobRow).where(JobRow.id == job_id, JobRow.fence == fence, JobRow.status == RUNNING).values(_end(outcome, now)))
+    if ended:
+        _queue_hook(job_id, now)
+    else:
+        # One that asks again, since it did not hear that its result was taken, has the newest fence.
+        change(update(JobRow).where(JobRow.id == job_id, JobRow.fence != fence).values(refused=JobRow.refused + 1))
+    return bool(ended)
+
+
+def cancel_job(job_id: str, now: datetime) -> Cancel:
+    """Within a transaction: cancel a waiting job, ask a running one to stop, leave one that is over. Raises NotFound."""
+    job = load_job(job_id, locked=True)
+    decided = decide_cancel(job)
+    if decided is Cancel.AT_ONCE:
+        change(update(JobRow).where(JobRow.id == job_id).values(_end(outcome_of(JobReason.CANCELLED, None), now)))
+        _queue_hook(job_id, now)
+    elif decided is Cancel.ASKED:
+        change(update(JobRow).where(JobRow.id == job_id).values(cancel_requested=True))
+    return decided
+
+
+def _end(outcome: JobOutcome, now: datetime) -> dict[str, Any]:
+    return {
+        "status": outcome.status.value, "success": outcome.success, "reason": outcome.reason.value, "exit_code": outcome.exit_code,
+        "end_time": now, "agent": None, "lease_until": None}
+
+
+def _queue_hook(job_id: str, now: datetime) -> None:
+    hook = session().execute(select(JobRow.web_hook).where(JobRow.id == job_id)).scalar_one()
+    if hook is not None:
+        session().add(HookRow(job_id=job_id, attempts=0, due_at=now))
+        session().flush()
+
+
+def load_job_states(job_ids: Collection[str], *, locked: bool = False) -> dict[str, Job]:
+    """Those of these jobs that exist, by id; one statement however many are watched. `locked`, within a transaction, holds their rows."""
+    query = select(JobRow).where(JobRow.id.in_(job_ids)).execution_options(populate_existing=True)
+    rows = session().execute(query.with_for_update() if locked else query).scalars()
+    return {row.id: _job(row) for row in rows}
+
+
+def count_jobs() -> dict[tuple[JobStatus, int], int]:
+    """How many jobs wait or run, by status and priority."""
+    rows = session().execute(
+        select(JobRow.status, JobRow.priority, func.count()).where(JobRow.status.in_((WAITING, RUNNING)))
+        .group_by(JobRow.status, JobRow.priority))
+    return {(JobStatus(status), priority): number for status, priority, number in rows}
+
+
+def _job(row: JobRow) -> Job:
+    return Job(
+        job_id=row.id, owner_id=row.owner_id, status=JobStatus(row.status), created_at=row.created_at, priority=row.priority,
+        attempt=row.attempt, fence=row.fence, attempt_fence=row.attempt_fence, max_attempts=row.max_attempts, success=row.success,
+        reason=None if row.reason is None else JobReason(row.reason), exit_code=row.exit_code, start_time=row.start_time,
+        end_time=row.end_time, cancel_requested=row.cancel_requested, web_hook=row.web_hook)

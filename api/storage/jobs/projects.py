@@ -1,0 +1,74 @@
+"""Projects on their way in: a file in TempFiles until it is judged, then in the place where its job's agent looks for it."""
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.domain.errors import Unavailable
+from api.storage.files.backends import INCOMING, UPLOADED
+from api.storage.files.incoming import FileStore, Incoming, taking
+from api.storage.jobs.files import JobFiles
+from api.storage.permissions import PRIVATE
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingProject:
+    """The zip file of a job that is still to be made, and where it lies meanwhile."""
+
+    job_id: str
+    path: Path
+    file: Incoming
+
+    def keep(self, files: JobFiles) -> None:
+        """Move the zip to its place, durably. It counts for nothing until its job has a row. Raises Unavailable for a full disk."""
+        target = files.project(self.job_id)
+        with taking():
+            # A project is its sender's; other users of the host have no business with it.
+            PRIVATE.make_folder(target.parent)
+        self.file.place(target)
+        for folder in (target.parent, files.root):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+class ModestFile(Incoming):
+    """A file on its way in that leaves room on the disk: it is refused as soon as there is less than `reserve`."""
+
+    def __init__(self, path: Path, store: FileStore, reserve: int) -> None:
+        # A job has no use for its project's hash, and hashing takes longer than writing.
+        super().__init__(path, PRIVATE, hashed=False)
+        self._store, self._reserve = store, reserve
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes. Raises Unavailable where the disk takes no more, or has too little left."""
+        require_room(self._store, self._reserve + len(chunk))
+        super().write(chunk)
+
+
+def open_project(store: FileStore, job_id: str, *, reserve: int) -> IncomingProject:
+    """A new file for the project of a job of this id, to be kept or discarded."""
+    path = store.root / INCOMING / f"{UPLOADED}{job_id}"
+    return IncomingProject(job_id, path, ModestFile(path, store, reserve))
+
+
+def forget_project(files: JobFiles, job_id: str) -> None:
+    """Remove the zip of a job that will not be run; whatever hinders that, an agent does it later."""
+    with suppress(OSError):
+        files.project(job_id).unlink(missing_ok=True)
+        files.job(job_id).rmdir()
+
+
+def require_room(store: FileStore, wanted: int) -> None:
+    """Raise Unavailable where the store's disk has fewer bytes left than that."""
+    disk = os.statvfs(store.root)
+    if disk.f_bavail * disk.f_frsize < wanted:
+        log.error("the file store's disk has too little room for projects: %d bytes", disk.f_bavail * disk.f_frsize)
+        raise Unavailable("The server's disk has no room for another project at the moment.", retry_after=60)

@@ -1,0 +1,71 @@
+"""The tables of the job service."""
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from api.storage.database import Base
+from api.storage.tables import OWN, Exact
+
+
+class JobRow(Base):
+    """A job. `fence` grows with every claim and every loss; a result that carries an older one is worth nothing.
+
+    `attempt_fence` is the one that the newest attempt was claimed under, by which its files are found.
+    """
+
+    __tablename__ = "ci_job"
+    __table_args__ = (
+        Index("ci_ix_job_queue", "status", "priority", "created_at"),
+        Index("ci_ix_job_owner", "owner_id", "status", "created_at"),
+        Index("ci_ix_job_created", "created_at", "id"),
+        OWN,
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    owner_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    status: Mapped[str] = mapped_column(String(20))
+    success: Mapped[bool | None]
+    reason: Mapped[str | None] = mapped_column(String(30))
+    exit_code: Mapped[int | None]
+    priority: Mapped[int]
+    attempt: Mapped[int]
+    max_attempts: Mapped[int]
+    fence: Mapped[int]
+    attempt_fence: Mapped[int]
+    agent: Mapped[str | None] = mapped_column(String(100))
+    lease_until: Mapped[datetime | None] = mapped_column(Exact, index=True)
+    cancel_requested: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(Exact)
+    start_time: Mapped[datetime | None] = mapped_column(Exact)
+    end_time: Mapped[datetime | None] = mapped_column(Exact)
+    web_hook: Mapped[str | None] = mapped_column(Text)
+    refused: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
+class HookRow(Base):
+    """A web hook that is still to be delivered, no earlier than `due_at`."""
+
+    __tablename__ = "ci_job_hook"
+    __table_args__ = (OWN,)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("ci_job.id", ondelete="CASCADE"), primary_key=True)
+    attempts: Mapped[int]
+    due_at: Mapped[datetime] = mapped_column(Exact, index=True)
+
+
+class AgentRow(Base):
+    """An agent: what it runs jobs in, null without a sandbox, what that does not hold back, as a JSON list, and when it was last heard."""
+
+    __tablename__ = "ci_agent"
+    __table_args__ = (OWN,)
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    sandbox: Mapped[str | None] = mapped_column(String(30))
+    trouble: Mapped[str | None] = mapped_column(Text)
+    missing: Mapped[str] = mapped_column(Text)
+    slots: Mapped[int]
+    running: Mapped[int]
+    seen_at: Mapped[datetime] = mapped_column(Exact, index=True)

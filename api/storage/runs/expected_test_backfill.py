@@ -1,0 +1,67 @@
+"""The sets of runs that were over before this server first saw them, told from what the platform kept of those runs."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from api.domain.results.result import TestReports
+from api.domain.runs.expected_tests import ExpectedSet
+from api.storage.runs.expected_tests import customized_tests_of, load_definitions, load_expected_set, save_expected_set
+
+Baselines = frozenset[tuple[tuple[int, int], str]]
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenSet:
+    """A frozen set and its id."""
+
+    set_id: int
+    expected: ExpectedSet
+
+
+@dataclass
+class _PastSets:
+    """Sets made of today's definitions; the same choice of tests with the same baselines is made and stored once."""
+
+    definitions: ExpectedSet
+    today: Mapping[tuple[int, int], str] = field(init=False)
+    made: dict[tuple[frozenset[int], Baselines], FrozenSet] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.today = {
+            (test.regression_id, output.output_id): output.baseline
+            for test in self.definitions.tests for output in test.outputs}
+
+    def find(self, chosen: frozenset[int], reports: Mapping[int, TestReports]) -> FrozenSet:
+        """The set of these tests with the baselines that the run's rows recorded."""
+        recorded = {
+            (regression_id, output_id): output.expected
+            for regression_id, reported in reports.items() for output_id, output in reported.outputs.items()}
+        other = {place: digest for place, digest in recorded.items() if digest and self.today.get(place, digest) != digest}
+        key = (chosen, frozenset(other.items()))
+        if key not in self.made:
+            expected = self.definitions.only(chosen).with_baselines(other)
+            self.made[key] = FrozenSet(save_expected_set(expected), expected)
+        return self.made[key]
+
+
+def find_sets(
+    stored: Mapping[int, int | None], reports: Mapping[int, Mapping[int, TestReports]],
+) -> dict[int, FrozenSet]:
+    """Within a transaction: the sets of these runs, by run id, where `stored` has the ids of those that are frozen already.
+
+    What a run that was over before it was seen was to execute is known only where it was restricted to some tests; else it is
+    what reported. Its baselines of that time stand in its rows.
+    """
+    known = {set_id: FrozenSet(set_id, load_expected_set(set_id)) for set_id in set(stored.values()) if set_id is not None}
+    unknown = [run_id for run_id, set_id in stored.items() if set_id is None]
+    found = {run_id: known[set_id] for run_id, set_id in stored.items() if set_id is not None}
+    if unknown:
+        customized, past = customized_tests_of(unknown), _PastSets(load_definitions())
+        for run_id in unknown:
+            found[run_id] = past.find(customized.get(run_id) or _reported(reports[run_id]), reports[run_id])
+    return found
+
+
+def _reported(reports: Mapping[int, TestReports]) -> frozenset[int]:
+    return frozenset(regression_id for regression_id, reported in reports.items() if reported.report is not None)

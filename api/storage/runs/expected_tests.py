@@ -1,0 +1,133 @@
+"""Frozen sets of regression tests, each stored once, and the definitions that new ones are made from."""
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+
+from sqlalchemy import ColumnElement, and_, bindparam, select
+from sqlalchemy.exc import IntegrityError
+
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedSet, ExpectedTest, parse_expected_set
+from api.storage.column_types import is_id, is_on
+from api.storage.database import read, session
+from api.storage.platform_tables import (
+    AcceptableHashRow,
+    CategoryRow,
+    CustomizedTestRow,
+    RegressionCategoryRow,
+    RegressionOutputRow,
+    RegressionTestRow,
+    SampleRow,
+)
+from api.storage.tables import ExpectedSetRow
+
+SETS_IN_MEMORY = 64
+_DIGEST = select(ExpectedSetRow.digest).where(ExpectedSetRow.id == bindparam("expected_set_id"))
+
+
+def load_expected_set(expected_set_id: int | None) -> ExpectedSet:
+    """The frozen set of this id; None means a run for which nothing was ever expected."""
+    if expected_set_id is None:
+        return ExpectedSet(())
+    return _parsed(read(_DIGEST, {"expected_set_id": expected_set_id}).scalar_one())
+
+
+@lru_cache(maxsize=SETS_IN_MEMORY)
+def _parsed(digest: str) -> ExpectedSet:
+    # The digest names the content, so a parsed set never goes stale, whatever database it was read from.
+    return parse_expected_set(session().execute(select(ExpectedSetRow.body).where(ExpectedSetRow.digest == digest)).scalar_one())
+
+
+def save_expected_set(expected: ExpectedSet) -> int:
+    """The id of the set; it is stored unless an equal one is there already."""
+    digest = expected.digest
+    wanted = select(ExpectedSetRow.id).where(ExpectedSetRow.digest == digest)
+    found = session().execute(wanted).scalar_one_or_none()
+    if found is not None:
+        return found
+    row = ExpectedSetRow(digest=digest, body=expected.serialized())
+    try:
+        with session().begin_nested():
+            session().add(row)
+    except IntegrityError:
+        # Another process stored the same set a moment ago; a locking read sees it.
+        return session().execute(wanted.with_for_update()).scalar_one()
+    return row.id
+
+
+def list_active_tests() -> frozenset[int]:
+    """The ids of all active regression tests."""
+    return frozenset(session().execute(select(RegressionTestRow.id).where(is_on(RegressionTestRow.active), is_defined())).scalars())
+
+
+def find_known_tests(regression_ids: Collection[int]) -> frozenset[int]:
+    """Those of these ids that a regression test has, active or not."""
+    return frozenset(session().execute(select(RegressionTestRow.id).where(RegressionTestRow.id.in_(regression_ids))).scalars())
+
+
+def is_defined() -> ColumnElement[bool]:
+    """Whether a regression test can be run and shown: it has an id that can be asked for, and is of a sample that has one too."""
+    return and_(is_id(RegressionTestRow.id), RegressionTestRow.sample_id.in_(select(SampleRow.id).where(is_id(SampleRow.id))))
+
+
+def list_customized_tests(run_id: int) -> frozenset[int]:
+    """The regression tests that a run was restricted to; empty where it was not."""
+    return customized_tests_of([run_id]).get(run_id, frozenset())
+
+
+def customized_tests_of(run_ids: Collection[int]) -> dict[int, frozenset[int]]:
+    """The regression tests that these runs were restricted to; runs that were not are left out."""
+    found: defaultdict[int, set[int]] = defaultdict(set)
+    rows = session().execute(
+        select(CustomizedTestRow.test_id, CustomizedTestRow.regression_id).where(CustomizedTestRow.test_id.in_(run_ids)))
+    for run_id, regression_id in rows:
+        found[run_id].add(regression_id)
+    return {run_id: frozenset(tests) for run_id, tests in found.items()}
+
+
+def load_definitions(regression_ids: Collection[int] | None = None) -> ExpectedSet:
+    """The regression tests as they are defined now; all of them where no ids are given."""
+    categories, outputs = _categories(regression_ids), _outputs(regression_ids)
+    query = (
+        select(RegressionTestRow, SampleRow.sha, SampleRow.extension).join(SampleRow, SampleRow.id == RegressionTestRow.sample_id)
+        .where(is_id(RegressionTestRow.id), is_id(SampleRow.id)))
+    if regression_ids is not None:
+        query = query.where(RegressionTestRow.id.in_(regression_ids))
+    return ExpectedSet.of(
+        ExpectedTest(
+            regression_id=row.id, sample_id=row.sample_id, sample_sha=sha, sample_extension=extension, command=row.command,
+            input_type=row.input_type or "file", output_type=row.output_type or "file", expected_exit_code=row.expected_rc or 0,
+            categories=tuple(categories[row.id]), outputs=tuple(outputs[row.id]))
+        for row, sha, extension in session().execute(query))
+
+
+def _categories(regression_ids: Collection[int] | None) -> Mapping[int, list[str]]:
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    query = select(RegressionCategoryRow.regression_id, CategoryRow.name).join(
+        CategoryRow, CategoryRow.id == RegressionCategoryRow.category_id)
+    if regression_ids is not None:
+        query = query.where(RegressionCategoryRow.regression_id.in_(regression_ids))
+    for regression_id, name in session().execute(query.order_by(RegressionCategoryRow.regression_id, CategoryRow.id)):
+        found[regression_id].append(name)
+    return found
+
+
+def _outputs(regression_ids: Collection[int] | None) -> Mapping[int, list[ExpectedOutput]]:
+    hashes = select(AcceptableHashRow.regression_test_output_id, AcceptableHashRow.file_hashes).order_by(AcceptableHashRow.id)
+    query = select(
+        RegressionOutputRow.regression_id, RegressionOutputRow.id, RegressionOutputRow.correct, RegressionOutputRow.correct_extension,
+        RegressionOutputRow.expected_filename, RegressionOutputRow.ignore).where(
+            is_id(RegressionOutputRow.id)).order_by(RegressionOutputRow.id)
+    if regression_ids is not None:
+        query = query.where(RegressionOutputRow.regression_id.in_(regression_ids))
+        hashes = hashes.join(RegressionOutputRow, RegressionOutputRow.id == AcceptableHashRow.regression_test_output_id).where(
+            RegressionOutputRow.regression_id.in_(regression_ids))
+    acceptable: defaultdict[int, list[str]] = defaultdict(list)
+    for output_id, digest in session().execute(hashes):
+        acceptable[output_id].append(digest)
+    found: defaultdict[int, list[ExpectedOutput]] = defaultdict(list)
+    for regression_id, output_id, correct, extension, suffix, ignored in session().execute(query):
+        found[regression_id].append(ExpectedOutput(
+            output_id, correct or "", extension, suffix or "", bool(ignored), tuple(acceptable[output_id])))
+    return found

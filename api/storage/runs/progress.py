@@ -1,0 +1,64 @@
+"""The progress of runs: the platform's events, and where those that this server wrote came from."""
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
+from api.domain.runs.progress import LateEventKind, dated
+from api.domain.runs.run import Phase, ProgressEvent
+from api.storage.database import add_free_text, session
+from api.storage.platform_tables import ProgressRow
+from api.storage.tables import EventRow, LateEventRow
+
+
+def list_events(run_id: int) -> tuple[ProgressEvent, ...]:
+    """The events of a run, oldest first."""
+    return tuple(events_of([run_id]).get(run_id, ()))
+
+
+def events_of(run_ids: Collection[int]) -> Mapping[int, Sequence[ProgressEvent]]:
+    """The events of these runs, oldest first; rows with a status that no worker knows are passed over."""
+    found: defaultdict[int, list[ProgressEvent]] = defaultdict(list)
+    rows = session().execute(
+        select(ProgressRow.test_id, ProgressRow.id, ProgressRow.status, ProgressRow.timestamp, ProgressRow.message)
+        .where(ProgressRow.test_id.in_(run_ids)).order_by(ProgressRow.id))
+    for run_id, event_id, phase, at, message in rows:
+        if phase is not None:
+            found[run_id].append(ProgressEvent(event_id, phase, at, message))
+    return {run_id: dated(events) for run_id, events in found.items()}
+
+
+def record_event(run_id: int, phase: Phase, message: str, *, at: datetime, origin: EventOrigin | None = None) -> int:
+    """Write an event and, where it is a cancel, where it came from. Returns the event's id."""
+    row = ProgressRow(test_id=run_id, status=phase, timestamp=at, message=message)
+    add_free_text(row, "message")
+    if origin is not None:
+        kind = None if origin.type is None else origin.type.value
+        session().add(EventRow(event_id=row.id, type=kind, stack="\n".join(origin.stack) or None))
+        session().flush()
+    return row.id
+
+
+def origins_of(event_ids: Collection[int]) -> dict[int, EventOrigin]:
+    """Where these events came from; those that this server did not write are left out."""
+    rows = session().execute(select(EventRow.event_id, EventRow.type, EventRow.stack).where(EventRow.event_id.in_(event_ids)))
+    return {
+        event_id: EventOrigin(None if kind is None else InfrastructureType(kind), tuple((stack or "").splitlines()))
+        for event_id, kind, stack in rows}
+
+
+def record_late_event(run_id: int, kind: LateEventKind, at: datetime) -> None:
+    """Write what happened to a run after its end."""
+    session().add(LateEventRow(run_id=run_id, kind=kind.value, happened_at=at))
+    session().flush()
+
+
+def list_late_events(run_id: int) -> list[tuple[LateEventKind, datetime]]:
+    """What happened to a run after an end of it, oldest first."""
+    rows = session().execute(
+        select(LateEventRow.kind, LateEventRow.happened_at).where(LateEventRow.run_id == run_id).order_by(LateEventRow.id))
+    return [(LateEventKind(kind), at) for kind, at in rows]

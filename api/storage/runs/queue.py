@@ -1,0 +1,132 @@
+"""The queue and the branches, as the runs tell of them."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, literal, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from api.domain.display_bounds import repository_of
+from api.domain.page import Page, slice_page
+from api.domain.runs.queue import QueuedRun
+from api.domain.runs.run import Platform, RunStatus
+from api.domain.text.casefold import contains, fold
+from api.storage.database import session
+from api.storage.platform_tables import ForkRow, TestRow
+from api.storage.runs.run_rows import altered_in
+from api.storage.tables import RunRow
+from api.storage.windows import find_window
+
+OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A page of the queue, with how many runs wait and how many are being executed in all."""
+
+    page: Page[QueuedRun]
+    depth: int
+    running: int
+
+
+def load_queue(platform: Platform | None, status: RunStatus | None, *, limit: int, offset: int) -> Queue:
+    """The runs that are not over: those being executed first, then the waiting ones in their order."""
+    waiting = RunRow.status == RunStatus.QUEUED.value
+    place = func.row_number().over(partition_by=(RunRow.platform, RunRow.status), order_by=RunRow.run_id)
+    query = select(
+        RunRow.run_id, RunRow.status, RunRow.platform, RunRow.created_at, RunRow.started_at,
+        case((waiting, place), else_=None), RunRow.altered).where(RunRow.status.in_(OPEN)).order_by(waiting, RunRow.run_id)
+    rows = [
+        QueuedRun(row[0], RunStatus(row[1]), Platform(row[2]), row[3], row[4], row[5], altered_in(row[6]))
+        for row in session().execute(query if platform is None else query.where(RunRow.platform == platform.value))]
+    shown = [row for row in rows if status in (None, row.status)]
+    depth = sum(row.status is RunStatus.QUEUED for row in rows)
+    return Queue(slice_page(shown, limit, offset), depth, len(rows) - depth)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch that runs were made of, with its newest run's commit and creation."""
+
+    repository: str
+    name: str
+    head: str
+    newest_at: datetime
+
+
+def list_branches(
+    repository: str | None, name: str | None, active_since: datetime, active: bool | None, *, limit: int, offset: int,
+) -> Page[Branch]:
+    """The distinct branches of runs, by repository and name.
+
+    `name` is contained, without regard to ASCII case; `active` branches have a run since `active_since`.
+    """
+    groups, keys = _groups(repository, active_since, active), _keys(repository)
+    if name is not None:
+        page = slice_page(_named(groups.order_by(*keys), name), limit, offset)
+    else:
+        page = _cut(groups, keys, _count(repository, active_since, active), limit, offset)
+    heads = _heads(page.items)
+    return Page([heads[run_id] for run_id in page.items if run_id in heads], limit, offset, page.total)
+
+
+def _keys(repository: str | None) -> list[InstrumentedAttribute[Any]]:
+    """What tells branches apart and orders them; within one repository MariaDB is to be spared the repository."""
+    return [RunRow.repository, RunRow.branch] if repository is None else [RunRow.branch]
+
+
+def _named_branches(repository: str | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [RunRow.branch.is_not(None)]
+    return conditions if repository is None else [*conditions, RunRow.repository == fold(repository)]
+
+
+def _groups(repository: str | None, active_since: datetime, active: bool | None) -> Select[*tuple[Any, ...]]:
+    """The newest run of each branch, and the branch's name."""
+    query = (
+        select(func.max(RunRow.run_id).label("head"), RunRow.branch)
+        .where(*_named_branches(repository)).group_by(*_keys(repository)))
+    newest = func.max(RunRow.created_at)
+    return query if active is None else query.having(newest >= active_since if active else newest < active_since)
+
+
+def _count(repository: str | None, active_since: datetime, active: bool | None) -> int:
+    """How many groups there are; the active ones are counted by their newer runs alone."""
+    def count(*further: ColumnElement[bool]) -> int:
+        # Grouped, not DISTINCT, which MariaDB makes a table for first.
+        groups = select(literal(1)).select_from(RunRow).where(*_named_branches(repository), *further).group_by(*_keys(repository))
+        return session().execute(select(func.count()).select_from(groups.subquery())).scalar_one()
+
+    everything = 0 if active else count()
+    return everything if active is None else abs(everything - count(RunRow.created_at >= active_since))
+
+
+def _cut(
+    groups: Select[*tuple[Any, ...]], keys: Sequence[InstrumentedAttribute[Any]], total: int, limit: int, offset: int,
+) -> Page[int]:
+    window = find_window(total, limit, offset)
+    order = [key.desc() if window.backwards else key.asc() for key in keys]
+    found = session().execute(groups.order_by(*order).limit(window.limit).offset(window.offset)).all()
+    return Page([row.head for row in window.in_order(found)], limit, offset, total)
+
+
+def _named(groups: Select[*tuple[Any, ...]], name: str) -> list[int]:
+    # Databases fold case each in its own way: each leaves at least the branches that are meant, and they are compared here.
+    roughly = func.instr(func.lower(RunRow.branch), func.lower(name)) > 0
+    rows = session().execute(groups.where(roughly))
+    return [row.head for row in rows if contains(row.branch, name)]
+
+
+def _heads(run_ids: Sequence[int]) -> dict[int, Branch]:
+    same = aliased(RunRow)
+    # The first in the index's order: for a maximum MariaDB reads all runs of the branch.
+    newest = (
+        select(same.created_at).where(same.repository == RunRow.repository, same.branch == RunRow.branch)
+        .order_by(same.created_at.desc()).limit(1))
+    rows = session().execute(
+        select(RunRow.run_id, func.coalesce(ForkRow.github, ""), TestRow.branch, TestRow.commit, newest.scalar_subquery())
+        .join(TestRow, TestRow.id == RunRow.run_id).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id)
+        .where(RunRow.run_id.in_(run_ids)))
+    return {row[0]: Branch(repository_of(row[1]), row[2], row[3], row[4]) for row in rows}

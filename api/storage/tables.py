@@ -1,0 +1,286 @@
+"""The tables of this server: what the platform's cannot say. All begin with `ci_` and hang on the platform's with CASCADE."""
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy.dialects import mysql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from api.storage.column_types import BranchName, UtcDateTime
+from api.storage.database import Base
+from api.storage.platform_tables import PLATFORM_TABLES
+
+OWN = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_row_format": "DYNAMIC"}
+LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+LongBytes = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+Exact = UtcDateTime(exact=True)
+
+
+class ExpectedSetRow(Base):
+    """A frozen set of regression tests with their baselines; equal sets are stored once."""
+
+    __tablename__ = "ci_expected_set"
+    __table_args__ = (OWN,)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    body: Mapped[str] = mapped_column(LongText)
+
+
+class RunRow(Base):
+    """A run as this server knows it: who asked for it and why, its frozen set, and its state as of its newest event.
+
+    `last_progress_id` is the event that `status` was derived from. When the platform deletes that event (it restarts a
+    run so), the key falls to null and the state is derived anew. `report_count` is how many of the platform's rows the
+    verdicts of a run that is over were made from, which are made anew where there are more by now. `repository`, `branch`,
+    `commit_sha`, `platform` and `pull_request` repeat the platform's row in a form that can be indexed and compared alike on
+    every database. `altered` names the fields of the contract, with spaces between, of which those rows say nothing that can be read.
+    """
+
+    __tablename__ = "ci_run"
+    __table_args__ = (
+        Index("ci_ix_run_created", "created_at", "run_id"),
+        Index("ci_ix_run_started", "started_at", "run_id"),
+        Index("ci_ix_run_status", "status", "created_at", "run_id"),
+        Index("ci_ix_run_status_started", "status", "started_at", "run_id"),
+        Index("ci_ix_run_repository", "repository", "branch", "created_at", "run_id"),
+        Index("ci_ix_run_repository_created", "repository", "created_at", "run_id"),
+        Index("ci_ix_run_repository_started", "repository", "started_at", "run_id"),
+        Index("ci_ix_run_branch", "branch", "created_at", "run_id"),
+        Index("ci_ix_run_branch_started", "branch", "started_at", "run_id"),
+        Index("ci_ix_run_commit", "commit_sha", "created_at", "run_id"),
+        Index("ci_ix_run_platform", "platform", "status", "run_id"),
+        Index("ci_ix_run_platform_created", "platform", "created_at", "run_id"),
+        Index("ci_ix_run_platform_started", "platform", "started_at", "run_id"),
+        Index("ci_ix_run_pull_request", "pull_request", "created_at", "run_id"),
+        OWN,
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    platform: Mapped[str] = mapped_column(String(50))
+    repository: Mapped[str] = mapped_column(String(255))
+    branch: Mapped[str | None] = mapped_column(BranchName)
+    commit_sha: Mapped[str] = mapped_column(String(64))
+    pull_request: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(Exact)
+    requester_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"), index=True)
+    environment_id: Mapped[str | None] = mapped_column(String(100))
+    source_run_id: Mapped[int | None] = mapped_column(ForeignKey("test.id", ondelete="SET NULL"), index=True)
+    reason: Mapped[str | None] = mapped_column(String(255))
+    parent_sha: Mapped[str | None] = mapped_column(String(40))
+    merge_base_sha: Mapped[str | None] = mapped_column(String(40))
+    expected_set_id: Mapped[int | None] = mapped_column(ForeignKey("ci_expected_set.id"), index=True)
+    status: Mapped[str] = mapped_column(String(20))
+    last_progress_id: Mapped[int | None] = mapped_column(ForeignKey("test_progress.id", ondelete="SET NULL"), index=True)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    total_samples: Mapped[int | None]
+    pass_count: Mapped[int | None]
+    fail_count: Mapped[int | None]
+    missing_output_count: Mapped[int | None]
+    skipped_count: Mapped[int | None]
+    error_count: Mapped[int | None]
+    infrastructure_error_count: Mapped[int | None]
+    report_count: Mapped[int | None]
+    altered: Mapped[str | None] = mapped_column(String(100))
+
+
+class VerdictRow(Base):
+    """The verdict of a regression test in a run that is over; `signature` is that of its first failure.
+
+    The key puts the history of each regression test in one place and in its order. What a history is narrowed to is repeated
+    here from the run, where it never changes while it has verdicts: a history of ten thousand runs is counted without a join.
+    """
+
+    __tablename__ = "ci_history"
+    __table_args__ = (
+        Index("ci_ix_history_run", "run_id"),
+        Index("ci_ix_history_verdict", "regression_id", "verdict", "created_at", "run_id"),
+        Index("ci_ix_history_status", "regression_id", "run_status", "created_at", "run_id"),
+        Index("ci_ix_history_branch", "regression_id", "branch", "created_at", "run_id"),
+        OWN | {"sqlite_with_rowid": False},
+    )
+
+    regression_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime] = mapped_column(Exact, primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("ci_run.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    run_status: Mapped[str] = mapped_column(String(20))
+    platform: Mapped[str] = mapped_column(String(50))
+    branch: Mapped[str | None] = mapped_column(BranchName)
+    verdict: Mapped[str] = mapped_column(String(20))
+    signature: Mapped[str | None] = mapped_column(String(100))
+
+
+class KeptReportsRow(Base):
+    """What a run that is over was judged by, as `api.storage.results.report_snapshots` packs it."""
+
+    __tablename__ = "ci_kept_reports"
+    __table_args__ = (OWN,)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("ci_run.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    body: Mapped[bytes] = mapped_column(LongBytes)
+
+
+class ResultTimeRow(Base):
+    """When a regression test of a run ended, by this server's clock; the platform's own row does not say."""
+
+    __tablename__ = "ci_result_time"
+    __table_args__ = (OWN,)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    regression_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    ended_at: Mapped[datetime] = mapped_column(Exact)
+
+
+class EventRow(Base):
+    """Where an event that this server wrote came from; `type` is null for a person's doing."""
+
+    __tablename__ = "ci_event"
+    __table_args__ = (OWN,)
+
+    event_id: Mapped[int] = mapped_column(ForeignKey("test_progress.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    type: Mapped[str | None] = mapped_column(String(30))
+    stack: Mapped[str | None] = mapped_column(Text)
+
+
+class LateEventRow(Base):
+    """Something that happened to a run after its end, such as another log in its log's place."""
+
+    __tablename__ = "ci_late_event"
+    __table_args__ = (OWN,)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(30))
+    happened_at: Mapped[datetime] = mapped_column(Exact)
+
+
+class IdempotencyRow(Base):
+    """The run that a request with this key made."""
+
+    __tablename__ = "ci_idempotency"
+    __table_args__ = (OWN,)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    operation: Mapped[str] = mapped_column(String(60), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body_digest: Mapped[str] = mapped_column(String(64))
+    run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(Exact)
+
+
+class ClaimRow(Base):
+    """The worker that a run belongs to, until its lease ends; `fence` grows with every claim."""
+
+    __tablename__ = "ci_claim"
+    __table_args__ = (OWN,)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    worker: Mapped[str] = mapped_column(String(100))
+    fence: Mapped[int]
+    deadline: Mapped[datetime] = mapped_column(Exact, index=True)
+
+
+class ReplacementRow(Base):
+    """The run that was queued in place of a lost one. A run has one at most, and stands for one at most."""
+
+    __tablename__ = "ci_replacement"
+    __table_args__ = (OWN,)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    replacement_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), unique=True)
+
+
+class AccountRow(Base):
+    """What the platform's account cannot say.
+
+    `github_number` is the user's number at GitHub, known of the login `github_login`: once the platform has linked another
+    login, it means nothing any more.
+    """
+
+    __tablename__ = "ci_account"
+    __table_args__ = (OWN,)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    disabled: Mapped[bool]
+    github_number: Mapped[int | None] = mapped_column(BigInteger)
+    github_login: Mapped[str | None] = mapped_column(String(255))
+
+
+class TokenSealRow(Base):
+    """The fingerprint of its account's password hash that a token was issued under, and dies with."""
+
+    __tablename__ = "ci_token_seal"
+    __table_args__ = (OWN,)
+
+    token_id: Mapped[int] = mapped_column(ForeignKey("api_token.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+
+
+class ApprovalRow(Base):
+    """A request that an output become the baseline. `pending_key` is unique while it is open, so that the same request is one row.
+
+    The run may be deleted one day; what was asked for, by whom and why, is kept all the same.
+    """
+
+    __tablename__ = "ci_approval"
+    __table_args__ = (Index("ci_ix_approval_status", "status", "id"), Index("ci_ix_approval_run", "run_id", "id"), OWN)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int]
+    sample_id: Mapped[int]
+    regression_id: Mapped[int]
+    output_id: Mapped[int]
+    extension: Mapped[str] = mapped_column(String(64))
+    hash_before: Mapped[str] = mapped_column(String(64))
+    hash_after: Mapped[str] = mapped_column(String(64))
+    apply_to_variants: Mapped[bool]
+    reason: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(20))
+    pending_key: Mapped[str | None] = mapped_column(String(64), unique=True)
+    requester_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"), index=True)
+    requested_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(Exact)
+    decided_by: Mapped[str | None] = mapped_column(String(255))
+    decided_at: Mapped[datetime | None] = mapped_column(Exact)
+    decision_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class BaselineChangeRow(Base):
+    """One output's baseline was replaced, by the approval of this id."""
+
+    __tablename__ = "ci_baseline_change"
+    __table_args__ = (Index("ci_ix_baseline_change_output", "output_id", "id"), OWN)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    approval_id: Mapped[int] = mapped_column(ForeignKey("ci_approval.id"), index=True)
+    regression_id: Mapped[int]
+    output_id: Mapped[int]
+    hash_before: Mapped[str] = mapped_column(String(64))
+    hash_after: Mapped[str] = mapped_column(String(64))
+    changed_at: Mapped[datetime] = mapped_column(Exact)
+
+
+class PendingUploadRow(Base):
+    """A file on the disk that is to go to the bucket, no earlier than `due_at`; `change` grows when it is stored anew."""
+
+    __tablename__ = "ci_pending_upload"
+    __table_args__ = (OWN,)
+
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    change: Mapped[int]
+    attempts: Mapped[int]
+    due_at: Mapped[datetime] = mapped_column(Exact, index=True)
+
+
+class AddedRow(Base):
+    """A table or column of the platform's schema that a migration had to add, so that a downgrade takes away just that."""
+
+    __tablename__ = "ci_added"
+    __table_args__ = (OWN,)
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+
+
+OWN_TABLES = tuple(table for table in Base.metadata.sorted_tables if table not in PLATFORM_TABLES)

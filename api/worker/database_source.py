@@ -1,0 +1,73 @@
+"""The server's database as a worker's source of runs."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.domain.errors import StoreFull, Unavailable
+from api.domain.random_source import Chance
+from api.domain.runs.worker_suite import REPORT, SuiteTest, suite_files, suite_of
+from api.services.leases import Claim, claim_run, lose_claim, release_claim, renew_claim
+from api.services.runs import load_run
+from api.storage.database import database_now
+from api.storage.files.incoming import FileStore
+from api.storage.runs.expected_tests import load_expected_set
+from api.worker.run_source import Claimed, ClaimsUnavailable
+
+
+class LeasedClaims:
+    """Claims on the database, by leases; what a claimed run is to execute is put in the file store at once.
+
+    `clock` is the database's, and is asked within the application's context.
+    """
+
+    def __init__(
+        self, app: Flask, worker: str, store: FileStore, *, lease: timedelta, chance: Chance, clock: Callable[[], datetime] = database_now,
+    ) -> None:
+        self._app, self._worker, self._store, self._clock, self._lease, self._chance = app, worker, store, clock, lease, chance
+
+    def claim(self, platform: str) -> Claimed | None:
+        """Take the oldest queued run of the platform, or None."""
+        with self._database():
+            claim = claim_run(self._worker, platform, now=self._clock(), lease=self._lease)
+            if claim is None:
+                return None
+            suite = suite_of(load_expected_set(load_run(claim.run_id).expected_set_id))
+            self._hand_out(suite, claim)
+            return Claimed(
+                claim.run_id, claim.token, str(claim.fence), claim.platform, claim.repository, claim.commit, claim.branch,
+                claim.pull_request, frozenset(test.regression_id for test in suite if test.output_type == REPORT))
+
+    def _hand_out(self, suite: Sequence[SuiteTest], claim: Claim) -> None:
+        try:
+            self._store.write_suite(claim.platform, claim.run_id, suite_files(suite))
+        except Unavailable as refusal:
+            why = f": {refusal.message[:1].lower()}{refusal.message[1:]}" if isinstance(refusal, StoreFull) else "."
+            failure = f"[storage] The run's suite could not be written to the file store{why}"
+            release_claim(claim.run_id, claim.fence, failure=failure, now=self._clock())
+            raise ClaimsUnavailable from None
+
+    def renew(self, claimed: Claimed) -> bool:
+        """Prolong the lease; False when the run is over, or the claim passed to another."""
+        with self._database():
+            return renew_claim(claimed.run_id, int(claimed.lease), deadline=self._clock() + self._lease)
+
+    def release(self, claimed: Claimed, failure: str | None = None, *, lost: bool = False) -> None:
+        """End the claim, and with a failure the run, if it is not over; one that is `lost` is queued anew, as another run."""
+        with self._database():
+            if lost and failure is not None:
+                lose_claim(claimed.run_id, int(claimed.lease), failure=failure, now=self._clock(), chance=self._chance)
+            else:
+                release_claim(claimed.run_id, int(claimed.lease), failure=failure, now=self._clock())
+
+    @contextmanager
+    def _database(self) -> Iterator[None]:
+        try:
+            with self._app.app_context():
+                yield
+        except SQLAlchemyError as failed:
+            raise ClaimsUnavailable from failed

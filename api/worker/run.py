@@ -1,0 +1,213 @@
+"""Executes one run, in the order of the workers' protocol, from its preparation to its end."""
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.worker_suite import REPORT, SuiteTest
+from api.host.temporary_folder import remove
+from api.worker.build_log import Journal
+from api.worker.cancellation import Halt
+from api.worker.command import Feed, Places, invocation
+from api.worker.full_disk import require_room
+from api.worker.options import WorkerOptions
+from api.worker.output_capture import BoundedLog
+from api.worker.output_comparison import Produced, compare_outputs
+from api.worker.process import Execution, RunProcess
+from api.worker.reporter import Answer, Artifact, Reporter, RunIsDead, ServerDiskFull, ServerUnreachable
+from api.worker.run_error import Obstacle, TestObstacle
+from api.worker.run_source import Claimed
+from api.worker.sources.source import FolderSource, Order, provide
+from api.worker.suite import load_suite
+
+COMBINED_LIMIT = 32 << 20
+COPY_CHUNK = 1 << 20
+# A run's log replaces the one sent before, so that it can be followed while the run goes on.
+LIVE_LOG_EVERY = timedelta(seconds=3)
+
+
+class RunExecution:
+    """One run in its temporary folder. `execute` goes through all of it; what ends it early is raised."""
+
+    def __init__(
+        self, claimed: Claimed, options: WorkerOptions, reporter: Reporter, halt: Halt, journal: Journal, folder: Path,
+        *, run_process: RunProcess, passing: Reporter,
+    ) -> None:
+        self._claimed, self._options, self._reporter, self._halt = claimed, options, reporter, halt
+        self._journal, self._folder, self._run_process = journal, folder, run_process
+        # For what is said in passing: it does not insist, so that it holds nothing up.
+        self._passing = passing
+        self._executable: Path | None = None
+        # It comes to be with the first test, so that a run without one has none.
+        self._combined: BoundedLog | None = None
+
+    def __enter__(self) -> RunExecution:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close_combined()
+
+    def execute(self) -> str:
+        """Prepare and execute all tests; return the message that the run completes with.
+
+        Raises Obstacle where it cannot be executed, Halted where it is to stop, RunIsDead where the server wants no more of it.
+        """
+        self._reporter.progress("preparation", f"Prepared by worker {self._options.name}.")
+        require_room(self._folder)
+        self._executable = self._prepared()
+        tests = self._suite()
+        self._journal.info(f"The suite has {len(tests)} regression tests.")
+        self._reporter.progress("testing", f"Executing {len(tests)} regression tests.")
+        obstacles = [obstacle for test in tests if (obstacle := self._attempt(test)) is not None]
+        if obstacles and len(obstacles) == len(tests):
+            raise obstacles[0]
+        return _conclusion(len(tests), obstacles)
+
+    def _suite(self) -> list[SuiteTest]:
+        """The run's tests; the suite's files call a report `file`, since that is what workers of others know."""
+        tests = load_suite(self._options.folders.suite(self._claimed.platform, self._claimed.run_id))
+        return [replace(test, output_type=REPORT) if test.regression_id in self._claimed.reports else test for test in tests]
+
+    def send_artifacts(self, reporter: Reporter) -> None:
+        """Send what was kept of the run as a whole, as far as it came to be."""
+        self._close_combined()
+        kept = {
+            Artifact.BINARY: self._executable,
+            Artifact.COMBINED_STDOUT: self._folder / "combined_stdout.log",
+            Artifact.COREDUMP: self._folder / "coredump",
+        }
+        for kind, path in kept.items():
+            if path is not None and path.is_file():
+                self._journal.info(f"Artifact {kind}: {reporter.send_artifact(kind, path)}.")
+
+    def _prepared(self) -> Path:
+        claimed = self._claimed
+        what = f"{claimed.repository} at {claimed.commit} on {claimed.platform}"
+        self._journal.info(f"Run {claimed.run_id}: {what}, by {self._options.name}.")
+        if not (self._options.sandboxed or self._options.trusted):
+            raise Obstacle(
+                InfrastructureType.WORKER,
+                "This worker has no sandbox, and the setting CI_TRUST_EXECUTABLES does not allow it to execute anything without one.")
+        sources = self._options.sources or (FolderSource(self._options.folders.executables, self._options.main_repository),)
+        order = Order(claimed, self._folder, self._journal, self._halt, self._tell, self._share)
+        return provide(sources, order, sandboxed=self._options.sandboxed)
+
+    def _tell(self, message: str) -> None:
+        self._journal.info(message)
+        self._reporter.progress("preparation", message)
+
+    def _share(self) -> None:
+        """Send the log as far as it goes; a server that is away is not waited for, since a program may be running."""
+        with suppress(RunIsDead, ServerUnreachable, ServerDiskFull):
+            self._passing.send_log(self._journal.path)
+
+    def _attempt(self, test: SuiteTest) -> TestObstacle | None:
+        self._halt.check()
+        if self._journal.is_to_be_shared(LIVE_LOG_EVERY):
+            self._reporter.send_log(self._journal.path)
+        try:
+            self._execute_test(test)
+        except TestObstacle as obstacle:
+            self._journal.error(obstacle.message)
+            return obstacle
+        return None
+
+    def _execute_test(self, test: SuiteTest) -> None:
+        folder = self._folder / f"test-{test.regression_id}"
+        log = folder.with_suffix(".log")
+        folder.mkdir()
+        try:
+            execution = self._executed(test, folder, log)
+            # What a program does when it meets a full disk tells nothing of the program.
+            require_room(self._folder)
+            produced = compare_outputs(test.files, folder, self._options.folders.baselines)
+            self._record(test, execution, produced)
+            self._report(test, execution, produced)
+            self._keep_core(folder)
+            self._keep_log(test, log)
+            self._reporter.send_log(log, test.regression_id)
+        finally:
+            remove(folder)
+            log.unlink(missing_ok=True)
+
+    def _executed(self, test: SuiteTest, folder: Path, log: Path) -> Execution:
+        sample = self._sample(test.input_file)
+        if not sample.is_file():
+            why = f"The sample of regression test {test.regression_id} is not in the store."
+            raise TestObstacle(InfrastructureType.STORAGE, why)
+        assert self._executable is not None
+        call = invocation(test, self._executable, sample, folder, log, self._feed(test), self._places)
+        self._journal.info(f"Regression test {test.regression_id} ({test.category}): {test.command}")
+        execution = self._run_process(call, self._options.limits, stop=self._halt)
+        if execution.stopped:
+            self._halt.check()
+        return execution
+
+    @property
+    def _places(self) -> Places | None:
+        return self._options.places if self._options.sandboxed else None
+
+    def _sample(self, name: str) -> Path:
+        """The sample; on a bare host at the place that programs see in a sandbox, where the operator has the store there too."""
+        sample, places = self._options.folders.samples / name, self._options.places
+        if self._options.sandboxed or places is None:
+            return sample
+        usual = Path(places.samples, name)
+        return usual if usual.is_file() and sample.is_file() and usual.samefile(sample) else sample
+
+    def _feed(self, test: SuiteTest) -> Feed | None:
+        if test.input_type != "udp" or self._options.ffmpeg is None:
+            return None
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            return Feed(self._options.ffmpeg, free.getsockname()[1])
+
+    def _record(self, test: SuiteTest, execution: Execution, produced: tuple[Produced, ...]) -> None:
+        name = f"Regression test {test.regression_id}"
+        if execution.timed_out:
+            self._journal.error(f"{name}: ended at the time limit of {execution.runtime_ms} ms.")
+        else:
+            self._journal.info(f"{name}: exit code {execution.exit_code} after {execution.runtime_ms} ms.")
+        there = {each.output_id for each in produced}
+        for file in test.files:
+            if not file.ignore and file.output_id not in there:
+                self._journal.warning(f"{name}: output {file.output_id} was not produced.")
+
+    def _report(self, test: SuiteTest, execution: Execution, produced: tuple[Produced, ...]) -> None:
+        for each in produced:
+            if each.matches:
+                self._reporter.equality(test.regression_id, each.output_id)
+                continue
+            output = f"Regression test {test.regression_id}: output {each.output_id}"
+            self._journal.warning(f"{output} differs: {each.sha256}.")
+            if (answer := self._reporter.upload(test.regression_id, each.output_id, each.path)) is not Answer.OK:
+                self._journal.error(f"{output} was not stored: {answer}.")
+        self._reporter.finish(test.regression_id, execution.exit_code, execution.runtime_ms)
+
+    def _keep_core(self, folder: Path) -> None:
+        core = next((path for path in sorted(folder.glob("core*")) if path.is_file() and not path.is_symlink()), None)
+        kept = self._folder / "coredump"
+        if self._options.limits.core_bytes and core is not None and not kept.exists():
+            core.rename(kept)
+
+    def _keep_log(self, test: SuiteTest, log: Path) -> None:
+        combined = self._combined = self._combined or BoundedLog(self._folder / "combined_stdout.log", COMBINED_LIMIT)
+        combined.write(f"=== regression test {test.regression_id}: {test.command}\n".encode())
+        with log.open("rb") as content:
+            while chunk := content.read(COPY_CHUNK):
+                combined.write(chunk)
+        combined.write(b"\n")
+
+    def _close_combined(self) -> None:
+        if self._combined is not None:
+            self._combined.close()
+
+
+def _conclusion(count: int, obstacles: list[TestObstacle]) -> str:
+    if not obstacles:
+        return f"Executed {count} regression tests."
+    return f"Executed {count - len(obstacles)} of {count} regression tests. {obstacles[0].message}"

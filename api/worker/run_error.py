@@ -1,0 +1,41 @@
+"""What keeps a run from being executed, as typed errors that become the reason a run is given up with."""
+from __future__ import annotations
+
+import re
+
+from api.domain.runs.infrastructure import InfrastructureType
+
+LONGEST_REASON = 440
+_BLANKS = re.compile(r"\s+")
+
+
+class Obstacle(Exception):
+    """A run cannot be executed, through no fault of the code under test.
+
+    The reason is shown to people: it names no path outside the store and no secret.
+    """
+
+    def __init__(self, kind: InfrastructureType, reason: str) -> None:
+        self.kind = kind
+        self.reason = _single_line(reason)
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """The progress message, `[type] reason`, that the server reads the type back from."""
+        return f"[{self.kind}] {self.reason}"
+
+
+class WorkerGone(Obstacle):
+    """The worker cannot go on with the run, which had no part in it and is to be queued anew."""
+
+
+class TestObstacle(Obstacle):
+    """This one test cannot be executed here; the others of its run can."""
+
+    __test__ = False
+
+
+def _single_line(reason: str) -> str:
+    text = _BLANKS.sub(" ", reason).strip()
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON - 1]}…"

@@ -1,0 +1,97 @@
+"""The files of a run's commit, and for a pull request those of its merge into the base branch."""
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.domain.runs.infrastructure import InfrastructureType
+from api.host.folder_size import is_larger
+from api.worker.executable import require_names
+from api.worker.run_error import Obstacle
+from api.worker.run_source import Claimed
+from api.worker.sources.git import Git, GitOptions
+from api.worker.sources.mirrors import Mirrors
+from api.worker.sources.repository import Repository, is_branch
+from api.worker.sources.source import Order
+
+OURS = "refs/ci"
+TIP, HEADS, PULL, BASE = f"{OURS}/tip", f"{OURS}/heads", f"{OURS}/pull", f"{OURS}/base"
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """Checks out commits. `base_branch` is what pull requests are merged into; empty: the main repository's default branch."""
+
+    git: GitOptions
+    main_repository: str
+    base_branch: str = ""
+
+    def check_out(self, order: Order, folder: Path) -> None:
+        """Put the files into the empty folder; raise Obstacle, type checkout or merge, or Halted.
+
+        A commit counts only where it is in the history of a branch or of the pull request: a server also hands out those of any
+        fork, whose code nobody asked for.
+        """
+        claimed = order.claimed
+        require_names(claimed.repository, claimed.commit, claimed.platform)
+        home = order.folder / "git"
+        home.mkdir()
+        git = Git(self.git, home, order.halt)
+        with ExitStack() as stack:
+            place = stack.enter_context(Mirrors(self.git.mirrors).held(self.git.address(claimed.repository), order.halt))
+            stack.callback(shutil.rmtree, home, ignore_errors=True)
+            try:
+                self._lay_out(order, Repository(git, place, order.journal), folder, home / "index")
+            except Obstacle:
+                self._forget_if_too_large(place)
+                raise
+
+    def _lay_out(self, order: Order, repository: Repository, folder: Path, index: Path) -> None:
+        claimed = order.claimed
+        order.tell(f"Checking out {claimed.repository} at {claimed.commit[:12]}.")
+        commit = self._pulled(claimed, repository) if claimed.pull_request is not None else self._pushed(claimed, repository)
+        if commit is None:
+            raise Obstacle(
+                InfrastructureType.CHECKOUT,
+                f"The commit {claimed.commit[:12]} is in no branch of {claimed.repository}, nor in the pull request where there is one.")
+        order.journal.info(f"Checked out {commit}.")
+        tree = commit if claimed.pull_request is None else self._merged(order, repository, commit)
+        repository.lay_out(tree, folder, index)
+
+    def _pushed(self, claimed: Claimed, repository: Repository) -> str | None:
+        """The commit of a branch: without the history where it is the branch's newest and no history is here yet."""
+        if is_branch(claimed.branch) and (repository.is_shallow or repository.is_empty):
+            reference = f"refs/heads/{claimed.branch}:{TIP}"
+            fetched = repository.fetch(self.git.address(claimed.repository), reference, tip_only=True)
+            if fetched and (commit := repository.commit(claimed.commit, within=TIP)):
+                return commit
+        return self._in_any_branch(claimed, repository)
+
+    def _in_any_branch(self, claimed: Claimed, repository: Repository) -> str | None:
+        fetched = repository.fetch(self.git.address(claimed.repository), f"refs/heads/*:{HEADS}/*")
+        return repository.commit(claimed.commit, within=HEADS) if fetched else None
+
+    def _pulled(self, claimed: Claimed, repository: Repository) -> str | None:
+        """The commit of a pull request, which is the main repository's also where the run names the fork that it comes from."""
+        fetched = repository.fetch(self.git.address(self.main_repository), f"refs/pull/{claimed.pull_request}/head:{PULL}")
+        if fetched and (commit := repository.commit(claimed.commit, within=PULL)):
+            return commit
+        return self._in_any_branch(claimed, repository)
+
+    def _merged(self, order: Order, repository: Repository, commit: str) -> str:
+        base = f"refs/heads/{self.base_branch}" if self.base_branch else "HEAD"
+        order.tell(f"Merging it into {self.base_branch or 'the default branch'} of {self.main_repository}.")
+        if not repository.fetch(self.git.address(self.main_repository), f"{base}:{BASE}"):
+            raise Obstacle(InfrastructureType.MERGE, f"The main repository has no branch {self.base_branch}.")
+        onto = repository.commit(BASE, within=BASE)
+        if onto is None:
+            raise Obstacle(InfrastructureType.MERGE, "The base branch holds no commit.")
+        tree = repository.merged(onto, commit)
+        order.journal.info(f"Merged into the base branch at {onto}.")
+        return tree
+
+    def _forget_if_too_large(self, place: Path) -> None:
+        if not (place / "HEAD").exists() or is_larger(place, self.git.space):
+            shutil.rmtree(place, ignore_errors=True)

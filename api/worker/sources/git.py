@@ -1,0 +1,166 @@
+"""Calls git on repositories of strangers: without any configuration but ours, and within limits.
+
+It runs outside the cage, since only a cage that shares the host's whole network could reach a server, and since images need not have
+git; nothing of a repository is executed by it: there are no hooks, filters, drivers, credentials, submodules, or other protocols.
+"""
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from api.domain.runs.infrastructure import InfrastructureType
+from api.host.folder_size import is_larger
+from api.sandbox.cgroups import MEMORY, PARENT, Group, detect
+from api.sandbox.limits import Limits as CageLimits
+from api.worker.cancellation import Halt
+from api.worker.command import Invocation
+from api.worker.process import Execution, Limits, run_process
+from api.worker.run_error import Obstacle
+
+LOOK_AT_SIZE = 1.0
+PAUSE_STEP = 0.1
+LOG_BYTES = 64 << 10
+ANSWER_BYTES = 64 << 20
+OUT_OF_MEMORY = "out of memory"
+SETTINGS = (
+    "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.attributesFile=/dev/null", "core.excludesFile=/dev/null",
+    "core.protectHFS=true", "core.protectNTFS=true", "credential.helper=", "gc.auto=0", "maintenance.auto=false",
+    "core.bigFileThreshold=32m", "pack.threads=1",
+    "fetch.recurseSubmodules=false", "submodule.recurse=false", "http.followRedirects=false", "http.lowSpeedLimit=1000",
+    "http.lowSpeedTime=60", "protocol.version=2", "transfer.bundleURI=false", "advice.detachedHead=false")
+VARIABLES = {
+    "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "/bin/false", "SSH_ASKPASS": "/bin/false", "GIT_SSH_COMMAND": "/bin/false", "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0", "GIT_PAGER": "cat", "LC_ALL": "C.UTF-8"}
+
+
+@dataclass(frozen=True)
+class GitOptions:
+    """`base` is what a repository's address begins with; `seconds` and `memory` bytes bound one call, `space` bytes a repository's folder.
+
+    A commit has at most `files` files, of `space` bytes. `pauses` lie before the repeats of a fetch that did not reach the server.
+    `authorities` is a file of certificates to trust in place of the system's; `mirrors` where repositories are kept between runs.
+    `cgroup` is the control group below which each call has one of its own, where this host has them.
+    """
+
+    base: str
+    mirrors: Path
+    seconds: float = 600
+    space: int = 2 << 30
+    memory: int = 1 << 30
+    files: int = 100_000
+    authorities: Path | None = None
+    pauses: tuple[float, ...] = (2, 10)
+    cgroup: str = PARENT
+
+    def address(self, repository: str) -> str:
+        """Where a repository is fetched from; `repository` is owner/name and was checked."""
+        return f"{self.base.rstrip('/')}/{repository}.git"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What came of a call: the exit code, its output, and what else it said, for the log."""
+
+    code: int
+    output: bytes
+    words: str
+
+
+class Git:
+    """Git for one run. `home` is an empty folder of the run's own."""
+
+    def __init__(self, options: GitOptions, home: Path, halt: Halt, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.options = options
+        self._home, self._halt, self._monotonic = home, halt, monotonic
+
+    def run(self, repository: Path, *arguments: str, variables: dict[str, str] | None = None, most: int | None = None) -> Said:
+        """Run a command on a bare repository; one that writes files of more than `most` bytes is ended with SIGXFSZ.
+
+        Raises Obstacle, type checkout, at a limit, and Halted where the run is to stop.
+        """
+        self._halt.check()
+        output, log = self._home / "output", self._home / "log"
+        call = Invocation(self._command(repository, arguments, variables or {}), self._home, log, stdout=output)
+        watch = _Watch(self._halt, repository, output, self.options.space, self._monotonic)
+        limits = Limits(
+            seconds=self.options.seconds, file_bytes=most or self.options.space, log_bytes=LOG_BYTES, memory_bytes=self.options.memory)
+        with _group(self.options) as group:
+            execution = run_process(call, replace(limits, groups=group.entrances if group else ()), stop=watch)
+            out_of_memory = group is not None and group.out_of_memory_kills() > 0
+        words = log.read_text(errors="replace")
+        self._require_within_limits(execution, watch, out_of_memory or OUT_OF_MEMORY in words.casefold())
+        with output.open("rb") as content:
+            return Said(execution.exit_code, content.read(ANSWER_BYTES), words)
+
+    def pause(self, seconds: float) -> None:
+        """Wait before a repeat; raise Halted as soon as the run is to stop."""
+        until = self._monotonic() + seconds
+        while (left := until - self._monotonic()) > 0:
+            self._halt.check()
+            time.sleep(min(PAUSE_STEP, left))
+
+    def _command(self, repository: Path, arguments: tuple[str, ...], variables: dict[str, str]) -> tuple[str, ...]:
+        env, git = shutil.which("env"), shutil.which("git")
+        if env is None or git is None:
+            raise Obstacle(InfrastructureType.WORKER, "The worker's host has no git.")
+        allowed = {"GIT_ALLOW_PROTOCOL": urlsplit(self.options.base).scheme}
+        trusted = {"GIT_SSL_CAINFO": str(self.options.authorities)} if self.options.authorities is not None else {}
+        given = {**VARIABLES, **allowed, **trusted, **variables}
+        settings = (word for setting in SETTINGS for word in ("-c", setting))
+        return (env, *(f"{name}={value}" for name, value in given.items()), git, f"--git-dir={repository}", *settings, *arguments)
+
+    def _require_within_limits(self, execution: Execution, watch: _Watch, out_of_memory: bool) -> None:
+        if execution.stopped:
+            self._halt.check()
+        if watch.is_over:
+            raise Obstacle(InfrastructureType.CHECKOUT, f"The repository takes more than {self.options.space} bytes.")
+        if watch.is_wordy:
+            raise Obstacle(InfrastructureType.CHECKOUT, f"Git answered more than {ANSWER_BYTES} bytes.")
+        if out_of_memory and execution.exit_code:
+            raise Obstacle(InfrastructureType.CHECKOUT, f"Git needed more than {self.options.memory} bytes of memory.")
+        if execution.timed_out:
+            raise Obstacle(InfrastructureType.CHECKOUT, f"Git took more than {self.options.seconds:.0f} seconds.")
+
+
+@contextmanager
+def _group(options: GitOptions) -> Iterator[Group | None]:
+    """A control group that holds all processes of a call together to their memory; None where this host has none to give.
+
+    Each process is held to the limit anyway, by itself.
+    """
+    group = None
+    groups = detect(parent=options.cgroup)
+    if groups is not None and MEMORY in groups.enforced:
+        limits = CageLimits(memory_bytes=options.memory, cpus=os.cpu_count() or 1)
+        with suppress(OSError):
+            group = groups.create(f"git-{os.getpid()}-{uuid4().hex}", limits, extra_processes=0)
+    try:
+        yield group
+    finally:
+        if group is not None:
+            group.kill()
+            group.remove()
+
+
+class _Watch:
+    """Says when to stop: the run is over, or the repository has grown too large, or git's answer longer than anybody reads."""
+
+    def __init__(self, halt: Halt, repository: Path, output: Path, space: int, monotonic: Callable[[], float]) -> None:
+        self._halt, self._repository, self._output, self._space, self._monotonic = halt, repository, output, space, monotonic
+        self._next_look = monotonic() + LOOK_AT_SIZE
+        self.is_over = self.is_wordy = False
+
+    def __call__(self) -> bool:
+        if self._monotonic() >= self._next_look:
+            self.is_over = is_larger(self._repository, self._space)
+            self.is_wordy = self._output.stat().st_size > ANSWER_BYTES
+            self._next_look = self._monotonic() + LOOK_AT_SIZE
+        return self.is_over or self.is_wordy or self._halt()

@@ -1,0 +1,77 @@
+"""Repositories that are kept from run to run on this host, one process at a time."""
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from api.storage.permissions import PRIVATE
+from api.worker.cancellation import Halt
+
+MOST_KEPT = 16
+MOST_PACKS = 50
+LOCK_PAUSE = 0.1
+
+
+class Mirrors:
+    """The bare repositories in a folder, by address. Those that were longest not used are removed when there are too many."""
+
+    def __init__(self, root: Path, *, most: int = MOST_KEPT) -> None:
+        self._root, self._most = root, most
+
+    @contextmanager
+    def held(self, address: str, halt: Halt) -> Iterator[Path]:
+        """The place of a repository, for this process alone; it may be empty. Raises Halted while waiting for it."""
+        PRIVATE.make_folder(self._root)
+        place = self._root / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}.git"
+        lock = PRIVATE.open(place.with_suffix(".lock"), os.O_RDWR)
+        try:
+            _wait_for(lock, halt)
+            os.utime(lock)
+            _tidy(place)
+            yield place
+        finally:
+            os.close(lock)
+        self._remove_oldest(place)
+
+    def _remove_oldest(self, latest: Path) -> None:
+        locks = sorted(self._root.glob("*.lock"), key=_used_at, reverse=True)
+        for path in locks[self._most:]:
+            if path.with_suffix(".git") != latest:
+                _remove_unless_held(path)
+
+
+def _wait_for(lock: int, halt: Halt) -> None:
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        halt.check()
+        time.sleep(LOCK_PAUSE)
+
+
+def _tidy(place: Path) -> None:
+    """Remove what a git that was killed has left; nobody else is here."""
+    if len(list(place.glob("objects/pack/*.pack"))) > MOST_PACKS:
+        shutil.rmtree(place)
+    for left in (*place.rglob("*.lock"), *place.glob("objects/pack/tmp_*")):
+        left.unlink(missing_ok=True)
+
+
+def _used_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0
+
+
+def _remove_unless_held(path: Path) -> None:
+    """Remove a repository; its lock's file stays, since another process may be waiting for just that."""
+    with suppress(OSError), path.open("r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path.with_suffix(".git"), ignore_errors=True)

@@ -1,0 +1,137 @@
+"""Requests to one server: with the token, waiting where the server asks for it, and refusals raised in readable words."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from ci_client.environment import checked_token, token_of
+from ci_client.errors import CiError, Refused, Unreachable, printable
+from ci_client.retry_delay import Pace
+
+ANSWER_SECONDS = 60.0
+CONNECT_SECONDS = 10.0
+LONGEST_REFUSAL = 64 * 1024
+WRONG_TOKEN = "Is the token right, and still valid?"
+NO_TOKEN = "Set CI_TOKEN to a token, or name a file that holds it by --token-file."
+Notice = Callable[[str], None]
+
+
+class Connection:
+    """A server that is asked with a token. Texts for people on the way go to `notice`."""
+
+    def __init__(self, server_url: str, token: str | None = None, *, pace: Pace | None = None, notice: Notice | None = None) -> None:
+        self.pace = pace or Pace()
+        self.notice: Notice = notice or (lambda text: None)
+        self.server_url = checked_url(server_url)
+        self._has_token = False
+        headers = {"Accept-Encoding": "identity", "User-Agent": "ci-client"}
+        if found := checked_token(token or token_of()):
+            headers["Authorization"] = f"Bearer {found}"
+            self._has_token = True
+        self._client = httpx.Client(base_url=self.server_url, headers=headers)
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._client.close()
+
+    def ask(self, method: str, path: str, **content: Any) -> Any:
+        """What a JSON answer says. Raises Refused, Unreachable."""
+        return self.read_json(self.open(method, path, **content))
+
+    def read_json(self, response: httpx.Response) -> Any:
+        """What a JSON answer says; it is closed. Raises Unreachable."""
+        try:
+            return json.loads(response.read())
+        except httpx.RequestError as broken:
+            raise Unreachable(f"The answer of {self.server_url} broke off.") from broken
+        except ValueError as wrong:
+            raise CiError(f"{self.server_url} does not answer like a job service: its answer is not JSON.") from wrong
+        finally:
+            response.close()
+
+    def open(self, method: str, path: str, *, read_seconds: float = ANSWER_SECONDS, **content: Any) -> httpx.Response:
+        """An answer whose body is still to be read; the caller closes it. Raises Refused, Unreachable."""
+        waited = 0.0
+        while True:
+            response = self._send(method, path, read_seconds, content)
+            if response.is_success:
+                return response
+            refused = read_refusal(response, has_token=self._has_token)
+            if refused.status != HTTPStatus.TOO_MANY_REQUESTS or refused.retry_after is None:
+                raise refused
+            # A server that always says "at once" is not asked without a pause, and not forever.
+            pause = max(refused.retry_after, 1.0)
+            if waited + pause > self.pace.patience:
+                raise refused
+            self.notice(f"Too many requests; the server asks to wait {pause:.0f} seconds.")
+            self.pace.sleep(pause)
+            waited += pause
+
+    def _send(self, method: str, path: str, read_seconds: float, content: dict[str, Any]) -> httpx.Response:
+        timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)
+        request = self._client.build_request(method, path, timeout=timeout, **content)
+        try:
+            return self._client.send(request, stream=True)
+        except httpx.ConnectError as broken:
+            raise Unreachable(f"{self.server_url} cannot be reached. Is the server running, and CI_SERVER right?") from broken
+        except httpx.RequestError as broken:
+            raise Unreachable(f"{self.server_url} gave no answer: the connection broke, or it took too long.") from broken
+
+
+def checked_url(server_url: str) -> str:
+    """The server's address without a last slash. Raises CiError for what is none."""
+    try:
+        url = httpx.URL(server_url)
+    except httpx.InvalidURL as wrong:
+        raise CiError("The server's address cannot be read.") from wrong
+    if url.scheme not in ("http", "https") or not url.host:
+        raise CiError("The server's address must begin with http:// or https://.")
+    if url.userinfo:
+        raise CiError("No password belongs in the server's address; set CI_TOKEN.")
+    return server_url.rstrip("/")
+
+
+def read_refusal(response: httpx.Response, *, has_token: bool) -> Refused:
+    """The refusal that an answer is, in words for people; the answer is closed."""
+    content = _beginning(response)
+    code, message = printable(str(content.get("code", ""))), content.get("message")
+    details = content.get("details")
+    details = details if isinstance(details, dict) else {}
+    known = f" {HTTPStatus(response.status_code).phrase}" if response.status_code in HTTPStatus._value2member_map_ else ""
+    lines = [printable(message) if isinstance(message, str) and message else f"The server answered {response.status_code}{known}."]
+    fields = details.get("fields")
+    lines += [f"  {printable(f'{name}: {wrong}')}" for name, wrong in fields.items()] if isinstance(fields, dict) else []
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        lines.append(WRONG_TOKEN if has_token else NO_TOKEN)
+    elif isinstance(details.get("remedy"), str):
+        lines.append(printable(details["remedy"]))
+    if isinstance(details.get("request_id"), str):
+        lines.append(f"(Request {printable(details['request_id'])})")
+    return Refused("\n".join(lines), status=response.status_code, code=code, retry_after=_retry_after(response))
+
+
+def _beginning(response: httpx.Response) -> dict[str, Any]:
+    read = b""
+    try:
+        for piece in response.iter_bytes():
+            read += piece
+            if len(read) > LONGEST_REFUSAL:
+                break
+        content = json.loads(read)
+    except (httpx.RequestError, ValueError, RecursionError):
+        return {}
+    finally:
+        response.close()
+    return content if isinstance(content, dict) else {}
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    text = response.headers.get("Retry-After", "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -1,0 +1,126 @@
+"""A job's log, followed over as many connections as it takes, each byte of it once."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import httpx
+
+from ci_client.connection import Connection
+from ci_client.errors import CiError, Refused, Unreachable
+from ci_client.events import Event, Frame, FrameReader, Garbled
+from ci_client.job_id import checked_id
+from ci_client.retry_delay import BackOff
+
+# The server says something every 15 seconds; after four times that it is taken for gone.
+SILENCE_SECONDS = 60.0
+FIRST_RETRY = 1.0
+
+
+class Follower:
+    """One reader of one job's log. What it has seen is what it comes back with."""
+
+    def __init__(self, connection: Connection, job_id: str | None, *, place: str | None = None, from_beginning: bool = False) -> None:
+        self._connection = connection
+        self._job_id = job_id
+        self._place = place
+        self._from_beginning = from_beginning
+        self._retry = FIRST_RETRY
+        self._back_off = BackOff(connection.pace)
+        # Log without a place of its own behind the last place: the server sends it again to a reader who comes back.
+        self._unplaced = ""
+        self._again = ""
+
+    def events(self, response: httpx.Response | None = None) -> Iterator[Event]:
+        """The events up to the last one, from this answer on if there is one. Raises Refused, Unreachable, CiError."""
+        answer = response or self._open()
+        while answer is not None:
+            for event in self._read(answer):
+                yield event
+                if event["type"] == "complete":
+                    return
+            answer = self._come_back()
+        yield self._outcome()
+
+    def _open(self) -> httpx.Response | None:
+        """The stream from where it was left; None where all was sent."""
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": self._place} if self._place else {})}
+        wanted = {"from_beginning": "true"} if self._from_beginning and not self._place else None
+        path = f"/jobs/{self._job_id}/stream"
+        response = self._connection.open("GET", path, read_seconds=SILENCE_SECONDS, headers=headers, params=wanted)
+        if response.status_code == HTTPStatus.NO_CONTENT:
+            response.close()
+            return None
+        return response
+
+    def _read(self, response: httpx.Response) -> Iterator[Event]:
+        """What one connection brings, until it ends in whatever way."""
+        reader = FrameReader()
+        try:
+            for piece in response.iter_bytes():
+                for frame in reader.feed(piece):
+                    yield from self._take(frame)
+            self._back_off.reached()
+        except httpx.RequestError:
+            self._back_off.reached()
+        except Garbled:
+            # The same may come again and again, so that this is not taken for a sign of life.
+            pass
+        finally:
+            response.close()
+
+    def _take(self, frame: Frame) -> Iterator[Event]:
+        self._retry = self._retry if frame.retry is None else frame.retry
+        if frame.events or frame.has_comment:
+            self._back_off.heard()
+        if frame.place is not None:
+            self._place, self._unplaced, self._again = frame.place, "", ""
+        for event in frame.events:
+            if event["type"] == "job_id":
+                self._job_id = checked_id(str(event.get("job_id")))
+            if event["type"] == "log" and frame.place is None:
+                event = self._not_again(event)
+            if event.get("data") != "":
+                yield event
+
+    def _not_again(self, event: Event) -> Event:
+        """A log event without what came before the connection broke, where it is sent again."""
+        text = str(event.get("data", ""))
+        if self._again.startswith(text):
+            self._again = self._again[len(text):]
+            return {**event, "data": ""}
+        if self._again and text.startswith(self._again):
+            text = text[len(self._again):]
+        self._again = ""
+        if self._place or self._from_beginning:
+            self._unplaced += text
+        return {**event, "data": text}
+
+    def _come_back(self) -> httpx.Response | None:
+        """The stream again, after as many attempts as it takes; None where all was sent."""
+        if self._job_id is None:
+            raise CiError("The connection broke before the server told the job's id. `ci list` shows whether there is one.")
+        self._connection.notice("The connection broke; the job goes on, and this comes back to it.")
+        self._again = self._unplaced
+        at_least = 0.0
+        while True:
+            pause = self._back_off.next_pause(self._retry, at_least)
+            if pause is None:
+                raise CiError(f"The server is away for too long. The job goes on; come back with: ci wait {self._job_id}")
+            self._back_off.rest(pause)
+            try:
+                return self._open()
+            except Unreachable:
+                at_least = 0.0
+            except Refused as refused:
+                if refused.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+                at_least = refused.retry_after or 0.0
+
+    def _outcome(self) -> Event:
+        """The last event of a job whose stream has nothing more."""
+        job = self._connection.ask("GET", f"/jobs/{self._job_id}")
+        success = job.get("success") if isinstance(job, dict) else None
+        if not isinstance(success, bool):
+            raise CiError(f"The server sent all of the log, but does not say how the job ended. See: ci wait {self._job_id}")
+        return {"type": "complete", "success": success}

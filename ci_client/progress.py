@@ -1,0 +1,45 @@
+"""How far an upload is, on a terminal."""
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tqdm import tqdm
+
+from ci_client.uploading import Progress
+
+
+class UploadBar:
+    """A bar from the first byte to the last; one more for each upload that begins anew."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def show(self, sent: int, total: int) -> None:
+        """So many bytes of so many are sent."""
+        if self._bar is None:
+            self._bar = tqdm(desc="Uploading", total=total, unit="B", unit_scale=True, unit_divisor=1024, file=sys.stderr)
+        self._bar.update(sent - self._bar.n)
+        if sent == total:
+            self.close()
+
+    def close(self) -> None:
+        """Leave the line as it is."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+@contextmanager
+def upload_bar() -> Iterator[Progress | None]:
+    """What is to be told of an upload's progress; None where nobody would see it."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    bar = UploadBar()
+    try:
+        yield bar.show
+    finally:
+        bar.close()

@@ -1,0 +1,60 @@
+"""A project on its way to the server: zipped into a temporary file, and sent from there."""
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, cast
+
+import httpx
+
+from ci_client.connection import Connection
+from ci_client.project_files import project_files
+from ci_client.project_zip import write_project_zip
+
+# A server may have each zip looked through before it answers.
+SUBMISSION_SECONDS = 300.0
+Progress = Callable[[int, int], None]
+
+
+class Upload:
+    """A file to be sent, which tells how much of it was read; all of it again after a rewind."""
+
+    def __init__(self, file: IO[bytes], progress: Progress) -> None:
+        self._file = file
+        self._progress = progress
+        self._total = file.seek(0, 2)
+        self.seek(0)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        piece = self._file.read(size)
+        self._sent += len(piece)
+        self._progress(self._sent, self._total)
+        return piece
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        """Go to a place in the file."""
+        self._sent = self._file.seek(place, whence)
+        return self._sent
+
+    def tell(self) -> int:
+        """Where the next bytes come from."""
+        return self._file.tell()
+
+
+def submit(
+    connection: Connection, operation: str, folder: Path, *, priority: int | None, web_hook: str | None, progress: Progress | None,
+) -> httpx.Response:
+    """Send the project in a folder; returns the server's answer, still to be read. Raises CiError."""
+    files = project_files(folder, connection.notice)
+    told = {name: str(value) for name, value in (("priority", priority), ("web_hook", web_hook)) if value is not None}
+    with tempfile.TemporaryFile() as project:
+        write_project_zip(folder.resolve(), files, project)
+        upload = cast(IO[bytes], Upload(project, progress or _tell_nobody))
+        return connection.open(
+            "POST", operation, read_seconds=SUBMISSION_SECONDS, data=told, files={"file": ("project.zip", upload, "application/zip")})
+
+
+def _tell_nobody(sent: int, total: int) -> None:
+    """The progress of an upload that nobody watches."""

@@ -1,0 +1,116 @@
+"""What the documents' examples speak of: a run that is over, the runs before it, and requests for new baselines."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import update
+
+from api.domain.results.approval import Approval, ApprovalStatus, BaselineWish, Proposal
+from api.domain.runs.run import Phase
+from api.services.platform_sync import catch_up
+from api.storage.database import session, transact
+from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow, SampleRow
+from api.storage.results.approvals import record_decision, record_proposal
+from api.storage.tables import RunRow
+from tests.builders import NOW, add_event, add_output, add_result, add_run, digest_of, save
+
+# The run, and one of its outputs that is other than expected, with all files there.
+KNOWN = {"run_id": 9420, "sample_id": 137, "regression_id": 42, "output_id": 81}
+# Requests for new baselines that another admin made and nobody has decided, by what is to become of them.
+OPEN_REQUESTS = {"approve": 3, "reject": 4}
+# Earlier runs: one with the output that then became the baseline, and one of the commit that the known run's commit follows.
+OLD_RUN, BASE_RUN = 9388, 9400
+COMMIT, PARENT = "0632bff4e382d5f86eff9073b9ddd37f03f9778c", "7f4d0c1bb0c6a7c25a1f6be6de4a8c0a7a1b2c3d"
+EXPECTED, PRODUCED, OLD = (sha256(content).hexdigest() for content in (b"1\nHello\n", b"1\nHullo\n", b"1\nHallo\n"))
+SAMPLES = {137: "news.ts", 138: "film.ts"}
+# The sample and the outputs of each regression test.
+TESTS = {42: (137, (81,)), 43: (138, (83,)), 44: (138, (84, 85))}
+REASON = "The new timing is right, see the discussion in pull request 2264."
+MEDIA_INFO = b'<Mediainfo version="0.7"><File><track type="General"><Format>MPEG-TS</Format></track></File></Mediainfo>'
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who asks for a new baseline, or decides."""
+
+    user_id: int
+    email: str
+
+
+def add_known_run(root: Path, requester: Person, reviewer: Person) -> None:
+    """The known run with its past and its files, and requests that the reviewer decided or may decide."""
+    _write_files(root)
+    _add_tests()
+    _add_run(OLD_RUN, {81: EXPECTED, 83: PRODUCED}, NOW - timedelta(days=3))
+    _decide(_ask(OLD_RUN, 42, 81, requester), ApprovalStatus.APPROVED, reviewer)
+    _decide(_ask(OLD_RUN, 43, 83, requester), ApprovalStatus.REJECTED, reviewer)
+    _add_run(BASE_RUN, {}, NOW - timedelta(days=2), commit=PARENT)
+    _add_run(KNOWN["run_id"], dict.fromkeys((81, 83, 84, 85), PRODUCED), NOW, commit=COMMIT)
+    _name_origin(KNOWN["run_id"])
+    for output_id in (84, 85):
+        _ask(KNOWN["run_id"], 44, output_id, requester)
+
+
+def _add_tests() -> None:
+    for sample_id, name in SAMPLES.items():
+        save(SampleRow(id=sample_id, sha=digest_of(name), extension="ts", original_name=name))
+    for regression_id, (sample_id, outputs) in TESTS.items():
+        save(RegressionTestRow(
+            id=regression_id, sample_id=sample_id, command="-out=srt", input_type="file", output_type="file", expected_rc=0,
+            active=True))
+        for output_id in outputs:
+            save(RegressionOutputRow(
+                id=output_id, regression_id=regression_id, correct=_first_baseline(output_id), correct_extension=".srt",
+                expected_filename="", ignore=False))
+
+
+def _first_baseline(output_id: int) -> str:
+    return OLD if output_id == KNOWN["output_id"] else EXPECTED
+
+
+def _add_run(run_id: int, produced: Mapping[int, str], at: datetime, commit: str | None = None) -> None:
+    """A run of all the tests, in which these outputs were other than expected; the server has seen it end."""
+    add_run(run_id=run_id, tests=list(TESTS), commit=commit)
+    add_event(run_id, Phase.TESTING, f"Running {len(TESTS)} tests", at=at)
+    for regression_id, (_, outputs) in TESTS.items():
+        for output_id in outputs:
+            expected = _first_baseline(output_id) if run_id == OLD_RUN else EXPECTED
+            add_output(run_id, regression_id, output_id, got=produced.get(output_id), expected=expected)
+        add_result(run_id, regression_id)
+    add_event(run_id, Phase.COMPLETED, f"Ran {len(TESTS)} tests", at=at + timedelta(minutes=1))
+    catch_up(at + timedelta(minutes=2))
+
+
+def _name_origin(run_id: int) -> None:
+    origin = update(RunRow).where(RunRow.run_id == run_id).values(parent_sha=PARENT, merge_base_sha=PARENT)
+    transact(lambda: session().execute(origin))
+
+
+def _ask(run_id: int, regression_id: int, output_id: int, requester: Person) -> Approval:
+    before, after = (OLD, EXPECTED) if output_id == KNOWN["output_id"] else (EXPECTED, PRODUCED)
+    wish = BaselineWish(regression_id, output_id, REASON)
+    proposal = Proposal(run_id, TESTS[regression_id][0], wish, before, after, ".srt")
+    return transact(partial(record_proposal, proposal, requester.user_id, requester.email, NOW))
+
+
+def _decide(approval: Approval, status: ApprovalStatus, reviewer: Person) -> None:
+    transact(partial(record_decision, approval, status, reviewer.email, "Compared by eye.", NOW))
+
+
+def _write_files(root: Path) -> None:
+    run_id, regression_id = KNOWN["run_id"], KNOWN["regression_id"]
+    outputs = {EXPECTED: b"1\nHello\n", PRODUCED: b"1\nHullo\n", OLD: b"1\nHallo\n"}
+    files = {f"TestResults/{digest}.srt": content for digest, content in outputs.items()} | {
+        f"TestFiles/{digest_of(name)}.ts": b"media" for name in SAMPLES.values()} | {
+        f"TestFiles/media/{digest_of(name)}.xml": MEDIA_INFO for name in SAMPLES.values()} | {
+        f"LogFiles/{run_id}.txt": b"[ERROR] one\n" * 500, f"LogFiles/{run_id}/{regression_id}.txt": b"own words\n" * 3,
+        f"test_artifacts/{run_id}/ccextractor": b"\x7fELF", f"test_artifacts/{run_id}/combined_stdout.log": b"own words\n"}
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)

@@ -1,0 +1,166 @@
+"""Jobs: who goes next, what an end means, what a cancel does, who sees them."""
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.domain.auth.access import Caller, Role
+from api.domain.errors import NotFound, TooMany
+from api.domain.jobs.job import (
+    MOST_CLAIMS,
+    Cancel,
+    Job,
+    JobLogNotFound,
+    JobOutcome,
+    JobReason,
+    JobStatus,
+    after_loss,
+    check_waiting,
+    choose_next,
+    closing_words,
+    decide_cancel,
+    outcome_of,
+    visible,
+)
+from tests.domain.results.judging import caller
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+JOB = Job("j1", 1, JobStatus.QUEUED, START)
+
+queued = st.lists(
+    st.builds(
+        lambda number, owner_id, seconds, priority, cancelled: Job(
+            f"j{number}", owner_id, JobStatus.QUEUED, START + timedelta(seconds=seconds), priority, cancel_requested=cancelled),
+        st.integers(0, 999), st.integers(1, 3), st.integers(0, 5), st.integers(-1, 1), st.booleans()),
+    max_size=10, unique_by=lambda job: job.job_id)
+counts = st.dictionaries(st.integers(1, 3), st.integers(0, 3))
+
+
+@settings(max_examples=50)
+@given(queued, counts, st.integers(0, 3), st.randoms(use_true_random=False))
+def test_who_goes_next_does_not_depend_on_the_order_of_the_queue(
+    jobs: list[Job], running: dict[int, int], most: int, shuffler: Random,
+) -> None:
+    shuffled = shuffler.sample(jobs, len(jobs))
+
+    assert choose_next(jobs, running, per_owner=most) == choose_next(shuffled, running, per_owner=most)
+
+
+@settings(max_examples=50)
+@given(queued, counts, st.integers(0, 3))
+def test_nobody_who_may_start_stands_before_the_next_one(jobs: list[Job], running: dict[int, int], most: int) -> None:
+    able = [job for job in jobs if running.get(job.owner_id, 0) < most and not job.cancel_requested]
+
+    chosen = choose_next(jobs, running, per_owner=most)
+
+    if chosen is None:
+        assert not able
+        return
+    assert chosen in able
+    rivals = [job for job in able if job.priority >= chosen.priority]
+    assert all(job.priority == chosen.priority for job in rivals)
+    assert all(running.get(job.owner_id, 0) >= running.get(chosen.owner_id, 0) for job in rivals)
+    equals = [job for job in rivals if running.get(job.owner_id, 0) == running.get(chosen.owner_id, 0)]
+    assert (chosen.created_at, chosen.job_id) == min((job.created_at, job.job_id) for job in equals)
+
+
+@settings(max_examples=50)
+@given(queued)
+def test_a_queue_that_is_worked_off_starts_every_job_once_and_nobody_twice_before_another(jobs: list[Job]) -> None:
+    waiting = [replace(job, priority=0, cancel_requested=False) for job in jobs]
+    running: Counter[int] = Counter()
+    started: list[str] = []
+
+    while (chosen := choose_next(waiting, running, per_owner=99)) is not None:
+        assert running[chosen.owner_id] == min(running[job.owner_id] for job in waiting)
+        waiting.remove(chosen)
+        running[chosen.owner_id] += 1
+        started.append(chosen.job_id)
+
+    assert sorted(started) == sorted(job.job_id for job in jobs)
+
+
+@pytest.mark.parametrize(("reason", "exit_code", "outcome"), [
+    (JobReason.EXIT_CODE, 0, JobOutcome(JobStatus.COMPLETED, True, JobReason.EXIT_CODE, 0)),
+    (JobReason.EXIT_CODE, 1, JobOutcome(JobStatus.COMPLETED, False, JobReason.EXIT_CODE, 1)),
+    (JobReason.EXIT_CODE, None, JobOutcome(JobStatus.COMPLETED, False, JobReason.EXIT_CODE)),
+    (JobReason.CANCELLED, None, JobOutcome(JobStatus.CANCELLED, False, JobReason.CANCELLED)),
+    (JobReason.TIMEOUT, 0, JobOutcome(JobStatus.FAILED, False, JobReason.TIMEOUT, 0)),
+])
+def test_a_job_succeeds_only_by_exit_code_0_at_its_own_end(reason: JobReason, exit_code: int | None, outcome: JobOutcome) -> None:
+    assert outcome_of(reason, exit_code) == outcome
+
+
+@given(st.sampled_from(JobReason), st.integers(-255, 255))
+def test_every_end_is_over_and_has_words_of_one_line(reason: JobReason, exit_code: int) -> None:
+    words = closing_words(reason, exit_code)
+
+    assert outcome_of(reason, exit_code).status.is_over
+    assert words.endswith(".") and "\n" not in words and "{" not in words
+    assert (str(exit_code) in words) is (reason is JobReason.EXIT_CODE)
+
+
+@pytest.mark.parametrize(("status", "decision"), [
+    (JobStatus.QUEUED, Cancel.AT_ONCE), (JobStatus.RUNNING, Cancel.ASKED), (JobStatus.COMPLETED, Cancel.NOTHING),
+    (JobStatus.FAILED, Cancel.NOTHING), (JobStatus.CANCELLED, Cancel.NOTHING)])
+def test_a_cancel_does_what_can_still_be_done(status: JobStatus, decision: Cancel) -> None:
+    assert decide_cancel(replace(JOB, status=status)) is decision
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.booleans())
+def test_a_lost_attempt_is_made_up_for_until_there_were_enough(attempt: int, most: int, cancelled: bool) -> None:
+    outcome = after_loss(replace(JOB, attempt=attempt, max_attempts=most, cancel_requested=cancelled))
+
+    if cancelled:
+        assert outcome == JobOutcome(JobStatus.CANCELLED, False, JobReason.CANCELLED)
+    elif attempt < most:
+        assert outcome is None
+    else:
+        assert outcome == JobOutcome(JobStatus.FAILED, False, JobReason.LOST)
+
+
+def test_a_job_has_no_folder_before_its_first_attempt() -> None:
+    assert JOB.attempt_folder is None
+    assert replace(JOB, attempt=2, attempt_fence=5).attempt_folder == "2-5"
+
+
+@pytest.mark.parametrize("person", [caller(Role.ADMIN, user_id=9), caller(Role.USER, user_id=1)])
+def test_a_job_is_seen_by_its_owner_and_admins(person: Caller) -> None:
+    assert visible(JOB, person) is JOB
+
+
+def test_a_stranger_is_told_the_same_of_a_job_that_exists_as_of_none() -> None:
+    with pytest.raises(NotFound) as refused:
+        visible(JOB, caller(Role.TESTER, user_id=2))
+
+    assert refused.value.message == "Job not found."
+
+
+def test_a_log_that_was_removed_is_named_by_its_job() -> None:
+    refused = JobLogNotFound("j1")
+
+    assert refused.code == "log_not_found"
+    assert refused.details == {"job_id": "j1", "checked": ["local"]}
+
+
+@given(attempt=st.integers(1, 10), most=st.integers(1, 10))
+def test_an_attempt_of_which_nothing_was_run_is_no_try_but_not_for_ever(attempt: int, most: int) -> None:
+    outcome = after_loss(replace(JOB, attempt=attempt, max_attempts=most), began=False)
+
+    assert (outcome is None) == (attempt < max(most, MOST_CLAIMS))
+
+
+@pytest.mark.parametrize("waiting", [3, 4])
+def test_an_account_of_which_enough_jobs_wait_waits_as_well(waiting: int) -> None:
+    check_waiting(2, 3)
+
+    with pytest.raises(TooMany) as refused:
+        check_waiting(waiting, 3)
+
+    assert (refused.value.code, refused.value.details) == ("rate_limited", {"limit": 3, "retry_after": 60})

@@ -1,0 +1,128 @@
+"""Since when a test fails, where outputs differ, and fair shares."""
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from itertools import takewhile
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from api.domain.results.result import Verdict
+from api.domain.results.triage import PastRun, common_length, failing_since, first_difference, share
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = PastRun(9, "c9", START + timedelta(days=9))
+PAST = [PastRun(number, f"c{number}", START + timedelta(days=number)) for number in range(8, 0, -1)]
+
+
+@pytest.mark.parametrize(("verdicts", "run_id", "at_least"), [
+    ({8: Verdict.PASS}, 9, False),
+    ({8: Verdict.FAIL, 7: Verdict.MISSING_OUTPUT, 6: Verdict.PASS, 5: Verdict.FAIL}, 7, False),
+    ({8: Verdict.FAIL, 7: Verdict.SKIPPED, 5: Verdict.FAIL, 4: Verdict.PASS}, 5, False),
+    ({}, 9, True),
+    ({each: Verdict.FAIL for each in range(1, 9)}, 1, True),
+])
+def test_a_test_fails_since_the_first_run_of_an_unbroken_row(verdicts: dict[int, Verdict], run_id: int, at_least: bool) -> None:
+    since = failing_since(PAST, verdicts, NOW)
+
+    assert (since.run.run_id, since.at_least) == (run_id, at_least)
+
+
+@pytest.mark.parametrize(("expected", "actual", "line", "column", "shown"), [
+    (b"a\nb\nc\n", b"a\nX\nc\n", 2, 1, ("b", "X")),
+    (b"a\nb\n", b"a\n", 2, 1, ("b", None)),
+    (b"", b"new", 1, 1, (None, "new")),
+    (b"a\n", b"a\n\n", 2, 1, (None, "")),
+    (b"a\n", b"a\r\n", 1, 2, ("a", "a\r")),
+    (b"short\n", b"shorter\n", 1, 6, ("short", "shorter")),
+    (b"caf\xe9 a", b"caf\xe9 b", 1, 6, ("café a", "café b")),
+    (b"caf\xc3\xa9", b"caf\xe9", 1, 4, ("cafÃ©", "café")),
+    (b"ab\xc3", b"ab", 1, 3, ("abÃ", "ab")),
+    ("é".encode(), "è".encode(), 1, 1, ("é", "è")),
+    (b"\x81", b"\x8d", 1, 1, ("\x81", "\x8d")),
+])
+def test_the_first_line_that_differs_is_shown_from_both_sides(
+    expected: bytes, actual: bytes, line: int, column: int, shown: tuple[str | None, str | None],
+) -> None:
+    found = first_difference(expected, actual)
+
+    assert (found.line, found.column, found.shown(500), found.no_newline) == (line, column, shown, None)
+
+
+@pytest.mark.parametrize(("expected", "actual", "lacks"), [
+    (b"no end", b"no end\n", "expected"), (b"a\nno end\n", b"a\nno end", "actual"), (b"no end", b"no end\nmore", "expected")])
+def test_a_newline_that_a_file_lacks_at_its_end_is_named_and_shown(expected: bytes, actual: bytes, lacks: str) -> None:
+    found = first_difference(expected, actual)
+
+    shown = dict(zip(("expected", "actual"), found.shown(500), strict=True))
+    assert found.no_newline == lacks
+    assert shown == {each: "no end" if each == lacks else "no end\n" for each in shown}
+
+
+def test_a_line_that_differs_far_from_its_start_is_shown_there() -> None:
+    found = first_difference("é".encode() * 9000 + b"1" + b"x" * 9000, "é".encode() * 9000 + b"2")
+
+    assert (found.line, found.column) == (1, 9001)
+    assert found.shown(10) == ("…ééééé1xxxx…", "…ééééé2")
+
+
+def test_a_line_that_fits_is_shown_whole() -> None:
+    found = first_difference(b"1\n00:00:01,000 --> 00:00:02,000\n", b"1\n00:00:01,000 --> 00:00:02,040\n")
+
+    assert found.shown(29) == ("00:00:01,000 --> 00:00:02,000", "00:00:01,000 --> 00:00:02,040")
+    assert found.shown(28) == ("…0:00:01,000 --> 00:00:02,000", "…0:00:01,000 --> 00:00:02,040")
+
+
+def lines_of(text: bytes) -> list[bytes]:
+    """The lines of a text with their newlines, as it is read from a file."""
+    return BytesIO(text).readlines()
+
+
+PIECES = st.lists(st.sampled_from([
+    b"\n", b"\r", b"a", b"b", b"\xc3", b"\xa9", b"\xe9", b"\x81", b"\xff", "é".encode(), "é".encode() * 700, "😀".encode(), b"x" * 2500]),
+    max_size=12).map(b"".join)
+
+
+@given(PIECES, PIECES, PIECES, st.integers(1, 600))
+def test_what_is_shown_of_two_files_is_never_the_same(same: bytes, left: bytes, right: bytes, width: int) -> None:
+    expected, actual = same + left, same + right
+    assume(expected != actual)
+
+    found = first_difference(expected, actual)
+
+    texts = found.shown(width)
+    assert texts[0] != texts[1]
+    assert all(text is None or len(text) <= width + 2 for text in texts)
+    assert found.line == 1 + len(list(takewhile(lambda pair: pair[0] == pair[1], zip(*map(lines_of, (expected, actual)), strict=False))))
+
+
+@given(st.text("ab\réß😀", max_size=40), st.text("ab\n😀", max_size=40), st.text("ab\n😀", max_size=40))
+def test_the_column_counts_characters(same: str, left: str, right: str) -> None:
+    assume(left[:1] != right[:1])
+    expected, actual = ("first\n" + same + left).encode(), ("first\n" + same + right).encode()
+
+    found = first_difference(expected, actual)
+
+    assert (found.line, found.column) == (2, len(same) + 1)
+
+
+@given(st.binary(max_size=300), st.binary(max_size=300), st.binary(max_size=300))
+def test_the_common_length_is_that_of_the_longest_common_beginning(same: bytes, left: bytes, right: bytes) -> None:
+    length = common_length(same + left, same + right)
+
+    assert (same + left)[:length] == (same + right)[:length]
+    assert (same + left)[length:length + 1] != (same + right)[length:length + 1] or length == len(same + left) == len(same + right)
+
+
+@given(st.integers(-10, 10_000), st.lists(st.integers(0, 3000), max_size=30))
+def test_shares_keep_to_the_budget_and_are_fair(budget: int, wants: list[int]) -> None:
+    given_shares = share(budget, wants)
+
+    assert all(0 <= part <= want for part, want in zip(given_shares, wants, strict=True))
+    assert sum(given_shares) <= max(0, budget)
+    if sum(wants) <= budget:
+        assert given_shares == wants
+    unsatisfied = [part for part, want in zip(given_shares, wants, strict=True) if part < want]
+    assert not unsatisfied or max(given_shares) - min(unsatisfied) <= len(wants)

@@ -1,0 +1,199 @@
+"""Agents as processes, on hosts of their own, over one database; and the jobs that they are given."""
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from api.domain.jobs.job import Job, JobStatus
+from api.jobs.wakeup.wakeups import local_bell
+from api.sandbox.cgroups import ROOT
+from api.storage.database import session, transact
+from api.storage.jobs import jobs
+from api.storage.jobs.files import AttemptFiles, JobFiles
+from tests.builders import add_user
+from tests.databases import Database
+from tests.e2e.processes import CI_API, Running, eventually, started
+
+# Counts until it is told to go on, so that a line that is missing or doubled shows.
+COUNTING = """
+import os, time
+number = 0
+while not os.path.exists("go"):
+    print(number, flush=True)
+    number += 1
+    time.sleep(0.02)
+print("told to go on", flush=True)
+"""
+# For agents that are to lose their jobs, and for those that are to get them, which must not lose them on a busy machine.
+SHORT, LONGER = "10", "20"
+
+
+@dataclass
+class Host:
+    """A host: a folder of its own, in which its agents and jobs live."""
+
+    folder: Path
+    plant: Plant
+    started: int = 0
+
+    @contextmanager
+    def agent(self, **variables: str) -> Iterator[Running]:
+        """An agent of this host, as a process that has come to work."""
+        self.started += 1
+        log = self.folder / f"agent-{self.started}.log"
+        with started((*CI_API, "agent"), {**self.variables, **variables}, log) as running:
+            eventually(lambda: " slots" in running.output() or running.process.poll() is not None, "the agent's start")
+            assert running.process.poll() is None, running.output()
+            yield running
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The settings of its processes."""
+        return {
+            "CI_DATABASE_URL": self.plant.database.url, "SAMPLE_REPOSITORY": str(self.plant.store),
+            "CI_WORK_DIR": str(self.folder / "work"), "CI_CGROUP": self.plant.group, "CI_JOB_DISK": str(32 << 20),
+            "CI_JOBS_PER_USER": "100", "CI_JOB_COMMAND": "python job.py", "CI_JOBS": "separate"}
+
+    def workspace(self, attempt: AttemptFiles) -> Path:
+        """The workspace of an attempt on this host, which is there while it is in use."""
+        name = f"{attempt.folder.parent.name}-{attempt.folder.name}"
+        found: Path | None = eventually(
+            lambda: next((self.folder / "work").glob(f"home-*/work/{name}/workspace"), None), f"the workspace {name}")
+        assert found is not None
+        return found
+
+    def let_go(self, attempt: AttemptFiles) -> None:
+        """Tell a counting job to go on."""
+        (self.workspace(attempt) / "go").touch()
+
+
+@dataclass
+class Plant:
+    """A database, a store of files, and hosts over them."""
+
+    database: Database
+    folder: Path
+    kit: Path
+    store: Path = field(init=False)
+    hosts: list[Host] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store = self.folder / "files"
+        self.group = f"ci-tests-{os.getpid()}-{uuid4().hex[:6]}"
+        self.owner = add_user("owner")
+        session().commit()
+
+    @property
+    def files(self) -> JobFiles:
+        """Where the files of jobs lie."""
+        return JobFiles(self.store)
+
+    def host(self) -> Host:
+        """Another host."""
+        made = Host(self.folder / f"host-{len(self.hosts)}", self)
+        (made.folder / "work").mkdir(parents=True)
+        # What jobs' Python is made of is the same everywhere; making it takes longer than most tests.
+        (made.folder / "work" / "python").symlink_to(self.kit)
+        self.hosts.append(made)
+        return made
+
+    def submit(self, program: str = COUNTING, *, max_attempts: int = 1, **files: str) -> str:
+        """Submit a project; its id."""
+        job_id = str(uuid4())
+        self.files.job(job_id).mkdir(parents=True)
+        with zipfile.ZipFile(self.files.project(job_id), "w") as target:
+            for name, content in {"job.py": program, **files}.items():
+                target.writestr(name, content)
+        transact(lambda: jobs.submit_job(
+            Job(job_id, self.owner, JobStatus.QUEUED, datetime.now(UTC), max_attempts=max_attempts)))
+        for host in self.hosts:
+            local_bell(host.folder / "work").ring()
+        return job_id
+
+    def job(self, job_id: str) -> Job:
+        """A job as it stands."""
+        session().rollback()
+        return jobs.load_job(job_id)
+
+    def attempt(self, job_id: str, number: int = 1) -> AttemptFiles:
+        """The files of an attempt, once it prints."""
+        def printing() -> AttemptFiles | None:
+            found = [each for each in self.files.attempts(job_id) if each.folder.name.startswith(f"{number}-")]
+            return found[0] if found and self.log(found[0]).count("\n") > 3 else None
+
+        found = eventually(printing, f"output of attempt {number} of job {job_id}")
+        assert found is not None
+        return found
+
+    def over(self, job_id: str) -> Job:
+        """Wait for a job to be over; the job."""
+        def look() -> Job | None:
+            job = self.job(job_id)
+            return job if job.status.is_over else None
+
+        job = eventually(look, f"the end of job {job_id}")
+        assert job is not None
+        return job
+
+    def log(self, attempt: AttemptFiles) -> str:
+        """What an attempt has printed."""
+        return attempt.log.read_text() if attempt.log.exists() else ""
+
+    def until(self, look: Callable[[], object], what: str) -> None:
+        """Wait for something to be so."""
+        eventually(look, what)
+
+    def clear(self) -> None:
+        """End what still runs, and take everything away."""
+        clear_away(self.files, [host.folder / "work" for host in self.hosts], self.group)
+
+
+def supervisor_of(attempt: AttemptFiles) -> int:
+    """The process id of an attempt's supervisor."""
+    pid = attempt.supervisor_pid()
+    assert pid is not None
+    return pid
+
+
+def clear_away(files: JobFiles, works: Sequence[Path], group: str) -> None:
+    """End all attempts that still run, and take away their workspaces and control groups."""
+    for folder in files.root.glob("*/*-*") if files.root.exists() else ():
+        _end(AttemptFiles(folder))
+    for place in (place for work in works for place in work.glob("home-*/work/*/workspace")):
+        while os.path.ismount(place):
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
+    for made in (*ROOT.glob(f"*/{group}"), *ROOT.glob(group)):
+        for inner in (*made.glob("*/"), made):
+            eventually(lambda inner=inner: _removed(inner), f"the end of {inner}")  # type: ignore[misc]
+
+
+def is_contiguous(log: str) -> bool:
+    """Whether the lines of a counting job are all there, each once, in order."""
+    numbers = [int(line) for line in log.splitlines() if line.isdigit()]
+    return numbers == list(range(len(numbers))) and len(numbers) > 3
+
+
+def _end(attempt: AttemptFiles) -> None:
+    pid = attempt.supervisor_pid()
+    if pid is not None and attempt.is_supervised():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not attempt.is_supervised(), "the supervisor's end")
+
+
+def _removed(group: Path) -> bool:
+    try:
+        group.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True

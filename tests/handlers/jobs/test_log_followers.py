@@ -1,0 +1,368 @@
+"""The parts that streams of jobs share: tails of logs, watchers at their own pace, looks at many logs, and the alarm."""
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.domain.jobs.event_stream import PING, Frame, StreamPlace, frames_of
+from api.domain.jobs.job import Job, JobStatus
+from api.storage.jobs.files import AttemptFiles, JobFiles
+from api.storage.jobs.logs import READ_AT_ONCE, Glance, Question, look
+from api.streaming.log_follower import Follower, pause_after
+from api.streaming.log_watch import SILENT_AT_ONCE, LogWatch
+from api.streaming.shared_tail import KEPT, Gap, Tail
+from api.streaming.subscribers import Watcher
+from api.streaming.wake_event import Alarm
+from tests.builders import NOW
+
+JOB = Job("550e8400-e29b-41d4-a716-446655440000", 1, JobStatus.RUNNING, NOW, attempt=1, fence=1, attempt_fence=1)
+FILES = AttemptFiles(Path("/nowhere"))
+
+
+@dataclass
+class Subject:
+    """What a tail is of."""
+
+    job: Job = JOB
+
+
+@dataclass(eq=False)
+class Reader:
+    """One who reads, and counts how often it is told of something new."""
+
+    place: StreamPlace
+    woken: int = 0
+
+    def wake(self) -> None:
+        """Count."""
+        self.woken += 1
+
+
+def tail_of(*pieces: bytes, head: int = 0) -> Tail:
+    """A tail that has come to a head, and then read these pieces."""
+    tail = Tail(Subject(), 1)
+    tail.learn(Glance(FILES, head, head, (), closed=False, in_line=False))
+    for piece in pieces:
+        frames = frames_of(piece, StreamPlace(1, head), final=True)
+        head += len(piece)
+        tail.learn(Glance(FILES, head, head, frames, closed=False, in_line=False))
+    return tail
+
+
+def test_readers_at_the_same_place_get_the_same_frame_made_once() -> None:
+    tail = tail_of(b"one\n", b"two\n")
+
+    frames = [tail.next_for(StreamPlace(1, 4)) for _ in range(500)]
+
+    assert isinstance(frames[0], Frame)
+    assert (frames[0].start, frames[0].end) == (4, 8)
+    assert {id(frame) for frame in frames} == {id(frames[0])}
+
+
+def test_a_reader_behind_the_tail_or_within_a_frame_reads_alone_up_to_where_it_meets_the_others() -> None:
+    tail = tail_of(b"one\n", b"two\n", head=100)
+
+    assert tail.next_for(StreamPlace(1, 7)) == Gap(FILES, StreamPlace(1, 7), 100)
+    assert tail.next_for(StreamPlace(1, 102)) == Gap(FILES, StreamPlace(1, 102), 104)
+    assert tail.next_for(StreamPlace(1, 108)) is None
+
+
+def test_a_tail_keeps_no_more_than_it_may_however_long_the_log_is() -> None:
+    tail = tail_of(*[b"x" * 60_000 + b"\n"] * 40)
+
+    first = tail.next_for(StreamPlace(1, 0))
+
+    assert isinstance(first, Gap)
+    assert 40 * 60_001 - first.limit <= KEPT
+
+
+def test_a_tail_at_rest_keeps_nothing_that_all_have_read() -> None:
+    tail, reader = tail_of(b"one\n"), Reader(StreamPlace(1, 4))
+    tail.readers.append(reader)
+
+    tail.rest()
+
+    assert isinstance(tail.next_for(StreamPlace(1, 0)), Gap)
+
+
+def test_a_log_is_read_on_only_while_somebody_has_read_all_before() -> None:
+    tail, reader = tail_of(b"one\n"), Reader(StreamPlace(1, 0))
+    tail.readers.append(reader)
+
+    behind = tail.question(closing=False, impatient=False).read
+    reader.place = StreamPlace(1, 4)
+
+    assert (behind, tail.question(closing=False, impatient=False).read) == (False, True)
+
+
+class Source:
+    """A log of one piece after another."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.frames = frames_of(b"".join(pieces), StreamPlace(1, 0), final=True)
+
+    def next_for(self, watcher: Watcher) -> Frame | Gap | None:
+        """The frame at the watcher's place."""
+        return next((frame for frame in self.frames if frame.start == watcher.place.offset), None)
+
+    async def read(self, gap: Gap) -> Frame | None:
+        """Nothing is ever read alone."""
+        raise AssertionError(gap)
+
+
+@dataclass
+class Client:
+    """A client that takes what it is sent, as long as its door is open."""
+
+    got: list[bytes] = field(default_factory=list)
+    door: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: Exception | None = None
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Take a message."""
+        if self.failure is not None:
+            raise self.failure
+        self.got.append(message["body"])
+        await self.door.wait()
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        await asyncio.wait_for(test(), 60)
+
+    asyncio.run(bounded())
+
+
+def test_a_client_that_takes_nothing_is_handed_one_piece_and_the_rest_waits_in_the_log() -> None:
+    async def test() -> None:
+        client, source = Client(), Source(b"x" * 60_000 + b"\n", b"y" * 60_000 + b"\n", b"z\n")
+        watcher = Watcher(source, None, StreamPlace(1, 0), client.send, _never)
+        watcher.wake()
+        for _ in range(100):
+            watcher.wake()
+            watcher.ping()
+            await asyncio.sleep(0)
+        stuck = len(client.got)
+        client.door.set()
+        while watcher.place.offset < 120_004:
+            await asyncio.sleep(0)
+        watcher.end()
+        while client.got[-1] != b"":
+            await asyncio.sleep(0)
+
+        assert stuck == 1
+        assert client.got == [*[frame.event for frame in source.frames], b""]
+
+    run(test)
+
+
+def test_a_watcher_that_has_nothing_to_send_has_no_task() -> None:
+    async def test() -> None:
+        client = Client()
+        client.door.set()
+        before = len(asyncio.all_tasks())
+        watchers = [Watcher(Source(), None, StreamPlace(1, 0), client.send, _never) for _ in range(100)]
+        for watcher in watchers:
+            watcher.ping()
+        while len(asyncio.all_tasks()) > before:
+            await asyncio.sleep(0)
+
+        assert client.got == [PING] * 100
+
+    run(test)
+
+
+def test_a_client_that_is_gone_while_it_is_sent_something_is_no_fault_and_anything_else_is() -> None:
+    async def test() -> None:
+        failures: list[BaseException] = []
+        for failure in (BrokenPipeError(), RuntimeError("a fault")):
+            Watcher(Source(b"one\n"), None, StreamPlace(1, 0), Client(failure=failure).send, failures.append).wake()
+        while len(asyncio.all_tasks()) > 2:
+            await asyncio.sleep(0)
+
+        assert [str(each) for each in failures] == ["a fault"]
+
+    run(test)
+
+
+def test_a_log_that_cannot_be_read_any_more_ends_its_stream_instead_of_leaving_it_open_for_ever() -> None:
+    class Torn(Source):
+        def next_for(self, watcher: Watcher) -> Frame | Gap | None:
+            return Gap(FILES, watcher.place, 5)
+
+        async def read(self, gap: Gap) -> Frame | None:
+            raise OSError(24, "Too many open files")
+
+    async def test() -> None:
+        failures: list[BaseException] = []
+        Watcher(Torn(), None, StreamPlace(1, 0), Client().send, failures.append).wake()
+        while len(asyncio.all_tasks()) > 2:
+            await asyncio.sleep(0)
+
+        assert [str(each) for each in failures] == ["[Errno 24] Too many open files"]
+
+    run(test)
+
+
+def _never(broken: BaseException) -> None:
+    raise AssertionError(broken)
+
+
+def test_an_alarm_wakes_its_sleeper_and_a_ring_before_the_sleep_is_not_lost() -> None:
+    async def test() -> None:
+        alarm = Alarm()
+        alarm.ring()
+        await alarm.sleep(None)
+        sleeper = asyncio.create_task(alarm.sleep(None))
+        await asyncio.sleep(0)
+        alarm.ring()
+        await sleeper
+        await alarm.sleep(0.001)
+
+    run(test)
+
+
+def test_of_many_silent_logs_only_some_are_looked_at_at_once_and_all_in_turn() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        watch = LogWatch(_no_glance, pool)
+        tails = [Tail(Subject(), number) for number in range(1, 5 * SILENT_AT_ONCE)]
+        for tail in tails:
+            watch._silent[tail] = None
+
+        looks = [watch._in_turn() for _ in range(5)]
+
+    assert {len(each) for each in looks} == {SILENT_AT_ONCE}
+    assert {tail for each in looks for tail in each} == set(tails)
+
+
+def test_of_silent_logs_those_that_have_another_size_are_told_apart(tmp_path: Path) -> None:
+    grown, same, missing = (tmp_path / name for name in ("grown", "same", "missing"))
+    grown.write_bytes(b"one\ntwo\n")
+    same.write_bytes(b"one\n")
+
+    with ThreadPoolExecutor(1) as pool:
+        _, told = LogWatch(_no_glance, pool)._look_at_all([], [(str(grown), 4), (str(same), 4), (str(missing), 0)])
+
+    assert told == [True, False, False]
+
+
+def _no_glance(question: Question) -> Glance:
+    raise AssertionError(question)
+
+
+def test_a_log_that_cannot_be_read_just_now_stops_nobody_elses() -> None:
+    def broken(question: Question) -> Glance:
+        if question.attempt == 1:
+            raise PermissionError(13, "Permission denied")
+        return Glance(FILES, 5, 5, (), closed=False, in_line=False)
+
+    with ThreadPoolExecutor(1) as pool:
+        found = LogWatch(broken, pool)._look_at_all([Question(JOB, 1), Question(JOB, 2)], [])[0]
+
+    assert [each.size if isinstance(each, Glance) else each.strerror for each in found] == ["Permission denied", 5]
+
+
+def test_of_a_log_that_cannot_be_read_is_told_once_until_it_can_be_again(caplog: pytest.LogCaptureFixture) -> None:
+    tail, fault = Tail(Subject(), 1), PermissionError(13, "Permission denied")
+    tail.head = 0
+    tail.readers.append(Watcher(Source(), None, StreamPlace(1, 0), Client().send, _never))
+
+    with ThreadPoolExecutor(1) as pool:
+        watch = LogWatch(_no_glance, pool)
+        for found in (fault, fault, fault, Glance(FILES, 0, 0, (), closed=False, in_line=False), fault):
+            watch._take(tail, found, 0.0)
+
+    assert caplog.text.count("Permission denied") == 2
+
+
+@pytest.fixture
+def attempt(tmp_path: Path) -> AttemptFiles:
+    """The files of the job's attempt, with an empty folder."""
+    found = JobFiles(tmp_path).attempt(JOB.job_id, 1, 1)
+    found.folder.mkdir(parents=True)
+    return found
+
+
+def test_a_short_log_is_shared_from_its_beginning_and_of_a_long_one_the_end(tmp_path: Path, attempt: AttemptFiles) -> None:
+    store = JobFiles(tmp_path)
+    heads = []
+    for content in (b"", b"one\n", b"x" * READ_AT_ONCE + b"yy\n", b"x" * READ_AT_ONCE + "é".encode()[:1]):
+        attempt.log.write_bytes(content)
+        heads.append(look(store, Question(JOB, 1)).head)
+
+    assert heads == [0, 0, READ_AT_ONCE + 3, READ_AT_ONCE]
+
+
+def test_a_log_is_closed_once_nobody_writes_to_it_or_its_supervisor_is_given_up(tmp_path: Path, attempt: AttemptFiles) -> None:
+    store = JobFiles(tmp_path)
+    attempt.log.write_bytes(b"the last wor")
+
+    running = look(store, Question(JOB, 1))
+    over = look(store, Question(JOB, 1, closing=True))
+
+    assert (running.closed, over.closed) == (False, True)
+    assert (over.size, over.in_line) == (12, True)
+
+
+def test_a_database_is_asked_less_while_it_is_slow_but_never_for_long_not_at_all() -> None:
+    assert [pause_after(seconds) for seconds in (0.0, 0.01, 0.02, 30.0)] == [0.1, 0.5, 1.0, 2.0]
+
+
+def test_two_hundred_streams_of_one_log_ask_the_database_for_one_job(tmp_path: Path, attempt: AttemptFiles) -> None:
+    asked: list[int] = []
+
+    def load_changed(known: Any) -> dict[str, Job | None]:
+        asked.append(len(known))
+        return {}
+
+    async def test() -> None:
+        attempt.log.write_bytes(b"one\n")
+        follower = Follower(JobFiles(tmp_path), load_changed)
+        async with follower.running():
+            clients = [Client() for _ in range(200)]
+            for client in clients:
+                client.door.set()
+            watchers = [follower.join(JOB, StreamPlace(1, 0), client.send, _never) for client in clients]
+            for watcher in watchers:
+                watcher.wake()
+            while not all(client.got for client in clients) or not asked:
+                await asyncio.sleep(0.01)
+            for watcher in watchers:
+                follower.leave(watcher)
+
+        assert {bytes(client.got[0]) for client in clients} == {b'id: 1-4\ndata: {"type": "log", "data": "one\\n"}\n\n'}
+        assert set(asked) == {1}
+        assert (follower.watching, follower.logs.watched) == (0, 0)
+
+    run(test)
+
+
+def test_a_fault_in_asking_for_the_jobs_does_not_leave_streams_open_for_ever(tmp_path: Path, attempt: AttemptFiles) -> None:
+    asked: list[int] = []
+
+    def load_changed(known: Any) -> dict[str, Job | None]:
+        asked.append(len(known))
+        if len(asked) == 1:
+            raise ValueError("a status that nobody knows")
+        return {JOB.job_id: replace(JOB, status=JobStatus.COMPLETED, success=True)}
+
+    async def test() -> None:
+        client = Client()
+        client.door.set()
+        follower = Follower(JobFiles(tmp_path), load_changed)
+        async with follower.running():
+            watcher = follower.join(JOB, StreamPlace(1, 0), client.send, _never)
+            watcher.wake()
+            while not client.got or client.got[-1] != b"":
+                await asyncio.sleep(0.01)
+            follower.leave(watcher)
+
+        assert b'"complete", "success": true' in client.got[-2]
+
+    run(test)

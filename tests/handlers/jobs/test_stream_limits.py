@@ -1,0 +1,135 @@
+"""How many streams an account may have open: each counts until its client leaves, whatever it shows, and others' count apart."""
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from api.domain.auth.access import Role
+from api.domain.errors import TooMany
+from api.domain.runs.run import Phase
+from api.storage.files.backends import INCOMING
+from api.storage.jobs.files import JobFiles
+from api.storage.jobs.tables import JobRow
+from api.streaming.stream_limits import StreamSeats
+from tests.builders import NOW, add_event, add_run, add_token
+from tests.handlers.jobs.watching import HandRun, Stream, listening, wait_until
+from tests.handlers.site import Site, build_site
+from tests.submitted_jobs import zip_of
+
+
+@pytest.fixture
+def served(sqlite_path: Path, tmp_path: Path) -> Iterator[tuple[Site, str]]:
+    """A server that listens, at which an account may have two streams open."""
+    site = build_site(tmp_path, sqlite_path, streams_per_user=2)
+    with listening(site.app) as url, site.app.flask.app_context():
+        yield site, url
+
+
+def token_of(site: Site, role: Role) -> str:
+    return add_token(site.account(role), now=NOW)
+
+
+def test_a_stream_more_than_allowed_is_refused_until_another_is_closed(served: tuple[Site, str]) -> None:
+    site, url = served
+    token = token_of(site, Role.TESTER)
+    path = f"/jobs/{HandRun.submitted(JobFiles(site.files), site.account(Role.TESTER)).job_id}/stream"
+    streams = [Stream(url, path, token) for _ in range(2)]
+    for stream in streams:
+        stream.next_other()
+
+    refused, other = Stream(url, path, token), Stream(url, path, token_of(site, Role.ADMIN))
+    streams[0].close()
+    wait_until(lambda: _opens(url, path, token))
+
+    assert (refused.status, refused.answer.headers["Retry-After"], other.status) == (429, "10", 200)
+    for stream in (*streams, refused, other):
+        stream.close()
+
+
+def test_streams_of_runs_and_jobs_count_together(served: tuple[Site, str]) -> None:
+    site, url = served
+    token, run_id = token_of(site, Role.TESTER), add_run()
+    add_event(run_id, Phase.TESTING)
+    job = f"/jobs/{HandRun.submitted(JobFiles(site.files), site.account(Role.TESTER)).job_id}/stream"
+    run = f"/api/v1/runs/{run_id}/logs/stream"
+    streams = [Stream(url, run, token), Stream(url, job, token)]
+    for stream in streams:
+        stream.next_other()
+
+    refused = [Stream(url, path, token) for path in (run, job)]
+    streams[0].close()
+    wait_until(lambda: _opens(url, job, token))
+
+    assert [each.status for each in refused] == [429, 429]
+    for stream in (streams[1], *refused):
+        stream.close()
+
+
+def test_a_project_whose_log_could_not_be_followed_is_refused_before_it_is_taken(served: tuple[Site, str]) -> None:
+    site, url = served
+    token = token_of(site, Role.TESTER)
+    path = f"/jobs/{HandRun.submitted(JobFiles(site.files), site.account(Role.TESTER)).job_id}/stream"
+    streams = [Stream(url, path, token) for _ in range(2)]
+    for stream in streams:
+        stream.next_other()
+
+    answers = [send(url, token, path) for path in ("/submit", "/submit-stream", "/submit-async")]
+
+    assert answers == [429, 429, 200]
+    assert len(site.rows(select(JobRow.id))) == 2
+    for stream in streams:
+        stream.close()
+
+
+def test_projects_that_are_never_wholly_sent_keep_no_more_than_their_senders_own_from_coming_in(served: tuple[Site, str]) -> None:
+    site, url = served
+    others = [token_of(site, role) for role in (Role.TESTER, Role.ADMIN)]
+    halves = [half_a_project(url, others[0]) for _ in range(2)]
+    incoming = site.files / INCOMING
+    wait_until(lambda: len(list(incoming.glob("upload-*"))) == 2)
+
+    answers = [send(url, token, "/submit-async") for token in others]
+    for half in halves:
+        half.close()
+    wait_until(lambda: not list(incoming.glob("upload-*")))
+    wait_until(lambda: send(url, others[0], "/submit-async") == 200)
+
+    assert answers == [429, 200]
+
+
+def test_seats_are_given_back() -> None:
+    seats = StreamSeats(1)
+
+    with seats.taken(1):
+        seats.check(2)
+        with pytest.raises(TooMany):
+            seats.check(1)
+
+    seats.check(1)
+
+
+def send(url: str, token: str, path: str) -> int:
+    files, headers = {"file": ("project.zip", zip_of())}, {"Authorization": f"Bearer {token}"}
+    return httpx.post(f"{url}{path}", files=files, headers=headers, timeout=60, trust_env=False).status_code
+
+
+def half_a_project(url: str, token: str) -> http.client.HTTPConnection:
+    """A connection on which a project began to come in, as much of it as is written to the disk at once."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+    connection.putrequest("POST", "/submit-async")
+    for name, value in {
+        "Authorization": f"Bearer {token}", "Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(4 << 20),
+    }.items():
+        connection.putheader(name, value)
+    connection.endheaders(b'--x\r\nContent-Disposition: form-data; name="file"; filename="p.zip"\r\n\r\n' + bytes(2 << 20))
+    return connection
+
+
+def _opens(url: str, path: str, token: str) -> bool:
+    with Stream(url, path, token) as stream:
+        return stream.status == 200

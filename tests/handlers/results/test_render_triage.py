@@ -1,0 +1,79 @@
+"""How triage keeps to its budget of bytes, whatever there is to say."""
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import cycle, islice
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from api.domain.results.compare import BaseReason
+from api.domain.results.failure import Severity, failures_of
+from api.domain.results.triage import FailingSince, NoDifference, PastRun, first_difference
+from api.domain.runs.infrastructure import InfrastructureError, InfrastructureType
+from api.domain.runs.run import Platform, Run, RunStatus
+from api.domain.runs.summary import summarize
+from api.domain.runs.unexecuted import SkippedTest, SkipReason
+from api.rendering.triage import FailingTest, base_run, triage
+from api.specfirst.responses.json_responses import encode
+from tests.builders import NOW
+from tests.domain.results.judged_tests import OTHER, judged, make_test
+
+API = "https://ci.example.test/api/v1"
+RUN = Run(7, RunStatus.FAIL, Platform.LINUX, "CCExtractor/ccextractor", "master", "c" * 40, None, NOW, 1)
+SINCE = FailingSince(PastRun(7, "c" * 40, NOW), at_least=True)
+SIGNS = st.sampled_from(["a", "é", "😀", "\x01", '"', "\\", "\n", "word "])
+TEXTS = st.builds(lambda signs, times: "".join(signs) * times, st.lists(SIGNS, max_size=5), st.sampled_from([1, 1, 30, 600]))
+
+MESSAGES = st.builds(lambda sign, times: [sign * 400] * times, SIGNS, st.sampled_from([0, 1, 10, 12])) | st.lists(TEXTS, max_size=12)
+
+
+@st.composite
+def failing_tests(draw: st.DrawFn) -> FailingTest:
+    """A test whose output differs, somewhere or unknown where."""
+    test = replace(make_test(2**31 - 1, 2**31 - 1, categories=[draw(TEXTS)]), command=draw(TEXTS))
+    failing = judged(test, got={1: OTHER})
+    same, (expected, actual) = draw(TEXTS), draw(st.sampled_from([("\x01", "\x02"), ("", "\n"), ("1", ""), ("\n", "😀")]))
+    after = draw(TEXTS)
+    assume(expected + after != actual)
+    known = first_difference(f"{same}{expected}{after}".encode(), f"{same}{actual}".encode())
+    difference = draw(st.sampled_from([known, known, known, *NoDifference]))
+    return FailingTest(failing, failures_of(failing), SINCE, "failing_differently", 2**31 - 1, difference)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(failing_tests(), min_size=1, max_size=4), st.integers(1, 120), MESSAGES, TEXTS,
+    st.sampled_from([8192, 8193, 20_000, 32_768, 262_144]))
+def test_no_answer_is_longer_than_asked_for_and_all_that_is_listed_is_told_apart(
+    kinds: list[FailingTest], number: int, messages: list[str], branch: str, max_bytes: int,
+) -> None:
+    tests = list(islice(cycle(kinds), number))
+    troubles = [InfrastructureError("event-1", InfrastructureType.WORKER, Severity.CRITICAL, each, NOW) for each in messages]
+    skipped = [SkippedTest(test.judged, SkipReason.WORKER_ENDED) for test in tests]
+    counts, base = summarize([test.judged for test in tests], troubles), base_run(RUN._replace(branch=branch), BaseReason.BEFORE, API)
+
+    shown = triage(RUN, counts, troubles, skipped, base, tests, api_base=API, max_bytes=max_bytes)
+
+    failures = shown["failures"]
+    assert len(failures) > 0
+    assert len(encode(shown)) <= max_bytes
+    assert len(failures) + shown["omitted_count"] == number
+    assert (0 < len(shown["skipped"]) <= number, shown["skipped_count"]) == (True, number)
+    assert sum(each["first_difference"] is None for each in failures) == shown["differences_omitted_count"]
+    for entry, test in zip(failures, tests, strict=False):
+        assert entry.get("difference_omitted") == (test.difference if isinstance(test.difference, NoDifference) else None)
+        found = entry["first_difference"] or {"expected": 1, "actual": 2}
+        assert found["expected"] != found["actual"]
+
+
+def test_long_messages_of_the_machinery_share_a_quarter_of_the_answer() -> None:
+    long, short = "磁盘已满😀" * 100, "The disk is full."
+    troubles = [InfrastructureError("event-1", InfrastructureType.WORKER, Severity.CRITICAL, each, NOW) for each in [*[long] * 11, short]]
+
+    shown = triage(RUN, summarize([], troubles), troubles[2:], [], None, [], api_base=API, max_bytes=8192)
+
+    messages = [each["message"] for each in shown["infrastructure_errors"]]
+    assert messages[-1] == short
+    assert all(long.startswith(message.removesuffix("…")) and len(encode(message)) > 200 for message in messages[:-1])
+    assert sum(len(encode(message)) for message in messages) <= 2048

@@ -1,0 +1,135 @@
+"""What the largest request of each operation, and the nastiest that is refused, may ask of the database and of the network."""
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from api.domain.auth.access import Role
+from contract.documents import Operation, load_documents
+from contract.largest_requests import Asked, nasty_requests_of, requests_of
+from tests.abundance import add_abundance
+from tests.builders import add_run, add_token
+from tests.counting import Counted, counted
+from tests.handlers.site import Site, build_site
+from tests.submitted_jobs import zip_of
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The most that a request may ask for; the rows are those of some 120 things of each kind, a few for each."""
+
+    statements: int = 30
+    rows: int = 700
+    size: int = 256 << 10
+
+
+ORDINARY, REFUSED = Bound(), Bound(statements=12, rows=50, size=32 << 10)
+# A stream sends a whole log, whose state it asks for piece by piece; a diff compares whole files, in processes of its own.
+EXCEPTIONS = {
+    "api.handlers.streams.stream_run_log": Bound(statements=100, size=8 << 20),
+    "api.handlers.job_streams.stream_job": Bound(size=8 << 20),
+    "api.handlers.results.get_diff": Bound(size=2 << 20),
+}
+# Their bodies are forms with files: the last test says what these ask for.
+UPLOADS = {
+    "api.handlers.jobs.submit_job", "api.handlers.jobs.submit_job_and_tell", "api.handlers.jobs.submit_job_async",
+    "api.handlers.worker.report", "api.handlers.worker.report_at_root"}
+OPERATIONS = [operation for document in load_documents() for operation in document.operations]
+NAMES = {operation.operation_id for operation in OPERATIONS}
+WITHOUT_FILES = [operation for operation in OPERATIONS if operation.operation_id not in UPLOADS]
+
+
+@dataclass
+class Abundant:
+    """A server with much of everything, and what its paths are of."""
+
+    site: Site
+    owner: int
+    known: Mapping[str, Any]
+
+    def ask(self, asked: Asked) -> tuple[Any, Counted]:
+        """Send a request with a token of its own, which it may end; the answer and what it took."""
+        token = add_token(self.owner, now=self.site.clock.now)
+        with counted() as counts:
+            answer = self.site.client._http.request(
+                asked.operation.method.upper(), asked.target, content=asked.body,
+                headers={"Authorization": f"Bearer {token}", **asked.headers})
+        return answer, counts
+
+
+@pytest.fixture(scope="module")
+def abundant(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Abundant]:
+    """The server. What is judged when it is first read has been read."""
+    folder = tmp_path_factory.mktemp("abundant")
+    site = build_site(folder, Path(shutil.copy(sqlite_template, folder / "ci.db")))
+    with site.client, site.app.flask.app_context():
+        owner = site.account(Role.ADMIN)
+        known = add_abundance(site.files, owner)
+        made = Abundant(site, owner, known)
+        while made.ask(Asked(OPERATIONS[0], "first", "/api/v1/runs?limit=100", {}))[1].statements > ORDINARY.statements:
+            pass
+        yield made
+
+
+def _within(bound: Bound, counts: Counted, answer: Any) -> bool:
+    return counts.statements <= bound.statements and counts.rows <= bound.rows and len(answer.content) <= bound.size
+
+
+def test_the_exceptions_are_operations() -> None:
+    assert EXCEPTIONS.keys() | UPLOADS <= NAMES
+
+
+@pytest.mark.parametrize("operation", WITHOUT_FILES, ids=lambda each: each.operation_id)
+def test_the_largest_request_takes_a_bounded_number_of_statements_rows_and_bytes(abundant: Abundant, operation: Operation) -> None:
+    bound = EXCEPTIONS.get(operation.operation_id, ORDINARY)
+
+    for asked in requests_of(operation, abundant.known):
+        answer, counts = abundant.ask(asked)
+
+        assert answer.status_code < 500, (str(asked), answer.text[:200])
+        assert _within(bound, counts, answer), (str(asked), counts, len(answer.content))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.operation_id)
+def test_the_nastiest_request_is_refused_with_next_to_nothing(abundant: Abundant, operation: Operation) -> None:
+    for asked in nasty_requests_of(operation, abundant.known, 20_000):
+        answer, counts = abundant.ask(asked)
+
+        assert 400 <= answer.status_code < 500, (str(asked), answer.status_code)
+        assert _within(REFUSED, counts, answer), (str(asked), counts, len(answer.content))
+
+
+def test_an_upload_takes_as_many_statements_however_large_it_is(abundant: Abundant) -> None:
+    [submission] = [each for each in OPERATIONS if each.operation_id == "api.handlers.jobs.submit_job_async"]
+    taken = []
+
+    for files in (1, 1_000):
+        content = zip_of({f"test_{number}.py": b"def test(): pass" for number in range(files)})
+        form = b'--limit\r\nContent-Disposition: form-data; name="file"; filename="project.zip"\r\n\r\n' + content + b"\r\n--limit--\r\n"
+        kind = {"Content-Type": "multipart/form-data; boundary=limit"}
+        answer, counts = abundant.ask(Asked(submission, "", "/submit-async", kind, form))
+        assert (answer.status_code, _within(ORDINARY, counts, answer)) == (200, True), (answer.text, counts)
+        taken.append(counts.statements)
+
+    assert taken[0] == taken[1]
+
+
+def test_a_report_of_a_worker_takes_as_many_statements_however_long_its_words_are(abundant: Abundant) -> None:
+    [report] = [each for each in OPERATIONS if each.operation_id == "api.handlers.worker.report"]
+    taken = []
+
+    for length in (1, 1_000):
+        run_id = add_run()
+        form = urlencode({"type": "progress", "status": "preparation", "message": "w" * length}).encode()
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer, counts = abundant.ask(Asked(report, "", abundant.site.worker_path(run_id), kind, form))
+        assert (answer.text, _within(ORDINARY, counts, answer)) == ("OK", True), (answer.text, counts)
+        taken.append(counts.statements)
+
+    assert taken[0] == taken[1]

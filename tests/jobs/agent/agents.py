@@ -1,0 +1,180 @@
+"""An agent in the hands of a test: the real desk on a real database, stand-ins for what prepares jobs and for their supervisors."""
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from api.domain.jobs.agents import Agent as Card
+from api.domain.jobs.exit_record import ExitRecord
+from api.domain.jobs.job import Job, JobReason, JobStatus
+from api.host.slots import Slot, Slots
+from api.jobs.agent.agent import Agent
+from api.jobs.agent.finishing import Finisher
+from api.jobs.agent.held_job import ClaimLost, Held
+from api.jobs.agent.job_repository import JobDesk
+from api.jobs.agent.names import AgentNames
+from api.jobs.agent.options import AgentOptions
+from api.jobs.project.job_options import JobOptions
+from api.jobs.project.workspaces import Workspaces
+from api.storage.database import session, transact
+from api.storage.jobs import jobs
+from api.storage.jobs.files import AttemptFiles, JobFiles, put
+from tests.builders import NOW, add_user
+from tests.databases import Database
+from tests.jobs.attempts import await_true
+
+LOCKING = "import fcntl, sys, time\nfile = open(sys.argv[1], 'w')\nfcntl.flock(file, fcntl.LOCK_EX)\nprint(flush=True)\ntime.sleep(3600)"
+OPTIONS = AgentOptions(Path("/nonexistent"), lease=timedelta(seconds=60))
+
+
+@dataclass
+class Clock:
+    """A clock that moves when it is told to."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Supervisors:
+    """Processes that hold attempts' locks, and nothing else."""
+
+    def __init__(self) -> None:
+        self._processes: dict[Path, subprocess.Popen[bytes]] = {}
+
+    def start(self, files: AttemptFiles) -> None:
+        process = subprocess.Popen([sys.executable, "-S", "-c", LOCKING, str(files.lock)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        self._processes[files.folder] = process
+        put(files.state, {"pid": process.pid})
+
+    def end(self, files: AttemptFiles, record: ExitRecord | None = None) -> None:
+        if record is not None:
+            files.write_exit(record)
+        process = self._processes.pop(files.folder)
+        process.kill()
+        process.wait()
+
+    def is_killed(self, files: AttemptFiles) -> bool:
+        return self._processes[files.folder].poll() is not None
+
+    def clear(self) -> None:
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+
+
+@dataclass
+class StandIn:
+    """Prepares jobs by starting a stand-in for their supervisor, or as it is told to."""
+
+    supervisors: Supervisors
+    clock: Callable[[], datetime]
+    instead: Callable[[Held], ExitRecord | None] | None = None
+    seen: list[Held] = field(default_factory=list)
+
+    def prepare(self, held: Held, slot: Slot, stopping: threading.Event) -> ExitRecord | None:
+        self.seen.append(held)
+        if self.instead is not None:
+            return self.instead(held)
+        held.prepare({}, self.clock())
+        self.supervisors.start(held.files)
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+class Works:
+    """Agents over one database, one store and any number of hosts."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database, self.folder, self.clock = database, folder, Clock()
+        self.files = JobFiles(folder / "store")
+        self.supervisors = Supervisors()
+        self._owner = add_user()
+        session().commit()
+        self._made = 0
+
+    def submit(self, **changes: int) -> str:
+        job = replace(Job(str(uuid4()), self._owner, JobStatus.QUEUED, self.clock()), **changes)  # type: ignore[arg-type]
+        self.files.job(job.job_id).mkdir(parents=True)
+        self.files.project(job.job_id).write_bytes(b"a zip")
+        transact(lambda: jobs.submit_job(job))
+        return job.job_id
+
+    def agent(
+        self, *, host: str = "host", name: str | None = None, slots: int = 4, clock_off: timedelta = timedelta(0),
+    ) -> tuple[Agent, StandIn, str]:
+        """An agent, whose host's clock may be off; those of one host share its folder.
+
+        It is not in the host's list of the living, unless the test holds its name.
+        """
+        self._made += 1
+        home = self.folder / host
+        (home / "agents").mkdir(parents=True, exist_ok=True)
+        name = name or f"{host}-{self._made}"
+        options = replace(OPTIONS, work=home, slots=slots)
+        desk = JobDesk(self.database.app, name, clock=self.clock, per_owner=options.per_owner + 8)
+        def clock() -> datetime:
+            return self.clock() + clock_off
+
+        preparer = StandIn(self.supervisors, clock)
+        finisher = Finisher(desk, Workspaces(home / "work", images=False), self.files, JobOptions(), pause=0.05)
+        card = Card(name, slots, 0, self.clock(), "bubblewrap")
+        agent = Agent(
+            card, options, desk, self.files, Slots(home / "slots", count=slots), AgentNames(home, host), finisher, preparer,
+            clock=clock)
+        return agent, preparer, name
+
+    def job(self, job_id: str) -> Job:
+        session().rollback()
+        return jobs.load_job(job_id)
+
+    def held_by(self, name: str) -> list[str]:
+        session().rollback()
+        return [job.job_id for job in jobs.list_held_by(name)]
+
+    def attempt(self, job_id: str) -> AttemptFiles:
+        job = self.job(job_id)
+        return self.files.attempt(job_id, job.attempt, job.attempt_fence)
+
+    def running(self, agent: Agent, job_id: str) -> AttemptFiles:
+        """Have the agent take up a job, and wait until it runs."""
+        agent.turn()
+        files = self.attempt(job_id)
+        await_true(files.is_supervised)
+        await_true(lambda: agent.is_quiet)
+        return files
+
+    def over(self, agent: Agent, job_id: str) -> Job:
+        """Have the agent look until the job is over."""
+        def look() -> bool:
+            agent.turn()
+            return self.job(job_id).status.is_over
+
+        await_true(look)
+        return self.job(job_id)
+
+
+def ended(files: AttemptFiles, reason: JobReason = JobReason.EXIT_CODE, exit_code: int | None = 0) -> ExitRecord:
+    """A record of an attempt's end."""
+    fence = int(files.folder.name.split("-")[1])
+    return ExitRecord(fence, reason, datetime.now(UTC), datetime.now(UTC), exit_code)
+
+
+def lost(_: Held) -> ExitRecord | None:
+    """A preparation that is told that its claim is lost."""
+    raise ClaimLost

@@ -1,1 +1,0 @@
-"""Tests of what every request passes between the server and the handlers."""

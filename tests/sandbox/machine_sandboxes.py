@@ -1,0 +1,78 @@
+"""The sandboxes to be tested, each as this machine has it."""
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.sandbox.bubblewrap import Bubblewrap
+from api.sandbox.cgroups import ROOT
+from api.sandbox.container import ContainerEngine
+from api.sandbox.engine import Engine, EngineError
+from api.sandbox.sandbox import Sandbox
+from tests.e2e.processes import CI_API, environment
+from tests.parts import lacking, need
+
+IMAGE = "ci-job:tests"
+
+
+@pytest.fixture(scope="session")
+def bubblewrap() -> Iterator[Sandbox]:
+    if os.geteuid():
+        lacking("only root can give each slot a user of its own")
+    # Groups of its own, so that several test runs on one machine do not sweep up each other's.
+    made = Bubblewrap(need("bwrap"), cgroup_parent=f"ci-tests-{os.getpid()}")
+    yield made
+    made.sweep(time.time())
+    for folder in (*ROOT.glob(f"*/{made.cgroup_parent}"), *ROOT.glob(made.cgroup_parent)):
+        folder.rmdir()
+
+
+@pytest.fixture(scope="session")
+def container() -> Iterator[Sandbox]:
+    if os.geteuid():
+        lacking("only root can run this engine")
+    for program in ("podman", "runc", "conmon", "catatonit", "ldd"):
+        need(program)
+    # Podman takes no long path for this.
+    folder = Path(tempfile.mkdtemp(prefix="ci-engine-"))
+    # Debian's packages leave this choice to their configuration files, which a test does not touch.
+    command = [
+        need("podman"), f"--root={folder}/root", f"--runroot={folder}/run", "--storage-driver=overlay", "--cgroup-manager=cgroupfs",
+        "--runtime=runc", "--events-backend=file", "system", "service", "--time=0", f"unix://{folder}/engine.sock"]
+    with (folder / "log").open("wb") as log:
+        service = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    try:
+        yield _prepared(folder, service)
+    finally:
+        service.terminate()
+        service.wait()
+        subprocess.run(["umount", f"{folder}/root/overlay"], capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepared(folder: Path, service: subprocess.Popen[bytes]) -> Sandbox:
+    engine = Engine(f"{folder}/engine.sock")
+    for _ in range(600):
+        try:
+            engine.get("/version")
+            break
+        except EngineError:
+            assert service.poll() is None, (folder / "log").read_text()
+            time.sleep(0.1)
+    variables = environment({"CI_CONTAINER_SOCKET": engine.socket_path, "CI_CONTAINER_IMAGE": IMAGE})
+    subprocess.run([*CI_API, "image"], env=variables, cwd=folder, stdout=subprocess.PIPE, check=True)
+    (folder / "cages").mkdir()
+    return ContainerEngine(engine.socket_path, IMAGE, str(folder / "cages"))
+
+
+@pytest.fixture(params=["bubblewrap", "container"])
+def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    found: Sandbox = request.getfixturevalue(request.param)
+    return found

@@ -1,0 +1,50 @@
+"""What runs were judged by is kept as it was."""
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.domain.results.result import OutputReport, Report, TestReports
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedSet, ExpectedTest
+from api.storage.results.report_snapshots import pack, unpack
+
+BASELINES = ("a" * 64, "b" * 64)
+ids = st.integers(1, 5)
+numbers = st.none() | st.integers(-2**31, 2**31 - 1)
+hashes = st.sampled_from([*BASELINES, "c" * 64, "error", ""])
+
+
+@st.composite
+def reported(draw: st.DrawFn) -> dict[int, TestReports]:
+    found = {}
+    for regression_id in draw(st.sets(ids)):
+        end = draw(st.none() | st.builds(Report, st.just(regression_id), numbers, numbers, numbers))
+        outputs = {
+            output_id: OutputReport(regression_id, output_id, draw(st.none() | hashes), draw(hashes)) for output_id in draw(st.sets(ids))}
+        found[regression_id] = TestReports(end, outputs)
+    return found
+
+
+@st.composite
+def sets(draw: st.DrawFn) -> ExpectedSet:
+    return ExpectedSet.of(
+        ExpectedTest(regression_id, 1, "d" * 64, ".ts", "", "file", "file", 0, outputs=tuple(
+            ExpectedOutput(output_id, draw(st.sampled_from(BASELINES)), ".srt", "", False) for output_id in draw(st.sets(ids))))
+        for regression_id in draw(st.sets(ids)))
+
+
+@given(reported(), sets())
+def test_reports_come_back_as_they_were(reports: dict[int, TestReports], expected: ExpectedSet) -> None:
+    assert unpack(pack(reports, expected), expected) == reports
+
+
+def test_a_hash_that_the_set_has_takes_no_room() -> None:
+    digests = [f"{number:064x}" for number in range(2**200, 2**200 + 300)]
+    expected = ExpectedSet.of(
+        ExpectedTest(number, 1, "d" * 64, ".ts", "", "file", "file", 0, outputs=(ExpectedOutput(number, digest, ".srt", "", False),))
+        for number, digest in enumerate(digests))
+    reports = {
+        number: TestReports(Report(number, 0, 100, 0), {number: OutputReport(number, number, None, digest)})
+        for number, digest in enumerate(digests)}
+
+    assert len(pack(reports, expected)) < 20 * len(reports)

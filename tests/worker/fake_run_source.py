@@ -1,0 +1,95 @@
+"""A claims service in memory."""
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from api.worker.run_source import Claimed, ClaimsUnavailable
+from tests.worker.conftest import COMMIT, REPOSITORY, TOKEN
+
+
+@dataclass
+class FakeClaims:
+    """Hands out the runs that were added; `available` off makes every call fail as an absent database does.
+
+    `faults` are raised first, one a call.
+    """
+
+    waiting: list[Claimed] = field(default_factory=list)
+    held: dict[int, Claimed] = field(default_factory=dict)
+    ends: dict[int, str] = field(default_factory=dict)
+    released: list[tuple[int, str | None]] = field(default_factory=list)
+    lost: set[int] = field(default_factory=set)
+    available: bool = True
+    faults: list[BaseException] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def claims(self) -> FakeClaims:
+        """Itself: the fake is both sides."""
+        return self
+
+    def add(
+        self, platform: str = "linux", *, repository: str = REPOSITORY, commit: str = COMMIT,
+        reports: frozenset[int] = frozenset(),
+    ) -> int:
+        """Queue a run; return its id."""
+        with self.changed:
+            run_id = 1 + len(self.waiting) + len(self.held) + len(self.released) + len(self.ends)
+            self.waiting.append(Claimed(run_id, TOKEN, f"lease-{run_id}", platform, repository, commit, reports=reports))
+            return run_id
+
+    def cancel(self, run_id: int) -> None:
+        """End a run as a person would."""
+        with self.changed:
+            self.ends.setdefault(run_id, "Canceled by a person.")
+
+    def lapse(self, run_id: int) -> None:
+        """Let a claim's lease end."""
+        with self.changed:
+            self.held.pop(run_id, None)
+
+    def ended_with(self, run_id: int) -> str | None:
+        """The message of the run's cancellation."""
+        return self.ends.get(run_id)
+
+    def claim(self, platform: str) -> Claimed | None:
+        """Take the oldest run of the platform."""
+        with self.changed:
+            self._require_available()
+            claimed = next((each for each in self.waiting if each.platform == platform), None)
+            if claimed is not None:
+                self.waiting.remove(claimed)
+                self.held[claimed.run_id] = claimed
+            return claimed
+
+    def renew(self, claimed: Claimed) -> bool:
+        """Prolong a claim that is still held, of a run that is not over."""
+        with self.changed:
+            self._require_available()
+            return self.held.get(claimed.run_id) == claimed and claimed.run_id not in self.ends
+
+    def release(self, claimed: Claimed, failure: str | None = None, *, lost: bool = False) -> None:
+        """End a claim that is still held."""
+        with self.changed:
+            self._require_available()
+            if self.held.get(claimed.run_id) != claimed:
+                return
+            del self.held[claimed.run_id]
+            self.released.append((claimed.run_id, failure))
+            if lost:
+                self.lost.add(claimed.run_id)
+            if failure is not None:
+                self.ends.setdefault(claimed.run_id, failure)
+            self.changed.notify_all()
+
+    def await_release(self, timeout: float = 30) -> None:
+        """Wait until some claim was released."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: bool(self.released), timeout), "no claim was ever released"
+
+    def _require_available(self) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+        if not self.available:
+            raise ClaimsUnavailable

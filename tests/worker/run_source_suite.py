@@ -1,0 +1,116 @@
+"""What every claims service must do: one suite, for the fake and for the real one."""
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from api.worker.run_source import Claimed, Claims
+
+
+class Queue(Protocol):
+    """The other side of a claims service under test: runs come in, lapse and end."""
+
+    claims: Claims
+
+    def add(self, platform: str = "linux") -> int:
+        """Queue a run; return its id."""
+
+    def cancel(self, run_id: int) -> None:
+        """End a run as a person would."""
+
+    def lapse(self, run_id: int) -> None:
+        """Let a claim's lease end."""
+
+    def ended_with(self, run_id: int) -> str | None:
+        """The message of the run's cancellation, None while it is not canceled."""
+
+
+class ClaimsSuite:
+    """Subclass it and give a fixture `queue`."""
+
+    def test_an_empty_queue_gives_nothing(self, queue: Queue) -> None:
+        assert queue.claims.claim("linux") is None
+
+    def test_the_oldest_run_of_the_platform_is_given_first(self, queue: Queue) -> None:
+        queue.add("windows")
+        first, second = queue.add(), queue.add()
+
+        taken = [queue.claims.claim("linux"), queue.claims.claim("linux")]
+
+        assert [claimed and claimed.run_id for claimed in taken] == [first, second]
+
+    def test_a_run_is_given_to_one_worker_alone(self, queue: Queue) -> None:
+        ids = {queue.add() for _ in range(6)}
+
+        with ThreadPoolExecutor(4) as workers:
+            taken = list(workers.map(lambda _: queue.claims.claim("linux"), range(12)))
+
+        given = [claimed.run_id for claimed in taken if claimed is not None]
+        assert len(given) == len(set(given))
+        assert set(given) <= ids
+
+    def test_a_claim_has_what_its_worker_needs(self, queue: Queue) -> None:
+        queue.add()
+
+        claimed = self.taken(queue)
+
+        assert len(claimed.token) == 64
+        assert claimed.platform == "linux"
+        assert claimed.repository.count("/") == 1
+        assert claimed.token not in repr(claimed)
+
+    def test_a_claim_is_renewed_while_its_run_goes_on(self, queue: Queue) -> None:
+        queue.add()
+        claimed = self.taken(queue)
+
+        assert queue.claims.renew(claimed)
+        assert queue.claims.renew(claimed)
+
+    def test_the_claim_of_a_canceled_run_is_not_renewed(self, queue: Queue) -> None:
+        run_id = queue.add()
+        claimed = self.taken(queue)
+
+        queue.cancel(run_id)
+
+        assert not queue.claims.renew(claimed)
+
+    def test_a_claim_that_lapsed_is_not_renewed_or_its_run_is_still_nobody_elses(self, queue: Queue) -> None:
+        run_id = queue.add()
+        claimed = self.taken(queue)
+        queue.lapse(run_id)
+
+        other = queue.claims.claim("linux")
+
+        assert other is None or not queue.claims.renew(claimed)
+
+    def test_a_released_claim_is_not_renewed_and_a_second_release_changes_nothing(self, queue: Queue) -> None:
+        run_id = queue.add()
+        claimed = self.taken(queue)
+
+        queue.claims.release(claimed, "[web_server] first")
+        queue.claims.release(claimed, "[worker] second")
+
+        assert not queue.claims.renew(claimed)
+        assert queue.ended_with(run_id) == "[web_server] first"
+
+    def test_a_release_without_a_failure_says_nothing(self, queue: Queue) -> None:
+        run_id = queue.add()
+
+        queue.claims.release(self.taken(queue))
+
+        assert queue.ended_with(run_id) is None
+
+    def test_a_failure_never_overwrites_an_end(self, queue: Queue) -> None:
+        run_id = queue.add()
+        claimed = self.taken(queue)
+        queue.cancel(run_id)
+        before = queue.ended_with(run_id)
+
+        queue.claims.release(claimed, "[worker] too late")
+
+        assert queue.ended_with(run_id) == before
+
+    def taken(self, queue: Queue) -> Claimed:
+        claimed = queue.claims.claim("linux")
+        assert claimed is not None
+        return claimed

@@ -1,0 +1,193 @@
+"""Builds in a sandbox: what they give, what they cannot do, and how they fail."""
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from api.sandbox.limits import Limits
+from api.sandbox.sandbox import Sandbox
+from api.worker.build_log import Journal
+from api.worker.cancellation import Halt, Halted
+from api.worker.run_error import Obstacle
+from api.worker.run_source import Claimed
+from api.worker.sandboxed_run import SandboxedRun
+from api.worker.sources.build import BuildSource
+from api.worker.sources.checkout import Checkout
+from api.worker.sources.git import GitOptions
+from api.worker.sources.source import Order
+from tests.jobs.attempts import USER, await_true, processes_of
+from tests.worker.conftest import REPOSITORY, TOKEN
+from tests.worker.sources.origin import Origin
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ITS_USER = USER + 70
+CAGE = Limits(memory_bytes=256 << 20, processes=64, workspace_bytes=32 << 20, file_bytes=16 << 20)
+NUMBERS = count()
+
+
+@dataclass
+class Site:
+    """Builds commits of a repository in a sandbox, as a worker does."""
+
+    folder: Path
+    sandbox: Sandbox
+    result: str = "out/program"
+    seconds: float = 120
+    limits: Limits = CAGE
+    told: list[str] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    log: str = ""
+
+    def build(self, command: str, files: dict[str, str | bytes] | None = None, platform: str = "linux") -> Path:
+        """Build a commit with these files by the command; return the executable."""
+        origin = Origin.make(self.folder / "origins", REPOSITORY)
+        commit = origin.commit("refs/heads/master", files or {"a.txt": "a"})
+        git = GitOptions(f"file://{self.folder}/origins", self.folder / "mirrors", seconds=120)
+        cage = SandboxedRun(self.sandbox, self.limits, ITS_USER, lambda: f"build-test-{os.getpid()}-{next(NUMBERS)}")
+        source = BuildSource(Checkout(git, REPOSITORY), command, self.result, self.seconds, cage)
+        run = self.folder / "run"
+        run.mkdir(mode=0o700)
+        path = run / "build.log"
+        with Journal(path, lambda: NOW) as journal:
+            claimed = Claimed(1, TOKEN, "lease", platform, REPOSITORY, commit, "master")
+            try:
+                return source.provide(Order(claimed, run, journal, Halt(self.stopped), self.told.append))
+            finally:
+                self.log = path.read_text()
+                assert not (run / "build").exists()
+
+
+@pytest.fixture
+def site(bubblewrap: Sandbox, tmp_path: Path) -> Iterator[Site]:
+    yield Site(tmp_path, bubblewrap)
+    await_true(lambda: processes_of(ITS_USER) == [])
+
+
+def test_the_program_that_was_built_is_taken_out_as_a_file_of_its_own(site: Site) -> None:
+    program = site.build("sh build.sh", {"build.sh": "mkdir out; echo '#!/bin/sh' > out/program; echo built", "a.txt": "a"})
+
+    assert program == site.folder / "run" / "executable"
+    assert program.read_text() == "#!/bin/sh\n"
+    assert os.access(program, os.X_OK) and program.stat().st_uid == os.geteuid()
+
+
+def test_what_the_build_says_is_in_the_runs_log_and_its_stages_are_told(site: Site) -> None:
+    site.build("echo first; echo second >&2; mkdir out; : > out/program; printf last")
+
+    lines = [line for line in site.log.splitlines() if "[build]" in line]
+    assert lines == [f"[2026-01-01T00:00:00Z] [INFO] [build] {words}" for words in ("first", "second", "last")]
+    assert "Build command: echo first" in site.log
+    assert [words.split()[0] for words in site.told] == ["Checking", "Building"]
+
+
+def test_a_build_that_fails_is_an_obstacle_of_the_build_with_its_exit_code(site: Site) -> None:
+    with pytest.raises(Obstacle, match=r"^\[build\] The build failed with exit code 3; the log has its output\.$"):
+        site.build("echo why; exit 3")
+
+    assert "[build] why\n" in site.log
+
+
+def test_a_build_that_takes_too_long_is_ended(site: Site) -> None:
+    site.seconds = 2
+
+    with pytest.raises(Obstacle, match=r"^\[build\] The build took more than 2 seconds\.$"):
+        site.build("sleep 600")
+
+
+def test_a_build_that_takes_too_much_memory_is_ended(site: Site) -> None:
+    with pytest.raises(Obstacle, match=r"^\[build\] The build was ended by signal 9"):
+        site.build("exec /usr/bin/python3 -c 'held = [bytearray(16 << 20) for _ in range(1000)]'")
+
+
+def test_a_build_that_fills_the_disk_is_ended(site: Site) -> None:
+    with pytest.raises(Obstacle, match=r"^\[build\] The build was ended by signal 9"):
+        site.build("n=0; while :; do head -c 4194304 /dev/zero > f$n; n=$((n+1)); sleep 0.05; done")
+
+
+def test_an_endless_output_is_cut_in_the_middle_and_its_end_is_kept(site: Site) -> None:
+    site.build(f"yes {'0123456789' * 100} | head -c 9000000; mkdir out; : > out/program; echo; echo the end")
+
+    assert "bytes left out" in site.log
+    assert site.log.index("bytes left out") < site.log.index("[build] the end\n")
+    assert len(site.log) < 40 << 20
+
+
+def test_a_build_has_no_network(site: Site) -> None:
+    body = "import socket; socket.create_connection(('192.0.2.1', 80), 60)"
+
+    with pytest.raises(Obstacle, match=r"^\[build\] The build failed with exit code 1"):
+        site.build(f'exec /usr/bin/python3 -IS -c "{body}"')
+
+    assert "Network is unreachable" in site.log
+
+
+def test_a_build_sees_nothing_of_the_host_and_none_of_the_workers_environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI_GITHUB_TOKEN", "a-secret-of-the-worker")
+    (site.folder / "secret").write_text("a secret file")
+
+    site.build(
+        f"env; cat {site.folder}/secret; ls {site.folder} {site.folder}/mirrors /root /home; cat /etc/shadow; id -u; "
+        "mkdir out; : > out/program")
+
+    assert "a-secret-of-the-worker" not in site.log
+    assert "a secret file" not in site.log
+    assert "root:" not in site.log
+    assert "[build] 1000\n" in site.log
+
+
+def test_a_daemon_that_a_build_leaves_is_killed(site: Site) -> None:
+    site.build("setsid sleep 600 >/dev/null 2>&1 & mkdir out; : > out/program")
+
+    await_true(lambda: processes_of(ITS_USER) == [])
+
+
+def test_without_its_result_a_build_has_failed(site: Site) -> None:
+    with pytest.raises(Obstacle, match=r"^\[build\] The build gave no out/program: it is not there\.$"):
+        site.build("true")
+
+
+@pytest.mark.parametrize("command", [
+    "mkdir out; ln -s /etc/shadow out/program",
+    "mkdir real; : > real/program; ln -s real out",
+    "ln -s /etc out",
+    "cd ..; mv source away; mkdir -p elsewhere/out; : > elsewhere/out/program; ln -s elsewhere source",
+])
+def test_no_link_leads_to_the_result(site: Site, command: str) -> None:
+    with pytest.raises(Obstacle, match=r"^\[build\] The build gave no out/program: it, or a folder above it, is a link"):
+        site.build(command)
+
+
+@pytest.mark.parametrize("command", ["mkdir -p out/program", "mkdir out; mkfifo out/program"])
+def test_only_a_regular_file_is_a_result(site: Site, command: str) -> None:
+    with pytest.raises(Obstacle, match=r"^\[build\] The build gave no out/program: it is no regular file"):
+        site.build(command)
+
+
+def test_a_build_cannot_change_what_is_kept_of_the_repository(site: Site) -> None:
+    site.build("rm -rf .git ../../mirrors; git init . >/dev/null 2>&1; mkdir out; : > out/program")
+
+    assert list((site.folder / "mirrors").glob("*.git/objects"))
+
+
+def test_other_platforms_are_not_built(site: Site) -> None:
+    with pytest.raises(Obstacle, match=r"^\[build\] Executables are built for linux alone\.$"):
+        site.build("true", platform="windows")
+
+
+def test_a_stop_ends_a_build(site: Site) -> None:
+    class Stopping(list[str]):
+        def append(self, words: str) -> None:
+            if words.startswith("Building"):
+                site.stopped.set()
+
+    site.told = Stopping()
+
+    with pytest.raises(Halted):
+        site.build("sleep 600")

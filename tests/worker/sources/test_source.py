@@ -1,0 +1,147 @@
+"""Sources of executables, asked one after the other."""
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from api.commands.failure import CommandFailed
+from api.commands.worker_sources import sources
+from api.config import Settings
+from api.domain.runs.infrastructure import InfrastructureType
+from api.host.slots import Slot
+from api.sandbox.bubblewrap import Bubblewrap
+from api.worker.build_log import Journal
+from api.worker.cancellation import Halt, Halted, Reason
+from api.worker.run_error import Obstacle
+from api.worker.sources.artifact import ArtifactSource
+from api.worker.sources.build import BuildSource
+from api.worker.sources.source import FolderSource, MissingSource, Order, Source, provide
+from tests.worker.conftest import COMMIT, REPOSITORY, a_claim
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class FakeSource:
+    """A source that gives what it is told to."""
+
+    name: str
+    result: Path | Exception
+    caged: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def provide(self, order: Order) -> Path:
+        """Give it."""
+        self.asked.append(order.claimed.commit)
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+Ask = Callable[..., Path]
+
+
+@pytest.fixture
+def halt() -> Halt:
+    return Halt(threading.Event())
+
+
+@pytest.fixture
+def ask(tmp_path: Path, halt: Halt) -> Ask:
+    def ask(*asked: Source, sandboxed: bool = True) -> Path:
+        with Journal(tmp_path / "build.log", lambda: NOW) as journal:
+            return provide(asked, Order(a_claim(), tmp_path, journal, halt, lambda _: None), sandboxed=sandboxed)
+
+    return ask
+
+
+def an_obstacle(reason: str, kind: InfrastructureType = InfrastructureType.BUILD) -> Obstacle:
+    return Obstacle(kind, reason)
+
+
+def test_the_first_source_that_has_the_executable_is_the_last_that_is_asked(ask: Ask, tmp_path: Path) -> None:
+    first, second, third = FakeSource("a", an_obstacle("Not there.")), FakeSource("b", tmp_path / "b"), FakeSource("c", tmp_path / "c")
+
+    assert ask(first, second, third) == tmp_path / "b"
+    assert (first.asked, second.asked, third.asked) == ([COMMIT], [COMMIT], [])
+
+
+def test_each_refusal_is_in_the_log_with_its_source_and_type(ask: Ask, tmp_path: Path) -> None:
+    ask(FakeSource("a", an_obstacle("Conflicts.", InfrastructureType.MERGE)), FakeSource("b", tmp_path / "b"))
+
+    assert (tmp_path / "build.log").read_text().splitlines() == [
+        "[2026-01-01T00:00:00Z] [WARNING] [worker] No executable from the source a: [merge] Conflicts.",
+        "[2026-01-01T00:00:00Z] [INFO] [worker] The executable is from the source b."]
+
+
+def test_where_no_source_has_it_all_are_named_under_the_last_ones_type(ask: Ask) -> None:
+    with pytest.raises(Obstacle) as caught:
+        ask(FakeSource("a", an_obstacle("Not there.")), FakeSource("b", an_obstacle("Conflicts.", InfrastructureType.MERGE)))
+
+    assert caught.value.message == "[merge] No source has the executable. a: Not there. b: Conflicts."
+
+
+def test_the_obstacle_of_an_only_source_stays_as_it_is(ask: Ask) -> None:
+    obstacle = an_obstacle("Not there.")
+
+    with pytest.raises(Obstacle) as caught:
+        ask(FakeSource("a", obstacle))
+
+    assert caught.value is obstacle
+
+
+def test_a_source_that_needs_a_sandbox_is_not_asked_without_one(ask: Ask, tmp_path: Path) -> None:
+    build = FakeSource("build", tmp_path / "b", caged=True)
+
+    with pytest.raises(Obstacle, match=r"^\[worker\] The source build needs a sandbox, and this worker has none\.$"):
+        ask(build, sandboxed=False)
+
+    assert build.asked == []
+
+
+def test_a_stop_is_no_refusal(ask: Ask, tmp_path: Path, halt: Halt) -> None:
+    second = FakeSource("b", tmp_path / "b")
+
+    with pytest.raises(Halted):
+        ask(FakeSource("a", Halted(Reason.WORKER_STOPPED)), second)
+    halt.give(Reason.RUN_OVER)
+    with pytest.raises(Halted):
+        ask(second)
+
+    assert second.asked == []
+
+
+def configured(*names: str, **settings: str) -> Settings:
+    return Settings.from_environment({"CI_EXECUTABLE_SOURCES": ",".join(names), **settings})
+
+
+def test_sources_come_in_the_configured_order(tmp_path: Path) -> None:
+    settings = configured("build", "folder", "artifact", CI_BUILD_ARTIFACT="linux", CI_MAIN_REPOSITORY=REPOSITORY)
+
+    made = sources(settings, Bubblewrap(), Slot(0, 1000, -1))
+
+    assert [type(each) for each in made] == [BuildSource, FolderSource, ArtifactSource]
+    assert [(each.name, each.caged) for each in made] == [("build", True), ("folder", False), ("artifact", True)]
+
+
+def test_unless_others_are_configured_the_folder_is_the_only_source() -> None:
+    assert [each.name for each in sources(Settings(), None, None)] == ["folder"]
+
+
+def test_without_a_sandbox_a_build_is_configured_but_refused(ask: Ask) -> None:
+    made, = sources(configured("build"), None, None)
+
+    assert isinstance(made, MissingSource)
+    for sandboxed in (True, False):
+        with pytest.raises(Obstacle, match=r"^\[worker\] The source build needs a sandbox"):
+            ask(made, sandboxed=sandboxed)
+
+
+def test_an_artifact_without_a_name_cannot_be_asked_for() -> None:
+    with pytest.raises(CommandFailed, match="CI_BUILD_ARTIFACT"):
+        sources(configured("artifact"), Bubblewrap(), Slot(0, 1000, -1))

@@ -1,0 +1,15 @@
+"""The fake claims service does what the real one must."""
+from __future__ import annotations
+
+import pytest
+
+from tests.worker.fake_run_source import FakeClaims
+from tests.worker.run_source_suite import ClaimsSuite
+
+
+class TestFakeClaims(ClaimsSuite):
+    """The suite, over the fake."""
+
+    @pytest.fixture
+    def queue(self) -> FakeClaims:
+        return FakeClaims()
