@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import sys
 
-from api.config import ConfigurationError, Settings
+from api.config import ConfigurationError, Settings, unknown_variables
 from api.installation import configure_server_logging
 from api.server import make_server
 
+for warning in unknown_variables():
+    print(f"ci-api: {warning}", file=sys.stderr)
 try:
     settings = Settings.from_environment()
     # The server's own access log would write paths, and with them the workers' tokens.

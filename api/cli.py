@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from api.commands.failure import CommandFailed
-from api.config import ConfigurationError, Settings
+from api.config import ConfigurationError, Settings, unknown_variables
 from api.domain.errors import Refusal
 from api.version import package_version
 
@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     chosen = make_parser(words).parse_args(words)
+    for warning in unknown_variables():
+        print(f"ci-api: {warning}", file=sys.stderr)
     try:
         status: int = chosen.run(chosen, Settings.from_environment())
     except ConfigurationError as wrong:

@@ -5,11 +5,15 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from api import config_values as read
+
+# The command `ci` reads these.
+CLIENT_VARIABLES = frozenset({"CI_SERVER", "CI_SERVER_URL", "CI_TOKEN"})
 
 
 class ConfigurationError(Exception):
@@ -244,6 +248,19 @@ class Settings:
     def as_environment(self) -> dict[str, str]:
         """The variables that give another process these settings."""
         return {each.metadata["variable"]: read.written(getattr(self, each.name)) for each in fields(self)}
+
+
+def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """A warning for each CI_… variable that is no setting, with the setting of the most similar name.
+
+    CI services set CI, and many CI_… variables of their own; beside them nothing is warned of.
+    """
+    if "CI" in environ:
+        return []
+    known = {each.metadata["variable"] for each in fields(Settings)}
+    unknown = sorted(name for name in environ if name.startswith("CI_") and name not in known | CLIENT_VARIABLES)
+    similar = {name: get_close_matches(name, known, 1, 0.8) for name in unknown}
+    return [f"{name} is not a setting" + (f"; is {similar[name][0]} meant?" if similar[name] else ".") for name in unknown]
 
 
 def _read(variable: str, text: str, metadata: Mapping[str, Any]) -> Any:

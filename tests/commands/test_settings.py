@@ -146,6 +146,21 @@ def test_a_right_value_is_read(variable: str, name: str, text: str, value: objec
     assert getattr(settings, name) == value
 
 
+def test_a_variable_that_is_no_setting_is_warned_of_with_the_name_that_may_be_meant(
+    bare_call: Call, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+
+    said = bare_call("settings", CI_DATABSE_URL=SECRET, CI_JOB_POLL="1", CI_TOKEN="x", CI_SERVER="y")
+
+    assert said.status == 0
+    assert said.errors == "ci-api: CI_DATABSE_URL is not a setting; is CI_DATABASE_URL meant?\nci-api: CI_JOB_POLL is not a setting.\n"
+
+
+def test_the_variables_of_a_ci_service_are_not_warned_of(bare_call: Call) -> None:
+    assert bare_call("settings", CI="true", CI_COMMIT_SHA="abc").errors == ""
+
+
 def test_variables_that_are_not_ours_do_not_matter() -> None:
     assert Settings.from_environment({"CI": "true", "CI_COMMIT_SHA": "abc", "PATH": "/bin"}) == Settings()
 
