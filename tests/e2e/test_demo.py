@@ -17,10 +17,12 @@ from sqlalchemy import select
 from api.storage.database import session
 from api.storage.platform_tables import ResultRow, TestRow
 from tests.databases import opened
+from tests.docs.pages import blocks_of
 from tests.e2e.installation import Api
 from tests.e2e.processes import CI_API, PATIENCE, ROOT, Running, environment, eventually, finished, free_port, is_alive, started
 from tests.parts import need
 
+JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ON = "Server and worker go on"
 
 
@@ -163,6 +165,26 @@ def test_the_readmes_tour_of_a_job_works_when_it_is_pasted(second: Running, fold
     assert '"type": "complete", "success": false' in rest
     assert json.loads(artifacts)["junit"]["tests"] == 29
     assert set(json.loads(refused)["details"]["fields"]) == {"commit_sha", "platform"}
+
+
+def test_the_page_about_jobs_works_when_it_is_pasted(second: Running, folder: Path) -> None:
+    need("bwrap")
+    shown, program = (block.text for block in blocks_of("docs/jobs.md")[:2])
+    project, token = folder / "project", pasted(tour_of(second, folder)[1][:1] + ["echo $TOKEN"])[-1].strip()
+    lines = re.findall(r"^\$ (.*)$", shown.replace("https://ci.example.org", address_of(second)).replace("spci_…", token), re.MULTILINE)
+    ci = [f"cd {project}", f'ci() {{ {sys.executable} -m api.client.command "$@"; }}', *lines[:1]]
+
+    submitted = pasted([*ci, f"exec 2>&1; {lines[1]}"])[-1]
+    job = submitted.split()[2]
+    waited, fetched, listed, cancelled = pasted([*ci, *(JOB_ID.sub(job, line) for line in lines[2:])])[3:]
+    written = program.replace("path/to/project", str(project)).replace("https://ci.example.org", address_of(second))
+    streamed = finished((sys.executable, "-c", written), {"CI_TOKEN": token})
+
+    assert JOB_ID.sub("", submitted).splitlines()[:2] == [JOB_ID.sub("", line) for line in shown.splitlines()[2:4]]
+    assert "Running tests..." in submitted and "Running tests..." in waited
+    assert (project / f"ci-artifacts-{job}" / "junit.xml").is_file(), fetched
+    assert (listed, cancelled) == ("", "")
+    assert "1 failed" in streamed.stdout, streamed.stderr
 
 
 def test_its_swagger_ui_is_where_it_says(second: Running) -> None:

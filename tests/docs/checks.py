@@ -1,0 +1,123 @@
+"""How the documentation's code blocks are checked: one function a kind."""
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from api.cli import make_parser
+from api.config import Settings
+from api.execution.executable import find_executable
+from tests.docs.pages import ROOT, Block
+
+Check = Callable[[Block], None]
+
+MAIN = "CCExtractor/ccextractor"
+TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
+INSTALLED = re.compile(r"missing\+=\((\S+)\)|for program in ([a-z ]+);")
+
+
+def equals(file: str) -> Check:
+    """The block is a file of ours."""
+    def check(block: Block) -> None:
+        assert block.text == (ROOT / file).read_text(encoding="utf-8"), f"make this block of {block.page} equal to {file}"
+
+    return check
+
+
+def settings_file(file: str) -> Check:
+    """The block is a file of ours that systemd can read, and whose values the server takes."""
+    def check(block: Block) -> None:
+        equals(file)(block)
+        settings(block)
+
+    return check
+
+
+def settings(block: Block) -> None:
+    """Each line gives a setting a value that can be read; systemd knows no comment behind a value."""
+    known = {each.metadata["variable"] for each in fields(Settings)}
+    given = dict(line.split("=", 1) for line in block.lines)
+
+    Settings.from_environment(given)
+
+    assert set(given) <= known
+    assert [line for line in block.lines if " #" in line] == []
+
+
+def unit(file: str) -> Check:
+    """The block is a unit of ours, which starts a command that there is, with settings that are shown."""
+    def check(block: Block) -> None:
+        equals(file)(block)
+        told = dict(line.split("=", 1) for line in block.lines if "=" in line)
+        program, *words = shlex.split(told["ExecStart"])
+
+        make_parser().parse_args(words)
+
+        assert program == "/opt/ci-api/.venv/bin/ci-api"
+        assert (ROOT / "deploy" / told["EnvironmentFile"].removeprefix("/etc/")).is_file()
+
+    return check
+
+
+def make_targets(block: Block) -> None:
+    """Each line is a target of the Makefile."""
+    known = set(TARGET.findall((ROOT / "Makefile").read_text()))
+
+    named = [line.split()[1] for line in block.lines if line.split()[0] == "make"]
+
+    assert named and set(named) <= known
+
+
+def ci_api_calls(block: Block) -> None:
+    """Each line calls `ci-api` as it can be called."""
+    for line in block.lines:
+        program, *words = shlex.split(line)
+        assert program == "ci-api"
+        make_parser().parse_args(words)
+
+
+def executable_places(block: Block) -> None:
+    """An executable of the main repository is found at each of the places."""
+    values = {"owner": "CCExtractor", "name": "ccextractor", "platform": "linux", "commit": "a" * 40}
+    for line in block.lines:
+        with TemporaryDirectory() as folder:
+            place = Path(folder, line.format_map(values)).relative_to(Path(folder, "CI_EXECUTABLES"))
+            path = Path(folder, place)
+            path.parent.mkdir(parents=True)
+            path.touch(0o755)
+            assert find_executable(Path(folder), MAIN, values["commit"], "linux", main_repository=MAIN) == path
+
+
+def recipe(block: Block) -> None:
+    """The lines do what the Makefile does for its own environment, but do not install for editing."""
+    made = (ROOT / "Makefile").read_text().replace("$(PYTHON)", "python3").replace("$(BIN)", ".venv/bin").replace("$(VENV)", ".venv")
+    quiet = made.replace("--quiet --disable-pip-version-check ", "").replace("--editable ", "")
+
+    assert block.lines[0].startswith("cd ")
+    assert [line for line in block.lines[1:] if f"\t{line}\n" not in quiet] == []
+
+
+def debian_packages(*others: str) -> Check:
+    """The packages are those with which everything is tested, and these."""
+    def check(block: Block) -> None:
+        tested = {name for found in INSTALLED.findall((ROOT / ".ci/run").read_text()) for words in found for name in words.split()}
+        [line] = block.lines
+        assert line.startswith("apt-get install ")
+        assert set(line.split()[2:]) <= tested | set(others)
+
+    return check
+
+
+def by_test(file: str) -> Callable[[str], Check]:
+    """A test in this file takes the block from the page, and runs it."""
+    def named(test: str) -> Check:
+        def check(block: Block) -> None:
+            assert f"\ndef {test}(" in (ROOT / file).read_text(), f"{file} has no {test}, which was to run a block of {block.page}"
+
+        return check
+
+    return named
