@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test verify lint fuzz lock clean
+.PHONY: help run test verify fuzz docs lock clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ verify: $(READY)  ## The longer checks, which nothing that is changed every day 
 
 fuzz: $(READY)  ## schemathesis against a live server
 	$(BIN)/tox run -q -e fuzz
+
+docs: $(READY)  ## The documentation, into build/docs; a warning fails
+	$(BIN)/mkdocs build --quiet
 
 lock: $(READY)  ## Pin the newest versions that setup.cfg allows
 	$(BIN)/uv pip compile setup.cfg --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

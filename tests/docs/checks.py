@@ -67,9 +67,10 @@ def make_targets(block: Block) -> None:
     """Each line is a target of the Makefile."""
     known = set(TARGET.findall((ROOT / "Makefile").read_text()))
 
-    named = [line.split()[1] for line in block.lines if line.split()[0] == "make"]
-
-    assert named and set(named) <= known
+    for line in block.lines:
+        program, *target = shlex.split(line, comments=True)
+        assert program == "make"
+        assert set(target) <= known
 
 
 def ci_api_calls(block: Block) -> None:

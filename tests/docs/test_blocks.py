@@ -30,6 +30,7 @@ CHECKS: dict[str, list[Check]] = {
         IN_THE_DEMO("test_the_readmes_tour_of_a_job_works_when_it_is_pasted"),
         IN_THE_DEMO("test_the_readmes_tour_of_a_job_works_when_it_is_pasted"),
     ],
+    "docs/contributing.md": [make_targets],
     "docs/deployment.md": [
         equals("deploy/nginx.conf"),
         unit("deploy/ci-api.service"),

@@ -183,7 +183,8 @@ def test_the_page_about_jobs_works_when_it_is_pasted(second: Running, folder: Pa
     assert JOB_ID.sub("", submitted).splitlines()[:2] == [JOB_ID.sub("", line) for line in shown.splitlines()[2:4]]
     assert "Running tests..." in submitted and "Running tests..." in waited
     assert (project / f"ci-artifacts-{job}" / "junit.xml").is_file(), fetched
-    assert (listed, cancelled) == ("", "")
+    assert listed == "No jobs found.\n"
+    assert cancelled == f"Job {job}: completed\n"
     assert "1 failed" in streamed.stdout, streamed.stderr
 
 

@@ -21,7 +21,9 @@ from tests.mariadb import PrivateServer, private_server, why_absent
 from tests.parts import lacking, need
 
 PASSWORD = "a rather long pass phrase"
-MIGRATED, ASKED = "The database is ready.", "Password: "
+MIGRATED = "The database is ready."
+STARTED = re.compile(r"^ExecStart=/opt/ci-api/.venv/bin/ci-api (.*)$", re.MULTILINE)
+ENABLED = re.compile(r"^systemctl enable --now (.*)$", re.MULTILINE)
 PLACES = re.compile(r"(?<![\w.])(?=/(?:etc|srv|var)/)")
 SYSTEMD = re.compile(r"^systemctl .*\n", re.MULTILINE)
 SHELL = ("shell", "console")
@@ -64,10 +66,10 @@ def test_the_pages_users_and_folders_can_be_made(tmp_path: Path) -> None:
     # The users stand in a copy of /etc that no other process sees.
     own = f"cp -a /etc {tmp_path}/own && mount --bind {tmp_path}/own /etc && mkdir -p {tmp_path}/srv {tmp_path}/var/lib"
     block = here(shell_blocks("docs/install.md")[2], tmp_path)
+    script = f"{own}\n{block}\nstat -c '%U %G %a %n' {tmp_path}/srv/* {tmp_path}/var/lib/*"
 
     told = subprocess.run(
-        [need("unshare"), "--mount", need("bash"), "-e", "-c", f"{own}\n{block}\nstat -c '%U %G %a %n' {tmp_path}/srv/* {tmp_path}/var/lib/*"],
-        capture_output=True, text=True, check=True, timeout=PATIENCE)
+        [need("unshare"), "--mount", need("bash"), "-e", "-c", script], capture_output=True, text=True, check=True, timeout=PATIENCE)
 
     assert told.stdout.replace(str(tmp_path), "").splitlines() == [
         "root root 755 /srv/ci-executables", "ci sample-platform 2770 /srv/sample-platform",
@@ -109,14 +111,14 @@ def edit(root: Path, socket: str, port: int) -> None:
 
 def command_of(root: Path, unit: str) -> tuple[str, ...]:
     """What a unit starts, by our own Python."""
-    started_by = re.search(r"^ExecStart=/opt/ci-api/.venv/bin/ci-api (.*)$", (root / "etc/systemd/system" / unit).read_text(), re.MULTILINE)
+    started_by = STARTED.search((root / "etc/systemd/system" / unit).read_text())
     assert started_by is not None
     return (*CI_API, *shlex.split(started_by[1]))
 
 
 def started_units(block: str) -> set[str]:
     """The files of the units that a block enables."""
-    names = re.findall(r"^systemctl enable --now (.*)$", block, re.MULTILINE)[0].split()
+    names = ENABLED.findall(block)[0].split()
     return {f"{name.partition('@')[0]}{'@' if '@' in name else ''}.service" for name in names}
 
 
