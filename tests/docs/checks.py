@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from api.cli import make_parser
 from api.config import Settings
-from api.execution.executable import find_executable
+from api.worker.executable import find_executable
 from tests.docs.pages import ROOT, Block
 
 Check = Callable[[Block], None]

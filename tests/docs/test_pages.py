@@ -2,38 +2,46 @@
 from __future__ import annotations
 
 import re
+from configparser import ConfigParser
 from urllib.parse import urlsplit
 
 import pytest
 
 from api.cli import make_parser
-from api.commands.settings import table
+from api.commands.settings import tables, usual_table
 from api.demo.prepare import builds
 from tests.docs.pages import PAGES, ROOT, text_of
 
+PUNCTUATION, GAP = re.compile(r"[^\w\s-]"), re.compile(r"\s+")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 NAMED = re.compile(r"`((?:api|ci_server|contract|tests|benchmarks|deploy|docs|\.ci)/[A-Za-z0-9_./@-]+)`")
 COMMAND = re.compile(r"^    ([a-z]+) ", re.MULTILINE)
 DESCRIBED = re.compile(r"^\| `ci-api ([a-z]+)", re.MULTILINE)
+SETTING = re.compile(r"^\| `([A-Z_]+)`", re.MULTILINE)
 VARIABLE = re.compile(r"`(CI_[A-Z_]+|SAMPLE_REPOSITORY)[=`]")
+NAVIGATED = re.compile(r": (\S+\.md)$", re.MULTILINE)
+ROW = re.compile(r"^\| `.*$", re.MULTILINE)
+LAYER = re.compile(r"`([a-z_]+)`")
+CONNEXION = re.compile(r"^from connexion[a-z_.]* import (.*)$", re.MULTILINE)
 NO_SETTINGS = frozenset({"CI_TOKEN", "CI_SERVER", "CI_TEST_NO_SKIP"})
 
 
 def slug(heading: str) -> str:
     """A heading's anchor, as MkDocs and GitHub make it."""
-    return re.sub(r"[\s]+", "-", re.sub(r"[^\w\s-]", "", heading.lower()).strip())
+    return GAP.sub("-", PUNCTUATION.sub("", heading.lower()).strip())
 
 
 def test_the_page_about_the_configuration_has_every_setting_with_its_meaning_and_default() -> None:
     page = "docs/configuration.md"
 
-    assert text_of(page).endswith(f"\n{table()}\n"), f"replace the table in {page} by the output of `ci-api settings --table`"
+    assert f"\n{usual_table()}\n" in text_of(page), f"put into {page} the output of `ci-api settings --table --usual`"
+    assert text_of(page).endswith(f"\n{tables()}\n"), f"put into {page} the output of `ci-api settings --table`"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
 def test_settings_that_are_named_are_there(page: str) -> None:
-    known = set(re.findall(r"^\| `([A-Z_]+)`", table(), re.MULTILINE))
+    known = set(SETTING.findall(tables()))
 
     assert set(VARIABLE.findall(text_of(page))) - known - NO_SETTINGS == set()
 
@@ -64,7 +72,7 @@ def test_files_that_are_named_are_there(page: str) -> None:
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:
-    named = re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    named = NAVIGATED.findall((ROOT / "mkdocs.yml").read_text())
 
     assert sorted(named) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 
@@ -80,3 +88,21 @@ def test_the_tour_shows_the_commits_of_the_demo() -> None:
 
     for number, build in enumerate((made.good, made.regressed, made.unbuilt), 1):
         assert f"\nRun {number}  {build.commit[:12]}  {build.message}\n" in text_of("README.md")
+
+
+def test_the_page_about_the_architecture_has_the_layers_that_are_enforced() -> None:
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    enforced = config["importlinter:contract:layers"]["layers"].split("\n")[1:]
+
+    shown = [LAYER.findall(row.split("|")[1]) for row in ROW.findall(text_of("docs/architecture.md").partition("\n## Layers\n")[2])]
+
+    assert shown == [layer.split(" | ") for layer in enforced]
+
+
+def test_the_page_about_connexion_names_all_that_is_imported_of_it() -> None:
+    imports = [found for path in (ROOT / "api").rglob("*.py") for found in CONNEXION.findall(path.read_text())]
+    names = {name for line in imports for name in line.split(", ")}
+
+    assert len(names) > 10
+    assert [name for name in sorted(names) if name not in text_of("docs/connexion.md")] == []

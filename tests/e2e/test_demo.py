@@ -172,7 +172,7 @@ def test_the_page_about_jobs_works_when_it_is_pasted(second: Running, folder: Pa
     shown, program = (block.text for block in blocks_of("docs/jobs.md")[:2])
     project, token = folder / "project", pasted(tour_of(second, folder)[1][:1] + ["echo $TOKEN"])[-1].strip()
     lines = re.findall(r"^\$ (.*)$", shown.replace("https://ci.example.org", address_of(second)).replace("spci_…", token), re.MULTILINE)
-    ci = [f"cd {project}", f'ci() {{ {sys.executable} -m api.client.command "$@"; }}', *lines[:1]]
+    ci = [f"cd {project}", f'ci() {{ {sys.executable} -m ci_client.command "$@"; }}', *lines[:1]]
 
     submitted = pasted([*ci, f"exec 2>&1; {lines[1]}"])[-1]
     job = submitted.split()[2]
