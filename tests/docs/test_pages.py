@@ -95,7 +95,8 @@ def test_the_page_about_the_architecture_has_the_layers_that_are_enforced() -> N
     config.read(ROOT / "setup.cfg")
     enforced = config["importlinter:contract:layers"]["layers"].split("\n")[1:]
 
-    shown = [LAYER.findall(row.split("|")[1]) for row in ROW.findall(text_of("docs/architecture.md").partition("\n## Layers\n")[2])]
+    section = text_of("docs/architecture.md").partition("\n## Layers\n")[2].partition("\n## ")[0]
+    shown = [LAYER.findall(row.split("|")[1]) for row in ROW.findall(section)]
 
     assert shown == [layer.split(" | ") for layer in enforced]
 
