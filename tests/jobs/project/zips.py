@@ -37,7 +37,7 @@ def honest(files: dict[str, bytes]) -> bytes:
 
 def crafted(parts: Sequence[Part], *, prefix: bytes = b"", suffix: bytes = b"", count: int | None = None) -> bytes:
     """A zip that says what it is told to."""
-    body, lines = prefix, b""
+    body, lines = bytearray(prefix), bytearray()
     for part in parts:
         packed = part.body if part.body is not None else deflate(part.content) if part.deflated else part.content
         offset = len(body) if part.offset is None else part.offset
@@ -53,7 +53,7 @@ def crafted(parts: Sequence[Part], *, prefix: bytes = b"", suffix: bytes = b"", 
             "<4s6H3L5H2L", b"PK\1\2", 3 << 8 | 20, 20, part.flags, method, 0, 0, checksum, len(packed), size, len(name), 0, 0, 0, 0,
             part.mode << 16, offset) + name
     number = len(parts) if count is None else count
-    return body + lines + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, number, number, len(lines), len(body), 0) + suffix
+    return bytes(body + lines) + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, number, number, len(lines), len(body), 0) + suffix
 
 
 def deflate(content: bytes) -> bytes:
