@@ -82,6 +82,8 @@ class OddRows:
     admin: Client
     engine: Engine
     rows: Mapping[str, Sequence[Mapping[str, Any]]]
+    # What is said of those that are not the victim's, by path, and all rows as they were then.
+    said: dict[str, Any] = field(default_factory=dict)
     first: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
@@ -159,6 +161,7 @@ def odd_rows(url: str, folder: Path) -> Iterator[OddRows]:
         for operation in GETS:
             ask(found.admin, operation, victim.ids)
         found.first = read_all(engine)
+        found.said = _answers_of_others(found)
         yield found
         db.session.remove()
     hang_up(url)
@@ -227,6 +230,14 @@ def ask(client: Client, operation: Operation, ids: Mapping[str, Any]) -> Any:
     if "limit" in declared:
         query["limit"] = declared["limit"]["schema"]["maximum"]
     return client.get(operation.full_path.format_map(values), params=query)
+
+
+def _answers_of_others(rows: OddRows) -> dict[str, Any]:
+    """What is said of those that are not the victim's, by path; some tell of the moment, and of the mean of all runs."""
+    others = ("stream", "metrics", "health", "environments")
+    return {
+        operation.full_path: told(ask(rows.admin, operation, KNOWN), rows.victim)
+        for operation in GETS if not any(word in operation.path for word in others)}
 
 
 def told(answer: Any, victim: Victim) -> Any:
