@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,6 +27,10 @@ OPTIONS = (
     "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=OFF", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M",
     "--innodb-use-native-aio=OFF", "--innodb-lock-wait-timeout=20", "--max-connections=200", "--max-allowed-packet=64M",
 )
+
+
+# A socket is not encrypted. PyMySQL, not told so, reads all certificates of the machine for each connection.
+PLAIN = {"ssl_disabled": "true"}
 
 
 @dataclass(frozen=True)
@@ -81,12 +87,13 @@ class PrivateServer:
     @property
     def server(self) -> Server:
         """The server, as one connects to it."""
-        return Server(URL.create("mysql+pymysql", "root", host="localhost", query={"unix_socket": f"{self.folder}/socket"}))
+        return Server(URL.create("mysql+pymysql", "root", host="localhost", query={"unix_socket": f"{self.folder}/socket", **PLAIN}))
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         durable = ["--innodb-flush-log-at-trx-commit=1"] if self.durable else []
-        command = [need("mariadbd"), *self._shared, *OPTIONS, *durable, f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid"]
+        command = [
+            need("mariadbd"), *_shared(self.folder), *OPTIONS, *durable, f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid"]
         with (self.folder / "log").open("ab") as log:
             self.process = started = subprocess.Popen(command, stdout=log, stderr=log)
         _wait_until(lambda: _answers(f"{self.folder}/socket", started))
@@ -99,20 +106,29 @@ class PrivateServer:
             self.process = None
 
     def install(self) -> None:
-        """Make the server's own tables."""
-        # A server that starts removes the temporary tables that it finds, those of others too where they share a folder.
+        """Give it the tables that every server has."""
         (self.folder / "tmp").mkdir()
-        installed = subprocess.run(
-            [need("mariadb-install-db"), *self._shared, "--auth-root-authentication-method=normal", "--skip-test-db",
-             "--innodb-log-file-size=16M"],
-            capture_output=True, text=True, check=False)
-        if installed.returncode:
-            raise RuntimeError(f"mariadb-install-db failed: {installed.stdout}{installed.stderr}")
+        shutil.copytree(f"{_installed().name}/data", self.folder / "data")
 
-    @property
-    def _shared(self) -> list[str]:
-        user = ["--user=root"] if os.geteuid() == 0 else []
-        return ["--no-defaults", f"--datadir={self.folder}/data", f"--tmpdir={self.folder}/tmp", *user]
+
+@cache
+def _installed() -> tempfile.TemporaryDirectory[str]:
+    """A folder with the data of a server that has not been started yet, made once and copied for each."""
+    folder = tempfile.TemporaryDirectory(prefix="ci-mariadb-")
+    Path(folder.name, "tmp").mkdir()
+    installed = subprocess.run(
+        [need("mariadb-install-db"), *_shared(Path(folder.name)), "--auth-root-authentication-method=normal", "--skip-test-db",
+         "--innodb-log-file-size=16M"],
+        capture_output=True, text=True, check=False)
+    if installed.returncode:
+        raise RuntimeError(f"mariadb-install-db failed: {installed.stdout}{installed.stderr}")
+    return folder
+
+
+def _shared(folder: Path) -> list[str]:
+    user = ["--user=root"] if os.geteuid() == 0 else []
+    # A server that starts removes the temporary tables that it finds, those of others too where they share a folder.
+    return ["--no-defaults", f"--datadir={folder}/data", f"--tmpdir={folder}/tmp", *user]
 
 
 @contextmanager
