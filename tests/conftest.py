@@ -1,21 +1,58 @@
 """Databases for tests: the same tests run over SQLite and MariaDB."""
 from __future__ import annotations
 
+import os
+import pickle
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
+from connexion.spec import OpenAPISpecification
 
+from api.specfirst.binding.documents import Document, load
 from tests.databases import Database, opened
 from tests.mariadb import PROGRAMS, PrivateServer, Server, private_server, running_server, why_absent
 from tests.parts import lacking, need
 
+# A folder in memory, and how many bytes must be free there for all that the tests write.
+MEMORY, ENOUGH = "/dev/shm", 4 << 30
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say what the markers of these tests mean."""
+    """Say what the markers of these tests mean; keep temporary files in memory, where no database waits for a disk."""
     config.addinivalue_line("markers", "mariadb: needs a MariaDB server")
+    if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK):
+        memory = os.statvfs(MEMORY)
+        if memory.f_bavail * memory.f_frsize >= ENOUGH and not memory.f_flag & os.ST_NOEXEC:
+            os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _documents_once() -> Iterator[None]:
+    """Parse a document, and hold it to OpenAPI's schema, once for all servers made of it: this is most of what making one takes."""
+    parsed: dict[bytes, bytes] = {}
+    valid: set[bytes] = set()
+    validate = OpenAPISpecification._validate_spec
+
+    def load_once(document: Document) -> Any:
+        content = document.path.read_bytes()
+        if content not in parsed:
+            parsed[content] = pickle.dumps(load(document))
+        return pickle.loads(parsed[content])
+
+    def validate_once(content: Mapping[str, Any]) -> None:
+        text = pickle.dumps(content)
+        if text not in valid:
+            validate(content)
+            valid.add(text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("api.app.load", load_once)
+        patch.setattr(OpenAPISpecification, "_validate_spec", staticmethod(validate_once))
+        yield
 
 
 @pytest.fixture(scope="session")
