@@ -29,6 +29,7 @@ from tests.builders import (
     minutes,
 )
 from tests.databases import Database
+from tests.examples import examples
 
 BRANCHES = ("master", "Master", "master ", "mäster", "🎬")
 filters = st.builds(
@@ -60,6 +61,7 @@ def whole(tests: list[BuiltTest]) -> list[HistoryEntry]:
     return list(list_history([test.regression_id for test in tests], HistoryFilter(), limit=1000, offset=0).items)
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("others", [0, MOST_MERGED - 2, MOST_MERGED - 1, 2000])
 def test_what_the_database_leaves_is_what_the_filter_means(database: Database, others: int) -> None:
     tests = fill()
@@ -67,7 +69,7 @@ def test_what_the_database_leaves_is_what_the_filter_means(database: Database, o
     ids = [test.regression_id for test in tests]
     all_ids = [*ids, *range(ids[-1] + 1, ids[-1] + 1 + others)]
 
-    @settings(deadline=None, max_examples=20 if others else 80, suppress_health_check=list(HealthCheck))
+    @settings(deadline=None, max_examples=examples(20 if others else 80), suppress_health_check=list(HealthCheck))
     @given(filters, st.integers(1, 8), st.integers(0, 30))
     def check(wanted: HistoryFilter, limit: int, offset: int) -> None:
         chosen = HistoryFilter(

@@ -23,6 +23,7 @@ from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow
 from api.storage.tables import VerdictRow
 from tests.builders import NOW, BuiltTest, Output, add_regression_test, add_user, digest_of, minutes
 from tests.databases import Database
+from tests.examples import examples
 from tests.services.acting import cancel, create, equal, finish, tell, upload
 
 RUNS, TESTS = 2, 3
@@ -224,14 +225,16 @@ def on(database: Database) -> type[Workers]:
     return OnDatabase
 
 
+@pytest.mark.hypothesis
 def test_workers_on_sqlite_do_as_the_model(sqlite_database: Database) -> None:
     run_state_machine_as_test(
         on(sqlite_database),
-        settings=settings(max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=CHECKS))
+        settings=settings(max_examples=examples(30), stateful_step_count=25, deadline=None, suppress_health_check=CHECKS))
 
 
+@pytest.mark.hypothesis
 @pytest.mark.mariadb
 def test_workers_on_mariadb_do_as_the_model(mariadb_database: Database) -> None:
     run_state_machine_as_test(
         on(mariadb_database),
-        settings=settings(max_examples=8, stateful_step_count=25, deadline=None, suppress_health_check=CHECKS))
+        settings=settings(max_examples=examples(8), stateful_step_count=25, deadline=None, suppress_health_check=CHECKS))

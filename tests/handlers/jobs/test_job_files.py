@@ -14,6 +14,7 @@ from api.domain.auth.access import Role
 from api.domain.jobs.job import JobStatus
 from api.storage.jobs.artifacts import open_artifact
 from contract.client import ValidatingClient
+from tests.examples import examples
 from tests.handlers.site import Site
 from tests.submitted_jobs import add_job, attempt_of, keep_artifacts, write_log
 
@@ -228,7 +229,7 @@ steps = st.sampled_from([
     "..", ".", "", "log", "spec.json", "artifacts", "data.bin", "link", "folder", "secret", "etc", "passwd", "\\", "%2e%2e", "\0"])
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.lists(steps, min_size=1, max_size=6).map("/".join), st.text(min_size=1, max_size=20)), st.booleans())
 def test_no_name_leads_out_of_the_artifacts_not_even_one_in_the_manifest(site: Site, name: str, listed: bool) -> None:
     site.database.empty()

@@ -31,6 +31,7 @@ from api.storage.jobs.tables import JobRow
 from api.streaming import project_upload
 from contract.client import ValidatingClient
 from tests.builders import NOW, add_token
+from tests.examples import examples
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Site
 from tests.specfirst.asking import ask
@@ -181,7 +182,7 @@ def test_a_zip_that_no_honest_program_makes_is_refused_by_a_rule_with_a_name(
     assert_nothing_is_left(site)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200), st.integers(0, 200), st.integers(0, 200))
 def test_whatever_is_sent_as_a_zip_gets_an_answer_of_the_contract(site: Site, noise: bytes, at: int, cut: int) -> None:
     project = zip_of()

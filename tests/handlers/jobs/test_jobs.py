@@ -15,6 +15,7 @@ from api.jobs.wakeup.wakeup import LocalBell
 from api.storage.jobs.tables import JobRow
 from contract.client import ValidatingClient
 from tests.builders import NOW, add_user
+from tests.examples import examples
 from tests.handlers.site import Site
 from tests.submitted_jobs import add_job
 
@@ -126,7 +127,7 @@ queries = st.fixed_dictionaries({}, optional={
     "q": st.sampled_from(["", "0", "00000001", "A", "%", "_", "8000"])})
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(job_shapes, max_size=7), queries, st.booleans())
 def test_the_list_holds_what_a_plain_list_would(site: Site, shapes: list[Any], query: dict[str, Any], is_admin: bool) -> None:
     site.database.empty()

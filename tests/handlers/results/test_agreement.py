@@ -31,6 +31,7 @@ from tests.builders import (
     digest_of,
     minutes,
 )
+from tests.examples import examples
 from tests.handlers.site import Site
 
 VARIANT = digest_of("variant")
@@ -102,7 +103,7 @@ def _items(client: ValidatingClient, path: str, query: dict[str, Any]) -> Iterat
         offset = page["pagination"]["next_offset"]
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(told, min_size=1, max_size=5), phases, cancels, st.booleans())
 def test_all_views_of_a_run_agree(site: Site, tests: list[Told], phase: Phase | None, words: str, seen: bool) -> None:
     site.database.empty()
@@ -116,7 +117,7 @@ def test_all_views_of_a_run_agree(site: Site, tests: list[Told], phase: Phase | 
     _check_views(client, run_id, expected, is_over=is_over)
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(told, min_size=1, max_size=4), st.lists(told, min_size=1, max_size=4),
     st.sampled_from([Phase.COMPLETED, Phase.CANCELED]), st.booleans())
@@ -143,7 +144,7 @@ def test_all_views_agree_again_after_the_platform_wrote_results_of_a_run_that_wa
     _check_views(client, run_id, tests, is_over=True)
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(told, min_size=1, max_size=4), cancels, st.booleans())
 def test_nothing_that_is_told_of_a_run_that_is_over_changes_with_the_rows_it_was_judged_by(
     site: Site, tests: list[Told], words: str, outputs_vanish: bool,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from api.domain.auth.access import Role
 from contract.client import ValidatingClient
 from tests.builders import MAIN_REPOSITORY, BuiltTest, Output, add_regression_test
+from tests.examples import examples
 from tests.handlers.site import Site
 
 RUNS = "/api/v1/runs"
@@ -71,7 +72,7 @@ def expected_status(tests: list[Told], end: str | None, began: bool) -> str:
     return "incomplete" if "skipped" in verdicts else "fail" if verdicts & {"fail", "missing_output"} else "pass"
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(told, min_size=1, max_size=4), ends, st.booleans(), st.randoms(use_true_random=False))
 def test_all_views_of_a_run_agree_with_what_its_worker_said(
         site: Site, tests: list[Told], end: str | None, began: bool, randomness: Random) -> None:

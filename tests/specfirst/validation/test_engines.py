@@ -16,9 +16,10 @@ from api.specfirst.validation.engines import compiled, plain
 from api.specfirst.validation.formats import is_date_time, utc_text
 from api.specfirst.validation.schemas import draft4
 from api.specfirst.validation.violations import Walk
+from tests.examples import examples
 from tests.specfirst.validation.instances import DATE_TIMES, EMAILS, TEXT, URIS, mutated
 
-THOROUGHLY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+THOROUGHLY = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def _schemas() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -42,6 +43,7 @@ def _distinct() -> dict[str, Mapping[str, Any]]:
     return dict(seen.values())
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("name", sorted(_distinct()))
 def test_both_engines_give_the_same_verdict_and_what_they_refuse_is_explained(name: str) -> None:
     schema = SCHEMAS[name]

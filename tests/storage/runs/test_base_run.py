@@ -17,6 +17,7 @@ from api.storage.runs.base_run import RAN, Base, choose_base, list_past_runs
 from api.storage.tables import RunRow
 from tests.builders import MAIN_REPOSITORY, add_fork, digest_of, minutes
 from tests.databases import Database
+from tests.examples import examples
 
 FORK = "ada/ccextractor"
 COMMITS = tuple(letter * 40 for letter in "abcdef")
@@ -161,14 +162,14 @@ def check(database: Database, history: list[Told], generations: int) -> None:
         assert found == (expected and Base(kept[expected[0]].run_id, expected[1]))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(HISTORIES, st.sampled_from([0, 1, 2, 200]))
 def test_a_base_on_sqlite_is_the_plain_choice(sqlite_database: Database, history: list[Told], generations: int) -> None:
     check(sqlite_database, history, generations)
 
 
 @pytest.mark.mariadb
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(HISTORIES, st.sampled_from([0, 1, 2, 200]))
 def test_a_base_on_mariadb_is_the_plain_choice(mariadb_database: Database, history: list[Told], generations: int) -> None:
     check(mariadb_database, history, generations)

@@ -21,6 +21,7 @@ from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow
 from api.storage.runs.expected_tests import load_expected_set
 from tests.builders import NOW, minutes
 from tests.databases import Database
+from tests.examples import examples
 from tests.services.generated import BRANCHES, COMMITS, HISTORIES, REPOSITORIES, History, fill
 
 FILTERS = st.builds(
@@ -104,7 +105,7 @@ def check(
         assert totals == {len(matching)}
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(DATABASES, st.booleans(), st.lists(FILTERS, min_size=3, max_size=6), st.sampled_from(RunSort), st.integers(1, 4))
 def test_lists_on_sqlite_are_what_the_rows_say(
     sqlite_database: Database, histories: list[History], looked_between: bool, filters: list[RunFilter], sort: RunSort, limit: int,
@@ -113,7 +114,7 @@ def test_lists_on_sqlite_are_what_the_rows_say(
 
 
 @pytest.mark.mariadb
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(DATABASES, st.booleans(), st.lists(FILTERS, min_size=3, max_size=6), st.sampled_from(RunSort), st.integers(1, 4))
 def test_lists_on_mariadb_are_what_the_rows_say(
     mariadb_database: Database, histories: list[History], looked_between: bool, filters: list[RunFilter], sort: RunSort, limit: int,
