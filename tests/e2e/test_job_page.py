@@ -217,5 +217,6 @@ def test_a_job_is_watched_across_a_servers_end_without_a_line_lost_or_doubled(
         reader.reads([*lines, closing_words(JobReason.EXIT_CODE, 0)])
         reader.sees("#badge", "completed: passed")
 
-    assert reader.numbers() == list(range(1, 32))
-    assert reader.text("#notice") == ""
+        # As long as there is a server that the page can ask.
+        assert reader.numbers() == list(range(1, 32))
+        assert reader.text("#notice") == ""
