@@ -222,8 +222,8 @@ def test_a_process_that_is_killed_at_work_is_replaced_and_the_work_done_again(ma
 
 def test_a_library_that_crashes_is_told_by_a_coarser_answer(make_pool: MakePool, tmp_path: Path) -> None:
     program = (
-        "import os\nfrom api.worker import diff_child, diff_program\n"
-        "diff_child.exact_changes = lambda *sides: os.abort()\ndiff_program.main()\n")
+        "import os\nfrom api.diffs import child, program\n"
+        "child.exact_changes = lambda *sides: os.abort()\nprogram.main()\n")
     pool = make_pool(program=(sys.executable, "-S", "-c", program))
 
     answers = [pool.compare(File(b"a\nb\nc\n"), File(b"a\nx\nc%d\n" % number), VIEW) for number in range(2)]
@@ -235,8 +235,8 @@ def test_a_library_that_crashes_is_told_by_a_coarser_answer(make_pool: MakePool,
 
 def test_a_library_that_finds_nothing_is_not_believed(make_pool: MakePool) -> None:
     program = (
-        "from api.worker import diff_child, diff_program\n"
-        "diff_child.exact_changes = lambda *sides: []\ndiff_program.main()\n")
+        "from api.diffs import child, program\n"
+        "child.exact_changes = lambda *sides: []\nprogram.main()\n")
     pool = make_pool(program=(sys.executable, "-S", "-c", program))
 
     answer = pool.compare(File(b"a\n"), File(b"b\n"), VIEW)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from api.domain.instant import LAST
 from api.storage.column_types import UtcDateTime
 from api.storage.database import ATTEMPTS, Raced, session, transact, transaction
 from api.storage.platform_tables import GeneralDataRow, ProgressRow, TagRow
@@ -111,7 +112,7 @@ def test_writers_that_lock_each_other_out_all_get_through(database: Database) ->
     assert (value_of("a"), value_of("b")) == ("20", "20")
 
 
-INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))
+INSTANTS = st.datetimes(datetime(1970, 1, 2), LAST.replace(tzinfo=None), timezones=st.just(UTC))
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
