@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from connexion.spec import OpenAPISpecification
+from hypothesis import settings
 
 from api.specfirst.binding.documents import Document, load
 from tests.databases import Database, opened
@@ -22,8 +23,11 @@ MEMORY, ENOUGH = "/dev/shm", 4 << 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say what the markers of these tests mean; keep temporary files in memory, where no database waits for a disk."""
+    """Say what markers mean; keep temporary files in memory, where no database waits for a disk; let no property fail for being slow."""
     config.addinivalue_line("markers", "mariadb: needs a MariaDB server")
+    # A busy machine is no fault.
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
     if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK):
         memory = os.statvfs(MEMORY)
         if memory.f_bavail * memory.f_frsize >= ENOUGH and not memory.f_flag & os.ST_NOEXEC:

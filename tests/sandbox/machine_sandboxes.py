@@ -46,8 +46,10 @@ def container() -> Iterator[Sandbox]:
     command = [
         need("podman"), f"--root={folder}/root", f"--runroot={folder}/run", "--storage-driver=overlay", "--cgroup-manager=cgroupfs",
         "--runtime=runc", "--events-backend=file", "system", "service", "--time=0", f"unix://{folder}/engine.sock"]
+    # It leaves images that it loaded in its temporary folder.
+    (folder / "tmp").mkdir()
     with (folder / "log").open("wb") as log:
-        service = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        service = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env={**os.environ, "TMPDIR": f"{folder}/tmp"})
     try:
         yield _prepared(folder, service)
     finally:
