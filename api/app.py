@@ -22,7 +22,7 @@ from api.installation import LOOKUP_THREADS
 from api.services.login_guard import LoginGuard
 from api.site.routes import pages, service_description
 from api.specfirst.access.addresses import Addresses
-from api.specfirst.access.authentication import Admission, LocalCaller, RunTokenKnown
+from api.specfirst.access.authentication import Authentication, LocalCaller, RunTokenKnown
 from api.specfirst.access.rate_limits import (
     ANONYMOUS,
     DOWNLOADS,
@@ -40,18 +40,18 @@ from api.specfirst.access.security import Authenticate, Bearer, permitted
 from api.specfirst.binding.async_operations import native
 from api.specfirst.binding.binding import Functions, check, find_function
 from api.specfirst.binding.documents import Document, load, operations, with_roles
-from api.specfirst.binding.flask_app import FlaskSide
+from api.specfirst.binding.flask_app import FlaskBackend
 from api.specfirst.binding.operation_middleware import middleware_of
 from api.specfirst.binding.routing import routes_of
-from api.specfirst.request_context import Surroundings, Values
+from api.specfirst.request_context import AppContext, Values
 from api.specfirst.responses.crash_handler import CrashHandler
 from api.specfirst.responses.etags import conditional
 from api.specfirst.responses.headers import CrossOrigin, SecurityHeaders
-from api.specfirst.responses.metrics import Measures
-from api.specfirst.responses.outer import Envelope
+from api.specfirst.responses.metrics import RequestMetrics
+from api.specfirst.responses.outer import OuterMiddleware
 from api.specfirst.responses.probes import IsReady, always, probe_pages
 from api.specfirst.responses.request_id import new_request_id as random_request_id
-from api.specfirst.responses.router import Gate
+from api.specfirst.responses.router import Router
 from api.specfirst.transport.loop_watch import LoopWatch
 from api.specfirst.transport.public_path import path_of, served_at
 from api.specfirst.transport.threads import in_thread_of
@@ -73,15 +73,15 @@ class Application(connexion.FlaskApp):  # type: ignore[misc]
     """Connexion's application with our layers around it, built as soon as it is made, so that what is wrong shows at once."""
 
     def __init__(
-        self, flask_side: FlaskSide, *, functions: Functions, surroundings: Surroundings, middlewares: Sequence[Any],
+        self, flask_backend: FlaskBackend, *, functions: Functions, app_context: AppContext, middlewares: Sequence[Any],
         documents: Mapping[Document, Mapping[str, Any]], hooks: Sequence[Hook], pools: Sequence[Executor],
     ) -> None:
-        self._middleware_app = flask_side
+        self._middleware_app = flask_backend
         AbstractApp.__init__(
             self, "api", lifespan=_lifespan(hooks, pools), middlewares=list(middlewares), resolver=functions,
             security_map={"bearer": Bearer})
-        self.app = flask_side.app
-        self.surroundings = surroundings
+        self.app = flask_backend.app
+        self.app_context = app_context
         for document, content in documents.items():
             self.add_api(dict(content), base_path=document.base_path, name=document.name)
         stack = self.middleware
@@ -134,30 +134,30 @@ def create_app(
     check(texts, named)
     requests = ThreadPoolExecutor(settings.threads, "operation")
     lookups = ThreadPoolExecutor(LOOKUP_THREADS, "lookup")
-    flask_side = FlaskSide("api", requests)
-    flask_setup(flask_side.app)
-    measures = Measures(str(os.getpid()))
-    watch = LoopWatch(measures)
+    flask_backend = FlaskBackend("api", requests)
+    flask_setup(flask_backend.app)
+    request_metrics = RequestMetrics(str(os.getpid()))
+    watch = LoopWatch(request_metrics)
     limits = RateLimits(_rates(settings), settings.rate_store, clock)
-    surroundings = Surroundings(
-        _values(settings), clock, in_thread_of(requests, flask_side.app), lambda: limits.degraded,
-        {LoginGuard: LoginGuard(limits.counters, clock), Measures: measures, **(collaborators or {})})
+    app_context = AppContext(
+        _values(settings), clock, in_thread_of(requests, flask_backend.app), lambda: limits.degraded,
+        {LoginGuard: LoginGuard(limits.counters, clock), RequestMetrics: request_metrics, **(collaborators or {})})
     application = Application(
-        flask_side, functions=Functions(find), surroundings=surroundings, middlewares=_middlewares(settings),
+        flask_backend, functions=Functions(find), app_context=app_context, middlewares=_middlewares(settings),
         documents=contents, hooks=[*hooks, watch.running], pools=(requests, lookups))
     cross_origin = CrossOrigin(settings.cors_origins)
     routes = routes_of(texts, named, [*pages(documents, named, settings.public_url), *probe_pages(is_ready)])
-    enveloped = Envelope(
-        CrashHandler(Admission(
-            Gate(application.middleware, cross_origin),
+    with_outer_middleware = OuterMiddleware(
+        CrashHandler(Authentication(
+            Router(application.middleware, cross_origin),
             routes=routes,
             limits=limits, authenticate=authenticate, run_token_known=run_token_known,
-            in_thread=in_thread_of(lookups, flask_side.app), cross_origin=cross_origin,
+            in_thread=in_thread_of(lookups, flask_backend.app), cross_origin=cross_origin,
             scrape_token=settings.metrics_token, local_caller=local_caller), is_outage),
-        surroundings=surroundings, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
+        app_context=app_context, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
         cross_origin=cross_origin, service_description=service_description(documents, path_of(settings.public_url)),
-        new_request_id=new_request_id, measures=measures, watch=watch)
-    application.entrance = served_at(enveloped, settings.public_url, routes)
+        new_request_id=new_request_id, request_metrics=request_metrics, watch=watch)
+    application.entrance = served_at(with_outer_middleware, settings.public_url, routes)
     return application
 
 

@@ -56,10 +56,10 @@ def whole_number(text: str) -> int:
 
 def switch(text: str) -> bool:
     """Yes or no, in the words that people use for it."""
-    folded = text.strip().lower()
-    if folded in ("1", "true", "yes", "on"):
+    casefolded = text.strip().lower()
+    if casefolded in ("1", "true", "yes", "on"):
         return True
-    if folded in ("0", "false", "no", "off", ""):
+    if casefolded in ("0", "false", "no", "off", ""):
         return False
     raise ValueError("must be true or false")
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, make_url
 
 from api.config import ConfigurationError, Settings
 from api.domain.jobs.archive_check import ArchiveLimits
-from api.domain.random_source import Chance
+from api.domain.random_source import RandomSource
 from api.host.work_folder import home_of
 from api.specfirst.responses.access_log import configure_logging
 from api.storage import database
@@ -26,7 +26,7 @@ from api.storage.permissions import Permissions
 LOOKUP_THREADS = 8
 # How many times its own size a job's zip may unpack to.
 UNPACKED = 4
-SYSTEM_CHANCE = Chance(secrets.token_bytes)
+SYSTEM_RANDOM = RandomSource(secrets.token_bytes)
 
 
 def configure_server_logging(settings: Settings) -> None:

@@ -15,25 +15,25 @@ from sqlalchemy.exc import DBAPIError
 
 from api.app import Application, create_app
 from api.background.embedded_agent import EmbeddedAgent
-from api.background.sweeper import Erasing, Sweeper
+from api.background.sweeper import SecretErasure, Sweeper
 from api.background.uploader import Uploader
-from api.background.webhook_sender import HookSender
+from api.background.webhook_sender import WebhookSender
 from api.config import ConfigurationError, Settings
 from api.diffs.pool import DiffPool
 from api.domain.auth.access import Caller
 from api.domain.auth.signing import SigningKey
 from api.domain.health import DEGRADED, DOWN, Finding
 from api.domain.jobs.job import Job
-from api.domain.random_source import Chance
+from api.domain.random_source import RandomSource
 from api.domain.runs.environment import Environment, parse_environments
 from api.domain.runs.trigger import RunPolicy
-from api.installation import SYSTEM_CHANCE, archive_limits, attach_database, job_home, prepare_store, utc_now
+from api.installation import SYSTEM_RANDOM, archive_limits, attach_database, job_home, prepare_store, utc_now
 from api.integrations.github.identity import GitHub
-from api.integrations.webhook_post import HookPost
+from api.integrations.webhook_post import WebhookPost
 from api.job_service import EMBEDDED, agent_probe, local_access
 from api.jobs.project.scanner import Scanner
-from api.jobs.wakeup.wakeup import Bells, Doorbell
-from api.jobs.wakeup.wakeups import BrokerUnusable, bells_of
+from api.jobs.wakeup.wakeup import Wakeup, Wakeups
+from api.jobs.wakeup.wakeups import BrokerUnusable, wakeups_of
 from api.services import worker_access
 from api.services.first_differences import DifferenceFinder
 from api.services.health_probes import HealthProbes, Probe
@@ -43,7 +43,7 @@ from api.services.runs import load_states
 from api.storage import schema_state
 from api.storage.auth import tokens
 from api.storage.database import db, session
-from api.storage.database_faults import cause_of, is_worth_waiting
+from api.storage.database_faults import cause_of, is_transient
 from api.storage.files.archive import Archive
 from api.storage.files.incoming import FileStore
 from api.storage.jobs.changes import load_changed_jobs
@@ -51,9 +51,9 @@ from api.storage.jobs.files import JobFiles
 from api.storage.outage import is_outage
 from api.stores import Stores, load_signing_key, make_stores
 from api.streaming.log_follower import Follower
-from api.streaming.reauthorization import StreamPermits
+from api.streaming.reauthorization import Reauthorization
 from api.streaming.run_log_tail import RunLogTails
-from api.streaming.stream_limits import StreamSeats, UploadSeats
+from api.streaming.stream_limits import StreamLimits, UploadLimits
 from api.streaming.waiting import RunWatch
 from api.supervision.loop import Background, Task
 
@@ -65,7 +65,7 @@ Clock = Callable[[], datetime]
 GRACE = timedelta(hours=1)
 
 
-def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = SYSTEM_CHANCE) -> Application:
+def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSource = SYSTEM_RANDOM) -> Application:
     """Make the application. Raises ConfigurationError for what is wrong with the settings or the database's schema."""
     store, key = prepare_store(settings), load_signing_key(settings)
     stores = make_stores(settings, key, clock)
@@ -80,7 +80,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
 
     background = Background(is_outage=is_outage, clock=clock)
     background.add([
-        *Sweeper(flask, clock, store, Erasing(GRACE, chance, is_shared), chance=chance).tasks(every=settings.sync_interval),
+        *Sweeper(flask, clock, store, SecretErasure(GRACE, chance, is_shared), chance=chance).tasks(every=settings.sync_interval),
         *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance), *_embedded(settings)])
     follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
     probes = _probes(settings, flask, store, stores, clock)
@@ -97,10 +97,10 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             AccountRules: AccountRules(is_shared, settings.tokens_per_user),
             Archive: stores.archive,
             Background: background,
-            Chance: chance,
+            RandomSource: chance,
             DiffPool: diffs,
             DifferenceFinder: DifferenceFinder(),
-            Doorbell: Bells([_bells(settings), follower]),
+            Wakeup: Wakeups([_wakeups(settings), follower]),
             Environments: Environments(environments),
             FileStore: store,
             Follower: follower,
@@ -111,12 +111,12 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: Chance = 
             ReviewRules: ReviewRules(settings.allow_self_approval),
             Scanner: Scanner(shlex.split(settings.job_scanner)),
             SigningKey: key,
-            StreamPermits: StreamPermits(supervise=background.supervise),
-            StreamSeats: StreamSeats(settings.streams_per_user),
+            Reauthorization: Reauthorization(supervise=background.supervise),
+            StreamLimits: StreamLimits(settings.streams_per_user),
             RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
             RunWatch: waits,
             RunLogTails: run_logs,
-            UploadSeats: UploadSeats(settings.streams_per_user),
+            UploadLimits: UploadLimits(settings.streams_per_user),
         })
 
 
@@ -140,9 +140,9 @@ def _embedded(settings: Settings) -> list[Task]:
     return [EmbeddedAgent(job_home(settings), {**os.environ, **settings.as_environment()}).task()] if settings.jobs == EMBEDDED else []
 
 
-def _bells(settings: Settings) -> Doorbell:
+def _wakeups(settings: Settings) -> Wakeup:
     try:
-        return bells_of(settings.work_dir, settings.broker_url)
+        return wakeups_of(settings.work_dir, settings.broker_url)
     except BrokerUnusable as missing:
         raise ConfigurationError(f"{missing}.") from missing
 
@@ -166,7 +166,7 @@ def _look_for_database(flask: Flask, schema: schema_state.SchemaCheck) -> None:
         cause = cause_of(failed)
         if cause is None:
             raise
-        if not is_worth_waiting(failed):
+        if not is_transient(failed):
             raise ConfigurationError(cause) from failed
         log.warning("%s Requests are answered with 503 until it comes.", cause)
 
@@ -179,13 +179,13 @@ def _uploading(flask: Flask, stores: Stores, settings: Settings, clock: Clock) -
     return [uploader.task(every=settings.sync_interval, wake=stores.arrived)]
 
 
-def _telling(flask: Flask, settings: Settings, clock: Clock, chance: Chance) -> list[Task]:
+def _telling(flask: Flask, settings: Settings, clock: Clock, chance: RandomSource) -> list[Task]:
     if not settings.webhook_hosts:
         return []
     if not settings.webhook_secret:
         raise ConfigurationError("CI_WEBHOOK_SECRET: is needed where CI_WEBHOOK_HOSTS names hosts.")
-    post = HookPost(settings.webhook_hosts, settings.webhook_allow_private, settings.webhook_secret)
-    return [HookSender(flask, post, clock=clock, chance=chance).task()]
+    post = WebhookPost(settings.webhook_hosts, settings.webhook_allow_private, settings.webhook_secret)
+    return [WebhookSender(flask, post, clock=clock, chance=chance).task()]
 
 
 def _probes(settings: Settings, flask: Flask, store: FileStore, stores: Stores, clock: Clock) -> HealthProbes:

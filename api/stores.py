@@ -10,12 +10,12 @@ from typing import Protocol, cast
 
 from api.config import ConfigurationError, Settings
 from api.domain.auth.signing import SigningKey
-from api.domain.files.signed_url import Ticket
+from api.domain.files.signed_url import SignedUrl
 from api.installation import file_permissions
 from api.storage.auth.signing_key_file import load_secret
 from api.storage.files.archive import Archive
 from api.storage.files.backends import Backend, LocalBackend, TicketLink
-from api.storage.files.circuit_breaker import PatientBackend
+from api.storage.files.circuit_breaker import CircuitBreaker
 from api.storage.files.integrity import Integrity
 from api.storage.files.pending_uploads import record_upload
 
@@ -63,7 +63,7 @@ def load_signing_key(settings: Settings) -> SigningKey:
 
 def make_stores(settings: Settings, key: SigningKey, clock: Callable[[], datetime]) -> Stores:
     """The stores. Raises ConfigurationError for what is wrong with the bucket's settings; the bucket is not asked yet."""
-    def link(ticket: Ticket) -> str:
+    def link(ticket: SignedUrl) -> str:
         return f"{settings.public_url}/api/v1/downloads/{ticket.sealed(key)}"
 
     def send_on(name: str) -> None:
@@ -72,7 +72,7 @@ def make_stores(settings: Settings, key: SigningKey, clock: Callable[[], datetim
 
     arrived, integrity = Event(), Integrity()
     local, bucket = LocalBackend(settings.storage_root, link, file_permissions(settings)), _open_bucket(settings, link, clock)
-    far = [PatientBackend(bucket, timeout=BUCKET_TIMEOUT, threads=BUCKET_THREADS)] if bucket else []
+    far = [CircuitBreaker(bucket, timeout=BUCKET_TIMEOUT, threads=BUCKET_THREADS)] if bucket else []
     archive = Archive(
         [local, *far], spool=local, clock=clock, link_lifetime=LINK_LIFETIME, send_on=send_on,
         integrity=integrity)

@@ -16,7 +16,7 @@ from typing import Any
 
 from api.app import Application
 from api.domain.auth.access import Role
-from api.specfirst.responses.metrics import Measures
+from api.specfirst.responses.metrics import RequestMetrics
 from tests.builders import add_regression_test, add_run, add_token, add_user
 from tests.databases import opened
 from tests.handlers.site import build_site
@@ -25,7 +25,7 @@ RUNS = 50
 PATH = "/api/v1/runs"
 
 
-class Nothing(Measures):
+class Nothing(RequestMetrics):
     """Counts nothing."""
 
     def answered(self, operation_id: str | None, method: str, status: int, seconds: float) -> None:
@@ -33,7 +33,7 @@ class Nothing(Measures):
 
 
 @contextmanager
-def measured_by(app: Application, measures: Measures) -> Iterator[None]:
+def measured_by(app: Application, measures: RequestMetrics) -> Iterator[None]:
     """Have the application's requests counted by these."""
     envelope: Any = app.entrance
     kept, envelope._measures = envelope._measures, measures
@@ -87,7 +87,7 @@ def main() -> None:
         site = build_site(folder, folder / "ci.db")
         with site.client:
             sides: dict[str, list[float]] = {"counted": [], "not counted": []}
-            kinds = [("counted", Measures("1")), ("not counted", Nothing("1"))]
+            kinds = [("counted", RequestMetrics("1")), ("not counted", Nothing("1"))]
             for _ in range(arguments.rounds + 1):
                 kinds.reverse()
                 for label, measures in kinds:

@@ -2,9 +2,9 @@
 from ci_client.artifacts import download_artifacts
 from ci_client.errors import CiError, Refused, Unreachable
 from ci_client.jobs import cancel_job, follow, get_job, list_jobs, submit_tests_async, submit_tests_streaming
-from ci_client.retry_delay import Pace
+from ci_client.retry_delay import RetryPolicy
 
 __all__ = [
-    "CiError", "Pace", "Refused", "Unreachable", "cancel_job", "download_artifacts", "follow", "get_job", "list_jobs",
+    "CiError", "Refused", "RetryPolicy", "Unreachable", "cancel_job", "download_artifacts", "follow", "get_job", "list_jobs",
     "submit_tests_async", "submit_tests_streaming",
 ]

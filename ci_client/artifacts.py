@@ -16,18 +16,18 @@ from ci_client.connection import Connection, Notice
 from ci_client.environment import DEFAULT_SERVER
 from ci_client.errors import CiError, Unreachable, printable
 from ci_client.job_id import checked_id
-from ci_client.retry_delay import Pace
+from ci_client.retry_delay import RetryPolicy
 
 _REFUSED = re.compile(r"[\x00-\x1f\x7f\\]|\A[A-Za-z]:")
 
 
 def download_artifacts(
     job_id: str, folder: str | os.PathLike[str], server_url: str = DEFAULT_SERVER, *, token: str | None = None,
-    notice: Notice | None = None, pace: Pace | None = None,
+    notice: Notice | None = None, retries: RetryPolicy | None = None,
 ) -> list[Path]:
     """Fetch what a job left into a folder, which is made where it is lacking; returns the files. Raises CiError."""
     address, target = f"/jobs/{checked_id(job_id)}/artifacts", Path(folder)
-    with Connection(server_url, token, pace=pace, notice=notice) as connection:
+    with Connection(server_url, token, retries=retries, notice=notice) as connection:
         listed = _listed(connection.ask("GET", address))
         places = [(artifact, safe_place(target, str(artifact.get("name", "")))) for artifact in listed]
         for artifact, place in places:

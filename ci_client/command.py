@@ -19,7 +19,7 @@ from ci_client.job_id import checked_id
 from ci_client.jobs import cancel_job, follow, list_jobs, submit_tests_async, submit_tests_streaming
 from ci_client.listing import table_of
 from ci_client.progress import upload_bar
-from ci_client.retry_delay import Pace
+from ci_client.retry_delay import RetryPolicy
 
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
 STATUSES = ("queued", "running", "completed", "failed", "cancelled")
@@ -73,7 +73,7 @@ def _add(
     options(parser)
     parser.add_argument("--server", metavar="URL", help="the server's address; else CI_SERVER, else http://localhost:8000")
     parser.add_argument("--token-file", metavar="FILE", type=Path, help="a file that holds the token; else CI_TOKEN")
-    parser.add_argument("--patience", metavar="SECONDS", type=float, default=Pace.patience,
+    parser.add_argument("--give-up-after", metavar="SECONDS", type=float, default=RetryPolicy.give_up_after,
                         help="how long to wait for a server that is away (default: %(default).0f)")
     parser.set_defaults(run=run)
 
@@ -123,7 +123,7 @@ def run_submit(chosen: argparse.Namespace) -> int:
             say(f"Job ID: {job_id}\nYou can reconnect from another terminal with: {_again('wait', job_id, chosen)}\n")
             return show(events)
         except KeyboardInterrupt:
-            say(_farewell(job_id, chosen))
+            say(_print_end(job_id, chosen))
             return INTERRUPTED
 
 
@@ -176,7 +176,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _farewell(job_id: str | None, chosen: argparse.Namespace) -> str:
+def _print_end(job_id: str | None, chosen: argparse.Namespace) -> str:
     if job_id is None:
         return "\nStopped before the server told the job's id. `ci list` shows whether there is one."
     return (f"\nThe job goes on. Come back to it with: {_again('wait', job_id, chosen)}\n"
@@ -189,7 +189,9 @@ def _again(command: str, job_id: str, chosen: argparse.Namespace) -> str:
 
 
 def _options(chosen: argparse.Namespace) -> dict[str, Any]:
-    return {"server_url": chosen.server or server_of(), "token": _token(chosen.token_file), "notice": say, "pace": Pace(chosen.patience)}
+    return {
+        "server_url": chosen.server or server_of(), "token": _token(chosen.token_file), "notice": say,
+        "retries": RetryPolicy(chosen.give_up_after)}
 
 
 def _token(file: Path | None) -> str | None:

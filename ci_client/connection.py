@@ -11,7 +11,7 @@ import httpx
 
 from ci_client.environment import checked_token, token_of
 from ci_client.errors import CiError, Refused, Unreachable, printable
-from ci_client.retry_delay import Pace
+from ci_client.retry_delay import RetryPolicy
 
 ANSWER_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
@@ -24,8 +24,10 @@ Notice = Callable[[str], None]
 class Connection:
     """A server that is asked with a token. Texts for people on the way go to `notice`."""
 
-    def __init__(self, server_url: str, token: str | None = None, *, pace: Pace | None = None, notice: Notice | None = None) -> None:
-        self.pace = pace or Pace()
+    def __init__(
+        self, server_url: str, token: str | None = None, *, retries: RetryPolicy | None = None, notice: Notice | None = None,
+    ) -> None:
+        self.retries = retries or RetryPolicy()
         self.notice: Notice = notice or (lambda text: None)
         self.server_url = checked_url(server_url)
         self._has_token = False
@@ -68,10 +70,10 @@ class Connection:
                 raise refused
             # A server that always says "at once" is not asked without a pause, and not forever.
             pause = max(refused.retry_after, 1.0)
-            if waited + pause > self.pace.patience:
+            if waited + pause > self.retries.give_up_after:
                 raise refused
             self.notice(f"Too many requests; the server asks to wait {pause:.0f} seconds.")
-            self.pace.sleep(pause)
+            self.retries.sleep(pause)
             waited += pause
 
     def _send(self, method: str, path: str, read_seconds: float, content: dict[str, Any]) -> httpx.Response:

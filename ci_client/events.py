@@ -10,7 +10,7 @@ Event = dict[str, Any]
 LONGEST_LINE = 8 << 20
 
 
-class Garbled(Exception):
+class MalformedStream(Exception):
     """What arrived is no event stream of a job service."""
 
 
@@ -32,11 +32,11 @@ class FrameReader:
         self._lines: list[bytes] = []
 
     def feed(self, piece: bytes) -> Iterator[Frame]:
-        """The frames that are whole now. Raises Garbled."""
-        *lines, rest = (self._begun + piece).split(b"\n")
-        self._begun = rest
-        if len(rest) > LONGEST_LINE:
-            raise Garbled("a line without an end")
+        """The frames that are whole now. Raises MalformedStream."""
+        *lines, pause_for = (self._begun + piece).split(b"\n")
+        self._begun = pause_for
+        if len(pause_for) > LONGEST_LINE:
+            raise MalformedStream("a line without an end")
         for line in lines:
             bare = bytes(line).removesuffix(b"\r")
             if bare:
@@ -64,7 +64,7 @@ def _read_event(text: bytes) -> Event:
     try:
         event = json.loads(text)
     except (ValueError, RecursionError) as wrong:
-        raise Garbled("an event that is not JSON") from wrong
+        raise MalformedStream("an event that is not JSON") from wrong
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-        raise Garbled("an event without a type")
+        raise MalformedStream("an event without a type")
     return event

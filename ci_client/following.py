@@ -8,9 +8,9 @@ import httpx
 
 from ci_client.connection import Connection
 from ci_client.errors import CiError, Refused, Unreachable
-from ci_client.events import Event, Frame, FrameReader, Garbled
+from ci_client.events import Event, Frame, FrameReader, MalformedStream
 from ci_client.job_id import checked_id
-from ci_client.retry_delay import BackOff
+from ci_client.retry_delay import Backoff
 
 # The server says something every 15 seconds; after four times that it is taken for gone.
 SILENCE_SECONDS = 60.0
@@ -26,7 +26,7 @@ class Follower:
         self._place = place
         self._from_beginning = from_beginning
         self._retry = FIRST_RETRY
-        self._back_off = BackOff(connection.pace)
+        self._back_off = Backoff(connection.retries)
         # Log without a place of its own behind the last place: the server sends it again to a reader who comes back.
         self._unplaced = ""
         self._again = ""
@@ -63,7 +63,7 @@ class Follower:
             self._back_off.reached()
         except httpx.RequestError:
             self._back_off.reached()
-        except Garbled:
+        except MalformedStream:
             # The same may come again and again, so that this is not taken for a sign of life.
             pass
         finally:
@@ -72,7 +72,7 @@ class Follower:
     def _take(self, frame: Frame) -> Iterator[Event]:
         self._retry = self._retry if frame.retry is None else frame.retry
         if frame.events or frame.has_comment:
-            self._back_off.heard()
+            self._back_off.succeeded()
         if frame.place is not None:
             self._place, self._unplaced, self._again = frame.place, "", ""
         for event in frame.events:
@@ -107,7 +107,7 @@ class Follower:
             pause = self._back_off.next_pause(self._retry, at_least)
             if pause is None:
                 raise CiError(f"The server is away for too long. The job goes on; come back with: ci wait {self._job_id}")
-            self._back_off.rest(pause)
+            self._back_off.pause_for(pause)
             try:
                 return self._open()
             except Unreachable:

@@ -12,13 +12,13 @@ from ci_client.errors import CiError
 from ci_client.events import Event
 from ci_client.following import Follower
 from ci_client.job_id import checked_id
-from ci_client.retry_delay import Pace
+from ci_client.retry_delay import RetryPolicy
 from ci_client.uploading import Progress, submit
 
 
 def submit_tests_streaming(
     path: str | os.PathLike[str], server_url: str = DEFAULT_SERVER, *, token: str | None = None, priority: int | None = None,
-    web_hook: str | None = None, progress: Progress | None = None, notice: Notice | None = None, pace: Pace | None = None,
+    web_hook: str | None = None, progress: Progress | None = None, notice: Notice | None = None, retries: RetryPolicy | None = None,
 ) -> Iterator[Event]:
     """Submit the project in a folder, and follow its log; an interrupted stream is taken up where it broke off.
 
@@ -26,17 +26,17 @@ def submit_tests_streaming(
     is CI_TOKEN where none is given. `progress` is told the bytes sent and their total, `notice` what a person may want to know.
     Raises CiError, which is a RuntimeError.
     """
-    with Connection(server_url, token, pace=pace, notice=notice) as connection:
+    with Connection(server_url, token, retries=retries, notice=notice) as connection:
         response = submit(connection, "/submit-stream", Path(path), priority=priority, web_hook=web_hook, progress=progress)
         yield from Follower(connection, None, from_beginning=True).events(response)
 
 
 def submit_tests_async(
     path: str | os.PathLike[str], server_url: str = DEFAULT_SERVER, *, token: str | None = None, priority: int | None = None,
-    web_hook: str | None = None, progress: Progress | None = None, notice: Notice | None = None, pace: Pace | None = None,
+    web_hook: str | None = None, progress: Progress | None = None, notice: Notice | None = None, retries: RetryPolicy | None = None,
 ) -> str:
     """Submit the project in a folder; returns the job's id without waiting for the job. Raises CiError."""
-    with Connection(server_url, token, pace=pace, notice=notice) as connection:
+    with Connection(server_url, token, retries=retries, notice=notice) as connection:
         response = submit(connection, "/submit-async", Path(path), priority=priority, web_hook=web_hook, progress=progress)
         answer = connection.read_json(response)
     return checked_id(str(answer.get("job_id")) if isinstance(answer, dict) else "")
@@ -44,24 +44,24 @@ def submit_tests_async(
 
 def follow(
     job_id: str, server_url: str = DEFAULT_SERVER, from_beginning: bool = False, *, last_event_id: str | None = None,
-    token: str | None = None, notice: Notice | None = None, pace: Pace | None = None,
+    token: str | None = None, notice: Notice | None = None, retries: RetryPolicy | None = None,
 ) -> Iterator[Event]:
     """A job's events from now on, from its log's beginning, or from behind an event, until the job is over.
 
-    After a broken connection it comes back, and goes on with the byte behind the last one; `pace.patience` says for how many seconds
-    it tries. Raises CiError.
+    After a broken connection it comes back, and goes on with the byte behind the last one; `retries.give_up_after` says for how
+    many seconds it tries. Raises CiError.
     """
-    with Connection(server_url, token, pace=pace, notice=notice) as connection:
+    with Connection(server_url, token, retries=retries, notice=notice) as connection:
         yield from Follower(connection, checked_id(job_id), place=last_event_id, from_beginning=from_beginning).events()
 
 
 def list_jobs(
     server_url: str = DEFAULT_SERVER, *, status: str | None = None, limit: int | None = None, token: str | None = None,
-    notice: Notice | None = None, pace: Pace | None = None,
+    notice: Notice | None = None, retries: RetryPolicy | None = None,
 ) -> list[dict[str, Any]]:
     """The jobs, newest first: all of them, or those that stand so, or the first ones. Raises CiError."""
     wanted = {name: value for name, value in (("status", status), ("limit", limit)) if value is not None}
-    with Connection(server_url, token, pace=pace, notice=notice) as connection:
+    with Connection(server_url, token, retries=retries, notice=notice) as connection:
         jobs = connection.ask("GET", "/jobs", params=wanted or None)
     if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
         raise CiError(f"{connection.server_url} does not answer like a job service: there is no list of jobs.")
@@ -69,16 +69,18 @@ def list_jobs(
 
 
 def get_job(
-    job_id: str, server_url: str = DEFAULT_SERVER, *, token: str | None = None, notice: Notice | None = None, pace: Pace | None = None,
+    job_id: str, server_url: str = DEFAULT_SERVER, *, token: str | None = None, notice: Notice | None = None,
+    retries: RetryPolicy | None = None,
 ) -> dict[str, Any]:
     """Where a job stands, and how it ended. Raises CiError."""
-    with Connection(server_url, token, pace=pace, notice=notice) as connection:
+    with Connection(server_url, token, retries=retries, notice=notice) as connection:
         return cast(dict[str, Any], connection.ask("GET", f"/jobs/{checked_id(job_id)}"))
 
 
 def cancel_job(
-    job_id: str, server_url: str = DEFAULT_SERVER, *, token: str | None = None, notice: Notice | None = None, pace: Pace | None = None,
+    job_id: str, server_url: str = DEFAULT_SERVER, *, token: str | None = None, notice: Notice | None = None,
+    retries: RetryPolicy | None = None,
 ) -> dict[str, Any]:
     """Cancel a job, which may be done again; returns the job as it is then. Raises CiError."""
-    with Connection(server_url, token, pace=pace, notice=notice) as connection:
+    with Connection(server_url, token, retries=retries, notice=notice) as connection:
         return cast(dict[str, Any], connection.ask("DELETE", f"/jobs/{checked_id(job_id)}"))

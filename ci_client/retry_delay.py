@@ -10,41 +10,41 @@ LONGEST_PAUSE = 30.0
 
 
 @dataclass(frozen=True)
-class Pace:
-    """Patience with a server that does not answer, in seconds; clock, sleep and chance can be replaced."""
+class RetryPolicy:
+    """How long to try a server that does not answer, in seconds; clock, sleep and jitter can be replaced."""
 
-    patience: float = 300.0
+    give_up_after: float = 300.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    chance: Callable[[], float] = random.random
+    jitter: Callable[[], float] = random.random
 
 
-class BackOff:
-    """Pauses between attempts that grow until something is heard, and end when patience does."""
+class Backoff:
+    """Pauses between attempts that grow until something is heard, and end after `give_up_after`."""
 
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-        self._last_heard = pace.clock()
+    def __init__(self, retries: RetryPolicy) -> None:
+        self._pace = retries
+        self._last_answer = retries.clock()
         self._failures = 0
 
     def reached(self) -> None:
         """The server is there, whether or not it has said anything."""
-        self._last_heard = self._pace.clock()
+        self._last_answer = self._pace.clock()
 
-    def heard(self) -> None:
+    def succeeded(self) -> None:
         """The server has said something: the next pause is a short one again."""
         self.reached()
         self._failures = 0
 
     def next_pause(self, first: float, at_least: float = 0.0) -> float | None:
-        """Seconds until the next attempt, growing from `first`, and never under `at_least`; None where patience ends before."""
+        """Seconds until the next attempt, growing from `first`, and never under `at_least`; None where that time ends before."""
         # The little that chance adds keeps clients apart that lost the same server at the same moment.
-        pause = max(at_least, first, min(LONGEST_PAUSE, first * 2.0**self._failures)) * (1 + self._pace.chance() / 4)
-        if self._pace.clock() + pause - self._last_heard > self._pace.patience:
+        pause = max(at_least, first, min(LONGEST_PAUSE, first * 2.0**self._failures)) * (1 + self._pace.jitter() / 4)
+        if self._pace.clock() + pause - self._last_answer > self._pace.give_up_after:
             return None
         self._failures = min(self._failures + 1, 16)
         return pause
 
-    def rest(self, pause: float) -> None:
+    def pause_for(self, pause: float) -> None:
         """Wait for so many seconds."""
         self._pace.sleep(pause)

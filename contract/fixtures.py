@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import update
 
-from api.domain.results.approval import Approval, ApprovalStatus, BaselineWish, Proposal
+from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal
 from api.domain.runs.run import Phase
 from api.services.platform_sync import catch_up
 from api.storage.database import session, transact
@@ -93,7 +93,7 @@ def _name_origin(run_id: int) -> None:
 
 def _ask(run_id: int, regression_id: int, output_id: int, requester: Person) -> Approval:
     before, after = (OLD, EXPECTED) if output_id == KNOWN["output_id"] else (EXPECTED, PRODUCED)
-    wish = BaselineWish(regression_id, output_id, REASON)
+    wish = BaselineProposal(regression_id, output_id, REASON)
     proposal = Proposal(run_id, TESTS[regression_id][0], wish, before, after, ".srt")
     return transact(partial(record_proposal, proposal, requester.user_id, requester.email, NOW))
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.processes import PATIENCE, Running, eventually, free_port, started
+from tests.e2e.processes import TIMEOUT, Running, eventually, free_port, started
 from tests.parts import need
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -63,7 +63,7 @@ def kill(running: Running) -> None:
     for pid in running.family():
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    running.process.wait(PATIENCE)
+    running.process.wait(TIMEOUT)
 
 
 def listens(port: int) -> bool:

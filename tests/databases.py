@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 KEPT = frozenset({schema.VERSION_TABLE, "ci_added"})
 POOL_SIZE = 24
-PATIENCE = 2.0
+TIMEOUT = 2.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Database:
         thread = ThreadPoolExecutor(max_workers=1)
         with self.counted() as seen:
             future = thread.submit(alone)
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + TIMEOUT
             while not future.done() and time.monotonic() < deadline and not any(each.startswith(until) for each in seen):
                 time.sleep(0.01)
         # The thread ends with its work.

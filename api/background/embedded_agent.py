@@ -37,13 +37,13 @@ class EmbeddedAgent:
         try:
             self._agent.look()
         except BaseException:
-            self._let_go()
+            self._release()
             raise
 
     def stop(self) -> None:
         """Tell it to stop, and let another process keep one."""
         self._agent.stop()
-        self._let_go()
+        self._release()
 
     def _take_lock(self) -> int | None:
         try:
@@ -53,7 +53,7 @@ class EmbeddedAgent:
         except OSError as fault:
             raise OSError(f"CI_WORK_DIR: {fault}; no agent is started beside the server") from fault
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

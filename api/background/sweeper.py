@@ -9,10 +9,10 @@ from functools import partial
 
 from flask import Flask
 
-from api.domain.random_source import Chance
-from api.installation import SYSTEM_CHANCE
+from api.domain.random_source import RandomSource
+from api.installation import SYSTEM_RANDOM
 from api.services.leases import give_up_abandoned
-from api.services.platform_sync import catch_up, count_pending, enrol_overlooked, judge_late_results, judge_pending
+from api.services.platform_sync import catch_up, count_pending, judge_late_results, judge_pending, sync_overlooked
 from api.services.worker_access import erase_dead_secrets
 from api.storage.auth.tokens import seal_platform_tokens
 from api.storage.database import database_now, session, transact
@@ -30,14 +30,14 @@ TIDYING_EVERY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Erasing:
+class SecretErasure:
     """Has workers' secrets erased once their runs have been over for so long; only where no other program shares the database.
 
     `is_shared` tells that, of a database that was reached.
     """
 
     grace: timedelta
-    chance: Chance
+    chance: RandomSource
     is_shared: Callable[[], bool] = lambda: False
 
 
@@ -45,8 +45,8 @@ class Sweeper:
     """Sweeps once when it is called. Several processes may sweep side by side, and none of the parts waits for another."""
 
     def __init__(
-        self, app: Flask, clock: Callable[[], datetime], files: FileStore | None = None, erasing: Erasing | None = None, *,
-        chance: Chance = SYSTEM_CHANCE,
+        self, app: Flask, clock: Callable[[], datetime], files: FileStore | None = None, erasing: SecretErasure | None = None, *,
+        chance: RandomSource = SYSTEM_RANDOM,
     ) -> None:
         self._app, self._clock, self._files, self._erasing, self._chance = app, clock, files, erasing, chance
         self._judged = 0
@@ -80,7 +80,7 @@ class Sweeper:
         now = self._clock()
         with self._app.app_context():
             catch_up(now)
-            enrol_overlooked(now)
+            sync_overlooked(now)
 
     def seal_tokens(self) -> None:
         """Seal the tokens that the platform's own programs keep in the clear."""
@@ -125,7 +125,7 @@ class Sweeper:
             log.info("removed %d files that were never taken in whole", removed)
 
 
-def _erase(erasing: Erasing, now: datetime) -> int:
+def _erase(erasing: SecretErasure, now: datetime) -> int:
     # The database is reached first, since it may have come only now.
     session().connection()
     return 0 if erasing.is_shared() else erase_dead_secrets(now - erasing.grace, erasing.chance, most=ERASED_AT_ONCE)

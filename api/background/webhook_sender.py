@@ -13,13 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.domain.errors import NotFound, Refusal
 from api.domain.jobs.job import Job
 from api.domain.jobs.webhook import next_attempt
-from api.domain.random_source import Chance
-from api.integrations.webhook_post import Delivery, HookPost, NotDelivered
+from api.domain.random_source import RandomSource
+from api.integrations.webhook_post import Delivery, NotDelivered, WebhookPost
 from api.rendering import jobs as render_jobs
 from api.specfirst.responses.json_responses import encode
 from api.storage.database import session, transact
 from api.storage.jobs.jobs import load_job
-from api.storage.jobs.webhooks import DueHook, forget_hook, postpone_hook, take_due_hooks
+from api.storage.jobs.webhooks import DueWebhook, delete_webhook, postpone_webhook, take_due_webhooks
 from api.supervision.loop import Task
 
 log = logging.getLogger(__name__)
@@ -30,10 +30,10 @@ AT_ONCE = 8
 LEASE = timedelta(minutes=1)
 
 
-class HookSender:
+class WebhookSender:
     """Sends the hooks that are due, a few at a time. Several processes may do so side by side."""
 
-    def __init__(self, app: Flask, post: HookPost, *, clock: Callable[[], datetime], chance: Chance) -> None:
+    def __init__(self, app: Flask, post: WebhookPost, *, clock: Callable[[], datetime], chance: RandomSource) -> None:
         self._app, self._post, self._clock, self._chance = app, post, clock, chance
 
     def task(self, *, every: float = 2) -> Task:
@@ -43,14 +43,14 @@ class HookSender:
     def send_due(self) -> int | None:
         """Send some of the hooks that are due now; how many were delivered, None where none was due."""
         with self._app.app_context():
-            taken = transact(partial(take_due_hooks, self._clock(), LEASE, AT_ONCE))
+            taken = transact(partial(take_due_webhooks, self._clock(), LEASE, AT_ONCE))
             return sum(asyncio.run(self._deliver_all(taken))) if taken else None
 
-    async def _deliver_all(self, hooks: Sequence[DueHook]) -> list[bool]:
+    async def _deliver_all(self, hooks: Sequence[DueWebhook]) -> list[bool]:
         # A slow receiver holds up nobody's hook but its own.
         return await asyncio.gather(*(self._deliver(hook) for hook in hooks))
 
-    async def _deliver(self, hook: DueHook) -> bool:
+    async def _deliver(self, hook: DueWebhook) -> bool:
         try:
             job = self._job_of(hook)
             await self._post.send(str(job.web_hook), self._delivery(job))
@@ -59,7 +59,7 @@ class HookSender:
             return False
         except Refusal:
             log.warning("the web hook of job %s is given up: its host may not be told any more", hook.job_id)
-            transact(partial(forget_hook, hook))
+            transact(partial(delete_webhook, hook))
             return False
         except NotDelivered as failed:
             self._postpone(hook, str(failed))
@@ -71,10 +71,10 @@ class HookSender:
             log.exception("the web hook of job %s could not be sent", hook.job_id)
             self._postpone(hook, type(fault).__name__)
             return False
-        transact(partial(forget_hook, hook))
+        transact(partial(delete_webhook, hook))
         return True
 
-    def _job_of(self, hook: DueHook) -> Job:
+    def _job_of(self, hook: DueWebhook) -> Job:
         job = load_job(hook.job_id)
         # The reading transaction does not stay open while the receiver is waited for.
         session().rollback()
@@ -85,11 +85,11 @@ class HookSender:
         content = {"event": EVENT, "job": render_jobs.job(job), "delivered_at": now}
         return Delivery(EVENT, job.job_id, int(now.timestamp()), encode(content))
 
-    def _postpone(self, hook: DueHook, why: str) -> None:
+    def _postpone(self, hook: DueWebhook, why: str) -> None:
         due_at = next_attempt(hook.attempts, self._clock(), self._chance)
         if due_at is None:
             log.warning("the web hook of job %s is given up after %d attempts: %s", hook.job_id, hook.attempts, why)
-            transact(partial(forget_hook, hook))
+            transact(partial(delete_webhook, hook))
         else:
             log.info("the web hook of job %s was not delivered, attempt %d: %s", hook.job_id, hook.attempts, why)
-            transact(partial(postpone_hook, hook, due_at))
+            transact(partial(postpone_webhook, hook, due_at))

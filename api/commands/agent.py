@@ -17,8 +17,8 @@ from flask import Flask
 
 from api.commands.attached import when_left
 from api.commands.database import open_database
-from api.commands.doorbell import listening
 from api.commands.failure import CommandFailed
+from api.commands.wakeup import listening
 from api.commands.worker import sandbox_options
 from api.config import Settings
 from api.domain.jobs.agents import Agent as Card
@@ -28,15 +28,15 @@ from api.installation import archive_limits, job_home, prepare_store, utc_now
 from api.jobs.agent.agent import Agent
 from api.jobs.agent.finishing import Finisher
 from api.jobs.agent.housekeeping import FILES_EVERY, HOST_EVERY, Housekeeping
-from api.jobs.agent.job_repository import DeskClosed, JobDesk
+from api.jobs.agent.job_repository import DatabaseJobRepository, RepositoryUnavailable
 from api.jobs.agent.names import AgentNames
 from api.jobs.agent.options import AgentOptions
 from api.jobs.agent.preparing import JobPreparer
 from api.jobs.project.job_options import JobOptions
-from api.jobs.project.python_runtime import PythonKit, host_kit, image_kit
-from api.jobs.project.self_check import AGAIN_AFTER, Trial
+from api.jobs.project.python_runtime import PythonRuntime, host_kit, image_kit
+from api.jobs.project.self_check import AGAIN_AFTER, SelfCheck
 from api.jobs.project.workspaces import Workspaces
-from api.jobs.wakeup.wakeups import local_bell
+from api.jobs.wakeup.wakeups import local_wakeup
 from api.sandbox.choice import Choice, choose, say
 from api.sandbox.limits import Limits
 from api.specfirst.responses.access_log import configure_logging
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     home = job_home(settings)
     PRIVATE.make_folder(home)
     with open_database(settings) as flask, agent_names(home) as (names, name):
-        agent, housekeeping, trial = make_agent(settings, flask, names, name)
+        agent, housekeeping, self_check = make_agent(settings, flask, names, name)
         stopping = threading.Event()
 
         def stop(*_: object) -> None:
@@ -78,24 +78,26 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         if arguments.attached:
             when_left(stop)
         background = Background(is_outage=is_outage)
-        background.add(tasks(agent, housekeeping, trial, stopping))
-        with local_bell(work).listen() as listener, listening(settings), background.entered():
+        background.add(tasks(agent, housekeeping, self_check, stopping))
+        with local_wakeup(work).listen() as listener, listening(settings), background.entered():
             log.info("agent %s: %d slots", name, settings.job_slots)
             agent.run(listener)
     return 0
 
 
-def tasks(agent: Agent, housekeeping: Housekeeping, trial: Trial | None, stopping: threading.Event) -> list[Task]:
+def tasks(agent: Agent, housekeeping: Housekeeping, self_check: SelfCheck | None, stopping: threading.Event) -> list[Task]:
     """What an agent does beside its jobs: it tidies up, and tries out what jobs are run with, of which it hears where that is not there."""
     tidying = [
         Task("host_cleanup", lambda: housekeeping.tidy_host(lambda: agent.holds), HOST_EVERY),
         Task("job_file_cleanup", housekeeping.tidy_files, FILES_EVERY)]
-    return [*tidying, Task("self_check", lambda: trial.repeat(agent.doubt, stopping), AGAIN_AFTER)] if trial is not None else tidying
+    if self_check is None:
+        return tidying
+    return [*tidying, Task("self_check", lambda: self_check.repeat(agent.suspend_claims, stopping), AGAIN_AFTER)]
 
 
 def is_outage(raised: BaseException) -> bool:
     """Whether the database is away, which the agent itself tells of."""
-    return isinstance(raised, DeskClosed) and raised.is_outage
+    return isinstance(raised, RepositoryUnavailable) and raised.is_outage
 
 
 def make_work_folder(settings: Settings) -> Path:
@@ -114,7 +116,7 @@ def agent_names(home: Path) -> Iterator[tuple[AgentNames, str]]:
         yield names, name
 
 
-def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -> tuple[Agent, Housekeeping, Trial | None]:
+def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -> tuple[Agent, Housekeeping, SelfCheck | None]:
     """The agent as configured, what tidies up after it, and what tries its sandbox out."""
     work = settings.work_dir.absolute()
     prepare_store(settings)
@@ -122,30 +124,30 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
     workspaces = Workspaces(job_home(settings) / "work")
     say(chosen, workspaces.guard)
     files, options, jobs = JobFiles(settings.storage_root), agent_options(settings, work), job_options(settings)
-    desk = JobDesk(flask, name, per_owner=options.per_owner)
-    preparer, trial = None, None
+    repository = DatabaseJobRepository(flask, name, per_owner=options.per_owner)
+    preparer, self_check = None, None
     if chosen.sandbox is not None:
-        kit = python_kit(chosen, work)
-        trial = Trial(chosen.sandbox, jobs, kit)
-        preparer = JobPreparer(chosen.sandbox, kit, workspaces, files, jobs, clock=utc_now)
+        runtime = python_runtime(chosen, work)
+        self_check = SelfCheck(chosen.sandbox, jobs, runtime)
+        preparer = JobPreparer(chosen.sandbox, runtime, workspaces, files, jobs, clock=utc_now)
     card = Card(
         name, options.slots, 0, utc_now(), None if chosen.sandbox is None else chosen.sandbox.name, chosen.trouble,
         tuple(f"{guard.name}: {guard.words}" for guard in chosen.missing(workspaces.guard)))
     agent = Agent(
-        card, options, desk, files, Slots(work / "slots", count=options.slots), names,
-        Finisher(desk, workspaces, files, jobs, pause=options.poll.total_seconds()), preparer, clock=utc_now)
-    housekeeping = Housekeeping(desk, files, workspaces, chosen.sandbox, keep=options.keep, clock=utc_now)
-    return agent, housekeeping, trial
+        card, options, repository, files, Slots(work / "slots", count=options.slots), names,
+        Finisher(repository, workspaces, files, jobs, pause=options.poll.total_seconds()), preparer, clock=utc_now)
+    housekeeping = Housekeeping(repository, files, workspaces, chosen.sandbox, keep=options.keep, clock=utc_now)
+    return agent, housekeeping, self_check
 
 
-def python_kit(chosen: Choice, work: Path) -> PythonKit:
-    """The Python that jobs find in their cages."""
+def python_runtime(chosen: Choice, work: Path) -> PythonRuntime:
+    """The Python that jobs find in their sandboxes."""
     if chosen.sandbox is not None and chosen.sandbox.name == CONTAINER:
         return image_kit(work / "python")
-    kit = host_kit(work / "python")
-    if kit.missing:
-        log.warning("jobs have no %s: not installed beside this service", ", ".join(kit.missing))
-    return kit
+    runtime = host_kit(work / "python")
+    if runtime.missing:
+        log.warning("jobs have no %s: not installed beside this service", ", ".join(runtime.missing))
+    return runtime
 
 
 def agent_options(settings: Settings, work: Path) -> AgentOptions:

@@ -22,7 +22,7 @@ from api.commands.failure import CommandFailed
 from api.commands.serve import port
 from api.commands.tokens import issue
 from api.config import Settings
-from api.demo.job_story import tell_job
+from api.demo.job_story import run_job_story
 from api.demo.prepare import BaselineFailed, Demo, ExtractorMissing, prepare
 from api.demo.project import write_project
 from api.demo.story import StoryFailed, tell
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         token, requester = fill(configured, demo)
         with processes(configured, arguments):
             tell(configured.public_url, token, demo.builds, requester=requester)
-            tell_job(configured.public_url, token, write_project(arguments.folder))
+            run_job_story(configured.public_url, token, write_project(arguments.folder))
             if not arguments.once:
                 print("Server and worker go on; Ctrl-C stops them.", flush=True)
                 while True:
@@ -135,7 +135,7 @@ def processes(settings: Settings, arguments: argparse.Namespace) -> Iterator[Non
         started.append(_start((*command, "worker", "--platform", "linux", "--name", "demo-worker"), bare, "worker.log", settings))
         yield
     finally:
-        # Impatience must not leave one of them behind. The worker first, so that it can still say that it stops.
+        # A second signal must not leave one of them behind. The worker first, so that it can still say that it stops.
         for number in STOPPING:
             signal.signal(number, signal.SIG_IGN)
         for process in reversed(started):

@@ -22,13 +22,13 @@ from api.config import Settings
 from api.domain.runs.run import Platform
 from api.host.slots import Slot, Slots
 from api.host.work_folder import work_folder
-from api.installation import SYSTEM_CHANCE, prepare_store
+from api.installation import SYSTEM_RANDOM, prepare_store
 from api.sandbox.choice import SandboxOptions, choose, say
-from api.sandbox.limits import Limits as CageLimits
+from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Sandbox
 from api.specfirst.responses.access_log import configure_logging
 from api.worker.command import Places
-from api.worker.database_source import LeasedClaims
+from api.worker.database_source import DatabaseRunSource
 from api.worker.options import Folders, WorkerOptions
 from api.worker.process import Limits, RunProcess, run_process
 from api.worker.sandboxed_run import SandboxedRun
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     chosen = choose(sandbox_options(settings))
     say(chosen)
     with open_database(settings) as flask, Slots(settings.work_dir.absolute() / "slots", count=MOST_SLOTS).taken() as slot:
-        claims = LeasedClaims(flask, arguments.name, store, lease=timedelta(seconds=settings.lease_duration), chance=SYSTEM_CHANCE)
+        claims = DatabaseRunSource(flask, arguments.name, store, lease=timedelta(seconds=settings.lease_duration), chance=SYSTEM_RANDOM)
         if chosen.sandbox is not None and slot is None:
             raise CommandFailed(f"all of this host's {MOST_SLOTS} slots are held")
         runner = bare_run() if chosen.sandbox is None or slot is None else sandboxed_run(chosen.sandbox, slot, settings)
@@ -87,7 +87,7 @@ def bare_run() -> RunProcess:
 
 def sandboxed_run(sandbox: Sandbox, slot: Slot, settings: Settings) -> RunProcess:
     """Execution in the sandbox, as the slot's user."""
-    limits = CageLimits(memory_bytes=settings.test_memory, processes=TEST_PROCESSES)
+    limits = SandboxLimits(memory_bytes=settings.test_memory, processes=TEST_PROCESSES)
     numbers = count()
     return SandboxedRun(sandbox, limits, slot.user_id, lambda: f"worker-{os.getpid()}-{next(numbers)}")
 
@@ -109,4 +109,4 @@ def options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
         main_repository=settings.main_repository, trusted=settings.trust_executables,
         limits=Limits(seconds=settings.test_timeout, core_bytes=settings.core_dump_limit),
         places=Places(f"{settings.sandbox_repository}/TestFiles", f"{settings.sandbox_repository}/TempFiles"),
-        ffmpeg=Path(found) if found else None, lease_patience=settings.lease_duration / 2)
+        ffmpeg=Path(found) if found else None, lease_timeout=settings.lease_duration / 2)

@@ -46,8 +46,8 @@ def _build(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> So
     limits = Limits(
         memory_bytes=settings.build_memory, processes=BUILD_PROCESSES, cpus=settings.build_cpus, workspace_bytes=BUILD_DISK)
     numbers = count()
-    cage = SandboxedRun(sandbox, limits, slot.user_id, lambda: f"build-{os.getpid()}-{next(numbers)}")
+    sandboxed = SandboxedRun(sandbox, limits, slot.user_id, lambda: f"build-{os.getpid()}-{next(numbers)}")
     git = GitOptions(
         settings.git_base_url, settings.work_dir.absolute() / "repositories", authorities=settings.git_ca_file, cgroup=settings.cgroup)
     checkout = Checkout(git, settings.main_repository, settings.base_branch)
-    return BuildSource(checkout, settings.build_command, settings.build_output, settings.build_timeout, cage)
+    return BuildSource(checkout, settings.build_command, settings.build_output, settings.build_timeout, sandboxed)

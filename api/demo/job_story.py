@@ -17,15 +17,15 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class ToldJob:
+class StoryJob:
     """The job that the story submitted."""
 
     job_id: str
     success: bool
 
 
-def tell_job(base_url: str, token: str, project: Path, *, out: Say = print) -> ToldJob | None:
-    """Submit the project, print what its log says of failures, and where to go on; None where this host cannot cage a job.
+def run_job_story(base_url: str, token: str, project: Path, *, out: Say = print) -> StoryJob | None:
+    """Submit the project, print what its log says of failures, and where to go on; None where this host cannot sandbox a job.
 
     Raises CiError for every other trouble.
     """
@@ -43,7 +43,7 @@ def tell_job(base_url: str, token: str, project: Path, *, out: Say = print) -> T
     return told
 
 
-def tour(base_url: str, project: Path, told: ToldJob) -> list[str]:
+def tour(base_url: str, project: Path, told: StoryJob) -> list[str]:
     """Return the lines that say how to go on with jobs."""
     return [
         "",
@@ -56,7 +56,7 @@ def tour(base_url: str, project: Path, told: ToldJob) -> list[str]:
     ]
 
 
-def _followed(events: Iterator[Event], out: Say) -> ToldJob:
+def _followed(events: Iterator[Event], out: Say) -> StoryJob:
     job_id = ""
     pending = ""
     for event in events:
@@ -68,5 +68,5 @@ def _followed(events: Iterator[Event], out: Say) -> ToldJob:
             for line in filter(SHOWN.match, lines):
                 out(f"  | {line}")
         else:
-            return ToldJob(job_id, bool(event["success"]))
+            return StoryJob(job_id, bool(event["success"]))
     raise CiError("The job's stream ended before the job did.")

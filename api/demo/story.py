@@ -36,20 +36,20 @@ class Told:
 
 
 def tell(
-    base_url: str, token: str, builds: Builds, *, requester: str, branch: str = "master", patience: float = 300, out: Say = print,
+    base_url: str, token: str, builds: Builds, *, requester: str, branch: str = "master", timeout: float = 300, out: Say = print,
     client: httpx.Client | None = None,
 ) -> tuple[Told, ...]:
     """Trigger a run of each build, wait for all, have baselines proposed, print a tour; return the runs.
 
     `token` is an admin's, `requester` the token of whoever proposes baselines.
-    Raises StoryFailed where the server refuses, or where a run is not over after `patience` seconds.
+    Raises StoryFailed where the server refuses, or where a run is not over after `timeout` seconds.
     """
     with ExitStack() as opened:
         asking = client or opened.enter_context(httpx.Client(timeout=WAIT + 30, trust_env=False))
         api = _Api(asking, f"{base_url}/api/v1", token)
         triggered = [(api.trigger(build, branch), build) for build in (builds.good, builds.regressed, builds.unbuilt)]
         out(f"\nTriggered {len(triggered)} runs through the API; the worker takes them one after the other.")
-        told = tuple(_told(api, run_id, build, patience, out) for run_id, build in triggered)
+        told = tuple(_told(api, run_id, build, timeout, out) for run_id, build in triggered)
         red = told[1]
         different = [each for each in api.get(f"/runs/{red.run_id}/triage")["failures"] if each["first_difference"] is not None]
         _propose(_Api(asking, f"{base_url}/api/v1", requester), api, red.run_id, different[:2], out)
@@ -97,9 +97,9 @@ class _Api:
         """Ask for something that must be done."""
         return self._answer(self._client.post(f"{self._root}{path}", json=body, headers=self._headers))
 
-    def await_end(self, run_id: int, patience: float) -> str:
+    def await_end(self, run_id: int, timeout: float) -> str:
         """Wait for a run to be over; return its status."""
-        until = time.monotonic() + patience
+        until = time.monotonic() + timeout
         while time.monotonic() < until:
             asked = time.monotonic()
             run = self.get(f"/runs/{run_id}", {"wait": WAIT})
@@ -107,7 +107,7 @@ class _Api:
                 return str(run["status"])
             # The server may wait for less than it is asked to, and must not be asked all the time then.
             time.sleep(max(0.0, LEAST_PAUSE - (time.monotonic() - asked)))
-        raise StoryFailed(f"Run {run_id} was not over after {patience:.0f} seconds; is the worker running?")
+        raise StoryFailed(f"Run {run_id} was not over after {timeout:.0f} seconds; is the worker running?")
 
     def get(self, path: str, parameters: Mapping[str, int] | None = None) -> dict[str, Any]:
         """Read something that must be there."""
@@ -136,8 +136,8 @@ def _propose(requester: _Api, admin: _Api, run_id: int, different: Sequence[Mapp
         out(f"\nProposed {len(proposed)} outputs of run {run_id} as new baselines; the first is rejected, none is approved.")
 
 
-def _told(api: _Api, run_id: int, build: Build, patience: float, out: Say) -> Told:
-    status = api.await_end(run_id, patience)
+def _told(api: _Api, run_id: int, build: Build, timeout: float, out: Say) -> Told:
+    status = api.await_end(run_id, timeout)
     summary = api.get(f"/runs/{run_id}/summary")
     counts = ", ".join(f"{summary.get(f'{name}_count', 0)} {words}" for name, words in (
         ("pass", "passed"), ("fail", "failed"), ("missing_output", "without output"), ("skipped", "skipped")))

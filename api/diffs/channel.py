@@ -23,7 +23,7 @@ class ChannelLost(Exception):
     """The other side is gone, or speaks nonsense."""
 
 
-class OverDeadline(Exception):
+class DeadlineExceeded(Exception):
     """The other side did not speak, or listen, in time."""
 
 
@@ -66,14 +66,14 @@ class Channel:
         self.deadline: float | None = None
 
     def send(self, header: Mapping[str, Any], size: int, body: Iterable[bytes]) -> None:
-        """Send a message with a body of exactly `size` bytes. Raises ChannelLost, OverDeadline, or what `body` raises."""
+        """Send a message with a body of exactly `size` bytes. Raises ChannelLost, DeadlineExceeded, or what `body` raises."""
         encoded = orjson.dumps(header)
         self._send(LENGTH.pack(len(encoded), size) + encoded)
         for chunk in body:
             self._send(chunk)
 
     def receive(self) -> tuple[dict[str, Any], bytearray]:
-        """The next message. Raises ChannelLost, OverDeadline."""
+        """The next message. Raises ChannelLost, DeadlineExceeded."""
         header_size, body_size = LENGTH.unpack(self._receive(LENGTH.size))
         if header_size > HEADER_LIMIT or body_size > BODY_LIMIT:
             raise ChannelLost
@@ -91,7 +91,7 @@ class Channel:
             self._wait_at_most()
             self._connection.sendall(content)
         except TimeoutError as late:
-            raise OverDeadline from late
+            raise DeadlineExceeded from late
         except OSError as gone:
             raise ChannelLost from gone
 
@@ -103,7 +103,7 @@ class Channel:
                 self._wait_at_most()
                 count = self._connection.recv_into(rest, min(len(rest), RECEIVE))
             except TimeoutError as late:
-                raise OverDeadline from late
+                raise DeadlineExceeded from late
             except OSError as gone:
                 raise ChannelLost from gone
             if not count:
@@ -115,5 +115,5 @@ class Channel:
         if self.deadline is not None:
             left = self.deadline - monotonic()
             if left <= 0:
-                raise OverDeadline
+                raise DeadlineExceeded
             self._connection.settimeout(left)

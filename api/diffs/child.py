@@ -17,7 +17,7 @@ from itertools import chain
 from math import ceil
 from time import monotonic
 
-from api.diffs.channel import Channel, ChannelLost, OverDeadline
+from api.diffs.channel import Channel, ChannelLost, DeadlineExceeded
 from api.domain.text.edit_script import Change, exact_changes
 
 
@@ -52,7 +52,7 @@ class ExactChild:
         channel.deadline = monotonic() + seconds
         try:
             channel.send({"expected": len(expected), "seconds": seconds}, len(expected) + len(actual), (expected, actual))
-        except (ChannelLost, OverDeadline):
+        except (ChannelLost, DeadlineExceeded):
             self.kill()
 
     def changes(self) -> list[Change] | None:
@@ -61,7 +61,7 @@ class ExactChild:
             return None
         try:
             return unpacked(self._channel.receive()[1])
-        except (ChannelLost, OverDeadline):
+        except (ChannelLost, DeadlineExceeded):
             self.kill()
             return None
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from threading import Lock, Semaphore
 
 from api.diffs.cache import DiffMemory
-from api.diffs.channel import ChannelLost, DiffAnswer, OverDeadline, View
+from api.diffs.channel import ChannelLost, DeadlineExceeded, DiffAnswer, View
 from api.diffs.process import PROGRAM, DiffProcess, Readable, chunks
 from api.domain.errors import Unavailable
 from api.domain.text.decoding import HEAD, Reading
@@ -64,7 +64,7 @@ class DiffPool:
                 answer = process.ask(expected, actual, view, self._seconds)
             except ChannelLost:
                 log.warning("a process that compares files is gone")
-            except OverDeadline:
+            except DeadlineExceeded:
                 log.warning("%s and %s could not be compared in %s s", expected.name, actual.name, self._seconds)
                 break
             finally:

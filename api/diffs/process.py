@@ -63,7 +63,7 @@ class DiffProcess:
     def ask(self, expected: Readable, actual: Readable, view: View, seconds: float) -> DiffAnswer:
         """Have two files compared, within so many seconds after they were read.
 
-        Raises ChannelLost or OverDeadline, after which the process is to be killed, as after anything that reading raises.
+        Raises ChannelLost or DeadlineExceeded, after which the process is to be killed, as after anything that reading raises.
         """
         question = asdict(view) | {"expected": expected.size, "seconds": seconds * EXACT_SHARE}
         self._channel.deadline = None

@@ -70,4 +70,4 @@ def run_errors(run: Run) -> str:
     """Whether the run has infrastructure errors: `yes` as soon as there is one, `unknown` while it is not over, else `no`."""
     if run.infrastructure_error_count:
         return "yes"
-    return "no" if run.status.is_over else "unknown"
+    return "no" if run.status.is_finished else "unknown"

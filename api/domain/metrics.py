@@ -11,7 +11,7 @@ from api.domain.runs.run import Platform, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class QueueMetrics:
     """The state of the queues at a moment.
 
     `waiting` and `running` are jobs by priority, `ended` those that are kept, by why they ended, `refused`

@@ -1,4 +1,4 @@
-"""Chance as an argument: secrets are made from random bytes that somebody else draws."""
+"""RandomSource as an argument: secrets are made from random bytes that somebody else draws."""
 from __future__ import annotations
 
 import string
@@ -10,7 +10,7 @@ WORKER_TOKEN_LENGTH = 64
 
 
 @dataclass(frozen=True)
-class Chance:
+class RandomSource:
     """A source of random bytes, such as `secrets.token_bytes`."""
 
     random_bytes: Callable[[int], bytes]

@@ -8,7 +8,7 @@ from api.domain.auth.access import Scope
 from api.domain.auth.password import check_password
 from api.domain.auth.token import SECRET_BYTES, issue_token
 from api.domain.errors import Forbidden, InvalidCredentials, Unprocessable
-from api.domain.random_source import Chance
+from api.domain.random_source import RandomSource
 from api.rendering import runs as render_runs
 from api.services.login_guard import LoginGuard
 from api.services.policies import AccountRules
@@ -23,7 +23,7 @@ from api.storage.database import transaction
 def create_token(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Issue a token to whoever knows an account's password."""
     account = _log_in(body["email"], body["password"])
-    secret = request_context.collaborator(Chance).random_bytes(SECRET_BYTES)
+    secret = request_context.collaborator(RandomSource).random_bytes(SECRET_BYTES)
     scopes = [Scope(scope) for scope in body["scopes"]]
     with audited(AuditEvent.TOKEN_ISSUED, audit.user(account.user_id)) as deed:
         deed.by_caller, deed.actor_id = False, account.user_id

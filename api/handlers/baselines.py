@@ -11,7 +11,7 @@ from api.domain.files.storage_status import StorageStatus
 from api.domain.results.approval import (
     Approval,
     ApprovalStatus,
-    BaselineWish,
+    BaselineProposal,
     Decision,
     Proposal,
     authorize_decision,
@@ -86,14 +86,14 @@ def list_baselines(regression_id: int, output_id: int, limit: int, offset: int) 
 
 def _judged(run_id: int) -> tuple[JudgedTest, ...]:
     catch_up(request_context.now())
-    return verdicts.judge_run(run_id, runs.load_run(run_id).expected_set_id).tests
+    return verdicts.judge_run(run_id, runs.load_run(run_id).expected_tests_id).tests
 
 
-def _wish(body: dict[str, Any]) -> BaselineWish:
-    return BaselineWish(body["regression_id"], body["output_id"], body["reason"], body.get("apply_to_variants", False))
+def _wish(body: dict[str, Any]) -> BaselineProposal:
+    return BaselineProposal(body["regression_id"], body["output_id"], body["reason"], body.get("apply_to_variants", False))
 
 
-def _proposal(run_id: int, judged: dict[int, JudgedTest], wish: BaselineWish) -> Proposal:
+def _proposal(run_id: int, judged: dict[int, JudgedTest], wish: BaselineProposal) -> Proposal:
     test = judged.get(wish.regression_id)
     if test is None:
         raise NotFound("regression_test", wish.regression_id, remedy="List the run's tests with GET /runs/{run_id}/samples.")

@@ -70,7 +70,7 @@ def _test_errors(run_id: int) -> tuple[ErrorItem, ...]:
 def _judge(run_id: int) -> tuple[Run, JudgedRun]:
     catch_up(request_context.now())
     run = runs.load_run(run_id)
-    return run, verdicts.judge_run(run_id, run.expected_set_id)
+    return run, verdicts.judge_run(run_id, run.expected_tests_id)
 
 
 def _times(run: Run, judged: JudgedRun) -> Times:

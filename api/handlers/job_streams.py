@@ -14,7 +14,7 @@ from api.specfirst import request_context
 from api.storage.jobs.jobs import load_job
 from api.streaming.log_follower import Follower
 from api.streaming.reauthorization import permitted_until
-from api.streaming.stream_limits import StreamSeats
+from api.streaming.stream_limits import StreamLimits
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 BEGINNING = StreamPlace(1, 0)
@@ -44,21 +44,21 @@ class JobStream(Response):
 
     async def _stream(self, receive: Receive, send: Send) -> None:
         self._task = asyncio.current_task()
-        late = self._start is None and self._job.status.is_over
+        late = self._start is None and self._job.status.is_finished
         last = (await self._follower.end_of(self._job)).late_events if late else []
         place = self._start or BEGINNING if late or self._start else await self._follower.present_end(self._job)
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        watcher = self._follower.join(self._job, place, send, self._fail)
+        subscriber = self._follower.join(self._job, place, send, self._fail)
         with ExitStack() as ended:
-            ended.callback(self._follower.leave, watcher)
-            ended.enter_context(permitted_until(watcher.end))
+            ended.callback(self._follower.leave, subscriber)
+            ended.enter_context(permitted_until(subscriber.end))
             # Who wants only what is new has to know from where on it is new.
             begun = opening(place if self._start is None and not late else None)
-            watcher.say(begun, *([job_id_event(self._job.job_id)] if self._tell else []), *last)
+            subscriber.say(begun, *([job_id_event(self._job.job_id)] if self._tell else []), *last)
             if late:
-                watcher.end()
+                subscriber.end()
             elif self._timeout is not None:
-                watcher.timer = asyncio.get_running_loop().call_later(self._timeout, watcher.end)
+                subscriber.timer = asyncio.get_running_loop().call_later(self._timeout, subscriber.end)
             await self._until_gone(receive)
 
     async def _until_gone(self, receive: Receive) -> None:
@@ -81,24 +81,24 @@ def follow(job: Job, start: StreamPlace | None, *, tell: bool, timeout: float | 
     """The stream of a job's log from a place on, or from its present end; `tell`: the job's id is the first event."""
     if request_context.wants_headers_alone():
         return Response(headers=HEADERS, media_type=JobStream.media_type)
-    seat = request_context.collaborator(StreamSeats).taken(request_context.caller().user_id)
+    seat = request_context.collaborator(StreamLimits).taken(request_context.caller().user_id)
     return JobStream(request_context.collaborator(Follower), seat, job, start, tell=tell, timeout=timeout)
 
 
-def check_seats() -> None:
+def check_open_limit() -> None:
     """Raise TooMany where the caller may open no further stream."""
-    request_context.collaborator(StreamSeats).check(request_context.caller().user_id)
+    request_context.collaborator(StreamLimits).check(request_context.caller().user_id)
 
 
 async def stream_job(
     request: Request, job_id: str, from_beginning: str = "false", last_event_id: str | None = None, timeout: int | None = None,
 ) -> Response:
     """Send the log of a job as it arrives, until the job is over and all is sent."""
-    check_seats()
+    check_open_limit()
     resumed = last_event_id or request.headers.get("last-event-id")
     place = parse_event_id(resumed) if resumed else None
     job = visible(await request_context.in_thread(load_job, job_id), request_context.caller())
-    if place is not None and job.status.is_over and place >= (await request_context.collaborator(Follower).end_of(job)).place:
+    if place is not None and job.status.is_finished and place >= (await request_context.collaborator(Follower).end_of(job)).place:
         return Response(status_code=204)
     start = place or (BEGINNING if is_yes(from_beginning) else None)
     return follow(job, start, tell=False, timeout=timeout)

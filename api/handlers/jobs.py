@@ -27,18 +27,18 @@ from api.storage.jobs.files import JobFiles
 from api.storage.jobs.jobs import JobFilter
 from api.storage.jobs.projects import forget_project
 from api.storage.text.logs import Readable
-from api.streaming.project_upload import receive_job, ring
+from api.streaming.project_upload import receive_job, wake
 
 
 async def submit_job(request: Request, timeout: int | None = None) -> Response:
     """Take a project, and send its job's log as it arrives."""
-    job_streams.check_seats()
+    job_streams.check_open_limit()
     return job_streams.follow(await receive_job(request), job_streams.BEGINNING, tell=False, timeout=timeout)
 
 
 async def submit_job_and_tell(request: Request, timeout: int | None = None) -> Response:
     """Take a project, tell its job's id, and send the job's log as it arrives."""
-    job_streams.check_seats()
+    job_streams.check_open_limit()
     return job_streams.follow(await receive_job(request), job_streams.BEGINNING, tell=True, timeout=timeout)
 
 
@@ -70,7 +70,7 @@ def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:
     cancelled = transact(partial(_cancel, job_id))
     if cancelled.status is JobStatus.CANCELLED and not cancelled.attempt:
         forget_project(request_context.collaborator(JobFiles), job_id)
-    ring()
+    wake()
     return render_jobs.job(cancelled), HTTPStatus.ACCEPTED
 
 
@@ -114,7 +114,7 @@ def _cancel(job_id: str) -> Job:
 def _open_log(job: Job) -> Readable:
     attempt = newest_attempt(request_context.collaborator(JobFiles), job)
     log = None if attempt is None else open_file(attempt.log)
-    if log is None and job.status.is_over and attempt is not None:
+    if log is None and job.status.is_finished and attempt is not None:
         raise JobLogNotFound(job.job_id)
     return log or Nothing()
 

@@ -43,7 +43,7 @@ def list_sample_logs(
 ) -> dict[str, Any]:
     """Show the next lines of what one regression test of a run printed."""
     run = _load_run(run_id)
-    test = choose_test(verdicts.judge_run(run_id, run.expected_set_id).tests, sample_id, regression_id).test
+    test = choose_test(verdicts.judge_run(run_id, run.expected_tests_id).tests, sample_id, regression_id).test
     def shown(line: LogLine) -> dict[str, Any]:
         return log_line(run, line) | {"sample_id": test.sample_id, "regression_id": test.regression_id}
 

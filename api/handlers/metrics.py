@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from api.services.platform_sync import catch_up
 from api.specfirst import request_context
-from api.specfirst.responses.metrics import Measures
-from api.storage.metrics import load_measured
+from api.specfirst.responses.metrics import RequestMetrics
+from api.storage.metrics import load_queue_metrics
 from api.supervision.loop import Background
 
 
@@ -12,4 +12,4 @@ def get_metrics() -> bytes:
     """Show what is measured."""
     catch_up(request_context.now())
     tasks = request_context.collaborator(Background).states()
-    return request_context.collaborator(Measures).text(load_measured(request_context.now()), tasks)
+    return request_context.collaborator(RequestMetrics).text(load_queue_metrics(request_context.now()), tasks)

@@ -67,14 +67,14 @@ def get_run_junit(run_id: int) -> bytes:
     """Show a run in the format that CI servers read."""
     catch_up(request_context.now())
     run = runs.load_run(run_id)
-    judged = verdicts.judge_run(run_id, run.expected_set_id)
+    judged = verdicts.judge_run(run_id, run.expected_tests_id)
     return junit_report(run, judged.tests, judged.infrastructure, api_base())
 
 
 def _find(run_id: int, sample_id: int, regression_id: int, output_id: int) -> RunOutput:
     catch_up(request_context.now())
     run = runs.load_run(run_id)
-    expected = expected_tests.load_expected_set(run.expected_set_id)
+    expected = expected_tests.load_expected_tests(run.expected_tests_id)
     chosen = choose_output(expected, sample_id, regression_id, output_id)
     return RunOutput(chosen, verdicts.find_output_report(run_id, expected, regression_id, output_id))
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from api.domain.auth.run_permission import Code
 from api.domain.errors import Invalid
 from api.domain.page import slice_page
-from api.domain.random_source import Chance
+from api.domain.random_source import RandomSource
 from api.domain.runs.cancel import ActionStatus, Cancellation, authorize_action, cancel
 from api.domain.runs.infrastructure import EventOrigin
 from api.domain.runs.progress import with_late_events
@@ -77,7 +77,8 @@ def _new_run(request: RunRequest, is_fork: bool) -> NewRun:
     return NewRun(
         request=request, regression_ids=choose_tests(request.regression_ids, expected_tests.list_active_tests(), _known(request)),
         environment_id=environment.environment_id, requester_id=request_context.caller().user_id, created_at=request_context.now(),
-        worker_token=request_context.collaborator(Chance).worker_token(), is_fork=is_fork, restricted=request.regression_ids is not None)
+        worker_token=request_context.collaborator(RandomSource).worker_token(), is_fork=is_fork,
+        restricted=request.regression_ids is not None)
 
 
 async def get_run(
@@ -103,14 +104,14 @@ async def _wait(run_id: int, state: str, seconds: float) -> None:
 def _load_state(run_id: int) -> tuple[bytes, str | None]:
     """A run as it is shown, and a text that changes with its state; None for one that is over, which never changes."""
     found = _load_current(run_id)
-    state = None if found.status.is_over else runs.load_states([run_id])[run_id]
+    state = None if found.status.is_finished else runs.load_states([run_id])[run_id]
     return encode(render_runs.run(found, api_base())), state
 
 
 def get_run_summary(run_id: int, **conditions: str | None) -> dict[str, Any]:
     """Count how the regression tests of a run fared."""
     found = _load_current(run_id)
-    return render_runs.run_summary(found, verdicts.load_summary(run_id, found.expected_set_id, found.status))
+    return render_runs.run_summary(found, verdicts.load_summary(run_id, found.expected_tests_id, found.status))
 
 
 def list_progress(run_id: int, limit: int, offset: int, status: str | None = None, **conditions: str | None) -> dict[str, Any]:
@@ -147,7 +148,7 @@ def retry_run(run_id: int, body: dict[str, Any], idempotency_key: str | None = N
 
     def make() -> int:
         nonlocal message
-        judged = verdicts.judge_run(run_id, source.expected_set_id).tests
+        judged = verdicts.judge_run(run_id, source.expected_tests_id).tests
         plan = plan_retry(judged, expected_tests.list_active_tests(), failed_only=body["failed_only"])
         message = render_runs.retry_message(plan)
         return runs.create_run(_retried(source, plan.regression_ids, body.get("reason")))
@@ -176,7 +177,7 @@ def _retried(source: Run, regression_ids: tuple[int, ...], reason: str | None) -
     return NewRun(
         request=request_like(source), regression_ids=regression_ids, environment_id=source.environment_id,
         requester_id=request_context.caller().user_id, created_at=request_context.now(),
-        worker_token=request_context.collaborator(Chance).worker_token(),
+        worker_token=request_context.collaborator(RandomSource).worker_token(),
         is_fork=not request_context.collaborator(RunPolicy).is_main(source.repository), restricted=True,
         source_run_id=source.run_id, reason=reason)
 
@@ -187,7 +188,7 @@ def get_run_config(run_id: int, **conditions: str | None) -> dict[str, Any]:
     environments = request_context.collaborator(Environments)
     environment = environments.find(found.environment_id)
     average = None if environment is None else runs.average_duration(environment.platform)
-    return render_runs.run_config(found, expected_tests.load_expected_set(found.expected_set_id), environment, average)
+    return render_runs.run_config(found, expected_tests.load_expected_tests(found.expected_tests_id), environment, average)
 
 
 def api_base() -> str:

@@ -94,7 +94,7 @@ def list_regression_tests(
 
 def _judge(run_id: int) -> tuple[JudgedTest, ...]:
     catch_up(request_context.now())
-    return verdicts.judge_run(run_id, runs.load_run(run_id).expected_set_id).tests
+    return verdicts.judge_run(run_id, runs.load_run(run_id).expected_tests_id).tests
 
 
 def _tail(run_id: int, regression_id: int) -> str | None:

@@ -25,7 +25,7 @@ from api.storage.text import logs
 from api.storage.text.logs import Readable
 from api.streaming.reauthorization import permitted_until
 from api.streaming.run_log_tail import LogEvent, LogLook, RunLogReader, RunLogTails
-from api.streaming.stream_limits import StreamSeats
+from api.streaming.stream_limits import StreamLimits
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 PING_EVERY = 15.0
@@ -38,7 +38,7 @@ async def stream_run_log(
     request: Request, run_id: int, last_event_id: str | None = None, timeout: int | None = None,
 ) -> Response:
     """Send the lines of a run's log as they arrive, until the run is over and all is sent."""
-    seats, user_id = request_context.collaborator(StreamSeats), request_context.caller().user_id
+    seats, user_id = request_context.collaborator(StreamLimits), request_context.caller().user_id
     seats.check(user_id)
     resumed = last_event_id or request.headers.get("last-event-id")
     place, known_by = await request_context.in_thread(_start, run_id, resumed)
@@ -95,12 +95,12 @@ def _look(run_id: int, place: LogPlace, known_by: bytes) -> LogLook:
     run = runs.load_run(run_id)
     with request_context.collaborator(Archive).hold(paths.log_name(run_id)) as log:
         if log is None:
-            return LogLook(looked_at, place, known_by, end=run.status if run.status.is_over else None)
+            return LogLook(looked_at, place, known_by, end=run.status if run.status.is_finished else None)
         return _read_on(run, log, place, known_by, looked_at)
 
 
 def _read_on(run: Run, log: Readable, place: LogPlace, known_by: bytes, looked_at: float) -> LogLook:
-    over = run.status if run.status.is_over else None
+    over = run.status if run.status.is_finished else None
     beginning = log.read(0, FINGERPRINT_BYTES)
     replaced = place.offset > log.size or fingerprint(beginning, place.offset) != known_by
     if replaced:

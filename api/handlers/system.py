@@ -36,7 +36,7 @@ def list_artifacts(run_id: int, limit: int, offset: int, type: str | None = None
     """List the files that a run should have; those of the page are looked for."""
     catch_up(request_context.now())
     run = runs.load_run(run_id)
-    judged = judge_run(run_id, run.expected_set_id)
+    judged = judge_run(run_id, run.expected_tests_id)
     listed = artifacts_of(run_id, run.platform, judged.tests, ArtifactType(type) if type else None)
     found = slice_page(listed, limit, offset)
     archive, base = request_context.collaborator(Archive), request_context.values().public_url + "/api/v1"

@@ -45,7 +45,7 @@ def compare_runs(run_id: int, against: int | None = None) -> dict[str, Any]:
 def triage_run(run_id: int, max_bytes: int) -> dict[str, Any]:
     """Show what failed in a run, each failure with its first difference, its history and the call that leads on."""
     run = _load_run(run_id)
-    judged = outcomes.judge_run(run_id, run.expected_set_id)
+    judged = outcomes.judge_run(run_id, run.expected_tests_id)
     base = _base_of(run, None)
     other = None if base is None else runs.load_run(base.run_id)
     shown_base = None if base is None or other is None else render_triage.base_run(other, base.reason, api_base())
@@ -67,7 +67,7 @@ def _load_run(run_id: int) -> Run:
 
 
 def _judged(run: Run) -> tuple[JudgedTest, ...]:
-    return outcomes.judge_run(run.run_id, run.expected_set_id).tests
+    return outcomes.judge_run(run.run_id, run.expected_tests_id).tests
 
 
 def _base_of(run: Run, against: int | None) -> Base | None:

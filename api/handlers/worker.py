@@ -123,7 +123,7 @@ def _keep_file(run_id: int, message: LogMessage | ArtifactMessage, incoming: Inc
 def _keep_log(run_id: int, archive: Archive, incoming: Incoming) -> None:
     now = request_context.now()
     name = paths.log_name(run_id)
-    if lock_workers_run(run_id, now).status.is_over and _is_another(archive, name, incoming):
+    if lock_workers_run(run_id, now).status.is_finished and _is_another(archive, name, incoming):
         record_late_event(run_id, LateEventKind.LOG_REPLACED, now)
     archive.keep(name, incoming)
 

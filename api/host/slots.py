@@ -25,7 +25,7 @@ class Slot:
     user_id: int | None
     lock: int
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Close this process's descriptor; one that was handed to a supervisor goes on holding the slot."""
         with suppress(OSError):
             os.close(self.lock)
@@ -54,4 +54,4 @@ class Slots:
             yield slot
         finally:
             if slot is not None:
-                slot.let_go()
+                slot.release()

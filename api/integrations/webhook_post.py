@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 import httpx
 
-from api.domain.jobs.webhook import Address, HookTarget, hook_target, may_be_reached, signature
+from api.domain.jobs.webhook import Address, WebhookTarget, may_be_reached, signature, webhook_target
 
 SECONDS = 10.0
 MOST_ADDRESSES = 3
@@ -45,7 +45,7 @@ def trusted_authorities() -> ssl.SSLContext:
 
 
 @dataclass(frozen=True)
-class HookPost:
+class WebhookPost:
     """Sends web hooks to the hosts of a list; proxies of the environment are not used, since they would do the connecting."""
 
     hosts: Sequence[str]
@@ -56,8 +56,8 @@ class HookPost:
     seconds: float = SECONDS
 
     async def send(self, url: str, delivery: Delivery) -> None:
-        """Deliver once. Raises NotDelivered, and the refusals of `hook_target` where the host is not, or no longer, on the list."""
-        target = hook_target(url, self.hosts, self.private)
+        """Deliver once. Raises NotDelivered, and the refusals of `webhook_target` where the host is not, or no longer, on the list."""
+        target = webhook_target(url, self.hosts, self.private)
         try:
             # However slowly each byte comes: a receiver has so much time for all of it.
             async with asyncio.timeout(self.seconds):
@@ -67,7 +67,7 @@ class HookPost:
         if not 200 <= status < 300:
             raise NotDelivered(f"the receiver answered {status}")
 
-    async def _post(self, target: HookTarget, delivery: Delivery) -> int:
+    async def _post(self, target: WebhookTarget, delivery: Delivery) -> int:
         for address in (await self._addresses(target))[:MOST_ADDRESSES]:
             try:
                 return await self._post_to(address, target, delivery)
@@ -77,7 +77,7 @@ class HookPost:
                 raise NotDelivered(f"the receiver did not answer: {type(failed).__name__}") from failed
         raise NotDelivered("the receiver cannot be connected to")
 
-    async def _addresses(self, target: HookTarget) -> Sequence[Address]:
+    async def _addresses(self, target: WebhookTarget) -> Sequence[Address]:
         """The addresses to connect to; the name is not looked up again, so nobody can move it between check and use."""
         try:
             found = await self.resolve(target.host, target.port)
@@ -87,7 +87,7 @@ class HookPost:
             raise NotDelivered("the receiver's name leads to an address that may not be connected to")
         return found
 
-    async def _post_to(self, address: Address, target: HookTarget, delivery: Delivery) -> int:
+    async def _post_to(self, address: Address, target: WebhookTarget, delivery: Delivery) -> int:
         url = httpx.URL(scheme=target.scheme, host=str(address), port=target.port, raw_path=target.target.encode("ascii"))
         async with (
             httpx.AsyncClient(verify=self.tls, timeout=self.seconds, trust_env=False, follow_redirects=False) as client,

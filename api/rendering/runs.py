@@ -24,7 +24,7 @@ from api.domain.instant import NO_INSTANT
 from api.domain.page import Page
 from api.domain.runs.cancel import Cancellation
 from api.domain.runs.environment import Environment
-from api.domain.runs.expected_tests import ExpectedSet, ExpectedTest
+from api.domain.runs.expected_tests import ExpectedTest, ExpectedTests
 from api.domain.runs.progress import STAGES
 from api.domain.runs.queue import QueuedRun
 from api.domain.runs.retry import RetryPlan
@@ -116,7 +116,7 @@ def progress_event(event: ProgressEvent, step: int | None) -> Json:
 
 def stage(event: ProgressEvent) -> int | None:
     """The stage of an event: 0 is queued, 1 preparation, 2 testing; none at the end."""
-    return None if event.phase.is_over else STAGES[event.phase] + 1
+    return None if event.phase.is_finished else STAGES[event.phase] + 1
 
 
 def queued_event(found: Run) -> Json:
@@ -124,7 +124,7 @@ def queued_event(found: Run) -> Json:
     return {"timestamp": found.created_at, "status": "queued", "message": "Queued.", "step": 0}
 
 
-def run_config(found: Run, expected: ExpectedSet, environment: Environment | None, average: timedelta | None) -> Json:
+def run_config(found: Run, expected: ExpectedTests, environment: Environment | None, average: timedelta | None) -> Json:
     """What a run is to execute, and where."""
     shown = expected.tests[:MATRIX_LIMIT]
     content: Json = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from api.domain.catalog.media_info import MediaInfo
 from api.domain.catalog.regression_test import RegressionTest
-from api.domain.catalog.sample import TAG_LENGTH, Sample, bare
+from api.domain.catalog.sample import TAG_LENGTH, Sample, without_dot
 from api.domain.display_bounds import cut, cut_optional, shown_commit
 from api.domain.files.content_type import content_type_of
 from api.domain.files.storage_status import StorageStatus
@@ -67,9 +67,9 @@ def shown_tags(tags: Sequence[str]) -> list[str]:
 def sample(found: Sample) -> Json:
     """A media sample."""
     stored = {
-        "sha256": found.sha, "name": found.name, "extension": bare(found.extension), "tags": list(found.tags), "notes": found.notes}
+        "sha256": found.sha, "name": found.name, "extension": without_dot(found.extension), "tags": list(found.tags), "notes": found.notes}
     shown = {
-        "sha256": _hash(found.sha) or NO_HASH, "name": cut(found.name, 255), "extension": cut(bare(found.extension), 10),
+        "sha256": _hash(found.sha) or NO_HASH, "name": cut(found.name, 255), "extension": cut(without_dot(found.extension), 10),
         "tags": shown_tags(found.tags), "notes": cut_optional(found.notes, 1000)}
     return marked(stored, shown) | {"sample_id": found.sample_id, "tags_total": len(found.tags)}
 

@@ -16,7 +16,7 @@ from api.sandbox.enter import STAGE
 from api.sandbox.probing import guards, try_out
 from api.sandbox.sandbox import WORKSPACE, Capabilities, Ending, Guard, Mount, Plan, SandboxFailure
 from api.sandbox.seccomp import filter_program, is_supported
-from api.sandbox.spawn import Orders, memory_file, spawn
+from api.sandbox.spawn import LaunchSpec, memory_file, spawn
 
 INPUT, OUTPUT, ERRORS, STATUS, FILTER, FIRST_FILE = 0, 1, 2, 3, 4, 5
 USER_INSIDE = 1000
@@ -53,12 +53,12 @@ class Bubblewrap:
         """What the same sandbox is made from again."""
         return {"name": self.name, **asdict(self)}
 
-    def launch(self, plan: Plan) -> BubblewrapCage:
+    def launch(self, plan: Plan) -> BubblewrapProcess:
         """Start the command in namespaces of its own."""
         if not os.access(self.program, os.X_OK):
             raise SandboxFailure(f"bubblewrap is not installed as {self.program}")
         try:
-            return BubblewrapCage(plan, self.program, self._groups())
+            return BubblewrapProcess(plan, self.program, self._groups())
         except OSError as fault:
             raise SandboxFailure(f"bubblewrap: {fault}") from fault
 
@@ -85,7 +85,7 @@ class Bubblewrap:
         return detect(Path(self.cgroup_root), self.cgroup_parent)
 
 
-class BubblewrapCage:
+class BubblewrapProcess:
     """A running command: bubblewrap's monitor outside, its first process inside, and below that the command."""
 
     def __init__(self, plan: Plan, program: str, groups: Cgroups | None) -> None:
@@ -125,7 +125,7 @@ class BubblewrapCage:
             _send(pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the first process inside, with which the kernel kills all of the cage, and wait for the monitor's end."""
+        """Kill the first process inside, with which the kernel kills all of the sandbox, and wait for the monitor's end."""
         if self._ending is None:
             for pid in (*descendants(self._pid), self._pid):
                 _send(pid, signal.SIGKILL)
@@ -150,7 +150,7 @@ class BubblewrapCage:
             self._group.remove()
 
 
-def _orders(plan: Plan, program: str, group: Group | None) -> Orders:
+def _orders(plan: Plan, program: str, group: Group | None) -> LaunchSpec:
     mounts = [*plan.mounts, *([Mount(plan.workspace, WORKSPACE, writable=True)] if plan.workspace is not None else [])]
     # The slot's user may not pass to where these lie, so root shows them elsewhere first; without root there is but one user.
     shown = {str(number): mount.source for number, mount in enumerate(mounts)} if plan.user_id is not None else {}
@@ -162,7 +162,7 @@ def _orders(plan: Plan, program: str, group: Group | None) -> Orders:
     argv += ["--chdir", plan.working_folder, "--json-status-fd", str(STATUS)]
     if is_supported():
         argv += ["--seccomp", str(FILTER)]
-    return Orders(
+    return LaunchSpec(
         argv=[*argv, "--", *BECOME, *plan.command], groups=group.entrances if group else (), shown=shown, user_id=plan.user_id,
         limits=_limits(plan))
 

@@ -83,7 +83,7 @@ def _bubblewrap(options: SandboxOptions) -> Sandbox | str:
 def _container(options: SandboxOptions) -> Sandbox | str:
     if not options.socket or not options.image:
         return "CI_CONTAINER_SOCKET and CI_CONTAINER_IMAGE must say which engine runs which image."
-    folder = options.folder / "cages"
+    folder = options.folder / "sandboxes"
     PRIVATE.make_folder(folder)
     return ContainerEngine(options.socket, options.image, str(folder), options.prefix)
 

@@ -1,6 +1,6 @@
 """A container engine, Docker or Podman, as a sandbox: it holds the command, and nothing of its own way with logs is relied on.
 
-The command writes into named pipes that the cage's holder reads, so that what it prints comes whole and in order.
+The command writes into named pipes that the sandbox's holder reads, so that what it prints comes whole and in order.
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PIPES = "/run/ci"
 OUTPUT, ERRORS, INPUT = "output", "errors", "input"
 # By the process id in this file a sweep knows that a container is not left over.
 GUARD = "guard"
-# The engine's own first process, which hands signals on and buries the dead.
+# The engine's own first process, which hands signals on and reaps zombies.
 OWN_PROCESSES = 2
 OPEN_FILES = 8192
 BRIDGE = Guard("allowed_network", True, "a step that may use the network gets the engine's default one, not the host's")
@@ -36,7 +36,7 @@ BRIDGE = Guard("allowed_network", True, "a step that may use the network gets th
 class ContainerEngine:
     """The sandbox. `socket` is the engine's, `image` what is run, `prefix` what containers' names begin with.
 
-    `folder` is an existing folder of this host in which the cages' pipes lie; the engine must see it under the same path.
+    `folder` is an existing folder of this host in which the sandboxes' pipes lie; the engine must see it under the same path.
     """
 
     socket: str
@@ -50,19 +50,19 @@ class ContainerEngine:
         """What the same sandbox is made from again."""
         return {"name": self.name, **asdict(self)}
 
-    def launch(self, plan: Plan) -> ContainerCage:
+    def launch(self, plan: Plan) -> ContainerProcess:
         """Start the command in a container of its own."""
         engine = Engine(self.socket)
         try:
-            cage = ContainerCage(engine, f"{self.prefix}{plan.name}", Path(self.folder, f"{self.prefix}{plan.name}"), plan)
+            process = ContainerProcess(engine, f"{self.prefix}{plan.name}", Path(self.folder, f"{self.prefix}{plan.name}"), plan)
         except OSError as fault:
             raise SandboxFailure(f"container: {fault}") from fault
         try:
-            cage.start(self.image, plan)
+            process.start(self.image, plan)
         except (EngineError, OSError) as fault:
-            cage.close()
+            process.close()
             raise SandboxFailure(f"container: {fault}") from fault
-        return cage
+        return process
 
     def probe(self) -> Capabilities:
         """Run a command that does nothing, and say what holds."""
@@ -94,7 +94,7 @@ class ContainerEngine:
         return removed
 
 
-class ContainerCage:
+class ContainerProcess:
     """A running container, the pipes that it writes to, and the guard that removes it if its holder dies."""
 
     def __init__(self, engine: Engine, name: str, place: Path, plan: Plan) -> None:
@@ -198,7 +198,7 @@ class ContainerCage:
 
 
 def is_held(place: Path) -> bool:
-    """Whether a guard watches over the cage of this folder."""
+    """Whether a guard watches over the sandbox of this folder."""
     with suppress(OSError, ValueError):
         return b"container_guard" in Path("/proc", (place / GUARD).read_text(), "cmdline").read_bytes()
     return False

@@ -1,4 +1,4 @@
-"""Started in a cage's place: joins its groups, gives up its rights, sets limits for itself, then becomes the cage's program.
+"""Started in a sandbox's place: joins its groups, gives up its rights, sets limits for itself, then becomes the sandbox's program.
 
 Run as `python -I -S enter.py ORDERS`, ORDERS being JSON: `parent`, our starter's process id; `groups`, files that take our id; `shown`,
 paths to be shown as /mnt/NAME to us alone, whoever may pass to where they lie; `user_id`; `limits`, by resource; `argv`. Between fork
@@ -75,32 +75,32 @@ def give_up_rights(user_id: int) -> None:
     os.setresuid(user_id, user_id, user_id)
 
 
-def _become(orders: dict[str, Any]) -> None:
-    for group in orders["groups"]:
+def _become(spec: dict[str, Any]) -> None:
+    for group in spec["groups"]:
         _write(group, b"0")
-    if orders["shown"]:
-        _show(orders["shown"])
+    if spec["shown"]:
+        _show(spec["shown"])
     _write("/proc/self/oom_score_adj", MORE_LIKELY_TO_BE_KILLED)
-    if orders["user_id"] is not None:
-        give_up_rights(orders["user_id"])
-    for kind, wanted in orders["limits"].items():
+    if spec["user_id"] is not None:
+        give_up_rights(spec["user_id"])
+    for kind, wanted in spec["limits"].items():
         set_limit(kind, wanted)
     # What a program makes must not depend on how private the service keeps its own files.
     os.umask(PROGRAMS_UMASK)
     _check(LIBRARY.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     # The kernel forgets this when rights change, so it comes after that; a starter that died before is seen by the id.
     _check(LIBRARY.prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0))
-    if os.getppid() != orders["parent"]:
+    if os.getppid() != spec["parent"]:
         return
-    os.execve(orders["argv"][0], orders["argv"], CLEAN)
+    os.execve(spec["argv"][0], spec["argv"], CLEAN)
 
 
-def carry_out(orders: dict[str, Any]) -> int:
+def carry_out(spec: dict[str, Any]) -> int:
     """Become what the orders say; return only where that fails."""
     try:
-        _become(orders)
+        _become(spec)
     except OSError as fault:
-        os.write(2, f"The cage could not be entered: {fault}.\n".encode())
+        os.write(2, f"The sandbox could not be entered: {fault}.\n".encode())
     return FAILED
 
 

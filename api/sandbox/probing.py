@@ -7,25 +7,25 @@ import select
 from api.sandbox.limits import Limits
 from api.sandbox.sandbox import Ending, Guard, Plan, Sandbox, SandboxFailure
 
-TRIAL = Limits(seconds=20, memory_bytes=128 << 20, processes=16)
-TRIAL_USER = 1_899_999_999
+SELF_CHECK = Limits(seconds=20, memory_bytes=128 << 20, processes=16)
+SELF_CHECK_USER = 1_899_999_999
 LONGEST_WORDS = 500
 
 
 def try_out(sandbox: Sandbox) -> str | None:
     """Run a command that does nothing; None where that works, else what went wrong."""
-    user_id = TRIAL_USER if os.geteuid() == 0 else None
+    user_id = SELF_CHECK_USER if os.geteuid() == 0 else None
     try:
-        cage = sandbox.launch(Plan(f"probe-{os.urandom(6).hex()}", ("/bin/sh", "-c", "exit 0"), TRIAL, user_id=user_id))
+        process = sandbox.launch(Plan(f"probe-{os.urandom(6).hex()}", ("/bin/sh", "-c", "exit 0"), SELF_CHECK, user_id=user_id))
     except SandboxFailure as failure:
         return str(failure)
     try:
-        select.select([cage.ended], [], [], TRIAL.seconds)
-        ending = cage.poll()
-        cage.kill()
-        said = os.read(cage.output, LONGEST_WORDS).decode(errors="replace").strip()
+        select.select([process.ended], [], [], SELF_CHECK.seconds)
+        ending = process.poll()
+        process.kill()
+        said = os.read(process.output, LONGEST_WORDS).decode(errors="replace").strip()
     finally:
-        cage.close()
+        process.close()
     if ending == Ending(exit_code=0):
         return None
     return said or (ending.failure if ending else None) or "a trial command did not end well"

@@ -1,4 +1,4 @@
-"""What a sandbox is to those who use it: something that runs one command in a cage, and can say what the cage holds."""
+"""What a sandbox is to those who use it: it runs one command apart from the host, and says what it holds back."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ HOME = "/tmp"
 
 
 class SandboxFailure(Exception):
-    """A cage could not be made; the message is for the operator."""
+    """A sandbox could not be made; the message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A file or folder of the host that a cage shows at `target`; read-only unless `writable`."""
+    """A file or folder of the host that a sandbox shows at `target`; read-only unless `writable`."""
 
     source: Path
     target: str
@@ -28,7 +28,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One command and its cage.
+    """One command and what it may use.
 
     `name` is unique on the host and safe as a file's name. `workspace` appears, writable, at /workspace, and is the command's folder
     unless `folder` says another. `user_id` is the slot's own on the host, what all files of the workspace belong to; None where the
@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def working_folder(self) -> str:
-        """Where the command starts, inside the cage."""
+        """Where the command starts, inside the sandbox."""
         return self.folder or (WORKSPACE if self.workspace is not None else HOME)
 
     @property
@@ -71,7 +71,7 @@ class Ending:
         return self.exit_code - 128 if self.exit_code is not None and 128 < self.exit_code <= 128 + 64 else None
 
 
-class Cage(Protocol):
+class SandboxProcess(Protocol):
     """A running command and all that it started. Whoever holds it reads its output and, in the end, kills and closes it."""
 
     output: int
@@ -83,21 +83,21 @@ class Cage(Protocol):
         """How the command ended; None while it runs. `ended` is a descriptor that becomes readable at the end."""
 
     def terminate(self) -> None:
-        """Ask everything in the cage to end (SIGTERM)."""
+        """Ask everything in the sandbox to end (SIGTERM)."""
 
     def kill(self) -> None:
-        """End everything in the cage at once, and wait for that."""
+        """End everything in the sandbox at once, and wait for that."""
 
     def is_out_of_memory(self) -> bool:
-        """Whether the kernel ended something in the cage because of its memory limit."""
+        """Whether the kernel ended something in the sandbox because of its memory limit."""
 
     def close(self) -> None:
-        """Remove what the cage was made of."""
+        """Remove what the sandbox was made of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """One thing that a cage is to hold back, whether it does so on this host, and in which way or why not."""
+    """One thing that a sandbox is to hold back, whether it does so on this host, and in which way or why not."""
 
     name: str
     enforced: bool
@@ -124,7 +124,7 @@ class Capabilities:
 
 
 class Sandbox(Protocol):
-    """A kind of cage."""
+    """A kind of sandbox, such as bubblewrap."""
 
     @property
     def name(self) -> str:
@@ -133,14 +133,14 @@ class Sandbox(Protocol):
     def probe(self) -> Capabilities:
         """Try it out, and say what it holds back on this host."""
 
-    def launch(self, plan: Plan) -> Cage:
-        """Start the plan's command in a cage of its own, which dies with the calling process. Raises SandboxFailure."""
+    def launch(self, plan: Plan) -> SandboxProcess:
+        """Start the plan's command in a sandbox of its own, which dies with the calling process. Raises SandboxFailure."""
 
     def description(self) -> dict[str, Any]:
         """What `sandboxes.sandbox_of` makes the same sandbox from again, in another process."""
 
     def sweep(self, made_before: float) -> int:
-        """Remove what cages of processes that were killed have left behind; return how many there were.
+        """Remove what sandboxes of processes that were killed have left behind; return how many there were.
 
         What was made later than `made_before`, in seconds since 1970, may be on its way into use, and is left: a minute ago will do.
         """

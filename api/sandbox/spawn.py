@@ -1,4 +1,4 @@
-"""Starts the program of a cage: with the descriptors that it is to have, in the groups, as the user and within the limits given."""
+"""Starts the program of a sandbox: with the descriptors that it is to have, in the groups, as the user and within the limits given."""
 from __future__ import annotations
 
 import fcntl
@@ -20,7 +20,7 @@ SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class LaunchSpec:
     """What the starter does before it becomes `argv`. `shown` are paths that `argv` finds as /mnt/NAME, by that name; it takes root."""
 
     argv: Sequence[str]
@@ -36,7 +36,7 @@ class Orders:
             "user_id": self.user_id, "limits": dict(self.limits), "parent": os.getpid()}
 
 
-def spawn(orders: Orders, descriptors: Mapping[int, int]) -> int:
+def spawn(spec: LaunchSpec, descriptors: Mapping[int, int]) -> int:
     """Start a program and return its process id. `descriptors` gives ours by the number that each is to have there; no other is passed.
 
     The program is killed when the calling thread ends.
@@ -44,15 +44,15 @@ def spawn(orders: Orders, descriptors: Mapping[int, int]) -> int:
     # Out of the way first, so that giving one its number never overwrites another that is still to be given.
     moved = {wanted: fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, BEYOND) for wanted, ours in descriptors.items()}
     try:
-        return _forked(orders, moved) if threading.active_count() == 1 else _started(orders, moved)
+        return _forked(spec, moved) if threading.active_count() == 1 else _started(spec, moved)
     finally:
         for each in moved.values():
             os.close(each)
 
 
-def _forked(orders: Orders, descriptors: Mapping[int, int]) -> int:
+def _forked(spec: LaunchSpec, descriptors: Mapping[int, int]) -> int:
     """The quick way, for a process of one thread."""
-    values = orders.as_values()
+    values = spec.as_values()
     pid = os.fork()
     if pid:
         return pid
@@ -66,9 +66,9 @@ def _forked(orders: Orders, descriptors: Mapping[int, int]) -> int:
         os._exit(FAILED)
 
 
-def _started(orders: Orders, descriptors: Mapping[int, int]) -> int:
+def _started(spec: LaunchSpec, descriptors: Mapping[int, int]) -> int:
     actions = [(os.POSIX_SPAWN_DUP2, ours, wanted) for wanted, ours in descriptors.items()]
-    argv = [sys.executable, "-I", "-S", ENTER, json.dumps(orders.as_values())]
+    argv = [sys.executable, "-I", "-S", ENTER, json.dumps(spec.as_values())]
     return os.posix_spawn(sys.executable, argv, CLEAN, file_actions=actions, setsigdef=SIGNALS, setsigmask=())
 
 

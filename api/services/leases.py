@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, exists, func, select, update
 
 from api.domain.display_bounds import repository_of
-from api.domain.random_source import Chance
+from api.domain.random_source import RandomSource
 from api.domain.runs.infrastructure import EventOrigin, origin_of_report
 from api.domain.runs.run import Phase, RunStatus
 from api.services.platform_sync import catch_up
@@ -115,7 +115,7 @@ def _release(run_id: int, fence: int, failure: str | None, now: datetime) -> boo
     return _give_up(run_id, failure, origin_of_report(Phase.CANCELED, failure), now)
 
 
-def lose_claim(run_id: int, fence: int, *, failure: str, now: datetime, chance: Chance) -> None:
+def lose_claim(run_id: int, fence: int, *, failure: str, now: datetime, chance: RandomSource) -> None:
     """`release_claim` with a failure that is not the run's: another run is queued in its place, unless it was over."""
     def lose() -> None:
         if _release(run_id, fence, failure, now):
@@ -124,7 +124,7 @@ def lose_claim(run_id: int, fence: int, *, failure: str, now: datetime, chance: 
     transact(lose)
 
 
-def give_up_abandoned(now: datetime, chance: Chance) -> int:
+def give_up_abandoned(now: datetime, chance: RandomSource) -> int:
     """End the runs whose worker let its lease pass, visibly: canceled, with the reason, and replaced. Returns how many."""
     lost = list(session().execute(select(ClaimRow.run_id, ClaimRow.fence).where(ClaimRow.deadline < now)))
     # One that cannot be given up keeps no other from it; what it raises is raised once all were tried.

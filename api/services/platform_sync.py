@@ -14,9 +14,9 @@ from api.domain.runs.progress import timeline
 from api.domain.runs.run import STAND_IN_PLATFORM, Phase, Platform, ProgressEvent, RunStatus
 from api.services.verdicts import derive_states
 from api.storage.column_types import is_id, spelled, spelling
-from api.storage.database import Raced, read, session, transact
+from api.storage.database import TransactionConflict, read, session, transact
 from api.storage.platform_tables import ForkRow, ProgressRow, TestForkRow, TestRow, UserRow
-from api.storage.runs.expected_tests import list_active_tests, list_customized_tests, load_definitions, save_expected_set
+from api.storage.runs.expected_tests import list_active_tests, list_customized_tests, load_definitions, save_expected_tests
 from api.storage.runs.progress import events_of
 from api.storage.runs.run_rows import IS_BEHIND, OVER, UNJUDGED
 from api.storage.tables import RunRow
@@ -42,14 +42,14 @@ _BEHIND = select(or_(_UNSEEN.exists(), _MOVED.exists(), _RESTARTED.exists(), _PE
 def catch_up(now: datetime) -> None:
     """Make what this server knows of runs agree with the platform's tables; one small read where nothing happened.
 
-    A run is enrolled when it is first seen, and its state derived anew when it has an event newer than the one its state
+    A run is registered when it is first seen, and its state derived anew when it has an event newer than the one its state
     came from, or when that event was deleted. Finished runs that wait to be judged are judged a few at a time; those of a
     database that is being adopted are left to the sweeper, so that no request waits for them.
     """
     if not read(_BEHIND).scalar_one():
         return
     while new := _unseen_runs():
-        transact(partial(_enrol, new, now))
+        transact(partial(_sync, new, now))
     if changed := _changed_runs():
         judge_runs(changed)
     pending = _pending_runs(IN_BULK)
@@ -58,7 +58,7 @@ def catch_up(now: datetime) -> None:
 
 
 def judge_pending(at_most: int) -> int:
-    """Judge finished runs that were enrolled but not judged yet, newest first. Returns how many there were."""
+    """Judge finished runs that were registered but not judged yet, newest first. Returns how many there were."""
     pending = _pending_runs(at_most)
     if pending:
         judge_runs(pending)
@@ -96,10 +96,10 @@ def count_pending() -> int:
     return session().execute(select(func.count()).where(RunRow.status == UNJUDGED)).scalar_one()
 
 
-def enrol_run(run_id: int, now: datetime) -> None:
-    """Within a transaction: enrol this run, if it is not."""
+def sync_run(run_id: int, now: datetime) -> None:
+    """Within a transaction: register this run, if it is not."""
     if session().get(RunRow, run_id) is None:
-        _enrol([run_id], now)
+        _sync([run_id], now)
 
 
 def _unseen_runs() -> Sequence[int]:
@@ -107,22 +107,22 @@ def _unseen_runs() -> Sequence[int]:
 
 
 def find_overlooked_runs() -> Sequence[int]:
-    """Runs with a lower id than the newest enrolled one that are not enrolled: their transaction ended late."""
+    """Runs with a lower id than the newest registered one that are not registered: their transaction ended late."""
     missing = select(TestRow.id).outerjoin(RunRow, RunRow.run_id == TestRow.id).where(RunRow.run_id.is_(None), is_id(TestRow.id))
     return list(session().execute(missing.order_by(TestRow.id).limit(CHUNK)).scalars())
 
 
-def enrol_overlooked(now: datetime) -> None:
-    """Enrol the runs that `catch_up` cannot see; a sweep that is too dear for every request."""
+def sync_overlooked(now: datetime) -> None:
+    """Register the runs that `catch_up` cannot see; a sweep that is too dear for every request."""
     while overlooked := find_overlooked_runs():
-        transact(partial(_enrol, overlooked, now))
+        transact(partial(_sync, overlooked, now))
 
 
 def _changed_runs() -> Sequence[int]:
     return list(read(_MOVED.distinct().union(_RESTARTED)).scalars())
 
 
-def _enrol(run_ids: Sequence[int], now: datetime) -> None:
+def _sync(run_ids: Sequence[int], now: datetime) -> None:
     known = set(session().execute(select(RunRow.run_id).where(RunRow.run_id.in_(run_ids))).scalars())
     wanted = [run_id for run_id in run_ids if run_id not in known]
     rows = session().execute(
@@ -143,23 +143,23 @@ def _enrol(run_ids: Sequence[int], now: datetime) -> None:
             **_identity(row), "altered": " ".join(altered) or None, "created_at": before, "requester_id": requesters.get(row.id),
             "status": _first_status(times.phase),
             "last_progress_id": times.last_event_id, "started_at": times.started_at, "completed_at": times.completed_at,
-            "expected_set_id": None if times.phase and times.phase.is_over else freeze_set(row.id)})
+            "expected_tests_id": None if times.phase and times.phase.is_finished else freeze_expected_tests(row.id)})
     if values:
         try:
             session().execute(insert(RunRow), values)
         except IntegrityError as taken:
-            raise Raced("another process saw the same runs at the same time") from taken
+            raise TransactionConflict("another process saw the same runs at the same time") from taken
 
 
 def _first_status(phase: Phase | None) -> str:
     if phase is None:
         return RunStatus.QUEUED.value
-    return UNJUDGED if phase.is_over else RunStatus.RUNNING.value
+    return UNJUDGED if phase.is_finished else RunStatus.RUNNING.value
 
 
-def freeze_set(run_id: int) -> int:
+def freeze_expected_tests(run_id: int) -> int:
     """Freeze what a run that is not over is to execute: the tests it was restricted to, else those active now."""
-    return save_expected_set(load_definitions(list_customized_tests(run_id) or list_active_tests()))
+    return save_expected_tests(load_definitions(list_customized_tests(run_id) or list_active_tests()))
 
 
 def _created_before(run_id: int, now: datetime) -> datetime:

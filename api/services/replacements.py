@@ -5,19 +5,19 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from api.domain.random_source import Chance
+from api.domain.random_source import RandomSource
 from api.domain.runs.retry import request_like, unreadable_code
 from api.services.runs import NewRun, create_run, load_run
 from api.storage.database import session
 from api.storage.platform_tables import TestForkRow
-from api.storage.runs.expected_tests import list_active_tests, load_expected_set
+from api.storage.runs.expected_tests import list_active_tests, load_expected_tests
 from api.storage.tables import ReplacementRow
 
 # A run that loses every worker may be what they die of.
 MOST_IN_A_ROW = 2
 
 
-def replace_run(run_id: int, *, now: datetime, chance: Chance) -> int | None:
+def replace_run(run_id: int, *, now: datetime, chance: RandomSource) -> int | None:
     """Within a transaction that ended the run as lost: queue one like it, on behalf of the same account. Returns its id.
 
     Tests that are no longer active are left out, as in a retry. None where none is left, where enough runs in a row were lost, where
@@ -26,7 +26,7 @@ def replace_run(run_id: int, *, now: datetime, chance: Chance) -> int | None:
     if session().get(ReplacementRow, run_id) is not None or _lost_before(run_id) >= MOST_IN_A_ROW:
         return None
     lost = load_run(run_id, locked=True)
-    tests = sorted(list_active_tests().intersection(load_expected_set(lost.expected_set_id).regression_ids))
+    tests = sorted(list_active_tests().intersection(load_expected_tests(lost.expected_tests_id).regression_ids))
     if not tests or unreadable_code(lost):
         return None
     replacement_id = create_run(NewRun(

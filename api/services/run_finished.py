@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api.domain.results.result import Verdict
 from api.domain.runs.run import RunStatus
-from api.storage.database import Raced, session
+from api.storage.database import TransactionConflict, session
 from api.storage.platform_tables import GeneralDataRow, InstanceRow, RegressionTestRow
 from api.storage.tables import RunRow, VerdictRow
 
@@ -14,7 +14,7 @@ RAN = (RunStatus.PASS.value, RunStatus.FAIL.value, RunStatus.INCOMPLETE.value)
 LAST_PASSED = {"linux": RegressionTestRow.last_passed_on_linux, "windows": RegressionTestRow.last_passed_on_windows}
 
 
-def record_aftermath(run_id: int, *, main_repository: str) -> None:
+def record_run_finished(run_id: int, *, main_repository: str) -> None:
     """Free the run's virtual machine, move the platform's average time, and note which regression tests last passed in it."""
     session().query(InstanceRow).filter(InstanceRow.test_id == run_id).delete(synchronize_session=False)
     row = session().get_one(RunRow, run_id, populate_existing=True)
@@ -33,7 +33,7 @@ def _keep_first_average(key: str, seconds: int) -> None:
         with session().begin_nested():
             session().add(GeneralDataRow(key=key, value=str(seconds)))
     except IntegrityError as other:
-        raise Raced("another run ended at the same time") from other
+        raise TransactionConflict("another run ended at the same time") from other
 
 
 def _move_average(row: RunRow) -> None:

@@ -13,12 +13,12 @@ from api.domain.page import Page
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.domain.runs.trigger import RunRequest
-from api.domain.text.casefold import fold
+from api.domain.text.casefold import casefold_ascii
 from api.services.platform_sync import LONGEST_RUN, count_pending, judge_runs
 from api.services.verdicts import derive_states
-from api.storage.database import add_free_text, folded, read, session
+from api.storage.database import add_free_text, casefolded, read, session
 from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow, UserRow
-from api.storage.runs.expected_tests import load_definitions, save_expected_set
+from api.storage.runs.expected_tests import load_definitions, save_expected_tests
 from api.storage.runs.run_pages import find_page, position_of
 from api.storage.runs.run_rows import ONE_RUN, OVER, UNJUDGED, run_of
 from api.storage.tables import AccountRow, RunRow
@@ -58,7 +58,7 @@ def create_run(new: NewRun) -> int:
         run_id=row.id, platform=row.platform, repository=request.repository.lower(), branch=row.branch or None,
         commit_sha=row.commit, pull_request=request.pull_request, created_at=new.created_at, requester_id=new.requester_id,
         environment_id=new.environment_id, source_run_id=new.source_run_id, reason=new.reason, parent_sha=request.parent_sha,
-        merge_base_sha=request.merge_base_sha, expected_set_id=save_expected_set(load_definitions(new.regression_ids)),
+        merge_base_sha=request.merge_base_sha, expected_tests_id=save_expected_tests(load_definitions(new.regression_ids)),
         status=RunStatus.QUEUED.value))
     session().flush()
     return row.id
@@ -67,7 +67,7 @@ def create_run(new: NewRun) -> int:
 def _fork_id(repository: str) -> int:
     # The platform compares clone URLs letter by letter; GitHub does not, so an existing row in other letters serves too.
     url = f"https://github.com/{repository}.git"
-    wanted = select(ForkRow.id).where(folded(ForkRow.github) == fold(url)).order_by(ForkRow.id).limit(1)
+    wanted = select(ForkRow.id).where(casefolded(ForkRow.github) == casefold_ascii(url)).order_by(ForkRow.id).limit(1)
     found = session().execute(wanted).scalar_one_or_none()
     if found is not None:
         return found

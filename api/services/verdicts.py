@@ -9,17 +9,17 @@ from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, upda
 
 from api.domain.results.failure import failures_in, failures_of
 from api.domain.results.result import NOTHING_REPORTED, JudgedTest, OutputReport, TestReports, judge, merged
-from api.domain.runs.expected_tests import ExpectedSet
+from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.infrastructure import Coverage, EventOrigin, InfrastructureError, infrastructure_errors
 from api.domain.runs.progress import Timeline, timeline
 from api.domain.runs.run import Phase, ProgressEvent, RunStatus
 from api.domain.runs.status import run_status
 from api.domain.runs.summary import Summary, summarize
 from api.storage.database import change, session
-from api.storage.results.report_snapshots import forget, keep, load_kept, load_kept_of
+from api.storage.results.report_snapshots import forget, keep, load_snapshot, load_snapshots
 from api.storage.results.results import load_output_report, load_reports, load_reports_of
-from api.storage.runs.expected_test_backfill import FrozenSet, find_sets
-from api.storage.runs.expected_tests import load_expected_set
+from api.storage.runs.expected_test_backfill import StoredExpectedTests, find_expected_tests
+from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.progress import events_of, list_events, origins_of
 from api.storage.runs.run_rows import OVER, altered_in
 from api.storage.tables import RunRow, VerdictRow
@@ -50,32 +50,32 @@ class JudgedRun:
 class Outcome:
     """What a run that is over came to, by which frozen set and reports, and how many of those the platform has."""
 
-    frozen: FrozenSet
+    frozen: StoredExpectedTests
     reports: Mapping[int, TestReports]
     report_count: int
     judged: JudgedRun
 
 
-def judge_run(run_id: int, expected_set_id: int | None) -> JudgedRun:
+def judge_run(run_id: int, expected_tests_id: int | None) -> JudgedRun:
     """Judge a run by its frozen set, from what was reported of it when it ended, or is reported now where it is not over."""
     events = list_events(run_id)
     cancels = [event.event_id for event in events if event.phase is Phase.CANCELED]
     origins = origins_of(cancels) if cancels else {}
-    expected = load_expected_set(expected_set_id)
-    kept = load_kept(run_id, expected)
+    expected = load_expected_tests(expected_tests_id)
+    kept = load_snapshot(run_id, expected)
     return _judged(expected, load_reports(run_id) if kept is None else kept, events, origins)
 
 
-def find_output_report(run_id: int, expected: ExpectedSet, regression_id: int, output_id: int) -> OutputReport | None:
+def find_output_report(run_id: int, expected: ExpectedTests, regression_id: int, output_id: int) -> OutputReport | None:
     """What was reported of one output, by the same rule; None where nothing was."""
-    kept = load_kept(run_id, expected)
+    kept = load_snapshot(run_id, expected)
     if kept is None:
         return load_output_report(run_id, regression_id, output_id)
     return kept.get(regression_id, NOTHING_REPORTED).outputs.get(output_id)
 
 
 def _judged(
-    expected: ExpectedSet, reports: Mapping[int, TestReports], events: tuple[ProgressEvent, ...],
+    expected: ExpectedTests, reports: Mapping[int, TestReports], events: tuple[ProgressEvent, ...],
     origins: Mapping[int, EventOrigin],
 ) -> JudgedRun:
     phase = timeline(events).phase
@@ -85,15 +85,15 @@ def _judged(
     return JudgedRun(run_status(phase, [test.verdict for test in tests]), tests, troubles, events, origins)
 
 
-def load_summary(run_id: int, expected_set_id: int | None, status: RunStatus) -> Summary:
+def load_summary(run_id: int, expected_tests_id: int | None, status: RunStatus) -> Summary:
     """The counts of a run: the stored ones once it is over, else as things stand."""
-    if not status.is_over:
-        return judge_run(run_id, expected_set_id).summary
+    if not status.is_finished:
+        return judge_run(run_id, expected_tests_id).summary
     row = session().execute(select(*(getattr(RunRow, name) for name in COUNTS)).where(RunRow.run_id == run_id)).one()
     return Summary(pending_count=0, **{name: value or 0 for name, value in zip(COUNTS, row, strict=True)})
 
 
-def note_trouble(run_id: int) -> None:
+def count_infrastructure_error(run_id: int) -> None:
     """Within a transaction: count one more infrastructure error of a run that is not over; its end counts them anew."""
     session().execute(update(RunRow).where(RunRow.run_id == run_id).values(
         infrastructure_error_count=func.coalesce(RunRow.infrastructure_error_count, 0) + 1))
@@ -112,12 +112,12 @@ def derive_states(run_ids: Collection[int]) -> dict[int, RunStatus]:
     rows = _lock_runs(run_ids)
     events = events_of([row.run_id for row in rows])
     times = {row.run_id: timeline(events.get(row.run_id, ())) for row in rows}
-    over = [row for row in rows if _is_over(times[row.run_id])]
+    over = [row for row in rows if _is_finished(times[row.run_id])]
     judged = _judge_runs(over, events, [row for row in over if row.last_progress_id == times[row.run_id].last_event_id])
     # A run that is not over by its stored state has no verdicts.
     _forget([row.run_id for row in rows if row.status in OVER])
     keep({run_id: (outcome.frozen.expected, outcome.reports) for run_id, outcome in judged.items()})
-    states = {row.run_id: run_status(times[row.run_id].phase, ()) for row in rows if not _is_over(times[row.run_id])}
+    states = {row.run_id: run_status(times[row.run_id].phase, ()) for row in rows if not _is_finished(times[row.run_id])}
     states |= {run_id: outcome.judged.status for run_id, outcome in judged.items()}
     _store_verdicts([value for row in over for value in _verdict_values(row, judged[row.run_id].judged)])
     _store_states([
@@ -128,13 +128,13 @@ def derive_states(run_ids: Collection[int]) -> dict[int, RunStatus]:
 def _lock_runs(run_ids: Collection[int]) -> Sequence[Row[*tuple[Any, ...]]]:
     return session().execute(
         select(
-            RunRow.run_id, RunRow.status, RunRow.expected_set_id, RunRow.created_at, RunRow.platform, RunRow.branch,
+            RunRow.run_id, RunRow.status, RunRow.expected_tests_id, RunRow.created_at, RunRow.platform, RunRow.branch,
             RunRow.last_progress_id, RunRow.altered)
         .where(RunRow.run_id.in_(run_ids)).order_by(RunRow.run_id).with_for_update()).all()
 
 
-def _is_over(times: Timeline) -> bool:
-    return times.phase is not None and times.phase.is_over
+def _is_finished(times: Timeline) -> bool:
+    return times.phase is not None and times.phase.is_finished
 
 
 def _judge_runs(
@@ -146,11 +146,11 @@ def _judge_runs(
         return {}
     run_ids = [row.run_id for row in rows]
     present = load_reports_of(run_ids)
-    kept = load_kept_of({row.run_id: load_expected_set(row.expected_set_id) for row in unmoved})
+    kept = load_snapshots({row.run_id: load_expected_tests(row.expected_tests_id) for row in unmoved})
     reports = {run_id: merged(kept.get(run_id, {}), present[run_id]) for run_id in run_ids}
     cancels = [event.event_id for run_id in run_ids for event in events[run_id] if event.phase is Phase.CANCELED]
     origins = origins_of(cancels) if cancels else {}
-    sets = find_sets({row.run_id: row.expected_set_id for row in rows}, reports)
+    sets = find_expected_tests({row.run_id: row.expected_tests_id for row in rows}, reports)
     return {
         run_id: Outcome(
             sets[run_id], reports[run_id], sum(each.count for each in present[run_id].values()),
@@ -185,7 +185,7 @@ def _store_verdicts(values: list[dict[str, Any]]) -> None:
 def _state_values(row: Row[*tuple[Any, ...]], times: Timeline, status: RunStatus) -> dict[str, Any]:
     return {
         "of_run": row.run_id, "status": status.value, "last_progress_id": times.last_event_id, "started_at": times.started_at,
-        "completed_at": times.completed_at, "expected_set_id": row.expected_set_id, "report_count": None,
+        "completed_at": times.completed_at, "expected_tests_id": row.expected_tests_id, "report_count": None,
         "altered": _altered(row.altered, times), **dict.fromkeys(COUNTS)}
 
 
@@ -200,7 +200,7 @@ def _outcome_values(outcome: Outcome | None) -> dict[str, int]:
         return {}
     counts = asdict(outcome.judged.summary)
     return {
-        "expected_set_id": outcome.frozen.set_id, "report_count": outcome.report_count,
+        "expected_tests_id": outcome.frozen.set_id, "report_count": outcome.report_count,
         **{name: counts[name] for name in COUNTS}}
 
 

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
 
-from api.domain.random_source import Chance
+from api.domain.random_source import RandomSource
 from api.domain.runs.expected_tests import ExpectedTest
 from api.domain.runs.run import STAND_IN_PLATFORM, Platform, RunStatus
-from api.services.platform_sync import enrol_run
+from api.services.platform_sync import sync_run
 from api.storage.database import change, read, session
 from api.storage.platform_tables import TestRow
-from api.storage.runs.expected_tests import load_expected_set
+from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.run_rows import OVER, UNJUDGED
 from api.storage.tables import RunRow
 
@@ -25,7 +25,7 @@ ERASED, FIRST_OF_SECRETS = "-", "0"
 _DEAD = (
     select(TestRow.id).join(RunRow, RunRow.run_id == TestRow.id)
     .where(TestRow.token >= FIRST_OF_SECRETS, RunRow.completed_at < bindparam("before")).limit(bindparam("most")))
-_LOCK = select(RunRow.status, RunRow.expected_set_id).where(RunRow.run_id == bindparam("run_id")).with_for_update()
+_LOCK = select(RunRow.status, RunRow.expected_tests_id).where(RunRow.run_id == bindparam("run_id")).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class WorkersRun:
 
     run_id: int
     status: RunStatus
-    expected_set_id: int | None
+    expected_tests_id: int | None
 
     def find_test(self, regression_id: int) -> ExpectedTest | None:
         """The regression test of this id, where it is in the run's set."""
-        return load_expected_set(self.expected_set_id).by_id.get(regression_id)
+        return load_expected_tests(self.expected_tests_id).by_id.get(regression_id)
 
 
 def is_workers_token(run_id: int, token: str, now: datetime, grace: timedelta) -> bool:
@@ -52,7 +52,7 @@ def is_workers_token(run_id: int, token: str, now: datetime, grace: timedelta) -
     return row.completed_at is not None and abs(now - row.completed_at) <= grace
 
 
-def erase_dead_secrets(before: datetime, chance: Chance, *, most: int) -> int:
+def erase_dead_secrets(before: datetime, chance: RandomSource, *, most: int) -> int:
     """Within a transaction: put what nobody knows in place of the secrets of up to `most` runs that were over before then; how many.
 
     A secret is looked for where they are in order, so that this costs as much as there are, however many runs there were.
@@ -65,10 +65,10 @@ def erase_dead_secrets(before: datetime, chance: Chance, *, most: int) -> int:
 
 
 def lock_workers_run(run_id: int, now: datetime) -> WorkersRun:
-    """Within a transaction: the run, held until its end; it is enrolled where this message is the first we hear of it."""
+    """Within a transaction: the run, held until its end; it is registered where this message is the first we hear of it."""
     row = read(_LOCK, {"run_id": run_id}).one_or_none()
     if row is None:
-        enrol_run(run_id, now)
+        sync_run(run_id, now)
         row = read(_LOCK, {"run_id": run_id}).one()
     return WorkersRun(run_id, RunStatus.RUNNING if row[0] == UNJUDGED else RunStatus(row[0]), row[1])
 

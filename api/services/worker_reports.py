@@ -17,8 +17,8 @@ from api.domain.runs.worker_message import (
     ProgressMessage,
     UploadMessage,
 )
-from api.services.run_finished import record_aftermath
-from api.services.verdicts import derive_state, note_trouble
+from api.services.run_finished import record_run_finished
+from api.services.verdicts import count_infrastructure_error, derive_state
 from api.services.worker_access import WorkersRun, lock_workers_run
 from api.storage.results.results import record_output, record_report, record_result_time
 from api.storage.runs.progress import list_events, record_event
@@ -35,8 +35,8 @@ def take_progress(run_id: int, message: ProgressMessage, *, now: datetime, main_
     if outcome is Advance.STORED:
         origin = origin_of_report(message.phase, message.message)
         record_event(run_id, message.phase, message.message, at=now, origin=origin)
-        if derive_state(run_id).is_over:
-            record_aftermath(run_id, main_repository=main_repository)
+        if derive_state(run_id).is_finished:
+            record_run_finished(run_id, main_repository=main_repository)
     return Answer.FAIL if outcome is Advance.REFUSED else Answer.OK
 
 
@@ -46,13 +46,13 @@ def take_finish(run_id: int, message: FinishMessage, *, now: datetime) -> Answer
     test = run.find_test(message.regression_id)
     if test is None:
         return _pass_over(run_id, message.regression_id, None)
-    if run.status.is_over:
+    if run.status.is_finished:
         return Answer.FAIL
     report = Report(message.regression_id, message.exit_code, message.runtime_ms, test.expected_exit_code)
     if record_report(run_id, report):
         record_result_time(run_id, message.regression_id, now)
         if hit_limit(test, report):
-            note_trouble(run_id)
+            count_infrastructure_error(run_id)
     return Answer.OK
 
 
@@ -76,7 +76,7 @@ def _take_output(
     output = _find_output(run, message)
     if output is None:
         return _pass_over(run_id, message.regression_id, message.output_id)
-    if run.status.is_over:
+    if run.status.is_finished:
         return Answer.FAIL
     record_output(run_id, OutputReport(message.regression_id, output.output_id, place(output), output.baseline))
     return Answer.OK

@@ -36,7 +36,7 @@ class Values:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class AppContext:
     """What is the same for every request: made once by the application factory."""
 
     values: Values
@@ -47,11 +47,11 @@ class Surroundings:
 
 
 @dataclass
-class Exchange:
+class RequestContext:
     """One request on its way through the server, and what has been found out about it."""
 
     request_id: str
-    surroundings: Surroundings
+    app_context: AppContext
     address: str = "-"
     network: str = "-"
     template: str | None = None
@@ -70,7 +70,7 @@ class Exchange:
     headers_alone: bool = False
 
 
-current: ContextVar[Exchange] = ContextVar("exchange")
+current: ContextVar[RequestContext] = ContextVar("request")
 
 
 def caller() -> Caller:
@@ -88,12 +88,12 @@ def look_again() -> LookAgain | None:
 
 def now() -> datetime:
     """The present instant, in UTC."""
-    return current.get().surroundings.clock()
+    return current.get().app_context.clock()
 
 
 def values() -> Values:
     """The settings that answers depend on."""
-    return current.get().surroundings.values
+    return current.get().app_context.values
 
 
 def request_id() -> str:
@@ -113,12 +113,12 @@ def client_network() -> str:
 
 def collaborator(kind: type[T]) -> T:
     """The collaborator of that class that the application was made with."""
-    return cast(T, current.get().surroundings.collaborators[kind])
+    return cast(T, current.get().app_context.collaborators[kind])
 
 
 def limits_degraded() -> bool:
     """Whether rate limits are counted per process because their shared store does not answer."""
-    return current.get().surroundings.limits_degraded()
+    return current.get().app_context.limits_degraded()
 
 
 def wants_headers_alone() -> bool:
@@ -135,17 +135,17 @@ def refuse_if_over_limit() -> None:
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run blocking work, such as a database transaction, off the event loop, in an application context of its own."""
-    return await current.get().surroundings.in_thread(work, *args, **kwargs)
+    return await current.get().app_context.in_thread(work, *args, **kwargs)
 
 
 def beyond_request(work: Callable[P, T]) -> Callable[P, Awaitable[T]]:
     """The work for a thread, callable from a task that outlives this request: it knows the application, and no caller."""
-    surroundings = current.get().surroundings
+    app_context = current.get().app_context
 
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        before = current.set(Exchange("-", surroundings))
+        before = current.set(RequestContext("-", app_context))
         try:
-            return await surroundings.in_thread(work, *args, **kwargs)
+            return await app_context.in_thread(work, *args, **kwargs)
         finally:
             current.reset(before)
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import InstrumentedAttribute
 
 from api.domain.instant import NO_INSTANT, is_shown
-from api.domain.text.casefold import fold
+from api.domain.text.casefold import casefold_ascii
 
 W = TypeVar("W", bound=StrEnum)
 Read = Callable[[Any], Any]
@@ -112,7 +112,7 @@ class Word(TypeDecorator[W]):
         known: dict[Any, W] = {word.value: word for word in self.words}
         if self.exact:
             return lambda value: known.get(value) if value.__class__ is str else None
-        return lambda value: known.get(value) or (None if value is None else known.get(fold(text_of(value)).rstrip(" ")))
+        return lambda value: known.get(value) or (None if value is None else known.get(casefold_ascii(text_of(value)).rstrip(" ")))
 
 
 class UtcDateTime(TypeDecorator[datetime]):

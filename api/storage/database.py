@@ -54,7 +54,7 @@ NAMES = {
 _SQLITE_NOW, _SERVER_NOW = text("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')"), text("SELECT UTC_TIMESTAMP(6)")
 
 
-class Raced(Exception):
+class TransactionConflict(Exception):
     """A concurrent transaction was first; the work is to be done again from its start."""
 
 
@@ -174,7 +174,7 @@ def write(statement: Insert, values: Mapping[str, Any]) -> None:
     session().connection().execute(statement, values)
 
 
-def folded(column: ColumnElement[str] | InstrumentedAttribute[Any]) -> ColumnElement[str]:
+def casefolded(column: ColumnElement[str] | InstrumentedAttribute[Any]) -> ColumnElement[str]:
     """A text column in lower case, to be compared with a folded text.
 
     It is cast, because MySQL refuses to compare a latin1 column with characters that latin1 does not have.
@@ -234,15 +234,15 @@ def transact(
         try:
             with transaction(wait=None if attempt == 1 else max(0.0, deadline - clock())):
                 return work()
-        except (DBAPIError, Raced) as failed:
-            if attempt == ATTEMPTS or not _gave_way(failed) or clock() >= deadline:
+        except (DBAPIError, TransactionConflict) as failed:
+            if attempt == ATTEMPTS or not _lost_race(failed) or clock() >= deadline:
                 raise
         pause(chance() * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** attempt))
     raise AssertionError("the last attempt returns or raises")
 
 
-def _gave_way(failed: DBAPIError | Raced) -> bool:
-    if isinstance(failed, Raced):
+def _lost_race(failed: DBAPIError | TransactionConflict) -> bool:
+    if isinstance(failed, TransactionConflict):
         return True
     arguments = getattr(failed.orig, "args", ())
     code = arguments[0] if arguments else None

@@ -62,7 +62,7 @@ def cause_of(failed: DBAPIError) -> str | None:
     return known or _unknown(failed, str(code))
 
 
-def is_worth_waiting(failed: DBAPIError) -> bool:
+def is_transient(failed: DBAPIError) -> bool:
     """Whether the database may come of itself: it is away, or locked, and nothing that it was told is wrong."""
     code, _ = _told(failed)
     return code in WORTH_WAITING or str(code).startswith("database is locked")

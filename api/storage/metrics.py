@@ -7,13 +7,13 @@ from sqlalchemy import func, select
 
 from api.domain.jobs.agents import alive
 from api.domain.jobs.job import JobReason, JobStatus
-from api.domain.metrics import Measured
+from api.domain.metrics import QueueMetrics
 from api.domain.runs.run import Platform, RunStatus
 from api.storage.database import database_now, session
 from api.storage.jobs.agents import list_agents
 from api.storage.jobs.jobs import count_jobs
 from api.storage.jobs.tables import JobRow
-from api.storage.jobs.webhooks import count_hooks
+from api.storage.jobs.webhooks import count_webhooks
 from api.storage.runs.queue import OPEN
 from api.storage.tables import RunRow
 
@@ -21,17 +21,17 @@ LATELY = timedelta(hours=1)
 MOST_CLAIMS = 5000
 
 
-def load_measured(now: datetime) -> Measured:
+def load_queue_metrics(now: datetime) -> QueueMetrics:
     """The state of the queues."""
     jobs = count_jobs()
     ended, refused = _outcomes()
-    return Measured(
+    return QueueMetrics(
         at=now,
         waiting={priority: number for (status, priority), number in jobs.items() if status is JobStatus.QUEUED},
         running={priority: number for (status, priority), number in jobs.items() if status is JobStatus.RUNNING},
         ended=ended, refused=refused, oldest_waiting=_oldest_waiting(), claim_seconds=_claim_seconds(now - LATELY),
         agents=alive(list_agents(), database_now()),
-        hooks=count_hooks(), runs=_open_runs())
+        hooks=count_webhooks(), runs=_open_runs())
 
 
 def _outcomes() -> tuple[dict[JobReason, int], int]:

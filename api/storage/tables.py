@@ -17,10 +17,10 @@ LongBytes = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 Exact = UtcDateTime(exact=True)
 
 
-class ExpectedSetRow(Base):
+class ExpectedTestsRow(Base):
     """A frozen set of regression tests with their baselines; equal sets are stored once."""
 
-    __tablename__ = "ci_expected_set"
+    __tablename__ = "ci_expected_tests"
     __table_args__ = (OWN,)
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -70,7 +70,7 @@ class RunRow(Base):
     reason: Mapped[str | None] = mapped_column(String(255))
     parent_sha: Mapped[str | None] = mapped_column(String(40))
     merge_base_sha: Mapped[str | None] = mapped_column(String(40))
-    expected_set_id: Mapped[int | None] = mapped_column(ForeignKey("ci_expected_set.id"), index=True)
+    expected_tests_id: Mapped[int | None] = mapped_column(ForeignKey("ci_expected_tests.id"), index=True)
     status: Mapped[str] = mapped_column(String(20))
     last_progress_id: Mapped[int | None] = mapped_column(ForeignKey("test_progress.id", ondelete="SET NULL"), index=True)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -112,10 +112,10 @@ class VerdictRow(Base):
     signature: Mapped[str | None] = mapped_column(String(100))
 
 
-class KeptReportsRow(Base):
+class ReportSnapshotRow(Base):
     """What a run that is over was judged by, as `api.storage.results.report_snapshots` packs it."""
 
-    __tablename__ = "ci_kept_reports"
+    __tablename__ = "ci_report_snapshot"
     __table_args__ = (OWN,)
 
     run_id: Mapped[int] = mapped_column(ForeignKey("ci_run.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False)

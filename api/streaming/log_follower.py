@@ -15,10 +15,10 @@ from api.storage.jobs.files import JobFiles
 from api.storage.jobs.logs import Question, find_attempt, look, present_end, read_frame
 from api.streaming.log_watch import LogWatch
 from api.streaming.shared_tail import Gap, Tail
-from api.streaming.shutdown import heard
-from api.streaming.subscribers import Send, Watcher
-from api.streaming.wake_event import Alarm
-from api.supervision.supervision import Supervise, Supervision, kept_up
+from api.streaming.shutdown import on_stop_signal
+from api.streaming.subscribers import Send, Subscriber
+from api.streaming.wake_event import WakeEvent
+from api.supervision.supervision import Supervise, Supervision, run_forever
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,12 +40,12 @@ READERS = 3
 class Followed:
     """A job that is watched: its newest state, and the tails of those of its attempts that somebody reads."""
 
-    __slots__ = ("job", "tails", "watchers")
+    __slots__ = ("job", "subscribers", "tails")
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.tails: dict[int, Tail] = {}
-        self.watchers: list[Watcher] = []
+        self.subscribers: list[Subscriber] = []
 
 
 class Follower:
@@ -65,7 +65,7 @@ class Follower:
         self._states_pause = STATES_EVERY
         self._followed: dict[str, Followed] = {}
         # Whom to ping when, the next one first.
-        self._pings: dict[Watcher, float] = {}
+        self._pings: dict[Subscriber, float] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self.is_closing = False
 
@@ -73,14 +73,14 @@ class Follower:
     async def running(self) -> AsyncIterator[None]:
         """Follow as long as the context lasts; at its end all streams end."""
         self._loop, self.is_closing = asyncio.get_running_loop(), False
-        self._states_alarm, self._pings_alarm = Alarm(), Alarm()
+        self._states_wake_event, self._pings_wake_event = WakeEvent(), WakeEvent()
         self._reading, self._asking = ThreadPoolExecutor(READERS, "log-reader"), ThreadPoolExecutor(1, "job-states")
         self.logs = LogWatch(partial(look, self._files), self._reading)
         tasks = [asyncio.create_task(each) for each in (
-            kept_up(self._log_watch, self.logs.rest, self.logs.watch), kept_up(self._states, self._rest, self._watch_states),
-            kept_up(self._pinging, self._await_ping, self._ping))]
+            run_forever(self._log_watch, self.logs.rest, self.logs.watch), run_forever(self._states, self._rest, self._watch_states),
+            run_forever(self._pinging, self._await_ping, self._ping))]
         try:
-            with heard(self.close):
+            with on_stop_signal(self.close):
                 yield
         finally:
             self.close()
@@ -95,56 +95,56 @@ class Follower:
         """How many streams there are."""
         return len(self._pings)
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Look soon at what the database says, since something was changed; from any thread."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._states_alarm.ring)
+            self._loop.call_soon_threadsafe(self._states_wake_event.wake)
 
     def close(self) -> None:
         """End all streams, without their last event: clients come back, here or elsewhere. On the event loop only."""
         self.is_closing = True
-        for watcher in tuple(self._pings):
-            watcher.end()
+        for subscriber in tuple(self._pings):
+            subscriber.end()
 
-    def join(self, job: Job, place: StreamPlace, send: Send, failed: Callable[[BaseException], None]) -> Watcher:
+    def join(self, job: Job, place: StreamPlace, send: Send, failed: Callable[[BaseException], None]) -> Subscriber:
         """Watch a job from a place on; to be left by `leave`."""
         followed = self._followed.setdefault(job.job_id, Followed(job))
         followed.job = newer(followed.job, job)
-        watcher = Watcher(self, followed, place, send, failed)
-        followed.watchers.append(watcher)
-        self._pings[watcher] = asyncio.get_running_loop().time() + self.ping_every
-        self._states_alarm.ring()
-        self._pings_alarm.ring()
+        subscriber = Subscriber(self, followed, place, send, failed)
+        followed.subscribers.append(subscriber)
+        self._pings[subscriber] = asyncio.get_running_loop().time() + self.ping_every
+        self._states_wake_event.wake()
+        self._pings_wake_event.wake()
         if self.is_closing:
-            watcher.end()
-        return watcher
+            subscriber.end()
+        return subscriber
 
-    def leave(self, watcher: Watcher) -> None:
+    def leave(self, subscriber: Subscriber) -> None:
         """Watch no longer."""
-        watcher.leave()
-        self._pings.pop(watcher, None)
-        followed: Followed = watcher.subject
+        subscriber.leave()
+        self._pings.pop(subscriber, None)
+        followed: Followed = subscriber.subject
         for tail in tuple(followed.tails.values()):
-            self._let_go(tail, watcher)
-        if watcher in followed.watchers:
-            followed.watchers.remove(watcher)
-        if not followed.watchers:
+            self._release(tail, subscriber)
+        if subscriber in followed.subscribers:
+            followed.subscribers.remove(subscriber)
+        if not followed.subscribers:
             self._followed.pop(followed.job.job_id, None)
 
-    def next_for(self, watcher: Watcher) -> Frame | Gap | None:
+    def next_for(self, subscriber: Subscriber) -> Frame | Gap | None:
         """What comes next for a watcher."""
-        followed: Followed = watcher.subject
-        job, attempt = followed.job, watcher.place.attempt
+        followed: Followed = subscriber.subject
+        job, attempt = followed.job, subscriber.place.attempt
         if attempt > job.attempt:
-            if job.status.is_over:
-                self._finish(watcher, End(job, 0, in_line=False))
+            if job.status.is_finished:
+                self._finish(subscriber, End(job, 0, in_line=False))
             return None
-        tail = self._tail(followed, attempt, watcher)
-        found = tail.next_for(watcher.place)
-        if found is None and tail.is_at_end(watcher.place):
-            self._go_on(watcher, followed, tail)
+        tail = self._tail(followed, attempt, subscriber)
+        found = tail.next_for(subscriber.place)
+        if found is None and tail.is_at_end(subscriber.place):
+            self._go_on(subscriber, followed, tail)
         elif found is None and tail.has_more():
-            self.logs.look_soon(tail)
+            self.logs.refresh(tail)
         return found
 
     async def read(self, gap: Gap) -> Frame | None:
@@ -161,43 +161,43 @@ class Follower:
         """What follows the log of a job that is over."""
         if not job.attempt:
             return End(job, 0, in_line=False)
-        found = await self._in_thread(look, self._files, Question(job, job.attempt, closing=True, impatient=True))
+        found = await self._in_thread(look, self._files, Question(job, job.attempt, closing=True, overdue=True))
         return End(job, found.size, found.in_line)
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._reading, partial(work, *args, **kwargs))
 
-    def _tail(self, followed: Followed, attempt: int, watcher: Watcher) -> Tail:
+    def _tail(self, followed: Followed, attempt: int, subscriber: Subscriber) -> Tail:
         tail = followed.tails.get(attempt)
         if tail is None:
             tail = followed.tails[attempt] = Tail(followed, attempt)
-        if watcher not in tail.readers:
-            tail.readers.append(watcher)
+        if subscriber not in tail.readers:
+            tail.readers.append(subscriber)
         return tail
 
-    def _let_go(self, tail: Tail, watcher: Watcher) -> None:
-        if watcher in tail.readers:
-            tail.readers.remove(watcher)
+    def _release(self, tail: Tail, subscriber: Subscriber) -> None:
+        if subscriber in tail.readers:
+            tail.readers.remove(subscriber)
         if not tail.readers:
             self.logs.forget(tail)
             self._followed[tail.subject.job.job_id].tails.pop(tail.attempt, None)
 
-    def _go_on(self, watcher: Watcher, followed: Followed, tail: Tail) -> None:
+    def _go_on(self, subscriber: Subscriber, followed: Followed, tail: Tail) -> None:
         """At the end of an attempt's whole log: to the next attempt, or to the end of all, once there is one."""
         following = after_attempt(followed.job, tail.attempt)
         if following is not None:
-            watcher.place = following
-            self._let_go(tail, watcher)
-            watcher.say(attempt_event(following.attempt, in_line=tail.in_line))
-        elif followed.job.status.is_over:
-            self._finish(watcher, End(followed.job, tail.final or 0, tail.in_line))
+            subscriber.place = following
+            self._release(tail, subscriber)
+            subscriber.say(attempt_event(following.attempt, in_line=tail.in_line))
+        elif followed.job.status.is_finished:
+            self._finish(subscriber, End(followed.job, tail.final or 0, tail.in_line))
 
-    def _finish(self, watcher: Watcher, end: End) -> None:
-        watcher.say(*end.events_after(watcher.place))
-        watcher.end()
+    def _finish(self, subscriber: Subscriber, end: End) -> None:
+        subscriber.say(*end.events_after(subscriber.place))
+        subscriber.end()
 
     async def _rest(self) -> None:
-        await self._states_alarm.sleep(self._states_pause if self._unfinished() else None)
+        await self._states_wake_event.sleep(self._states_pause if self._unfinished() else None)
 
     async def _watch_states(self) -> None:
         wanted = self._unfinished()
@@ -210,7 +210,7 @@ class Follower:
         self._learn(changed)
 
     def _unfinished(self) -> dict[str, Job]:
-        return {job_id: followed.job for job_id, followed in self._followed.items() if not followed.job.status.is_over}
+        return {job_id: followed.job for job_id, followed in self._followed.items() if not followed.job.status.is_finished}
 
     def _learn(self, changed: Mapping[str, Job | None]) -> None:
         for job_id, job in changed.items():
@@ -219,29 +219,29 @@ class Follower:
                 continue
             if job is None:
                 # The job was deleted.
-                for watcher in followed.watchers:
-                    watcher.end()
+                for subscriber in followed.subscribers:
+                    subscriber.end()
             else:
                 self._change(followed, newer(followed.job, job))
 
     def _change(self, followed: Followed, job: Job) -> None:
         followed.job = job
         for tail in followed.tails.values():
-            self.logs.look_soon(tail)
-        for watcher in followed.watchers:
-            watcher.wake()
+            self.logs.refresh(tail)
+        for subscriber in followed.subscribers:
+            subscriber.wake()
 
     async def _await_ping(self) -> None:
         first = next(iter(self._pings.values()), None)
-        await self._pings_alarm.sleep(None if first is None else max(PINGS_PAUSE, first - asyncio.get_running_loop().time()))
+        await self._pings_wake_event.sleep(None if first is None else max(PINGS_PAUSE, first - asyncio.get_running_loop().time()))
 
     async def _ping(self) -> None:
         now = asyncio.get_running_loop().time()
-        for watcher, due in tuple(islice(self._pings.items(), PINGS_AT_ONCE)):
+        for subscriber, due in tuple(islice(self._pings.items(), PINGS_AT_ONCE)):
             if due <= now:
-                del self._pings[watcher]
-                self._pings[watcher] = now + self.ping_every
-                watcher.ping()
+                del self._pings[subscriber]
+                self._pings[subscriber] = now + self.ping_every
+                subscriber.ping()
 
 
 def pause_after(seconds: float) -> float:

@@ -11,7 +11,7 @@ from math import ceil
 from api.domain.jobs.event_stream import may_grow
 from api.storage.jobs.logs import Glance, Question, size_of
 from api.streaming.shared_tail import Tail
-from api.streaming.wake_event import Alarm
+from api.streaming.wake_event import WakeEvent
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class LogWatch:
 
     def __init__(self, look: Callable[[Question], Glance], readers: Executor) -> None:
         self._look, self._readers = look, readers
-        self._alarm = Alarm()
+        self._wake_event = WakeEvent()
         # Ordered sets.
         self._soon: dict[Tail, None] = {}
         self._lively: dict[Tail, None] = {}
@@ -39,11 +39,11 @@ class LogWatch:
         """How many logs are looked at."""
         return len({*self._soon, *self._lively, *self._silent})
 
-    def look_soon(self, tail: Tail) -> None:
+    def refresh(self, tail: Tail) -> None:
         """Look at a log without waiting for its turn."""
         self._silent.pop(tail, None)
         self._soon[tail] = None
-        self._alarm.ring()
+        self._wake_event.wake()
 
     def forget(self, tail: Tail) -> None:
         """Look at a log no longer."""
@@ -52,7 +52,7 @@ class LogWatch:
 
     async def rest(self) -> None:
         """Wait until it is time to look again, or, without a log, until there is one."""
-        await self._alarm.sleep(LOOK_EVERY if self._lively or self._silent else None)
+        await self._wake_event.sleep(LOOK_EVERY if self._lively or self._silent else None)
 
     async def watch(self) -> None:
         """Look once at the logs whose turn it is."""
@@ -69,7 +69,7 @@ class LogWatch:
                 self._take(tail, each, loop.time())
             for tail in compress(silent, grown):
                 if tail.readers:
-                    self.look_soon(tail)
+                    self.refresh(tail)
 
     def _in_turn(self) -> list[Tail]:
         chosen = list(islice(self._silent, min(SILENT_AT_ONCE, ceil(len(self._silent) / 2))))
@@ -84,7 +84,7 @@ class LogWatch:
         if closing and tail.closing_since is None:
             tail.closing_since = now
         late = tail.closing_since is not None and now - tail.closing_since >= LAST_WORDS
-        return tail.question(closing=closing, impatient=late)
+        return tail.question(closing=closing, overdue=late)
 
     def _look_at_all(self, questions: Sequence[Question], sizes: Sequence[tuple[str, int]]) -> tuple[list[Glance | Exception], list[bool]]:
         return [self._look_at(question) for question in questions], [size_of(path) != seen for path, seen in sizes]

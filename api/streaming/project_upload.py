@@ -11,11 +11,11 @@ from starlette.requests import Request
 from api.domain.errors import Invalid, TooMany, Unavailable
 from api.domain.jobs.agents import can_accept
 from api.domain.jobs.job import Job, JobStatus, check_waiting
-from api.domain.jobs.webhook import check_hook_url
-from api.domain.random_source import Chance
+from api.domain.jobs.webhook import check_webhook_url
+from api.domain.random_source import RandomSource
 from api.domain.runs.worker_message import Malformed
 from api.jobs.project.scanner import Scanner
-from api.jobs.wakeup.wakeup import Doorbell
+from api.jobs.wakeup.wakeup import Wakeup
 from api.services.policies import JobRules
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
@@ -26,7 +26,7 @@ from api.storage.jobs.agents import list_agents
 from api.storage.jobs.files import JobFiles
 from api.storage.jobs.projects import IncomingProject, forget_project, open_project, require_room
 from api.storage.jobs.zip_directory import check_zip
-from api.streaming.stream_limits import UploadSeats
+from api.streaming.stream_limits import UploadLimits
 
 FIELDS = frozenset({"priority", "web_hook"})
 # How many bytes of the file store's disk projects leave free.
@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,2}")
 
 async def receive_job(request: Request) -> Job:
     """Take a project and put its job into the queue. Raises what is wrong with it; then nothing of it is kept."""
-    rules, seats, sender = request_context.collaborator(JobRules), request_context.collaborator(UploadSeats), request_context.caller()
+    rules, seats, sender = request_context.collaborator(JobRules), request_context.collaborator(UploadLimits), request_context.caller()
     if not rules.accepted:
         raise Unavailable("This server takes no jobs.", retry_after=3600)
     seats.check(sender.user_id)
@@ -47,7 +47,7 @@ async def receive_job(request: Request) -> Job:
 
 async def _receive(request: Request, rules: JobRules) -> Job:
     await request_context.in_thread(_refuse_at_once, rules, _announced(request))
-    job_id = str(UUID(bytes=request_context.collaborator(Chance).random_bytes(16), version=4))
+    job_id = str(UUID(bytes=request_context.collaborator(RandomSource).random_bytes(16), version=4))
     project = open_project(request_context.collaborator(FileStore), job_id, reserve=DISK_RESERVE)
     try:
         fields = await _read(request, project.file, rules)
@@ -93,7 +93,7 @@ def _priority(fields: Mapping[str, str]) -> int | None:
 def _submit(fields: Mapping[str, str], project: IncomingProject, rules: JobRules) -> Job:
     web_hook = fields.get("web_hook")
     if web_hook is not None:
-        check_hook_url(web_hook, rules.hook_hosts, rules.hook_private)
+        check_webhook_url(web_hook, rules.hook_hosts, rules.hook_private)
     # A file without a byte is a file as well, and no zip.
     project.file.write(b"")
     check_zip(project.path, rules.limits)
@@ -107,7 +107,7 @@ def _submit(fields: Mapping[str, str], project: IncomingProject, rules: JobRules
     except TooMany:
         forget_project(request_context.collaborator(JobFiles), job.job_id)
         raise
-    ring()
+    wake()
     return job
 
 
@@ -116,6 +116,6 @@ def _put_into_queue(job: Job, rules: JobRules) -> None:
     jobs.submit_job(job)
 
 
-def ring() -> None:
+def wake() -> None:
     """Tell the agents that there is something new."""
-    request_context.collaborator(Doorbell).ring()  # type: ignore[type-abstract]
+    request_context.collaborator(Wakeup).wake()  # type: ignore[type-abstract]

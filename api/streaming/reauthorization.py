@@ -9,7 +9,7 @@ from contextvars import Context
 from api.domain.auth.access import Caller, may_go_on
 from api.specfirst import request_context
 from api.specfirst.request_context import LookAgain
-from api.supervision.supervision import Supervise, Supervision, kept_up
+from api.supervision.supervision import Supervise, Supervision, run_forever
 
 LOOK_EVERY = LONGEST_PAUSE = 5.0
 
@@ -30,12 +30,12 @@ class Shown:
                 end()
 
 
-class StreamPermits:
+class Reauthorization:
     """Looks up the tokens of all open streams every few seconds, each once, however many streams it has. On the event loop only."""
 
     def __init__(self, *, look_every: float = LOOK_EVERY, supervise: Supervise = Supervision) -> None:
         self.look_every = look_every
-        self._supervision = supervise("stream_permits", longest_pause=LONGEST_PAUSE)
+        self._supervision = supervise("reauthorization", longest_pause=LONGEST_PAUSE)
         self._shown: dict[int, Shown] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -47,7 +47,7 @@ class StreamPermits:
         if self._task is None or self._task.done():
             # In a context of its own, or it would keep alive the request that happened to be the first.
             self._task = asyncio.get_running_loop().create_task(
-                kept_up(self._supervision, self._rest, self._watch), context=Context())
+                run_forever(self._supervision, self._rest, self._watch), context=Context())
         try:
             yield
         finally:
@@ -78,4 +78,4 @@ def permitted_until(end: Callable[[], None]) -> AbstractContextManager[None]:
     """Call `end` when the caller of this request may no longer have the answer, which lasts as long as the context does."""
     look = request_context.look_again()
     # Who asks from this machine without a token has none to lose.
-    return nullcontext() if look is None else request_context.collaborator(StreamPermits).held(request_context.caller(), look, end)
+    return nullcontext() if look is None else request_context.collaborator(Reauthorization).held(request_context.caller(), look, end)

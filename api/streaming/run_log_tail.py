@@ -11,8 +11,8 @@ from itertools import takewhile
 
 from api.domain.runs.run import RunStatus
 from api.domain.text.log_cursor import LogPlace, fingerprint
-from api.streaming.shutdown import heard
-from api.streaming.wake_event import Alarm
+from api.streaming.shutdown import on_stop_signal
+from api.streaming.wake_event import WakeEvent
 
 LOOK_EVERY = 0.5
 # The bytes of events that are kept for clients who are a little behind.
@@ -60,7 +60,7 @@ class RunLogTail:
         self._events: deque[LogEvent] = deque()
         self._weight = 0
         self._broken: BaseException | None = None
-        self.readers: set[Alarm] = set()
+        self.readers: set[WakeEvent] = set()
         # In a context of its own, or it would keep alive the request that happened to be the first.
         self.task = asyncio.get_running_loop().create_task(self._watch(), context=Context())
 
@@ -113,7 +113,7 @@ class RunLogTail:
 
     def _wake_all(self) -> None:
         for reader in self.readers:
-            reader.ring()
+            reader.wake()
 
 
 class RunLogReader:
@@ -122,11 +122,11 @@ class RunLogReader:
     def __init__(self, tails: dict[int, RunLogTail], run_id: int, look: Look, every: float) -> None:
         self._tails, self._run_id, self._look, self._every = tails, run_id, look, every
         self._tail: RunLogTail | None = None
-        self._alarm = Alarm()
+        self._wake_event = WakeEvent()
 
     def wake(self) -> None:
         """End the present wait."""
-        self._alarm.ring()
+        self._wake_event.wake()
 
     async def next(self, seen: LogLook, seconds: float) -> LogLook:
         """What follows; no event where nothing did within so many seconds, or somebody woke this reader."""
@@ -135,7 +135,7 @@ class RunLogReader:
         tail = self._joined(seen)
         found = tail.after(seen)
         if found is None:
-            await self._alarm.sleep(seconds)
+            await self._wake_event.sleep(seconds)
             found = tail.after(seen)
         return replace(seen, events=(), replaced=False) if found is None else found
 
@@ -143,7 +143,7 @@ class RunLogReader:
         """Wait for nothing more."""
         if self._tail is None:
             return
-        self._tail.readers.discard(self._alarm)
+        self._tail.readers.discard(self._wake_event)
         if not self._tail.readers:
             self._tail.task.cancel()
             if self._tails.get(self._run_id) is self._tail:
@@ -154,7 +154,7 @@ class RunLogReader:
             if self._run_id not in self._tails:
                 self._tails[self._run_id] = RunLogTail(self._look, seen, self._every)
             self._tail = self._tails[self._run_id]
-            self._tail.readers.add(self._alarm)
+            self._tail.readers.add(self._wake_event)
         return self._tail
 
 
@@ -171,7 +171,7 @@ class RunLogTails:
     async def running(self) -> AsyncIterator[None]:
         """While the server runs; once it is told to stop all readers are woken, to end their streams."""
         self.is_closing = False
-        with heard(self.close):
+        with on_stop_signal(self.close):
             yield
 
     def close(self) -> None:

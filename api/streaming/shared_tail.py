@@ -75,12 +75,12 @@ class Tail:
         found = frames[bisect_left(frames, place.offset + 1, key=_end_of)]
         return found if found.start == place.offset else Gap(self.files, place, found.end)
 
-    def question(self, *, closing: bool, impatient: bool) -> Question:
+    def question(self, *, closing: bool, overdue: bool) -> Question:
         """What is to be found out about the log now."""
         start = min((reader.place.offset for reader in self.readers), default=0) if self.head is None else 0
         return Question(
             self.subject.job, self.attempt, self.files, self.head, start, read=self.head is not None and self._is_awaited(self.head),
-            closing=closing, impatient=impatient)
+            closing=closing, overdue=overdue)
 
     def learn(self, found: Glance) -> bool:
         """Take what was found; whether there is anything that readers should know."""

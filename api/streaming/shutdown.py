@@ -12,7 +12,7 @@ STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
-def heard(stop: Callable[[], None]) -> Iterator[None]:
+def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
     """Call `stop` on the running loop when the process gets a signal that its server stops at, which hears it as before.
 
     A server says so by no event of its own: ASGI's end of the lifespan comes when all connections are closed. Where the loop runs
@@ -24,7 +24,7 @@ def heard(stop: Callable[[], None]) -> Iterator[None]:
         return
     before = {number: signal.getsignal(number) for number in STOPPING}
 
-    def hear(number: int, frame: FrameType | None) -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(stop)
         handler = before[signal.Signals(number)]
         if callable(handler):
@@ -33,10 +33,10 @@ def heard(stop: Callable[[], None]) -> Iterator[None]:
     # A signal that nobody handles ends the process anyway.
     for number, handler in before.items():
         if callable(handler):
-            signal.signal(number, hear)
+            signal.signal(number, on_signal)
     try:
         yield
     finally:
         for number in STOPPING:
-            if signal.getsignal(number) is hear:
+            if signal.getsignal(number) is on_signal:
                 signal.signal(number, before[number])

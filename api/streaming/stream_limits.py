@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from api.domain.errors import TooMany
 
 
-class Seats:
+class OpenLimit:
     """What is open in this process, by account. On the event loop only."""
 
     words = "Only {most} of your requests may be open at a time."
@@ -35,14 +35,14 @@ class Seats:
                 del self._open[user_id]
 
 
-class StreamSeats(Seats):
+class StreamLimits(OpenLimit):
     """Streams of logs."""
 
     words = "Only {most} of your streams may be open at a time."
     remedy = "Close streams that nobody reads, or read the log page by page."
 
 
-class UploadSeats(Seats):
+class UploadLimits(OpenLimit):
     """Projects on their way in: however slowly one is sent, it takes memory and room on the disk meanwhile."""
 
     words = "Only {most} of your projects may be on their way at a time."

@@ -19,7 +19,7 @@ class Gone(Exception):
 class Source(Protocol):
     """Where a watcher gets its log from."""
 
-    def next_for(self, watcher: Watcher) -> Frame | Gap | None:
+    def next_for(self, subscriber: Subscriber) -> Frame | Gap | None:
         """What comes next, and what has to be read alone first; None where there is nothing. May call `say` and `end`."""
         ...
 
@@ -28,15 +28,15 @@ class Source(Protocol):
         ...
 
 
-class Watcher:
+class Subscriber:
     """A client at its place in a job's log. The client's pace holds up its own task, and nobody else's."""
 
-    __slots__ = ("_outbox", "_send", "_source", "_task", "failed", "is_over", "place", "subject", "timer")
+    __slots__ = ("_outbox", "_send", "_source", "_task", "failed", "is_finished", "place", "subject", "timer")
 
     def __init__(self, source: Source, subject: Any, place: StreamPlace, send: Send, failed: Callable[[BaseException], None]) -> None:
         self._source, self._send, self.failed = source, send, failed
         self.subject, self.place = subject, place
-        self.is_over = False
+        self.is_finished = False
         self.timer: asyncio.TimerHandle | None = None
         self._outbox: list[bytes] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -53,18 +53,18 @@ class Watcher:
 
     def ping(self) -> None:
         """Show that the connection lives, unless something waits to be sent anyway."""
-        if self._task is None and not self.is_over:
+        if self._task is None and not self.is_finished:
             self.say(PING)
 
     def end(self) -> None:
         """End the stream behind what was said."""
-        if not self.is_over:
-            self.is_over = True
+        if not self.is_finished:
+            self.is_finished = True
             self.wake()
 
     def leave(self) -> None:
         """Send nothing more: nobody listens."""
-        self.is_over = True
+        self.is_finished = True
         if self.timer is not None:
             self.timer.cancel()
         if self._task is not None:
@@ -81,12 +81,12 @@ class Watcher:
         while True:
             if self._outbox is not None:
                 await self._put(self._taken())
-            elif self.is_over:
+            elif self.is_finished:
                 await self._put(b"", more=False)
                 return
             elif (found := self._source.next_for(self)) is not None:
                 await self._advance(found)
-            elif self._outbox is None and not self.is_over:
+            elif self._outbox is None and not self.is_finished:
                 self._task = None
                 return
 

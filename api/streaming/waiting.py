@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 from api.domain.errors import Unauthorized
 from api.specfirst import request_context
-from api.streaming.shutdown import heard
+from api.streaming.shutdown import on_stop_signal
 
 
 class Waiter:
@@ -46,14 +46,14 @@ class RunWatch:
     def __init__(self, load_states: Callable[[Collection[int]], Mapping[int, str]], *, every: float = 0.5) -> None:
         self._load_states, self._every = load_states, every
         self._waiters: set[Waiter] = set()
-        self._watcher: asyncio.Task[None] | None = None
+        self._subscriber: asyncio.Task[None] | None = None
         self._is_closing = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """While the server runs; once it is told to stop nobody waits any more, and all are answered with their run as it is."""
         self._is_closing = False
-        with heard(self.close):
+        with on_stop_signal(self.close):
             yield
 
     def close(self) -> None:
@@ -69,8 +69,8 @@ class RunWatch:
         self._waiters.add(waiter)
         if self._is_closing:
             waiter.release()
-        elif self._watcher is None or self._watcher.done():
-            self._watcher = asyncio.create_task(self._watch())
+        elif self._subscriber is None or self._subscriber.done():
+            self._subscriber = asyncio.create_task(self._watch())
         try:
             yield waiter
         finally:

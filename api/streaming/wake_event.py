@@ -4,14 +4,14 @@ from __future__ import annotations
 import asyncio
 
 
-class Alarm:
+class WakeEvent:
     """For one sleeper; a ring while nobody sleeps ends the next sleep at once."""
 
     def __init__(self) -> None:
         self._sleeper: asyncio.Future[None] | None = None
         self._rung = False
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the sleeper; from the event loop only."""
         self._rung = True
         if self._sleeper is not None and not self._sleeper.done():
@@ -22,7 +22,7 @@ class Alarm:
         if not self._rung:
             loop = asyncio.get_running_loop()
             self._sleeper = loop.create_future()
-            timer = None if seconds is None else loop.call_later(seconds, self.ring)
+            timer = None if seconds is None else loop.call_later(seconds, self.wake)
             try:
                 await self._sleeper
             finally:

@@ -56,7 +56,7 @@ class Loop:
         self._thread = Thread(target=self._run, args=(self._stopping,), name=self._task.name, daemon=True)
         self._thread.start()
 
-    def tell_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Do nothing more after what is being done."""
         self._stopping.set()
         if self._task.wake is not None:
@@ -141,7 +141,7 @@ class Background:
 
     def _stop(self) -> None:
         for loop in self._loops:
-            loop.tell_to_stop()
+            loop.request_stop()
         until = time.monotonic() + LEAVING
         for loop in self._loops:
             loop.join(max(0.0, until - time.monotonic()))

@@ -130,7 +130,7 @@ class Supervision:
             f"; {untold} failures before were not told" if untold else "", exc_info=raised if is_news else None)
 
 
-async def kept_up(supervision: Supervision, rest: Callable[[], Awaitable[object]], work: Callable[[], Awaitable[object]]) -> None:
+async def run_forever(supervision: Supervision, rest: Callable[[], Awaitable[object]], work: Callable[[], Awaitable[object]]) -> None:
     """Rest and work by turns on the event loop, until the task is cancelled; after a failure it rests for the supervision's pause first."""
     while True:
         with supervision.attempt():

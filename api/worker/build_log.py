@@ -11,7 +11,7 @@ from api.storage.full_disk import is_full
 MOST_AT_ONCE = 1 << 16
 
 
-class Journal:
+class BuildLog:
     """Appends lines such as `[2026-01-01T00:00:00Z] [INFO] [worker] text` to a file, one each, whatever the text holds.
 
     Lines that a full disk does not take are left out: what is told of that must not fail for it.
@@ -23,7 +23,7 @@ class Journal:
         self._shared_at = now()
         self._file = path.open("ab", buffering=0)
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> BuildLog:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None) -> None:
@@ -64,11 +64,11 @@ class Journal:
                 raise
 
 
-class Carried:
+class LogForwarder:
     """Carries what a program prints into a file over to a journal, line by line, while the file grows."""
 
-    def __init__(self, journal: Journal, path: Path, source: str) -> None:
-        self._journal, self._path, self._source = journal, path, source
+    def __init__(self, build_log: BuildLog, path: Path, source: str) -> None:
+        self._build_log, self._path, self._source = build_log, path, source
         self._place = 0
         self._rest = b""
 
@@ -88,4 +88,4 @@ class Carried:
 
     def _quote(self, lines: Iterable[bytes]) -> None:
         for line in lines:
-            self._journal.quote(self._source, line.decode(errors="replace"))
+            self._build_log.quote(self._source, line.decode(errors="replace"))

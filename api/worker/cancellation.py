@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import TracebackType
 
 from api.supervision.supervision import Supervision, never
-from api.worker.run_source import Claimed, Claims, ClaimsUnavailable
+from api.worker.run_source import Claimed, RunSource, RunSourceUnavailable
 
 
 class Reason(StrEnum):
@@ -19,7 +19,7 @@ class Reason(StrEnum):
     LEASE_LOST = "the lease could not be renewed"
 
 
-class Halted(Exception):
+class Cancelled(Exception):
     """Work was left because of `reason`."""
 
     def __init__(self, reason: Reason) -> None:
@@ -27,7 +27,7 @@ class Halted(Exception):
         self.reason = reason
 
 
-class Halt:
+class Cancellation:
     """A reason to stop, given once; the first one stands. `worker_stops` is shared by all runs of a worker."""
 
     def __init__(self, worker_stops: threading.Event) -> None:
@@ -48,24 +48,24 @@ class Halt:
         return self.reason is not None
 
     def check(self) -> None:
-        """Raise Halted if there is a reason to stop."""
+        """Raise Cancelled if there is a reason to stop."""
         if self.reason is not None:
-            raise Halted(self.reason)
+            raise Cancelled(self.reason)
 
 
-class KeptLease:
+class LeaseKeeper:
     """Renews a claim in the background while it is entered, and gives a halt when that fails for good.
 
-    Where that fails in any way it is tried again for `patience` seconds, which must be less than the lease's length.
+    Where that fails in any way it is tried again for `timeout` seconds, which must be less than the lease's length.
     """
 
-    def __init__(self, claims: Claims, claimed: Claimed, halt: Halt, *, every: float, patience: float) -> None:
-        self._claims, self._claimed, self._halt = claims, claimed, halt
-        self._every, self._patience = every, patience
+    def __init__(self, run_source: RunSource, claimed: Claimed, cancellation: Cancellation, *, every: float, timeout: float) -> None:
+        self._run_source, self._claimed, self._cancellation = run_source, claimed, cancellation
+        self._every, self._timeout = every, timeout
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"lease-{claimed.run_id}", daemon=True)
 
-    def __enter__(self) -> KeptLease:
+    def __enter__(self) -> LeaseKeeper:
         self._thread.start()
         return self
 
@@ -78,15 +78,15 @@ class KeptLease:
         renewed = monotonic()
         while not self._done.wait(self._every):
             with supervision.attempt(is_exit=never):
-                if not self._claims.renew(self._claimed):
-                    self._halt.give(Reason.RUN_OVER)
+                if not self._run_source.renew(self._claimed):
+                    self._cancellation.give(Reason.RUN_OVER)
                     return
                 renewed = monotonic()
             # Nobody else would ever stop a run whose lease has ended.
-            if monotonic() - renewed > self._patience:
-                self._halt.give(Reason.LEASE_LOST)
+            if monotonic() - renewed > self._timeout:
+                self._cancellation.give(Reason.LEASE_LOST)
                 return
 
 
 def _is_outage(raised: BaseException) -> bool:
-    return isinstance(raised, ClaimsUnavailable)
+    return isinstance(raised, RunSourceUnavailable)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.worker_suite import REPORT, SuiteTest
-from api.worker.run_error import TestObstacle
+from api.worker.run_error import TestRunError
 
 NAMED_OUTPUTS = frozenset({"file", "cea708", "multiprogram"})
 PROGRAM = "/program"
@@ -65,7 +65,7 @@ def invocation(
 
     `places` are for what can show a program another file system than the host's; without them it finds all where it is.
 
-    Raises TestObstacle for a command that cannot be split, and for a transport that this worker does not have.
+    Raises TestRunError for a command that cannot be split, and for a transport that this worker does not have.
     """
     if test.output_type == "tcp":
         raise _obstacle(test, "its output goes over TCP, which this worker does not serve")
@@ -108,5 +108,5 @@ def _sender(feed: Feed, source: str) -> tuple[str, ...]:
     return (str(feed.ffmpeg), "-nostdin", "-re", "-i", source, "-loglevel", "quiet", "-codec", "copy", "-f", "mpegts", target)
 
 
-def _obstacle(test: SuiteTest, why: str) -> TestObstacle:
-    return TestObstacle(InfrastructureType.WORKER, f"Regression test {test.regression_id} cannot be executed: {why}.")
+def _obstacle(test: SuiteTest, why: str) -> TestRunError:
+    return TestRunError(InfrastructureType.WORKER, f"Regression test {test.regression_id} cannot be executed: {why}.")

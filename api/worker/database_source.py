@@ -9,24 +9,25 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.domain.errors import StoreFull, Unavailable
-from api.domain.random_source import Chance
+from api.domain.random_source import RandomSource
 from api.domain.runs.worker_suite import REPORT, SuiteTest, suite_files, suite_of
 from api.services.leases import Claim, claim_run, lose_claim, release_claim, renew_claim
 from api.services.runs import load_run
 from api.storage.database import database_now
 from api.storage.files.incoming import FileStore
-from api.storage.runs.expected_tests import load_expected_set
-from api.worker.run_source import Claimed, ClaimsUnavailable
+from api.storage.runs.expected_tests import load_expected_tests
+from api.worker.run_source import Claimed, RunSourceUnavailable
 
 
-class LeasedClaims:
-    """Claims on the database, by leases; what a claimed run is to execute is put in the file store at once.
+class DatabaseRunSource:
+    """RunSource on the database, by leases; what a claimed run is to execute is put in the file store at once.
 
     `clock` is the database's, and is asked within the application's context.
     """
 
     def __init__(
-        self, app: Flask, worker: str, store: FileStore, *, lease: timedelta, chance: Chance, clock: Callable[[], datetime] = database_now,
+        self, app: Flask, worker: str, store: FileStore, *, lease: timedelta, chance: RandomSource,
+        clock: Callable[[], datetime] = database_now,
     ) -> None:
         self._app, self._worker, self._store, self._clock, self._lease, self._chance = app, worker, store, clock, lease, chance
 
@@ -36,7 +37,7 @@ class LeasedClaims:
             claim = claim_run(self._worker, platform, now=self._clock(), lease=self._lease)
             if claim is None:
                 return None
-            suite = suite_of(load_expected_set(load_run(claim.run_id).expected_set_id))
+            suite = suite_of(load_expected_tests(load_run(claim.run_id).expected_tests_id))
             self._hand_out(suite, claim)
             return Claimed(
                 claim.run_id, claim.token, str(claim.fence), claim.platform, claim.repository, claim.commit, claim.branch,
@@ -49,7 +50,7 @@ class LeasedClaims:
             why = f": {refusal.message[:1].lower()}{refusal.message[1:]}" if isinstance(refusal, StoreFull) else "."
             failure = f"[storage] The run's suite could not be written to the file store{why}"
             release_claim(claim.run_id, claim.fence, failure=failure, now=self._clock())
-            raise ClaimsUnavailable from None
+            raise RunSourceUnavailable from None
 
     def renew(self, claimed: Claimed) -> bool:
         """Prolong the lease; False when the run is over, or the claim passed to another."""
@@ -70,4 +71,4 @@ class LeasedClaims:
             with self._app.app_context():
                 yield
         except SQLAlchemyError as failed:
-            raise ClaimsUnavailable from failed
+            raise RunSourceUnavailable from failed

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from api.domain.runs.infrastructure import InfrastructureType
 from api.storage.full_disk import FULL, is_full
-from api.worker.run_error import Obstacle
+from api.worker.run_error import RunError
 
 # A program that meets a full disk leaves less than this; the largest block of a usual file system is no larger.
 ROOM = 64 << 10
@@ -18,18 +18,18 @@ FILES = "the run's files"
 WORDS = tuple(os.strerror(number) for number in FULL)
 
 
-class DiskFull(Obstacle):
+class DiskFull(RunError):
     """The worker's disk has no room left for `what`."""
 
     def __init__(self, what: str = FILES) -> None:
         super().__init__(InfrastructureType.STORAGE, f"The worker's disk is full: there is no room for {what}.")
 
 
-def host_fault(fault: OSError) -> Obstacle:
+def host_fault(fault: OSError) -> RunError:
     """What the host did not do, as the reason that a run is given up with."""
     if is_full(fault):
         return DiskFull()
-    return Obstacle(InfrastructureType.STORAGE, f"The worker's host: {fault.strerror or 'input or output failed'}.")
+    return RunError(InfrastructureType.STORAGE, f"The worker's host: {fault.strerror or 'input or output failed'}.")
 
 
 def has_room(folder: Path) -> bool:
@@ -55,6 +55,6 @@ def disk_first(folder: Path) -> Iterator[None]:
     """What fails here while the folder's disk is full failed for that, whatever it says of itself. Raises DiskFull in its place."""
     try:
         yield
-    except Obstacle:
+    except RunError:
         require_room(folder)
         raise

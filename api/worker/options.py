@@ -37,8 +37,8 @@ class WorkerOptions:
     `sandboxed` says that programs are run in a sandbox; `trusted` allows executing without one, and nothing else does.
     `places` are what programs see in the sandbox; on a bare host they see the host.
     `sources` are asked for executables in this order; none: the operator's own folder alone.
-    `lease_patience` must be less than a lease's length.
-    `stop_patience` bounds how long a worker that is told to stop may take to say so to its server.
+    `lease_timeout` must be less than a lease's length.
+    `stop_timeout` bounds how long a worker that is told to stop may take to say so to its server.
     """
 
     name: str
@@ -55,5 +55,5 @@ class WorkerOptions:
     places: Places | None = None
     poll_seconds: float = 2
     renew_seconds: float = 2
-    lease_patience: float = 30
-    stop_patience: float = 10
+    lease_timeout: float = 30
+    stop_timeout: float = 10

@@ -18,7 +18,7 @@ from api.worker.command import Invocation
 from api.worker.descendants import end_group, end_marked
 from api.worker.full_disk import DiskFull
 from api.worker.output_capture import BoundedLog
-from api.worker.run_error import Obstacle
+from api.worker.run_error import RunError
 
 STOPPED_EXIT_CODE = -signal.SIGKILL
 CHUNK = 1 << 16
@@ -65,7 +65,7 @@ class RunProcess(Protocol):
     """What executes an invocation; `run_process` on the bare host, a sandbox elsewhere."""
 
     def __call__(self, invocation: Invocation, limits: Limits, *, stop: Callable[[], bool]) -> Execution:
-        """Execute and return how it ended; raise Obstacle where the program cannot be started at all."""
+        """Execute and return how it ended; raise RunError where the program cannot be started at all."""
 
 
 def environment(home: Path, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -106,7 +106,7 @@ class _Started:
         try:
             self._process = _start(invocation, limits, env, self._lifeline)
         except BaseException:
-            self._let_go()
+            self._release()
             raise
         self._sender: subprocess.Popen[bytes] | None = None
         self._fed_at: float | None = None
@@ -149,9 +149,9 @@ class _Started:
         for carrier in self._carriers:
             # Where a program that got away cannot be found, it may hold the pipe: the thread is then left to itself.
             carrier.join(LINGER)
-        self._let_go()
+        self._release()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         os.close(self._lifeline)
         os.close(self._life)
 
@@ -194,7 +194,7 @@ def _start(invocation: Invocation, limits: Limits, env: Mapping[str, str], lifel
 def _launched(
     arguments: Sequence[str], limits: Limits, lifeline: int, *, cwd: Path, env: Mapping[str, str], **streams: Any,
 ) -> subprocess.Popen[bytes]:
-    """Start a program under the launcher. Raises Obstacle where it cannot be started."""
+    """Start a program under the launcher. Raises RunError where it cannot be started."""
     told, tells = os.pipe()
     sizes = (limits.file_bytes, limits.core_bytes, limits.memory_bytes)
     orders = (*map(str, (lifeline, tells, *sizes)), os.pathsep.join(limits.groups))
@@ -216,7 +216,7 @@ def _require_started(told: int, process: subprocess.Popen[bytes]) -> None:
         number = status.read()
     if number:
         process.communicate()
-        raise Obstacle(InfrastructureType.BUILD, f"The executable cannot be started: {os.strerror(int(number))}.")
+        raise RunError(InfrastructureType.BUILD, f"The executable cannot be started: {os.strerror(int(number))}.")
 
 
 def _start_sender(invocation: Invocation, lifeline: int) -> subprocess.Popen[bytes]:

@@ -15,7 +15,7 @@ import httpx
 
 from api.domain.errors import StoreFull
 from api.domain.runs.infrastructure import InfrastructureType
-from api.worker.run_error import Obstacle, WorkerGone
+from api.worker.run_error import RunError, WorkerGone
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class ServerUnreachable(WorkerGone):
         super().__init__(InfrastructureType.WEB_SERVER, "The server took no reports of the worker for too long.")
 
 
-class ServerDiskFull(Obstacle):
+class ServerDiskFull(RunError):
     """The server has no room for what the worker sends, and made none while the worker waited."""
 
     def __init__(self) -> None:
@@ -59,13 +59,13 @@ class ServerDiskFull(Obstacle):
 
 @dataclass(frozen=True)
 class Retries:
-    """How a report is repeated: for `patience` seconds in all, after pauses that double from `first` to `longest` seconds.
+    """How a report is repeated: for `timeout` seconds in all, after pauses that double from `first` to `longest` seconds.
 
     A server that says when to come back (Retry-After) is there: what is waited because it asked for it counts against `deferral`
-    seconds in all instead, and it is asked again after `patience` seconds however long it said.
+    seconds in all instead, and it is asked again after `timeout` seconds however long it said.
     """
 
-    patience: float = 600
+    timeout: float = 600
     first: float = 0.5
     longest: float = 30
     deferral: float = 3600
@@ -122,11 +122,11 @@ class Reporter:
             if response is not None and not _is_passing(response.status_code):
                 return self._answer(fields, response)
             asked = None if response is None else retry_after(response.headers)
-            wait = self._own_pause(pause) if asked is None else min(max(asked, self._retries.first), self._retries.patience)
+            wait = self._own_pause(pause) if asked is None else min(max(asked, self._retries.first), self._retries.timeout)
             is_full = response is not None and StoreFull.MESSAGE in response.text
             if asked is not None and not is_full and deferred + wait <= self._retries.deferral:
                 deferred += wait
-            if self._monotonic() - begun + wait - deferred > self._retries.patience:
+            if self._monotonic() - begun + wait - deferred > self._retries.timeout:
                 raise ServerDiskFull if is_full else ServerUnreachable
             log.warning("run %d: %s not taken (%s); again in %.1f s", self._run_id, fields["type"], _shown(response), wait)
             self._pause(wait)

@@ -10,8 +10,8 @@ from pathlib import Path
 from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.worker_suite import REPORT, SuiteTest
 from api.host.temporary_folder import remove
-from api.worker.build_log import Journal
-from api.worker.cancellation import Halt
+from api.worker.build_log import BuildLog
+from api.worker.cancellation import Cancellation
 from api.worker.command import Feed, Places, invocation
 from api.worker.full_disk import require_room
 from api.worker.options import WorkerOptions
@@ -19,9 +19,9 @@ from api.worker.output_capture import BoundedLog
 from api.worker.output_comparison import Produced, compare_outputs
 from api.worker.process import Execution, RunProcess
 from api.worker.reporter import Answer, Artifact, Reporter, RunIsDead, ServerDiskFull, ServerUnreachable
-from api.worker.run_error import Obstacle, TestObstacle
+from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import Claimed
-from api.worker.sources.source import FolderSource, Order, provide
+from api.worker.sources.source import FetchRequest, FolderSource, provide
 from api.worker.suite import load_suite
 
 COMBINED_LIMIT = 32 << 20
@@ -34,11 +34,11 @@ class RunExecution:
     """One run in its temporary folder. `execute` goes through all of it; what ends it early is raised."""
 
     def __init__(
-        self, claimed: Claimed, options: WorkerOptions, reporter: Reporter, halt: Halt, journal: Journal, folder: Path,
+        self, claimed: Claimed, options: WorkerOptions, reporter: Reporter, cancellation: Cancellation, build_log: BuildLog, folder: Path,
         *, run_process: RunProcess, passing: Reporter,
     ) -> None:
-        self._claimed, self._options, self._reporter, self._halt = claimed, options, reporter, halt
-        self._journal, self._folder, self._run_process = journal, folder, run_process
+        self._claimed, self._options, self._reporter, self._cancellation = claimed, options, reporter, cancellation
+        self._build_log, self._folder, self._run_process = build_log, folder, run_process
         # For what is said in passing: it does not insist, so that it holds nothing up.
         self._passing = passing
         self._executable: Path | None = None
@@ -54,15 +54,15 @@ class RunExecution:
     def execute(self) -> str:
         """Prepare and execute all tests; return the message that the run completes with.
 
-        Raises Obstacle where it cannot be executed, Halted where it is to stop, RunIsDead where the server wants no more of it.
+        Raises RunError where it cannot be executed, Cancelled where it is to stop, RunIsDead where the server wants no more of it.
         """
         self._reporter.progress("preparation", f"Prepared by worker {self._options.name}.")
         require_room(self._folder)
         self._executable = self._prepared()
         tests = self._suite()
-        self._journal.info(f"The suite has {len(tests)} regression tests.")
+        self._build_log.info(f"The suite has {len(tests)} regression tests.")
         self._reporter.progress("testing", f"Executing {len(tests)} regression tests.")
-        obstacles = [obstacle for test in tests if (obstacle := self._attempt(test)) is not None]
+        obstacles = [run_error for test in tests if (run_error := self._attempt(test)) is not None]
         if obstacles and len(obstacles) == len(tests):
             raise obstacles[0]
         return _conclusion(len(tests), obstacles)
@@ -82,38 +82,38 @@ class RunExecution:
         }
         for kind, path in kept.items():
             if path is not None and path.is_file():
-                self._journal.info(f"Artifact {kind}: {reporter.send_artifact(kind, path)}.")
+                self._build_log.info(f"Artifact {kind}: {reporter.send_artifact(kind, path)}.")
 
     def _prepared(self) -> Path:
         claimed = self._claimed
         what = f"{claimed.repository} at {claimed.commit} on {claimed.platform}"
-        self._journal.info(f"Run {claimed.run_id}: {what}, by {self._options.name}.")
+        self._build_log.info(f"Run {claimed.run_id}: {what}, by {self._options.name}.")
         if not (self._options.sandboxed or self._options.trusted):
-            raise Obstacle(
+            raise RunError(
                 InfrastructureType.WORKER,
                 "This worker has no sandbox, and the setting CI_TRUST_EXECUTABLES does not allow it to execute anything without one.")
         sources = self._options.sources or (FolderSource(self._options.folders.executables, self._options.main_repository),)
-        order = Order(claimed, self._folder, self._journal, self._halt, self._tell, self._share)
-        return provide(sources, order, sandboxed=self._options.sandboxed)
+        request = FetchRequest(claimed, self._folder, self._build_log, self._cancellation, self._tell, self._share)
+        return provide(sources, request, sandboxed=self._options.sandboxed)
 
     def _tell(self, message: str) -> None:
-        self._journal.info(message)
+        self._build_log.info(message)
         self._reporter.progress("preparation", message)
 
     def _share(self) -> None:
         """Send the log as far as it goes; a server that is away is not waited for, since a program may be running."""
         with suppress(RunIsDead, ServerUnreachable, ServerDiskFull):
-            self._passing.send_log(self._journal.path)
+            self._passing.send_log(self._build_log.path)
 
-    def _attempt(self, test: SuiteTest) -> TestObstacle | None:
-        self._halt.check()
-        if self._journal.is_to_be_shared(LIVE_LOG_EVERY):
-            self._reporter.send_log(self._journal.path)
+    def _attempt(self, test: SuiteTest) -> TestRunError | None:
+        self._cancellation.check()
+        if self._build_log.is_to_be_shared(LIVE_LOG_EVERY):
+            self._reporter.send_log(self._build_log.path)
         try:
             self._execute_test(test)
-        except TestObstacle as obstacle:
-            self._journal.error(obstacle.message)
-            return obstacle
+        except TestRunError as run_error:
+            self._build_log.error(run_error.message)
+            return run_error
         return None
 
     def _execute_test(self, test: SuiteTest) -> None:
@@ -138,13 +138,13 @@ class RunExecution:
         sample = self._sample(test.input_file)
         if not sample.is_file():
             why = f"The sample of regression test {test.regression_id} is not in the store."
-            raise TestObstacle(InfrastructureType.STORAGE, why)
+            raise TestRunError(InfrastructureType.STORAGE, why)
         assert self._executable is not None
         call = invocation(test, self._executable, sample, folder, log, self._feed(test), self._places)
-        self._journal.info(f"Regression test {test.regression_id} ({test.category}): {test.command}")
-        execution = self._run_process(call, self._options.limits, stop=self._halt)
+        self._build_log.info(f"Regression test {test.regression_id} ({test.category}): {test.command}")
+        execution = self._run_process(call, self._options.limits, stop=self._cancellation)
         if execution.stopped:
-            self._halt.check()
+            self._cancellation.check()
         return execution
 
     @property
@@ -169,13 +169,13 @@ class RunExecution:
     def _record(self, test: SuiteTest, execution: Execution, produced: tuple[Produced, ...]) -> None:
         name = f"Regression test {test.regression_id}"
         if execution.timed_out:
-            self._journal.error(f"{name}: ended at the time limit of {execution.runtime_ms} ms.")
+            self._build_log.error(f"{name}: ended at the time limit of {execution.runtime_ms} ms.")
         else:
-            self._journal.info(f"{name}: exit code {execution.exit_code} after {execution.runtime_ms} ms.")
+            self._build_log.info(f"{name}: exit code {execution.exit_code} after {execution.runtime_ms} ms.")
         there = {each.output_id for each in produced}
         for file in test.files:
             if not file.ignore and file.output_id not in there:
-                self._journal.warning(f"{name}: output {file.output_id} was not produced.")
+                self._build_log.warning(f"{name}: output {file.output_id} was not produced.")
 
     def _report(self, test: SuiteTest, execution: Execution, produced: tuple[Produced, ...]) -> None:
         for each in produced:
@@ -183,9 +183,9 @@ class RunExecution:
                 self._reporter.equality(test.regression_id, each.output_id)
                 continue
             output = f"Regression test {test.regression_id}: output {each.output_id}"
-            self._journal.warning(f"{output} differs: {each.sha256}.")
+            self._build_log.warning(f"{output} differs: {each.sha256}.")
             if (answer := self._reporter.upload(test.regression_id, each.output_id, each.path)) is not Answer.OK:
-                self._journal.error(f"{output} was not stored: {answer}.")
+                self._build_log.error(f"{output} was not stored: {answer}.")
         self._reporter.finish(test.regression_id, execution.exit_code, execution.runtime_ms)
 
     def _keep_core(self, folder: Path) -> None:
@@ -207,7 +207,7 @@ class RunExecution:
             self._combined.close()
 
 
-def _conclusion(count: int, obstacles: list[TestObstacle]) -> str:
+def _conclusion(count: int, obstacles: list[TestRunError]) -> str:
     if not obstacles:
         return f"Executed {count} regression tests."
     return f"Executed {count - len(obstacles)} of {count} regression tests. {obstacles[0].message}"

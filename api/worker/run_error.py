@@ -9,7 +9,7 @@ LONGEST_REASON = 440
 _BLANKS = re.compile(r"\s+")
 
 
-class Obstacle(Exception):
+class RunError(Exception):
     """A run cannot be executed, through no fault of the code under test.
 
     The reason is shown to people: it names no path outside the store and no secret.
@@ -26,11 +26,11 @@ class Obstacle(Exception):
         return f"[{self.kind}] {self.reason}"
 
 
-class WorkerGone(Obstacle):
+class WorkerGone(RunError):
     """The worker cannot go on with the run, which had no part in it and is to be queued anew."""
 
 
-class TestObstacle(Obstacle):
+class TestRunError(RunError):
     """This one test cannot be executed here; the others of its run can."""
 
     __test__ = False

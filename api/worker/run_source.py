@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class ClaimsUnavailable(Exception):
+class RunSourceUnavailable(Exception):
     """The place where runs are handed out does not answer at the moment; asking again later is right."""
 
 
@@ -31,8 +31,8 @@ class Claimed:
         return f"Claimed(run_id={self.run_id}, platform={self.platform!r}, repository={self.repository!r}, commit={self.commit!r})"
 
 
-class Claims(Protocol):
-    """Hands out queued runs, each to one worker at a time. Every method may raise ClaimsUnavailable, having changed nothing."""
+class RunSource(Protocol):
+    """Hands out queued runs, each to one worker at a time. Every method may raise RunSourceUnavailable, having changed nothing."""
 
     def claim(self, platform: str) -> Claimed | None:
         """Take the oldest queued run of the platform, or None; at once it is in preparation, so that nobody else starts it."""

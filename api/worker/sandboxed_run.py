@@ -16,19 +16,19 @@ from pathlib import Path
 from api.domain.results.exit_code import TIME_LIMIT_EXIT_CODE, normalized
 from api.domain.runs.infrastructure import InfrastructureType
 from api.host.folder_size import is_larger
-from api.sandbox.limits import Limits as CageLimits
-from api.sandbox.sandbox import Cage, Mount, Plan, Sandbox, SandboxFailure
+from api.sandbox.limits import Limits as SandboxLimits
+from api.sandbox.sandbox import Mount, Plan, Sandbox, SandboxFailure, SandboxProcess
 from api.storage.full_disk import is_full
 from api.worker.command import Invocation
 from api.worker.full_disk import DiskFull
 from api.worker.output_capture import BoundedLog
 from api.worker.process import STOPPED_EXIT_CODE, Execution, Limits
-from api.worker.run_error import Obstacle
+from api.worker.run_error import RunError
 
 LOOK = 0.05
 CHUNK = 1 << 16
 FOLDER_LOOK = 1.0
-# What lies here is in every cage.
+# What lies here is in every sandbox.
 SYSTEM = Path("/usr")
 STARTS = (b"\x7fELF", b"#!")
 # Nothing tells a program of the end of a UDP stream: it gets a moment more, and counts as timed out then.
@@ -40,33 +40,33 @@ FED = (
 
 @dataclass(frozen=True)
 class SandboxedRun:
-    """A RunProcess: each execution is in a cage of its own, as `user_id`, within `limits` beside those of the call.
+    """A RunProcess: each execution is in a sandbox of its own, as `user_id`, within `limits` beside those of the call.
 
-    `name` gives each cage a name that is unique on the host.
+    `name` gives each sandbox a name that is unique on the host.
     """
 
     sandbox: Sandbox
-    limits: CageLimits
+    limits: SandboxLimits
     user_id: int | None
     name: Callable[[], str]
     monotonic: Callable[[], float] = time.monotonic
 
     def __call__(self, invocation: Invocation, limits: Limits, *, stop: Callable[[], bool]) -> Execution:
-        """Execute in a cage and return how it ended. Raises Obstacle where there is no program, no cage, or no room for what comes out."""
+        """Execute in a sandbox and return how it ended. Raises RunError where program, sandbox, or room for the output is missing."""
         _require_program(invocation)
         if self.user_id is not None:
             _require_readable(each for each in invocation.reads if each != invocation.stdin)
             os.chown(invocation.folder, self.user_id, self.user_id)
         begun = self.monotonic()
         try:
-            cage = self.sandbox.launch(self._plan(invocation, limits))
+            process = self.sandbox.launch(self._plan(invocation, limits))
         except SandboxFailure as failure:
-            raise Obstacle(InfrastructureType.WORKER, f"The sandbox did not start: {failure}.") from failure
+            raise RunError(InfrastructureType.WORKER, f"The sandbox did not start: {failure}.") from failure
         try:
-            with _Streams(invocation, limits, cage) as streams:
-                execution = self._watch(invocation, limits, cage, streams, begun, stop)
+            with _Streams(invocation, limits, process) as streams:
+                execution = self._watch(invocation, limits, process, streams, begun, stop)
         finally:
-            cage.close()
+            process.close()
         if streams.is_short:
             raise DiskFull
         return execution
@@ -83,10 +83,10 @@ class SandboxedRun:
             folder=folder, core_bytes=limits.core_bytes, separate=invocation.stdout is not None, fed=invocation.stdin is not None)
 
     def _watch(
-        self, invocation: Invocation, limits: Limits, cage: Cage, streams: _Streams, begun: float, stop: Callable[[], bool],
+        self, invocation: Invocation, limits: Limits, process: SandboxProcess, streams: _Streams, begun: float, stop: Callable[[], bool],
     ) -> Execution:
         next_look = begun + FOLDER_LOOK
-        while (ending := cage.poll()) is None:
+        while (ending := process.poll()) is None:
             streams.carry()
             elapsed = self.monotonic() - begun
             if elapsed >= limits.seconds:
@@ -99,7 +99,7 @@ class SandboxedRun:
                 next_look = self.monotonic() + FOLDER_LOOK
         runtime_ms = int((self.monotonic() - begun) * 1000)
         if ending.exit_code is None:
-            raise Obstacle(InfrastructureType.WORKER, f"The sandbox failed: {ending.failure}.")
+            raise RunError(InfrastructureType.WORKER, f"The sandbox failed: {ending.failure}.")
         if invocation.sender is not None and ending.exit_code == UNFED_CODE:
             return Execution(TIME_LIMIT_EXIT_CODE, runtime_ms, timed_out=True)
         # A shell has codes of its own for the signals that end a program.
@@ -107,27 +107,27 @@ class SandboxedRun:
 
 
 class _Streams:
-    """What goes into a cage and what comes out of it, until its end."""
+    """What goes into a sandbox and what comes out of it, until its end."""
 
-    def __init__(self, invocation: Invocation, limits: Limits, cage: Cage) -> None:
-        self._cage = cage
+    def __init__(self, invocation: Invocation, limits: Limits, process: SandboxProcess) -> None:
+        self._process = process
         self._room = limits.file_bytes
         self._result = _new_file(invocation.stdout) if invocation.stdout is not None else None
         self._source = invocation.stdin.open("rb") if invocation.stdin is not None else None
         self._log = BoundedLog(invocation.log, limits.log_bytes)
         self._waiting = b""
         self._lacks_room = False
-        self._readable = {cage.output: self._take_result if self._result is not None else self._log.write}
-        if cage.errors is not None:
-            self._readable[cage.errors] = self._log.write
-        if cage.input is not None:
-            os.set_blocking(cage.input, False)
+        self._readable = {process.output: self._take_result if self._result is not None else self._log.write}
+        if process.errors is not None:
+            self._readable[process.errors] = self._log.write
+        if process.input is not None:
+            os.set_blocking(process.input, False)
 
     def __enter__(self) -> _Streams:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._cage.kill()
+        self._process.kill()
         # All that could write is dead, so what the pipes hold is the end of it.
         while self._readable and self._read(select.select(list(self._readable), [], [], LOOK)[0]):
             continue
@@ -143,8 +143,8 @@ class _Streams:
 
     def carry(self) -> None:
         """Wait a moment for something to carry, and carry it."""
-        writable = [self._cage.input] if self._cage.input is not None and self._source is not None else []
-        readable, ready, _ = select.select([*self._readable, self._cage.ended], writable, [], LOOK)
+        writable = [self._process.input] if self._process.input is not None and self._source is not None else []
+        readable, ready, _ = select.select([*self._readable, self._process.ended], writable, [], LOOK)
         self._read([each for each in readable if each in self._readable])
         if ready:
             self._feed()
@@ -171,11 +171,11 @@ class _Streams:
             self._room, self._lacks_room = 0, True
 
     def _feed(self) -> None:
-        assert self._source is not None and self._cage.input is not None
+        assert self._source is not None and self._process.input is not None
         self._waiting = self._waiting or self._source.read(CHUNK)
         if self._waiting:
             try:
-                self._waiting = self._waiting[os.write(self._cage.input, self._waiting):]
+                self._waiting = self._waiting[os.write(self._process.input, self._waiting):]
                 return
             except BlockingIOError:
                 return
@@ -184,8 +184,8 @@ class _Streams:
                 self._waiting = b""
         self._source.close()
         self._source = None
-        os.close(self._cage.input)
-        self._cage.input = None
+        os.close(self._process.input)
+        self._process.input = None
 
 
 def _command(invocation: Invocation) -> tuple[str, ...]:
@@ -200,11 +200,11 @@ def _new_file(path: Path) -> FileIO:
 
 
 def _require_readable(paths: Iterable[Path]) -> None:
-    """Raise Obstacle for a file that the cage's user, who is in no group, may not read: the program would fail for that alone."""
+    """Raise RunError for a file that the sandbox's user, who is in no group, may not read: the program would fail for that alone."""
     for path in paths:
         with suppress(OSError):
             if not path.stat().st_mode & stat.S_IROTH:
-                raise Obstacle(
+                raise RunError(
                     InfrastructureType.STORAGE, f"The sandbox's user may not read {path.name}: its mode must let everybody read it.")
 
 
@@ -214,4 +214,4 @@ def _require_program(invocation: Invocation) -> None:
     with suppress(OSError), program.open("rb") as content:
         if content.read(4).startswith(STARTS) and os.access(program, os.X_OK):
             return
-    raise Obstacle(InfrastructureType.BUILD, "The executable cannot be started: it is no program of this system.")
+    raise RunError(InfrastructureType.BUILD, "The executable cannot be started: it is no program of this system.")

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.worker_suite import INDEX, SuiteFile, SuiteTest
-from api.worker.run_error import Obstacle
+from api.worker.run_error import RunError
 
 LARGEST_FILE = 32 << 20
 INPUT_TYPES = frozenset({"file", "stdin", "udp"})
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,10}")
 _PLAIN_NAME = re.compile(r"[^/\\:\x00-\x1f\x7f]{1,255}")
 
 
-class SuiteError(Obstacle):
+class SuiteError(RunError):
     """The suite is absent, or is not what a worker may act on."""
 
     def __init__(self, reason: str) -> None:

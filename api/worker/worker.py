@@ -15,12 +15,12 @@ from api.host.temporary_folder import sweep
 from api.log_context import about
 from api.supervision.supervision import Supervision
 from api.worker.attempt import Attempt
-from api.worker.cancellation import Halt, KeptLease
+from api.worker.cancellation import Cancellation, LeaseKeeper
 from api.worker.full_disk import has_room
 from api.worker.options import WorkerOptions
 from api.worker.process import RunProcess, run_process
-from api.worker.run_error import Obstacle, WorkerGone
-from api.worker.run_source import Claimed, Claims, ClaimsUnavailable
+from api.worker.run_error import RunError, WorkerGone
+from api.worker.run_source import Claimed, RunSource, RunSourceUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Worker:
     """A worker with its collaborators; any number may work on the same queue, in one process or many."""
 
     options: WorkerOptions
-    claims: Claims
+    run_source: RunSource
     client: httpx.Client
     stop: threading.Event
     run_process: RunProcess = run_process
@@ -78,8 +78,8 @@ class Worker:
         if not self._is_open():
             return None
         try:
-            return self.claims.claim(self.options.platform)
-        except ClaimsUnavailable:
+            return self.run_source.claim(self.options.platform)
+        except RunSourceUnavailable:
             log.warning("the queue does not answer; trying again")
             return None
 
@@ -97,30 +97,30 @@ class Worker:
             self._execute(claimed)
 
     def _execute(self, claimed: Claimed) -> None:
-        halt = Halt(self.stop)
-        failure: Obstacle | None = None
+        cancellation = Cancellation(self.stop)
+        failure: RunError | None = None
         log.info("run %d: taken", claimed.run_id)
-        with KeptLease(self.claims, claimed, halt, every=self.options.renew_seconds, patience=self.options.lease_patience):
+        with LeaseKeeper(self.run_source, claimed, cancellation, every=self.options.renew_seconds, timeout=self.options.lease_timeout):
             try:
-                Attempt(claimed, self.options, self.client, halt, self.run_process, self.now).execute()
-            except Obstacle as obstacle:
-                failure = obstacle
+                Attempt(claimed, self.options, self.client, cancellation, self.run_process, self.now).execute()
+            except RunError as run_error:
+                failure = run_error
             except Exception:  # A fault of the worker must end one run, never the worker; this is its crash handler.
                 log.exception("run %d: the worker failed", claimed.run_id)
-                failure = Obstacle(InfrastructureType.WORKER, "The worker failed; its log has the details.")
+                failure = RunError(InfrastructureType.WORKER, "The worker failed; its log has the details.")
         self._release(claimed, failure)
 
-    def _release(self, claimed: Claimed, obstacle: Obstacle | None) -> None:
-        failure = None if obstacle is None else obstacle.message
+    def _release(self, claimed: Claimed, run_error: RunError | None) -> None:
+        failure = None if run_error is None else run_error.message
         try:
-            self.claims.release(claimed, failure, lost=isinstance(obstacle, WorkerGone))
+            self.run_source.release(claimed, failure, lost=isinstance(run_error, WorkerGone))
             log.info("run %d: %s", claimed.run_id, failure or "left")
-        except ClaimsUnavailable:
+        except RunSourceUnavailable:
             log.warning("run %d: could not be released; its lease ends by itself", claimed.run_id)
 
 
 def work(
-    options: WorkerOptions, claims: Claims, *, stop: threading.Event, until_idle: bool = False,
+    options: WorkerOptions, run_source: RunSource, *, stop: threading.Event, until_idle: bool = False,
     run_process: RunProcess = run_process,
 ) -> int:
     """Work on the queue until `stop` is set, and return how many runs were taken; the entry point of `ci-api worker`.
@@ -131,7 +131,7 @@ def work(
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False) as client:
-        return Worker(options, claims, client, stop, run_process).work(until_idle=until_idle)
+        return Worker(options, run_source, client, stop, run_process).work(until_idle=until_idle)
 
 
 def default_temporary(root: Path) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from api.storage.database import Raced
+from api.storage.database import TransactionConflict
 
 
 class Odd(BaseException):
@@ -19,8 +19,8 @@ FAULTS: tuple[BaseException, ...] = (
     OSError(errno.ESTALE, "Stale file handle"), OSError(errno.ENOSPC, "No space left on device"), ConnectionResetError(), TimeoutError(),
     UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), ValueError("year 0 is out of range"), RecursionError(), MemoryError(),
     OperationalError("SELECT 1", {}, Exception(2013, "Lost connection")), IntegrityError("INSERT", {}, Exception(1062, "Duplicate")),
-    NoConnectionFree(), Raced(), ExceptionGroup("several", [OSError()]), RuntimeError("can't start new thread"), StopIteration(),
-    asyncio.CancelledError(), SystemExit(3), KeyboardInterrupt(), GeneratorExit(), Odd())
+    NoConnectionFree(), TransactionConflict(), ExceptionGroup("several", [OSError()]), RuntimeError("can't start new thread"),
+    StopIteration(), asyncio.CancelledError(), SystemExit(3), KeyboardInterrupt(), GeneratorExit(), Odd())
 
 
 @dataclass

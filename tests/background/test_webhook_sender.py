@@ -17,22 +17,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from api.background.webhook_sender import LEASE, HookSender
+from api.background.webhook_sender import LEASE, WebhookSender
 from api.domain.jobs.job import Job, JobStatus
 from api.domain.jobs.webhook import MOST_ATTEMPTS, signature
-from api.domain.random_source import Chance
-from api.integrations.webhook_post import Delivery, HookPost
+from api.domain.random_source import RandomSource
+from api.integrations.webhook_post import Delivery, WebhookPost
 from api.storage.database import change, session, transact
 from api.storage.jobs.jobs import cancel_job, submit_job
 from api.storage.jobs.tables import JobRow
-from api.storage.jobs.webhooks import count_hooks
+from api.storage.jobs.webhooks import count_webhooks
 from api.supervision.loop import Background
 from tests.builders import NOW, add_user
 from tests.databases import Database
 from tests.receiver import Receiver, receiving
 
 SECRET = "a secret of the tests"
-HALF = Chance(lambda length: b"\x7f" + b"\xff" * (length - 1))
+HALF = RandomSource(lambda length: b"\x7f" + b"\xff" * (length - 1))
 ROOT = Path(__file__).parents[2]
 
 # Sends what is due, and is killed when the receiver has answered, before that is written down.
@@ -51,7 +51,7 @@ with opened(sys.argv[1], migrated=False) as database:
 """
 
 
-class Post(HookPost):
+class Post(WebhookPost):
     """Deliveries to this machine, by names that lead to it."""
 
     def __init__(self, hosts: tuple[str, ...] = ("127.0.0.1",)) -> None:
@@ -70,11 +70,11 @@ class Clock:
         return self.now
 
 
-def make_sender(database: Database, kind: type[Post] = Post, clock: Clock | None = None) -> HookSender:
-    return HookSender(database.app, kind(), clock=clock or Clock(), chance=HALF)
+def make_sender(database: Database, kind: type[Post] = Post, clock: Clock | None = None) -> WebhookSender:
+    return WebhookSender(database.app, kind(), clock=clock or Clock(), chance=HALF)
 
 
-def send_all(sender: HookSender) -> int:
+def send_all(sender: WebhookSender) -> int:
     """Send everything that is due now; how many were delivered."""
     return sum(iter(sender.send_due, None))
 
@@ -89,7 +89,7 @@ def end_job(job_id: str, url: str) -> None:
 def waiting() -> int:
     """How many hooks wait now."""
     session().rollback()
-    return count_hooks()
+    return count_webhooks()
 
 
 def until(condition: Callable[[], bool]) -> bool:
@@ -260,10 +260,10 @@ def test_the_sender_goes_on_after_a_database_that_was_away(sqlite_database: Data
     loop, = background._loops
     sqlite_database.engine.dispose()
     with sqlite_database.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE ci_job_hook RENAME TO away"))
+        connection.execute(text("ALTER TABLE ci_job_webhook RENAME TO away"))
     pauses = [loop.turn(), loop.turn()]
     with sqlite_database.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE away RENAME TO ci_job_hook"))
+        connection.execute(text("ALTER TABLE away RENAME TO ci_job_webhook"))
     pauses += [loop.turn(), loop.turn()]
 
     assert (pauses, waiting(), len(receiver.received)) == ([2, 4, 0, 2], 0, 1)

@@ -14,7 +14,7 @@ from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 JOB_ID = "550e8400-e29b-41d4-a716-446655440000"
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         server = cast(_Server, self.server)
         with suppress(OSError):
-            self.connection.settimeout(PATIENCE)
+            self.connection.settimeout(TIMEOUT)
             asked = self._read_head()
             length = int(asked.headers.get("content-length", "0"))
             if not server.answers_early:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.ci_client.projects import make_project
-from tests.ci_client.stand_in import JOB_ID, PATIENCE, Asked, Respond, StandIn, answer, closed_port, refusal, stand_in, stream
+from tests.ci_client.stand_in import JOB_ID, TIMEOUT, Asked, Respond, StandIn, answer, closed_port, refusal, stand_in, stream
 from tests.ci_client.wire import RETRY, ServedJob, complete, frame, log
 from tests.e2e.processes import environment, eventually, finished, started
 
@@ -145,7 +145,7 @@ def test_a_server_that_stays_away_ends_with_1() -> None:
         return refusal(503, "unavailable", "Away.") if "last-event-id" in asked.headers else stream([log("one\n", "1-4")])
 
     with stand_in(respond) as server:
-        ended = ci(["wait", JOB_ID, "--patience", "0.5"], server)
+        ended = ci(["wait", JOB_ID, "--give-up-after", "0.5"], server)
 
     assert (ended.returncode, ended.stdout) == (1, "one\n")
     assert f"The job goes on; come back with: ci wait {JOB_ID}" in ended.stderr
@@ -184,7 +184,7 @@ def held(first: Sequence[bytes]) -> tuple[Respond, list[StandIn]]:
 
     def respond(asked: Asked) -> Iterator[bytes]:
         yield from stream(first)
-        servers[0].closing.wait(PATIENCE)
+        servers[0].closing.wait(TIMEOUT)
 
     return respond, servers
 
@@ -248,7 +248,7 @@ def test_who_stops_reading_the_log_stops_the_command_quietly(tmp_path: Path) -> 
             assert process.stdout is not None
             process.stdout.read(10)
             process.stdout.close()
-            status = process.wait(PATIENCE)
+            status = process.wait(TIMEOUT)
 
     assert (status, (tmp_path / "errors").read_text()) == (1, "")
 
@@ -259,7 +259,7 @@ def test_an_upload_is_shown_on_a_terminal_and_nowhere_else(project: Path) -> Non
     with stand_in(ServedJob()) as server:
         environ = environment({"CI_SERVER": server.url})
         with subprocess.Popen((*CI, "submit", str(project)), env=environ, stdout=subprocess.DEVNULL, stderr=theirs) as process:
-            status = process.wait(PATIENCE)
+            status = process.wait(TIMEOUT)
     shown = os.read(ours, 1 << 16).decode()
     os.close(theirs)
     os.close(ours)

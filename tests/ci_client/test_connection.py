@@ -102,7 +102,7 @@ def test_too_many_requests_are_waited_out() -> None:
     slept, notices = Slept(), list[str]()
     answers = [refusal(429, "rate_limited", "Rate limit exceeded.", Retry_After="30"), answer(200, [JOB])]
     with stand_in(lambda asked: answers.pop(0)) as server:
-        jobs = list_jobs(server.url, notice=notices.append, pace=slept.pace())
+        jobs = list_jobs(server.url, notice=notices.append, retries=slept.retries())
 
     assert (jobs, slept.pauses) == ([JOB], [30])
     assert notices == ["Too many requests; the server asks to wait 30 seconds."]
@@ -113,7 +113,7 @@ def test_too_many_requests_are_not_waited_out_forever(seconds: str, pauses: list
     slept = Slept()
     with stand_in(lambda asked: refusal(429, "rate_limited", "Rate limit exceeded.", Retry_After=seconds)) as server:
         with pytest.raises(Refused, match="Rate limit exceeded"):
-            list_jobs(server.url, pace=slept.pace(100))
+            list_jobs(server.url, retries=slept.retries(100))
 
     assert slept.pauses == pauses
 

@@ -37,7 +37,7 @@ def test_lines():
 
 @pytest.fixture(scope="module")
 def installation(sqlite_template: Path) -> Iterator[Installation]:
-    """An installation with an agent that runs jobs in a cage."""
+    """An installation with an agent that runs jobs in a sandbox."""
     need("bwrap")
     if os.geteuid():
         lacking("only root can give each slot a user of its own")

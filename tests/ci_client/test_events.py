@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci_client.events import LONGEST_LINE, Frame, FrameReader, Garbled
+from ci_client.events import LONGEST_LINE, Frame, FrameReader, MalformedStream
 from tests.ci_client.wire import PING, RETRY, complete, log
 
 WHOLE = RETRY + PING + log("größe\n", "1-8") + b"nonsense\n\n" + log("b\u2028\n", "1-12") + complete()
@@ -57,10 +57,10 @@ def test_events_of_a_kind_that_nobody_knows_are_passed_on() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'"log"', b"{}", b'{"type": 1}', b"\xff", b"[" * 100_000])
 def test_an_event_that_is_none_is_no_event(text: bytes) -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(MalformedStream):
         frames_of(b"data: " + text + b"\n\n")
 
 
 def test_a_line_without_an_end_is_not_kept_forever() -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(MalformedStream):
         frames_of(*[b"x" * (1 << 20)] * (LONGEST_LINE // (1 << 20) + 1))

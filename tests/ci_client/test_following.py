@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci_client import CiError, Refused, Unreachable, follow
-from tests.ci_client.stand_in import JOB_ID, PATIENCE, Asked, Cut, answer, closed_port, refusal, stand_in, stream
+from tests.ci_client.stand_in import JOB_ID, TIMEOUT, Asked, Cut, answer, closed_port, refusal, stand_in, stream
 from tests.ci_client.wire import RETRY, ServedJob, Slept, complete, log, text_of
 
 DONE = {"type": "complete", "success": True}
@@ -46,36 +46,36 @@ def test_a_failed_job_ends_with_its_failure() -> None:
 )
 def test_wherever_the_connection_breaks_each_byte_comes_once(pieces: list[str], cuts: list[int], chunked: bool, noise: bytes) -> None:
     with stand_in(ServedJob(pieces, cuts, chunked=chunked, noise=noise, reason="It took too long.\n")) as server:
-        events = list(follow(JOB_ID, server.url, True, pace=Slept().pace(10_000)))
+        events = list(follow(JOB_ID, server.url, True, retries=Slept().retries(10_000)))
 
     assert text_of(events) == "".join(pieces) + "It took too long.\n"
     assert [event for event in events if event["type"] == "complete"] == [DONE]
 
 
 def test_a_connection_that_is_reset_is_come_back_to() -> None:
-    heard = Event()
+    succeeded = Event()
 
     def respond(asked: Asked) -> Iterator[bytes]:
         if "last-event-id" in asked.headers:
             yield from stream([log("two\n", "1-8"), complete()])
             return
         yield from stream([log("one\n", "1-4")])
-        assert heard.wait(PATIENCE)
+        assert succeeded.wait(TIMEOUT)
         raise Cut
 
     with stand_in(respond) as server:
-        events = follow(JOB_ID, server.url, True, pace=Slept().pace())
+        events = follow(JOB_ID, server.url, True, retries=Slept().retries())
         first = next(events)
-        heard.set()
-        rest = list(events)
+        succeeded.set()
+        pause_for = list(events)
 
-    assert text_of([first, *rest]) == "one\ntwo\n"
+    assert text_of([first, *pause_for]) == "one\ntwo\n"
 
 
 def test_it_comes_back_with_the_id_of_the_last_whole_event() -> None:
     whole = len(RETRY + log("one\n", "1-4"))
     with stand_in(ServedJob(("one\n", "two\n"), [whole + 20], noise=b"")) as server:
-        list(follow(JOB_ID, server.url, True, pace=Slept().pace()))
+        list(follow(JOB_ID, server.url, True, retries=Slept().retries()))
 
     assert [asked.headers.get("last-event-id") for asked in server.asked] == [None, "1-4"]
 
@@ -92,7 +92,7 @@ def test_a_place_without_an_event_is_come_back_to_as_well() -> None:
         return stream([b"id: 1-100\n\n"]) if "last-event-id" not in asked.headers else stream([complete()])
 
     with stand_in(respond) as server:
-        list(follow(JOB_ID, server.url, pace=Slept().pace()))
+        list(follow(JOB_ID, server.url, retries=Slept().retries()))
 
     assert server.asked[1].headers["last-event-id"] == "1-100"
 
@@ -104,7 +104,7 @@ def test_where_all_was_sent_the_job_itself_tells_the_outcome() -> None:
         return answer(204) if "last-event-id" in asked.headers else stream([log("one\n", "1-4")])
 
     with stand_in(respond) as server:
-        events = list(follow(JOB_ID, server.url, pace=Slept().pace()))
+        events = list(follow(JOB_ID, server.url, retries=Slept().retries()))
 
     assert events == [{"type": "log", "data": "one\n"}, {"type": "complete", "success": False}]
 
@@ -112,7 +112,7 @@ def test_where_all_was_sent_the_job_itself_tells_the_outcome() -> None:
 def test_a_garbled_event_is_asked_for_again() -> None:
     answers = [stream([b'id: 1-4\ndata: {"type": "lo\n\n']), stream([log("one\n", "1-4"), complete()])]
     with stand_in(lambda asked: answers.pop(0)) as server:
-        events = list(follow(JOB_ID, server.url, True, pace=Slept().pace()))
+        events = list(follow(JOB_ID, server.url, True, retries=Slept().retries()))
 
     assert text_of(events) == "one\n"
     assert "last-event-id" not in server.asked[1].headers
@@ -121,18 +121,18 @@ def test_a_garbled_event_is_asked_for_again() -> None:
 def test_what_is_always_garbled_is_given_up() -> None:
     with stand_in(lambda asked: stream([RETRY, b"data: [1, 2]\n\n"])) as server:
         with pytest.raises(CiError, match="away for too long"):
-            list(follow(JOB_ID, server.url, True, pace=Slept().pace()))
+            list(follow(JOB_ID, server.url, True, retries=Slept().retries()))
 
 
 def test_the_first_pause_is_the_one_that_the_server_asks_for() -> None:
     slept = Slept()
     with stand_in(ServedJob(cuts=[60])) as server:
-        list(follow(JOB_ID, server.url, True, pace=slept.pace()))
+        list(follow(JOB_ID, server.url, True, retries=slept.retries()))
 
     assert slept.pauses == [3.0]
 
 
-def test_pauses_grow_while_the_server_is_away_and_end_with_patience() -> None:
+def test_pauses_grow_while_the_server_is_away_and_end_with_the_timeout() -> None:
     slept = Slept()
 
     def respond(asked: Asked) -> Iterable[bytes]:
@@ -140,7 +140,7 @@ def test_pauses_grow_while_the_server_is_away_and_end_with_patience() -> None:
 
     with stand_in(respond) as server:
         with pytest.raises(CiError, match=f"ci wait {JOB_ID}"):
-            list(follow(JOB_ID, server.url, True, pace=slept.pace(100)))
+            list(follow(JOB_ID, server.url, True, retries=slept.retries(100)))
 
     assert slept.pauses == [1, 2, 4, 8, 16, 30, 30]
 
@@ -149,7 +149,7 @@ def test_a_server_that_says_when_to_come_back_is_obeyed() -> None:
     slept = Slept()
     answers = [stream([log("one\n", "1-4")]), refusal(503, "unavailable", "Away.", Retry_After="7"), stream([complete()])]
     with stand_in(lambda asked: answers.pop(0)) as server:
-        list(follow(JOB_ID, server.url, True, pace=slept.pace()))
+        list(follow(JOB_ID, server.url, True, retries=slept.retries()))
 
     assert slept.pauses == [1, 7]
 
@@ -158,14 +158,14 @@ def test_a_job_that_is_gone_is_not_come_back_to() -> None:
     answers = [stream([log("one\n", "1-4")]), refusal(404, "not_found", "Job not found.")]
     with stand_in(lambda asked: answers.pop(0)) as server:
         with pytest.raises(Refused, match="Job not found"):
-            list(follow(JOB_ID, server.url, True, pace=Slept().pace()))
+            list(follow(JOB_ID, server.url, True, retries=Slept().retries()))
 
 
 def test_a_server_that_was_never_there_is_not_waited_for() -> None:
     slept = Slept()
 
     with pytest.raises(Unreachable, match="cannot be reached"):
-        list(follow(JOB_ID, f"http://127.0.0.1:{closed_port()}", pace=slept.pace()))
+        list(follow(JOB_ID, f"http://127.0.0.1:{closed_port()}", retries=slept.retries()))
 
     assert slept.pauses == []
 
@@ -173,7 +173,7 @@ def test_a_server_that_was_never_there_is_not_waited_for() -> None:
 def test_a_person_is_told_of_each_break() -> None:
     notices: list[str] = []
     with stand_in(ServedJob(cuts=[60])) as server:
-        list(follow(JOB_ID, server.url, True, notice=notices.append, pace=Slept().pace()))
+        list(follow(JOB_ID, server.url, True, notice=notices.append, retries=Slept().retries()))
 
     assert notices == ["The connection broke; the job goes on, and this comes back to it."]
 

@@ -82,7 +82,7 @@ def test_progress_goes_up_to_the_whole_upload(project: Path) -> None:
 def test_a_stream_that_breaks_once_the_job_is_told_is_taken_up(project: Path, cut: int) -> None:
     told = len(RETRY + frame(TOLD))
     with stand_in(ServedJob(("one\n", "two\n"), [told + cut, 40], noise=b"")) as server:
-        events = list(submit_tests_streaming(project, server.url, pace=Slept().pace()))
+        events = list(submit_tests_streaming(project, server.url, retries=Slept().retries()))
 
     assert (events[0], text_of(events), events[-1]["type"]) == (TOLD, "one\ntwo\n", "complete")
     assert sum(asked.method == "POST" for asked in server.asked) == 1
@@ -91,7 +91,7 @@ def test_a_stream_that_breaks_once_the_job_is_told_is_taken_up(project: Path, cu
 def test_a_stream_that_breaks_before_the_job_is_told_is_not_submitted_again(project: Path) -> None:
     with stand_in(ServedJob(cuts=[20])) as server:
         with pytest.raises(CiError, match="before the server told the job's id"):
-            list(submit_tests_streaming(project, server.url, pace=Slept().pace()))
+            list(submit_tests_streaming(project, server.url, retries=Slept().retries()))
 
     assert len(server.asked) == 1
 
@@ -101,7 +101,7 @@ def test_a_job_before_whose_log_the_connection_broke_is_followed_from_its_beginn
         return stream([frame(TOLD)]) if asked.method == "POST" else stream([log("one\n", "1-4"), complete()])
 
     with stand_in(respond) as server:
-        events = list(submit_tests_streaming(project, server.url, pace=Slept().pace()))
+        events = list(submit_tests_streaming(project, server.url, retries=Slept().retries()))
 
     assert text_of(events) == "one\n"
     assert server.asked[1].query == {"from_beginning": "true"}
@@ -111,7 +111,7 @@ def test_after_too_many_requests_all_of_the_project_is_sent(project: Path) -> No
     slept = Slept()
     answers = [refusal(429, "rate_limited", "Rate limit exceeded.", Retry_After="5"), answer(200, {"job_id": JOB_ID})]
     with stand_in(lambda asked: answers.pop(0)) as server:
-        submit_tests_async(project, server.url, pace=slept.pace())
+        submit_tests_async(project, server.url, retries=slept.retries())
 
     first, second = (parts_of(asked)["file"] for asked in server.asked)
     assert (first, slept.pauses) == (second, [5])
@@ -128,7 +128,7 @@ def test_a_service_that_takes_no_jobs_is_said_at_once(project: Path) -> None:
     slept = Slept()
     with stand_in(lambda asked: refusal(503, "unavailable", "No agent has a sandbox.", Retry_After="5")) as server:
         with pytest.raises(Refused, match="No agent has a sandbox"):
-            list(submit_tests_streaming(project, server.url, pace=slept.pace()))
+            list(submit_tests_streaming(project, server.url, retries=slept.retries()))
 
     assert slept.pauses == []
 
@@ -140,7 +140,7 @@ def test_an_upload_that_breaks_is_not_repeated(project: Path) -> None:
 
     with stand_in(respond) as server:
         with pytest.raises(CiError, match="gave no answer"):
-            submit_tests_async(project, server.url, pace=Slept().pace())
+            submit_tests_async(project, server.url, retries=Slept().retries())
 
     assert len(server.asked) == 1
 

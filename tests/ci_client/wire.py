@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from ci_client import Pace
+from ci_client import RetryPolicy
 from tests.ci_client.stand_in import JOB_ID, Asked, answer, stream
 
 RETRY = b"retry: 3000\n\n"
@@ -80,9 +80,9 @@ class Slept:
         """Note a pause."""
         self.pauses.append(seconds)
 
-    def pace(self, patience: float = 300.0) -> Pace:
+    def retries(self, give_up_after: float = 300.0) -> RetryPolicy:
         """The pace for a client."""
-        return Pace(patience, clock=lambda: sum(self.pauses), sleep=self.sleep, chance=lambda: 0.0)
+        return RetryPolicy(give_up_after, clock=lambda: sum(self.pauses), sleep=self.sleep, jitter=lambda: 0.0)
 
 
 def text_of(events: Iterable[dict[str, Any]]) -> str:

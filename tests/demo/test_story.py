@@ -142,4 +142,4 @@ def test_a_refusal_is_told_as_the_server_said_it(server: Server, client: httpx.C
 
 def test_a_run_that_never_ends_is_not_waited_for_for_ever(client: httpx.Client) -> None:
     with pytest.raises(StoryFailed, match="is the worker running"):
-        tell("http://ci", TOKEN, BUILDS, requester=REQUESTER, patience=0, out=lambda line: None, client=client)
+        tell("http://ci", TOKEN, BUILDS, requester=REQUESTER, timeout=0, out=lambda line: None, client=client)

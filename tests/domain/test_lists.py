@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.catalog.sample import SampleFilter, bare, is_named, is_tagged
+from api.domain.catalog.sample import SampleFilter, is_named, is_tagged, without_dot
 from api.domain.results.history import HistoryEntry, HistoryFilter
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
-from api.domain.text.casefold import contains, fold
+from api.domain.text.casefold import casefold_ascii, contains
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -54,11 +54,11 @@ def test_an_order_names_a_field_and_a_direction(sort: RunSort, field: str, desce
     assert hasattr(RUN, field)
 
 
-@pytest.mark.parametrize(("status", "is_over"), [
+@pytest.mark.parametrize(("status", "is_finished"), [
     (RunStatus.QUEUED, False), (RunStatus.RUNNING, False), (RunStatus.PASS, True), (RunStatus.FAIL, True), (RunStatus.CANCELED, True),
     (RunStatus.ERROR, True), (RunStatus.INCOMPLETE, True)])
-def test_a_run_is_over_unless_it_waits_or_runs(status: RunStatus, is_over: bool) -> None:
-    assert status.is_over is is_over
+def test_a_run_is_over_unless_it_waits_or_runs(status: RunStatus, is_finished: bool) -> None:
+    assert status.is_finished is is_finished
 
 
 @given(st.integers(-10_000, 10_000), st.integers(-10_000, 10_000))
@@ -103,7 +103,7 @@ def test_a_sample_is_found_by_part_of_its_name_and_its_whole_extension(wanted: S
 
 @given(st.text("abc.", max_size=8))
 def test_an_extension_loses_one_dot_at_most(extension: str) -> None:
-    assert extension in (bare(extension), "." + bare(extension))
+    assert extension in (without_dot(extension), "." + without_dot(extension))
 
 
 def test_a_tag_is_found_as_it_is_shown() -> None:
@@ -115,15 +115,15 @@ def test_a_tag_is_found_as_it_is_shown() -> None:
 
 @given(st.text())
 def test_folding_changes_ascii_letters_alone(text: str) -> None:
-    folded = fold(text)
+    casefolded = casefold_ascii(text)
 
-    assert len(folded) == len(text) and fold(folded) == folded
-    assert all(new == old.lower() if old in string.ascii_uppercase else new == old for old, new in zip(text, folded, strict=True))
+    assert len(casefolded) == len(text) and casefold_ascii(casefolded) == casefolded
+    assert all(new == old.lower() if old in string.ascii_uppercase else new == old for old, new in zip(text, casefolded, strict=True))
 
 
 @given(st.text(max_size=5), st.text(max_size=5), st.text(max_size=5))
 def test_a_text_has_each_of_its_parts(before: str, part: str, behind: str) -> None:
-    assert contains(before + part + behind, fold(part))
+    assert contains(before + part + behind, casefold_ascii(part))
     assert contains(before, None)
 
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.domain.metrics import Measured, quantile
+from api.domain.metrics import QueueMetrics, quantile
 from tests.builders import NOW
 
-NOTHING = Measured(NOW, {}, {}, {}, 0, None, (), (), 0, {})
+NOTHING = QueueMetrics(NOW, {}, {}, {}, 0, None, (), (), 0, {})
 
 
 def test_without_a_waiting_job_nobody_waits() -> None:
@@ -18,7 +18,7 @@ def test_without_a_waiting_job_nobody_waits() -> None:
 
 def test_the_longest_wait_is_the_oldest_jobs_and_never_less_than_none() -> None:
     waits = [
-        Measured(NOW, {0: 1}, {}, {}, 0, NOW - timedelta(seconds=seconds), (), (), 0, {}).longest_wait for seconds in (90, -5)]
+        QueueMetrics(NOW, {0: 1}, {}, {}, 0, NOW - timedelta(seconds=seconds), (), (), 0, {}).longest_wait for seconds in (90, -5)]
 
     assert waits == [90.0, 0.0]
 

@@ -20,7 +20,7 @@ from tests.parts import need
 
 T = TypeVar("T")
 
-PATIENCE = 180
+TIMEOUT = 180
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1280,1600")
@@ -36,7 +36,7 @@ def chromium(profile: Path, flags: Sequence[str] = ()) -> Iterator[WebDriver]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(driver_path))
     try:
-        driver.set_script_timeout(PATIENCE)
+        driver.set_script_timeout(TIMEOUT)
         yield driver
     finally:
         driver.quit()
@@ -44,14 +44,14 @@ def chromium(profile: Path, flags: Sequence[str] = ()) -> Iterator[WebDriver]:
 
 def awaited(browser: WebDriver, look: Callable[[], T], what: str) -> T:
     """Look again and again until there is something to be seen; return it."""
-    waiting = WebDriverWait(browser, PATIENCE, ignored_exceptions=[StaleElementReferenceException])
+    waiting = WebDriverWait(browser, TIMEOUT, ignored_exceptions=[StaleElementReferenceException])
     seen: T = waiting.until(lambda _: look(), f"not seen: {what}")
     return seen
 
 
 def find(browser: WebDriver, selector: str) -> WebElement:
     """The first element of a selector, once there is one."""
-    found: WebElement = WebDriverWait(browser, PATIENCE).until(lambda driver: driver.find_element(By.CSS_SELECTOR, selector))
+    found: WebElement = WebDriverWait(browser, TIMEOUT).until(lambda driver: driver.find_element(By.CSS_SELECTOR, selector))
     return found
 
 
@@ -59,7 +59,7 @@ def press(browser: WebDriver, selector: str) -> None:
     """Click on an element, once it is there and can be clicked."""
     element = find(browser, selector)
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-    WebDriverWait(browser, PATIENCE).until(lambda _: element.is_displayed() and element.is_enabled())
+    WebDriverWait(browser, TIMEOUT).until(lambda _: element.is_displayed() and element.is_enabled())
     element.click()
 
 

@@ -20,7 +20,7 @@ def installation(sqlite_path: Path, tmp_path: Path) -> Iterator[Installation]:
     made = Installation(tmp_path, f"sqlite:///{sqlite_path}")
     made.fill()
     yield made
-    made.let_go()
+    made.release()
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     made.fill()
     with made.server():
         yield made
-    made.let_go()
+    made.release()
 
 
 @pytest.fixture(scope="module")

@@ -185,7 +185,7 @@ class Installation:
         """Make the executable wait, once it has begun."""
         (self.folder / "held").touch()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Let it go on."""
         (self.folder / "held").unlink(missing_ok=True)
 

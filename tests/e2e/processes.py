@@ -18,7 +18,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 CI_API = (sys.executable, "-m", "api.cli")
 # How long a test waits for what must come. Long, since a busy machine is no fault; nothing ever takes this long.
-PATIENCE = 180.0
+TIMEOUT = 180.0
 
 
 def free_port() -> int:
@@ -28,14 +28,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(look: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
+def eventually(look: Callable[[], T | None], what: str, timeout: float = TIMEOUT) -> T:
     """Look again and again until there is something to be seen; return it."""
-    until = time.monotonic() + patience
+    until = time.monotonic() + timeout
     while True:
         seen = look()
         if seen:
             return seen
-        assert time.monotonic() < until, f"in {patience:.0f} seconds not seen: {what}"
+        assert time.monotonic() < until, f"in {timeout:.0f} seconds not seen: {what}"
         time.sleep(0.05)
 
 
@@ -89,7 +89,7 @@ class Running:
 
     def ended(self) -> int:
         """Wait for its end; return the exit status."""
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT)
 
     def stop(self) -> int:
         """Tell it to end, and wait for that; return the exit status."""
@@ -99,7 +99,7 @@ class Running:
     def kill(self) -> None:
         """End it without a word."""
         self.tell(signal.SIGKILL)
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT)
 
 
 @contextmanager
@@ -123,7 +123,7 @@ def _end_family(process: subprocess.Popen[Any]) -> None:
     for pid in reversed([process.pid, *descendants(process.pid)]):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    process.wait(PATIENCE)
+    process.wait(TIMEOUT)
 
 
 def finished(
@@ -135,7 +135,7 @@ def finished(
         stderr=subprocess.PIPE, text=True,
     ) as process:
         try:
-            stdout, stderr = process.communicate(typed, PATIENCE)
+            stdout, stderr = process.communicate(typed, TIMEOUT)
         finally:
             _end_family(process)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)

@@ -19,7 +19,7 @@ from api.storage.platform_tables import ResultRow, TestRow
 from tests.databases import opened
 from tests.docs.pages import blocks_of
 from tests.e2e.installation import Api
-from tests.e2e.processes import CI_API, PATIENCE, ROOT, Running, environment, eventually, finished, free_port, is_alive, started
+from tests.e2e.processes import CI_API, ROOT, TIMEOUT, Running, environment, eventually, finished, free_port, is_alive, started
 from tests.parts import need
 
 JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -249,7 +249,7 @@ def pasted(lines: list[str]) -> list[str]:
     bash, _ = need("bash"), need("curl")
     script = "".join(f"{line}\nprintf '\\036'\n" for line in lines)
     told = subprocess.run(
-        [bash, "-s"], input=script, env=environment({}), capture_output=True, text=True, check=True, timeout=PATIENCE)
+        [bash, "-s"], input=script, env=environment({}), capture_output=True, text=True, check=True, timeout=TIMEOUT)
     return told.stdout.split("\036")[:-1]
 
 

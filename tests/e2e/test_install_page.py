@@ -16,7 +16,7 @@ import pytest
 
 from tests.docs.pages import blocks_of
 from tests.e2e.installation import Api
-from tests.e2e.processes import CI_API, PATIENCE, ROOT, environment, eventually, finished, free_port, started
+from tests.e2e.processes import CI_API, TIMEOUT, ROOT, environment, eventually, finished, free_port, started
 from tests.mariadb import PrivateServer, private_server, why_absent
 from tests.parts import lacking, need
 
@@ -45,7 +45,7 @@ def pasted(script: str, folder: Path, **variables: str) -> str:
     """What a shell in the installation's folder says to a block that must work to its end."""
     told = subprocess.run(
         [need("bash"), "-e", "-s"], input=script, env=environment(variables), cwd=folder, capture_output=True, text=True,
-        check=False, timeout=PATIENCE)
+        check=False, timeout=TIMEOUT)
     assert told.returncode == 0, told.stdout + told.stderr
     return told.stdout
 
@@ -69,7 +69,7 @@ def test_the_pages_users_and_folders_can_be_made(tmp_path: Path) -> None:
     script = f"{own}\n{block}\nstat -c '%U %G %a %n' {tmp_path}/srv/* {tmp_path}/var/lib/*"
 
     told = subprocess.run(
-        [need("unshare"), "--mount", need("bash"), "-e", "-c", script], capture_output=True, text=True, check=True, timeout=PATIENCE)
+        [need("unshare"), "--mount", need("bash"), "-e", "-c", script], capture_output=True, text=True, check=True, timeout=TIMEOUT)
 
     assert told.stdout.replace(str(tmp_path), "").splitlines() == [
         "root root 755 /srv/ci-executables", "ci sample-platform 2770 /srv/sample-platform",

@@ -14,7 +14,7 @@ import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from api.domain.auth.access import Role
-from api.domain.jobs.job import Job, JobReason, JobStatus, closing_words, outcome_of
+from api.domain.jobs.job import Job, JobReason, JobStatus, end_message, outcome_of
 from api.storage.database import transact
 from api.storage.jobs.files import AttemptFiles, JobFiles
 from api.storage.jobs.jobs import claim_job, finish_job, submit_job
@@ -33,7 +33,7 @@ REPORT = (
 JUNIT = {
     "tests": 2, "failures": 1, "errors": 0, "skipped": 0, "seconds": 0.25,
     "failed": [{"name": "test_two_and_two", "classname": "test_sums", "message": "<b>assert</b> 5 == 4"}]}
-NOT_PASSED = closing_words(JobReason.EXIT_CODE, 1)
+NOT_PASSED = end_message(JobReason.EXIT_CODE, 1)
 
 
 @dataclass
@@ -214,7 +214,7 @@ def test_a_job_is_watched_across_a_servers_end_without_a_line_lost_or_doubled(
         reader.reads(lines[:20])
         attempt.write("".join(f"{line}\n" for line in lines[20:]).encode())
         attempt.finish(0)
-        reader.reads([*lines, closing_words(JobReason.EXIT_CODE, 0)])
+        reader.reads([*lines, end_message(JobReason.EXIT_CODE, 0)])
         reader.sees("#badge", "completed: passed")
 
         # As long as there is a server that the page can ask.

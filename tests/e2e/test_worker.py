@@ -13,7 +13,7 @@ from tests.parts import need
 @pytest.fixture
 def ready(served: Installation) -> Installation:
     """The shared installation, with an executable that nobody holds."""
-    served.let_go()
+    served.release()
     return served
 
 
@@ -36,7 +36,7 @@ def test_a_run_that_is_cancelled_while_it_executes_is_stopped_and_its_worker_goe
         ready.await_begun(before + 1)
         ready.api.cancel(run_id)
         eventually(lambda: len(worker.family()) == 1, "the end of the program")
-        ready.let_go()
+        ready.release()
         following = ready.api.ended(ready.api.trigger())
 
     assert ready.api.ended(run_id)["status"] == "canceled"
@@ -108,12 +108,12 @@ def test_two_workers_execute_ten_runs_and_none_twice(ready: Installation) -> Non
 def test_a_server_that_is_killed_and_started_again_in_the_middle_of_a_run_loses_nothing(installation: Installation) -> None:
     installation.hold()
 
-    with installation.worker("patient") as worker:
+    with installation.worker("retrying") as worker:
         with installation.server() as server:
             run_id = installation.api.trigger()
             installation.await_begun(1)
             server.kill()
-        installation.let_go()
+        installation.release()
         eventually(lambda: "again in" in worker.output(), "a report that was not taken")
         with installation.server():
             run = installation.api.ended(run_id)
@@ -130,7 +130,7 @@ def test_a_worker_with_a_sandbox_needs_no_trust_and_its_programs_reach_nothing_o
     run_id = ready.api.trigger()
     changes = {"CI_TRUST_EXECUTABLES": "false", "CI_SANDBOX": "bubblewrap", "CI_WORK_DIR": str(ready.folder / "work")}
 
-    with ready.worker("caged", "--once", changes=changes) as worker:
+    with ready.worker("sandboxed", "--once", changes=changes) as worker:
         status = worker.ended()
 
     assert status == 0, worker.output()

@@ -10,12 +10,12 @@ import pytest
 
 from api.jobs.project.python_runtime import host_kit
 from tests.databases import Database
-from tests.faults.agent_hosts import Host, Plant
+from tests.faults.cluster import Cluster, Host
 from tests.parts import lacking, need
 
 
 @pytest.fixture(scope="session")
-def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of jobs, made once."""
     folder = tmp_path_factory.mktemp("kit")
     host_kit(folder)
@@ -23,32 +23,32 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def plant(sqlite_database: Database, kit: Path, tmp_path: Path) -> Iterator[Plant]:
+def cluster(sqlite_database: Database, runtime: Path, tmp_path: Path) -> Iterator[Cluster]:
     """A plant over SQLite."""
-    with built(sqlite_database, kit, tmp_path) as made:
+    with built(sqlite_database, runtime, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def host(plant: Plant) -> Host:
+def host(cluster: Cluster) -> Host:
     """A host of that plant."""
-    return plant.host()
+    return cluster.host()
 
 
 @pytest.fixture
-def any_plant(database: Database, kit: Path, tmp_path: Path) -> Iterator[Plant]:
+def any_plant(database: Database, runtime: Path, tmp_path: Path) -> Iterator[Cluster]:
     """A plant over either kind of database."""
-    with built(database, kit, tmp_path) as made:
+    with built(database, runtime, tmp_path) as made:
         yield made
 
 
 @contextmanager
-def built(database: Database, kit: Path, folder: Path) -> Iterator[Plant]:
+def built(database: Database, runtime: Path, folder: Path) -> Iterator[Cluster]:
     """A plant, where this machine can run one; nothing of it is left behind."""
     need("bwrap")
     if os.geteuid():
         lacking("only root can give each slot a user of its own")
-    made = Plant(database, folder, kit)
+    made = Cluster(database, folder, runtime)
     try:
         yield made
     finally:

@@ -13,7 +13,7 @@ from api.domain.jobs.job import JobReason, JobStatus
 from api.storage.database import db
 from tests.databases import Database, opened
 from tests.e2e.processes import eventually
-from tests.faults.agent_hosts import LONGER, Host, Plant, is_contiguous
+from tests.faults.cluster import LONGER, Cluster, Host, is_contiguous
 from tests.faults.conftest import built
 from tests.jobs.small_disk import SmallDisk, small_disk
 from tests.mariadb import PrivateServer
@@ -36,65 +36,65 @@ def own_database(mariadb: PrivateServer) -> Iterator[Database]:
 
 
 @pytest.fixture
-def mariadb_plant(own_database: Database, kit: Path, tmp_path: Path) -> Iterator[Plant]:
+def mariadb_plant(own_database: Database, runtime: Path, tmp_path: Path) -> Iterator[Cluster]:
     """A plant over it."""
-    with built(own_database, kit, tmp_path) as made:
+    with built(own_database, runtime, tmp_path) as made:
         yield made
 
 
-def test_a_job_goes_on_and_is_reported_when_mariadb_was_away(mariadb_plant: Plant, mariadb: PrivateServer) -> None:
-    plant = mariadb_plant
-    host = plant.host()
+def test_a_job_goes_on_and_is_reported_when_mariadb_was_away(mariadb_plant: Cluster, mariadb: PrivateServer) -> None:
+    cluster = mariadb_plant
+    host = cluster.host()
     with host.agent() as agent:
-        job_id = plant.submit()
-        attempt = plant.attempt(job_id)
+        job_id = cluster.submit()
+        attempt = cluster.attempt(job_id)
         db.session.remove()
         mariadb.stop(kill=True)
         eventually(lambda: "database is away" in agent.output(), "the agent's notice")
-        host.let_go(attempt)
+        host.release(attempt)
         eventually(attempt.exit.exists, "the exit record")
         mariadb.start()
-        job = plant.over(job_id)
-        next_one = plant.over(plant.submit(FAILING))
+        job = cluster.over(job_id)
+        next_one = cluster.over(cluster.submit(FAILING))
 
     assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
-    assert is_contiguous(plant.log(attempt))
+    assert is_contiguous(cluster.log(attempt))
     assert (next_one.status, next_one.success, next_one.exit_code) == (JobStatus.COMPLETED, False, 3)
 
 
-def test_a_job_goes_on_and_is_reported_when_sqlite_was_held_by_another(plant: Plant, host: Host) -> None:
+def test_a_job_goes_on_and_is_reported_when_sqlite_was_held_by_another(cluster: Cluster, host: Host) -> None:
     with host.agent():
-        job_id = plant.submit()
-        attempt = plant.attempt(job_id)
+        job_id = cluster.submit()
+        attempt = cluster.attempt(job_id)
         db.session.remove()
-        with closing(connect(plant.database.url.removeprefix("sqlite:///"), isolation_level=None, timeout=60)) as other:
+        with closing(connect(cluster.database.url.removeprefix("sqlite:///"), isolation_level=None, timeout=60)) as other:
             other.execute("BEGIN EXCLUSIVE")
-            host.let_go(attempt)
+            host.release(attempt)
             eventually(attempt.exit.exists, "the exit record")
             other.execute("ROLLBACK")
-        job = plant.over(job_id)
+        job = cluster.over(job_id)
 
     assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
 
 
 def test_a_full_disk_holds_a_job_up_for_longer_than_its_lease_and_loses_nothing(
-    plant: Plant, host: Host, small_disk: SmallDisk,
+    cluster: Cluster, host: Host, small_disk: SmallDisk,
 ) -> None:
-    plant.store = small_disk.folder / "files"
+    cluster.store = small_disk.folder / "files"
     with host.agent(CI_LEASE_DURATION=LONGER):
-        job_id = plant.submit()
-        attempt = plant.attempt(job_id)
+        job_id = cluster.submit()
+        attempt = cluster.attempt(job_id)
         small_disk.fill()
         until = attempt.lease_until()
         assert until is not None
         eventually(lambda: datetime.now(UTC) > until, "the end of the lease that the job had when the disk was full")
         supervised = attempt.is_supervised()
-        host.let_go(attempt)
+        host.release(attempt)
         small_disk.empty()
-        job = plant.over(job_id)
+        job = cluster.over(job_id)
         # A file system is let go of before it is taken away.
-        plant.clear()
+        cluster.clear()
 
     assert supervised
     assert (job.status, job.success, job.reason, job.attempt) == (JobStatus.COMPLETED, True, JobReason.EXIT_CODE, 1)
-    assert is_contiguous(plant.log(attempt)) and plant.log(attempt).endswith("told to go on\n")
+    assert is_contiguous(cluster.log(attempt)) and cluster.log(attempt).endswith("told to go on\n")

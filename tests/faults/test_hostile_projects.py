@@ -12,10 +12,10 @@ from uuid import uuid4
 
 import pytest
 
-from api.domain.jobs.job import JobReason, closing_words
+from api.domain.jobs.job import JobReason, end_message
 from tests.e2e.processes import eventually
 from tests.faults import hostile_projects as hostile
-from tests.faults.server_and_agent import LOG_BYTES, SLOTS, House, Outcome, opened_house
+from tests.faults.deployment import LOG_BYTES, SLOTS, Deployment, Outcome, opened_house
 from tests.jobs.project.zips import HOSTILE
 from tests.parts import lacking, need
 from tests.sandbox.machine_sandboxes import container
@@ -64,9 +64,9 @@ ENDS = {
 class Trials:
     """The hostile projects, sent side by side, each followed by an honest one as soon as it is over."""
 
-    def __init__(self, house: House, threads: ThreadPoolExecutor) -> None:
-        self.house = house
-        self._targets = json.dumps({**house.targets(), "names": NAMES})
+    def __init__(self, deployment: Deployment, threads: ThreadPoolExecutor) -> None:
+        self.deployment = deployment
+        self._targets = json.dumps({**deployment.targets(), "names": NAMES})
         self._running: dict[str, Future[tuple[Outcome, Outcome]]] = {
             name: threads.submit(self._try, files) for name, files in self._projects().items()}
 
@@ -81,19 +81,19 @@ class Trials:
     def _projects(self) -> dict[str, dict[str, str]]:
         found = {
             name: {"job.py": hostile.ALL + program, "targets.json": self._targets, "word": WORD} for name, program in JOBS.items()}
-        port = self.house.door.getsockname()[1]
+        port = self.deployment.door.getsockname()[1]
         for name, text in REQUIREMENTS.items():
             found[name] = {"job.py": hostile.HONEST, "requirements.txt": text.format(port=port, word=WORD)}
         return found
 
     def _try(self, files: dict[str, str]) -> tuple[Outcome, Outcome]:
-        return self.house.run(files), self.house.run({"job.py": hostile.HONEST})
+        return self.deployment.run(files), self.deployment.run({"job.py": hostile.HONEST})
 
 
 @pytest.fixture(scope="module", params=["bubblewrap", "container"])
-def house(
-    request: pytest.FixtureRequest, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, kit: Path,
-) -> Iterator[House]:
+def deployment(
+    request: pytest.FixtureRequest, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, runtime: Path,
+) -> Iterator[Deployment]:
     """A server and an agent with each kind of sandbox."""
     need("bwrap")
     if os.geteuid():
@@ -103,16 +103,16 @@ def house(
         engine = request.getfixturevalue("container")
         changes |= {
             "CI_CONTAINER_SOCKET": engine.socket, "CI_CONTAINER_IMAGE": engine.image, "CI_CONTAINER_PREFIX": f"ci-{uuid4().hex[:8]}-"}
-    folder = tmp_path_factory.mktemp("house")
-    with opened_house(folder, Path(shutil.copy(sqlite_template, folder / "ci.db")), kit, changes) as made:
+    folder = tmp_path_factory.mktemp("deployment")
+    with opened_house(folder, Path(shutil.copy(sqlite_template, folder / "ci.db")), runtime, changes) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def trials(house: House) -> Iterator[Trials]:
+def trials(deployment: Deployment) -> Iterator[Trials]:
     """All the hostile projects, on their way."""
     with ThreadPoolExecutor(len(JOBS) + len(REQUIREMENTS)) as threads:
-        yield Trials(house, threads)
+        yield Trials(deployment, threads)
 
 
 def processes_with(word: str) -> list[str]:
@@ -130,7 +130,7 @@ def test_it_ends_for_the_right_reason_and_the_stream_says_so(trials: Trials, nam
     outcome = trials.of(name)
 
     assert outcome.end == ENDS[name], outcome.log[-2000:]
-    assert outcome.closing_line == closing_words(JobReason(outcome.job["reason"]), outcome.job["exit_code"]) + "\n"
+    assert outcome.closing_line == end_message(JobReason(outcome.job["reason"]), outcome.job["exit_code"]) + "\n"
     assert [event["type"] for event in outcome.events].count("complete") == 1
     assert outcome.events[-1] == {"type": "complete", "success": outcome.job["success"]}
 
@@ -143,19 +143,19 @@ def test_the_next_job_is_unharmed_and_finds_nothing_of_it(trials: Trials, name: 
     assert "unharmed ['job.py'] []\n" in after.log
 
 
-def test_whoever_looks_around_reaches_nothing(trials: Trials, house: House) -> None:
+def test_whoever_looks_around_reaches_nothing(trials: Trials, deployment: Deployment) -> None:
     log = trials.of("one that looks around").log
 
     assert "LOOKED" in log
     assert [line for line in log.splitlines() if line.startswith("REACHED")] == []
-    assert house.secret not in log
+    assert deployment.secret not in log
 
 
-def test_nobody_knocks_at_the_hosts_doors(trials: Trials, house: House) -> None:
+def test_nobody_knocks_at_the_hosts_doors(trials: Trials, deployment: Deployment) -> None:
     for name in ENDS:
         trials.of(name)
 
-    assert [knock for knock in house.knocks() if WORD.encode() in knock] == []
+    assert [knock for knock in deployment.knocks() if WORD.encode() in knock] == []
 
 
 def test_a_daemon_does_not_outlive_its_job(trials: Trials) -> None:
@@ -183,11 +183,11 @@ def test_what_it_printed_stays_whatever_it_does_to_its_output(trials: Trials) ->
     assert log.count("alert(1)") == 100
 
 
-def test_of_its_artifacts_plain_files_alone_are_kept(trials: Trials, house: House) -> None:
+def test_of_its_artifacts_plain_files_alone_are_kept(trials: Trials, deployment: Deployment) -> None:
     job_id = trials.of("one that lays out artifacts").job["job_id"]
 
-    kept = {each["name"] for each in house.artifacts(job_id)["artifacts"]}
-    answers = [house.artifact(job_id, f"artifacts/{name}") for name in NAMES]
+    kept = {each["name"] for each in deployment.artifacts(job_id)["artifacts"]}
+    answers = [deployment.artifact(job_id, f"artifacts/{name}") for name in NAMES]
 
     assert kept == {f"artifacts/{name}" for name in NAMES}
     assert {(answer.status_code, answer.content, answer.headers["Content-Type"]) for answer in answers} == {
@@ -198,10 +198,10 @@ def test_of_its_artifacts_plain_files_alone_are_kept(trials: Trials, house: Hous
         assert header.count('"') == 2
 
 
-def test_a_report_is_read_as_text_and_nothing_it_declares_is_followed(trials: Trials, house: House) -> None:
+def test_a_report_is_read_as_text_and_nothing_it_declares_is_followed(trials: Trials, deployment: Deployment) -> None:
     job_id = trials.of("one that makes up reports").job["job_id"]
 
-    answer = house.artifacts(job_id)
+    answer = deployment.artifacts(job_id)
 
     assert (answer["junit"]["tests"], answer["junit"]["failures"], answer["junit"]["seconds"]) == (1, 1, 0)
     assert "<script>" in answer["junit"]["failed"][0]["name"]
@@ -209,49 +209,50 @@ def test_a_report_is_read_as_text_and_nothing_it_declares_is_followed(trials: Tr
 
 
 # The image that tests make of this host has no pytest.
-@pytest.mark.parametrize("house", ["bubblewrap"], indirect=True, scope="module")
-def test_a_conftest_that_kills_what_it_can_harms_its_own_job_alone(house: House) -> None:
-    outcome = house.run({"job.py": hostile.CONFTEST_STARTER, "conftest.py": hostile.CONFTEST, "test_x.py": "def test_x():\n    pass\n"})
+@pytest.mark.parametrize("deployment", ["bubblewrap"], indirect=True, scope="module")
+def test_a_conftest_that_kills_what_it_can_harms_its_own_job_alone(deployment: Deployment) -> None:
+    outcome = deployment.run({
+        "job.py": hostile.CONFTEST_STARTER, "conftest.py": hostile.CONFTEST, "test_x.py": "def test_x():\n    pass\n"})
 
     assert outcome.end == (COMPLETED, False, JobReason.EXIT_CODE)
     assert "begun" in outcome.log
     assert "not reached" not in outcome.log
 
 
-def test_names_break_nothing(house: House) -> None:
+def test_names_break_nothing(deployment: Deployment) -> None:
     files = {"job.py": hostile.HONEST, "-rf": "", "$(touch pwned)": "", "`reboot`.py": "", "--help": "", "%s%n{0}": "", "a'b\"c": ""}
 
-    outcome = house.run(files, filename="../../../etc/\u202e$(reboot)\";x=.zip")
+    outcome = deployment.run(files, filename="../../../etc/\u202e$(reboot)\";x=.zip")
 
     assert outcome.job["success"]
     assert f"unharmed {sorted(files)} []\n" in outcome.log
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_no_hostile_zip_is_ever_run(house: House, kind: str) -> None:
+def test_no_hostile_zip_is_ever_run(deployment: Deployment, kind: str) -> None:
     make, _ = HOSTILE[kind]
 
-    answer = house.send(make())
+    answer = deployment.send(make())
 
     if answer.status_code == 200:
-        outcome = house.outcome(answer.json()["job_id"])
+        outcome = deployment.outcome(answer.json()["job_id"])
         assert outcome.end == (FAILED, False, JobReason.ZIP_REJECTED)
-        assert outcome.closing_line == closing_words(JobReason.ZIP_REJECTED, None) + "\n"
+        assert outcome.closing_line == end_message(JobReason.ZIP_REJECTED, None) + "\n"
         assert "Running tests" not in outcome.log
     else:
         assert (answer.status_code, answer.json()["code"]) == (422, "unprocessable")
         assert "rule" in answer.json()["details"]
 
 
-def test_when_all_is_over_the_service_is_as_it_was(house: House, trials: Trials) -> None:
+def test_when_all_is_over_the_service_is_as_it_was(deployment: Deployment, trials: Trials) -> None:
     for name in ENDS:
         trials.after(name)
 
-    eventually(lambda: not house.workspaces(), "the removal of all workspaces")
+    eventually(lambda: not deployment.workspaces(), "the removal of all workspaces")
 
-    assert house.api.health() == 200
-    assert house.agent.process.poll() is None
-    for process in (house.server, house.agent):
+    assert deployment.api.health() == 200
+    assert deployment.agent.process.poll() is None
+    for process in (deployment.server, deployment.agent):
         assert "Traceback" not in process.output()
-        assert house.secret not in process.output()
-    assert len(list((house.work / "slots").glob("slot-*"))) == SLOTS
+        assert deployment.secret not in process.output()
+    assert len(list((deployment.work / "slots").glob("slot-*"))) == SLOTS

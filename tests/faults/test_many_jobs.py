@@ -15,10 +15,10 @@ from api.storage.database import session
 from tests.builders import add_token, add_user
 from tests.e2e.installation import UNLIMITED
 from tests.e2e.processes import CI_API, eventually, free_port, started
-from tests.faults.agent_hosts import Plant
+from tests.faults.cluster import Cluster
 
 JOBS = 200
-# The log of an attempt is all that a job can leave outside of its cage: it tells of each time the job ran.
+# The log of an attempt is all that a job can leave outside of its sandbox: it tells of each time the job ran.
 PROGRAM = "print('this is job', {number}); raise SystemExit({number} % 3)"
 
 
@@ -38,8 +38,8 @@ def is_up(url: str) -> bool:
         return False
 
 
-def test_two_servers_and_two_agents_give_every_job_its_outcome_once(any_plant: Plant) -> None:
-    plant, hosts = any_plant, [any_plant.host(), any_plant.host()]
+def test_two_servers_and_two_agents_give_every_job_its_outcome_once(any_plant: Cluster) -> None:
+    cluster, hosts = any_plant, [any_plant.host(), any_plant.host()]
     ports = [free_port(), free_port()]
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     token = add_token(add_user("submitter", role=Role.TESTER), now=datetime.now(UTC))
@@ -61,9 +61,9 @@ def test_two_servers_and_two_agents_give_every_job_its_outcome_once(any_plant: P
             eventually(lambda url=url: is_up(url), "the server's start")  # type: ignore[misc]
         with ThreadPoolExecutor(8) as pool:
             job_ids = list(pool.map(submit, range(JOBS)))
-        ended = [plant.over(job_id) for job_id in job_ids]
+        ended = [cluster.over(job_id) for job_id in job_ids]
 
-    logs = ["".join(plant.log(each) for each in plant.files.attempts(job_id)) for job_id in job_ids]
+    logs = ["".join(cluster.log(each) for each in cluster.files.attempts(job_id)) for job_id in job_ids]
     assert [job.exit_code for job in ended] == [number % 3 for number in range(JOBS)]
     assert [job.success for job in ended] == [number % 3 == 0 for number in range(JOBS)]
     assert {(job.reason, job.attempt) for job in ended} == {(JobReason.EXIT_CODE, 1)}

@@ -17,7 +17,7 @@ from api.domain.jobs.job import JobStatus
 from api.storage.database import session
 from tests.builders import add_token, add_user
 from tests.e2e.processes import CI_API, eventually, free_port, is_alive, started
-from tests.faults.agent_hosts import Host, Plant, is_contiguous, supervisor_of
+from tests.faults.cluster import Cluster, Host, is_contiguous, supervisor_of
 
 
 def serving(host: Host, *arguments: str) -> tuple[tuple[str, ...], dict[str, str], int]:
@@ -46,51 +46,51 @@ def agents_of(host: Host) -> list[int]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["told to stop", "killed"])
-def test_a_job_outlives_the_server_and_its_agent(number: signal.Signals, plant: Plant, host: Host) -> None:
+def test_a_job_outlives_the_server_and_its_agent(number: signal.Signals, cluster: Cluster, host: Host) -> None:
     command, variables, _ = serving(host)
-    job_id = plant.submit()
-    with started(command, variables, plant.folder / "server-1.log") as first:
-        attempt = plant.attempt(job_id)
+    job_id = cluster.submit()
+    with started(command, variables, cluster.folder / "server-1.log") as first:
+        attempt = cluster.attempt(job_id)
         agents = agents_of(host)
         first.tell(number)
         first.ended()
         eventually(lambda: not any(is_alive(pid) for pid in agents), "the end of the agent")
     lived = attempt.is_supervised()
     command, variables, _ = serving(host)
-    with started(command, variables, plant.folder / "server-2.log") as second:
+    with started(command, variables, cluster.folder / "server-2.log") as second:
         eventually(lambda: "is adopted" in second.output(), "the adoption")
-        host.let_go(attempt)
-        job = plant.over(job_id)
+        host.release(attempt)
+        job = cluster.over(job_id)
 
     assert len(agents) == 1 and lived
     assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
-    assert is_contiguous(plant.log(attempt))
+    assert is_contiguous(cluster.log(attempt))
 
 
-def test_a_stop_that_is_told_to_all_of_our_processes_at_once_loses_nothing(plant: Plant, host: Host) -> None:
+def test_a_stop_that_is_told_to_all_of_our_processes_at_once_loses_nothing(cluster: Cluster, host: Host) -> None:
     command, variables, _ = serving(host)
-    job_id, waiting = plant.submit(), plant.submit("print('done')")
-    with started(command, {**variables, "CI_JOB_SLOTS": "1"}, plant.folder / "server-1.log") as first:
-        attempt = plant.attempt(job_id)
+    job_id, waiting = cluster.submit(), cluster.submit("print('done')")
+    with started(command, {**variables, "CI_JOB_SLOTS": "1"}, cluster.folder / "server-1.log") as first:
+        attempt = cluster.attempt(job_id)
         for pid in {*first.family(), *agents_of(host), supervisor_of(attempt)}:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         first.ended()
     command, variables, _ = serving(host)
-    with started(command, variables, plant.folder / "server-2.log"):
-        host.let_go(attempt)
-        ended = [plant.over(job_id), plant.over(waiting)]
+    with started(command, variables, cluster.folder / "server-2.log"):
+        host.release(attempt)
+        ended = [cluster.over(job_id), cluster.over(waiting)]
 
     assert [(job.status, job.success, job.attempt) for job in ended] == [(JobStatus.COMPLETED, True, 1)] * 2
-    assert is_contiguous(plant.log(attempt))
+    assert is_contiguous(cluster.log(attempt))
 
 
-def test_a_server_that_is_killed_in_the_middle_of_an_upload_leaves_no_job_and_takes_the_project_again(plant: Plant, host: Host) -> None:
+def test_a_server_that_is_killed_in_the_middle_of_an_upload_leaves_no_job_and_takes_the_project_again(cluster: Cluster, host: Host) -> None:
     token = add_token(add_user("submitter"), now=datetime.now(UTC))
     session().commit()
-    begun = plant.store / "TempFiles"
+    begun = cluster.store / "TempFiles"
     command, variables, port = serving(host)
-    with started(command, variables, plant.folder / "server-1.log") as first, socket.socket() as client:
+    with started(command, variables, cluster.folder / "server-1.log") as first, socket.socket() as client:
         eventually(lambda: is_up(port), "the server's start")
         client.connect(("127.0.0.1", port))
         client.sendall(
@@ -100,7 +100,7 @@ def test_a_server_that_is_killed_in_the_middle_of_an_upload_leaves_no_job_and_ta
         eventually(lambda: any(each.stat().st_size > 1_000_000 for each in begun.glob("upload-*")), "the begun upload")
         first.kill()
     command, variables, port = serving(host)
-    with started(command, variables, plant.folder / "server-2.log"):
+    with started(command, variables, cluster.folder / "server-2.log"):
         eventually(lambda: is_up(port), "the second start")
         headers = {"Authorization": f"Bearer {token}"}
         before = httpx.get(f"http://127.0.0.1:{port}/jobs", headers=headers, trust_env=False).json()
@@ -109,17 +109,17 @@ def test_a_server_that_is_killed_in_the_middle_of_an_upload_leaves_no_job_and_ta
             target.writestr("job.py", "print('done')")
         answer = httpx.post(
             f"http://127.0.0.1:{port}/submit-async", files={"file": project.getvalue()}, headers=headers, trust_env=False, timeout=120)
-        job = plant.over(answer.json()["job_id"])
+        job = cluster.over(answer.json()["job_id"])
 
     assert before == []
     assert (job.status, job.success) == (JobStatus.COMPLETED, True)
 
 
-def test_a_server_of_several_processes_has_one_agent(plant: Plant, host: Host) -> None:
+def test_a_server_of_several_processes_has_one_agent(cluster: Cluster, host: Host) -> None:
     command, variables, port = serving(host, "--workers", "3")
-    with started(command, variables, plant.folder / "server.log"):
+    with started(command, variables, cluster.folder / "server.log"):
         eventually(lambda: is_up(port), "the server's start")
-        job = plant.over(plant.submit("print('done')"))
+        job = cluster.over(cluster.submit("print('done')"))
         agents = agents_of(host)
 
     assert job.success

@@ -60,7 +60,7 @@ class GitHubStandIn:
 
 def connect(site: Site, github: GitHubStandIn) -> GitHub:
     """Have the server ask the stand-in; returns what it has asked through so far."""
-    collaborators = cast(MutableMapping[type[Any], Any], site.app.surroundings.collaborators)
+    collaborators = cast(MutableMapping[type[Any], Any], site.app.app_context.collaborators)
     before: GitHub = collaborators[GitHub]
     collaborators[GitHub] = github.client()
     return before

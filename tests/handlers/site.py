@@ -18,7 +18,7 @@ from sqlalchemy import Select
 from api.app import Application
 from api.config import Settings
 from api.domain.auth.access import Role, Scope
-from api.domain.random_source import Chance
+from api.domain.random_source import RandomSource
 from api.server import make_server
 from api.storage.database import session
 from api.storage.platform_tables import TestRow
@@ -49,10 +49,10 @@ class Clock:
         self.now += timedelta(**amount)
 
 
-def make_chance() -> Chance:
+def make_chance() -> RandomSource:
     """Bytes that look random, are never the same twice, and always come in the same order."""
     numbers = count()
-    return Chance(lambda length: shake_256(str(next(numbers)).encode()).digest(length))
+    return RandomSource(lambda length: shake_256(str(next(numbers)).encode()).digest(length))
 
 
 @cache

@@ -21,7 +21,7 @@ def test_each_slot_has_a_number_and_a_user_of_its_own(tmp_path: Path) -> None:
         assert [each.user_id for each in taken if each] == [5000, 5001, 5002]
     for each in taken:
         if each:
-            each.let_go()
+            each.release()
 
 
 def test_a_slot_that_is_let_go_is_free_again(tmp_path: Path) -> None:
@@ -39,8 +39,8 @@ def test_a_slot_is_held_until_the_last_descriptor_is_closed(tmp_path: Path) -> N
     assert slot is not None
     handed_on = os.dup(slot.lock)
 
-    slot.let_go()
-    slot.let_go()
+    slot.release()
+    slot.release()
     held = slots.take()
     os.close(handed_on)
 

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from api.domain.errors import Unprocessable
 from api.domain.jobs.webhook import Address, signature
-from api.integrations.webhook_post import Delivery, HookPost, NotDelivered, resolve
+from api.integrations.webhook_post import Delivery, NotDelivered, WebhookPost, resolve
 from tests.receiver import receiving
 
 SECRET = "a secret of the tests"
@@ -40,7 +40,7 @@ class Names:
 
 
 def send(url: str, *, private: bool = True, seconds: float = 60, names: Names | None = None, tls: ssl.SSLContext | None = None) -> None:
-    post = HookPost(HOSTS, private, SECRET, resolve=names or resolve, tls=tls or ssl.create_default_context(), seconds=seconds)
+    post = WebhookPost(HOSTS, private, SECRET, resolve=names or resolve, tls=tls or ssl.create_default_context(), seconds=seconds)
     asyncio.run(post.send(url, DELIVERY))
 
 
@@ -142,7 +142,7 @@ def test_a_name_that_leads_nowhere_is_not_delivered_to() -> None:
     async def nowhere(host: str, port: int) -> Sequence[Address]:
         raise OSError("no such name")
 
-    post = HookPost(HOSTS, True, SECRET, resolve=nowhere, tls=ssl.create_default_context())
+    post = WebhookPost(HOSTS, True, SECRET, resolve=nowhere, tls=ssl.create_default_context())
     with pytest.raises(NotDelivered, match="leads nowhere"):
         asyncio.run(post.send("https://hooks.example/", DELIVERY))
 
@@ -169,7 +169,7 @@ def test_the_resolver_of_this_host_knows_addresses_as_they_are_written() -> None
 
 
 def test_a_secret_does_not_stand_in_what_is_printed_of_the_sender() -> None:
-    assert SECRET not in repr(HookPost(HOSTS, True, SECRET, tls=ssl.create_default_context()))
+    assert SECRET not in repr(WebhookPost(HOSTS, True, SECRET, tls=ssl.create_default_context()))
 
 
 @pytest.fixture(scope="module")

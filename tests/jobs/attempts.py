@@ -25,7 +25,7 @@ PYTHON = "/usr/bin/python3"
 LIMITS = Limits(seconds=60, memory_bytes=256 << 20, processes=64, workspace_bytes=32 << 20, log_bytes=4 << 20, file_bytes=64 << 20)
 # Each test process has users of its own, since several run side by side.
 USER = 1_800_000_000 + os.getpid() % 900_000 * 100
-PATIENCE = 120.0
+TIMEOUT = 120.0
 
 
 def python(body: str) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def shell(body: str) -> tuple[str, ...]:
 
 def await_true(what: Callable[[], bool]) -> None:
     """Wait until it is so."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + TIMEOUT
     while not what():
         assert time.monotonic() < until, "it never came to be"
         time.sleep(0.02)

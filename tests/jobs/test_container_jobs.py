@@ -17,16 +17,16 @@ from api.sandbox.sandbox import Sandbox
 from api.storage.database import session
 from api.storage.jobs.agents import list_agents
 from tests.databases import Database
-from tests.faults.agent_hosts import Host, Plant
+from tests.faults.cluster import Cluster, Host
 from tests.jobs.wheels import USING_GREETING, write_greeting
 
 
 @pytest.fixture
 def host(container: Sandbox, sqlite_database: Database, tmp_path: Path) -> Iterator[Host]:
     (tmp_path / "kit").mkdir()
-    plant = Plant(sqlite_database, tmp_path, tmp_path / "kit")
-    yield plant.host()
-    plant.clear()
+    cluster = Cluster(sqlite_database, tmp_path, tmp_path / "kit")
+    yield cluster.host()
+    cluster.clear()
 
 
 def chosen(container: Sandbox) -> dict[str, str]:
@@ -40,10 +40,10 @@ def chosen(container: Sandbox) -> dict[str, str]:
 def run(host: Host, container: Sandbox, files: dict[str, str], **variables: str) -> tuple[Job, str, dict[str, Any]]:
     """Submit a project to an agent with the container engine; the job, its log and what it left."""
     with host.agent(**{**chosen(container), **variables}):
-        job_id = host.plant.submit(**files)
-        job = host.plant.over(job_id)
-    attempt = host.plant.files.attempts(job_id)[-1]
-    return job, host.plant.log(attempt), json.loads(attempt.manifest.read_bytes())
+        job_id = host.cluster.submit(**files)
+        job = host.cluster.over(job_id)
+    attempt = host.cluster.files.attempts(job_id)[-1]
+    return job, host.cluster.log(attempt), json.loads(attempt.manifest.read_bytes())
 
 
 def test_a_project_is_tested_by_the_images_pytest_and_its_report_is_read(host: Host, container: Sandbox) -> None:
@@ -80,10 +80,10 @@ def test_an_agent_whose_image_has_no_python_says_so_and_takes_no_jobs(
         return next((card.trouble for card in list_agents()), None)
 
     with host.agent(**settings) as agent:
-        host.plant.until(trouble, "the agent's trouble")
-        job_id = host.plant.submit(**{"test_a.py": "def test_a(): pass\n"})
+        host.cluster.until(trouble, "the agent's trouble")
+        job_id = host.cluster.submit(**{"test_a.py": "def test_a(): pass\n"})
         said, found = agent.output(), trouble()
 
     assert found == "the sandbox has no python that runs"
     assert f"no jobs are taken: {found}" in said
-    assert host.plant.job(job_id).status is JobStatus.QUEUED
+    assert host.cluster.job(job_id).status is JobStatus.QUEUED

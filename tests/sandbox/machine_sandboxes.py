@@ -70,8 +70,8 @@ def _prepared(folder: Path, service: subprocess.Popen[bytes]) -> Sandbox:
             time.sleep(0.1)
     variables = environment({"CI_CONTAINER_SOCKET": engine.socket_path, "CI_CONTAINER_IMAGE": IMAGE})
     subprocess.run([*CI_API, "image"], env=variables, cwd=folder, stdout=subprocess.PIPE, check=True)
-    (folder / "cages").mkdir()
-    return ContainerEngine(engine.socket_path, IMAGE, str(folder / "cages"))
+    (folder / "sandboxes").mkdir()
+    return ContainerEngine(engine.socket_path, IMAGE, str(folder / "sandboxes"))
 
 
 @pytest.fixture(params=["bubblewrap", "container"])

@@ -371,7 +371,7 @@ def test_no_file_gives_more_rights(bench: Bench) -> None:
     (155, "b'/tmp', b'/tmp'"), (999, "0"),
 ])
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of calls are another architecture's")
-def test_system_calls_that_reach_out_of_the_cage_are_refused(bench: Bench, call: int, arguments: str) -> None:
+def test_system_calls_that_reach_out_of_the_sandbox_are_refused(bench: Bench, call: int, arguments: str) -> None:
     _, log = bench.run(python(f"{SYSTEM_CALL}print(libc.syscall({call}, {arguments}), ctypes.get_errno() in (1, 38))"))
 
     assert log == "-1 True\n"
@@ -434,7 +434,7 @@ def test_an_attempt_has_one_supervisor_and_is_run_once(bench: Bench) -> None:
     assert running.log == "once\n"
 
 
-def test_nothing_is_left_of_a_cage(bench: Bench, sandbox: Sandbox) -> None:
+def test_nothing_is_left_of_a_sandbox(bench: Bench, sandbox: Sandbox) -> None:
     sandbox.sweep(time.time() + 60)
 
     bench.run(shell("echo x"))

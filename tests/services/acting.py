@@ -51,7 +51,7 @@ def upload(run_id: int, test: BuiltTest, digest: str, output: int = 0) -> Answer
 def cancel(run_id: int, *, at: datetime = NOW) -> bool:
     """Cancel a run as a person does; False where it was over."""
     def work() -> bool:
-        if runs.load_run(run_id, locked=True).status.is_over:
+        if runs.load_run(run_id, locked=True).status.is_finished:
             return False
         progress.record_event(run_id, Phase.CANCELED, "Canceled by ada via API", at=at, origin=EventOrigin(None))
         verdicts.derive_state(run_id)

@@ -14,7 +14,7 @@ from api.services import history, runs, verdicts
 from api.services.platform_sync import IN_BULK, catch_up, count_pending
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
-from api.storage.tables import ExpectedSetRow
+from api.storage.tables import ExpectedTestsRow
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, digest_of, minutes, save
 from tests.databases import Database
 
@@ -89,8 +89,8 @@ def test_afterwards_everything_is_as_if_it_had_been_seen_all_along(database: Dat
     entries = history.list_history([test.regression_id], HistoryFilter(verdict=Verdict.FAIL), limit=100, offset=0)
     assert [run.run_id for run in failed.items] == list(range(4, RUNS + 1, 4))
     assert [entry.run_id for entry in entries.items] == list(range(RUNS // 4 * 4, 0, -4))
-    assert session().query(ExpectedSetRow).count() == 2
-    assert verdicts.judge_run(RUNS, runs.load_run(RUNS).expected_set_id).tests[0].test.outputs[0].baseline == digest_of("newer")
+    assert session().query(ExpectedTestsRow).count() == 2
+    assert verdicts.judge_run(RUNS, runs.load_run(RUNS).expected_tests_id).tests[0].test.outputs[0].baseline == digest_of("newer")
 
 
 def test_several_servers_may_sweep_at_once(database: Database) -> None:

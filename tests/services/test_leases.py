@@ -1,4 +1,4 @@
-"""Claims: many workers, each run once, leases that end, fences that only grow."""
+"""RunSource: many workers, each run once, leases that end, fences that only grow."""
 from __future__ import annotations
 
 from datetime import timedelta
@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.worker_message import Answer
-from api.installation import SYSTEM_CHANCE
+from api.installation import SYSTEM_RANDOM
 from api.services import runs
 from api.services.leases import Claim, claim_run, give_up_abandoned, in_maintenance, release_claim, renew_claim
 from api.services.platform_sync import catch_up
@@ -99,7 +99,7 @@ def test_a_claim_is_renewed_while_its_run_goes_on(database: Database) -> None:
     renewed = renew_claim(claim.run_id, claim.fence, deadline=minutes(20))
 
     assert renewed
-    assert give_up_abandoned(minutes(19), SYSTEM_CHANCE) == 0
+    assert give_up_abandoned(minutes(19), SYSTEM_RANDOM) == 0
     assert status_of(claim.run_id) is RunStatus.RUNNING
 
 
@@ -122,11 +122,11 @@ def test_a_run_whose_lease_passed_is_given_up_visibly(database: Database) -> Non
     taken()
     catch_up(NOW)
 
-    early, late, again = (give_up_abandoned(minutes(at), SYSTEM_CHANCE) for at in (5, 5.1, 5.2))
+    early, late, again = (give_up_abandoned(minutes(at), SYSTEM_RANDOM) for at in (5, 5.1, 5.2))
 
     assert (early, late, again) == (0, 1, 0)
     found = runs.load_run(run_id)
-    troubles = judge_run(run_id, found.expected_set_id).infrastructure
+    troubles = judge_run(run_id, found.expected_tests_id).infrastructure
     assert found.status is RunStatus.CANCELED
     assert [(error.type, error.message) for error in troubles] == [
         (InfrastructureType.WORKER, "The worker was lost: its lease passed without a word.")]
@@ -138,7 +138,7 @@ def test_a_run_that_ended_before_its_lease_is_left_as_it_is(database: Database) 
     taken()
     execute(run_id, test)
 
-    lost = give_up_abandoned(minutes(60), SYSTEM_CHANCE)
+    lost = give_up_abandoned(minutes(60), SYSTEM_RANDOM)
 
     assert lost == 1
     assert status_of(run_id) is RunStatus.PASS
@@ -151,7 +151,7 @@ def test_a_run_that_the_platform_restarted_is_not_given_up_for_its_worker_of_bef
         session().execute(delete(ProgressRow))
     catch_up(minutes(1))
 
-    give_up_abandoned(minutes(60), SYSTEM_CHANCE)
+    give_up_abandoned(minutes(60), SYSTEM_RANDOM)
 
     assert status_of(run_id) is RunStatus.QUEUED
 
@@ -191,7 +191,7 @@ def test_a_claim_released_with_a_failure_ends_the_run_with_it(database: Database
     release_claim(run_id, claim.fence, failure="[checkout] no such commit", now=NOW)
 
     found = runs.load_run(run_id)
-    assert [error.type for error in judge_run(run_id, found.expected_set_id).infrastructure] == [InfrastructureType.CHECKOUT]
+    assert [error.type for error in judge_run(run_id, found.expected_tests_id).infrastructure] == [InfrastructureType.CHECKOUT]
     assert [event.phase for event in list_events(run_id)] == [Phase.PREPARATION, Phase.CANCELED]
 
 
@@ -210,4 +210,4 @@ def test_a_claim_goes_with_its_run(database: Database) -> None:
         current.execute(delete(TestRow).where(TestRow.id == run_id))
 
     assert session().execute(select(ClaimRow)).first() is None
-    assert give_up_abandoned(minutes(60), SYSTEM_CHANCE) == 0
+    assert give_up_abandoned(minutes(60), SYSTEM_RANDOM) == 0

@@ -6,11 +6,11 @@ from sqlalchemy import delete, func, select, update
 from api.domain.runs.run import Phase, Requester, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.services import runs
-from api.services.platform_sync import catch_up, count_pending, enrol_overlooked, enrol_run, find_overlooked_runs, judge_pending
+from api.services.platform_sync import catch_up, count_pending, find_overlooked_runs, judge_pending, sync_overlooked, sync_run
 from api.services.verdicts import judge_run
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, RegressionTestRow, ResultFileRow, ResultRow, TestRow
-from api.storage.runs.expected_tests import load_expected_set
+from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.tables import RunRow, VerdictRow
 from tests.builders import (
     NOW,
@@ -30,7 +30,7 @@ from tests.services.acting import create, execute, listed, status_of, tell
 
 
 def expected_tests(run_id: int) -> tuple[int, ...]:
-    return load_expected_set(runs.load_run(run_id).expected_set_id).regression_ids
+    return load_expected_tests(runs.load_run(run_id).expected_tests_id).regression_ids
 
 
 def test_a_run_that_the_platform_made_is_seen(database: Database) -> None:
@@ -165,7 +165,7 @@ def test_a_run_restarted_and_started_again_between_two_looks_is_running(database
     catch_up(minutes(3))
 
     assert status_of(run_id) is RunStatus.RUNNING
-    assert judge_run(run_id, runs.load_run(run_id).expected_set_id).summary.pending_count == 1
+    assert judge_run(run_id, runs.load_run(run_id).expected_tests_id).summary.pending_count == 1
 
 
 def test_a_run_whose_last_event_alone_is_deleted_goes_back_one_step(database: Database) -> None:
@@ -211,7 +211,7 @@ def test_a_run_whose_transaction_ended_late_is_found_by_the_sweep(database: Data
 
     catch_up(NOW)
     still = find_overlooked_runs()
-    enrol_overlooked(NOW)
+    sync_overlooked(NOW)
 
     assert still == late
     assert find_overlooked_runs() == []
@@ -276,11 +276,11 @@ def test_many_threads_may_look_at_once(database: Database) -> None:
     assert [run.status for run in found.items] == [RunStatus.PASS] * 6 + [RunStatus.QUEUED] * 6
 
 
-def test_a_run_that_another_process_enrols_at_this_moment_is_enrolled_once(database: Database) -> None:
+def test_a_run_that_another_process_registers_at_this_moment_is_registered_once(database: Database) -> None:
     run_id = add_run()
 
     with transaction():
-        enrol_run(run_id, NOW)
+        sync_run(run_id, NOW)
         other = database.started(lambda: catch_up(NOW), until="INSERT INTO ci_run")
 
     assert other.result() is None

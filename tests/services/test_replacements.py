@@ -7,16 +7,16 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import NoResultFound
 
-from api.domain.random_source import Chance
+from api.domain.random_source import RandomSource
 from api.domain.runs.run import Phase, Run, RunStatus
-from api.installation import SYSTEM_CHANCE
+from api.installation import SYSTEM_RANDOM
 from api.services import runs
 from api.services.leases import claim_run, give_up_abandoned
 from api.services.platform_sync import catch_up
 from api.services.replacements import MOST_IN_A_ROW
 from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import ProgressRow, RegressionTestRow, TestForkRow, TestRow
-from api.storage.runs.expected_tests import load_expected_set
+from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.progress import list_events
 from api.storage.tables import ReplacementRow, RunRow
 from tests.builders import NOW, BuiltTest, add_fork, add_regression_test, add_run, add_user, minutes
@@ -36,7 +36,7 @@ def lose(*, at: float = 0) -> int | None:
     """Have a worker take the oldest run and vanish; the run's id."""
     session().rollback()
     claim = claim_run("w", "linux", now=minutes(at), lease=LEASE)
-    give_up_abandoned(minutes(at + 6), SYSTEM_CHANCE)
+    give_up_abandoned(minutes(at + 6), SYSTEM_RANDOM)
     return None if claim is None else claim.run_id
 
 
@@ -62,7 +62,7 @@ def test_a_lost_run_is_queued_anew_and_each_names_the_other(test: BuiltTest) -> 
     assert replacement.reason == f"Replaces run {run_id}, whose worker was lost."
     same = ("platform", "repository", "branch", "commit", "pull_request", "requester", "environment_id", "parent_sha", "merge_base_sha")
     assert [getattr(replacement, name) for name in same] == [getattr(lost, name) for name in same]
-    assert load_expected_set(replacement.expected_set_id) == load_expected_set(lost.expected_set_id)
+    assert load_expected_tests(replacement.expected_tests_id) == load_expected_tests(lost.expected_tests_id)
     tokens = session().execute(select(TestRow.token).where(TestRow.id.in_([run_id, replacement_id]))).scalars().all()
     assert len(set(tokens)) == 2
 
@@ -81,7 +81,7 @@ def test_of_servers_that_sweep_at_once_one_queues_a_replacement(database: Databa
         claim_run("w", "linux", now=NOW, lease=LEASE)
     session().rollback()
 
-    database.together(*[lambda: give_up_abandoned(minutes(6), SYSTEM_CHANCE)] * 6)
+    database.together(*[lambda: give_up_abandoned(minutes(6), SYSTEM_RANDOM)] * 6)
 
     assert len(all_runs()) == 6
     assert len({load(run_id).replaced_by for run_id in made}) == 3
@@ -101,7 +101,7 @@ def test_a_run_that_a_person_canceled_is_not_queued_anew(test: BuiltTest) -> Non
     claim_run("w", "linux", now=NOW, lease=LEASE)
     cancel(run_id)
 
-    give_up_abandoned(minutes(6), SYSTEM_CHANCE)
+    give_up_abandoned(minutes(6), SYSTEM_RANDOM)
 
     assert all_runs() == [run_id]
 
@@ -116,7 +116,7 @@ def test_tests_that_are_no_longer_active_are_left_out_and_where_none_is_left_so_
     lose(at=10)
 
     assert len(all_runs()) == 2
-    assert load_expected_set(load(all_runs()[-1]).expected_set_id).regression_ids == (test.regression_id,)
+    assert load_expected_tests(load(all_runs()[-1]).expected_tests_id).regression_ids == (test.regression_id,)
 
 
 def test_a_run_that_nobody_asked_this_server_for_is_queued_anew_for_nobody(test: BuiltTest) -> None:
@@ -161,10 +161,10 @@ def test_a_replacement_that_cannot_be_made_leaves_the_run_to_the_next_sweep(test
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        give_up_abandoned(minutes(6), Chance(broken))
+        give_up_abandoned(minutes(6), RandomSource(broken))
 
     assert status_of(run_id) is RunStatus.RUNNING
-    assert give_up_abandoned(minutes(6), SYSTEM_CHANCE) == 1
+    assert give_up_abandoned(minutes(6), SYSTEM_RANDOM) == 1
     assert load(run_id).replaced_by is not None
 
 
@@ -190,7 +190,7 @@ def test_a_lost_run_of_which_nobody_can_tell_what_it_executed_ends_and_has_no_re
         claim_run("w", "linux", now=NOW, lease=LEASE)
     make_odd(run_id, **odd)
 
-    assert give_up_abandoned(minutes(6), SYSTEM_CHANCE) == 2
+    assert give_up_abandoned(minutes(6), SYSTEM_RANDOM) == 2
 
     assert [status_of(run_id), status_of(other)] == [RunStatus.CANCELED.value] * 2
     assert load(run_id).replaced_by is None and load(other).replaced_by is not None
@@ -204,7 +204,7 @@ def test_a_lost_run_that_cannot_be_given_up_keeps_no_other_from_it(test: BuiltTe
         session().execute(delete(RunRow).where(RunRow.run_id == first))
 
     with pytest.raises(NoResultFound):
-        give_up_abandoned(minutes(6), SYSTEM_CHANCE)
+        give_up_abandoned(minutes(6), SYSTEM_RANDOM)
 
     assert load(second).status is RunStatus.CANCELED and load(second).replaced_by is not None
 

@@ -14,7 +14,7 @@ from api.services.platform_sync import catch_up, judge_late_results
 from api.services.verdicts import find_output_report, judge_run, load_summary
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, RegressionTestRow, ResultFileRow, ResultRow
-from api.storage.runs.expected_tests import load_expected_set
+from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.tables import RunRow, VerdictRow
 from tests.builders import (
     BASELINE,
@@ -65,11 +65,11 @@ def test_every_kind_of_verdict_is_stored_and_counted(database: Database) -> None
         missing.regression_id: ("missing_output", f"MISSING_OUTPUT:{missing.regression_id}:{missing.output_id}"),
         silent.regression_id: ("skipped", None)}
     found = runs.load_run(run_id)
-    summary = load_summary(run_id, found.expected_set_id, found.status)
+    summary = load_summary(run_id, found.expected_tests_id, found.status)
     assert found.status is RunStatus.INCOMPLETE
     assert (summary.pass_count, summary.fail_count, summary.missing_output_count, summary.skipped_count) == (2, 2, 1, 1)
     assert (summary.total_samples, summary.pending_count, summary.error_count) == (6, 0, 3)
-    assert summary == judge_run(run_id, found.expected_set_id).summary
+    assert summary == judge_run(run_id, found.expected_tests_id).summary
 
 
 def test_a_run_that_is_not_over_is_counted_as_it_stands(database: Database) -> None:
@@ -81,7 +81,7 @@ def test_a_run_that_is_not_over_is_counted_as_it_stands(database: Database) -> N
     equal(run_id, going)
 
     found = runs.load_run(run_id)
-    summary = load_summary(run_id, found.expected_set_id, found.status)
+    summary = load_summary(run_id, found.expected_tests_id, found.status)
 
     assert (summary.pass_count, summary.pending_count, summary.total_samples) == (1, 2, 3)
     assert verdicts(run_id) == {}
@@ -111,7 +111,7 @@ def test_a_verdict_stays_when_baselines_change_later(database: Database) -> None
     catch_up(minutes(1))
 
     assert status_of(run_id) is RunStatus.FAIL
-    assert judge_run(run_id, runs.load_run(run_id).expected_set_id).status is RunStatus.FAIL
+    assert judge_run(run_id, runs.load_run(run_id).expected_tests_id).status is RunStatus.FAIL
 
 
 def test_stored_verdicts_go_with_the_event_that_they_were_made_from(database: Database) -> None:
@@ -142,7 +142,7 @@ def test_a_worker_that_gives_up_leaves_an_infrastructure_error(
 
     found = runs.load_run(run_id)
 
-    assert [error.type for error in judge_run(run_id, found.expected_set_id).infrastructure] == expected
+    assert [error.type for error in judge_run(run_id, found.expected_tests_id).infrastructure] == expected
     assert (found.status, found.infrastructure_error_count) == (RunStatus.CANCELED, 1)
 
 
@@ -176,7 +176,7 @@ def test_a_run_for_which_nothing_was_expected_is_an_error(database: Database) ->
     found = runs.load_run(run_id)
 
     assert found.status is RunStatus.ERROR
-    assert load_summary(run_id, found.expected_set_id, found.status).total_samples == 0
+    assert load_summary(run_id, found.expected_tests_id, found.status).total_samples == 0
     assert judge_run(run_id, None).tests == ()
 
 
@@ -202,7 +202,7 @@ def test_the_baseline_of_a_report_is_the_frozen_one(database: Database) -> None:
     equal(run_id, test)
     upload(run_id, test, OTHER)
 
-    reported = judge_run(run_id, runs.load_run(run_id).expected_set_id).tests[0].reports.outputs[test.output_id]
+    reported = judge_run(run_id, runs.load_run(run_id).expected_tests_id).tests[0].reports.outputs[test.output_id]
 
     assert (reported.got, reported.expected) == (None, BASELINE)
 
@@ -213,10 +213,10 @@ def test_the_counts_of_a_finished_run_are_those_of_its_verdicts(database: Databa
     catch_up(NOW)
 
     found = runs.load_run(run_id)
-    summary = load_summary(run_id, found.expected_set_id, found.status)
+    summary = load_summary(run_id, found.expected_tests_id, found.status)
 
     assert replace(summary, pass_count=0, total_samples=0) == replace(
-        judge_run(run_id, found.expected_set_id).summary, pass_count=0, total_samples=0)
+        judge_run(run_id, found.expected_tests_id).summary, pass_count=0, total_samples=0)
     assert (summary.pass_count, len(verdicts(run_id))) == (3, 3)
 
 
@@ -246,8 +246,8 @@ def test_results_that_the_platform_writes_after_a_runs_end_count_as_soon_as_some
 def told(run_id: int) -> tuple[object, ...]:
     """All that is told of a run that is over."""
     found = runs.load_run(run_id)
-    judged = judge_run(run_id, found.expected_set_id)
-    summary = load_summary(run_id, found.expected_set_id, found.status)
+    judged = judge_run(run_id, found.expected_tests_id)
+    summary = load_summary(run_id, found.expected_tests_id, found.status)
     assert judged.summary == summary
     return found.status, judged.tests, summary, verdicts(run_id)
 
@@ -263,7 +263,7 @@ def test_the_verdicts_of_a_run_stay_when_a_regression_test_is_deleted(database: 
 
     assert told(run_id) == before
     assert judge_late_results(NOW) == 0
-    expected = load_expected_set(runs.load_run(run_id).expected_set_id)
+    expected = load_expected_tests(runs.load_run(run_id).expected_tests_id)
     assert find_output_report(run_id, expected, deleted.regression_id, deleted.output_id) is not None
 
 

@@ -46,7 +46,7 @@ class Model:
         return self.told[-1][0] if self.told else None
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether nothing more is taken."""
         return self.phase in (Phase.COMPLETED, Phase.CANCELED)
 
@@ -55,7 +55,7 @@ class Model:
         if (phase, words) in self.told:
             return Answer.OK
         goes_back = self.phase in ORDER and phase in ORDER and ORDER.index(phase) < ORDER.index(self.phase)
-        if self.is_over or goes_back:
+        if self.is_finished or goes_back:
             return Answer.FAIL
         self.told.append((phase, words))
         return Answer.OK
@@ -63,7 +63,7 @@ class Model:
     def verdict(self, test: int) -> str:
         """How a test of one output, expected to exit with 0, fared."""
         if test not in self.exits:
-            if self.is_over:
+            if self.is_finished:
                 return "skipped"
             return "running" if self.phase is Phase.TESTING and test in self.outputs else "not_started"
         if test not in self.outputs:
@@ -118,7 +118,7 @@ class Workers(RuleBasedStateMachine):
     def finishes_a_test(self, run: int, test: int, exit_code: int) -> None:
         def act() -> tuple[Answer, Answer]:
             answered = finish(self.run_ids[run], self.tests[test], exit_code)
-            if self.models[run].is_over:
+            if self.models[run].is_finished:
                 return answered, Answer.FAIL
             self.models[run].exits.setdefault(test, exit_code)
             return answered, Answer.OK
@@ -130,7 +130,7 @@ class Workers(RuleBasedStateMachine):
         def act() -> tuple[Answer, Answer]:
             run_id, definition = self.run_ids[run], self.tests[test]
             answered = equal(run_id, definition) if got is None else upload(run_id, definition, got)
-            if self.models[run].is_over:
+            if self.models[run].is_finished:
                 return answered, Answer.FAIL
             self.models[run].outputs.setdefault(test, got)
             return answered, Answer.OK
@@ -152,7 +152,7 @@ class Workers(RuleBasedStateMachine):
     def is_canceled_by_a_person(self, run: int) -> None:
         canceled = cancel(self.run_ids[run])
 
-        assert canceled is not self.models[run].is_over
+        assert canceled is not self.models[run].is_finished
         if canceled:
             self.models[run].told.append((Phase.CANCELED, "Canceled by ada via API"))
 
@@ -182,7 +182,7 @@ class Workers(RuleBasedStateMachine):
         listed = {run.run_id: run.status for run in runs.list_runs(RunFilter(), RunSort.RUN_ID, limit=10).items}
         for run_id, model in zip(self.run_ids, self.models, strict=True):
             found = runs.load_run(run_id)
-            judged = judge_run(run_id, found.expected_set_id)
+            judged = judge_run(run_id, found.expected_tests_id)
             assert listed[run_id] == found.status == judged.status == model.status
             assert run_id in [run.run_id for run in runs.list_runs(
                 RunFilter(status=RunStatus(model.status)), RunSort.RUN_ID, limit=10).items]
@@ -190,8 +190,8 @@ class Workers(RuleBasedStateMachine):
             assert [test.verdict for test in judged.tests] == list(verdicts.values())
             stored = session().execute(
                 select(VerdictRow.verdict).where(VerdictRow.run_id == run_id).order_by(VerdictRow.regression_id)).scalars().all()
-            assert stored == (list(verdicts.values()) if model.is_over else [])
-            self._check_counts(run_id, found.expected_set_id, found.status, Counter(verdicts.values()))
+            assert stored == (list(verdicts.values()) if model.is_finished else [])
+            self._check_counts(run_id, found.expected_tests_id, found.status, Counter(verdicts.values()))
         session().rollback()
 
     def _check_counts(self, run_id: int, set_id: int | None, status: RunStatus, verdicts: Counter[str]) -> None:
@@ -209,7 +209,7 @@ class Workers(RuleBasedStateMachine):
         for run_id, model in zip(self.run_ids, self.models, strict=True):
             if run_id in self.ended:
                 assert model.status == self.ended[run_id]
-            elif model.is_over:
+            elif model.is_finished:
                 self.ended[run_id] = model.status
 
 

@@ -204,7 +204,7 @@ def test_a_run_ends_once_whoever_ends_it(database: Database) -> None:
 
         session().rollback()
         assert sum(ends) == 1
-        assert [event.phase.is_over for event in list_events(run_id)] == [False, True]
+        assert [event.phase.is_finished for event in list_events(run_id)] == [False, True]
 
 
 def test_ten_workers_on_ten_runs_lose_nothing(database: Database) -> None:
@@ -264,7 +264,7 @@ def test_a_run_that_was_over_at_first_sight_takes_no_reports(database: Database)
     assert reported(run_id, test) == (None, {})
 
 
-def test_a_platforms_run_is_enrolled_by_its_first_message(database: Database) -> None:
+def test_a_platforms_run_is_registered_by_its_first_message(database: Database) -> None:
     test = add_regression_test()
     run_id = add_run(platform="windows")
     add_event(run_id, Phase.PREPARATION)

@@ -6,8 +6,8 @@ from itertools import count
 
 from sqlalchemy import select
 
-from api.background.sweeper import ERASED_AT_ONCE, Erasing, Sweeper
-from api.domain.random_source import Chance
+from api.background.sweeper import ERASED_AT_ONCE, SecretErasure, Sweeper
+from api.domain.random_source import RandomSource
 from api.domain.runs.run import Phase
 from api.services.platform_sync import catch_up
 from api.services.worker_access import erase_dead_secrets, is_workers_token
@@ -20,9 +20,9 @@ GRACE = timedelta(hours=1)
 LATER = NOW + GRACE + timedelta(seconds=1)
 
 
-def chance() -> Chance:
+def chance() -> RandomSource:
     numbers = count()
-    return Chance(lambda length: next(numbers).to_bytes(length, "big"))
+    return RandomSource(lambda length: next(numbers).to_bytes(length, "big"))
 
 
 def over() -> int:
@@ -42,8 +42,8 @@ def test_the_secret_of_a_run_is_erased_once_its_grace_period_is_over(database: D
     ended, waits, tested = over(), add_run(), add_run()
     add_event(tested, Phase.TESTING)
     before = secrets()
-    sweeper = Sweeper(database.app, lambda: NOW + GRACE, erasing=Erasing(GRACE, chance()))
-    late = Sweeper(database.app, lambda: LATER, erasing=Erasing(GRACE, chance()))
+    sweeper = Sweeper(database.app, lambda: NOW + GRACE, erasing=SecretErasure(GRACE, chance()))
+    late = Sweeper(database.app, lambda: LATER, erasing=SecretErasure(GRACE, chance()))
 
     sweeper.sweep()
     kept = secrets()
@@ -102,6 +102,6 @@ def test_on_a_database_that_is_shared_the_secrets_stay_the_platforms(database: D
     over()
     before = secrets()
 
-    Sweeper(database.app, lambda: LATER, erasing=Erasing(GRACE, chance(), lambda: True)).sweep()
+    Sweeper(database.app, lambda: LATER, erasing=SecretErasure(GRACE, chance(), lambda: True)).sweep()
 
     assert secrets() == before

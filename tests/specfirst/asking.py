@@ -68,10 +68,10 @@ def ask(
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
         "path": unquote(raw_path), "raw_path": raw_path.encode("ascii"), "query_string": query.encode("ascii"), "root_path": "",
         "headers": given, "client": (client, 50000), "server": ("things.example", 80)}
-    return asyncio.run(_exchange(app, scope, chunks, stalls))
+    return asyncio.run(_context(app, scope, chunks, stalls))
 
 
-async def _exchange(app: ASGIApp, scope: dict[str, Any], chunks: Sequence[bytes], stalls: bool) -> Answer:
+async def _context(app: ASGIApp, scope: dict[str, Any], chunks: Sequence[bytes], stalls: bool) -> Answer:
     incoming = [
         {"type": "http.request", "body": chunk, "more_body": stalls or position + 1 < len(chunks)} for position, chunk in enumerate(chunks)
     ] or [{"type": "http.request", "body": b"", "more_body": False}]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.storage.files.backends import Backend, LocalBackend
-from api.storage.files.circuit_breaker import PatientBackend
+from api.storage.files.circuit_breaker import CircuitBreaker
 from api.storage.files.incoming import FileStore
 from tests.mariadb import Server
 from tests.storage.files.emulator import Emulator, running_emulator
@@ -53,7 +53,7 @@ def store(request: pytest.FixtureRequest) -> Backend:
 
 @pytest.fixture
 def kept(request: pytest.FixtureRequest, local: LocalBackend, emulator: Emulator, tmp_path: Path) -> Kept:
-    bucket = PatientBackend(bucket_at(emulator.endpoint, emulator), timeout=10.0, threads=4)
+    bucket = CircuitBreaker(bucket_at(emulator.endpoint, emulator), timeout=10.0, threads=4)
     stores: list[Backend] = {"local": [local], "gcs": [bucket], "both": [local, bucket]}[request.param]
     sent_on: list[str] = []
     files = FileStore(tmp_path / "files")

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api.domain.instant import LAST
 from api.storage.column_types import UtcDateTime
-from api.storage.database import ATTEMPTS, Raced, session, transact, transaction
+from api.storage.database import ATTEMPTS, TransactionConflict, session, transact, transaction
 from api.storage.platform_tables import GeneralDataRow, ProgressRow, TagRow
 from api.storage.tables import RunRow
 from tests.builders import NOW, add_event, add_run, minutes, save
@@ -60,7 +60,7 @@ def test_work_that_was_overtaken_is_done_again_from_its_start(database: Database
         session().add(TagRow(name=f"try {len(tries)}"))
         session().flush()
         if len(tries) < 3:
-            raise Raced
+            raise TransactionConflict
         return len(tries)
 
     assert transact(work) == 3
@@ -72,9 +72,9 @@ def test_work_that_is_overtaken_every_time_gives_up(database: Database) -> None:
 
     def work() -> None:
         tries.append(0)
-        raise Raced
+        raise TransactionConflict
 
-    with pytest.raises(Raced):
+    with pytest.raises(TransactionConflict):
         transact(work)
     assert len(tries) == ATTEMPTS
 

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 
 from api.storage import database as storage_database
-from api.storage.database import ATTEMPTS, LOCK_TIMEOUT, LONGEST_PAUSE, Raced, attach, db, session, transact
+from api.storage.database import ATTEMPTS, LOCK_TIMEOUT, LONGEST_PAUSE, TransactionConflict, attach, db, session, transact
 from api.storage.outage import is_outage
 from api.storage.platform_tables import GeneralDataRow
 from tests.databases import Database
@@ -21,9 +21,9 @@ WAITS = ("PRAGMA busy_timeout", "SELECT @@innodb_lock_wait_timeout")
 
 
 @contextmanager
-def impatient(database: Database) -> Iterator[None]:
+def short_lock_timeout(database: Database) -> Iterator[None]:
     """The same database for another application, whose writers hardly wait."""
-    app = Flask("impatient")
+    app = Flask("short_lock_timeout")
     attach(app, database.url, pool_size=2)
     with app.app_context(), pytest.MonkeyPatch.context() as patched:
         patched.setattr(storage_database, "LOCK_TIMEOUT", HURRY)
@@ -55,7 +55,7 @@ def wait_of(database: Database) -> int:
 def test_a_writer_that_waited_as_long_as_it_may_does_not_begin_again(database: Database) -> None:
     transact(lambda: session().execute(insert(GeneralDataRow).values(key="a", value="before")))
     pauses: list[float] = []
-    with held(database), impatient(database), pytest.raises(OperationalError) as failed:
+    with held(database), short_lock_timeout(database), pytest.raises(OperationalError) as failed:
         transact(change_row, pause=pauses.append)
 
     assert pauses == []
@@ -64,7 +64,7 @@ def test_a_writer_that_waited_as_long_as_it_may_does_not_begin_again(database: D
 
 def test_once_the_others_are_gone_it_gets_through(database: Database) -> None:
     transact(lambda: session().execute(insert(GeneralDataRow).values(key="a", value="before")))
-    with impatient(database):
+    with short_lock_timeout(database):
         with held(database), pytest.raises(OperationalError):
             transact(change_row)
 
@@ -81,9 +81,9 @@ def test_each_attempt_waits_only_for_what_is_left_of_the_time(database: Database
 
     def work() -> None:
         waits.append(wait_of(database))
-        raise Raced
+        raise TransactionConflict
 
-    with pytest.raises(Raced):
+    with pytest.raises(TransactionConflict):
         transact(work, clock=lambda: next(clock), pause=lambda _: None)
     transact(lambda: waits.append(wait_of(database)))
 
@@ -97,9 +97,9 @@ def test_the_pauses_between_attempts_grow_and_differ_by_chance(database: Databas
     shares = cycle([1.0, 0.5])
 
     def work() -> None:
-        raise Raced
+        raise TransactionConflict
 
-    with pytest.raises(Raced):
+    with pytest.raises(TransactionConflict):
         transact(work, pause=pauses.append, chance=lambda: next(shares))
 
     assert len(pauses) == ATTEMPTS - 1

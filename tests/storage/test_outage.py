@@ -8,12 +8,12 @@ from pymysql.err import OperationalError as ServersError
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from api.storage.database import Raced
+from api.storage.database import TransactionConflict
 from api.storage.outage import is_outage
 
 
 @pytest.mark.parametrize("raised", [
-    NoConnectionFree("QueuePool limit of size 5 reached"), Raced(),
+    NoConnectionFree("QueuePool limit of size 5 reached"), TransactionConflict(),
     OperationalError(None, None, sqlite3.OperationalError("unable to open database file")),  # type: ignore[arg-type]
     OperationalError(None, None, ServersError(2003, "Can't connect to MySQL server")),  # type: ignore[arg-type]
     OperationalError("SELECT 1", {}, sqlite3.OperationalError("database is locked")),

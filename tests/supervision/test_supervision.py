@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from api.supervision.supervision import MOST_KINDS, TRACE_EVERY, WORDS_EVERY, Supervision, kept_up
+from api.supervision.supervision import MOST_KINDS, TRACE_EVERY, WORDS_EVERY, Supervision, run_forever
 from tests.background.faults import FAULTS, Monotonic
 
 Lines = Callable[[], list[logging.LogRecord]]
@@ -124,7 +124,7 @@ def test_work_on_the_event_loop_goes_on_after_whatever_it_raised(fault: BaseExce
             done.set()
 
         # What a coroutine may not raise it raises as a RuntimeError, which is survived as well.
-        keeping = asyncio.create_task(kept_up(supervision, *((once, nothing) if where == "rest" else (nothing, once))))
+        keeping = asyncio.create_task(run_forever(supervision, *((once, nothing) if where == "rest" else (nothing, once))))
         await asyncio.wait_for(done.wait(), 60)
         keeping.cancel()
         await asyncio.wait([keeping])
@@ -139,7 +139,7 @@ def test_resting_on_the_event_loop_is_never_overdue_and_hanging_work_is() -> Non
         clock, seen = Monotonic(), []
         for rest, work in ((asyncio.Event(), None), (None, asyncio.Event())):
             supervision = Supervision("states", monotonic=clock)
-            keeping = asyncio.create_task(kept_up(supervision, rest.wait if rest else nothing, work.wait if work else nothing))
+            keeping = asyncio.create_task(run_forever(supervision, rest.wait if rest else nothing, work.wait if work else nothing))
             for _ in range(9):
                 await asyncio.sleep(0)
             clock.seconds += 10_000

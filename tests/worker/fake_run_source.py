@@ -4,12 +4,12 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from api.worker.run_source import Claimed, ClaimsUnavailable
+from api.worker.run_source import Claimed, RunSourceUnavailable
 from tests.worker.conftest import COMMIT, REPOSITORY, TOKEN
 
 
 @dataclass
-class FakeClaims:
+class FakeRunSource:
     """Hands out the runs that were added; `available` off makes every call fail as an absent database does.
 
     `faults` are raised first, one a call.
@@ -25,7 +25,7 @@ class FakeClaims:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
-    def claims(self) -> FakeClaims:
+    def run_source(self) -> FakeRunSource:
         """Itself: the fake is both sides."""
         return self
 
@@ -92,4 +92,4 @@ class FakeClaims:
         if self.faults:
             raise self.faults.pop(0)
         if not self.available:
-            raise ClaimsUnavailable
+            raise RunSourceUnavailable

@@ -4,13 +4,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from api.worker.run_source import Claimed, Claims
+from api.worker.run_source import Claimed, RunSource
 
 
 class Queue(Protocol):
     """The other side of a claims service under test: runs come in, lapse and end."""
 
-    claims: Claims
+    run_source: RunSource
 
     def add(self, platform: str = "linux") -> int:
         """Queue a run; return its id."""
@@ -29,13 +29,13 @@ class ClaimsSuite:
     """Subclass it and give a fixture `queue`."""
 
     def test_an_empty_queue_gives_nothing(self, queue: Queue) -> None:
-        assert queue.claims.claim("linux") is None
+        assert queue.run_source.claim("linux") is None
 
     def test_the_oldest_run_of_the_platform_is_given_first(self, queue: Queue) -> None:
         queue.add("windows")
         first, second = queue.add(), queue.add()
 
-        taken = [queue.claims.claim("linux"), queue.claims.claim("linux")]
+        taken = [queue.run_source.claim("linux"), queue.run_source.claim("linux")]
 
         assert [claimed and claimed.run_id for claimed in taken] == [first, second]
 
@@ -43,7 +43,7 @@ class ClaimsSuite:
         ids = {queue.add() for _ in range(6)}
 
         with ThreadPoolExecutor(4) as workers:
-            taken = list(workers.map(lambda _: queue.claims.claim("linux"), range(12)))
+            taken = list(workers.map(lambda _: queue.run_source.claim("linux"), range(12)))
 
         given = [claimed.run_id for claimed in taken if claimed is not None]
         assert len(given) == len(set(given))
@@ -63,8 +63,8 @@ class ClaimsSuite:
         queue.add()
         claimed = self.taken(queue)
 
-        assert queue.claims.renew(claimed)
-        assert queue.claims.renew(claimed)
+        assert queue.run_source.renew(claimed)
+        assert queue.run_source.renew(claimed)
 
     def test_the_claim_of_a_canceled_run_is_not_renewed(self, queue: Queue) -> None:
         run_id = queue.add()
@@ -72,31 +72,31 @@ class ClaimsSuite:
 
         queue.cancel(run_id)
 
-        assert not queue.claims.renew(claimed)
+        assert not queue.run_source.renew(claimed)
 
     def test_a_claim_that_lapsed_is_not_renewed_or_its_run_is_still_nobody_elses(self, queue: Queue) -> None:
         run_id = queue.add()
         claimed = self.taken(queue)
         queue.lapse(run_id)
 
-        other = queue.claims.claim("linux")
+        other = queue.run_source.claim("linux")
 
-        assert other is None or not queue.claims.renew(claimed)
+        assert other is None or not queue.run_source.renew(claimed)
 
     def test_a_released_claim_is_not_renewed_and_a_second_release_changes_nothing(self, queue: Queue) -> None:
         run_id = queue.add()
         claimed = self.taken(queue)
 
-        queue.claims.release(claimed, "[web_server] first")
-        queue.claims.release(claimed, "[worker] second")
+        queue.run_source.release(claimed, "[web_server] first")
+        queue.run_source.release(claimed, "[worker] second")
 
-        assert not queue.claims.renew(claimed)
+        assert not queue.run_source.renew(claimed)
         assert queue.ended_with(run_id) == "[web_server] first"
 
     def test_a_release_without_a_failure_says_nothing(self, queue: Queue) -> None:
         run_id = queue.add()
 
-        queue.claims.release(self.taken(queue))
+        queue.run_source.release(self.taken(queue))
 
         assert queue.ended_with(run_id) is None
 
@@ -106,11 +106,11 @@ class ClaimsSuite:
         queue.cancel(run_id)
         before = queue.ended_with(run_id)
 
-        queue.claims.release(claimed, "[worker] too late")
+        queue.run_source.release(claimed, "[worker] too late")
 
         assert queue.ended_with(run_id) == before
 
     def taken(self, queue: Queue) -> Claimed:
-        claimed = queue.claims.claim("linux")
+        claimed = queue.run_source.claim("linux")
         assert claimed is not None
         return claimed

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from api.domain.runs.worker_suite import SuiteFile
 from api.worker.command import Feed, Invocation, Places, invocation
-from api.worker.run_error import TestObstacle
+from api.worker.run_error import TestRunError
 from tests.worker.conftest import a_test
 
 EXECUTABLE, SAMPLE, FOLDER, LOG = Path("/x/ccextractor"), Path("/store/aa.ts"), Path("/tmp/work dir"), Path("/tmp/log")
@@ -78,7 +78,7 @@ def test_an_input_by_udp_is_sent_by_ffmpeg_to_the_port_that_the_program_is_told(
     ("file", "file", "an 'open quotation"), ("file", "file", "a \\"), ("file", "file", "a\0b"),
 ])
 def test_what_this_worker_cannot_do_is_an_obstacle_of_that_test(input_type: str, output_type: str, command: str) -> None:
-    with pytest.raises(TestObstacle, match=r"^\[worker\] Regression test 1 cannot be executed: "):
+    with pytest.raises(TestRunError, match=r"^\[worker\] Regression test 1 cannot be executed: "):
         invocation(a_test(command=command, input_type=input_type, output_type=output_type), EXECUTABLE, SAMPLE, FOLDER, LOG)
 
 

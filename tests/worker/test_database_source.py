@@ -10,15 +10,15 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from api.domain.runs.run import Phase
-from api.installation import SYSTEM_CHANCE, utc_now
+from api.installation import SYSTEM_RANDOM, utc_now
 from api.services.leases import give_up_abandoned
 from api.services.verdicts import derive_state
 from api.storage.database import attach, change, database_now, session, transaction
 from api.storage.files.incoming import FileStore
 from api.storage.runs.progress import list_events, record_event
 from api.storage.tables import ClaimRow
-from api.worker.database_source import LeasedClaims
-from api.worker.run_source import ClaimsUnavailable
+from api.worker.database_source import DatabaseRunSource
+from api.worker.run_source import RunSourceUnavailable
 from api.worker.suite import load_suite
 from tests.builders import add_regression_test, add_run
 from tests.clocks import OFF, clock_off
@@ -32,7 +32,7 @@ LEASE = timedelta(minutes=1)
 class DatabaseQueue:
     """The database's side of the claims: runs come in, lapse and end."""
 
-    claims: LeasedClaims
+    run_source: DatabaseRunSource
 
     def add(self, platform: str = "linux") -> int:
         """Queue a run; return its id."""
@@ -63,7 +63,7 @@ class TestLeasedClaims(ClaimsSuite):
         add_regression_test()
         store = FileStore(tmp_path)
         store.prepare()
-        return DatabaseQueue(LeasedClaims(database.app, "worker", store, lease=LEASE, chance=SYSTEM_CHANCE))
+        return DatabaseQueue(DatabaseRunSource(database.app, "worker", store, lease=LEASE, chance=SYSTEM_RANDOM))
 
     def test_a_claimed_run_finds_its_suite_in_the_store(self, queue: DatabaseQueue, tmp_path: Path) -> None:
         queue.add()
@@ -80,11 +80,11 @@ class TestLeasedClaims(ClaimsSuite):
 
         with clock_off(database, off):
             claimed = self.taken(queue)
-            early = give_up_abandoned(database_now(), SYSTEM_CHANCE)
-            renewed = queue.claims.renew(claimed)
+            early = give_up_abandoned(database_now(), SYSTEM_RANDOM)
+            renewed = queue.run_source.renew(claimed)
             left = session().execute(select(ClaimRow.deadline)).scalar_one() - database_now()
             queue.lapse(run_id)
-            late = give_up_abandoned(database_now(), SYSTEM_CHANCE)
+            late = give_up_abandoned(database_now(), SYSTEM_RANDOM)
 
         assert (early, renewed, late) == (0, True, 1)
         assert LEASE - timedelta(seconds=30) < left <= LEASE
@@ -93,10 +93,10 @@ class TestLeasedClaims(ClaimsSuite):
     def test_a_run_that_was_given_up_is_queued_anew_only_where_it_had_no_part_in_it(self, queue: DatabaseQueue, lost: bool) -> None:
         run_id = queue.add()
 
-        queue.claims.release(self.taken(queue), "[worker] The worker was stopped.", lost=lost)
+        queue.run_source.release(self.taken(queue), "[worker] The worker was stopped.", lost=lost)
 
         assert queue.ended_with(run_id) == "[worker] The worker was stopped."
-        assert (queue.claims.claim("linux") is not None) is lost
+        assert (queue.run_source.claim("linux") is not None) is lost
 
     def test_a_claim_names_the_tests_whose_output_is_printed_which_the_suite_calls_a_file(
         self, queue: DatabaseQueue, tmp_path: Path,
@@ -115,15 +115,15 @@ class TestLeasedClaims(ClaimsSuite):
         (tmp_path / "vm_data").rmdir()
         (tmp_path / "vm_data").touch()
 
-        with pytest.raises(ClaimsUnavailable):
-            queue.claims.claim("linux")
+        with pytest.raises(RunSourceUnavailable):
+            queue.run_source.claim("linux")
 
         assert queue.ended_with(run_id) == "[storage] The run's suite could not be written to the file store."
 
     def test_a_database_that_is_away_is_told_from_an_empty_queue(self, tmp_path: Path) -> None:
         away = Flask("away")
         attach(away, f"sqlite:///{tmp_path / 'nothing.db'}", pool_size=1)
-        claims = LeasedClaims(away, "worker", FileStore(tmp_path), lease=LEASE, chance=SYSTEM_CHANCE)
+        run_source = DatabaseRunSource(away, "worker", FileStore(tmp_path), lease=LEASE, chance=SYSTEM_RANDOM)
 
-        with pytest.raises(ClaimsUnavailable):
-            claims.claim("linux")
+        with pytest.raises(RunSourceUnavailable):
+            run_source.claim("linux")

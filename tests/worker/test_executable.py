@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from api.worker.executable import find_executable
-from api.worker.run_error import Obstacle
+from api.worker.run_error import RunError
 
 MAIN = "CCExtractor/ccextractor"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -39,7 +39,7 @@ def test_the_main_repository_needs_no_folder_of_its_own(tmp_path: Path) -> None:
 def test_a_fork_never_gets_the_main_repositorys_executable(tmp_path: Path) -> None:
     put(tmp_path, f"linux/{COMMIT}/ccextractor")
 
-    with pytest.raises(Obstacle, match=rf"^\[build\] .* put it at someone/ccextractor/linux/{COMMIT}/ccextractor"):
+    with pytest.raises(RunError, match=rf"^\[build\] .* put it at someone/ccextractor/linux/{COMMIT}/ccextractor"):
         find(tmp_path, "someone/ccextractor")
 
 
@@ -50,14 +50,14 @@ def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
     place.parent.mkdir(parents=True)
     place.symlink_to(outside)
 
-    with pytest.raises(Obstacle, match=r"^\[storage\] .* leads out"):
+    with pytest.raises(RunError, match=r"^\[storage\] .* leads out"):
         find(folder)
 
 
 def test_a_file_without_the_right_to_be_executed_is_told(tmp_path: Path) -> None:
     put(tmp_path, f"linux/{COMMIT}/ccextractor", 0o644)
 
-    with pytest.raises(Obstacle, match=r"^\[build\] The file at linux/.* cannot be executed"):
+    with pytest.raises(RunError, match=r"^\[build\] The file at linux/.* cannot be executed"):
         find(tmp_path)
 
 
@@ -67,5 +67,5 @@ def test_a_file_without_the_right_to_be_executed_is_told(tmp_path: Path) -> None
     (MAIN, "../../etc", "linux"), (MAIN, "", "linux"), (MAIN, COMMIT + "\n", "linux"), (MAIN, COMMIT, "../linux"),
 ])
 def test_hostile_names_are_an_obstacle_of_the_checkout(tmp_path: Path, repository: str, commit: str, platform: str) -> None:
-    with pytest.raises(Obstacle, match=r"^\[checkout\] "):
+    with pytest.raises(RunError, match=r"^\[checkout\] "):
         find(tmp_path, repository, commit, platform)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.worker.fake_run_source import FakeClaims
+from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.run_source_suite import ClaimsSuite
 
 
@@ -11,5 +11,5 @@ class TestFakeClaims(ClaimsSuite):
     """The suite, over the fake."""
 
     @pytest.fixture
-    def queue(self) -> FakeClaims:
-        return FakeClaims()
+    def queue(self) -> FakeRunSource:
+        return FakeRunSource()

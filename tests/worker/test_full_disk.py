@@ -12,17 +12,17 @@ from api.domain.errors import StoreFull
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest
 from api.host import temporary_folder
 from api.installation import utc_now
-from api.worker.build_log import Journal
+from api.worker.build_log import BuildLog
 from api.worker.command import Invocation
 from api.worker.full_disk import DiskFull, disk_first, has_room
 from api.worker.options import Folders, WorkerOptions
 from api.worker.process import Limits, run_process
 from api.worker.reporter import Retries
-from api.worker.run_error import Obstacle
+from api.worker.run_error import RunError
 from api.worker.worker import work
 from tests.jobs.small_disk import SmallDisk, small_disk
 from tests.worker.conftest import REPOSITORY, MakeProgram, Store, a_test
-from tests.worker.fake_run_source import FakeClaims
+from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.stand_in import StandIn
 
 __all__ = ["small_disk"]
@@ -42,8 +42,8 @@ PRINTER = "for _ in range(1024): sys.stdout.write('x' * 4096)\n"
 
 
 @pytest.fixture
-def claims() -> FakeClaims:
-    return FakeClaims()
+def run_source() -> FakeRunSource:
+    return FakeRunSource()
 
 
 def options_on(disk: SmallDisk, server: StandIn, store: Store) -> WorkerOptions:
@@ -51,11 +51,11 @@ def options_on(disk: SmallDisk, server: StandIn, store: Store) -> WorkerOptions:
         store.folders.samples, store.folders.baselines, store.folders.suites, store.folders.executables, disk.folder / "runs")
     return WorkerOptions(
         name="tester", platform="linux", server=server.url, folders=folders, main_repository=REPOSITORY, trusted=True,
-        limits=Limits(seconds=60), retries=Retries(patience=30, first=0.02, longest=0.1), poll_seconds=0.02, renew_seconds=0.02)
+        limits=Limits(seconds=60), retries=Retries(timeout=30, first=0.02, longest=0.1), poll_seconds=0.02, renew_seconds=0.02)
 
 
-def queue(store: Store, claims: FakeClaims, *commands: str) -> int:
-    run_id = claims.add()
+def queue(store: Store, run_source: FakeRunSource, *commands: str) -> int:
+    run_id = run_source.add()
     tests = [made_test(store, number, command) for number, command in enumerate(commands, 1)]
     store.suite(run_id, tests)
     return run_id
@@ -65,71 +65,71 @@ def made_test(store: Store, number: int, command: str) -> SuiteTest:
     return a_test(number, command=command, input_file=store.sample(b"a"), files=(SuiteFile(number, store.baseline(b"b"), "out.srt"),))
 
 
-def run(options: WorkerOptions, claims: FakeClaims) -> int:
-    return work(options, claims, stop=threading.Event(), until_idle=True)
+def run(options: WorkerOptions, run_source: FakeRunSource) -> int:
+    return work(options, run_source, stop=threading.Event(), until_idle=True)
 
 
 @pytest.mark.parametrize("command", ["--careful", "--careless"])
 def test_a_program_that_met_a_full_disk_is_no_failure_of_a_test(
-    store: Store, claims: FakeClaims, server: StandIn, small_disk: SmallDisk, make_program: MakeProgram, command: str,
+    store: Store, run_source: FakeRunSource, server: StandIn, small_disk: SmallDisk, make_program: MakeProgram, command: str,
 ) -> None:
     store.executable(make_program(WRITER))
-    queue(store, claims, command, command)
+    queue(store, run_source, command, command)
 
-    run(options_on(small_disk, server, store), claims)
+    run(options_on(small_disk, server, store), run_source)
 
     assert server.of("finish") == server.of("upload") == []
     assert server.of("progress")[-1].fields == {"type": "progress", "status": "canceled", "message": FULL}
 
 
 def test_what_a_program_prints_onto_a_full_disk_holds_nothing_up(
-    store: Store, claims: FakeClaims, server: StandIn, small_disk: SmallDisk, make_program: MakeProgram,
+    store: Store, run_source: FakeRunSource, server: StandIn, small_disk: SmallDisk, make_program: MakeProgram,
 ) -> None:
     store.executable(make_program(PRINTER))
-    queue(store, claims, "--loud")
+    queue(store, run_source, "--loud")
 
-    run(options_on(small_disk, server, store), claims)
+    run(options_on(small_disk, server, store), run_source)
 
     assert server.of("finish") == []
     assert server.of("progress")[-1].fields["message"] == FULL
 
 
 def test_a_disk_that_was_full_before_ends_one_run_and_not_all_that_wait(
-    store: Store, claims: FakeClaims, server: StandIn, small_disk: SmallDisk, make_program: MakeProgram,
+    store: Store, run_source: FakeRunSource, server: StandIn, small_disk: SmallDisk, make_program: MakeProgram,
 ) -> None:
     store.executable(make_program(WRITER))
-    queue(store, claims, "--careful")
-    queue(store, claims, "--careful")
+    queue(store, run_source, "--careful")
+    queue(store, run_source, "--careful")
     (small_disk.folder / "runs").mkdir()
     small_disk.fill()
 
-    taken = run(options_on(small_disk, server, store), claims)
+    taken = run(options_on(small_disk, server, store), run_source)
 
-    told = [post.fields["message"] for post in server.of("progress")] + [failure for _, failure in claims.released if failure]
+    told = [post.fields["message"] for post in server.of("progress")] + [failure for _, failure in run_source.released if failure]
     assert (taken, told[-1]) == (1, FULL)
 
 
 def test_a_workspace_that_finds_no_room_is_told_with_the_claim(
-    store: Store, claims: FakeClaims, server: StandIn, small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch,
+    store: Store, run_source: FakeRunSource, server: StandIn, small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    queue(store, claims, "--careful")
+    queue(store, run_source, "--careful")
 
     def full(*_: object, **__: object) -> str:
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
 
     monkeypatch.setattr(temporary_folder.tempfile, "mkdtemp", full)
 
-    run(options_on(small_disk, server, store), claims)
+    run(options_on(small_disk, server, store), run_source)
 
-    assert claims.released == [(1, FULL)]
+    assert run_source.released == [(1, FULL)]
 
 
 def test_a_journal_on_a_full_disk_leaves_lines_out(small_disk: SmallDisk) -> None:
-    with Journal(small_disk.folder / "build.log", utc_now) as journal:
+    with BuildLog(small_disk.folder / "build.log", utc_now) as build_log:
         small_disk.fill()
-        journal.error("x" * 8192)
+        build_log.error("x" * 8192)
         small_disk.empty()
-        journal.error("again")
+        build_log.error("again")
 
     assert (small_disk.folder / "build.log").read_text().endswith("[ERROR] [worker] again\n")
 
@@ -137,9 +137,9 @@ def test_a_journal_on_a_full_disk_leaves_lines_out(small_disk: SmallDisk) -> Non
 def test_what_fails_while_the_disk_is_full_failed_for_that(small_disk: SmallDisk) -> None:
     def failing() -> None:
         with disk_first(small_disk.folder):
-            raise Obstacle(DiskFull().kind, "The build failed.")
+            raise RunError(DiskFull().kind, "The build failed.")
 
-    with pytest.raises(Obstacle, match="The build failed"):
+    with pytest.raises(RunError, match="The build failed"):
         failing()
     small_disk.fill()
     with pytest.raises(DiskFull):
@@ -155,19 +155,19 @@ def test_a_probe_leaves_nothing(small_disk: SmallDisk) -> None:
 
 
 def test_a_server_whose_disk_is_full_is_told_from_one_that_is_away(
-    store: Store, claims: FakeClaims, server: StandIn, make_program: MakeProgram, tmp_path: Path,
+    store: Store, run_source: FakeRunSource, server: StandIn, make_program: MakeProgram, tmp_path: Path,
 ) -> None:
     store.executable(make_program("open(sys.argv[sys.argv.index('-o') + 1], 'wb').close()\n"))
-    queue(store, claims, "")
+    queue(store, run_source, "")
     server.script = lambda post: None if post.file is None else (503, f"FAIL: {StoreFull.MESSAGE}", {"Retry-After": "60"})
     options = options_on(SmallDisk(tmp_path / "large"), server, store)
 
-    run(replace(options, retries=Retries(patience=0.2, first=0.05), stop_patience=0.1), claims)
+    run(replace(options, retries=Retries(timeout=0.2, first=0.05), stop_timeout=0.1), run_source)
 
     assert server.of("progress")[-1].fields == {
         "type": "progress", "status": "canceled",
         "message": "[storage] The file store's disk is full. What the worker sent could not be stored."}
-    assert (claims.released, claims.lost) == ([(1, None)], set())
+    assert (run_source.released, run_source.lost) == ([(1, None)], set())
 
 
 def test_the_program_of_a_bare_host_goes_on_while_its_log_finds_no_room(small_disk: SmallDisk, make_program: MakeProgram) -> None:

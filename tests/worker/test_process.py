@@ -14,7 +14,7 @@ from api.domain.results.failure import FailureCode, crash_code
 from api.domain.results.result import Report
 from api.worker.command import Invocation
 from api.worker.process import Execution, Limits, environment, run_process
-from api.worker.run_error import Obstacle
+from api.worker.run_error import RunError
 from tests.worker.conftest import MakeProgram
 
 LIMITS = Limits(seconds=60)
@@ -125,7 +125,7 @@ def test_the_program_starts_in_the_groups_it_was_given_and_within_its_memory(mak
 
 
 def test_a_group_that_cannot_be_entered_keeps_the_program_from_starting(make_program: MakeProgram, tmp_path: Path) -> None:
-    with pytest.raises(Obstacle, match="cannot be started"):
+    with pytest.raises(RunError, match="cannot be started"):
         run(make_program("print('ran')"), tmp_path, limits=replace(LIMITS, groups=[str(tmp_path / "no" / "group")]))
 
 
@@ -252,5 +252,5 @@ def test_a_file_that_is_no_program_is_an_obstacle_of_the_build(tmp_path: Path) -
     broken.write_bytes(b"\x7fELF nonsense")
     broken.chmod(0o755)
 
-    with pytest.raises(Obstacle, match=r"^\[build\] The executable cannot be started: Exec format error"):
+    with pytest.raises(RunError, match=r"^\[build\] The executable cannot be started: Exec format error"):
         run(broken, tmp_path)

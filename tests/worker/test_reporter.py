@@ -36,7 +36,7 @@ def clock() -> Clock:
 def reporter(server: StandIn, clock: Clock) -> Iterator[Reporter]:
     with httpx.Client(trust_env=False) as client:
         yield Reporter(
-            client, server.url, 7, TOKEN, retries=Retries(patience=100, first=1, longest=8), pause=clock.pause,
+            client, server.url, 7, TOKEN, retries=Retries(timeout=100, first=1, longest=8), pause=clock.pause,
             monotonic=clock.monotonic, chance=lambda: 1.0)
 
 
@@ -104,14 +104,14 @@ def test_a_limit_is_waited_for_as_long_as_the_server_says(server: StandIn, repor
     ("17", 17), ("0", 1), ("170", 100), ("9" * 400, 100), ("9" * 5000, 100), ("-5", 1), ("soon", 1), ("", 1), ("٣", 1),
     ("Sun, 29 Nov 2026 10:00:20 GMT", 20), ("Sun, 29 Nov 2026 09:00:00 GMT", 1), ("Fri, 31 Dec 9999 23:59:59 GMT", 100),
     ("Fri, 31 Dec 99999 23:59:59 GMT", 1)])
-def test_what_a_server_asks_for_is_waited_within_patience_and_then_it_is_asked_again(asked: str, waited: float) -> None:
+def test_what_a_server_asks_for_is_waited_within_the_timeout_and_then_it_is_asked_again(asked: str, waited: float) -> None:
     clock, replies = Clock(), [httpx.Response(503, headers={
         "Retry-After": asked.encode(), "Date": "Sun, 29 Nov 2026 10:00:00 GMT"}), httpx.Response(200, text="OK")]  # type: ignore[dict-item]
     transport = httpx.MockTransport(lambda request: replies.pop(0))
 
     with httpx.Client(transport=transport) as client:
         Reporter(
-            client, "http://server", 7, TOKEN, retries=Retries(patience=100, first=1, longest=8), pause=clock.pause,
+            client, "http://server", 7, TOKEN, retries=Retries(timeout=100, first=1, longest=8), pause=clock.pause,
             monotonic=clock.monotonic, chance=lambda: 1.0).finish(1, 0, 5)
 
     assert clock.pauses == [waited]

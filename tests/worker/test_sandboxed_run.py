@@ -14,12 +14,12 @@ import pytest
 
 from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.worker_suite import SuiteFile
-from api.sandbox.limits import Limits as CageLimits
+from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Sandbox
 from api.worker.command import Invocation, Places, invocation
 from api.worker.full_disk import DiskFull
 from api.worker.process import Execution, Limits
-from api.worker.run_error import Obstacle
+from api.worker.run_error import RunError
 from api.worker.sandboxed_run import SandboxedRun
 from tests.jobs.attempts import PYTHON, USER, await_true, processes_of
 from tests.jobs.small_disk import SmallDisk, small_disk
@@ -29,7 +29,7 @@ __all__ = ["small_disk"]
 
 ITS_USER = USER + 60
 LIMITS = Limits(seconds=60)
-CAGE = CageLimits(memory_bytes=256 << 20, processes=64, workspace_bytes=64 << 20)
+SANDBOX_LIMITS = SandboxLimits(memory_bytes=256 << 20, processes=64, workspace_bytes=64 << 20)
 NUMBERS = count()
 
 
@@ -41,7 +41,7 @@ class Desk:
         self.log = tmp_path / "log"
         self._program = tmp_path / "program"
         self.folder.mkdir(mode=0o700)
-        self._run = SandboxedRun(sandbox, CAGE, ITS_USER, lambda: f"test-{os.getpid()}-{next(NUMBERS)}")
+        self._run = SandboxedRun(sandbox, SANDBOX_LIMITS, ITS_USER, lambda: f"test-{os.getpid()}-{next(NUMBERS)}")
 
     def call(self, body: str, **streams: Path) -> Invocation:
         """The call of a program."""
@@ -106,7 +106,7 @@ def test_a_file_that_the_sandboxs_user_may_not_read_is_an_obstacle_of_the_store_
     sample.touch(0o600)
     call = desk.call("open(sys.argv[0])")
 
-    with pytest.raises(Obstacle, match="may not read sample") as refused:
+    with pytest.raises(RunError, match="may not read sample") as refused:
         desk.run(replace(call, reads=(*call.reads, sample)))
 
     assert refused.value.kind is InfrastructureType.STORAGE
@@ -225,7 +225,7 @@ def test_a_file_that_is_no_program_is_an_obstacle_of_the_build(desk: Desk, tmp_p
     broken.write_bytes(content)
     broken.chmod(0o755)
 
-    with pytest.raises(Obstacle, match=r"^\[build\] The executable cannot be started"):
+    with pytest.raises(RunError, match=r"^\[build\] The executable cannot be started"):
         desk.run(Invocation((str(broken),), desk.folder, desk.log, reads=(broken,)))
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import hashlib
 
-from api.domain.text.casefold import fold
+from api.domain.text.casefold import casefold_ascii
 
 # What a person who has forgotten which password it was needs, and some.
 FREE_ATTEMPTS = 10
@@ -20,4 +20,4 @@ def pause_after(attempts: int) -> int:
 
 def account_key(email: str) -> str:
     """What attempts at an account are counted under: the same for every spelling of its e-mail, and for e-mails of no account."""
-    return hashlib.sha256(b"ci-login:" + fold(email).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256(b"ci-login:" + casefold_ascii(email).encode("utf-8", "surrogatepass")).hexdigest()[:32]

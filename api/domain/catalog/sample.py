@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from api.domain.display_bounds import cut
-from api.domain.text.casefold import contains, fold
+from api.domain.text.casefold import casefold_ascii, contains
 
 TAG_LENGTH = 50
 
@@ -46,7 +46,7 @@ class SampleFilter:
 
     def matches_texts(self, name: str, extension: str) -> bool:
         """Whether a sample of this name and extension belongs to the list."""
-        return contains(name, self.name) and (self.extension is None or fold(bare(extension)) == fold(self.extension))
+        return contains(name, self.name) and is_named(without_dot(extension), self.extension)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,14 @@ class SampleLabel:
 UNLABELLED = SampleLabel()
 
 
-def bare(extension: str) -> str:
+def without_dot(extension: str) -> str:
     """An extension without its dot; production databases hold both forms."""
     return extension.removeprefix(".")
 
 
 def is_named(word: str, wanted: str | None) -> bool:
     """Whether a tag or category is the one that is asked for; None asks for nothing."""
-    return wanted is None or fold(word) == fold(wanted)
+    return wanted is None or casefold_ascii(word) == casefold_ascii(wanted)
 
 
 def is_tagged(tags: tuple[str, ...], wanted: str | None) -> bool:

@@ -23,7 +23,7 @@ class FileKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class SignedUrl:
     """The right to fetch one stored file of a kind until an instant, under a filename and media type that the server chose."""
 
     kind: FileKind
@@ -38,12 +38,12 @@ class Ticket:
         return key.sign(PURPOSE, json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode())
 
 
-def read_ticket(text: str, key: SigningKey, now: datetime) -> Ticket:
-    """Read what `Ticket.sealed` wrote. Raises NotFound for anything else, Forbidden once the ticket is out of date."""
+def read_signed_url(text: str, key: SigningKey, now: datetime) -> SignedUrl:
+    """Read what `SignedUrl.sealed` wrote. Raises NotFound for anything else, Forbidden once the ticket is out of date."""
     content = key.read(PURPOSE, text)
     try:
         kind, name, filename, content_type, expires = json.loads(content or "[]")
-        ticket = Ticket(FileKind(kind), name, filename, content_type, datetime.fromtimestamp(expires, UTC))
+        ticket = SignedUrl(FileKind(kind), name, filename, content_type, datetime.fromtimestamp(expires, UTC))
     except ValueError:
         # It was forged, or signed by a version of this server that wrote tickets in another way.
         raise NotFound("download", "ticket", remedy=REMEDY) from None

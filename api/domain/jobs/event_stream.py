@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from api.domain.errors import Invalid
-from api.domain.jobs.job import Job, JobStatus, closing_words
+from api.domain.jobs.job import Job, JobStatus, end_message
 
 EVENT_ID = re.compile(r"([1-9][0-9]{0,5})-([0-9]{1,15})\Z")
 LONGEST_CHUNK = 64 * 1024
@@ -102,7 +102,7 @@ class End:
     @property
     def _line(self) -> str:
         reason = self.job.reason
-        return "" if reason is None else _on_a_line(closing_words(reason, self.job.exit_code) + "\n", self.in_line)
+        return "" if reason is None else _on_a_line(end_message(reason, self.job.exit_code) + "\n", self.in_line)
 
     @property
     def _said(self) -> int:
@@ -120,7 +120,7 @@ def _on_a_line(words: str, in_line: bool) -> str:
 
 def may_grow(job: Job, attempt: int) -> bool:
     """Whether this attempt's log may still get longer, as far as the job's row tells."""
-    return attempt > job.attempt and not job.status.is_over or attempt == job.attempt and job.status is JobStatus.RUNNING
+    return attempt > job.attempt and not job.status.is_finished or attempt == job.attempt and job.status is JobStatus.RUNNING
 
 
 def after_attempt(job: Job, attempt: int) -> StreamPlace | None:
@@ -130,7 +130,7 @@ def after_attempt(job: Job, attempt: int) -> StreamPlace | None:
 
 def newer(one: Job, other: Job) -> Job:
     """The later of two looks at the same job."""
-    return max(one, other, key=lambda job: (job.status.is_over, job.fence, job.attempt))
+    return max(one, other, key=lambda job: (job.status.is_finished, job.fence, job.attempt))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Jobs: a zipped project whose tests are run in a cage; who goes next, what an end means, what a cancel does."""
+"""Jobs: a zipped project whose tests are run in a sandbox; who goes next, what an end means, what a cancel does."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether the job will never change again."""
         return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
 
@@ -99,7 +99,7 @@ def outcome_of(reason: JobReason, exit_code: int | None) -> JobOutcome:
     return JobOutcome(status, reason is JobReason.EXIT_CODE and exit_code == 0, reason, exit_code)
 
 
-def closing_words(reason: JobReason, exit_code: int | None) -> str:
+def end_message(reason: JobReason, exit_code: int | None) -> str:
     """What the stream of a job says of its end, as its last log line, without a line end."""
     return WORDS[reason].format(exit_code=exit_code)
 

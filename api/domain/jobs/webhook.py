@@ -10,7 +10,7 @@ from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from api.domain.errors import Invalid, Unprocessable
-from api.domain.random_source import Chance
+from api.domain.random_source import RandomSource
 
 Address = IPv4Address | IPv6Address
 
@@ -36,7 +36,7 @@ _COMPATIBLE = IPv6Network("::/96")
 
 
 @dataclass(frozen=True, slots=True)
-class HookTarget:
+class WebhookTarget:
     """Where a web hook goes; `host` is a name in lower case or an address without brackets, `target` the path with the query."""
 
     scheme: str
@@ -51,12 +51,12 @@ class HookTarget:
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def check_hook_url(url: str, hosts: Sequence[str], private: bool) -> None:
-    """Whether a web hook may be asked for: see `hook_target`."""
-    hook_target(url, hosts, private)
+def check_webhook_url(url: str, hosts: Sequence[str], private: bool) -> None:
+    """Whether a web hook may be asked for: see `webhook_target`."""
+    webhook_target(url, hosts, private)
 
 
-def hook_target(url: str, hosts: Sequence[str], private: bool) -> HookTarget:
+def webhook_target(url: str, hosts: Sequence[str], private: bool) -> WebhookTarget:
     """Where a URL leads, if its host is on the list. Raises Invalid for what is no such URL, Unprocessable for other hosts.
 
     `hosts` are names, addresses, or `*.suffix` for all names below the suffix. Plain http is for private networks, and so taken only
@@ -75,7 +75,7 @@ def hook_target(url: str, hosts: Sequence[str], private: bool) -> HookTarget:
     if address is not None and not may_be_reached(address, scheme, private):
         raise _not_allowed()
     target = found["target"] or "/"
-    return HookTarget(scheme, host, int(found["port"] or PORTS[scheme]), target if target.startswith("/") else "/" + target)
+    return WebhookTarget(scheme, host, int(found["port"] or PORTS[scheme]), target if target.startswith("/") else "/" + target)
 
 
 def is_listed(host: str, hosts: Sequence[str]) -> bool:
@@ -105,7 +105,7 @@ def signature(secret: str, timestamp: int, body: bytes) -> str:
     return "sha256=" + hmac.new(secret.encode(), b"%d." % timestamp + body, sha256).hexdigest()
 
 
-def next_attempt(attempts: int, now: datetime, chance: Chance) -> datetime | None:
+def next_attempt(attempts: int, now: datetime, chance: RandomSource) -> datetime | None:
     """When a hook is sent again that failed so many times, later each time and not all at once; None where it is given up."""
     if attempts >= MOST_ATTEMPTS:
         return None

@@ -30,7 +30,7 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class BaselineWish:
+class BaselineProposal:
     """What is asked for: that an output of a run be expected from now on."""
 
     regression_id: int
@@ -45,7 +45,7 @@ class Proposal:
 
     run_id: int
     sample_id: int
-    wish: BaselineWish
+    wish: BaselineProposal
     hash_before: str
     hash_after: str
     extension: str
@@ -94,7 +94,7 @@ def check_reason(reason: str) -> None:
             "The reason says nothing.", {"field": "reason"}, remedy="Say why the new output is right; it is kept for good.")
 
 
-def propose(run_id: int, sample_id: int, judged: JudgedTest, wish: BaselineWish) -> Proposal:
+def propose(run_id: int, sample_id: int, judged: JudgedTest, wish: BaselineProposal) -> Proposal:
     """Make a proposal of a wish. Raises NotFound for an output of another test, Unprocessable where nothing can be approved."""
     check_reason(wish.reason)
     output = judged.test.output(wish.output_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from api.domain.results.exit_code import normalized
-from api.domain.runs.expected_tests import ExpectedOutput, ExpectedSet, ExpectedTest
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest, ExpectedTests
 from api.domain.runs.run import Phase
 
 DUMMY_HASH = "error"
@@ -154,14 +154,14 @@ def verdict_of(test: ExpectedTest, reports: TestReports, phase: Phase | None) ->
 
 
 def _verdict_without_report(reports: TestReports, phase: Phase | None) -> Verdict:
-    if phase is not None and phase.is_over:
+    if phase is not None and phase.is_finished:
         return Verdict.SKIPPED
     if phase is Phase.TESTING and reports.outputs:
         return Verdict.RUNNING
     return Verdict.NOT_STARTED
 
 
-def judge(expected: ExpectedSet, reports: Mapping[int, TestReports], phase: Phase | None) -> tuple[JudgedTest, ...]:
+def judge(expected: ExpectedTests, reports: Mapping[int, TestReports], phase: Phase | None) -> tuple[JudgedTest, ...]:
     """Every test of the expected set with its verdict, in the set's order; reports of other tests are ignored."""
     return tuple(_judged(test, reports.get(test.regression_id, NOTHING_REPORTED), phase) for test in expected.tests)
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from api.domain.errors import NotFound
 from api.domain.results.result import JudgedTest, Verdict
-from api.domain.runs.expected_tests import ExpectedOutput, ExpectedSet, ExpectedTest
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest, ExpectedTests
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ def choose_test(judged: Sequence[JudgedTest], sample_id: int, regression_id: int
     return min(found, key=lambda each: (BY_SEVERITY.index(each.verdict), each.test.regression_id))
 
 
-def choose_output(expected: ExpectedSet, sample_id: int, regression_id: int, output_id: int) -> ChosenOutput:
+def choose_output(expected: ExpectedTests, sample_id: int, regression_id: int, output_id: int) -> ChosenOutput:
     """The output that these three name together, each belonging to the one before. Raises NotFound."""
     test = _named(expected.tests, lambda each: each, sample_id, regression_id)[0]
     output = test.output(output_id)

@@ -39,7 +39,7 @@ def authorize_action(caller: Caller, run: Run) -> None:
 def cancel(run: Run, caller: Caller, reason: str | None) -> Cancellation:
     """Cancel a run that is not over; cancelling one that is over changes nothing. Raises Forbidden."""
     authorize_action(caller, run)
-    if run.status.is_over:
+    if run.status.is_finished:
         return Cancellation(run.run_id, ActionStatus.NO_OP, f"The run is already over ({run.status.value}); nothing was changed.")
     words = f"Canceled by {caller.name} via API" + (f": {reason}" if reason else "")
     return Cancellation(run.run_id, ActionStatus.ACCEPTED, "The run is canceled.", words)

@@ -32,8 +32,8 @@ class ExpectedOutput:
 
     def accepts(self, digest: str) -> bool:
         """Whether an output with this hash is as good as the baseline."""
-        folded = digest.lower()
-        return folded == self.baseline.lower() or any(folded == other.lower() for other in self.acceptable)
+        casefolded = digest.lower()
+        return casefolded == self.baseline.lower() or any(casefolded == other.lower() for other in self.acceptable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,13 @@ OUTPUT_FIELDS = tuple(field.name for field in fields(ExpectedOutput))
 
 
 @dataclass(frozen=True)
-class ExpectedSet:
+class ExpectedTests:
     """The regression tests of a run, ordered by id. Equal sets have equal digests, so that one copy serves many runs."""
 
     tests: tuple[ExpectedTest, ...]
 
     @classmethod
-    def of(cls, tests: Iterable[ExpectedTest]) -> ExpectedSet:
+    def of(cls, tests: Iterable[ExpectedTest]) -> ExpectedTests:
         """The set of these tests, in their canonical order."""
         return cls(tuple(sorted(tests, key=lambda test: test.regression_id)))
 
@@ -91,14 +91,14 @@ class ExpectedSet:
         """The ids of the tests, ascending."""
         return tuple(test.regression_id for test in self.tests)
 
-    def only(self, regression_ids: Iterable[int]) -> ExpectedSet:
+    def only(self, regression_ids: Iterable[int]) -> ExpectedTests:
         """The part of the set with these ids."""
         wanted = set(regression_ids)
-        return ExpectedSet(tuple(test for test in self.tests if test.regression_id in wanted))
+        return ExpectedTests(tuple(test for test in self.tests if test.regression_id in wanted))
 
-    def with_baselines(self, recorded: Mapping[tuple[int, int], str]) -> ExpectedSet:
+    def with_baselines(self, recorded: Mapping[tuple[int, int], str]) -> ExpectedTests:
         """The set with the baselines that a finished run recorded, by (regression id, output id), in place of today's."""
-        return ExpectedSet(tuple(_with_baselines(test, recorded) for test in self.tests))
+        return ExpectedTests(tuple(_with_baselines(test, recorded) for test in self.tests))
 
     def serialized(self) -> str:
         """The canonical JSON text of the set; the same set always gives the same text."""
@@ -124,9 +124,9 @@ def _values_of(test: ExpectedTest) -> dict[str, Any]:
     return {**values, "outputs": [{name: getattr(output, name) for name in OUTPUT_FIELDS} for output in test.outputs]}
 
 
-def parse_expected_set(text: str) -> ExpectedSet:
-    """Read what `ExpectedSet.serialized` wrote."""
-    return ExpectedSet(tuple(_parse_test(entry) for entry in json.loads(text)))
+def parse_expected_tests(text: str) -> ExpectedTests:
+    """Read what `ExpectedTests.serialized` wrote."""
+    return ExpectedTests(tuple(_parse_test(entry) for entry in json.loads(text)))
 
 
 def _parse_test(entry: dict[str, Any]) -> ExpectedTest:

@@ -34,7 +34,7 @@ def with_late_events(events: Sequence[ProgressEvent], late: Sequence[tuple[LateE
 
     What happened before the platform restarted the run is of its earlier life, and left out.
     """
-    if not events or not events[-1].phase.is_over:
+    if not events or not events[-1].phase.is_finished:
         return tuple(events)
     end = events[-1]
     return (*events, *(ProgressEvent(end.event_id, end.phase, at, LATE_WORDS[kind]) for kind, at in late if at >= end.at))
@@ -73,7 +73,7 @@ def advance(events: Sequence[ProgressEvent], phase: Phase, message: str) -> Adva
     if any(event.phase is phase and event.message == message for event in events):
         return Advance.REPEATED
     newest = events[-1].phase if events else None
-    if newest is not None and (newest.is_over or STAGES[phase] < STAGES[newest]):
+    if newest is not None and (newest.is_finished or STAGES[phase] < STAGES[newest]):
         return Advance.REFUSED
     return Advance.STORED
 
@@ -85,7 +85,7 @@ def timeline(events: Sequence[ProgressEvent]) -> Timeline:
     newest = events[-1]
     marks = {
         "started_at": next((event for event in events if event.phase is Phase.TESTING), None),
-        "completed_at": newest if newest.phase.is_over else None}
+        "completed_at": newest if newest.phase.is_finished else None}
     started, completed = (event.at if event is not None and event.dated else None for event in marks.values())
     altered = tuple(name for name, event in marks.items() if event is not None and not event.dated)
     return Timeline(newest.phase, newest.event_id, started, completed, altered)

@@ -27,7 +27,7 @@ class Phase(StrEnum):
     CANCELED = "canceled"
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether nothing follows this phase."""
         return self in (Phase.COMPLETED, Phase.CANCELED)
 
@@ -44,7 +44,7 @@ class RunStatus(StrEnum):
     INCOMPLETE = "incomplete"
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether a run in this state will never change again."""
         return self not in (RunStatus.QUEUED, RunStatus.RUNNING)
 
@@ -87,7 +87,7 @@ class Run(NamedTuple):
     commit: str
     pull_request: int | None
     created_at: datetime
-    expected_set_id: int | None
+    expected_tests_id: int | None
     started_at: datetime | None = None
     completed_at: datetime | None = None
     requester: Requester | None = None

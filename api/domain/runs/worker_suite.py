@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from xml.sax.saxutils import escape, quoteattr
 
-from api.domain.runs.expected_tests import ExpectedSet
+from api.domain.runs.expected_tests import ExpectedTests
 
 INDEX = "TestAll.xml"
 UNCHECKED = "unchecked.txt"
@@ -97,11 +97,11 @@ def _presented(test: SuiteTest, category: str) -> SuiteTest:
         category=category,
         command=_legible(test.command),
         output_type="file" if test.output_type == REPORT else test.output_type,
-        files=_told_apart(test.files) or (SuiteFile(NO_OUTPUT, UNCHECKED, UNCHECKED, ignore=True),),
+        files=_with_distinct_names(test.files) or (SuiteFile(NO_OUTPUT, UNCHECKED, UNCHECKED, ignore=True),),
     )
 
 
-def _told_apart(files: Sequence[SuiteFile]) -> tuple[SuiteFile, ...]:
+def _with_distinct_names(files: Sequence[SuiteFile]) -> tuple[SuiteFile, ...]:
     """Give each checked file a baseline name of its own.
 
     Runners in use key their results by that name and fail on a repeat. A repeated name gets the output's id: no such file
@@ -145,7 +145,7 @@ def _entry(test: SuiteTest) -> str:
     )
 
 
-def suite_of(expected: ExpectedSet) -> tuple[SuiteTest, ...]:
+def suite_of(expected: ExpectedTests) -> tuple[SuiteTest, ...]:
     """What a worker is to execute for a frozen set of regression tests."""
     return tuple(
         SuiteTest(

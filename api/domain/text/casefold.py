@@ -6,11 +6,11 @@ import string
 _FOLD = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-def fold(text: str) -> str:
+def casefold_ascii(text: str) -> str:
     """The text with its ASCII letters in lower case."""
     return text.translate(_FOLD)
 
 
 def contains(text: str, part: str | None) -> bool:
     """Whether the text has this part; None asks for nothing."""
-    return part is None or fold(part) in fold(text)
+    return part is None or casefold_ascii(part) in casefold_ascii(text)

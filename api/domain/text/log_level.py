@@ -131,8 +131,8 @@ def own_text(text: str) -> str:
 
 def level_of(text: str) -> LogLevel | None:
     """The level that a line's text, without time and colours, marks itself with; None where it does not."""
-    folded = text.lower()
-    if not text.startswith(_BEGINNINGS) and not any(hint in folded for hint in _HINTS):
+    casefolded = text.lower()
+    if not text.startswith(_BEGINNINGS) and not any(hint in casefolded for hint in _HINTS):
         return None
     found = _FORM.match(text)
     if found is None:

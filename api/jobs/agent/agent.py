@@ -21,11 +21,11 @@ from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import Job, JobReason, outcome_of
 from api.host.slots import Slot, Slots
 from api.jobs.agent.finishing import Finisher
-from api.jobs.agent.held_job import ClaimLost, Held, Phase
-from api.jobs.agent.job_repository import Desk, DeskClosed
+from api.jobs.agent.held_job import ClaimLost, HeldJob, Phase
+from api.jobs.agent.job_repository import JobRepository, RepositoryUnavailable
 from api.jobs.agent.names import AgentNames
 from api.jobs.agent.options import AgentOptions
-from api.jobs.agent.orphan_recovery import Heritage, attempt_of, record_of
+from api.jobs.agent.orphan_recovery import OrphanRecovery, attempt_of, record_of
 from api.jobs.agent.preparing import Preparer
 from api.jobs.wakeup.wakeup import Listener
 from api.log_context import about
@@ -44,13 +44,13 @@ class Agent:
     """An agent. Without a `preparer`, since there is no sandbox, it starts nothing, and still looks after what runs."""
 
     def __init__(
-        self, card: Card, options: AgentOptions, desk: Desk, files: JobFiles, slots: Slots, names: AgentNames, finisher: Finisher,
-        preparer: Preparer | None, *, clock: Callable[[], datetime],
+        self, card: Card, options: AgentOptions, repository: JobRepository, files: JobFiles, slots: Slots, names: AgentNames,
+        finisher: Finisher, preparer: Preparer | None, *, clock: Callable[[], datetime],
     ) -> None:
-        self._card, self._options, self._desk, self._files, self._slots = card, options, desk, files, slots
+        self._card, self._options, self._repository, self._files, self._slots = card, options, repository, files, slots
         self._finisher, self._preparer, self._clock = finisher, preparer, clock
-        self._heritage = Heritage(card.name, options, desk, files, names)
-        self._held: dict[str, Held] = {}
+        self._orphan_recovery = OrphanRecovery(card.name, options, repository, files, names)
+        self._held: dict[str, HeldJob] = {}
         self._threads: set[threading.Thread] = set()
         self._stopping = threading.Event()
         self._wakes = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -75,7 +75,7 @@ class Agent:
         self._stopping.set()
         os.eventfd_write(self._wakes, 1)
 
-    def doubt(self, trouble: str | None) -> None:
+    def suspend_claims(self, trouble: str | None) -> None:
         """Take no more jobs, since all would fail, for as long as there is such a trouble; may be called by any thread."""
         self._trouble = trouble
         os.eventfd_write(self._wakes, 1)
@@ -94,7 +94,7 @@ class Agent:
         """Look after everything once. A step that fails keeps none of the others from its work, but where the database is away."""
         now = self._clock()
         with self._step("ends"):
-            self._attend_to_ended()
+            self._reap_ended()
         try:
             with self._step("leases"):
                 self._keep_leases(now)
@@ -107,9 +107,9 @@ class Agent:
             with self._step("claims"):
                 self._claim()
             with self._step("heartbeat"):
-                self._beat(now)
+                self._heartbeat(now)
             self._open_since = self._open_since or now
-        except DeskClosed as closed:
+        except RepositoryUnavailable as closed:
             if self._open_since is not None or not closed.is_outage:
                 log.error("the database is away; jobs go on: %s", closed, exc_info=None if closed.is_outage else closed)
             self._open_since = None
@@ -117,10 +117,10 @@ class Agent:
     def _step(self, name: str) -> AbstractContextManager[None]:
         return self._steps[name].attempt(is_exit=_is_beyond_a_step)
 
-    def _beat(self, now: datetime) -> None:
+    def _heartbeat(self, now: datetime) -> None:
         if now >= self._next_beat or self._card.trouble != self._trouble:
             self._card = replace(self._card, trouble=self._trouble)
-            self._desk.beat(replace(self._card, running=len(self._held)))
+            self._repository.heartbeat(replace(self._card, running=len(self._held)))
             self._next_beat = now + BEAT
 
     def _rest(self, listener: Listener) -> None:
@@ -133,13 +133,13 @@ class Agent:
             listener.clear()
             _clear(self._wakes)
 
-    def _attend_to_ended(self) -> None:
+    def _reap_ended(self) -> None:
         for held in list(self._held.values()):
             if held.phase is Phase.DONE:
-                held.unwatch()
+                held.unsubscribe()
                 del self._held[held.job.job_id]
             elif held.phase is Phase.RUNNING and _has_ended(held):
-                held.unwatch()
+                held.unsubscribe()
                 held.phase = Phase.FINISHING
                 self._in_thread(held, partial(self._finish_running, held))
 
@@ -152,17 +152,17 @@ class Agent:
         if now >= self._next_renewal:
             # By this host's clock, for the supervisors on it; the database counts from when it is asked, which is later.
             until = now + self._options.lease
-            found = self._desk.renew(fences, self._options.lease)
+            found = self._repository.renew(fences, self._options.lease)
             self._next_renewal = now + self._options.renewal
         else:
-            found = self._desk.states(fences)
+            found = self._repository.states(fences)
         for held in list(self._held.values()):
             with _about(held.job):
                 self._tell(held, found.get(held.job.job_id), until)
 
-    def _tell(self, held: Held, job: Job | None, until: datetime | None) -> None:
+    def _tell(self, held: HeldJob, job: Job | None, until: datetime | None) -> None:
         try:
-            if job is None or job.fence != held.job.fence or job.status.is_over:
+            if job is None or job.fence != held.job.fence or job.status.is_finished:
                 # A thread of ours may have reported the end just now.
                 if held.phase in (Phase.PREPARING, Phase.RUNNING):
                     log.warning("job %s has passed to another; what runs of it here is killed", held.job.job_id)
@@ -176,7 +176,7 @@ class Agent:
             log.error("job %s could not be told of its lease, or of its end: %s", held.job.job_id, fault)
 
     def _claim(self) -> None:
-        while self._preparer is not None and self._trouble is None and not self._stopping.is_set() and self._desk.is_any_waiting():
+        while self._preparer is not None and self._trouble is None and not self._stopping.is_set() and self._repository.is_any_waiting():
             slot = self._slots.take()
             if slot is None or not self._claim_for(slot):
                 return
@@ -187,24 +187,24 @@ class Agent:
         job = None
         try:
             # Another agent may be quicker, which says nothing about the job behind.
-            job = self._desk.claim(self._options.lease) or self._desk.claim(self._options.lease)
+            job = self._repository.claim(self._options.lease) or self._repository.claim(self._options.lease)
         finally:
             if job is None:
-                slot.let_go()
+                slot.release()
         if job is None:
             return False
-        held = Held(job, attempt_of(self._files, job), until, Phase.PREPARING)
+        held = HeldJob(job, attempt_of(self._files, job), until, Phase.PREPARING)
         self._held[job.job_id] = held
         try:
             self._in_thread(held, partial(self._prepare, held, slot))
         except RuntimeError:
             # This machine has no thread left for us; another agent's may.
-            slot.let_go()
-            self._desk.put_back(job)
+            slot.release()
+            self._repository.put_back(job)
             raise
         return True
 
-    def _prepare(self, held: Held, slot: Slot) -> None:
+    def _prepare(self, held: HeldJob, slot: Slot) -> None:
         assert self._preparer is not None
         try:
             record = self._preparer.prepare(held, slot, self._stopping)
@@ -217,28 +217,28 @@ class Agent:
             now = self._clock()
             record = ExitRecord(held.job.fence, JobReason.ENGINE_ERROR, now, now, detail=f"{type(fault).__name__}: {fault}")
         finally:
-            slot.let_go()
+            slot.release()
         if record is None or held.files.is_supervised():
             held.phase = Phase.RUNNING
         else:
             held.phase = Phase.FINISHING
             self._finish(held, record)
 
-    def _abandon(self, held: Held) -> None:
+    def _abandon(self, held: HeldJob) -> None:
         """Nothing of the attempt was run: the job waits again, unless it is another's by now."""
         held.phase = Phase.FINISHING
         try:
             if not held.is_lost:
-                self._desk.put_back(held.job)
-        except DeskClosed:
+                self._repository.put_back(held.job)
+        except RepositoryUnavailable:
             log.warning("job %s could not be put back; its lease will pass", held.job.job_id)
         self._finisher.clean(held)
         held.phase = Phase.DONE
 
-    def _finish_running(self, held: Held) -> None:
+    def _finish_running(self, held: HeldJob) -> None:
         self._finish(held, record_of(held.files))
 
-    def _finish(self, held: Held, record: ExitRecord | None) -> None:
+    def _finish(self, held: HeldJob, record: ExitRecord | None) -> None:
         try:
             self._finisher.finish(held, record, self._stopping)
         except ClaimLost:
@@ -246,45 +246,45 @@ class Agent:
         # As above; without an end the job would be adopted and finished again for as long as we live.
         except Exception:
             log.exception("job %s could not be finished", held.job.job_id)
-            with suppress(DeskClosed):
-                self._desk.finish(held.job, outcome_of(JobReason.ENGINE_ERROR, None))
+            with suppress(RepositoryUnavailable):
+                self._repository.finish(held.job, outcome_of(JobReason.ENGINE_ERROR, None))
         held.phase = Phase.DONE
 
     def _adopt(self, now: datetime) -> None:
-        for held in self._heritage.adopted(self._held, now):
+        for held in self._orphan_recovery.adopted(self._held, now):
             self._held[held.job.job_id] = held
             self._tell(held, held.job, now + self._options.lease)
 
     def _give_up_expired(self, now: datetime) -> None:
         """End what agents of other hosts have left. After the database was away, those that live have a lease's time to come back."""
         if self._open_since is not None and now >= self._open_since + self._options.lease:
-            self._heritage.give_up_expired(self._held)
+            self._orphan_recovery.give_up_expired(self._held)
 
     def _leave(self) -> None:
         """Let threads come to an end, and give the jobs that run time until somebody adopts them."""
         for thread in list(self._threads):
             thread.join(LEAVING / max(1, len(self._threads)))
-        self._attend_to_ended()
+        self._reap_ended()
         running = {each.job.job_id: each for each in self._held.values() if each.phase is Phase.RUNNING}
         try:
             until = self._clock() + self._options.handover
-            for job_id in self._desk.renew({name: held.job.fence for name, held in running.items()}, self._options.handover):
+            for job_id in self._repository.renew({name: held.job.fence for name, held in running.items()}, self._options.handover):
                 self._extend(running[job_id], until)
-            self._desk.forget(SILENT_FOR)
-        except DeskClosed:
+            self._repository.forget(SILENT_FOR)
+        except RepositoryUnavailable:
             log.warning("the database is away; jobs have their leases' time")
         if self._preparer is not None:
             self._preparer.close()
         if running:
             log.info("stopped; %d jobs go on", len(running))
 
-    def _extend(self, held: Held, until: datetime) -> None:
+    def _extend(self, held: HeldJob, until: datetime) -> None:
         try:
             held.extend(until)
         except OSError as fault:
             log.error("job %s could not be told of its lease: %s", held.job.job_id, fault)
 
-    def _in_thread(self, held: Held, work: Callable[[], None]) -> None:
+    def _in_thread(self, held: HeldJob, work: Callable[[], None]) -> None:
         def guarded() -> None:
             try:
                 with _about(held.job):
@@ -309,7 +309,7 @@ class Agent:
 
 def _is_beyond_a_step(raised: BaseException) -> bool:
     """Whether the whole turn is over with this, or the whole agent."""
-    return isinstance(raised, DeskClosed) or is_exit(raised)
+    return isinstance(raised, RepositoryUnavailable) or is_exit(raised)
 
 
 def _about(job: Job) -> AbstractContextManager[None]:
@@ -317,7 +317,7 @@ def _about(job: Job) -> AbstractContextManager[None]:
     return about(job_id=job.job_id, attempt=job.attempt)
 
 
-def _has_ended(held: Held) -> bool:
+def _has_ended(held: HeldJob) -> bool:
     """Whether no supervisor lives any more."""
     watched = held.watch()
     return watched is None or bool(select.select([watched], [], [], 0)[0])

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason, outcome_of
-from api.jobs.agent.held_job import ClaimLost, Held
-from api.jobs.agent.job_repository import Desk, DeskClosed
+from api.jobs.agent.held_job import ClaimLost, HeldJob
+from api.jobs.agent.job_repository import JobRepository, RepositoryUnavailable
 from api.jobs.project.collecting import collect
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.workspaces import WorkspaceFailure, Workspaces
@@ -23,38 +23,38 @@ T = TypeVar("T")
 class Finisher:
     """Finishes the jobs of an agent. A database that is away is waited for, `pause` seconds at a time: the exit record keeps the result."""
 
-    def __init__(self, desk: Desk, workspaces: Workspaces, files: JobFiles, options: JobOptions, *, pause: float) -> None:
-        self._desk, self._workspaces, self._files, self._options, self._pause = desk, workspaces, files, options, pause
+    def __init__(self, repository: JobRepository, workspaces: Workspaces, files: JobFiles, options: JobOptions, *, pause: float) -> None:
+        self._repository, self._workspaces, self._files, self._options, self._pause = repository, workspaces, files, options, pause
 
-    def finish(self, held: Held, record: ExitRecord | None, stopping: threading.Event) -> None:
+    def finish(self, held: HeldJob, record: ExitRecord | None, stopping: threading.Event) -> None:
         """Finish a job, by the attempt's record; None where its supervisor was killed. Raises ClaimLost where that is to be left."""
         if record is None or record.reason in (JobReason.LOST, JobReason.ENGINE_ERROR):
             _pass_on(held)
-        if record is None or record.reason is JobReason.LOST or self._is_buried(held, record, stopping):
+        if record is None or record.reason is JobReason.LOST or self._is_marked_dead(held, record, stopping):
             began = record is None or record.reason is JobReason.LOST or record.log_bytes > 0
-            self._reported(held, lambda: self._desk.give_up(held.job, began=began), stopping)
+            self._reported(held, lambda: self._repository.give_up(held.job, began=began), stopping)
         else:
             self._collect(held, record)
             self._finish(held, record, stopping)
         self.clean(held)
 
-    def clean(self, held: Held) -> None:
+    def clean(self, held: HeldJob) -> None:
         """Take the workspace away; what cannot be now, is later."""
         try:
             self._workspaces.remove(held.name)
         except (WorkspaceFailure, OSError) as failure:
             log.warning("the workspace of job %s is still there: %s", held.job.job_id, failure)
 
-    def _finish(self, held: Held, record: ExitRecord, stopping: threading.Event) -> None:
+    def _finish(self, held: HeldJob, record: ExitRecord, stopping: threading.Event) -> None:
         if record.detail:
             log.warning("job %s ended with %s: %s", held.job.job_id, record.reason, record.detail)
         outcome = outcome_of(record.reason, record.exit_code)
         log.info("job %s, attempt %s: ended, %s, exit code %s", held.job.job_id, held.files.folder.name, record.reason, record.exit_code)
-        if self._reported(held, lambda: self._desk.finish(held.job, outcome), stopping):
+        if self._reported(held, lambda: self._repository.finish(held.job, outcome), stopping):
             with suppress(OSError):
                 self._files.project(held.job.job_id).unlink(missing_ok=True)
 
-    def _collect(self, held: Held, record: ExitRecord) -> None:
+    def _collect(self, held: HeldJob, record: ExitRecord) -> None:
         if record.reason is JobReason.ZIP_REJECTED:
             return
         try:
@@ -62,31 +62,31 @@ class Finisher:
         except OSError as fault:
             log.error("the artifacts of job %s could not be kept: %s", held.job.job_id, fault)
 
-    def _is_buried(self, held: Held, record: ExitRecord, stopping: threading.Event) -> bool:
+    def _is_marked_dead(self, held: HeldJob, record: ExitRecord, stopping: threading.Event) -> bool:
         """Whether nobody but an agent that took the attempt for dead asked for its end."""
         if record.reason is not JobReason.CANCELLED:
             return False
-        now = self._patiently(lambda: self._desk.states({held.job.job_id: held.job.fence}), stopping)
+        now = self._within_timeout(lambda: self._repository.states({held.job.job_id: held.job.fence}), stopping)
         return held.job.job_id in now and not now[held.job.job_id].cancel_requested
 
-    def _reported(self, held: Held, report: Callable[[], bool], stopping: threading.Event) -> bool:
-        taken = self._patiently(report, stopping)
+    def _reported(self, held: HeldJob, report: Callable[[], bool], stopping: threading.Event) -> bool:
+        taken = self._within_timeout(report, stopping)
         if not taken:
             log.warning("the result of job %s, attempt %s, was refused: the claim has passed on", held.job.job_id, held.files.folder.name)
         return taken
 
-    def _patiently(self, ask: Callable[[], T], stopping: threading.Event) -> T:
+    def _within_timeout(self, ask: Callable[[], T], stopping: threading.Event) -> T:
         while True:
             try:
                 return ask()
-            except DeskClosed as closed:
+            except RepositoryUnavailable as closed:
                 if not closed.is_outage:
                     log.error("the database refused a result: %s", closed, exc_info=closed)
                 if stopping.wait(self._pause):
                     raise ClaimLost from closed
 
 
-def _pass_on(held: Held) -> None:
+def _pass_on(held: HeldJob) -> None:
     """Put into our log, which operators read, what the supervisor said of its end."""
     if words := held.files.supervisor_words():
         log.error("job %s, attempt %s: its supervisor said\n%s", held.job.job_id, held.files.folder.name, words)

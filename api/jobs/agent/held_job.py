@@ -25,7 +25,7 @@ class ClaimLost(Exception):
     """The job is no longer this agent's, or is to be prepared no further."""
 
 
-class Held:
+class HeldJob:
     """A job with its files and its lease. The agent's loop renews and cancels it while a thread prepares or finishes it."""
 
     def __init__(self, job: Job, files: AttemptFiles, lease_until: datetime, phase: Phase) -> None:
@@ -39,7 +39,7 @@ class Held:
 
     @property
     def name(self) -> str:
-        """The name of its workspace and of its cages, unique on every host."""
+        """The name of its workspace and of its sandboxes, unique on every host."""
         return f"{self.job.job_id}-{self.files.folder.name}"
 
     @property
@@ -91,10 +91,10 @@ class Held:
                 self._supervisor = None if pid is None else os.pidfd_open(pid)
             # The number may be another process's by now; while the lock is held, it is the supervisor's.
             if self._supervisor is not None and not self.files.is_supervised():
-                self.unwatch()
+                self.unsubscribe()
         return self._supervisor
 
-    def unwatch(self) -> None:
+    def unsubscribe(self) -> None:
         """Close that descriptor."""
         if self._supervisor is not None:
             os.close(self._supervisor)

@@ -1,4 +1,4 @@
-"""Tidies up after jobs: workspaces and cages of dead ones at once, their files when they have been kept for long enough."""
+"""Tidies up after jobs: workspaces and sandboxes of dead ones at once, their files when they have been kept for long enough."""
 from __future__ import annotations
 
 import logging
@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from api.domain.jobs.job import Job, JobStatus
-from api.jobs.agent.job_repository import Desk
+from api.jobs.agent.job_repository import JobRepository
 from api.jobs.project.workspaces import WorkspaceFailure, Workspaces
 from api.sandbox.sandbox import Sandbox
 from api.storage.jobs.files import JobFiles
@@ -31,14 +31,14 @@ class Housekeeping:
     """What an agent tidies: its own host, and the folder of all jobs, which agents of several hosts may tidy side by side."""
 
     def __init__(
-        self, desk: Desk, files: JobFiles, workspaces: Workspaces, sandbox: Sandbox | None, *, keep: timedelta,
+        self, repository: JobRepository, files: JobFiles, workspaces: Workspaces, sandbox: Sandbox | None, *, keep: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
-        self._desk, self._files, self._workspaces, self._sandbox = desk, files, workspaces, sandbox
+        self._repository, self._files, self._workspaces, self._sandbox = repository, files, workspaces, sandbox
         self._keep, self._clock = keep, clock
 
     def tidy_host(self, holds: Callable[[], frozenset[str]]) -> None:
-        """Remove the workspaces and cages that nothing uses."""
+        """Remove the workspaces and sandboxes that nothing uses."""
         left = [name for name in self._workspaces.names() if (found := WORKSPACE.fullmatch(name)) and self._is_left(*found.groups())]
         held = holds()
         for name in left:
@@ -56,7 +56,7 @@ class Housekeeping:
         now = self._clock()
         folders = self._job_folders()
         while names := list(islice(folders, AT_ONCE)):
-            known = self._desk.states(dict.fromkeys(names, 0))
+            known = self._repository.states(dict.fromkeys(names, 0))
             for name in names:
                 with suppress(OSError):
                     self._tidy_job(name, known.get(name), now)
@@ -69,7 +69,7 @@ class Housekeeping:
             # One whose files cannot be had just now keeps nobody from tidying up after the others.
             log.warning("whether attempt %s of job %s still runs cannot be told: %s", attempt, job_id, fault)
             return False
-        job = self._desk.states({job_id: 0}).get(job_id)
+        job = self._repository.states({job_id: 0}).get(job_id)
         return job is None or job.status is not JobStatus.RUNNING or job.attempt_fence != int(fence)
 
     def _job_folders(self) -> Iterator[str]:
@@ -84,7 +84,7 @@ class Housekeeping:
             # It may be another installation's that shares the folder, which keeps its files for as long.
             if _age(folder, now) > max(self._keep, UNKNOWN_FOR):
                 shutil.rmtree(folder, ignore_errors=True)
-        elif job.status.is_over and not any(attempt.is_supervised() for attempt in self._files.attempts(name)):
+        elif job.status.is_finished and not any(attempt.is_supervised() for attempt in self._files.attempts(name)):
             if job.end_time is not None and job.end_time < now - self._keep:
                 shutil.rmtree(folder, ignore_errors=True)
             else:

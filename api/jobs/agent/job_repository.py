@@ -12,14 +12,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.domain.jobs.agents import Agent
 from api.domain.jobs.job import Job, JobOutcome
-from api.storage.database import Raced, database_now, transact
+from api.storage.database import TransactionConflict, database_now, transact
 from api.storage.jobs import agents, jobs
 from api.storage.outage import is_outage
 
 T = TypeVar("T")
 
 
-class DeskClosed(Exception):
+class RepositoryUnavailable(Exception):
     """The database cannot be had just now, or, unless it `is_outage`, refuses what is asked of it."""
 
     def __init__(self, failed: Exception) -> None:
@@ -27,8 +27,8 @@ class DeskClosed(Exception):
         self.is_outage = is_outage(failed)
 
 
-class Desk(Protocol):
-    """What an agent asks of the database. Every call may raise DeskClosed.
+class JobRepository(Protocol):
+    """What an agent asks of the database. Every call may raise RepositoryUnavailable.
 
     Leases are spans from now on: whose clock says what now is, is not for the agent to know.
     """
@@ -63,14 +63,14 @@ class Desk(Protocol):
     def put_back(self, job: Job) -> bool:
         """Return a job to the queue; False where the claim is no longer this one."""
 
-    def beat(self, agent: Agent) -> None:
+    def heartbeat(self, agent: Agent) -> None:
         """Say that the agent lives now, and what it is."""
 
     def forget(self, silent_for: timedelta) -> None:
         """Forget this agent, and all of which nothing was heard for so long."""
 
 
-class JobDesk:
+class DatabaseJobRepository:
     """The desk on the server's own database. `clock` is asked within the application's context."""
 
     def __init__(self, app: Flask, agent: str, *, per_owner: int, clock: Callable[[], datetime] = database_now) -> None:
@@ -121,7 +121,7 @@ class JobDesk:
         """Return a job to the queue; False where the claim is no longer this one."""
         return self._done(lambda: jobs.put_back(job, self._clock()))
 
-    def beat(self, agent: Agent) -> None:
+    def heartbeat(self, agent: Agent) -> None:
         """Say that the agent lives now, and what it is."""
         self._done(lambda: agents.save_agent(replace(agent, seen_at=self._clock())))
 
@@ -143,5 +143,5 @@ class JobDesk:
         try:
             with self._app.app_context():
                 yield
-        except (SQLAlchemyError, Raced) as failed:
-            raise DeskClosed(failed) from failed
+        except (SQLAlchemyError, TransactionConflict) as failed:
+            raise RepositoryUnavailable(failed) from failed

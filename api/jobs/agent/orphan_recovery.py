@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import Job, JobReason, outcome_of
-from api.jobs.agent.held_job import Held, Phase
-from api.jobs.agent.job_repository import Desk
+from api.jobs.agent.held_job import HeldJob, Phase
+from api.jobs.agent.job_repository import JobRepository
 from api.jobs.agent.names import AgentNames
 from api.jobs.agent.options import AgentOptions
 from api.storage.jobs.files import AttemptFiles, JobFiles
@@ -16,31 +16,31 @@ from api.storage.jobs.files import AttemptFiles, JobFiles
 log = logging.getLogger(__name__)
 
 
-class Heritage:
-    """What an agent takes over from others. `held` are the ids of the jobs that it has in its hands. All may raise DeskClosed."""
+class OrphanRecovery:
+    """What an agent takes over from others. `held` are the ids of the jobs that it has. All may raise RepositoryUnavailable."""
 
-    def __init__(self, agent: str, options: AgentOptions, desk: Desk, files: JobFiles, names: AgentNames) -> None:
-        self._agent, self._options, self._desk, self._files, self._names = agent, options, desk, files, names
+    def __init__(self, agent: str, options: AgentOptions, repository: JobRepository, files: JobFiles, names: AgentNames) -> None:
+        self._agent, self._options, self._repository, self._files, self._names = agent, options, repository, files, names
 
-    def adopted(self, held: Container[str], now: datetime) -> Iterator[Held]:
+    def adopted(self, held: Container[str], now: datetime) -> Iterator[HeldJob]:
         """What dead agents of this host held, and what was claimed for this one without its knowing."""
-        for job in self._desk.held_by(self._agent):
+        for job in self._repository.held_by(self._agent):
             if job.job_id not in held:
                 yield from self._adopted(job, self._agent, now)
         for name in self._names.dead():
-            for job in self._desk.held_by(name):
+            for job in self._repository.held_by(name):
                 yield from self._adopted(job, name, now)
 
     def give_up_expired(self, held: Container[str]) -> None:
         """End the attempts whose lease has passed."""
-        for job in self._desk.expired(self._options.margin):
+        for job in self._repository.expired(self._options.margin):
             if job.job_id not in held:
                 try:
-                    self._bury(job, attempt_of(self._files, job))
+                    self._mark_dead(job, attempt_of(self._files, job))
                 except OSError as fault:
                     log.error("job %s could not be given up: %s", job.job_id, fault)
 
-    def _adopted(self, job: Job, held_by: str, now: datetime) -> list[Held]:
+    def _adopted(self, job: Job, held_by: str, now: datetime) -> list[HeldJob]:
         """The job, if it could be adopted. One whose files cannot be had just now keeps the agent from no other."""
         try:
             return list(self._adopt(job, held_by, now))
@@ -48,16 +48,16 @@ class Heritage:
             log.error("job %s could not be adopted: %s", job.job_id, fault)
             return []
 
-    def _adopt(self, job: Job, held_by: str, now: datetime) -> Iterator[Held]:
+    def _adopt(self, job: Job, held_by: str, now: datetime) -> Iterator[HeldJob]:
         files = attempt_of(self._files, job)
-        if not files.is_supervised() and record_of(files) is None and not self._bury(job, files):
+        if not files.is_supervised() and record_of(files) is None and not self._mark_dead(job, files):
             return
         until = now + self._options.lease
-        if self._desk.take_over(job, held_by, self._options.lease):
+        if self._repository.take_over(job, held_by, self._options.lease):
             log.info("job %s is adopted from %s", job.job_id, held_by)
-            yield Held(job, files, until, Phase.RUNNING)
+            yield HeldJob(job, files, until, Phase.RUNNING)
 
-    def _bury(self, job: Job, files: AttemptFiles) -> bool:
+    def _mark_dead(self, job: Job, files: AttemptFiles) -> bool:
         """Give up an attempt that nobody holds, so that nothing can run of it any more. True where it lives after all."""
         if files.folder.is_dir():
             # Read by a supervisor before it starts anything, so that one which is being born as its agent dies does nothing.
@@ -66,10 +66,10 @@ class Heritage:
             return True
         record = record_of(files)
         if record is not None and record.reason not in (JobReason.LOST, JobReason.CANCELLED) and record.fence == job.fence:
-            self._desk.finish(job, outcome_of(record.reason, record.exit_code))
+            self._repository.finish(job, outcome_of(record.reason, record.exit_code))
         else:
             log.warning("job %s is lost with its agent", job.job_id)
-            self._desk.give_up(job, began=files.state.exists())
+            self._repository.give_up(job, began=files.state.exists())
         return False
 
 

@@ -13,15 +13,15 @@ from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
 from api.host.slots import Slot
-from api.jobs.agent.held_job import ClaimLost, Held
+from api.jobs.agent.held_job import ClaimLost, HeldJob
 from api.jobs.project.job_options import JobOptions
-from api.jobs.project.python_runtime import PythonKit
+from api.jobs.project.python_runtime import PythonRuntime
 from api.jobs.project.steps import mounts_for, steps_for
 from api.jobs.project.unpack import UnpackFailure, unpack
 from api.jobs.project.workspaces import Workspace, WorkspaceFailure, Workspaces
 from api.jobs.supervisor.attempt_log import AttemptLog
 from api.jobs.supervisor.spec import Spec
-from api.jobs.supervisor.start import Nursery, SupervisorNotStarted
+from api.jobs.supervisor.start import Forkserver, SupervisorNotStarted
 from api.sandbox.sandbox import Sandbox
 from api.storage.jobs.files import JobFiles
 
@@ -35,7 +35,7 @@ TROUBLES = (OSError, WorkspaceFailure, UnpackFailure, SupervisorNotStarted)
 class Preparer(Protocol):
     """What an agent prepares jobs with."""
 
-    def prepare(self, held: Held, slot: Slot, stopping: threading.Event) -> ExitRecord | None:
+    def prepare(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> ExitRecord | None:
         """Get the job running; where it cannot be, its exit record, which says why. Raises ClaimLost."""
 
     def close(self) -> None:
@@ -46,14 +46,14 @@ class JobPreparer:
     """Prepares jobs in a sandbox of this host."""
 
     def __init__(
-        self, sandbox: Sandbox, kit: PythonKit, workspaces: Workspaces, files: JobFiles, options: JobOptions, *,
+        self, sandbox: Sandbox, runtime: PythonRuntime, workspaces: Workspaces, files: JobFiles, options: JobOptions, *,
         clock: Callable[[], datetime],
     ) -> None:
-        self._sandbox, self._kit, self._workspaces, self._files, self._options = sandbox, kit, workspaces, files, options
+        self._sandbox, self._kit, self._workspaces, self._files, self._options = sandbox, runtime, workspaces, files, options
         self._clock = clock
-        self._nursery = Nursery()
+        self._forkserver = Forkserver()
 
-    def prepare(self, held: Held, slot: Slot, stopping: threading.Event) -> ExitRecord | None:
+    def prepare(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> ExitRecord | None:
         """Get the job running; where it cannot be, its exit record, which says why. Raises ClaimLost."""
         begun = self._clock()
         for pause in (*PAUSES, None):
@@ -74,18 +74,18 @@ class JobPreparer:
 
     def close(self) -> None:
         """End the process that bears supervisors; they live on."""
-        self._nursery.close()
+        self._forkserver.close()
 
-    def _try(self, held: Held, slot: Slot, stopping: threading.Event) -> None:
+    def _try(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> None:
         self._workspaces.remove(held.name)
         workspace = self._workspaces.create(held.name, self._options.limits.workspace_bytes, slot.user_id)
         unpack(self._files.project(held.job.job_id), workspace.folder, self._archive_limits(), user_id=slot.user_id)
         if stopping.is_set():
             raise ClaimLost
         held.prepare(self._spec(held, slot, workspace).as_json(), self._clock())
-        self._nursery.start(held.files, keep=[slot.lock])
+        self._forkserver.start(held.files, keep=[slot.lock])
 
-    def _spec(self, held: Held, slot: Slot, workspace: Workspace) -> Spec:
+    def _spec(self, held: HeldJob, slot: Slot, workspace: Workspace) -> Spec:
         return Spec(
             held.name, held.job.fence, self._sandbox.description(), workspace.folder, steps_for(workspace.folder, self._options, self._kit),
             mounts_for(self._options, self._kit), slot.user_id, workspace.watched)
@@ -95,7 +95,7 @@ class JobPreparer:
         limits, room = self._options.archive, self._options.limits.workspace_bytes
         return replace(limits, total_bytes=min(limits.total_bytes, room), file_bytes=min(limits.file_bytes, room))
 
-    def _refusal(self, held: Held, begun: datetime, reason: JobReason, words: str) -> ExitRecord:
+    def _refusal(self, held: HeldJob, begun: datetime, reason: JobReason, words: str) -> ExitRecord:
         """The attempt's end, written down in place of a supervisor that there never was, as far as the disk takes it."""
         log_bytes = 0
         with suppress(OSError):

@@ -83,7 +83,7 @@ def _files(packages: Sequence[str]) -> Iterator[str]:
         path = Path(line)
         if line.startswith("/") and not line.startswith(LEFT_OUT) and (path.is_symlink() or path.is_file()):
             yield line
-            # What packages compile when they are installed is not listed; a cage could keep nothing of its own.
+            # What packages compile when they are installed is not listed; a sandbox could keep nothing of its own.
             if path.suffix == ".py" and (compiled := path.parent / "__pycache__" / f"{path.stem}.{_tag()}.pyc").is_file():
                 yield str(compiled)
             if path.is_symlink() and path.resolve().is_file() and str(path.resolve()).startswith("/usr/"):

@@ -26,8 +26,8 @@ SCRIPTS: Mapping[str, str] = {"pytest": "pytest", "pip": "pip"}
 
 
 @dataclass(frozen=True, slots=True)
-class PythonKit:
-    """What a cage shows, what the environment of steps says, and which packages were not found."""
+class PythonRuntime:
+    """What a sandbox shows, what the environment of steps says, and which packages were not found."""
 
     mounts: tuple[Mount, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class PythonKit:
         return {**self.environment, "PYTHONPATH": f"{INSIDE}/pip:{self.environment.get('PYTHONPATH', '')}".rstrip(":")}
 
 
-def image_kit(folder: Path) -> PythonKit:
+def image_kit(folder: Path) -> PythonRuntime:
     """For a container engine: the image has its own Python and what tests need; where it has no `python`, that is its `python3`."""
     programs = folder / "image"
     programs.mkdir(parents=True, exist_ok=True)
@@ -47,20 +47,20 @@ def image_kit(folder: Path) -> PythonKit:
     fresh.chmod(0o755)
     fresh.rename(programs / "python")
     programs.chmod(0o755)
-    return PythonKit((Mount(programs, f"{INSIDE}/bin"),), {
+    return PythonRuntime((Mount(programs, f"{INSIDE}/bin"),), {
         "PATH": f"{DEPENDENCIES}/bin:{PATH}:{INSIDE}/bin", "PYTHONPATH": DEPENDENCIES, "PYTHONUNBUFFERED": "1", "CI": "true"})
 
 
-def host_kit(folder: Path) -> PythonKit:
+def host_kit(folder: Path) -> PythonRuntime:
     """For bubblewrap: the interpreter of this process, from where it is installed, and copies of the packages, made in `folder` once."""
-    kit, missing = _made(folder)
+    runtime, missing = _made(folder)
     program, mounts, libraries = _interpreter()
-    _link(kit / "bin", program)
-    shown = [*mounts, *(Mount(kit / name, f"{INSIDE}/{name}") for name in ("bin", "site", "pip"))]
+    _link(runtime / "bin", program)
+    shown = [*mounts, *(Mount(runtime / name, f"{INSIDE}/{name}") for name in ("bin", "site", "pip"))]
     environment = {
         "PATH": f"{INSIDE}/bin:{DEPENDENCIES}/bin:{PATH}", "PYTHONPATH": f"{DEPENDENCIES}:{INSIDE}/site", "PYTHONUNBUFFERED": "1",
         "CI": "true", **libraries}
-    return PythonKit((*shown, *_covers(kit / "nothing", mounts)), environment, missing)
+    return PythonRuntime((*shown, *_covers(runtime / "nothing", mounts)), environment, missing)
 
 
 def add_to_image(folder: Path, python: str, *, with_pytest: bool) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def add_to_image(folder: Path, python: str, *, with_pytest: bool) -> tuple[str, 
 
 
 def _interpreter() -> tuple[str, list[Mount], dict[str, str]]:
-    """Where the interpreter is inside a cage, what must be shown for that, and where its libraries are."""
+    """Where the interpreter is inside a sandbox, what must be shown for that, and where its libraries are."""
     base = Path(sys.base_prefix).resolve()
     program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     if base == SYSTEM or SYSTEM in base.parents or not program.is_relative_to(base):
@@ -90,7 +90,7 @@ def _interpreter() -> tuple[str, list[Mount], dict[str, str]]:
 
 
 def _covers(nothing: Path, mounts: Sequence[Mount]) -> list[Mount]:
-    """Empty folders over what is installed beside the interpreter, and over this service itself, where a cage would show them."""
+    """Empty folders over what is installed beside the interpreter, and over this service itself, where a sandbox would show them."""
     base = {"base": sys.base_prefix, "platbase": sys.base_prefix}
     places = {Path(sysconfig.get_path(name, vars=base)) for name in ("purelib", "platlib")}
     places |= {PROJECT, Path(str(importlib.metadata.distribution("sqlalchemy").locate_file("")))}
@@ -99,7 +99,7 @@ def _covers(nothing: Path, mounts: Sequence[Mount]) -> list[Mount]:
 
 
 def _inside(place: Path, mounts: Sequence[Mount]) -> str | None:
-    """Where a cage shows a folder of the host; None where it does not."""
+    """Where a sandbox shows a folder of the host; None where it does not."""
     if SYSTEM in place.parents:
         return str(place)
     for mount in mounts:
@@ -112,10 +112,10 @@ def _made(folder: Path) -> tuple[Path, tuple[str, ...]]:
     """The folder with the packages as they are installed now, copied the first time."""
     found = {name: _distribution(name) for name in (*PACKAGES, *INSTALLER)}
     told = repr([(sys.version, name, None if each is None else each.version) for name, each in found.items()])
-    kit = folder / hashlib.sha256(told.encode()).hexdigest()[:16]
+    runtime = folder / hashlib.sha256(told.encode()).hexdigest()[:16]
     missing = tuple(name for name, each in found.items() if each is None)
-    if not kit.is_dir():
-        fresh = folder / f".{kit.name}.{os.getpid()}"
+    if not runtime.is_dir():
+        fresh = folder / f".{runtime.name}.{os.getpid()}"
         shutil.rmtree(fresh, ignore_errors=True)
         for name in ("bin", "site", "pip", "nothing"):
             (fresh / name).mkdir(parents=True)
@@ -125,8 +125,8 @@ def _made(folder: Path) -> tuple[Path, tuple[str, ...]]:
         # Compiled files were copied with what they were made from, where there were any.
         compileall.compile_dir(fresh, quiet=2)
         _open_up(fresh)
-        _place(fresh, kit)
-    return kit, missing
+        _place(fresh, runtime)
+    return runtime, missing
 
 
 def _distribution(name: str) -> importlib.metadata.Distribution | None:
@@ -170,11 +170,11 @@ def _open_up(folder: Path) -> None:
             os.chmod(Path(place, name), 0o644)
 
 
-def _place(fresh: Path, kit: Path) -> None:
+def _place(fresh: Path, runtime: Path) -> None:
     try:
-        fresh.rename(kit)
+        fresh.rename(runtime)
     except OSError:
         # Another agent made the same at the same moment.
         shutil.rmtree(fresh, ignore_errors=True)
-        if not kit.is_dir():
+        if not runtime.is_dir():
             raise

@@ -1,4 +1,4 @@
-"""Tries out whether a cage has what jobs are run with: an image of one's own may have no Python, or none with pytest."""
+"""Tries out whether a sandbox has what jobs are run with: an image of one's own may have no Python, or none with pytest."""
 from __future__ import annotations
 
 import logging
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from api.jobs.project.job_options import JobOptions
-from api.jobs.project.python_runtime import PythonKit
+from api.jobs.project.python_runtime import PythonRuntime
 from api.jobs.project.steps import PYTEST, mounts_for
-from api.sandbox.probing import LONGEST_WORDS, TRIAL_USER
-from api.sandbox.sandbox import Cage, Ending, Plan, Sandbox, SandboxFailure
+from api.sandbox.probing import LONGEST_WORDS, SELF_CHECK_USER
+from api.sandbox.sandbox import Ending, Plan, Sandbox, SandboxFailure, SandboxProcess
 
 log = logging.getLogger(__name__)
 
@@ -25,23 +25,23 @@ PYTHONS = ("python", "python3")
 
 
 class NotTried(Exception):
-    """The trial came to no end, which says nothing of what is in the cage."""
+    """The trial came to no end, which says nothing of what is in the sandbox."""
 
 
-class Trial:
+class SelfCheck:
     """A trial of the command that jobs are run with, as far as it is Python's or pytest's; of others nothing is known without a project."""
 
-    def __init__(self, sandbox: Sandbox, options: JobOptions, kit: PythonKit) -> None:
-        self._sandbox, self._options, self._kit = sandbox, options, kit
+    def __init__(self, sandbox: Sandbox, options: JobOptions, runtime: PythonRuntime) -> None:
+        self._sandbox, self._options, self._kit = sandbox, options, runtime
         self._told: str | None = None
-        self._is_over = False
+        self._is_finished = False
 
     def repeat(self, tell: Callable[[str | None], None], stopping: threading.Event) -> None:
         """Try once more, until all is there, and tell of what is not each time that it changes: an image may be replaced.
 
         Raises NotTried.
         """
-        if self._is_over:
+        if self._is_finished:
             return
         try:
             trouble = self.find(stopping)
@@ -53,7 +53,7 @@ class Trial:
             log.error("no jobs are taken: %s", trouble) if trouble else log.info("jobs are taken: their Python is there now")
             tell(trouble)
             self._told = trouble
-        self._is_over = trouble is None
+        self._is_finished = trouble is None
 
     def find(self, stopping: threading.Event) -> str | None:
         """What every job would fail for, in words that anybody may see; None where there is nothing. Raises NotTried."""
@@ -75,29 +75,29 @@ class Trial:
         plan = Plan(
             f"trial-{os.urandom(6).hex()}", ("/bin/sh", "-c", 'exec "$@"', "sh", *command),
             replace(self._options.limits, network=False), environment=dict(self._kit.environment),
-            mounts=mounts_for(self._options, self._kit), user_id=TRIAL_USER if os.geteuid() == 0 else None)
+            mounts=mounts_for(self._options, self._kit), user_id=SELF_CHECK_USER if os.geteuid() == 0 else None)
         try:
-            cage = self._sandbox.launch(plan)
+            process = self._sandbox.launch(plan)
         except SandboxFailure as failure:
             raise NotTried(str(failure)) from failure
         try:
-            ending = _end_of(cage, stopping)
-            cage.kill()
+            ending = _end_of(process, stopping)
+            process.kill()
             if ending.exit_code is None:
                 raise NotTried(ending.failure or "the sandbox failed")
             if ending.exit_code:
-                said = os.read(cage.output, LONGEST_WORDS).decode(errors="replace").strip()
+                said = os.read(process.output, LONGEST_WORDS).decode(errors="replace").strip()
                 log.warning("in the sandbox `%s` ends with %d: %r", " ".join(command), ending.exit_code, said)
             return ending.exit_code == 0
         finally:
-            cage.close()
+            process.close()
 
 
-def _end_of(cage: Cage, stopping: threading.Event) -> Ending:
+def _end_of(process: SandboxProcess, stopping: threading.Event) -> Ending:
     until = time.monotonic() + SECONDS
-    while (ending := cage.poll()) is None:
+    while (ending := process.poll()) is None:
         if stopping.is_set() or time.monotonic() >= until:
-            cage.kill()
+            process.kill()
             raise NotTried("the agent is being stopped" if stopping.is_set() else f"no end in {SECONDS:.0f} seconds")
-        select.select([cage.ended], [], [], LOOK)
+        select.select([process.ended], [], [], LOOK)
     return ending

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from api.jobs.project.job_options import JobOptions
-from api.jobs.project.python_runtime import DEPENDENCIES, INSIDE, REPORT, PythonKit
+from api.jobs.project.python_runtime import DEPENDENCIES, INSIDE, REPORT, PythonRuntime
 from api.jobs.supervisor.spec import Step
 from api.sandbox.sandbox import Mount
 
@@ -25,16 +25,16 @@ PYTEST = (("python", "-m", "pytest"), ("python3", "-m", "pytest"), ("pytest",))
 REPORT_OPTIONS = ("--junitxml", "--junit-xml")
 
 
-def steps_for(workspace: Path, options: JobOptions, kit: PythonKit) -> tuple[Step, ...]:
+def steps_for(workspace: Path, options: JobOptions, runtime: PythonRuntime) -> tuple[Step, ...]:
     """The steps for a project as it was unpacked."""
-    tests = Step("tests", with_report(options.command), replace(options.limits, network=False), dict(kit.environment), RUNNING)
-    return (_installation(options, kit), tests) if _has_requirements(workspace) else (tests,)
+    tests = Step("tests", with_report(options.command), replace(options.limits, network=False), dict(runtime.environment), RUNNING)
+    return (_installation(options, runtime), tests) if _has_requirements(workspace) else (tests,)
 
 
-def mounts_for(options: JobOptions, kit: PythonKit) -> tuple[Mount, ...]:
-    """What the cages of a job show beside its workspace."""
+def mounts_for(options: JobOptions, runtime: PythonRuntime) -> tuple[Mount, ...]:
+    """What the sandboxes of a job show beside its workspace."""
     wheelhouse = [Mount(options.wheelhouse, WHEELHOUSE)] if options.wheelhouse is not None else []
-    return (*kit.mounts, *wheelhouse)
+    return (*runtime.mounts, *wheelhouse)
 
 
 def with_report(command: tuple[str, ...]) -> tuple[str, ...]:
@@ -47,8 +47,8 @@ def with_report(command: tuple[str, ...]) -> tuple[str, ...]:
     return (*command, f"--junitxml={REPORT}") if is_pytest and not is_asked else command
 
 
-def _installation(options: JobOptions, kit: PythonKit) -> Step:
-    limits, environment = replace(options.limits, network=options.install_network), kit.with_installer()
+def _installation(options: JobOptions, runtime: PythonRuntime) -> Step:
+    limits, environment = replace(options.limits, network=options.install_network), runtime.with_installer()
     target = ("--target", DEPENDENCIES, "--requirement", REQUIREMENTS)
     sources = () if options.wheelhouse is None else ("--find-links", WHEELHOUSE)
     if options.install_network:

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 IMAGE = "workspace.img"
 FOLDER = "workspace"
 BYTES_PER_INODE = 8192
-PATIENCE = 60
+TIMEOUT = 60
 MOUNT_OPTIONS = "loop,nosuid,nodev,noatime,noinit_itable,noauto_da_alloc,nobarrier"
 FEATURES = "^has_journal,^resize_inode"
 WATCHED = Guard("workspace", False, "no file system of its own; the supervisor looks every second, so a job may for a moment use more")
@@ -60,7 +60,7 @@ class Workspaces:
         try:
             PRIVATE.make_folder(self.root)
             folder.mkdir(parents=True)
-            # Nobody but us may pass; a cage is given the folder itself.
+            # Nobody but us may pass; a sandbox is given the folder itself.
             place.chmod(0o700)
             if self._images:
                 self._mount(place / IMAGE, folder, size)
@@ -118,16 +118,16 @@ def images_work(root: Path) -> bool:
     """Whether this host lets us mount an image, found out by doing so."""
     if os.geteuid() or shutil.which("mkfs.ext4", path=_PATH) is None:
         return False
-    trial = Workspaces(root, images=True)
+    self_check = Workspaces(root, images=True)
     name = f"trial-{os.getpid()}"
     try:
-        trial.create(name, 16 << 20, None)
+        self_check.create(name, 16 << 20, None)
         return True
     except WorkspaceFailure as failure:
         log.info("workspaces are plain folders here: %s", failure)
         return False
     finally:
-        trial.remove(name)
+        self_check.remove(name)
 
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -135,7 +135,7 @@ _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 def _run(command: Sequence[str]) -> None:
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE, env={"PATH": _PATH, "LC_ALL": "C"})
+        subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT, env={"PATH": _PATH, "LC_ALL": "C"})
     except subprocess.CalledProcessError as fault:
         words = fault.stderr.decode(errors="replace").strip().splitlines()
         raise WorkspaceFailure(f"{command[0]}: {words[-1] if words else fault.returncode}") from fault

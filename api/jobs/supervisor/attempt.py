@@ -1,4 +1,4 @@
-"""One attempt of a job: its steps, one after the other, each in a cage, all into one log."""
+"""One attempt of a job: its steps, one after the other, each in a sandbox, all into one log."""
 from __future__ import annotations
 
 import os
@@ -13,7 +13,7 @@ from api.domain.jobs.job import JobReason
 from api.jobs.supervisor.attempt_log import AttemptLog
 from api.jobs.supervisor.ending import Lease, Stop, Watch
 from api.jobs.supervisor.spec import Spec, Step
-from api.sandbox.sandbox import Cage, Ending, Plan, Sandbox, SandboxFailure
+from api.sandbox.sandbox import Ending, Plan, Sandbox, SandboxFailure, SandboxProcess
 from api.storage.jobs.files import AttemptFiles
 
 LOOK = 0.1
@@ -72,43 +72,43 @@ class Attempt:
         self._log.say(step.heading)
         self._log.limit(step.limits.log_bytes)
         spec = self._spec
-        cage = self._sandbox.launch(Plan(
+        process = self._sandbox.launch(Plan(
             f"{spec.name}-{step.name}", step.command, step.limits, workspace=spec.workspace, environment=step.environment,
             mounts=spec.mounts, user_id=spec.user_id))
         try:
-            return self._watched(step, cage)
+            return self._watched(step, process)
         finally:
-            cage.close()
+            process.close()
 
-    def _watched(self, step: Step, cage: Cage) -> _Result:
+    def _watched(self, step: Step, process: SandboxProcess) -> _Result:
         workspace = self._spec.workspace if self._spec.watch_workspace else None
-        watch = Watch(self._files, self._lease, step.limits, self._log, cage, workspace, self._monotonic)
+        watch = Watch(self._files, self._lease, step.limits, self._log, process, workspace, self._monotonic)
         stop: Stop | None = None
-        while stop is None and (ending := cage.poll()) is None:
-            self._carry(cage)
+        while stop is None and (ending := process.poll()) is None:
+            self._carry(process)
             stop = watch.look()
         if stop is not None:
-            ending = self._stopped(cage, stop)
-        cage.kill()
-        self._drain(cage)
+            ending = self._stopped(process, stop)
+        process.kill()
+        self._drain(process)
         assert ending is not None
-        return self._judged(cage, stop, ending)
+        return self._judged(process, stop, ending)
 
-    def _stopped(self, cage: Cage, stop: Stop) -> Ending | None:
-        """End the cage, gently where there is time for it."""
+    def _stopped(self, process: SandboxProcess, stop: Stop) -> Ending | None:
+        """End the sandbox, gently where there is time for it."""
         if stop.gently:
-            cage.terminate()
+            process.terminate()
             kill_at = self._monotonic() + self._spec.grace_seconds
-            while cage.poll() is None and self._monotonic() < kill_at and not self._lease.has_passed():
-                self._carry(cage)
-        cage.kill()
+            while process.poll() is None and self._monotonic() < kill_at and not self._lease.has_passed():
+                self._carry(process)
+        process.kill()
         self._log.say(stop.words)
-        return cage.poll()
+        return process.poll()
 
-    def _judged(self, cage: Cage, stop: Stop | None, ending: Ending) -> _Result:
-        if cage.is_out_of_memory() and (stop is None or stop.reason is JobReason.EXIT_CODE):
+    def _judged(self, process: SandboxProcess, stop: Stop | None, ending: Ending) -> _Result:
+        if process.is_out_of_memory() and (stop is None or stop.reason is JobReason.EXIT_CODE):
             return _Result(JobReason.OUT_OF_MEMORY, ending)
-        if stop is None and self._log.is_over:
+        if stop is None and self._log.is_finished:
             return _Result(JobReason.LOG_LIMIT, ending)
         if stop is None:
             return _Result(JobReason.ENGINE_ERROR if ending.failure else JobReason.EXIT_CODE, ending)
@@ -116,24 +116,24 @@ class Attempt:
             return _Result(stop.reason, Ending(exit_code=ending.exit_code or 137))
         return _Result(stop.reason, Ending(exit_code=ending.exit_code))
 
-    def _carry(self, cage: Cage) -> None:
+    def _carry(self, process: SandboxProcess) -> None:
         """Wait a moment for output or the end; output goes to the log at once."""
         if self._log.is_waiting:
             self._log.flush()
-        watched = [cage.ended] if self._log.is_waiting else [cage.output, cage.ended]
+        watched = [process.ended] if self._log.is_waiting else [process.output, process.ended]
         readable, _, _ = select.select(watched, [], [], LOOK)
-        if cage.output in readable:
-            chunk = os.read(cage.output, CHUNK)
+        if process.output in readable:
+            chunk = os.read(process.output, CHUNK)
             self._log.write(chunk)
             if not chunk:
                 # The command closed its output and goes on; without a pause this would be a busy loop.
-                select.select([cage.ended], [], [], LOOK)
+                select.select([process.ended], [], [], LOOK)
 
-    def _drain(self, cage: Cage) -> None:
+    def _drain(self, process: SandboxProcess) -> None:
         """Read what the pipe still holds; everything that could write to it is dead."""
         give_up = self._monotonic() + LAST_WORDS
-        while self._monotonic() < give_up and select.select([cage.output], [], [], LOOK)[0]:
-            chunk = os.read(cage.output, CHUNK)
+        while self._monotonic() < give_up and select.select([process.output], [], [], LOOK)[0]:
+            chunk = os.read(process.output, CHUNK)
             if not chunk:
                 return
             self._log.write(chunk)

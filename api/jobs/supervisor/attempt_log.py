@@ -25,7 +25,7 @@ class AttemptLog:
         return bool(self._waiting)
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether more came than the limit allows."""
         return self._room is not None and self._room < 0
 

@@ -10,7 +10,7 @@ from api.domain.jobs.job import JobReason
 from api.host.folder_size import is_larger
 from api.jobs.supervisor.attempt_log import AttemptLog
 from api.sandbox.limits import Limits
-from api.sandbox.sandbox import Cage
+from api.sandbox.sandbox import SandboxProcess
 from api.storage.jobs.files import AttemptFiles
 
 WORKSPACE_LOOK = 1.0
@@ -44,10 +44,10 @@ class Watch:
     """Looks at all that ends a step but its own end."""
 
     def __init__(
-        self, files: AttemptFiles, lease: Lease, limits: Limits, log: AttemptLog, cage: Cage, workspace: Path | None,
+        self, files: AttemptFiles, lease: Lease, limits: Limits, log: AttemptLog, process: SandboxProcess, workspace: Path | None,
         monotonic: Callable[[], float],
     ) -> None:
-        self._files, self._lease, self._limits, self._log, self._cage = files, lease, limits, log, cage
+        self._files, self._lease, self._limits, self._log, self._process = files, lease, limits, log, process
         self._workspace, self._monotonic = workspace, monotonic
         self._deadline = monotonic() + limits.seconds
         self._next_look = 0.0
@@ -56,9 +56,9 @@ class Watch:
         """Why the step is to be ended now, the gravest reason first."""
         if self._lease.has_passed():
             return Stop(JobReason.LOST)
-        if self._log.is_over:
+        if self._log.is_finished:
             return Stop(JobReason.LOG_LIMIT)
-        if self._cage.is_out_of_memory():
+        if self._process.is_out_of_memory():
             return Stop(JobReason.OUT_OF_MEMORY)
         if self._files.cancel.exists():
             return Stop(JobReason.CANCELLED, gently=True)

@@ -11,7 +11,7 @@ from api.host.programs import module_command, module_environment
 from api.storage.jobs.files import AttemptFiles
 from api.storage.permissions import PRIVATE
 
-PATIENCE = 30
+TIMEOUT = 30
 
 
 class SupervisorNotStarted(Exception):
@@ -28,14 +28,14 @@ def start_supervisor(files: AttemptFiles, *, keep: Sequence[int] = ()) -> None:
     try:
         with os.fdopen(PRIVATE.open(files.supervisor_log, os.O_WRONLY | os.O_APPEND), "ab") as log:
             done = subprocess.run(
-                command, env=module_environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=PATIENCE, check=False,
+                command, env=module_environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=TIMEOUT, check=False,
                 pass_fds=keep)
     except (OSError, subprocess.TimeoutExpired) as fault:
         raise SupervisorNotStarted(str(fault)) from fault
     _require_started(files, done.returncode)
 
 
-class Nursery:
+class Forkserver:
     """Starts supervisors as `start_supervisor` does, but at once: from a process that has loaded what they need.
 
     For an agent that starts many; safe to use from several threads. The process ends with ours, the supervisors do not.
@@ -76,7 +76,7 @@ class Nursery:
 
     def _begin(self) -> None:
         self._asker, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._asker.settimeout(PATIENCE)
+        self._asker.settimeout(TIMEOUT)
         with theirs:
             self._process = subprocess.Popen(
                 [*module_command("api.jobs.supervisor.forkserver"), str(theirs.fileno())], env=module_environment(), cwd="/",

@@ -2,7 +2,7 @@
 
 Run as `python -m api.jobs.supervisor.supervisor ATTEMPT_FOLDER [DESCRIPTOR…]`; the descriptors are kept open, for itself alone.
 It holds the folder's lock for as long as it lives, and returns to its starter, with 0, once it does; the work goes on in its child. It ends
-with one exit record, written in one piece. If it is killed, its cage dies with it, the kernel frees the lock, and there is no record:
+with one exit record, written in one piece. If it is killed, its sandbox dies with it, the kernel frees the lock, and there is no record:
 whoever looks then knows that the attempt is lost.
 """
 from __future__ import annotations

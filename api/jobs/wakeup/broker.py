@@ -1,4 +1,4 @@
-"""The doorbell between hosts: a Celery application of one task, over RabbitMQ or Redis. It only wakes; the queue is in the database."""
+"""The wakeup between hosts: a Celery application of one task, over RabbitMQ or Redis. It only wakes; the queue is in the database."""
 from __future__ import annotations
 
 import logging
@@ -33,7 +33,7 @@ def wake_app(url: str) -> Celery:
     return app
 
 
-class BrokerBell:
+class BrokerWakeup:
     """Rings agents on all hosts. Ringing only leaves a note for a thread, so that a broker that is away keeps nobody waiting."""
 
     def __init__(self, url: str) -> None:
@@ -43,7 +43,7 @@ class BrokerBell:
         self._thread: threading.Thread | None = None
         self._reached = True
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Have everybody woken; rings that come close together are one."""
         self._wanted.set()
         with self._begin:
@@ -71,14 +71,14 @@ class BrokerBell:
         self._reached = True
 
 
-def wake_forever(url: str, ring: Callable[[], None]) -> None:
+def wake_forever(url: str, wake: Callable[[], None]) -> None:
     """Ring, in this process, whenever a message comes; a broker that is away is waited for. Ends only with the process."""
     app = wake_app(url)
 
-    def wake() -> None:
-        ring()
+    def on_message() -> None:
+        wake()
 
-    app.task(name=WAKE)(wake)
+    app.task(name=WAKE)(on_message)
     app.finalize()
     WorkController(
         app=app, hostname=f"ci-{uuid4()}", pool_cls="solo", concurrency=1, without_gossip=True, without_mingle=True, without_heartbeat=True,

@@ -1,4 +1,4 @@
-"""The doorbell of agents: tells those on this host that there is something new, so that none waits until it looks again."""
+"""The wakeup of agents: tells those on this host that there is something new, so that none waits until it looks again."""
 from __future__ import annotations
 
 import os
@@ -15,23 +15,23 @@ from api.storage.permissions import PRIVATE
 MOST_RINGS = 64
 
 
-class Doorbell(Protocol):
+class Wakeup(Protocol):
     """Says that there is something new: a job was submitted, or is to be cancelled."""
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Tell whoever listens. Never raises, and never takes long: a ring that is lost costs a moment, not a job."""
 
 
-class Bells:
-    """Several doorbells that ring together."""
+class Wakeups:
+    """Several wake-ups that ring together."""
 
-    def __init__(self, bells: Sequence[Doorbell]) -> None:
-        self._bells = tuple(bells)
+    def __init__(self, wakeups: Sequence[Wakeup]) -> None:
+        self._wakeups = tuple(wakeups)
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Ring them all."""
-        for bell in self._bells:
-            bell.ring()
+        for wakeup in self._wakeups:
+            wakeup.wake()
 
 
 class Listener:
@@ -55,18 +55,18 @@ class Listener:
                 self._socket.recv(1)
 
 
-class LocalBell:
+class LocalWakeup:
     """The bell of this host: each listener has a socket of its own in the folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Ring every listener; one that is dead is tidied away."""
         with suppress(OSError), _opened(self._folder) as (within, folder), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ringing:
             ringing.setblocking(False)
             for name in os.listdir(folder):
-                _ring(ringing, f"{within}/{name}")
+                _wake(ringing, f"{within}/{name}")
 
     @contextmanager
     def listen(self) -> Iterator[Listener]:
@@ -83,7 +83,7 @@ class LocalBell:
                     (self._folder / name).unlink()
 
 
-def _ring(ringing: socket.socket, path: str) -> None:
+def _wake(ringing: socket.socket, path: str) -> None:
     try:
         ringing.sendto(b"r", path)
     except ConnectionRefusedError:

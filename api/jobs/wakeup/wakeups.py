@@ -1,4 +1,4 @@
-"""The doorbells that are configured: this host's, and, where there is a broker, that of all hosts."""
+"""The wake-ups that are configured: this host's, and, where there is a broker, that of all hosts."""
 from __future__ import annotations
 
 import importlib
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from api.jobs.wakeup.wakeup import Bells, LocalBell
+from api.jobs.wakeup.wakeup import LocalWakeup, Wakeups
 
-FOLDER = "bells"
+FOLDER = "wakeups"
 BROKER = "api.jobs.wakeup.broker"
 
 
@@ -16,14 +16,14 @@ class BrokerUnusable(Exception):
     """There is a broker, and nothing installed that speaks with it; the message is for the operator."""
 
 
-def local_bell(work: Path) -> LocalBell:
+def local_wakeup(work: Path) -> LocalWakeup:
     """The bell of the host whose work folder this is."""
-    return LocalBell(work.absolute() / FOLDER)
+    return LocalWakeup(work.absolute() / FOLDER)
 
 
-def bells_of(work: Path, broker: str) -> Bells:
+def wakeups_of(work: Path, broker: str) -> Wakeups:
     """All bells that are to be rung; `broker` is its URL, or empty. Raises BrokerUnusable."""
-    return Bells([local_bell(work), *([_broker().BrokerBell(broker)] if broker else [])])
+    return Wakeups([local_wakeup(work), *([_broker().BrokerWakeup(broker)] if broker else [])])
 
 
 def require_broker_package() -> None:
@@ -31,9 +31,9 @@ def require_broker_package() -> None:
     _broker()
 
 
-def wake_forever(broker: str, ring: Callable[[], None]) -> None:
+def wake_forever(broker: str, wake: Callable[[], None]) -> None:
     """Ring whenever the broker says so, for as long as this process lives. Raises BrokerUnusable."""
-    _broker().wake_forever(broker, ring)
+    _broker().wake_forever(broker, wake)
 
 
 def _broker() -> Any:

@@ -14,10 +14,10 @@ from api.domain.auth.access import Caller
 from api.specfirst.access.addresses import limited_as
 from api.specfirst.access.local_access import is_local
 from api.specfirst.access.rate_limits import ANONYMOUS, PER_ADDRESS, READS, WORKER, WRITES, WRONG, RateLimits
-from api.specfirst.access.security import Authenticate, exchange_of, token_of
-from api.specfirst.access.token_lookups import Lookups
+from api.specfirst.access.security import Authenticate, context_of, token_of
+from api.specfirst.access.token_lookups import TokenLookups
 from api.specfirst.binding.routing import Match, Operation, Routes
-from api.specfirst.request_context import Exchange, InThread
+from api.specfirst.request_context import InThread, RequestContext
 from api.specfirst.responses.headers import CrossOrigin
 from api.specfirst.responses.probes import ProbePage
 
@@ -27,7 +27,7 @@ RunTokenKnown = Callable[[int, str], bool]
 LocalCaller = Callable[[], Caller | None]
 
 
-class Admission:
+class Authentication:
     """Counts each request before anything else is decided, so that no kind of wrong request is free."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Admission:
         self._app = app
         self._routes = routes
         self._limits = limits
-        self._lookups = Lookups(authenticate, in_thread)
+        self._lookups = TokenLookups(authenticate, in_thread)
         self._run_token_known = run_token_known
         self._in_thread = in_thread
         self._cross_origin = cross_origin
@@ -55,10 +55,10 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Note on the exchange what is found out; nothing is refused yet."""
-        exchange = exchange_of(scope)
+        context = context_of(scope)
         match = self._routes.match(scope["path"], scope.get("raw_path") or b"")
         scope["extensions"]["ci.match"] = match
-        exchange.template = match.template
+        context.template = match.template
         target = match.target(scope["method"])
         if target and isinstance(target[0], ProbePage):
             # Whether the process lives must hang neither on the database, which knows tokens, nor on the store of limits.
@@ -66,61 +66,61 @@ class Admission:
             return
         operation = target[0] if target and isinstance(target[0], Operation) else None
         if operation is not None:
-            exchange.operation_id, exchange.text_errors = operation.operation_id, operation.text_errors
-            exchange.subject = _subject(target[1] if target else {})
-        await self._identify(scope, exchange, operation)
-        bucket, key = await self._bucket(scope, exchange, operation, target[1] if target else {})
+            context.operation_id, context.text_errors = operation.operation_id, operation.text_errors
+            context.subject = _subject(target[1] if target else {})
+        await self._identify(scope, context, operation)
+        bucket, key = await self._bucket(scope, context, operation, target[1] if target else {})
         # A preflight is the browser's doing: it announces a request that will be counted.
-        account = f"account-{exchange.caller.user_id}" if exchange.caller and key.startswith("token-") else None
-        await self._count(exchange, bucket, key, cost=0 if self._cross_origin.preflight(scope) else 1, account=account)
+        account = f"account-{context.caller.user_id}" if context.caller and key.startswith("token-") else None
+        await self._count(context, bucket, key, cost=0 if self._cross_origin.preflight(scope) else 1, account=account)
         await self._app(scope, receive, send)
 
-    async def _identify(self, scope: Scope, exchange: Exchange, operation: Operation | None) -> None:
-        token = token_of(scope, exchange)
+    async def _identify(self, scope: Scope, context: RequestContext, operation: Operation | None) -> None:
+        token = token_of(scope, context)
         if token is None:
-            open_here = operation is not None and operation.local and not exchange.token_shown
+            open_here = operation is not None and operation.local and not context.token_shown
             if self._local_caller is not None and open_here and is_local(scope):
-                await self._note(exchange, self._in_thread(self._local_caller))
+                await self._note(context, self._in_thread(self._local_caller))
             return
         if operation is not None and operation.scraped and self._is_scrape_token(token):
-            exchange.scraping = True
+            context.scraping = True
             return
-        exchange.look_again = partial(self._lookups.find, token)
-        await self._note(exchange, exchange.look_again())
+        context.look_again = partial(self._lookups.find, token)
+        await self._note(context, context.look_again())
 
     @staticmethod
-    async def _note(exchange: Exchange, looked_up: Awaitable[Caller | None]) -> None:
+    async def _note(context: RequestContext, looked_up: Awaitable[Caller | None]) -> None:
         # Where the look-up fails, the operations that need no token still work: the failure is raised by those that do.
         [found] = await asyncio.gather(looked_up, return_exceptions=True)
         if isinstance(found, BaseException):
-            exchange.failure = found
+            context.failure = found
         else:
-            exchange.caller = found
+            context.caller = found
 
     def _is_scrape_token(self, token: str) -> bool:
         return bool(self._scrape_token) and hmac.compare_digest(token.encode(), self._scrape_token)
 
     async def _bucket(
-        self, scope: Scope, exchange: Exchange, operation: Operation | None, parameters: Mapping[str, Any],
+        self, scope: Scope, context: RequestContext, operation: Operation | None, parameters: Mapping[str, Any],
     ) -> tuple[str, str]:
         named = operation.bucket if operation else None
-        address = exchange.network = limited_as(exchange.address)
+        address = context.network = limited_as(context.address)
         if named == WORKER:
             run_id, token = parameters["run_id"], parameters["token"]
             [known] = await asyncio.gather(self._in_thread(self._run_token_known, run_id, token), return_exceptions=True)
             if isinstance(known, BaseException):
-                exchange.failure = known
+                context.failure = known
             else:
-                exchange.run_token_known = known
+                context.run_token_known = known
             return (WORKER, str(run_id)) if known is True else (WRONG, address)
         if named in PER_ADDRESS:
             return str(named), address
-        if exchange.caller is not None:
-            return named or (READS if scope["method"] in _READING else WRITES), f"token-{exchange.caller.token_id}"
-        return (WRONG if exchange.token_shown else ANONYMOUS), address
+        if context.caller is not None:
+            return named or (READS if scope["method"] in _READING else WRITES), f"token-{context.caller.token_id}"
+        return (WRONG if context.token_shown else ANONYMOUS), address
 
-    async def _count(self, exchange: Exchange, bucket: str, key: str, *, cost: int, account: str | None) -> None:
-        count = partial(self._limits.count, exchange, bucket, key, cost=cost, account=account)
+    async def _count(self, context: RequestContext, bucket: str, key: str, *, cost: int, account: str | None) -> None:
+        count = partial(self._limits.count, context, bucket, key, cost=cost, account=account)
         if self._limits.blocking:
             await self._in_thread(count)
         else:

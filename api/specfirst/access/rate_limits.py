@@ -12,7 +12,7 @@ from limits.errors import StorageError
 from limits.storage import Storage, storage_from_string
 
 from api.services.counters import Count, Counters
-from api.specfirst.request_context import Exchange
+from api.specfirst.request_context import RequestContext
 from api.specfirst.responses.error_responses import HttpProblem, rate_limited
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class SharedCounters:
         self._storage.clear(key)
 
 
-class FallingBack:
+class FallbackCounters:
     """Shared counters while their store answers, this process's own while it does not."""
 
     def __init__(self, shared: Counters, own: Counters, clock: Callable[[], datetime]) -> None:
@@ -138,31 +138,31 @@ class RateLimits:
         self._clock = clock
         own = ProcessCounters(clock)
         self.blocking = not store.startswith("memory:")
-        self.counters: Counters = FallingBack(SharedCounters(shared_storage(store), clock), own, clock) if self.blocking else own
+        self.counters: Counters = FallbackCounters(SharedCounters(shared_storage(store), clock), own, clock) if self.blocking else own
 
     @property
     def degraded(self) -> bool:
         """Whether the shared store is configured, but does not answer."""
-        return isinstance(self.counters, FallingBack) and self.counters.degraded
+        return isinstance(self.counters, FallbackCounters) and self.counters.degraded
 
-    def count(self, exchange: Exchange, bucket: str, key: str, *, cost: int = 1, account: str | None = None) -> None:
+    def count(self, context: RequestContext, bucket: str, key: str, *, cost: int = 1, account: str | None = None) -> None:
         """Count a request: its headers, and the refusal if the bucket is empty, are noted on the exchange.
 
         A request with a token also counts for its `account`, whose tokens together may use a few times what one may. The
         headers are those of whichever is nearer to its end. What a token's own limit refuses takes nothing from the others.
         """
-        exchange.bucket, rate = bucket, self._rates[bucket]
+        context.bucket, rate = bucket, self._rates[bucket]
         count = self.counters.hit(f"ci/{bucket}/{key}", rate.window, cost)
         if account is not None and count.used <= rate.amount:
             together = Rate(rate.amount * TOKENS_TOGETHER, rate.window)
             of_account = self.counters.hit(f"ci/{bucket}/{account}", together.window, cost)
             if together.amount - of_account.used < rate.amount - count.used:
                 rate, count = together, of_account
-        exchange.rate_headers = (
+        context.rate_headers = (
             (b"x-ratelimit-limit", b"%d" % rate.amount),
             (b"x-ratelimit-remaining", b"%d" % max(0, rate.amount - count.used)),
             (b"x-ratelimit-reset", b"%d" % -(-count.ends // 1)))
-        exchange.over_limit = self._refusal(rate, count) if count.used > rate.amount else None
+        context.over_limit = self._refusal(rate, count) if count.used > rate.amount else None
 
     def _refusal(self, rate: Rate, count: Count) -> HttpProblem:
         left = count.ends - self._clock().timestamp()

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.domain.auth.access import Caller
 from api.domain.errors import Forbidden, Unauthorized
-from api.specfirst.request_context import Exchange
+from api.specfirst.request_context import RequestContext
 
 Verify = Callable[[ConnexionRequest], Awaitable[dict[str, Any]]]
 Authenticate = Callable[[str], Caller | None]
@@ -21,30 +21,30 @@ Authenticate = Callable[[str], Caller | None]
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9\-._~+/]{1,256}=*)", re.IGNORECASE)
 
 
-def exchange_of(scope: Any) -> Exchange:
+def context_of(scope: Any) -> RequestContext:
     """What is known of the request so far."""
-    found: Exchange = scope["extensions"]["ci.exchange"]
+    found: RequestContext = scope["extensions"]["ci.request"]
     return found
 
 
-def token_of(scope: Scope, exchange: Exchange) -> str | None:
+def token_of(scope: Scope, context: RequestContext) -> str | None:
     """The one bearer token of the request; none where the header is there twice or is something else."""
     given = [value for name, value in scope["headers"] if name == b"authorization"]
-    exchange.token_shown = bool(given)
+    context.token_shown = bool(given)
     found = _BEARER.fullmatch(given[0].strip()) if len(given) == 1 else None
     return found.group(1).decode("ascii") if found else None
 
 
 async def bearer_info(token: str, request: ConnexionRequest) -> dict[str, Any] | None:
     """Connexion's question for the meaning of the request's token: it was looked up before the limits were counted."""
-    exchange = exchange_of(request.scope)
-    if exchange.scraping:
+    context = context_of(request.scope)
+    if context.scraping:
         return {"sub": None}
-    if exchange.failure is not None:
-        raise exchange.failure
-    if exchange.caller is None:
+    if context.failure is not None:
+        raise context.failure
+    if context.caller is None:
         return None
-    return {"sub": exchange.caller.user_id}
+    return {"sub": context.caller.user_id}
 
 
 class Bearer(BearerSecurityHandler):  # type: ignore[misc]
@@ -73,11 +73,11 @@ class PermittedOperation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse with Forbidden, or go on."""
-        exchange = exchange_of(scope)
-        if exchange.scraping:
+        context = context_of(scope)
+        if context.scraping:
             await self.next_app(scope, receive, send)
             return
-        caller = exchange.caller
+        caller = context.caller
         if caller is None:
             raise Unauthorized
         if self.scope and self.scope not in caller.scopes:

@@ -9,7 +9,7 @@ from api.specfirst.access.security import Authenticate
 from api.specfirst.request_context import InThread
 
 
-class Lookups:
+class TokenLookups:
     """Asks for the callers behind tokens, in threads.
 
     A request joins the look of another only while that has not begun: what it learns is never older than itself.

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.specfirst.binding.operation_middleware import arguments_of
 
 
-class NativeOperation:
+class AsyncOperation:
     """Calls an async function with the request and the validated parameters; it returns a Starlette response."""
 
     def __init__(self, operation: AbstractOperation) -> None:
@@ -25,4 +25,4 @@ class NativeOperation:
 
 def native(next_app: ASGIApp, operation: AbstractOperation) -> ASGIApp:
     """The step for an operation: only those with x-native-async end here, the others go on to Flask."""
-    return NativeOperation(operation) if operation._operation.get("x-native-async") else next_app
+    return AsyncOperation(operation) if operation._operation.get("x-native-async") else next_app

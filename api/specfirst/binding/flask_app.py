@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from api.specfirst.binding.operation_middleware import arguments_of
 from api.specfirst.responses.json_responses import JSON, encode
-from api.specfirst.transport.asgi_to_wsgi import Bridge
+from api.specfirst.transport.asgi_to_wsgi import AsgiToWsgi
 
 
 class Operation:
@@ -55,12 +55,12 @@ class Api(FlaskApi):  # type: ignore[misc]
         return Operation(operation)
 
 
-class FlaskSide(FlaskASGIApp):  # type: ignore[misc]
+class FlaskBackend(FlaskASGIApp):  # type: ignore[misc]
     """Flask at the end of Connexion's stack."""
 
     def __init__(self, import_name: str, pool: Executor) -> None:
         super().__init__(import_name, {})
-        self.asgi_app = Bridge(self.app.wsgi_app, pool)
+        self.asgi_app = AsgiToWsgi(self.app.wsgi_app, pool)
         # Paths were matched before; a second opinion with redirects is not wanted.
         self.app.url_map.merge_slashes = False
         self.app.url_map.strict_slashes = True

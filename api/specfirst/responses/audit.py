@@ -40,7 +40,7 @@ class AuditEvent(StrEnum):
 
 
 @dataclass
-class Deed:
+class AuditRecord:
     """What is about to be recorded; whoever does it fills in what is known only then."""
 
     event: AuditEvent
@@ -62,9 +62,9 @@ def unknown_user(email: str) -> str:
 
 
 @contextmanager
-def audited(event: AuditEvent, subject: str | None = None, *, at: datetime | None = None) -> Iterator[Deed]:
+def audited(event: AuditEvent, subject: str | None = None, *, at: datetime | None = None) -> Iterator[AuditRecord]:
     """Record an event once it has happened, or has failed, by the caller of the request; `at` is for where there is none."""
-    deed = Deed(event, subject)
+    deed = AuditRecord(event, subject)
     reason: str | None = "internal_error"
     try:
         yield deed
@@ -76,15 +76,15 @@ def audited(event: AuditEvent, subject: str | None = None, *, at: datetime | Non
         _write(deed, at, reason)
 
 
-def _write(deed: Deed, at: datetime | None, reason: str | None) -> None:
-    exchange = current.get(None)
-    caller = exchange.caller if exchange and deed.by_caller else None
-    when = at if at is not None else exchange.surroundings.clock() if exchange else None
+def _write(deed: AuditRecord, at: datetime | None, reason: str | None) -> None:
+    context = current.get(None)
+    caller = context.caller if context and deed.by_caller else None
+    when = at if at is not None else context.app_context.clock() if context else None
     entry = {
         "time": None if when is None else when.isoformat(timespec="milliseconds").replace("+00:00", "Z"), "logger": LOGGER,
-        "event": deed.event.value, "outcome": "success" if reason is None else "failure", "source": "api" if exchange else "command",
+        "event": deed.event.value, "outcome": "success" if reason is None else "failure", "source": "api" if context else "command",
         "actor_id": caller.user_id if caller else deed.actor_id, "token_id": caller.token_id if caller else None,
-        "subject": deed.subject, "address": exchange.address if exchange else None,
-        "request_id": exchange.request_id if exchange else None, "reason": reason, "detail": deed.detail}
+        "subject": deed.subject, "address": context.address if context else None,
+        "request_id": context.request_id if context else None, "reason": reason, "detail": deed.detail}
     shown = {name: value[:LONGEST_TEXT] if isinstance(value, str) else value for name, value in entry.items()}
     log.info("%s", json.dumps(shown, ensure_ascii=True))

@@ -9,8 +9,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.domain.errors import Refusal, Unauthorized, Unavailable
-from api.specfirst.access.security import exchange_of
-from api.specfirst.request_context import Exchange
+from api.specfirst.access.security import context_of
+from api.specfirst.request_context import RequestContext
 from api.specfirst.responses.error_responses import HttpProblem, Problem, internal_error, problem
 
 log = logging.getLogger(__name__)
@@ -31,23 +31,23 @@ class CrashHandler:
             started = started or message["type"] == "http.response.start"
             await send(message)
 
-        exchange = exchange_of(scope)
+        context = context_of(scope)
         try:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
-            log.info("request %s: the client went away while it was sending", exchange.request_id)
+            log.info("request %s: the client went away while it was sending", context.request_id)
         except Exception as raised:
             refusal = _refusal(raised)
             if refusal is None and self._is_outage(raised):
-                log.error("request %s of %s %s: %s", exchange.request_id, scope["method"], exchange.template, type(raised).__name__)
+                log.error("request %s of %s %s: %s", context.request_id, scope["method"], context.template, type(raised).__name__)
                 refusal = Unavailable("The database cannot be had at the moment.")
             elif refusal is None:
-                log.exception("request %s of %s %s broke", exchange.request_id, scope["method"], exchange.template)
+                log.exception("request %s of %s %s broke", context.request_id, scope["method"], context.template)
                 refusal = internal_error()
             if started:
                 # Half an answer is out; only a torn connection can still tell the client.
                 raise
-            await _send(send, exchange, problem(refusal, request_id=exchange.request_id, token_shown=exchange.token_shown))
+            await _send(send, context, problem(refusal, request_id=context.request_id, token_shown=context.token_shown))
 
 
 def _refusal(raised: Exception) -> Refusal | HttpProblem | None:
@@ -58,9 +58,9 @@ def _refusal(raised: Exception) -> Refusal | HttpProblem | None:
     return None
 
 
-async def _send(send: Send, exchange: Exchange, refused: Problem) -> None:
+async def _send(send: Send, context: RequestContext, refused: Problem) -> None:
     kind, body = b"application/json", refused.body
-    if exchange.text_errors:
+    if context.text_errors:
         kind, body = b"text/plain; charset=utf-8", f"FAIL: {refused.message}".encode()
     headers = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in refused.headers]
     headers += [(b"content-type", kind), (b"content-length", b"%d" % len(body))]

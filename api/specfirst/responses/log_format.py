@@ -29,10 +29,10 @@ class JsonFormatter(logging.Formatter):
 
 def _of_request() -> Mapping[str, Any]:
     """What is known so far of the request that is being answered; nothing outside of one."""
-    exchange = current.get(None)
-    if exchange is None:
+    context = current.get(None)
+    if context is None:
         return {}
     known = {
-        "request_id": exchange.request_id, "operation": exchange.operation_id,
-        "user_id": exchange.caller.user_id if exchange.caller else None, **exchange.subject}
+        "request_id": context.request_id, "operation": context.operation_id,
+        "user_id": context.caller.user_id if context.caller else None, **context.subject}
     return {name: value for name, value in known.items() if value is not None}

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from api.domain.background import TaskState
 from api.domain.jobs.job import JobReason
-from api.domain.metrics import Measured, quantile
+from api.domain.metrics import QueueMetrics, quantile
 from api.domain.runs.run import Platform, RunStatus
 from api.version import package_version
 
@@ -20,7 +20,7 @@ QUANTILES = (0.5, 0.9, 0.99, 1.0)
 OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
-class Measures:
+class RequestMetrics:
     """The measures of one application. `process` tells those of several server processes apart.
 
     Labels hold the document's words alone, never a client's, so that there are so many series and no more.
@@ -68,7 +68,7 @@ class Measures:
         """Count it no longer."""
         self._streams.labels(self._process, operation_id or NONE).dec()
 
-    def text(self, measured: Measured, tasks: Sequence[TaskState] = ()) -> bytes:
+    def text(self, measured: QueueMetrics, tasks: Sequence[TaskState] = ()) -> bytes:
         """Everything, in Prometheus' text format 0.0.4; `tasks` are the process's own."""
         return generate_latest(_Scrape(self._registry, measured, [*_background(self._process, tasks)]))
 
@@ -76,7 +76,7 @@ class Measures:
 class _Scrape(CollectorRegistry):
     """What one scrape shows: the process's measures and the moment's."""
 
-    def __init__(self, counted: CollectorRegistry, measured: Measured, background: Sequence[Metric]) -> None:
+    def __init__(self, counted: CollectorRegistry, measured: QueueMetrics, background: Sequence[Metric]) -> None:
         super().__init__()
         self._counted, self._measured, self._background = counted, measured, background
 
@@ -87,7 +87,7 @@ class _Scrape(CollectorRegistry):
             yield metric
         yield from self._background
         yield from _queue(self._measured)
-        yield from _surroundings(self._measured)
+        yield from _app_context(self._measured)
 
 
 def _background(process: str, tasks: Sequence[TaskState]) -> Iterator[Metric]:
@@ -104,7 +104,7 @@ def _background(process: str, tasks: Sequence[TaskState]) -> Iterator[Metric]:
     yield from (age, last, failures)
 
 
-def _queue(measured: Measured) -> Iterator[Metric]:
+def _queue(measured: QueueMetrics) -> Iterator[Metric]:
     for name, about, numbers in (
         ("ci_jobs_waiting", "Jobs in the queue.", measured.waiting), ("ci_jobs_running", "Jobs that are being run.", measured.running),
     ):
@@ -122,7 +122,7 @@ def _queue(measured: Measured) -> Iterator[Metric]:
     yield GaugeMetricFamily("ci_web_hooks_waiting", "Web hooks that are still to be delivered.", measured.hooks)
 
 
-def _surroundings(measured: Measured) -> Iterator[Metric]:
+def _app_context(measured: QueueMetrics) -> Iterator[Metric]:
     living = measured.agents
     yield GaugeMetricFamily("ci_agents", "Agents that live.", len(living))
     yield GaugeMetricFamily("ci_agents_without_sandbox", "Agents that live and can run nothing.", sum(not each.can_run for each in living))

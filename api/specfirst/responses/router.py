@@ -10,15 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.domain.runs.worker_message import Answer
 from api.specfirst.access.authentication import match_of
 from api.specfirst.access.rate_limits import HELD_BACK, WORKER
-from api.specfirst.access.security import exchange_of
+from api.specfirst.access.security import context_of
 from api.specfirst.binding.routing import Operation
-from api.specfirst.request_context import Exchange
+from api.specfirst.request_context import RequestContext
 from api.specfirst.responses.error_responses import method_not_allowed, unknown_path
 from api.specfirst.responses.headers import CrossOrigin
 from api.specfirst.responses.static_pages import Page
 
 
-class Gate:
+class Router:
     """Lets a request pass to what answers it."""
 
     def __init__(self, app: ASGIApp, cross_origin: CrossOrigin) -> None:
@@ -32,23 +32,23 @@ class Gate:
             await send({"type": "http.response.start", "status": 204, "headers": list(preflight)})
             await send({"type": "http.response.body", "body": b""})
             return
-        match, exchange = match_of(scope), exchange_of(scope)
+        match, context = match_of(scope), context_of(scope)
         found = match.target(scope["method"])
         target = found[0] if found else None
-        held_back = isinstance(target, Operation) and target.bucket in HELD_BACK and exchange.run_token_known
-        if exchange.over_limit is not None and not held_back:
-            raise exchange.over_limit
+        held_back = isinstance(target, Operation) and target.bucket in HELD_BACK and context.run_token_known
+        if context.over_limit is not None and not held_back:
+            raise context.over_limit
         if not match.routes:
             raise unknown_path()
         if found is None or target is None:
             raise method_not_allowed(match.methods)
-        if isinstance(target, Operation) and target.bucket == WORKER and not exchange.run_token_known:
-            await _refuse_stranger(exchange, scope, receive, send)
+        if isinstance(target, Operation) and target.bucket == WORKER and not context.run_token_known:
+            await _refuse_stranger(context, scope, receive, send)
             return
         if scope["method"] == "HEAD":
             # What answers GET answers HEAD, down to the last header; only the bytes stay here.
             scope, send = {**scope, "method": "GET"}, _bodiless(send)
-            exchange.headers_alone = True
+            context.headers_alone = True
         if isinstance(target, Page):
             await target(scope, send)
             return
@@ -57,10 +57,10 @@ class Gate:
         await self._app(scope, receive, send)
 
 
-async def _refuse_stranger(exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse_stranger(context: RequestContext, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer a report that lacks its run's secret, without a look at its body. Raises what hindered the look-up of the secret."""
-    if exchange.run_token_known is None and exchange.failure is not None:
-        raise exchange.failure
+    if context.run_token_known is None and context.failure is not None:
+        raise context.failure
     await PlainTextResponse(Answer.FAIL, HTTPStatus.FORBIDDEN)(scope, receive, send)
 
 

@@ -28,7 +28,7 @@ class Answer:
     rest: Iterable[bytes] | None
 
 
-class Bridge:
+class AsgiToWsgi:
     """Runs a WSGI application in a pool of threads. Bodies were read and validated before, so that none is passed on."""
 
     def __init__(self, app: WSGIApp, pool: Executor) -> None:

@@ -14,8 +14,8 @@ from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from api.specfirst.request_context import Exchange, current
-from api.specfirst.responses.metrics import Measures
+from api.specfirst.request_context import RequestContext, current
+from api.specfirst.responses.metrics import RequestMetrics
 
 log = logging.getLogger(__name__)
 
@@ -43,19 +43,19 @@ _NOTHING = _Seen(None, "a place that was left before anybody looked")
 class LoopWatch:
     """A heartbeat on the loop, and a thread that looks at what the loop is doing when the heartbeat is late."""
 
-    def __init__(self, measures: Measures) -> None:
-        self._measures = measures
-        self._exchanges: WeakKeyDictionary[AnyTask, Exchange] = WeakKeyDictionary()
+    def __init__(self, request_metrics: RequestMetrics) -> None:
+        self._request_metrics = request_metrics
+        self._exchanges: WeakKeyDictionary[AnyTask, RequestContext] = WeakKeyDictionary()
         self._stalls: deque[tuple[float, _Seen]] = deque(maxlen=100)
         self._seen: _Seen | None = None
         self._due = 0.0
         self._ended = threading.Event()
 
-    def begins(self, exchange: Exchange) -> None:
+    def begins(self, context: RequestContext) -> None:
         """The running task answers this request."""
         task = asyncio.current_task()
         if task is not None:
-            self._exchanges[task] = exchange
+            self._exchanges[task] = context
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -65,7 +65,7 @@ class LoopWatch:
         factory = loop.get_task_factory()
         loop.set_task_factory(self._task)
         self._due = monotonic()
-        self._beat(loop)
+        self._heartbeat(loop)
         thread = threading.Thread(target=self._watch, args=(loop, threading.get_ident()), name="loop-watch", daemon=True)
         thread.start()
         try:
@@ -78,19 +78,19 @@ class LoopWatch:
     def _task(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any] | Generator[Any, None, Any], **rest: Any) -> AnyTask:
         """A task as the loop would make it; one that a request starts is part of that request."""
         task: AnyTask = asyncio.Task(work, loop=loop, **rest)
-        exchange = current.get(None)
-        if exchange is not None:
-            self._exchanges[task] = exchange
+        context = current.get(None)
+        if context is not None:
+            self._exchanges[task] = context
         return task
 
-    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _heartbeat(self, loop: asyncio.AbstractEventLoop) -> None:
         now = monotonic()
         late, seen, self._seen = now - self._due, self._seen, None
         self._due = now + _STEP
         if late > STALL_SECONDS:
             self._stalls.append((late, seen or _NOTHING))
         if not self._ended.is_set():
-            loop.call_later(_STEP, self._beat, loop)
+            loop.call_later(_STEP, self._heartbeat, loop)
 
     def _watch(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> None:
         told = False
@@ -108,17 +108,17 @@ class LoopWatch:
                 self._count(*self._stalls.popleft())
 
     def _count(self, seconds: float, seen: _Seen) -> None:
-        self._measures.stalled(seen.operation_id)
+        self._request_metrics.stalled(seen.operation_id)
         # Where nothing of ours was running, the machine had no time for this process.
         _tell(logging.WARNING if seen.ours else logging.INFO, seconds, seen, "stood still")
 
     def _look(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> _Seen:
         task = asyncio.current_task(loop)
-        exchange = self._exchanges.get(task) if task is not None else None
+        context = self._exchanges.get(task) if task is not None else None
         innermost = sys._current_frames().get(thread_id)
         own = _own(innermost)
         place = _place(own or innermost)
-        return _Seen(exchange.operation_id if exchange else None, place, ours=exchange is not None or own is not None)
+        return _Seen(context.operation_id if context else None, place, ours=context is not None or own is not None)
 
 
 def _own(frame: FrameType | None) -> FrameType | None:

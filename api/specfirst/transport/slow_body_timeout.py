@@ -10,7 +10,7 @@ from api.specfirst.responses.error_responses import request_timeout
 LEAST_PACE = 1024
 
 
-def patient(receive: Receive, patience: float) -> Receive:
+def with_body_timeout(receive: Receive, timeout: float) -> Receive:
     """Receive that refuses with 408 when nothing has come for so many seconds.
 
     So it does when the server has waited in all as many seconds and one for each KiB that came. What comes after the body, such
@@ -25,10 +25,10 @@ def patient(receive: Receive, patience: float) -> Receive:
             return await receive()
         begun = clock()
         try:
-            async with asyncio.timeout(min(patience, patience + received / LEAST_PACE - waited)):
+            async with asyncio.timeout(min(timeout, timeout + received / LEAST_PACE - waited)):
                 message = await receive()
         except TimeoutError as late:
-            raise request_timeout(patience) from late
+            raise request_timeout(timeout) from late
         waited += clock() - begun
         received += len(message.get("body", b""))
         is_whole = not message.get("more_body", False)

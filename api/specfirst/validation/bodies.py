@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope
 
 from api.specfirst.binding.binding import BindingError
 from api.specfirst.responses.error_responses import payload_too_large, unsupported_content_coding, unsupported_media_type
-from api.specfirst.transport.slow_body_timeout import patient
+from api.specfirst.transport.slow_body_timeout import with_body_timeout
 from api.specfirst.validation import strict_json
 from api.specfirst.validation.body_sizes import Unbounded, largest_body
 from api.specfirst.validation.engines import Engine
@@ -69,7 +69,7 @@ class Body:
     async def read(self, scope: Scope, receive: Receive, arguments: dict[str, Any], faults: Faults) -> Receive:
         """Fill `body` with validated JSON; an upload is left to be received by the operation."""
         content_type = _header(scope, b"content-type")
-        pacing = patient(receive, BODY_TIMEOUT)
+        pacing = with_body_timeout(receive, BODY_TIMEOUT)
         kind = content_type.split(";", 1)[0].strip().lower()
         announced = _announced(scope)
         if announced or (kind != JSON and kind in self._limits):

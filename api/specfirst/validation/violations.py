@@ -41,7 +41,7 @@ class Walk:
 
     def violations(self, schema: Schema, instance: Any, path: Path = ()) -> Iterator[Violation]:
         """The violations at a path and below it, until the steps are used up."""
-        if self._is_over:
+        if self._is_finished:
             return
         self.steps += 1
         broken = self._broken(schema, instance)
@@ -58,7 +58,7 @@ class Walk:
 
     def _inside(self, schema: Schema, members: Iterable[tuple[str | int, Any]], path: Path) -> Iterator[Violation]:
         for name, member in members:
-            if self._is_over:
+            if self._is_finished:
                 return
             yield from self.violations(schema, member, (*path, name))
 
@@ -77,7 +77,7 @@ class Walk:
             yield Violation(None, "additionalProperties", places=len(unknown) - MOST_NAMED)
 
     @property
-    def _is_over(self) -> bool:
+    def _is_finished(self) -> bool:
         return self.steps >= self._most_steps
 
     def _broken(self, schema: Schema, instance: Any) -> str | None:

@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 
 from api.domain.auth.access import Role
 from api.domain.errors import Conflict, NotFound
-from api.domain.text.casefold import fold
-from api.storage.database import folded, session
+from api.domain.text.casefold import casefold_ascii
+from api.storage.database import casefolded, session
 from api.storage.platform_tables import UserRow
 from api.storage.tables import AccountRow
 
@@ -40,9 +40,9 @@ _ACCOUNTS = select(UserRow, AccountRow).outerjoin(AccountRow, AccountRow.user_id
 
 def find_account(email: str) -> Account | None:
     """The account with this e-mail, without regard to ASCII case; None where there is none."""
-    rows = session().execute(_ACCOUNTS.where(folded(UserRow.email) == fold(email))).all()
+    rows = session().execute(_ACCOUNTS.where(casefolded(UserRow.email) == casefold_ascii(email))).all()
     # A database may take more for alike than the case of ASCII letters, such as accents.
-    return next((_account(user, ours) for user, ours in rows if fold(user.email or "") == fold(email)), None)
+    return next((_account(user, ours) for user, ours in rows if casefold_ascii(user.email or "") == casefold_ascii(email)), None)
 
 
 def load_account(user_id: int) -> Account:

@@ -14,11 +14,11 @@ from api.domain.auth.access import Caller, Role, Scope
 from api.domain.auth.token import PREFIX_LENGTH, NewToken, TokenRecord, parse_scopes, token_digest, usable_scopes
 from api.domain.errors import Conflict, NotFound
 from api.domain.page import Page
-from api.domain.text.casefold import fold
+from api.domain.text.casefold import casefold_ascii
 from api.storage.auth.accounts import Account
 from api.storage.auth.passwords import fingerprint
 from api.storage.column_types import is_id
-from api.storage.database import change, folded, read, session
+from api.storage.database import casefolded, change, read, session
 from api.storage.platform_tables import TokenRow, UserRow
 from api.storage.tables import AccountRow, TokenSealRow
 
@@ -42,7 +42,7 @@ def store_token(account: Account, token: NewToken, *, most: int | None = None) -
     if most is not None:
         _check_number(account.user_id, live_ones, most)
     # MariaDB's key takes names that differ in case for the same, so they are the same everywhere.
-    named = TokenRow.user_id == account.user_id, folded(TokenRow.token_name) == fold(token.name)
+    named = TokenRow.user_id == account.user_id, casefolded(TokenRow.token_name) == casefold_ascii(token.name)
     same = list(session().execute(select(TokenRow).where(*named).with_for_update()).scalars())
     live = set(session().execute(select(TokenRow.id).where(*named, *live_ones)).scalars())
     if any(row.id in live for row in same):

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from api.domain.errors import Unavailable
 from api.domain.files.storage_status import StorageStatus, storage_status
 from api.storage.files import paths
-from api.storage.files.backends import BUCKET, Backend, Held, LocalBackend, Stat
+from api.storage.files.backends import BUCKET, Backend, LocalBackend, OpenFile, Stat
 from api.storage.files.incoming import Incoming
 from api.storage.files.integrity import Integrity
 
@@ -46,7 +46,7 @@ class Source:
     identity: str
     store: Backend
     integrity: Integrity
-    held: Held | None = None
+    held: OpenFile | None = None
 
     @property
     def backend(self) -> str:
@@ -100,7 +100,7 @@ class Archive:
         Takes no longer than the slowest store may take for all of them together.
         """
         asked = sorted({name for name in wanted if name is not None})
-        surveys = [(backend.name, self._sound(backend, backend.survey(asked))) for backend in self._backends]
+        surveys = [(backend.name, self._sound(backend, backend.stat_many(asked))) for backend in self._backends]
         return {name: _found(name, surveys) for name in asked}
 
     def open(self, name: str | None) -> Source | None:
@@ -158,7 +158,7 @@ class Archive:
         is_it = wanted is not None and incoming.digest == wanted
         incoming.place(self._spool.path(name), replace=wanted is None or is_it and self._is_damaged(name, incoming.size))
         if is_it:
-            self._vouch(name, incoming.size)
+            self._record_sound(name, incoming.size)
 
     def _is_damaged(self, name: str, size: int) -> bool:
         """Whether the disk has another content under this name, or one that cannot be read; `size` is the right one's."""
@@ -168,16 +168,16 @@ class Archive:
         except OSError:
             return True
 
-    def _vouch(self, name: str, size: int) -> None:
+    def _record_sound(self, name: str, size: int) -> None:
         with suppress(OSError):
             placed = self._spool.stat(name)
             if placed is not None and placed.size == size:
-                self._integrity.vouch(name, placed.version)
+                self._integrity.record_sound(name, placed.version)
 
-    def _sound(self, backend: Backend, survey: Mapping[str, Stat | None]) -> dict[str, Stat | None]:
+    def _sound(self, backend: Backend, stat_many: Mapping[str, Stat | None]) -> dict[str, Stat | None]:
         """What a store told of, without what is there and damaged; a file that cannot be read is one that nothing was told of."""
         sound: dict[str, Stat | None] = {}
-        for name, stat in survey.items():
+        for name, stat in stat_many.items():
             with suppress(OSError):
                 is_there = stat is not None and self._integrity.is_sound(name, stat, backend, at_most=HASHED_TO_LIST)
                 sound[name] = stat if is_there else None
@@ -211,7 +211,7 @@ def _held(source: Source) -> Iterator[Source]:
 
 
 def _found(name: str, surveys: Sequence[tuple[str, Mapping[str, Stat | None]]]) -> Found:
-    stats = [(store, survey[name]) for store, survey in surveys if name in survey]
+    stats = [(store, stat_many[name]) for store, stat_many in surveys if name in stat_many]
     holding = [(store, stat) for store, stat in stats if stat is not None]
     if paths.digest_in(name) is not None:
         # Of one content there is one size; the disk's was hashed.

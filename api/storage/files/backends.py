@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from api.domain.files.signed_url import Ticket
+from api.domain.files.signed_url import SignedUrl
 from api.storage.files import paths
 from api.storage.permissions import PRIVATE, Permissions
 
@@ -21,7 +21,7 @@ LOCAL, BUCKET = "local", "gcs"
 INCOMING = "TempFiles"
 # How the names of files begin that are in there on their way: from a client, to their place, from the bucket.
 UPLOADED, COPIED, REPAIRED = "upload-", "copy-", "repair-"
-TicketLink = Callable[[Ticket], str]
+TicketLink = Callable[[SignedUrl], str]
 
 
 class Unreachable(OSError):
@@ -56,7 +56,7 @@ class Backend(Protocol):
         """What is stored under a name now; None for nothing."""
         ...
 
-    def survey(self, wanted: Iterable[str]) -> Mapping[str, Stat | None]:
+    def stat_many(self, wanted: Iterable[str]) -> Mapping[str, Stat | None]:
         """`stat` of many names; one that the store did not tell of in time is left out. Never raises Unreachable."""
         ...
 
@@ -94,16 +94,16 @@ def checked(name: str) -> str:
     return name
 
 
-def ticket_for(name: str, filename: str, content_type: str, expires_at: datetime) -> Ticket:
+def signed_url_for(name: str, filename: str, content_type: str, expires_at: datetime) -> SignedUrl:
     """The ticket for a file; raises ValueError for one that no address may be given for."""
     kind = paths.kind_of(name)
     if kind is None:
         raise ValueError("not the name of a file that has an address")
-    return Ticket(kind, name, filename, content_type, expires_at)
+    return SignedUrl(kind, name, filename, content_type, expires_at)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class OpenFile:
     """A file on the disk that is open; another one that takes its name meanwhile changes nothing."""
 
     file: FileIO
@@ -134,7 +134,7 @@ class LocalBackend:
             return None
         return _described(found) if modes.S_ISREG(found.st_mode) else None
 
-    def survey(self, wanted: Iterable[str]) -> Mapping[str, Stat | None]:
+    def stat_many(self, wanted: Iterable[str]) -> Mapping[str, Stat | None]:
         """`stat` of many names, at once: a disk answers, or nothing here does."""
         found = {}
         for name in wanted:
@@ -150,7 +150,7 @@ class LocalBackend:
             return held.read(start, length)
 
     @contextmanager
-    def held(self, name: str) -> Iterator[Held]:
+    def held(self, name: str) -> Iterator[OpenFile]:
         """A file that stays the one it is as long as the context lasts. Raises FileNotFoundError where there is none."""
         # Without waiting: a pipe under a file's name would otherwise hold the thread for ever.
         descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -158,7 +158,7 @@ class LocalBackend:
             found = os.fstat(descriptor)
             if not modes.S_ISREG(found.st_mode):
                 raise FileNotFoundError(name)
-            yield Held(file, _described(found))
+            yield OpenFile(file, _described(found))
 
     def put(self, name: str, source: Path) -> None:
         """Copy a file to its place by way of TempFiles, durably."""
@@ -178,7 +178,7 @@ class LocalBackend:
 
     def sign(self, name: str, *, filename: str, content_type: str, expires_at: datetime) -> str:
         """An address of this server."""
-        return self._link(ticket_for(name, filename, content_type, expires_at))
+        return self._link(signed_url_for(name, filename, content_type, expires_at))
 
     def delete(self, name: str) -> None:
         """Remove a file."""

@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
 from api.domain.files.attachment import content_disposition
-from api.storage.files.backends import BUCKET, Stat, TicketLink, Unreachable, checked, ticket_for
+from api.storage.files.backends import BUCKET, Stat, TicketLink, Unreachable, checked, signed_url_for
 from api.storage.files.gzip_objects import GZIP, GzipObjects
 
 GOOGLE = "https://storage.googleapis.com"
@@ -58,7 +58,7 @@ class BucketBackend:
             size = self._packed.size(name, generation, size, partial(self._read_stored, name, generation))
         return Stat(size, generation, generation)
 
-    def survey(self, wanted: Iterable[str]) -> Mapping[str, Stat | None]:
+    def stat_many(self, wanted: Iterable[str]) -> Mapping[str, Stat | None]:
         """`stat` of many names, one after the other."""
         found = {}
         for name in wanted:
@@ -106,7 +106,7 @@ class BucketBackend:
 
     def sign(self, name: str, *, filename: str, content_type: str, expires_at: datetime) -> str:
         """An address at the bucket that hands the object out as an attachment."""
-        ticket = ticket_for(name, filename, content_type, expires_at)
+        ticket = signed_url_for(name, filename, content_type, expires_at)
         if self._signer is None:
             return self._link(ticket)
         address: str = self._blob(name).generate_signed_url(

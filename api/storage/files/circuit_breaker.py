@@ -1,4 +1,4 @@
-"""Patience with a store that is far away: everything asked of it side by side, with a limit, and not at all while it is down."""
+"""A remote store behind a circuit breaker: everything asked of it side by side, with a limit, and not at all while it is down."""
 from __future__ import annotations
 
 import time
@@ -17,7 +17,7 @@ T = TypeVar("T")
 REST = 5.0
 
 
-class PatientBackend:
+class CircuitBreaker:
     """A store whose readers wait `timeout` seconds at most, however many files they ask of.
 
     A store that answered nothing in time is left alone for `rest` seconds: whoever asks meanwhile hears at once that it does
@@ -40,7 +40,7 @@ class PatientBackend:
         """As the store says, within the time."""
         return self._asked(partial(self._store.stat, name))
 
-    def survey(self, wanted: Iterable[str]) -> Mapping[str, Stat | None]:
+    def stat_many(self, wanted: Iterable[str]) -> Mapping[str, Stat | None]:
         """`stat` of many names side by side; what did not come in time is left out."""
         if self._is_resting():
             return {}
@@ -52,7 +52,7 @@ class PatientBackend:
                 found[name] = self._result(future)
         if asked and not found:
             # One that told of some files is slow, not down.
-            self._lie_down()
+            self._open_circuit()
         return found
 
     def read(self, name: str, start: int, length: int, identity: str | None = None) -> bytes:
@@ -83,7 +83,7 @@ class PatientBackend:
         try:
             return self._result(future)
         except Unreachable:
-            self._lie_down()
+            self._open_circuit()
             raise
 
     def _result(self, future: Future[T]) -> T:
@@ -98,5 +98,5 @@ class PatientBackend:
     def _is_resting(self) -> bool:
         return self._clock() < self._resting_until
 
-    def _lie_down(self) -> None:
+    def _open_circuit(self) -> None:
         self._resting_until = self._clock() + self._rest

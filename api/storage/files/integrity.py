@@ -39,7 +39,7 @@ class Integrity:
             self._remember(name, found.version, known)
         return known is not False
 
-    def vouch(self, name: str, version: str) -> None:
+    def record_sound(self, name: str, version: str) -> None:
         """Take down that a file is sound, which was hashed while it came in."""
         self._remember(name, version, True)
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.jobs.agents import Agent
-from api.storage.database import Raced, change, session
+from api.storage.database import TransactionConflict, change, session
 from api.storage.jobs.tables import AgentRow
 
 
@@ -23,7 +23,7 @@ def save_agent(agent: Agent) -> None:
     try:
         session().execute(insert(AgentRow).values(name=agent.name, **values))
     except IntegrityError as taken:
-        raise Raced from taken
+        raise TransactionConflict from taken
 
 
 def forget_agent(name: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select,
 from api.domain.jobs.job import Cancel, Job, JobOutcome, JobReason, JobStatus, after_loss, decide_cancel, outcome_of, unknown_job
 from api.domain.page import Page
 from api.storage.database import change, session
-from api.storage.jobs.tables import HookRow, JobRow
+from api.storage.jobs.tables import JobRow, WebhookRow
 
 WAITING, RUNNING = JobStatus.QUEUED.value, JobStatus.RUNNING.value
 
@@ -224,7 +224,7 @@ def _end(outcome: JobOutcome, now: datetime) -> dict[str, Any]:
 def _queue_hook(job_id: str, now: datetime) -> None:
     hook = session().execute(select(JobRow.web_hook).where(JobRow.id == job_id)).scalar_one()
     if hook is not None:
-        session().add(HookRow(job_id=job_id, attempts=0, due_at=now))
+        session().add(WebhookRow(job_id=job_id, attempts=0, due_at=now))
         session().flush()
 
 

@@ -19,7 +19,7 @@ class Question:
     """What is asked of the log of a job's attempt, whose files are found first unless they are known.
 
     `head` is how far it was read, None before the first look, when `start` is where its reader is. `read`: whether what is new is
-    wanted. `closing`: no claim writes to it any more; `impatient`: and its supervisor's last words are no longer waited for.
+    wanted. `closing`: no claim writes to it any more; `overdue`: and its supervisor's last words are no longer waited for.
     """
 
     job: Job
@@ -29,7 +29,7 @@ class Question:
     start: int = 0
     read: bool = False
     closing: bool = False
-    impatient: bool = False
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def look(store: JobFiles, question: Question) -> Glance:
     is_newest = question.attempt == question.job.attempt
     files = find_attempt(store, question.job, question.attempt) if is_newest or question.files is None else question.files
     # Whether somebody still writes is asked first: a log that is whole then stays as it is.
-    closed = question.closing and (question.impatient or _is_settled(files))
+    closed = question.closing and (question.overdue or _is_settled(files))
     with _opened(files.log) as log:
         if log is None:
             head = question.head or 0

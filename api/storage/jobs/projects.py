@@ -39,7 +39,7 @@ class IncomingProject:
                 os.close(descriptor)
 
 
-class ModestFile(Incoming):
+class SpaceCheckedFile(Incoming):
     """A file on its way in that leaves room on the disk: it is refused as soon as there is less than `reserve`."""
 
     def __init__(self, path: Path, store: FileStore, reserve: int) -> None:
@@ -56,7 +56,7 @@ class ModestFile(Incoming):
 def open_project(store: FileStore, job_id: str, *, reserve: int) -> IncomingProject:
     """A new file for the project of a job of this id, to be kept or discarded."""
     path = store.root / INCOMING / f"{UPLOADED}{job_id}"
-    return IncomingProject(job_id, path, ModestFile(path, store, reserve))
+    return IncomingProject(job_id, path, SpaceCheckedFile(path, store, reserve))
 
 
 def forget_project(files: JobFiles, job_id: str) -> None:

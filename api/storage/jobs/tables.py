@@ -45,10 +45,10 @@ class JobRow(Base):
     refused: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
-class HookRow(Base):
+class WebhookRow(Base):
     """A web hook that is still to be delivered, no earlier than `due_at`."""
 
-    __tablename__ = "ci_job_hook"
+    __tablename__ = "ci_job_webhook"
     __table_args__ = (OWN,)
 
     job_id: Mapped[str] = mapped_column(ForeignKey("ci_job.id", ondelete="CASCADE"), primary_key=True)

@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from api.domain.errors import NotFound
 from api.domain.page import Page
-from api.domain.results.approval import Approval, ApprovalStatus, BaselineWish, Proposal, check_unchanged
-from api.storage.database import Raced, session
+from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal, check_unchanged
+from api.storage.database import TransactionConflict, session
 from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow
 from api.storage.tables import ApprovalRow, BaselineChangeRow
 
@@ -45,7 +45,7 @@ def find_granted(run_id: int, baselines: Mapping[int, str]) -> dict[str, Approva
 
 
 def record_proposal(proposal: Proposal, requester_id: int, requested_by: str, now: datetime) -> Approval:
-    """Within a transaction: keep a request; the same one that is still open is given back. Raises Raced where its twin was first."""
+    """Within a transaction: store a request, or return the same one that is open. Raises TransactionConflict where its twin was first."""
     wanted = select(ApprovalRow).where(ApprovalRow.pending_key == proposal.key)
     found = session().execute(wanted).scalar_one_or_none()
     if found is not None:
@@ -60,7 +60,7 @@ def record_proposal(proposal: Proposal, requester_id: int, requested_by: str, no
         with session().begin_nested():
             session().add(row)
     except IntegrityError as twin:
-        raise Raced from twin
+        raise TransactionConflict from twin
     return _approval(row)
 
 
@@ -155,7 +155,7 @@ def _change(row: BaselineChangeRow, approval: ApprovalRow) -> BaselineChange:
 
 
 def _approval(row: ApprovalRow) -> Approval:
-    wish = BaselineWish(row.regression_id, row.output_id, row.reason, row.apply_to_variants)
+    wish = BaselineProposal(row.regression_id, row.output_id, row.reason, row.apply_to_variants)
     return Approval(
         approval_id=row.id, status=ApprovalStatus(row.status), requester_id=row.requester_id, requested_by=row.requested_by,
         proposal=Proposal(row.run_id, row.sample_id, wish, row.hash_before, row.hash_after, row.extension),

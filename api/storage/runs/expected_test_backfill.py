@@ -5,34 +5,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from api.domain.results.result import TestReports
-from api.domain.runs.expected_tests import ExpectedSet
-from api.storage.runs.expected_tests import customized_tests_of, load_definitions, load_expected_set, save_expected_set
+from api.domain.runs.expected_tests import ExpectedTests
+from api.storage.runs.expected_tests import customized_tests_of, load_definitions, load_expected_tests, save_expected_tests
 
 Baselines = frozenset[tuple[tuple[int, int], str]]
 
 
 @dataclass(frozen=True, slots=True)
-class FrozenSet:
+class StoredExpectedTests:
     """A frozen set and its id."""
 
     set_id: int
-    expected: ExpectedSet
+    expected: ExpectedTests
 
 
 @dataclass
-class _PastSets:
+class _ExpectedTestsBackfill:
     """Sets made of today's definitions; the same choice of tests with the same baselines is made and stored once."""
 
-    definitions: ExpectedSet
+    definitions: ExpectedTests
     today: Mapping[tuple[int, int], str] = field(init=False)
-    made: dict[tuple[frozenset[int], Baselines], FrozenSet] = field(default_factory=dict)
+    made: dict[tuple[frozenset[int], Baselines], StoredExpectedTests] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.today = {
             (test.regression_id, output.output_id): output.baseline
             for test in self.definitions.tests for output in test.outputs}
 
-    def find(self, chosen: frozenset[int], reports: Mapping[int, TestReports]) -> FrozenSet:
+    def find(self, chosen: frozenset[int], reports: Mapping[int, TestReports]) -> StoredExpectedTests:
         """The set of these tests with the baselines that the run's rows recorded."""
         recorded = {
             (regression_id, output_id): output.expected
@@ -41,23 +41,23 @@ class _PastSets:
         key = (chosen, frozenset(other.items()))
         if key not in self.made:
             expected = self.definitions.only(chosen).with_baselines(other)
-            self.made[key] = FrozenSet(save_expected_set(expected), expected)
+            self.made[key] = StoredExpectedTests(save_expected_tests(expected), expected)
         return self.made[key]
 
 
-def find_sets(
+def find_expected_tests(
     stored: Mapping[int, int | None], reports: Mapping[int, Mapping[int, TestReports]],
-) -> dict[int, FrozenSet]:
+) -> dict[int, StoredExpectedTests]:
     """Within a transaction: the sets of these runs, by run id, where `stored` has the ids of those that are frozen already.
 
     What a run that was over before it was seen was to execute is known only where it was restricted to some tests; else it is
     what reported. Its baselines of that time stand in its rows.
     """
-    known = {set_id: FrozenSet(set_id, load_expected_set(set_id)) for set_id in set(stored.values()) if set_id is not None}
+    known = {set_id: StoredExpectedTests(set_id, load_expected_tests(set_id)) for set_id in set(stored.values()) if set_id is not None}
     unknown = [run_id for run_id, set_id in stored.items() if set_id is None]
     found = {run_id: known[set_id] for run_id, set_id in stored.items() if set_id is not None}
     if unknown:
-        customized, past = customized_tests_of(unknown), _PastSets(load_definitions())
+        customized, past = customized_tests_of(unknown), _ExpectedTestsBackfill(load_definitions())
         for run_id in unknown:
             found[run_id] = past.find(customized.get(run_id) or _reported(reports[run_id]), reports[run_id])
     return found

@@ -8,7 +8,7 @@ from functools import lru_cache
 from sqlalchemy import ColumnElement, and_, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
-from api.domain.runs.expected_tests import ExpectedOutput, ExpectedSet, ExpectedTest, parse_expected_set
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest, ExpectedTests, parse_expected_tests
 from api.storage.column_types import is_id, is_on
 from api.storage.database import read, session
 from api.storage.platform_tables import (
@@ -20,33 +20,33 @@ from api.storage.platform_tables import (
     RegressionTestRow,
     SampleRow,
 )
-from api.storage.tables import ExpectedSetRow
+from api.storage.tables import ExpectedTestsRow
 
 SETS_IN_MEMORY = 64
-_DIGEST = select(ExpectedSetRow.digest).where(ExpectedSetRow.id == bindparam("expected_set_id"))
+_DIGEST = select(ExpectedTestsRow.digest).where(ExpectedTestsRow.id == bindparam("expected_tests_id"))
 
 
-def load_expected_set(expected_set_id: int | None) -> ExpectedSet:
+def load_expected_tests(expected_tests_id: int | None) -> ExpectedTests:
     """The frozen set of this id; None means a run for which nothing was ever expected."""
-    if expected_set_id is None:
-        return ExpectedSet(())
-    return _parsed(read(_DIGEST, {"expected_set_id": expected_set_id}).scalar_one())
+    if expected_tests_id is None:
+        return ExpectedTests(())
+    return _parsed(read(_DIGEST, {"expected_tests_id": expected_tests_id}).scalar_one())
 
 
 @lru_cache(maxsize=SETS_IN_MEMORY)
-def _parsed(digest: str) -> ExpectedSet:
+def _parsed(digest: str) -> ExpectedTests:
     # The digest names the content, so a parsed set never goes stale, whatever database it was read from.
-    return parse_expected_set(session().execute(select(ExpectedSetRow.body).where(ExpectedSetRow.digest == digest)).scalar_one())
+    return parse_expected_tests(session().execute(select(ExpectedTestsRow.body).where(ExpectedTestsRow.digest == digest)).scalar_one())
 
 
-def save_expected_set(expected: ExpectedSet) -> int:
+def save_expected_tests(expected: ExpectedTests) -> int:
     """The id of the set; it is stored unless an equal one is there already."""
     digest = expected.digest
-    wanted = select(ExpectedSetRow.id).where(ExpectedSetRow.digest == digest)
+    wanted = select(ExpectedTestsRow.id).where(ExpectedTestsRow.digest == digest)
     found = session().execute(wanted).scalar_one_or_none()
     if found is not None:
         return found
-    row = ExpectedSetRow(digest=digest, body=expected.serialized())
+    row = ExpectedTestsRow(digest=digest, body=expected.serialized())
     try:
         with session().begin_nested():
             session().add(row)
@@ -86,7 +86,7 @@ def customized_tests_of(run_ids: Collection[int]) -> dict[int, frozenset[int]]:
     return {run_id: frozenset(tests) for run_id, tests in found.items()}
 
 
-def load_definitions(regression_ids: Collection[int] | None = None) -> ExpectedSet:
+def load_definitions(regression_ids: Collection[int] | None = None) -> ExpectedTests:
     """The regression tests as they are defined now; all of them where no ids are given."""
     categories, outputs = _categories(regression_ids), _outputs(regression_ids)
     query = (
@@ -94,7 +94,7 @@ def load_definitions(regression_ids: Collection[int] | None = None) -> ExpectedS
         .where(is_id(RegressionTestRow.id), is_id(SampleRow.id)))
     if regression_ids is not None:
         query = query.where(RegressionTestRow.id.in_(regression_ids))
-    return ExpectedSet.of(
+    return ExpectedTests.of(
         ExpectedTest(
             regression_id=row.id, sample_id=row.sample_id, sample_sha=sha, sample_extension=extension, command=row.command,
             input_type=row.input_type or "file", output_type=row.output_type or "file", expected_exit_code=row.expected_rc or 0,

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.errors import Unprocessable
-from api.storage.database import Raced, session
+from api.storage.database import TransactionConflict, session
 from api.storage.tables import IdempotencyRow
 
 VALID_FOR = timedelta(hours=24)
@@ -41,7 +41,7 @@ def find_answered_run(request: RequestKey, now: datetime) -> int | None:
 
 
 def record_answer(request: RequestKey, run_id: int, now: datetime) -> None:
-    """Within the transaction that made the run: keep that this request made it. Raises Raced where its twin was first."""
+    """Within the transaction that made the run: keep that this request made it. Raises TransactionConflict where its twin was first."""
     row = IdempotencyRow(
         user_id=request.user_id, operation=request.operation, key=request.key, body_digest=request.body_digest, run_id=run_id,
         created_at=now)
@@ -49,4 +49,4 @@ def record_answer(request: RequestKey, run_id: int, now: datetime) -> None:
         with session().begin_nested():
             session().add(row)
     except IntegrityError as twin:
-        raise Raced from twin
+        raise TransactionConflict from twin

@@ -13,7 +13,7 @@ from api.domain.display_bounds import repository_of
 from api.domain.page import Page, slice_page
 from api.domain.runs.queue import QueuedRun
 from api.domain.runs.run import Platform, RunStatus
-from api.domain.text.casefold import contains, fold
+from api.domain.text.casefold import casefold_ascii, contains
 from api.storage.database import session
 from api.storage.platform_tables import ForkRow, TestRow
 from api.storage.runs.run_rows import altered_in
@@ -80,7 +80,7 @@ def _keys(repository: str | None) -> list[InstrumentedAttribute[Any]]:
 
 def _named_branches(repository: str | None) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [RunRow.branch.is_not(None)]
-    return conditions if repository is None else [*conditions, RunRow.repository == fold(repository)]
+    return conditions if repository is None else [*conditions, RunRow.repository == casefold_ascii(repository)]
 
 
 def _groups(repository: str | None, active_since: datetime, active: bool | None) -> Select[*tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from api.storage.tables import ReplacementRow, RunRow
 
 # The status of a run that is over but was not judged yet.
 UNJUDGED = "completed"
-OVER = frozenset(status.value for status in RunStatus if status.is_over)
+OVER = frozenset(status.value for status in RunStatus if status.is_finished)
 
 
 def _count(table: type[ResultRow | ResultFileRow]) -> ScalarSelect[int]:
@@ -30,7 +30,7 @@ IS_BEHIND = case(
 RUNS: Select[*tuple[Any, ...]] = (
     select(
         RunRow.run_id, RunRow.status, RunRow.platform, func.coalesce(ForkRow.github, ""), TestRow.branch, TestRow.commit,
-        RunRow.pull_request, RunRow.created_at, RunRow.expected_set_id, RunRow.started_at, RunRow.completed_at,
+        RunRow.pull_request, RunRow.created_at, RunRow.expected_tests_id, RunRow.started_at, RunRow.completed_at,
         RunRow.requester_id, UserRow.name, RunRow.environment_id, RunRow.source_run_id,
         select(ReplacementRow.replacement_id).where(ReplacementRow.run_id == RunRow.run_id).correlate(RunRow).scalar_subquery(),
         RunRow.reason, RunRow.parent_sha, RunRow.merge_base_sha, RunRow.infrastructure_error_count, RunRow.altered)
@@ -50,11 +50,11 @@ def altered_in(stored: str | None) -> tuple[str, ...]:
 
 def run_of(row: Sequence[Any]) -> Run:
     """The run of a row of `RUNS`."""
-    (run_id, status, platform, github, branch, commit, pull_request, created_at, expected_set_id, started_at, completed_at,
+    (run_id, status, platform, github, branch, commit, pull_request, created_at, expected_tests_id, started_at, completed_at,
      requester_id, requester, environment_id, source_run_id, replaced_by, reason, parent_sha, merge_base_sha, infrastructure_errors,
      altered) = row
     return Run(
         run_id, _STATUSES[status], _PLATFORMS[platform], repository_of(github), branch or None, commit, pull_request, created_at,
-        expected_set_id, started_at, completed_at, None if requester_id is None else Requester(requester_id, requester),
+        expected_tests_id, started_at, completed_at, None if requester_id is None else Requester(requester_id, requester),
         environment_id, source_run_id, replaced_by, reason, parent_sha, merge_base_sha, infrastructure_errors,
         altered_in(altered))

@@ -12,9 +12,9 @@ from api.integrations.github.build_artifacts import GitHubBuilds, GitHubFailed, 
 from api.jobs.project.unpack import UnpackFailure, unpack
 from api.worker.executable import program_name, require_names
 from api.worker.full_disk import disk_first
-from api.worker.run_error import Obstacle
-from api.worker.sources.executable_fetch import NotTaken, take_out
-from api.worker.sources.source import Order
+from api.worker.run_error import RunError
+from api.worker.sources.executable_fetch import NotFetched, take_out
+from api.worker.sources.source import FetchRequest
 
 CONTENTS = ArchiveLimits(total_bytes=1 << 30, file_bytes=1 << 30, ratio=1000)
 
@@ -32,48 +32,48 @@ class ArtifactSource:
     contents: ArchiveLimits = field(default=CONTENTS)
 
     name = "artifact"
-    caged = True
+    needs_sandbox = True
 
-    def provide(self, order: Order) -> Path:
+    def provide(self, request: FetchRequest) -> Path:
         """Return the executable, as a file of the run's folder."""
-        claimed = order.claimed
+        claimed = request.claimed
         require_names(claimed.repository, claimed.commit, claimed.platform)
-        folder, project = order.folder / "artifact", order.folder / "artifact.zip"
+        folder, project = request.folder / "artifact", request.folder / "artifact.zip"
         folder.mkdir()
         try:
-            with disk_first(order.folder):
-                self._download(order, project)
-                return self._unpacked(order, project, folder)
+            with disk_first(request.folder):
+                self._download(request, project)
+                return self._unpacked(request, project, folder)
         finally:
             project.unlink(missing_ok=True)
             remove(folder)
 
-    def _download(self, order: Order, project: Path) -> None:
-        claimed = order.claimed
-        order.tell(f"Asking GitHub for a build of {claimed.repository} at {claimed.commit[:12]}.")
+    def _download(self, request: FetchRequest, project: Path) -> None:
+        claimed = request.claimed
+        request.tell(f"Asking GitHub for a build of {claimed.repository} at {claimed.commit[:12]}.")
         try:
             found = self.builds.find(
                 claimed.repository, claimed.commit.lower(), self.artifact, from_forks=claimed.pull_request is not None)
-            order.journal.info(f"GitHub has the artifact {found.artifact_id}, {found.size} bytes.")
-            self.builds.download(found, project, limit=self.limit, seconds=self.seconds, check=order.halt.check)
+            request.build_log.info(f"GitHub has the artifact {found.artifact_id}, {found.size} bytes.")
+            self.builds.download(found, project, limit=self.limit, seconds=self.seconds, check=request.cancellation.check)
         except NoBuild as why:
-            raise Obstacle(InfrastructureType.BUILD, f"No build artifact: {why}.") from None
+            raise RunError(InfrastructureType.BUILD, f"No build artifact: {why}.") from None
         except GitHubFailed as why:
-            raise Obstacle(InfrastructureType.STORAGE, f"Could not download a build artifact: {why}.") from None
+            raise RunError(InfrastructureType.STORAGE, f"Could not download a build artifact: {why}.") from None
 
-    def _unpacked(self, order: Order, project: Path, folder: Path) -> Path:
-        target = order.folder / "executable"
+    def _unpacked(self, request: FetchRequest, project: Path, folder: Path) -> Path:
+        target = request.folder / "executable"
         try:
             if self.user_id is not None:
                 os.chown(folder, self.user_id, self.user_id)
             unpack(project, folder, self.contents, user_id=self.user_id)
-            take_out(folder, self._place(folder, order.claimed.platform), target, self.contents.file_bytes)
+            take_out(folder, self._place(folder, request.claimed.platform), target, self.contents.file_bytes)
         except ZipRejected as refusal:
-            raise Obstacle(InfrastructureType.BUILD, f"The build artifact cannot be unpacked: {refusal}") from None
+            raise RunError(InfrastructureType.BUILD, f"The build artifact cannot be unpacked: {refusal}") from None
         except UnpackFailure as failure:
-            raise Obstacle(InfrastructureType.STORAGE, str(failure)) from None
-        except NotTaken as why:
-            raise Obstacle(InfrastructureType.BUILD, f"The build artifact has no executable: {why}.") from None
+            raise RunError(InfrastructureType.STORAGE, str(failure)) from None
+        except NotFetched as why:
+            raise RunError(InfrastructureType.BUILD, f"The build artifact has no executable: {why}.") from None
         return target
 
     def _place(self, folder: Path, platform: str) -> tuple[str, ...]:
@@ -83,5 +83,5 @@ class ArtifactSource:
             return wanted.parts
         found = [path for path in folder.rglob("*") if path.name == wanted.name and path.is_file()]
         if len(found) > 1:
-            raise NotTaken("it has several files of that name")
+            raise NotFetched("it has several files of that name")
         return found[0].relative_to(folder).parts if found else wanted.parts

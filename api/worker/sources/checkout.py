@@ -9,12 +9,12 @@ from pathlib import Path
 from api.domain.runs.infrastructure import InfrastructureType
 from api.host.folder_size import is_larger
 from api.worker.executable import require_names
-from api.worker.run_error import Obstacle
+from api.worker.run_error import RunError
 from api.worker.run_source import Claimed
 from api.worker.sources.git import Git, GitOptions
 from api.worker.sources.mirrors import Mirrors
 from api.worker.sources.repository import Repository, is_branch
-from api.worker.sources.source import Order
+from api.worker.sources.source import FetchRequest
 
 OURS = "refs/ci"
 TIP, HEADS, PULL, BASE = f"{OURS}/tip", f"{OURS}/heads", f"{OURS}/pull", f"{OURS}/base"
@@ -28,36 +28,36 @@ class Checkout:
     main_repository: str
     base_branch: str = ""
 
-    def check_out(self, order: Order, folder: Path) -> None:
-        """Put the files into the empty folder; raise Obstacle, type checkout or merge, or Halted.
+    def check_out(self, request: FetchRequest, folder: Path) -> None:
+        """Put the files into the empty folder; raise RunError, type checkout or merge, or Cancelled.
 
         A commit counts only where it is in the history of a branch or of the pull request: a server also hands out those of any
         fork, whose code nobody asked for.
         """
-        claimed = order.claimed
+        claimed = request.claimed
         require_names(claimed.repository, claimed.commit, claimed.platform)
-        home = order.folder / "git"
+        home = request.folder / "git"
         home.mkdir()
-        git = Git(self.git, home, order.halt)
+        git = Git(self.git, home, request.cancellation)
         with ExitStack() as stack:
-            place = stack.enter_context(Mirrors(self.git.mirrors).held(self.git.address(claimed.repository), order.halt))
+            place = stack.enter_context(Mirrors(self.git.mirrors).held(self.git.address(claimed.repository), request.cancellation))
             stack.callback(shutil.rmtree, home, ignore_errors=True)
             try:
-                self._lay_out(order, Repository(git, place, order.journal), folder, home / "index")
-            except Obstacle:
+                self._lay_out(request, Repository(git, place, request.build_log), folder, home / "index")
+            except RunError:
                 self._forget_if_too_large(place)
                 raise
 
-    def _lay_out(self, order: Order, repository: Repository, folder: Path, index: Path) -> None:
-        claimed = order.claimed
-        order.tell(f"Checking out {claimed.repository} at {claimed.commit[:12]}.")
+    def _lay_out(self, request: FetchRequest, repository: Repository, folder: Path, index: Path) -> None:
+        claimed = request.claimed
+        request.tell(f"Checking out {claimed.repository} at {claimed.commit[:12]}.")
         commit = self._pulled(claimed, repository) if claimed.pull_request is not None else self._pushed(claimed, repository)
         if commit is None:
-            raise Obstacle(
+            raise RunError(
                 InfrastructureType.CHECKOUT,
                 f"The commit {claimed.commit[:12]} is in no branch of {claimed.repository}, nor in the pull request where there is one.")
-        order.journal.info(f"Checked out {commit}.")
-        tree = commit if claimed.pull_request is None else self._merged(order, repository, commit)
+        request.build_log.info(f"Checked out {commit}.")
+        tree = commit if claimed.pull_request is None else self._merged(request, repository, commit)
         repository.lay_out(tree, folder, index)
 
     def _pushed(self, claimed: Claimed, repository: Repository) -> str | None:
@@ -80,16 +80,16 @@ class Checkout:
             return commit
         return self._in_any_branch(claimed, repository)
 
-    def _merged(self, order: Order, repository: Repository, commit: str) -> str:
+    def _merged(self, request: FetchRequest, repository: Repository, commit: str) -> str:
         base = f"refs/heads/{self.base_branch}" if self.base_branch else "HEAD"
-        order.tell(f"Merging it into {self.base_branch or 'the default branch'} of {self.main_repository}.")
+        request.tell(f"Merging it into {self.base_branch or 'the default branch'} of {self.main_repository}.")
         if not repository.fetch(self.git.address(self.main_repository), f"{base}:{BASE}"):
-            raise Obstacle(InfrastructureType.MERGE, f"The main repository has no branch {self.base_branch}.")
+            raise RunError(InfrastructureType.MERGE, f"The main repository has no branch {self.base_branch}.")
         onto = repository.commit(BASE, within=BASE)
         if onto is None:
-            raise Obstacle(InfrastructureType.MERGE, "The base branch holds no commit.")
+            raise RunError(InfrastructureType.MERGE, "The base branch holds no commit.")
         tree = repository.merged(onto, commit)
-        order.journal.info(f"Merged into the base branch at {onto}.")
+        request.build_log.info(f"Merged into the base branch at {onto}.")
         return tree
 
     def _forget_if_too_large(self, place: Path) -> None:

@@ -12,12 +12,12 @@ INSIDE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 PROGRAM = 0o755
 
 
-class NotTaken(Exception):
+class NotFetched(Exception):
     """There is no such file, or none that may be taken; the message says which, and names nothing from inside the folder."""
 
 
 def take_out(folder: Path, parts: Sequence[str], target: Path, limit: int) -> None:
-    """Copy the regular file at `parts` to `target`, a new file, executable; no link on the way is followed. Raises NotTaken."""
+    """Copy the regular file at `parts` to `target`, a new file, executable; no link on the way is followed. Raises NotFetched."""
     with ExitStack() as stack:
         opened = os.open(folder, INSIDE | os.O_DIRECTORY)
         stack.callback(os.close, opened)
@@ -29,9 +29,9 @@ def take_out(folder: Path, parts: Sequence[str], target: Path, limit: int) -> No
         stack.callback(os.close, descriptor)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise NotTaken("it is no regular file")
+            raise NotFetched("it is no regular file")
         if found.st_size > limit:
-            raise NotTaken(f"it has more than {limit} bytes")
+            raise NotFetched(f"it has more than {limit} bytes")
         with os.fdopen(descriptor, "rb", closefd=False) as source, target.open("xb") as copy:
             shutil.copyfileobj(source, copy)
         target.chmod(PROGRAM)
@@ -41,6 +41,6 @@ def _opened(part: str, folder: int, kind: int) -> int:
     try:
         return os.open(part, INSIDE | kind, dir_fd=folder)
     except FileNotFoundError:
-        raise NotTaken("it is not there") from None
+        raise NotFetched("it is not there") from None
     except OSError:
-        raise NotTaken("it, or a folder above it, is a link or cannot be opened") from None
+        raise NotFetched("it, or a folder above it, is a link or cannot be opened") from None

@@ -1,6 +1,6 @@
 """Calls git on repositories of strangers: without any configuration but ours, and within limits.
 
-It runs outside the cage, since only a cage that shares the host's whole network could reach a server, and since images need not have
+It runs outside the sandbox, since only a sandbox that shares the host's whole network could reach a server, and since images need not have
 git; nothing of a repository is executed by it: there are no hooks, filters, drivers, credentials, submodules, or other protocols.
 """
 from __future__ import annotations
@@ -18,11 +18,11 @@ from uuid import uuid4
 from api.domain.runs.infrastructure import InfrastructureType
 from api.host.folder_size import is_larger
 from api.sandbox.cgroups import MEMORY, PARENT, Group, detect
-from api.sandbox.limits import Limits as CageLimits
-from api.worker.cancellation import Halt
+from api.sandbox.limits import Limits as SandboxLimits
+from api.worker.cancellation import Cancellation
 from api.worker.command import Invocation
 from api.worker.process import Execution, Limits, run_process
-from api.worker.run_error import Obstacle
+from api.worker.run_error import RunError
 
 LOOK_AT_SIZE = 1.0
 PAUSE_STEP = 0.1
@@ -66,7 +66,7 @@ class GitOptions:
 
 
 @dataclass(frozen=True)
-class Said:
+class GitOutput:
     """What came of a call: the exit code, its output, and what else it said, for the log."""
 
     code: int
@@ -77,19 +77,21 @@ class Said:
 class Git:
     """Git for one run. `home` is an empty folder of the run's own."""
 
-    def __init__(self, options: GitOptions, home: Path, halt: Halt, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, options: GitOptions, home: Path, cancellation: Cancellation, monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.options = options
-        self._home, self._halt, self._monotonic = home, halt, monotonic
+        self._home, self._cancellation, self._monotonic = home, cancellation, monotonic
 
-    def run(self, repository: Path, *arguments: str, variables: dict[str, str] | None = None, most: int | None = None) -> Said:
+    def run(self, repository: Path, *arguments: str, variables: dict[str, str] | None = None, most: int | None = None) -> GitOutput:
         """Run a command on a bare repository; one that writes files of more than `most` bytes is ended with SIGXFSZ.
 
-        Raises Obstacle, type checkout, at a limit, and Halted where the run is to stop.
+        Raises RunError, type checkout, at a limit, and Cancelled where the run is to stop.
         """
-        self._halt.check()
+        self._cancellation.check()
         output, log = self._home / "output", self._home / "log"
         call = Invocation(self._command(repository, arguments, variables or {}), self._home, log, stdout=output)
-        watch = _Watch(self._halt, repository, output, self.options.space, self._monotonic)
+        watch = _Watch(self._cancellation, repository, output, self.options.space, self._monotonic)
         limits = Limits(
             seconds=self.options.seconds, file_bytes=most or self.options.space, log_bytes=LOG_BYTES, memory_bytes=self.options.memory)
         with _group(self.options) as group:
@@ -98,19 +100,19 @@ class Git:
         words = log.read_text(errors="replace")
         self._require_within_limits(execution, watch, out_of_memory or OUT_OF_MEMORY in words.casefold())
         with output.open("rb") as content:
-            return Said(execution.exit_code, content.read(ANSWER_BYTES), words)
+            return GitOutput(execution.exit_code, content.read(ANSWER_BYTES), words)
 
     def pause(self, seconds: float) -> None:
-        """Wait before a repeat; raise Halted as soon as the run is to stop."""
+        """Wait before a repeat; raise Cancelled as soon as the run is to stop."""
         until = self._monotonic() + seconds
         while (left := until - self._monotonic()) > 0:
-            self._halt.check()
+            self._cancellation.check()
             time.sleep(min(PAUSE_STEP, left))
 
     def _command(self, repository: Path, arguments: tuple[str, ...], variables: dict[str, str]) -> tuple[str, ...]:
         env, git = shutil.which("env"), shutil.which("git")
         if env is None or git is None:
-            raise Obstacle(InfrastructureType.WORKER, "The worker's host has no git.")
+            raise RunError(InfrastructureType.WORKER, "The worker's host has no git.")
         allowed = {"GIT_ALLOW_PROTOCOL": urlsplit(self.options.base).scheme}
         trusted = {"GIT_SSL_CAINFO": str(self.options.authorities)} if self.options.authorities is not None else {}
         given = {**VARIABLES, **allowed, **trusted, **variables}
@@ -119,15 +121,15 @@ class Git:
 
     def _require_within_limits(self, execution: Execution, watch: _Watch, out_of_memory: bool) -> None:
         if execution.stopped:
-            self._halt.check()
-        if watch.is_over:
-            raise Obstacle(InfrastructureType.CHECKOUT, f"The repository takes more than {self.options.space} bytes.")
+            self._cancellation.check()
+        if watch.is_finished:
+            raise RunError(InfrastructureType.CHECKOUT, f"The repository takes more than {self.options.space} bytes.")
         if watch.is_wordy:
-            raise Obstacle(InfrastructureType.CHECKOUT, f"Git answered more than {ANSWER_BYTES} bytes.")
+            raise RunError(InfrastructureType.CHECKOUT, f"Git answered more than {ANSWER_BYTES} bytes.")
         if out_of_memory and execution.exit_code:
-            raise Obstacle(InfrastructureType.CHECKOUT, f"Git needed more than {self.options.memory} bytes of memory.")
+            raise RunError(InfrastructureType.CHECKOUT, f"Git needed more than {self.options.memory} bytes of memory.")
         if execution.timed_out:
-            raise Obstacle(InfrastructureType.CHECKOUT, f"Git took more than {self.options.seconds:.0f} seconds.")
+            raise RunError(InfrastructureType.CHECKOUT, f"Git took more than {self.options.seconds:.0f} seconds.")
 
 
 @contextmanager
@@ -139,7 +141,7 @@ def _group(options: GitOptions) -> Iterator[Group | None]:
     group = None
     groups = detect(parent=options.cgroup)
     if groups is not None and MEMORY in groups.enforced:
-        limits = CageLimits(memory_bytes=options.memory, cpus=os.cpu_count() or 1)
+        limits = SandboxLimits(memory_bytes=options.memory, cpus=os.cpu_count() or 1)
         with suppress(OSError):
             group = groups.create(f"git-{os.getpid()}-{uuid4().hex}", limits, extra_processes=0)
     try:
@@ -153,14 +155,15 @@ def _group(options: GitOptions) -> Iterator[Group | None]:
 class _Watch:
     """Says when to stop: the run is over, or the repository has grown too large, or git's answer longer than anybody reads."""
 
-    def __init__(self, halt: Halt, repository: Path, output: Path, space: int, monotonic: Callable[[], float]) -> None:
-        self._halt, self._repository, self._output, self._space, self._monotonic = halt, repository, output, space, monotonic
+    def __init__(self, cancellation: Cancellation, repository: Path, output: Path, space: int, monotonic: Callable[[], float]) -> None:
+        self._cancellation, self._monotonic = cancellation, monotonic
+        self._repository, self._output, self._space = repository, output, space
         self._next_look = monotonic() + LOOK_AT_SIZE
-        self.is_over = self.is_wordy = False
+        self.is_finished = self.is_wordy = False
 
     def __call__(self) -> bool:
         if self._monotonic() >= self._next_look:
-            self.is_over = is_larger(self._repository, self._space)
+            self.is_finished = is_larger(self._repository, self._space)
             self.is_wordy = self._output.stat().st_size > ANSWER_BYTES
             self._next_look = self._monotonic() + LOOK_AT_SIZE
-        return self.is_over or self.is_wordy or self._halt()
+        return self.is_finished or self.is_wordy or self._cancellation()

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from api.storage.permissions import PRIVATE
-from api.worker.cancellation import Halt
+from api.worker.cancellation import Cancellation
 
 MOST_KEPT = 16
 MOST_PACKS = 50
@@ -25,13 +25,13 @@ class Mirrors:
         self._root, self._most = root, most
 
     @contextmanager
-    def held(self, address: str, halt: Halt) -> Iterator[Path]:
-        """The place of a repository, for this process alone; it may be empty. Raises Halted while waiting for it."""
+    def held(self, address: str, cancellation: Cancellation) -> Iterator[Path]:
+        """The place of a repository, for this process alone; it may be empty. Raises Cancelled while waiting for it."""
         PRIVATE.make_folder(self._root)
         place = self._root / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}.git"
         lock = PRIVATE.open(place.with_suffix(".lock"), os.O_RDWR)
         try:
-            _wait_for(lock, halt)
+            _wait_for(lock, cancellation)
             os.utime(lock)
             _tidy(place)
             yield place
@@ -46,12 +46,12 @@ class Mirrors:
                 _remove_unless_held(path)
 
 
-def _wait_for(lock: int, halt: Halt) -> None:
+def _wait_for(lock: int, cancellation: Cancellation) -> None:
     while True:
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
-        halt.check()
+        cancellation.check()
         time.sleep(LOCK_PAUSE)
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.domain.runs.infrastructure import InfrastructureType
-from api.worker.build_log import Journal
+from api.worker.build_log import BuildLog
 from api.worker.full_disk import WORDS, DiskFull
-from api.worker.run_error import Obstacle
-from api.worker.sources.git import Git, Said
+from api.worker.run_error import RunError
+from api.worker.sources.git import Git, GitOutput
 
 # One line of a listing: a size in digits, and its end.
 LINE_BYTES = 12
@@ -38,7 +38,7 @@ class Repository:
 
     git: Git
     place: Path
-    journal: Journal
+    build_log: BuildLog
 
     @property
     def is_shallow(self) -> bool:
@@ -51,14 +51,14 @@ class Repository:
         return not (self.place / "packed-refs").exists() and not any(each.is_file() for each in (self.place / "refs").rglob("*"))
 
     def fetch(self, address: str, *references: str, tip_only: bool = False) -> bool:
-        """Fetch references, each as `theirs:ours`; False where there is no such one. Raises Obstacle, type checkout."""
+        """Fetch references, each as `theirs:ours`; False where there is no such one. Raises RunError, type checkout."""
         self._make()
         depth = ["--depth=1"] if tip_only else ["--unshallow"] if self.is_shallow else []
         said = self._fetched(address, references, depth)
         for pause in self.git.options.pauses:
             if not said.code or not any(words in said.words for words in UNREACHED):
                 break
-            self.journal.warning("The server of the repository was not reached; trying again.")
+            self.build_log.warning("The server of the repository was not reached; trying again.")
             self.git.pause(pause)
             said = self._fetched(address, references, depth)
         if said.code and NO_SUCH_REF in said.words:
@@ -69,7 +69,7 @@ class Repository:
         self._require(said, "The repository could not be fetched; the log has git's words.")
         return True
 
-    def _fetched(self, address: str, references: Sequence[str], depth: Sequence[str]) -> Said:
+    def _fetched(self, address: str, references: Sequence[str], depth: Sequence[str]) -> GitOutput:
         return self._run(
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--prune", *depth, "--", address,
             *(f"+{reference}" for reference in references))
@@ -91,40 +91,40 @@ class Repository:
         return commit if holding.code == 0 and holding.output.strip() else None
 
     def merged(self, base: str, commit: str) -> str:
-        """The tree of `commit` merged into `base`. Raises Obstacle, type merge, where that takes a person."""
+        """The tree of `commit` merged into `base`. Raises RunError, type merge, where that takes a person."""
         said = self._run("merge-tree", "--write-tree", "--no-messages", "--name-only", "-z", base, commit)
         tree, *conflicts = said.output.decode(errors="replace").rstrip("\0").split("\0")
         if said.code == CONFLICT and conflicts:
             for name in conflicts[:100]:
-                self.journal.error(f"Merge conflict in {name}")
-            raise Obstacle(
+                self.build_log.error(f"Merge conflict in {name}")
+            raise RunError(
                 InfrastructureType.MERGE, f"The commit does not merge into its base branch: conflicts in {len(conflicts)} files.")
         if said.code == MISUSED:
-            raise Obstacle(InfrastructureType.WORKER, "The worker's git cannot merge: it must be 2.38 or newer.")
+            raise RunError(InfrastructureType.WORKER, "The worker's git cannot merge: it must be 2.38 or newer.")
         self._require(said, "The commit could not be merged into its base branch.", InfrastructureType.MERGE)
         return tree
 
     def lay_out(self, tree: str, folder: Path, index: Path) -> None:
-        """Write the files of a tree into an empty folder. Raises Obstacle, type checkout, for too many or too large ones."""
+        """Write the files of a tree into an empty folder. Raises RunError, type checkout, for too many or too large ones."""
         most, space = self.git.options.files, self.git.options.space
         listed = self._run("ls-tree", "-r", "-z", "--format=%(objectsize:padded)", "--end-of-options", tree, most=most * LINE_BYTES)
         sizes = [size.strip() for size in listed.output.split(b"\0") if size.strip()]
         too_long = listed.code == -signal.SIGXFSZ
         if too_long or len(sizes) > most or sum(int(size) for size in sizes if size.isdigit()) > space:
-            raise Obstacle(InfrastructureType.CHECKOUT, f"The commit has more than {most} files or {space} bytes.")
+            raise RunError(InfrastructureType.CHECKOUT, f"The commit has more than {most} files or {space} bytes.")
         self._require(listed, "The commit's files could not be listed.")
         where = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
         for command in (("read-tree", tree), ("checkout-index", "--all", "--quiet")):
             self._require(self._run(*command, variables=where), "The commit's files could not be written.")
 
-    def _run(self, *arguments: str, variables: dict[str, str] | None = None, most: int | None = None) -> Said:
+    def _run(self, *arguments: str, variables: dict[str, str] | None = None, most: int | None = None) -> GitOutput:
         said = self.git.run(self.place, *arguments, variables=variables, most=most)
         if said.code and any(words in line for line in said.words.splitlines() if not line.startswith(REMOTE) for words in WORDS):
             raise DiskFull("the repository")
         return said
 
-    def _require(self, said: Said, reason: str, kind: InfrastructureType = InfrastructureType.CHECKOUT) -> None:
+    def _require(self, said: GitOutput, reason: str, kind: InfrastructureType = InfrastructureType.CHECKOUT) -> None:
         if said.code:
             for line in said.words.splitlines()[-20:]:
-                self.journal.error(f"git: {line}")
-            raise Obstacle(kind, reason)
+                self.build_log.error(f"git: {line}")
+            raise RunError(kind, reason)

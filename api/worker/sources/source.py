@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Protocol
 
 from api.domain.runs.infrastructure import InfrastructureType
-from api.worker.build_log import Journal
-from api.worker.cancellation import Halt
+from api.worker.build_log import BuildLog
+from api.worker.cancellation import Cancellation
 from api.worker.executable import find_executable
-from api.worker.run_error import Obstacle
+from api.worker.run_error import RunError
 from api.worker.run_source import Claimed
 
 
 @dataclass(frozen=True)
-class Order:
+class FetchRequest:
     """Whose executable is wanted.
 
     `folder` is the run's own, for what is made on the way; `tell` says to the server what is being done,
@@ -24,25 +24,25 @@ class Order:
 
     claimed: Claimed
     folder: Path
-    journal: Journal
-    halt: Halt
+    build_log: BuildLog
+    cancellation: Cancellation
     tell: Callable[[str], None]
     share: Callable[[], None] = lambda: None
 
 
 class Source(Protocol):
-    """A place that executables come from. What is executed of a `caged` one must run in a sandbox, whatever else is allowed."""
+    """A place that executables come from. What is executed of a `sandboxed` one must run in a sandbox, whatever else is allowed."""
 
     @property
     def name(self) -> str:
         """The word that it is configured by."""
 
     @property
-    def caged(self) -> bool:
+    def needs_sandbox(self) -> bool:
         """Whether it needs a sandbox."""
 
-    def provide(self, order: Order) -> Path:
-        """Return the executable; raise Obstacle, typed, where there is none, and Halted where the run is to stop."""
+    def provide(self, request: FetchRequest) -> Path:
+        """Return the executable; raise RunError, typed, where there is none, and Cancelled where the run is to stop."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class FolderSource:
     main_repository: str
 
     name = "folder"
-    caged = False
+    needs_sandbox = False
 
-    def provide(self, order: Order) -> Path:
+    def provide(self, request: FetchRequest) -> Path:
         """Return the executable that the operator put there."""
-        claimed = order.claimed
+        claimed = request.claimed
         return find_executable(
             self.folder, claimed.repository, claimed.commit, claimed.platform, main_repository=self.main_repository)
 
@@ -67,37 +67,37 @@ class MissingSource:
     """A source that this worker cannot have, having no sandbox; it is configured, so runs say why nothing came of it."""
 
     name: str
-    caged = True
+    needs_sandbox = True
 
-    def provide(self, order: Order) -> Path:
+    def provide(self, request: FetchRequest) -> Path:
         """Refuse."""
-        raise _uncaged(self)
+        raise _needs_sandbox(self)
 
 
-def provide(sources: Sequence[Source], order: Order, *, sandboxed: bool) -> Path:
+def provide(sources: Sequence[Source], request: FetchRequest, *, sandboxed: bool) -> Path:
     """Return the executable of the first source that has it.
 
-    Each refusal is put into the run's log. Raises the Obstacle of a single source as it is; of several one of the last one's type,
+    Each refusal is put into the run's log. Raises the RunError of a single source as it is; of several one of the last one's type,
     which names them all.
     """
-    refusals: list[tuple[Source, Obstacle]] = []
+    refusals: list[tuple[Source, RunError]] = []
     for source in sources:
-        order.halt.check()
+        request.cancellation.check()
         try:
-            if source.caged and not sandboxed:
-                raise _uncaged(source)
-            found = source.provide(order)
-        except Obstacle as obstacle:
-            refusals.append((source, obstacle))
-            order.journal.warning(f"No executable from the source {source.name}: {obstacle.message}")
+            if source.needs_sandbox and not sandboxed:
+                raise _needs_sandbox(source)
+            found = source.provide(request)
+        except RunError as run_error:
+            refusals.append((source, run_error))
+            request.build_log.warning(f"No executable from the source {source.name}: {run_error.message}")
         else:
-            order.journal.info(f"The executable is from the source {source.name}.")
+            request.build_log.info(f"The executable is from the source {source.name}.")
             return found
     if len(refusals) == 1:
         raise refusals[0][1]
-    tried = " ".join(f"{source.name}: {obstacle.reason}" for source, obstacle in refusals)
-    raise Obstacle(refusals[-1][1].kind, f"No source has the executable. {tried}") from refusals[-1][1]
+    tried = " ".join(f"{source.name}: {run_error.reason}" for source, run_error in refusals)
+    raise RunError(refusals[-1][1].kind, f"No source has the executable. {tried}") from refusals[-1][1]
 
 
-def _uncaged(source: Source) -> Obstacle:
-    return Obstacle(InfrastructureType.WORKER, f"The source {source.name} needs a sandbox, and this worker has none.")
+def _needs_sandbox(source: Source) -> RunError:
+    return RunError(InfrastructureType.WORKER, f"The source {source.name} needs a sandbox, and this worker has none.")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from api.domain.auth.access import Role, Scope
 from api.domain.auth.token import REVIEWERS, SECRET_BYTES, issue_token, parse_scopes, token_digest, usable_scopes
 from api.domain.errors import Forbidden
-from api.domain.random_source import ALPHABET, Chance
+from api.domain.random_source import ALPHABET, RandomSource
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 secrets = st.binary(min_size=SECRET_BYTES, max_size=SECRET_BYTES)
@@ -68,7 +68,7 @@ def test_a_workers_token_is_64_letters_and_digits(drawn: bytes) -> None:
         asked.append(count)
         return drawn
 
-    token = Chance(random_bytes).worker_token()
+    token = RandomSource(random_bytes).worker_token()
 
     assert len(token) == 64 and set(token) <= set(ALPHABET)
     assert asked == [80]

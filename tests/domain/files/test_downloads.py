@@ -14,31 +14,31 @@ from api.domain.auth.signing import SigningKey
 from api.domain.errors import Forbidden, NotFound
 from api.domain.files.attachment import content_disposition
 from api.domain.files.byte_range import ByteRange, Unsatisfiable, parse_range
-from api.domain.files.signed_url import FileKind, Ticket, read_ticket
+from api.domain.files.signed_url import FileKind, SignedUrl, read_signed_url
 from api.domain.files.storage_status import StorageStatus, storage_status
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 KEY = SigningKey(b"secret")
-TICKET = Ticket(FileKind.RESULT, "TestResults/a.srt", "a.srt", "text/plain", NOW + timedelta(hours=1))
+TICKET = SignedUrl(FileKind.RESULT, "TestResults/a.srt", "a.srt", "text/plain", NOW + timedelta(hours=1))
 FORM = re.compile(r"[A-Za-z0-9_-]+[.][A-Za-z0-9_-]{43}\Z")
 
 
 @given(st.sampled_from(FileKind), st.text(max_size=100), st.text(max_size=100), st.text(max_size=50), st.integers(1, 10**6))
 def test_a_ticket_is_read_as_it_was_sealed(kind: FileKind, name: str, filename: str, content_type: str, seconds: int) -> None:
-    ticket = Ticket(kind, name, filename, content_type, NOW + timedelta(seconds=seconds))
+    ticket = SignedUrl(kind, name, filename, content_type, NOW + timedelta(seconds=seconds))
 
     sealed = ticket.sealed(KEY)
 
     assert FORM.match(sealed)
-    assert read_ticket(sealed, KEY, NOW) == ticket
+    assert read_signed_url(sealed, KEY, NOW) == ticket
 
 
 def test_a_ticket_is_good_until_its_instant_and_not_at_it() -> None:
     sealed = TICKET.sealed(KEY)
 
-    assert read_ticket(sealed, KEY, TICKET.expires_at - timedelta(seconds=1)) == TICKET
+    assert read_signed_url(sealed, KEY, TICKET.expires_at - timedelta(seconds=1)) == TICKET
     with pytest.raises(Forbidden):
-        read_ticket(sealed, KEY, TICKET.expires_at)
+        read_signed_url(sealed, KEY, TICKET.expires_at)
 
 
 @given(st.data())
@@ -52,25 +52,25 @@ def test_a_ticket_with_any_character_changed_is_worth_nothing(data: st.DataObjec
     if forged == sealed or _decoded(forged) == _decoded(sealed):
         return
     with pytest.raises(NotFound):
-        read_ticket(forged, KEY, NOW)
+        read_signed_url(forged, KEY, NOW)
 
 
 @pytest.mark.parametrize("key", [SigningKey(b"another"), SigningKey(b"")])
 def test_a_ticket_of_another_server_is_worth_nothing(key: SigningKey) -> None:
     with pytest.raises(NotFound):
-        read_ticket(TICKET.sealed(key), KEY, NOW)
+        read_signed_url(TICKET.sealed(key), KEY, NOW)
 
 
 @given(st.text(max_size=200))
 def test_no_text_is_taken_for_a_ticket(text: str) -> None:
     with pytest.raises(NotFound):
-        read_ticket(text, KEY, NOW)
+        read_signed_url(text, KEY, NOW)
 
 
 @pytest.mark.parametrize("content", [b"[]", b"{}", b"[1]", b'["TestResults/a.srt","a.srt","text/plain",1]', b'["secret","a","b","c",1]'])
 def test_a_ticket_of_another_form_is_worth_nothing_though_we_signed_it(content: bytes) -> None:
     with pytest.raises(NotFound):
-        read_ticket(KEY.sign("download", content), KEY, NOW)
+        read_signed_url(KEY.sign("download", content), KEY, NOW)
 
 
 def test_what_is_signed_for_one_purpose_is_worth_nothing_for_another() -> None:

@@ -12,7 +12,7 @@ from api.domain.jobs.agents import Agent, finding_of
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 GOOD = Agent("one", 2, 0, NOW, "bubblewrap")
 SILENT = replace(GOOD, seen_at=NOW - timedelta(hours=1))
-CAGELESS = replace(GOOD, name="two", sandbox=None)
+WITHOUT_SANDBOX = replace(GOOD, name="two", sandbox=None)
 USELESS = replace(GOOD, name="four", trouble="the sandbox has no pytest")
 LEAKY = replace(GOOD, name="three", missing=("memory: no control group", "cpus: no control group"))
 
@@ -24,10 +24,11 @@ NOT_HELD = "Not held back: cpus: no control group; memory: no control group."
     ([GOOD], True, Finding()), ([], False, Finding()), ([SILENT], False, Finding()),
     ([], True, Finding("degraded", "No agent runs, so jobs wait.")),
     ([SILENT], True, Finding("degraded", "No agent runs, so jobs wait.")),
-    ([CAGELESS], False, Finding("degraded", "No agent has a sandbox, so jobs are refused.")),
-    ([CAGELESS, SILENT], True, Finding("degraded", "No agent has a sandbox, so jobs are refused.")), ([CAGELESS, GOOD], True, Finding()),
+    ([WITHOUT_SANDBOX], False, Finding("degraded", "No agent has a sandbox, so jobs are refused.")),
+    ([WITHOUT_SANDBOX, SILENT], True, Finding("degraded", "No agent has a sandbox, so jobs are refused.")),
+    ([WITHOUT_SANDBOX, GOOD], True, Finding()),
     ([replace(LEAKY, seen_at=SILENT.seen_at)], False, Finding()),
-    ([USELESS, CAGELESS], False, Finding("degraded", "No agent can run jobs, so they are refused: the sandbox has no pytest.")),
+    ([USELESS, WITHOUT_SANDBOX], False, Finding("degraded", "No agent can run jobs, so they are refused: the sandbox has no pytest.")),
     ([USELESS, LEAKY], False, Finding("degraded", f"Some agents take no jobs: the sandbox has no pytest. {NOT_HELD}"))])
 def test_what_is_amiss_is_said_of_agents_that_live_and_their_absence_where_one_is_needed(
     agents: list[Agent], needed: bool, found: Finding,

@@ -31,7 +31,7 @@ from api.domain.jobs.event_stream import (
     opening,
     parse_event_id,
 )
-from api.domain.jobs.job import Job, JobReason, JobStatus, closing_words, outcome_of
+from api.domain.jobs.job import Job, JobReason, JobStatus, end_message, outcome_of
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 BEGINNING = StreamPlace(1, 0)
@@ -230,7 +230,7 @@ def expected(over: Job, attempts: Sequence[bytes]) -> str:
 @pytest.mark.parametrize("in_line", [True, False])
 def test_the_last_line_says_why_the_job_ended_and_then_comes_how(reason: JobReason, in_line: bool) -> None:
     over = ended(reason, 3, attempt=2)
-    line = ("\n" if in_line else "") + closing_words(reason, 3) + "\n"
+    line = ("\n" if in_line else "") + end_message(reason, 3) + "\n"
 
     events = End(over, 100, in_line).events_after(StreamPlace(2, 100))
 

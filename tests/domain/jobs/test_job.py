@@ -23,8 +23,8 @@ from api.domain.jobs.job import (
     after_loss,
     check_waiting,
     choose_next,
-    closing_words,
     decide_cancel,
+    end_message,
     outcome_of,
     visible,
 )
@@ -99,9 +99,9 @@ def test_a_job_succeeds_only_by_exit_code_0_at_its_own_end(reason: JobReason, ex
 
 @given(st.sampled_from(JobReason), st.integers(-255, 255))
 def test_every_end_is_over_and_has_words_of_one_line(reason: JobReason, exit_code: int) -> None:
-    words = closing_words(reason, exit_code)
+    words = end_message(reason, exit_code)
 
-    assert outcome_of(reason, exit_code).status.is_over
+    assert outcome_of(reason, exit_code).status.is_finished
     assert words.endswith(".") and "\n" not in words and "{" not in words
     assert (str(exit_code) in words) is (reason is JobReason.EXIT_CODE)
 

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from api.domain.errors import Invalid, Refusal, Unprocessable
 from api.domain.jobs.webhook import (
     MOST_ATTEMPTS,
-    HookTarget,
-    check_hook_url,
-    hook_target,
+    WebhookTarget,
+    check_webhook_url,
     is_listed,
     may_be_reached,
     next_attempt,
     signature,
+    webhook_target,
 )
-from api.domain.random_source import Chance
+from api.domain.random_source import RandomSource
 from tests.builders import NOW
 
 HOSTS = ("hooks.example", "*.ci.example", "8.8.8.8", "2606:4700::1", "10.1.2.3", "127.0.0.1", "::1", "169.254.169.254")
@@ -30,16 +30,16 @@ INSIDE = [ip_network(text) for text in (
 
 
 @pytest.mark.parametrize(("url", "target"), [
-    ("https://hooks.example", HookTarget("https", "hooks.example", 443, "/")),
-    ("HTTPS://Hooks.Example/A?b=%20c", HookTarget("https", "hooks.example", 443, "/A?b=%20c")),
-    ("https://hooks.example:8443?x=1", HookTarget("https", "hooks.example", 8443, "/?x=1")),
-    ("https://a.b.ci.example/x", HookTarget("https", "a.b.ci.example", 443, "/x")),
-    ("https://8.8.8.8/x", HookTarget("https", "8.8.8.8", 443, "/x")),
-    ("https://[2606:4700:0::1]:444/x", HookTarget("https", "2606:4700::1", 444, "/x")),
+    ("https://hooks.example", WebhookTarget("https", "hooks.example", 443, "/")),
+    ("HTTPS://Hooks.Example/A?b=%20c", WebhookTarget("https", "hooks.example", 443, "/A?b=%20c")),
+    ("https://hooks.example:8443?x=1", WebhookTarget("https", "hooks.example", 8443, "/?x=1")),
+    ("https://a.b.ci.example/x", WebhookTarget("https", "a.b.ci.example", 443, "/x")),
+    ("https://8.8.8.8/x", WebhookTarget("https", "8.8.8.8", 443, "/x")),
+    ("https://[2606:4700:0::1]:444/x", WebhookTarget("https", "2606:4700::1", 444, "/x")),
 ])
-def test_a_url_of_a_listed_host_leads_somewhere(url: str, target: HookTarget) -> None:
-    assert hook_target(url, HOSTS, private=False) == target
-    check_hook_url(url, HOSTS, private=False)
+def test_a_url_of_a_listed_host_leads_somewhere(url: str, target: WebhookTarget) -> None:
+    assert webhook_target(url, HOSTS, private=False) == target
+    check_webhook_url(url, HOSTS, private=False)
 
 
 @pytest.mark.parametrize("url", [
@@ -53,7 +53,7 @@ def test_a_url_of_a_listed_host_leads_somewhere(url: str, target: HookTarget) ->
     "https://hooks.example/\u017f", "https://hoo\u212as.example/"])
 def test_what_is_no_plain_https_url_is_refused_as_malformed(url: str) -> None:
     with pytest.raises(Invalid) as refused:
-        hook_target(url, HOSTS, private=False)
+        webhook_target(url, HOSTS, private=False)
 
     assert set(refused.value.details["fields"]) == {"web_hook"}
 
@@ -63,11 +63,11 @@ def test_what_is_no_plain_https_url_is_refused_as_malformed(url: str) -> None:
     "https://10.1.2.3/", "https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/latest", "https://[::ffff:127.0.0.1]/"])
 def test_other_hosts_and_private_addresses_are_refused(url: str) -> None:
     with pytest.raises(Unprocessable):
-        hook_target(url, HOSTS, private=False)
+        webhook_target(url, HOSTS, private=False)
 
 
 def test_private_networks_and_plain_http_can_be_allowed() -> None:
-    reached = [hook_target(url, HOSTS, private=True).authority for url in (
+    reached = [webhook_target(url, HOSTS, private=True).authority for url in (
         "http://10.1.2.3:8080/", "https://127.0.0.1/", "http://[::1]:81/", "http://hooks.example/")]
 
     assert reached == ["10.1.2.3:8080", "127.0.0.1", "[::1]:81", "hooks.example"]
@@ -76,12 +76,12 @@ def test_private_networks_and_plain_http_can_be_allowed() -> None:
 @pytest.mark.parametrize("url", ["http://8.8.8.8/", "https://169.254.169.254/"])
 def test_public_addresses_by_plain_http_and_the_clouds_own_are_refused_also_then(url: str) -> None:
     with pytest.raises(Unprocessable):
-        hook_target(url, HOSTS, private=True)
+        webhook_target(url, HOSTS, private=True)
 
 
 def test_an_empty_list_lets_nobody_be_told() -> None:
     with pytest.raises(Unprocessable):
-        hook_target("https://hooks.example/", (), private=True)
+        webhook_target("https://hooks.example/", (), private=True)
 
 
 def test_a_suffix_stands_for_names_alone() -> None:
@@ -93,7 +93,7 @@ def test_a_suffix_stands_for_names_alone() -> None:
 @given(st.text(max_size=60).map(lambda rest: "https://hooks.example" + rest) | st.from_regex(r"https?://[!-~]{1,40}", fullmatch=True))
 def test_whatever_is_accepted_leads_to_the_same_host_for_every_reader(url: str) -> None:
     try:
-        target = hook_target(url, HOSTS, private=False)
+        target = webhook_target(url, HOSTS, private=False)
     except Refusal:
         return
 
@@ -146,7 +146,7 @@ def test_a_signature_is_of_its_secret_time_and_body_alone(secret: str, timestamp
 @settings(deadline=None)
 @given(st.integers(1, MOST_ATTEMPTS + 3), st.binary(min_size=2, max_size=2))
 def test_a_hook_that_failed_waits_longer_each_time_and_is_given_up_in_the_end(attempts: int, drawn: bytes) -> None:
-    due = next_attempt(attempts, NOW, Chance(lambda length: drawn))
+    due = next_attempt(attempts, NOW, RandomSource(lambda length: drawn))
 
     if attempts >= MOST_ATTEMPTS:
         assert due is None

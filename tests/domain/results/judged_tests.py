@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from api.domain.results.result import JudgedTest, OutputReport, Report, TestReports, judge
-from api.domain.runs.expected_tests import ExpectedOutput, ExpectedSet, ExpectedTest
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest, ExpectedTests
 from api.domain.runs.run import Phase
 
 BASELINE, VARIANT, OTHER = "a" * 64, "b" * 64, "c" * 64
@@ -32,4 +32,4 @@ def judged(
     came = {output.output_id: None for output in test.outputs} if got is None else got
     outputs = {output_id: OutputReport(test.regression_id, output_id, digest) for output_id, digest in came.items()}
     report = Report(test.regression_id, exit_code, runtime_ms) if ended else None
-    return judge(ExpectedSet.of([test]), {test.regression_id: TestReports(report, outputs)}, phase)[0]
+    return judge(ExpectedTests.of([test]), {test.regression_id: TestReports(report, outputs)}, phase)[0]

@@ -16,7 +16,7 @@ from api.domain.results.approval import (
     FILLERS,
     Approval,
     ApprovalStatus,
-    BaselineWish,
+    BaselineProposal,
     Decision,
     Proposal,
     authorize_decision,
@@ -30,7 +30,7 @@ from api.domain.results.approval import (
 from tests.domain.results.judging import BASELINE, OTHER, VARIANT, caller, expected_output, expected_test, judged, reported
 
 REASON = "Timing of the roll-up captions was corrected"
-WISH = BaselineWish(1, 5, REASON)
+WISH = BaselineProposal(1, 5, REASON)
 PROPOSAL = Proposal(9, 7, WISH, BASELINE, OTHER, ".srt")
 APPROVAL = Approval(1, PROPOSAL, ApprovalStatus.PENDING, 3, "Ann", datetime(2026, 1, 1, tzinfo=UTC))
 

@@ -25,7 +25,7 @@ BASELINE, OTHER = "a" * 64, "b" * 64
 def make_run(status: RunStatus = RunStatus.FAIL, **fields: object) -> Run:
     values = {
         "run_id": 7, "status": status, "platform": Platform.LINUX, "repository": "CCExtractor/ccextractor", "branch": "master",
-        "commit": "c" * 40, "pull_request": None, "created_at": NOW, "expected_set_id": 1, "started_at": NOW + timedelta(seconds=5)}
+        "commit": "c" * 40, "pull_request": None, "created_at": NOW, "expected_tests_id": 1, "started_at": NOW + timedelta(seconds=5)}
     return Run(**(values | fields))  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from api.domain.results.failure import failures_of
 from api.domain.results.result import OutputReport, OutputStatus, Report, TestReports, Verdict, judge, merged, output_status, verdict_of
-from api.domain.runs.expected_tests import ExpectedSet
+from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.run import Phase
 from tests.domain.results.judging import BASELINE, OTHER, VARIANT, expected_output, expected_test, judged, reported
 
@@ -81,7 +81,7 @@ def test_an_output_without_a_baseline_fails_nothing_whatever_comes(
 
 
 def test_reports_outside_the_set_are_ignored() -> None:
-    expected = ExpectedSet.of([TEST])
+    expected = ExpectedTests.of([TEST])
 
     judged = judge(expected, {1: reported(TEST, o5=None), 99: TestReports(Report(99, 1, 1))}, Phase.COMPLETED)
 

@@ -5,7 +5,7 @@ import pytest
 from api.domain.errors import NotFound
 from api.domain.results.result import NOTHING_REPORTED, JudgedTest, Verdict
 from api.domain.results.sample_lookup import choose_output, choose_test
-from api.domain.runs.expected_tests import ExpectedOutput, ExpectedSet, ExpectedTest
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest, ExpectedTests
 
 
 def make_test(regression_id: int, sample_id: int, *output_ids: int) -> ExpectedTest:
@@ -64,7 +64,7 @@ def test_what_does_not_belong_together_is_not_found(sample_id: int, regression_i
 
 
 def test_an_output_is_found_by_sample_test_and_output_together() -> None:
-    expected = ExpectedSet.of([make_test(1, 7, 10), make_test(2, 7, 20, 21)])
+    expected = ExpectedTests.of([make_test(1, 7, 10), make_test(2, 7, 20, 21)])
 
     found = choose_output(expected, 7, 2, 21)
 
@@ -73,7 +73,7 @@ def test_an_output_is_found_by_sample_test_and_output_together() -> None:
 
 @pytest.mark.parametrize(("sample_id", "regression_id", "output_id"), [(7, 2, 10), (7, 1, 20), (8, 1, 10), (7, 3, 10), (7, 1, 99)])
 def test_an_output_of_another_test_is_not_found(sample_id: int, regression_id: int, output_id: int) -> None:
-    expected = ExpectedSet.of([make_test(1, 7, 10), make_test(2, 7, 20)])
+    expected = ExpectedTests.of([make_test(1, 7, 10), make_test(2, 7, 20)])
 
     with pytest.raises(NotFound):
         choose_output(expected, sample_id, regression_id, output_id)

@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.domain.runs.expected_tests import NO_CATEGORY, ExpectedOutput, ExpectedSet, ExpectedTest, parse_expected_set
+from api.domain.runs.expected_tests import NO_CATEGORY, ExpectedOutput, ExpectedTest, ExpectedTests, parse_expected_tests
 from api.domain.runs.worker_suite import SuiteFile, suite_of
 from tests.domain.results.judging import BASELINE, OTHER, VARIANT, expected_output, expected_test
 
@@ -26,18 +26,18 @@ expected_tests = st.lists(
 @settings(max_examples=40)
 @given(expected_tests)
 def test_a_set_is_read_back_as_it_was_written(tests: list[ExpectedTest]) -> None:
-    frozen = ExpectedSet.of(tests)
+    frozen = ExpectedTests.of(tests)
 
-    assert parse_expected_set(frozen.serialized()) == frozen
+    assert parse_expected_tests(frozen.serialized()) == frozen
     assert frozen.serialized().isascii()
 
 
 @settings(max_examples=40)
 @given(expected_tests, st.randoms(use_true_random=False))
 def test_the_order_in_which_tests_are_found_changes_no_digest(tests: list[ExpectedTest], chance: Random) -> None:
-    shuffled = ExpectedSet.of(chance.sample(tests, len(tests)))
+    shuffled = ExpectedTests.of(chance.sample(tests, len(tests)))
 
-    assert shuffled.digest == ExpectedSet.of(tests).digest
+    assert shuffled.digest == ExpectedTests.of(tests).digest
     assert list(shuffled.regression_ids) == sorted(test.regression_id for test in tests)
 
 
@@ -49,19 +49,19 @@ def test_every_change_of_a_test_changes_the_digest() -> None:
         replace(test, categories=()), replace(test, outputs=()), expected_test(1, expected_output(ignored=True)),
         expected_test(1, expected_output(baseline=OTHER)), expected_test(1, replace(expected_output(), acceptable=()))]
 
-    assert len({ExpectedSet.of([each]).digest for each in changed}) == len(changed)
+    assert len({ExpectedTests.of([each]).digest for each in changed}) == len(changed)
 
 
 @given(st.sets(st.integers(1, 6)), st.sets(st.integers(1, 8)))
 def test_a_part_of_a_set_has_the_tests_that_are_in_both(ids: set[int], wanted: set[int]) -> None:
-    part = ExpectedSet.of(map(expected_test, ids)).only(wanted)
+    part = ExpectedTests.of(map(expected_test, ids)).only(wanted)
 
     assert part.regression_ids == tuple(sorted(ids & wanted))
     assert dict(part.by_id) == {number: expected_test(number) for number in ids & wanted}
 
 
 def test_recorded_baselines_take_the_place_of_todays() -> None:
-    frozen = ExpectedSet.of([expected_test(1), expected_test(2, expected_output(5), expected_output(6))])
+    frozen = ExpectedTests.of([expected_test(1), expected_test(2, expected_output(5), expected_output(6))])
 
     past = frozen.with_baselines({(1, 5): BASELINE, (2, 6): OTHER, (2, 5): "", (3, 5): OTHER})
 
@@ -93,7 +93,7 @@ def test_a_hash_is_accepted_in_any_case_and_nothing_is_no_hash() -> None:
 def test_a_worker_is_told_which_files_to_compare() -> None:
     test = replace(expected_test(1, replace(expected_output(), suffix="_1")), sample_extension="ts")
 
-    [told] = suite_of(ExpectedSet.of([test]))
+    [told] = suite_of(ExpectedTests.of([test]))
 
     assert (told.regression_id, told.category, told.input_file) == (1, "DVB", "sha.ts")
     assert told.files == (SuiteFile(5, f"{BASELINE}.srt", "sha_1.srt"),)

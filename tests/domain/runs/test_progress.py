@@ -45,7 +45,7 @@ def test_whatever_workers_report_a_run_never_goes_back_and_ends_once(reports: li
 
     stages = [STAGES[phase] for phase, _ in stored]
     assert stages == sorted(stages)
-    assert not any(phase.is_over for phase, _ in stored[:-1])
+    assert not any(phase.is_finished for phase, _ in stored[:-1])
     assert len(stored) == len(set(stored))
 
 

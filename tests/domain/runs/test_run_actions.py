@@ -51,7 +51,7 @@ def test_the_progress_of_a_cancelled_run_tells_by_whom_and_why(reason: str | Non
 def test_cancelling_a_run_that_is_over_writes_nothing(status: RunStatus) -> None:
     outcome = cancel(run_of(None, status), caller(), "again")
 
-    assert (outcome.event_message is None) is (outcome.status is ActionStatus.NO_OP) is status.is_over
+    assert (outcome.event_message is None) is (outcome.status is ActionStatus.NO_OP) is status.is_finished
 
 
 def test_a_stranger_is_refused_even_where_there_is_nothing_to_do() -> None:

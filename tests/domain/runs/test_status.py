@@ -36,7 +36,7 @@ def test_a_runs_status_follows_from_its_phase_and_its_verdicts(phase: Phase | No
 
 @given(st.none() | st.sampled_from(Phase), st.lists(st.sampled_from(Verdict), max_size=6))
 def test_a_run_is_over_exactly_when_its_phase_is(phase: Phase | None, verdicts: list[Verdict]) -> None:
-    assert run_status(phase, verdicts).is_over is (phase is not None and phase.is_over)
+    assert run_status(phase, verdicts).is_finished is (phase is not None and phase.is_finished)
 
 
 CASES = st.lists(

@@ -7,7 +7,7 @@ import pytest
 
 from api.domain.results.failure import Severity
 from api.domain.results.result import judge
-from api.domain.runs.expected_tests import ExpectedSet
+from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.infrastructure import Coverage, EventOrigin, InfrastructureType, infrastructure_errors
 from api.domain.runs.run import Phase, ProgressEvent
 from api.domain.runs.unexecuted import SkipReason, skipped_tests
@@ -35,7 +35,7 @@ def ended(phase: Phase, message: str = "", *, testing: bool = True) -> tuple[Pro
       for kind in InfrastructureType if kind is not InfrastructureType.WORKER)])
 def test_a_test_was_not_executed_for_what_ended_the_run(events: tuple[ProgressEvent, ...], reason: SkipReason) -> None:
     tests = [expected_test(1), expected_test(2)]
-    judged = judge(ExpectedSet.of(tests), {1: reported(tests[0], o5=None)}, events[-1].phase)
+    judged = judge(ExpectedTests.of(tests), {1: reported(tests[0], o5=None)}, events[-1].phase)
 
     skipped = skipped_tests(judged, events, {}, {1, 2})
 
@@ -44,7 +44,7 @@ def test_a_test_was_not_executed_for_what_ended_the_run(events: tuple[ProgressEv
 
 def test_where_an_event_came_from_counts_more_than_its_words() -> None:
     events = ended(Phase.CANCELED, "build failed")
-    judged = judge(ExpectedSet.of([expected_test(1)]), {}, Phase.CANCELED)
+    judged = judge(ExpectedTests.of([expected_test(1)]), {}, Phase.CANCELED)
 
     reasons = [skipped_tests(judged, events, {3: EventOrigin(kind)}, {1})[0].reason for kind in (None, InfrastructureType.STORAGE)]
 
@@ -52,7 +52,7 @@ def test_where_an_event_came_from_counts_more_than_its_words() -> None:
 
 
 def test_a_test_that_is_not_in_use_is_not_given_to_a_worker_that_came_to_its_end() -> None:
-    judged = judge(ExpectedSet.of([expected_test(1), expected_test(2)]), {}, Phase.COMPLETED)
+    judged = judge(ExpectedTests.of([expected_test(1), expected_test(2)]), {}, Phase.COMPLETED)
 
     completed = [each.reason for each in skipped_tests(judged, ended(Phase.COMPLETED), {}, {2})]
     canceled = [each.reason for each in skipped_tests(judged, ended(Phase.CANCELED, "Canceled by ada"), {}, {2})]
@@ -92,6 +92,6 @@ def test_the_last_error_of_a_log_is_its_last_line_of_that_level(text: str, line:
 
 def test_of_a_run_whose_tests_all_have_results_nothing_was_left_out() -> None:
     test = expected_test(1)
-    judged = judge(ExpectedSet.of([test]), {1: reported(test, o5=None)}, Phase.COMPLETED)
+    judged = judge(ExpectedTests.of([test]), {1: reported(test, o5=None)}, Phase.COMPLETED)
 
     assert skipped_tests(judged, ended(Phase.COMPLETED), {}, {1}) == ()

@@ -110,8 +110,8 @@ def patch_applied(folder: Path, expected: bytes, patch: bytes) -> bytes:
 def _applied(folder: Path, expected: bytes, patch: bytes, command: list[str]) -> bytes:
     target = folder / NAME
     target.write_bytes(expected)
-    surroundings = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
-    done = subprocess.run(command, cwd=folder, input=patch, capture_output=True, env=surroundings, check=False)
+    app_context = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    done = subprocess.run(command, cwd=folder, input=patch, capture_output=True, env=app_context, check=False)
     assert done.returncode == 0, (done.stderr, done.stdout, patch)
     return target.read_bytes() if target.exists() else b""
 

@@ -8,7 +8,7 @@ import pytest
 from api.domain.auth.login_pause import FREE_ATTEMPTS, LONGEST_PAUSE
 from api.domain.errors import TooMany
 from api.services.login_guard import LoginGuard
-from api.specfirst.access.rate_limits import FallingBack, ProcessCounters
+from api.specfirst.access.rate_limits import FallbackCounters, ProcessCounters
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import PASSWORD, Clock, Site
 from tests.specfirst.access.test_rate_limits import Store
@@ -144,7 +144,7 @@ def test_a_pause_ends_however_many_attempts_are_refused_in_it() -> None:
 def test_processes_that_share_a_store_share_the_count_and_go_on_alone_without_it() -> None:
     clock = Clock()
     store = Store(clock)
-    guards = [LoginGuard(FallingBack(store, ProcessCounters(clock), clock), clock) for _ in range(2)]
+    guards = [LoginGuard(FallbackCounters(store, ProcessCounters(clock), clock), clock) for _ in range(2)]
 
     passed = [admitted(guard, "elsewhere", FREE_ATTEMPTS) for guard in guards]
     store.works = False

@@ -28,7 +28,7 @@ def github(site: Site) -> Iterator[GitHubStandIn]:
     stand_in = GitHubStandIn(users={123: "ada"}, heads={7: (FORK, COMMIT)})
     before = connect(site, stand_in)
     yield stand_in
-    cast(MutableMapping[type[Any], Any], site.app.surroundings.collaborators)[GitHub] = before
+    cast(MutableMapping[type[Any], Any], site.app.app_context.collaborators)[GitHub] = before
 
 
 def trigger(client: Client, repository: str = FORK, *, key: str | None = None, **changes: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.domain.auth.access import Role, Scope
-from api.domain.jobs.job import JobReason, closing_words
+from api.domain.jobs.job import JobReason, end_message
 from api.storage.database import transact
 from api.storage.jobs.files import JobFiles
 from api.storage.jobs.jobs import cancel_job
@@ -19,7 +19,7 @@ from tests.builders import NOW, add_token
 from tests.handlers.jobs.watching import HandRun, Stream, listening, log_of, wait_until
 from tests.handlers.site import Site, build_site
 
-PASSED = closing_words(JobReason.EXIT_CODE, 0) + "\n"
+PASSED = end_message(JobReason.EXIT_CODE, 0) + "\n"
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Watched:
     @property
     def follower(self) -> Follower:
         """What follows the logs."""
-        found: Follower = self.site.app.surroundings.collaborators[Follower]
+        found: Follower = self.site.app.app_context.collaborators[Follower]
         return found
 
     def job(self, **options: Any) -> HandRun:
@@ -57,7 +57,7 @@ def server(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     database = folder / "ci.db"
     database.write_bytes(sqlite_template.read_bytes())
     site = build_site(folder, database)
-    follower: Follower = site.app.surroundings.collaborators[Follower]
+    follower: Follower = site.app.app_context.collaborators[Follower]
     follower.ping_every = 0.2
     with listening(site.app) as url:
         yield site, url
@@ -131,7 +131,7 @@ def test_the_reason_is_the_last_line_and_complete_comes_once_behind_it(
         rest = [event.data for event in stream.rest()]
 
     assert rest == [
-        {"type": "log", "data": "\n" + closing_words(reason, exit_code) + "\n"}, {"type": "complete", "success": success}]
+        {"type": "log", "data": "\n" + end_message(reason, exit_code) + "\n"}, {"type": "complete", "success": success}]
 
 
 def test_complete_comes_no_sooner_than_the_row_says_so_whatever_the_files_say(watched: Watched) -> None:

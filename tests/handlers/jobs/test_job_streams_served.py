@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from api.domain.jobs.job import JobReason, closing_words
+from api.domain.jobs.job import JobReason, end_message
 from api.storage.database import session
 from api.storage.jobs.files import JobFiles
 from api.storage.platform_tables import UserRow
@@ -19,7 +19,7 @@ from tests.e2e.processes import Running, eventually, free_port
 from tests.handlers.jobs.watching import HandRun, Stream, log_of
 from tests.mariadb import PrivateServer
 
-PASSED = closing_words(JobReason.EXIT_CODE, 0) + "\n"
+PASSED = end_message(JobReason.EXIT_CODE, 0) + "\n"
 MEGABYTE = 1 << 20
 MUCH = 100
 

@@ -21,7 +21,7 @@ from sqlalchemy import select
 
 from api.domain.auth.access import Role, Scope
 from api.domain.jobs.agents import Agent
-from api.jobs.wakeup.wakeup import LocalBell
+from api.jobs.wakeup.wakeup import LocalWakeup
 from api.specfirst.validation import bodies
 from api.storage.database import database_now, transaction
 from api.storage.files.backends import INCOMING
@@ -88,7 +88,7 @@ def test_a_project_is_nobodys_but_the_services(site: Site, client: ValidatingCli
 
 
 def test_the_agents_are_told_of_a_new_job(site: Site, client: ValidatingClient) -> None:
-    with LocalBell(site.settings.work_dir / "bells").listen() as listener:
+    with LocalWakeup(site.settings.work_dir / "wakeups").listen() as listener:
         submit(client)
 
         assert listener.wait(60)

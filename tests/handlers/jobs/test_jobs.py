@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from api.domain.auth.access import Role, Scope
 from api.domain.jobs.job import JobReason, JobStatus
-from api.jobs.wakeup.wakeup import LocalBell
+from api.jobs.wakeup.wakeup import LocalWakeup
 from api.storage.jobs.tables import JobRow
 from contract.client import ValidatingClient
 from tests.builders import NOW, add_user
@@ -198,7 +198,7 @@ def test_a_job_that_is_over_stays_as_it_is(owner: int, client: ValidatingClient,
 def test_a_cancel_rings_for_the_agents(site: Site, owner: int, client: ValidatingClient) -> None:
     job_id = add_job(owner, JobStatus.RUNNING)
 
-    with LocalBell(site.settings.work_dir / "bells").listen() as listener:
+    with LocalWakeup(site.settings.work_dir / "wakeups").listen() as listener:
         client.delete(f"/jobs/{job_id}")
 
         assert listener.wait(60)

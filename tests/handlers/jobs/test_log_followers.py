@@ -17,8 +17,8 @@ from api.storage.jobs.logs import READ_AT_ONCE, Glance, Question, look
 from api.streaming.log_follower import Follower, pause_after
 from api.streaming.log_watch import SILENT_AT_ONCE, LogWatch
 from api.streaming.shared_tail import KEPT, Gap, Tail
-from api.streaming.subscribers import Watcher
-from api.streaming.wake_event import Alarm
+from api.streaming.subscribers import Subscriber
+from api.streaming.wake_event import WakeEvent
 from tests.builders import NOW
 
 JOB = Job("550e8400-e29b-41d4-a716-446655440000", 1, JobStatus.RUNNING, NOW, attempt=1, fence=1, attempt_fence=1)
@@ -95,10 +95,10 @@ def test_a_log_is_read_on_only_while_somebody_has_read_all_before() -> None:
     tail, reader = tail_of(b"one\n"), Reader(StreamPlace(1, 0))
     tail.readers.append(reader)
 
-    behind = tail.question(closing=False, impatient=False).read
+    behind = tail.question(closing=False, overdue=False).read
     reader.place = StreamPlace(1, 4)
 
-    assert (behind, tail.question(closing=False, impatient=False).read) == (False, True)
+    assert (behind, tail.question(closing=False, overdue=False).read) == (False, True)
 
 
 class Source:
@@ -107,7 +107,7 @@ class Source:
     def __init__(self, *pieces: bytes) -> None:
         self.frames = frames_of(b"".join(pieces), StreamPlace(1, 0), final=True)
 
-    def next_for(self, watcher: Watcher) -> Frame | Gap | None:
+    def next_for(self, watcher: Subscriber) -> Frame | Gap | None:
         """The frame at the watcher's place."""
         return next((frame for frame in self.frames if frame.start == watcher.place.offset), None)
 
@@ -142,7 +142,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 def test_a_client_that_takes_nothing_is_handed_one_piece_and_the_rest_waits_in_the_log() -> None:
     async def test() -> None:
         client, source = Client(), Source(b"x" * 60_000 + b"\n", b"y" * 60_000 + b"\n", b"z\n")
-        watcher = Watcher(source, None, StreamPlace(1, 0), client.send, _never)
+        watcher = Subscriber(source, None, StreamPlace(1, 0), client.send, _never)
         watcher.wake()
         for _ in range(100):
             watcher.wake()
@@ -167,7 +167,7 @@ def test_a_watcher_that_has_nothing_to_send_has_no_task() -> None:
         client = Client()
         client.door.set()
         before = len(asyncio.all_tasks())
-        watchers = [Watcher(Source(), None, StreamPlace(1, 0), client.send, _never) for _ in range(100)]
+        watchers = [Subscriber(Source(), None, StreamPlace(1, 0), client.send, _never) for _ in range(100)]
         for watcher in watchers:
             watcher.ping()
         while len(asyncio.all_tasks()) > before:
@@ -182,7 +182,7 @@ def test_a_client_that_is_gone_while_it_is_sent_something_is_no_fault_and_anythi
     async def test() -> None:
         failures: list[BaseException] = []
         for failure in (BrokenPipeError(), RuntimeError("a fault")):
-            Watcher(Source(b"one\n"), None, StreamPlace(1, 0), Client(failure=failure).send, failures.append).wake()
+            Subscriber(Source(b"one\n"), None, StreamPlace(1, 0), Client(failure=failure).send, failures.append).wake()
         while len(asyncio.all_tasks()) > 2:
             await asyncio.sleep(0)
 
@@ -193,7 +193,7 @@ def test_a_client_that_is_gone_while_it_is_sent_something_is_no_fault_and_anythi
 
 def test_a_log_that_cannot_be_read_any_more_ends_its_stream_instead_of_leaving_it_open_for_ever() -> None:
     class Torn(Source):
-        def next_for(self, watcher: Watcher) -> Frame | Gap | None:
+        def next_for(self, watcher: Subscriber) -> Frame | Gap | None:
             return Gap(FILES, watcher.place, 5)
 
         async def read(self, gap: Gap) -> Frame | None:
@@ -201,7 +201,7 @@ def test_a_log_that_cannot_be_read_any_more_ends_its_stream_instead_of_leaving_i
 
     async def test() -> None:
         failures: list[BaseException] = []
-        Watcher(Torn(), None, StreamPlace(1, 0), Client().send, failures.append).wake()
+        Subscriber(Torn(), None, StreamPlace(1, 0), Client().send, failures.append).wake()
         while len(asyncio.all_tasks()) > 2:
             await asyncio.sleep(0)
 
@@ -216,12 +216,12 @@ def _never(broken: BaseException) -> None:
 
 def test_an_alarm_wakes_its_sleeper_and_a_ring_before_the_sleep_is_not_lost() -> None:
     async def test() -> None:
-        alarm = Alarm()
-        alarm.ring()
+        alarm = WakeEvent()
+        alarm.wake()
         await alarm.sleep(None)
         sleeper = asyncio.create_task(alarm.sleep(None))
         await asyncio.sleep(0)
-        alarm.ring()
+        alarm.wake()
         await sleeper
         await alarm.sleep(0.001)
 
@@ -271,7 +271,7 @@ def test_a_log_that_cannot_be_read_just_now_stops_nobody_elses() -> None:
 def test_of_a_log_that_cannot_be_read_is_told_once_until_it_can_be_again(caplog: pytest.LogCaptureFixture) -> None:
     tail, fault = Tail(Subject(), 1), PermissionError(13, "Permission denied")
     tail.head = 0
-    tail.readers.append(Watcher(Source(), None, StreamPlace(1, 0), Client().send, _never))
+    tail.readers.append(Subscriber(Source(), None, StreamPlace(1, 0), Client().send, _never))
 
     with ThreadPoolExecutor(1) as pool:
         watch = LogWatch(_no_glance, pool)

@@ -17,7 +17,7 @@ from api.storage.auth.accounts import record_disabled
 from api.storage.database import transaction
 from api.storage.jobs.files import JobFiles
 from api.storage.platform_tables import TokenRow, UserRow
-from api.streaming.reauthorization import StreamPermits
+from api.streaming.reauthorization import Reauthorization
 from tests.builders import NOW, add_event, add_run, add_token
 from tests.handlers.jobs.watching import HandRun, Stream, listening
 from tests.handlers.site import Site, build_site
@@ -62,7 +62,7 @@ async def looks_of(looked: Looked, number: int) -> None:
     None, Caller(1, "reader", None, Role.TESTER, CALLER.scopes, token_id=7), Caller(1, "reader", None, Role.USER, frozenset(), token_id=7)])
 def test_a_stream_is_ended_once_its_caller_is_another(now: Caller | None) -> None:
     async def work() -> None:
-        looked, permits = Looked([CALLER, now]), StreamPermits(look_every=0)
+        looked, permits = Looked([CALLER, now]), Reauthorization(look_every=0)
         with permits.held(CALLER, looked.look, looked.end("stream")):
             await looks_of(looked, 1)
             before = [*looked.ended]
@@ -76,7 +76,7 @@ def test_a_stream_is_ended_once_its_caller_is_another(now: Caller | None) -> Non
 
 def test_a_look_that_fails_ends_nothing_and_is_repeated() -> None:
     async def work() -> None:
-        looked, permits = Looked([Unavailable("The database is away."), CALLER]), StreamPermits(look_every=0)
+        looked, permits = Looked([Unavailable("The database is away."), CALLER]), Reauthorization(look_every=0)
         with permits.held(CALLER, looked.look, looked.end("stream")):
             await looks_of(looked, 3)
 
@@ -87,7 +87,7 @@ def test_a_look_that_fails_ends_nothing_and_is_repeated() -> None:
 
 def test_many_streams_of_one_token_share_a_look_and_nobody_looks_once_all_are_closed() -> None:
     async def work() -> None:
-        looked, permits = Looked([CALLER, None]), StreamPermits(look_every=0)
+        looked, permits = Looked([CALLER, None]), Reauthorization(look_every=0)
         with ExitStack() as streams:
             for name in ("one", "two", "three"):
                 streams.enter_context(permits.held(CALLER, looked.look, looked.end(name)))
@@ -107,7 +107,7 @@ def test_many_streams_of_one_token_share_a_look_and_nobody_looks_once_all_are_cl
 
 def test_streams_of_others_go_on() -> None:
     async def work() -> None:
-        gone, other, permits = Looked([None]), Looked([CALLER]), StreamPermits(look_every=0)
+        gone, other, permits = Looked([None]), Looked([CALLER]), Reauthorization(look_every=0)
         theirs = Caller(2, "other", None, Role.USER, CALLER.scopes, token_id=8)
         other.answers = [theirs]
         with permits.held(CALLER, gone.look, gone.end("gone")), permits.held(theirs, other.look, other.end("other")):
@@ -123,7 +123,7 @@ def test_streams_of_others_go_on() -> None:
 def served(sqlite_path: Path, tmp_path: Path) -> Iterator[tuple[Site, str]]:
     """A server that listens, and looks often."""
     site = build_site(tmp_path, sqlite_path)
-    permits: StreamPermits = site.app.surroundings.collaborators[StreamPermits]
+    permits: Reauthorization = site.app.app_context.collaborators[Reauthorization]
     permits.look_every = 0.05
     with listening(site.app) as url, site.app.flask.app_context():
         yield site, url

@@ -15,7 +15,7 @@ from api.domain.runs.run import Phase
 from api.storage.files.backends import INCOMING
 from api.storage.jobs.files import JobFiles
 from api.storage.jobs.tables import JobRow
-from api.streaming.stream_limits import StreamSeats
+from api.streaming.stream_limits import StreamLimits
 from tests.builders import NOW, add_event, add_run, add_token
 from tests.handlers.jobs.watching import HandRun, Stream, listening, wait_until
 from tests.handlers.site import Site, build_site
@@ -103,7 +103,7 @@ def test_projects_that_are_never_wholly_sent_keep_no_more_than_their_senders_own
 
 
 def test_seats_are_given_back() -> None:
-    seats = StreamSeats(1)
+    seats = StreamLimits(1)
 
     with seats.taken(1):
         seats.check(2)

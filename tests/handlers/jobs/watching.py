@@ -22,7 +22,7 @@ from api.storage.jobs.jobs import claim_job, finish_job, give_up_job, load_job, 
 from tests.builders import NOW
 
 # How long a test waits for what must come; nothing ever takes this long.
-PATIENCE = 60.0
+TIMEOUT = 60.0
 LEASE = timedelta(minutes=1)
 
 
@@ -101,7 +101,7 @@ class Stream:
 
     def __init__(self, url: str, path: str, token: str, headers: Mapping[str, str] | None = None, **parameters: Any) -> None:
         host = url.removeprefix("http://")
-        self._connection = http.client.HTTPConnection(host, timeout=PATIENCE)
+        self._connection = http.client.HTTPConnection(host, timeout=TIMEOUT)
         query = f"?{urlencode(parameters)}" if parameters else ""
         self._connection.request("GET", path + query, headers={"Authorization": f"Bearer {token}", **(headers or {})})
         self.answer = self._connection.getresponse()
@@ -170,12 +170,12 @@ def listening(app: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
 
 
 def wait_until(seen: Any) -> None:
     """Look again and again until it is so."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not seen():
         assert time.monotonic() < deadline, "this never came to be"
         time.sleep(0.01)

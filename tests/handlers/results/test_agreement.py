@@ -66,11 +66,11 @@ def build(tests: list[Told], phase: Phase | None, words: str, *, seen: bool) -> 
     if seen:
         catch_up(NOW)
     if phase is not None:
-        add_event(run_id, Phase.TESTING if phase.is_over else phase, at=minutes(1))
+        add_event(run_id, Phase.TESTING if phase.is_finished else phase, at=minutes(1))
     if phase not in (None, Phase.PREPARATION):
         for test, definition in zip(tests, built, strict=True):
             _report(run_id, test, definition)
-    if phase is not None and phase.is_over:
+    if phase is not None and phase.is_finished:
         add_event(run_id, phase, words if phase is Phase.CANCELED else "Done", at=minutes(9))
     return run_id
 
@@ -110,11 +110,11 @@ def test_all_views_of_a_run_agree(site: Site, tests: list[Told], phase: Phase | 
     site.accounts.clear()
     client = site.as_role(Role.ADMIN)
     run_id = build(tests, phase, words, seen=seen)
-    is_over = phase is not None and phase.is_over
+    is_finished = phase is not None and phase.is_finished
 
     # Of a run that was over before it was seen, only what reported is known.
-    expected = tests if seen or not is_over else [test for test in tests if test.exit_code is not None]
-    _check_views(client, run_id, expected, is_over=is_over)
+    expected = tests if seen or not is_finished else [test for test in tests if test.exit_code is not None]
+    _check_views(client, run_id, expected, is_finished=is_finished)
 
 
 @settings(deadline=None, max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -141,7 +141,7 @@ def test_all_views_agree_again_after_the_platform_wrote_results_of_a_run_that_wa
     if swept:
         Sweeper(site.app.flask, site.clock).sweep()
 
-    _check_views(client, run_id, tests, is_over=True)
+    _check_views(client, run_id, tests, is_finished=True)
 
 
 @settings(deadline=None, max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -162,7 +162,7 @@ def test_nothing_that_is_told_of_a_run_that_is_over_changes_with_the_rows_it_was
             change(update(ResultRow).where(ResultRow.test_id == run_id).values(exit_code=77))
 
     assert _told(client, run_id) == before
-    _check_views(client, run_id, tests, is_over=True)
+    _check_views(client, run_id, tests, is_finished=True)
 
 
 def _told(client: ValidatingClient, run_id: int) -> list[Any]:
@@ -170,7 +170,7 @@ def _told(client: ValidatingClient, run_id: int) -> list[Any]:
     return [run, *(whole(client, f"/runs/{run_id}/{part}") for part in ("samples", "errors", "infrastructure-errors"))]
 
 
-def _check_views(client: ValidatingClient, run_id: int, expected: list[Told], *, is_over: bool) -> None:
+def _check_views(client: ValidatingClient, run_id: int, expected: list[Told], *, is_finished: bool) -> None:
     run = client.get(f"/api/v1/runs/{run_id}").json()
     listed = whole(client, "/runs", status=run["status"])
     summary = client.get(f"/api/v1/runs/{run_id}/summary").json()
@@ -192,7 +192,7 @@ def _check_views(client: ValidatingClient, run_id: int, expected: list[Told], *,
     assert summary["infrastructure_error_count"] == len(infrastructure)
     assert {e["error_id"] for e in errors if e["attribution"] == "infrastructure"} == {
         e["error_id"] for e in infrastructure if e["regression_id"] is not None}
-    assert run["run_errors"] == (("yes" if infrastructure else "no") if is_over else "unknown")
+    assert run["run_errors"] == (("yes" if infrastructure else "no") if is_finished else "unknown")
     _check_groups(client, run_id, errors)
     _check_histories(client, run, results, errors)
 

@@ -39,9 +39,9 @@ def test_a_difference_that_cannot_be_seen_has_a_reason(open_file: Callable[[], o
 
 
 def test_what_is_not_found_in_time_says_so() -> None:
-    is_over = Event()
+    is_finished = Event()
 
-    found = DifferenceFinder(seconds=0).find([PAIR], cast(Archive, Opening(lambda: is_over.wait(30))))
-    is_over.set()
+    found = DifferenceFinder(seconds=0).find([PAIR], cast(Archive, Opening(lambda: is_finished.wait(30))))
+    is_finished.set()
 
     assert found == {PAIR: NoDifference.TIME_LIMIT}

@@ -332,7 +332,7 @@ def test_a_retry_freezes_todays_baselines(site: Site, tester: ValidatingClient) 
 
     made = act(tester, source, "retry").json()["new_run_id"]
 
-    sets = dict(tuple(row) for row in site.rows(select(RunRow.run_id, RunRow.expected_set_id)))
+    sets = dict(tuple(row) for row in site.rows(select(RunRow.run_id, RunRow.expected_tests_id)))
     assert sets[made] != sets[source]
 
 

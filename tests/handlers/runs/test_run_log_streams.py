@@ -170,7 +170,7 @@ def test_many_clients_of_one_log_are_served_by_one_reader(served: tuple[Site, st
     log = site.files / "LogFiles" / f"{run_id}.txt"
     log.parent.mkdir(exist_ok=True)
     log.write_bytes(LINE % 0)
-    collaborators = site.app.surroundings.collaborators
+    collaborators = site.app.app_context.collaborators
     archive = CountingArchive(collaborators[Archive])
     collaborators[Archive] = archive  # type: ignore[index]
     with ExitStack() as stack:

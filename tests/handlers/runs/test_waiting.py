@@ -13,7 +13,7 @@ from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
 from api.storage.database import transaction
 from api.storage.platform_tables import TokenRow
-from api.streaming.reauthorization import StreamPermits
+from api.streaming.reauthorization import Reauthorization
 from api.streaming.waiting import RunWatch
 from contract.client import ValidatingClient
 from tests.builders import NOW, add_event, add_finished_run, add_regression_test, add_run
@@ -50,7 +50,7 @@ class Looks:
 @pytest.fixture
 def looks(site: Site) -> Iterator[Looks]:
     """The looks of a watcher that is in no hurry to give up, but quick to look again."""
-    collaborators: Any = site.app.surroundings.collaborators
+    collaborators: Any = site.app.app_context.collaborators
     own = collaborators[RunWatch]
     found = Looks(own._load_states)
     collaborators[RunWatch] = found.watch
@@ -120,18 +120,18 @@ def test_many_wait_and_each_hears_of_its_own_run(
     looks.wait_for(6)
 
     add_event(busy, Phase.TESTING)
-    heard = {future.result(LONG / 2).json()["status"] for future in of_busy}
+    on_stop_signal = {future.result(LONG / 2).json()["status"] for future in of_busy}
     looks.wait_for(2)
     silent = not any(future.done() for future in of_quiet)
     add_event(quiet, Phase.TESTING)
 
-    assert heard == {"running"}
+    assert on_stop_signal == {"running"}
     assert silent
     assert {future.result(LONG / 2).json()["run_id"] for future in of_quiet} == {quiet}
 
 
 def test_a_wait_ends_with_its_token(site: Site, looks: Looks, client: ValidatingClient, threads: ThreadPoolExecutor) -> None:
-    permits: StreamPermits = site.app.surroundings.collaborators[StreamPermits]
+    permits: Reauthorization = site.app.app_context.collaborators[Reauthorization]
     before, permits.look_every = permits.look_every, 0.05
     waiting = ask(threads, client, add_run())
     looks.wait_for(1)

@@ -10,7 +10,7 @@ import pytest
 
 from api.domain.auth.access import Role
 from api.domain.auth.signing import SigningKey
-from api.domain.files.signed_url import FileKind, Ticket
+from api.domain.files.signed_url import FileKind, SignedUrl
 from api.domain.runs.run import Platform
 from api.domain.runs.worker_message import ArtifactKind
 from api.storage.auth.signing_key_file import FILE
@@ -34,10 +34,10 @@ def write(site: Site, name: str, content: bytes) -> None:
 def address(site: Site, name: str = NAME, filename: str = "out.srt", content_type: str = "text/plain", hours: float = 1) -> str:
     kind = kind_of(name)
     assert kind is not None
-    return signed(site, Ticket(kind, name, filename, content_type, site.clock.now + timedelta(hours=hours)))
+    return signed(site, SignedUrl(kind, name, filename, content_type, site.clock.now + timedelta(hours=hours)))
 
 
-def signed(site: Site, ticket: Ticket) -> str:
+def signed(site: Site, ticket: SignedUrl) -> str:
     return "/api/v1/downloads/" + ticket.sealed(SigningKey(site.settings.signing_key.encode()))
 
 
@@ -162,7 +162,7 @@ def test_an_address_that_is_out_of_date_is_refused(site: Site, url: str) -> None
 
 def test_a_forged_address_leads_nowhere(site: Site, url: str) -> None:
     expires = site.clock.now + timedelta(hours=1)
-    other = Ticket(FileKind.RUN_LOG, "LogFiles/1.txt", "x", "text/plain", expires).sealed(SigningKey(b"guessed"))
+    other = SignedUrl(FileKind.RUN_LOG, "LogFiles/1.txt", "x", "text/plain", expires).sealed(SigningKey(b"guessed"))
     own, mac = url.rsplit("/", 1)[1].split(".")
     swapped = f"{other.split('.')[0]}.{mac}"
 
@@ -183,7 +183,7 @@ def test_a_ticket_opens_files_of_its_own_kind_and_of_no_other(site: Site, kind: 
 
     opened = {
         name for own in KINDS.values() for name in own
-        if site.client.get(signed(site, Ticket(kind, name, "x", "text/plain", site.clock.now + timedelta(hours=1)))).status_code == 200}
+        if site.client.get(signed(site, SignedUrl(kind, name, "x", "text/plain", site.clock.now + timedelta(hours=1)))).status_code == 200}
 
     assert opened == set(KINDS[kind])
 
@@ -202,7 +202,7 @@ def test_not_even_our_own_signature_opens_a_file_of_no_kind(site: Site, name: st
         write(site, each, b"secret")
 
     answers = [
-        site.client.get(signed(site, Ticket(kind, name, "x", "text/plain", site.clock.now + timedelta(hours=1)))) for kind in FileKind]
+        site.client.get(signed(site, SignedUrl(kind, name, "x", "text/plain", site.clock.now + timedelta(hours=1)))) for kind in FileKind]
 
     assert [problem(answer) for answer in answers] == [(404, "not_found")] * len(FileKind)
 

@@ -235,7 +235,7 @@ def test_tasks_between_requests_tell_their_last_success_their_failures_and_their
 
     made = Background(clock=site.clock, monotonic=monotonic)
     made.add([Task("sync", work, every=30)])
-    collaborators: Any = site.app.surroundings.collaborators
+    collaborators: Any = site.app.app_context.collaborators
     collaborators[Background] = made
     told = []
     for _ in range(2):

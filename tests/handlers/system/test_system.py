@@ -178,7 +178,7 @@ def test_readiness_asks_the_database_one_question_and_liveness_none(make_site: M
 @pytest.fixture
 def hanging(site: Site) -> Iterator[list[int]]:
     """A vital dependency that does not answer until the test is over; the list has an entry for each time it was asked."""
-    collaborators: Any = site.app.surroundings.collaborators
+    collaborators: Any = site.app.app_context.collaborators
     own, released, asked = collaborators[HealthProbes], threading.Event(), []
 
     def hang() -> None:
@@ -209,7 +209,7 @@ def test_a_probe_that_hangs_is_not_started_again(site: Site, hanging: list[int])
 @contextmanager
 def background(site: Site, monotonic: Monotonic, *tasks: Task) -> Iterator[Background]:
     """These tasks in place of the site's own, each done once; they are not run on."""
-    collaborators: Any = site.app.surroundings.collaborators
+    collaborators: Any = site.app.app_context.collaborators
     own, made = collaborators[Background], Background(clock=site.clock, monotonic=monotonic)
     made.add(tasks)
     for loop in made._loops:
@@ -242,7 +242,7 @@ def test_each_task_of_the_server_is_part_of_its_health(site: Site) -> None:
 
     assert [each["name"].removeprefix("background_") for each in dependencies if each["name"].startswith("background_")] == [
         "platform_sync", "token_sealing", "lost_runs", "verdicts", "late_results", "dead_secrets", "abandoned_files", "job_logs",
-        "job_states", "job_pings", "stream_permits"]
+        "job_states", "job_pings", "reauthorization"]
 
 
 def test_the_queue_shows_what_runs_and_then_what_waits(site: Site, ask: Ask) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from api.domain.runs.run import Phase
 from api.storage.platform_tables import ResultFileRow
 from tests.builders import BuiltTest, add_event, add_regression_test, add_run
-from tests.e2e.processes import PATIENCE, ROOT, environment
+from tests.e2e.processes import ROOT, TIMEOUT, environment
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Site
 from tests.handlers.worker.dying_server import CONTENT
@@ -87,7 +87,7 @@ def test_a_file_whose_server_was_killed_is_taken_when_it_is_sent_again(
     killed = subprocess.run(
         [sys.executable, "-m", "tests.handlers.worker.dying_server", str(tmp_path), str(sqlite_path), str(run_id), name.format(move=move),
          str(call), moment, *(f"{field}={value}" for field, value in fields.items())],
-        env=environment({}), cwd=ROOT, stdin=subprocess.DEVNULL, check=False, timeout=PATIENCE)
+        env=environment({}), cwd=ROOT, stdin=subprocess.DEVNULL, check=False, timeout=TIMEOUT)
     rows_before, files_before = len(site.rows(select(ResultFileRow))), stored(site)
 
     answer = site.send(run_id, CONTENT, **fields)

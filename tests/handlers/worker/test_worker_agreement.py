@@ -93,7 +93,7 @@ def test_all_views_of_a_run_agree_with_what_its_worker_said(
 
     status = expected_status(tests, end, began)
     _check_lists(client, run_id, status)
-    _check_counts(client, run_id, tests if began or end else [], len(tests), is_over=end is not None)
+    _check_counts(client, run_id, tests if began or end else [], len(tests), is_finished=end is not None)
     _check_progress(client, run_id, end, began)
     if end:
         _check_retry(client, run_id, [known.regression_id for test, known in zip(tests, built, strict=True) if test.verdict != "pass"])
@@ -107,15 +107,15 @@ def _check_lists(client: ValidatingClient, run_id: int, status: str) -> None:
     assert (queue["queue_depth"], queue["running_count"]) == (int(status == "queued"), int(status == "running"))
 
 
-def _check_counts(client: ValidatingClient, run_id: int, tests: list[Told], total: int, *, is_over: bool) -> None:
+def _check_counts(client: ValidatingClient, run_id: int, tests: list[Told], total: int, *, is_finished: bool) -> None:
     summary = client.get(f"{RUNS}/{run_id}/summary").json()
     counts = {name: summary[f"{name}_count"] for name in ("pass", "fail", "missing_output", "skipped", "pending")}
     verdicts = Counter(test.verdict for test in tests)
-    open_ones = 0 if is_over else total - sum(verdicts[name] for name in ("pass", "fail", "missing_output"))
+    open_ones = 0 if is_finished else total - sum(verdicts[name] for name in ("pass", "fail", "missing_output"))
     assert sum(counts.values()) == summary["total_samples"] == total
     assert counts == {
         "pass": verdicts["pass"], "fail": verdicts["fail"], "missing_output": verdicts["missing_output"],
-        "skipped": verdicts["skipped"] if is_over else 0, "pending": open_ones}
+        "skipped": verdicts["skipped"] if is_finished else 0, "pending": open_ones}
 
 
 def _check_progress(client: ValidatingClient, run_id: int, end: str | None, began: bool) -> None:

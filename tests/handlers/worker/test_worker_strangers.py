@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from tests.builders import add_run
 from tests.handlers.conftest import MakeSite
-from tests.handlers.jobs.watching import PATIENCE, listening
+from tests.handlers.jobs.watching import TIMEOUT, listening
 from tests.handlers.site import Site
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -130,7 +130,7 @@ def served(make_site: MakeSite) -> Iterator[tuple[Site, int]]:
 
 def said_to(port: int, head: Sequence[str]) -> bytes:
     """All that a server says to a sender of a head that waits for it, up to where it closes the connection."""
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as connection:
         connection.sendall("\r\n".join((*head, "", "")).encode())
         parts = []
         while part := connection.recv(1 << 16):
@@ -157,7 +157,7 @@ def test_the_runs_own_worker_is_asked_for_its_body(served: tuple[Site, int]) -> 
         f"POST {site.worker_path(add_run())} HTTP/1.1", "Host: ci", "Content-Type: application/x-www-form-urlencoded",
         f"Content-Length: {len(body)}", "Expect: 100-continue", "Connection: close"]
 
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as connection:
         connection.sendall("\r\n".join((*head, "", "")).encode())
         asked = connection.recv(1 << 16)
         connection.sendall(body.encode())

@@ -16,8 +16,8 @@ from api.domain.jobs.job import Job, JobReason, JobStatus
 from api.host.slots import Slot, Slots
 from api.jobs.agent.agent import Agent
 from api.jobs.agent.finishing import Finisher
-from api.jobs.agent.held_job import ClaimLost, Held
-from api.jobs.agent.job_repository import JobDesk
+from api.jobs.agent.held_job import ClaimLost, HeldJob
+from api.jobs.agent.job_repository import DatabaseJobRepository
 from api.jobs.agent.names import AgentNames
 from api.jobs.agent.options import AgentOptions
 from api.jobs.project.job_options import JobOptions
@@ -82,10 +82,10 @@ class StandIn:
 
     supervisors: Supervisors
     clock: Callable[[], datetime]
-    instead: Callable[[Held], ExitRecord | None] | None = None
-    seen: list[Held] = field(default_factory=list)
+    instead: Callable[[HeldJob], ExitRecord | None] | None = None
+    seen: list[HeldJob] = field(default_factory=list)
 
-    def prepare(self, held: Held, slot: Slot, stopping: threading.Event) -> ExitRecord | None:
+    def prepare(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> ExitRecord | None:
         self.seen.append(held)
         if self.instead is not None:
             return self.instead(held)
@@ -127,15 +127,15 @@ class Works:
         (home / "agents").mkdir(parents=True, exist_ok=True)
         name = name or f"{host}-{self._made}"
         options = replace(OPTIONS, work=home, slots=slots)
-        desk = JobDesk(self.database.app, name, clock=self.clock, per_owner=options.per_owner + 8)
+        repository = DatabaseJobRepository(self.database.app, name, clock=self.clock, per_owner=options.per_owner + 8)
         def clock() -> datetime:
             return self.clock() + clock_off
 
         preparer = StandIn(self.supervisors, clock)
-        finisher = Finisher(desk, Workspaces(home / "work", images=False), self.files, JobOptions(), pause=0.05)
+        finisher = Finisher(repository, Workspaces(home / "work", images=False), self.files, JobOptions(), pause=0.05)
         card = Card(name, slots, 0, self.clock(), "bubblewrap")
         agent = Agent(
-            card, options, desk, self.files, Slots(home / "slots", count=slots), AgentNames(home, host), finisher, preparer,
+            card, options, repository, self.files, Slots(home / "slots", count=slots), AgentNames(home, host), finisher, preparer,
             clock=clock)
         return agent, preparer, name
 
@@ -163,7 +163,7 @@ class Works:
         """Have the agent look until the job is over."""
         def look() -> bool:
             agent.turn()
-            return self.job(job_id).status.is_over
+            return self.job(job_id).status.is_finished
 
         await_true(look)
         return self.job(job_id)
@@ -175,6 +175,6 @@ def ended(files: AttemptFiles, reason: JobReason = JobReason.EXIT_CODE, exit_cod
     return ExitRecord(fence, reason, datetime.now(UTC), datetime.now(UTC), exit_code)
 
 
-def lost(_: Held) -> ExitRecord | None:
+def lost(_: HeldJob) -> ExitRecord | None:
     """A preparation that is told that its claim is lost."""
     raise ClaimLost

@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason, JobStatus
-from api.jobs.agent.held_job import Held
+from api.jobs.agent.held_job import HeldJob
 from api.jobs.agent.names import AgentNames
-from api.jobs.wakeup.wakeup import LocalBell
+from api.jobs.wakeup.wakeup import LocalWakeup
 from api.storage.database import session, transact
 from api.storage.jobs import agents as cards
 from api.storage.jobs import jobs
@@ -194,7 +194,7 @@ def test_what_a_supervisor_said_of_its_end_is_in_the_agents_log(
 
 
 def test_a_fault_in_preparing_ends_one_job_and_no_other(works: Works, caplog: pytest.LogCaptureFixture) -> None:
-    def fail(held: Held) -> ExitRecord | None:
+    def fail(held: HeldJob) -> ExitRecord | None:
         raise RuntimeError("a fault of ours")
 
     agent, preparer, _ = works.agent()
@@ -211,7 +211,7 @@ def test_a_fault_in_preparing_ends_one_job_and_no_other(works: Works, caplog: py
 
 
 def test_a_job_that_was_not_prepared_after_all_is_claimed_again_as_if_for_the_first_time(works: Works) -> None:
-    def lose_first(held: Held) -> ExitRecord | None:
+    def lose_first(held: HeldJob) -> ExitRecord | None:
         return lost(held) if len(preparer.seen) == 1 else ended(held.files)
 
     job_id = works.submit()
@@ -334,12 +334,12 @@ def test_an_agent_whose_jobs_would_all_fail_takes_none_and_says_so_until_that_is
     agent.turn()
     job_id = works.submit()
 
-    agent.doubt("the sandbox has no pytest")
+    agent.suspend_claims("the sandbox has no pytest")
     agent.turn()
     session().rollback()
     (card,) = cards.list_agents()
     waiting = works.job(job_id).status
-    agent.doubt(None)
+    agent.suspend_claims(None)
     files = works.running(agent, job_id)
     works.supervisors.end(files, ended(files))
 
@@ -352,11 +352,11 @@ def test_an_agent_whose_jobs_would_all_fail_takes_none_and_says_so_until_that_is
 def test_an_agent_that_is_told_to_stop_leaves_jobs_running_for_long_and_is_forgotten(works: Works) -> None:
     job_id = works.submit()
     agent, _, _ = works.agent()
-    bell = LocalBell(works.folder / "bells")
-    with bell.listen() as listener:
+    wakeup = LocalWakeup(works.folder / "wakeups")
+    with wakeup.listen() as listener:
         thread = threading.Thread(target=agent.run, args=(listener,))
         thread.start()
-        bell.ring()
+        wakeup.wake()
         await_true(lambda: works.attempt(job_id).is_supervised())
         await_true(lambda: agent.is_quiet)
         agent.stop()
@@ -373,7 +373,7 @@ def test_an_agent_that_is_told_to_stop_leaves_jobs_running_for_long_and_is_forgo
 @pytest.mark.parametrize(("call", "step", "fault"), [
     ("renew", "leases", OSError(116, "Stale file handle")), ("held_by", "adoption", ValueError()),
     ("expired", "lost attempts", MemoryError()), ("is_any_waiting", "claims", RecursionError()),
-    ("claim", "claims", UnicodeDecodeError("utf-8", b"", 0, 1, "")), ("beat", "heartbeat", KeyError())])
+    ("claim", "claims", UnicodeDecodeError("utf-8", b"", 0, 1, "")), ("heartbeat", "heartbeat", KeyError())])
 def test_a_fault_in_one_part_of_its_turn_keeps_the_agent_from_nothing_else(
     works: Works, call: str, step: str, fault: Exception,
 ) -> None:
@@ -385,17 +385,17 @@ def test_a_fault_in_one_part_of_its_turn_keeps_the_agent_from_nothing_else(
     files = works.running(agent, first)
     works.clock.advance(119)
     agent._open_since, second = NOW, works.submit()
-    before, working = files.lease_until(), getattr(agent._desk, call)
-    setattr(agent._desk, call, fail)
+    before, working = files.lease_until(), getattr(agent._repository, call)
+    setattr(agent._repository, call, fail)
     agent.turn()
     lease, beats = files.lease_until(), [card.seen_at for card in cards.list_agents()]
-    setattr(agent._desk, call, working)
+    setattr(agent._repository, call, working)
     works.clock.advance(10)
     works.supervisors.end(works.running(agent, second), ended(works.attempt(second)))
     works.supervisors.end(files, ended(files))
 
     assert agent._steps[step].state().failures == 1
-    assert (lease != before, works.clock() - timedelta(seconds=10) in beats) == (call != "renew", call != "beat")
+    assert (lease != before, works.clock() - timedelta(seconds=10) in beats) == (call != "renew", call != "heartbeat")
     assert [works.over(agent, job_id).success for job_id in (first, second)] == [True, True]
 
 
@@ -410,9 +410,9 @@ def test_a_part_of_its_turn_that_always_fails_neither_ends_the_agent_nor_has_it_
             agent.stop()
         raise OSError
 
-    agent._desk.is_any_waiting = fail  # type: ignore[method-assign]
+    agent._repository.is_any_waiting = fail  # type: ignore[method-assign]
     agent._options = replace(agent._options, poll=timedelta(seconds=0.01))
-    with LocalBell(works.folder / "bells").listen() as listener:
+    with LocalWakeup(works.folder / "wakeups").listen() as listener:
         agent.run(listener)
 
     assert len(turns) == 3
@@ -420,7 +420,7 @@ def test_a_part_of_its_turn_that_always_fails_neither_ends_the_agent_nor_has_it_
 
 
 def test_a_job_whose_thread_ended_without_a_word_is_adopted_as_if_its_agent_had_died(works: Works) -> None:
-    def vanish(held: Held) -> ExitRecord | None:
+    def vanish(held: HeldJob) -> ExitRecord | None:
         if len(preparer.seen) == 1:
             raise SystemExit
         return ended(held.files)

@@ -11,7 +11,7 @@ import pytest
 
 from api.domain.jobs.job import Job, JobReason, outcome_of
 from api.jobs.agent.housekeeping import Housekeeping
-from api.jobs.agent.job_repository import JobDesk
+from api.jobs.agent.job_repository import DatabaseJobRepository
 from api.jobs.agent.names import AgentNames
 from api.jobs.project.workspaces import Workspaces
 from api.storage.database import session, transact
@@ -38,8 +38,8 @@ def workspaces(tmp_path: Path) -> Workspaces:
 
 @pytest.fixture
 def housekeeping(works: Works, workspaces: Workspaces) -> Housekeeping:
-    desk = JobDesk(works.database.app, "one", clock=works.clock, per_owner=9)
-    return Housekeeping(desk, works.files, workspaces, None, keep=KEEP, clock=works.clock)
+    repository = DatabaseJobRepository(works.database.app, "one", clock=works.clock, per_owner=9)
+    return Housekeeping(repository, works.files, workspaces, None, keep=KEEP, clock=works.clock)
 
 
 def claimed(works: Works) -> Job:

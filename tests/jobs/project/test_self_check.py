@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from api.jobs.project.job_options import JobOptions
-from api.jobs.project.python_runtime import PythonKit, host_kit, image_kit
-from api.jobs.project.self_check import NotTried, Trial
-from api.sandbox.sandbox import Cage, Plan, Sandbox, SandboxFailure
+from api.jobs.project.python_runtime import PythonRuntime, host_kit, image_kit
+from api.jobs.project.self_check import NotTried, SelfCheck
+from api.sandbox.sandbox import Plan, Sandbox, SandboxFailure, SandboxProcess
 from tests.jobs.attempts import LIMITS
 
 OPTIONS = JobOptions(limits=LIMITS)
@@ -18,41 +18,41 @@ NO_PYTEST = "the sandbox has no pytest"
 
 
 @pytest.fixture(scope="session")
-def kit(tmp_path_factory: pytest.TempPathFactory) -> PythonKit:
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> PythonRuntime:
     return host_kit(tmp_path_factory.mktemp("kit"))
 
 
 @pytest.fixture
-def bare(kit: PythonKit) -> PythonKit:
+def bare(runtime: PythonRuntime) -> PythonRuntime:
     """A Python without pytest: packages are not found."""
-    return replace(kit, environment={**kit.environment, "PYTHONPATH": ""})
+    return replace(runtime, environment={**runtime.environment, "PYTHONPATH": ""})
 
 
-def find(sandbox: Sandbox, kit: PythonKit, options: JobOptions = OPTIONS) -> str | None:
-    return Trial(sandbox, options, kit).find(threading.Event())
+def find(sandbox: Sandbox, runtime: PythonRuntime, options: JobOptions = OPTIONS) -> str | None:
+    return SelfCheck(sandbox, options, runtime).find(threading.Event())
 
 
-def test_nothing_is_found_where_all_is_there(bubblewrap: Sandbox, kit: PythonKit) -> None:
-    assert find(bubblewrap, kit) is None
+def test_nothing_is_found_where_all_is_there(bubblewrap: Sandbox, runtime: PythonRuntime) -> None:
+    assert find(bubblewrap, runtime) is None
 
 
-def test_a_sandbox_without_pytest_is_found_out(bubblewrap: Sandbox, bare: PythonKit) -> None:
+def test_a_sandbox_without_pytest_is_found_out(bubblewrap: Sandbox, bare: PythonRuntime) -> None:
     assert find(bubblewrap, bare) == NO_PYTEST
 
 
-def test_where_projects_can_install_pytest_it_need_not_be_there(bubblewrap: Sandbox, bare: PythonKit) -> None:
+def test_where_projects_can_install_pytest_it_need_not_be_there(bubblewrap: Sandbox, bare: PythonRuntime) -> None:
     assert find(bubblewrap, bare, replace(OPTIONS, install_network=True)) is None
 
 
 @pytest.mark.parametrize("command", [("python", "-m", "pytest"), ("python", "job.py")])
 def test_a_sandbox_without_python_is_found_out(bubblewrap: Sandbox, command: tuple[str, ...]) -> None:
-    nothing = PythonKit(environment={"PATH": "/nowhere"})
+    nothing = PythonRuntime(environment={"PATH": "/nowhere"})
 
     assert find(bubblewrap, nothing, replace(OPTIONS, command=command)) == "the sandbox has no python that runs"
 
 
 def test_of_other_commands_nothing_is_known_without_a_project(bubblewrap: Sandbox) -> None:
-    assert find(bubblewrap, PythonKit(), replace(OPTIONS, command=("./run-tests",))) is None
+    assert find(bubblewrap, PythonRuntime(), replace(OPTIONS, command=("./run-tests",))) is None
 
 
 def test_the_image_of_this_host_has_all(container: Sandbox, tmp_path: Path) -> None:
@@ -68,39 +68,39 @@ class Repaired:
     name: str = "repaired"
     refused: list[Plan] = field(default_factory=list)
 
-    def launch(self, plan: Plan) -> Cage:
+    def launch(self, plan: Plan) -> SandboxProcess:
         self.launches += 1
         if self.launches == 1:
             raise SandboxFailure("the engine is being restarted")
         return self.sandbox.launch(replace(plan, environment={**plan.environment, "PATH": "/nowhere"}) if self.launches < 4 else plan)
 
 
-def test_a_sandbox_that_fails_is_tried_again_and_one_that_was_mended_is_noticed(bubblewrap: Sandbox, kit: PythonKit) -> None:
+def test_a_sandbox_that_fails_is_tried_again_and_one_that_was_mended_is_noticed(bubblewrap: Sandbox, runtime: PythonRuntime) -> None:
     told: list[str | None] = []
     sandbox, stopping = Repaired(bubblewrap), threading.Event()
-    trial = Trial(sandbox, OPTIONS, kit)  # type: ignore[arg-type]
+    self_check = SelfCheck(sandbox, OPTIONS, runtime)  # type: ignore[arg-type]
 
     with pytest.raises(NotTried):
-        trial.repeat(told.append, stopping)
+        self_check.repeat(told.append, stopping)
     for _ in range(3):
-        trial.repeat(told.append, stopping)
+        self_check.repeat(told.append, stopping)
     launches = sandbox.launches
-    trial.repeat(told.append, stopping)
+    self_check.repeat(told.append, stopping)
 
     assert told == ["the sandbox has no python that runs", None]
     assert sandbox.launches == launches
 
 
-def test_a_failure_of_the_sandbox_itself_is_no_verdict(bubblewrap: Sandbox, kit: PythonKit) -> None:
+def test_a_failure_of_the_sandbox_itself_is_no_verdict(bubblewrap: Sandbox, runtime: PythonRuntime) -> None:
     with pytest.raises(NotTried, match="being restarted"):
-        find(Repaired(bubblewrap), kit)  # type: ignore[arg-type]
+        find(Repaired(bubblewrap), runtime)  # type: ignore[arg-type]
 
 
-def test_a_trial_ends_with_its_agent(bubblewrap: Sandbox, kit: PythonKit) -> None:
+def test_a_trial_ends_with_its_agent(bubblewrap: Sandbox, runtime: PythonRuntime) -> None:
     told: list[str | None] = []
     stopping = threading.Event()
     stopping.set()
 
-    Trial(bubblewrap, OPTIONS, kit).repeat(told.append, stopping)
+    SelfCheck(bubblewrap, OPTIONS, runtime).repeat(told.append, stopping)
 
     assert told == []

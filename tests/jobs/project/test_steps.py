@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.jobs.project.job_options import JobOptions
-from api.jobs.project.python_runtime import PythonKit, host_kit, image_kit
+from api.jobs.project.python_runtime import PythonRuntime, host_kit, image_kit
 from api.jobs.project.steps import mounts_for, steps_for, with_report
 from api.jobs.supervisor.spec import Step
 from api.sandbox.sandbox import Mount, Sandbox
@@ -20,12 +20,12 @@ OPTIONS = JobOptions(limits=LIMITS)
 
 
 @pytest.fixture(scope="session")
-def kit(tmp_path_factory: pytest.TempPathFactory) -> PythonKit:
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> PythonRuntime:
     return host_kit(tmp_path_factory.mktemp("kit"))
 
 
 @pytest.fixture
-def caged(bubblewrap: Sandbox, tmp_path: Path) -> Bench:
+def sandboxed(bubblewrap: Sandbox, tmp_path: Path) -> Bench:
     need("bwrap")
     return Bench(bubblewrap, tmp_path)
 
@@ -69,7 +69,7 @@ def test_only_installing_may_use_the_network_and_only_where_that_is_allowed(tmp_
 def test_a_wheelhouse_is_shown_read_only(tmp_path: Path) -> None:
     options = replace(OPTIONS, wheelhouse=tmp_path / "wheels")
 
-    assert mounts_for(options, PythonKit()) == (Mount(tmp_path / "wheels", "/opt/ci/wheelhouse"),)
+    assert mounts_for(options, PythonRuntime()) == (Mount(tmp_path / "wheels", "/opt/ci/wheelhouse"),)
     assert "--no-index" in steps(tmp_path, options)[0].command
 
 
@@ -84,53 +84,53 @@ def test_other_commands_are_run_as_they_are(command: tuple[str, ...]) -> None:
     assert with_report(command) == command
 
 
-def run(caged: Bench, kit: PythonKit, tmp_path: Path, options: JobOptions, files: dict[str, str]) -> tuple[int | None, str]:
+def run(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path, options: JobOptions, files: dict[str, str]) -> tuple[int | None, str]:
     """Run the steps of a project; the exit code and the log."""
     seed = project(tmp_path / "seed")
     for name, content in files.items():
         (seed / name).write_text(content)
-    ran = caged.run_steps(seed, steps_for(seed, options, kit), mounts_for(options, kit))
-    caged.clear()
+    ran = sandboxed.run_steps(seed, steps_for(seed, options, runtime), mounts_for(options, runtime))
+    sandboxed.clear()
     return ran
 
 
-def test_a_projects_tests_are_run_by_the_servers_pytest(caged: Bench, kit: PythonKit, tmp_path: Path) -> None:
-    code, log = run(caged, kit, tmp_path, OPTIONS, {"test_a.py": "def test_good(): pass\ndef test_bad(): assert False\n"})
+def test_a_projects_tests_are_run_by_the_servers_pytest(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
+    code, log = run(sandboxed, runtime, tmp_path, OPTIONS, {"test_a.py": "def test_good(): pass\ndef test_bad(): assert False\n"})
 
     assert code == 1
     assert log.startswith("Running tests...\n")
     assert "test_a.py::test_good PASSED" in log and "test_a.py::test_bad FAILED" in log
 
 
-def test_a_job_sees_neither_the_server_nor_what_is_installed_beside_it(caged: Bench, kit: PythonKit, tmp_path: Path) -> None:
+def test_a_job_sees_neither_the_server_nor_what_is_installed_beside_it(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
     looking = "import importlib.util\nfor name in ('api', 'sqlalchemy', 'flask'):\n    assert importlib.util.find_spec(name) is None\n"
 
-    code, log = run(caged, kit, tmp_path, replace(OPTIONS, command=("python", "look.py")), {"look.py": looking})
+    code, log = run(sandboxed, runtime, tmp_path, replace(OPTIONS, command=("python", "look.py")), {"look.py": looking})
 
     assert code == 0, log
 
 
-def test_what_a_wheelhouse_has_is_installed_and_found(caged: Bench, kit: PythonKit, tmp_path: Path) -> None:
+def test_what_a_wheelhouse_has_is_installed_and_found(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
     options = replace(OPTIONS, wheelhouse=tmp_path / "wheels")
     write_greeting(tmp_path / "wheels")
 
-    code, log = run(caged, kit, tmp_path, options, {
+    code, log = run(sandboxed, runtime, tmp_path, options, {
         "requirements.txt": "greeting\n", "test_a.py": USING_GREETING})
 
     assert code == 0, log
     assert log.index("Installing dependencies...") < log.index("Successfully installed greeting-1.0") < log.index("Running tests...")
 
 
-def test_what_cannot_be_installed_is_said_and_ends_the_job(caged: Bench, kit: PythonKit, tmp_path: Path) -> None:
-    code, log = run(caged, kit, tmp_path, OPTIONS, {"requirements.txt": "greeting\n", "test_a.py": "def test_a(): pass\n"})
+def test_what_cannot_be_installed_is_said_and_ends_the_job(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
+    code, log = run(sandboxed, runtime, tmp_path, OPTIONS, {"requirements.txt": "greeting\n", "test_a.py": "def test_a(): pass\n"})
 
     assert code == 1
     assert "Nothing can be installed on this server" in log and "No matching distribution found for greeting" in log
     assert "Running tests..." not in log
 
 
-def test_requirements_that_are_met_already_need_nothing_to_install_from(caged: Bench, kit: PythonKit, tmp_path: Path) -> None:
-    code, log = run(caged, kit, tmp_path, OPTIONS, {"requirements.txt": "pytest\n", "test_a.py": "def test_a(): pass\n"})
+def test_requirements_that_are_met_already_need_nothing_to_install_from(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
+    code, log = run(sandboxed, runtime, tmp_path, OPTIONS, {"requirements.txt": "pytest\n", "test_a.py": "def test_a(): pass\n"})
 
     assert code == 0, log
 
@@ -144,10 +144,10 @@ def test_a_kit_is_made_once_and_says_what_it_lacks(tmp_path: Path) -> None:
 
 
 def test_in_a_container_the_images_own_python_is_used(container: Sandbox, tmp_path: Path) -> None:
-    caged = Bench(container, tmp_path)
+    sandboxed = Bench(container, tmp_path)
 
     options = replace(OPTIONS, command=("python", "look.py"))
 
-    code, log = run(caged, image_kit(tmp_path / "kit"), tmp_path, options, {"look.py": "import sys\nprint(sys.executable)\n"})
+    code, log = run(sandboxed, image_kit(tmp_path / "kit"), tmp_path, options, {"look.py": "import sys\nprint(sys.executable)\n"})
 
     assert (code, log) == (0, "Running tests...\n/usr/bin/python3\n")

@@ -1,4 +1,4 @@
-"""The log of an attempt: whole, within its limit, and patient with a full disk."""
+"""The log of an attempt: whole, within its limit, and kept through a full disk."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_a_log_is_the_beginning_of_the_output_as_far_as_the_limit(tmp_path_facto
 
     for chunk in chunks:
         log.write(chunk)
-    over = log.is_over
+    over = log.is_finished
     log.close()
 
     whole = b"".join(chunks)
@@ -56,7 +56,7 @@ def test_each_step_has_a_limit_of_its_own(tmp_path: Path) -> None:
     log.write(b"abcdef")
 
     log.limit(3)
-    over = log.is_over
+    over = log.is_finished
     log.write(b"ghi")
     log.close()
 

@@ -13,15 +13,15 @@ import pytest
 from api.domain.jobs.job import JobReason
 from api.host.slots import Slots
 from api.jobs.supervisor.spec import Spec, Step
-from api.jobs.supervisor.start import Nursery, SupervisorNotStarted
+from api.jobs.supervisor.start import Forkserver, SupervisorNotStarted
 from api.sandbox.sandbox import Sandbox
 from api.storage.jobs.files import AttemptFiles
 from tests.jobs.attempts import LIMITS, USER, Running, await_true, shell
 
 
 @pytest.fixture
-def nursery() -> Iterator[Nursery]:
-    made = Nursery()
+def forkserver() -> Iterator[Forkserver]:
+    made = Forkserver()
     yield made
     made.close()
 
@@ -36,9 +36,9 @@ def prepared(sandbox: Sandbox, folder: Path, command: tuple[str, ...]) -> Runnin
     return Running(files, workspace, USER)
 
 
-def test_many_are_started_side_by_side_each_once(bubblewrap: Sandbox, nursery: Nursery, tmp_path: Path) -> None:
+def test_many_are_started_side_by_side_each_once(bubblewrap: Sandbox, forkserver: Forkserver, tmp_path: Path) -> None:
     attempts = [prepared(bubblewrap, tmp_path / str(number), shell(f"echo {number}; exit {number}")) for number in range(8)]
-    threads = [threading.Thread(target=nursery.start, args=(attempt.files,)) for attempt in attempts]
+    threads = [threading.Thread(target=forkserver.start, args=(attempt.files,)) for attempt in attempts]
 
     for thread in threads:
         thread.start()
@@ -50,48 +50,48 @@ def test_many_are_started_side_by_side_each_once(bubblewrap: Sandbox, nursery: N
     assert [attempt.log for attempt in attempts] == [f"{number}\n" for number in range(8)]
 
 
-def test_an_attempt_has_one_supervisor(bubblewrap: Sandbox, nursery: Nursery, tmp_path: Path) -> None:
+def test_an_attempt_has_one_supervisor(bubblewrap: Sandbox, forkserver: Forkserver, tmp_path: Path) -> None:
     attempt = prepared(bubblewrap, tmp_path, shell("echo once; sleep 2"))
-    nursery.start(attempt.files)
+    forkserver.start(attempt.files)
 
     with pytest.raises(SupervisorNotStarted):
-        nursery.start(attempt.files)
+        forkserver.start(attempt.files)
     attempt.ended()
 
     assert attempt.log == "once\n"
 
 
-def test_a_supervisor_outlives_the_nursery(bubblewrap: Sandbox, nursery: Nursery, tmp_path: Path) -> None:
+def test_a_supervisor_outlives_the_forkserver(bubblewrap: Sandbox, forkserver: Forkserver, tmp_path: Path) -> None:
     attempt = prepared(bubblewrap, tmp_path, shell("while [ ! -e go ]; do sleep 0.05; done; echo done"))
-    nursery.start(attempt.files)
+    forkserver.start(attempt.files)
 
-    nursery.close()
+    forkserver.close()
     (attempt.workspace / "go").touch()
 
     assert attempt.ended().exit_code == 0
     assert attempt.log == "done\n"
 
 
-def test_a_nursery_that_was_killed_is_replaced(bubblewrap: Sandbox, nursery: Nursery, tmp_path: Path) -> None:
+def test_a_forkserver_that_was_killed_is_replaced(bubblewrap: Sandbox, forkserver: Forkserver, tmp_path: Path) -> None:
     first, second, third = (prepared(bubblewrap, tmp_path / name, shell("exit 5")) for name in "abc")
-    nursery.start(first.files)
-    assert nursery._process is not None
-    os.kill(nursery._process.pid, signal.SIGKILL)
+    forkserver.start(first.files)
+    assert forkserver._process is not None
+    os.kill(forkserver._process.pid, signal.SIGKILL)
 
-    nursery.start(second.files)
-    nursery.start(third.files)
+    forkserver.start(second.files)
+    forkserver.start(third.files)
 
     assert [attempt.ended().exit_code for attempt in (first, second, third)] == [5, 5, 5]
 
 
-def test_the_supervisor_goes_on_holding_the_slot(bubblewrap: Sandbox, nursery: Nursery, tmp_path: Path) -> None:
+def test_the_supervisor_goes_on_holding_the_slot(bubblewrap: Sandbox, forkserver: Forkserver, tmp_path: Path) -> None:
     slots = Slots(tmp_path / "slots", count=1)
     attempt = prepared(bubblewrap, tmp_path, shell("while [ ! -e go ]; do sleep 0.05; done"))
     slot = slots.take()
     assert slot is not None
 
-    nursery.start(attempt.files, keep=[slot.lock])
-    slot.let_go()
+    forkserver.start(attempt.files, keep=[slot.lock])
+    slot.release()
     while_it_runs = slots.take()
     (attempt.workspace / "go").touch()
     attempt.ended()
@@ -100,6 +100,6 @@ def test_the_supervisor_goes_on_holding_the_slot(bubblewrap: Sandbox, nursery: N
     await_true(lambda: slots.take() is not None)
 
 
-def test_a_folder_that_is_not_there_has_no_supervisor(nursery: Nursery, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_has_no_supervisor(forkserver: Forkserver, tmp_path: Path) -> None:
     with pytest.raises(SupervisorNotStarted):
-        nursery.start(AttemptFiles(tmp_path / "gone"))
+        forkserver.start(AttemptFiles(tmp_path / "gone"))

@@ -130,7 +130,7 @@ def test_the_supervisor_goes_on_holding_the_slot_that_its_starter_took(bubblewra
     assert slot is not None
 
     start_supervisor(files, keep=[slot.lock])
-    slot.let_go()
+    slot.release()
     while_it_runs = slots.take()
     (tmp_path / "workspace" / "go").touch()
     Running(files, tmp_path, USER).ended()
@@ -138,7 +138,7 @@ def test_the_supervisor_goes_on_holding_the_slot_that_its_starter_took(bubblewra
 
     assert while_it_runs is None
     assert afterwards is not None
-    afterwards.let_go()
+    afterwards.release()
 
 
 def test_a_folder_that_is_not_there_has_no_supervisor(tmp_path: Path) -> None:

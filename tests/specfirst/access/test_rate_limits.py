@@ -11,7 +11,7 @@ from limits.errors import StorageError
 from starlette.types import ASGIApp
 
 from api.domain.auth.access import Caller, Role, Scope
-from api.specfirst.access.rate_limits import Count, FallingBack, ProcessCounters, SharedCounters, shared_storage
+from api.specfirst.access.rate_limits import Count, FallbackCounters, ProcessCounters, SharedCounters, shared_storage
 from tests.specfirst.asking import Answer, ask
 from tests.specfirst.conftest import ADMIN, RUN_TOKEN, Clock, Make, token_for
 
@@ -233,7 +233,7 @@ class Store:
 def test_limits_go_on_per_process_while_the_store_is_away_and_come_back_with_it() -> None:
     clock = Clock()
     store = Store(clock)
-    counters = FallingBack(store, ProcessCounters(clock), clock)
+    counters = FallbackCounters(store, ProcessCounters(clock), clock)
     counters.hit("a", 60)
 
     store.works = False

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.domain.auth.access import Caller, Role
-from api.specfirst.access.token_lookups import Lookups
+from api.specfirst.access.token_lookups import TokenLookups
 
 CALLER = Caller(1, "A", None, Role.TESTER, frozenset(), 1)
 
@@ -54,7 +54,7 @@ def test_requests_that_wait_with_the_same_token_share_a_look() -> None:
         return await asked
 
     accounts, threads = Accounts(), Threads()
-    lookups = Lookups(accounts, threads)
+    lookups = TokenLookups(accounts, threads)
 
     found = asyncio.run(ask())
 
@@ -74,7 +74,7 @@ def test_a_request_never_joins_a_look_that_has_begun() -> None:
         return [await first, await second]
 
     accounts, threads = Accounts(), Threads()
-    lookups = Lookups(accounts, threads)
+    lookups = TokenLookups(accounts, threads)
 
     found = asyncio.run(ask())
 
@@ -92,7 +92,7 @@ def test_a_request_that_is_given_up_leaves_the_others_their_look() -> None:
         return await second
 
     accounts, threads = Accounts(), Threads()
-    lookups = Lookups(accounts, threads)
+    lookups = TokenLookups(accounts, threads)
 
     assert asyncio.run(ask()) == CALLER
 
@@ -113,6 +113,6 @@ def test_a_look_that_could_not_begin_is_not_joined_any_more() -> None:
         return await lookups.find("a")
 
     threads = Busy()
-    lookups = Lookups(Accounts(), threads)
+    lookups = TokenLookups(Accounts(), threads)
 
     assert asyncio.run(ask()) == CALLER

@@ -13,7 +13,7 @@ from starlette.types import Message
 
 from api.app import Application
 from api.domain.auth.access import Role
-from api.specfirst.transport.asgi_to_wsgi import Bridge
+from api.specfirst.transport.asgi_to_wsgi import AsgiToWsgi
 from tests.specfirst.asking import ask
 from tests.specfirst.conftest import ADMIN, Make, token_for
 
@@ -84,7 +84,7 @@ def _bridged(wsgi: Callable[[dict[str, Any], Started], Iterable[bytes]], receive
             scope = {
                 "type": "http", "method": "GET", "path": "/\u00fc", "query_string": b"a=\xff", "http_version": "1.1",
                 "headers": [(b"x-a", b"1"), (b"x-a", b"2"), (b"content-type", b"text/x"), (b"content-length", b"9")]}
-            await Bridge(wsgi, pool)(scope, receive or nothing, send)
+            await AsgiToWsgi(wsgi, pool)(scope, receive or nothing, send)
 
     asyncio.run(run())
     return sent

@@ -8,17 +8,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message, Receive, Scope, Send
 
 from api.app import Application
-from api.domain.metrics import Measured
-from api.specfirst.responses.metrics import Measures
+from api.domain.metrics import QueueMetrics
+from api.specfirst.responses.metrics import RequestMetrics
 from tests.builders import NOW
 from tests.specfirst.asking import ask
 from tests.specfirst.conftest import ADMIN, Make
 
-NOTHING = Measured(NOW, {}, {}, {}, 0, None, (), (), 0, {})
+NOTHING = QueueMetrics(NOW, {}, {}, {}, 0, None, (), (), 0, {})
 
 
-def measures_of(app: Application) -> Measures:
-    found: Measures = app.surroundings.collaborators[Measures]
+def measures_of(app: Application) -> RequestMetrics:
+    found: RequestMetrics = app.app_context.collaborators[RequestMetrics]
     return found
 
 
@@ -44,7 +44,7 @@ def test_an_answer_is_counted_under_its_operation_and_the_first_digit_of_its_sta
 
 
 def test_every_series_says_of_which_process_it_is() -> None:
-    one = Measures("4711")
+    one = RequestMetrics("4711")
     one.answered("a.b", "GET", 200, 0.1)
     one.refused("reads")
     one.stream_began("a.b")
@@ -56,7 +56,7 @@ def test_every_series_says_of_which_process_it_is() -> None:
 
 
 def test_methods_that_clients_make_up_share_one_series() -> None:
-    one = Measures("1")
+    one = RequestMetrics("1")
     for method in ("MADE", "UP", "GET"):
         one.answered(None, method, 404, 0.1)
 
@@ -66,7 +66,7 @@ def test_methods_that_clients_make_up_share_one_series() -> None:
 
 
 def test_what_is_written_has_no_times_of_creation() -> None:
-    one = Measures("1")
+    one = RequestMetrics("1")
     one.answered(None, "GET", 404, 0.1)
     one.refused("reads")
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from api.specfirst.transport.http_protocol import BoundedHttp
 
-PATIENCE = 60
+TIMEOUT = 60
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def listening(app: ASGIApp, http: type[BoundedHttp] = BoundedHttp) -> Iterator[i
 
 def connected(port: int) -> socket.socket:
     """A connection."""
-    return socket.create_connection(("127.0.0.1", port), PATIENCE)
+    return socket.create_connection(("127.0.0.1", port), TIMEOUT)
 
 
 def read(connection: socket.socket) -> bytes:

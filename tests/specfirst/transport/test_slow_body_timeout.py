@@ -9,12 +9,12 @@ from starlette.types import Message
 
 from api.app import Application
 from api.specfirst.responses.error_responses import HttpProblem
-from api.specfirst.transport.slow_body_timeout import LEAST_PACE, patient
+from api.specfirst.transport.slow_body_timeout import LEAST_PACE, with_body_timeout
 from api.specfirst.validation import bodies
 from tests.specfirst.asking import ask
 from tests.specfirst.conftest import ADMIN, RUN_TOKEN
 
-PATIENCE = 0.1
+TIMEOUT = 0.1
 BYTE: Message = {"type": "http.request", "body": b"x", "more_body": True}
 END: Message = {"type": "http.request", "body": b"", "more_body": False}
 LEFT: Message = {"type": "http.disconnect"}
@@ -35,7 +35,7 @@ def coming(*messages: Message, after: float = 0) -> Come:
 
 async def taken(come: Come, count: int, *, pause: float = 0) -> list[Message]:
     """What a server takes of it that needs so many seconds for each."""
-    receive = patient(come, PATIENCE)
+    receive = with_body_timeout(come, TIMEOUT)
     found = []
     for _ in range(count):
         found.append(await receive())
@@ -47,38 +47,38 @@ def test_a_sender_that_falls_silent_is_refused() -> None:
     with pytest.raises(HttpProblem) as refused:
         asyncio.run(taken(coming(BYTE, BYTE), 3))
 
-    assert (refused.value.status, refused.value.code, refused.value.details) == (408, "request_timeout", {"seconds": PATIENCE})
+    assert (refused.value.status, refused.value.code, refused.value.details) == (408, "request_timeout", {"seconds": TIMEOUT})
 
 
 def test_a_sender_of_next_to_nothing_is_refused_though_it_is_never_silent() -> None:
     with pytest.raises(HttpProblem):
-        asyncio.run(taken(coming(*[BYTE] * 1000, after=PATIENCE / 5), 1000))
+        asyncio.run(taken(coming(*[BYTE] * 1000, after=TIMEOUT / 5), 1000))
 
 
 def test_what_comes_pays_for_the_time_that_it_takes() -> None:
     part: Message = {**BYTE, "body": b"x" * LEAST_PACE}
 
-    assert len(asyncio.run(taken(coming(*[part] * 10, after=PATIENCE / 5), 10))) == 10
+    assert len(asyncio.run(taken(coming(*[part] * 10, after=TIMEOUT / 5), 10))) == 10
 
 
 def test_the_servers_own_time_does_not_count() -> None:
-    assert asyncio.run(taken(coming(BYTE, BYTE, END), 3, pause=2 * PATIENCE)) == [BYTE, BYTE, END]
+    assert asyncio.run(taken(coming(BYTE, BYTE, END), 3, pause=2 * TIMEOUT)) == [BYTE, BYTE, END]
 
 
 def test_after_the_body_its_sender_may_be_silent() -> None:
-    assert asyncio.run(taken(coming(END, LEFT, after=PATIENCE / 2), 1)) == [END]
+    assert asyncio.run(taken(coming(END, LEFT, after=TIMEOUT / 2), 1)) == [END]
 
     async def waited() -> Message:
         told = asyncio.Event()
 
         async def receive() -> Message:
             if told.is_set():
-                await asyncio.sleep(3 * PATIENCE)
+                await asyncio.sleep(3 * TIMEOUT)
                 return LEFT
             told.set()
             return END
 
-        receiving = patient(receive, PATIENCE)
+        receiving = with_body_timeout(receive, TIMEOUT)
         await receiving()
         return await receiving()
 
@@ -90,7 +90,7 @@ def test_after_the_body_its_sender_may_be_silent() -> None:
 def test_half_a_body_is_408_and_ends_the_connection(
     app: Application, target: str, token: str | None, kind: str, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bodies, "BODY_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT", TIMEOUT)
 
     answer = ask(
         app, target, method="POST", token=token, headers=[("content-type", kind)], body=[b"--b\r\n"], stalls=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from api.domain.auth.signing import SigningKey
-from api.domain.files.signed_url import Ticket
+from api.domain.files.signed_url import SignedUrl
 from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.files.backends import Backend, LocalBackend
@@ -24,7 +24,7 @@ CONTENT = b"1\r\n00:00:01,000 --> 00:00:02,000\r\nHello.\r\n\x00\xff\n"
 NAME = paths.result_name(sha256(CONTENT).hexdigest(), ".srt") or ""
 LOG = paths.log_name(7)
 SOON = timedelta(hours=1)
-PATIENCE = 0.3
+TIMEOUT = 0.3
 
 every_store = pytest.mark.parametrize("store", ["local", "gcs"], indirect=True)
 every_archive = pytest.mark.parametrize("kept", ["local", "gcs", "both"], indirect=True)
@@ -34,7 +34,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def link(ticket: Ticket) -> str:
+def link(ticket: SignedUrl) -> str:
     return SITE + ticket.sealed(KEY)
 
 

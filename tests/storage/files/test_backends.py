@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.domain.files.signed_url import FileKind, Ticket, read_ticket
+from api.domain.files.signed_url import FileKind, SignedUrl, read_signed_url
 from api.domain.runs.worker_message import ArtifactKind
 from api.storage.files import paths
 from api.storage.files.backends import Backend, LocalBackend
@@ -70,7 +70,7 @@ def test_what_is_not_there_is_nothing_to_look_at_and_an_error_to_read(store: Bac
 def test_a_survey_tells_of_every_name(store: Backend, tmp_path: Path) -> None:
     put(store, NAME, CONTENT, tmp_path)
 
-    found = store.survey([NAME, LOG])
+    found = store.stat_many([NAME, LOG])
 
     assert found == {NAME: store.stat(NAME), LOG: None}
 
@@ -172,7 +172,7 @@ def test_a_pipe_or_folder_under_a_files_name_is_no_file(local: LocalBackend) -> 
     os.mkfifo(pipe)
     folder.mkdir(parents=True)
 
-    assert local.survey([NAME, LOG]) == {NAME: None, LOG: None}
+    assert local.stat_many([NAME, LOG]) == {NAME: None, LOG: None}
     with pytest.raises(FileNotFoundError):
         local.read(NAME, 0, 1)
 
@@ -207,7 +207,7 @@ def test_an_address_of_the_disk_is_a_ticket_for_that_file_alone(local: LocalBack
 
     url = local.sign(NAME, filename="a.srt", content_type="text/plain", expires_at=expires)
 
-    assert read_ticket(url.removeprefix(SITE), KEY, now()) == Ticket(FileKind.RESULT, NAME, "a.srt", "text/plain", expires)
+    assert read_signed_url(url.removeprefix(SITE), KEY, now()) == SignedUrl(FileKind.RESULT, NAME, "a.srt", "text/plain", expires)
 
 
 def test_an_address_of_the_bucket_is_signed_and_works(emulator: Emulator, tmp_path: Path) -> None:
@@ -238,4 +238,4 @@ def test_without_a_key_to_sign_with_a_files_address_leads_through_this_server(em
 
     url = store.sign(NAME, filename="a.srt", content_type="text/plain", expires_at=now() + SOON)
 
-    assert read_ticket(url.removeprefix(SITE), KEY, now()).name == NAME
+    assert read_signed_url(url.removeprefix(SITE), KEY, now()).name == NAME

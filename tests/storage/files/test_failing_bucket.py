@@ -13,9 +13,9 @@ from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.files.backends import LocalBackend, Stat, Unreachable
 from api.storage.files.bucket import open_bucket
-from api.storage.files.circuit_breaker import PatientBackend
+from api.storage.files.circuit_breaker import CircuitBreaker
 from tests.storage.files.emulator import BUCKET, Emulator
-from tests.storage.files.file_stores import CONTENT, LOG, NAME, PATIENCE, SITE, archive_of, bucket_at, link, now, put
+from tests.storage.files.file_stores import CONTENT, LOG, NAME, SITE, TIMEOUT, archive_of, bucket_at, link, now, put
 from tests.storage.files.stalling import wire_to
 
 
@@ -24,7 +24,7 @@ class Lame:
     """An archive whose bucket is behind a wire, and a clock that moves when it is told to."""
 
     archive: Archive
-    store: PatientBackend
+    store: CircuitBreaker
     wire_stalls: Callable[[], None]
     wire_breaks: Callable[[], None]
     wire_works: Callable[[], None]
@@ -36,8 +36,8 @@ class Lame:
 def lame(local: LocalBackend, emulator: Emulator, tmp_path: Path) -> Iterator[Lame]:
     ticks = [0.0]
     with wire_to(emulator.port) as wire:
-        store = PatientBackend(
-            bucket_at(wire.endpoint, emulator, timeout=10 * PATIENCE), timeout=PATIENCE, threads=4, rest=5.0, clock=lambda: ticks[0])
+        store = CircuitBreaker(
+            bucket_at(wire.endpoint, emulator, timeout=10 * TIMEOUT), timeout=TIMEOUT, threads=4, rest=5.0, clock=lambda: ticks[0])
 
         def stall(stalled: bool) -> Callable[[], None]:
             return lambda: setattr(wire, "stalled", stalled)
@@ -104,9 +104,9 @@ def test_a_bucket_that_tells_of_some_files_only_is_asked_again_at_once(tmp_path:
                 raise Unreachable("too late")
             return super().stat(name)
 
-    store = PatientBackend(Slow(tmp_path, link), timeout=10.0, threads=2, clock=lambda: 0.0)
+    store = CircuitBreaker(Slow(tmp_path, link), timeout=10.0, threads=2, clock=lambda: 0.0)
 
-    assert store.survey([NAME, LOG]) == {NAME: None}
+    assert store.stat_many([NAME, LOG]) == {NAME: None}
     assert store.stat(NAME) is None
 
 

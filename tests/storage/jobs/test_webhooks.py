@@ -9,7 +9,7 @@ import pytest
 from api.domain.jobs.job import Job, JobOutcome, JobReason, JobStatus
 from api.storage.database import transact
 from api.storage.jobs.jobs import cancel_job, claim_job, finish_job, submit_job
-from api.storage.jobs.webhooks import DueHook, count_hooks, forget_hook, postpone_hook, take_due_hooks
+from api.storage.jobs.webhooks import DueWebhook, count_webhooks, delete_webhook, postpone_webhook, take_due_webhooks
 from tests.builders import add_user, minutes
 from tests.databases import Database
 
@@ -29,8 +29,8 @@ def end(job_id: str, *, at: float = 0, web_hook: str | None = URL) -> None:
     transact(lambda: cancel_job(job_id, minutes(at)))
 
 
-def taken(at: float = 0, limit: int = 10) -> tuple[DueHook, ...]:
-    return transact(lambda: take_due_hooks(minutes(at), LEASE, limit))
+def taken(at: float = 0, limit: int = 10) -> tuple[DueWebhook, ...]:
+    return transact(lambda: take_due_webhooks(minutes(at), LEASE, limit))
 
 
 def test_the_hook_of_a_job_is_due_when_the_job_is_over(database: Database) -> None:
@@ -41,7 +41,7 @@ def test_the_hook_of_a_job_is_due_when_the_job_is_over(database: Database) -> No
 
     transact(lambda: finish_job("j1", job.fence, JobOutcome(JobStatus.COMPLETED, True, JobReason.EXIT_CODE, 0), minutes(1)))
 
-    assert (before, taken(at=1)) == ((), (DueHook("j1", 1),))
+    assert (before, taken(at=1)) == ((), (DueWebhook("j1", 1),))
 
 
 def test_a_job_without_a_hook_leaves_none(database: Database) -> None:
@@ -72,12 +72,12 @@ def test_senders_that_look_at_the_same_time_take_different_hooks(database: Datab
 @pytest.mark.mariadb
 def test_a_hook_that_another_took_since_it_was_looked_for_is_left_to_them(mariadb_database: Database) -> None:
     end("j1")
-    others: list[DueHook] = []
+    others: list[DueWebhook] = []
 
-    with mariadb_database.overtaken(lambda: others.extend(taken()), before="UPDATE ci_job_hook"):
+    with mariadb_database.overtaken(lambda: others.extend(taken()), before="UPDATE ci_job_webhook"):
         mine = taken()
 
-    assert (mine, others) == ((), [DueHook("j1", 1)])
+    assert (mine, others) == ((), [DueWebhook("j1", 1)])
 
 
 def test_a_hook_whose_sender_died_is_taken_again_after_the_lease(database: Database) -> None:
@@ -85,17 +85,17 @@ def test_a_hook_whose_sender_died_is_taken_again_after_the_lease(database: Datab
     taken()
 
     assert taken(at=0.9) == ()
-    assert taken(at=1) == (DueHook("j1", 2),)
+    assert taken(at=1) == (DueWebhook("j1", 2),)
 
 
 def test_a_hook_that_is_postponed_is_due_then(database: Database) -> None:
     end("j1")
     hook, = taken()
 
-    transact(partial(postpone_hook, hook, minutes(7)))
+    transact(partial(postpone_webhook, hook, minutes(7)))
 
     assert taken(at=6) == ()
-    assert taken(at=7) == (DueHook("j1", 2),)
+    assert taken(at=7) == (DueWebhook("j1", 2),)
 
 
 def test_a_sender_that_was_overtaken_postpones_nothing(database: Database) -> None:
@@ -103,9 +103,9 @@ def test_a_sender_that_was_overtaken_postpones_nothing(database: Database) -> No
     slow, = taken()
     quick, = taken(at=1)
 
-    transact(partial(postpone_hook, slow, minutes(60)))
+    transact(partial(postpone_webhook, slow, minutes(60)))
 
-    assert taken(at=2) == (DueHook("j1", quick.attempts + 1),)
+    assert taken(at=2) == (DueWebhook("j1", quick.attempts + 1),)
 
 
 def test_what_is_delivered_by_whom_ever_is_forgotten(database: Database) -> None:
@@ -113,6 +113,6 @@ def test_what_is_delivered_by_whom_ever_is_forgotten(database: Database) -> None
     slow, = taken()
     taken(at=1)
 
-    transact(partial(forget_hook, slow))
+    transact(partial(delete_webhook, slow))
 
-    assert count_hooks() == 0
+    assert count_webhooks() == 0

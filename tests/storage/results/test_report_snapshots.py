@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.results.result import OutputReport, Report, TestReports
-from api.domain.runs.expected_tests import ExpectedOutput, ExpectedSet, ExpectedTest
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest, ExpectedTests
 from api.storage.results.report_snapshots import pack, unpack
 
 BASELINES = ("a" * 64, "b" * 64)
@@ -26,21 +26,21 @@ def reported(draw: st.DrawFn) -> dict[int, TestReports]:
 
 
 @st.composite
-def sets(draw: st.DrawFn) -> ExpectedSet:
-    return ExpectedSet.of(
+def sets(draw: st.DrawFn) -> ExpectedTests:
+    return ExpectedTests.of(
         ExpectedTest(regression_id, 1, "d" * 64, ".ts", "", "file", "file", 0, outputs=tuple(
             ExpectedOutput(output_id, draw(st.sampled_from(BASELINES)), ".srt", "", False) for output_id in draw(st.sets(ids))))
         for regression_id in draw(st.sets(ids)))
 
 
 @given(reported(), sets())
-def test_reports_come_back_as_they_were(reports: dict[int, TestReports], expected: ExpectedSet) -> None:
+def test_reports_come_back_as_they_were(reports: dict[int, TestReports], expected: ExpectedTests) -> None:
     assert unpack(pack(reports, expected), expected) == reports
 
 
 def test_a_hash_that_the_set_has_takes_no_room() -> None:
     digests = [f"{number:064x}" for number in range(2**200, 2**200 + 300)]
-    expected = ExpectedSet.of(
+    expected = ExpectedTests.of(
         ExpectedTest(number, 1, "d" * 64, ".ts", "", "file", "file", 0, outputs=(ExpectedOutput(number, digest, ".srt", "", False),))
         for number, digest in enumerate(digests))
     reports = {

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select, update
 
-from api.domain.runs.expected_tests import ExpectedOutput, ExpectedSet
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTests
 from api.services import runs
 from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import RegressionCategoryRow, RegressionOutputRow, RegressionTestRow
@@ -12,17 +12,17 @@ from api.storage.runs.expected_tests import (
     list_active_tests,
     list_customized_tests,
     load_definitions,
-    load_expected_set,
-    save_expected_set,
+    load_expected_tests,
+    save_expected_tests,
 )
-from api.storage.tables import ExpectedSetRow
+from api.storage.tables import ExpectedTestsRow
 from tests.builders import BASELINE, Output, add_category, add_regression_test, add_run, add_sample, digest_of, save
 from tests.databases import Database
 from tests.services.acting import create
 
 
 def count_sets() -> int:
-    return session().execute(select(func.count()).select_from(ExpectedSetRow)).scalar_one()
+    return session().execute(select(func.count()).select_from(ExpectedTestsRow)).scalar_one()
 
 
 def test_a_definition_carries_all_that_a_worker_and_a_judge_need(database: Database) -> None:
@@ -60,10 +60,10 @@ def test_a_set_comes_back_as_it_was_stored(database: Database) -> None:
         add_regression_test(categories=["DVB"], outputs=(Output(acceptable=("é", "🎬")), Output()))
     made = load_definitions()
 
-    stored = transact(lambda: save_expected_set(made))
+    stored = transact(lambda: save_expected_tests(made))
 
-    assert load_expected_set(stored) == made
-    assert load_expected_set(None) == ExpectedSet(())
+    assert load_expected_tests(stored) == made
+    assert load_expected_tests(None) == ExpectedTests(())
 
 
 def test_equal_sets_are_stored_once(database: Database) -> None:
@@ -71,7 +71,7 @@ def test_equal_sets_are_stored_once(database: Database) -> None:
 
     created = [create(*tests) for tests in ((first, second), (second, first), (first,), (first,))]
 
-    ids = [runs.load_run(run_id).expected_set_id for run_id in created]
+    ids = [runs.load_run(run_id).expected_tests_id for run_id in created]
     assert ids[0] == ids[1] != ids[2] == ids[3]
     assert count_sets() == 2
 
@@ -81,7 +81,7 @@ def test_the_same_set_stored_by_many_at_once_is_stored_once(database: Database) 
     made = load_definitions()
     session().rollback()
 
-    ids = database.together(*[lambda: transact(lambda: save_expected_set(made))] * 8)
+    ids = database.together(*[lambda: transact(lambda: save_expected_tests(made))] * 8)
 
     assert len(set(ids)) == 1
     assert count_sets() == 1
@@ -95,7 +95,7 @@ def test_a_run_keeps_the_definitions_of_its_beginning(database: Database) -> Non
         session().execute(update(RegressionTestRow).values(command="-new", active=False))
     after = create(test)
 
-    old, new = (load_expected_set(runs.load_run(each).expected_set_id).by_id[test.regression_id] for each in (before, after))
+    old, new = (load_expected_tests(runs.load_run(each).expected_tests_id).by_id[test.regression_id] for each in (before, after))
 
     assert (old.command, old.outputs[0].baseline) == ("-out=srt", BASELINE)
     assert (new.command, new.outputs[0].baseline) == ("-new", digest_of("new"))
@@ -106,7 +106,7 @@ def test_a_set_of_many_tests_is_not_cut(database: Database) -> None:
 
     run_id = create(test)
 
-    assert len(load_expected_set(runs.load_run(run_id).expected_set_id).tests[0].outputs) == 700
+    assert len(load_expected_tests(runs.load_run(run_id).expected_tests_id).tests[0].outputs) == 700
 
 
 def test_tests_are_found_by_their_ids(database: Database) -> None:

@@ -162,7 +162,7 @@ def test_a_list_judges_the_finished_runs_that_it_shows(database: Database) -> No
     assert [(run.run_id, run.status) for run in page.items] == [(run_id, RunStatus.PASS) for run_id in made]
 
 
-@pytest.mark.parametrize("status", [status for status in RunStatus if status.is_over])
+@pytest.mark.parametrize("status", [status for status in RunStatus if status.is_finished])
 def test_a_list_by_outcome_waits_until_every_finished_run_is_judged(database: Database, status: RunStatus) -> None:
     test = add_regression_test()
     for _ in range(12):

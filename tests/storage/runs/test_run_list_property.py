@@ -18,7 +18,7 @@ from api.services import runs
 from api.services.platform_sync import catch_up, judge_pending
 from api.storage.database import session
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow
-from api.storage.runs.expected_tests import load_expected_set
+from api.storage.runs.expected_tests import load_expected_tests
 from tests.builders import NOW, minutes
 from tests.databases import Database
 from tests.examples import examples
@@ -41,7 +41,7 @@ def as_told(run: Run) -> Run:
         for row in session().execute(select(ProgressRow).where(ProgressRow.test_id == run.run_id).order_by(ProgressRow.id)).scalars()
         if row.status in set(Phase))
     times = timeline(events)
-    tests = judge(load_expected_set(run.expected_set_id), _reports(run.run_id), times.phase)
+    tests = judge(load_expected_tests(run.expected_tests_id), _reports(run.run_id), times.phase)
     status = run_status(times.phase, [test.verdict for test in tests])
     return run._replace(status=status, started_at=times.started_at, completed_at=times.completed_at)
 

@@ -14,12 +14,12 @@ import pytest
 
 from api.domain.jobs.archive_check import ArchiveLimits
 from api.integrations.github.build_artifacts import GitHubBuilds
-from api.worker.build_log import Journal
-from api.worker.cancellation import Halt, Halted
-from api.worker.run_error import Obstacle
+from api.worker.build_log import BuildLog
+from api.worker.cancellation import Cancellation, Cancelled
+from api.worker.run_error import RunError
 from api.worker.run_source import Claimed
 from api.worker.sources.artifact import ArtifactSource
-from api.worker.sources.source import Order
+from api.worker.sources.source import FetchRequest
 from tests.worker.conftest import COMMIT, REPOSITORY, TOKEN
 from tests.worker.sources.github import API_TOKEN, SIGNATURE, Answer, GitHubStandIn, a_zip, serving
 
@@ -41,15 +41,15 @@ class Desk:
     def provide(self, commit: str = COMMIT, pull_request: int | None = None) -> Path:
         """The executable."""
         claimed = Claimed(1, TOKEN, "lease", "linux", REPOSITORY, commit, "master", pull_request)
-        with Journal(self.run / "build.log", lambda: NOW) as journal:
+        with BuildLog(self.run / "build.log", lambda: NOW) as build_log:
             try:
-                return self.source.provide(Order(claimed, self.run, journal, Halt(self.stopped), lambda _: None))
+                return self.source.provide(FetchRequest(claimed, self.run, build_log, Cancellation(self.stopped), lambda _: None))
             finally:
                 assert {path.name for path in self.run.iterdir()} <= {"build.log", "executable"}
 
     def refused(self, kind: str, pull_request: int | None = None) -> str:
         """The reason that there is none."""
-        with pytest.raises(Obstacle) as caught:
+        with pytest.raises(RunError) as caught:
             self.provide(pull_request=pull_request)
         assert caught.value.kind == kind
         return caught.value.reason
@@ -263,7 +263,7 @@ def test_the_executables_path_can_be_configured(desk: Desk) -> None:
 
 
 def test_a_short_hash_is_not_looked_up(desk: Desk) -> None:
-    with pytest.raises(Obstacle, match=r"^\[build\] No build artifact: GitHub finds builds by whole hashes"):
+    with pytest.raises(RunError, match=r"^\[build\] No build artifact: GitHub finds builds by whole hashes"):
         desk.provide(COMMIT[:10])
 
     assert desk.github.asked == []
@@ -277,5 +277,5 @@ def test_a_stop_ends_a_download(desk: Desk) -> None:
 
     desk.github.storage_script = stop
 
-    with pytest.raises(Halted):
+    with pytest.raises(Cancelled):
         desk.provide()

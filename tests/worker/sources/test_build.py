@@ -13,22 +13,22 @@ import pytest
 
 from api.sandbox.limits import Limits
 from api.sandbox.sandbox import Sandbox
-from api.worker.build_log import Journal
-from api.worker.cancellation import Halt, Halted
-from api.worker.run_error import Obstacle
+from api.worker.build_log import BuildLog
+from api.worker.cancellation import Cancellation, Cancelled
+from api.worker.run_error import RunError
 from api.worker.run_source import Claimed
 from api.worker.sandboxed_run import SandboxedRun
 from api.worker.sources.build import BuildSource
 from api.worker.sources.checkout import Checkout
 from api.worker.sources.git import GitOptions
-from api.worker.sources.source import Order
+from api.worker.sources.source import FetchRequest
 from tests.jobs.attempts import USER, await_true, processes_of
 from tests.worker.conftest import REPOSITORY, TOKEN
 from tests.worker.sources.origin import Origin
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ITS_USER = USER + 70
-CAGE = Limits(memory_bytes=256 << 20, processes=64, workspace_bytes=32 << 20, file_bytes=16 << 20)
+SANDBOX_LIMITS = Limits(memory_bytes=256 << 20, processes=64, workspace_bytes=32 << 20, file_bytes=16 << 20)
 NUMBERS = count()
 
 
@@ -40,7 +40,7 @@ class Site:
     sandbox: Sandbox
     result: str = "out/program"
     seconds: float = 120
-    limits: Limits = CAGE
+    limits: Limits = SANDBOX_LIMITS
     told: list[str] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     log: str = ""
@@ -50,15 +50,15 @@ class Site:
         origin = Origin.make(self.folder / "origins", REPOSITORY)
         commit = origin.commit("refs/heads/master", files or {"a.txt": "a"})
         git = GitOptions(f"file://{self.folder}/origins", self.folder / "mirrors", seconds=120)
-        cage = SandboxedRun(self.sandbox, self.limits, ITS_USER, lambda: f"build-test-{os.getpid()}-{next(NUMBERS)}")
-        source = BuildSource(Checkout(git, REPOSITORY), command, self.result, self.seconds, cage)
+        process = SandboxedRun(self.sandbox, self.limits, ITS_USER, lambda: f"build-test-{os.getpid()}-{next(NUMBERS)}")
+        source = BuildSource(Checkout(git, REPOSITORY), command, self.result, self.seconds, process)
         run = self.folder / "run"
         run.mkdir(mode=0o700)
         path = run / "build.log"
-        with Journal(path, lambda: NOW) as journal:
+        with BuildLog(path, lambda: NOW) as build_log:
             claimed = Claimed(1, TOKEN, "lease", platform, REPOSITORY, commit, "master")
             try:
-                return source.provide(Order(claimed, run, journal, Halt(self.stopped), self.told.append))
+                return source.provide(FetchRequest(claimed, run, build_log, Cancellation(self.stopped), self.told.append))
             finally:
                 self.log = path.read_text()
                 assert not (run / "build").exists()
@@ -88,7 +88,7 @@ def test_what_the_build_says_is_in_the_runs_log_and_its_stages_are_told(site: Si
 
 
 def test_a_build_that_fails_is_an_obstacle_of_the_build_with_its_exit_code(site: Site) -> None:
-    with pytest.raises(Obstacle, match=r"^\[build\] The build failed with exit code 3; the log has its output\.$"):
+    with pytest.raises(RunError, match=r"^\[build\] The build failed with exit code 3; the log has its output\.$"):
         site.build("echo why; exit 3")
 
     assert "[build] why\n" in site.log
@@ -97,17 +97,17 @@ def test_a_build_that_fails_is_an_obstacle_of_the_build_with_its_exit_code(site:
 def test_a_build_that_takes_too_long_is_ended(site: Site) -> None:
     site.seconds = 2
 
-    with pytest.raises(Obstacle, match=r"^\[build\] The build took more than 2 seconds\.$"):
+    with pytest.raises(RunError, match=r"^\[build\] The build took more than 2 seconds\.$"):
         site.build("sleep 600")
 
 
 def test_a_build_that_takes_too_much_memory_is_ended(site: Site) -> None:
-    with pytest.raises(Obstacle, match=r"^\[build\] The build was ended by signal 9"):
+    with pytest.raises(RunError, match=r"^\[build\] The build was ended by signal 9"):
         site.build("exec /usr/bin/python3 -c 'held = [bytearray(16 << 20) for _ in range(1000)]'")
 
 
 def test_a_build_that_fills_the_disk_is_ended(site: Site) -> None:
-    with pytest.raises(Obstacle, match=r"^\[build\] The build was ended by signal 9"):
+    with pytest.raises(RunError, match=r"^\[build\] The build was ended by signal 9"):
         site.build("n=0; while :; do head -c 4194304 /dev/zero > f$n; n=$((n+1)); sleep 0.05; done")
 
 
@@ -122,7 +122,7 @@ def test_an_endless_output_is_cut_in_the_middle_and_its_end_is_kept(site: Site) 
 def test_a_build_has_no_network(site: Site) -> None:
     body = "import socket; socket.create_connection(('192.0.2.1', 80), 60)"
 
-    with pytest.raises(Obstacle, match=r"^\[build\] The build failed with exit code 1"):
+    with pytest.raises(RunError, match=r"^\[build\] The build failed with exit code 1"):
         site.build(f'exec /usr/bin/python3 -IS -c "{body}"')
 
     assert "Network is unreachable" in site.log
@@ -149,7 +149,7 @@ def test_a_daemon_that_a_build_leaves_is_killed(site: Site) -> None:
 
 
 def test_without_its_result_a_build_has_failed(site: Site) -> None:
-    with pytest.raises(Obstacle, match=r"^\[build\] The build gave no out/program: it is not there\.$"):
+    with pytest.raises(RunError, match=r"^\[build\] The build gave no out/program: it is not there\.$"):
         site.build("true")
 
 
@@ -160,13 +160,13 @@ def test_without_its_result_a_build_has_failed(site: Site) -> None:
     "cd ..; mv source away; mkdir -p elsewhere/out; : > elsewhere/out/program; ln -s elsewhere source",
 ])
 def test_no_link_leads_to_the_result(site: Site, command: str) -> None:
-    with pytest.raises(Obstacle, match=r"^\[build\] The build gave no out/program: it, or a folder above it, is a link"):
+    with pytest.raises(RunError, match=r"^\[build\] The build gave no out/program: it, or a folder above it, is a link"):
         site.build(command)
 
 
 @pytest.mark.parametrize("command", ["mkdir -p out/program", "mkdir out; mkfifo out/program"])
 def test_only_a_regular_file_is_a_result(site: Site, command: str) -> None:
-    with pytest.raises(Obstacle, match=r"^\[build\] The build gave no out/program: it is no regular file"):
+    with pytest.raises(RunError, match=r"^\[build\] The build gave no out/program: it is no regular file"):
         site.build(command)
 
 
@@ -177,7 +177,7 @@ def test_a_build_cannot_change_what_is_kept_of_the_repository(site: Site) -> Non
 
 
 def test_other_platforms_are_not_built(site: Site) -> None:
-    with pytest.raises(Obstacle, match=r"^\[build\] Executables are built for linux alone\.$"):
+    with pytest.raises(RunError, match=r"^\[build\] Executables are built for linux alone\.$"):
         site.build("true", platform="windows")
 
 
@@ -189,5 +189,5 @@ def test_a_stop_ends_a_build(site: Site) -> None:
 
     site.told = Stopping()
 
-    with pytest.raises(Halted):
+    with pytest.raises(Cancelled):
         site.build("sleep 600")

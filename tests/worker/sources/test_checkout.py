@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from api.worker.build_log import Journal
-from api.worker.cancellation import Halt, Halted
-from api.worker.run_error import Obstacle
+from api.worker.build_log import BuildLog
+from api.worker.cancellation import Cancellation, Cancelled
+from api.worker.run_error import RunError
 from api.worker.run_source import Claimed
 from api.worker.sources.checkout import Checkout
 from api.worker.sources.git import GitOptions
 from api.worker.sources.repository import is_branch
-from api.worker.sources.source import Order
+from api.worker.sources.source import FetchRequest
 from tests.worker.conftest import REPOSITORY, TOKEN
 from tests.worker.sources.origin import Origin
 
@@ -46,9 +46,9 @@ class Desk:
         source = folder / "source"
         source.mkdir(parents=True)
         claimed = Claimed(self._count, TOKEN, "lease", "linux", repository, commit, branch, pull_request)
-        with Journal(folder / "build.log", lambda: NOW) as journal:
-            order = Order(claimed, folder, journal, Halt(self.stopped), self.told.append)
-            Checkout(self.options, REPOSITORY, base).check_out(order, source)
+        with BuildLog(folder / "build.log", lambda: NOW) as build_log:
+            request = FetchRequest(claimed, folder, build_log, Cancellation(self.stopped), self.told.append)
+            Checkout(self.options, REPOSITORY, base).check_out(request, source)
         assert not (folder / "git").exists()
         return source
 
@@ -87,7 +87,7 @@ def test_a_commit_that_git_cannot_hold_in_its_memory_is_an_obstacle(desk: Desk, 
     origin.git("repack", "-adq")
     desk.options = replace(desk.options, memory=64 << 20, cgroup=cgroup)
 
-    with pytest.raises(Obstacle, match="Git needed more than 67108864 bytes of memory"):
+    with pytest.raises(RunError, match="Git needed more than 67108864 bytes of memory"):
         desk.check_out(wordy, branch="wordy")
 
     # What is kept of the repository is of use to the next run.
@@ -180,7 +180,7 @@ def test_one_whose_objects_are_damaged_is_fetched_anew_by_the_run_after_the_one_
             path.chmod(0o600)
             path.write_bytes(b"damaged")
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] "):
+    with pytest.raises(RunError, match=r"^\[checkout\] "):
         desk.check_out(commit)
 
     assert (desk.check_out(commit) / "a.txt").exists()
@@ -190,23 +190,23 @@ def test_a_commit_that_is_in_no_branch_is_refused_though_the_server_would_hand_i
     first = origin.commit("refs/heads/master", FILES)
     strangers = origin.commit("refs/pull/7/head", changed(a_txt="stranger\n"), first)
 
-    with pytest.raises(Obstacle, match=rf"^\[checkout\] The commit {strangers[:12]} is in no branch of {REPOSITORY}"):
+    with pytest.raises(RunError, match=rf"^\[checkout\] The commit {strangers[:12]} is in no branch of {REPOSITORY}"):
         desk.check_out(strangers)
-    with pytest.raises(Obstacle, match=r"^\[checkout\] .* is in no branch"):
+    with pytest.raises(RunError, match=r"^\[checkout\] .* is in no branch"):
         desk.check_out("f" * 40)
 
 
 def test_a_repository_that_is_not_there_is_an_obstacle_of_the_checkout(desk: Desk) -> None:
     desk.origins.mkdir()
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] The repository could not be fetched"):
+    with pytest.raises(RunError, match=r"^\[checkout\] The repository could not be fetched"):
         desk.check_out("f" * 40)
 
     assert "git: fatal: " in desk.log
 
 
 def test_an_empty_repository_has_no_commit(desk: Desk, origin: Origin) -> None:
-    with pytest.raises(Obstacle, match=r"^\[checkout\] .* is in no branch"):
+    with pytest.raises(RunError, match=r"^\[checkout\] .* is in no branch"):
         desk.check_out("f" * 40)
 
 
@@ -258,7 +258,7 @@ def test_a_conflict_is_an_obstacle_of_the_merge_and_the_log_names_the_files(desk
     proposed = origin.commit("refs/pull/7/head", changed(a_txt="mine\n"), first)
     origin.commit("refs/heads/master", changed(a_txt="theirs\n"), first)
 
-    with pytest.raises(Obstacle, match=r"^\[merge\] The commit does not merge into its base branch: conflicts in 1 files\.$"):
+    with pytest.raises(RunError, match=r"^\[merge\] The commit does not merge into its base branch: conflicts in 1 files\.$"):
         desk.check_out(proposed, pull_request=7)
 
     assert "[ERROR] [worker] Merge conflict in a.txt\n" in desk.log
@@ -268,14 +268,14 @@ def test_histories_that_have_nothing_in_common_do_not_merge(desk: Desk, origin: 
     origin.commit("refs/heads/master", FILES)
     proposed = origin.commit("refs/pull/7/head", {"a.txt": "mine\n"})
 
-    with pytest.raises(Obstacle, match=r"^\[merge\] The commit could not be merged"):
+    with pytest.raises(RunError, match=r"^\[merge\] The commit could not be merged"):
         desk.check_out(proposed, pull_request=7)
 
 
 def test_a_base_branch_that_is_not_there_is_an_obstacle_of_the_merge(desk: Desk, origin: Origin) -> None:
     proposed = origin.commit("refs/pull/7/head", FILES, origin.commit("refs/heads/master", FILES))
 
-    with pytest.raises(Obstacle, match=r"^\[merge\] The main repository has no branch gone\.$"):
+    with pytest.raises(RunError, match=r"^\[merge\] The main repository has no branch gone\.$"):
         desk.check_out(proposed, pull_request=7, base="gone")
 
 
@@ -302,7 +302,7 @@ def test_links_are_laid_out_as_links_and_nothing_is_written_through_them(desk: D
     lines = f"120000 blob {origin.blob(str(outside))}\tdir\n040000 tree {through}\tdir\n"
     commit = origin.commit_tree("refs/heads/master", origin.git("mktree", given=lines.encode()))
 
-    with suppress(Obstacle):
+    with suppress(RunError):
         desk.check_out(commit)
 
     assert list(outside.iterdir()) == []
@@ -313,7 +313,7 @@ def test_names_that_lead_into_a_repository_or_out_of_the_folder_are_refused(desk
     inner = _raw_tree(origin, "100755", "hooks", origin.blob("#!/bin/sh\n"))
     commit = origin.commit_tree("refs/heads/master", _raw_tree(origin, "40000", name, inner))
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] The commit's files could not be written\.$"):
+    with pytest.raises(RunError, match=r"^\[checkout\] The commit's files could not be written\.$"):
         desk.check_out(commit)
 
 
@@ -336,7 +336,7 @@ def test_a_commit_whose_files_are_too_large_is_refused_before_they_are_written(d
     commit = origin.commit("refs/heads/master", {f"{number}.bin": bytes(1 << 20) for number in range(9)})
     desk.options = replace(desk.options, space=8 << 20)
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] The commit has more than \d+ files or 8388608 bytes\.$"):
+    with pytest.raises(RunError, match=r"^\[checkout\] The commit has more than \d+ files or 8388608 bytes\.$"):
         desk.check_out(commit)
 
 
@@ -347,7 +347,7 @@ def test_a_tree_that_holds_itself_many_times_over_is_refused(desk: Desk, origin:
     commit = origin.commit_tree("refs/heads/master", tree)
     desk.options = replace(desk.options, files=1000)
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] The commit has more than 1000 files"):
+    with pytest.raises(RunError, match=r"^\[checkout\] The commit has more than 1000 files"):
         desk.check_out(commit)
 
 
@@ -355,7 +355,7 @@ def test_a_repository_that_is_too_large_is_refused_and_not_kept(desk: Desk, orig
     commit = origin.commit("refs/heads/master", {"noise.bin": os.urandom(4 << 20)})
     desk.options = replace(desk.options, space=1 << 20)
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] "):
+    with pytest.raises(RunError, match=r"^\[checkout\] "):
         desk.check_out(commit)
 
     assert list(desk.mirrors.glob("*.git")) == []
@@ -365,7 +365,7 @@ def test_a_server_that_speaks_another_protocol_than_the_configured_one_is_not_as
     commit = origin.commit("refs/heads/master", FILES)
     desk.options = replace(desk.options, base=f"ext::sh -c 'touch {desk.origins}/mark' #")
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] "):
+    with pytest.raises(RunError, match=r"^\[checkout\] "):
         desk.check_out(commit)
 
     assert not (desk.origins / "mark").exists()
@@ -380,7 +380,7 @@ def test_git_that_takes_too_long_is_an_obstacle_of_the_checkout(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     desk.options = replace(desk.options, seconds=1)
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] Git took more than 1 seconds\.$"):
+    with pytest.raises(RunError, match=r"^\[checkout\] Git took more than 1 seconds\.$"):
         desk.check_out(commit)
 
 
@@ -388,7 +388,7 @@ def test_a_stop_ends_a_checkout(desk: Desk, origin: Origin) -> None:
     commit = origin.commit("refs/heads/master", FILES)
     desk.stopped.set()
 
-    with pytest.raises(Halted):
+    with pytest.raises(Cancelled):
         desk.check_out(commit)
 
 

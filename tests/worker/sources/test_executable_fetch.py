@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.worker.sources.executable_fetch import NotTaken, take_out
+from api.worker.sources.executable_fetch import NotFetched, take_out
 
 PLACE = ("out", "program")
 
@@ -32,7 +32,7 @@ def test_a_regular_file_becomes_a_program_of_its_own(folder: Path, tmp_path: Pat
 def test_one_that_is_too_large_stays_where_it_is(folder: Path, tmp_path: Path) -> None:
     (folder / "out" / "program").write_bytes(b"\x7fELF!")
 
-    with pytest.raises(NotTaken, match="more than 4 bytes"):
+    with pytest.raises(NotFetched, match="more than 4 bytes"):
         take_out(folder, PLACE, tmp_path / "taken", 4)
 
     assert not (tmp_path / "taken").exists()
@@ -45,7 +45,7 @@ def test_nothing_is_taken_through_a_link(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(folder)
 
     for place, parts in ((folder, PLACE), (folder, ("away", "secret")), (tmp_path, ("link", "out", "program"))):
-        with pytest.raises(NotTaken, match="is a link"):
+        with pytest.raises(NotFetched, match="is a link"):
             take_out(place, parts, tmp_path / "taken", 100)
 
 
@@ -53,13 +53,13 @@ def test_what_is_no_regular_file_is_not_waited_for(folder: Path, tmp_path: Path)
     os.mkfifo(folder / "out" / "program")
 
     for parts in (PLACE, ("out",)):
-        with pytest.raises(NotTaken, match="no regular file"):
+        with pytest.raises(NotFetched, match="no regular file"):
             take_out(folder, parts, tmp_path / "taken", 100)
 
 
 def test_what_is_not_there_is_said(folder: Path, tmp_path: Path) -> None:
     for parts in (PLACE, ("other", "program")):
-        with pytest.raises(NotTaken, match="not there"):
+        with pytest.raises(NotFetched, match="not there"):
             take_out(folder, parts, tmp_path / "taken", 100)
 
 

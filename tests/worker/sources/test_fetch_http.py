@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.worker.run_error import Obstacle
+from api.worker.run_error import RunError
 from tests.worker.conftest import REPOSITORY
 from tests.worker.sources.origin import NOBODYS, Origin
 from tests.worker.sources.test_checkout import FILES, Desk, changed
@@ -114,7 +114,7 @@ def test_a_server_that_fails_for_good_is_given_up(desk: Desk, origin: Origin, se
     commit = origin.commit("refs/heads/master", FILES)
     server.script = lambda path: (503, {})
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] The repository could not be fetched"):
+    with pytest.raises(RunError, match=r"^\[checkout\] The repository could not be fetched"):
         desk.check_out(commit)
 
     assert len(server.asked) == 3
@@ -131,7 +131,7 @@ def test_a_server_that_asks_for_a_password_gets_none_and_nobody_is_asked(
     monkeypatch.setenv("HOME", str(home))
     server.script = lambda path: (401, {"WWW-Authenticate": 'Basic realm="git"'})
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] The repository could not be fetched"):
+    with pytest.raises(RunError, match=r"^\[checkout\] The repository could not be fetched"):
         desk.check_out(commit)
 
     assert len(server.asked) == 1
@@ -142,7 +142,7 @@ def test_no_redirect_is_followed(desk: Desk, origin: Origin, server: GitServer) 
     commit = origin.commit("refs/heads/master", FILES)
     server.script = lambda path: None if "elsewhere" in path else (302, {"Location": f"{server.url}/elsewhere{path}"})
 
-    with pytest.raises(Obstacle, match=r"^\[checkout\] The repository could not be fetched"):
+    with pytest.raises(RunError, match=r"^\[checkout\] The repository could not be fetched"):
         desk.check_out(commit)
 
     assert not any("elsewhere" in path for path in server.asked)

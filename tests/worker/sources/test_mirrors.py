@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from api.worker.cancellation import Halt, Halted, Reason
+from api.worker.cancellation import Cancellation, Cancelled, Reason
 from api.worker.sources.mirrors import MOST_PACKS, Mirrors
 
 
-def never() -> Halt:
-    return Halt(threading.Event())
+def never() -> Cancellation:
+    return Cancellation(threading.Event())
 
 
 def use(mirrors: Mirrors, address: str, used_at: int) -> Path:
@@ -55,12 +55,12 @@ def test_one_that_is_in_use_is_not_removed(tmp_path: Path) -> None:
 
 
 def test_who_waits_for_one_that_is_in_use_can_be_stopped(tmp_path: Path) -> None:
-    mirrors, halt = Mirrors(tmp_path), never()
-    halt.give(Reason.RUN_OVER)
+    mirrors, cancellation = Mirrors(tmp_path), never()
+    cancellation.give(Reason.RUN_OVER)
 
     with mirrors.held("a", never()):
-        with pytest.raises(Halted):
-            with mirrors.held("a", halt):
+        with pytest.raises(Cancelled):
+            with mirrors.held("a", cancellation):
                 raise AssertionError("two held it at once")
 
 

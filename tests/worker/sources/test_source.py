@@ -15,12 +15,12 @@ from api.config import Settings
 from api.domain.runs.infrastructure import InfrastructureType
 from api.host.slots import Slot
 from api.sandbox.bubblewrap import Bubblewrap
-from api.worker.build_log import Journal
-from api.worker.cancellation import Halt, Halted, Reason
-from api.worker.run_error import Obstacle
+from api.worker.build_log import BuildLog
+from api.worker.cancellation import Cancellation, Cancelled, Reason
+from api.worker.run_error import RunError
 from api.worker.sources.artifact import ArtifactSource
 from api.worker.sources.build import BuildSource
-from api.worker.sources.source import FolderSource, MissingSource, Order, Source, provide
+from api.worker.sources.source import FetchRequest, FolderSource, MissingSource, Source, provide
 from tests.worker.conftest import COMMIT, REPOSITORY, a_claim
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,12 +32,12 @@ class FakeSource:
 
     name: str
     result: Path | Exception
-    caged: bool = False
+    needs_sandbox: bool = False
     asked: list[str] = field(default_factory=list)
 
-    def provide(self, order: Order) -> Path:
+    def provide(self, request: FetchRequest) -> Path:
         """Give it."""
-        self.asked.append(order.claimed.commit)
+        self.asked.append(request.claimed.commit)
         if isinstance(self.result, Exception):
             raise self.result
         return self.result
@@ -47,21 +47,21 @@ Ask = Callable[..., Path]
 
 
 @pytest.fixture
-def halt() -> Halt:
-    return Halt(threading.Event())
+def cancellation() -> Cancellation:
+    return Cancellation(threading.Event())
 
 
 @pytest.fixture
-def ask(tmp_path: Path, halt: Halt) -> Ask:
+def ask(tmp_path: Path, cancellation: Cancellation) -> Ask:
     def ask(*asked: Source, sandboxed: bool = True) -> Path:
-        with Journal(tmp_path / "build.log", lambda: NOW) as journal:
-            return provide(asked, Order(a_claim(), tmp_path, journal, halt, lambda _: None), sandboxed=sandboxed)
+        with BuildLog(tmp_path / "build.log", lambda: NOW) as build_log:
+            return provide(asked, FetchRequest(a_claim(), tmp_path, build_log, cancellation, lambda _: None), sandboxed=sandboxed)
 
     return ask
 
 
-def an_obstacle(reason: str, kind: InfrastructureType = InfrastructureType.BUILD) -> Obstacle:
-    return Obstacle(kind, reason)
+def an_obstacle(reason: str, kind: InfrastructureType = InfrastructureType.BUILD) -> RunError:
+    return RunError(kind, reason)
 
 
 def test_the_first_source_that_has_the_executable_is_the_last_that_is_asked(ask: Ask, tmp_path: Path) -> None:
@@ -80,37 +80,37 @@ def test_each_refusal_is_in_the_log_with_its_source_and_type(ask: Ask, tmp_path:
 
 
 def test_where_no_source_has_it_all_are_named_under_the_last_ones_type(ask: Ask) -> None:
-    with pytest.raises(Obstacle) as caught:
+    with pytest.raises(RunError) as caught:
         ask(FakeSource("a", an_obstacle("Not there.")), FakeSource("b", an_obstacle("Conflicts.", InfrastructureType.MERGE)))
 
     assert caught.value.message == "[merge] No source has the executable. a: Not there. b: Conflicts."
 
 
 def test_the_obstacle_of_an_only_source_stays_as_it_is(ask: Ask) -> None:
-    obstacle = an_obstacle("Not there.")
+    run_error = an_obstacle("Not there.")
 
-    with pytest.raises(Obstacle) as caught:
-        ask(FakeSource("a", obstacle))
+    with pytest.raises(RunError) as caught:
+        ask(FakeSource("a", run_error))
 
-    assert caught.value is obstacle
+    assert caught.value is run_error
 
 
 def test_a_source_that_needs_a_sandbox_is_not_asked_without_one(ask: Ask, tmp_path: Path) -> None:
-    build = FakeSource("build", tmp_path / "b", caged=True)
+    build = FakeSource("build", tmp_path / "b", needs_sandbox=True)
 
-    with pytest.raises(Obstacle, match=r"^\[worker\] The source build needs a sandbox, and this worker has none\.$"):
+    with pytest.raises(RunError, match=r"^\[worker\] The source build needs a sandbox, and this worker has none\.$"):
         ask(build, sandboxed=False)
 
     assert build.asked == []
 
 
-def test_a_stop_is_no_refusal(ask: Ask, tmp_path: Path, halt: Halt) -> None:
+def test_a_stop_is_no_refusal(ask: Ask, tmp_path: Path, cancellation: Cancellation) -> None:
     second = FakeSource("b", tmp_path / "b")
 
-    with pytest.raises(Halted):
-        ask(FakeSource("a", Halted(Reason.WORKER_STOPPED)), second)
-    halt.give(Reason.RUN_OVER)
-    with pytest.raises(Halted):
+    with pytest.raises(Cancelled):
+        ask(FakeSource("a", Cancelled(Reason.WORKER_STOPPED)), second)
+    cancellation.give(Reason.RUN_OVER)
+    with pytest.raises(Cancelled):
         ask(second)
 
     assert second.asked == []
@@ -126,7 +126,7 @@ def test_sources_come_in_the_configured_order(tmp_path: Path) -> None:
     made = sources(settings, Bubblewrap(), Slot(0, 1000, -1))
 
     assert [type(each) for each in made] == [BuildSource, FolderSource, ArtifactSource]
-    assert [(each.name, each.caged) for each in made] == [("build", True), ("folder", False), ("artifact", True)]
+    assert [(each.name, each.needs_sandbox) for each in made] == [("build", True), ("folder", False), ("artifact", True)]
 
 
 def test_unless_others_are_configured_the_folder_is_the_only_source() -> None:
@@ -138,7 +138,7 @@ def test_without_a_sandbox_a_build_is_configured_but_refused(ask: Ask) -> None:
 
     assert isinstance(made, MissingSource)
     for sandboxed in (True, False):
-        with pytest.raises(Obstacle, match=r"^\[worker\] The source build needs a sandbox"):
+        with pytest.raises(RunError, match=r"^\[worker\] The source build needs a sandbox"):
             ask(made, sandboxed=sandboxed)
 
 

@@ -15,7 +15,7 @@ revision = "0001"
 down_revision = None
 
 LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
-OWN_TABLES = ("ci_verdict", "ci_run", "ci_event", "ci_token_seal", "ci_idempotency", "ci_claim", "ci_account", "ci_expected_set")
+OWN_TABLES = ("ci_verdict", "ci_run", "ci_event", "ci_token_seal", "ci_idempotency", "ci_claim", "ci_account", "ci_expected_tests")
 
 
 def upgrade() -> None:
@@ -93,7 +93,7 @@ def _indexes() -> Iterable[tuple[str, str, str]]:
 
 def _create_own_tables() -> None:
     create_table(
-        "ci_expected_set",
+        "ci_expected_tests",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("body", LONG_TEXT, nullable=False),
@@ -154,7 +154,7 @@ def _create_own_tables() -> None:
         sa.Column("reason", sa.String(length=255), nullable=True),
         sa.Column("parent_sha", sa.String(length=40), nullable=True),
         sa.Column("merge_base_sha", sa.String(length=40), nullable=True),
-        sa.Column("expected_set_id", sa.Integer(), nullable=True),
+        sa.Column("expected_tests_id", sa.Integer(), nullable=True),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("last_progress_id", sa.Integer(), nullable=True),
         sa.Column("started_at", UtcDateTime(), nullable=True),
@@ -166,14 +166,14 @@ def _create_own_tables() -> None:
         sa.Column("skipped_count", sa.Integer(), nullable=True),
         sa.Column("error_count", sa.Integer(), nullable=True),
         sa.Column("infrastructure_error_count", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(["expected_set_id"], ["ci_expected_set.id"], name="ci_fk_ci_run_expected_set_id"),
+        sa.ForeignKeyConstraint(["expected_tests_id"], ["ci_expected_tests.id"], name="ci_fk_ci_run_expected_set_id"),
         sa.ForeignKeyConstraint(["last_progress_id"], ["test_progress.id"],
             name="ci_fk_ci_run_last_progress_id", ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["requester_id"], ["user.id"], name="ci_fk_ci_run_requester_id", ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["run_id"], ["test.id"], name="ci_fk_ci_run_run_id", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["source_run_id"], ["test.id"], name="ci_fk_ci_run_source_run_id", ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("run_id", name="pk_ci_run"))
-    create_index("ci_ix_ci_run_expected_set_id", "ci_run", ["expected_set_id"])
+    create_index("ci_ix_ci_run_expected_set_id", "ci_run", ["expected_tests_id"])
     create_index("ci_ix_ci_run_last_progress_id", "ci_run", ["last_progress_id"])
     create_index("ci_ix_ci_run_requester_id", "ci_run", ["requester_id"])
     create_index("ci_ix_ci_run_source_run_id", "ci_run", ["source_run_id"])

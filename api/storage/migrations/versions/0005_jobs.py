@@ -1,4 +1,4 @@
-"""Jobs: a zipped project whose tests are run in a cage."""
+"""Jobs: a zipped project whose tests are run in a sandbox."""
 from __future__ import annotations
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    drop_table("ci_job_hook")
+    drop_table("ci_job_webhook")
     drop_table("ci_job")
 
 
@@ -53,10 +53,10 @@ def _create_jobs() -> None:
 
 def _create_hooks() -> None:
     create_table(
-        "ci_job_hook",
+        "ci_job_webhook",
         sa.Column("job_id", sa.String(length=36), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_at", UtcDateTime(exact=True), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["ci_job.id"], name="ci_fk_ci_job_hook_job_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", name="pk_ci_job_hook"))
-    create_index("ci_ix_ci_job_hook_due_at", "ci_job_hook", ["due_at"])
+    create_index("ci_ix_ci_job_hook_due_at", "ci_job_webhook", ["due_at"])

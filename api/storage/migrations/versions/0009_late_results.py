@@ -10,7 +10,7 @@ from api.storage.migrations.steps import columns_of, create_table, drop_table
 revision = "0009"
 down_revision = "0008"
 
-TABLE, COLUMN, KEPT = "ci_run", "report_count", "ci_kept_reports"
+TABLE, COLUMN, KEPT = "ci_run", "report_count", "ci_report_snapshot"
 
 
 def upgrade() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from api.domain.jobs.job import Job, JobStatus
-from api.jobs.wakeup.wakeups import local_bell
+from api.jobs.wakeup.wakeups import local_wakeup
 from api.sandbox.cgroups import ROOT
 from api.storage.database import session, transact
 from api.storage.jobs import jobs
@@ -41,7 +41,7 @@ class Host:
     """A host: a folder of its own, in which its agents and jobs live."""
 
     folder: Path
-    plant: Plant
+    cluster: Cluster
     started: int = 0
 
     @contextmanager
@@ -58,8 +58,8 @@ class Host:
     def variables(self) -> dict[str, str]:
         """The settings of its processes."""
         return {
-            "CI_DATABASE_URL": self.plant.database.url, "SAMPLE_REPOSITORY": str(self.plant.store),
-            "CI_WORK_DIR": str(self.folder / "work"), "CI_CGROUP": self.plant.group, "CI_JOB_DISK": str(32 << 20),
+            "CI_DATABASE_URL": self.cluster.database.url, "SAMPLE_REPOSITORY": str(self.cluster.store),
+            "CI_WORK_DIR": str(self.folder / "work"), "CI_CGROUP": self.cluster.group, "CI_JOB_DISK": str(32 << 20),
             "CI_JOBS_PER_USER": "100", "CI_JOB_COMMAND": "python job.py", "CI_JOBS": "separate"}
 
     def workspace(self, attempt: AttemptFiles) -> Path:
@@ -70,18 +70,18 @@ class Host:
         assert found is not None
         return found
 
-    def let_go(self, attempt: AttemptFiles) -> None:
+    def release(self, attempt: AttemptFiles) -> None:
         """Tell a counting job to go on."""
         (self.workspace(attempt) / "go").touch()
 
 
 @dataclass
-class Plant:
+class Cluster:
     """A database, a store of files, and hosts over them."""
 
     database: Database
     folder: Path
-    kit: Path
+    runtime: Path
     store: Path = field(init=False)
     hosts: list[Host] = field(default_factory=list)
 
@@ -101,7 +101,7 @@ class Plant:
         made = Host(self.folder / f"host-{len(self.hosts)}", self)
         (made.folder / "work").mkdir(parents=True)
         # What jobs' Python is made of is the same everywhere; making it takes longer than most tests.
-        (made.folder / "work" / "python").symlink_to(self.kit)
+        (made.folder / "work" / "python").symlink_to(self.runtime)
         self.hosts.append(made)
         return made
 
@@ -115,7 +115,7 @@ class Plant:
         transact(lambda: jobs.submit_job(
             Job(job_id, self.owner, JobStatus.QUEUED, datetime.now(UTC), max_attempts=max_attempts)))
         for host in self.hosts:
-            local_bell(host.folder / "work").ring()
+            local_wakeup(host.folder / "work").wake()
         return job_id
 
     def job(self, job_id: str) -> Job:
@@ -137,7 +137,7 @@ class Plant:
         """Wait for a job to be over; the job."""
         def look() -> Job | None:
             job = self.job(job_id)
-            return job if job.status.is_over else None
+            return job if job.status.is_finished else None
 
         job = eventually(look, f"the end of job {job_id}")
         assert job is not None

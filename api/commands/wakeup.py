@@ -1,4 +1,4 @@
-"""`ci-api doorbell`: wake this host's agents when the broker says that there is something to do."""
+"""`ci-api wakeup`: wake this host's agents when the broker says that there is something to do."""
 from __future__ import annotations
 
 import argparse
@@ -13,12 +13,12 @@ from typing import Any
 from api.commands.attached import when_left
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.jobs.wakeup.wakeups import BrokerUnusable, local_bell, require_broker_package, wake_forever
+from api.jobs.wakeup.wakeups import BrokerUnusable, local_wakeup, require_broker_package, wake_forever
 from api.specfirst.responses.access_log import configure_logging
 from api.supervision.child_process import ChildProcess
 from api.supervision.loop import Background, Task
 
-COMMAND = (sys.executable, "-m", "api.cli", "doorbell", "--attached")
+COMMAND = (sys.executable, "-m", "api.cli", "wakeup", "--attached")
 LOOK_EVERY = 0.5
 PAUSE = 5.0
 
@@ -26,7 +26,7 @@ PAUSE = 5.0
 def add(commands: Any) -> None:
     """Describe the command."""
     parser = commands.add_parser(
-        "doorbell", help="wake this host's agents at a broker's message",
+        "wakeup", help="wake this host's agents at a broker's message",
         description="Listen to the broker that CI_BROKER_URL names, and wake the agents of this host at once when another host has work "
         "for them. Agents start it themselves; without a broker they look for work every other second.")
     parser.add_argument("--attached", action="store_true", help="end when the standard input does")
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.attached:
         when_left(partial(os.kill, os.getpid(), signal.SIGTERM))
     try:
-        wake_forever(settings.broker_url, local_bell(settings.work_dir).ring)
+        wake_forever(settings.broker_url, local_wakeup(settings.work_dir).wake)
     except BrokerUnusable as fault:
         raise CommandFailed(str(fault)) from fault
     return 1
@@ -63,6 +63,6 @@ def listening(settings: Settings) -> Iterator[None]:
     environment = {**os.environ, "CI_BROKER_URL": settings.broker_url, "CI_WORK_DIR": str(settings.work_dir.absolute())}
     process = ChildProcess(COMMAND, environment)
     background = Background()
-    background.add([Task("doorbell", process.look, LOOK_EVERY, close=process.stop, first_pause=PAUSE)])
+    background.add([Task("wakeup", process.look, LOOK_EVERY, close=process.stop, first_pause=PAUSE)])
     with background.entered():
         yield

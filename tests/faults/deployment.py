@@ -18,9 +18,9 @@ import httpx
 from api.storage.jobs.files import JobFiles
 from tests.e2e.installation import Api, Installation
 from tests.e2e.processes import CI_API, Running, eventually, started
-from tests.faults.agent_hosts import clear_away
+from tests.faults.cluster import clear_away
 
-PATIENCE = 900
+TIMEOUT = 900
 SECONDS = 30
 LOG_BYTES = 1 << 20
 SLOTS = 4
@@ -54,7 +54,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class House:
+class Deployment:
     """A server, an agent beside it, and a door at which nobody of a project's may ever knock."""
 
     installation: Installation
@@ -80,11 +80,11 @@ class House:
         own = socket.gethostbyname(socket.gethostname())
         ports = [installation.port, self.door.getsockname()[1]]
         addresses = [[host, port] for host in ("127.0.0.1", "::1", own, "10.0.2.2", "host.docker.internal") for port in ports]
-        bells = [str(path) for path in self.work.rglob("*.sock")]
+        wakeups = [str(path) for path in self.work.rglob("*.sock")]
         database = installation.database_url.removeprefix("sqlite:///")
         paths = [database, "/etc/shadow", "/root", self.installation.files, self.work, installation.folder, "/var/run/docker.sock"]
         return {
-            "addresses": [*addresses, ["169.254.169.254", 80], ["8.8.8.8", 53]], "sockets": [*bells, "\0ci-door", "/var/run/docker.sock"],
+            "addresses": [*addresses, ["169.254.169.254", 80], ["8.8.8.8", 53]], "sockets": [*wakeups, "\0ci-door", "/var/run/docker.sock"],
             "paths": list(map(str, paths)), "names": []}
 
     def send(self, project: bytes, filename: str = "project.zip") -> httpx.Response:
@@ -99,7 +99,7 @@ class House:
 
     def outcome(self, job_id: str) -> Outcome:
         """Watch a job until its end."""
-        stream = self.api.ask("GET", f"/jobs/{job_id}/stream", params={"from_beginning": "true", "timeout": PATIENCE})
+        stream = self.api.ask("GET", f"/jobs/{job_id}/stream", params={"from_beginning": "true", "timeout": TIMEOUT})
         lines = [line.removeprefix("data: ") for line in stream.text.split("\n") if line.startswith("data: ")]
         return Outcome(self.api.ask("GET", f"/jobs/{job_id}").json(), [json.loads(line) for line in lines])
 
@@ -138,18 +138,18 @@ def zipped(files: Mapping[str, str]) -> bytes:
 
 
 @contextmanager
-def opened_house(folder: Path, database: Path, kit: Path, changes: Mapping[str, str]) -> Iterator[House]:
+def opened_house(folder: Path, database: Path, runtime: Path, changes: Mapping[str, str]) -> Iterator[Deployment]:
     """A house over a migrated database; nothing of it is left behind."""
     work, secret, group = folder / "work", uuid4().hex * 2, f"ci-tests-{uuid4().hex[:8]}"
     work.mkdir(mode=0o700)
-    (work / "python").symlink_to(kit)
+    (work / "python").symlink_to(runtime)
     installation = Installation(folder, f"sqlite:///{database}", changes={
         **LIMITS, **changes, "CI_WORK_DIR": str(work), "CI_CGROUP": group, "CI_SIGNING_KEY": secret})
     installation.fill()
     try:
         with installation.server() as server, _agent(installation) as agent, socket.create_server(("", 0)) as door:
             door.setblocking(False)
-            yield House(installation, server, agent, work, secret, door)
+            yield Deployment(installation, server, agent, work, secret, door)
     finally:
         clear_away(JobFiles(installation.files), [work], group)
 
