@@ -16,7 +16,7 @@ import pytest
 
 from tests.docs.pages import blocks_of
 from tests.e2e.installation import Api
-from tests.e2e.processes import CI_API, TIMEOUT, ROOT, environment, eventually, finished, free_port, started
+from tests.e2e.processes import CI_API, ROOT, TIMEOUT, environment, eventually, finished, free_port, started
 from tests.mariadb import PrivateServer, private_server, why_absent
 from tests.parts import lacking, need
 
