@@ -25,7 +25,7 @@ from tests.databases import opened
 from tests.handlers.site import Site, build_site
 
 # What their own bounds are for: hashing passwords, comparing files, taking files in.
-NAMED = {"api.handlers.auth.create_token": "hashes a password", "api.handlers.results.get_diff": "compares files"}
+NAMED = {"create_token": "hashes a password", "get_diff": "compares files"}
 
 
 @dataclass(frozen=True)

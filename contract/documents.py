@@ -41,8 +41,13 @@ class Operation:
 
     @property
     def operation_id(self) -> str:
-        """The name under which the operation is bound to its handler."""
+        """The operation's name, which is also that of its handler."""
         return str(self.raw.get("operationId", f"{self.method} {self.path}"))
+
+    @property
+    def handler(self) -> str:
+        """The handler's dotted name."""
+        return f"{self.raw['x-openapi-router-controller']}.{self.operation_id}"
 
     @property
     def full_path(self) -> str:

@@ -10,13 +10,13 @@ from contract.documents import Operation, load_documents
 OPERATIONS = [operation for document in load_documents() for operation in document.operations]
 STAMPS = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Request-Id"}
 VERSIONED = {
-    "api.handlers.jobs.get_job",
-    "api.handlers.runs.get_run",
-    "api.handlers.runs.get_run_summary",
-    "api.handlers.runs.list_progress",
-    "api.handlers.runs.get_run_config",
+    "get_job",
+    "get_run",
+    "get_run_summary",
+    "list_progress",
+    "get_run_config",
 }
-FILES = {"api.handlers.downloads.download_file", "api.handlers.jobs.get_job_artifact"}
+FILES = {"download_file", "get_job_artifact"}
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.operation_id)
 

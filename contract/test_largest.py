@@ -33,7 +33,7 @@ def test_the_largest_body_is_legal(operation: Operation) -> None:
 
 
 def test_parameters_are_told_by_where_they_stand() -> None:
-    [runs] = [each for each in OPERATIONS if each.operation_id == "api.handlers.runs.list_runs"]
+    [runs] = [each for each in OPERATIONS if each.operation_id == "list_runs"]
 
     assert parameters_of(runs, "query")["limit"] == 100
     assert "limit" not in parameters_of(runs, "header")

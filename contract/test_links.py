@@ -18,8 +18,8 @@ from tests.submitted_jobs import zip_of
 
 OPERATIONS = {each.operation_id: each for document in load_documents() for each in document.operations}
 LINKED = [each for each in OPERATIONS.values() if any("links" in raw for raw in each.raw["responses"].values())]
-LOGIN, SUBMISSION = "api.handlers.auth.create_token", "api.handlers.jobs.submit_job_async"
-DECISIONS = {f"api.handlers.baselines.{decision}_baseline": number for decision, number in OPEN_REQUESTS.items()}
+LOGIN, SUBMISSION = "create_token", "submit_job_async"
+DECISIONS = {f"{decision}_baseline": number for decision, number in OPEN_REQUESTS.items()}
 # A run that just waits has no log, and what is decided is not decided otherwise.
 NOT_YET = {"log_not_found", "conflict"}
 

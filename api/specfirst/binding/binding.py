@@ -1,4 +1,4 @@
-"""Operations and the functions that carry them out: bound by operationId, checked before the server starts."""
+"""Operations and the functions that carry them out: bound by the document, checked before the server starts."""
 from __future__ import annotations
 
 import importlib
@@ -14,9 +14,7 @@ from api.specfirst.binding.documents import OperationText
 from api.specfirst.responses.error_responses import not_implemented
 
 # The caller's own account and tokens: whoever holds a token may see and end what is theirs, whatever the token was issued for.
-WITHOUT_SCOPE = frozenset({
-    "api.handlers.auth.get_me", "api.handlers.auth.change_password", "api.handlers.auth.list_tokens", "api.handlers.auth.revoke_token",
-    "api.handlers.auth.revoke_current_token"})
+WITHOUT_SCOPE = frozenset({"get_me", "change_password", "list_tokens", "revoke_token", "revoke_current_token"})
 _ON_THE_LOOP_ONLY = "only operations on the event loop (x-native-async) take a body that is not JSON"
 
 
@@ -25,7 +23,7 @@ class BindingError(Exception):
 
 
 class Functions(Resolver):  # type: ignore[misc]
-    """Finds the function of each operationId; what has none yet answers 501 and is listed as unbound."""
+    """Finds each operation's function in its controller, by its id; what has none yet answers 501 and is listed as unbound."""
 
     def __init__(self, find: Callable[[str], Any]) -> None:
         super().__init__()
@@ -35,17 +33,14 @@ class Functions(Resolver):  # type: ignore[misc]
 
     def resolve(self, operation: AbstractOperation) -> Resolution:
         """Connexion's question for an operation's function."""
-        native = bool(operation._operation.get("x-native-async"))
-        return Resolution(self.function(operation.operation_id, native=native), operation.operation_id)
-
-    def function(self, operation_id: str, *, native: bool) -> Callable[..., Any]:
-        """The function itself, or a stand-in that answers 501."""
+        operation_id = operation.operation_id
         if operation_id not in self._found:
-            self._found[operation_id] = self._bound(operation_id, native)
-        return self._found[operation_id]
+            native = bool(operation._operation.get("x-native-async"))
+            self._found[operation_id] = self._bound(operation_id, self.resolve_operation_id(operation), native)
+        return Resolution(self._found[operation_id], operation_id)
 
-    def _bound(self, operation_id: str, native: bool) -> Callable[..., Any]:
-        function = self._find(operation_id)
+    def _bound(self, operation_id: str, name: str, native: bool) -> Callable[..., Any]:
+        function = self._find(name)
         if function is None:
             self.unbound.add(operation_id)
             return _absent_on_the_loop if native else _absent
@@ -56,9 +51,9 @@ class Functions(Resolver):  # type: ignore[misc]
         return function  # type: ignore[no-any-return]
 
 
-def find_function(operation_id: str) -> Any:
-    """What the dotted name stands for, or None where module or attribute do not exist; other failures are raised."""
-    module_name, _, name = operation_id.rpartition(".")
+def find_function(dotted_name: str) -> Any:
+    """What `controller.operation_id` stands for, or None where module or attribute do not exist; other failures are raised."""
+    module_name, _, name = dotted_name.rpartition(".")
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as missing:
@@ -75,6 +70,8 @@ def check(texts: Iterable[OperationText], contents: Mapping[str, Mapping[str, An
         identity = text.text.get("operationId")
         if not identity:
             raise BindingError(f"{text.method} {text.path}: has no operationId")
+        if not text.controller:
+            raise BindingError(f"{identity}: has no x-openapi-router-controller")
         if identity in seen:
             raise BindingError(f"{identity}: stands for two operations")
         seen.add(identity)

@@ -13,7 +13,8 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 _INTERNAL = frozenset({
-    "x-bearerInfoFunc", "x-configured-roles", "x-native-async", "x-rate-bucket", "x-response-headers", "x-slashes", "x-upload"})
+    "x-bearerInfoFunc", "x-configured-roles", "x-native-async", "x-openapi-router-controller", "x-rate-bucket", "x-response-headers",
+    "x-slashes", "x-upload"})
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,13 @@ class OperationText:
 
     @property
     def operation_id(self) -> str:
-        """The name under which the operation is bound to a function."""
+        """The operation's name, which is also that of its function."""
         return str(self.text["operationId"])
+
+    @property
+    def controller(self) -> str:
+        """The module that has the function; empty where the document names none."""
+        return str(self.text.get("x-openapi-router-controller", ""))
 
 
 def load(document: Document) -> dict[str, Any]:

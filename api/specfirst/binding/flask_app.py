@@ -21,7 +21,7 @@ class Operation:
 
     def __init__(self, operation: AbstractOperation) -> None:
         self._function: Callable[..., Any] = operation.function
-        self.__name__ = str(operation.operation_id).replace(".", "_")
+        self.__name__ = str(operation.operation_id)
         self._text_kind: str | None = next((kind for kind in operation.produces if kind != JSON), None)
 
     def __call__(self, **_: Any) -> ResponseReturnValue:

@@ -20,9 +20,9 @@ USABLE = {role: [scope for scope in Scope if scope is not Scope.BASELINES_WRITE 
 BRIEFLY = {"timeout": 1}
 
 
-def short(operation: Operation) -> str:
+def operation_name(operation: Operation) -> str:
     """An operation's name in a test's."""
-    return operation.operation_id.removeprefix("api.handlers.")
+    return operation.operation_id
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def callers(operation: Operation) -> Iterator[tuple[Role, tuple[Scope, ...]]]:
             yield role, tuple(scope for scope in USABLE[role] if scope in chosen)
 
 
-@pytest.mark.parametrize("operation", SECURED, ids=short)
+@pytest.mark.parametrize("operation", SECURED, ids=operation_name)
 def test_the_lack_of_a_scope_is_told_and_nothing_else_is_refused_for_it(site: Site, operation: Operation, run_id: int) -> None:
     for role, scopes in callers(operation):
         if not scopes:
@@ -61,7 +61,7 @@ def test_the_lack_of_a_scope_is_told_and_nothing_else_is_refused_for_it(site: Si
             assert f'scope="{operation.scope}"' in answer.headers["WWW-Authenticate"]
 
 
-@pytest.mark.parametrize("operation", [each for each in SECURED if each.roles and not each.role_exception], ids=short)
+@pytest.mark.parametrize("operation", [each for each in SECURED if each.roles and not each.role_exception], ids=operation_name)
 def test_only_the_named_roles_get_past_the_door(site: Site, operation: Operation, run_id: int) -> None:
     refused = {
         role for role in Role
@@ -70,14 +70,14 @@ def test_only_the_named_roles_get_past_the_door(site: Site, operation: Operation
     assert refused == {role for role in Role if operation.scope in USABLE[role] and role not in operation.roles}
 
 
-@pytest.mark.parametrize("operation", [each for each in SECURED if each.role_exception == "own_run"], ids=short)
+@pytest.mark.parametrize("operation", [each for each in SECURED if each.role_exception == "own_run"], ids=operation_name)
 def test_roles_that_are_not_named_need_a_run_of_their_own(site: Site, operation: Operation, run_id: int) -> None:
     statuses = {role: ask(site.as_role(role), operation, run_id).status_code for role in Role}
 
     assert {role for role, status in statuses.items() if status == 403} == set(Role) - {Role(role) for role in operation.roles}
 
 
-@pytest.mark.parametrize("operation", SECURED, ids=short)
+@pytest.mark.parametrize("operation", SECURED, ids=operation_name)
 def test_nobody_gets_in_without_a_token(site: Site, operation: Operation, run_id: int) -> None:
     without, wrong = ask(site.client, operation, run_id), ask(site.client.as_("spci_wrong"), operation, run_id)
 
@@ -85,7 +85,7 @@ def test_nobody_gets_in_without_a_token(site: Site, operation: Operation, run_id
     assert 'error="invalid_token"' in wrong.headers["WWW-Authenticate"]
 
 
-@pytest.mark.parametrize("operation", OPEN, ids=short)
+@pytest.mark.parametrize("operation", OPEN, ids=operation_name)
 def test_open_operations_ask_for_none(site: Site, operation: Operation, run_id: int) -> None:
     assert ask(site.client, operation, run_id).status_code not in (401, 403)
 

@@ -32,14 +32,14 @@ class Bound:
 ORDINARY, REFUSED = Bound(), Bound(statements=12, rows=50, size=32 << 10)
 # A stream sends a whole log, whose state it asks for piece by piece; a diff compares whole files, in processes of its own.
 EXCEPTIONS = {
-    "api.handlers.streams.stream_run_log": Bound(statements=100, size=8 << 20),
-    "api.handlers.job_streams.stream_job": Bound(size=8 << 20),
-    "api.handlers.results.get_diff": Bound(size=2 << 20),
+    "stream_run_log": Bound(statements=100, size=8 << 20),
+    "stream_job": Bound(size=8 << 20),
+    "get_diff": Bound(size=2 << 20),
 }
 # Their bodies are forms with files: the last test says what these ask for.
 UPLOADS = {
-    "api.handlers.jobs.submit_job", "api.handlers.jobs.submit_job_and_tell", "api.handlers.jobs.submit_job_async",
-    "api.handlers.worker.report", "api.handlers.worker.report_at_root"}
+    "submit_job", "submit_job_and_tell", "submit_job_async",
+    "report", "report_at_root"}
 OPERATIONS = [operation for document in load_documents() for operation in document.operations]
 NAMES = {operation.operation_id for operation in OPERATIONS}
 WITHOUT_FILES = [operation for operation in OPERATIONS if operation.operation_id not in UPLOADS]
@@ -106,7 +106,7 @@ def test_the_nastiest_request_is_refused_with_next_to_nothing(abundant: Abundant
 
 
 def test_an_upload_takes_as_many_statements_however_large_it_is(abundant: Abundant) -> None:
-    [submission] = [each for each in OPERATIONS if each.operation_id == "api.handlers.jobs.submit_job_async"]
+    [submission] = [each for each in OPERATIONS if each.operation_id == "submit_job_async"]
     taken = []
 
     for files in (1, 1_000):
@@ -121,7 +121,7 @@ def test_an_upload_takes_as_many_statements_however_large_it_is(abundant: Abunda
 
 
 def test_a_report_of_a_worker_takes_as_many_statements_however_long_its_words_are(abundant: Abundant) -> None:
-    [report] = [each for each in OPERATIONS if each.operation_id == "api.handlers.worker.report"]
+    [report] = [each for each in OPERATIONS if each.operation_id == "report"]
     taken = []
 
     for length in (1, 1_000):

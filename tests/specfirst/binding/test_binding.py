@@ -24,7 +24,8 @@ def _start(folder: Path, operation: dict[str, Any], find: Any = lambda operation
         "openapi": "3.0.3", "info": {"title": "T", "version": "1"}, "security": [{"bearerAuth": []}],
         "components": {"securitySchemes": {"bearerAuth": {
             "type": "http", "scheme": "bearer", "x-bearerInfoFunc": "api.specfirst.access.security.bearer_info"}}},
-        "paths": {path: {"post": {"operationId": "some.where.x", "responses": responses, **operation}}}}
+        "paths": {path: {"post": {
+            "operationId": "x", "x-openapi-router-controller": "some.where", "responses": responses, **operation}}}}
     file = folder / "document.yaml"
     file.write_text(yaml.safe_dump(text))
     create_app(Settings(), authenticate=authenticate, documents=[Document("x", "X", file, "/api", ("/x.json",))], find=find)
@@ -56,6 +57,19 @@ def test_a_bucket_must_exist(tmp_path: Path) -> None:
 def test_an_operation_must_have_an_id(tmp_path: Path) -> None:
     with pytest.raises(BindingError, match="has no operationId"):
         _start(tmp_path, {**SCOPED, "operationId": ""})
+
+
+def test_an_operation_must_name_the_module_of_its_function(tmp_path: Path) -> None:
+    with pytest.raises(BindingError, match="has no x-openapi-router-controller"):
+        _start(tmp_path, {**SCOPED, "x-openapi-router-controller": ""})
+
+
+def test_a_function_is_looked_for_in_the_controller_by_the_operations_id(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    _start(tmp_path, SCOPED, find=asked.append)
+
+    assert asked == ["some.where.x"]
 
 
 def test_something_that_cannot_be_called_is_no_function(tmp_path: Path) -> None:
@@ -112,19 +126,19 @@ def test_no_operation_id_stands_twice_in_the_documents() -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_every_bound_operation_of_the_documents_is_bound_by_its_operation_id() -> None:
+def test_every_bound_operation_of_the_documents_is_bound_by_its_controller_and_id() -> None:
     app = create_app(Settings(), authenticate=authenticate)
-    ids = {text.operation_id for document in DOCUMENTS for text in operations(document, load(document))}
+    texts = [text for document in DOCUMENTS for text in operations(document, load(document))]
 
-    bound = {operation_id for operation_id in ids if find_function(operation_id) is not None}
+    bound = {text.operation_id for text in texts if find_function(f"{text.controller}.{text.operation_id}") is not None}
 
-    assert bound == ids - app.unbound_operations
+    assert bound == {text.operation_id for text in texts} - app.unbound_operations
 
 
 def test_a_body_must_have_an_end(tmp_path: Path) -> None:
     content = {"application/json": {"schema": {"type": "object", "additionalProperties": False, "properties": {"x": {"type": "string"}}}}}
 
-    with pytest.raises(BindingError, match="some.where.x: body.x has no maxLength"):
+    with pytest.raises(BindingError, match="x: body.x has no maxLength"):
         _start(tmp_path, {**SCOPED, "requestBody": {"content": content}})
 
 

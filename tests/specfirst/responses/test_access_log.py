@@ -30,7 +30,7 @@ def test_a_request_is_one_line_with_the_template_of_its_route(app: Application, 
     assert fields.pop("duration_ms") is not None
     assert fields == {
         "method": "GET", "route": "/api/v1/things/{thing_id}", "status": 400, "request_id": answer.header("x-request-id"),
-        "user_id": 101, "operation": "tests.specfirst.operations.get_thing", "address": "203.0.113.7",
+        "user_id": 101, "operation": "get_thing", "address": "203.0.113.7",
         "client_request_id": "their-own.id_1", "message": "GET /api/v1/things/{thing_id} 400"}
 
 

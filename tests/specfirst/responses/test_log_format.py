@@ -45,7 +45,7 @@ def test_the_line_of_a_request_says_all_that_is_known_of_it(lines: Lines, app: A
     line, = lines()
     assert {name: line[name] for name in ("message", "request_id", "operation", "status", "user_id")} == {
         "message": "GET /api/v1/things/{thing_id} 200", "request_id": answer.header("x-request-id"),
-        "operation": "tests.specfirst.operations.get_thing", "status": 200, "user_id": 101}
+        "operation": "get_thing", "status": 200, "user_id": 101}
     assert line["duration_ms"] >= 0
 
 

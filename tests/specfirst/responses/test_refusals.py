@@ -183,7 +183,7 @@ def test_an_operation_without_a_function_is_501(app: Application) -> None:
     answer = ask(app, "/api/v1/absent")
 
     assert (answer.status, answer.json["code"]) == (501, "not_implemented")
-    assert app.unbound_operations == {"tests.specfirst.operations.nowhere"}
+    assert app.unbound_operations == {"nowhere"}
 
 
 def test_operations_that_speak_text_refuse_in_text(app: Application) -> None:

@@ -21,7 +21,7 @@ from tests.specfirst.conftest import ADMIN, Make
 from tests.specfirst.responses.test_metrics import measures_of, series
 from tests.specfirst.transport.sockets import listening, said, status
 
-WAITS = "tests.specfirst.operations.wait_for_thing"
+WAITS = "wait_for_thing"
 SECONDS = 0.4
 # A sum of so many numbers takes longer than a stall, in one step that no other thread can get into.
 NUMBERS = 30_000_000
@@ -55,7 +55,7 @@ def _application(make: Make, answer: Any, work: Callable[[], None]) -> Applicati
         response: Response = await answer(request, work)
         return response
 
-    return make(find=lambda name: wait_for_thing if name == WAITS else find_function(name))
+    return make(find=lambda name: wait_for_thing if name.endswith(f".{WAITS}") else find_function(name))
 
 
 @contextmanager
