@@ -133,6 +133,16 @@ class Tokens:
 
 
 @schemathesis.hook
+def before_load_schema(context: HookContext, raw_schema: dict[str, Any]) -> None:
+    """Hold each event of a stream against its schema, which stands where generators of clients don't look for one."""
+    for item in raw_schema["paths"].values():
+        for operation in item.values():
+            media = operation.get("responses", {}).get("200", {}).get("content", {}).get("text/event-stream")
+            if media is not None:
+                media["schema"] = media["x-event-schema"]
+
+
+@schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """Let a part of the valid requests be of what there is: no generator finds a password, a secret or the one repository."""
     if "token" in case.path_parameters and not RUN_ID.fullmatch(str(case.path_parameters["run_id"])):

@@ -20,6 +20,7 @@ from api.rendering.file_responses import file_answer
 from api.rendering.timestamps import parse_instant
 from api.specfirst import request_context
 from api.specfirst.responses.json_responses import answer, etag
+from api.specfirst.responses.next_page import next_page
 from api.storage.database import transact
 from api.storage.jobs import jobs
 from api.storage.jobs.artifacts import LocalFile, Nothing, newest_attempt, open_artifact, open_file, read_manifest
@@ -57,7 +58,8 @@ def list_jobs(
         owner_id=None if caller.role is Role.ADMIN else caller.user_id, status=JobStatus(status) if status else None,
         created_after=parse_instant("created_after", created_after), q=q or None)
     found = jobs.list_jobs(wanted, limit=limit, offset=offset)
-    return [render_jobs.job(each) for each in found.items], HTTPStatus.OK, {"X-Total-Count": str(found.total)}
+    headers = {"X-Total-Count": str(found.total)} | next_page({"next_offset": found.next_offset})
+    return [render_jobs.job(each) for each in found.items], HTTPStatus.OK, headers
 
 
 def get_job(job_id: str) -> dict[str, Any]:

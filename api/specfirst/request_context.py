@@ -54,6 +54,8 @@ class RequestContext:
     app_context: AppContext
     address: str = "-"
     network: str = "-"
+    path: str = "/"
+    query: str = ""
     template: str | None = None
     operation_id: str | None = None
     caller: Caller | None = None
@@ -99,6 +101,12 @@ def values() -> Values:
 def request_id() -> str:
     """The id under which this request stands in the log, and in a problem's details."""
     return current.get().request_id
+
+
+def asked_for() -> tuple[str, str]:
+    """The request's path, which is the documents' whatever a proxy put before it, and its query as it came."""
+    context = current.get()
+    return context.path, context.query
 
 
 def client_address() -> str:

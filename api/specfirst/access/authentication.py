@@ -58,7 +58,7 @@ class Authentication:
         context = context_of(scope)
         match = self._routes.match(scope["path"], scope.get("raw_path") or b"")
         scope["extensions"]["ci.match"] = match
-        context.template = match.template
+        context.template, context.path, context.query = match.template, scope["path"], scope["query_string"].decode("latin-1")
         target = match.target(scope["method"])
         if target and isinstance(target[0], ProbePage):
             # Whether the process lives must hang neither on the database, which knows tokens, nor on the store of limits.

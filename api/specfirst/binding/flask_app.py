@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from api.specfirst.binding.operation_middleware import arguments_of
 from api.specfirst.responses.json_responses import JSON, encode
+from api.specfirst.responses.next_page import next_page
 from api.specfirst.transport.asgi_to_wsgi import AsgiToWsgi
 
 
@@ -30,6 +31,8 @@ class Operation:
         if isinstance(returned, flask.Response):
             return returned
         content, status, headers = _unpacked(returned)
+        if isinstance(content, Mapping) and "pagination" in content:
+            headers = {**headers, **next_page(content["pagination"])}
         if content is None:
             empty = flask.Response(status=status, headers=cast(Any, headers))
             empty.headers.remove("Content-Type")
