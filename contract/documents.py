@@ -13,6 +13,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "api"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 # The C parser reads a document ten times faster; a build of PyYAML without it still works.
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# What each event of a stream is. The stream's own `schema` is a text, since generators of clients would read it as one object.
+EVENT = "x-event-schema"
 BASE_PATHS = {"openapi-ci-api.yaml": "/api/v1"}
 
 
@@ -143,14 +145,14 @@ def load_documents() -> tuple[Document, ...]:
 
 
 def _outermost(node: Any, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The schemas of parameters, bodies, answers and headers: what stands under a key `schema`."""
+    """The schemas of parameters, bodies, answers, headers and events: what stands under `schema` or `x-event-schema`."""
     if isinstance(node, list):
         for each in node:
             yield from _outermost(each, where)
     elif isinstance(node, Mapping):
         for key, child in node.items():
-            if key == "schema":
-                yield f"{where}/{node.get('name', '')}", child
+            if key in ("schema", EVENT):
+                yield f"{where}/{node.get('name', '') if key == 'schema' else key}", child
             elif key not in ("example", "examples", "schemas"):
                 yield from _outermost(child, f"{where}/{key}")
 

@@ -29,6 +29,7 @@ from contract.application import (
     make_token,
     worker_token,
 )
+from contract.documents import EVENT
 from contract.fixtures import KNOWN, OPEN_REQUESTS, REASON
 from tests.builders import MAIN_REPOSITORY
 
@@ -139,7 +140,7 @@ def before_load_schema(context: HookContext, raw_schema: dict[str, Any]) -> None
         for operation in item.values():
             media = operation.get("responses", {}).get("200", {}).get("content", {}).get("text/event-stream")
             if media is not None:
-                media["schema"] = media["x-event-schema"]
+                media["schema"] = media[EVENT]
 
 
 @schemathesis.hook

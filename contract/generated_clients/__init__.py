@@ -1,0 +1,1 @@
+"""Clients that are generated from the documents, and programs over them."""
