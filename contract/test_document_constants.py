@@ -1,0 +1,88 @@
+"""Numbers of the documents that the code repeats: each is the constant that the code cuts, counts or refuses by."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from api.config import Settings
+from api.domain.auth import password, token
+from api.domain.auth.access import Scope
+from api.domain.catalog import sample
+from api.domain.files import content
+from api.domain.jobs import junit_report, webhook
+from api.domain.results.compare import Bucket
+from api.domain.results.failure import FailureCode
+from api.domain.runs import worker_message
+from api.domain.text import diff, log, tail, unified
+from api.rendering import errors, runs, samples, triage
+from api.specfirst.responses import error_responses
+from api.specfirst.validation import violations
+from api.streaming import project_upload
+from contract.documents import load_documents
+
+CI, JOBS, WORKER = "openapi-ci-api.yaml", "openapi-jobs.yaml", "openapi-worker.yaml"
+SCHEMAS = {(document.name, where): schema for document in load_documents() for where, schema in document.schemas()}
+DEFAULTS = Settings()
+
+CONSTANTS: Mapping[tuple[str, str, str], int] = {
+    (CI, "Tags", "maxItems"): samples.TAG_LIMIT,
+    (CI, "Tags.items", "maxLength"): sample.TAG_LENGTH,
+    (CI, "/components/parameters/Tag/tag", "maxLength"): sample.TAG_LENGTH,
+    (CI, "RunSample.outputs", "maxItems"): samples.OUTPUT_LIMIT,
+    (CI, "RegressionTest.expected_outputs", "maxItems"): samples.OUTPUT_LIMIT,
+    (CI, "RunSample.output_tail", "maxLength"): tail.TAIL_BYTES,
+    (CI, "RunConfig.matrix", "maxItems"): runs.MATRIX_LIMIT,
+    (CI, "RunConfig.regression_test_ids", "maxItems"): runs.MATRIX_LIMIT,
+    (CI, "OutputFile.content", "maxLength"): content.CONTENT_LIMIT,
+    (CI, "Diff.hunks", "maxItems"): diff.HUNK_LIMIT,
+    (CI, "DiffHunk.lines", "maxItems"): diff.LINE_LIMIT,
+    (CI, "DiffLine.text", "maxLength"): diff.TEXT_LIMIT,
+    (CI, "Diff.unified", "maxLength"): unified.UNIFIED_LIMIT,
+    **{(CI, f"Comparison.{bucket}", "maxItems"): triage.BUCKET_LIMIT for bucket in Bucket if bucket is not Bucket.PASSING},
+    (CI, "Triage.infrastructure_errors", "maxItems"): triage.INFRASTRUCTURE_LIMIT,
+    (CI, "TriagedInfrastructureError.message", "maxLength"): triage.LONGEST_MESSAGE,
+    (CI, "Triage.skipped", "maxItems"): triage.SKIPPED_LIMIT,
+    (CI, "TriagedTest.codes", "maxItems"): len(FailureCode),
+    (CI, "ErrorItem.stack", "maxItems"): errors.STACK_LIMIT,
+    (CI, "ErrorSummaryBucket.sample_ids", "maxItems"): errors.SAMPLE_LIMIT,
+    (CI, "ErrorResponse.message", "maxLength"): error_responses.MESSAGE_LIMIT,
+    (CI, "ErrorDetails.fields", "maxProperties"): violations.MOST_NAMED,
+    (CI, "LogLine.message", "maxLength"): log.MESSAGE_LENGTH,
+    (CI, "Me.scopes", "maxItems"): len(Scope),
+    (CI, "Token.token_prefix", "maxLength"): token.PREFIX_LENGTH,
+    (CI, "AuthToken.token_prefix", "maxLength"): token.PREFIX_LENGTH,
+    (CI, "PasswordChangeRequest.new_password", "minLength"): password.SHORTEST,
+    (CI, "PasswordChangeRequest.new_password", "maxLength"): password.LONGEST,
+    (CI, "/components/parameters/Wait/wait", "maximum"): DEFAULTS.max_wait,
+    (JOBS, "JobLogLine.message", "maxLength"): log.MESSAGE_LENGTH,
+    (JOBS, "JunitReport.failed", "maxItems"): junit_report.MOST_FAILED,
+    (JOBS, "FailedTest.name", "maxLength"): junit_report.NAME_LENGTH,
+    (JOBS, "FailedTest.classname", "maxLength"): junit_report.NAME_LENGTH,
+    (JOBS, "FailedTest.message", "maxLength"): junit_report.MESSAGE_LENGTH,
+    (JOBS, "ProjectUpload.web_hook", "maxLength"): webhook.LONGEST_URL,
+    (JOBS, "ProjectUpload.priority", "minimum"): project_upload.PRIORITIES.start,
+    (JOBS, "ProjectUpload.priority", "maximum"): project_upload.PRIORITIES.stop - 1,
+    (JOBS, "Job.priority", "minimum"): project_upload.PRIORITIES.start,
+    (JOBS, "Job.priority", "maximum"): project_upload.PRIORITIES.stop - 1,
+    (WORKER, "Message", "maxLength"): worker_message.MESSAGE_LENGTH,
+    (WORKER, "ReportedFile", "maxLength"): DEFAULTS.max_upload,
+}
+
+
+@pytest.mark.parametrize("place", CONSTANTS, ids="-".join)
+def test_a_number_of_a_document_is_the_codes(place: tuple[str, str, str]) -> None:
+    document, where, keyword = place
+
+    assert SCHEMAS[document, where][keyword] == CONSTANTS[place]
+
+
+def test_a_page_holds_as_many_items_as_may_be_asked_for() -> None:
+    def limits(document: str) -> set[Any]:
+        most = SCHEMAS[document, "/components/parameters/Limit/limit"]["maximum"]
+        pages = {where: schema for (name, where), schema in SCHEMAS.items() if name == document}
+        found = {schema["maxItems"] for where, schema in pages.items() if where.endswith("Page.data")}
+        return {most} | found | {schema["maximum"] for where, schema in pages.items() if where.endswith("agination.limit")}
+
+    assert limits(CI) == limits(JOBS) == {100}
