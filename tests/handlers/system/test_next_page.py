@@ -12,8 +12,8 @@ from api.domain.jobs.job import JobStatus
 from contract.client import ValidatingClient
 from tests.builders import add_finished_run, add_regression_test, add_run, add_token
 from tests.handlers.conftest import MakeSite
+from tests.handlers.runs.test_logs import write_log
 from tests.handlers.site import Client, Site
-from tests.handlers.test_logs import write_log
 from tests.submitted_jobs import add_job
 
 PUBLIC = "https://ci.example.test"
