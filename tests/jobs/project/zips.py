@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from api.domain.jobs.archive_check import ArchiveLimits
+
 
 @dataclass(frozen=True)
 class Part:
@@ -88,7 +90,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "something after it": (lambda: crafted([Part("a")], suffix=b"more"), "no_zip"),
     "more entries than it says": (lambda: crafted([Part("a"), Part("b")], count=1), "broken"),
     "fewer entries than it says": (lambda: crafted([Part("a")], count=2), "broken"),
-    "too many entries": (lambda: honest({f"f{number}": b"" for number in range(301)}), "entries"),
+    "too many entries": (lambda: honest({f"f{number}": b"" for number in range(ArchiveLimits().entries + 1)}), "entries"),
     "a large file": (lambda: honest({"zeros": bytes((4 << 20) + 1)}), "file_size"),
     "large together": (lambda: crafted([Part(f"f{n}", b"", said_size=3 << 20, body=bytes(1 << 16)) for n in range(4)]), "total_size"),
     "a bomb": (lambda: honest({"zeros": bytes(3 << 20)}), "ratio"),
