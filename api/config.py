@@ -1,4 +1,4 @@
-"""The configuration: every environment variable, read once, into one frozen value."""
+"""The configuration: reads every environment variable once, into one frozen value."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""How the text of a variable becomes a setting's value. Each reader raises ValueError that says what the text must be."""
+"""Parsers of settings' values. Each raises ValueError with what the text must be."""
 from __future__ import annotations
 
 import re

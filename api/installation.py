@@ -1,4 +1,4 @@
-"""What all processes of an installation have: clock and chance, the database, the file store, the folder of what runs on this host."""
+"""What every process of an installation shares: clock, random source, database, file store, work folder."""
 from __future__ import annotations
 
 import grp

@@ -1,4 +1,4 @@
-"""The job service's part of a server: who may ask without a token, and how its agents are."""
+"""The job service's part of a server: access without a token, and the health of its agents."""
 from __future__ import annotations
 
 from collections.abc import Callable

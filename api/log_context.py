@@ -1,4 +1,4 @@
-"""What the lines that a thread logs are about: said once, at the beginning of the work, and put into each line by the log's format."""
+"""Context of log lines: set once for the work of a thread, added to each line by the formatter."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The server as it runs: settings in, the application on its real database, file store, clock and chance out."""
+"""Wires a server from its settings: the application on its database, file store, clock and random source."""
 from __future__ import annotations
 
 import logging

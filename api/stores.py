@@ -1,4 +1,4 @@
-"""The stores of files as configured: settings in; the disk, the bucket and the archive over both out."""
+"""Makes the configured file stores: the disk, the bucket, and the archive over both."""
 from __future__ import annotations
 
 import importlib

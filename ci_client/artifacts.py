@@ -1,4 +1,4 @@
-"""The files that a job left: fetched whole into a folder, and nowhere else."""
+"""Downloads the artifacts of a job into a folder."""
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Requests to one server: with the token, waiting where the server asks for it, and refusals raised in readable words."""
+"""HTTP requests to one server: with the token, retries when the server asks for them, and readable errors."""
 from __future__ import annotations
 
 import json

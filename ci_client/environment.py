@@ -1,4 +1,4 @@
-"""What the environment tells the client; it is read nowhere else."""
+"""Reads the client's environment variables."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""What goes wrong for a client, in words for people."""
+"""Errors of the client, with messages for people."""
 from __future__ import annotations
 
 import re

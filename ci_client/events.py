@@ -1,4 +1,4 @@
-"""Server-sent events of a job, put together from pieces of any size."""
+"""Parses a job's server-sent events from chunks of any size."""
 from __future__ import annotations
 
 import json

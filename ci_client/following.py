@@ -1,4 +1,4 @@
-"""A job's log, followed over as many connections as it takes, each byte of it once."""
+"""Follows a job's log, and reconnects where it broke off."""
 from __future__ import annotations
 
 from collections.abc import Iterator

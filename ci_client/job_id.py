@@ -1,4 +1,4 @@
-"""Ids of jobs, as they may stand in an address."""
+"""Checks ids of jobs before they are put into a URL."""
 from __future__ import annotations
 
 import uuid

@@ -1,4 +1,4 @@
-"""What a program asks the job service for: submit a project, follow a job, list, look, cancel."""
+"""The Python client: submit a project, follow, list, get and cancel jobs."""
 from __future__ import annotations
 
 import os

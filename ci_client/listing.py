@@ -1,4 +1,4 @@
-"""Jobs as a table on a terminal."""
+"""A table of jobs for a terminal."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

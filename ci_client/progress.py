@@ -1,4 +1,4 @@
-"""How far an upload is, on a terminal."""
+"""A progress bar for uploads."""
 from __future__ import annotations
 
 import sys

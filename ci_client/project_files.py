@@ -1,4 +1,4 @@
-"""Which files of a folder are the project: all that version control does not ignore."""
+"""Selects the files of a project: all that version control does not ignore."""
 from __future__ import annotations
 
 import os

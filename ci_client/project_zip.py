@@ -1,4 +1,4 @@
-"""A project as a zip file: the same bytes for the same files, in a form that the server takes."""
+"""Zips a project reproducibly, in a form that the server accepts."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""How long a client waits, and how it comes back to a server that is away."""
+"""Backoff of a client that reconnects."""
 from __future__ import annotations
 
 import random

@@ -1,4 +1,4 @@
-"""A project on its way to the server: zipped into a temporary file, and sent from there."""
+"""Uploads a project: zips it into a temporary file and sends that."""
 from __future__ import annotations
 
 import tempfile

@@ -1,1 +1,1 @@
-"""The server under the name that the job server's description starts it by: `uvicorn ci_server.app:app`."""
+"""An alias of the server, for `uvicorn ci_server.app:app`."""

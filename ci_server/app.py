@@ -1,4 +1,4 @@
-"""The application object: `uvicorn ci_server.app:app`. It is that of `api.asgi`."""
+"""The application object of `api.asgi`, for `uvicorn ci_server.app:app`."""
 from __future__ import annotations
 
 from api.asgi import app

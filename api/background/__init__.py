@@ -1,4 +1,4 @@
-"""What a server does between requests: the sweeper, the uploader, the webhook sender, the embedded agent.
+"""Background tasks of a server process: the sweeper, the uploader, the webhook sender, the embedded agent.
 
 Each is a task of `api.supervision.loop`. Begin with `sweeper.py`.
 """

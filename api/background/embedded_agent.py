@@ -1,4 +1,4 @@
-"""The agent beside a server: a process of its own, one for all processes of a server, which ends with them while its jobs go on."""
+"""The embedded agent: one child process for all processes of a server, which ends with them; its jobs go on."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""What a server does between requests: sees runs that others made, judges old ones, gives up lost ones, removes what was abandoned."""
+"""The sweeper: picks up runs that the platform changed, stores verdicts, gives up runs of lost workers, deletes abandoned files."""
 from __future__ import annotations
 
 import logging

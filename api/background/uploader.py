@@ -1,4 +1,4 @@
-"""What brings files that came in to the bucket, behind the requests' back and until it succeeds."""
+"""The uploader: copies received files to the bucket in the background, and retries until it succeeds."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""What tells the receivers of web hooks that their jobs are over, until each knows or is given up."""
+"""The webhook sender: delivers webhooks of finished jobs, and retries until each is delivered or given up."""
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""`ci-api agent`: run the jobs that were submitted."""
+"""`ci-api agent`: runs submitted jobs."""
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,4 @@
-"""Programs that end with the one that started them: they read the end of a pipe that only that one holds open."""
+"""Ties a child process to its parent: the child reads a pipe that ends when the parent does."""
 from __future__ import annotations
 
 import os

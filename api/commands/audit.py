@@ -1,4 +1,4 @@
-"""The audit log of commands: what an operator does to accounts and tokens is recorded where the server records it."""
+"""The audit log of commands, which record the same events as the server."""
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A command's way to the database, without a server around it."""
+"""Opens the database for a command, without a server."""
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`ci-api files`: the file store on the disk and its counterpart in the bucket."""
+"""`ci-api files`: compares and repairs the copies of files on the disk and in the bucket."""
 from __future__ import annotations
 
 import argparse

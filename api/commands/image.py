@@ -1,4 +1,4 @@
-"""`ci-api image`: make the image that a container engine runs jobs in."""
+"""`ci-api image`: builds the container image that jobs run in."""
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,4 @@
-"""`ci-api migrate`: bring the database to the schema that the server needs."""
+"""`ci-api migrate`: migrates the database to the schema that the server needs."""
 from __future__ import annotations
 
 import argparse

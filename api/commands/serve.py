@@ -1,4 +1,4 @@
-"""`ci-api serve`: run the server."""
+"""`ci-api serve`: runs the server."""
 from __future__ import annotations
 
 import argparse

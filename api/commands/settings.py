@@ -1,4 +1,4 @@
-"""`ci-api settings`: every variable, what it means, and what it is now."""
+"""`ci-api settings`: lists every environment variable with its meaning and its value."""
 from __future__ import annotations
 
 import argparse

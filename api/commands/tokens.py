@@ -1,4 +1,4 @@
-"""`ci-api tokens`: API tokens without a login."""
+"""`ci-api tokens`: issues, lists and revokes API tokens without a login."""
 from __future__ import annotations
 
 import argparse

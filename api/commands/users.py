@@ -1,4 +1,4 @@
-"""`ci-api users`: accounts, their roles, passwords and GitHub logins."""
+"""`ci-api users`: manages accounts, their roles, passwords and GitHub logins."""
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,4 @@
-"""`ci-api wakeup`: wake this host's agents when the broker says that there is something to do."""
+"""`ci-api wakeup`: listens to the broker, and wakes the agents of this host."""
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,4 @@
-"""`ci-api worker`: execute queued runs of one platform."""
+"""`ci-api worker`: executes queued runs of one platform."""
 from __future__ import annotations
 
 import argparse

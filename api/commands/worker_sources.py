@@ -1,4 +1,4 @@
-"""Where a worker's executables come from, as configured."""
+"""The configured sources of a worker's executables."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""The demo's media library and regression tests, declared: what there is, not how it is made."""
+"""The demo's samples and regression tests, as declarations."""
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How the library's binary files were made from authored text: `python -m api.demo.containers FFMPEG FOLDER` makes them again.
+"""Builds the demo's binary media files from their text sources: `python -m api.demo.containers FFMPEG FOLDER`.
 
 They are kept, not made at each start, because each ffmpeg writes them a little differently, and a sample is known by its hash.
 """

@@ -1,4 +1,4 @@
-"""The caption extractor of the demo: reads captions with ffmpeg, and writes them as ccextractor's command line asks.
+"""The demo's caption extractor: reads captions with ffmpeg, and takes ccextractor's command line.
 
 It stands alone, needs the standard library only, and is installed as the executable of the demo's runs.
 """

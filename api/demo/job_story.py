@@ -1,4 +1,4 @@
-"""Tells the second half of the demo's story: submits a project, shows its log while it is tested, and how to come back to it."""
+"""The demo's second part: submits a project as a job, follows its log, and shows how to resume it."""
 from __future__ import annotations
 
 import re

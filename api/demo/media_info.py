@@ -1,4 +1,4 @@
-"""What the demo tells of its samples, as the XML that MediaInfo writes."""
+"""MediaInfo XML for the demo's samples."""
 from __future__ import annotations
 
 from xml.etree import ElementTree

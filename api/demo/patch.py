@@ -1,4 +1,4 @@
-"""Applies a unified diff to one text, strictly: every line that it names must be where it says."""
+"""Applies a unified diff to one text, and raises where a line does not match."""
 from __future__ import annotations
 
 import re

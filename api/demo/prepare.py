@@ -1,4 +1,4 @@
-"""Prepares the demo's files: media into the store, executables into their folder, baselines by really extracting."""
+"""Prepares the demo's files: stores media, writes executables, and makes baselines by running the extractor."""
 from __future__ import annotations
 
 import hashlib

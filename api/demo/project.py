@@ -1,4 +1,4 @@
-"""The demo's project: a small library with tests, one of which finds a real mistake; what a user of the job service would submit."""
+"""The demo's project for the job service: a small library with tests, one of which finds a bug."""
 from __future__ import annotations
 
 from pathlib import Path

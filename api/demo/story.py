@@ -1,4 +1,4 @@
-"""Tells the demo's story: triggers its runs through the API, waits for them, proposes baselines, prints what to look at next."""
+"""The demo's first part: triggers runs through the API, waits for them, proposes baselines, prints what to do next."""
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Comparing two files in processes of their own, so that a costly pair stops nobody.
+"""Compares two files in processes of their own, with limits on time and memory.
 
 Begin with `pool.py`; `program.py` is what such a process runs.
 """

@@ -1,4 +1,4 @@
-"""Answers of earlier comparisons: files are named by their content, so that an answer never goes stale."""
+"""A cache of comparisons. Its keys are hashes of contents, so that no entry goes stale."""
 from __future__ import annotations
 
 from collections import OrderedDict

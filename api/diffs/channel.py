@@ -1,4 +1,4 @@
-"""What a server and the process that compares files for it say to each other, over a socket, by a deadline."""
+"""The protocol between the server and a diff process, over a socket, with deadlines."""
 from __future__ import annotations
 
 import socket

@@ -1,4 +1,4 @@
-"""The child that finds changes exactly for the process that compares files, and is killed when it takes too long.
+"""The forked child of a diff process, which computes the exact difference and is killed at its time limit.
 
 The library that finds them cannot be interrupted. The child goes on from question to question: to fork for each would cost as
 much as most comparisons, since either side's memory is then copied page by page as it is written to.

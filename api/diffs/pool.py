@@ -1,4 +1,4 @@
-"""The processes that compare files for this server: few, started when first needed, killed when they take too long."""
+"""A bounded pool of diff processes, which are started on demand and killed at their time limit."""
 from __future__ import annotations
 
 import logging

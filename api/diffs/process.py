@@ -1,4 +1,4 @@
-"""One process that compares files, as the server holds it."""
+"""A client of one diff process: starts it, sends it files, kills it."""
 from __future__ import annotations
 
 import os

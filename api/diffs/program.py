@@ -1,4 +1,4 @@
-"""The process that compares files for the server: asked over its standard input, killed when it takes too long.
+"""The program of a diff process: reads requests from its standard input, answers with differences.
 
 A child of this process looks for git's changes while this one reads the lines; when the child has not answered in time it is
 killed, and the coarser way is taken here.

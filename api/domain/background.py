@@ -1,4 +1,4 @@
-"""Tasks that run between requests: how long one rests after a failure, when it is overdue, and what is said of it."""
+"""States of background tasks: the pause after a failure, when one is overdue, and how health shows it."""
 from __future__ import annotations
 
 from dataclasses import dataclass

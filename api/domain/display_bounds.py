@@ -1,4 +1,4 @@
-"""How old rows are shown within the contract's bounds: one rule per kind of field."""
+"""Cuts and replaces stored values that do not fit the contract's bounds, one rule per kind of field."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""Why the system says no: one exception per reason, without any word of HTTP."""
+"""Refusals: one exception per reason, without status codes."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

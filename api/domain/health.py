@@ -1,4 +1,4 @@
-"""The state of the system, from the states of what it depends on."""
+"""The health of the system, from the health of its dependencies."""
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Instants that tables hold and no calendar has, and those that no client could read."""
+"""Timestamps in tables that are beyond the calendar, or beyond what clients can read."""
 from __future__ import annotations
 
 from datetime import UTC, datetime

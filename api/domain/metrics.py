@@ -1,4 +1,4 @@
-"""What is measured of jobs and runs as the database has them, at one moment."""
+"""Metrics of jobs and runs in the database, at one moment."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

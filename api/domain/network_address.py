@@ -1,4 +1,4 @@
-"""Addresses and networks in the spellings that sockets, proxies and operators use for them."""
+"""Parses IP addresses and networks in the spellings of sockets, proxies and operators."""
 from __future__ import annotations
 
 import re

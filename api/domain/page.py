@@ -1,4 +1,4 @@
-"""Pages of a list: by offset, or by a cursor that says where the last page ended."""
+"""Pages of a list: by offset, or by a cursor."""
 from __future__ import annotations
 
 import base64

@@ -1,4 +1,4 @@
-"""RandomSource as an argument: secrets are made from random bytes that somebody else draws."""
+"""A source of random bytes, which is passed as an argument."""
 from __future__ import annotations
 
 import string

@@ -1,1 +1,1 @@
-"""HTTP in, HTTP out: one module per tag, one function per operation, bound by operationId and x-openapi-router-controller."""
+"""Handlers: one module per tag, one function per operation, bound by operationId and x-openapi-router-controller."""

@@ -1,4 +1,4 @@
-"""Operations on accounts and their API tokens: who am I, a new password; issue, list, revoke."""
+"""Operations on the caller's account and API tokens."""
 from __future__ import annotations
 
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Operations on baselines: request a new one, review requests, look at the history."""
+"""Operations on baselines: request an approval, review requests, list the history."""
 from __future__ import annotations
 
 from functools import partial

@@ -1,4 +1,4 @@
-"""Operations on errors: those of a run's tests, those of the machinery around it, and their counts."""
+"""Operations on errors of a run, of its tests and of its infrastructure."""
 from __future__ import annotations
 
 from dataclasses import replace

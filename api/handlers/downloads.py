@@ -1,4 +1,4 @@
-"""Stored files at signed addresses."""
+"""Downloads of stored files at signed URLs."""
 from __future__ import annotations
 
 from starlette.requests import Request

@@ -1,4 +1,4 @@
-"""The log of a job as it arrives: server-sent events with ids, resumed exactly, ended when the job is over and all is sent."""
+"""The log of a job as server-sent events, which clients can resume by the id of an event."""
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Operations on jobs: submit, list, look at, cancel, and fetch what they left."""
+"""Operations on jobs: submit, list, get, cancel, and download logs and artifacts."""
 from __future__ import annotations
 
 from functools import partial

@@ -1,4 +1,4 @@
-"""The operation that Prometheus asks."""
+"""The operation that Prometheus scrapes."""
 from __future__ import annotations
 
 from api.services.platform_sync import catch_up

@@ -1,4 +1,4 @@
-"""Operations on the outputs of a run: what was expected, what came, and the difference."""
+"""Operations on the outputs of a run: expected, actual, and their difference."""
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The log of a run as it arrives: server-sent events with ids, resumed exactly, ended when the run is over and all is sent."""
+"""The log of a run as server-sent events, which clients can resume by the id of an event."""
 from __future__ import annotations
 
 import asyncio

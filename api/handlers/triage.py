@@ -1,4 +1,4 @@
-"""Operations that answer in one call what broke, how, and since when."""
+"""Operations that compare a run with its base and explain its failures."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

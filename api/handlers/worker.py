@@ -1,4 +1,4 @@
-"""Operations of the workers' protocol: forms in, one word of text out."""
+"""Operations of the workers' protocol, which take forms and answer in plain text."""
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What jobs, workers and servers of one host share: its folder, slots and locks, and how programs of ours are started.
+"""Resources that jobs, workers and servers of one host share: its folder, slots, locks, and how child programs start.
 
 Begin with `work_folder.py`.
 """

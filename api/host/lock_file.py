@@ -1,4 +1,4 @@
-"""Files whose lock tells that somebody lives: the kernel frees it however its holder ends."""
+"""Lock files. The kernel releases the lock when its holder ends, however it ends."""
 from __future__ import annotations
 
 import fcntl

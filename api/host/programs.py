@@ -1,4 +1,4 @@
-"""How our own programs are started: with the standard library alone, and with nothing of our environment."""
+"""How to start a module of this package as a child process, with a minimal environment."""
 from __future__ import annotations
 
 import os

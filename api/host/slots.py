@@ -1,4 +1,4 @@
-"""The slots of a host: each has a user of its own, and whoever runs something in it, in whichever process, holds it."""
+"""The slots of a host: each has a user id of its own, and is locked by the process that runs something in it."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""The temporary folder of a run, removed with all that is in it, also when its worker was killed."""
+"""The temporary folder of a run, which is removed even when its worker was killed."""
 from __future__ import annotations
 
 import fcntl

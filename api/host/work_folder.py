@@ -1,4 +1,4 @@
-"""The folder of what runs on this host, which nobody else may have laid out for us."""
+"""The host's folder for running jobs and runs, which must belong to us."""
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Programs elsewhere that this server asks or tells: GitHub and receivers of webhooks.
+"""Clients of other services: GitHub and receivers of webhooks.
 
 Begin with `github/`.
 """

@@ -1,4 +1,4 @@
-"""One delivery of a web hook: to an address that was looked up once and judged, signed, without redirects, its answer's body unread."""
+"""Posts a webhook to an address that was resolved once and checked, signed, without redirects."""
 from __future__ import annotations
 
 import asyncio

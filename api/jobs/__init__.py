@@ -1,4 +1,4 @@
-"""What runs jobs: an agent, the supervisors that it starts and that outlive it, and what wakes the agent.
+"""Runs jobs: the agent, the supervisors that outlive it, and the wake-ups that it waits for.
 
 Begin with `agent/agent.py`; the sandbox is `api.sandbox`.
 """

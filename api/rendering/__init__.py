@@ -1,4 +1,4 @@
-"""Domain values as the documents' JSON, one module a resource.
+"""Domain values as the contract's JSON, one module per resource.
 
 Begin with `runs.py`.
 """

@@ -1,4 +1,4 @@
-"""The files of a run as the contract's JSON: where each lies, how it was found just now, and an address to fetch it at."""
+"""Artifacts of a run as JSON: path, storage status, download URL."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Requests for baselines, and baselines' history, as the contract's JSON."""
+"""Baseline approvals and the history of baselines as JSON."""
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Errors, and errors in groups, as the contract's JSON."""
+"""Errors and their groups as JSON."""
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Files as answers: streamed, in whole or in part, always as attachments."""
+"""File downloads: streamed, whole or in part, always as attachments."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Jobs, their logs and what was kept of them, as JSON."""
+"""Jobs, their logs and artifacts as JSON."""
 from __future__ import annotations
 
 from collections.abc import Mapping

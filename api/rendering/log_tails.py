@@ -1,4 +1,4 @@
-"""The ends of logs, as they are shown beside results."""
+"""The last lines of logs, for results."""
 from __future__ import annotations
 
 from api.domain.errors import Unavailable

@@ -1,4 +1,4 @@
-"""Outputs and their differences as the contract's JSON."""
+"""Outputs and their differences as JSON."""
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Values of the domain as the contract's JSON, within its bounds; `altered_fields` names what had to be changed to fit."""
+"""Runs as JSON, within the contract's bounds; `altered_fields` names what was changed to fit."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Samples, their results and their regression tests as the contract's JSON."""
+"""Samples, their results and regression tests as JSON."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""Instants as they come in: RFC 3339 texts that validation has let through."""
+"""Parses RFC 3339 timestamps of requests, which are validated already."""
 from __future__ import annotations
 
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Comparisons and triage as the contract's JSON; triage within a budget of bytes, shared fairly among failures."""
+"""Comparisons and triage as JSON; triage fits a budget of bytes, which its failures share fairly."""
 from __future__ import annotations
 
 from bisect import bisect_right

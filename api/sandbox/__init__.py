@@ -1,4 +1,4 @@
-"""Runs one command apart from the host: bubblewrap or a container engine, with limits, control groups and filters.
+"""Runs one command isolated from the host: by bubblewrap or a container engine, with limits, cgroups and seccomp filters.
 
 Begin with `sandbox.py`; `choice.py` picks the kind that this host has.
 """

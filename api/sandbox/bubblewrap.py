@@ -1,4 +1,4 @@
-"""Bubblewrap: namespaces made by a small program, without any service of the host."""
+"""The bubblewrap sandbox: namespaces made by a small program, without a daemon."""
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Control groups: limits on memory, processes and processor time that the kernel holds, in both of the kernel's versions."""
+"""Control groups, v1 and v2: the kernel's limits on memory, processes and processor time."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""The processes below a process, as the kernel knows them."""
+"""Descendants of a process, from /proc."""
 from __future__ import annotations
 
 from contextlib import suppress

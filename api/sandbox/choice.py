@@ -1,4 +1,4 @@
-"""Chooses the sandbox of a host: by configuration, and by trying it out."""
+"""Chooses the sandbox of a host, by configuration and by trying each."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""A container engine, Docker or Podman, as a sandbox: it holds the command, and nothing of its own way with logs is relied on.
+"""The container sandbox, with Docker or Podman. Output goes through our own pipes, not through the engine's logs.
 
 The command writes into named pipes that the sandbox's holder reads, so that what it prints comes whole and in order.
 """

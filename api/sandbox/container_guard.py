@@ -1,4 +1,4 @@
-"""Watches over a container for whoever started it: says how it ended, and removes it when nobody is left to do so.
+"""A process that waits for a container: it reports its exit, and removes it when the agent is gone.
 
 Run as `python -m api.sandbox.container_guard SOCKET NAME`. Its standard input is the starter's lifeline: one byte says
 that the container runs; the end, that the starter is gone. What it writes to its standard output is the exit code.

@@ -1,4 +1,4 @@
-"""A container engine's API, as Docker speaks it and Podman understands it, over a socket of this host."""
+"""A client of the Docker API, which Podman serves too, over a Unix socket."""
 from __future__ import annotations
 
 import json

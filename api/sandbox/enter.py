@@ -1,4 +1,4 @@
-"""Started in a sandbox's place: joins its groups, gives up its rights, sets limits for itself, then becomes the sandbox's program.
+"""The launcher of a sandbox: joins cgroups, drops privileges, sets limits, then executes the sandbox's program.
 
 Run as `python -I -S enter.py ORDERS`, ORDERS being JSON: `parent`, our starter's process id; `groups`, files that take our id; `shown`,
 paths to be shown as /mnt/NAME to us alone, whoever may pass to where they lie; `user_id`; `limits`, by resource; `argv`. Between fork

@@ -1,4 +1,4 @@
-"""The sandboxes there are, by name."""
+"""The kinds of sandbox, by name."""
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What one step of a job may use."""
+"""Resource limits of one step of a job."""
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The control group that a process of another's making is in, for looking at."""
+"""Finds the control group of a running process."""
 from __future__ import annotations
 
 from contextlib import suppress

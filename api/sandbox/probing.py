@@ -1,4 +1,4 @@
-"""Tries a sandbox out, and puts into words what it holds back."""
+"""Tries a sandbox, and describes what it isolates."""
 from __future__ import annotations
 
 import os

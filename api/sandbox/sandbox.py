@@ -1,4 +1,4 @@
-"""What a sandbox is to those who use it: it runs one command apart from the host, and says what it holds back."""
+"""The interface of a sandbox: it runs one command isolated from the host, and describes what it isolates."""
 from __future__ import annotations
 
 from collections.abc import Mapping

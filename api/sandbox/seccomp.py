@@ -1,4 +1,4 @@
-"""Which system calls a job may not make, as a filter program for the kernel and as a profile for a container engine.
+"""The system calls that a job may not make, as a BPF filter and as a profile for container engines.
 
 The filter lets through what a build or a test needs and refuses what reaches beyond the sandbox: other processes' memory, mounts,
 namespaces, keys, the kernel's modules and tracing, and kinds of sockets that no network namespace holds back.

@@ -1,4 +1,4 @@
-"""Starts the program of a sandbox: with the descriptors that it is to have, in the groups, as the user and within the limits given."""
+"""Starts the program of a sandbox with its file descriptors, cgroups, user and limits."""
 from __future__ import annotations
 
 import fcntl

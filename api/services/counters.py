@@ -1,4 +1,4 @@
-"""Counting in fixed windows, wherever it is done: what limits count requests by, and failed logins."""
+"""The interface of fixed-window counters, for rate limits and failed logins."""
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The first differences of many pairs of files, found side by side within a time that is bounded for all of them together."""
+"""Finds the first differences of many pairs of files, in parallel, within one time limit."""
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The probes behind health and readiness: asked all at once, with one deadline, and each remembered for a moment."""
+"""Health probes: run in parallel, with one deadline, and cached briefly."""
 from __future__ import annotations
 
 import asyncio

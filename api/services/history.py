@@ -1,4 +1,4 @@
-"""The verdicts of a sample's regression tests from run to run, newest run first."""
+"""The history of a sample's regression tests, newest run first."""
 from __future__ import annotations
 
 from collections.abc import Sequence

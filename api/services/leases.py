@@ -1,4 +1,4 @@
-"""Which worker a run belongs to: claimed by one compare-and-set, held by a lease, marked by a fence that only grows."""
+"""Leases of workers on runs: taken by compare-and-set, renewed, and fenced by a number that only grows."""
 from __future__ import annotations
 
 from contextlib import ExitStack

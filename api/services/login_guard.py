@@ -1,4 +1,4 @@
-"""Failed logins, counted for each account as well as for each address; accounts that do not exist are counted alike."""
+"""Counts failed logins per account and per address, whether or not the account exists."""
 from __future__ import annotations
 
 from collections.abc import Callable

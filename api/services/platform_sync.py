@@ -1,4 +1,4 @@
-"""Seeing runs that the platform's own programs made, moved or restarted beside us."""
+"""Picks up runs that the platform's own programs made, moved or restarted."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What the operator decided that handlers must know; made once by the application factory."""
+"""The operator's policies that handlers need, made once by the application factory."""
 from __future__ import annotations
 
 from collections.abc import Callable

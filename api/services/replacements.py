@@ -1,4 +1,4 @@
-"""Runs that are queued in place of lost ones: a worker that is gone ends its run, and costs nobody the answer."""
+"""Queues a new run in place of one whose worker was lost."""
 from __future__ import annotations
 
 from datetime import datetime

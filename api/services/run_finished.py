@@ -1,4 +1,4 @@
-"""What the end of a run sets off in the platform's own tables, within the transaction that ends it."""
+"""Updates the platform's tables when a run finishes, in the same transaction."""
 from __future__ import annotations
 
 from sqlalchemy import func, select, update

@@ -1,4 +1,4 @@
-"""What has to be found out before it can be said whether the caller may run code now."""
+"""Loads and asks GitHub for what `api.domain.auth.run_permission` decides by."""
 from __future__ import annotations
 
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""Runs: making them, finding them, listing them."""
+"""Creates, finds and lists runs."""
 from __future__ import annotations
 
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""The state of runs as derived from their events, and the stored verdicts of those that are over."""
+"""Derives the state of runs from their events, and stores the verdicts of finished ones."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

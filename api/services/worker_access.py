@@ -1,4 +1,4 @@
-"""What a worker's message may touch: the run behind its token, the run's tests and outputs."""
+"""What a worker's token gives access to: its run, the run's tests and outputs."""
 from __future__ import annotations
 
 import hmac

@@ -1,4 +1,4 @@
-"""Taking a worker's messages: each in one transaction, a repeat never an error, nothing outside the run's set kept."""
+"""Stores the messages of workers: each in one transaction, idempotent, and only for tests of the run."""
 from __future__ import annotations
 
 import logging

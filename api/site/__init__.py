@@ -1,4 +1,4 @@
-"""Pages for people: the documentation page and the pages that show a log while it is written.
+"""Web pages: the documentation page, and the pages that show a growing log.
 
 Begin with `routes.py`; the files are in `pages/` and `ui/`.
 """

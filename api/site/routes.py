@@ -1,4 +1,4 @@
-"""What the server shows beside its operations: its documents, a page for programs, Swagger UI, and the pages of logs."""
+"""Routes besides operations: documents, llms.txt, Swagger UI, and the log pages."""
 from __future__ import annotations
 
 import html

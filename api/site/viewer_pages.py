@@ -1,4 +1,4 @@
-"""The pages on which people watch a log: they hold no data, and ask the API for it with the token that the reader gives them."""
+"""The log pages: they hold no data, and call the API with the token that the reader enters."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Forms as workers send them: urlencoded in memory, multipart with its file streamed to where it is kept meanwhile."""
+"""Forms of workers: urlencoded in memory, multipart with its file streamed to disk."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator

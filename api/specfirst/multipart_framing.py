@@ -1,4 +1,4 @@
-"""Brings a multipart body into the form that the parser reads: nothing before the first boundary, CRLF at the end of lines."""
+"""Normalizes a multipart body for the parser: no preamble, CRLF line ends."""
 from __future__ import annotations
 
 import re

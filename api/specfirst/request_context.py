@@ -1,4 +1,4 @@
-"""What a handler may know of the request around it: the caller, the clock, settings, collaborators."""
+"""The context of a request: caller, clock, settings, collaborators."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""How values of a database become values of ours, each kind in one place: whatever stands in a row, reading it never raises."""
+"""Column types that read any stored value of the platform without raising."""
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The database: engine settings per dialect, the session of a request, and transactions."""
+"""The database: engine options per dialect, sessions, and transactions."""
 from __future__ import annotations
 
 import os

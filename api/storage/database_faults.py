@@ -1,4 +1,4 @@
-"""Why a database cannot be had, or refused, in words for the operator; none of them quotes the URL, which may hold a password."""
+"""Messages for database errors, without the URL, which may hold a password."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""What the system says where a disk, or an account's share of it, has no room left."""
+"""Recognizes errors of a full disk or an exceeded quota."""
 from __future__ import annotations
 
 import errno

@@ -1,4 +1,4 @@
-"""What is measured of jobs and runs, in a fixed number of statements."""
+"""Metrics of jobs and runs, in a fixed number of statements."""
 from __future__ import annotations
 
 from datetime import datetime, timedelta

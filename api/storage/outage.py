@@ -1,4 +1,4 @@
-"""Telling that the database cannot be had just now from a statement that is wrong."""
+"""Tells an unavailable database from a wrong statement."""
 from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError

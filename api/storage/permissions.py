@@ -1,4 +1,4 @@
-"""Makes the folders and files that last, with their mode and group, whatever the process's umask is.
+"""Creates lasting folders and files with the configured mode and group, whatever the umask is.
 
 The supervisor of an attempt imports this module; it keeps to the standard library.
 """

@@ -1,4 +1,4 @@
-"""The tables of the Sample Platform, as its own programs made them; nothing here may ever change them.
+"""The tables of the Sample Platform, as its own programs made them; never altered here.
 
 Anything may stand in any column, whatever the platform's own models say; the columns' types see to it that reading it never raises.
 """

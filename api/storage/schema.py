@@ -1,4 +1,4 @@
-"""Bringing a database to the schema that this server needs, and back."""
+"""Migrates a database to the schema that this server needs, and back."""
 from __future__ import annotations
 
 from alembic import command

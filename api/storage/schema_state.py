@@ -1,4 +1,4 @@
-"""What state a database's schema is in; told without the machinery that changes it, which a server has no use for."""
+"""Tells the state of a database's schema, without importing Alembic."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""The tables of this server: what the platform's cannot say. All begin with `ci_` and hang on the platform's with CASCADE."""
+"""The tables of this server. All begin with `ci_` and refer to the platform's with ON DELETE CASCADE."""
 from __future__ import annotations
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Which part of an ordered list a page is, counted from the end that is nearer: the last page costs what the first does."""
+"""Turns a page into an OFFSET counted from the nearer end, so that the last page costs what the first does."""
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Following the logs of jobs: one look at all logs, one question to the database and one ticker, however many watch."""
+"""Follows the logs of jobs for all streams of a process, with one poll of files, one database query and one ping timer."""
 from __future__ import annotations
 
 import asyncio

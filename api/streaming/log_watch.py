@@ -1,4 +1,4 @@
-"""Looking at the logs that are followed: one thread looks at many, the lively ones each time, the silent ones in turn."""
+"""Polls the followed logs in one thread: active ones each time, idle ones in turn."""
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""How a project comes in: streamed to disk, judged, put in its place, and only then made a job by one row."""
+"""Receives a project: streams it to disk, checks it, stores it, and then inserts its job."""
 from __future__ import annotations
 
 import re

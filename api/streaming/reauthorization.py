@@ -1,4 +1,4 @@
-"""Whether those who have streams open still may have them: tokens are looked up again for as long as a stream lasts."""
+"""Checks the tokens of open streams again every few seconds, and ends streams whose token has lost its rights."""
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The end of a run's log while it is streamed: one reader for all clients of this process who have caught up with it."""
+"""The shared tail of a run's log: one reader for all clients of this process who have caught up."""
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The tail of a log that is being followed: what was read last, once for all who watch, and who they are."""
+"""The shared tail of an attempt's log: the newest frames, and who reads them."""
 from __future__ import annotations
 
 from bisect import bisect_left

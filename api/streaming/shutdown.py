@@ -1,4 +1,4 @@
-"""Hearing that the server is told to stop while it still waits for its connections, so that streams can end by themselves."""
+"""Closes streams on SIGTERM, before the server waits for its connections."""
 from __future__ import annotations
 
 import asyncio

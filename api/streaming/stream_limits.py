@@ -1,4 +1,4 @@
-"""How much each account has open at a time: what lasts for as long as its client wants is bounded by no limit by the minute."""
+"""Limits on concurrent streams and uploads per account."""
 from __future__ import annotations
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""One who watches a job: what is sent to one client, by a task that lives only while there is something to send."""
+"""One client of a job's stream, with a task that exists only while there is something to send."""
 from __future__ import annotations
 
 import asyncio

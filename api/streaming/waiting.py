@@ -1,4 +1,4 @@
-"""Waiting for runs to change: one watcher per process, however many requests wait."""
+"""Long polling of runs: one watcher per process for all requests that wait."""
 from __future__ import annotations
 
 import asyncio

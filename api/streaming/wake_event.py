@@ -1,4 +1,4 @@
-"""An alarm that a task on the event loop sleeps by: it wakes when the time is up, or when it is rung."""
+"""A timer that one task sleeps on, and that can be woken early."""
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Work that must go on for ever: supervised, periodic, or in a program of its own.
+"""Long-running work: supervised tasks, periodic ones, and child processes.
 
 Begin with `loop.py`; the tasks of a server are in `api.background`.
 """

@@ -1,4 +1,4 @@
-"""A program that runs beside this process, and ends with it: looked at again and again, and started anew when it has ended."""
+"""A child process that is restarted when it ends, and ends with this process."""
 from __future__ import annotations
 
 import subprocess

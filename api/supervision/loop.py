@@ -1,4 +1,4 @@
-"""The loop that runs a process's background tasks: each in a thread of its own, again and again, until the process is to stop."""
+"""Runs periodic tasks, each in a thread of its own, until the process stops."""
 from __future__ import annotations
 
 import asyncio

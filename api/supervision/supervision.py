@@ -1,4 +1,4 @@
-"""Supervision of work that must go on for ever: it survives what the work raises, says so in the log, and keeps account of it."""
+"""Supervision of a long-running task: logs its failures, retries with a pause, and keeps its state."""
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""One claimed run, executed and brought to an end that its server hears of."""
+"""Executes one claimed run, and reports its end to the server."""
 from __future__ import annotations
 
 import logging

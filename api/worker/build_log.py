@@ -1,4 +1,4 @@
-"""A run's build log, written by its worker."""
+"""A run's build log, which its worker writes."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Why what a worker does must stop, told from one thread to another; and the lease that is kept meanwhile."""
+"""Cancellation of a worker's work from another thread, and the renewal of its lease."""
 from __future__ import annotations
 
 import threading

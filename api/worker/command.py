@@ -1,4 +1,4 @@
-"""The command line of one regression test, and where its input comes from and its output goes."""
+"""The command line of a regression test, with its input and output."""
 from __future__ import annotations
 
 import shlex

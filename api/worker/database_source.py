@@ -1,4 +1,4 @@
-"""The server's database as a worker's source of runs."""
+"""A source of runs that claims them in the server's database."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence

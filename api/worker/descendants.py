@@ -1,4 +1,4 @@
-"""Ends everything that a test's program has started, whatever it did to get away."""
+"""Kills every descendant of a test's program, even those that left its process group."""
 from __future__ import annotations
 
 import os

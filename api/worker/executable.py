@@ -1,4 +1,4 @@
-"""Finds the executable of a run in the operator's own folder."""
+"""Finds the executable of a run in the operator's folder."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""The worker's own disk when it takes no more: told from all that a full disk looks like to the programs which meet it."""
+"""Recognizes a full disk of the worker's host by what programs report of it."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""Stands between a worker and a program that it executes on the bare host: neither outlives the worker.
+"""The launcher between a worker and a program on the bare host: neither outlives the worker.
 
 Run as `python -S -P -m api.worker.launcher LIFELINE STATUS_DESCRIPTOR FILE_BYTES CORE_BYTES MEMORY_BYTES GROUPS PROGRAM [ARGUMENT…]`,
 heading a process group, its HOME being a folder that belongs to this execution alone. MEMORY_BYTES is 0 for no limit; GROUPS are files,

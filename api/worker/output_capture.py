@@ -1,4 +1,4 @@
-"""A bounded record of what a program prints: its beginning and its end, on disk."""
+"""Captures the output of a program on disk, within a bound: its beginning and its end."""
 from __future__ import annotations
 
 import threading

@@ -1,4 +1,4 @@
-"""Holds what a regression test produced against its baselines."""
+"""Compares the outputs of a regression test with its baselines."""
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Runs one program of a regression test to its end, its time limit or its stop, and leaves nothing of it behind."""
+"""Runs one program until it exits, times out or is cancelled, and kills what it leaves behind."""
 from __future__ import annotations
 
 import os

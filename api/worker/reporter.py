@@ -1,4 +1,4 @@
-"""Reports a run over HTTP in the workers' protocol, through failures of network and server."""
+"""Reports a run over HTTP in the workers' protocol, with retries."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""Executes one run, in the order of the workers' protocol, from its preparation to its end."""
+"""Executes one run in the order of the workers' protocol."""
 from __future__ import annotations
 
 import socket

@@ -1,4 +1,4 @@
-"""What keeps a run from being executed, as typed errors that become the reason a run is given up with."""
+"""Errors that end a run, with the reason that is reported."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""What a worker needs from whoever hands out runs."""
+"""The interface of a source of runs."""
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Executes the programs of regression tests in a sandbox, in place of the bare host."""
+"""Runs the programs of regression tests in a sandbox."""
 from __future__ import annotations
 
 import os

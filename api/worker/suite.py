@@ -1,4 +1,4 @@
-"""Reads a run's suite, the XML files that tell a worker what to execute; trusts nothing in them."""
+"""Parses a run's suite, the XML files that list its tests; they are not trusted."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""The project's own worker: takes queued runs of its platform, one after the other, and executes them."""
+"""The worker's main loop: claims queued runs of its platform and executes them, one at a time."""
 from __future__ import annotations
 
 import logging

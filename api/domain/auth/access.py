@@ -1,4 +1,4 @@
-"""Who may do what: roles, scopes and the caller of a request."""
+"""Roles, scopes and the caller of a request."""
 from __future__ import annotations
 
 from dataclasses import dataclass

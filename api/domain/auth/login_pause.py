@@ -1,4 +1,4 @@
-"""How long nobody may try an account's password any more, after so many attempts that failed."""
+"""How long an account's logins are paused after failed attempts."""
 from __future__ import annotations
 
 import hashlib

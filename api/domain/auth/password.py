@@ -1,4 +1,4 @@
-"""Which passwords may be set: long enough, and none that is guessed first."""
+"""The password policy: a minimum length, and none that is easily guessed."""
 from __future__ import annotations
 
 import string

@@ -1,4 +1,4 @@
-"""Whether a caller may run code now: one answer for triggers, retries and runs that name a pull request."""
+"""Whether a caller may run code now, for triggers, retries and runs of pull requests alike."""
 from __future__ import annotations
 
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""The server's secret, and what is signed with it: for one purpose each, so that what is signed for one is worth nothing for another."""
+"""The signing key. A signature made for one purpose is not valid for another."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field

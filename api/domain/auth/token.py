@@ -1,4 +1,4 @@
-"""API tokens: what they look like, what is kept of them, and which scopes a role can use."""
+"""API tokens: their format, what is stored of them, and which scopes a role can use."""
 from __future__ import annotations
 
 import base64

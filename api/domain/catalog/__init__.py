@@ -1,4 +1,4 @@
-"""The media library: samples, what is known of their media, and the regression tests over them.
+"""The media library: samples, their media info, and the regression tests over them.
 
 Begin with `regression_test.py`.
 """

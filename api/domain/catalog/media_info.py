@@ -1,4 +1,4 @@
-"""What MediaInfo found out about a media file: its XML, read without trust."""
+"""Parses MediaInfo's XML, which is not trusted."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The definitions of regression tests as they are now."""
+"""The current definitions of regression tests."""
 from __future__ import annotations
 
 from dataclasses import dataclass

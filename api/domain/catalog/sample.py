@@ -1,4 +1,4 @@
-"""Media samples, and what a list of them can be narrowed to."""
+"""Media samples, and the filters of their list."""
 from __future__ import annotations
 
 from dataclasses import dataclass

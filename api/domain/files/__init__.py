@@ -1,4 +1,4 @@
-"""Files as the system hands them out: artifacts of a run, ranges, names, types, signed URLs.
+"""Files that clients download: artifacts of a run, ranges, names, types, signed URLs.
 
 Begin with `artifact.py`, which says which files a run should have.
 """

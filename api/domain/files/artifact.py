@@ -1,4 +1,4 @@
-"""The files that a run should have, whether or not they are there: one list, always in the same order."""
+"""The artifacts that a run should have, whether or not they are stored, always in the same order."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""How a file is handed out: always as an attachment, under a filename that no program can misread."""
+"""The Content-Disposition header of downloads: always an attachment, with a filename that is safe everywhere."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""The part of a file that a request asks for."""
+"""HTTP byte ranges."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""A file's bytes as the text of a JSON field: which encoding, and where it is cut."""
+"""A file's bytes as the text of a JSON field: its encoding, and where it is cut."""
 from __future__ import annotations
 
 from base64 import b64encode

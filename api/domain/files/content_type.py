@@ -1,4 +1,4 @@
-"""Media types of the files that regression tests produce, by extension."""
+"""Media types of outputs, by file extension."""
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Tickets: what a signed address of this server stands for, so that a file can be fetched without a token, for a while."""
+"""Signed URLs: what their signed part holds, so that a file can be fetched without a token for a while."""
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Where a file is, as the contract tells it."""
+"""Whether a file is on the disk, in the bucket, or in both, as the contract names it."""
 from __future__ import annotations
 
 from enum import StrEnum

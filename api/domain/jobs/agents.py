@@ -1,4 +1,4 @@
-"""Agents, which run jobs: what is known of each, and whether jobs are worth accepting."""
+"""Agents: what is known of each, and whether any can run a job."""
 from __future__ import annotations
 
 from collections.abc import Container, Iterable

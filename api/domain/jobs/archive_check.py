@@ -1,4 +1,4 @@
-"""Which zip files are taken apart, and which are refused: decided on their directory, before anything is unpacked."""
+"""Which zip files are accepted, decided by their directory before anything is unpacked."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""The stream of a job's log: events as `ci_server.md` has them, and places in it that can be come back to."""
+"""The event stream of a job's log: events as `ci_server.md` has them, and positions at which it can be resumed."""
 from __future__ import annotations
 
 import json

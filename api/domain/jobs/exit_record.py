@@ -1,4 +1,4 @@
-"""How an attempt of a job ended, as its supervisor wrote it down."""
+"""The exit record of an attempt, which its supervisor writes."""
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Jobs: a zipped project whose tests are run in a sandbox; who goes next, what an end means, what a cancel does."""
+"""Jobs: a zipped project whose tests run in a sandbox. The order of the queue, outcomes, and cancellation."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What a JUnit report says, from whoever wrote it: counts and failed tests, and nothing that an XML file could do to its reader."""
+"""Parses JUnit reports, which are not trusted: counts and failed tests."""
 from __future__ import annotations
 
 import codecs

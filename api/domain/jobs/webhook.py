@@ -1,4 +1,4 @@
-"""Web hooks: which addresses may be told of a job's end, how it is signed, and when it is tried again."""
+"""Webhooks: which addresses are allowed, the signature, and when a delivery is retried."""
 from __future__ import annotations
 
 import hmac

@@ -1,4 +1,4 @@
-"""What a run's tests came to: verdicts, failures, errors, comparison, history, triage, approvals.
+"""Results of runs: verdicts, failures, errors, comparison, history, triage, approvals.
 
 Begin with `result.py`, the verdict of one regression test; `failure.py` says why it failed.
 """

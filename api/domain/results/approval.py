@@ -1,4 +1,4 @@
-"""Approving an output as the new baseline: who asks, why, who decides, and what changes then."""
+"""Requests to approve an output as the new baseline, and what a decision changes."""
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Comparing a run with a base: what it fixed, what it broke, what failed before in the same way or in another."""
+"""Compares a run with its base: fixed, broken, failing in the same way, failing differently."""
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The items of a run's lists of errors: what went wrong in its tests and around them, and how items are counted in groups."""
+"""The errors of a run, from its tests and its infrastructure, and their groups."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""Exit codes of all kinds of workers in the one form in which they are compared: what a program ended with."""
+"""Exit codes of Linux and Windows workers, normalized so that they can be compared."""
 from __future__ import annotations
 
 # What our own worker reports of a program that it ended at the time limit, whatever the limit is; the code of timeout(1).

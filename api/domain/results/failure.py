@@ -1,4 +1,4 @@
-"""What went wrong in a regression test: one item per reason, with type, severity, attribution and a stable signature."""
+"""Failures of a regression test: one per reason, with type, severity, attribution and a stable signature."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator

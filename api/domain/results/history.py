@@ -1,4 +1,4 @@
-"""How the regression tests of a sample fared from run to run."""
+"""The history of a sample's regression tests, from run to run."""
 from __future__ import annotations
 
 from dataclasses import dataclass

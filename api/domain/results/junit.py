@@ -1,4 +1,4 @@
-"""A run as a JUnit report, which CI servers and editors show: the shape that Ant's schema and Jenkins' both allow."""
+"""A run as a JUnit report that fits both Ant's schema and Jenkins'."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""One output of a run: what it was compared with, and what came of it."""
+"""One output of a run: what it was compared with, and the result."""
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The verdict of one regression test in one run, and of each of its outputs."""
+"""The verdict of a regression test in a run, and the status of each of its outputs."""
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Which regression test of a run `{sample_id}` means, and which of its outputs."""
+"""Which regression test of a run `{sample_id}` names, and which of its outputs."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

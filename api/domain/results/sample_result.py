@@ -1,4 +1,4 @@
-"""The regression tests of a run as its samples' results: which are listed, and what is said of each."""
+"""The results of a run's samples: filters, and what is shown of each."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping

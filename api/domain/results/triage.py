@@ -1,4 +1,4 @@
-"""Triage: since when a test fails, where its output first differs, and how a budget of bytes is shared among failures."""
+"""Triage: since when a test fails, where its output first differs, and how bytes are shared among failures."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Infrastructure errors: what the machinery around a run says of its own troubles, and how it is classified."""
+"""Infrastructure errors of a run, classified from the messages of workers and the platform."""
 from __future__ import annotations
 
 import re

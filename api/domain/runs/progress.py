@@ -1,4 +1,4 @@
-"""How a run's progress moves: forward only, and never past its end."""
+"""The progress of a run, which only moves forward."""
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The queue: runs that wait for a worker, and those that have one."""
+"""Runs in the queue, and those that a worker has claimed."""
 from __future__ import annotations
 
 from dataclasses import dataclass

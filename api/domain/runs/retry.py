@@ -1,4 +1,4 @@
-"""Retrying a run: always a new one; the source and its results stay."""
+"""Retrying a run makes a new run; the old one stays as it is."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable

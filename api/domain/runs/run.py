@@ -1,4 +1,4 @@
-"""A run of the regression suite: where it runs, what its worker has said, and who asked for it."""
+"""A run of the regression suite: its platform, commit, progress and requester."""
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Lists of runs: what they can be narrowed to and how they are ordered."""
+"""Filters and orders of the list of runs."""
 from __future__ import annotations
 
 from dataclasses import dataclass

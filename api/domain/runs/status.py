@@ -1,4 +1,4 @@
-"""The status of a run: derived from its newest phase and its verdicts, never stored by a worker."""
+"""The status of a run, derived from its last phase and its verdicts."""
 from __future__ import annotations
 
 from collections.abc import Collection

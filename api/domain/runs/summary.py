@@ -1,4 +1,4 @@
-"""The counts of a run, made from the same verdicts as everything else that is shown of it."""
+"""The counts of a run, from its verdicts."""
 from __future__ import annotations
 
 from collections import Counter

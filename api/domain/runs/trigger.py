@@ -1,4 +1,4 @@
-"""Triggering a run: what is asked for, of which repositories, with which tests, in which environment."""
+"""Triggering a run: its repositories, tests and environment."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence

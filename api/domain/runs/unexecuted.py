@@ -1,4 +1,4 @@
-"""Why regression tests of a run that is over were not executed: by how the run ended, and test by test."""
+"""Why tests of a finished run were not executed."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

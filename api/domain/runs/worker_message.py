@@ -1,4 +1,4 @@
-"""What a worker says: one message per kind of form, as `contract/worker-protocol.md` lists them."""
+"""Messages of workers: one for each form in `contract/worker-protocol.md`."""
 from __future__ import annotations
 
 import re

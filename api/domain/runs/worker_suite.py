@@ -1,4 +1,4 @@
-"""The regression tests of a run as its worker is given them: TestAll.xml and one file per category."""
+"""The suite that a worker fetches: TestAll.xml and one file per category."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""Comparing text as the contract says: without regard to the case of ASCII letters, and of no others."""
+"""Case-insensitive comparison of ASCII letters only, as the contract says."""
 from __future__ import annotations
 
 import string

@@ -1,4 +1,4 @@
-"""How the bytes of files are read as text wherever they are shown: UTF-8, UTF-16, else cp1252. Whether files are equal, bytes decide."""
+"""Decodes files for display: UTF-8, UTF-16, else cp1252. Equality of files is decided on bytes."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""The difference of two files as the contract shows it: hunks of lines, or one text, cut by its rules, counted as a whole."""
+"""The difference of two files: hunks or one text, cut at the contract's limits, counted whole."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

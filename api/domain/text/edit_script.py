@@ -1,4 +1,4 @@
-"""What changed between two files, as runs of lines: by git's algorithm, or more coarsely in little time."""
+"""Edit scripts of lines: exact by git's algorithm, or coarse in bounded time."""
 from __future__ import annotations
 
 from bisect import bisect_left

@@ -1,4 +1,4 @@
-"""The lines of a log: how bytes become text, and what a line says of its time, level and source."""
+"""Lines of a log: decoding, and the timestamp, level and source of each."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""Where a reader of a log stands: a byte position, good for one log alone, and authenticated so that it cannot be made up."""
+"""Cursors of logs: a byte position in one log, signed so that a client cannot make one up."""
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The level of a log line, as the programs mark it that write build logs: compilers, make, package managers, test runners, shells."""
+"""Detects the level of a log line, as compilers, make, package managers, test runners and shells mark it."""
 from __future__ import annotations
 
 import re

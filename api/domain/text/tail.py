@@ -1,4 +1,4 @@
-"""The end of what a program printed, as text."""
+"""The end of a program's output, as text."""
 from __future__ import annotations
 
 from codecs import BOM_UTF8

@@ -1,4 +1,4 @@
-"""A difference as one text in the unified format, which `git apply` and `patch` understand."""
+"""Unified diffs, as `git apply` and `patch` read them."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""GitHub's API as far as this system asks it: users, pull requests, artifacts of builds.
+"""A client of GitHub's API for users, pull requests and build artifacts.
 
 Begin with `identity.py`.
 """

@@ -1,4 +1,4 @@
-"""GitHub, asked whose a token, a login or a number is, and what a pull request's head is."""
+"""GitHub's users and pull requests' heads, through its REST API."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""The agent of a host: the loop that claims jobs, prepares and finishes them, and what it knows of those that are gone.
+"""The agent of a host: it claims, prepares and finishes jobs, and recovers those of dead agents.
 
 Begin with `agent.py`; `held_job.py` is a job from its claim to its end.
 """

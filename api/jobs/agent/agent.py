@@ -1,4 +1,4 @@
-"""The agent of a host: claims jobs, prepares them, watches over them, finishes them; and takes over what a dead one left.
+"""The agent's main loop: claims, prepares, watches and finishes jobs, and adopts those of dead agents.
 
 Its loop alone asks for new work and renews leases; each job that is being prepared or finished has a thread of its own. Jobs run in
 supervisors, so that they outlive it, and everything it must know again after a restart lies in the database and in attempts' folders.

@@ -1,4 +1,4 @@
-"""Finishes an attempt: keeps what it left, records its end, and takes its workspace away, in this order."""
+"""Finishes an attempt: stores its artifacts, records its outcome, and removes its workspace, in this order."""
 from __future__ import annotations
 
 import logging

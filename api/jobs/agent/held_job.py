@@ -1,4 +1,4 @@
-"""A job that an agent holds, from the claim until its result is in the database."""
+"""A job that an agent has claimed, until its result is in the database."""
 from __future__ import annotations
 
 import os

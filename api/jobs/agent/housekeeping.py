@@ -1,4 +1,4 @@
-"""Tidies up after jobs: workspaces and sandboxes of dead ones at once, their files when they have been kept for long enough."""
+"""Removes workspaces and sandboxes of dead jobs at once, and files of old jobs after their retention."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""The database, as an agent uses it: each call is one transaction in the application's context, by the database's clock."""
+"""The database as an agent uses it: each call is one transaction, by the database's clock."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The names of a host's agents: each is held, by a lock, for as long as its agent lives, so that a dead one's jobs are known."""
+"""The names of a host's agents: each is locked while its agent lives, so that a dead agent's jobs are recognized."""
 from __future__ import annotations
 
 import os

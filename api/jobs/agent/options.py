@@ -1,4 +1,4 @@
-"""What is configured of an agent."""
+"""Settings of an agent."""
 from __future__ import annotations
 
 from dataclasses import dataclass

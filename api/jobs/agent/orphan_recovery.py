@@ -1,4 +1,4 @@
-"""What agents that are gone have left: adopted where it lives on this host, reported where it has ended, given up where it is lost."""
+"""Recovers jobs of dead agents: adopts those that still run on this host, finishes those that ended, gives up the rest."""
 from __future__ import annotations
 
 import logging

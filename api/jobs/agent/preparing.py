@@ -1,4 +1,4 @@
-"""Prepares an attempt and starts its supervisor: a workspace, the project in it, and what is to be run there."""
+"""Prepares an attempt: makes a workspace, unpacks the project, and starts the supervisor."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""What is done with the project of a job: looked at, unpacked into a workspace, given a Python and steps, searched for what it left.
+"""A job's project: checked, unpacked into a workspace, given a Python and steps; its artifacts are collected from there.
 
 Begin with `workspaces.py` and `steps.py`.
 """

@@ -1,4 +1,4 @@
-"""Keeps what a job left of use in its workspace: reports, coverage, files by pattern; whatever it laid out there to mislead who looks."""
+"""Collects reports, coverage and artifacts from a workspace, whose content is not trusted."""
 from __future__ import annotations
 
 import errno

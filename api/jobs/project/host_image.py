@@ -1,4 +1,4 @@
-"""An image made of packages that this host has installed, for where there is no registry to fetch one from."""
+"""Builds a container image from packages of this host, for hosts without a registry."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""What is configured of jobs."""
+"""Settings of jobs."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The Python that jobs are run with: the server's own interpreter and a few packages, shown read-only, and nothing beside them."""
+"""The Python of jobs: the server's interpreter and a few packages, mounted read-only."""
 from __future__ import annotations
 
 import compileall

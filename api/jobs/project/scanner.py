@@ -1,4 +1,4 @@
-"""The operator's own look at a zip before it is accepted: a command that gets the file as its last argument."""
+"""The operator's scanner: a command that is run on every zip before it is accepted."""
 from __future__ import annotations
 
 import logging

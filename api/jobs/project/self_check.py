@@ -1,4 +1,4 @@
-"""Tries out whether a sandbox has what jobs are run with: an image of one's own may have no Python, or none with pytest."""
+"""Checks that a sandbox has Python and pytest, which a custom image may lack."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""The steps of a job: what its project needs is installed, where it says so, and then its tests are run."""
+"""The steps of a job: install the project's requirements, then run its tests."""
 from __future__ import annotations
 
 import stat

@@ -1,4 +1,4 @@
-"""Unpacks the project of a job: not in this process, whatever the zip holds."""
+"""Unpacks a project in a child process."""
 from __future__ import annotations
 
 import json

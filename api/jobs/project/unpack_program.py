@@ -1,4 +1,4 @@
-"""Unpacks a zip file in a process that can do nothing else.
+"""The child process that unpacks a zip file, and can do nothing else.
 
 Run as `python -m api.jobs.project.unpack_program FOLDER LIMITS`, the zip being its standard input and LIMITS JSON. It shuts
 itself into the folder, as the folder's user where it may, and says on its output, as JSON, what came of it.

@@ -1,4 +1,4 @@
-"""Unpacks a zip file: what its directory says is checked again, and its contents are held to it."""
+"""Unpacks a zip file: checks its directory again, and holds the contents to it."""
 from __future__ import annotations
 
 import os

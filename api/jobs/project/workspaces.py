@@ -1,4 +1,4 @@
-"""The folder that a job works in: on a file system of its own of the size it may have, where the host allows that."""
+"""Workspaces of jobs: each on a file system of its own with a fixed size, where the host allows it."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""One attempt of a job: its steps, one after the other, each in a sandbox, all into one log."""
+"""One attempt of a job: runs its steps in turn, each in a sandbox, and writes one log."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""The log of an attempt: only ever appended to, at once, and within a limit; a full disk holds the job up and loses nothing."""
+"""The log of an attempt: append-only, unbuffered, bounded. A full disk pauses the job and loses nothing."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""Why a running step is to be ended: what a supervisor looks at while it waits."""
+"""Why a running step must end: a cancel, a lost lease, or a limit."""
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A process from which supervisors are born at once, because it has loaded beforehand what they need.
+"""A forkserver for supervisors: it has imported what they need, and forks one at a time.
 
 Run as `python -m api.jobs.supervisor.forkserver DESCRIPTOR`, a socket on which attempts' folders arrive, with the descriptors that
 the supervisor is to keep. It answers each with the supervisor's status, and ends when the other end is closed; supervisors go on.

@@ -1,4 +1,4 @@
-"""What a supervisor is to do: the steps of one attempt, as the agent writes them down."""
+"""The specification of an attempt, which the agent writes for the supervisor."""
 from __future__ import annotations
 
 from collections.abc import Mapping

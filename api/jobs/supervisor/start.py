@@ -1,4 +1,4 @@
-"""Starts the supervisor of an attempt, as a process that does not belong to the one that started it."""
+"""Starts a supervisor as a process that outlives the one that started it."""
 from __future__ import annotations
 
 import os

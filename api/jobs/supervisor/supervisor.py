@@ -1,4 +1,4 @@
-"""The supervisor of one attempt: a process of its own, which outlives the agent that started it.
+"""The supervisor of one attempt: a process that outlives the agent that started it.
 
 Run as `python -m api.jobs.supervisor.supervisor ATTEMPT_FOLDER [DESCRIPTOR…]`; the descriptors are kept open, for itself alone.
 It holds the folder's lock for as long as it lives, and returns to its starter, with 0, once it does; the work goes on in its child. It ends

@@ -1,4 +1,4 @@
-"""What tells agents that there is something new: on this host, and, through a broker, on others.
+"""Wakes agents when there are new jobs: on this host, and through a broker on others.
 
 Begin with `wakeup.py`.
 """

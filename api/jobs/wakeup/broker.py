@@ -1,4 +1,4 @@
-"""The wakeup between hosts: a Celery application of one task, over RabbitMQ or Redis. It only wakes; the queue is in the database."""
+"""Wake-ups between hosts: a Celery task over RabbitMQ or Redis. The broker only carries wake-ups; the queue is in the database."""
 from __future__ import annotations
 
 import logging

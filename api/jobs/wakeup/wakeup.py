@@ -1,4 +1,4 @@
-"""The wakeup of agents: tells those on this host that there is something new, so that none waits until it looks again."""
+"""Wakes the agents of this host, so that they need not poll."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""The wake-ups that are configured: this host's, and, where there is a broker, that of all hosts."""
+"""Makes the configured wake-ups: this host's, and with a broker those of all hosts."""
 from __future__ import annotations
 
 import importlib

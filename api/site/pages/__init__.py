@@ -1,1 +1,1 @@
-"""The pages that show a log while it is written: HTML, scripts and styles, served as they are."""
+"""The HTML, scripts and styles of the pages that show a growing log."""

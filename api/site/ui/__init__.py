@@ -1,1 +1,1 @@
-"""The files of the documentation page, and the text for programs that read before they call."""
+"""The files of the documentation page, and llms.txt."""

@@ -1,4 +1,4 @@
-"""Who asks, from where, how often, and whether that is allowed.
+"""Authentication, authorization, client addresses and rate limits.
 
 Begin with `security.py` and `authentication.py`.
 """

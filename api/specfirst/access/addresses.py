@@ -1,4 +1,4 @@
-"""The client's address: the peer's, or the one that a trusted proxy vouches for."""
+"""The client's address: the peer's, or the one that a trusted proxy forwards."""
 from __future__ import annotations
 
 import logging

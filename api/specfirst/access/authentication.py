@@ -1,4 +1,4 @@
-"""The first questions to a request: which route, who is asking, and how much of it there has been."""
+"""The middleware that matches the route, authenticates the caller and applies rate limits."""
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Whether a request was made on this machine itself, to a server on loopback, by a program that nobody sent."""
+"""Recognizes requests from this machine to a server on loopback, which no proxy forwarded."""
 from __future__ import annotations
 
 import re

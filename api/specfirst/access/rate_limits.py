@@ -1,4 +1,4 @@
-"""Rate limits: which bucket a request falls into, and where the buckets are counted."""
+"""Rate limits: the bucket of each request, and the counters of buckets."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""Who is asking, and may they: tokens, then scopes and roles as the document demands them."""
+"""Bearer tokens, and the scopes and roles that the document demands."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""Looking tokens up: requests that show the same one at the same time share a look."""
+"""Looks tokens up; simultaneous requests with the same token share one lookup."""
 from __future__ import annotations
 
 import asyncio

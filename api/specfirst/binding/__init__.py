@@ -1,4 +1,4 @@
-"""Documents bound to functions: routes, the middleware of each operation, Flask's side and the event loop's.
+"""Binds documents to functions: routes, per-operation middlewares, Flask's operations and asynchronous ones.
 
 Begin with `binding.py`.
 """

@@ -1,4 +1,4 @@
-"""Operations on the event loop: streams, uploads and waits, bound and guarded like any other."""
+"""Operations that run on the event loop: streams, uploads and long polls."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable

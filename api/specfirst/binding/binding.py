@@ -1,4 +1,4 @@
-"""Operations and the functions that carry them out: bound by the document, checked before the server starts."""
+"""Finds the function of each operation that a document names, and checks its signature before the server starts."""
 from __future__ import annotations
 
 import importlib

@@ -1,4 +1,4 @@
-"""The OpenAPI documents: which there are, where they are mounted, and what of them the public sees."""
+"""The OpenAPI documents: loaded, mounted, and stripped of internal parts for the public."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The Flask application behind Connexion, its operations, and the bridge to it."""
+"""The Flask application behind Connexion, and the ASGI bridge to it."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The shape that every per-operation middleware shares: Connexion finds the operation, a step is made for each."""
+"""The base of middlewares that act per operation."""
 from __future__ import annotations
 
 from collections.abc import Callable

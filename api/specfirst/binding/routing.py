@@ -1,4 +1,4 @@
-"""Which path is which: one table for the operations of all documents and the fixed pages."""
+"""The route table, for the operations of all documents and the static pages."""
 from __future__ import annotations
 
 import re

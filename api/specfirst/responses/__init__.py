@@ -1,4 +1,4 @@
-"""What every answer has: errors, headers, ETags, ids, logs and metrics.
+"""What every response has: error bodies, headers, ETags, request ids, logs and metrics.
 
 Begin with `error_responses.py`, the table from errors to status codes.
 """

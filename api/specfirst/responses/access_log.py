@@ -1,4 +1,4 @@
-"""The access log: one line per request, with the route's template and never its path, which may hold a worker's token."""
+"""The access log: one line per request, with the route's template; a path may hold a worker's token."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""The audit log: who did what to accounts, tokens, runs and baselines, a JSON object a line, whatever the other logs look like."""
+"""The audit log: who did what to accounts, tokens, runs and baselines, one JSON object per line."""
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Where the audit log's lines go: as they are, among the others or into a file that nobody else reads."""
+"""Where audit lines are written: among the other logs, or into a private file."""
 from __future__ import annotations
 
 import io

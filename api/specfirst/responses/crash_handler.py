@@ -1,4 +1,4 @@
-"""Refusals become answers here, and so does whatever breaks: the one place that catches everything."""
+"""Turns refusals and unexpected exceptions into responses. Only this module catches everything."""
 from __future__ import annotations
 
 import logging

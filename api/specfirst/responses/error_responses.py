@@ -1,4 +1,4 @@
-"""How the server says no: refusals and protocol errors as statuses, bodies and headers."""
+"""Refusals and protocol errors as status codes, bodies and headers."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping

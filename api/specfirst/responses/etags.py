@@ -1,4 +1,4 @@
-"""Conditional requests: operations whose document declares a 304 get a strong ETag from their bytes."""
+"""Conditional requests: operations that declare a 304 get a strong ETag of their body."""
 from __future__ import annotations
 
 import re

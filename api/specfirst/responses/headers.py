@@ -1,4 +1,4 @@
-"""Headers that every answer carries, and the ones that browsers of other origins need."""
+"""Security headers of every response, and CORS."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

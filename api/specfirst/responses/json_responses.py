@@ -1,4 +1,4 @@
-"""JSON as it leaves the server: one encoder, for handlers of both kinds and for problems."""
+"""The JSON encoder of all responses."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Log lines for machines: one JSON object each, with what is known of the request, the run or the job that it is about."""
+"""JSON log lines, with the request, run or job that each is about."""
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""What this process counts of its requests, and how that and the state of the queues are written for Prometheus."""
+"""Metrics of this process's requests and of the queues, in Prometheus' format."""
 from __future__ import annotations
 
 import platform

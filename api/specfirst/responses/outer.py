@@ -1,4 +1,4 @@
-"""The outermost layer: each request gets its exchange, each answer its headers and its line in the access log."""
+"""The outermost middleware: gives each request its context, adds headers, writes the access log."""
 from __future__ import annotations
 
 from collections.abc import Callable

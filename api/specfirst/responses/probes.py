@@ -1,4 +1,4 @@
-"""What a service manager or a load balancer asks: whether the process lives, and whether it may be sent requests."""
+"""The liveness and readiness probes."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""The id of a request: always our own, since a log that repeats what clients send can be forged."""
+"""Request ids, which are always our own; a client's could forge log lines."""
 from __future__ import annotations
 
 import re

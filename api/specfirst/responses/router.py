@@ -1,4 +1,4 @@
-"""The gate: 429, 404, 405 and strangers' reports on runs, in this order; then pages answer by themselves, operations go on to Connexion."""
+"""The router: answers 429, 404 and 405, then serves static pages, and passes operations on to Connexion."""
 from __future__ import annotations
 
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Pages that are no operation: constant bytes under a closed set of paths."""
+"""Static pages: constant bytes at fixed paths."""
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The connection below the operations: HTTP with bounds, slow bodies, threads, the public path.
+"""The HTTP connection: bounds, body timeouts, threads, the public path.
 
 Begin with `http_protocol.py`.
 """

@@ -1,4 +1,4 @@
-"""From ASGI to WSGI with one change of thread: a finished answer comes back whole, a stream piece by piece."""
+"""An ASGI-to-WSGI bridge that needs one thread switch per request; streams are passed on piece by piece."""
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 with bounds: the size and time of a request's head, how many connections wait, and no chunks for HTTP/1.0."""
+"""uvicorn's HTTP/1.1 protocol with bounds on the head's size and time, on waiting connections, and on HTTP/1.0."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""Notices when the event loop stands still, says which operation it was busy with, and counts it: while it stands, nobody is answered."""
+"""Detects a blocked event loop, logs the operation that blocked it, and counts it."""
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A public address with a path, such as https://example.org/ci: a proxy may take the path off before it asks, or leave it."""
+"""A public address with a path, such as https://example.org/ci, which a proxy may strip or leave."""
 from __future__ import annotations
 
 from urllib.parse import urlsplit

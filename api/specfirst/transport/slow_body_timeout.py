@@ -1,4 +1,4 @@
-"""How long a request's body may take: whoever is silent, or sends next to nothing, holds nothing of the server's for long."""
+"""Times out requests whose body arrives too slowly."""
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Blocking work of code that runs on the event loop."""
+"""Runs blocking code from the event loop in threads."""
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Bodies that were refused before they were read: what is left of them is not received to be thrown away."""
+"""Closes the connection after a refusal rather than reading the rest of a large body."""
 from __future__ import annotations
 
 from collections.abc import Sequence

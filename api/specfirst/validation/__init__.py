@@ -1,4 +1,4 @@
-"""Requests and answers judged by the documents: parameters, bodies, formats, with bounded work.
+"""Validates requests and responses by the documents, in bounded time.
 
 Begin with `validation.py`; the engines are in `engines.py`.
 """

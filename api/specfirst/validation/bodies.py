@@ -1,4 +1,4 @@
-"""Request bodies: JSON read whole and judged, uploads passed through unread, both only up to a size."""
+"""Request bodies: JSON is read whole and validated, uploads are streamed; both are bounded."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping

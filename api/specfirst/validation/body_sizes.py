@@ -1,4 +1,4 @@
-"""How many bytes the largest body takes that a schema allows, as clients write it; a body without an end has no size."""
+"""The size of the largest body that a schema allows."""
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Two engines that judge an instance by a schema: compiled (jsonschema-rs), and plain (jsonschema), which is its oracle."""
+"""Two JSON Schema engines: a compiled one (jsonschema-rs), and a plain one (jsonschema) as its oracle."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping

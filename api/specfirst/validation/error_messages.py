@@ -1,4 +1,4 @@
-"""Violations in our own words: what was sent is never repeated, only where it stood."""
+"""Messages of violations, which never repeat what the client sent."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping

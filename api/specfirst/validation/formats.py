@@ -1,4 +1,4 @@
-"""The formats that the documents use, checked in Python: for the plain engine, and where the compiled one has another idea."""
+"""Checks of the documents' formats, for the plain engine, and where the compiled one differs."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""Parameters of query, path and header: read strictly, judged by the document, handed on under their Python names."""
+"""Parses and validates query, path and header parameters."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""Patterns of the documents as Python's regular expressions."""
+"""Translates the documents' patterns into Python's regular expressions."""
 from __future__ import annotations
 
 import re

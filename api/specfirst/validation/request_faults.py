@@ -1,4 +1,4 @@
-"""What is wrong with a request, field by field: the first hundred are named, the rest is counted."""
+"""Collects the faults of a request by field: the first hundred are named, the rest is counted."""
 from __future__ import annotations
 
 from collections.abc import Iterable

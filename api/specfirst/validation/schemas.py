@@ -1,4 +1,4 @@
-"""OpenAPI 3.0 schemas as JSON Schema draft 4, the dialect that they are written in."""
+"""Translates OpenAPI 3.0 schemas into JSON Schema draft 4."""
 from __future__ import annotations
 
 from collections.abc import Mapping

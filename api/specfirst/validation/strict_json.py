@@ -1,4 +1,4 @@
-"""JSON as it comes in: UTF-8, no NaN, no lone surrogates, no key twice, nothing that would be slow or break what reads it."""
+"""A strict JSON parser: UTF-8, no NaN, no lone surrogates, no duplicate keys, bounded depth and size."""
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Validation of requests and answers: Connexion's two middlewares, with our own operations inside."""
+"""The validation middlewares of requests and responses, in place of Connexion's."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""Where an instance breaks its schema: each value's size is judged before its content, and the work has an end."""
+"""Lists where an instance violates its schema, with bounded work."""
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Accounts: the platform's users, and whether we let them in."""
+"""Accounts: the platform's users, with what this server adds to them."""
 from __future__ import annotations
 
 from dataclasses import dataclass

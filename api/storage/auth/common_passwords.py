@@ -1,4 +1,4 @@
-"""The passwords that are guessed first, as the package brings them along."""
+"""A list of common passwords, from the package's data."""
 from __future__ import annotations
 
 import gzip

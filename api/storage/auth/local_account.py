@@ -1,4 +1,4 @@
-"""The account of whoever sits at this machine, for servers on which jobs need no token from there."""
+"""The account for requests from this machine, on servers where jobs need no token from there."""
 from __future__ import annotations
 
 from api.domain.auth.access import Caller, Role, Scope

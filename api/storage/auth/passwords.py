@@ -1,4 +1,4 @@
-"""Password hashes: the platform's, which its own login must go on reading, and our own."""
+"""Password hashes: in the platform's scheme, which its own login reads, and in our own."""
 from __future__ import annotations
 
 import hashlib

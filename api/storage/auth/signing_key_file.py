@@ -1,4 +1,4 @@
-"""The server's secret where none is configured: made once, kept in the file store's root, shared by all processes."""
+"""The generated signing key: a file in the file store's root, shared by all processes."""
 from __future__ import annotations
 
 import os

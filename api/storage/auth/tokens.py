@@ -1,4 +1,4 @@
-"""API tokens: issued, shown as metadata, found by their value, revoked."""
+"""API tokens: stores, lists, finds and revokes them."""
 from __future__ import annotations
 
 import hmac

@@ -1,4 +1,4 @@
-"""The media library: samples and regression tests, put into the database where they are missing."""
+"""Adds missing samples and regression tests to the database."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The definitions of regression tests, page by page."""
+"""Lists the definitions of regression tests."""
 from __future__ import annotations
 
 from sqlalchemy import ColumnElement, exists, func, select

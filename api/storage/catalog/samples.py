@@ -1,4 +1,4 @@
-"""The media library as it is read: samples with their tags, and what they are found by."""
+"""Lists and loads samples with their tags."""
 from __future__ import annotations
 
 from collections import defaultdict

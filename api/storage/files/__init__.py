@@ -1,4 +1,4 @@
-"""Files on the disk and in the bucket: written whole or not at all, found in either, sent on.
+"""Files on the disk and in the bucket: atomic writes, lookups in both, uploads.
 
 Begin with `backends.py`; `incoming.py` takes files in, `archive.py` finds them again.
 """

@@ -1,4 +1,4 @@
-"""The files of the system in the one or two stores that are configured: where each is, its bytes, and addresses to fetch it at."""
+"""The stored files in one or two stores: where each is, its bytes, and its download URL."""
 from __future__ import annotations
 
 import logging

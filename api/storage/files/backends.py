@@ -1,4 +1,4 @@
-"""What a store of files can do, and the store on the local disk."""
+"""The interface of a file store, and the store on the local disk."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""The store in a Google Cloud Storage bucket. Every call has a time limit, and none is repeated behind the caller's back."""
+"""The store in a Google Cloud Storage bucket. Every call has a timeout; the library's own retries are off."""
 from __future__ import annotations
 
 import os

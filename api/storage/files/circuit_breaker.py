@@ -1,4 +1,4 @@
-"""A remote store behind a circuit breaker: everything asked of it side by side, with a limit, and not at all while it is down."""
+"""A circuit breaker around a remote store: parallel calls with a timeout, and none while the store is down."""
 from __future__ import annotations
 
 import time

@@ -1,4 +1,4 @@
-"""Objects that a bucket holds packed (`Content-Encoding: gzip`), read as what they stand for; a few are kept unpacked on this host."""
+"""Objects of a bucket with `Content-Encoding: gzip`, read decompressed; a few are cached on this host."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""The file store's root on the local disk: files on their way in, and the suites that workers fetch."""
+"""The file store's root on the local disk: incoming files, and suites for workers."""
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Whether a file that is named by its SHA-256 has the content that its name promises; each version is hashed once."""
+"""Checks that a file named by its SHA-256 has that content; each version is hashed once."""
 from __future__ import annotations
 
 import hashlib

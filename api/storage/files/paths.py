@@ -1,4 +1,4 @@
-"""Where each file lies below a store's root: the same relative names on the disk and in the bucket.
+"""Paths of files below a store's root, the same on the disk and in the bucket.
 
 Nothing that comes from outside becomes part of a name unless it has the form of a hash or an extension.
 """

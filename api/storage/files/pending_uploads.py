@@ -1,4 +1,4 @@
-"""The outbox of files on their way to the bucket: written with what refers to them, emptied until every file is there."""
+"""The outbox of uploads to the bucket: written with the rows that refer to the files, emptied by the uploader."""
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The names of all files that the database refers to, in batches, without ever holding all rows."""
+"""Lists the names of all files that the database refers to, in batches."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""Bringing disk and bucket in line: what one of them lacks it gets from the other, and what is damaged is replaced."""
+"""Repairs disk and bucket: copies what one lacks from the other, and replaces damaged files."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator

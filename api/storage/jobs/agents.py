@@ -1,4 +1,4 @@
-"""The agents that run jobs, as they last said of themselves."""
+"""Agents of the job service, as they last reported themselves."""
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Reads what attempts left behind: logs, and artifacts by the agent's manifest, which alone says what may be handed out."""
+"""Logs and artifacts of attempts; only files in the agent's manifest are readable."""
 from __future__ import annotations
 
 import json

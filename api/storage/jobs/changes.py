@@ -1,4 +1,4 @@
-"""Which of many watched jobs have changed: one statement that reads little, and another one for those that did."""
+"""Finds which of many jobs have changed, in two statements."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Where the files of jobs lie, and how they are written: each in one piece, so that a reader never sees half of one.
+"""Files of jobs: their paths, and atomic writes.
 
 The supervisor of an attempt imports this module; it keeps to the standard library.
 """

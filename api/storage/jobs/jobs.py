@@ -1,4 +1,4 @@
-"""Jobs: the row in the database is the truth of each, claimed by one compare-and-set, held by a lease, marked by a fence."""
+"""Rows of jobs: claimed by compare-and-set, held by a lease, fenced by a number."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""Reads the logs of attempts while they grow: what is new in one, as events that are ready to be sent."""
+"""Reads growing logs of attempts, as frames that are ready to be sent."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""Projects on their way in: a file in TempFiles until it is judged, then in the place where its job's agent looks for it."""
+"""Incoming projects: a temporary file until it is checked, then a file of its job."""
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""The outbox of web hooks: written with the end of a job, emptied by whoever takes a hook first, until each is delivered or given up."""
+"""The outbox of webhooks: written with the end of a job, emptied by the webhook sender."""
 from __future__ import annotations
 
 from dataclasses import dataclass

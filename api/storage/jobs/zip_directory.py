@@ -1,4 +1,4 @@
-"""Reads the directory of a zip file, strictly: what two programs could read differently is refused."""
+"""Reads the directory of a zip file, and refuses what two programs could read differently."""
 from __future__ import annotations
 
 import struct

@@ -1,1 +1,1 @@
-"""Migrations: the whole schema on an empty database; on the platform's, only what is our own."""
+"""Migrations: the whole schema on an empty database; on the platform's, only this server's own tables."""

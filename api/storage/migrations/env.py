@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the steps on the connection that `schema.migrate` hands over."""
+"""Alembic's entry point: runs the steps on the connection that `schema.migrate` passes."""
 from __future__ import annotations
 
 from alembic import context

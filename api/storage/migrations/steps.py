@@ -1,4 +1,4 @@
-"""What steps are made of. Each part looks whether it is done, since MySQL keeps what a step made that then broke off."""
+"""Building blocks of migrations. Each is idempotent, since MySQL keeps the first half of a step that fails."""
 from __future__ import annotations
 
 from collections.abc import Sequence

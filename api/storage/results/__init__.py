@@ -1,4 +1,4 @@
-"""Results of regression tests, what they were judged by, and approvals of baselines.
+"""Results of regression tests, the reports behind verdicts, and approvals of baselines.
 
 Begin with `results.py`.
 """

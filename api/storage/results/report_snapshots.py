@@ -1,6 +1,4 @@
-"""The reports that runs which are over were judged by, kept apart from the platform's rows: those may change or vanish later,
-as they do with the definition of their regression test, and verdicts stay.
-"""
+"""Snapshots of the reports that finished runs were judged by, since the platform's rows may change or vanish later."""
 from __future__ import annotations
 
 import zlib

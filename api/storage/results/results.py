@@ -1,4 +1,4 @@
-"""What workers reported of the regression tests of a run."""
+"""Reports of workers on the regression tests of a run."""
 from __future__ import annotations
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Which runs came before a run: the base it is compared with, and the history that tells since when a test fails."""
+"""Finds a run's base, and the past runs that tell since when a test fails."""
 from __future__ import annotations
 
 from collections import defaultdict

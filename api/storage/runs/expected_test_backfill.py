@@ -1,4 +1,4 @@
-"""The sets of runs that were over before this server first saw them, told from what the platform kept of those runs."""
+"""Reconstructs the expected tests of runs that finished before this server first saw them."""
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Frozen sets of regression tests, each stored once, and the definitions that new ones are made from."""
+"""Frozen sets of expected tests, each stored once, and the definitions that new ones are made from."""
 from __future__ import annotations
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Requests that were made once already: the run that each made, by user, operation and key."""
+"""Idempotency keys: the run that each request made, by user, operation and key."""
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The progress of runs: the platform's events, and where those that this server wrote came from."""
+"""Progress events of runs: the platform's, and the origins of those that this server wrote."""
 from __future__ import annotations
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The queue and the branches, as the runs tell of them."""
+"""The queue and the branches, from the rows of runs."""
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which runs a page of a list holds: filters, orders, totals and cursors, all answered from indexes alone where they can be."""
+"""Pages of the list of runs: filters, orders, totals and cursors, from indexes alone where possible."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

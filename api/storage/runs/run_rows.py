@@ -1,4 +1,4 @@
-"""The rows that runs are read from, by statements that are made once."""
+"""Reusable statements that load the rows of runs."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

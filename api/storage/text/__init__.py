@@ -1,4 +1,4 @@
-"""Logs read in pages, and the section of a log that belongs to one test.
+"""Logs: read in pages, and the section that belongs to one test.
 
 Begin with `logs.py`.
 """

@@ -1,4 +1,4 @@
-"""The part of a run's log that belongs to one regression test: where it begins and ends, found once and known again."""
+"""The section of a run's log that belongs to one regression test; its bounds are found once and cached."""
 from __future__ import annotations
 
 import re

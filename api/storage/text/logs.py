@@ -1,4 +1,4 @@
-"""Reading logs: any page at the price of what it returns, wherever in the file it lies; filters with bounded work."""
+"""Reads pages of logs, at a cost that depends on the page alone; filters do bounded work."""
 from __future__ import annotations
 
 from codecs import BOM_UTF8

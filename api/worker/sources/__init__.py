@@ -1,4 +1,4 @@
-"""Where executables come from: the operator's folder, GitHub's build artifacts, or a build of our own.
+"""Sources of executables: the operator's folder, GitHub's build artifacts, or our own build.
 
 Begin with `source.py`.
 """

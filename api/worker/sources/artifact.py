@@ -1,4 +1,4 @@
-"""Executables that GitHub's workflows have built."""
+"""Executables from GitHub's build artifacts."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""Executables that this worker builds: the commit's files, the configured command, in a sandbox without network."""
+"""Executables that this worker builds, in a sandbox without network."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""The files of a run's commit, and for a pull request those of its merge into the base branch."""
+"""Checks out a run's commit, or a pull request merged into its base branch."""
 from __future__ import annotations
 
 import shutil

@@ -1,4 +1,4 @@
-"""Takes an executable out of a folder in which a stranger's code or zip has had its way."""
+"""Takes an executable out of a folder whose content is not trusted."""
 from __future__ import annotations
 
 import os

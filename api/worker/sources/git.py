@@ -1,4 +1,4 @@
-"""Calls git on repositories of strangers: without any configuration but ours, and within limits.
+"""Runs git on untrusted repositories: with our configuration alone, and within limits.
 
 It runs outside the sandbox, since only a sandbox that shares the host's whole network could reach a server, and since images need not have
 git; nothing of a repository is executed by it: there are no hooks, filters, drivers, credentials, submodules, or other protocols.

@@ -1,4 +1,4 @@
-"""Repositories that are kept from run to run on this host, one process at a time."""
+"""Mirrors of repositories on this host, each locked by the process that uses it."""
 from __future__ import annotations
 
 import fcntl

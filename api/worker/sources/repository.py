@@ -1,4 +1,4 @@
-"""A bare repository of a stranger: fetched, searched, merged and laid out, all through git."""
+"""A bare mirror of an untrusted repository: fetch, search, merge, check out."""
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""What a source of executables is to a run, and how several are asked one after the other."""
+"""The interface of a source of executables."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
