@@ -39,6 +39,12 @@ def test_the_page_about_the_configuration_has_every_setting_with_its_meaning_and
     assert text_of(page).endswith(f"\n{tables()}\n"), f"put into {page} the output of `ci-api settings --table`"
 
 
+def test_the_readme_names_the_settings_of_a_normal_installation() -> None:
+    start = text_of("README.md").partition("\n## A tour\n")[0]
+
+    assert set(VARIABLE.findall(start)) == set(SETTING.findall(usual_table()))
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
 def test_settings_that_are_named_are_there(page: str) -> None:
     known = set(SETTING.findall(tables()))
