@@ -13,7 +13,7 @@ from api.domain.catalog import sample
 from api.domain.files import content
 from api.domain.jobs import junit_report, webhook
 from api.domain.results.compare import Bucket
-from api.domain.results.failure import FailureCode
+from api.domain.results.failure_code import FailureCode
 from api.domain.runs import worker_message
 from api.domain.text import diff, log, tail, unified
 from api.rendering import errors, runs, samples, triage

@@ -8,7 +8,7 @@ from api.domain.auth.access import Role
 from api.domain.errors import Forbidden
 from api.domain.page import slice_page
 from api.domain.results.error import ErrorFilter, ErrorItem, Grouping, Times, errors_of, group_errors, infrastructure_items
-from api.domain.results.failure import Severity
+from api.domain.results.failure_code import Severity
 from api.domain.runs.run import Run
 from api.domain.text.tail import ERROR_BYTES, last_error_line
 from api.rendering import errors as render_errors

@@ -7,7 +7,8 @@ from typing import Any
 
 from api.domain.errors import NoBaseRun
 from api.domain.results.compare import BaseReason, Bucket, compare
-from api.domain.results.failure import FailureCode, failures_of
+from api.domain.results.failure import failures_of
+from api.domain.results.failure_code import FailureCode
 from api.domain.results.result import JudgedTest
 from api.domain.results.triage import NoDifference, PastRun, failing_since
 from api.domain.runs.run import Run

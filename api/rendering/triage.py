@@ -139,9 +139,9 @@ def _entry(found: FailingTest, run: Run, api_base: str) -> Json:
     since = found.since.run
     shown = {
         "regression_id": test.regression_id, "sample_id": test.sample_id, "category": cut(test.category, 100),
-        "command": cut(test.command, 100), "status": found.judged.verdict.value, "type": primary.type.value,
+        "command": cut(test.command, 100), "status": found.judged.verdict.value, "type": primary.code.type.value,
         "code": primary.code.value, "codes": sorted({failure.code.value for failure in found.failures}),
-        "attribution": primary.attribution.value, "exit_code": None if report is None else report.exit_code,
+        "attribution": primary.code.attribution.value, "exit_code": None if report is None else report.exit_code,
         "expected_exit_code": primary.expected_exit_code, "signature": primary.signature,
         "failing_since": {
             "run_id": since.run_id, "commit_sha": since.commit[:40] if commit_is_exact(since.commit) else None,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from api.domain.results.failure import FailureCode, crash_code
+from api.domain.results.failure import crash_code
+from api.domain.results.failure_code import FailureCode
 from api.domain.results.result import Report
 from api.worker.command import Invocation
 from api.worker.process import Execution, Limits, environment, run_process

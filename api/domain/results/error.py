@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from api.domain.results.failure import Attribution, Failure, Severity, failures_of, message_of
+from api.domain.results.failure import Failure, failures_of, message_of
+from api.domain.results.failure_code import Attribution, Severity
 from api.domain.results.result import JudgedTest
 from api.domain.runs.expected_tests import NO_CATEGORY
 from api.domain.runs.infrastructure import Coverage, InfrastructureError
@@ -128,16 +129,16 @@ def _of_failure(run_id: int, judged: JudgedTest, failure: Failure, times: Times)
     test = judged.test
     output = None if failure.output_id is None else test.output(failure.output_id)
     return ErrorItem(
-        error_id=error_id(run_id, failure), type=failure.type.value, severity=failure.severity, attribution=failure.attribution,
-        message=message_of(failure), occurred_at=times.of_test(test.regression_id), sample_id=test.sample_id,
-        regression_id=test.regression_id, categories=test.categories,
+        error_id=error_id(run_id, failure), type=failure.code.type.value, severity=failure.code.type.severity,
+        attribution=failure.code.attribution, message=message_of(failure), occurred_at=times.of_test(test.regression_id),
+        sample_id=test.sample_id, regression_id=test.regression_id, categories=test.categories,
         location=None if output is None else Location(output.output_id, f"{test.sample_sha}{output.suffix}{output.extension}"))
 
 
 def error_id(run_id: int, failure: Failure) -> str:
     """The name of an error: what failed, and how; the same in every list and at every time."""
     place = "" if failure.output_id is None else f"-{failure.output_id}"
-    return f"{run_id}-{failure.regression_id}-{failure.type.value}{place}"
+    return f"{run_id}-{failure.regression_id}-{failure.code.type.value}{place}"
 
 
 def infrastructure_items(run_id: int, errors: Iterable[InfrastructureError], times: Times) -> tuple[ErrorItem, ...]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from api.domain.display_bounds import cut
-from api.domain.results.failure import Failure, FailureType, failures_of, message_of
+from api.domain.results.failure import Failure, failures_of, message_of
+from api.domain.results.failure_code import FailureType
 from api.domain.results.result import JudgedTest, Verdict
 from api.domain.runs.expected_tests import ExpectedTest
 from api.domain.runs.infrastructure import InfrastructureError
@@ -81,7 +82,7 @@ def _problem(run: Run, judged: JudgedTest, base: str) -> Problem | None:
         return Problem("skipped", "", NO_RESULT if judged.verdict is Verdict.SKIPPED else NOT_YET)
     failures = failures_of(judged)
     # A program that was ended did not get to the point of being right or wrong.
-    ended = any(failure.type is FailureType.TEST_FAILURE for failure in failures)
+    ended = any(failure.code.type is FailureType.TEST_FAILURE for failure in failures)
     text = _text(run, judged.test, failures, base)
     return Problem("error" if ended else "failure", failures[0].code.value, message_of(failures[0]), text)
 

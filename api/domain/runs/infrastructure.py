@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from api.domain.results.failure import Attribution, Failure, Severity, message_of
+from api.domain.results.failure import Failure, message_of
+from api.domain.results.failure_code import Attribution, Severity
 from api.domain.runs.run import Phase, ProgressEvent
 
 
@@ -124,7 +125,7 @@ def infrastructure_errors(
             told.append(_of_incomplete(events[-1], origins, lacking))
         elif events[-1].phase is Phase.CANCELED and told[-1] is not None:
             told[-1] = replace(told[-1], coverage=lacking)
-    limits = (_of_failure(failure) for failure in failures if failure.attribution is Attribution.INFRASTRUCTURE)
+    limits = (_of_failure(failure) for failure in failures if failure.code.attribution is Attribution.INFRASTRUCTURE)
     return tuple(error for error in (*told, *limits) if error is not None)
 
 

@@ -18,7 +18,8 @@ from api.domain.results.error import (
     infrastructure_items,
     without_folders,
 )
-from api.domain.results.failure import Attribution, Severity, failures_in
+from api.domain.results.failure import failures_in
+from api.domain.results.failure_code import Attribution, Severity
 from api.domain.runs.infrastructure import InfrastructureError, InfrastructureType, infrastructure_errors
 from tests.builders import NOW, minutes
 from tests.domain.results.judged_tests import OTHER, judged, make_output, make_test

@@ -17,7 +17,8 @@ from api.domain.results.exit_code import (
     normalized,
     signed_32_bits,
 )
-from api.domain.results.failure import FailureType, crash_code, failures_of, hit_limit
+from api.domain.results.failure import crash_code, failures_of, hit_limit
+from api.domain.results.failure_code import FailureType
 from api.domain.results.result import Report, Verdict
 from tests.domain.results.judging import expected_test, judged, reported
 
@@ -101,7 +102,7 @@ def test_a_time_limit_that_is_expected_is_one_code_for_both_kinds_of_workers() -
 def test_another_fault_than_the_expected_one_is_a_crash_and_an_ordinary_end_a_wrong_exit_code() -> None:
     test = expected_test(1, exit_code=139)
 
-    kinds = [failures_of(judged(test, reported(test, exit_code=code, o5=None)))[0].type for code in (-6, 0xC0000409, 0, 3)]
+    kinds = [failures_of(judged(test, reported(test, exit_code=code, o5=None)))[0].code.type for code in (-6, 0xC0000409, 0, 3)]
 
     assert kinds == [FailureType.TEST_FAILURE] * 2 + [FailureType.EXIT_CODE_MISMATCH] * 2
 

@@ -1,21 +1,15 @@
 """Why regression tests failed."""
 from __future__ import annotations
 
+from string import Formatter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.results.exit_code import TIME_LIMIT_EXIT_CODE
-from api.domain.results.failure import (
-    Attribution,
-    FailureCode,
-    FailureType,
-    Severity,
-    crash_code,
-    failures_in,
-    failures_of,
-    hit_limit,
-)
+from api.domain.results.failure import crash_code, failures_in, failures_of, hit_limit
+from api.domain.results.failure_code import Attribution, FailureCode, FailureType, Severity
 from api.domain.results.result import Report
 from tests.domain.results.judging import OTHER, expected_output, expected_test, judged, reported
 
@@ -83,7 +77,7 @@ def test_a_result_without_an_exit_code_tells_nothing() -> None:
 def test_a_crash_is_a_test_failure_and_no_exit_code_mismatch_besides() -> None:
     failures = failures_of(judged(TEST, reported(TEST, exit_code=-11, o5=None)))
 
-    assert [(each.type, each.severity, each.attribution) for each in failures] == [
+    assert [(each.code.type, each.code.type.severity, each.code.attribution) for each in failures] == [
         (FailureType.TEST_FAILURE, Severity.CRITICAL, Attribution.REGRESSION)]
 
 
@@ -93,14 +87,14 @@ def test_a_crash_is_a_test_failure_and_no_exit_code_mismatch_besides() -> None:
 def test_limits_of_time_and_memory_are_put_down_to_the_machinery(exit_code: int, attribution: str) -> None:
     failures = failures_of(judged(TEST, reported(TEST, exit_code=exit_code, o5=None)))
 
-    assert [(each.type, each.severity, each.attribution) for each in failures] == [
+    assert [(each.code.type, each.code.type.severity, each.code.attribution) for each in failures] == [
         (FailureType.TEST_FAILURE, Severity.CRITICAL, Attribution(attribution))]
 
 
 def test_a_wrong_exit_code_is_an_error() -> None:
     failures = failures_of(judged(TEST, reported(TEST, exit_code=3, o5=None)))
 
-    assert [(each.type, each.severity, each.code, each.exit_code) for each in failures] == [
+    assert [(each.code.type, each.code.type.severity, each.code, each.exit_code) for each in failures] == [
         (FailureType.EXIT_CODE_MISMATCH, Severity.ERROR, FailureCode.EXIT_CODE_MISMATCH, 3)]
 
 
@@ -109,7 +103,7 @@ def test_each_output_that_is_missing_or_differs_is_a_failure_of_its_own() -> Non
 
     failures = failures_of(judged(test, reported(test, o5=OTHER, o7=None)))
 
-    assert [(each.type, each.severity, each.output_id) for each in failures] == [
+    assert [(each.code.type, each.code.type.severity, each.output_id) for each in failures] == [
         (FailureType.DIFF_MISMATCH, Severity.WARNING, 5), (FailureType.MISSING_OUTPUT, Severity.ERROR, 6)]
 
 
@@ -128,3 +122,13 @@ def test_an_expected_crash_is_none() -> None:
 @given(st.sampled_from([OTHER, "d" * 64, "e" * 64]))
 def test_a_signature_does_not_depend_on_what_was_produced(got: str) -> None:
     assert failures_of(judged(TEST, reported(TEST, o5=got)))[0].signature == "OUTPUT_DIFF:1:5"
+
+
+def test_each_message_names_what_is_known_of_every_failure() -> None:
+    named = {name for code in FailureCode for _, name, _, _ in Formatter().parse(code.message) if name}
+
+    assert named == {"exit_code", "expected_exit_code", "output_id"}
+
+
+def test_just_what_ended_a_program_is_told_by_an_exit_code() -> None:
+    assert all(bool(code.endings) is (code.type is FailureType.TEST_FAILURE) for code in FailureCode)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.results.failure import Severity
+from api.domain.results.failure_code import Severity
 from api.domain.results.junit import junit_report
 from api.domain.results.result import JudgedTest, OutputReport, Report, TestReports, verdict_of
 from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.domain.results.failure import Severity, failures_of
+from api.domain.results.failure import failures_of
+from api.domain.results.failure_code import Severity
 from api.domain.runs.infrastructure import (
     EventOrigin,
     InfrastructureType,

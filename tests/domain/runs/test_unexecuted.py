@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.domain.results.failure import Severity
+from api.domain.results.failure_code import Severity
 from api.domain.results.result import judge
 from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.infrastructure import Coverage, EventOrigin, InfrastructureType, infrastructure_errors

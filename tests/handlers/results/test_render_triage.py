@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from api.domain.results.compare import BaseReason
-from api.domain.results.failure import Severity, failures_of
+from api.domain.results.failure import failures_of
+from api.domain.results.failure_code import Severity
 from api.domain.results.triage import FailingSince, NoDifference, PastRun, first_difference
 from api.domain.runs.infrastructure import InfrastructureError, InfrastructureType
 from api.domain.runs.run import Platform, Run, RunStatus
