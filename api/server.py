@@ -39,7 +39,6 @@ from api.services.first_differences import DifferenceFinder
 from api.services.health_probes import HealthProbes, Probe
 from api.services.platform_sync import catch_up
 from api.services.policies import AccountRules, Environments, JobRules, ReviewRules
-from api.services.runs import load_states
 from api.storage import schema_state
 from api.storage.auth import tokens
 from api.storage.database import db, session
@@ -49,6 +48,7 @@ from api.storage.files.incoming import FileStore
 from api.storage.jobs.changes import load_changed_jobs
 from api.storage.jobs.files import JobFiles
 from api.storage.outage import is_outage
+from api.storage.runs.runs import load_states
 from api.stores import Stores, load_signing_key, make_stores
 from api.streaming.log_follower import Follower
 from api.streaming.reauthorization import Reauthorization

@@ -12,11 +12,12 @@ from flask import Flask
 from api.domain.random_source import RandomSource
 from api.installation import SYSTEM_RANDOM
 from api.services.leases import give_up_abandoned
-from api.services.platform_sync import catch_up, count_pending, judge_late_results, judge_pending, sync_overlooked
-from api.services.worker_access import erase_dead_secrets
+from api.services.platform_sync import catch_up, judge_late_results, judge_pending, sync_overlooked
 from api.storage.auth.tokens import seal_platform_tokens
 from api.storage.database import database_now, session, transact
 from api.storage.files.incoming import FileStore
+from api.storage.runs.platform_changes import count_pending
+from api.storage.runs.worker_secrets import erase_dead_secrets
 from api.supervision.loop import Task
 
 log = logging.getLogger(__name__)

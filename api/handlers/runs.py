@@ -29,13 +29,14 @@ from api.services import runs, verdicts
 from api.services.platform_sync import catch_up
 from api.services.policies import Environments
 from api.services.run_permission import require_permission
-from api.services.runs import NewRun
 from api.specfirst import request_context
 from api.specfirst.responses.audit import AuditEvent, audited
 from api.specfirst.responses.json_responses import JSON, encode, etag
 from api.storage.database import transact
-from api.storage.runs import expected_tests, progress
+from api.storage.runs import expected_tests, new_runs, progress
 from api.storage.runs.idempotency import RequestKey, find_answered_run, record_answer
+from api.storage.runs.new_runs import NewRun
+from api.storage.runs.runs import find_triggering_logins, load_states
 from api.streaming.reauthorization import permitted_until
 from api.streaming.waiting import RunWatch
 
@@ -66,7 +67,7 @@ def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tupl
         _require_permission(Code(request.repository, request.commit_sha, request.pull_request))
         is_fork = not request_context.collaborator(RunPolicy).is_main(request.repository)
         # What can be run is asked within the transaction, so that a repeat is answered even when that has changed meanwhile.
-        run_id = transact(lambda: _once(idempotency_key, "create_run", body, lambda: runs.create_run(_new_run(request, is_fork))))
+        run_id = transact(lambda: _once(idempotency_key, "create_run", body, lambda: new_runs.create_run(_new_run(request, is_fork))))
         deed.subject, deed.detail = f"run:{run_id}", f"{request.repository} {request.commit_sha}"
     return render_runs.run(_load_current(run_id), api_base()), HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_id}"}
 
@@ -104,7 +105,7 @@ async def _wait(run_id: int, state: str, seconds: float) -> None:
 def _load_state(run_id: int) -> tuple[bytes, str | None]:
     """A run as it is shown, and a text that changes with its state; None for one that is over, which never changes."""
     found = _load_current(run_id)
-    state = None if found.status.is_finished else runs.load_states([run_id])[run_id]
+    state = None if found.status.is_finished else load_states([run_id])[run_id]
     return encode(render_runs.run(found, api_base())), state
 
 
@@ -151,7 +152,7 @@ def retry_run(run_id: int, body: dict[str, Any], idempotency_key: str | None = N
         judged = verdicts.judge_run(run_id, source.expected_tests_id).tests
         plan = plan_retry(judged, expected_tests.list_active_tests(), failed_only=body["failed_only"])
         message = render_runs.retry_message(plan)
-        return runs.create_run(_retried(source, plan.regression_ids, body.get("reason")))
+        return new_runs.create_run(_retried(source, plan.regression_ids, body.get("reason")))
 
     with audited(AuditEvent.RUN_RETRIED, f"run:{run_id}") as deed:
         _authorize_retry(source)
@@ -164,7 +165,7 @@ def _authorize_retry(source: Run) -> None:
     authorize_action(request_context.caller(), source)
     _require_permission(
         Code(source.repository, source.commit, source.pull_request),
-        triggered_by=runs.find_triggering_logins(source.repository, source.commit))
+        triggered_by=find_triggering_logins(source.repository, source.commit))
 
 
 def _require_permission(code: Code, triggered_by: Collection[str] = ()) -> None:

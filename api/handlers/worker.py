@@ -26,15 +26,16 @@ from api.domain.runs.worker_message import (
     parse_message,
 )
 from api.services import worker_reports
-from api.services.leases import in_maintenance
-from api.services.worker_access import find_platform, lock_workers_run
+from api.services.worker_access import lock_workers_run
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
 from api.storage.database import transact
 from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.files.incoming import FileStore, Incoming
+from api.storage.runs.leases import in_maintenance
 from api.storage.runs.progress import record_late_event
+from api.storage.runs.worker_secrets import find_platform
 from api.storage.text.logs import Readable
 
 PIECE = 4 << 20

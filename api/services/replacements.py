@@ -3,15 +3,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
-
 from api.domain.random_source import RandomSource
 from api.domain.runs.retry import request_like, unreadable_code
-from api.services.runs import NewRun, create_run, load_run
-from api.storage.database import session
-from api.storage.platform_tables import TestForkRow
+from api.services.runs import load_run
+from api.storage.runs import replacements
 from api.storage.runs.expected_tests import list_active_tests, load_expected_tests
-from api.storage.tables import ReplacementRow
+from api.storage.runs.new_runs import NewRun, create_run
 
 # A run that loses every worker may be what they die of.
 MOST_IN_A_ROW = 2
@@ -23,7 +20,7 @@ def replace_run(run_id: int, *, now: datetime, chance: RandomSource) -> int | No
     Tests that are no longer active are left out, as in a retry. None where none is left, where enough runs in a row were lost, where
     nobody can tell what the run executes, or where it has its replacement already: the platform's own programs may restart a lost run.
     """
-    if session().get(ReplacementRow, run_id) is not None or _lost_before(run_id) >= MOST_IN_A_ROW:
+    if replacements.is_replaced(run_id) or _is_lost_too_often(run_id):
         return None
     lost = load_run(run_id, locked=True)
     tests = sorted(list_active_tests().intersection(load_expected_tests(lost.expected_tests_id).regression_ids))
@@ -32,22 +29,11 @@ def replace_run(run_id: int, *, now: datetime, chance: RandomSource) -> int | No
     replacement_id = create_run(NewRun(
         request=request_like(lost), regression_ids=tuple(tests), environment_id=lost.environment_id,
         requester_id=None if lost.requester is None else lost.requester.user_id, created_at=now, worker_token=chance.worker_token(),
-        is_fork=_is_fork(run_id), restricted=True, source_run_id=run_id, reason=f"Replaces run {run_id}, whose worker was lost."))
-    session().add(ReplacementRow(run_id=run_id, replacement_id=replacement_id))
-    session().flush()
+        is_fork=replacements.is_fork(run_id), restricted=True, source_run_id=run_id,
+        reason=f"Replaces run {run_id}, whose worker was lost."))
+    replacements.store_replacement(run_id, replacement_id)
     return replacement_id
 
 
-def _lost_before(run_id: int) -> int:
-    """How many runs were lost one after the other before this one was queued; no more are counted than matter."""
-    count, found = 0, run_id
-    while count < MOST_IN_A_ROW:
-        before = session().execute(select(ReplacementRow.run_id).where(ReplacementRow.replacement_id == found)).scalar_one_or_none()
-        if before is None:
-            break
-        count, found = count + 1, before
-    return count
-
-
-def _is_fork(run_id: int) -> bool:
-    return session().execute(select(TestForkRow.test_id).where(TestForkRow.test_id == run_id)).first() is not None
+def _is_lost_too_often(run_id: int) -> bool:
+    return replacements.count_lost_before(run_id, MOST_IN_A_ROW) >= MOST_IN_A_ROW

@@ -3,9 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, cast
-
-from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, update
+from typing import Any
 
 from api.domain.results.failure import failures_in, failures_of
 from api.domain.results.result import NOTHING_REPORTED, JudgedTest, OutputReport, TestReports, judge, merged
@@ -15,18 +13,14 @@ from api.domain.runs.progress import Timeline, timeline
 from api.domain.runs.run import Phase, ProgressEvent, RunStatus
 from api.domain.runs.status import run_status
 from api.domain.runs.summary import Summary, summarize
-from api.storage.database import change, session
-from api.storage.results.report_snapshots import forget, keep, load_snapshot, load_snapshots
+from api.storage.results.report_snapshots import keep, load_snapshot, load_snapshots
 from api.storage.results.results import load_output_report, load_reports, load_reports_of
+from api.storage.results.verdicts import COUNTS, RunState, forget_verdicts, load_counts, lock_runs, store_states, store_verdicts
 from api.storage.runs.expected_test_backfill import StoredExpectedTests, find_expected_tests
 from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.progress import events_of, list_events, origins_of
 from api.storage.runs.run_rows import OVER, altered_in
-from api.storage.tables import RunRow, VerdictRow
 
-COUNTS = tuple(name for name in Summary.__dataclass_fields__ if name != "pending_count")
-RUNS = cast(Table, RunRow.__table__)
-VERDICTS = cast(Table, VerdictRow.__table__)
 TIMES = ("started_at", "completed_at")
 
 
@@ -89,14 +83,7 @@ def load_summary(run_id: int, expected_tests_id: int | None, status: RunStatus) 
     """The counts of a run: the stored ones once it is over, else as things stand."""
     if not status.is_finished:
         return judge_run(run_id, expected_tests_id).summary
-    row = session().execute(select(*(getattr(RunRow, name) for name in COUNTS)).where(RunRow.run_id == run_id)).one()
-    return Summary(pending_count=0, **{name: value or 0 for name, value in zip(COUNTS, row, strict=True)})
-
-
-def count_infrastructure_error(run_id: int) -> None:
-    """Within a transaction: count one more infrastructure error of a run that is not over; its end counts them anew."""
-    session().execute(update(RunRow).where(RunRow.run_id == run_id).values(
-        infrastructure_error_count=func.coalesce(RunRow.infrastructure_error_count, 0) + 1))
+    return load_counts(run_id)
 
 
 def derive_state(run_id: int) -> RunStatus:
@@ -109,28 +96,20 @@ def derive_state(run_id: int) -> RunStatus:
 
 def derive_states(run_ids: Collection[int]) -> dict[int, RunStatus]:
     """`derive_state` for many runs at the price of few statements; those that do not exist are left out."""
-    rows = _lock_runs(run_ids)
+    rows = lock_runs(run_ids)
     events = events_of([row.run_id for row in rows])
     times = {row.run_id: timeline(events.get(row.run_id, ())) for row in rows}
     over = [row for row in rows if _is_finished(times[row.run_id])]
     judged = _judge_runs(over, events, [row for row in over if row.last_progress_id == times[row.run_id].last_event_id])
     # A run that is not over by its stored state has no verdicts.
-    _forget([row.run_id for row in rows if row.status in OVER])
+    forget_verdicts([row.run_id for row in rows if row.status in OVER])
     keep({run_id: (outcome.frozen.expected, outcome.reports) for run_id, outcome in judged.items()})
     states = {row.run_id: run_status(times[row.run_id].phase, ()) for row in rows if not _is_finished(times[row.run_id])}
     states |= {run_id: outcome.judged.status for run_id, outcome in judged.items()}
-    _store_verdicts([value for row in over for value in _verdict_values(row, judged[row.run_id].judged)])
-    _store_states([
+    store_verdicts([value for row in over for value in _verdict_values(row, judged[row.run_id].judged)])
+    store_states([
         {**_state_values(row, times[row.run_id], states[row.run_id]), **_outcome_values(judged.get(row.run_id))} for row in rows])
     return states
-
-
-def _lock_runs(run_ids: Collection[int]) -> Sequence[Row[*tuple[Any, ...]]]:
-    return session().execute(
-        select(
-            RunRow.run_id, RunRow.status, RunRow.expected_tests_id, RunRow.created_at, RunRow.platform, RunRow.branch,
-            RunRow.last_progress_id, RunRow.altered)
-        .where(RunRow.run_id.in_(run_ids)).order_by(RunRow.run_id).with_for_update()).all()
 
 
 def _is_finished(times: Timeline) -> bool:
@@ -138,8 +117,8 @@ def _is_finished(times: Timeline) -> bool:
 
 
 def _judge_runs(
-    rows: Sequence[Row[*tuple[Any, ...]]], events: Mapping[int, Sequence[ProgressEvent]],
-    unmoved: Sequence[Row[*tuple[Any, ...]]],
+    rows: Sequence[RunState], events: Mapping[int, Sequence[ProgressEvent]],
+    unmoved: Sequence[RunState],
 ) -> dict[int, Outcome]:
     """The outcome of each of these runs, all of which are over; what those were judged by stands that were over as they are now."""
     if not rows:
@@ -158,13 +137,7 @@ def _judge_runs(
         for run_id in run_ids}
 
 
-def _forget(run_ids: Collection[int]) -> None:
-    if run_ids:
-        change(delete(VerdictRow).where(VerdictRow.run_id.in_(run_ids)))
-        forget(run_ids)
-
-
-def _verdict_values(row: Row[*tuple[Any, ...]], outcome: JudgedRun) -> Iterator[dict[str, Any]]:
+def _verdict_values(row: RunState, outcome: JudgedRun) -> Iterator[dict[str, Any]]:
     run = {
         "run_id": row.run_id, "created_at": row.created_at, "platform": row.platform, "branch": row.branch,
         "run_status": outcome.status.value}
@@ -175,14 +148,7 @@ def _verdict_values(row: Row[*tuple[Any, ...]], outcome: JudgedRun) -> Iterator[
             "signature": failures[0].signature if failures else None}
 
 
-def _store_verdicts(values: list[dict[str, Any]]) -> None:
-    if values:
-        # In the order of the key, so that each regression test's part of the table is gone to once.
-        values.sort(key=lambda value: (value["regression_id"], value["created_at"]))
-        session().execute(insert(VERDICTS), values)
-
-
-def _state_values(row: Row[*tuple[Any, ...]], times: Timeline, status: RunStatus) -> dict[str, Any]:
+def _state_values(row: RunState, times: Timeline, status: RunStatus) -> dict[str, Any]:
     return {
         "of_run": row.run_id, "status": status.value, "last_progress_id": times.last_event_id, "started_at": times.started_at,
         "completed_at": times.completed_at, "expected_tests_id": row.expected_tests_id, "report_count": None,
@@ -202,10 +168,3 @@ def _outcome_values(outcome: Outcome | None) -> dict[str, int]:
     return {
         "expected_tests_id": outcome.frozen.set_id, "report_count": outcome.report_count,
         **{name: counts[name] for name in COUNTS}}
-
-
-def _store_states(values: list[dict[str, Any]]) -> None:
-    if values:
-        columns: dict[str, Any] = {name: bindparam(name) for name in values[0] if name != "of_run"}
-        session().execute(update(RUNS).where(RUNS.c.run_id == bindparam("of_run")).values(columns), values)
-        session().expire_all()

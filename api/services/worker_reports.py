@@ -18,9 +18,10 @@ from api.domain.runs.worker_message import (
     UploadMessage,
 )
 from api.services.run_finished import record_run_finished
-from api.services.verdicts import count_infrastructure_error, derive_state
+from api.services.verdicts import derive_state
 from api.services.worker_access import WorkersRun, lock_workers_run
 from api.storage.results.results import record_output, record_report, record_result_time
+from api.storage.results.verdicts import count_infrastructure_error
 from api.storage.runs.progress import list_events, record_event
 
 log = logging.getLogger(__name__)

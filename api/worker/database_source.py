@@ -11,11 +11,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.domain.errors import StoreFull, Unavailable
 from api.domain.random_source import RandomSource
 from api.domain.runs.worker_suite import REPORT, SuiteTest, suite_files, suite_of
-from api.services.leases import Claim, claim_run, lose_claim, release_claim, renew_claim
+from api.services.leases import claim_run, lose_claim, release_claim, renew_claim
 from api.services.runs import load_run
 from api.storage.database import database_now
 from api.storage.files.incoming import FileStore
 from api.storage.runs.expected_tests import load_expected_tests
+from api.storage.runs.leases import Claim
 from api.worker.run_source import Claimed, RunSourceUnavailable
 
 

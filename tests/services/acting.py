@@ -11,6 +11,7 @@ from api.domain.runs.worker_message import Answer, EqualityMessage, FinishMessag
 from api.services import runs, verdicts, worker_reports
 from api.storage.database import session, transact
 from api.storage.runs import progress
+from api.storage.runs.new_runs import create_run
 from tests.builders import MAIN_REPOSITORY, NOW, BuiltTest, add_user
 from tests.storage.runs.requests import new_run
 
@@ -21,7 +22,7 @@ def create(*tests: BuiltTest, at: datetime = NOW, requester_id: int | None = Non
     """Make a run of these tests through this server."""
     requester = add_user() if requester_id is None else requester_id
     ids = [test.regression_id for test in tests]
-    return transact(lambda: runs.create_run(new_run(ids, requester_id=requester, created_at=at)))
+    return transact(lambda: create_run(new_run(ids, requester_id=requester, created_at=at)))
 
 
 def tell(run_id: int, phase: Phase, words: str = "", *, at: datetime = NOW) -> Answer:

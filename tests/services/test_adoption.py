@@ -11,9 +11,10 @@ from api.domain.results.result import Verdict
 from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.services import history, runs, verdicts
-from api.services.platform_sync import IN_BULK, catch_up, count_pending
+from api.services.platform_sync import IN_BULK, catch_up
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
+from api.storage.runs.platform_changes import count_pending
 from api.storage.tables import ExpectedTestsRow
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, digest_of, minutes, save
 from tests.databases import Database

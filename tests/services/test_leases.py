@@ -12,11 +12,12 @@ from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.worker_message import Answer
 from api.installation import SYSTEM_RANDOM
 from api.services import runs
-from api.services.leases import Claim, claim_run, give_up_abandoned, in_maintenance, release_claim, renew_claim
+from api.services.leases import claim_run, give_up_abandoned, release_claim, renew_claim
 from api.services.platform_sync import catch_up
 from api.services.verdicts import judge_run
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, TestRow
+from api.storage.runs.leases import Claim, in_maintenance
 from api.storage.runs.progress import list_events
 from api.storage.tables import ClaimRow
 from tests.builders import NOW, add_event, add_machine, add_regression_test, add_run, minutes, set_maintenance

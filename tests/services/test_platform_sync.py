@@ -6,11 +6,12 @@ from sqlalchemy import delete, func, select, update
 from api.domain.runs.run import Phase, Requester, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.services import runs
-from api.services.platform_sync import catch_up, count_pending, find_overlooked_runs, judge_pending, sync_overlooked, sync_run
+from api.services.platform_sync import catch_up, judge_pending, sync_overlooked, sync_run
 from api.services.verdicts import judge_run
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, RegressionTestRow, ResultFileRow, ResultRow, TestRow
 from api.storage.runs.expected_tests import load_expected_tests
+from api.storage.runs.platform_changes import count_pending, list_overlooked_runs
 from api.storage.tables import RunRow, VerdictRow
 from tests.builders import (
     NOW,
@@ -207,14 +208,14 @@ def test_a_run_whose_transaction_ended_late_is_found_by_the_sweep(database: Data
     catch_up(NOW)
     with transaction():
         session().execute(delete(RunRow).where(RunRow.run_id < newest))
-    late = find_overlooked_runs()
+    late = list_overlooked_runs()
 
     catch_up(NOW)
-    still = find_overlooked_runs()
+    still = list_overlooked_runs()
     sync_overlooked(NOW)
 
     assert still == late
-    assert find_overlooked_runs() == []
+    assert list_overlooked_runs() == []
     assert len(listed()) == 2
 
 

@@ -17,6 +17,7 @@ from api.services.replacements import MOST_IN_A_ROW
 from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import ProgressRow, RegressionTestRow, TestForkRow, TestRow
 from api.storage.runs.expected_tests import load_expected_tests
+from api.storage.runs.new_runs import create_run
 from api.storage.runs.progress import list_events
 from api.storage.tables import ReplacementRow, RunRow
 from tests.builders import NOW, BuiltTest, add_fork, add_regression_test, add_run, add_user, minutes
@@ -131,7 +132,7 @@ def test_a_run_that_nobody_asked_this_server_for_is_queued_anew_for_nobody(test:
 
 def test_a_lost_run_of_a_fork_is_replaced_by_one(test: BuiltTest) -> None:
     owner = add_user()
-    run_id = transact(lambda: runs.create_run(new_run([test.regression_id], requester_id=owner, is_fork=True)))
+    run_id = transact(lambda: create_run(new_run([test.regression_id], requester_id=owner, is_fork=True)))
 
     lose()
 

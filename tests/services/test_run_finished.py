@@ -6,9 +6,9 @@ from sqlalchemy import select
 
 from api.domain.runs.run import Phase, Platform
 from api.domain.runs.trigger import RunRequest
-from api.services import runs
 from api.storage.database import session, transact
 from api.storage.platform_tables import GeneralDataRow, InstanceRow, RegressionTestRow
+from api.storage.runs.new_runs import create_run
 from tests.builders import MAIN_REPOSITORY, add_machine, add_regression_test, add_user, minutes, save
 from tests.databases import Database
 from tests.services.acting import cancel, create, equal, execute, finish, tell
@@ -120,7 +120,7 @@ def test_a_test_that_passed_on_the_main_repository_remembers_the_run(database: D
     RunRequest("ada/ccextractor", "a" * 40, Platform.LINUX), RunRequest(MAIN_REPOSITORY, "a" * 40, Platform.LINUX, pull_request=3)])
 def test_forks_and_pull_requests_are_not_remembered(database: Database, request_of: RunRequest) -> None:
     test = add_regression_test()
-    run_id = transact(lambda: runs.create_run(new_run([test.regression_id], requester_id=add_user(), request=request_of)))
+    run_id = transact(lambda: create_run(new_run([test.regression_id], requester_id=add_user(), request=request_of)))
 
     execute(run_id, test)
 
@@ -130,7 +130,7 @@ def test_forks_and_pull_requests_are_not_remembered(database: Database, request_
 def test_the_platform_of_the_run_is_the_one_that_is_remembered(database: Database) -> None:
     test = add_regression_test()
     asked = RunRequest(MAIN_REPOSITORY.upper(), "a" * 40, Platform.WINDOWS)
-    run_id = transact(lambda: runs.create_run(new_run([test.regression_id], requester_id=add_user(), request=asked)))
+    run_id = transact(lambda: create_run(new_run([test.regression_id], requester_id=add_user(), request=asked)))
 
     execute(run_id, test)
 

@@ -12,6 +12,8 @@ from api.domain.runs.trigger import RunRequest
 from api.services import runs
 from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import CustomizedTestRow, ForkRow, ProgressRow, TestForkRow, TestRow
+from api.storage.runs.new_runs import create_run
+from api.storage.runs.runs import load_states
 from api.storage.tables import RunRow
 from tests.builders import (
     MAIN_REPOSITORY,
@@ -38,7 +40,7 @@ def test_a_run_is_kept_with_all_that_was_asked(database: Database) -> None:
         "Ada/CCExtractor", COMMIT, Platform.WINDOWS, "fix/ö", 17, environment_id="windows-latest", parent_sha="a" * 40,
         merge_base_sha="b" * 40)
 
-    run_id = transact(lambda: runs.create_run(new_run(
+    run_id = transact(lambda: create_run(new_run(
         [test.regression_id], requester_id=user, request=asked, created_at=minutes(0.001), source_run_id=source)))
 
     found = runs.load_run(run_id)
@@ -53,7 +55,7 @@ def test_the_platform_finds_its_own_rows_of_a_new_run(database: Database) -> Non
     test, user = add_regression_test(), add_user()
     asked = RunRequest("ada/ccextractor", COMMIT, Platform.LINUX, "master", 17)
 
-    run_id = transact(lambda: runs.create_run(new_run(
+    run_id = transact(lambda: create_run(new_run(
         [test.regression_id], requester_id=user, request=asked, restricted=True, is_fork=True)))
 
     row = session().get_one(TestRow, run_id)
@@ -75,7 +77,7 @@ def test_a_run_of_all_tests_leaves_the_choice_to_the_platform(database: Database
 def test_a_repository_in_other_letters_is_the_same_fork(database: Database) -> None:
     known = add_fork("https://github.com/CCExtractor/ccextractor.git")
 
-    run_id = transact(lambda: runs.create_run(new_run(
+    run_id = transact(lambda: create_run(new_run(
         [], requester_id=add_user(), request=RunRequest("ccextractor/CCExtractor", COMMIT, Platform.LINUX))))
 
     assert session().get_one(TestRow, run_id).fork_id == known
@@ -86,7 +88,7 @@ def test_runs_of_a_new_fork_made_at_once_share_its_row(database: Database) -> No
     asked = RunRequest("ada/new", COMMIT, Platform.LINUX)
 
     made = database.together(*[
-        lambda: transact(lambda: runs.create_run(new_run([], requester_id=user, request=asked)))] * 6)
+        lambda: transact(lambda: create_run(new_run([], requester_id=user, request=asked)))] * 6)
 
     forks = session().execute(select(TestRow.fork_id).where(TestRow.id.in_(made)).distinct()).scalars().all()
     assert len(set(made)) == 6
@@ -97,7 +99,7 @@ def test_nothing_is_kept_of_a_run_whose_transaction_fails(database: Database) ->
     user = add_user()
 
     def fail() -> None:
-        runs.create_run(new_run([], requester_id=user))
+        create_run(new_run([], requester_id=user))
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -128,12 +130,12 @@ def test_a_finished_run_that_was_never_judged_is_judged_when_it_is_asked_for(dat
 def test_the_state_text_changes_with_every_event(database: Database) -> None:
     test = add_regression_test()
     run_id = create(test)
-    seen = [runs.load_states([run_id, 4711])]
+    seen = [load_states([run_id, 4711])]
 
     for act in (lambda: tell(run_id, Phase.PREPARATION), lambda: tell(run_id, Phase.TESTING), lambda: cancel(run_id)):
         session().rollback()
         act()
-        seen.append(runs.load_states([run_id, 4711]))
+        seen.append(load_states([run_id, 4711]))
 
     assert [list(state) for state in seen] == [[run_id]] * 4
     assert len({state[run_id] for state in seen}) == 4

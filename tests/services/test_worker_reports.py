@@ -12,11 +12,12 @@ from api.domain.results.result import OutputReport, Report
 from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.worker_message import Answer, EqualityMessage, FinishMessage, UploadMessage
 from api.services import runs, worker_reports
-from api.services.worker_access import find_platform, is_workers_token, lock_workers_run
+from api.services.worker_access import is_workers_token, lock_workers_run
 from api.storage.database import session, transact
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow
 from api.storage.results.results import load_reports, load_result_times
 from api.storage.runs.progress import list_events
+from api.storage.runs.worker_secrets import find_platform
 from api.storage.tables import RunRow
 from tests.builders import (
     BASELINE,

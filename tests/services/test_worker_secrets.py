@@ -10,9 +10,10 @@ from api.background.sweeper import ERASED_AT_ONCE, SecretErasure, Sweeper
 from api.domain.random_source import RandomSource
 from api.domain.runs.run import Phase
 from api.services.platform_sync import catch_up
-from api.services.worker_access import erase_dead_secrets, is_workers_token
+from api.services.worker_access import is_workers_token
 from api.storage.database import session, transact
 from api.storage.platform_tables import TestRow
+from api.storage.runs.worker_secrets import erase_dead_secrets
 from tests.builders import NOW, add_event, add_run, digest_of
 from tests.databases import Database
 

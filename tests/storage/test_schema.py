@@ -23,6 +23,7 @@ from api.storage.auth import accounts, tokens
 from api.storage.database import session, transact, transaction
 from api.storage.jobs.tables import JobRow
 from api.storage.platform_tables import PLATFORM_TABLES
+from api.storage.runs.new_runs import create_run
 from api.storage.tables import RunRow
 from tests.builders import (
     MAIN_REPOSITORY,
@@ -91,7 +92,7 @@ def use() -> None:
     assert tokens.find_caller(add_token(user), NOW) is not None
     test = add_regression_test(categories=["DVB"])
     catch_up(NOW)
-    run_id = transact(lambda: runs.create_run(new_run([test.regression_id], requester_id=user)))
+    run_id = transact(lambda: create_run(new_run([test.regression_id], requester_id=user)))
     claim = leases.claim_run("worker", "linux", now=NOW, lease=HOUR)
     while claim is not None and claim.run_id != run_id:
         claim = leases.claim_run("worker", "linux", now=NOW, lease=HOUR)
@@ -267,7 +268,7 @@ def test_text_that_an_old_table_cannot_hold_is_kept_as_far_as_it_can(empty_url: 
     with platform_database(empty_url) as database:
         schema.migrate(database.engine)
         test = add_regression_test()
-        run_id = transact(lambda: runs.create_run(new_run([test.regression_id], requester_id=add_user())))
+        run_id = transact(lambda: create_run(new_run([test.regression_id], requester_id=add_user())))
 
         answers = [tell(run_id, phase, "Größe 🎬") for phase in (Phase.PREPARATION, Phase.TESTING)]
 

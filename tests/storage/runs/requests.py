@@ -7,7 +7,7 @@ from itertools import count
 
 from api.domain.runs.run import Platform
 from api.domain.runs.trigger import RunRequest
-from api.services.runs import NewRun
+from api.storage.runs.new_runs import NewRun
 from tests.builders import MAIN_REPOSITORY, NOW, digest_of
 
 _numbers = count(1)

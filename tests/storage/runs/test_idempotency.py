@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from api.domain.errors import Unprocessable
-from api.services import runs
 from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import TestRow
 from api.storage.runs.idempotency import VALID_FOR, RequestKey, find_answered_run, record_answer
+from api.storage.runs.new_runs import create_run
 from api.storage.tables import IdempotencyRow
 from tests.builders import NOW, add_user, digest_of
 from tests.databases import Database
@@ -28,7 +28,7 @@ def once(request: RequestKey, *, after: timedelta = timedelta()) -> int:
         found = find_answered_run(request, NOW + after)
         if found is not None:
             return found
-        run_id = runs.create_run(new_run([], requester_id=request.user_id))
+        run_id = create_run(new_run([], requester_id=request.user_id))
         record_answer(request, run_id, NOW + after)
         return run_id
 

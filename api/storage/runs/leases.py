@@ -1,0 +1,95 @@
+"""The rows of leases: which worker has a run, until when, and the fence that only grows."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, exists, func, select, update
+
+from api.domain.display_bounds import repository_of
+from api.domain.runs.run import RunStatus
+from api.storage.column_types import spelled, spelling
+from api.storage.database import change, session
+from api.storage.platform_tables import ForkRow, InstanceRow, MaintenanceRow, TestRow
+from api.storage.tables import ClaimRow, RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run in a worker's hands. `token` is the run's secret for reports."""
+
+    run_id: int
+    fence: int
+    token: str
+    platform: str
+    repository: str
+    commit: str
+    branch: str | None
+    pull_request: int | None
+
+
+def in_maintenance(platform: str) -> bool:
+    """Whether no run of the platform may be started."""
+    rows = session().execute(select(MaintenanceRow.platform, MaintenanceRow.disabled))
+    return any(disabled for each, disabled in rows if each == platform)
+
+
+def lock_oldest_queued(platform: str) -> int | None:
+    """Within a transaction: the platform's oldest run that a worker may start, held until the end; None where there is none."""
+    # The platform's own programs start a queued run by giving it a virtual machine first, its first event comes later.
+    has_machine = exists().where(InstanceRow.test_id == RunRow.run_id)
+    # A run of which the platform's row says otherwise, or that has no secret to report with, is nothing that a worker could finish.
+    is_fit = exists().where(
+        TestRow.id == RunRow.run_id, spelled(TestRow.platform) == spelling(platform), TestRow.token != "")
+    oldest = (
+        select(RunRow.run_id).where(
+            RunRow.platform == platform, RunRow.status == RunStatus.QUEUED.value, ~has_machine, is_fit)
+        .order_by(RunRow.run_id).limit(1).with_for_update())
+    return session().execute(oldest).scalar_one_or_none()
+
+
+def take(run_id: int, worker: str, deadline: datetime) -> int:
+    """Within a transaction: give the run to the worker until the deadline. Returns the fence."""
+    held = session().get(ClaimRow, run_id, with_for_update=True)
+    if held is None:
+        held = ClaimRow(run_id=run_id, worker=worker, fence=0, deadline=deadline)
+        session().add(held)
+    held.worker, held.fence, held.deadline = worker, held.fence + 1, deadline
+    session().flush()
+    return held.fence
+
+
+def load_claim(run_id: int, fence: int, platform: str) -> Claim:
+    """The claim on a run, with what its worker must know of it."""
+    fork = func.coalesce(ForkRow.github, "")
+    row = session().execute(
+        select(TestRow, fork).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id == run_id)).one()
+    return Claim(
+        run_id, fence, row[0].token, platform, repository=repository_of(row[1]), commit=row[0].commit,
+        branch=row[0].branch or None, pull_request=row[0].pr_nr if row[0].pr_nr > 0 else None)
+
+
+def prolong(run_id: int, fence: int, deadline: datetime) -> bool:
+    """Within a transaction: whether the run is being executed, and the claim was still this one and now ends at the deadline."""
+    alive = select(RunRow.run_id).where(RunRow.run_id == run_id, RunRow.status == RunStatus.RUNNING.value)
+    if session().execute(alive).first() is None:
+        return False
+    held = ClaimRow.run_id == run_id, ClaimRow.fence == fence
+    return change(update(ClaimRow).where(*held).values(deadline=deadline)) > 0
+
+
+def remove(run_id: int, fence: int) -> bool:
+    """Within a transaction: end the claim; whether it was still this one."""
+    return bool(change(delete(ClaimRow).where(ClaimRow.run_id == run_id, ClaimRow.fence == fence)))
+
+
+def list_expired(now: datetime) -> list[tuple[int, int]]:
+    """The run and fence of each claim whose lease has passed."""
+    return [(run_id, fence) for run_id, fence in session().execute(
+        select(ClaimRow.run_id, ClaimRow.fence).where(ClaimRow.deadline < now))]
+
+
+def lock_running(run_id: int) -> bool:
+    """Within a transaction: hold the run's row until the end; whether the run is being executed."""
+    status = session().execute(select(RunRow.status).where(RunRow.run_id == run_id).with_for_update()).scalar_one()
+    return status == RunStatus.RUNNING.value

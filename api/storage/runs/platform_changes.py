@@ -1,0 +1,118 @@
+"""What the platform's own programs did to runs beside this server, read from their tables; and the rows of runs that are new here."""
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, insert, literal, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from api.domain.runs.run import Phase, Platform, RunStatus
+from api.storage.column_types import is_id, spelled, spelling
+from api.storage.database import TransactionConflict, read, session
+from api.storage.platform_tables import ForkRow, ProgressRow, TestForkRow, TestRow, UserRow
+from api.storage.runs.run_rows import IS_BEHIND, OVER, UNJUDGED
+from api.storage.tables import RunRow
+
+CHUNK = 250
+LOOK_BACK = 200
+LATE, LATE_RUNS, LONGEST_RUN = timedelta(days=1), 250, timedelta(days=3)
+
+_UNSEEN = select(TestRow.id).where(is_id(TestRow.id), TestRow.id > select(func.coalesce(func.max(RunRow.run_id), 0)).scalar_subquery())
+# Ids are given out in order but may become visible a little out of order, so the look goes back some way.
+_RECENT = select(func.coalesce(func.max(RunRow.last_progress_id), 0) - LOOK_BACK).scalar_subquery()
+_MOVED = (
+    select(ProgressRow.test_id).join(RunRow, RunRow.run_id == ProgressRow.test_id)
+    .where(ProgressRow.id > _RECENT, or_(RunRow.last_progress_id.is_(None), ProgressRow.id > RunRow.last_progress_id))
+    .where(spelled(ProgressRow.status).in_([literal(spelling(phase)) for phase in Phase])))
+_RESTARTED = select(RunRow.run_id).where(RunRow.last_progress_id.is_(None), RunRow.status != RunStatus.QUEUED.value)
+_PENDING = select(RunRow.run_id).where(RunRow.status == UNJUDGED)
+_CHANGED = select(or_(_UNSEEN.exists(), _MOVED.exists(), _RESTARTED.exists(), _PENDING.exists()))
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformRun:
+    """A run as the platform's row has it; no platform where its word means none, no repository's URL where it names no fork."""
+
+    run_id: int
+    platform: Platform | None
+    branch: str
+    commit: str
+    pull_request: int
+    clone_url: str
+    requester_id: int | None
+
+
+def has_changes() -> bool:
+    """Whether a run is new, has moved, was restarted, or is not judged yet."""
+    return bool(read(_CHANGED).scalar_one())
+
+
+def list_unseen_runs() -> Sequence[int]:
+    """The first runs that are newer than any that is registered, by id."""
+    return list(read(_UNSEEN.order_by(TestRow.id).limit(CHUNK)).scalars())
+
+
+def list_overlooked_runs() -> Sequence[int]:
+    """Runs with a lower id than the newest registered one that are not registered: their transaction ended late."""
+    missing = select(TestRow.id).outerjoin(RunRow, RunRow.run_id == TestRow.id).where(RunRow.run_id.is_(None), is_id(TestRow.id))
+    return list(session().execute(missing.order_by(TestRow.id).limit(CHUNK)).scalars())
+
+
+def list_changed_runs() -> Sequence[int]:
+    """The runs with an event newer than the one that their state came from, or without that event."""
+    return list(read(_MOVED.distinct().union(_RESTARTED)).scalars())
+
+
+def list_pending_runs(at_most: int) -> list[int]:
+    """Finished runs that are not judged yet, newest first."""
+    # In the order of the index by status: every request asks this, and hardly ever is there one.
+    return list(read(_PENDING.order_by(RunRow.created_at.desc(), RunRow.run_id.desc()).limit(at_most)).scalars())
+
+
+def count_pending() -> int:
+    """How many finished runs are not judged yet."""
+    return session().execute(select(func.count()).where(RunRow.status == UNJUDGED)).scalar_one()
+
+
+def list_late_runs(now: datetime) -> list[int]:
+    """The runs, of the newest 250 that ended within the last day, that results came for after their end."""
+    recent = (
+        select(RunRow.run_id, IS_BEHIND.label("is_behind"))
+        .where(RunRow.created_at >= now - LONGEST_RUN, RunRow.completed_at >= now - LATE, RunRow.status.in_(OVER))
+        .order_by(RunRow.created_at.desc(), RunRow.run_id.desc()).limit(LATE_RUNS))
+    return [run_id for run_id, is_behind in read(recent) if is_behind]
+
+
+def is_registered(run_id: int) -> bool:
+    """Whether this server knows the run."""
+    return session().get(RunRow, run_id) is not None
+
+
+def load_unregistered(run_ids: Collection[int]) -> list[PlatformRun]:
+    """Those of the runs that this server does not know, by id."""
+    known = set(session().execute(select(RunRow.run_id).where(RunRow.run_id.in_(run_ids))).scalars())
+    wanted = [run_id for run_id in run_ids if run_id not in known]
+    requesters = dict(session().execute(
+        select(TestForkRow.test_id, TestForkRow.user_id).join(UserRow, UserRow.id == TestForkRow.user_id)
+        .where(TestForkRow.test_id.in_(wanted))).all())
+    rows = session().execute(
+        select(TestRow.id, TestRow.platform, TestRow.branch, TestRow.commit, TestRow.pr_nr, func.coalesce(ForkRow.github, ""))
+        .outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id.in_(wanted)).order_by(TestRow.id))
+    return [PlatformRun(*row, requesters.get(row[0])) for row in rows]
+
+
+def find_created_before(run_id: int) -> datetime | None:
+    """When the nearest registered run before this one was created; None where there is none."""
+    nearest = select(RunRow.created_at).where(RunRow.run_id < run_id).order_by(RunRow.run_id.desc()).limit(1)
+    return session().execute(nearest).scalar_one_or_none()
+
+
+def register(values: list[dict[str, Any]]) -> None:
+    """Within a transaction: store rows of runs. Raises TransactionConflict where another process was first."""
+    try:
+        session().execute(insert(RunRow), values)
+    except IntegrityError as taken:
+        raise TransactionConflict("another process saw the same runs at the same time") from taken

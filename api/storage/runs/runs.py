@@ -1,0 +1,89 @@
+"""Single runs and their states."""
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from api.domain.runs.run import Platform, Run, RunStatus
+from api.storage.database import read, session
+from api.storage.platform_tables import UserRow
+from api.storage.runs.run_rows import ONE_RUN, OVER, run_of
+from api.storage.tables import AccountRow, RunRow
+
+RAN_TO_AN_END = OVER - {RunStatus.CANCELED}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """A run's row. One that `is_behind` is to be judged (anew) before it is shown."""
+
+    is_behind: bool
+    row: Sequence[Any]
+
+    @property
+    def run(self) -> Run:
+        """The run, which has been judged where that was due."""
+        return run_of(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How a run ended, as far as the platform's tables are moved by it."""
+
+    status: str
+    platform: str
+    repository: str
+    pull_request: int | None
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+def lock_run(run_id: int) -> None:
+    """Within a transaction: hold the run's row until the end."""
+    session().execute(select(RunRow.run_id).where(RunRow.run_id == run_id).with_for_update())
+
+
+def find_run(run_id: int) -> FoundRun | None:
+    """The run's row; None where there is none."""
+    row = read(ONE_RUN, {"run_id": run_id}).one_or_none()
+    return None if row is None else FoundRun(row.is_behind, row[:-1])
+
+
+def load_end(run_id: int) -> RunEnd:
+    """How the run ended."""
+    row = session().execute(
+        select(RunRow.status, RunRow.platform, RunRow.repository, RunRow.pull_request, RunRow.started_at, RunRow.completed_at)
+        .where(RunRow.run_id == run_id)).one()
+    return RunEnd(*row)
+
+
+def find_triggering_logins(repository: str, commit_sha: str) -> list[str]:
+    """The GitHub logins, as of now, of those who triggered runs of this commit of this repository and are not locked out."""
+    query = (
+        select(UserRow.github_login).join(RunRow, RunRow.requester_id == UserRow.id)
+        .outerjoin(AccountRow, AccountRow.user_id == UserRow.id)
+        .where(
+            RunRow.commit_sha == commit_sha.lower(), RunRow.repository == repository.lower(), UserRow.github_login.is_not(None),
+            func.coalesce(AccountRow.disabled, False).is_(False)))
+    return [login for login in session().execute(query.distinct()).scalars() if login]
+
+
+def load_states(run_ids: Collection[int]) -> dict[int, str]:
+    """A text for each of these runs that exists, which changes whenever the run's state or its newest event does."""
+    rows = session().execute(
+        select(RunRow.run_id, RunRow.status, RunRow.last_progress_id).where(RunRow.run_id.in_(run_ids)))
+    return {run_id: f"{status} {event_id}" for run_id, status, event_id in rows}
+
+
+def list_durations(platform: Platform, *, runs: int) -> list[timedelta]:
+    """How long the platform's last finished runs took, newest first."""
+    return [
+        completed - started for started, completed in session().execute(
+            select(RunRow.started_at, RunRow.completed_at)
+            .where(RunRow.platform == platform.value, RunRow.status.in_(list(RAN_TO_AN_END)), RunRow.started_at.is_not(None))
+            .order_by(RunRow.started_at.desc(), RunRow.run_id.desc()).limit(runs))
+        if started is not None and completed is not None]

@@ -1,0 +1,61 @@
+"""The secrets that runs' workers report with, and the rows that their messages hold."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, update
+
+from api.domain.random_source import RandomSource
+from api.domain.runs.run import STAND_IN_PLATFORM, Platform
+from api.storage.database import change, read, session
+from api.storage.platform_tables import TestRow
+from api.storage.tables import RunRow
+
+_SECRET = (
+    select(TestRow.token, RunRow.status, RunRow.completed_at).outerjoin(RunRow, RunRow.run_id == TestRow.id)
+    .where(TestRow.id == bindparam("run_id")))
+# No secret that was made for a worker begins so, and in any order of characters it stands before those that do.
+ERASED, FIRST_OF_SECRETS = "-", "0"
+_DEAD = (
+    select(TestRow.id).join(RunRow, RunRow.run_id == TestRow.id)
+    .where(TestRow.token >= FIRST_OF_SECRETS, RunRow.completed_at < bindparam("before")).limit(bindparam("most")))
+_LOCK = select(RunRow.status, RunRow.expected_tests_id).where(RunRow.run_id == bindparam("run_id")).with_for_update()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSecret:
+    """A run's secret, and the run's status and end; None where this server does not know them."""
+
+    secret: str
+    status: str | None
+    completed_at: datetime | None
+
+
+def find_secret(run_id: int) -> WorkerSecret | None:
+    """The secret of a run; None where there is no such run."""
+    row = read(_SECRET, {"run_id": run_id}).one_or_none()
+    return None if row is None else WorkerSecret(*row)
+
+
+def erase_dead_secrets(before: datetime, chance: RandomSource, *, most: int) -> int:
+    """Within a transaction: put what nobody knows in place of the secrets of up to `most` runs that were over before then; how many.
+
+    A secret is looked for where they are in order, so that this costs as much as there are, however many runs there were.
+    """
+    dead = [row[0] for row in read(_DEAD, {"before": before, "most": most})]
+    for run_id in dead:
+        unknown = ERASED + chance.random_bytes(24).hex()
+        change(update(TestRow).where(TestRow.id == run_id).values(token=unknown))
+    return len(dead)
+
+
+def lock_reported_run(run_id: int) -> tuple[str, int | None] | None:
+    """Within a transaction: a run's status and the id of its expected tests, held until the end; None where it is not registered."""
+    row = read(_LOCK, {"run_id": run_id}).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def find_platform(run_id: int) -> Platform:
+    """The platform of a run that is known to exist."""
+    return session().execute(select(TestRow.platform).where(TestRow.id == run_id)).scalar_one() or STAND_IN_PLATFORM
