@@ -25,7 +25,6 @@ from api.domain.results.sample_lookup import choose_test
 from api.rendering import baselines as render_baselines
 from api.rendering.runs import page
 from api.services import runs, verdicts
-from api.services.platform_sync import catch_up
 from api.services.policies import ReviewRules
 from api.specfirst import request_context
 from api.specfirst.responses.audit import AuditEvent, audited
@@ -85,7 +84,6 @@ def list_baselines(regression_id: int, output_id: int, limit: int, offset: int) 
 
 
 def _judged(run_id: int) -> tuple[JudgedTest, ...]:
-    catch_up(request_context.now())
     return verdicts.judge_run(run_id, runs.load_run(run_id).expected_tests_id).tests
 
 

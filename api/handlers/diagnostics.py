@@ -15,7 +15,6 @@ from api.rendering import errors as render_errors
 from api.rendering import runs as render_runs
 from api.rendering.log_tails import read_tail
 from api.services import runs, verdicts
-from api.services.platform_sync import catch_up
 from api.services.verdicts import JudgedRun
 from api.specfirst import request_context
 from api.storage.files import paths
@@ -68,7 +67,6 @@ def _test_errors(run_id: int) -> tuple[ErrorItem, ...]:
 
 
 def _judge(run_id: int) -> tuple[Run, JudgedRun]:
-    catch_up(request_context.now())
     run = runs.load_run(run_id)
     return run, verdicts.judge_run(run_id, run.expected_tests_id)
 

@@ -14,7 +14,6 @@ from api.domain.text.log import LogFilter, LogLine, LogSource
 from api.domain.text.log_cursor import FINGERPRINT_BYTES, LogPart, LogPlace, fingerprint, make_cursor, read_cursor, stale_cursor
 from api.domain.text.log_level import LogLevel
 from api.services import runs, verdicts
-from api.services.platform_sync import catch_up
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive
@@ -30,7 +29,7 @@ def list_run_logs(
     contains: str | None = None,
 ) -> dict[str, Any]:
     """Show the next lines of a run's log."""
-    run = _load_run(run_id)
+    run = runs.load_run(run_id)
     wanted = LogFilter(LogLevel(level) if level else None, LogSource(source) if source else None, contains or None)
     with _held_log(run_id) as log:
         return log_page(
@@ -42,7 +41,7 @@ def list_sample_logs(
     level: str | None = None, contains: str | None = None,
 ) -> dict[str, Any]:
     """Show the next lines of what one regression test of a run printed."""
-    run = _load_run(run_id)
+    run = runs.load_run(run_id)
     test = choose_test(verdicts.judge_run(run_id, run.expected_tests_id).tests, sample_id, regression_id).test
     def shown(line: LogLine) -> dict[str, Any]:
         return log_line(run, line) | {"sample_id": test.sample_id, "regression_id": test.regression_id}
@@ -110,11 +109,6 @@ def _section(log: Readable, known: LogPart | None, run_id: int, regression_id: i
     if section is None:
         raise LogNotFound(run_id, request_context.collaborator(Archive).stores)
     return section
-
-
-def _load_run(run_id: int) -> Run:
-    catch_up(request_context.now())
-    return runs.load_run(run_id)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The operation that Prometheus scrapes."""
 from __future__ import annotations
 
-from api.services.platform_sync import catch_up
 from api.specfirst import request_context
 from api.specfirst.responses.metrics import RequestMetrics
 from api.storage.metrics import load_queue_metrics
@@ -10,6 +9,5 @@ from api.supervision.loop import Background
 
 def get_metrics() -> bytes:
     """Show what is measured."""
-    catch_up(request_context.now())
     tasks = request_context.collaborator(Background).states()
     return request_context.collaborator(RequestMetrics).text(load_queue_metrics(request_context.now()), tasks)

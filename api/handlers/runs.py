@@ -49,7 +49,6 @@ def list_runs(
     """List runs, newest first unless asked otherwise."""
     if cursor is not None and offset:
         raise Invalid({"offset": "Must not be given with a cursor."})
-    catch_up(request_context.now())
     wanted = RunFilter(
         status=RunStatus(status) if status else None, branch=branch, commit_sha=commit_sha, repository=repository,
         platform=Platform(platform) if platform else None, pull_request=pull_request,
@@ -60,7 +59,6 @@ def list_runs(
 
 def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Trigger a run, or answer with the one that this request has already made."""
-    catch_up(request_context.now())
     request = _request(body)
     with audited(AuditEvent.RUN_TRIGGERED) as deed:
         # Before anything is said of an earlier request with the same key: who lost the right gets no answer by repeating.
@@ -69,7 +67,7 @@ def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tupl
         # What can be run is asked within the transaction, so that a repeat is answered even when that has changed meanwhile.
         run_id = transact(lambda: _once(idempotency_key, "create_run", body, lambda: new_runs.create_run(_new_run(request, is_fork))))
         deed.subject, deed.detail = f"run:{run_id}", f"{request.repository} {request.commit_sha}"
-    return render_runs.run(_load_current(run_id), api_base()), HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_id}"}
+    return render_runs.run(runs.load_run(run_id), api_base()), HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_id}"}
 
 
 def _new_run(request: RunRequest, is_fork: bool) -> NewRun:
@@ -104,20 +102,21 @@ async def _wait(run_id: int, state: str, seconds: float) -> None:
 
 def _load_state(run_id: int) -> tuple[bytes, str | None]:
     """A run as it is shown, and a text that changes with its state; None for one that is over, which never changes."""
-    found = _load_current(run_id)
+    catch_up(request_context.now())
+    found = runs.load_run(run_id)
     state = None if found.status.is_finished else load_states([run_id])[run_id]
     return encode(render_runs.run(found, api_base())), state
 
 
 def get_run_summary(run_id: int, **conditions: str | None) -> dict[str, Any]:
     """Count how the regression tests of a run fared."""
-    found = _load_current(run_id)
+    found = runs.load_run(run_id)
     return render_runs.run_summary(found, verdicts.load_summary(run_id, found.expected_tests_id, found.status))
 
 
 def list_progress(run_id: int, limit: int, offset: int, status: str | None = None, **conditions: str | None) -> dict[str, Any]:
     """List what a run went through, oldest first, from its queued event on."""
-    found = _load_current(run_id)
+    found = runs.load_run(run_id)
     events = [render_runs.queued_event(found)]
     reported = with_late_events(progress.list_events(run_id), progress.list_late_events(run_id))
     events += [render_runs.progress_event(event, render_runs.stage(event)) for event in reported]
@@ -126,7 +125,6 @@ def list_progress(run_id: int, limit: int, offset: int, status: str | None = Non
 
 def cancel_run(run_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Cancel a run; one that is over stays as it is."""
-    catch_up(request_context.now())
     with audited(AuditEvent.RUN_CANCELED, f"run:{run_id}") as deed:
         cancellation = transact(partial(_cancel, run_id, body.get("reason")))
         deed.detail = cancellation.status.value
@@ -144,7 +142,7 @@ def _cancel(run_id: int, reason: str | None) -> Cancellation:
 
 def retry_run(run_id: int, body: dict[str, Any], idempotency_key: str | None = None) -> tuple[dict[str, Any], int]:
     """Make a new run like this one; the source stays as it is."""
-    source = _load_current(run_id)
+    source = runs.load_run(run_id)
     message = "This request has made its run already."
 
     def make() -> int:
@@ -185,7 +183,7 @@ def _retried(source: Run, regression_ids: tuple[int, ...], reason: str | None) -
 
 def get_run_config(run_id: int, **conditions: str | None) -> dict[str, Any]:
     """Show what a run is to execute, and where."""
-    found = _load_current(run_id)
+    found = runs.load_run(run_id)
     environments = request_context.collaborator(Environments)
     environment = environments.find(found.environment_id)
     average = None if environment is None else runs.average_duration(environment.platform)
@@ -195,11 +193,6 @@ def get_run_config(run_id: int, **conditions: str | None) -> dict[str, Any]:
 def api_base() -> str:
     """Where absolute links to operations of this API start."""
     return request_context.values().public_url + "/api/v1"
-
-
-def _load_current(run_id: int) -> Run:
-    catch_up(request_context.now())
-    return runs.load_run(run_id)
 
 
 def _request(body: dict[str, Any]) -> RunRequest:

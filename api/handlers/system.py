@@ -18,7 +18,6 @@ from api.rendering import artifacts as render_artifacts
 from api.rendering import runs as render_runs
 from api.services import runs
 from api.services.health_probes import HealthProbes
-from api.services.platform_sync import catch_up
 from api.services.policies import Environments
 from api.services.verdicts import judge_run
 from api.specfirst import request_context
@@ -34,7 +33,6 @@ BRANCH_ACTIVE_FOR = timedelta(days=90)
 
 def list_artifacts(run_id: int, limit: int, offset: int, type: str | None = None) -> dict[str, Any]:
     """List the files that a run should have; those of the page are looked for."""
-    catch_up(request_context.now())
     run = runs.load_run(run_id)
     judged = judge_run(run_id, run.expected_tests_id)
     listed = artifacts_of(run_id, run.platform, judged.tests, ArtifactType(type) if type else None)
@@ -55,7 +53,6 @@ async def get_health(request: Request) -> Response:
 
 def list_queue(limit: int, offset: int, platform: str | None = None, status: str | None = None) -> dict[str, Any]:
     """List the runs that are not over, with how many wait and how many are being executed."""
-    catch_up(request_context.now())
     found = queue.load_queue(
         Platform(platform) if platform else None, RunStatus(status) if status else None, limit=limit, offset=offset)
     return render_runs.page(found.page, render_runs.queued_run) | {"queue_depth": found.depth, "running_count": found.running}
@@ -65,7 +62,6 @@ def list_branches(
     limit: int, offset: int, repository: str | None = None, name: str | None = None, active: bool | None = None,
 ) -> dict[str, Any]:
     """List the branches that runs were made of."""
-    catch_up(request_context.now())
     since = request_context.now() - BRANCH_ACTIVE_FOR
     found = queue.list_branches(repository, name, since, active, limit=limit, offset=offset)
     return render_runs.page(found, lambda each: render_runs.branch(each.repository, each.name, each.head, each.newest_at >= since))
@@ -73,7 +69,6 @@ def list_branches(
 
 def list_environments(limit: int, offset: int, platform: str | None = None, active: bool | None = None) -> dict[str, Any]:
     """List the configured environments, with the mean duration of their platform's last runs."""
-    catch_up(request_context.now())
     wanted = [
         each for each in request_context.collaborator(Environments).configured
         if platform in (None, each.platform.value) and active in (None, each.active)]

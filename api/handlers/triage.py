@@ -19,7 +19,6 @@ from api.rendering.triage import FailingTest
 from api.services import runs
 from api.services import verdicts as outcomes
 from api.services.first_differences import DifferenceFinder, Finding, Pair
-from api.services.platform_sync import catch_up
 from api.services.verdicts import JudgedRun
 from api.specfirst import request_context
 from api.storage.files import paths
@@ -34,7 +33,7 @@ IN_BASE = {
 
 def compare_runs(run_id: int, against: int | None = None) -> dict[str, Any]:
     """Compare a run with a base: what it fixed, broke, and what fails as before."""
-    run = _load_run(run_id)
+    run = runs.load_run(run_id)
     base = _base_of(run, against)
     if base is None:
         raise NoBaseRun(run_id)
@@ -45,7 +44,7 @@ def compare_runs(run_id: int, against: int | None = None) -> dict[str, Any]:
 
 def triage_run(run_id: int, max_bytes: int) -> dict[str, Any]:
     """Show what failed in a run, each failure with its first difference, its history and the call that leads on."""
-    run = _load_run(run_id)
+    run = runs.load_run(run_id)
     judged = outcomes.judge_run(run_id, run.expected_tests_id)
     base = _base_of(run, None)
     other = None if base is None else runs.load_run(base.run_id)
@@ -60,11 +59,6 @@ def _skipped(judged: JudgedRun) -> tuple[SkippedTest, ...]:
     """The tests without a result of a run that is over; only then is it of interest which are in use."""
     active = list_active_tests() if judged.summary.skipped_count else frozenset[int]()
     return skipped_tests(judged.tests, judged.events, judged.origins, active)
-
-
-def _load_run(run_id: int) -> Run:
-    catch_up(request_context.now())
-    return runs.load_run(run_id)
 
 
 def _judged(run: Run) -> tuple[JudgedTest, ...]:

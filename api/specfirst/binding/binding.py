@@ -4,6 +4,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import Any
 
 from connexion.operations import AbstractOperation
@@ -23,11 +24,16 @@ class BindingError(Exception):
 
 
 class Functions(Resolver):  # type: ignore[misc]
-    """Finds each operation's function in its controller, by its id; what has none yet answers 501 and is listed as unbound."""
+    """Finds each operation's function in its controller, by its id; what has none yet answers 501 and is listed as unbound.
 
-    def __init__(self, find: Callable[[str], Any]) -> None:
+    `before_runs` is called before the function of each operation that `x-shows-runs`. One on the event loop calls it itself, in a
+    thread, whenever it looks at a run.
+    """
+
+    def __init__(self, find: Callable[[str], Any], before_runs: Callable[[], None]) -> None:
         super().__init__()
         self._find = find
+        self._before_runs = before_runs
         self._found: dict[str, Callable[..., Any]] = {}
         self.unbound: set[str] = set()
 
@@ -36,7 +42,10 @@ class Functions(Resolver):  # type: ignore[misc]
         operation_id = operation.operation_id
         if operation_id not in self._found:
             native = bool(operation._operation.get("x-native-async"))
-            self._found[operation_id] = self._bound(operation_id, self.resolve_operation_id(operation), native)
+            function = self._bound(operation_id, self.resolve_operation_id(operation), native)
+            if operation._operation.get("x-shows-runs") and not native:
+                function = _after(self._before_runs, function)
+            self._found[operation_id] = function
         return Resolution(self._found[operation_id], operation_id)
 
     def _bound(self, operation_id: str, name: str, native: bool) -> Callable[..., Any]:
@@ -108,6 +117,15 @@ def check_signature(operation: AbstractOperation, offered: Iterable[str], functi
     if needed - names:
         raise BindingError(f"{operation.operation_id}: nothing in the document fills {', '.join(sorted(needed - names))}")
     return names & {parameter.name for parameter in parameters}
+
+
+def _after(first: Callable[[], None], function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def bound(**arguments: Any) -> Any:
+        first()
+        return function(**arguments)
+
+    return bound
 
 
 def _absent(**_: Any) -> Any:

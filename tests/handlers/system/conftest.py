@@ -1,0 +1,52 @@
+"""A server with much of everything."""
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.domain.auth.access import Role
+from contract.documents import load_documents
+from contract.largest_requests import Asked
+from tests.abundance import add_abundance
+from tests.builders import add_token
+from tests.counting import Counted, counted
+from tests.handlers.site import Site, build_site
+
+OPERATION = load_documents()[0].operations[0]
+
+
+@dataclass
+class Abundant:
+    """A server with much of everything, and what its paths are of."""
+
+    site: Site
+    owner: int
+    known: Mapping[str, Any]
+
+    def ask(self, asked: Asked) -> tuple[Any, Counted]:
+        """Send a request with a token of its own, which it may end; the answer and what it took."""
+        token = add_token(self.owner, now=self.site.clock.now)
+        with counted() as counts:
+            answer = self.site.client._http.request(
+                asked.operation.method.upper(), asked.target, content=asked.body,
+                headers={"Authorization": f"Bearer {token}", **asked.headers})
+        return answer, counts
+
+
+@pytest.fixture(scope="session")
+def abundant(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Abundant]:
+    """The server. What is judged when it is first read has been read."""
+    folder = tmp_path_factory.mktemp("abundant")
+    site = build_site(folder, Path(shutil.copy(sqlite_template, folder / "ci.db")))
+    with site.client, site.app.flask.app_context():
+        owner = site.account(Role.ADMIN)
+        known = add_abundance(site.files, owner)
+        made = Abundant(site, owner, known)
+        while made.ask(Asked(OPERATION, "first", "/api/v1/runs?limit=100", {}))[1].statements > 30:
+            pass
+        yield made
