@@ -19,9 +19,9 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PUBLIC_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]{1,100}){0,10}")
-_SHORTEST_KEY = 32
+_MIN_KEY_LENGTH = 32
 # Of 32 random hexadecimal digits, fewer are different once in 28 million times; blanks do not count.
-_LEAST_DIFFERENT = 8
+_MIN_DISTINCT = 8
 _FILE_MODE = re.compile("0?(?:600|640|644|660|664)")
 _SECRET = re.compile(r"[A-Za-z0-9._~+/=-]{16,256}")
 _BRANCH = re.compile(r"(?!.*(?:\.\.|//|\.lock$))[A-Za-z0-9][A-Za-z0-9._/-]{0,198}[A-Za-z0-9]|[A-Za-z0-9]")
@@ -218,8 +218,8 @@ def file_mode(text: str) -> str:
 
 def signing_key(text: str) -> str:
     """A secret that is too long to be tried out, or nothing; no error quotes it."""
-    if text and len(text) < _SHORTEST_KEY:
-        raise ValueError(f"must have at least {_SHORTEST_KEY} characters; `openssl rand -hex 32` prints one")
+    if text and len(text) < _MIN_KEY_LENGTH:
+        raise ValueError(f"must have at least {_MIN_KEY_LENGTH} characters; `openssl rand -hex 32` prints one")
     return _various(text)
 
 
@@ -231,8 +231,8 @@ def long_secret(text: str) -> str:
 
 
 def _various(secret: str) -> str:
-    if secret and len(set(secret) - {" "}) < _LEAST_DIFFERENT:
-        raise ValueError(f"must have at least {_LEAST_DIFFERENT} different characters; `openssl rand -hex 32` prints one")
+    if secret and len(set(secret) - {" "}) < _MIN_DISTINCT:
+        raise ValueError(f"must have at least {_MIN_DISTINCT} different characters; `openssl rand -hex 32` prints one")
     return secret
 
 

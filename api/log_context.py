@@ -10,8 +10,8 @@ _subject: ContextVar[Mapping[str, str | int]] = ContextVar("log_subject", defaul
 
 
 @contextmanager
-def about(**fields: str | int) -> Iterator[None]:
-    """Lines logged meanwhile, by this thread or task, have these fields, such as `job_id` and `attempt`."""
+def bind_log_context(**fields: str | int) -> Iterator[None]:
+    """Add these fields, such as `job_id` and `attempt`, to what this thread or task logs within the context."""
     before = _subject.set({**_subject.get(), **fields})
     try:
         yield
@@ -20,5 +20,5 @@ def about(**fields: str | int) -> Iterator[None]:
 
 
 def log_subject() -> Mapping[str, str | int]:
-    """The fields of lines that are logged here and now."""
+    """The fields of the current context."""
     return _subject.get()

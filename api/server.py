@@ -38,7 +38,7 @@ from api.services import worker_access
 from api.services.first_differences import DifferenceFinder
 from api.services.health_probes import HealthProbes, Probe
 from api.services.platform_sync import catch_up
-from api.services.policies import AccountRules, Environments, JobRules, ReviewRules
+from api.services.policies import AccountPolicy, Environments, JobPolicy, ReviewPolicy
 from api.storage import schema_state
 from api.storage.auth import tokens
 from api.storage.database import db, session
@@ -94,7 +94,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
         flask_setup=partial(attach_database, settings=settings, check=schema),
         hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],
         collaborators={
-            AccountRules: AccountRules(is_shared, settings.tokens_per_user),
+            AccountPolicy: AccountPolicy(is_shared, settings.tokens_per_user),
             Archive: stores.archive,
             Background: background,
             RandomSource: chance,
@@ -107,8 +107,8 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
             GitHub: GitHub(settings.github_api_url, token=settings.github_token),
             HealthProbes: probes,
             JobFiles: JobFiles(settings.storage_root),
-            JobRules: job_rules(settings),
-            ReviewRules: ReviewRules(settings.allow_self_approval),
+            JobPolicy: job_policy(settings),
+            ReviewPolicy: ReviewPolicy(settings.allow_self_approval),
             Scanner: Scanner(shlex.split(settings.job_scanner)),
             SigningKey: key,
             Reauthorization: Reauthorization(supervise=background.supervise),
@@ -128,9 +128,9 @@ def read_environments(settings: Settings) -> tuple[Environment, ...]:
         raise ConfigurationError(f"CI_ENVIRONMENTS: {wrong}") from wrong
 
 
-def job_rules(settings: Settings) -> JobRules:
+def job_policy(settings: Settings) -> JobPolicy:
     """What is taken in as a job."""
-    return JobRules(
+    return JobPolicy(
         settings.jobs != "off", settings.job_zip_size, archive_limits(settings), settings.webhook_hosts, settings.webhook_allow_private,
         waiting=settings.queued_jobs_per_user)
 

@@ -15,7 +15,7 @@ from ci_client.retry_delay import RetryPolicy
 
 ANSWER_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
-LONGEST_REFUSAL = 64 * 1024
+MAX_REFUSAL_LENGTH = 64 * 1024
 WRONG_TOKEN = "Is the token right, and still valid?"
 NO_TOKEN = "Set CI_TOKEN to a token, or name a file that holds it by --token-file."
 Notice = Callable[[str], None]
@@ -124,7 +124,7 @@ def _beginning(response: httpx.Response) -> dict[str, Any]:
     try:
         for piece in response.iter_bytes():
             read += piece
-            if len(read) > LONGEST_REFUSAL:
+            if len(read) > MAX_REFUSAL_LENGTH:
                 break
         content = json.loads(read)
     except (httpx.RequestError, ValueError, RecursionError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Event = dict[str, Any]
-LONGEST_LINE = 8 << 20
+MAX_LINE_LENGTH = 8 << 20
 
 
 class MalformedStream(Exception):
@@ -35,7 +35,7 @@ class FrameReader:
         """The frames that are whole now. Raises MalformedStream."""
         *lines, pause_for = (self._begun + piece).split(b"\n")
         self._begun = pause_for
-        if len(pause_for) > LONGEST_LINE:
+        if len(pause_for) > MAX_LINE_LENGTH:
             raise MalformedStream("a line without an end")
         for line in lines:
             bare = bytes(line).removesuffix(b"\r")

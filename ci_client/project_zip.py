@@ -18,7 +18,7 @@ NO_TIME = (1980, 1, 1, 0, 0, 0)
 PIECE = 1 << 20
 LEVEL = 6
 # A server takes a large file that expands far more than this for a bomb; such a file is sent as it is.
-LARGEST_RATIO = 100
+MAX_RATIO = 100
 _REFUSED = re.compile(r"[\x00-\x1f\x7f\\]|\A[A-Za-z]:")
 
 
@@ -70,6 +70,6 @@ def shrinks_too_far(source: IO[bytes], size: int) -> bool:
     packer, packed = zlib.compressobj(LEVEL, zlib.DEFLATED, -15), 0
     while piece := source.read(PIECE):
         packed += len(packer.compress(piece))
-        if packed * LARGEST_RATIO > size:
+        if packed * MAX_RATIO > size:
             return False
-    return (packed + len(packer.flush())) * LARGEST_RATIO <= size
+    return (packed + len(packer.flush())) * MAX_RATIO <= size

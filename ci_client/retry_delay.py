@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-LONGEST_PAUSE = 30.0
+MAX_PAUSE = 30.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Backoff:
     def next_pause(self, first: float, at_least: float = 0.0) -> float | None:
         """Seconds until the next attempt, growing from `first`, and never under `at_least`; None where that time ends before."""
         # The little that chance adds keeps clients apart that lost the same server at the same moment.
-        pause = max(at_least, first, min(LONGEST_PAUSE, first * 2.0**self._failures)) * (1 + self._pace.jitter() / 4)
+        pause = max(at_least, first, min(MAX_PAUSE, first * 2.0**self._failures)) * (1 + self._pace.jitter() / 4)
         if self._pace.clock() + pause - self._last_answer > self._pace.give_up_after:
             return None
         self._failures = min(self._failures + 1, 16)

@@ -15,7 +15,7 @@ JSON = "application/json"
 _SIZES = ("limit", "max_bytes", "context_lines", "include_stack", "from_beginning")
 # A stream of what is not over lasts as long as this says.
 # A longer target is refused before there is a request.
-_MOST_TARGET = 10_000
+_MAX_TARGET = 10_000
 _LASTS = {"timeout": 1, "wait": 1}
 
 
@@ -97,9 +97,9 @@ def nasty_requests_of(operation: Operation, known: Mapping[str, Any], size: int,
     needed = _known_in(operation, known)
     names = [each["name"] for each in operation.parameters if each["in"] == "query"]
     for tried in ([[name] for name in names] if apart else [names] if names else []):
-        for label, text in _texts(min(size, _MOST_TARGET) // len(tried)).items():
+        for label, text in _texts(min(size, _MAX_TARGET) // len(tried)).items():
             yield _asked(operation, f"?{'&'.join(tried)} {label}", known, needed | dict.fromkeys(tried, text), {}, None)
-    unknown = {f"u{number}": "" for number in range(min(size, _MOST_TARGET) // 8)}
+    unknown = {f"u{number}": "" for number in range(min(size, _MAX_TARGET) // 8)}
     yield _asked(operation, "unknown parameters", known, needed | unknown, {}, None)
     if JSON in (operation.body or {}).get("content", {}):
         for label, body in _bodies(operation, size).items():

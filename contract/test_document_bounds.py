@@ -14,7 +14,7 @@ from contract.schemas import faults, to_json_schema, validator
 
 DOCUMENTS = load_documents()
 OPERATIONS = [operation for document in DOCUMENTS for operation in document.operations]
-LARGEST_ID = 2**31 - 1
+MAX_ID = 2**31 - 1
 LARGEST_SIZE = 2**63 - 1
 # Workers send -1 for an output that they do not know; that is benign.
 IDS_BELOW_ONE = {"test_file_id"}
@@ -59,7 +59,7 @@ def test_every_id_starts_at_one_and_fits_the_database(document: Document) -> Non
 
     assert ids
     assert numbers or document.name == UUIDS
-    assert [where for where, schema in numbers if (schema.get("minimum"), schema.get("maximum")) != (1, LARGEST_ID)] == []
+    assert [where for where, schema in numbers if (schema.get("minimum"), schema.get("maximum")) != (1, MAX_ID)] == []
 
 
 @each_document
@@ -67,7 +67,7 @@ def test_every_offset_fits_the_database(document: Document) -> None:
     named = [(where, schema) for where, schema in document.schemas() if re.search(r"[./](next_)?offset$", where)]
     offsets = [(where, document.resolve(schema)) for where, schema in named]
 
-    assert [where for where, schema in offsets if (schema.get("minimum"), schema.get("maximum")) != (0, LARGEST_ID)] == []
+    assert [where for where, schema in offsets if (schema.get("minimum"), schema.get("maximum")) != (0, MAX_ID)] == []
 
 
 @each_operation

@@ -14,7 +14,7 @@ NOTICED = 0.05
 LONGEST = 16_384
 # From one length to the fourfold, a linear pattern takes four times as long, a quadratic one sixteen times.
 SUSPICIOUS_GROWTH = 8
-MOST_TEXTS = 300
+MAX_TEXTS = 300
 _SPECIMENS = "aA0_ \n.:/-\"\\,;<[(TZé~"
 _TAILS = ("", "\0", "\n", "!")
 _LENGTHS = (*range(8, 64, 4), *(64 << power for power in range(9)))
@@ -38,7 +38,7 @@ def texts(pattern: str | bytes, flags: int) -> list[Text]:
             found[prefix, pump, tail] = None
     for pump, prefix, tail in product(dict.fromkeys(pumps), prefixes, _TAILS[:2]):
         found[prefix, pump, tail] = None
-    return [text for text in islice(found, MOST_TEXTS) if text[1]]
+    return [text for text in islice(found, MAX_TEXTS) if text[1]]
 
 
 def worst_growth(pattern: str | bytes, flags: int, scan: Scan) -> str | None:

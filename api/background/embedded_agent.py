@@ -13,7 +13,7 @@ from api.supervision.child_process import ChildProcess
 from api.supervision.loop import Task
 
 COMMAND = (sys.executable, "-m", "api.cli", "agent", "--attached")
-LOOK_EVERY = 0.5
+POLL_INTERVAL = 0.5
 PAUSE = 5.0
 
 
@@ -26,16 +26,16 @@ class EmbeddedAgent:
 
     def task(self) -> Task:
         """Look at it again and again; one that ends at once is not started more often than every few seconds."""
-        return Task("embedded_agent", self.look, LOOK_EVERY, close=self.stop, first_pause=PAUSE)
+        return Task("embedded_agent", self.ensure_running, POLL_INTERVAL, close=self.stop, first_pause=PAUSE)
 
-    def look(self) -> None:
+    def ensure_running(self) -> None:
         """Have it run, unless another process does. Raises OSError and ChildEnded, and then lets another process try."""
         if self._lock is None:
             self._lock = self._take_lock()
         if self._lock is None:
             return
         try:
-            self._agent.look()
+            self._agent.ensure_running()
         except BaseException:
             self._release()
             raise

@@ -22,12 +22,12 @@ from api.supervision.loop import Task
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 50
-ERASED_AT_ONCE = 200
-LOG_EVERY = AT_ONCE * 10
+BATCH_SIZE = 50
+ERASE_BATCH_SIZE = 200
+LOG_INTERVAL = BATCH_SIZE * 10
 # A file on its way in that nothing was written to for so long is nobody's any more, whatever its sender is waiting for.
 ABANDONED_AFTER = timedelta(days=1)
-TIDYING_EVERY = timedelta(minutes=10)
+TIDYING_INTERVAL = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Sweeper:
             Task("verdicts", self.judge, every),
             Task("late_results", self.judge_late, every),
             *([Task("dead_secrets", self.erase_secrets, every)] if self._erasing is not None else []),
-            Task("abandoned_files", self.tidy, TIDYING_EVERY.total_seconds()),
+            Task("abandoned_files", self.tidy, TIDYING_INTERVAL.total_seconds()),
         ]
 
     def sweep(self) -> None:
@@ -97,9 +97,9 @@ class Sweeper:
     def judge(self) -> int | None:
         """Judge some of the finished runs that nobody has judged yet; how many, None where there is none."""
         with self._app.app_context():
-            if judged := judge_pending(AT_ONCE):
+            if judged := judge_pending(BATCH_SIZE):
                 self._judged += judged
-                if self._judged % LOG_EVERY == 0:
+                if self._judged % LOG_INTERVAL == 0:
                     log.info("judged %d finished runs, %d are left", self._judged, count_pending())
                 return judged
         if self._judged:
@@ -129,4 +129,4 @@ class Sweeper:
 def _erase(erasing: SecretErasure, now: datetime) -> int:
     # The database is reached first, since it may have come only now.
     session().connection()
-    return 0 if erasing.is_shared() else erase_dead_secrets(now - erasing.grace, erasing.chance, most=ERASED_AT_ONCE)
+    return 0 if erasing.is_shared() else erase_dead_secrets(now - erasing.grace, erasing.chance, most=ERASE_BATCH_SIZE)

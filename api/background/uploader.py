@@ -19,7 +19,7 @@ from api.supervision.loop import Task
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8
+BATCH_SIZE = 8
 # Longer than a file of the largest size takes; a process that dies keeps its files from the others no longer than that.
 LEASE = timedelta(minutes=15)
 
@@ -45,7 +45,7 @@ class Uploader:
     def send_due(self) -> int | None:
         """Send some of the files that are due now; how many arrived, None where none was due."""
         with self._app.app_context():
-            claimed = transact(partial(claim_uploads, self._clock(), LEASE, AT_ONCE))
+            claimed = transact(partial(claim_uploads, self._clock(), LEASE, BATCH_SIZE))
             return sum([self._send(upload) for upload in claimed]) if claimed else None
 
     def _send(self, upload: PendingUpload) -> bool:

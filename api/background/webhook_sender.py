@@ -25,7 +25,7 @@ from api.supervision.loop import Task
 log = logging.getLogger(__name__)
 
 EVENT = "job.completed"
-AT_ONCE = 8
+BATCH_SIZE = 8
 # Longer than it takes to send so many side by side; the hooks of a process that dies are taken by another after that.
 LEASE = timedelta(minutes=1)
 
@@ -43,7 +43,7 @@ class WebhookSender:
     def send_due(self) -> int | None:
         """Send some of the hooks that are due now; how many were delivered, None where none was due."""
         with self._app.app_context():
-            taken = transact(partial(take_due_webhooks, self._clock(), LEASE, AT_ONCE))
+            taken = transact(partial(take_due_webhooks, self._clock(), LEASE, BATCH_SIZE))
             return sum(asyncio.run(self._deliver_all(taken))) if taken else None
 
     async def _deliver_all(self, hooks: Sequence[DueWebhook]) -> list[bool]:

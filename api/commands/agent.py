@@ -21,20 +21,20 @@ from api.commands.failure import CommandFailed
 from api.commands.wakeup import listening
 from api.commands.worker import sandbox_options
 from api.config import Settings
-from api.domain.jobs.agents import Agent as Card
+from api.domain.jobs.agents import Agent as AgentRecord
 from api.host.slots import Slots
 from api.host.work_folder import work_folder
 from api.installation import archive_limits, job_home, prepare_store, utc_now
 from api.jobs.agent.agent import Agent
 from api.jobs.agent.finishing import Finisher
-from api.jobs.agent.housekeeping import FILES_EVERY, HOST_EVERY, Housekeeping
+from api.jobs.agent.housekeeping import FILES_INTERVAL, HOST_INTERVAL, Housekeeping
 from api.jobs.agent.job_repository import DatabaseJobRepository, RepositoryUnavailable
 from api.jobs.agent.names import AgentNames
 from api.jobs.agent.options import AgentOptions
 from api.jobs.agent.preparing import JobPreparer
 from api.jobs.project.job_options import JobOptions
-from api.jobs.project.python_runtime import PythonRuntime, host_kit, image_kit
-from api.jobs.project.self_check import AGAIN_AFTER, SelfCheck
+from api.jobs.project.python_runtime import PythonRuntime, host_runtime, image_runtime
+from api.jobs.project.self_check import RETRY_INTERVAL, SelfCheck
 from api.jobs.project.workspaces import Workspaces
 from api.jobs.wakeup.wakeups import local_wakeup
 from api.sandbox.choice import Choice, choose, say
@@ -88,11 +88,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def tasks(agent: Agent, housekeeping: Housekeeping, self_check: SelfCheck | None, stopping: threading.Event) -> list[Task]:
     """What an agent does beside its jobs: it tidies up, and tries out what jobs are run with, of which it hears where that is not there."""
     tidying = [
-        Task("host_cleanup", lambda: housekeeping.tidy_host(lambda: agent.holds), HOST_EVERY),
-        Task("job_file_cleanup", housekeeping.tidy_files, FILES_EVERY)]
+        Task("host_cleanup", lambda: housekeeping.tidy_host(lambda: agent.held_names), HOST_INTERVAL),
+        Task("job_file_cleanup", housekeeping.tidy_files, FILES_INTERVAL)]
     if self_check is None:
         return tidying
-    return [*tidying, Task("self_check", lambda: self_check.repeat(agent.suspend_claims, stopping), AGAIN_AFTER)]
+    return [*tidying, Task("self_check", lambda: self_check.repeat(agent.suspend_claims, stopping), RETRY_INTERVAL)]
 
 
 def is_outage(raised: BaseException) -> bool:
@@ -112,7 +112,7 @@ def make_work_folder(settings: Settings) -> Path:
 def agent_names(home: Path) -> Iterator[tuple[AgentNames, str]]:
     """The names of this host's agents, and the one that is ours."""
     names = AgentNames(home, socket.gethostname())
-    with names.taken() as name:
+    with names.acquire() as name:
         yield names, name
 
 
@@ -130,7 +130,7 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
         runtime = python_runtime(chosen, work)
         self_check = SelfCheck(chosen.sandbox, jobs, runtime)
         preparer = JobPreparer(chosen.sandbox, runtime, workspaces, files, jobs, clock=utc_now)
-    card = Card(
+    card = AgentRecord(
         name, options.slots, 0, utc_now(), None if chosen.sandbox is None else chosen.sandbox.name, chosen.trouble,
         tuple(f"{guard.name}: {guard.words}" for guard in chosen.missing(workspaces.guard)))
     agent = Agent(
@@ -143,8 +143,8 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
 def python_runtime(chosen: Choice, work: Path) -> PythonRuntime:
     """The Python that jobs find in their sandboxes."""
     if chosen.sandbox is not None and chosen.sandbox.name == CONTAINER:
-        return image_kit(work / "python")
-    runtime = host_kit(work / "python")
+        return image_runtime(work / "python")
+    runtime = host_runtime(work / "python")
     if runtime.missing:
         log.warning("jobs have no %s: not installed beside this service", ", ".join(runtime.missing))
     return runtime

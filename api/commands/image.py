@@ -11,7 +11,7 @@ from typing import Any
 
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.jobs.project.host_image import NotMade, write_host_image
+from api.jobs.project.host_image import ImageNotBuilt, write_host_image
 from api.sandbox.engine import Engine, EngineError
 
 
@@ -73,7 +73,7 @@ def _write(target: Path) -> None:
 def _make(target: Path) -> None:
     try:
         missing = write_host_image(target)
-    except NotMade as fault:
+    except ImageNotBuilt as fault:
         raise CommandFailed(f"{fault}.") from fault
     except OSError as fault:
         raise CommandFailed(f"The image could not be written to {target.parent}: {fault.strerror}.") from fault

@@ -16,7 +16,7 @@ from api.server import make_server
 from api.specfirst.transport.http_protocol import BoundedHttp
 
 GRACE_SECONDS = 3
-MOST_OPEN_FILES = 65_536
+MAX_OPEN_FILES = 65_536
 
 
 def add(commands: Any) -> None:
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def allow_open_files() -> None:
     """Let this process have as many connections as the host allows: the usual limit of 1024 is soon reached by streams."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_OPEN_FILES)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 

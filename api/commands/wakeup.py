@@ -19,7 +19,7 @@ from api.supervision.child_process import ChildProcess
 from api.supervision.loop import Background, Task
 
 COMMAND = (sys.executable, "-m", "api.cli", "wakeup", "--attached")
-LOOK_EVERY = 0.5
+POLL_INTERVAL = 0.5
 PAUSE = 5.0
 
 
@@ -63,6 +63,6 @@ def listening(settings: Settings) -> Iterator[None]:
     environment = {**os.environ, "CI_BROKER_URL": settings.broker_url, "CI_WORK_DIR": str(settings.work_dir.absolute())}
     process = ChildProcess(COMMAND, environment)
     background = Background()
-    background.add([Task("wakeup", process.look, LOOK_EVERY, close=process.stop, first_pause=PAUSE)])
+    background.add([Task("wakeup", process.ensure_running, POLL_INTERVAL, close=process.stop, first_pause=PAUSE)])
     with background.entered():
         yield

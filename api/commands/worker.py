@@ -36,7 +36,7 @@ from api.worker.worker import default_temporary, work
 
 # What a program under test sees of the worker's environment, which holds secrets; its home is a folder of its own.
 INHERITED = ("PATH", "LANG", "TZ")
-MOST_SLOTS = 1000
+MAX_SLOTS = 1000
 TEST_PROCESSES = 128
 HERE = Platform.WINDOWS if sys.platform == "win32" else Platform.LINUX
 
@@ -68,10 +68,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         raise CommandFailed(f"CI_WORK_DIR: {fault}") from fault
     chosen = choose(sandbox_options(settings))
     say(chosen)
-    with open_database(settings) as flask, Slots(settings.work_dir.absolute() / "slots", count=MOST_SLOTS).taken() as slot:
+    with open_database(settings) as flask, Slots(settings.work_dir.absolute() / "slots", count=MAX_SLOTS).taken() as slot:
         claims = DatabaseRunSource(flask, arguments.name, store, lease=timedelta(seconds=settings.lease_duration), chance=SYSTEM_RANDOM)
         if chosen.sandbox is not None and slot is None:
-            raise CommandFailed(f"all of this host's {MOST_SLOTS} slots are held")
+            raise CommandFailed(f"all of this host's {MAX_SLOTS} slots are held")
         runner = bare_run() if chosen.sandbox is None or slot is None else sandboxed_run(chosen.sandbox, slot, settings)
         work(
             replace(

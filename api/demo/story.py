@@ -14,7 +14,7 @@ import httpx
 from api.demo.prepare import PLATFORM, REPOSITORY, Build, Builds
 
 WAIT = 20
-LEAST_PAUSE = 0.25
+MIN_PAUSE = 0.25
 
 REASON = "The commit changes this on purpose, as its message says."
 REFUSAL = "The times of the file are right, and must come out as they are."
@@ -106,7 +106,7 @@ class _Api:
             if run["status"] not in ("queued", "running"):
                 return str(run["status"])
             # The server may wait for less than it is asked to, and must not be asked all the time then.
-            time.sleep(max(0.0, LEAST_PAUSE - (time.monotonic() - asked)))
+            time.sleep(max(0.0, MIN_PAUSE - (time.monotonic() - asked)))
         raise StoryFailed(f"Run {run_id} was not over after {timeout:.0f} seconds; is the worker running?")
 
     def get(self, path: str, parameters: Mapping[str, int] | None = None) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from api.domain.health import DEGRADED, OK, Dependency
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+FIRST_PAUSE, MAX_PAUSE = 1.0, 60.0
 # A task is overdue when it has missed several of its periods, but never sooner than a busy machine may make it wait.
-PERIODS_MISSED, LEAST_OVERDUE = 3, 60.0
+PERIODS_MISSED, MIN_OVERDUE = 3, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,15 @@ class TaskState:
     is_overdue: bool
 
 
-def pause_after(failures_in_row: int, *, first: float, longest: float) -> float:
+def pause_after(failures_in_row: int, *, first: float, max_pause: float) -> float:
     """How many seconds a task rests after so many failures in a row: twice as long each time, up to the longest."""
     # Beyond some doublings every pause is the longest, and the power need not grow.
-    return float(min(longest, first * 2 ** min(failures_in_row - 1, 30)))
+    return float(min(max_pause, first * 2 ** min(failures_in_row - 1, 30)))
 
 
 def overdue_after(every: float | None) -> float:
     """After how many seconds without a success a task of this period is overdue."""
-    return max(LEAST_OVERDUE, PERIODS_MISSED * (every or 0.0))
+    return max(MIN_OVERDUE, PERIODS_MISSED * (every or 0.0))
 
 
 def dependency_of(state: TaskState) -> Dependency:

@@ -31,7 +31,7 @@ class QueueMetrics:
     runs: Mapping[tuple[Platform, RunStatus], int]
 
     @property
-    def longest_wait(self) -> float:
+    def max_wait(self) -> float:
         """For how many seconds the job has been waiting that has waited longest; 0 where none waits."""
         return 0.0 if self.oldest_waiting is None else max(0.0, (self.at - self.oldest_waiting).total_seconds())
 

@@ -8,7 +8,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 # Longer than any address with its zone, its port, brackets and quotes.
-_LONGEST = 120
+_MAX_LENGTH = 120
 _PORT = r"(?::[0-9A-Za-z._-]{0,40})?"
 _BRACKETED = re.compile(r"\[([^\[\]]*)\]" + _PORT)
 _WITH_PORT = re.compile(r"([0-9.]+)" + _PORT)
@@ -17,7 +17,7 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 
 def read_address(text: str) -> Address | None:
     """The address that a text stands for, or None: quotes, brackets, a port and a zone may be around it, and IPv6 may carry IPv4."""
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_LENGTH:
         return None
     try:
         address = ip_address(_bare(text))
@@ -28,7 +28,7 @@ def read_address(text: str) -> Address | None:
 
 def read_network(text: str) -> Network | None:
     """The network that a text stands for, in the same spellings, or None; an address is the network of itself alone."""
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_LENGTH:
         return None
     written, slash, size = _unquoted(text).partition("/")
     try:

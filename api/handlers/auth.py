@@ -11,7 +11,7 @@ from api.domain.errors import Forbidden, InvalidCredentials, Unprocessable
 from api.domain.random_source import RandomSource
 from api.rendering import runs as render_runs
 from api.services.login_guard import LoginGuard
-from api.services.policies import AccountRules
+from api.services.policies import AccountPolicy
 from api.specfirst import request_context
 from api.specfirst.responses import audit
 from api.specfirst.responses.audit import AuditEvent, audited
@@ -29,7 +29,7 @@ def create_token(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
         deed.by_caller, deed.actor_id = False, account.user_id
         token = issue_token(secret, body["token_name"], account.role, scopes, days=body["expires_in_days"], now=request_context.now())
         with transaction():
-            token_id = tokens.store_token(account, token, most=request_context.collaborator(AccountRules).live_tokens)
+            token_id = tokens.store_token(account, token, most=request_context.collaborator(AccountPolicy).live_tokens)
         deed.subject = f"token:{token_id}"
     return render_runs.issued_token(token_id, token), HTTPStatus.CREATED
 
@@ -51,7 +51,7 @@ def _log_in(email: str, password: str) -> accounts.Account:
 
 
 def _fits(password: str, stored: str | None) -> bool:
-    return passwords.verify_password(password, stored, platform=request_context.collaborator(AccountRules).platform_passwords)
+    return passwords.verify_password(password, stored, platform=request_context.collaborator(AccountPolicy).platform_passwords)
 
 
 def get_me() -> dict[str, Any]:
@@ -70,7 +70,7 @@ def change_password(body: dict[str, Any]) -> tuple[None, int]:
         check_password(new, email=account.email, name=account.name, common=common_passwords())
         if new == body["current_password"]:
             raise Unprocessable("This is the current password.", {"reason": "unchanged"}, remedy="Choose another password.")
-        hashed = passwords.hash_password(new, platform=request_context.collaborator(AccountRules).platform_passwords)
+        hashed = passwords.hash_password(new, platform=request_context.collaborator(AccountPolicy).platform_passwords)
         with transaction():
             accounts.replace_password(account.user_id, account.password_hash, hashed)
     return None, HTTPStatus.NO_CONTENT

@@ -25,7 +25,7 @@ from api.domain.results.sample_lookup import choose_test
 from api.rendering import baselines as render_baselines
 from api.rendering.runs import page
 from api.services import runs, verdicts
-from api.services.policies import ReviewRules
+from api.services.policies import ReviewPolicy
 from api.specfirst import request_context
 from api.specfirst.responses.audit import AuditEvent, audited
 from api.storage.database import transact
@@ -122,7 +122,7 @@ def _record(run_id: int, proposals: list[Proposal]) -> list[Approval]:
 def _decide(approval_id: int, decision: Decision, reason: str | None) -> dict[str, Any]:
     with audited(EVENTS[decision], f"approval:{approval_id}"):
         authorized = approvals.load_approval(approval_id)
-        authorize_decision(authorized, request_context.caller(), own_allowed=request_context.collaborator(ReviewRules).own_requests)
+        authorize_decision(authorized, request_context.caller(), own_allowed=request_context.collaborator(ReviewPolicy).own_requests)
         if decision is Decision.APPROVE and authorized.status is ApprovalStatus.PENDING:
             _check_files([authorized.proposal])
         transact(partial(_carry_out, approval_id, decision, reason))

@@ -21,7 +21,7 @@ from api.storage.text import logs
 from api.storage.text.log_sections import Section, find_section, section_of
 from api.storage.text.logs import Readable
 
-Shown = Callable[[LogLine], dict[str, Any]]
+RenderLine = Callable[[LogLine], dict[str, Any]]
 
 
 def list_run_logs(
@@ -73,22 +73,22 @@ def subject_of(run_id: int) -> str:
 
 def cursor_of(log: Readable, subject: str, place: LogPlace) -> str:
     """The cursor of a place in a log."""
-    known_by = fingerprint(log.read(0, FINGERPRINT_BYTES), place.offset)
+    log_fingerprint = fingerprint(log.read(0, FINGERPRINT_BYTES), place.offset)
     if isinstance(log, Section):
         place = replace(place, part=log.part)
-    return make_cursor(place, subject, known_by, request_context.collaborator(SigningKey))
+    return make_cursor(place, subject, log_fingerprint, request_context.collaborator(SigningKey))
 
 
 def place_of(log: Readable, subject: str, cursor: str) -> LogPlace:
     """The place that a cursor leads to. Raises Invalid where it is not this log's, or the log was replaced by another."""
-    place, known_by = read_cursor(cursor, subject, request_context.collaborator(SigningKey))
-    if place.offset > log.size or known_by != fingerprint(log.read(0, FINGERPRINT_BYTES), place.offset):
+    place, log_fingerprint = read_cursor(cursor, subject, request_context.collaborator(SigningKey))
+    if place.offset > log.size or log_fingerprint != fingerprint(log.read(0, FINGERPRINT_BYTES), place.offset):
         raise stale_cursor()
     return place
 
 
 def log_page(
-    log: Readable, subject: str, cursor: str | None, limit: int, wanted: LogFilter, shown: Shown, *, grows: bool = False,
+    log: Readable, subject: str, cursor: str | None, limit: int, wanted: LogFilter, shown: RenderLine, *, grows: bool = False,
 ) -> dict[str, Any]:
     """The next lines of a log that are wanted, with the cursor that leads on from them; always with one while the log grows."""
     start = LogPlace() if cursor is None else place_of(log, subject, cursor)
@@ -96,7 +96,7 @@ def log_page(
 
 
 def _page_from(
-    log: Readable, subject: str, start: LogPlace, limit: int, wanted: LogFilter, shown: Shown, *, grows: bool,
+    log: Readable, subject: str, start: LogPlace, limit: int, wanted: LogFilter, shown: RenderLine, *, grows: bool,
 ) -> dict[str, Any]:
     found = logs.read_page(log, start, limit, wanted, grows=grows)
     following = None if found.next is None else cursor_of(log, subject, found.next)

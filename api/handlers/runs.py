@@ -37,7 +37,7 @@ from api.storage.runs import expected_tests, new_runs, progress
 from api.storage.runs.idempotency import RequestKey, find_answered_run, record_answer
 from api.storage.runs.new_runs import NewRun
 from api.storage.runs.runs import find_triggering_logins, load_states
-from api.streaming.reauthorization import permitted_until
+from api.streaming.reauthorization import call_on_revocation
 from api.streaming.waiting import RunWatch
 
 
@@ -96,7 +96,7 @@ async def get_run(
 
 async def _wait(run_id: int, state: str, seconds: float) -> None:
     """Wait until the run's state changes. Raises Unauthorized as soon as the caller may no longer have the answer."""
-    with request_context.collaborator(RunWatch).waiter(run_id, state) as waiter, permitted_until(waiter.lose):
+    with request_context.collaborator(RunWatch).waiter(run_id, state) as waiter, call_on_revocation(waiter.revoke):
         await waiter.wait(seconds)
 
 

@@ -23,13 +23,13 @@ from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.text import logs
 from api.storage.text.logs import Readable
-from api.streaming.reauthorization import permitted_until
-from api.streaming.run_log_tail import LogEvent, LogLook, RunLogReader, RunLogTails
+from api.streaming.reauthorization import call_on_revocation
+from api.streaming.run_log_tail import LogEvent, LogSnapshot, RunLogReader, RunLogTails
 from api.streaming.stream_limits import StreamLimits
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-PING_EVERY = 15.0
-AT_ONCE = 500
+PING_INTERVAL = 15.0
+BATCH_SIZE = 500
 RETRY = b"retry: 3000\n\n"
 PING = b": ping\n\n"
 
@@ -37,15 +37,16 @@ PING = b": ping\n\n"
 async def stream_run_log(
     request: Request, run_id: int, last_event_id: str | None = None, timeout: int | None = None,
 ) -> Response:
-    """Send the lines of a run's log as they arrive, until the run is over and all is sent."""
-    seats, user_id = request_context.collaborator(StreamLimits), request_context.caller().user_id
-    seats.check(user_id)
+    """Stream the lines of a run's log until the run has finished and all are sent."""
+    limits, user_id = request_context.collaborator(StreamLimits), request_context.caller().user_id
+    limits.check(user_id)
     resumed = last_event_id or request.headers.get("last-event-id")
-    place, known_by = await request_context.in_thread(_start, run_id, resumed)
-    found = await request_context.in_thread(_look, run_id, place, known_by)
+    place, log_fingerprint = await request_context.in_thread(_start, run_id, resumed)
+    found = await request_context.in_thread(_read_log, run_id, place, log_fingerprint)
     if resumed and found.end is not None and not found.events:
         return Response(status_code=204)
-    return StreamingResponse(_permitted(seats.taken(user_id), run_id, found, timeout), media_type="text/event-stream", headers=HEADERS)
+    events = _while_permitted(limits.acquire(user_id), run_id, found, timeout)
+    return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
 
 
 def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
@@ -56,63 +57,66 @@ def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
     return read_cursor(cursor, subject_of(run_id), request_context.collaborator(SigningKey), named="last_event_id")
 
 
-async def _permitted(seat: AbstractContextManager[None], run_id: int, found: LogLook, timeout: int | None) -> AsyncIterator[bytes]:
+async def _while_permitted(
+    slot: AbstractContextManager[None], run_id: int, found: LogSnapshot, timeout: int | None,
+) -> AsyncIterator[bytes]:
     lost = asyncio.Event()
-    with seat, request_context.collaborator(RunLogTails).reader(run_id, request_context.beyond_request(partial(_look, run_id))) as reader:
-        def lose() -> None:
+    read_log = request_context.beyond_request(partial(_read_log, run_id))
+    with slot, request_context.collaborator(RunLogTails).reader(run_id, read_log) as reader:
+        def revoke() -> None:
             lost.set()
             reader.wake()
 
-        with permitted_until(lose):
+        with call_on_revocation(revoke):
             async for event in _events(reader, found, timeout, lost):
                 yield event
 
 
-async def _events(reader: RunLogReader, found: LogLook, timeout: int | None, lost: asyncio.Event) -> AsyncIterator[bytes]:
+async def _events(reader: RunLogReader, found: LogSnapshot, timeout: int | None, lost: asyncio.Event) -> AsyncIterator[bytes]:
     clock, tails = asyncio.get_running_loop().time, request_context.collaborator(RunLogTails)
     until = float("inf") if timeout is None else clock() + timeout
-    spoken = clock()
+    sent_at = clock()
     yield RETRY
     while not lost.is_set():
         if found.events:
             yield b"".join(event.data for event in found.events)
-            spoken = clock()
-        elif clock() - spoken >= PING_EVERY:
+            sent_at = clock()
+        elif clock() - sent_at >= PING_INTERVAL:
             yield PING
-            spoken = clock()
+            sent_at = clock()
         if found.end is not None:
             yield b"event: end\ndata: " + encode({"type": "end", "status": found.end.value}) + b"\n\n"
             return
         if clock() >= until or tails.is_closing:
             return
-        found = await reader.next(found, max(0.0, min(until, spoken + PING_EVERY) - clock()))
+        found = await reader.next(found, max(0.0, min(until, sent_at + PING_INTERVAL) - clock()))
 
 
-def _look(run_id: int, place: LogPlace, known_by: bytes) -> LogLook:
-    # The run is asked first: a log that is whole when its run is over was whole before.
-    looked_at = monotonic()
+def _read_log(run_id: int, place: LogPlace, log_fingerprint: bytes) -> LogSnapshot:
+    # The run is loaded before the log: once it has finished, the log is complete.
+    read_at = monotonic()
     catch_up(request_context.now())
     run = runs.load_run(run_id)
     with request_context.collaborator(Archive).hold(paths.log_name(run_id)) as log:
         if log is None:
-            return LogLook(looked_at, place, known_by, end=run.status if run.status.is_finished else None)
-        return _read_on(run, log, place, known_by, looked_at)
+            return LogSnapshot(read_at, place, log_fingerprint, end=run.status if run.status.is_finished else None)
+        return _read_on(run, log, place, log_fingerprint, read_at)
 
 
-def _read_on(run: Run, log: Readable, place: LogPlace, known_by: bytes, looked_at: float) -> LogLook:
-    over = run.status if run.status.is_finished else None
+def _read_on(run: Run, log: Readable, place: LogPlace, log_fingerprint: bytes, read_at: float) -> LogSnapshot:
+    end = run.status if run.status.is_finished else None
     beginning = log.read(0, FINGERPRINT_BYTES)
-    replaced = place.offset > log.size or fingerprint(beginning, place.offset) != known_by
+    replaced = place.offset > log.size or fingerprint(beginning, place.offset) != log_fingerprint
     if replaced:
-        # Another log has taken the place of the one that was being read, so it is read from its start.
+        # Another log has replaced the one that was being read, so it is read from its start.
         place = LogPlace()
     events = []
-    for entry in islice(logs.entries(log, place, grows=over is None), AT_ONCE):
+    for entry in islice(logs.entries(log, place, grows=end is None), BATCH_SIZE):
         start, place = place.offset, entry.after
-        known_by = fingerprint(beginning, place.offset)
-        cursor = make_cursor(place, subject_of(run.run_id), known_by, request_context.collaborator(SigningKey))
+        log_fingerprint = fingerprint(beginning, place.offset)
+        cursor = make_cursor(place, subject_of(run.run_id), log_fingerprint, request_context.collaborator(SigningKey))
         data = b"id: %b\nevent: line\ndata: %b\n\n" % (cursor.encode(), encode(log_line(run, entry.line)))
         events.append(LogEvent(start, place, data))
-    more = len(events) == AT_ONCE
-    known_by = fingerprint(beginning, place.offset)
-    return LogLook(looked_at, place, known_by, beginning, events, None if more else over, more=more, replaced=replaced)
+    more = len(events) == BATCH_SIZE
+    log_fingerprint = fingerprint(beginning, place.offset)
+    return LogSnapshot(read_at, place, log_fingerprint, beginning, events, None if more else end, more=more, replaced=replaced)

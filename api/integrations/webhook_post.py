@@ -13,7 +13,7 @@ import httpx
 from api.domain.jobs.webhook import Address, WebhookTarget, may_be_reached, signature, webhook_target
 
 SECONDS = 10.0
-MOST_ADDRESSES = 3
+MAX_ADDRESSES = 3
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
@@ -68,7 +68,7 @@ class WebhookPost:
             raise NotDelivered(f"the receiver answered {status}")
 
     async def _post(self, target: WebhookTarget, delivery: Delivery) -> int:
-        for address in (await self._addresses(target))[:MOST_ADDRESSES]:
+        for address in (await self._addresses(target))[:MAX_ADDRESSES]:
             try:
                 return await self._post_to(address, target, delivery)
             except httpx.ConnectError:

@@ -24,7 +24,7 @@ Json = dict[str, Any]
 BUCKET_LIMIT = 500
 INFRASTRUCTURE_LIMIT = 10
 SKIPPED_LIMIT = 500
-LONGEST_MESSAGE = 300
+MAX_MESSAGE_LENGTH = 300
 # Bytes of each difference that are kept free for it: some words on either side, and always the character that differs.
 RESERVED = 200
 
@@ -118,7 +118,7 @@ def _skipped(tests: Sequence[SkippedTest], budget: int) -> list[Json]:
 
 def _troubles(errors: Sequence[InfrastructureError], budget: int) -> list[Json]:
     """Infrastructure errors whose messages share so many bytes of JSON."""
-    messages = [cut(error.message, LONGEST_MESSAGE) for error in errors]
+    messages = [cut(error.message, MAX_MESSAGE_LENGTH) for error in errors]
     parts = share(budget, [len(encode(message)) for message in messages])
     return [
         {"type": error.type.value, "severity": error.severity.value, "message": _cut_to_bytes(message, part)}

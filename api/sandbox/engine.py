@@ -15,7 +15,7 @@ TIMEOUT = 60.0
 # An engine unpacks and packs a whole image before it says more.
 IMPORT_TIMEOUT = 900.0
 CHUNK = 1 << 16
-MOST = 16 << 20
+MAX_ANSWER_BYTES = 16 << 20
 
 
 class EngineError(Exception):
@@ -100,7 +100,7 @@ def _body(connection: socket.socket) -> bytes:
     content = bytearray()
     while chunk := connection.recv(CHUNK):
         content += chunk
-        if len(content) > MOST:
+        if len(content) > MAX_ANSWER_BYTES:
             raise EngineError(0, "the engine's answer has no end")
     head, _, body = bytes(content).partition(b"\r\n\r\n")
     words = head.split(None, 2)

@@ -9,7 +9,7 @@ from api.sandbox.sandbox import Ending, Guard, Plan, Sandbox, SandboxFailure
 
 SELF_CHECK = Limits(seconds=20, memory_bytes=128 << 20, processes=16)
 SELF_CHECK_USER = 1_899_999_999
-LONGEST_WORDS = 500
+MAX_OUTPUT_LENGTH = 500
 
 
 def try_out(sandbox: Sandbox) -> str | None:
@@ -23,7 +23,7 @@ def try_out(sandbox: Sandbox) -> str | None:
         select.select([process.ended], [], [], SELF_CHECK.seconds)
         ending = process.poll()
         process.kill()
-        said = os.read(process.output, LONGEST_WORDS).decode(errors="replace").strip()
+        said = os.read(process.output, MAX_OUTPUT_LENGTH).decode(errors="replace").strip()
     finally:
         process.close()
     if ending == Ending(exit_code=0):

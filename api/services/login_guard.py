@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from math import ceil
 
-from api.domain.auth.login_pause import ADDRESSES_LAST, FAILURES_LAST, FREE_ATTEMPTS, LONGEST_PAUSE, account_key, pause_after
+from api.domain.auth.login_pause import ADDRESSES_LAST, FAILURES_LAST, FREE_ATTEMPTS, MAX_PAUSE, account_key, pause_after
 from api.domain.errors import TooMany
 from api.services.counters import Counters
 
@@ -25,7 +25,7 @@ class LoginGuard:
         key = account_key(email)
         if self._counters.hit(_known(key, network), ADDRESSES_LAST, 0).used:
             return
-        pause = self._counters.hit(_pause(key), LONGEST_PAUSE, 0)
+        pause = self._counters.hit(_pause(key), MAX_PAUSE, 0)
         if pause.used:
             raise self._too_many(pause.ends)
         seconds = pause_after(self._counters.hit(_failures(key), FAILURES_LAST).used)

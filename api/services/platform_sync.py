@@ -17,7 +17,7 @@ from api.storage.runs.platform_changes import PlatformRun
 from api.storage.runs.progress import events_of
 from api.storage.runs.run_rows import UNJUDGED
 
-AT_ONCE = 10
+BATCH_SIZE = 10
 IN_BULK = 100
 
 
@@ -36,7 +36,7 @@ def catch_up(now: datetime) -> None:
         judge_runs(changed)
     pending = platform_changes.list_pending_runs(IN_BULK)
     if 0 < len(pending) < IN_BULK:
-        judge_runs(pending[:AT_ONCE])
+        judge_runs(pending[:BATCH_SIZE])
 
 
 def judge_pending(at_most: int) -> int:

@@ -9,9 +9,9 @@ from api.domain.runs.environment import Environment
 
 
 @dataclass(frozen=True)
-class AccountRules:
-    """Whether passwords are the platform's (sha512_crypt) or our own (argon2id), asked of a database that is there; and how many live
-    tokens an account may have.
+class AccountPolicy:
+    """The password scheme, the platform's (sha512_crypt) or our own (argon2id), which depends on the database; and how many live tokens
+    an account may have.
     """
 
     is_platforms: Callable[[], bool]
@@ -19,7 +19,7 @@ class AccountRules:
 
     @property
     def platform_passwords(self) -> bool:
-        """Whether they are the platform's."""
+        """Whether passwords use the platform's scheme."""
         return self.is_platforms()
 
 
@@ -35,17 +35,17 @@ class Environments:
 
 
 @dataclass(frozen=True)
-class ReviewRules:
-    """Whether an admin may decide about a request of their own, as an installation of one person needs."""
+class ReviewPolicy:
+    """Whether admins may approve their own requests, as an installation of one person needs."""
 
     own_requests: bool
 
 
 @dataclass(frozen=True)
-class JobRules:
-    """Whether jobs are taken at all, how large their projects may be, and which hosts may be told of their ends.
+class JobPolicy:
+    """Whether jobs are accepted, how large their projects may be, and which hosts webhooks may be sent to.
 
-    `waiting`: how many jobs of one account may wait.
+    `waiting`: how many jobs of one account may be queued.
     """
 
     accepted: bool

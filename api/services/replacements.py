@@ -11,7 +11,7 @@ from api.storage.runs.expected_tests import list_active_tests, load_expected_tes
 from api.storage.runs.new_runs import NewRun, create_run
 
 # A run that loses every worker may be what they die of.
-MOST_IN_A_ROW = 2
+MAX_IN_A_ROW = 2
 
 
 def replace_run(run_id: int, *, now: datetime, chance: RandomSource) -> int | None:
@@ -36,4 +36,4 @@ def replace_run(run_id: int, *, now: datetime, chance: RandomSource) -> int | No
 
 
 def _is_lost_too_often(run_id: int) -> bool:
-    return replacements.count_lost_before(run_id, MOST_IN_A_ROW) >= MOST_IN_A_ROW
+    return replacements.count_lost_before(run_id, MAX_IN_A_ROW) >= MAX_IN_A_ROW

@@ -9,7 +9,7 @@ from api.domain.runs.run import Platform, Run
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.services.platform_sync import judge_runs
 from api.services.verdicts import derive_states
-from api.storage.runs.platform_changes import LONGEST_RUN, count_pending
+from api.storage.runs.platform_changes import MAX_RUN, count_pending
 from api.storage.runs.run_pages import find_page, position_of
 from api.storage.runs.run_rows import OVER, UNJUDGED, run_of
 from api.storage.runs.runs import find_run, list_durations, lock_run
@@ -46,5 +46,5 @@ def list_runs(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int = 0, 
 
 def average_duration(platform: Platform, *, runs: int = 20) -> timedelta | None:
     """The mean duration of the platform's last finished runs; None where none ran to an end."""
-    sane = [duration for duration in list_durations(platform, runs=runs) if timedelta() <= duration <= LONGEST_RUN]
+    sane = [duration for duration in list_durations(platform, runs=runs) if timedelta() <= duration <= MAX_RUN]
     return sum(sane, timedelta()) / len(sane) if sane else None

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from api.domain.runs.worker_message import Malformed
 
 # What may stand before the first boundary (RFC 2046 has it ignored), and the headers of one part.
-LONGEST_PREAMBLE = LONGEST_HEADERS = 64 * 1024
-LONGEST_LINE = 600
+MAX_PREAMBLE_LENGTH = MAX_HEADERS_LENGTH = 64 * 1024
+MAX_LINE_LENGTH = 600
 _DASHED_LINE = re.compile(rb"(?:\A|(?<=\n))(--[^\r\n]{0,500})(\r?\n)")
 
 
@@ -42,8 +42,8 @@ class MultipartFraming:
         found = next((line for line in _DASHED_LINE.finditer(self._buffer) if line[1].rstrip(b" \t") in boundaries), None)
         if found is None:
             # The boundary's line may still be on its way.
-            self._skipped += len(self._take(max(0, len(self._buffer) - LONGEST_LINE)))
-            if self._skipped > LONGEST_PREAMBLE:
+            self._skipped += len(self._take(max(0, len(self._buffer) - MAX_LINE_LENGTH)))
+            if self._skipped > MAX_PREAMBLE_LENGTH:
                 raise Malformed("body")
             return None
         self._take(found.start(1))
@@ -59,7 +59,7 @@ class MultipartFraming:
             self._step = self._nothing
             return self._take(len(line)) + b"\r\n"
         if not newline:
-            if len(line) > LONGEST_HEADERS:
+            if len(line) > MAX_HEADERS_LENGTH:
                 raise Malformed("body")
             return None
         self._take(len(line) + 1)

@@ -13,7 +13,7 @@ from api.specfirst.responses.error_responses import HttpProblem
 
 P = ParamSpec("P")
 T = TypeVar("T")
-LookAgain = Callable[[], Awaitable[Caller | None]]
+TokenLookup = Callable[[], Awaitable[Caller | None]]
 
 
 class InThread(Protocol):
@@ -60,7 +60,7 @@ class RequestContext:
     operation_id: str | None = None
     caller: Caller | None = None
     token_shown: bool = False
-    look_again: LookAgain | None = None
+    token_lookup: TokenLookup | None = None
     failure: BaseException | None = None
     over_limit: HttpProblem | None = None
     bucket: str | None = None
@@ -83,9 +83,9 @@ def caller() -> Caller:
     return found
 
 
-def look_again() -> LookAgain | None:
+def token_lookup() -> TokenLookup | None:
     """How to find out who the request's token stands for later on; None for a request without one."""
-    return current.get().look_again
+    return current.get().token_lookup
 
 
 def now() -> datetime:

@@ -18,8 +18,8 @@ from api.domain.text.casefold import casefold_ascii
 W = TypeVar("W", bound=StrEnum)
 Read = Callable[[Any], Any]
 
-LEAST, MOST = -2**31, 2**31 - 1
-LARGEST_ID = MOST
+MIN_INT, MAX_INT = -2**31, 2**31 - 1
+MAX_ID = MAX_INT
 NAME_LENGTH = 50
 # What a name that ends in a space, or in this, has behind it: a character that sorts behind the space, and stands in no name.
 END = "\x7f"
@@ -69,7 +69,7 @@ class WholeNumber(TypeDecorator[int]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Read:
         """What reads a value."""
         null, odd = self.null, self.odd
-        return lambda value: value if value.__class__ is int and LEAST <= value <= MOST else null if value is None else odd
+        return lambda value: value if value.__class__ is int and MIN_INT <= value <= MAX_INT else null if value is None else odd
 
 
 class ExitCode(TypeDecorator[int]):
@@ -80,7 +80,12 @@ class ExitCode(TypeDecorator[int]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Read:
         """What reads a value."""
-        return lambda value: None if value.__class__ is not int or not LEAST <= value < 2**32 else value if value <= MOST else value - 2**32
+        def read(value: Any) -> int | None:
+            if value.__class__ is not int or not MIN_INT <= value < 2**32:
+                return None
+            return value if value <= MAX_INT else value - 2**32
+
+        return read
 
 
 class Flag(TypeDecorator[bool]):
@@ -226,4 +231,4 @@ def is_on(column: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElem
 
 def is_id(column: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
     """Whether a column is a number that something can be asked for by."""
-    return column.between(1, LARGEST_ID)
+    return column.between(1, MAX_ID)

@@ -43,7 +43,7 @@ DEADLOCK_CODES = frozenset({1205, 1213, 1020, 1305})
 ATTEMPTS = 12
 CHECK = "ci_check"
 # Those who locked each other out would do so again if they came back at the same moment: in seconds, at first and at most.
-FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.3
+FIRST_PAUSE, MAX_PAUSE = 0.01, 0.3
 NAMES = {
     "ix": "ci_ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "ci_uq_%(table_name)s_%(column_0_N_name)s",
@@ -237,7 +237,7 @@ def transact(
         except (DBAPIError, TransactionConflict) as failed:
             if attempt == ATTEMPTS or not _lost_race(failed) or clock() >= deadline:
                 raise
-        pause(chance() * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** attempt))
+        pause(chance() * min(MAX_PAUSE, FIRST_PAUSE * 2 ** attempt))
     raise AssertionError("the last attempt returns or raises")
 
 

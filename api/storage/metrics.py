@@ -18,7 +18,7 @@ from api.storage.runs.queue import OPEN
 from api.storage.tables import RunRow
 
 LATELY = timedelta(hours=1)
-MOST_CLAIMS = 5000
+MAX_CLAIMS = 5000
 
 
 def load_queue_metrics(now: datetime) -> QueueMetrics:
@@ -47,7 +47,7 @@ def _oldest_waiting() -> datetime | None:
 def _claim_seconds(since: datetime) -> list[float]:
     rows = session().execute(
         select(JobRow.created_at, JobRow.start_time).where(JobRow.created_at > since, JobRow.start_time.is_not(None))
-        .order_by(JobRow.created_at.desc()).limit(MOST_CLAIMS))
+        .order_by(JobRow.created_at.desc()).limit(MAX_CLAIMS))
     return [max(0.0, (started - created).total_seconds()) for created, started in rows if started]
 
 

@@ -16,7 +16,7 @@ from api.domain.random_source import RandomSource
 from api.domain.runs.worker_message import Malformed
 from api.jobs.project.scanner import Scanner
 from api.jobs.wakeup.wakeup import Wakeup
-from api.services.policies import JobRules
+from api.services.policies import JobPolicy
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
 from api.storage.database import database_now, transact
@@ -36,43 +36,43 @@ _NUMBER = re.compile(r"-?[0-9]{1,2}")
 
 
 async def receive_job(request: Request) -> Job:
-    """Take a project and put its job into the queue. Raises what is wrong with it; then nothing of it is kept."""
-    rules, seats, sender = request_context.collaborator(JobRules), request_context.collaborator(UploadLimits), request_context.caller()
-    if not rules.accepted:
+    """Receive a project and queue its job. After a refusal nothing of it is kept."""
+    policy, limits, caller = request_context.collaborator(JobPolicy), request_context.collaborator(UploadLimits), request_context.caller()
+    if not policy.accepted:
         raise Unavailable("This server takes no jobs.", retry_after=3600)
-    seats.check(sender.user_id)
-    with seats.taken(sender.user_id):
-        return await _receive(request, rules)
+    limits.check(caller.user_id)
+    with limits.acquire(caller.user_id):
+        return await _receive(request, policy)
 
 
-async def _receive(request: Request, rules: JobRules) -> Job:
-    await request_context.in_thread(_refuse_at_once, rules, _announced(request))
+async def _receive(request: Request, policy: JobPolicy) -> Job:
+    await request_context.in_thread(_check_admission, policy, _content_length(request))
     job_id = str(UUID(bytes=request_context.collaborator(RandomSource).random_bytes(16), version=4))
     project = open_project(request_context.collaborator(FileStore), job_id, reserve=DISK_RESERVE)
     try:
-        fields = await _read(request, project.file, rules)
-        return await request_context.in_thread(_submit, fields, project, rules)
+        fields = await _read(request, project.file, policy)
+        return await request_context.in_thread(_submit, fields, project, policy)
     finally:
         if project.file.has_begun:
             await request_context.in_thread(project.file.discard)
 
 
-def _refuse_at_once(rules: JobRules, announced: int) -> None:
-    """Refuse what needs no look into the project, before it is sent."""
+def _check_admission(policy: JobPolicy, content_length: int) -> None:
+    """Refuse before the body is received, where its content does not matter."""
     if not can_accept(list_agents(), database_now()):
         raise Unavailable("No agent has a sandbox that can run projects.", retry_after=60)
-    check_waiting(jobs.count_waiting(request_context.caller().user_id), rules.waiting)
-    require_room(request_context.collaborator(FileStore), DISK_RESERVE + announced)
+    check_waiting(jobs.count_waiting(request_context.caller().user_id), policy.waiting)
+    require_room(request_context.collaborator(FileStore), DISK_RESERVE + content_length)
 
 
-def _announced(request: Request) -> int:
+def _content_length(request: Request) -> int:
     length = request.headers.get("content-length", "")
     return int(length[:20]) if length.isascii() and length.isdigit() else 0
 
 
-async def _read(request: Request, incoming: Incoming, rules: JobRules) -> Mapping[str, str]:
+async def _read(request: Request, incoming: Incoming, policy: JobPolicy) -> Mapping[str, str]:
     try:
-        fields, has_file = await read_form(request, incoming, max_file=rules.zip_bytes)
+        fields, has_file = await read_form(request, incoming, max_file=policy.zip_bytes)
     except Malformed as wrong:
         raise Invalid({"body": "Is no multipart form that can be read."}) from wrong
     errors = {name[:100]: "Is not known." for name in fields if name not in FIELDS}
@@ -90,20 +90,20 @@ def _priority(fields: Mapping[str, str]) -> int | None:
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
-def _submit(fields: Mapping[str, str], project: IncomingProject, rules: JobRules) -> Job:
+def _submit(fields: Mapping[str, str], project: IncomingProject, policy: JobPolicy) -> Job:
     web_hook = fields.get("web_hook")
     if web_hook is not None:
-        check_webhook_url(web_hook, rules.hook_hosts, rules.hook_private)
-    # A file without a byte is a file as well, and no zip.
+        check_webhook_url(web_hook, policy.hook_hosts, policy.hook_private)
+    # An empty upload has no file yet; it is refused as no zip.
     project.file.write(b"")
-    check_zip(project.path, rules.limits)
+    check_zip(project.path, policy.limits)
     request_context.collaborator(Scanner).check(project.path)
     job = Job(
         job_id=project.job_id, owner_id=request_context.caller().user_id, status=JobStatus.QUEUED, created_at=request_context.now(),
         priority=_priority(fields) or 0, web_hook=web_hook)
     project.keep(request_context.collaborator(JobFiles))
     try:
-        transact(partial(_put_into_queue, job, rules))
+        transact(partial(_put_into_queue, job, policy))
     except TooMany:
         forget_project(request_context.collaborator(JobFiles), job.job_id)
         raise
@@ -111,11 +111,11 @@ def _submit(fields: Mapping[str, str], project: IncomingProject, rules: JobRules
     return job
 
 
-def _put_into_queue(job: Job, rules: JobRules) -> None:
-    check_waiting(jobs.count_waiting(job.owner_id), rules.waiting)
+def _put_into_queue(job: Job, policy: JobPolicy) -> None:
+    check_waiting(jobs.count_waiting(job.owner_id), policy.waiting)
     jobs.submit_job(job)
 
 
 def wake() -> None:
-    """Tell the agents that there is something new."""
+    """Wake the agents."""
     request_context.collaborator(Wakeup).wake()  # type: ignore[type-abstract]

@@ -6,76 +6,78 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Context
 
-from api.domain.auth.access import Caller, may_go_on
+from api.domain.auth.access import Caller, has_kept_rights
 from api.specfirst import request_context
-from api.specfirst.request_context import LookAgain
+from api.specfirst.request_context import TokenLookup
 from api.supervision.supervision import Supervise, Supervision, run_forever
 
-LOOK_EVERY = LONGEST_PAUSE = 5.0
+POLL_INTERVAL = MAX_PAUSE = 5.0
 
 
-class Shown:
-    """A token that streams were opened with, and how each of them is ended."""
+class TokenStreams:
+    """The open streams of one token, and how each is ended."""
 
-    __slots__ = ("look", "streams")
+    __slots__ = ("look_up", "streams")
 
-    def __init__(self, look: LookAgain) -> None:
-        self.look = look
+    def __init__(self, look_up: TokenLookup) -> None:
+        self.look_up = look_up
         self.streams: dict[object, tuple[Caller, Callable[[], None]]] = {}
 
-    def judge(self, found: Caller | None) -> None:
-        """End the streams that the caller, as found now, may not go on with."""
+    def check(self, found: Caller | None) -> None:
+        """End the streams that the caller has no right to any more; `found` is the caller now."""
         for caller, end in tuple(self.streams.values()):
-            if not may_go_on(caller, found):
+            if not has_kept_rights(caller, found):
                 end()
 
 
 class Reauthorization:
-    """Looks up the tokens of all open streams every few seconds, each once, however many streams it has. On the event loop only."""
+    """Looks up each token with open streams every `interval` seconds. Use it on the event loop."""
 
-    def __init__(self, *, look_every: float = LOOK_EVERY, supervise: Supervise = Supervision) -> None:
-        self.look_every = look_every
-        self._supervision = supervise("reauthorization", longest_pause=LONGEST_PAUSE)
-        self._shown: dict[int, Shown] = {}
+    def __init__(self, *, interval: float = POLL_INTERVAL, supervise: Supervise = Supervision) -> None:
+        self.interval = interval
+        self._supervision = supervise("reauthorization", max_pause=MAX_PAUSE)
+        self._tokens: dict[int, TokenStreams] = {}
         self._task: asyncio.Task[None] | None = None
 
     @contextmanager
-    def held(self, caller: Caller, look: LookAgain, end: Callable[[], None]) -> Iterator[None]:
-        """Call `end`, perhaps more than once, when the caller may no longer have what lasts as long as the context does."""
+    def watched(self, caller: Caller, look_up: TokenLookup, end: Callable[[], None]) -> Iterator[None]:
+        """While the context lasts, call `end`, perhaps more than once, when the caller loses the right to the stream."""
         stream = object()
-        self._shown.setdefault(caller.token_id, Shown(look)).streams[stream] = caller, end
+        self._tokens.setdefault(caller.token_id, TokenStreams(look_up)).streams[stream] = caller, end
         if self._task is None or self._task.done():
-            # In a context of its own, or it would keep alive the request that happened to be the first.
+            # In a context of its own, or it would keep the first request alive.
             self._task = asyncio.get_running_loop().create_task(
-                run_forever(self._supervision, self._rest, self._watch), context=Context())
+                run_forever(self._supervision, self._sleep, self._check_all), context=Context())
         try:
             yield
         finally:
             self._forget(caller.token_id, stream)
 
     def _forget(self, token_id: int, stream: object) -> None:
-        shown = self._shown[token_id]
-        del shown.streams[stream]
-        if not shown.streams:
-            del self._shown[token_id]
-        if not self._shown and self._task is not None:
+        token_streams = self._tokens[token_id]
+        del token_streams.streams[stream]
+        if not token_streams.streams:
+            del self._tokens[token_id]
+        if not self._tokens and self._task is not None:
             self._task.cancel()
             self._task = None
 
-    async def _rest(self) -> None:
-        await asyncio.sleep(self.look_every)
+    async def _sleep(self) -> None:
+        await asyncio.sleep(self.interval)
 
-    async def _watch(self) -> None:
-        # One after the other: nobody waits for it, and others wait for the database.
-        for shown in tuple(self._shown.values()):
-            [found] = await asyncio.gather(shown.look(), return_exceptions=True)
-            # A look that failed tells nothing.
+    async def _check_all(self) -> None:
+        # One at a time, since requests wait for the database too.
+        for token_streams in tuple(self._tokens.values()):
+            [found] = await asyncio.gather(token_streams.look_up(), return_exceptions=True)
+            # A failed lookup says nothing about the token.
             if not isinstance(found, BaseException):
-                shown.judge(found)
+                token_streams.check(found)
 
 
-def permitted_until(end: Callable[[], None]) -> AbstractContextManager[None]:
-    """Call `end` when the caller of this request may no longer have the answer, which lasts as long as the context does."""
-    look = request_context.look_again()
-    # Who asks from this machine without a token has none to lose.
-    return nullcontext() if look is None else request_context.collaborator(Reauthorization).held(request_context.caller(), look, end)
+def call_on_revocation(end: Callable[[], None]) -> AbstractContextManager[None]:
+    """While the context lasts, call `end` when the caller of this request loses the right to its response."""
+    look_up = request_context.token_lookup()
+    # A caller from this machine without a token has none to lose.
+    if look_up is None:
+        return nullcontext()
+    return request_context.collaborator(Reauthorization).watched(request_context.caller(), look_up, end)

@@ -14,15 +14,15 @@ from api.domain.text.log_cursor import LogPlace, fingerprint
 from api.streaming.shutdown import on_stop_signal
 from api.streaming.wake_event import WakeEvent
 
-LOOK_EVERY = 0.5
-# The bytes of events that are kept for clients who are a little behind.
-KEPT = 512 * 1024
-EVENT_COST = 300
+POLL_INTERVAL = 0.5
+# How many bytes of events are buffered for clients that lag a little.
+BUFFER_BYTES = 512 * 1024
+EVENT_OVERHEAD = 300
 
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """A line of the log as an event that is ready to be sent: the offset where it begins, and the place behind it."""
+    """A line of the log as an encoded event, with its offset and the position after it."""
 
     start: int
     after: LogPlace
@@ -30,17 +30,17 @@ class LogEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class LogLook:
-    """What a look at a log found from a place on; `looked_at` is when, in seconds of the process's steady clock.
+class LogSnapshot:
+    """What was read of a log from a position on, at the monotonic time `read_at`.
 
-    `known_by` is what the log is known by at the place, `beginning` its first bytes, None where there is no log. `end` is the run's
-    status once nothing will follow; `more` says that the look stopped before the log's end; `replaced` that another log has taken the
-    place of the one that was being read, and was read from its start.
+    `log_fingerprint` identifies the log at the position; `beginning` is its first bytes, None without a log. `end` is the run's status
+    once the log is complete. `more`: reading stopped before the log's end. `replaced`: another log was there, and was read from its
+    start.
     """
 
-    looked_at: float
+    read_at: float
     place: LogPlace
-    known_by: bytes
+    log_fingerprint: bytes
     beginning: bytes | None = None
     events: Sequence[LogEvent] = ()
     end: RunStatus | None = None
@@ -48,31 +48,31 @@ class LogLook:
     replaced: bool = False
 
 
-Look = Callable[[LogPlace, bytes], Awaitable[LogLook]]
+ReadLog = Callable[[LogPlace, bytes], Awaitable[LogSnapshot]]
 
 
 class RunLogTail:
-    """The newest events of one run's log, looked for while anybody waits for them."""
+    """The newest events of one run's log, polled while it has readers."""
 
-    def __init__(self, look: Look, first: LogLook, every: float) -> None:
-        self._look, self._every = look, every
+    def __init__(self, read_log: ReadLog, first: LogSnapshot, interval: float) -> None:
+        self._read_log, self._interval = read_log, interval
         self._head = replace(first, events=())
         self._events: deque[LogEvent] = deque()
-        self._weight = 0
-        self._broken: BaseException | None = None
+        self._buffered_bytes = 0
+        self._failure: BaseException | None = None
         self.readers: set[WakeEvent] = set()
-        # In a context of its own, or it would keep alive the request that happened to be the first.
+        # In a context of its own, or it would keep the first request alive.
         self.task = asyncio.get_running_loop().create_task(self._watch(), context=Context())
 
-    def after(self, seen: LogLook) -> LogLook | None:
-        """What follows on what a client has seen; None where nothing does yet. With `more` the client has to look for itself."""
-        if self._broken is not None:
-            raise self._broken
+    def after(self, seen: LogSnapshot) -> LogSnapshot | None:
+        """What follows what a client has seen; None where nothing does yet. With `more` the client must read for itself."""
+        if self._failure is not None:
+            raise self._failure
         offset, head = seen.place.offset, self._head
-        if head.beginning is not None and fingerprint(head.beginning, offset) != seen.known_by:
-            # Who was quicker to see that the log was replaced waits for this tail; all others begin with the new log.
-            newer = replace(head, events=(), place=LogPlace(), known_by=fingerprint(b"", 0), end=None, more=False, replaced=False)
-            return None if head.looked_at <= seen.looked_at else newer
+        if head.beginning is not None and fingerprint(head.beginning, offset) != seen.log_fingerprint:
+            # A client that noticed the replacement first waits for this tail; the others start with the new log.
+            newer = replace(head, events=(), place=LogPlace(), log_fingerprint=fingerprint(b"", 0), end=None, more=False, replaced=False)
+            return None if head.read_at <= seen.read_at else newer
         found = self._events_from(offset)
         if offset < head.place.offset and (not found or found[0].start != offset):
             return replace(seen, events=(), more=True)
@@ -88,26 +88,26 @@ class RunLogTail:
     async def _watch(self) -> None:
         while self._head.end is None:
             if not self._head.more:
-                await asyncio.sleep(self._every)
-            [found] = await asyncio.gather(self._look(self._head.place, self._head.known_by), return_exceptions=True)
+                await asyncio.sleep(self._interval)
+            [found] = await asyncio.gather(self._read_log(self._head.place, self._head.log_fingerprint), return_exceptions=True)
             if isinstance(found, BaseException):
-                self._broken = found
+                self._failure = found
                 self._wake_all()
                 return
-            self._take(found)
+            self._apply(found)
 
-    def _take(self, found: LogLook) -> None:
+    def _apply(self, found: LogSnapshot) -> None:
         if found.replaced:
             self._events.clear()
-            self._weight = 0
-        # A log that is gone for a moment is the same one when it comes back.
+            self._buffered_bytes = 0
+        # A log that was missing for a moment counts as the same one.
         beginning = self._head.beginning if found.beginning is None else found.beginning
         self._head = replace(found, events=(), beginning=beginning)
         for event in found.events:
             self._events.append(event)
-            self._weight += len(event.data) + EVENT_COST
-        while self._weight > KEPT and len(self._events) > len(found.events):
-            self._weight -= len(self._events.popleft().data) + EVENT_COST
+            self._buffered_bytes += len(event.data) + EVENT_OVERHEAD
+        while self._buffered_bytes > BUFFER_BYTES and len(self._events) > len(found.events):
+            self._buffered_bytes -= len(self._events.popleft().data) + EVENT_OVERHEAD
         if found.events or found.replaced or found.end is not None:
             self._wake_all()
 
@@ -117,22 +117,22 @@ class RunLogTail:
 
 
 class RunLogReader:
-    """One client's way to what follows on what it has seen."""
+    """One client of a shared tail."""
 
-    def __init__(self, tails: dict[int, RunLogTail], run_id: int, look: Look, every: float) -> None:
-        self._tails, self._run_id, self._look, self._every = tails, run_id, look, every
+    def __init__(self, tails: dict[int, RunLogTail], run_id: int, read_log: ReadLog, interval: float) -> None:
+        self._tails, self._run_id, self._read_log, self._interval = tails, run_id, read_log, interval
         self._tail: RunLogTail | None = None
         self._wake_event = WakeEvent()
 
     def wake(self) -> None:
-        """End the present wait."""
+        """End the current wait."""
         self._wake_event.wake()
 
-    async def next(self, seen: LogLook, seconds: float) -> LogLook:
-        """What follows; no event where nothing did within so many seconds, or somebody woke this reader."""
+    async def next(self, seen: LogSnapshot, seconds: float) -> LogSnapshot:
+        """What follows; no events after a timeout or `wake`."""
         if seen.more:
-            return await self._look(seen.place, seen.known_by)
-        tail = self._joined(seen)
+            return await self._read_log(seen.place, seen.log_fingerprint)
+        tail = self._join(seen)
         found = tail.after(seen)
         if found is None:
             await self._wake_event.sleep(seconds)
@@ -140,7 +140,7 @@ class RunLogReader:
         return replace(seen, events=(), replaced=False) if found is None else found
 
     def leave(self) -> None:
-        """Wait for nothing more."""
+        """Unsubscribe."""
         if self._tail is None:
             return
         self._tail.readers.discard(self._wake_event)
@@ -149,10 +149,10 @@ class RunLogReader:
             if self._tails.get(self._run_id) is self._tail:
                 del self._tails[self._run_id]
 
-    def _joined(self, seen: LogLook) -> RunLogTail:
+    def _join(self, seen: LogSnapshot) -> RunLogTail:
         if self._tail is None:
             if self._run_id not in self._tails:
-                self._tails[self._run_id] = RunLogTail(self._look, seen, self._every)
+                self._tails[self._run_id] = RunLogTail(self._read_log, seen, self._interval)
             self._tail = self._tails[self._run_id]
             self._tail.readers.add(self._wake_event)
         return self._tail
@@ -161,29 +161,29 @@ class RunLogReader:
 class RunLogTails:
     """The tails of all runs whose logs are streamed in this process. On the event loop only."""
 
-    def __init__(self, *, every: float = LOOK_EVERY) -> None:
-        self.every = every
+    def __init__(self, *, interval: float = POLL_INTERVAL) -> None:
+        self.interval = interval
         self._tails: dict[int, RunLogTail] = {}
         self._readers: set[RunLogReader] = set()
         self.is_closing = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """While the server runs; once it is told to stop all readers are woken, to end their streams."""
+        """While the server runs; on a stop signal all readers are woken, to end their streams."""
         self.is_closing = False
         with on_stop_signal(self.close):
             yield
 
     def close(self) -> None:
-        """Let everybody go."""
+        """Wake all readers, so that their streams end."""
         self.is_closing = True
         for reader in self._readers:
             reader.wake()
 
     @contextmanager
-    def reader(self, run_id: int, look: Look) -> Iterator[RunLogReader]:
-        """A reader of a run's log, for as long as the context lasts; `look` reads the log from a place on."""
-        reader = RunLogReader(self._tails, run_id, look, self.every)
+    def reader(self, run_id: int, read_log: ReadLog) -> Iterator[RunLogReader]:
+        """A reader of a run's log, for as long as the context lasts; `read_log` reads the log from a position on."""
+        reader = RunLogReader(self._tails, run_id, read_log, self.interval)
         self._readers.add(reader)
         try:
             yield reader

@@ -10,32 +10,32 @@ from typing import Protocol
 from api.domain.jobs.event_stream import Frame, StreamPlace
 from api.domain.jobs.job import Job
 from api.storage.jobs.files import AttemptFiles
-from api.storage.jobs.logs import Glance, Question
+from api.storage.jobs.logs import LogQuery, LogState
 
-# The bytes of events that are kept for readers who are a little behind.
-KEPT = 512 * 1024
-FRAME_COST = 200
-LONGEST_HALF = 3
+# How many bytes of events are buffered for readers that lag a little.
+BUFFER_BYTES = 512 * 1024
+FRAME_OVERHEAD = 200
+MAX_PARTIAL_CHARACTER = 3
 
 
 class Reader(Protocol):
-    """Somebody who reads a log."""
+    """A reader of a log."""
 
     place: StreamPlace
 
     def wake(self) -> None:
-        """Say that there may be something new."""
+        """Notify the reader of new frames."""
 
 
 class Subject(Protocol):
-    """What a log is the log of."""
+    """The owner of a log."""
 
     job: Job
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What a reader has to read alone, before the shared frames: from a place to where one of them begins or ends."""
+    """A part that a reader must read by itself, since it is before the shared frames; `limit` is where those begin."""
 
     files: AttemptFiles
     place: StreamPlace
@@ -43,11 +43,24 @@ class Gap:
 
 
 class Tail:
-    """The newest frames of an attempt's log, which follow one another up to `head`; `final` is the log's size once it is known for good."""
+    """The newest frames of an attempt's log, contiguous up to `head`; `final` is the log's size once it is complete."""
 
     __slots__ = (
-        "_frames", "_weight", "attempt", "closing_since", "files", "final", "grew_at", "head", "in_line", "is_unreadable", "path",
-        "readers", "seen", "subject")
+        "_buffered_bytes",
+        "_frames",
+        "attempt",
+        "closing_since",
+        "files",
+        "final",
+        "grew_at",
+        "head",
+        "is_mid_line",
+        "is_unreadable",
+        "path",
+        "readers",
+        "seen",
+        "subject",
+    )
 
     def __init__(self, subject: Subject, attempt: int) -> None:
         self.subject, self.attempt = subject, attempt
@@ -55,18 +68,18 @@ class Tail:
         self.path = ""
         self.head: int | None = None
         self.final: int | None = None
-        self.in_line = False
+        self.is_mid_line = False
         self.is_unreadable = False
         self.closing_since: float | None = None
         self.grew_at = float("-inf")
-        # Most are watched by one reader, for whom a set would be large.
+        # Most tails have one reader; a set would take more memory.
         self.readers: list[Reader] = []
         self.seen = 0
-        self._weight = 0
+        self._buffered_bytes = 0
         self._frames: deque[Frame] | None = None
 
     def next_for(self, place: StreamPlace) -> Frame | Gap | None:
-        """The next frame for a reader at this place of the log, or what to read alone; None where there is nothing new yet."""
+        """The next frame for a reader at this position, or the gap to read first; None where there is nothing new."""
         if self.head is None or self.files is None or place.offset >= self.head:
             return None
         frames = self._frames or ()
@@ -75,42 +88,42 @@ class Tail:
         found = frames[bisect_left(frames, place.offset + 1, key=_end_of)]
         return found if found.start == place.offset else Gap(self.files, place, found.end)
 
-    def question(self, *, closing: bool, overdue: bool) -> Question:
-        """What is to be found out about the log now."""
+    def query(self, *, closing: bool, overdue: bool) -> LogQuery:
+        """The query for what the readers need now."""
         start = min((reader.place.offset for reader in self.readers), default=0) if self.head is None else 0
-        return Question(
-            self.subject.job, self.attempt, self.files, self.head, start, read=self.head is not None and self._is_awaited(self.head),
-            closing=closing, overdue=overdue)
+        return LogQuery(
+            self.subject.job, self.attempt, self.files, self.head, start,
+            read=self.head is not None and self._has_waiting_reader(self.head), closing=closing, overdue=overdue)
 
-    def learn(self, found: Glance) -> bool:
-        """Take what was found; whether there is anything that readers should know."""
+    def update(self, found: LogState) -> bool:
+        """Apply a query's result; whether readers must be woken."""
         if found.files != self.files:
             self.path = str(found.files.log)
-        told = self.head is None or bool(found.frames) or (found.closed and self.final is None)
+        has_news = self.head is None or bool(found.frames) or (found.closed and self.final is None)
         self.files, self.seen, self.head = found.files, found.size, found.head
         if found.closed and self.final is None:
-            self.final, self.in_line = found.size, found.in_line
+            self.final, self.is_mid_line = found.size, found.is_mid_line
         if found.frames:
             self._keep(found.frames)
-        return told
+        return has_news
 
     def has_more(self) -> bool:
-        """Whether there is something unread that a reader waits for; half a character is not, unless nothing follows it."""
+        """Whether there is unread text that a reader waits for; a partial character does not count, unless the log is complete."""
         if self.head is None:
             return True
         unread = self.seen - self.head if self.final is None else self.final - self.head
-        return unread > (LONGEST_HALF if self.final is None else 0) and self._is_awaited(self.head)
+        return unread > (MAX_PARTIAL_CHARACTER if self.final is None else 0) and self._has_waiting_reader(self.head)
 
     def is_at_end(self, place: StreamPlace) -> bool:
-        """Whether a reader at this place has all that the log will ever hold."""
+        """Whether a reader at this position has the whole, complete log."""
         return self.head is not None and self.final is not None and max(self.head, place.offset) >= self.final
 
-    def rest(self) -> None:
-        """Let go what all have read."""
+    def release_frames(self) -> None:
+        """Drop the frames once all readers have them."""
         if self._frames and self.head is not None and all(reader.place.offset >= self.head for reader in self.readers):
-            self._frames, self._weight = None, 0
+            self._frames, self._buffered_bytes = None, 0
 
-    def _is_awaited(self, head: int) -> bool:
+    def _has_waiting_reader(self, head: int) -> bool:
         return any(reader.place.offset >= head for reader in self.readers)
 
     def _keep(self, frames: Sequence[Frame]) -> None:
@@ -118,9 +131,9 @@ class Tail:
             self._frames = deque()
         for frame in frames:
             self._frames.append(frame)
-            self._weight += len(frame.event) + FRAME_COST
-        while self._weight > KEPT and len(self._frames) > len(frames):
-            self._weight -= len(self._frames.popleft().event) + FRAME_COST
+            self._buffered_bytes += len(frame.event) + FRAME_OVERHEAD
+        while self._buffered_bytes > BUFFER_BYTES and len(self._frames) > len(frames):
+            self._buffered_bytes -= len(self._frames.popleft().event) + FRAME_OVERHEAD
 
 
 def _end_of(frame: Frame) -> int:

@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOPPING = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
 def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on the running loop when the process gets a signal that its server stops at, which hears it as before.
+    """Call `stop` on the running loop when the process gets a stop signal; the server's own handler is called too.
 
-    A server says so by no event of its own: ASGI's end of the lifespan comes when all connections are closed. Where the loop runs
-    in another thread than the main one there is no such server.
+    ASGI offers no event for this: the lifespan ends only after all connections are closed. Outside of the main thread this does
+    nothing, since no server handles signals there.
     """
     loop = asyncio.get_running_loop()
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in STOPPING}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(stop)
@@ -30,13 +30,13 @@ def on_stop_signal(stop: Callable[[], None]) -> Iterator[None]:
         if callable(handler):
             handler(number, frame)
 
-    # A signal that nobody handles ends the process anyway.
+    # A signal without a handler ends the process anyway.
     for number, handler in before.items():
         if callable(handler):
             signal.signal(number, on_signal)
     try:
         yield
     finally:
-        for number in STOPPING:
+        for number in STOP_SIGNALS:
             if signal.getsignal(number) is on_signal:
                 signal.signal(number, before[number])

@@ -12,24 +12,24 @@ from api.streaming.shared_tail import Gap
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class Gone(Exception):
-    """The client is gone, which is no fault."""
+class ClientDisconnected(Exception):
+    """The client has disconnected, which is no error."""
 
 
 class Source(Protocol):
-    """Where a watcher gets its log from."""
+    """The source of a subscriber's log."""
 
     def next_for(self, subscriber: Subscriber) -> Frame | Gap | None:
-        """What comes next, and what has to be read alone first; None where there is nothing. May call `say` and `end`."""
+        """The next frame, or the gap to read first; None where there is nothing new. May call `enqueue` and `end`."""
         ...
 
     async def read(self, gap: Gap) -> Frame | None:
-        """Read a piece for one watcher alone."""
+        """Read a part for one subscriber alone."""
         ...
 
 
 class Subscriber:
-    """A client at its place in a job's log. The client's pace holds up its own task, and nobody else's."""
+    """A client at its position in a job's log. A slow client blocks only its own task."""
 
     __slots__ = ("_outbox", "_send", "_source", "_task", "failed", "is_finished", "place", "subject", "timer")
 
@@ -42,37 +42,37 @@ class Subscriber:
         self._task: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
-        """Send what there is to send."""
+        """Start sending, unless that is under way."""
         if self._task is None:
-            self._task = asyncio.create_task(self._work())
+            self._task = asyncio.create_task(self._run())
 
-    def say(self, *events: bytes) -> None:
-        """Send events, before anything else."""
+    def enqueue(self, *events: bytes) -> None:
+        """Send events ahead of the log."""
         self._outbox = [*(self._outbox or ()), *events]
         self.wake()
 
     def ping(self) -> None:
-        """Show that the connection lives, unless something waits to be sent anyway."""
+        """Send a ping, unless something else is being sent."""
         if self._task is None and not self.is_finished:
-            self.say(PING)
+            self.enqueue(PING)
 
     def end(self) -> None:
-        """End the stream behind what was said."""
+        """End the stream after the enqueued events."""
         if not self.is_finished:
             self.is_finished = True
             self.wake()
 
     def leave(self) -> None:
-        """Send nothing more: nobody listens."""
+        """Stop sending: the client is gone."""
         self.is_finished = True
         if self.timer is not None:
             self.timer.cancel()
         if self._task is not None:
             self._task.cancel()
 
-    async def _work(self) -> None:
+    async def _run(self) -> None:
         try:
-            with suppress(Gone):
+            with suppress(ClientDisconnected):
                 await self._send_all()
         except Exception as broken:
             self.failed(broken)
@@ -80,9 +80,9 @@ class Subscriber:
     async def _send_all(self) -> None:
         while True:
             if self._outbox is not None:
-                await self._put(self._taken())
+                await self._write(self._take_outbox())
             elif self.is_finished:
-                await self._put(b"", more=False)
+                await self._write(b"", more=False)
                 return
             elif (found := self._source.next_for(self)) is not None:
                 await self._advance(found)
@@ -93,19 +93,19 @@ class Subscriber:
     async def _advance(self, found: Frame | Gap) -> None:
         frame = await self._source.read(found) if isinstance(found, Gap) else found
         if frame is None:
-            # The log is gone from under the reader; what others still have of it comes next.
+            # The log was deleted meanwhile; the shared frames come next.
             assert isinstance(found, Gap)
             self.place = StreamPlace(found.place.attempt, found.limit)
             return
         self.place = StreamPlace(self.place.attempt, frame.end)
-        await self._put(frame.event)
+        await self._write(frame.event)
 
-    def _taken(self) -> bytes:
+    def _take_outbox(self) -> bytes:
         events, self._outbox = self._outbox, None
         return b"".join(events or ())
 
-    async def _put(self, body: bytes, *, more: bool = True) -> None:
+    async def _write(self, body: bytes, *, more: bool = True) -> None:
         try:
             await self._send({"type": "http.response.body", "body": body, "more_body": more})
         except OSError as gone:
-            raise Gone from gone
+            raise ClientDisconnected from gone

@@ -11,66 +11,66 @@ from api.streaming.shutdown import on_stop_signal
 
 
 class Waiter:
-    """One request that waits for a run to be in another state than this one."""
+    """A request that waits until a run leaves this state."""
 
     def __init__(self, run_id: int, state: str) -> None:
         self.run_id, self.state = run_id, state
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def wait(self, seconds: float) -> None:
-        """Return when the state is another, when the time is up, or when the server is to stop."""
+        """Return when the state has changed, after the timeout, or when the server stops."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.done, seconds)
 
     def release(self) -> None:
-        """Let the request go on."""
+        """End the wait."""
         if not self.done.done():
             self.done.set_result(None)
 
     def fail(self, failed: BaseException) -> None:
-        """Break the request's wait."""
+        """End the wait with an exception."""
         if not self.done.done():
             self.done.set_exception(failed)
 
-    def lose(self) -> None:
-        """Refuse the request: its token died meanwhile."""
+    def revoke(self) -> None:
+        """Refuse the request, since its token was revoked."""
         self.fail(Unauthorized())
 
 
 class RunWatch:
-    """Looks at the states of all awaited runs in one read, every so many seconds, while anybody waits.
+    """Polls the states of all awaited runs in one query while there are waiters.
 
-    `load_states` blocks; it gives the state of each run that exists, as a text that differs whenever the state does.
+    `load_states` blocks; it returns the state of each run that exists, as a text that changes with the state.
     """
 
-    def __init__(self, load_states: Callable[[Collection[int]], Mapping[int, str]], *, every: float = 0.5) -> None:
-        self._load_states, self._every = load_states, every
+    def __init__(self, load_states: Callable[[Collection[int]], Mapping[int, str]], *, interval: float = 0.5) -> None:
+        self._load_states, self._interval = load_states, interval
         self._waiters: set[Waiter] = set()
-        self._subscriber: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
         self._is_closing = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """While the server runs; once it is told to stop nobody waits any more, and all are answered with their run as it is."""
+        """While the server runs; on a stop signal all waits end, and the requests are answered with the run as it is."""
         self._is_closing = False
         with on_stop_signal(self.close):
             yield
 
     def close(self) -> None:
-        """Let everybody go. On the event loop only."""
+        """End all waits. Call it on the event loop."""
         self._is_closing = True
         for waiter in tuple(self._waiters):
             waiter.release()
 
     @contextmanager
     def waiter(self, run_id: int, state: str) -> Iterator[Waiter]:
-        """One that waits for as long as the context lasts, for the run to be in another state than this one."""
+        """A waiter for a change of this state, registered while the context lasts."""
         waiter = Waiter(run_id, state)
         self._waiters.add(waiter)
         if self._is_closing:
             waiter.release()
-        elif self._subscriber is None or self._subscriber.done():
-            self._subscriber = asyncio.create_task(self._watch())
+        elif self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch())
         try:
             yield waiter
         finally:
@@ -78,7 +78,7 @@ class RunWatch:
 
     async def _watch(self) -> None:
         while self._waiters:
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(self._interval)
             awaited = {waiter.run_id for waiter in self._waiters}
             if not awaited:
                 return

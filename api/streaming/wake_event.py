@@ -5,21 +5,21 @@ import asyncio
 
 
 class WakeEvent:
-    """For one sleeper; a ring while nobody sleeps ends the next sleep at once."""
+    """For one sleeper. A wake-up while nobody sleeps ends the next sleep at once."""
 
     def __init__(self) -> None:
         self._sleeper: asyncio.Future[None] | None = None
-        self._rung = False
+        self._is_set = False
 
     def wake(self) -> None:
-        """Wake the sleeper; from the event loop only."""
-        self._rung = True
+        """Wake the sleeper. Call it on the event loop."""
+        self._is_set = True
         if self._sleeper is not None and not self._sleeper.done():
             self._sleeper.set_result(None)
 
     async def sleep(self, seconds: float | None) -> None:
-        """Sleep for so long at most; without a number until it is rung."""
-        if not self._rung:
+        """Sleep until `wake`, or until the timeout."""
+        if not self._is_set:
             loop = asyncio.get_running_loop()
             self._sleeper = loop.create_future()
             timer = None if seconds is None else loop.call_later(seconds, self.wake)
@@ -29,4 +29,4 @@ class WakeEvent:
                 self._sleeper = None
                 if timer is not None:
                     timer.cancel()
-        self._rung = False
+        self._is_set = False

@@ -4,22 +4,22 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 
-LEAVING = 3.0
+SHUTDOWN_SECONDS = 3.0
 
 
 class ChildEnded(Exception):
-    """The program has ended, which it never should."""
+    """The child process has exited, which it never should."""
 
 
 class ChildProcess:
-    """The program. It reads our end of a pipe, so that it ends with us however we end, and is in a session of its own."""
+    """The child process, in a session of its own. It reads a pipe that ends with this process, however that ends."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._command, self._environment = tuple(command), dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def look(self) -> None:
-        """Start it where it does not run. Raises ChildEnded where it ran, and OSError where it cannot be started."""
+    def ensure_running(self) -> None:
+        """Start it unless it runs. Raises ChildEnded where it has exited, OSError where it cannot be started."""
         if self._process is None:
             self._process = subprocess.Popen(self._command, env=self._environment, stdin=subprocess.PIPE, start_new_session=True)
         elif (code := self._process.poll()) is not None:
@@ -27,14 +27,14 @@ class ChildProcess:
             raise ChildEnded(f"it ended with {code}, and is started again")
 
     def stop(self) -> None:
-        """Tell it to end, and wait no longer than a moment: what is on its way needs nobody."""
+        """Terminate it, and wait briefly for its end."""
         process = self._process
         if process is not None:
             process.terminate()
             try:
-                process.wait(LEAVING)
+                process.wait(SHUTDOWN_SECONDS)
             except subprocess.TimeoutExpired:
-                # So that nothing warns of it.
+                # Otherwise Popen warns that the process still runs.
                 process.returncode = 0
             self._forget(process)
 

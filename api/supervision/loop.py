@@ -13,9 +13,9 @@ from typing import Any
 from api.domain.background import FIRST_PAUSE, TaskState
 from api.supervision.supervision import Supervision, never
 
-# How long all tasks together may take to come to an end; one that hangs ends with the process.
-LEAVING = 4.0
-# Whoever wakes a task may not have committed yet what there is to do.
+# How long all tasks together may take to stop; one that hangs ends with the process.
+SHUTDOWN_SECONDS = 4.0
+# The transaction that wakes a task may not be committed yet.
 SETTLE = 0.2
 
 
@@ -25,10 +25,10 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """Work that is done every so many seconds, or sooner where `wake` is set.
+    """Work that is done every `every` seconds, or sooner when `wake` is set.
 
     The work returns None once nothing is left to do; otherwise it is called again at once, so that each call is short. `close` is called at
-    the end. `overdue` is after how many seconds without a success it is called overdue, where that is not a matter of its period.
+    the end. `overdue` is after how many seconds without a success it counts as overdue, where its period does not say.
     """
 
     name: str
@@ -50,25 +50,25 @@ class Loop:
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Begin, in a thread of its own."""
-        # A thread that hangs from an earlier time must not go on with this one.
+        """Start its thread."""
+        # A thread that still hangs from before must not share this event.
         self._stopping = Event()
         self._thread = Thread(target=self._run, args=(self._stopping,), name=self._task.name, daemon=True)
         self._thread.start()
 
     def request_stop(self) -> None:
-        """Do nothing more after what is being done."""
+        """Stop after the current call."""
         self._stopping.set()
         if self._task.wake is not None:
             self._task.wake.set()
 
     def join(self, seconds: float) -> None:
-        """Wait for its end, no longer than so many seconds."""
+        """Wait for its end, for so many seconds at most."""
         if self._thread is not None:
             self._thread.join(seconds)
 
-    def turn(self) -> float:
-        """Do the work once, whatever it raises; how many seconds to rest now."""
+    def run_once(self) -> float:
+        """Do the work once, whatever it raises; return the seconds to wait before the next call."""
         left: object = None
         with self.supervision.attempt(is_exit=never):
             self.supervision.begin()
@@ -77,12 +77,12 @@ class Loop:
 
     def _run(self, stopping: Event) -> None:
         while not stopping.is_set():
-            self._rest(self.turn(), stopping)
+            self._wait(self.run_once(), stopping)
         with self.supervision.attempt(is_exit=never):
             self._task.close()
 
-    def _rest(self, seconds: float, stopping: Event) -> None:
-        # What fails is not woken: there may always be something new to do.
+    def _wait(self, seconds: float, stopping: Event) -> None:
+        # After a failure the pause is kept, however often the task is woken.
         if self._task.wake is None or self.supervision.pause or not seconds:
             stopping.wait(seconds)
         elif self._task.wake.wait(seconds):
@@ -91,7 +91,7 @@ class Loop:
 
 
 class Background:
-    """The tasks of one process. Several processes may have the same ones side by side: what each does, it takes from the database first."""
+    """The tasks of one process. Several processes may run the same ones: each claims its work in the database."""
 
     def __init__(
         self, *, is_outage: Callable[[BaseException], bool] = never, clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -102,24 +102,24 @@ class Background:
         self._supervised: list[Supervision] = []
 
     def add(self, tasks: Iterable[Task]) -> None:
-        """Run these too, from the next start on."""
+        """Add tasks, which run from the next start on."""
         for task in tasks:
             supervision = self.supervise(task.name, every=task.every, first_pause=task.first_pause, overdue=task.overdue)
             self._loops.append(Loop(task, supervision))
 
     def supervise(self, name: str, **options: Any) -> Supervision:
-        """A supervision, made with these options, of work that others do on the event loop; it is among the states from now on."""
+        """A supervision of work on the event loop, made with these options; `states` includes it from now on."""
         made = Supervision(name, is_outage=self._is_outage, clock=self._clock, monotonic=self._monotonic, **options)
         self._supervised.append(made)
         return made
 
     def states(self) -> tuple[TaskState, ...]:
-        """How each stands now."""
+        """The state of each task."""
         return tuple(each.state() for each in self._supervised)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Run the tasks for as long as the context lasts."""
+        """Run the tasks while the context lasts."""
         self._start()
         try:
             yield
@@ -128,7 +128,7 @@ class Background:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """The same on the event loop, which does not wait for their ends."""
+        """The same on the event loop, which does not block while they stop."""
         self._start()
         try:
             yield
@@ -142,6 +142,6 @@ class Background:
     def _stop(self) -> None:
         for loop in self._loops:
             loop.request_stop()
-        until = time.monotonic() + LEAVING
+        until = time.monotonic() + SHUTDOWN_SECONDS
         for loop in self._loops:
             loop.join(max(0.0, until - time.monotonic()))

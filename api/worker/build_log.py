@@ -8,7 +8,7 @@ from types import TracebackType
 
 from api.storage.full_disk import is_full
 
-MOST_AT_ONCE = 1 << 16
+MAX_AT_ONCE = 1 << 16
 
 
 class BuildLog:
@@ -76,7 +76,7 @@ class LogForwarder:
         """Carry the lines that are new; `whole`: to the end, with a last line that has no end of its own."""
         with self._path.open("rb") as content:
             content.seek(self._place)
-            while chunk := content.read(MOST_AT_ONCE):
+            while chunk := content.read(MAX_AT_ONCE):
                 self._place += len(chunk)
                 *lines, self._rest = (self._rest + chunk).split(b"\n")
                 self._quote(lines)

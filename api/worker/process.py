@@ -22,7 +22,7 @@ from api.worker.run_error import RunError
 
 STOPPED_EXIT_CODE = -signal.SIGKILL
 CHUNK = 1 << 16
-LOOK = 0.02
+POLL_SECONDS = 0.02
 LINGER = 5.0
 
 _PROJECT = Path(__file__).parents[2]
@@ -157,7 +157,7 @@ class _Started:
 
     def _wait(self) -> int | None:
         try:
-            return self._process.wait(LOOK)
+            return self._process.wait(POLL_SECONDS)
         except subprocess.TimeoutExpired:
             return None
 

@@ -19,7 +19,7 @@ from api.worker.run_error import RunError, WorkerGone
 
 log = logging.getLogger(__name__)
 
-LONGEST_MESSAGE = 500
+MAX_MESSAGE_LENGTH = 500
 
 
 class Answer(StrEnum):
@@ -88,7 +88,7 @@ class Reporter:
 
     def progress(self, status: str, message: str) -> None:
         """Report preparation, testing, completed or canceled; raise RunIsDead where the run cannot get there any more."""
-        self._require({"type": "progress", "status": status, "message": message[:LONGEST_MESSAGE]})
+        self._require({"type": "progress", "status": status, "message": message[:MAX_MESSAGE_LENGTH]})
 
     def equality(self, regression_id: int, output_id: int) -> None:
         """Report that an output is its baseline."""

@@ -27,7 +27,7 @@ from api.worker.suite import load_suite
 COMBINED_LIMIT = 32 << 20
 COPY_CHUNK = 1 << 20
 # A run's log replaces the one sent before, so that it can be followed while the run goes on.
-LIVE_LOG_EVERY = timedelta(seconds=3)
+LIVE_LOG_INTERVAL = timedelta(seconds=3)
 
 
 class RunExecution:
@@ -107,7 +107,7 @@ class RunExecution:
 
     def _attempt(self, test: SuiteTest) -> TestRunError | None:
         self._cancellation.check()
-        if self._build_log.is_to_be_shared(LIVE_LOG_EVERY):
+        if self._build_log.is_to_be_shared(LIVE_LOG_INTERVAL):
             self._reporter.send_log(self._build_log.path)
         try:
             self._execute_test(test)

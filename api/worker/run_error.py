@@ -5,7 +5,7 @@ import re
 
 from api.domain.runs.infrastructure import InfrastructureType
 
-LONGEST_REASON = 440
+MAX_REASON_LENGTH = 440
 _BLANKS = re.compile(r"\s+")
 
 
@@ -38,4 +38,4 @@ class TestRunError(RunError):
 
 def _single_line(reason: str) -> str:
     text = _BLANKS.sub(" ", reason).strip()
-    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON - 1]}…"
+    return text if len(text) <= MAX_REASON_LENGTH else f"{text[:MAX_REASON_LENGTH - 1]}…"

@@ -25,9 +25,9 @@ from api.worker.output_capture import BoundedLog
 from api.worker.process import STOPPED_EXIT_CODE, Execution, Limits
 from api.worker.run_error import RunError
 
-LOOK = 0.05
+POLL_SECONDS = 0.05
 CHUNK = 1 << 16
-FOLDER_LOOK = 1.0
+FOLDER_POLL_SECONDS = 1.0
 # What lies here is in every sandbox.
 SYSTEM = Path("/usr")
 STARTS = (b"\x7fELF", b"#!")
@@ -85,7 +85,7 @@ class SandboxedRun:
     def _watch(
         self, invocation: Invocation, limits: Limits, process: SandboxProcess, streams: _Streams, begun: float, stop: Callable[[], bool],
     ) -> Execution:
-        next_look = begun + FOLDER_LOOK
+        next_look = begun + FOLDER_POLL_SECONDS
         while (ending := process.poll()) is None:
             streams.carry()
             elapsed = self.monotonic() - begun
@@ -96,7 +96,7 @@ class SandboxedRun:
             if self.monotonic() >= next_look:
                 if is_larger(invocation.folder, self.limits.workspace_bytes):
                     return Execution(-signal.SIGKILL, int(elapsed * 1000))
-                next_look = self.monotonic() + FOLDER_LOOK
+                next_look = self.monotonic() + FOLDER_POLL_SECONDS
         runtime_ms = int((self.monotonic() - begun) * 1000)
         if ending.exit_code is None:
             raise RunError(InfrastructureType.WORKER, f"The sandbox failed: {ending.failure}.")
@@ -129,7 +129,7 @@ class _Streams:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         # All that could write is dead, so what the pipes hold is the end of it.
-        while self._readable and self._read(select.select(list(self._readable), [], [], LOOK)[0]):
+        while self._readable and self._read(select.select(list(self._readable), [], [], POLL_SECONDS)[0]):
             continue
         self._log.close()
         for file in (self._result, self._source):
@@ -144,7 +144,7 @@ class _Streams:
     def carry(self) -> None:
         """Wait a moment for something to carry, and carry it."""
         writable = [self._process.input] if self._process.input is not None and self._source is not None else []
-        readable, ready, _ = select.select([*self._readable, self._process.ended], writable, [], LOOK)
+        readable, ready, _ = select.select([*self._readable, self._process.ended], writable, [], POLL_SECONDS)
         self._read([each for each in readable if each in self._readable])
         if ready:
             self._feed()

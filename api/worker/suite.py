@@ -10,7 +10,7 @@ from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.worker_suite import INDEX, SuiteFile, SuiteTest
 from api.worker.run_error import RunError
 
-LARGEST_FILE = 32 << 20
+MAX_FILE_BYTES = 32 << 20
 INPUT_TYPES = frozenset({"file", "stdin", "udp"})
 OUTPUT_TYPES = frozenset({"file", "null", "tcp", "cea708", "multiprogram", "stdout"})
 
@@ -52,7 +52,7 @@ def parse_category(content: bytes, category: str) -> tuple[SuiteTest, ...]:
 def _content(folder: Path, name: str) -> bytes:
     path = folder / name
     try:
-        if path.is_symlink() or path.stat().st_size > LARGEST_FILE:
+        if path.is_symlink() or path.stat().st_size > MAX_FILE_BYTES:
             raise SuiteError(f"{name} is too large, or a link.")
         return path.read_bytes()
     except OSError as fault:

@@ -12,7 +12,7 @@ import httpx
 
 from api.domain.runs.infrastructure import InfrastructureType
 from api.host.temporary_folder import sweep
-from api.log_context import about
+from api.log_context import bind_log_context
 from api.supervision.supervision import Supervision
 from api.worker.attempt import Attempt
 from api.worker.cancellation import Cancellation, LeaseKeeper
@@ -93,7 +93,7 @@ class Worker:
         return response.is_success and response.text.strip() == "False"
 
     def _serve(self, claimed: Claimed) -> None:
-        with about(run_id=claimed.run_id):
+        with bind_log_context(run_id=claimed.run_id):
             self._execute(claimed)
 
     def _execute(self, claimed: Claimed) -> None:

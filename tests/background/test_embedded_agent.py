@@ -56,11 +56,11 @@ def test_of_several_processes_one_keeps_it_and_another_when_that_one_ends(tmp_pa
     one, two = embedded(tmp_path, "one"), embedded(tmp_path, "two")
     with kept(two):
         with kept(one):
-            one.look()
-            two.look()
+            one.ensure_running()
+            two.ensure_running()
             await_start(tmp_path, "one")
             first = started(tmp_path, "two")
-        two.look()
+        two.ensure_running()
         await_start(tmp_path, "two")
 
     assert (first, len(started(tmp_path, "one")), len(started(tmp_path, "two"))) == ([], 1, 1)
@@ -69,7 +69,7 @@ def test_of_several_processes_one_keeps_it_and_another_when_that_one_ends(tmp_pa
 def test_one_that_ended_is_started_again_and_meanwhile_another_process_may(tmp_path: Path) -> None:
     one, two = embedded(tmp_path, "one"), embedded(tmp_path, "two")
     with kept(one), kept(two):
-        one.look()
+        one.ensure_running()
         process = one._agent._process
         assert process is not None
         await_start(tmp_path, "one")
@@ -77,9 +77,9 @@ def test_one_that_ended_is_started_again_and_meanwhile_another_process_may(tmp_p
         process.wait()
 
         with pytest.raises(ChildEnded, match="-9"):
-            one.look()
-        two.look()
-        one.look()
+            one.ensure_running()
+        two.ensure_running()
+        one.ensure_running()
 
         await_start(tmp_path, "two")
         assert len(started(tmp_path, "one")) == 1
@@ -91,9 +91,9 @@ def test_where_the_folder_belongs_to_somebody_else_that_is_said_and_it_is_starte
     agent = embedded(tmp_path, "one")
     with kept(agent):
         with pytest.raises(OSError, match="CI_WORK_DIR: .* belongs to somebody else"):
-            agent.look()
+            agent.ensure_running()
         (tmp_path / "work").unlink()
-        agent.look()
+        agent.ensure_running()
 
         assert await_start(tmp_path, "one")
 
@@ -105,9 +105,9 @@ def test_one_that_cannot_be_started_is_tried_again_but_not_without_a_pause(tmp_p
     background.add([agent.task()])
     loop = background._loops[0]
     with kept(agent):
-        pauses = [loop.turn() for _ in range(6)]
+        pauses = [loop.run_once() for _ in range(6)]
         program.symlink_to(sys.executable)
-        pauses.append(loop.turn())
+        pauses.append(loop.run_once())
 
         assert await_start(tmp_path, "one")
     assert pauses == [PAUSE, 10, 20, 40, 60, 60, 0.5]

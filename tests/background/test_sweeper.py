@@ -101,7 +101,7 @@ def run_once(sweeper: Sweeper) -> dict[str, int]:
     background = Background()
     background.add(sweeper.tasks(every=30))
     for loop in background._loops:
-        loop.turn()
+        loop.run_once()
     return {each.name: each.failures for each in background.states() if each.failures}
 
 

@@ -245,11 +245,11 @@ def test_the_uploader_goes_on_after_a_disk_and_a_database_that_were_away(sqlite_
     background.add([each.task(every=30, wake=threading.Event()) for each in (broken, post.uploader)])
     disk, database = background._loops
     transact(lambda: session().execute(text("ALTER TABLE ci_pending_upload RENAME TO away")))
-    pauses = [disk.turn(), database.turn()]
+    pauses = [disk.run_once(), database.run_once()]
     transact(lambda: session().execute(text("ALTER TABLE away RENAME TO ci_pending_upload")))
-    pauses += [disk.turn(), disk.turn()]
+    pauses += [disk.run_once(), disk.run_once()]
     post.now[0] += timedelta(minutes=1)
-    pauses += [database.turn(), database.turn()]
+    pauses += [database.run_once(), database.run_once()]
 
     assert pauses == [30, 30, 0, 30, 0, 30]
     assert post.bucket.puts == [LOG]

@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from api.background.webhook_sender import LEASE, WebhookSender
 from api.domain.jobs.job import Job, JobStatus
-from api.domain.jobs.webhook import MOST_ATTEMPTS, signature
+from api.domain.jobs.webhook import MAX_ATTEMPTS, signature
 from api.domain.random_source import RandomSource
 from api.integrations.webhook_post import Delivery, WebhookPost
 from api.storage.database import change, session, transact
@@ -158,17 +158,17 @@ def test_a_receiver_that_never_answers_well_is_given_up_with_a_word_in_the_log(
     sqlite_database: Database, receiver: Receiver, caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    receiver.answers = [500] * (MOST_ATTEMPTS + 5)
+    receiver.answers = [500] * (MAX_ATTEMPTS + 5)
     clock = Clock()
     sender = make_sender(sqlite_database, clock=clock)
     end_job("j1", receiver.url)
 
-    for _ in range(MOST_ATTEMPTS + 3):
+    for _ in range(MAX_ATTEMPTS + 3):
         send_all(sender)
         clock.now += timedelta(hours=2)
 
-    assert (len(receiver.received), waiting()) == (MOST_ATTEMPTS, 0)
-    assert f"the web hook of job j1 is given up after {MOST_ATTEMPTS} attempts: the receiver answered 500" in caplog.text
+    assert (len(receiver.received), waiting()) == (MAX_ATTEMPTS, 0)
+    assert f"the web hook of job j1 is given up after {MAX_ATTEMPTS} attempts: the receiver answered 500" in caplog.text
 
 
 def test_neither_the_address_nor_the_secret_stands_in_the_log(
@@ -261,9 +261,9 @@ def test_the_sender_goes_on_after_a_database_that_was_away(sqlite_database: Data
     sqlite_database.engine.dispose()
     with sqlite_database.engine.begin() as connection:
         connection.execute(text("ALTER TABLE ci_job_webhook RENAME TO away"))
-    pauses = [loop.turn(), loop.turn()]
+    pauses = [loop.run_once(), loop.run_once()]
     with sqlite_database.engine.begin() as connection:
         connection.execute(text("ALTER TABLE away RENAME TO ci_job_webhook"))
-    pauses += [loop.turn(), loop.turn()]
+    pauses += [loop.run_once(), loop.run_once()]
 
     assert (pauses, waiting(), len(receiver.received)) == ([2, 4, 0, 2], 0, 1)

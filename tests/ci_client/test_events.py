@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci_client.events import LONGEST_LINE, Frame, FrameReader, MalformedStream
+from ci_client.events import MAX_LINE_LENGTH, Frame, FrameReader, MalformedStream
 from tests.ci_client.wire import PING, RETRY, complete, log
 
 WHOLE = RETRY + PING + log("größe\n", "1-8") + b"nonsense\n\n" + log("b\u2028\n", "1-12") + complete()
@@ -63,4 +63,4 @@ def test_an_event_that_is_none_is_no_event(text: bytes) -> None:
 
 def test_a_line_without_an_end_is_not_kept_forever() -> None:
     with pytest.raises(MalformedStream):
-        frames_of(*[b"x" * (1 << 20)] * (LONGEST_LINE // (1 << 20) + 1))
+        frames_of(*[b"x" * (1 << 20)] * (MAX_LINE_LENGTH // (1 << 20) + 1))

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.domain.background import LEAST_OVERDUE, TaskState, dependency_of, overdue_after, pause_after
+from api.domain.background import MIN_OVERDUE, TaskState, dependency_of, overdue_after, pause_after
 from api.domain.health import Dependency
 
 
@@ -12,14 +12,14 @@ def state(*, age: float = 0, in_row: int = 0, is_overdue: bool = False) -> TaskS
 
 
 def test_each_failure_doubles_the_pause_up_to_the_longest() -> None:
-    assert [pause_after(number, first=1, longest=60) for number in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert [pause_after(number, first=1, max_pause=60) for number in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
 def test_the_pause_is_a_number_after_any_number_of_failures() -> None:
-    assert pause_after(10 ** 9, first=0.5, longest=60) == 60
+    assert pause_after(10 ** 9, first=0.5, max_pause=60) == 60
 
 
-@pytest.mark.parametrize(("every", "seconds"), [(None, LEAST_OVERDUE), (0.5, LEAST_OVERDUE), (30, 90), (600, 1800)])
+@pytest.mark.parametrize(("every", "seconds"), [(None, MIN_OVERDUE), (0.5, MIN_OVERDUE), (30, 90), (600, 1800)])
 def test_a_task_is_overdue_after_several_periods_but_not_within_a_minute(every: float | None, seconds: float) -> None:
     assert overdue_after(every) == seconds
 

@@ -13,12 +13,12 @@ NOTHING = QueueMetrics(NOW, {}, {}, {}, 0, None, (), (), 0, {})
 
 
 def test_without_a_waiting_job_nobody_waits() -> None:
-    assert NOTHING.longest_wait == 0.0
+    assert NOTHING.max_wait == 0.0
 
 
 def test_the_longest_wait_is_the_oldest_jobs_and_never_less_than_none() -> None:
     waits = [
-        QueueMetrics(NOW, {0: 1}, {}, {}, 0, NOW - timedelta(seconds=seconds), (), (), 0, {}).longest_wait for seconds in (90, -5)]
+        QueueMetrics(NOW, {0: 1}, {}, {}, 0, NOW - timedelta(seconds=seconds), (), (), 0, {}).max_wait for seconds in (90, -5)]
 
     assert waits == [90.0, 0.0]
 

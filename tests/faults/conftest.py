@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.jobs.project.python_runtime import host_kit
+from api.jobs.project.python_runtime import host_runtime
 from tests.databases import Database
 from tests.faults.cluster import Cluster, Host
 from tests.parts import lacking, need
@@ -18,7 +18,7 @@ from tests.parts import lacking, need
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of jobs, made once."""
     folder = tmp_path_factory.mktemp("kit")
-    host_kit(folder)
+    host_runtime(folder)
     return folder
 
 

@@ -77,7 +77,7 @@ def test_an_agent_whose_image_has_no_python_says_so_and_takes_no_jobs(
 
     def trouble() -> str | None:
         session().rollback()
-        return next((card.trouble for card in list_agents()), None)
+        return next((record.trouble for record in list_agents()), None)
 
     with host.agent(**settings) as agent:
         host.cluster.until(trouble, "the agent's trouble")

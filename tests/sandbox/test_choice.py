@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.jobs.project.workspaces import WATCHED
+from api.jobs.project.workspaces import POLLED
 from api.sandbox.choice import SandboxOptions, choose, find_bubblewrap, say
 from api.sandbox.kinds import sandbox_of
 from api.sandbox.sandbox import Guard, Sandbox
@@ -79,9 +79,9 @@ def test_what_is_not_enforced_here_is_said_at_the_start(bubblewrap: Sandbox, tmp
     choice = choose(SandboxOptions("bubblewrap", tmp_path, cgroup=GROUP))
 
     with caplog.at_level(logging.INFO):
-        say(choice, WATCHED, Guard("other", True, "fine"))
+        say(choice, POLLED, Guard("other", True, "fine"))
 
-    assert [guard.name for guard in choice.missing(WATCHED)] == ["allowed_network", "workspace"]
+    assert [guard.name for guard in choice.missing(POLLED)] == ["allowed_network", "workspace"]
     assert "sandbox: workspace is not enforced: no file system of its own" in caplog.text
     assert "other" not in caplog.text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert
 
-from api.background.sweeper import AT_ONCE, Sweeper
+from api.background.sweeper import BATCH_SIZE, Sweeper
 from api.domain.errors import Unavailable
 from api.domain.results.history import HistoryFilter
 from api.domain.results.result import Verdict
@@ -62,7 +62,7 @@ def test_many_runs_are_judged_a_few_at_a_time_so_that_a_server_can_stop_in_betwe
     catch_up(NOW)
     sweeping = sweeper(database)
 
-    assert [sweeping.judge() for _ in range(4)] == [AT_ONCE, AT_ONCE, RUNS - 2 * AT_ONCE, None]
+    assert [sweeping.judge() for _ in range(4)] == [BATCH_SIZE, BATCH_SIZE, RUNS - 2 * BATCH_SIZE, None]
 
 
 def test_meanwhile_a_page_is_right_and_what_depends_on_all_runs_has_to_wait(database: Database) -> None:

@@ -14,7 +14,7 @@ from api.services.history import list_history
 from api.services.platform_sync import catch_up
 from api.storage.database import session
 from api.storage.platform_tables import ProgressRow
-from api.storage.results.history import MOST_MERGED
+from api.storage.results.history import MAX_MERGED
 from api.storage.tables import VerdictRow
 from tests.builders import (
     NOW,
@@ -63,7 +63,7 @@ def whole(tests: list[BuiltTest]) -> list[HistoryEntry]:
 
 
 @pytest.mark.hypothesis
-@pytest.mark.parametrize("others", [0, MOST_MERGED - 2, MOST_MERGED - 1, 2000])
+@pytest.mark.parametrize("others", [0, MAX_MERGED - 2, MAX_MERGED - 1, 2000])
 def test_what_the_database_leaves_is_what_the_filter_means(database: Database, others: int) -> None:
     tests = fill()
     everything = whole(tests)

@@ -13,7 +13,7 @@ from api.installation import SYSTEM_RANDOM
 from api.services import runs
 from api.services.leases import claim_run, give_up_abandoned
 from api.services.platform_sync import catch_up
-from api.services.replacements import MOST_IN_A_ROW
+from api.services.replacements import MAX_IN_A_ROW
 from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import ProgressRow, RegressionTestRow, TestForkRow, TestRow
 from api.storage.runs.expected_tests import load_expected_tests
@@ -91,9 +91,9 @@ def test_of_servers_that_sweep_at_once_one_queues_a_replacement(database: Databa
 def test_no_more_than_a_few_runs_in_a_row_are_queued_for_one(test: BuiltTest) -> None:
     create(test)
 
-    lost = [lose(at=10 * number) for number in range(MOST_IN_A_ROW + 2)]
+    lost = [lose(at=10 * number) for number in range(MAX_IN_A_ROW + 2)]
 
-    assert [run_id is not None for run_id in lost] == [True] * (MOST_IN_A_ROW + 1) + [False]
+    assert [run_id is not None for run_id in lost] == [True] * (MAX_IN_A_ROW + 1) + [False]
     assert load(all_runs()[-1]).replaced_by is None
 
 

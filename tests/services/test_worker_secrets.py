@@ -6,7 +6,7 @@ from itertools import count
 
 from sqlalchemy import select
 
-from api.background.sweeper import ERASED_AT_ONCE, SecretErasure, Sweeper
+from api.background.sweeper import ERASE_BATCH_SIZE, SecretErasure, Sweeper
 from api.domain.random_source import RandomSource
 from api.domain.runs.run import Phase
 from api.services.platform_sync import catch_up
@@ -78,7 +78,7 @@ def test_secrets_are_erased_in_batches_and_each_once(database: Database) -> None
     erased = [transact(lambda: erase_dead_secrets(LATER, same, most=3)) for _ in range(4)]
 
     assert erased == [3, 3, 1, 0]
-    assert ERASED_AT_ONCE <= 500
+    assert ERASE_BATCH_SIZE <= 500
 
 
 def test_however_secrets_are_written_the_marks_stand_before_them(database: Database) -> None:

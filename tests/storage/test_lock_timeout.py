@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import OperationalError
 
 from api.storage import database as storage_database
-from api.storage.database import ATTEMPTS, LOCK_TIMEOUT, LONGEST_PAUSE, TransactionConflict, attach, db, session, transact
+from api.storage.database import ATTEMPTS, LOCK_TIMEOUT, MAX_PAUSE, TransactionConflict, attach, db, session, transact
 from api.storage.outage import is_outage
 from api.storage.platform_tables import GeneralDataRow
 from tests.databases import Database
@@ -104,4 +104,4 @@ def test_the_pauses_between_attempts_grow_and_differ_by_chance(database: Databas
 
     assert len(pauses) == ATTEMPTS - 1
     assert pauses[:4] == [0.02, 0.02, 0.08, 0.08]
-    assert max(pauses) == LONGEST_PAUSE
+    assert max(pauses) == MAX_PAUSE

@@ -52,9 +52,9 @@ def test_failures_in_a_row_are_tried_again_ever_less_often_and_a_success_begins_
     work = Work(*[OSError()] * 8)
     loop = background_of(Task("sync", work, every=2))._loops[0]
 
-    pauses = [loop.turn() for _ in range(9)]
+    pauses = [loop.run_once() for _ in range(9)]
     work._faults.append(OSError())
-    pauses += [loop.turn(), loop.turn()]
+    pauses += [loop.run_once(), loop.run_once()]
 
     assert pauses == [2, 4, 8, 16, 32, 60, 60, 60, 2, 2, 2]
 
@@ -62,13 +62,13 @@ def test_failures_in_a_row_are_tried_again_ever_less_often_and_a_success_begins_
 def test_a_task_of_a_long_period_is_not_tried_sooner_when_it_fails() -> None:
     loop = background_of(Task("tidying", Work(*[OSError()] * 3), every=600))._loops[0]
 
-    assert [loop.turn() for _ in range(3)] == [600, 600, 600]
+    assert [loop.run_once() for _ in range(3)] == [600, 600, 600]
 
 
 def test_a_task_that_has_more_to_do_goes_on_at_once() -> None:
     loop = background_of(Task("uploader", Work(left=(8, 3)), every=30))._loops[0]
 
-    assert [loop.turn() for _ in range(3)] == [0, 0, 30]
+    assert [loop.run_once() for _ in range(3)] == [0, 0, 30]
 
 
 def test_a_task_that_is_woken_works_without_waiting_for_its_period() -> None:
@@ -122,7 +122,7 @@ def test_a_task_that_cannot_be_closed_keeps_no_other_from_it() -> None:
 
 
 def test_a_task_that_hangs_neither_holds_up_the_others_nor_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop_module, "LEAVING", 0.05)
+    monkeypatch.setattr(loop_module, "SHUTDOWN_SECONDS", 0.05)
     over, other = Event(), Work()
 
     def hang() -> None:
@@ -139,7 +139,7 @@ def test_a_task_that_hangs_neither_holds_up_the_others_nor_the_end(monkeypatch: 
 
 
 def test_a_thread_that_hung_when_its_loop_ended_does_not_go_on_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop_module, "LEAVING", 0.05)
+    monkeypatch.setattr(loop_module, "SHUTDOWN_SECONDS", 0.05)
     over, called, calls = Event(), Semaphore(0), []
 
     def work() -> None:
@@ -164,8 +164,8 @@ def test_each_task_tells_its_last_success_its_failures_and_its_age() -> None:
     background = background_of(Task("good", good, every=30), Task("bad", bad, every=30), monotonic=monotonic)
     for loop in background._loops:
         monotonic.seconds += 5
-        loop.turn()
-    background._loops[1].turn()
+        loop.run_once()
+    background._loops[1].run_once()
     monotonic.seconds += 20
 
     states = background.states()
@@ -182,7 +182,7 @@ def test_a_task_is_overdue_once_it_has_failed_for_several_of_its_periods_and_no_
     for seconds in (0, 90, 1):
         monotonic.seconds += seconds
         seen.append(background.states()[0].is_overdue)
-        background._loops[0].turn()
+        background._loops[0].run_once()
 
     assert [*seen, background.states()[0].is_overdue] == [False, False, True, False]
 
@@ -207,7 +207,7 @@ def test_a_task_that_hangs_is_overdue_by_its_age() -> None:
 def test_a_task_whose_thread_is_gone_is_overdue_too() -> None:
     monotonic = Monotonic()
     background = background_of(Task("sync", Work(), every=30), monotonic=monotonic)
-    background._loops[0].turn()
+    background._loops[0].run_once()
     monotonic.seconds += 121
 
     assert background.states()[0].is_overdue

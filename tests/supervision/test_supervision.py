@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from api.supervision.supervision import MOST_KINDS, TRACE_EVERY, WORDS_EVERY, Supervision, run_forever
+from api.supervision.supervision import LOG_INTERVAL, MAX_TRACED_TYPES, TRACEBACK_INTERVAL, Supervision, run_forever
 from tests.background.faults import FAULTS, Monotonic
 
 Lines = Callable[[], list[logging.LogRecord]]
@@ -57,7 +57,7 @@ def test_a_fault_that_comes_and_goes_floods_no_log(lines: Lines) -> None:
     clock = Monotonic()
     supervision = Supervision("sync", monotonic=clock)
 
-    for clock.seconds in range(int(WORDS_EVERY)):
+    for clock.seconds in range(int(LOG_INTERVAL)):
         fail(supervision, OSError("away"))
         succeed(supervision)
 
@@ -67,7 +67,7 @@ def test_a_fault_that_comes_and_goes_floods_no_log(lines: Lines) -> None:
 def test_a_trace_is_told_again_after_an_hour(lines: Lines) -> None:
     clock = Monotonic()
     supervision = Supervision("sync", monotonic=clock)
-    for clock.seconds in (0.0, TRACE_EVERY - 1, TRACE_EVERY):
+    for clock.seconds in (0.0, TRACEBACK_INTERVAL - 1, TRACEBACK_INTERVAL):
         fail(supervision, OSError("away"))
 
     assert [bool(line.exc_info) for line in lines()] == [True, False, True]
@@ -76,10 +76,10 @@ def test_a_trace_is_told_again_after_an_hour(lines: Lines) -> None:
 def test_kinds_of_faults_are_not_remembered_without_end() -> None:
     supervision = Supervision("sync", monotonic=Monotonic())
 
-    for number in range(10 * MOST_KINDS):
+    for number in range(10 * MAX_TRACED_TYPES):
         fail(supervision, type(f"Fault{number}", (Exception,), {})())
 
-    assert len(supervision._traced) <= MOST_KINDS
+    assert len(supervision._traced) <= MAX_TRACED_TYPES
 
 
 def test_an_outage_is_told_without_a_trace(lines: Lines) -> None:
@@ -137,9 +137,9 @@ def test_work_on_the_event_loop_goes_on_after_whatever_it_raised(fault: BaseExce
 def test_resting_on_the_event_loop_is_never_overdue_and_hanging_work_is() -> None:
     async def run() -> list[bool]:
         clock, seen = Monotonic(), []
-        for rest, work in ((asyncio.Event(), None), (None, asyncio.Event())):
+        for wait, work in ((asyncio.Event(), None), (None, asyncio.Event())):
             supervision = Supervision("states", monotonic=clock)
-            keeping = asyncio.create_task(run_forever(supervision, rest.wait if rest else nothing, work.wait if work else nothing))
+            keeping = asyncio.create_task(run_forever(supervision, wait.wait if wait else nothing, work.wait if work else nothing))
             for _ in range(9):
                 await asyncio.sleep(0)
             clock.seconds += 10_000

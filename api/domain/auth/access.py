@@ -45,6 +45,6 @@ class Caller:
         return self.role in STAFF
 
 
-def may_go_on(then: Caller, now: Caller | None) -> bool:
+def has_kept_rights(then: Caller, now: Caller | None) -> bool:
     """Whether what a caller was permitted to begin may last; `now` is who the token stands for by now, None for nobody."""
     return now is not None and now.role is then.role and then.scopes <= now.scopes

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from api.domain.errors import Unprocessable
 
-SHORTEST, LONGEST = 8, 128
+MIN_LENGTH, MAX_LENGTH = 8, 128
 # A word as short as these is part of too many others.
-SHORTEST_WORD = 4
+MIN_WORD_LENGTH = 4
 _DECORATION = string.digits + string.punctuation + string.whitespace
 _REMEDY = "Choose a longer password, such as four or five words that have nothing to do with each other."
 # The letters that people write as something else.
@@ -21,8 +21,8 @@ def check_password(password: str, *, email: str | None, name: str, common: Conta
 
     Raises Unprocessable for one that is too short or too long, common, made of the account's own name, or of a pattern.
     """
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise Unprocessable(f"A password has {SHORTEST} to {LONGEST} characters.", {"reason": "length"})
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise Unprocessable(f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.", {"reason": "length"})
     # The hashes of the Sample Platform cannot be made of it.
     if "\0" in password:
         raise Unprocessable("A password has no NUL character.", {"reason": "character"})
@@ -44,7 +44,7 @@ def _forms(password: str) -> Iterator[str]:
     word = password.strip(_DECORATION)
     tail = password.rstrip(_DECORATION)
     for form in (password, word, tail):
-        yield from (each for each in (form, *(form.translate(letters) for letters in _DISGUISED)) if len(each) >= SHORTEST_WORD)
+        yield from (each for each in (form, *(form.translate(letters) for letters in _DISGUISED)) if len(each) >= MIN_WORD_LENGTH)
 
 
 def _own_names(email: str | None, name: str) -> Iterator[str]:
@@ -55,7 +55,7 @@ def _own_names(email: str | None, name: str) -> Iterator[str]:
 def _is_pattern(password: str, common: Container[str]) -> bool:
     """Whether it is a short or common text over and over, or letters and digits in their order."""
     period = (password + password).find(password, 1)
-    if period < len(password) and (period <= SHORTEST_WORD or password[:period] in common):
+    if period < len(password) and (period <= MIN_WORD_LENGTH or password[:period] in common):
         return True
     steps = {ord(after) - ord(before) for before, after in pairwise(password)}
     return steps in ({1}, {-1})

@@ -8,7 +8,7 @@ from api.domain.auth.access import STAFF, Caller
 from api.domain.errors import Forbidden, Unavailable
 from api.domain.runs.trigger import RunPolicy
 
-ASK_AGAIN_AFTER = 30
+RETRY_AFTER = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +92,4 @@ def _check_belonging(code: Code, head: PullRequestHead | None) -> None:
 
 
 def _github_silent() -> Unavailable:
-    return Unavailable("GitHub has to be asked whether you may run this code, and does not answer.", retry_after=ASK_AGAIN_AFTER)
+    return Unavailable("GitHub has to be asked whether you may run this code, and does not answer.", retry_after=RETRY_AFTER)

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from api.domain.health import DEGRADED, OK, Finding
 
-BEAT = timedelta(seconds=10)
+HEARTBEAT_INTERVAL = timedelta(seconds=10)
 ALIVE_FOR = timedelta(seconds=60)
-MOST_WORDS = 500
+MAX_WORDS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Agent:
         return self.sandbox is not None and self.trouble is None
 
     def is_alive(self, now: datetime) -> bool:
-        """Whether it was heard of lately; agents say something every `BEAT`."""
+        """Whether it was heard of lately; agents say something every `HEARTBEAT_INTERVAL`."""
         return now - self.seen_at < ALIVE_FOR
 
 
@@ -54,12 +54,12 @@ def finding_of(agents: Iterable[Agent], now: datetime, *, needed: bool, limits: 
         return Finding(DEGRADED, "No agent runs, so jobs wait.") if needed else Finding()
     lacking = sorted({agent.trouble for agent in living if agent.sandbox is not None and agent.trouble is not None})
     if not any(agent.can_run for agent in living):
-        return Finding(DEGRADED, f"No agent can run jobs, so they are refused: {'; '.join(lacking)}."[:MOST_WORDS] if lacking else (
+        return Finding(DEGRADED, f"No agent can run jobs, so they are refused: {'; '.join(lacking)}."[:MAX_WORDS] if lacking else (
             "No agent has a sandbox, so jobs are refused."))
     missing = sorted({words for agent in living for words in agent.missing})
     is_unmet = any(words.partition(":")[0] in limits for words in missing)
     said = [f"{words}: {'; '.join(each)}." for words, each in (("Some agents take no jobs", lacking), ("Not held back", missing)) if each]
-    return Finding(DEGRADED if lacking or is_unmet else OK, " ".join(said)[:MOST_WORDS] or None)
+    return Finding(DEGRADED if lacking or is_unmet else OK, " ".join(said)[:MAX_WORDS] or None)
 
 
 def can_accept(agents: Iterable[Agent], now: datetime) -> bool:

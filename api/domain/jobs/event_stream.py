@@ -9,7 +9,7 @@ from api.domain.errors import Invalid
 from api.domain.jobs.job import Job, JobStatus, end_message
 
 EVENT_ID = re.compile(r"([1-9][0-9]{0,5})-([0-9]{1,15})\Z")
-LONGEST_CHUNK = 64 * 1024
+MAX_CHUNK_BYTES = 64 * 1024
 RETRY = b"retry: 3000\n\n"
 PING = b": ping\n\n"
 JOINED_LATE = "Job already completed.\n"
@@ -17,13 +17,13 @@ JOINED_LATE = "Job already completed.\n"
 
 @dataclass(frozen=True, slots=True, order=True)
 class StreamPlace:
-    """How far a reader is: so many bytes of this attempt's log."""
+    """The position of a reader: an offset into an attempt's log, in bytes."""
 
     attempt: int
     offset: int
 
     def event_id(self) -> str:
-        """The place as the id of an event."""
+        """The position as an event's id."""
         return f"{self.attempt}-{self.offset}"
 
 
@@ -36,34 +36,34 @@ def parse_event_id(text: str) -> StreamPlace:
 
 
 def is_yes(word: str) -> bool:
-    """Whether a word of a query means yes, of those that the document lets through; as the description's server reads them."""
+    """Whether a boolean query parameter, which is validated already, is true; spelled as `ci_server.md` allows."""
     return word.lower() in ("true", "t", "yes", "y", "on", "1")
 
 
 def log_event(text: str, place: StreamPlace | None) -> bytes:
-    """A piece of the log, with the place behind it; without one a client that comes back goes on where it was."""
+    """A part of the log, with the position after it; without one a client resumes at the event before."""
     return _event({"type": "log", "data": text}, place)
 
 
 def opening(place: StreamPlace | None) -> bytes:
-    """The first bytes of a stream; with a place, a client that loses the connection before the first event comes back to there."""
+    """The first bytes of a stream; with a position, a client that disconnects before the first event resumes there."""
     return RETRY if place is None else RETRY.removesuffix(b"\n") + f"id: {place.event_id()}\n\n".encode()
 
 
 def job_id_event(job_id: str) -> bytes:
-    """The first event of a stream that tells its job."""
+    """The event that names the stream's job."""
     return _event({"type": "job_id", "job_id": job_id}, None)
 
 
 def complete_event(success: bool, place: StreamPlace | None = None) -> bytes:
-    """The last event, once."""
+    """The last event of a stream."""
     return _event({"type": "complete", "success": success}, place)
 
 
-def attempt_event(attempt: int, *, in_line: bool) -> bytes:
-    """What stands between the logs of two attempts; `in_line` where the one before has no line end at its end."""
+def attempt_event(attempt: int, *, is_mid_line: bool) -> bytes:
+    """The event between the logs of two attempts; `is_mid_line`: the first does not end with a line end."""
     words = f"This is attempt {attempt} of the job; the one before was lost.\n"
-    return log_event(_on_a_line(words, in_line), StreamPlace(attempt, 0))
+    return log_event(_on_a_line(words, is_mid_line), StreamPlace(attempt, 0))
 
 
 def _event(content: dict[str, object], place: StreamPlace | None) -> bytes:
@@ -73,36 +73,36 @@ def _event(content: dict[str, object], place: StreamPlace | None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What follows the whole log of a job that is over: how it ended, as a line, and the last event.
+    """What follows the log of a finished job: its outcome as a line, and the last event.
 
-    Both have places of their own behind the newest attempt's log, so that a client that comes back misses neither and gets
-    neither twice. `size` is that log's; `in_line` says that it has no line end at its end.
+    Both have positions after the newest attempt's log, so that a client that resumes gets each once. `size` is that log's;
+    `is_mid_line`: it does not end with a line end.
     """
 
     job: Job
     size: int
-    in_line: bool
+    is_mid_line: bool
 
     @property
     def place(self) -> StreamPlace:
-        """The place behind all."""
+        """The position after everything."""
         return StreamPlace(_last_attempt(self.job), self._said + 1)
 
     def events_after(self, place: StreamPlace) -> list[bytes]:
-        """What is still to be sent to a reader who is at this place, at the end of the log or behind it; the last event always."""
+        """What is left to send to a reader at this position, at or after the log's end; the last event always."""
         said = StreamPlace(_last_attempt(self.job), self._said)
         closing = [log_event(self._line, said)] if place <= StreamPlace(said.attempt, self.size) and self._line else []
         return [*closing, complete_event(bool(self.job.success), self.place)]
 
     @property
     def late_events(self) -> list[bytes]:
-        """What a reader gets who wanted only what is new."""
+        """What a reader gets who asked for new text only."""
         return [log_event(JOINED_LATE, None), complete_event(bool(self.job.success), self.place)]
 
     @property
     def _line(self) -> str:
         reason = self.job.reason
-        return "" if reason is None else _on_a_line(end_message(reason, self.job.exit_code) + "\n", self.in_line)
+        return "" if reason is None else _on_a_line(end_message(reason, self.job.exit_code) + "\n", self.is_mid_line)
 
     @property
     def _said(self) -> int:
@@ -110,32 +110,32 @@ class End:
 
 
 def _last_attempt(job: Job) -> int:
-    # A job that was never begun has places too.
+    # A job that never started has positions too.
     return max(1, job.attempt)
 
 
-def _on_a_line(words: str, in_line: bool) -> str:
-    return f"\n{words}" if in_line else words
+def _on_a_line(words: str, is_mid_line: bool) -> str:
+    return f"\n{words}" if is_mid_line else words
 
 
 def may_grow(job: Job, attempt: int) -> bool:
-    """Whether this attempt's log may still get longer, as far as the job's row tells."""
+    """Whether this attempt's log may still grow, by the job's row."""
     return attempt > job.attempt and not job.status.is_finished or attempt == job.attempt and job.status is JobStatus.RUNNING
 
 
 def after_attempt(job: Job, attempt: int) -> StreamPlace | None:
-    """Where the stream goes on behind the whole log of an attempt; None where nothing follows yet, or at all."""
+    """Where the stream continues after an attempt's log; None where nothing follows, or not yet."""
     return StreamPlace(attempt + 1, 0) if job.attempt > attempt else None
 
 
 def newer(one: Job, other: Job) -> Job:
-    """The later of two looks at the same job."""
+    """The newer of two states of the same job."""
     return max(one, other, key=lambda job: (job.status.is_finished, job.fence, job.attempt))
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A piece of an attempt's log as it is sent, with where it begins and ends there."""
+    """A part of an attempt's log as an encoded event, with its start and end offsets."""
 
     start: int
     end: int
@@ -143,7 +143,7 @@ class Frame:
 
 
 def frames_of(raw: bytes, place: StreamPlace, *, final: bool) -> list[Frame]:
-    """The bytes of a log that begin at a place, as events; half a character at the end is left, unless nothing follows."""
+    """Bytes of a log as frames; a partial character at the end is left, unless they are `final`."""
     frames: list[Frame] = []
     start = place.offset
     while raw:
@@ -156,11 +156,11 @@ def frames_of(raw: bytes, place: StreamPlace, *, final: bool) -> list[Frame]:
 
 
 def cut_chunk(raw: bytes, *, final: bool) -> tuple[str, int]:
-    """Text of the beginning of new bytes, at most 64 KiB, and how many bytes it took; bytes that are not UTF-8 are replaced.
+    """Decode the first chunk, at most 64 KiB, and return it with its size in bytes; invalid UTF-8 is replaced.
 
-    It ends with a line where one ends within reach. A character that is not whole yet is left, unless nothing follows.
+    It ends at a line end where there is one. A partial character is left, unless the bytes are `final`.
     """
-    piece = raw[:LONGEST_CHUNK]
+    piece = raw[:MAX_CHUNK_BYTES]
     line_end = piece.rfind(b"\n") + 1
     if line_end:
         piece = piece[:line_end]
@@ -170,7 +170,7 @@ def cut_chunk(raw: bytes, *, final: bool) -> tuple[str, int]:
 
 
 def whole_characters(piece: bytes) -> int:
-    """The length without a character at the end of which the rest may still come."""
+    """The length without a partial character at the end."""
     for back in range(1, min(4, len(piece) + 1)):
         byte = piece[-back]
         if byte < 0x80:

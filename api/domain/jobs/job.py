@@ -79,7 +79,7 @@ class JobOutcome:
     exit_code: int | None = None
 
 
-MOST_CLAIMS = 5
+MAX_CLAIMS = 5
 STATUS_OF = {JobReason.EXIT_CODE: JobStatus.COMPLETED, JobReason.CANCELLED: JobStatus.CANCELLED}
 WORDS = {
     JobReason.EXIT_CODE: "The command ended with exit code {exit_code}.",
@@ -170,5 +170,5 @@ def after_loss(job: Job, *, began: bool = True) -> JobOutcome | None:
     """
     if job.cancel_requested:
         return outcome_of(JobReason.CANCELLED, None)
-    tries = job.max_attempts if began else max(job.max_attempts, MOST_CLAIMS)
+    tries = job.max_attempts if began else max(job.max_attempts, MAX_CLAIMS)
     return None if job.attempt < tries else outcome_of(JobReason.LOST, None)

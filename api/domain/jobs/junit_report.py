@@ -11,10 +11,10 @@ from itertools import chain
 from typing import Any
 from xml.parsers import expat
 
-MOST_FAILED = 1000
+MAX_FAILED = 1000
 NAME_LENGTH, MESSAGE_LENGTH = 1000, 4000
-DEEPEST = 100
-MOST_SECONDS = 1e9
+MAX_DEPTH = 100
+MAX_SECONDS = 1e9
 BAD = ("error", "failure")
 # Where a test was not run without a word of `skipped`: GoogleTest's and CTest's ways to say it.
 NOT_RUN = {"status": ("notrun", "disabled", "skipped"), "result": ("suppressed", "skipped")}
@@ -28,8 +28,8 @@ ENCODINGS = (
 # What XML 1.0 has no way to hold, neither as it is nor by number.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NUMBER = re.compile(r"&#(?:([0-9]{1,12})|x([0-9a-fA-F]{1,12}));")
-LONGEST_DECLARATION = 200
-LONGEST_REFERENCE = 20
+MAX_DECLARATION_LENGTH = 200
+MAX_REFERENCE_LENGTH = 20
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3}){1,5}(?:\.[0-9]{0,20})?")
 
 
@@ -98,7 +98,7 @@ def _decoded(chunks: Iterable[bytes]) -> Iterator[str]:
     """The text, by its mark or its declaration; what is damaged in it is replaced. Raises LookupError for an unknown encoding."""
     rest = iter(chunks)
     first = b""
-    while len(first) < LONGEST_DECLARATION and (more := next(rest, b"")):
+    while len(first) < MAX_DECLARATION_LENGTH and (more := next(rest, b"")):
         first += more
     decoder = codecs.getincrementaldecoder(_encoding(first))("replace")
     for chunk in chain((first,), rest):
@@ -128,7 +128,7 @@ def _allowed(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         text = _NUMBER.sub(_allowed_number, _FORBIDDEN.sub("\ufffd", kept + text))
         # A reference may go on in the next piece.
-        begin = text.rfind("&", max(0, len(text) - LONGEST_REFERENCE))
+        begin = text.rfind("&", max(0, len(text) - MAX_REFERENCE_LENGTH))
         kept = text[begin:] if begin >= 0 else ""
         yield text[:begin] if begin >= 0 else text
     yield kept
@@ -155,7 +155,7 @@ class _Reader:
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         if not self._path and name not in ("testsuites", "testsuite"):
             raise NoReport("not a JUnit report")
-        if len(self._path) == DEEPEST:
+        if len(self._path) == MAX_DEPTH:
             raise NoReport("an XML file that is nested too deeply")
         self._path.append(name)
         if name == "testsuite":
@@ -200,7 +200,7 @@ class _Reader:
             self._bad, self._message, self._content = name, attributes.get("message", ""), ""
 
     def _end_case(self, case: Mapping[str, str]) -> None:
-        if self._bad and len(self.report.failed) < MOST_FAILED:
+        if self._bad and len(self.report.failed) < MAX_FAILED:
             message = self._message or self._content.strip()
             self.report.failed.append(FailedTest(
                 case.get("name", "")[:NAME_LENGTH], case.get("classname", "")[:NAME_LENGTH], message[:MESSAGE_LENGTH]))
@@ -217,4 +217,4 @@ def _seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         return 0.0
-    return value if math.isfinite(value) and 0 <= value <= MOST_SECONDS else 0.0
+    return value if math.isfinite(value) and 0 <= value <= MAX_SECONDS else 0.0

@@ -14,10 +14,10 @@ from api.domain.random_source import RandomSource
 
 Address = IPv4Address | IPv6Address
 
-LONGEST_URL = 2000
-MOST_ATTEMPTS = 12
+MAX_URL_LENGTH = 2000
+MAX_ATTEMPTS = 12
 FIRST_DELAY = timedelta(seconds=10)
-LONGEST_DELAY = timedelta(hours=1)
+MAX_DELAY = timedelta(hours=1)
 PORTS = {"https": 443, "http": 80}
 
 # One reading for check and use: nothing is taken that two readers of URLs could take apart differently.
@@ -62,7 +62,7 @@ def webhook_target(url: str, hosts: Sequence[str], private: bool) -> WebhookTarg
     `hosts` are names, addresses, or `*.suffix` for all names below the suffix. Plain http is for private networks, and so taken only
     where those are allowed; where a name leads is seen when the hook is sent.
     """
-    found = _URL.fullmatch(url) if len(url) <= LONGEST_URL else None
+    found = _URL.fullmatch(url) if len(url) <= MAX_URL_LENGTH else None
     host = _host(found["host"].lower()) if found else None
     if found is None or host is None or int(found["port"] or 0) > 0xFFFF:
         raise Invalid({"web_hook": "Must be an https URL without user and fragment."})
@@ -107,9 +107,9 @@ def signature(secret: str, timestamp: int, body: bytes) -> str:
 
 def next_attempt(attempts: int, now: datetime, chance: RandomSource) -> datetime | None:
     """When a hook is sent again that failed so many times, later each time and not all at once; None where it is given up."""
-    if attempts >= MOST_ATTEMPTS:
+    if attempts >= MAX_ATTEMPTS:
         return None
-    delay = min(LONGEST_DELAY, FIRST_DELAY * (1 << (attempts - 1)))
+    delay = min(MAX_DELAY, FIRST_DELAY * (1 << (attempts - 1)))
     share = int.from_bytes(chance.random_bytes(2)) / 0xFFFF
     return now + delay * (0.75 + share / 2)
 

@@ -12,7 +12,7 @@ from api.domain.runs.run import Phase
 
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}\Z")
 MESSAGE_LENGTH = 10_000
-BIGGEST = 2**31 - 1
+MAX_INTEGER = 2**31 - 1
 FIELDS = ("type", "status", "message", "test_id", "test_file_id", "exitCode", "runTime", "artifact_type", "file")
 # Where a field begins: an ampersand before anything else is a part of the text that it stands in.
 _FIELD = re.compile(rf"(?:\A|&)({'|'.join(FIELDS)})=")
@@ -157,4 +157,4 @@ def _integer(fields: Mapping[str, str], name: str) -> int:
 def _runtime(fields: Mapping[str, str]) -> int:
     # A bad or negative time must not cost the result.
     text = fields.get("runTime", "").strip()
-    return min(max(int(text), 0), BIGGEST) if INTEGER.match(text) else 0
+    return min(max(int(text), 0), MAX_INTEGER) if INTEGER.match(text) else 0

@@ -14,8 +14,8 @@ import httpx
 
 log = logging.getLogger(__name__)
 
-PER_PAGE, MOST_PAGES = 100, 20
-MOST_ANSWER = 16 << 20
+PER_PAGE, MAX_PAGES = 100, 20
+MAX_ANSWER = 16 << 20
 LIMITED = (httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS)
 WHOLE_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -122,7 +122,7 @@ class GitHubBuilds:
     def _items(self, path: str, name: str) -> Iterator[dict[str, Any]]:
         """The items of all pages of a list; each has a number as its id."""
         seen = 0
-        for page in range(1, MOST_PAGES + 1):
+        for page in range(1, MAX_PAGES + 1):
             answer = self._ask(f"{path}&per_page={PER_PAGE}&page={page}")
             total, items = answer.get("total_count"), answer.get(name)
             if not isinstance(total, int) or not isinstance(items, list):
@@ -139,7 +139,7 @@ class GitHubBuilds:
                 content = b""
                 for chunk in answer.iter_bytes():
                     content += chunk
-                    if len(content) > MOST_ANSWER:
+                    if len(content) > MAX_ANSWER:
                         raise GitHubFailed("GitHub's answer is longer than is read")
         except httpx.HTTPError as failed:
             raise GitHubFailed(_silence(failed)) from None

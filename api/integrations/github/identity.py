@@ -14,7 +14,7 @@ from api.domain.auth.run_permission import PullRequestHead
 log = logging.getLogger(__name__)
 
 LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})\Z")
-LARGEST_NUMBER = 2**63 - 1
+MAX_NUMBER = 2**63 - 1
 
 
 class GitHubSilent(Exception):
@@ -79,7 +79,7 @@ def _user(answer: Mapping[str, Any] | None) -> GitHubUser | None:
     if answer is None:
         return None
     login, number = answer.get("login"), answer.get("id")
-    if not isinstance(login, str) or not LOGIN.match(login) or type(number) is not int or not 0 < number <= LARGEST_NUMBER:
+    if not isinstance(login, str) or not LOGIN.match(login) or type(number) is not int or not 0 < number <= MAX_NUMBER:
         raise GitHubSilent
     return GitHubUser(login, number)
 

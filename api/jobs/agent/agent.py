@@ -15,8 +15,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from api.domain.jobs.agents import BEAT
-from api.domain.jobs.agents import Agent as Card
+from api.domain.jobs.agents import HEARTBEAT_INTERVAL
+from api.domain.jobs.agents import Agent as AgentRecord
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import Job, JobReason, outcome_of
 from api.host.slots import Slot, Slots
@@ -25,17 +25,17 @@ from api.jobs.agent.held_job import ClaimLost, HeldJob, Phase
 from api.jobs.agent.job_repository import JobRepository, RepositoryUnavailable
 from api.jobs.agent.names import AgentNames
 from api.jobs.agent.options import AgentOptions
-from api.jobs.agent.orphan_recovery import OrphanRecovery, attempt_of, record_of
+from api.jobs.agent.orphan_recovery import OrphanRecovery, attempt_of, read_record
 from api.jobs.agent.preparing import Preparer
 from api.jobs.wakeup.wakeup import Listener
-from api.log_context import about
+from api.log_context import bind_log_context
 from api.storage.jobs.files import JobFiles
 from api.supervision.supervision import Supervision, is_exit
 
 log = logging.getLogger(__name__)
 
-LEAVING = 5.0
-SILENT_FOR = timedelta(days=1)
+SHUTDOWN_SECONDS = 5.0
+FORGET_AFTER = timedelta(days=1)
 NEVER = datetime.min.replace(tzinfo=UTC)
 STEPS = ("ends", "leases", "adoption", "lost attempts", "claims", "heartbeat", "rest")
 
@@ -44,53 +44,53 @@ class Agent:
     """An agent. Without a `preparer`, since there is no sandbox, it starts nothing, and still looks after what runs."""
 
     def __init__(
-        self, card: Card, options: AgentOptions, repository: JobRepository, files: JobFiles, slots: Slots, names: AgentNames,
+        self, record: AgentRecord, options: AgentOptions, repository: JobRepository, files: JobFiles, slots: Slots, names: AgentNames,
         finisher: Finisher, preparer: Preparer | None, *, clock: Callable[[], datetime],
     ) -> None:
-        self._card, self._options, self._repository, self._files, self._slots = card, options, repository, files, slots
+        self._record, self._options, self._repository, self._files, self._slots = record, options, repository, files, slots
         self._finisher, self._preparer, self._clock = finisher, preparer, clock
-        self._orphan_recovery = OrphanRecovery(card.name, options, repository, files, names)
+        self._orphan_recovery = OrphanRecovery(record.name, options, repository, files, names)
         self._held: dict[str, HeldJob] = {}
         self._threads: set[threading.Thread] = set()
         self._stopping = threading.Event()
-        self._wakes = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._next_beat = self._next_look = self._next_renewal = NEVER
-        self._open_since: datetime | None = None
-        self._trouble = card.trouble
+        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._next_heartbeat = self._next_poll = self._next_renewal = NEVER
+        self._available_since: datetime | None = None
+        self._trouble = record.trouble
         self._steps = {step: Supervision(f"agent: {step}") for step in STEPS}
 
     def run(self, listener: Listener) -> None:
         """Work until told to stop; jobs then go on, for whoever adopts them."""
         while not self._stopping.is_set():
-            self.turn()
+            self.run_once()
             with self._step("rest"):
                 self._rest(listener)
             if any(step.pause for step in self._steps.values()):
                 # What could not be done is still there, and would have it turn without a rest. Leases are renewed all the same.
                 self._stopping.wait(self._options.poll.total_seconds())
-        self._leave()
+        self._shut_down()
 
     def stop(self) -> None:
         """Tell it to stop; may be called by a handler of signals."""
         self._stopping.set()
-        os.eventfd_write(self._wakes, 1)
+        os.eventfd_write(self._wake_fd, 1)
 
     def suspend_claims(self, trouble: str | None) -> None:
         """Take no more jobs, since all would fail, for as long as there is such a trouble; may be called by any thread."""
         self._trouble = trouble
-        os.eventfd_write(self._wakes, 1)
+        os.eventfd_write(self._wake_fd, 1)
 
     @property
-    def holds(self) -> frozenset[str]:
+    def held_names(self) -> frozenset[str]:
         """The names of the workspaces that are in its hands."""
         return frozenset(held.name for held in list(self._held.values()))
 
     @property
-    def is_quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether no job is being prepared or finished."""
         return not self._threads
 
-    def turn(self) -> None:
+    def run_once(self) -> None:
         """Look after everything once. A step that fails keeps none of the others from its work, but where the database is away."""
         now = self._clock()
         with self._step("ends"):
@@ -98,8 +98,8 @@ class Agent:
         try:
             with self._step("leases"):
                 self._keep_leases(now)
-            if now >= self._next_look:
-                self._next_look = now + self._options.poll
+            if now >= self._next_poll:
+                self._next_poll = now + self._options.poll
                 with self._step("adoption"):
                     self._adopt(now)
                 with self._step("lost attempts"):
@@ -108,38 +108,38 @@ class Agent:
                 self._claim()
             with self._step("heartbeat"):
                 self._heartbeat(now)
-            self._open_since = self._open_since or now
+            self._available_since = self._available_since or now
         except RepositoryUnavailable as closed:
-            if self._open_since is not None or not closed.is_outage:
+            if self._available_since is not None or not closed.is_outage:
                 log.error("the database is away; jobs go on: %s", closed, exc_info=None if closed.is_outage else closed)
-            self._open_since = None
+            self._available_since = None
 
     def _step(self, name: str) -> AbstractContextManager[None]:
         return self._steps[name].attempt(is_exit=_is_beyond_a_step)
 
     def _heartbeat(self, now: datetime) -> None:
-        if now >= self._next_beat or self._card.trouble != self._trouble:
-            self._card = replace(self._card, trouble=self._trouble)
-            self._repository.heartbeat(replace(self._card, running=len(self._held)))
-            self._next_beat = now + BEAT
+        if now >= self._next_heartbeat or self._record.trouble != self._trouble:
+            self._record = replace(self._record, trouble=self._trouble)
+            self._repository.heartbeat(replace(self._record, running=len(self._held)))
+            self._next_heartbeat = now + HEARTBEAT_INTERVAL
 
     def _rest(self, listener: Listener) -> None:
         """Wait for the bell, for a thread of ours, for the end of a job, or until it is time to look again."""
         waiting = select.poll()
-        watched = [held.watch() for held in self._held.values() if held.phase is Phase.RUNNING]
-        for each in (listener.descriptor, self._wakes, *(each for each in watched if each is not None)):
+        watched = [held.watch_supervisor() for held in self._held.values() if held.phase is Phase.RUNNING]
+        for each in (listener.descriptor, self._wake_fd, *(each for each in watched if each is not None)):
             waiting.register(each, select.POLLIN)
         if None not in watched and waiting.poll(self._options.poll.total_seconds() * 1000):
             listener.clear()
-            _clear(self._wakes)
+            _clear(self._wake_fd)
 
     def _reap_ended(self) -> None:
         for held in list(self._held.values()):
             if held.phase is Phase.DONE:
-                held.unsubscribe()
+                held.unwatch_supervisor()
                 del self._held[held.job.job_id]
             elif held.phase is Phase.RUNNING and _has_ended(held):
-                held.unsubscribe()
+                held.unwatch_supervisor()
                 held.phase = Phase.FINISHING
                 self._in_thread(held, partial(self._finish_running, held))
 
@@ -157,16 +157,16 @@ class Agent:
         else:
             found = self._repository.states(fences)
         for held in list(self._held.values()):
-            with _about(held.job):
-                self._tell(held, found.get(held.job.job_id), until)
+            with _log_context(held.job):
+                self._apply_state(held, found.get(held.job.job_id), until)
 
-    def _tell(self, held: HeldJob, job: Job | None, until: datetime | None) -> None:
+    def _apply_state(self, held: HeldJob, job: Job | None, until: datetime | None) -> None:
         try:
             if job is None or job.fence != held.job.fence or job.status.is_finished:
                 # A thread of ours may have reported the end just now.
                 if held.phase in (Phase.PREPARING, Phase.RUNNING):
                     log.warning("job %s has passed to another; what runs of it here is killed", held.job.job_id)
-                    held.lose()
+                    held.revoke()
                 return
             if until is not None:
                 held.extend(until)
@@ -228,15 +228,15 @@ class Agent:
         """Nothing of the attempt was run: the job waits again, unless it is another's by now."""
         held.phase = Phase.FINISHING
         try:
-            if not held.is_lost:
+            if not held.is_revoked:
                 self._repository.put_back(held.job)
         except RepositoryUnavailable:
             log.warning("job %s could not be put back; its lease will pass", held.job.job_id)
-        self._finisher.clean(held)
+        self._finisher.remove_workspace(held)
         held.phase = Phase.DONE
 
     def _finish_running(self, held: HeldJob) -> None:
-        self._finish(held, record_of(held.files))
+        self._finish(held, read_record(held.files))
 
     def _finish(self, held: HeldJob, record: ExitRecord | None) -> None:
         try:
@@ -251,26 +251,26 @@ class Agent:
         held.phase = Phase.DONE
 
     def _adopt(self, now: datetime) -> None:
-        for held in self._orphan_recovery.adopted(self._held, now):
+        for held in self._orphan_recovery.adopt_orphans(self._held, now):
             self._held[held.job.job_id] = held
-            self._tell(held, held.job, now + self._options.lease)
+            self._apply_state(held, held.job, now + self._options.lease)
 
     def _give_up_expired(self, now: datetime) -> None:
         """End what agents of other hosts have left. After the database was away, those that live have a lease's time to come back."""
-        if self._open_since is not None and now >= self._open_since + self._options.lease:
+        if self._available_since is not None and now >= self._available_since + self._options.lease:
             self._orphan_recovery.give_up_expired(self._held)
 
-    def _leave(self) -> None:
+    def _shut_down(self) -> None:
         """Let threads come to an end, and give the jobs that run time until somebody adopts them."""
         for thread in list(self._threads):
-            thread.join(LEAVING / max(1, len(self._threads)))
+            thread.join(SHUTDOWN_SECONDS / max(1, len(self._threads)))
         self._reap_ended()
         running = {each.job.job_id: each for each in self._held.values() if each.phase is Phase.RUNNING}
         try:
             until = self._clock() + self._options.handover
             for job_id in self._repository.renew({name: held.job.fence for name, held in running.items()}, self._options.handover):
                 self._extend(running[job_id], until)
-            self._repository.forget(SILENT_FOR)
+            self._repository.forget(FORGET_AFTER)
         except RepositoryUnavailable:
             log.warning("the database is away; jobs have their leases' time")
         if self._preparer is not None:
@@ -287,7 +287,7 @@ class Agent:
     def _in_thread(self, held: HeldJob, work: Callable[[], None]) -> None:
         def guarded() -> None:
             try:
-                with _about(held.job):
+                with _log_context(held.job):
                     work()
             # A job that nobody attends to any more is let go, and adopted as if its agent had died.
             except BaseException:
@@ -295,7 +295,7 @@ class Agent:
                 held.phase = Phase.DONE
             finally:
                 self._threads.discard(thread)
-                os.eventfd_write(self._wakes, 1)
+                os.eventfd_write(self._wake_fd, 1)
 
         thread = threading.Thread(target=guarded, name="job", daemon=True)
         self._threads.add(thread)
@@ -312,14 +312,14 @@ def _is_beyond_a_step(raised: BaseException) -> bool:
     return isinstance(raised, RepositoryUnavailable) or is_exit(raised)
 
 
-def _about(job: Job) -> AbstractContextManager[None]:
+def _log_context(job: Job) -> AbstractContextManager[None]:
     """What is logged meanwhile is about this attempt."""
-    return about(job_id=job.job_id, attempt=job.attempt)
+    return bind_log_context(job_id=job.job_id, attempt=job.attempt)
 
 
 def _has_ended(held: HeldJob) -> bool:
     """Whether no supervisor lives any more."""
-    watched = held.watch()
+    watched = held.watch_supervisor()
     return watched is None or bool(select.select([watched], [], [], 0)[0])
 
 

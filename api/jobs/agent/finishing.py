@@ -29,16 +29,16 @@ class Finisher:
     def finish(self, held: HeldJob, record: ExitRecord | None, stopping: threading.Event) -> None:
         """Finish a job, by the attempt's record; None where its supervisor was killed. Raises ClaimLost where that is to be left."""
         if record is None or record.reason in (JobReason.LOST, JobReason.ENGINE_ERROR):
-            _pass_on(held)
+            _log_supervisor_output(held)
         if record is None or record.reason is JobReason.LOST or self._is_marked_dead(held, record, stopping):
             began = record is None or record.reason is JobReason.LOST or record.log_bytes > 0
-            self._reported(held, lambda: self._repository.give_up(held.job, began=began), stopping)
+            self._report(held, lambda: self._repository.give_up(held.job, began=began), stopping)
         else:
             self._collect(held, record)
             self._finish(held, record, stopping)
-        self.clean(held)
+        self.remove_workspace(held)
 
-    def clean(self, held: HeldJob) -> None:
+    def remove_workspace(self, held: HeldJob) -> None:
         """Take the workspace away; what cannot be now, is later."""
         try:
             self._workspaces.remove(held.name)
@@ -50,7 +50,7 @@ class Finisher:
             log.warning("job %s ended with %s: %s", held.job.job_id, record.reason, record.detail)
         outcome = outcome_of(record.reason, record.exit_code)
         log.info("job %s, attempt %s: ended, %s, exit code %s", held.job.job_id, held.files.folder.name, record.reason, record.exit_code)
-        if self._reported(held, lambda: self._repository.finish(held.job, outcome), stopping):
+        if self._report(held, lambda: self._repository.finish(held.job, outcome), stopping):
             with suppress(OSError):
                 self._files.project(held.job.job_id).unlink(missing_ok=True)
 
@@ -66,16 +66,16 @@ class Finisher:
         """Whether nobody but an agent that took the attempt for dead asked for its end."""
         if record.reason is not JobReason.CANCELLED:
             return False
-        now = self._within_timeout(lambda: self._repository.states({held.job.job_id: held.job.fence}), stopping)
+        now = self._retry(lambda: self._repository.states({held.job.job_id: held.job.fence}), stopping)
         return held.job.job_id in now and not now[held.job.job_id].cancel_requested
 
-    def _reported(self, held: HeldJob, report: Callable[[], bool], stopping: threading.Event) -> bool:
-        taken = self._within_timeout(report, stopping)
+    def _report(self, held: HeldJob, report: Callable[[], bool], stopping: threading.Event) -> bool:
+        taken = self._retry(report, stopping)
         if not taken:
             log.warning("the result of job %s, attempt %s, was refused: the claim has passed on", held.job.job_id, held.files.folder.name)
         return taken
 
-    def _within_timeout(self, ask: Callable[[], T], stopping: threading.Event) -> T:
+    def _retry(self, ask: Callable[[], T], stopping: threading.Event) -> T:
         while True:
             try:
                 return ask()
@@ -86,7 +86,7 @@ class Finisher:
                     raise ClaimLost from closed
 
 
-def _pass_on(held: HeldJob) -> None:
+def _log_supervisor_output(held: HeldJob) -> None:
     """Put into our log, which operators read, what the supervisor said of its end."""
-    if words := held.files.supervisor_words():
+    if words := held.files.supervisor_output():
         log.error("job %s, attempt %s: its supervisor said\n%s", held.job.job_id, held.files.folder.name, words)

@@ -33,7 +33,7 @@ class HeldJob:
         self._lease_until = lease_until
         self._lock = threading.Lock()
         self._is_prepared = phase is not Phase.PREPARING
-        self._is_lost = False
+        self._is_revoked = False
         self._is_cancelled = False
         self._supervisor: int | None = None
 
@@ -43,14 +43,14 @@ class HeldJob:
         return f"{self.job.job_id}-{self.files.folder.name}"
 
     @property
-    def is_lost(self) -> bool:
+    def is_revoked(self) -> bool:
         """Whether the claim is known to be lost."""
-        return self._is_lost
+        return self._is_revoked
 
     def prepare(self, spec: dict[str, object], now: datetime) -> None:
         """Lay out what the supervisor needs. Raises ClaimLost where it must not be started any more."""
         with self._lock:
-            if self._is_lost or now >= self._lease_until:
+            if self._is_revoked or now >= self._lease_until:
                 raise ClaimLost
             self.files.prepare(spec, self._lease_until)
             self._is_prepared = True
@@ -71,19 +71,19 @@ class HeldJob:
                 self.files.ask_cancel()
             self._is_cancelled = True
 
-    def lose(self) -> None:
+    def revoke(self) -> None:
         """The claim has passed to another: kill what runs."""
         with self._lock:
-            self._is_lost = True
+            self._is_revoked = True
             if self._is_prepared:
                 with suppress(OSError):
                     self.files.ask_cancel()
-        supervisor = self.watch() if self._is_prepared else None
+        supervisor = self.watch_supervisor() if self._is_prepared else None
         if supervisor is not None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(supervisor, signal.SIGKILL)
 
-    def watch(self) -> int | None:
+    def watch_supervisor(self) -> int | None:
         """A descriptor that becomes readable once the supervisor has ended; None where none lives any more."""
         if self._supervisor is None:
             pid = self.files.supervisor_pid()
@@ -91,10 +91,10 @@ class HeldJob:
                 self._supervisor = None if pid is None else os.pidfd_open(pid)
             # The number may be another process's by now; while the lock is held, it is the supervisor's.
             if self._supervisor is not None and not self.files.is_supervised():
-                self.unsubscribe()
+                self.unwatch_supervisor()
         return self._supervisor
 
-    def unsubscribe(self) -> None:
+    def unwatch_supervisor(self) -> None:
         """Close that descriptor."""
         if self._supervisor is not None:
             os.close(self._supervisor)

@@ -19,11 +19,11 @@ from api.storage.jobs.files import JobFiles
 
 log = logging.getLogger(__name__)
 
-HOST_EVERY, FILES_EVERY = 60.0, 600.0
+HOST_INTERVAL, FILES_INTERVAL = 60.0, 600.0
 # What is younger may be on its way into use.
-YOUNG = 60.0
-UNKNOWN_FOR = timedelta(days=1)
-AT_ONCE = 200
+MIN_AGE_SECONDS = 60.0
+UNKNOWN_RETENTION = timedelta(days=1)
+BATCH_SIZE = 200
 WORKSPACE = re.compile(r"([0-9a-f-]{36})-([0-9]+)-([0-9]+)", re.ASCII)
 
 
@@ -37,10 +37,10 @@ class Housekeeping:
         self._repository, self._files, self._workspaces, self._sandbox = repository, files, workspaces, sandbox
         self._keep, self._clock = keep, clock
 
-    def tidy_host(self, holds: Callable[[], frozenset[str]]) -> None:
+    def tidy_host(self, held_names: Callable[[], frozenset[str]]) -> None:
         """Remove the workspaces and sandboxes that nothing uses."""
-        left = [name for name in self._workspaces.names() if (found := WORKSPACE.fullmatch(name)) and self._is_left(*found.groups())]
-        held = holds()
+        left = [name for name in self._workspaces.names() if (found := WORKSPACE.fullmatch(name)) and self._is_orphaned(*found.groups())]
+        held = held_names()
         for name in left:
             if name not in held:
                 try:
@@ -49,19 +49,19 @@ class Housekeeping:
                 except (WorkspaceFailure, OSError) as failure:
                     log.warning("the workspace %s is left over: %s", name, failure)
         if self._sandbox is not None:
-            self._sandbox.sweep(time.time() - YOUNG)
+            self._sandbox.sweep(time.time() - MIN_AGE_SECONDS)
 
     def tidy_files(self) -> None:
         """Remove the files of jobs that ended long ago, the zips of all that ended, and what no job was ever made of."""
         now = self._clock()
         folders = self._job_folders()
-        while names := list(islice(folders, AT_ONCE)):
+        while names := list(islice(folders, BATCH_SIZE)):
             known = self._repository.states(dict.fromkeys(names, 0))
             for name in names:
                 with suppress(OSError):
                     self._tidy_job(name, known.get(name), now)
 
-    def _is_left(self, job_id: str, attempt: str, fence: str) -> bool:
+    def _is_orphaned(self, job_id: str, attempt: str, fence: str) -> bool:
         try:
             if self._files.attempt(job_id, int(attempt), int(fence)).is_supervised():
                 return False
@@ -82,7 +82,7 @@ class Housekeeping:
         folder = self._files.job(name)
         if job is None:
             # It may be another installation's that shares the folder, which keeps its files for as long.
-            if _age(folder, now) > max(self._keep, UNKNOWN_FOR):
+            if _age(folder, now) > max(self._keep, UNKNOWN_RETENTION):
                 shutil.rmtree(folder, ignore_errors=True)
         elif job.status.is_finished and not any(attempt.is_supervised() for attempt in self._files.attempts(name)):
             if job.end_time is not None and job.end_time < now - self._keep:

@@ -78,11 +78,11 @@ class DatabaseJobRepository:
 
     def is_any_waiting(self) -> bool:
         """Whether there are jobs in the queue."""
-        return self._asked(jobs.is_any_waiting)
+        return self._query(jobs.is_any_waiting)
 
     def claim(self, lease: timedelta) -> Job | None:
         """Take the next job, if there is one that may be started."""
-        return self._done(lambda: self._claim(lease))
+        return self._transact(lambda: self._claim(lease))
 
     def _claim(self, lease: timedelta) -> Job | None:
         now = self._clock()
@@ -90,51 +90,51 @@ class DatabaseJobRepository:
 
     def renew(self, fences: Mapping[str, int], lease: timedelta) -> dict[str, Job]:
         """Prolong the leases of these jobs; those that are still ours, as they are now."""
-        return self._done(lambda: jobs.renew_leases(self._agent, fences, self._clock() + lease))
+        return self._transact(lambda: jobs.renew_leases(self._agent, fences, self._clock() + lease))
 
     def states(self, fences: Mapping[str, int]) -> dict[str, Job]:
         """Those of these jobs that there are, as they are now."""
-        return self._asked(lambda: jobs.load_job_states(list(fences)))
+        return self._query(lambda: jobs.load_job_states(list(fences)))
 
     def held_by(self, agent: str) -> list[Job]:
         """The jobs that an agent has claimed."""
-        return self._asked(lambda: jobs.list_held_by(agent))
+        return self._query(lambda: jobs.list_held_by(agent))
 
     def take_over(self, job: Job, held_by: str, lease: timedelta) -> bool:
         """Hold a job that a dead agent of this host held."""
-        return self._done(lambda: jobs.take_over(
+        return self._transact(lambda: jobs.take_over(
             job, held_by=held_by, agent=self._agent, lease_until=self._clock() + lease))
 
     def expired(self, margin: timedelta) -> list[Job]:
         """The jobs whose lease passed so long ago."""
-        return self._asked(lambda: jobs.list_expired(self._clock() - margin))
+        return self._query(lambda: jobs.list_expired(self._clock() - margin))
 
     def finish(self, job: Job, outcome: JobOutcome) -> bool:
         """Record a job's end; False where the claim is no longer this one."""
-        return self._done(lambda: jobs.finish_job(job.job_id, job.fence, outcome, self._clock()))
+        return self._transact(lambda: jobs.finish_job(job.job_id, job.fence, outcome, self._clock()))
 
     def give_up(self, job: Job, *, began: bool) -> bool:
         """End a lost attempt; False where the claim is no longer this one."""
-        return self._done(lambda: jobs.give_up_job(job, self._clock(), began=began))
+        return self._transact(lambda: jobs.give_up_job(job, self._clock(), began=began))
 
     def put_back(self, job: Job) -> bool:
         """Return a job to the queue; False where the claim is no longer this one."""
-        return self._done(lambda: jobs.put_back(job, self._clock()))
+        return self._transact(lambda: jobs.put_back(job, self._clock()))
 
     def heartbeat(self, agent: Agent) -> None:
         """Say that the agent lives now, and what it is."""
-        self._done(lambda: agents.save_agent(replace(agent, seen_at=self._clock())))
+        self._transact(lambda: agents.save_agent(replace(agent, seen_at=self._clock())))
 
     def forget(self, silent_for: timedelta) -> None:
         """Forget this agent, and all of which nothing was heard for so long."""
-        self._done(lambda: agents.forget_agent(self._agent))
-        self._done(lambda: agents.forget_silent_agents(self._clock() - silent_for))
+        self._transact(lambda: agents.forget_agent(self._agent))
+        self._transact(lambda: agents.forget_silent_agents(self._clock() - silent_for))
 
-    def _done(self, work: Callable[[], T]) -> T:
+    def _transact(self, work: Callable[[], T]) -> T:
         with self._open():
             return transact(work)
 
-    def _asked(self, work: Callable[[], T]) -> T:
+    def _query(self, work: Callable[[], T]) -> T:
         with self._open():
             return work()
 

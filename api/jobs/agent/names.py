@@ -9,8 +9,8 @@ from pathlib import Path
 from api.host.lock_file import try_lock
 from api.storage.permissions import PRIVATE
 
-MOST = 1000
-LONGEST_HOST = 60
+MAX_AGENTS = 1000
+MAX_HOST_LENGTH = 60
 
 
 class AgentNames:
@@ -18,13 +18,13 @@ class AgentNames:
 
     def __init__(self, work: Path, host: str) -> None:
         self._folder = work / "agents"
-        self._host = host[:LONGEST_HOST]
+        self._host = host[:MAX_HOST_LENGTH]
 
     @contextmanager
-    def taken(self) -> Iterator[str]:
+    def acquire(self) -> Iterator[str]:
         """Hold a name that no living agent has: one that restarts gets its own again. Raises OSError where all are held."""
         PRIVATE.make_folder(self._folder)
-        for number in range(MOST):
+        for number in range(MAX_AGENTS):
             lock = try_lock(self._folder / str(number))
             if lock is not None:
                 try:
@@ -32,7 +32,7 @@ class AgentNames:
                 finally:
                     os.close(lock)
                 return
-        raise OSError(f"{MOST} agents live on this host")
+        raise OSError(f"{MAX_AGENTS} agents live on this host")
 
     def dead(self) -> Iterator[str]:
         """The names that no living agent has, each held while it is looked at."""
@@ -45,16 +45,16 @@ class AgentNames:
                     os.close(lock)
 
     def _name(self, number: str) -> str:
-        return f"{self._host}-{self._mark()}-{number}"
+        return f"{self._host}-{self._host_id()}-{number}"
 
-    def _mark(self) -> str:
+    def _host_id(self) -> str:
         """A few characters that no other host's folder has."""
-        mark = self._folder / "host"
-        if not mark.exists():
+        host_file = self._folder / "host"
+        if not host_file.exists():
             fresh = self._folder / f"host.{os.getpid()}"
             with os.fdopen(PRIVATE.open(fresh, os.O_WRONLY | os.O_TRUNC), "w") as file:
                 file.write(os.urandom(4).hex())
             with suppress(FileExistsError):
-                os.link(fresh, mark)
+                os.link(fresh, host_file)
             fresh.unlink()
-        return mark.read_text()
+        return host_file.read_text()

@@ -22,14 +22,14 @@ class OrphanRecovery:
     def __init__(self, agent: str, options: AgentOptions, repository: JobRepository, files: JobFiles, names: AgentNames) -> None:
         self._agent, self._options, self._repository, self._files, self._names = agent, options, repository, files, names
 
-    def adopted(self, held: Container[str], now: datetime) -> Iterator[HeldJob]:
+    def adopt_orphans(self, held: Container[str], now: datetime) -> Iterator[HeldJob]:
         """What dead agents of this host held, and what was claimed for this one without its knowing."""
         for job in self._repository.held_by(self._agent):
             if job.job_id not in held:
-                yield from self._adopted(job, self._agent, now)
+                yield from self._try_adopt(job, self._agent, now)
         for name in self._names.dead():
             for job in self._repository.held_by(name):
-                yield from self._adopted(job, name, now)
+                yield from self._try_adopt(job, name, now)
 
     def give_up_expired(self, held: Container[str]) -> None:
         """End the attempts whose lease has passed."""
@@ -40,7 +40,7 @@ class OrphanRecovery:
                 except OSError as fault:
                     log.error("job %s could not be given up: %s", job.job_id, fault)
 
-    def _adopted(self, job: Job, held_by: str, now: datetime) -> list[HeldJob]:
+    def _try_adopt(self, job: Job, held_by: str, now: datetime) -> list[HeldJob]:
         """The job, if it could be adopted. One whose files cannot be had just now keeps the agent from no other."""
         try:
             return list(self._adopt(job, held_by, now))
@@ -50,7 +50,7 @@ class OrphanRecovery:
 
     def _adopt(self, job: Job, held_by: str, now: datetime) -> Iterator[HeldJob]:
         files = attempt_of(self._files, job)
-        if not files.is_supervised() and record_of(files) is None and not self._mark_dead(job, files):
+        if not files.is_supervised() and read_record(files) is None and not self._mark_dead(job, files):
             return
         until = now + self._options.lease
         if self._repository.take_over(job, held_by, self._options.lease):
@@ -64,7 +64,7 @@ class OrphanRecovery:
             files.ask_cancel()
         if files.is_supervised():
             return True
-        record = record_of(files)
+        record = read_record(files)
         if record is not None and record.reason not in (JobReason.LOST, JobReason.CANCELLED) and record.fence == job.fence:
             self._repository.finish(job, outcome_of(record.reason, record.exit_code))
         else:
@@ -78,7 +78,7 @@ def attempt_of(files: JobFiles, job: Job) -> AttemptFiles:
     return files.attempt(job.job_id, job.attempt, job.attempt_fence)
 
 
-def record_of(files: AttemptFiles) -> ExitRecord | None:
+def read_record(files: AttemptFiles) -> ExitRecord | None:
     """How an attempt ended; a record that cannot be read is the end of an attempt too."""
     try:
         return files.read_exit()

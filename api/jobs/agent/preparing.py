@@ -28,8 +28,8 @@ from api.storage.jobs.files import JobFiles
 log = logging.getLogger(__name__)
 
 # A full disk, or an engine that is being restarted, may be over in a moment; the slot is held meanwhile, which is a rest for the host.
-PAUSES = (1.0, 5.0, 15.0)
-TROUBLES = (OSError, WorkspaceFailure, UnpackFailure, SupervisorNotStarted)
+RETRY_PAUSES = (1.0, 5.0, 15.0)
+RETRIED = (OSError, WorkspaceFailure, UnpackFailure, SupervisorNotStarted)
 
 
 class Preparer(Protocol):
@@ -49,25 +49,25 @@ class JobPreparer:
         self, sandbox: Sandbox, runtime: PythonRuntime, workspaces: Workspaces, files: JobFiles, options: JobOptions, *,
         clock: Callable[[], datetime],
     ) -> None:
-        self._sandbox, self._kit, self._workspaces, self._files, self._options = sandbox, runtime, workspaces, files, options
+        self._sandbox, self._runtime, self._workspaces, self._files, self._options = sandbox, runtime, workspaces, files, options
         self._clock = clock
         self._forkserver = Forkserver()
 
     def prepare(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> ExitRecord | None:
         """Get the job running; where it cannot be, its exit record, which says why. Raises ClaimLost."""
         begun = self._clock()
-        for pause in (*PAUSES, None):
+        for pause in (*RETRY_PAUSES, None):
             try:
-                self._try(held, slot, stopping)
+                self._start(held, slot, stopping)
                 return None
             except ZipRejected as rejected:
-                return self._refusal(held, begun, JobReason.ZIP_REJECTED, rejected.message)
-            except TROUBLES as trouble:
+                return self._record_failure(held, begun, JobReason.ZIP_REJECTED, rejected.message)
+            except RETRIED as trouble:
                 log.error("job %s could not be prepared: %s", held.job.job_id, trouble)
                 if held.files.is_supervised():
                     return None
                 if pause is None or not self._files.project(held.job.job_id).exists():
-                    return self._refusal(held, begun, JobReason.ENGINE_ERROR, str(trouble))
+                    return self._record_failure(held, begun, JobReason.ENGINE_ERROR, str(trouble))
                 if stopping.wait(pause):
                     raise ClaimLost from trouble
         raise AssertionError("the last try returns or raises")
@@ -76,7 +76,7 @@ class JobPreparer:
         """End the process that bears supervisors; they live on."""
         self._forkserver.close()
 
-    def _try(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> None:
+    def _start(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> None:
         self._workspaces.remove(held.name)
         workspace = self._workspaces.create(held.name, self._options.limits.workspace_bytes, slot.user_id)
         unpack(self._files.project(held.job.job_id), workspace.folder, self._archive_limits(), user_id=slot.user_id)
@@ -87,22 +87,23 @@ class JobPreparer:
 
     def _spec(self, held: HeldJob, slot: Slot, workspace: Workspace) -> Spec:
         return Spec(
-            held.name, held.job.fence, self._sandbox.description(), workspace.folder, steps_for(workspace.folder, self._options, self._kit),
-            mounts_for(self._options, self._kit), slot.user_id, workspace.watched)
+            held.name, held.job.fence, self._sandbox.description(), workspace.folder,
+            steps_for(workspace.folder, self._options, self._runtime), mounts_for(self._options, self._runtime), slot.user_id,
+            workspace.watched)
 
     def _archive_limits(self) -> ArchiveLimits:
         """What does not fit into a workspace is the zip's fault, not that of the disk below it."""
         limits, room = self._options.archive, self._options.limits.workspace_bytes
         return replace(limits, total_bytes=min(limits.total_bytes, room), file_bytes=min(limits.file_bytes, room))
 
-    def _refusal(self, held: HeldJob, begun: datetime, reason: JobReason, words: str) -> ExitRecord:
+    def _record_failure(self, held: HeldJob, begun: datetime, reason: JobReason, words: str) -> ExitRecord:
         """The attempt's end, written down in place of a supervisor that there never was, as far as the disk takes it."""
         log_bytes = 0
         with suppress(OSError):
             held.prepare({}, self._clock())
             if reason is JobReason.ZIP_REJECTED:
                 said = AttemptLog(held.files.log)
-                said.say(words)
+                said.write_message(words)
                 log_bytes = said.close()
         record = ExitRecord(held.job.fence, reason, begun, self._clock(), log_bytes=log_bytes, detail=words)
         with suppress(OSError):

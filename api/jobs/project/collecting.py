@@ -21,9 +21,9 @@ from api.storage.jobs.files import AttemptFiles, put
 from api.storage.permissions import PRIVATE
 
 CHUNK = 1 << 20
-DEEPEST = 32
-LONGEST_NAME = 1024
-MOST_ENTRIES = 200_000
+MAX_DEPTH = 32
+MAX_NAME_LENGTH = 1024
+MAX_ENTRIES = 200_000
 REPORT_BYTES = 64 << 20
 COVERAGE = re.compile(r"(^|/)(\.coverage(\..*)?|coverage\.(xml|json)|lcov\.info)$|^htmlcov/")
 JUNIT, COVERED, FILE = "junit", "coverage", "file"
@@ -32,7 +32,7 @@ NO_NAME = re.compile(r"[\x00-\x1f\x7f\\]")
 # What becomes of a name for which another file, or the path's length, leaves no place.
 NO_PLACE = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG})
 # Opened so, a link is refused, a pipe does not hold us up, and a device is not started.
-SAFE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+SAFE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +65,19 @@ class _Folder:
         self._path = path
 
     def __enter__(self) -> _Folder:
-        self.descriptor = os.open(self._path, SAFE | os.O_DIRECTORY)
+        self.descriptor = os.open(self._path, SAFE_FLAGS | os.O_DIRECTORY)
         return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self.descriptor)
 
-    def open(self, name: str, flags: int = SAFE) -> int:
+    def open(self, name: str, flags: int = SAFE_FLAGS) -> int:
         """Open what lies at a path below the folder. Raises OSError, also where a step of the path is a link."""
         *above, last = PurePosixPath(name).parts or (".",)
         within = os.dup(self.descriptor)
         try:
             for step in above:
-                deeper = os.open(step, SAFE | os.O_DIRECTORY, dir_fd=within)
+                deeper = os.open(step, SAFE_FLAGS | os.O_DIRECTORY, dir_fd=within)
                 os.close(within)
                 within = deeper
             return os.open(last, flags, dir_fd=within)
@@ -154,7 +154,7 @@ def _chunks(source: int, size: int) -> Iterator[bytes]:
 def _matching(root: _Folder, patterns: Sequence[str]) -> Iterator[str]:
     """The files below the folder that are wanted; the report that we asked for is, always."""
     wanted = tuple(_expression(pattern) for pattern in patterns)
-    for name in islice(_walk(root), MOST_ENTRIES):
+    for name in islice(_walk(root), MAX_ENTRIES):
         if name == REPORT or not name.startswith(f"{RESULTS}/") and any(each.fullmatch(name) for each in wanted):
             yield name
 
@@ -165,9 +165,9 @@ def _walk(root: _Folder) -> Iterator[str]:
         above = waiting.pop()
         for entry, is_folder in _entries(root, above):
             name = f"{above}{entry}"
-            if len(name) > LONGEST_NAME:
+            if len(name) > MAX_NAME_LENGTH:
                 continue
-            if is_folder and name.count("/") < DEEPEST:
+            if is_folder and name.count("/") < MAX_DEPTH:
                 waiting.append(f"{name}/")
             elif not is_folder:
                 yield name
@@ -177,21 +177,21 @@ def _entries(root: _Folder, folder: str) -> list[tuple[str, bool]]:
     """The files and folders in a folder, in order; links, devices, pipes and names that cannot be told to anybody are no files."""
     found = []
     with suppress(OSError):
-        opened = root.open(folder, SAFE | os.O_DIRECTORY)
+        opened = root.open(folder, SAFE_FLAGS | os.O_DIRECTORY)
         try:
             with os.scandir(opened) as entries:
                 for entry in entries:
                     is_folder = entry.is_dir(follow_symlinks=False)
-                    if _can_be_told(entry.name) and (is_folder or entry.is_file(follow_symlinks=False)):
+                    if _is_presentable(entry.name) and (is_folder or entry.is_file(follow_symlinks=False)):
                         found.append((entry.name, is_folder))
-                        if len(found) > MOST_ENTRIES:
+                        if len(found) > MAX_ENTRIES:
                             break
         finally:
             os.close(opened)
     return sorted(found)
 
 
-def _can_be_told(name: str) -> bool:
+def _is_presentable(name: str) -> bool:
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -17,16 +17,16 @@ PACKAGES = (
 PYTEST = ("python3-pytest", "python3-attr", "python3-iniconfig", "python3-packaging", "python3-pluggy", "python3-pygments")
 PYTHON = Path("/usr/bin/python3")
 _PYTHON_NAME = re.compile(r"python3\.[0-9]+")
-LEFT_OUT = tuple(f"/usr/share/{each}/" for each in ("doc", "info", "lintian", "locale", "man"))
-MERGED = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
+EXCLUDED = tuple(f"/usr/share/{each}/" for each in ("doc", "info", "lintian", "locale", "man"))
+MERGED_FOLDERS = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")
 FOLDERS = ("dev", "proc", "run", "run/ci", "sys", "tmp", "var", "var/tmp", "workspace")
-OPEN = ("tmp", "var/tmp")
+WORLD_WRITABLE = ("tmp", "var/tmp")
 SETTINGS = ("/etc/group", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/nsswitch.conf", "/etc/passwd")
 ELF = b"\x7fELF"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
-class NotMade(Exception):
+class ImageNotBuilt(Exception):
     """An image cannot be made of this host's packages; the message is for the operator."""
 
 
@@ -40,7 +40,7 @@ def write_host_image(target: Path) -> tuple[str, ...]:
     with tempfile.TemporaryDirectory() as folder:
         missing = add_to_image(Path(folder), PYTHON.resolve().name, with_pytest=not has_pytest)
         _compile(folder)
-        files = {name: f"/{name}" for name in MERGED if Path("/", name).is_symlink()}
+        files = {name: f"/{name}" for name in MERGED_FOLDERS if Path("/", name).is_symlink()}
         files |= {_inside(file): file for file in _with_libraries(_files([*PACKAGES, *packages, *(PYTEST if has_pytest else ())]))}
         files |= {str(file.relative_to(folder)): str(file) for file in Path(folder).rglob("*") if file.is_file()}
         _write(target, files)
@@ -50,10 +50,10 @@ def write_host_image(target: Path) -> tuple[str, ...]:
 def _python_packages() -> list[str]:
     """The packages of the version that `python3` is; the others of PACKAGES only lead to them."""
     if shutil.which("dpkg-query", path=ENVIRONMENT["PATH"]) is None:
-        raise NotMade("This host has no Debian packages to make an image of: there is no dpkg-query")
+        raise ImageNotBuilt("This host has no Debian packages to make an image of: there is no dpkg-query")
     version = PYTHON.resolve().name
     if not _PYTHON_NAME.fullmatch(version) or not _is_installed(f"{version}-minimal"):
-        raise NotMade("The Debian package python3 is not installed on this host")
+        raise ImageNotBuilt("The Debian package python3 is not installed on this host")
     return [version, f"{version}-minimal", f"lib{version}-minimal", f"lib{version}-stdlib"]
 
 
@@ -70,9 +70,9 @@ def _compile(folder: str) -> None:
 def _write(target: Path, files: dict[str, str]) -> None:
     with tarfile.open(target, "w") as archive:
         for folder in sorted({*FOLDERS, *(str(above) for inside in files for above in Path(inside).parents if above.name)}):
-            archive.add("/tmp" if folder in OPEN else "/usr", folder, recursive=False, filter=_plain)
+            archive.add("/tmp" if folder in WORLD_WRITABLE else "/usr", folder, recursive=False, filter=_normalized)
         for inside, file in sorted(files.items()):
-            archive.add(file, inside, recursive=False, filter=_plain)
+            archive.add(file, inside, recursive=False, filter=_normalized)
 
 
 def _files(packages: Sequence[str]) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _files(packages: Sequence[str]) -> Iterator[str]:
         ["dpkg-query", "--listfiles", *packages], capture_output=True, text=True, env=ENVIRONMENT, check=False).stdout
     for line in (*listed.splitlines(), *SETTINGS):
         path = Path(line)
-        if line.startswith("/") and not line.startswith(LEFT_OUT) and (path.is_symlink() or path.is_file()):
+        if line.startswith("/") and not line.startswith(EXCLUDED) and (path.is_symlink() or path.is_file()):
             yield line
             # What packages compile when they are installed is not listed; a sandbox could keep nothing of its own.
             if path.suffix == ".py" and (compiled := path.parent / "__pycache__" / f"{path.stem}.{_tag()}.pyc").is_file():
@@ -112,10 +112,10 @@ def _is_program(file: str) -> bool:
 
 def _inside(file: str) -> str:
     top, _, rest = file.lstrip("/").partition("/")
-    return f"usr/{top}/{rest}" if rest and top in MERGED and Path("/", top).is_symlink() else file.lstrip("/")
+    return f"usr/{top}/{rest}" if rest and top in MERGED_FOLDERS and Path("/", top).is_symlink() else file.lstrip("/")
 
 
-def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def _normalized(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     # Compiled files hold to the second when what they were made from was changed.

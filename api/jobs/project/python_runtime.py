@@ -15,7 +15,7 @@ from pathlib import Path
 from api.host.programs import PROJECT
 from api.sandbox.sandbox import PATH, WORKSPACE, Mount
 
-INSIDE = "/opt/ci"
+MOUNT_POINT = "/opt/ci"
 RESULTS = ".ci-job"
 DEPENDENCIES = f"{WORKSPACE}/{RESULTS}/dependencies"
 REPORT = f"{RESULTS}/junit.xml"
@@ -35,10 +35,10 @@ class PythonRuntime:
 
     def with_installer(self) -> dict[str, str]:
         """The environment of the step that installs what a project needs."""
-        return {**self.environment, "PYTHONPATH": f"{INSIDE}/pip:{self.environment.get('PYTHONPATH', '')}".rstrip(":")}
+        return {**self.environment, "PYTHONPATH": f"{MOUNT_POINT}/pip:{self.environment.get('PYTHONPATH', '')}".rstrip(":")}
 
 
-def image_kit(folder: Path) -> PythonRuntime:
+def image_runtime(folder: Path) -> PythonRuntime:
     """For a container engine: the image has its own Python and what tests need; where it has no `python`, that is its `python3`."""
     programs = folder / "image"
     programs.mkdir(parents=True, exist_ok=True)
@@ -47,20 +47,20 @@ def image_kit(folder: Path) -> PythonRuntime:
     fresh.chmod(0o755)
     fresh.rename(programs / "python")
     programs.chmod(0o755)
-    return PythonRuntime((Mount(programs, f"{INSIDE}/bin"),), {
-        "PATH": f"{DEPENDENCIES}/bin:{PATH}:{INSIDE}/bin", "PYTHONPATH": DEPENDENCIES, "PYTHONUNBUFFERED": "1", "CI": "true"})
+    return PythonRuntime((Mount(programs, f"{MOUNT_POINT}/bin"),), {
+        "PATH": f"{DEPENDENCIES}/bin:{PATH}:{MOUNT_POINT}/bin", "PYTHONPATH": DEPENDENCIES, "PYTHONUNBUFFERED": "1", "CI": "true"})
 
 
-def host_kit(folder: Path) -> PythonRuntime:
+def host_runtime(folder: Path) -> PythonRuntime:
     """For bubblewrap: the interpreter of this process, from where it is installed, and copies of the packages, made in `folder` once."""
-    runtime, missing = _made(folder)
+    runtime, missing = _build(folder)
     program, mounts, libraries = _interpreter()
     _link(runtime / "bin", program)
-    shown = [*mounts, *(Mount(runtime / name, f"{INSIDE}/{name}") for name in ("bin", "site", "pip"))]
+    shown = [*mounts, *(Mount(runtime / name, f"{MOUNT_POINT}/{name}") for name in ("bin", "site", "pip"))]
     environment = {
-        "PATH": f"{INSIDE}/bin:{DEPENDENCIES}/bin:{PATH}", "PYTHONPATH": f"{DEPENDENCIES}:{INSIDE}/site", "PYTHONUNBUFFERED": "1",
+        "PATH": f"{MOUNT_POINT}/bin:{DEPENDENCIES}/bin:{PATH}", "PYTHONPATH": f"{DEPENDENCIES}:{MOUNT_POINT}/site", "PYTHONUNBUFFERED": "1",
         "CI": "true", **libraries}
-    return PythonRuntime((*shown, *_covers(runtime / "nothing", mounts)), environment, missing)
+    return PythonRuntime((*shown, *_masks(runtime / "nothing", mounts)), environment, missing)
 
 
 def add_to_image(folder: Path, python: str, *, with_pytest: bool) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ def add_to_image(folder: Path, python: str, *, with_pytest: bool) -> tuple[str, 
     for distribution in found.values():
         if distribution is not None:
             _copy(distribution, target)
-    _open_up(folder)
+    _make_readable(folder)
     programs.mkdir(parents=True)
     for name in SCRIPTS:
         if found.get(name) is not None:
@@ -84,12 +84,12 @@ def _interpreter() -> tuple[str, list[Mount], dict[str, str]]:
     program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     if base == SYSTEM or SYSTEM in base.parents or not program.is_relative_to(base):
         return str(program), [], {}
-    inside = f"{INSIDE}/python"
+    inside = f"{MOUNT_POINT}/python"
     libraries = {"LD_LIBRARY_PATH": f"{inside}/lib"} if list((base / "lib").glob("libpython*.so*")) else {}
     return f"{inside}/{program.relative_to(base)}", [Mount(base, inside)], libraries
 
 
-def _covers(nothing: Path, mounts: Sequence[Mount]) -> list[Mount]:
+def _masks(nothing: Path, mounts: Sequence[Mount]) -> list[Mount]:
     """Empty folders over what is installed beside the interpreter, and over this service itself, where a sandbox would show them."""
     base = {"base": sys.base_prefix, "platbase": sys.base_prefix}
     places = {Path(sysconfig.get_path(name, vars=base)) for name in ("purelib", "platlib")}
@@ -108,11 +108,11 @@ def _inside(place: Path, mounts: Sequence[Mount]) -> str | None:
     return None
 
 
-def _made(folder: Path) -> tuple[Path, tuple[str, ...]]:
+def _build(folder: Path) -> tuple[Path, tuple[str, ...]]:
     """The folder with the packages as they are installed now, copied the first time."""
     found = {name: _distribution(name) for name in (*PACKAGES, *INSTALLER)}
-    told = repr([(sys.version, name, None if each is None else each.version) for name, each in found.items()])
-    runtime = folder / hashlib.sha256(told.encode()).hexdigest()[:16]
+    description = repr([(sys.version, name, None if each is None else each.version) for name, each in found.items()])
+    runtime = folder / hashlib.sha256(description.encode()).hexdigest()[:16]
     missing = tuple(name for name, each in found.items() if each is None)
     if not runtime.is_dir():
         fresh = folder / f".{runtime.name}.{os.getpid()}"
@@ -124,8 +124,8 @@ def _made(folder: Path) -> tuple[Path, tuple[str, ...]]:
                 _copy(distribution, fresh / ("pip" if name in INSTALLER else "site"))
         # Compiled files were copied with what they were made from, where there were any.
         compileall.compile_dir(fresh, quiet=2)
-        _open_up(fresh)
-        _place(fresh, runtime)
+        _make_readable(fresh)
+        _move_into_place(fresh, runtime)
     return runtime, missing
 
 
@@ -162,7 +162,7 @@ def _write_script(script: Path, python: str, module: str) -> None:
     script.chmod(0o755)
 
 
-def _open_up(folder: Path) -> None:
+def _make_readable(folder: Path) -> None:
     """Let the users of slots read it, whatever the umask was."""
     for place, _, names in os.walk(folder):
         os.chmod(place, 0o755)
@@ -170,7 +170,7 @@ def _open_up(folder: Path) -> None:
             os.chmod(Path(place, name), 0o644)
 
 
-def _place(fresh: Path, runtime: Path) -> None:
+def _move_into_place(fresh: Path, runtime: Path) -> None:
     try:
         fresh.rename(runtime)
     except OSError:

@@ -12,19 +12,19 @@ from dataclasses import replace
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.python_runtime import PythonRuntime
 from api.jobs.project.steps import PYTEST, mounts_for
-from api.sandbox.probing import LONGEST_WORDS, SELF_CHECK_USER
+from api.sandbox.probing import MAX_OUTPUT_LENGTH, SELF_CHECK_USER
 from api.sandbox.sandbox import Ending, Plan, Sandbox, SandboxFailure, SandboxProcess
 
 log = logging.getLogger(__name__)
 
 # Long, since a host that is busy when its agent starts is no host without a Python.
-SECONDS = 120.0
-AGAIN_AFTER = 60.0
-LOOK = 0.2
+TIMEOUT_SECONDS = 120.0
+RETRY_INTERVAL = 60.0
+POLL_SECONDS = 0.2
 PYTHONS = ("python", "python3")
 
 
-class NotTried(Exception):
+class CheckInconclusive(Exception):
     """The trial came to no end, which says nothing of what is in the sandbox."""
 
 
@@ -32,11 +32,11 @@ class SelfCheck:
     """A trial of the command that jobs are run with, as far as it is Python's or pytest's; of others nothing is known without a project."""
 
     def __init__(self, sandbox: Sandbox, options: JobOptions, runtime: PythonRuntime) -> None:
-        self._sandbox, self._options, self._kit = sandbox, options, runtime
-        self._told: str | None = None
+        self._sandbox, self._options, self._runtime = sandbox, options, runtime
+        self._notified: str | None = None
         self._is_finished = False
 
-    def repeat(self, tell: Callable[[str | None], None], stopping: threading.Event) -> None:
+    def repeat(self, notify: Callable[[str | None], None], stopping: threading.Event) -> None:
         """Try once more, until all is there, and tell of what is not each time that it changes: an image may be replaced.
 
         Raises NotTried.
@@ -44,18 +44,18 @@ class SelfCheck:
         if self._is_finished:
             return
         try:
-            trouble = self.find(stopping)
-        except NotTried:
+            trouble = self.find_problem(stopping)
+        except CheckInconclusive:
             if stopping.is_set():
                 return
             raise
-        if trouble != self._told:
+        if trouble != self._notified:
             log.error("no jobs are taken: %s", trouble) if trouble else log.info("jobs are taken: their Python is there now")
-            tell(trouble)
-            self._told = trouble
+            notify(trouble)
+            self._notified = trouble
         self._is_finished = trouble is None
 
-    def find(self, stopping: threading.Event) -> str | None:
+    def find_problem(self, stopping: threading.Event) -> str | None:
         """What every job would fail for, in words that anybody may see; None where there is nothing. Raises NotTried."""
         command = self._options.command
         pytest = next((each for each in PYTEST if command[:len(each)] == each), None)
@@ -74,19 +74,19 @@ class SelfCheck:
         # A shell says in all sandboxes alike that a program is not there.
         plan = Plan(
             f"trial-{os.urandom(6).hex()}", ("/bin/sh", "-c", 'exec "$@"', "sh", *command),
-            replace(self._options.limits, network=False), environment=dict(self._kit.environment),
-            mounts=mounts_for(self._options, self._kit), user_id=SELF_CHECK_USER if os.geteuid() == 0 else None)
+            replace(self._options.limits, network=False), environment=dict(self._runtime.environment),
+            mounts=mounts_for(self._options, self._runtime), user_id=SELF_CHECK_USER if os.geteuid() == 0 else None)
         try:
             process = self._sandbox.launch(plan)
         except SandboxFailure as failure:
-            raise NotTried(str(failure)) from failure
+            raise CheckInconclusive(str(failure)) from failure
         try:
             ending = _end_of(process, stopping)
             process.kill()
             if ending.exit_code is None:
-                raise NotTried(ending.failure or "the sandbox failed")
+                raise CheckInconclusive(ending.failure or "the sandbox failed")
             if ending.exit_code:
-                said = os.read(process.output, LONGEST_WORDS).decode(errors="replace").strip()
+                said = os.read(process.output, MAX_OUTPUT_LENGTH).decode(errors="replace").strip()
                 log.warning("in the sandbox `%s` ends with %d: %r", " ".join(command), ending.exit_code, said)
             return ending.exit_code == 0
         finally:
@@ -94,10 +94,10 @@ class SelfCheck:
 
 
 def _end_of(process: SandboxProcess, stopping: threading.Event) -> Ending:
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + TIMEOUT_SECONDS
     while (ending := process.poll()) is None:
         if stopping.is_set() or time.monotonic() >= until:
             process.kill()
-            raise NotTried("the agent is being stopped" if stopping.is_set() else f"no end in {SECONDS:.0f} seconds")
-        select.select([process.ended], [], [], LOOK)
+            raise CheckInconclusive("the agent is being stopped" if stopping.is_set() else f"no end in {TIMEOUT_SECONDS:.0f} seconds")
+        select.select([process.ended], [], [], POLL_SECONDS)
     return ending

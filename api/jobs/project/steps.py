@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from api.jobs.project.job_options import JobOptions
-from api.jobs.project.python_runtime import DEPENDENCIES, INSIDE, REPORT, PythonRuntime
+from api.jobs.project.python_runtime import DEPENDENCIES, MOUNT_POINT, REPORT, PythonRuntime
 from api.jobs.supervisor.spec import Step
 from api.sandbox.sandbox import Mount
 
 REQUIREMENTS = "requirements.txt"
-WHEELHOUSE = f"{INSIDE}/wheelhouse"
+WHEELHOUSE = f"{MOUNT_POINT}/wheelhouse"
 INSTALLING = "Installing dependencies...\n"
 RUNNING = "Running tests...\n"
 NOTHING_TO_INSTALL_FROM = (

@@ -9,14 +9,14 @@ from pathlib import Path
 from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
 from api.host.programs import module_command, module_environment
 
-SECONDS = 120
+TIMEOUT_SECONDS = 120
 
 
 class UnpackFailure(Exception):
     """The project could not be unpacked, through no fault of the zip that could be proven; the message is for the operator."""
 
 
-def unpack(project: Path, folder: Path, limits: ArchiveLimits, *, user_id: int | None, seconds: int = SECONDS) -> int:
+def unpack(project: Path, folder: Path, limits: ArchiveLimits, *, user_id: int | None, seconds: int = TIMEOUT_SECONDS) -> int:
     """Unpack a zip file into an empty folder, as the folder's user where that is ours to choose; return the number of files.
 
     Raises ZipRejected for a zip that is not what its directory says, and UnpackFailure for a full disk and the like. What was

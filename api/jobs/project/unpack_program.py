@@ -20,7 +20,7 @@ MEMORY = 256 << 20
 ENCODINGS = ("cp437", "utf-8")
 
 
-def _shut_in(folder: str, orders: dict[str, Any]) -> int:
+def _confine(folder: str, orders: dict[str, Any]) -> int:
     """Give up everything that unpacking does not need; return a descriptor of the folder."""
     for encoding in ENCODINGS:
         codecs.lookup(encoding)
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     """Unpack, and say how that went."""
     orders = json.loads(arguments[1])
     try:
-        folder = _shut_in(arguments[0], orders)
+        folder = _confine(arguments[0], orders)
         with open(0, "rb", closefd=False) as file:
             said: dict[str, Any] = {"files": unpack_into(file, folder, ArchiveLimits(**orders["archive"]))}
     except ZipRejected as refusal:

@@ -11,7 +11,7 @@ from api.domain.jobs.archive_check import STORED, ArchiveEntry, ArchiveLimits, Z
 from api.storage.jobs.zip_directory import content_offset, read_directory
 
 CHUNK = 1 << 16
-MOST_AT_ONCE = 1 << 20
+MAX_AT_ONCE = 1 << 20
 RAW_DEFLATE = -15
 PROGRAM, PLAIN = 0o755, 0o644
 
@@ -19,7 +19,7 @@ PROGRAM, PLAIN = 0o755, 0o644
 def unpack_into(file: BinaryIO, folder: int, limits: ArchiveLimits) -> int:
     """Unpack into an empty folder, given as a descriptor, and return the number of files. Raises ZipRejected, or OSError."""
     entries = read_directory(file, limits)
-    room = _room(file, entries)
+    room = _content_ends(file, entries)
     count = 0
     for path, entry in entries.items():
         if entry.is_folder:
@@ -31,7 +31,7 @@ def unpack_into(file: BinaryIO, folder: int, limits: ArchiveLimits) -> int:
     return count
 
 
-def _room(file: BinaryIO, entries: Mapping[tuple[str, ...], ArchiveEntry]) -> dict[int, int]:
+def _content_ends(file: BinaryIO, entries: Mapping[tuple[str, ...], ArchiveEntry]) -> dict[int, int]:
     """Where the next entry, or the end, follows on each entry."""
     offsets = sorted(entry.offset for entry in entries.values())
     return dict(zip(offsets, [*offsets[1:], file.seek(0, os.SEEK_END)], strict=True))
@@ -74,10 +74,10 @@ def _content(file: BinaryIO, entry: ArchiveEntry) -> Iterator[bytes]:
     inflate = zlib.decompressobj(RAW_DEFLATE)
     try:
         for piece in _pieces(file, entry.compressed):
-            yield inflate.decompress(piece, MOST_AT_ONCE)
+            yield inflate.decompress(piece, MAX_AT_ONCE)
             while inflate.unconsumed_tail:
-                yield inflate.decompress(inflate.unconsumed_tail, MOST_AT_ONCE)
-        while rest := inflate.decompress(b"", MOST_AT_ONCE):
+                yield inflate.decompress(inflate.unconsumed_tail, MAX_AT_ONCE)
+        while rest := inflate.decompress(b"", MAX_AT_ONCE):
             yield rest
     except zlib.error:
         raise ZipRejected("damaged", "A file in the zip is damaged.") from None

@@ -22,8 +22,8 @@ BYTES_PER_INODE = 8192
 TIMEOUT = 60
 MOUNT_OPTIONS = "loop,nosuid,nodev,noatime,noinit_itable,noauto_da_alloc,nobarrier"
 FEATURES = "^has_journal,^resize_inode"
-WATCHED = Guard("workspace", False, "no file system of its own; the supervisor looks every second, so a job may for a moment use more")
-HELD = Guard("workspace", True, "a file system of its own size")
+POLLED = Guard("workspace", False, "no file system of its own; the supervisor looks every second, so a job may for a moment use more")
+ENFORCED = Guard("workspace", True, "a file system of its own size")
 
 
 class WorkspaceFailure(Exception):
@@ -46,12 +46,12 @@ class Workspaces:
 
     def __init__(self, root: Path, *, images: bool | None = None) -> None:
         self.root = root.absolute()
-        self._images = images_work(self.root) if images is None else images
+        self._images = can_mount_images(self.root) if images is None else images
 
     @property
     def guard(self) -> Guard:
         """What holds a workspace to its size here."""
-        return HELD if self._images else WATCHED
+        return ENFORCED if self._images else POLLED
 
     def create(self, name: str, size: int, user_id: int | None) -> Workspace:
         """Make an empty workspace of `size` bytes that belongs to the user. Raises WorkspaceFailure."""
@@ -114,7 +114,7 @@ def make_image(path: Path, size: int) -> None:
     fresh.rename(path)
 
 
-def images_work(root: Path) -> bool:
+def can_mount_images(root: Path) -> bool:
     """Whether this host lets us mount an image, found out by doing so."""
     if os.geteuid() or shutil.which("mkfs.ext4", path=_PATH) is None:
         return False

@@ -11,14 +11,14 @@ from datetime import datetime
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
 from api.jobs.supervisor.attempt_log import AttemptLog
-from api.jobs.supervisor.ending import Lease, Stop, Watch
+from api.jobs.supervisor.ending import Lease, StepWatch, Stop
 from api.jobs.supervisor.spec import Spec, Step
 from api.sandbox.sandbox import Ending, Plan, Sandbox, SandboxFailure, SandboxProcess
 from api.storage.jobs.files import AttemptFiles
 
-LOOK = 0.1
+POLL_SECONDS = 0.1
 CHUNK = 1 << 16
-LAST_WORDS = 2.0
+DRAIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class _Result:
     ending: Ending
 
     @property
-    def is_good(self) -> bool:
+    def is_success(self) -> bool:
         return self.reason is JobReason.EXIT_CODE and self.ending.exit_code == 0
 
 
@@ -53,7 +53,7 @@ class Attempt:
             for step in self._spec.steps:
                 name = step.name
                 result = self._run_step(step)
-                if not result.is_good:
+                if not result.is_success:
                     break
         except SandboxFailure as failure:
             result, detail = _Result(JobReason.ENGINE_ERROR, Ending()), str(failure)
@@ -69,46 +69,46 @@ class Attempt:
         # An agent that was frozen between its claim and our start must run nothing that was given to another since.
         if self._lease.has_passed():
             return _Result(JobReason.LOST, Ending())
-        self._log.say(step.heading)
+        self._log.write_message(step.heading)
         self._log.limit(step.limits.log_bytes)
         spec = self._spec
         process = self._sandbox.launch(Plan(
             f"{spec.name}-{step.name}", step.command, step.limits, workspace=spec.workspace, environment=step.environment,
             mounts=spec.mounts, user_id=spec.user_id))
         try:
-            return self._watched(step, process)
+            return self._watch(step, process)
         finally:
             process.close()
 
-    def _watched(self, step: Step, process: SandboxProcess) -> _Result:
+    def _watch(self, step: Step, process: SandboxProcess) -> _Result:
         workspace = self._spec.workspace if self._spec.watch_workspace else None
-        watch = Watch(self._files, self._lease, step.limits, self._log, process, workspace, self._monotonic)
+        watch = StepWatch(self._files, self._lease, step.limits, self._log, process, workspace, self._monotonic)
         stop: Stop | None = None
         while stop is None and (ending := process.poll()) is None:
-            self._carry(process)
-            stop = watch.look()
+            self._forward_output(process)
+            stop = watch.check()
         if stop is not None:
-            ending = self._stopped(process, stop)
+            ending = self._stop(process, stop)
         process.kill()
         self._drain(process)
         assert ending is not None
-        return self._judged(process, stop, ending)
+        return self._classify(process, stop, ending)
 
-    def _stopped(self, process: SandboxProcess, stop: Stop) -> Ending | None:
+    def _stop(self, process: SandboxProcess, stop: Stop) -> Ending | None:
         """End the sandbox, gently where there is time for it."""
-        if stop.gently:
+        if stop.gracefully:
             process.terminate()
             kill_at = self._monotonic() + self._spec.grace_seconds
             while process.poll() is None and self._monotonic() < kill_at and not self._lease.has_passed():
-                self._carry(process)
+                self._forward_output(process)
         process.kill()
-        self._log.say(stop.words)
+        self._log.write_message(stop.message)
         return process.poll()
 
-    def _judged(self, process: SandboxProcess, stop: Stop | None, ending: Ending) -> _Result:
+    def _classify(self, process: SandboxProcess, stop: Stop | None, ending: Ending) -> _Result:
         if process.is_out_of_memory() and (stop is None or stop.reason is JobReason.EXIT_CODE):
             return _Result(JobReason.OUT_OF_MEMORY, ending)
-        if stop is None and self._log.is_finished:
+        if stop is None and self._log.is_over_limit:
             return _Result(JobReason.LOG_LIMIT, ending)
         if stop is None:
             return _Result(JobReason.ENGINE_ERROR if ending.failure else JobReason.EXIT_CODE, ending)
@@ -116,23 +116,23 @@ class Attempt:
             return _Result(stop.reason, Ending(exit_code=ending.exit_code or 137))
         return _Result(stop.reason, Ending(exit_code=ending.exit_code))
 
-    def _carry(self, process: SandboxProcess) -> None:
+    def _forward_output(self, process: SandboxProcess) -> None:
         """Wait a moment for output or the end; output goes to the log at once."""
-        if self._log.is_waiting:
+        if self._log.is_blocked:
             self._log.flush()
-        watched = [process.ended] if self._log.is_waiting else [process.output, process.ended]
-        readable, _, _ = select.select(watched, [], [], LOOK)
+        watched = [process.ended] if self._log.is_blocked else [process.output, process.ended]
+        readable, _, _ = select.select(watched, [], [], POLL_SECONDS)
         if process.output in readable:
             chunk = os.read(process.output, CHUNK)
             self._log.write(chunk)
             if not chunk:
                 # The command closed its output and goes on; without a pause this would be a busy loop.
-                select.select([process.ended], [], [], LOOK)
+                select.select([process.ended], [], [], POLL_SECONDS)
 
     def _drain(self, process: SandboxProcess) -> None:
         """Read what the pipe still holds; everything that could write to it is dead."""
-        give_up = self._monotonic() + LAST_WORDS
-        while self._monotonic() < give_up and select.select([process.output], [], [], LOOK)[0]:
+        give_up = self._monotonic() + DRAIN_SECONDS
+        while self._monotonic() < give_up and select.select([process.output], [], [], POLL_SECONDS)[0]:
             chunk = os.read(process.output, CHUNK)
             if not chunk:
                 return
@@ -140,6 +140,6 @@ class Attempt:
 
     def _finish_log(self) -> None:
         """Wait for a full disk to take the rest, for as long as somebody wants it."""
-        while self._log.is_waiting and not self._lease.has_passed() and not self._files.cancel.exists():
-            self._sleep(LOOK)
+        while self._log.is_blocked and not self._lease.has_passed() and not self._files.cancel.exists():
+            self._sleep(POLL_SECONDS)
             self._log.flush()

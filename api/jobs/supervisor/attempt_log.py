@@ -14,18 +14,18 @@ class AttemptLog:
 
     def __init__(self, path: Path) -> None:
         self._file = PRIVATE.open(path, os.O_WRONLY | os.O_APPEND)
-        self._waiting = b""
+        self._buffer = b""
         self._room: int | None = None
         self._is_in_line = False
         self.is_truncated = False
 
     @property
-    def is_waiting(self) -> bool:
+    def is_blocked(self) -> bool:
         """Whether the disk was full when something was last written; `flush` tries again."""
-        return bool(self._waiting)
+        return bool(self._buffer)
 
     @property
-    def is_finished(self) -> bool:
+    def is_over_limit(self) -> bool:
         """Whether more came than the limit allows."""
         return self._room is not None and self._room < 0
 
@@ -41,32 +41,32 @@ class AttemptLog:
             chunk = kept
         self._append(chunk)
 
-    def say(self, words: str) -> None:
+    def write_message(self, message: str) -> None:
         """Write words of our own, on a line of their own; no limit is held against them."""
-        if words:
-            ended = words if words.endswith("\n") else words + "\n"
+        if message:
+            ended = message if message.endswith("\n") else message + "\n"
             self._append((f"\n{ended}" if self._is_in_line else ended).encode())
 
     def _append(self, chunk: bytes) -> None:
         if chunk:
             self._is_in_line = not chunk.endswith(b"\n")
-            self._waiting += chunk
+            self._buffer += chunk
             self.flush()
 
     def flush(self) -> None:
         """Write what waits, as far as the disk takes it."""
-        while self._waiting:
+        while self._buffer:
             try:
-                written = os.write(self._file, self._waiting)
+                written = os.write(self._file, self._buffer)
             except OSError as fault:
                 if is_full(fault):
                     return
                 raise
-            self._waiting = self._waiting[written:]
+            self._buffer = self._buffer[written:]
 
     def close(self) -> int:
         """Make the log durable, and return its length; what still waits is left out."""
-        self.is_truncated = self.is_truncated or self.is_waiting
+        self.is_truncated = self.is_truncated or self.is_blocked
         with suppress(OSError):
             os.fsync(self._file)
         length = os.fstat(self._file).st_size

@@ -13,7 +13,7 @@ from api.sandbox.limits import Limits
 from api.sandbox.sandbox import SandboxProcess
 from api.storage.jobs.files import AttemptFiles
 
-WORKSPACE_LOOK = 1.0
+WORKSPACE_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Stop:
     """A step is to be ended. `gently`: its command is asked first. `words` go into the log."""
 
     reason: JobReason
-    gently: bool = False
-    words: str = ""
+    gracefully: bool = False
+    message: str = ""
 
 
 class Lease:
@@ -40,7 +40,7 @@ class Lease:
         return self._until is not None and self._now() >= self._until
 
 
-class Watch:
+class StepWatch:
     """Looks at all that ends a step but its own end."""
 
     def __init__(
@@ -50,28 +50,29 @@ class Watch:
         self._files, self._lease, self._limits, self._log, self._process = files, lease, limits, log, process
         self._workspace, self._monotonic = workspace, monotonic
         self._deadline = monotonic() + limits.seconds
-        self._next_look = 0.0
+        self._next_poll = 0.0
 
-    def look(self) -> Stop | None:
+    def check(self) -> Stop | None:
         """Why the step is to be ended now, the gravest reason first."""
         if self._lease.has_passed():
             return Stop(JobReason.LOST)
-        if self._log.is_finished:
+        if self._log.is_over_limit:
             return Stop(JobReason.LOG_LIMIT)
         if self._process.is_out_of_memory():
             return Stop(JobReason.OUT_OF_MEMORY)
         if self._files.cancel.exists():
-            return Stop(JobReason.CANCELLED, gently=True)
+            return Stop(JobReason.CANCELLED, gracefully=True)
         if self._monotonic() >= self._deadline:
-            return Stop(JobReason.TIMEOUT, gently=True)
-        if self._is_workspace_over():
+            return Stop(JobReason.TIMEOUT, gracefully=True)
+        if self._is_workspace_full():
             # The command is killed as a full disk would make it fail, so that its own exit code tells.
-            return Stop(JobReason.EXIT_CODE, words=f"The workspace has more than {self._limits.workspace_bytes} bytes; the job was ended.")
+            message = f"The workspace has more than {self._limits.workspace_bytes} bytes; the job was ended."
+            return Stop(JobReason.EXIT_CODE, message=message)
         return None
 
-    def _is_workspace_over(self) -> bool:
-        if self._workspace is None or self._monotonic() < self._next_look:
+    def _is_workspace_full(self) -> bool:
+        if self._workspace is None or self._monotonic() < self._next_poll:
             return False
         over = is_larger(self._workspace, self._limits.workspace_bytes)
-        self._next_look = self._monotonic() + WORKSPACE_LOOK
+        self._next_poll = self._monotonic() + WORKSPACE_POLL_SECONDS
         return over

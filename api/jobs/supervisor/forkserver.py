@@ -12,13 +12,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from api.jobs.supervisor.supervisor import HELD_BY_ANOTHER, begin
+from api.jobs.supervisor.supervisor import LOCKED_BY_ANOTHER, begin
 from api.sandbox.kinds import KINDS, load
 from api.storage.jobs.files import AttemptFiles
 from api.storage.permissions import PRIVATE
 
-LONGEST = 1 << 14
-MOST_KEPT = 16
+MAX_MESSAGE_BYTES = 1 << 14
+MAX_KEPT = 16
 
 
 def main(arguments: list[str]) -> int:
@@ -28,25 +28,25 @@ def main(arguments: list[str]) -> int:
     # Its end is the end of its asker, not a signal that was meant for all.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    with socket.socket(fileno=int(arguments[0])) as asker:
-        asker.set_inheritable(False)
+    with socket.socket(fileno=int(arguments[0])) as client:
+        client.set_inheritable(False)
         while True:
-            folder, kept, _, _ = socket.recv_fds(asker, LONGEST, MOST_KEPT)
+            folder, kept, _, _ = socket.recv_fds(client, MAX_MESSAGE_BYTES, MAX_KEPT)
             if not folder:
                 return 0
-            asker.send(bytes([_born(asker, AttemptFiles(Path(os.fsdecode(folder))), kept)]))
+            client.send(bytes([_fork_supervisor(client, AttemptFiles(Path(os.fsdecode(folder))), kept)]))
             for each in kept:
                 os.close(each)
 
 
-def _born(asker: socket.socket, files: AttemptFiles, kept: Sequence[int]) -> int:
+def _fork_supervisor(client: socket.socket, files: AttemptFiles, kept: Sequence[int]) -> int:
     """Start a supervisor, by way of a child of ours, whose own child it becomes; return its status."""
     pid = os.fork()
     if pid:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF
-    status = HELD_BY_ANOTHER
+    status = LOCKED_BY_ANOTHER
     try:
-        asker.close()
+        client.close()
         log = PRIVATE.open(files.supervisor_log, os.O_WRONLY | os.O_APPEND)
         for number in (1, 2):
             os.dup2(log, number)

@@ -44,12 +44,12 @@ class Forkserver:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._asker: socket.socket | None = None
+        self._socket: socket.socket | None = None
 
     def start(self, files: AttemptFiles, *, keep: Sequence[int] = ()) -> None:
         """Start the supervisor of a prepared attempt. Raises SupervisorNotStarted."""
         with self._lock:
-            status = self._asked(files, keep)
+            status = self._request(files, keep)
         if status is not None:
             _require_started(files, status)
         elif not files.is_supervised():
@@ -58,35 +58,35 @@ class Forkserver:
     def close(self) -> None:
         """End the process."""
         with self._lock:
-            self._forget()
+            self._discard()
 
-    def _asked(self, files: AttemptFiles, keep: Sequence[int]) -> int | None:
+    def _request(self, files: AttemptFiles, keep: Sequence[int]) -> int | None:
         """The status of the supervisor; None where the process does not answer, which a new one then replaces."""
         try:
-            if self._asker is None:
-                self._begin()
-            assert self._asker is not None
-            socket.send_fds(self._asker, [os.fsencode(files.folder)], list(keep))
-            if answer := self._asker.recv(1):
+            if self._socket is None:
+                self._launch()
+            assert self._socket is not None
+            socket.send_fds(self._socket, [os.fsencode(files.folder)], list(keep))
+            if answer := self._socket.recv(1):
                 return answer[0]
         except OSError:
             pass
-        self._forget()
+        self._discard()
         return None
 
-    def _begin(self) -> None:
-        self._asker, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._asker.settimeout(TIMEOUT)
+    def _launch(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.settimeout(TIMEOUT)
         with theirs:
             self._process = subprocess.Popen(
                 [*module_command("api.jobs.supervisor.forkserver"), str(theirs.fileno())], env=module_environment(), cwd="/",
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
                 start_new_session=True)
 
-    def _forget(self) -> None:
-        if self._asker is not None:
-            self._asker.close()
-            self._asker = None
+    def _discard(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
         if self._process is not None:
             self._process.kill()
             self._process.wait()

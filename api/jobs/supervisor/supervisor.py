@@ -28,12 +28,12 @@ from api.sandbox.kinds import sandbox_of
 from api.storage.jobs.files import AttemptFiles, put
 from api.storage.permissions import PRIVATE
 
-HELD, HELD_BY_ANOTHER = 0, 75
+STARTED, LOCKED_BY_ANOTHER = 0, 75
 # Who looks whether the lock is held takes it for a moment, shared.
 LOCK_TRIES, LOCK_PAUSE = 50, 0.02
 RETRY_PAUSE = 1.0
 LESS_LIKELY_TO_BE_KILLED = "-500"
-IGNORED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
+IGNORED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
 
 
 def utc_now() -> datetime:
@@ -50,21 +50,21 @@ def begin(files: AttemptFiles, kept: Sequence[int]) -> int:
     """Supervise an attempt in a child; return, here, once that holds the lock, or cannot."""
     for each in kept:
         os.set_inheritable(each, False)
-    told, tells = os.pipe()
+    reader, writer = os.pipe()
     if os.fork():
-        os.close(tells)
-        held = os.read(told, 1)
-        os.close(told)
-        return HELD if held else HELD_BY_ANOTHER
-    os.close(told)
+        os.close(writer)
+        held = os.read(reader, 1)
+        os.close(reader)
+        return STARTED if held else LOCKED_BY_ANOTHER
+    os.close(reader)
     try:
         os.setsid()
-        _outlive_others()
+        _ignore_signals()
         lock = _lock(files.lock)
         if lock is not None and not files.exit.exists():
             put(files.state, {"pid": os.getpid(), "started_at": utc_now().isoformat()})
-            os.write(tells, b"1")
-            os.close(tells)
+            os.write(writer, b"1")
+            os.close(writer)
             supervise(files)
     finally:
         # What the starter was about to do at its own end is no business of ours.
@@ -80,7 +80,7 @@ def supervise(files: AttemptFiles) -> None:
             files.write_exit(record)
             return
         except OSError:
-            _complain(files)
+            _log_exception(files)
             if lease.has_passed():
                 return
             time.sleep(RETRY_PAUSE)
@@ -94,11 +94,11 @@ def _run(files: AttemptFiles) -> ExitRecord:
         return Attempt(files, spec, sandbox_of(spec.sandbox), now=utc_now).run()
     # The one place that may catch everything: without a record, a fault of ours would look like a lost machine.
     except Exception as fault:
-        _complain(files)
+        _log_exception(files)
         return ExitRecord(fence, JobReason.ENGINE_ERROR, started_at, utc_now(), detail=f"{type(fault).__name__}: {fault}")
 
 
-def _complain(files: AttemptFiles) -> None:
+def _log_exception(files: AttemptFiles) -> None:
     """Put the fault at hand into our own log, as far as there is room for it: the disk may be what is at fault.
 
     Each line says which attempt it is about, for whoever reads the logs of many together.
@@ -110,9 +110,9 @@ def _complain(files: AttemptFiles) -> None:
             print(beginning, line, file=sys.stderr, flush=True)
 
 
-def _outlive_others() -> None:
+def _ignore_signals() -> None:
     """Signals meant for all the service's processes do not end a job; only a cancel, a limit or the lease's end does."""
-    for number in IGNORED:
+    for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(LESS_LIKELY_TO_BE_KILLED)

@@ -18,15 +18,16 @@ NAME = "ci-wake"
 # Whoever is woken later than this has long looked for itself.
 EXPIRES = 30
 CONNECT_SECONDS = 3
-AGAIN = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.4}
+RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.4}
 
 
 def wake_app(url: str) -> Celery:
     """The application: every process that works for it gets each message, since agents on every host are to look for work."""
     app = Celery("ci", broker=url, set_as_current=False)
     app.conf.update(
-        task_queues=(_everybody(),), task_ignore_result=True, task_store_errors_even_if_ignored=False, worker_hijack_root_logger=False,
-        worker_redirect_stdouts=False, broker_connection_timeout=CONNECT_SECONDS, broker_connection_retry_on_startup=True,
+        task_queues=(_broadcast_queue(),), task_ignore_result=True, task_store_errors_even_if_ignored=False,
+        worker_hijack_root_logger=False, worker_redirect_stdouts=False,
+        broker_connection_timeout=CONNECT_SECONDS, broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None, worker_cancel_long_running_tasks_on_connection_loss=True,
         # Without a receipt, what is sent over a connection that the broker has closed would be lost without a word.
         broker_transport_options={"confirm_publish": True})
@@ -38,37 +39,37 @@ class BrokerWakeup:
 
     def __init__(self, url: str) -> None:
         self._app = wake_app(url)
-        self._wanted = threading.Event()
-        self._begin = threading.Lock()
+        self._requested = threading.Event()
+        self._start_lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._reached = True
+        self._is_reachable = True
 
     def wake(self) -> None:
         """Have everybody woken; rings that come close together are one."""
-        self._wanted.set()
-        with self._begin:
+        self._requested.set()
+        with self._start_lock:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._send_all, name="broker-bell", daemon=True)
                 self._thread.start()
 
     def _send_all(self) -> None:
-        while self._wanted.wait():
-            self._wanted.clear()
+        while self._requested.wait():
+            self._requested.clear()
             self._send()
 
     def _send(self) -> None:
-        everybody = _everybody()
+        queue = _broadcast_queue()
         try:
             # The exchange alone is declared: a queue of ours that nobody reads would only grow.
-            self._app.send_task(WAKE, queue=everybody, declare=[everybody.exchange], expires=EXPIRES, retry=True, retry_policy=AGAIN)
+            self._app.send_task(WAKE, queue=queue, declare=[queue.exchange], expires=EXPIRES, retry=True, retry_policy=RETRY_POLICY)
         except Exception as fault:  # Whatever is wrong with the broker, agents look for work by themselves.
-            if self._reached:
+            if self._is_reachable:
                 log.warning("the broker cannot be reached (%s); agents on other hosts are not woken, and look by themselves", _kind(fault))
-            self._reached = False
+            self._is_reachable = False
             return
-        if not self._reached:
+        if not self._is_reachable:
             log.info("the broker is reached again")
-        self._reached = True
+        self._is_reachable = True
 
 
 def wake_forever(url: str, wake: Callable[[], None]) -> None:
@@ -85,7 +86,7 @@ def wake_forever(url: str, wake: Callable[[], None]) -> None:
     ).start()
 
 
-def _everybody() -> Any:
+def _broadcast_queue() -> Any:
     return Broadcast(NAME)  # type: ignore[no-untyped-call]
 
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from api.storage.permissions import PRIVATE
 
-MOST_RINGS = 64
+MAX_PENDING = 64
 
 
 class Wakeup(Protocol):
@@ -37,9 +37,9 @@ class Wakeups:
 class Listener:
     """The end of a bell that hears it; `descriptor` becomes readable when it rings."""
 
-    def __init__(self, listening: socket.socket) -> None:
-        self._socket = listening
-        self.descriptor = listening.fileno()
+    def __init__(self, receiver: socket.socket) -> None:
+        self._socket = receiver
+        self.descriptor = receiver.fileno()
 
     def wait(self, seconds: float) -> bool:
         """Wait for a ring, for so long at most; whether there was one since the last wait. Many rings are one."""
@@ -51,7 +51,7 @@ class Listener:
     def clear(self) -> None:
         """Forget the rings that there were."""
         with suppress(BlockingIOError):
-            for _ in range(MOST_RINGS):
+            for _ in range(MAX_PENDING):
                 self._socket.recv(1)
 
 
@@ -63,29 +63,29 @@ class LocalWakeup:
 
     def wake(self) -> None:
         """Ring every listener; one that is dead is tidied away."""
-        with suppress(OSError), _opened(self._folder) as (within, folder), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ringing:
-            ringing.setblocking(False)
+        with suppress(OSError), _opened(self._folder) as (within, folder), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
             for name in os.listdir(folder):
-                _wake(ringing, f"{within}/{name}")
+                _wake(sender, f"{within}/{name}")
 
     @contextmanager
     def listen(self) -> Iterator[Listener]:
         """Hear the bell for as long as the context lasts. The folder is made if need be, for us alone."""
         PRIVATE.make_folder(self._folder)
         name = f"{uuid4().hex}.sock"
-        with _opened(self._folder) as (within, _), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-            listening.setblocking(False)
-            listening.bind(f"{within}/{name}")
+        with _opened(self._folder) as (within, _), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+            receiver.setblocking(False)
+            receiver.bind(f"{within}/{name}")
             try:
-                yield Listener(listening)
+                yield Listener(receiver)
             finally:
                 with suppress(OSError):
                     (self._folder / name).unlink()
 
 
-def _wake(ringing: socket.socket, path: str) -> None:
+def _wake(sender: socket.socket, path: str) -> None:
     try:
-        ringing.sendto(b"r", path)
+        sender.sendto(b"r", path)
     except ConnectionRefusedError:
         with suppress(OSError):
             os.unlink(path)

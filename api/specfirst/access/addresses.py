@@ -16,8 +16,8 @@ _UNKNOWN = "unknown"
 # One customer of a provider has at least a /64 of IPv6: limits that count single addresses would be no limits.
 _PREFIX = 64
 # No request comes by way of more proxies; who names more of them costs no more.
-_MOST_HOPS = 32
-_MOST_COMPLAINTS = 20
+_MAX_HOPS = 32
+_MAX_COMPLAINTS = 20
 _SHOWN = 60
 
 
@@ -56,11 +56,11 @@ class Addresses:
         written = _node(hop)
         address = read_address(written)
         if address is None and written.lower() != _UNKNOWN and not written.startswith("_"):
-            self._complain(hop[:_SHOWN])
+            self._warn(hop[:_SHOWN])
         return address
 
-    def _complain(self, hop: str) -> None:
-        if hop not in self._complained and len(self._complained) < _MOST_COMPLAINTS:
+    def _warn(self, hop: str) -> None:
+        if hop not in self._complained and len(self._complained) < _MAX_COMPLAINTS:
             self._complained.add(hop)
             log.warning("a trusted proxy's X-Forwarded-For has %r, which is no address: such requests count as the proxy's own", hop)
 
@@ -77,8 +77,8 @@ def limited_as(address: str) -> str:
 def _forwarded(scope: Scope) -> Iterable[str]:
     """The hops that X-Forwarded-For has, the nearest first; a proxy that adds to an empty header leaves a blank one."""
     values = [value.decode("latin-1") for name, value in reversed(scope["headers"]) if name == b"x-forwarded-for"]
-    hops = (hop.strip() for value in values for hop in reversed(value.rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]))
-    yield from [hop for hop in hops if hop][:_MOST_HOPS]
+    hops = (hop.strip() for value in values for hop in reversed(value.rsplit(",", _MAX_HOPS)[-_MAX_HOPS:]))
+    yield from [hop for hop in hops if hop][:_MAX_HOPS]
 
 
 def _node(hop: str) -> str:

@@ -85,8 +85,8 @@ class Authentication:
         if operation is not None and operation.scraped and self._is_scrape_token(token):
             context.scraping = True
             return
-        context.look_again = partial(self._lookups.find, token)
-        await self._note(context, context.look_again())
+        context.token_lookup = partial(self._lookups.find, token)
+        await self._note(context, context.token_lookup())
 
     @staticmethod
     async def _note(context: RequestContext, looked_up: Awaitable[Caller | None]) -> None:

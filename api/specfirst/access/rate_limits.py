@@ -29,7 +29,7 @@ HELD_BACK = frozenset({WORKER})
 TOKENS_TOGETHER = 5
 # A store that does not answer costs each request this long, so it is left alone for a while afterwards.
 STORE_TIMEOUT = 0.25
-STORE_REST = 5.0
+STORE_COOLDOWN = 5.0
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class FallbackCounters:
         try:
             answer = question(self._shared)
         except StorageError:
-            self._asked_again = self._clock().timestamp() + STORE_REST
+            self._asked_again = self._clock().timestamp() + STORE_COOLDOWN
             if not self.degraded:
                 log.warning("the rate limits' store does not answer; limits are counted per process")
             self.degraded = True

@@ -15,7 +15,7 @@ from api.specfirst.request_context import current
 
 LOGGER = "api.audit"
 # What comes from outside is an address that a proxy names; everything else is of ours.
-LONGEST_TEXT = 200
+MAX_TEXT_LENGTH = 200
 
 log = logging.getLogger(LOGGER)
 
@@ -86,5 +86,5 @@ def _write(deed: AuditRecord, at: datetime | None, reason: str | None) -> None:
         "actor_id": caller.user_id if caller else deed.actor_id, "token_id": caller.token_id if caller else None,
         "subject": deed.subject, "address": context.address if context else None,
         "request_id": context.request_id if context else None, "reason": reason, "detail": deed.detail}
-    shown = {name: value[:LONGEST_TEXT] if isinstance(value, str) else value for name, value in entry.items()}
+    shown = {name: value[:MAX_TEXT_LENGTH] if isinstance(value, str) else value for name, value in entry.items()}
     log.info("%s", json.dumps(shown, ensure_ascii=True))

@@ -105,11 +105,11 @@ def _background(process: str, tasks: Sequence[TaskState]) -> Iterator[Metric]:
 
 
 def _queue(measured: QueueMetrics) -> Iterator[Metric]:
-    for name, about, numbers in (
+    for name, documentation, numbers in (
         ("ci_jobs_waiting", "Jobs in the queue.", measured.waiting), ("ci_jobs_running", "Jobs that are being run.", measured.running),
     ):
-        yield _family(name, about, "priority", {str(each): number for each, number in sorted(({0: 0} | dict(numbers)).items())})
-    yield GaugeMetricFamily("ci_job_longest_wait_seconds", "How long the oldest waiting job has waited.", measured.longest_wait)
+        yield _family(name, documentation, "priority", {str(each): number for each, number in sorted(({0: 0} | dict(numbers)).items())})
+    yield GaugeMetricFamily("ci_job_longest_wait_seconds", "How long the oldest waiting job has waited.", measured.max_wait)
     waits = measured.claim_seconds
     yield _family(
         "ci_job_claim_seconds", "How long the jobs of the last hour waited for an agent.", "quantile",
@@ -133,8 +133,8 @@ def _app_context(measured: QueueMetrics) -> Iterator[Metric]:
     yield runs
 
 
-def _family(name: str, about: str, label: str, values: dict[str, float]) -> Metric:
-    family = GaugeMetricFamily(name, about, labels=(label,))
+def _family(name: str, documentation: str, label: str, values: dict[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, documentation, labels=(label,))
     for each, value in values.items():
         family.add_metric((each,), value)
     return family

@@ -70,11 +70,11 @@ class UntilClosed(Answering):
 class BoundedHttp(HttpToolsProtocol):
     """One connection. It waits for a head, takes a request with its body, and answers; what is not the answer's has its bounds here."""
 
-    most_bytes = 64 << 10
-    most_fields = 100
-    most_target = 32 << 10
-    most_pipelined = 16
-    most_waiting = 1_000
+    max_bytes = 64 << 10
+    max_fields = 100
+    max_target = 32 << 10
+    max_pipelined = 16
+    max_waiting = 1_000
     head_seconds = 30.0
 
     _head_timer: TimerHandle | None = None
@@ -123,7 +123,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        if len(self.pipeline) >= self.most_pipelined:
+        if len(self.pipeline) >= self.max_pipelined:
             self._stop_parser(malformed_request("Too many requests at once on one connection."))
         self._head_bytes = self._fields = self._untold = 0
         super().on_message_begin()
@@ -131,16 +131,16 @@ class BoundedHttp(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """A part of the request's target."""
         self._count(len(url))
-        if self._head_bytes > self.most_target:
-            self._stop_parser(target_too_long(self.most_target))
+        if self._head_bytes > self.max_target:
+            self._stop_parser(target_too_long(self.max_target))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head; those behind a body are counted too, and let go: nobody asked for them."""
         self._fields += 1
         self._count(len(name) + len(value) + 4)
-        if self._fields > self.most_fields:
-            self._stop_parser(header_too_large(self.most_bytes, self.most_fields))
+        if self._fields > self.max_fields:
+            self._stop_parser(header_too_large(self.max_bytes, self.max_fields))
         if not self._in_body:
             super().on_header(name, value)
 
@@ -188,14 +188,14 @@ class BoundedHttp(HttpToolsProtocol):
         except HttpParserError:
             self._refuse(self._refusal or malformed_request("The request is no HTTP/1.1."))
         else:
-            if self._untold > self.most_bytes:
-                self._refuse(header_too_large(self.most_bytes, self.most_fields))
+            if self._untold > self.max_bytes:
+                self._refuse(header_too_large(self.max_bytes, self.max_fields))
 
     def _count(self, size: int) -> None:
         self._untold = 0
         self._head_bytes += size
-        if self._head_bytes > self.most_bytes:
-            self._stop_parser(header_too_large(self.most_bytes, self.most_fields))
+        if self._head_bytes > self.max_bytes:
+            self._stop_parser(header_too_large(self.max_bytes, self.max_fields))
 
     def _stop_parser(self, refusal: HttpProblem) -> None:
         self._refusal = refusal
@@ -246,7 +246,7 @@ class BoundedHttp(HttpToolsProtocol):
         waiters = self._waiters
         waiters.pop(self, None)
         waiters[self] = None
-        if len(waiters) > self.most_waiting or len(self.connections) > _most_connections():
+        if len(waiters) > self.max_waiting or len(self.connections) > _most_connections():
             oldest = next(iter(waiters))
             del waiters[oldest]
             oldest.transport.abort()

@@ -7,7 +7,7 @@ from starlette.types import Message, Receive
 
 from api.specfirst.responses.error_responses import request_timeout
 
-LEAST_PACE = 1024
+MIN_PACE = 1024
 
 
 def with_body_timeout(receive: Receive, timeout: float) -> Receive:
@@ -25,7 +25,7 @@ def with_body_timeout(receive: Receive, timeout: float) -> Receive:
             return await receive()
         begun = clock()
         try:
-            async with asyncio.timeout(min(timeout, timeout + received / LEAST_PACE - waited)):
+            async with asyncio.timeout(min(timeout, timeout + received / MIN_PACE - waited)):
                 message = await receive()
         except TimeoutError as late:
             raise request_timeout(timeout) from late

@@ -27,7 +27,7 @@ _UPLOADS = (_FORM, "application/octet-stream", "application/zip")
 # What surrounds the largest file of a form: boundaries, headers and fields. The file itself is measured by its handler.
 _ROOM_FOR_A_FORM = 1 << 16
 # Readers of the parameters behind a media type need more than linear time.
-_LONGEST_TYPE = 255
+_MAX_TYPE_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Body:
         for coding in _headers(scope, b"content-encoding"):
             if coding.strip().lower() not in ("", "identity"):
                 raise unsupported_content_coding(coding.strip().lower())
-        if (kind or JSON) not in self._limits or len(content_type) > _LONGEST_TYPE:
+        if (kind or JSON) not in self._limits or len(content_type) > _MAX_TYPE_LENGTH:
             raise unsupported_media_type(self._limits)
         if kind not in ("", JSON):
             return

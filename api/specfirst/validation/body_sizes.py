@@ -11,7 +11,7 @@ _ASCII_FORMATS = frozenset({"date", "date-time", "email", "uri"})
 _BYTES_AN_ASCII_CHARACTER = 3
 # A name may be written in escapes too.
 _BYTES_A_CHARACTER_OF_A_NAME = 6
-_LONGEST_NUMBER = 32
+_MAX_NUMBER_LENGTH = 32
 # Quotes, colon and comma, a line break and the indentation after it.
 _AROUND_A_VALUE = 16
 _PAGE = 4096
@@ -41,7 +41,7 @@ def _largest(schema: Mapping[str, Any], where: str) -> int:
             width = _BYTES_AN_ASCII_CHARACTER if schema.get("format") in _ASCII_FORMATS else _BYTES_A_CHARACTER
             return _AROUND_A_VALUE + _bound(schema, "maxLength", where) * width
         case "integer" | "number" | "boolean":
-            return _AROUND_A_VALUE + _LONGEST_NUMBER
+            return _AROUND_A_VALUE + _MAX_NUMBER_LENGTH
     raise Unbounded(f"{where} has no type")
 
 

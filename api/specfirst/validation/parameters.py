@@ -18,7 +18,7 @@ _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,3})?")
 # In a query, + is a space: an offset that was not escaped arrives like this.
 _LOST_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}\Z)")
-_MOST_FIELDS = 200
+_MAX_FIELDS = 200
 _NOT_A_NAME = re.compile(r"[^0-9a-zA-Z_]")
 
 
@@ -94,7 +94,7 @@ def _query(raw: bytes) -> dict[str, list[str]]:
     if not raw:
         return {}
     try:
-        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError as malformed:
         raise Invalid({"query": "Is not percent-encoded UTF-8, or has too many parts."}) from malformed
     given: dict[str, list[str]] = {}

@@ -6,18 +6,18 @@ from itertools import islice
 
 from api.domain.errors import Invalid
 from api.specfirst.validation.error_messages import words
-from api.specfirst.validation.violations import MOST_NAMED, Path, Violation
+from api.specfirst.validation.violations import MAX_NAMED, Path, Violation
 
 # How many violations of one value are looked at, named or counted.
-MOST_COUNTED = 1000
-_LONGEST_NAME = 200
-_LONGEST_WORDS = 300
+MAX_COUNTED = 1000
+_MAX_NAME_LENGTH = 200
+_MAX_MESSAGE_LENGTH = 300
 
 
 class Faults:
     """The offending fields found so far, and how many more there are."""
 
-    def __init__(self, most: int = MOST_NAMED) -> None:
+    def __init__(self, most: int = MAX_NAMED) -> None:
         self.fields: dict[str, str] = {}
         self.omitted = 0
         self._most = most
@@ -27,17 +27,17 @@ class Faults:
 
     def add(self, field: str, wrong: str) -> None:
         """Name a field, or count it where there are enough; of two faults of a field the first stands."""
-        name = field[:_LONGEST_NAME]
+        name = field[:_MAX_NAME_LENGTH]
         if name in self.fields:
             return
         if len(self.fields) < self._most:
-            self.fields[name] = wrong[:_LONGEST_WORDS]
+            self.fields[name] = wrong[:_MAX_MESSAGE_LENGTH]
         else:
             self.omitted += 1
 
     def collect(self, violations: Iterable[Violation], *below: str) -> None:
         """Add violations of a value that stands below these names, or else is the whole body."""
-        for violation in islice(violations, MOST_COUNTED):
+        for violation in islice(violations, MAX_COUNTED):
             if violation.path is None:
                 self.omitted += violation.places
             else:
@@ -49,4 +49,4 @@ class Faults:
 
 
 def _dotted(path: Path) -> str:
-    return ".".join(str(part)[:_LONGEST_NAME] for part in path) or "body"
+    return ".".join(str(part)[:_MAX_NAME_LENGTH] for part in path) or "body"

@@ -13,9 +13,9 @@ from api.domain.errors import Invalid
 from api.specfirst.validation.request_faults import Faults
 from api.specfirst.validation.violations import Path, Violation
 
-DEEPEST = 64
+MAX_DEPTH = 64
 # Far more than any schema allows. An empty list takes three bytes of a body, and thirty times as much once it is read.
-MOST_VALUES = 20_000
+MAX_VALUES = 20_000
 _STRING = re.compile(rb'"[^"]*"')
 
 
@@ -29,16 +29,16 @@ class _Repeating(dict[str, Any]):
 
 def read(raw: bytes) -> Any:
     """The value of a body; raises Invalid for bytes that are not JSON, or hold or nest more than anything that makes sense."""
-    if _marks(raw) > MOST_VALUES and _marks(_without_strings(raw)) > MOST_VALUES:
-        raise Invalid({"body": f"Must not hold more than {MOST_VALUES} values."})
+    if _marks(raw) > MAX_VALUES and _marks(_without_strings(raw)) > MAX_VALUES:
+        raise Invalid({"body": f"Must not hold more than {MAX_VALUES} values."})
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as broken:
         # The reason stands beside a position in the client's own text, and is not repeated.
         raise Invalid({"body": "Is not valid JSON in UTF-8."}, "Request body is not valid JSON.") from broken
     # Most bodies have too few brackets to be deep; only the others are walked.
-    if raw.count(b"[") + raw.count(b"{") > DEEPEST and _depth(value) > DEEPEST:
-        raise Invalid({"body": f"Must not nest deeper than {DEEPEST} levels."})
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise Invalid({"body": f"Must not nest deeper than {MAX_DEPTH} levels."})
     _refuse_repeated_keys(raw)
     return value
 

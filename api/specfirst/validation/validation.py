@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 # An answer is read once more to be checked, while all other requests wait; a larger one takes longer than they should.
 CHECKED_LIMIT = 2 << 20
 # How many places of a broken answer are told to the log.
-MOST_LOGGED = 10
+MAX_LOGGED = 10
 
 
 class RequestOperation:
@@ -113,8 +113,8 @@ class ResponseOperation:
     def _check(self, validator: Validator, body: bytes) -> None:
         instance = orjson.loads(body)
         if not validator.is_valid(instance):
-            faults = Faults(MOST_LOGGED)
-            faults.collect(islice(validator.violations(instance), MOST_LOGGED))
+            faults = Faults(MAX_LOGGED)
+            faults.collect(islice(validator.violations(instance), MAX_LOGGED))
             raise self._breach("body", faults.fields)
 
     def _breach(self, what: str, why: Any) -> Exception:

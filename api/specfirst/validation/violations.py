@@ -14,8 +14,8 @@ Path = tuple[str | int, ...]
 Schema = Mapping[str, Any]
 
 # Far more values than any body has that keeps its schema.
-MOST_STEPS = 20_000
-MOST_NAMED = 100
+MAX_STEPS = 20_000
+MAX_NAMED = 100
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Walk:
     verdict that an engine has given, and may miss what only the engine sees.
     """
 
-    def __init__(self, most_steps: int = MOST_STEPS) -> None:
+    def __init__(self, max_steps: int = MAX_STEPS) -> None:
         self.steps = 0
-        self._most_steps = most_steps
+        self._most_steps = max_steps
 
     def violations(self, schema: Schema, instance: Any, path: Path = ()) -> Iterator[Violation]:
         """The violations at a path and below it, until the steps are used up."""
@@ -72,9 +72,9 @@ class Walk:
         if isinstance(others, dict):
             yield from self._inside(others, ((name, instance[name]) for name in unknown), path)
             return
-        yield from (Violation((*path, name), "additionalProperties") for name in unknown[:MOST_NAMED])
-        if len(unknown) > MOST_NAMED:
-            yield Violation(None, "additionalProperties", places=len(unknown) - MOST_NAMED)
+        yield from (Violation((*path, name), "additionalProperties") for name in unknown[:MAX_NAMED])
+        if len(unknown) > MAX_NAMED:
+            yield Violation(None, "additionalProperties", places=len(unknown) - MAX_NAMED)
 
     @property
     def _is_finished(self) -> bool:

@@ -55,14 +55,14 @@ class NewTest:
 def add_tags(tags: Mapping[str, str]) -> None:
     """Within a transaction: add the tags, by name and description, that are missing."""
     present = set(session().execute(select(TagRow.name)).scalars())
-    session().add_all(TagRow(name=name, description=about) for name, about in tags.items() if name not in present)
+    session().add_all(TagRow(name=name, description=description) for name, description in tags.items() if name not in present)
     session().flush()
 
 
 def add_categories(categories: Mapping[str, str]) -> None:
     """Within a transaction: add the categories, by name and description, that are missing."""
     present = set(session().execute(select(CategoryRow.name)).scalars())
-    session().add_all(CategoryRow(name=name, description=about) for name, about in categories.items() if name not in present)
+    session().add_all(CategoryRow(name=name, description=description) for name, description in categories.items() if name not in present)
     session().flush()
 
 

@@ -14,7 +14,7 @@ from api.storage.files.backends import Backend, Stat, Unreachable
 
 T = TypeVar("T")
 
-REST = 5.0
+COOLDOWN = 5.0
 
 
 class CircuitBreaker:
@@ -25,7 +25,7 @@ class CircuitBreaker:
     """
 
     def __init__(
-        self, store: Backend, *, timeout: float, threads: int, rest: float = REST, clock: Callable[[], float] = time.monotonic,
+        self, store: Backend, *, timeout: float, threads: int, rest: float = COOLDOWN, clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._timeout, self._rest, self._clock = store, timeout, rest, clock
         self._pool = ThreadPoolExecutor(threads, store.name)

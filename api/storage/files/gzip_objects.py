@@ -13,7 +13,7 @@ GZIP = "gzip"
 GZIP_FORMAT = 16 + zlib.MAX_WBITS
 PIECE = 8 << 20
 KEPT = 4
-MOST_BYTES = 1 << 30
+MAX_BYTES = 1 << 30
 SMALL = 1 << 20
 # A stream of gzip ends with its content's length, modulo 2^32.
 TRAILER = 4
@@ -34,12 +34,12 @@ class _Unpacked:
         """Whether the content is there."""
         return self._descriptor is not None
 
-    def fill(self, contents: Iterable[bytes], most_bytes: int) -> None:
+    def fill(self, contents: Iterable[bytes], max_bytes: int) -> None:
         """Write the content. Raises OSError where it is too large, or the disk full."""
         with tempfile.TemporaryFile() as file:
             for content in contents:
                 self.size += file.write(content)
-                if self.size > most_bytes:
+                if self.size > max_bytes:
                     raise OSError("a packed object is too large")
             file.flush()
             self._descriptor = os.dup(file.fileno())
@@ -54,8 +54,8 @@ class _Unpacked:
 class GzipObjects:
     """Unpacks packed objects once each; `read` of an object takes an offset and a length, and gives its bytes as they are stored."""
 
-    def __init__(self, kept: int = KEPT, most_bytes: int = MOST_BYTES) -> None:
-        self._kept, self._most_bytes = kept, most_bytes
+    def __init__(self, kept: int = KEPT, max_bytes: int = MAX_BYTES) -> None:
+        self._kept, self._most_bytes = kept, max_bytes
         self._lock = threading.Lock()
         self._objects: OrderedDict[tuple[str, str], _Unpacked] = OrderedDict()
 

@@ -11,7 +11,7 @@ from api.storage.database import change, session
 from api.storage.tables import PendingUploadRow
 
 FIRST_DELAY = timedelta(seconds=5)
-LONGEST_DELAY = timedelta(hours=1)
+MAX_DELAY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class PendingUpload:
     @property
     def next_delay(self) -> timedelta:
         """How long to wait after one more failure: twice as long each time, up to an hour."""
-        return min(LONGEST_DELAY, FIRST_DELAY * (1 << min(self.attempts, 12)))
+        return min(MAX_DELAY, FIRST_DELAY * (1 << min(self.attempts, 12)))
 
 
 def record_upload(name: str, now: datetime) -> None:

@@ -13,14 +13,14 @@ from api.storage.files import paths
 from api.storage.platform_tables import AcceptableHashRow, RegressionOutputRow, ResultFileRow, SampleRow, TestRow
 from api.storage.tables import BaselineChangeRow
 
-RUNS_AT_ONCE = 50
-ROWS_AT_ONCE = 1000
+RUN_BATCH_SIZE = 50
+ROW_BATCH_SIZE = 1000
 _TEST_LOG = re.compile(rf"{paths.LOGS}/([0-9]{{1,9}})/[0-9]{{1,9}}\.txt\Z")
 
 
 def sample_names() -> Iterator[list[str]]:
     """Media samples, and what is known of them."""
-    for rows in _blocks(SampleRow.id, ROWS_AT_ONCE, lambda first, last: select(
+    for rows in _blocks(SampleRow.id, ROW_BATCH_SIZE, lambda first, last: select(
             SampleRow.sha, SampleRow.extension).where(SampleRow.id.between(first, last))):
         yield _present(name for sha, extension in rows for name in (paths.sample_name(sha, extension), paths.media_info_name(sha)))
 
@@ -30,13 +30,13 @@ def result_names() -> Iterator[list[str]]:
     seen: set[str] = set()
     for rows in (*_baselines(), *_acceptable(), *_replaced()):
         yield _unseen(rows, seen)
-    for rows in _blocks(TestRow.id, RUNS_AT_ONCE, _outputs_of):
+    for rows in _blocks(TestRow.id, RUN_BATCH_SIZE, _outputs_of):
         yield _unseen(((digest, extension) for got, expected, extension in rows for digest in (got, expected)), seen)
 
 
 def run_names() -> Iterator[list[str]]:
     """The log and the files of every run, whether or not it has them."""
-    for rows in _blocks(TestRow.id, ROWS_AT_ONCE, lambda first, last: select(
+    for rows in _blocks(TestRow.id, ROW_BATCH_SIZE, lambda first, last: select(
             TestRow.id, TestRow.platform).where(TestRow.id.between(first, last))):
         yield [name for run_id, platform in rows for name in _own_names(run_id, platform)]
 
@@ -45,8 +45,8 @@ def test_log_names(listed: Iterable[str]) -> Iterator[list[str]]:
     """Those of the listed names that are logs of a test of a run that exists."""
     runs = {name: int(found.group(1)) for name in listed if (found := _TEST_LOG.match(name))}
     wanted = sorted(runs)
-    for start in range(0, len(wanted), ROWS_AT_ONCE):
-        block = wanted[start:start + ROWS_AT_ONCE]
+    for start in range(0, len(wanted), ROW_BATCH_SIZE):
+        block = wanted[start:start + ROW_BATCH_SIZE]
         known = set(session().execute(select(TestRow.id).where(TestRow.id.in_({runs[name] for name in block}))).scalars())
         yield [name for name in block if runs[name] in known]
 
@@ -64,19 +64,19 @@ def _outputs_of(first: int, last: int) -> Executable:
 
 
 def _baselines() -> Iterator[Iterable[Any]]:
-    return _blocks(RegressionOutputRow.id, ROWS_AT_ONCE, lambda first, last: select(
+    return _blocks(RegressionOutputRow.id, ROW_BATCH_SIZE, lambda first, last: select(
         RegressionOutputRow.correct, RegressionOutputRow.correct_extension).where(RegressionOutputRow.id.between(first, last)))
 
 
 def _acceptable() -> Iterator[Iterable[Any]]:
-    return _blocks(AcceptableHashRow.id, ROWS_AT_ONCE, lambda first, last: select(
+    return _blocks(AcceptableHashRow.id, ROW_BATCH_SIZE, lambda first, last: select(
         AcceptableHashRow.file_hashes, RegressionOutputRow.correct_extension).join(
         RegressionOutputRow, RegressionOutputRow.id == AcceptableHashRow.regression_test_output_id).where(
         AcceptableHashRow.id.between(first, last)))
 
 
 def _replaced() -> Iterator[Iterable[Any]]:
-    return _blocks(BaselineChangeRow.id, ROWS_AT_ONCE, lambda first, last: select(
+    return _blocks(BaselineChangeRow.id, ROW_BATCH_SIZE, lambda first, last: select(
         BaselineChangeRow.hash_before, RegressionOutputRow.correct_extension).join(
         RegressionOutputRow, RegressionOutputRow.id == BaselineChangeRow.output_id).where(
         BaselineChangeRow.id.between(first, last)))

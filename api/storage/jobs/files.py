@@ -126,7 +126,7 @@ class AttemptFiles:
         """Write down the attempt's end, durably."""
         _put_bytes(self.exit, record.as_json().encode())
 
-    def supervisor_words(self) -> str:
+    def supervisor_output(self) -> str:
         """The last that the supervisor said of its own troubles; nothing in it but lines of printable text."""
         try:
             with self.supervisor_log.open("rb") as file:

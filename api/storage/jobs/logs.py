@@ -7,19 +7,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.domain.jobs.event_stream import LONGEST_CHUNK, Frame, StreamPlace, frames_of, whole_characters
+from api.domain.jobs.event_stream import MAX_CHUNK_BYTES, Frame, StreamPlace, frames_of, whole_characters
 from api.domain.jobs.job import Job
 from api.storage.jobs.files import AttemptFiles, JobFiles
 
-READ_AT_ONCE = 4 * LONGEST_CHUNK
+READ_BYTES = 4 * MAX_CHUNK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of the log of a job's attempt, whose files are found first unless they are known.
+class LogQuery:
+    """A query of the log of a job's attempt. Its files are looked up unless they are given.
 
-    `head` is how far it was read, None before the first look, when `start` is where its reader is. `read`: whether what is new is
-    wanted. `closing`: no claim writes to it any more; `overdue`: and its supervisor's last words are no longer waited for.
+    `head` is how far it was read, None at first, when `start` is where its reader is. `read`: whether new text is wanted.
+    `closing`: no claim writes to it any more; `overdue`: and its supervisor is no longer waited for.
     """
 
     job: Job
@@ -33,15 +33,15 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
-    """What a look at a log found: its size, how far it is read now, what was read; `closed` once the size will not change any more."""
+class LogState:
+    """The state of a log: its size, how far it is read, and the frames read; `closed` once it is complete."""
 
     files: AttemptFiles
     size: int
     head: int
     frames: Sequence[Frame]
     closed: bool
-    in_line: bool
+    is_mid_line: bool
 
 
 def find_attempt(files: JobFiles, job: Job, attempt: int) -> AttemptFiles:
@@ -53,52 +53,52 @@ def find_attempt(files: JobFiles, job: Job, attempt: int) -> AttemptFiles:
 
 
 def size_of(path: str) -> int:
-    """How long a log is; nothing where there is none. The least that can be asked of one."""
+    """The size of a log, 0 where there is none, by one system call."""
     try:
         return os.stat(path).st_size
     except OSError:
         return 0
 
 
-def look(store: JobFiles, question: Question) -> Glance:
-    """Look at a log. One that is not there is empty."""
-    # The newest attempt may come to be another one of the same number, where it was put back before it began.
-    is_newest = question.attempt == question.job.attempt
-    files = find_attempt(store, question.job, question.attempt) if is_newest or question.files is None else question.files
-    # Whether somebody still writes is asked first: a log that is whole then stays as it is.
-    closed = question.closing and (question.overdue or _is_settled(files))
+def query_log(store: JobFiles, query: LogQuery) -> LogState:
+    """Query a log. A missing one counts as empty."""
+    # The newest attempt may be replaced by another of the same number, if it is put back before it begins.
+    is_newest = query.attempt == query.job.attempt
+    files = find_attempt(store, query.job, query.attempt) if is_newest or query.files is None else query.files
+    # Whether it is complete is checked before its size is read.
+    closed = query.closing and (query.overdue or _is_settled(files))
     with _opened(files.log) as log:
         if log is None:
-            head = question.head or 0
-            return Glance(files, head, head, (), closed, in_line=False)
+            head = query.head or 0
+            return LogState(files, head, head, (), closed, is_mid_line=False)
         size = os.fstat(log).st_size
-        head = _first_head(log, question.start, size) if question.head is None else question.head
+        head = _first_head(log, query.start, size) if query.head is None else query.head
         frames: list[Frame] = []
-        if question.read and size > head:
-            raw = os.pread(log, READ_AT_ONCE, head)
-            frames = frames_of(raw, StreamPlace(question.attempt, head), final=closed and head + len(raw) >= size)
-        in_line = closed and size > 0 and os.pread(log, 1, size - 1) != b"\n"
+        if query.read and size > head:
+            raw = os.pread(log, READ_BYTES, head)
+            frames = frames_of(raw, StreamPlace(query.attempt, head), final=closed and head + len(raw) >= size)
+        is_mid_line = closed and size > 0 and os.pread(log, 1, size - 1) != b"\n"
         head = frames[-1].end if frames else head
-        return Glance(files, max(size, head), head, frames, closed, in_line)
+        return LogState(files, max(size, head), head, frames, closed, is_mid_line)
 
 
 def read_frame(path: Path, place: StreamPlace, limit: int) -> Frame | None:
-    """The next piece behind a place, not beyond `limit`, where no character is cut; None where the log is gone."""
+    """The next frame after a position, up to `limit`, which splits no character; None where the log was deleted."""
     with _opened(path) as log:
-        raw = b"" if log is None else os.pread(log, min(LONGEST_CHUNK, limit - place.offset), place.offset)
+        raw = b"" if log is None else os.pread(log, min(MAX_CHUNK_BYTES, limit - place.offset), place.offset)
     frames = frames_of(raw, place, final=place.offset + len(raw) >= limit)
     return frames[0] if frames else None
 
 
-def present_end(files: AttemptFiles) -> int:
-    """Where a log ends now, before a character of which the rest is still to come."""
+def current_end(files: AttemptFiles) -> int:
+    """Where a log ends now, without a partial character."""
     with _opened(files.log) as log:
         return 0 if log is None else _whole_end(log, os.fstat(log).st_size)
 
 
 def _first_head(log: int, start: int, size: int) -> int:
-    # A short log is read from its beginning, so that all who want that share what was read.
-    return 0 if start < size <= READ_AT_ONCE else _whole_end(log, size)
+    # A short log is read from its beginning, so that readers from the beginning share it.
+    return 0 if start < size <= READ_BYTES else _whole_end(log, size)
 
 
 def _whole_end(log: int, size: int) -> int:

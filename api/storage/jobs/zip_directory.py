@@ -15,7 +15,7 @@ LOCATOR, LOCATOR_SIGNATURE = struct.Struct("<4sLQL"), b"PK\6\7"
 END64, END64_SIGNATURE = struct.Struct("<4sQ2H2L4Q"), b"PK\6\6"
 LINE, LINE_SIGNATURE = struct.Struct("<4s6H3L5H2L"), b"PK\1\2"
 LOCAL, LOCAL_SIGNATURE = struct.Struct("<4s5H3L2H"), b"PK\3\4"
-LONGEST_COMMENT = (1 << 16) - 1
+MAX_COMMENT_LENGTH = (1 << 16) - 1
 IN_EXTRA = (1 << 32) - 1
 UTF8 = 1 << 11
 # Extra fields: sizes of 64 bits, and Info-ZIP's name in UTF-8.
@@ -23,7 +23,7 @@ WIDE_SIZES, UNICODE_PATH = 1, 0x7075
 # Who made an entry. MS-DOS and Windows separate folders by a backslash where a program did not know better.
 MADE_BY_DOS, MADE_BY_UNIX, MADE_BY_MACOS = 0, 3, 19
 BACKSLASH_SYSTEMS = frozenset({MADE_BY_DOS, 10, 11, 14})
-MOST_BYTES_PER_LINE = 512
+MAX_BYTES_PER_LINE = 512
 
 
 def check_zip(path: Path, limits: ArchiveLimits) -> dict[tuple[str, ...], ArchiveEntry]:
@@ -35,7 +35,7 @@ def check_zip(path: Path, limits: ArchiveLimits) -> dict[tuple[str, ...], Archiv
 def read_directory(file: BinaryIO, limits: ArchiveLimits) -> dict[tuple[str, ...], ArchiveEntry]:
     """The same for an open file. Memory is bounded by the limits, whatever the file says of itself."""
     count, size, offset = _end(file)
-    if count > limits.entries or size > limits.entries * MOST_BYTES_PER_LINE:
+    if count > limits.entries or size > limits.entries * MAX_BYTES_PER_LINE:
         raise ZipRejected("entries", f"The zip has more than {limits.entries} entries.")
     file.seek(offset)
     entries = list(_entries(file.read(size)))
@@ -59,7 +59,7 @@ def content_offset(file: BinaryIO, entry: ArchiveEntry) -> int:
 def _end(file: BinaryIO) -> tuple[int, int, int]:
     """How many entries the directory has, its length and its offset; it must lie right before its end record."""
     length = file.seek(0, 2)
-    begin = max(0, length - END.size - LONGEST_COMMENT)
+    begin = max(0, length - END.size - MAX_COMMENT_LENGTH)
     file.seek(begin)
     tail = file.read()
     at = tail.rfind(END_SIGNATURE)

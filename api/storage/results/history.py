@@ -18,7 +18,7 @@ from api.storage.windows import Window, find_window
 
 KEY = ("regression_id", "created_at", "run_id")
 # So many tests' histories are merged; of more, all rows are put in order. SQLite merges 500 at most, and long before each costs more.
-MOST_MERGED = 200
+MAX_MERGED = 200
 
 
 def list_history(regression_ids: Sequence[int], wanted: HistoryFilter, *, limit: int, offset: int) -> Page[HistoryEntry]:
@@ -48,7 +48,7 @@ def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
 def _page(
     regression_ids: Sequence[int], conditions: Sequence[ColumnElement[bool]], window: Window,
 ) -> Select[*tuple[Any, ...]]:
-    keys = _merged if len(regression_ids) <= MOST_MERGED else _every
+    keys = _merged if len(regression_ids) <= MAX_MERGED else _every
     found = keys(regression_ids, conditions, window).subquery()
     page = select(found).order_by(*_order(found.c, window)).limit(window.limit).offset(window.offset).subquery()
     return (

@@ -18,7 +18,7 @@ from api.storage.tables import RunRow
 
 CHUNK = 250
 LOOK_BACK = 200
-LATE, LATE_RUNS, LONGEST_RUN = timedelta(days=1), 250, timedelta(days=3)
+LATE, LATE_RUNS, MAX_RUN = timedelta(days=1), 250, timedelta(days=3)
 
 _UNSEEN = select(TestRow.id).where(is_id(TestRow.id), TestRow.id > select(func.coalesce(func.max(RunRow.run_id), 0)).scalar_subquery())
 # Ids are given out in order but may become visible a little out of order, so the look goes back some way.
@@ -81,7 +81,7 @@ def list_late_runs(now: datetime) -> list[int]:
     """The runs, of the newest 250 that ended within the last day, that results came for after their end."""
     recent = (
         select(RunRow.run_id, IS_BEHIND.label("is_behind"))
-        .where(RunRow.created_at >= now - LONGEST_RUN, RunRow.completed_at >= now - LATE, RunRow.status.in_(OVER))
+        .where(RunRow.created_at >= now - MAX_RUN, RunRow.completed_at >= now - LATE, RunRow.status.in_(OVER))
         .order_by(RunRow.created_at.desc(), RunRow.run_id.desc()).limit(LATE_RUNS))
     return [run_id for run_id, is_behind in read(recent) if is_behind]
 

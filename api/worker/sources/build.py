@@ -24,7 +24,7 @@ SHELL = "/bin/sh"
 # The command's home is the folder above the checkout, so that what tools keep there is not among the files.
 ENTER = 'cd source && exec /bin/sh -c "$1"'
 LOG_BYTES = 8 << 20
-SHARE_EVERY = timedelta(seconds=3)
+SHARE_INTERVAL = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _carrying(carried: LogForwarder, request: FetchRequest) -> Callable[[], bool
     """A look at whether to stop, which carries what was printed meanwhile into the run's log, and shares that."""
     def look() -> bool:
         carried.carry()
-        if request.build_log.is_to_be_shared(SHARE_EVERY):
+        if request.build_log.is_to_be_shared(SHARE_INTERVAL):
             request.share()
         return request.cancellation()
 

@@ -24,7 +24,7 @@ from api.worker.command import Invocation
 from api.worker.process import Execution, Limits, run_process
 from api.worker.run_error import RunError
 
-LOOK_AT_SIZE = 1.0
+SIZE_POLL_SECONDS = 1.0
 PAUSE_STEP = 0.1
 LOG_BYTES = 64 << 10
 ANSWER_BYTES = 64 << 20
@@ -158,12 +158,12 @@ class _Watch:
     def __init__(self, cancellation: Cancellation, repository: Path, output: Path, space: int, monotonic: Callable[[], float]) -> None:
         self._cancellation, self._monotonic = cancellation, monotonic
         self._repository, self._output, self._space = repository, output, space
-        self._next_look = monotonic() + LOOK_AT_SIZE
+        self._next_poll = monotonic() + SIZE_POLL_SECONDS
         self.is_finished = self.is_wordy = False
 
     def __call__(self) -> bool:
-        if self._monotonic() >= self._next_look:
+        if self._monotonic() >= self._next_poll:
             self.is_finished = is_larger(self._repository, self._space)
             self.is_wordy = self._output.stat().st_size > ANSWER_BYTES
-            self._next_look = self._monotonic() + LOOK_AT_SIZE
+            self._next_poll = self._monotonic() + SIZE_POLL_SECONDS
         return self.is_finished or self.is_wordy or self._cancellation()

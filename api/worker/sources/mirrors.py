@@ -13,15 +13,15 @@ from pathlib import Path
 from api.storage.permissions import PRIVATE
 from api.worker.cancellation import Cancellation
 
-MOST_KEPT = 16
-MOST_PACKS = 50
+MAX_KEPT = 16
+MAX_PACKS = 50
 LOCK_PAUSE = 0.1
 
 
 class Mirrors:
     """The bare repositories in a folder, by address. Those that were longest not used are removed when there are too many."""
 
-    def __init__(self, root: Path, *, most: int = MOST_KEPT) -> None:
+    def __init__(self, root: Path, *, most: int = MAX_KEPT) -> None:
         self._root, self._most = root, most
 
     @contextmanager
@@ -57,7 +57,7 @@ def _wait_for(lock: int, cancellation: Cancellation) -> None:
 
 def _tidy(place: Path) -> None:
     """Remove what a git that was killed has left; nobody else is here."""
-    if len(list(place.glob("objects/pack/*.pack"))) > MOST_PACKS:
+    if len(list(place.glob("objects/pack/*.pack"))) > MAX_PACKS:
         shutil.rmtree(place)
     for left in (*place.rglob("*.lock"), *place.glob("objects/pack/tmp_*")):
         left.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from api.domain.auth.access import Caller, Role, Scope, may_go_on
+from api.domain.auth.access import Caller, Role, Scope, has_kept_rights
 from api.domain.errors import (
     Conflict,
     Forbidden,
@@ -38,7 +38,7 @@ def holder(role: Role, *scopes: Scope) -> Caller:
     (holder(Role.TESTER), False), (holder(Role.USER, Scope.RUNS_READ), False), (holder(Role.ADMIN, Scope.RUNS_READ), False),
     (None, False)])
 def test_what_was_begun_goes_on_while_role_and_scopes_last(now: Caller | None, may: bool) -> None:
-    assert may_go_on(holder(Role.TESTER, Scope.RUNS_READ), now) is may
+    assert has_kept_rights(holder(Role.TESTER, Scope.RUNS_READ), now) is may
 
 
 @pytest.mark.parametrize(("refusal", "code", "message", "details"), [

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.auth.login_pause import FREE_ATTEMPTS, LONGEST_PAUSE, account_key, pause_after
+from api.domain.auth.login_pause import FREE_ATTEMPTS, MAX_PAUSE, account_key, pause_after
 from api.domain.auth.password import check_password
 from api.domain.errors import Unprocessable
 
@@ -68,7 +68,7 @@ def test_every_text_is_refused_or_not_and_nothing_else_happens(password: str) ->
 
 @given(st.integers(0, 10**6))
 def test_pauses_grow_and_end(attempts: int) -> None:
-    assert 0 <= pause_after(attempts) <= pause_after(attempts + 1) <= LONGEST_PAUSE
+    assert 0 <= pause_after(attempts) <= pause_after(attempts + 1) <= MAX_PAUSE
     assert (pause_after(attempts) == 0) is (attempts <= FREE_ATTEMPTS)
 
 

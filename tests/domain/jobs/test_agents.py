@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from api.domain.jobs.agents import ALIVE_FOR, BEAT, Agent, alive, can_accept
+from api.domain.jobs.agents import ALIVE_FOR, HEARTBEAT_INTERVAL, Agent, alive, can_accept
 
 NOW = datetime(2025, 11, 21, 12, tzinfo=UTC)
 
@@ -14,7 +14,7 @@ def agent(*, sandbox: str | None = "bubblewrap", silent: timedelta = timedelta(0
 
 
 def test_an_agent_lives_as_long_as_it_is_heard() -> None:
-    heard, silent = agent(silent=BEAT * 2), agent(silent=ALIVE_FOR)
+    heard, silent = agent(silent=HEARTBEAT_INTERVAL * 2), agent(silent=ALIVE_FOR)
 
     assert alive([heard, silent], NOW) == [heard]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from api.domain.errors import Invalid
 from api.domain.jobs.event_stream import (
     JOINED_LATE,
-    LONGEST_CHUNK,
+    MAX_CHUNK_BYTES,
     PING,
     End,
     StreamPlace,
@@ -108,12 +108,12 @@ def test_a_log_that_arrives_in_pieces_loses_no_byte_and_no_character(pieces: lis
 @settings(max_examples=40)
 @given(st.integers(0, 8), logs, st.booleans())
 def test_a_chunk_has_its_bound_and_never_stands_still(short_of: int, log: bytes, final: bool) -> None:
-    raw = b"x" * (LONGEST_CHUNK - short_of) + log
+    raw = b"x" * (MAX_CHUNK_BYTES - short_of) + log
 
     told, rest = "", raw
     while rest:
         text, taken = cut_chunk(rest, final=final)
-        assert taken <= LONGEST_CHUNK
+        assert taken <= MAX_CHUNK_BYTES
         if not taken:
             break
         told, rest = told + text, rest[taken:]
@@ -181,7 +181,7 @@ def stream(over: Job, attempts: Sequence[bytes], place: StreamPlace, cuts: Itera
             yield from (frame.event for frame in frames)
             place = StreamPlace(attempt, frames[-1].end)
         if (following := after_attempt(over, attempt)) is not None:
-            yield attempt_event(following.attempt, in_line=ends_in_line(log))
+            yield attempt_event(following.attempt, is_mid_line=ends_in_line(log))
             place = following
     yield from end_of(over, attempts).events_after(place)
 
@@ -227,12 +227,12 @@ def expected(over: Job, attempts: Sequence[bytes]) -> str:
 
 
 @pytest.mark.parametrize("reason", JobReason)
-@pytest.mark.parametrize("in_line", [True, False])
-def test_the_last_line_says_why_the_job_ended_and_then_comes_how(reason: JobReason, in_line: bool) -> None:
+@pytest.mark.parametrize("is_mid_line", [True, False])
+def test_the_last_line_says_why_the_job_ended_and_then_comes_how(reason: JobReason, is_mid_line: bool) -> None:
     over = ended(reason, 3, attempt=2)
-    line = ("\n" if in_line else "") + end_message(reason, 3) + "\n"
+    line = ("\n" if is_mid_line else "") + end_message(reason, 3) + "\n"
 
-    events = End(over, 100, in_line).events_after(StreamPlace(2, 100))
+    events = End(over, 100, is_mid_line).events_after(StreamPlace(2, 100))
 
     assert read(events) == [
         (f"2-{100 + len(line)}", {"type": "log", "data": line}),
@@ -240,7 +240,7 @@ def test_the_last_line_says_why_the_job_ended_and_then_comes_how(reason: JobReas
 
 
 def test_who_has_the_last_line_gets_the_last_event_alone() -> None:
-    end = End(ended(), 100, in_line=False)
+    end = End(ended(), 100, is_mid_line=False)
     (line, _), (complete, content) = read(end.events_after(StreamPlace(1, 100)))
 
     again = end.events_after(parse_event_id(str(line)))
@@ -250,28 +250,28 @@ def test_who_has_the_last_line_gets_the_last_event_alone() -> None:
 
 
 def test_a_job_without_a_reason_just_ends() -> None:
-    assert read(End(ended(None), 7, in_line=True).events_after(StreamPlace(1, 7))) == [("1-8", {"type": "complete", "success": False})]
+    assert read(End(ended(None), 7, is_mid_line=True).events_after(StreamPlace(1, 7))) == [("1-8", {"type": "complete", "success": False})]
 
 
 def test_a_job_that_was_never_begun_has_places_behind_its_end_too() -> None:
-    end = End(ended(JobReason.CANCELLED, None, attempt=0), 0, in_line=False)
+    end = End(ended(JobReason.CANCELLED, None, attempt=0), 0, is_mid_line=False)
 
     assert [event_id for event_id, _ in read(end.events_after(BEGINNING))] == ["1-23", "1-24"]
     assert end.place == StreamPlace(1, 24)
 
 
 def test_who_joins_late_is_told_so_and_how_it_ended() -> None:
-    end = End(ended(), 10, in_line=False)
+    end = End(ended(), 10, is_mid_line=False)
 
     assert read(end.late_events) == [
         (None, {"type": "log", "data": JOINED_LATE}), (end.place.event_id(), {"type": "complete", "success": True})]
 
 
-@pytest.mark.parametrize(("in_line", "before"), [(False, ""), (True, "\n")])
-def test_another_attempt_is_announced_on_a_line_of_its_own(in_line: bool, before: str) -> None:
+@pytest.mark.parametrize(("is_mid_line", "before"), [(False, ""), (True, "\n")])
+def test_another_attempt_is_announced_on_a_line_of_its_own(is_mid_line: bool, before: str) -> None:
     said = before + "This is attempt 2 of the job; the one before was lost.\n"
 
-    assert read([attempt_event(2, in_line=in_line)]) == [("2-0", {"type": "log", "data": said})]
+    assert read([attempt_event(2, is_mid_line=is_mid_line)]) == [("2-0", {"type": "log", "data": said})]
 
 
 @pytest.mark.parametrize(("status", "attempt", "grows"), [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from api.domain.auth.access import Caller, Role
 from api.domain.errors import NotFound, TooMany
 from api.domain.jobs.job import (
-    MOST_CLAIMS,
+    MAX_CLAIMS,
     Cancel,
     Job,
     JobLogNotFound,
@@ -153,7 +153,7 @@ def test_a_log_that_was_removed_is_named_by_its_job() -> None:
 def test_an_attempt_of_which_nothing_was_run_is_no_try_but_not_for_ever(attempt: int, most: int) -> None:
     outcome = after_loss(replace(JOB, attempt=attempt, max_attempts=most), began=False)
 
-    assert (outcome is None) == (attempt < max(most, MOST_CLAIMS))
+    assert (outcome is None) == (attempt < max(most, MAX_CLAIMS))
 
 
 @pytest.mark.parametrize("waiting", [3, 4])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.jobs.junit_report import DEEPEST, MESSAGE_LENGTH, MOST_FAILED, FailedTest, JobReport, NoReport, read_report
+from api.domain.jobs.junit_report import MAX_DEPTH, MAX_FAILED, MESSAGE_LENGTH, FailedTest, JobReport, NoReport, read_report
 
 PYTEST = b"""<?xml version="1.0" encoding="utf-8"?>
 <testsuites name="pytest tests"><testsuite name="pytest" errors="1" failures="1" skipped="1" tests="4" time="0.5">
@@ -149,15 +149,15 @@ def test_what_is_no_report_is_not_read() -> None:
 
 def test_a_file_of_great_depth_is_not_read() -> None:
     with pytest.raises(NoReport, match="deep"):
-        read_report([b"<testsuite>" * (DEEPEST + 1)])
+        read_report([b"<testsuite>" * (MAX_DEPTH + 1)])
 
 
 def test_of_many_failures_the_first_are_kept_and_all_are_counted() -> None:
-    cases = b'<testcase name="t"><failure/></testcase>' * (MOST_FAILED + 5)
+    cases = b'<testcase name="t"><failure/></testcase>' * (MAX_FAILED + 5)
 
     report = read_report([b"<testsuite>", cases, b"</testsuite>"])
 
-    assert (report.failures, len(report.failed)) == (MOST_FAILED + 5, MOST_FAILED)
+    assert (report.failures, len(report.failed)) == (MAX_FAILED + 5, MAX_FAILED)
 
 
 def test_a_long_message_is_cut() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from api.domain.errors import Invalid, Refusal, Unprocessable
 from api.domain.jobs.webhook import (
-    MOST_ATTEMPTS,
+    MAX_ATTEMPTS,
     WebhookTarget,
     check_webhook_url,
     is_listed,
@@ -144,11 +144,11 @@ def test_a_signature_is_of_its_secret_time_and_body_alone(secret: str, timestamp
 
 
 @settings(deadline=None)
-@given(st.integers(1, MOST_ATTEMPTS + 3), st.binary(min_size=2, max_size=2))
+@given(st.integers(1, MAX_ATTEMPTS + 3), st.binary(min_size=2, max_size=2))
 def test_a_hook_that_failed_waits_longer_each_time_and_is_given_up_in_the_end(attempts: int, drawn: bytes) -> None:
     due = next_attempt(attempts, NOW, RandomSource(lambda length: drawn))
 
-    if attempts >= MOST_ATTEMPTS:
+    if attempts >= MAX_ATTEMPTS:
         assert due is None
     else:
         middle = min(timedelta(hours=1), timedelta(seconds=10 * 2 ** (attempts - 1)))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from api.domain.runs.run import Phase
 from api.domain.runs.worker_message import (
-    BIGGEST,
+    MAX_INTEGER,
     MESSAGE_LENGTH,
     ArtifactKind,
     ArtifactMessage,
@@ -61,7 +61,7 @@ def test_the_first_field_that_is_missing_or_wrong_is_named(fields: dict[str, str
 
 @pytest.mark.parametrize(("text", "runtime_ms"), [
     ("10", 10), (" 10 ", 10), ("0", 0), ("-5", 0), ("", 0), ("soon", 0), ("1.5", 0),
-    ("9" * 18, BIGGEST), ("9" * 19, 0), (str(BIGGEST), BIGGEST)])
+    ("9" * 18, MAX_INTEGER), ("9" * 19, 0), (str(MAX_INTEGER), MAX_INTEGER)])
 def test_a_bad_time_costs_no_result(text: str, runtime_ms: int) -> None:
     assert parse_message({**FINISH, "runTime": text}) == FinishMessage(5, 0, runtime_ms)
 

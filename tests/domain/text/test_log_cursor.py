@@ -24,10 +24,10 @@ PLACES = st.builds(
 
 @given(PLACES, st.binary(max_size=500))
 def test_a_cursor_leads_back_to_its_place(place: LogPlace, beginning: bytes) -> None:
-    known_by = fingerprint(beginning, place.offset)
-    cursor = make_cursor(place, "run 1", known_by, KEY)
+    log_fingerprint = fingerprint(beginning, place.offset)
+    cursor = make_cursor(place, "run 1", log_fingerprint, KEY)
 
-    assert read_cursor(cursor, "run 1", KEY) == (place, known_by)
+    assert read_cursor(cursor, "run 1", KEY) == (place, log_fingerprint)
     assert len(cursor) <= 255
 
 

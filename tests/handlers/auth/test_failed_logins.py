@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.domain.auth.login_pause import FREE_ATTEMPTS, LONGEST_PAUSE
+from api.domain.auth.login_pause import FREE_ATTEMPTS, MAX_PAUSE
 from api.domain.errors import TooMany
 from api.services.login_guard import LoginGuard
 from api.specfirst.access.rate_limits import FallbackCounters, ProcessCounters
@@ -160,6 +160,6 @@ def test_the_longest_pause_is_bounded() -> None:
 
     for _ in range(100):
         admitted(guard, "elsewhere", 50)
-        clock.advance(seconds=LONGEST_PAUSE)
+        clock.advance(seconds=MAX_PAUSE)
 
         assert admitted(guard, "elsewhere", 1) == 1

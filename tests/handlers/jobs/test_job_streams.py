@@ -58,7 +58,7 @@ def server(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     database.write_bytes(sqlite_template.read_bytes())
     site = build_site(folder, database)
     follower: Follower = site.app.app_context.collaborators[Follower]
-    follower.ping_every = 0.2
+    follower.ping_interval = 0.2
     with listening(site.app) as url:
         yield site, url
 
@@ -407,14 +407,14 @@ def test_a_client_that_leaves_is_forgotten_and_the_job_goes_on(watched: Watched)
 
     for stream in streams[1:]:
         stream.close()
-    wait_until(lambda: watched.follower.watching == 1)
+    wait_until(lambda: watched.follower.stream_count == 1)
     run.write(b"two\n")
     left = streams[0].until("two\n")
     streams[0].close()
-    wait_until(lambda: watched.follower.watching == 0)
+    wait_until(lambda: watched.follower.stream_count == 0)
 
     assert left == "two\n"
-    assert watched.follower.logs.watched == 0
+    assert watched.follower.logs.log_count == 0
     assert run.load().status.value == "running"
 
 

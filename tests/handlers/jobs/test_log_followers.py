@@ -13,10 +13,10 @@ import pytest
 from api.domain.jobs.event_stream import PING, Frame, StreamPlace, frames_of
 from api.domain.jobs.job import Job, JobStatus
 from api.storage.jobs.files import AttemptFiles, JobFiles
-from api.storage.jobs.logs import READ_AT_ONCE, Glance, Question, look
+from api.storage.jobs.logs import READ_BYTES, LogQuery, LogState, query_log
 from api.streaming.log_follower import Follower, pause_after
-from api.streaming.log_watch import SILENT_AT_ONCE, LogWatch
-from api.streaming.shared_tail import KEPT, Gap, Tail
+from api.streaming.log_watch import IDLE_BATCH_SIZE, LogWatch
+from api.streaming.shared_tail import BUFFER_BYTES, Gap, Tail
 from api.streaming.subscribers import Subscriber
 from api.streaming.wake_event import WakeEvent
 from tests.builders import NOW
@@ -47,11 +47,11 @@ class Reader:
 def tail_of(*pieces: bytes, head: int = 0) -> Tail:
     """A tail that has come to a head, and then read these pieces."""
     tail = Tail(Subject(), 1)
-    tail.learn(Glance(FILES, head, head, (), closed=False, in_line=False))
+    tail.update(LogState(FILES, head, head, (), closed=False, is_mid_line=False))
     for piece in pieces:
         frames = frames_of(piece, StreamPlace(1, head), final=True)
         head += len(piece)
-        tail.learn(Glance(FILES, head, head, frames, closed=False, in_line=False))
+        tail.update(LogState(FILES, head, head, frames, closed=False, is_mid_line=False))
     return tail
 
 
@@ -79,14 +79,14 @@ def test_a_tail_keeps_no_more_than_it_may_however_long_the_log_is() -> None:
     first = tail.next_for(StreamPlace(1, 0))
 
     assert isinstance(first, Gap)
-    assert 40 * 60_001 - first.limit <= KEPT
+    assert 40 * 60_001 - first.limit <= BUFFER_BYTES
 
 
 def test_a_tail_at_rest_keeps_nothing_that_all_have_read() -> None:
     tail, reader = tail_of(b"one\n"), Reader(StreamPlace(1, 4))
     tail.readers.append(reader)
 
-    tail.rest()
+    tail.release_frames()
 
     assert isinstance(tail.next_for(StreamPlace(1, 0)), Gap)
 
@@ -95,10 +95,10 @@ def test_a_log_is_read_on_only_while_somebody_has_read_all_before() -> None:
     tail, reader = tail_of(b"one\n"), Reader(StreamPlace(1, 0))
     tail.readers.append(reader)
 
-    behind = tail.question(closing=False, overdue=False).read
+    behind = tail.query(closing=False, overdue=False).read
     reader.place = StreamPlace(1, 4)
 
-    assert (behind, tail.question(closing=False, overdue=False).read) == (False, True)
+    assert (behind, tail.query(closing=False, overdue=False).read) == (False, True)
 
 
 class Source:
@@ -231,13 +231,13 @@ def test_an_alarm_wakes_its_sleeper_and_a_ring_before_the_sleep_is_not_lost() ->
 def test_of_many_silent_logs_only_some_are_looked_at_at_once_and_all_in_turn() -> None:
     with ThreadPoolExecutor(1) as pool:
         watch = LogWatch(_no_glance, pool)
-        tails = [Tail(Subject(), number) for number in range(1, 5 * SILENT_AT_ONCE)]
+        tails = [Tail(Subject(), number) for number in range(1, 5 * IDLE_BATCH_SIZE)]
         for tail in tails:
-            watch._silent[tail] = None
+            watch._idle[tail] = None
 
-        looks = [watch._in_turn() for _ in range(5)]
+        looks = [watch._next_idle() for _ in range(5)]
 
-    assert {len(each) for each in looks} == {SILENT_AT_ONCE}
+    assert {len(each) for each in looks} == {IDLE_BATCH_SIZE}
     assert {tail for each in looks for tail in each} == set(tails)
 
 
@@ -247,25 +247,25 @@ def test_of_silent_logs_those_that_have_another_size_are_told_apart(tmp_path: Pa
     same.write_bytes(b"one\n")
 
     with ThreadPoolExecutor(1) as pool:
-        _, told = LogWatch(_no_glance, pool)._look_at_all([], [(str(grown), 4), (str(same), 4), (str(missing), 0)])
+        _, told = LogWatch(_no_glance, pool)._query_all([], [(str(grown), 4), (str(same), 4), (str(missing), 0)])
 
     assert told == [True, False, False]
 
 
-def _no_glance(question: Question) -> Glance:
-    raise AssertionError(question)
+def _no_glance(query: LogQuery) -> LogState:
+    raise AssertionError(query)
 
 
 def test_a_log_that_cannot_be_read_just_now_stops_nobody_elses() -> None:
-    def broken(question: Question) -> Glance:
-        if question.attempt == 1:
+    def broken(query: LogQuery) -> LogState:
+        if query.attempt == 1:
             raise PermissionError(13, "Permission denied")
-        return Glance(FILES, 5, 5, (), closed=False, in_line=False)
+        return LogState(FILES, 5, 5, (), closed=False, is_mid_line=False)
 
     with ThreadPoolExecutor(1) as pool:
-        found = LogWatch(broken, pool)._look_at_all([Question(JOB, 1), Question(JOB, 2)], [])[0]
+        found = LogWatch(broken, pool)._query_all([LogQuery(JOB, 1), LogQuery(JOB, 2)], [])[0]
 
-    assert [each.size if isinstance(each, Glance) else each.strerror for each in found] == ["Permission denied", 5]
+    assert [each.size if isinstance(each, LogState) else each.strerror for each in found] == ["Permission denied", 5]
 
 
 def test_of_a_log_that_cannot_be_read_is_told_once_until_it_can_be_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -275,8 +275,8 @@ def test_of_a_log_that_cannot_be_read_is_told_once_until_it_can_be_again(caplog:
 
     with ThreadPoolExecutor(1) as pool:
         watch = LogWatch(_no_glance, pool)
-        for found in (fault, fault, fault, Glance(FILES, 0, 0, (), closed=False, in_line=False), fault):
-            watch._take(tail, found, 0.0)
+        for found in (fault, fault, fault, LogState(FILES, 0, 0, (), closed=False, is_mid_line=False), fault):
+            watch._apply(tail, found, 0.0)
 
     assert caplog.text.count("Permission denied") == 2
 
@@ -292,22 +292,22 @@ def attempt(tmp_path: Path) -> AttemptFiles:
 def test_a_short_log_is_shared_from_its_beginning_and_of_a_long_one_the_end(tmp_path: Path, attempt: AttemptFiles) -> None:
     store = JobFiles(tmp_path)
     heads = []
-    for content in (b"", b"one\n", b"x" * READ_AT_ONCE + b"yy\n", b"x" * READ_AT_ONCE + "é".encode()[:1]):
+    for content in (b"", b"one\n", b"x" * READ_BYTES + b"yy\n", b"x" * READ_BYTES + "é".encode()[:1]):
         attempt.log.write_bytes(content)
-        heads.append(look(store, Question(JOB, 1)).head)
+        heads.append(query_log(store, LogQuery(JOB, 1)).head)
 
-    assert heads == [0, 0, READ_AT_ONCE + 3, READ_AT_ONCE]
+    assert heads == [0, 0, READ_BYTES + 3, READ_BYTES]
 
 
 def test_a_log_is_closed_once_nobody_writes_to_it_or_its_supervisor_is_given_up(tmp_path: Path, attempt: AttemptFiles) -> None:
     store = JobFiles(tmp_path)
     attempt.log.write_bytes(b"the last wor")
 
-    running = look(store, Question(JOB, 1))
-    over = look(store, Question(JOB, 1, closing=True))
+    running = query_log(store, LogQuery(JOB, 1))
+    over = query_log(store, LogQuery(JOB, 1, closing=True))
 
     assert (running.closed, over.closed) == (False, True)
-    assert (over.size, over.in_line) == (12, True)
+    assert (over.size, over.is_mid_line) == (12, True)
 
 
 def test_a_database_is_asked_less_while_it_is_slow_but_never_for_long_not_at_all() -> None:
@@ -338,7 +338,7 @@ def test_two_hundred_streams_of_one_log_ask_the_database_for_one_job(tmp_path: P
 
         assert {bytes(client.got[0]) for client in clients} == {b'id: 1-4\ndata: {"type": "log", "data": "one\\n"}\n\n'}
         assert set(asked) == {1}
-        assert (follower.watching, follower.logs.watched) == (0, 0)
+        assert (follower.stream_count, follower.logs.log_count) == (0, 0)
 
     run(test)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from api.domain.runs.worker_message import Malformed
 from api.specfirst.multipart import MultipartForm
-from api.specfirst.multipart_framing import LONGEST_HEADERS, LONGEST_PREAMBLE, MultipartFraming
+from api.specfirst.multipart_framing import MAX_HEADERS_LENGTH, MAX_PREAMBLE_LENGTH, MultipartFraming
 
 BOUNDARY = b"XyZ"
 CONTENTS = st.binary(max_size=200).filter(lambda content: b"--XyZ" not in content)
@@ -44,7 +44,7 @@ def test_a_form_that_is_cut_off_is_not_complete() -> None:
 
 
 @pytest.mark.parametrize("body", [
-    b"x" * (LONGEST_PREAMBLE + 1000), b"\n" * (LONGEST_PREAMBLE + 1000), b"--XyZ\n" + b"x" * (LONGEST_HEADERS + 10)])
+    b"x" * (MAX_PREAMBLE_LENGTH + 1000), b"\n" * (MAX_PREAMBLE_LENGTH + 1000), b"--XyZ\n" + b"x" * (MAX_HEADERS_LENGTH + 10)])
 def test_what_never_comes_to_a_form_is_refused_without_being_kept(body: bytes) -> None:
     with pytest.raises(Malformed):
         read(body, 1000)

@@ -62,8 +62,8 @@ async def looks_of(looked: Looked, number: int) -> None:
     None, Caller(1, "reader", None, Role.TESTER, CALLER.scopes, token_id=7), Caller(1, "reader", None, Role.USER, frozenset(), token_id=7)])
 def test_a_stream_is_ended_once_its_caller_is_another(now: Caller | None) -> None:
     async def work() -> None:
-        looked, permits = Looked([CALLER, now]), Reauthorization(look_every=0)
-        with permits.held(CALLER, looked.look, looked.end("stream")):
+        looked, permits = Looked([CALLER, now]), Reauthorization(interval=0)
+        with permits.watched(CALLER, looked.look, looked.end("stream")):
             await looks_of(looked, 1)
             before = [*looked.ended]
             await looks_of(looked, 3)
@@ -76,8 +76,8 @@ def test_a_stream_is_ended_once_its_caller_is_another(now: Caller | None) -> Non
 
 def test_a_look_that_fails_ends_nothing_and_is_repeated() -> None:
     async def work() -> None:
-        looked, permits = Looked([Unavailable("The database is away."), CALLER]), Reauthorization(look_every=0)
-        with permits.held(CALLER, looked.look, looked.end("stream")):
+        looked, permits = Looked([Unavailable("The database is away."), CALLER]), Reauthorization(interval=0)
+        with permits.watched(CALLER, looked.look, looked.end("stream")):
             await looks_of(looked, 3)
 
         assert looked.ended == []
@@ -87,10 +87,10 @@ def test_a_look_that_fails_ends_nothing_and_is_repeated() -> None:
 
 def test_many_streams_of_one_token_share_a_look_and_nobody_looks_once_all_are_closed() -> None:
     async def work() -> None:
-        looked, permits = Looked([CALLER, None]), Reauthorization(look_every=0)
+        looked, permits = Looked([CALLER, None]), Reauthorization(interval=0)
         with ExitStack() as streams:
             for name in ("one", "two", "three"):
-                streams.enter_context(permits.held(CALLER, looked.look, looked.end(name)))
+                streams.enter_context(permits.watched(CALLER, looked.look, looked.end(name)))
             await looks_of(looked, 1)
             while not looked.ended:
                 await asyncio.sleep(0)
@@ -107,10 +107,10 @@ def test_many_streams_of_one_token_share_a_look_and_nobody_looks_once_all_are_cl
 
 def test_streams_of_others_go_on() -> None:
     async def work() -> None:
-        gone, other, permits = Looked([None]), Looked([CALLER]), Reauthorization(look_every=0)
+        gone, other, permits = Looked([None]), Looked([CALLER]), Reauthorization(interval=0)
         theirs = Caller(2, "other", None, Role.USER, CALLER.scopes, token_id=8)
         other.answers = [theirs]
-        with permits.held(CALLER, gone.look, gone.end("gone")), permits.held(theirs, other.look, other.end("other")):
+        with permits.watched(CALLER, gone.look, gone.end("gone")), permits.watched(theirs, other.look, other.end("other")):
             await looks_of(other, 3)
 
         assert set(gone.ended) == {"gone"}
@@ -124,7 +124,7 @@ def served(sqlite_path: Path, tmp_path: Path) -> Iterator[tuple[Site, str]]:
     """A server that listens, and looks often."""
     site = build_site(tmp_path, sqlite_path)
     permits: Reauthorization = site.app.app_context.collaborators[Reauthorization]
-    permits.look_every = 0.05
+    permits.interval = 0.05
     with listening(site.app) as url, site.app.flask.app_context():
         yield site, url
 

@@ -105,7 +105,7 @@ def test_projects_that_are_never_wholly_sent_keep_no_more_than_their_senders_own
 def test_seats_are_given_back() -> None:
     seats = StreamLimits(1)
 
-    with seats.taken(1):
+    with seats.acquire(1):
         seats.check(2)
         with pytest.raises(TooMany):
             seats.check(1)

@@ -335,10 +335,10 @@ def test_health_of_a_server_with_its_bucket_is_ok(make_site: MakeSite, emulator:
     assert json.loads(answer.text)["status"] == "ok"
 
 
-def eventually(holds: Callable[[], bool]) -> bool:
+def eventually(held_names: Callable[[], bool]) -> bool:
     """Whether something comes to hold; the sending is done behind the requests' back."""
     for _ in range(200):
-        if holds():
+        if held_names():
             return True
         time.sleep(0.05)
     return False

@@ -16,7 +16,7 @@ from api.domain.runs.run import Phase, RunStatus
 from api.domain.text.log_cursor import LogPlace, fingerprint
 from api.storage.files.archive import Archive
 from api.streaming import run_log_tail
-from api.streaming.run_log_tail import LogEvent, LogLook, RunLogTails
+from api.streaming.run_log_tail import LogEvent, LogSnapshot, RunLogTails
 from tests.builders import NOW, add_event, add_run, add_token
 from tests.handlers.jobs.watching import Stream, listening, wait_until
 from tests.handlers.site import Site, build_site
@@ -33,20 +33,20 @@ class FakeLog:
         self.end: RunStatus | None = None
         self.is_there = True
 
-    async def look(self, place: LogPlace, known_by: bytes) -> LogLook:
+    async def look(self, place: LogPlace, log_fingerprint: bytes) -> LogSnapshot:
         self.looks += 1
         await asyncio.sleep(0)
         at = float(self.looks)
         if not self.is_there:
-            return LogLook(at, place, known_by)
-        replaced = place.offset > len(self.content) or fingerprint(self.content, place.offset) != known_by
+            return LogSnapshot(at, place, log_fingerprint)
+        replaced = place.offset > len(self.content) or fingerprint(self.content, place.offset) != log_fingerprint
         start = 0 if replaced else place.offset
         ends = range(start + 1, min(start + self.at_once, len(self.content)) + 1)
         events = [LogEvent(end - 1, LogPlace(end), self.content[end - 1:end]) for end in ends]
         stop = events[-1].after.offset if events else start
         more = stop < len(self.content)
-        known_by, end = fingerprint(self.content, stop), None if more else self.end
-        return LogLook(at, LogPlace(stop), known_by, self.content, events, end, more=more, replaced=replaced)
+        log_fingerprint, end = fingerprint(self.content, stop), None if more else self.end
+        return LogSnapshot(at, LogPlace(stop), log_fingerprint, self.content, events, end, more=more, replaced=replaced)
 
 
 async def read_all(tails: RunLogTails, log: FakeLog) -> bytes:
@@ -73,7 +73,7 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 @given(steps=st.lists(st.binary(min_size=1, max_size=9), min_size=1, max_size=6), late=st.integers(0, 5), kept=st.sampled_from([0, 2000]))
 def test_every_client_gets_every_line_once_whenever_it_came(steps: list[bytes], late: int, kept: int) -> None:
     async def work() -> None:
-        log, tails = FakeLog(), RunLogTails(every=0.001)
+        log, tails = FakeLog(), RunLogTails(interval=0.001)
         clients = [asyncio.create_task(read_all(tails, log)) for _ in range(3)]
         for number, step in enumerate(steps):
             if number == late:
@@ -84,17 +84,17 @@ def test_every_client_gets_every_line_once_whenever_it_came(steps: list[bytes], 
 
         assert await asyncio.gather(*clients) == [log.content] * len(clients)
 
-    before = run_log_tail.KEPT
-    run_log_tail.KEPT = kept
+    before = run_log_tail.BUFFER_BYTES
+    run_log_tail.BUFFER_BYTES = kept
     try:
         run(work)
     finally:
-        run_log_tail.KEPT = before
+        run_log_tail.BUFFER_BYTES = before
 
 
 def test_a_log_that_is_replaced_is_read_from_its_start_by_all() -> None:
     async def work() -> None:
-        log, tails = FakeLog(), RunLogTails(every=0.001)
+        log, tails = FakeLog(), RunLogTails(interval=0.001)
         log.content = b"old"
         clients = [asyncio.create_task(read_all(tails, log)) for _ in range(5)]
         await asyncio.sleep(0.05)
@@ -109,7 +109,7 @@ def test_a_log_that_is_replaced_is_read_from_its_start_by_all() -> None:
 
 def test_a_log_that_is_gone_for_a_moment_goes_on_where_it_was() -> None:
     async def work() -> None:
-        log, tails = FakeLog(), RunLogTails(every=0.001)
+        log, tails = FakeLog(), RunLogTails(interval=0.001)
         log.content = b"one"
         clients = [asyncio.create_task(read_all(tails, log)) for _ in range(3)]
         await asyncio.sleep(0.05)
@@ -123,16 +123,16 @@ def test_a_log_that_is_gone_for_a_moment_goes_on_where_it_was() -> None:
 
 
 def test_a_look_that_fails_breaks_the_streams_that_wait_for_it_and_who_comes_back_begins_anew() -> None:
-    async def fail(place: LogPlace, known_by: bytes) -> LogLook:
+    async def fail(place: LogPlace, log_fingerprint: bytes) -> LogSnapshot:
         raise OSError("the disk is gone")
 
     async def wait(tails: RunLogTails) -> None:
         with tails.reader(7, fail) as reader:
             while True:
-                await reader.next(LogLook(0.0, LogPlace(), fingerprint(b"", 0)), 1.0)
+                await reader.next(LogSnapshot(0.0, LogPlace(), fingerprint(b"", 0)), 1.0)
 
     async def work() -> None:
-        log, tails = FakeLog(), RunLogTails(every=0.001)
+        log, tails = FakeLog(), RunLogTails(interval=0.001)
         failed = await asyncio.gather(wait(tails), wait(tails), return_exceptions=True)
         log.content, log.end = b"good", RunStatus.PASS
 

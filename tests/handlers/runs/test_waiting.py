@@ -28,7 +28,7 @@ class Looks:
 
     def __init__(self, load_states: Callable[[Collection[int]], Mapping[int, str]]) -> None:
         self._load_states, self._happened = load_states, threading.Condition()
-        self.watch = RunWatch(self, every=0.01)
+        self.watch = RunWatch(self, interval=0.01)
         self.number = 0
 
     def __call__(self, run_ids: Collection[int]) -> Mapping[int, str]:
@@ -132,14 +132,14 @@ def test_many_wait_and_each_hears_of_its_own_run(
 
 def test_a_wait_ends_with_its_token(site: Site, looks: Looks, client: ValidatingClient, threads: ThreadPoolExecutor) -> None:
     permits: Reauthorization = site.app.app_context.collaborators[Reauthorization]
-    before, permits.look_every = permits.look_every, 0.05
+    before, permits.interval = permits.interval, 0.05
     waiting = ask(threads, client, add_run())
     looks.wait_for(1)
 
     with transaction() as change:
         change.execute(update(TokenRow).values(revoked_at=NOW))
     status = waiting.result(LONG / 2).status_code
-    permits.look_every = before
+    permits.interval = before
 
     assert status == 401
 

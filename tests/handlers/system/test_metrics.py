@@ -239,7 +239,7 @@ def test_tasks_between_requests_tell_their_last_success_their_failures_and_their
     collaborators[Background] = made
     told = []
     for _ in range(2):
-        made._loops[0].turn()
+        made._loops[0].run_once()
         monotonic.seconds += 7
         found = read(site.client.as_(SCRAPE_TOKEN))
         told.append([found.value(f"ci_background_{name}", task="sync") for name in (

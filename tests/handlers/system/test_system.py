@@ -213,7 +213,7 @@ def background(site: Site, monotonic: Monotonic, *tasks: Task) -> Iterator[Backg
     own, made = collaborators[Background], Background(clock=site.clock, monotonic=monotonic)
     made.add(tasks)
     for loop in made._loops:
-        loop.turn()
+        loop.run_once()
     collaborators[Background] = made
     yield made
     collaborators[Background] = own

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from api.domain.jobs.agents import Agent as Card
+from api.domain.jobs.agents import Agent as AgentRecord
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import Job, JobReason, JobStatus
 from api.host.slots import Slot, Slots
@@ -133,9 +133,9 @@ class Works:
 
         preparer = StandIn(self.supervisors, clock)
         finisher = Finisher(repository, Workspaces(home / "work", images=False), self.files, JobOptions(), pause=0.05)
-        card = Card(name, slots, 0, self.clock(), "bubblewrap")
+        record = AgentRecord(name, slots, 0, self.clock(), "bubblewrap")
         agent = Agent(
-            card, options, repository, self.files, Slots(home / "slots", count=slots), AgentNames(home, host), finisher, preparer,
+            record, options, repository, self.files, Slots(home / "slots", count=slots), AgentNames(home, host), finisher, preparer,
             clock=clock)
         return agent, preparer, name
 
@@ -153,16 +153,16 @@ class Works:
 
     def running(self, agent: Agent, job_id: str) -> AttemptFiles:
         """Have the agent take up a job, and wait until it runs."""
-        agent.turn()
+        agent.run_once()
         files = self.attempt(job_id)
         await_true(files.is_supervised)
-        await_true(lambda: agent.is_quiet)
+        await_true(lambda: agent.is_idle)
         return files
 
     def over(self, agent: Agent, job_id: str) -> Job:
         """Have the agent look until the job is over."""
         def look() -> bool:
-            agent.turn()
+            agent.run_once()
             return self.job(job_id).status.is_finished
 
         await_true(look)

@@ -76,13 +76,13 @@ def test_no_more_is_claimed_than_there_are_slots(works: Works) -> None:
     preparer.instead = lambda held: ended(held.files) if held_back.wait(60) else None
     held_back = threading.Event()
 
-    agent.turn()
-    agent.turn()
-    taken = [job_id for job_id in job_ids if works.job(job_id).status is JobStatus.RUNNING]
+    agent.run_once()
+    agent.run_once()
+    acquire = [job_id for job_id in job_ids if works.job(job_id).status is JobStatus.RUNNING]
     held_back.set()
     finished = [works.over(agent, job_id).success for job_id in job_ids]
 
-    assert len(taken) == 1
+    assert len(acquire) == 1
     assert finished == [True] * 3
 
 
@@ -92,7 +92,7 @@ def test_a_cancel_is_passed_on(works: Works) -> None:
     files = works.running(agent, job_id)
     transact(lambda: jobs.cancel_job(job_id, NOW))
 
-    agent.turn()
+    agent.run_once()
 
     assert files.cancel.exists()
 
@@ -104,7 +104,7 @@ def test_leases_are_renewed_in_the_database_and_for_supervisors(works: Works) ->
     before = files.lease_until()
     works.clock.advance(30)
 
-    agent.turn()
+    agent.run_once()
 
     assert before is not None
     assert files.lease_until() == works.clock() + (before - NOW)
@@ -118,18 +118,18 @@ def test_an_agent_whose_clock_is_wrong_keeps_its_jobs_for_as_long_as_any_other(w
     agent, _, name = works.agent(clock_off=off)
     other, _, _ = works.agent(host="other", slots=0)
     files = works.running(agent, job_id)
-    other.turn()
+    other.run_once()
     works.clock.advance(OPTIONS.lease.total_seconds())
 
-    agent.turn()
-    other.turn()
+    agent.run_once()
+    other.run_once()
 
     assert works.held_by(name) == [job_id]
     assert lease_of(job_id) == works.clock() + OPTIONS.lease
     # The supervisor is on the same host, and has the same clock.
     assert files.lease_until() == works.clock() + off + OPTIONS.lease
-    (card,) = [each for each in cards.list_agents() if each.name == name]
-    assert card.seen_at == works.clock()
+    (record,) = [each for each in cards.list_agents() if each.name == name]
+    assert record.seen_at == works.clock()
 
 
 @pytest.mark.parametrize("off", OFF, ids=str)
@@ -140,7 +140,7 @@ def test_an_agent_whose_clock_is_wrong_gives_up_what_others_left_when_any_other_
     turns = []
 
     for _ in range(3):
-        agent.turn()
+        agent.run_once()
         turns.append(works.job(job_id).status)
         works.clock.advance((OPTIONS.lease + OPTIONS.margin).total_seconds() / 2 + 1)
 
@@ -161,10 +161,10 @@ def test_a_job_that_has_passed_to_another_is_killed(works: Works) -> None:
     transact(lambda: jobs.give_up_job(job, NOW, began=True))
     other = transact(lambda: jobs.claim_job("another", now=NOW, lease_until=NOW, per_owner=9))
 
-    agent.turn()
+    agent.run_once()
 
     await_true(lambda: works.supervisors.is_killed(files))
-    await_true(lambda: (agent.turn(), not agent.holds)[1])
+    await_true(lambda: (agent.run_once(), not agent.held_names)[1])
     assert other is not None
     assert (works.job(job_id).status, works.job(job_id).fence) == (JobStatus.RUNNING, other.fence)
 
@@ -229,7 +229,7 @@ def test_what_a_dead_agent_of_the_host_held_is_adopted(works: Works) -> None:
     files = works.running(dead, job_id)
     agent, _, name = works.agent(name=_name(works, 1))
 
-    agent.turn()
+    agent.run_once()
     held = works.held_by(name)
     works.supervisors.end(files, ended(files))
     job = works.over(agent, job_id)
@@ -240,12 +240,12 @@ def test_what_a_dead_agent_of_the_host_held_is_adopted(works: Works) -> None:
 
 def test_what_a_living_agent_of_the_host_holds_is_left_to_it(works: Works) -> None:
     job_id = works.submit()
-    with _names(works).taken() as living:
+    with _names(works).acquire() as living:
         first, _, _ = works.agent(name=living)
         works.running(first, job_id)
         agent, _, name = works.agent()
 
-        agent.turn()
+        agent.run_once()
 
         assert works.held_by(name) == []
         assert works.held_by(living) == [job_id]
@@ -260,7 +260,7 @@ def test_an_attempt_that_never_began_is_made_again_at_once(works: Works) -> None
     left.prepare({}, NOW)
     agent, _, _ = works.agent()
 
-    agent.turn()
+    agent.run_once()
     files = works.running(agent, job_id)
 
     assert left.cancel.exists()
@@ -278,7 +278,7 @@ def test_a_job_whose_files_cannot_be_had_keeps_the_agent_from_no_other(works: Wo
     works.running(dead, whole)
     agent, _, name = works.agent(name=_name(works, 1))
 
-    agent.turn()
+    agent.run_once()
 
     assert works.held_by(name) == [whole]
     assert f"job {broken} could not be adopted" in caplog.text
@@ -293,12 +293,12 @@ def test_an_expired_job_of_another_host_is_given_up_but_not_at_once_after_an_out
     agent, _, _ = works.agent()
     works.clock.advance(20)
 
-    agent.turn()
+    agent.run_once()
     works.clock.advance(30)
-    agent.turn()
+    agent.run_once()
     waited = works.job(job_id).status
     works.clock.advance(31)
-    agent.turn()
+    agent.run_once()
 
     assert waited is JobStatus.RUNNING
     assert works.job(job_id).reason is JobReason.LOST
@@ -312,9 +312,9 @@ def test_the_result_of_an_expired_job_counts_where_there_is_one(works: Works) ->
     files.write_exit(ended(files))
     agent, _, _ = works.agent()
 
-    agent.turn()
+    agent.run_once()
     works.clock.advance(120)
-    agent.turn()
+    agent.run_once()
 
     assert works.job(job_id).success
 
@@ -322,28 +322,28 @@ def test_the_result_of_an_expired_job_counts_where_there_is_one(works: Works) ->
 def test_an_agent_says_what_it_is(works: Works) -> None:
     agent, _, name = works.agent(slots=3)
 
-    agent.turn()
+    agent.run_once()
 
     session().rollback()
-    (card,) = cards.list_agents()
-    assert (card.name, card.slots, card.running, card.seen_at, card.sandbox) == (name, 3, 0, NOW, "bubblewrap")
+    (record,) = cards.list_agents()
+    assert (record.name, record.slots, record.running, record.seen_at, record.sandbox) == (name, 3, 0, NOW, "bubblewrap")
 
 
 def test_an_agent_whose_jobs_would_all_fail_takes_none_and_says_so_until_that_is_over(works: Works) -> None:
     agent, _, _ = works.agent()
-    agent.turn()
+    agent.run_once()
     job_id = works.submit()
 
     agent.suspend_claims("the sandbox has no pytest")
-    agent.turn()
+    agent.run_once()
     session().rollback()
-    (card,) = cards.list_agents()
+    (record,) = cards.list_agents()
     waiting = works.job(job_id).status
     agent.suspend_claims(None)
     files = works.running(agent, job_id)
     works.supervisors.end(files, ended(files))
 
-    assert (card.sandbox, card.trouble, waiting) == ("bubblewrap", "the sandbox has no pytest", JobStatus.QUEUED)
+    assert (record.sandbox, record.trouble, waiting) == ("bubblewrap", "the sandbox has no pytest", JobStatus.QUEUED)
     assert works.over(agent, job_id).success
     session().rollback()
     assert [each.trouble for each in cards.list_agents()] == [None]
@@ -358,7 +358,7 @@ def test_an_agent_that_is_told_to_stop_leaves_jobs_running_for_long_and_is_forgo
         thread.start()
         wakeup.wake()
         await_true(lambda: works.attempt(job_id).is_supervised())
-        await_true(lambda: agent.is_quiet)
+        await_true(lambda: agent.is_idle)
         agent.stop()
         thread.join(60)
     files = works.attempt(job_id)
@@ -384,11 +384,11 @@ def test_a_fault_in_one_part_of_its_turn_keeps_the_agent_from_nothing_else(
     first = works.submit()
     files = works.running(agent, first)
     works.clock.advance(119)
-    agent._open_since, second = NOW, works.submit()
+    agent._available_since, second = NOW, works.submit()
     before, working = files.lease_until(), getattr(agent._repository, call)
     setattr(agent._repository, call, fail)
-    agent.turn()
-    lease, beats = files.lease_until(), [card.seen_at for card in cards.list_agents()]
+    agent.run_once()
+    lease, beats = files.lease_until(), [record.seen_at for record in cards.list_agents()]
     setattr(agent._repository, call, working)
     works.clock.advance(10)
     works.supervisors.end(works.running(agent, second), ended(works.attempt(second)))
@@ -428,8 +428,8 @@ def test_a_job_whose_thread_ended_without_a_word_is_adopted_as_if_its_agent_had_
     job_id = works.submit()
     agent, preparer, _ = works.agent()
     preparer.instead = vanish
-    agent.turn()
-    await_true(lambda: agent.is_quiet)
+    agent.run_once()
+    await_true(lambda: agent.is_idle)
     works.clock.advance(10)
 
     job = works.over(agent, job_id)
@@ -446,7 +446,7 @@ def test_a_machine_that_has_no_thread_left_keeps_neither_the_job_nor_the_slot(wo
     preparer.instead = lambda held: ended(held.files)
     with monkeypatch.context() as exhausted:
         exhausted.setattr(threading.Thread, "start", refuse)
-        agent.turn()
+        agent.run_once()
         held = works.held_by(name)
 
     job = works.over(agent, job_id)
@@ -460,5 +460,5 @@ def _names(works: Works) -> AgentNames:
 
 def _name(works: Works, number: int) -> str:
     """The name of an agent of the host that does not live."""
-    with _names(works).taken() as name:
+    with _names(works).acquire() as name:
         return f"{name.rpartition('-')[0]}-{number}"

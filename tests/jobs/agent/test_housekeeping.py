@@ -130,9 +130,9 @@ def test_what_no_job_was_made_of_goes_when_it_is_old(works: Works, housekeeping:
 
 def test_a_name_is_held_by_one_agent_and_known_to_be_dead_when_that_ends(tmp_path: Path) -> None:
     names = AgentNames(tmp_path, "host")
-    with names.taken() as first, AgentNames(tmp_path, "host").taken() as second:
+    with names.acquire() as first, AgentNames(tmp_path, "host").acquire() as second:
         living = list(names.dead())
-    with AgentNames(tmp_path, "host").taken() as again:
+    with AgentNames(tmp_path, "host").acquire() as again:
         left = list(names.dead())
 
     assert (again, living, left) == (first, [], [second])
@@ -140,6 +140,6 @@ def test_a_name_is_held_by_one_agent_and_known_to_be_dead_when_that_ends(tmp_pat
 
 
 def test_hosts_of_one_name_are_told_apart(tmp_path: Path) -> None:
-    with AgentNames(tmp_path / "a", "host").taken() as one, AgentNames(tmp_path / "b", "host").taken() as other:
+    with AgentNames(tmp_path / "a", "host").acquire() as one, AgentNames(tmp_path / "b", "host").acquire() as other:
         assert one != other
         assert len(AgentNames(tmp_path / "a", "h" * 300)._name("0")) <= 100

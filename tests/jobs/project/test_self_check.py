@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from api.jobs.project.job_options import JobOptions
-from api.jobs.project.python_runtime import PythonRuntime, host_kit, image_kit
-from api.jobs.project.self_check import NotTried, SelfCheck
+from api.jobs.project.python_runtime import PythonRuntime, host_runtime, image_runtime
+from api.jobs.project.self_check import CheckInconclusive, SelfCheck
 from api.sandbox.sandbox import Plan, Sandbox, SandboxFailure, SandboxProcess
 from tests.jobs.attempts import LIMITS
 
@@ -19,7 +19,7 @@ NO_PYTEST = "the sandbox has no pytest"
 
 @pytest.fixture(scope="session")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> PythonRuntime:
-    return host_kit(tmp_path_factory.mktemp("kit"))
+    return host_runtime(tmp_path_factory.mktemp("kit"))
 
 
 @pytest.fixture
@@ -28,35 +28,35 @@ def bare(runtime: PythonRuntime) -> PythonRuntime:
     return replace(runtime, environment={**runtime.environment, "PYTHONPATH": ""})
 
 
-def find(sandbox: Sandbox, runtime: PythonRuntime, options: JobOptions = OPTIONS) -> str | None:
-    return SelfCheck(sandbox, options, runtime).find(threading.Event())
+def find_problem(sandbox: Sandbox, runtime: PythonRuntime, options: JobOptions = OPTIONS) -> str | None:
+    return SelfCheck(sandbox, options, runtime).find_problem(threading.Event())
 
 
 def test_nothing_is_found_where_all_is_there(bubblewrap: Sandbox, runtime: PythonRuntime) -> None:
-    assert find(bubblewrap, runtime) is None
+    assert find_problem(bubblewrap, runtime) is None
 
 
 def test_a_sandbox_without_pytest_is_found_out(bubblewrap: Sandbox, bare: PythonRuntime) -> None:
-    assert find(bubblewrap, bare) == NO_PYTEST
+    assert find_problem(bubblewrap, bare) == NO_PYTEST
 
 
 def test_where_projects_can_install_pytest_it_need_not_be_there(bubblewrap: Sandbox, bare: PythonRuntime) -> None:
-    assert find(bubblewrap, bare, replace(OPTIONS, install_network=True)) is None
+    assert find_problem(bubblewrap, bare, replace(OPTIONS, install_network=True)) is None
 
 
 @pytest.mark.parametrize("command", [("python", "-m", "pytest"), ("python", "job.py")])
 def test_a_sandbox_without_python_is_found_out(bubblewrap: Sandbox, command: tuple[str, ...]) -> None:
     nothing = PythonRuntime(environment={"PATH": "/nowhere"})
 
-    assert find(bubblewrap, nothing, replace(OPTIONS, command=command)) == "the sandbox has no python that runs"
+    assert find_problem(bubblewrap, nothing, replace(OPTIONS, command=command)) == "the sandbox has no python that runs"
 
 
 def test_of_other_commands_nothing_is_known_without_a_project(bubblewrap: Sandbox) -> None:
-    assert find(bubblewrap, PythonRuntime(), replace(OPTIONS, command=("./run-tests",))) is None
+    assert find_problem(bubblewrap, PythonRuntime(), replace(OPTIONS, command=("./run-tests",))) is None
 
 
 def test_the_image_of_this_host_has_all(container: Sandbox, tmp_path: Path) -> None:
-    assert find(container, image_kit(tmp_path / "kit")) is None
+    assert find_problem(container, image_runtime(tmp_path / "kit")) is None
 
 
 @dataclass
@@ -80,7 +80,7 @@ def test_a_sandbox_that_fails_is_tried_again_and_one_that_was_mended_is_noticed(
     sandbox, stopping = Repaired(bubblewrap), threading.Event()
     self_check = SelfCheck(sandbox, OPTIONS, runtime)  # type: ignore[arg-type]
 
-    with pytest.raises(NotTried):
+    with pytest.raises(CheckInconclusive):
         self_check.repeat(told.append, stopping)
     for _ in range(3):
         self_check.repeat(told.append, stopping)
@@ -92,8 +92,8 @@ def test_a_sandbox_that_fails_is_tried_again_and_one_that_was_mended_is_noticed(
 
 
 def test_a_failure_of_the_sandbox_itself_is_no_verdict(bubblewrap: Sandbox, runtime: PythonRuntime) -> None:
-    with pytest.raises(NotTried, match="being restarted"):
-        find(Repaired(bubblewrap), runtime)  # type: ignore[arg-type]
+    with pytest.raises(CheckInconclusive, match="being restarted"):
+        find_problem(Repaired(bubblewrap), runtime)  # type: ignore[arg-type]
 
 
 def test_a_trial_ends_with_its_agent(bubblewrap: Sandbox, runtime: PythonRuntime) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.jobs.project.job_options import JobOptions
-from api.jobs.project.python_runtime import PythonRuntime, host_kit, image_kit
+from api.jobs.project.python_runtime import PythonRuntime, host_runtime, image_runtime
 from api.jobs.project.steps import mounts_for, steps_for, with_report
 from api.jobs.supervisor.spec import Step
 from api.sandbox.sandbox import Mount, Sandbox
@@ -21,7 +21,7 @@ OPTIONS = JobOptions(limits=LIMITS)
 
 @pytest.fixture(scope="session")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> PythonRuntime:
-    return host_kit(tmp_path_factory.mktemp("kit"))
+    return host_runtime(tmp_path_factory.mktemp("kit"))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def project(folder: Path, requirements: str | None = None) -> Path:
 
 
 def steps(tmp_path: Path, options: JobOptions = OPTIONS, requirements: str | None = "x") -> list[Step]:
-    return list(steps_for(project(tmp_path / "project", requirements), options, image_kit(tmp_path / "kit")))
+    return list(steps_for(project(tmp_path / "project", requirements), options, image_runtime(tmp_path / "kit")))
 
 
 def test_without_requirements_the_tests_are_all(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_requirements_that_are_met_already_need_nothing_to_install_from(sandboxe
 
 
 def test_a_kit_is_made_once_and_says_what_it_lacks(tmp_path: Path) -> None:
-    first, second = host_kit(tmp_path), host_kit(tmp_path)
+    first, second = host_runtime(tmp_path), host_runtime(tmp_path)
 
     assert first == second
     assert first.missing == ()
@@ -148,6 +148,6 @@ def test_in_a_container_the_images_own_python_is_used(container: Sandbox, tmp_pa
 
     options = replace(OPTIONS, command=("python", "look.py"))
 
-    code, log = run(sandboxed, image_kit(tmp_path / "kit"), tmp_path, options, {"look.py": "import sys\nprint(sys.executable)\n"})
+    code, log = run(sandboxed, image_runtime(tmp_path / "kit"), tmp_path, options, {"look.py": "import sys\nprint(sys.executable)\n"})
 
     assert (code, log) == (0, "Running tests...\n/usr/bin/python3\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from api.jobs.project.workspaces import WorkspaceFailure, Workspaces, images_work, make_image
+from api.jobs.project.workspaces import WorkspaceFailure, Workspaces, can_mount_images, make_image
 from tests.jobs.attempts import USER
 from tests.parts import lacking, need
 
@@ -71,7 +71,7 @@ def test_the_same_workspace_is_not_made_twice(workspaces: Workspaces) -> None:
 
 
 def test_an_image_holds_a_workspace_to_its_size_and_gives_no_rights(tmp_path: Path) -> None:
-    if os.geteuid() or not images_work(tmp_path / "work"):
+    if os.geteuid() or not can_mount_images(tmp_path / "work"):
         lacking("this host lets us mount no images")
     workspaces = Workspaces(tmp_path / "work")
     workspace = workspaces.create("j1", SIZE, USER)

@@ -25,10 +25,10 @@ def test_a_log_that_is_there_is_appended_to(tmp_path: Path) -> None:
 def test_words_of_ours_stand_on_a_line_of_their_own(tmp_path: Path) -> None:
     log = AttemptLog(tmp_path / "log")
 
-    log.say("Installing dependencies...")
+    log.write_message("Installing dependencies...")
     log.write(b"half")
-    log.say("Running tests...\n")
-    log.say("")
+    log.write_message("Running tests...\n")
+    log.write_message("")
     log.close()
 
     assert (tmp_path / "log").read_bytes() == b"Installing dependencies...\nhalf\nRunning tests...\n"
@@ -42,7 +42,7 @@ def test_a_log_is_the_beginning_of_the_output_as_far_as_the_limit(tmp_path_facto
 
     for chunk in chunks:
         log.write(chunk)
-    over = log.is_finished
+    over = log.is_over_limit
     log.close()
 
     whole = b"".join(chunks)
@@ -56,7 +56,7 @@ def test_each_step_has_a_limit_of_its_own(tmp_path: Path) -> None:
     log.write(b"abcdef")
 
     log.limit(3)
-    over = log.is_finished
+    over = log.is_over_limit
     log.write(b"ghi")
     log.close()
 
@@ -69,12 +69,12 @@ def test_a_full_disk_holds_the_log_up_and_loses_nothing(small_disk: SmallDisk) -
     log = AttemptLog(small_disk.folder / "log")
 
     log.write(b"x" * 100_000)
-    waiting = log.is_waiting
+    waiting = log.is_blocked
     log.write(b"y" * 100_000)
     small_disk.empty()
     log.flush()
 
-    assert (waiting, log.is_waiting) == (True, False)
+    assert (waiting, log.is_blocked) == (True, False)
     assert log.close() == 200_000
     assert (small_disk.folder / "log").read_bytes() == b"x" * 100_000 + b"y" * 100_000
     assert not log.is_truncated

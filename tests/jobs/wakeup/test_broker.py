@@ -82,7 +82,7 @@ def test_a_broker_that_is_away_is_told_once_and_without_its_password(caplog: pyt
         wakeup.wake()
         eventually(told, "the warning")
         wakeup.wake()
-        eventually(lambda: not wakeup._wanted.is_set(), "the second ring taken up")
+        eventually(lambda: not wakeup._requested.is_set(), "the second ring taken up")
 
     assert told() == ["WARNING"]
     assert "topsecret" not in caplog.text

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from api.app import Application
-from api.log_context import about, log_subject
+from api.log_context import bind_log_context, log_subject
 from api.specfirst.responses.access_log import configure_logging
 from api.specfirst.responses.log_format import JsonFormatter
 from tests.specfirst.asking import ask
@@ -77,14 +77,14 @@ def test_what_a_thread_works_on_stands_in_its_lines_and_in_no_others(lines: Line
     log = logging.getLogger("api.agent")
 
     def work() -> None:
-        with about(job_id=JOB, attempt=2):
+        with bind_log_context(job_id=JOB, attempt=2):
             log.info("inside")
-            with about(attempt=3):
+            with bind_log_context(attempt=3):
                 log.info("further inside")
         log.info("outside")
 
     thread = threading.Thread(target=work)
-    with about(run_id=7):
+    with bind_log_context(run_id=7):
         thread.start()
         thread.join()
 

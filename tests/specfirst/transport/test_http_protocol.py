@@ -51,7 +51,7 @@ class Hasty(BoundedHttp):
 class Narrow(BoundedHttp):
     """Has room for three that wait."""
 
-    most_waiting = 3
+    max_waiting = 3
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +72,12 @@ def _memory() -> int:
 
 
 def test_the_largest_head_that_is_allowed_is_answered(port: int) -> None:
-    target = b"/" + b"a" * (BoundedHttp.most_target - 1)
+    target = b"/" + b"a" * (BoundedHttp.max_target - 1)
     fields = b"".join(b"X-%02d: %s\r\n" % (number, b"v" * 250) for number in range(98))
 
     answer = said(port, b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n" + fields + b"Connection: close\r\n\r\n")
 
-    assert (_told(answer)["path"], len(_told(answer)["names"])) == (BoundedHttp.most_target, 100)
+    assert (_told(answer)["path"], len(_told(answer)["names"])) == (BoundedHttp.max_target, 100)
 
 
 @pytest.mark.parametrize(("head", "refused", "code"), [
@@ -146,7 +146,7 @@ def test_requests_that_come_one_behind_the_other_are_answered_up_to_a_number(por
     many = said(port, one * 10_000)
 
     assert few.count(b"200 OK") == 11
-    assert many.count(b"200 OK") <= BoundedHttp.most_pipelined
+    assert many.count(b"200 OK") <= BoundedHttp.max_pipelined
 
 
 @pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])

@@ -9,7 +9,7 @@ from starlette.types import Message
 
 from api.app import Application
 from api.specfirst.responses.error_responses import HttpProblem
-from api.specfirst.transport.slow_body_timeout import LEAST_PACE, with_body_timeout
+from api.specfirst.transport.slow_body_timeout import MIN_PACE, with_body_timeout
 from api.specfirst.validation import bodies
 from tests.specfirst.asking import ask
 from tests.specfirst.conftest import ADMIN, RUN_TOKEN
@@ -56,7 +56,7 @@ def test_a_sender_of_next_to_nothing_is_refused_though_it_is_never_silent() -> N
 
 
 def test_what_comes_pays_for_the_time_that_it_takes() -> None:
-    part: Message = {**BYTE, "body": b"x" * LEAST_PACE}
+    part: Message = {**BYTE, "body": b"x" * MIN_PACE}
 
     assert len(asyncio.run(taken(coming(*[part] * 10, after=TIMEOUT / 5), 10))) == 10
 

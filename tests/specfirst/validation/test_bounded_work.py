@@ -15,8 +15,8 @@ from api.specfirst.binding.documents import load, operations
 from api.specfirst.validation import strict_json
 from api.specfirst.validation.body_sizes import Unbounded, largest_body
 from api.specfirst.validation.engines import compiled, plain
-from api.specfirst.validation.request_faults import MOST_COUNTED, Faults
-from api.specfirst.validation.violations import MOST_NAMED, MOST_STEPS, Walk
+from api.specfirst.validation.request_faults import MAX_COUNTED, Faults
+from api.specfirst.validation.violations import MAX_NAMED, MAX_STEPS, Walk
 from tests.specfirst.asking import ask
 from tests.specfirst.conftest import ADMIN, RUN_TOKEN
 
@@ -131,8 +131,8 @@ def test_a_walk_ends_after_so_many_steps_whatever_it_walks_through() -> None:
 
     found = sum(1 for _ in walk.violations(schema, [[None] * 1000] * 1000))
 
-    assert walk.steps == MOST_STEPS
-    assert 0 < found < MOST_STEPS
+    assert walk.steps == MAX_STEPS
+    assert 0 < found < MAX_STEPS
 
 
 def test_a_hundred_places_are_named_and_the_others_counted_without_being_listed() -> None:
@@ -140,7 +140,7 @@ def test_a_hundred_places_are_named_and_the_others_counted_without_being_listed(
 
     found = list(walk.violations(CLOSED, {f"key-{number}": [] for number in range(100_000)}))
 
-    assert (len(found), found[-1].path, found[-1].places) == (MOST_NAMED + 1, None, 100_000 - MOST_NAMED)
+    assert (len(found), found[-1].path, found[-1].places) == (MAX_NAMED + 1, None, 100_000 - MAX_NAMED)
     assert walk.steps == 1
 
 
@@ -149,7 +149,7 @@ def test_violations_are_counted_up_to_a_bound() -> None:
 
     faults.collect(Walk().violations({"type": "array", "items": {"type": "string"}}, [0] * 5000), "list")
 
-    assert (len(faults.fields), faults.omitted) == (MOST_NAMED, MOST_COUNTED - MOST_NAMED)
+    assert (len(faults.fields), faults.omitted) == (MAX_NAMED, MAX_COUNTED - MAX_NAMED)
 
 
 def test_an_answer_names_a_hundred_fields_and_counts_the_rest_parameters_and_body_together(either_app: Application) -> None:
@@ -158,7 +158,7 @@ def test_an_answer_names_a_hundred_fields_and_counts_the_rest_parameters_and_bod
     answer = ask(either_app, CANCEL + "?" + "&".join(f"q{number}=1" for number in range(60)), method="POST", token=ADMIN, content=body)
 
     assert answer.status == 400
-    assert (len(answer.details["fields"]), answer.details["fields_omitted"]) == (MOST_NAMED, 110)
+    assert (len(answer.details["fields"]), answer.details["fields_omitted"]) == (MAX_NAMED, 110)
 
 
 def test_where_every_field_is_named_none_is_said_to_be_omitted(app: Application) -> None:
@@ -208,7 +208,7 @@ def test_json_of_very_many_values_is_refused_before_it_is_read(raw: bytes, monke
     with pytest.raises(Invalid) as refused:
         strict_json.read(raw)
 
-    assert refused.value.details["fields"] == {"body": f"Must not hold more than {strict_json.MOST_VALUES} values."}
+    assert refused.value.details["fields"] == {"body": f"Must not hold more than {strict_json.MAX_VALUES} values."}
 
 
 @pytest.mark.parametrize("text", [",:[{" * 30_000, '\\",' * 30_000, '",\\\\' * 30_000])

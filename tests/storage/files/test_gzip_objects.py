@@ -110,4 +110,4 @@ def test_an_object_that_unpacks_to_more_than_is_kept_is_refused() -> None:
     packed = gzip.compress(bytes(10_000))
 
     with pytest.raises(OSError, match="too large"):
-        GzipObjects(most_bytes=9_999).read("a", "1", 0, 10, lambda start, length: packed[start:start + length])
+        GzipObjects(max_bytes=9_999).read("a", "1", 0, 10, lambda start, length: packed[start:start + length])

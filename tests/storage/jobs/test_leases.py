@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import delete
 
-from api.domain.jobs.job import MOST_CLAIMS, Job, JobReason, JobStatus, outcome_of
+from api.domain.jobs.job import MAX_CLAIMS, Job, JobReason, JobStatus, outcome_of
 from api.storage.database import change, session, transact
 from api.storage.jobs import jobs
 from api.storage.jobs.tables import JobRow
@@ -160,7 +160,7 @@ def test_a_job_of_which_nothing_was_run_waits_again_but_not_for_ever() -> None:
         transact(lambda job=job: jobs.give_up_job(job, NOW, began=False))  # type: ignore[misc]
         seen.append(now_of(job).status)
 
-    assert seen == [JobStatus.QUEUED] * (MOST_CLAIMS - 1) + [JobStatus.FAILED]
+    assert seen == [JobStatus.QUEUED] * (MAX_CLAIMS - 1) + [JobStatus.FAILED]
 
 
 def test_a_job_that_is_put_back_waits_as_if_it_had_never_been_claimed() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.worker.cancellation import Cancellation, Cancelled, Reason
-from api.worker.sources.mirrors import MOST_PACKS, Mirrors
+from api.worker.sources.mirrors import MAX_PACKS, Mirrors
 
 
 def never() -> Cancellation:
@@ -69,7 +69,7 @@ def test_a_repository_in_too_many_pieces_is_begun_anew(tmp_path: Path) -> None:
     place = use(mirrors, "a", 100)
     packs = place / "objects" / "pack"
     packs.mkdir(parents=True)
-    for number in range(MOST_PACKS + 1):
+    for number in range(MAX_PACKS + 1):
         (packs / f"pack-{number}.pack").touch()
 
     with mirrors.held("a", never()):
