@@ -17,7 +17,7 @@ from api.storage.database import attach, db, session
 
 T = TypeVar("T")
 
-KEPT = frozenset({schema.VERSION_TABLE, "ci_added"})
+KEPT = frozenset({schema.VERSION_TABLE, "ci_platform_addition"})
 POOL_SIZE = 24
 TIMEOUT = 2.0
 

@@ -13,7 +13,7 @@ from api.domain.random_source import RandomSource
 from api.installation import SYSTEM_RANDOM
 from api.services.leases import give_up_abandoned
 from api.services.platform_sync import catch_up, judge_late_results, judge_pending, sync_overlooked
-from api.storage.auth.tokens import seal_platform_tokens
+from api.storage.auth.tokens import fingerprint_platform_tokens
 from api.storage.database import database_now, session, transact
 from api.storage.files.incoming import FileStore
 from api.storage.runs.platform_changes import count_pending
@@ -56,7 +56,7 @@ class Sweeper:
         """The parts, each a task of its own, so that one that fails or hangs keeps none of the others from its work."""
         return [
             Task("platform_sync", self.sync, every),
-            Task("token_sealing", self.seal_tokens, every),
+            Task("token_fingerprints", self.fingerprint_tokens, every),
             Task("lost_runs", self.give_up_lost, every),
             Task("verdicts", self.judge, every),
             Task("late_results", self.judge_late, every),
@@ -68,7 +68,7 @@ class Sweeper:
         """Do everything once."""
         self.tidy()
         self.sync()
-        self.seal_tokens()
+        self.fingerprint_tokens()
         self.give_up_lost()
         while self.judge() is not None:
             continue
@@ -83,10 +83,10 @@ class Sweeper:
             catch_up(now)
             sync_overlooked(now)
 
-    def seal_tokens(self) -> None:
-        """Seal the tokens that the platform's own programs keep in the clear."""
+    def fingerprint_tokens(self) -> None:
+        """Bind the tokens that the platform issued to their accounts' present passwords."""
         with self._app.app_context():
-            transact(seal_platform_tokens)
+            transact(fingerprint_platform_tokens)
 
     def give_up_lost(self) -> None:
         """End the runs whose worker is gone, and queue others in their place."""

@@ -24,13 +24,15 @@ def make_database(settings: Settings) -> Flask:
 
 @contextmanager
 def open_database(settings: Settings, *, migrated: bool = True) -> Iterator[Flask]:
-    """The database, with a session; raises ConfigurationError where a migration is missing, CommandFailed where it is away."""
+    """The database, with a session; raises ConfigurationError unless its schema is ours, and CommandFailed where it is away."""
     flask = make_database(settings)
     with needed_database(), flask.app_context():
         try:
-            if migrated and not schema_state.is_current(db.engine):
-                raise ConfigurationError(schema_state.LACKING)
+            if migrated:
+                schema_state.require_current(db.engine)
             yield flask
+        except schema_state.SchemaUnknown as refused:
+            raise ConfigurationError(str(refused)) from refused
         finally:
             db.engine.dispose()
 

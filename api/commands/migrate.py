@@ -6,7 +6,7 @@ from typing import Any
 
 from api.commands.database import open_database
 from api.config import Settings
-from api.storage import schema
+from api.storage import schema, schema_state
 from api.storage.database import db
 
 
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             schema.downgrade(db.engine)
             print("The database is as it was before this server.")
             return 0
-        adopted = schema.belongs_to_platform(db.engine)
+        adopted = schema_state.belongs_to_platform(db.engine)
         schema.migrate(db.engine)
         print("The Sample Platform's database is adopted." if adopted else "The database is ready.")
     return 0

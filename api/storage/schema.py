@@ -3,35 +3,30 @@ from __future__ import annotations
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from api.storage.schema_state import MIGRATIONS, VERSION_TABLE, belongs_to_platform, is_current
-
-__all__ = ["VERSION_TABLE", "belongs_to_platform", "downgrade", "is_current", "migrate"]
+from api.storage.schema_state import MIGRATIONS, VERSION_TABLE, require_known
 
 
-def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the database up to a revision; on an empty one this creates everything."""
+def migrate(engine: Engine) -> None:
+    """Bring the database to the newest revision; on an empty one this creates everything. Raises SchemaUnknown."""
+    require_known(engine)
     with engine.connect() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        command.upgrade(_config(connection), "head")
         connection.commit()
 
 
-def downgrade(engine: Engine, revision: str = "base") -> None:
-    """Take back the steps after a revision; `base` leaves of the platform's schema what was there before us."""
+def downgrade(engine: Engine) -> None:
+    """Take back every step, and leave of the platform's schema what was there before us. Raises SchemaUnknown."""
+    require_known(engine)
     with engine.connect() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.downgrade(config, revision)
-        if MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision() is None:
-            connection.exec_driver_sql(f"DROP TABLE {VERSION_TABLE}")
+        command.downgrade(_config(connection), "base")
+        connection.exec_driver_sql(f"DROP TABLE {VERSION_TABLE}")
         connection.commit()
 
 
-def _config() -> Config:
+def _config(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
     return config

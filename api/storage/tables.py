@@ -93,12 +93,12 @@ class VerdictRow(Base):
     here from the run, where it never changes while it has verdicts: a history of ten thousand runs is counted without a join.
     """
 
-    __tablename__ = "ci_history"
+    __tablename__ = "ci_verdict"
     __table_args__ = (
-        Index("ci_ix_history_run", "run_id"),
-        Index("ci_ix_history_verdict", "regression_id", "verdict", "created_at", "run_id"),
-        Index("ci_ix_history_status", "regression_id", "run_status", "created_at", "run_id"),
-        Index("ci_ix_history_branch", "regression_id", "branch", "created_at", "run_id"),
+        Index("ci_ix_verdict_run", "run_id"),
+        Index("ci_ix_verdict_verdict", "regression_id", "verdict", "created_at", "run_id"),
+        Index("ci_ix_verdict_status", "regression_id", "run_status", "created_at", "run_id"),
+        Index("ci_ix_verdict_branch", "regression_id", "branch", "created_at", "run_id"),
         OWN | {"sqlite_with_rowid": False},
     )
 
@@ -133,10 +133,10 @@ class ResultTimeRow(Base):
     ended_at: Mapped[datetime] = mapped_column(Exact)
 
 
-class EventRow(Base):
+class EventOriginRow(Base):
     """Where an event that this server wrote came from; `type` is null for a person's doing."""
 
-    __tablename__ = "ci_event"
+    __tablename__ = "ci_event_origin"
     __table_args__ = (OWN,)
 
     event_id: Mapped[int] = mapped_column(ForeignKey("test_progress.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
@@ -156,10 +156,10 @@ class LateEventRow(Base):
     happened_at: Mapped[datetime] = mapped_column(Exact)
 
 
-class IdempotencyRow(Base):
+class IdempotencyKeyRow(Base):
     """The run that a request with this key made."""
 
-    __tablename__ = "ci_idempotency"
+    __tablename__ = "ci_idempotency_key"
     __table_args__ = (OWN,)
 
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
@@ -182,10 +182,10 @@ class ClaimRow(Base):
     deadline: Mapped[datetime] = mapped_column(Exact, index=True)
 
 
-class ReplacementRow(Base):
+class RunReplacementRow(Base):
     """The run that was queued in place of a lost one. A run has one at most, and stands for one at most."""
 
-    __tablename__ = "ci_replacement"
+    __tablename__ = "ci_run_replacement"
     __table_args__ = (OWN,)
 
     run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
@@ -208,10 +208,10 @@ class AccountRow(Base):
     github_login: Mapped[str | None] = mapped_column(String(255))
 
 
-class TokenSealRow(Base):
+class PasswordFingerprintRow(Base):
     """The fingerprint of its account's password hash that a token was issued under, and dies with."""
 
-    __tablename__ = "ci_token_seal"
+    __tablename__ = "ci_password_fingerprint"
     __table_args__ = (OWN,)
 
     token_id: Mapped[int] = mapped_column(ForeignKey("api_token.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
@@ -274,10 +274,10 @@ class PendingUploadRow(Base):
     due_at: Mapped[datetime] = mapped_column(Exact, index=True)
 
 
-class AddedRow(Base):
+class PlatformAdditionRow(Base):
     """A table or column of the platform's schema that a migration had to add, so that a downgrade takes away just that."""
 
-    __tablename__ = "ci_added"
+    __tablename__ = "ci_platform_addition"
     __table_args__ = (OWN,)
 
     name: Mapped[str] = mapped_column(String(100), primary_key=True)

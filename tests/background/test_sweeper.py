@@ -123,5 +123,5 @@ def test_a_database_that_is_away_fails_each_part_that_needs_it_and_no_other(tmp_
 
     failed = run_once(Sweeper(app, lambda: NOW, store))
 
-    assert failed == dict.fromkeys(("platform_sync", "token_sealing", "lost_runs", "verdicts", "late_results"), 1)
+    assert failed == dict.fromkeys(("platform_sync", "token_fingerprints", "lost_runs", "verdicts", "late_results"), 1)
     assert not left.exists()

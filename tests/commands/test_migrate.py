@@ -65,3 +65,14 @@ def test_a_database_that_is_away_is_said_in_one_line(bare_call: Call) -> None:
 
     assert (said.status, said.errors) == (
         1, "ci-api: The database does not answer; check CI_DATABASE_URL, and that the server behind it runs.\n")
+
+
+@pytest.mark.parametrize("words", [("migrate",), ("migrate", "--downgrade"), ("users", "list")], ids=" ".join)
+def test_a_database_of_another_version_is_refused_in_a_sentence(migrated: Call, path: Path, words: tuple[str, ...]) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE ci_schema_version SET version_num = '0007'")
+
+    said = migrated(*words)
+
+    assert (said.status, said.output) == (2, "")
+    assert said.errors.startswith("ci-api: Another version of this server migrated the database.")

@@ -34,8 +34,7 @@ def migrate(call: Call, url: URL | str) -> Said:
 @pytest.mark.mariadb
 def test_a_server_whose_tables_are_compact_by_default_is_migrated_all_the_same(bare_call: Call, mariadb: PrivateServer) -> None:
     url = mariadb.server.create_database()
-    # What a step left behind that broke off before our tables named their format.
-    execute(url, "SET GLOBAL innodb_default_row_format=compact", "CREATE TABLE ci_account (user_id INT PRIMARY KEY, disabled BOOL)")
+    execute(url, "SET GLOBAL innodb_default_row_format=compact")
 
     said = migrate(bare_call, url)
 

@@ -19,7 +19,7 @@ from api.storage.platform_tables import ProgressRow, RegressionTestRow, TestFork
 from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.new_runs import create_run
 from api.storage.runs.progress import list_events
-from api.storage.tables import ReplacementRow, RunRow
+from api.storage.tables import RunReplacementRow, RunRow
 from tests.builders import NOW, BuiltTest, add_fork, add_regression_test, add_run, add_user, minutes
 from tests.databases import Database
 from tests.services.acting import cancel, create, status_of
@@ -176,7 +176,7 @@ def test_what_binds_two_runs_goes_with_either(test: BuiltTest) -> None:
         current.execute(delete(TestRow).where(TestRow.id == load(run_id).replaced_by))
 
     assert load(run_id).replaced_by is None
-    assert session().execute(select(ReplacementRow)).first() is None
+    assert session().execute(select(RunReplacementRow)).first() is None
 
 
 @pytest.mark.parametrize("odd", [

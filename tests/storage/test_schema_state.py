@@ -1,16 +1,16 @@
-"""The newest step of the schema, told by the names of files, is the one that the machinery would go to."""
+"""The steps of the schema, told by the names of files, are those that Alembic goes."""
 from __future__ import annotations
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from api.storage.schema_state import MIGRATIONS, newest_revision
+from api.storage.schema_state import MIGRATIONS, revisions
 
 
-def test_the_newest_step_by_name_is_the_head_of_all_steps() -> None:
+def test_the_steps_by_name_are_all_steps_in_their_order() -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
 
     steps = ScriptDirectory.from_config(config)
 
-    assert steps.get_heads() == [newest_revision()]
+    assert [step.revision for step in reversed(list(steps.walk_revisions()))] == revisions()

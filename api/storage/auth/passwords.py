@@ -31,7 +31,7 @@ def verify_password(password: str, stored: str | None, *, platform: bool) -> boo
 
 def fingerprint(stored: str) -> str:
     """SHA-256 (hex) that tells whether an account's hash is still the one a token was issued under."""
-    return hashlib.sha256(b"ci-token-seal:" + stored.encode()).hexdigest()
+    return hashlib.sha256(b"ci-password-fingerprint:" + stored.encode()).hexdigest()
 
 
 def _verify(password: str, stored: str) -> bool:

@@ -20,15 +20,16 @@ from api.storage.auth.passwords import fingerprint
 from api.storage.column_types import is_id
 from api.storage.database import casefolded, change, read, session
 from api.storage.platform_tables import TokenRow, UserRow
-from api.storage.tables import AccountRow, TokenSealRow
+from api.storage.tables import AccountRow, PasswordFingerprintRow
 
 _TOKENS: Select[*tuple[Any, ...]] = (
     select(
         TokenRow.id.label("token_id"), TokenRow.token_hash, TokenRow.scopes_json, TokenRow.expires_at, TokenRow.revoked_at,
         UserRow.id.label("user_id"), UserRow.name, UserRow.email, UserRow.role, UserRow.password, UserRow.github_login,
-        AccountRow.disabled, TokenSealRow.fingerprint.label("seal"))
+        AccountRow.disabled, PasswordFingerprintRow.fingerprint)
     .join(UserRow, UserRow.id == TokenRow.user_id)
-    .outerjoin(AccountRow, AccountRow.user_id == UserRow.id).outerjoin(TokenSealRow, TokenSealRow.token_id == TokenRow.id)
+    .outerjoin(AccountRow, AccountRow.user_id == UserRow.id)
+    .outerjoin(PasswordFingerprintRow, PasswordFingerprintRow.token_id == TokenRow.id)
     .where(TokenRow.token_prefix == bindparam("prefix"), is_id(TokenRow.id), is_id(UserRow.id)))
 
 
@@ -58,7 +59,7 @@ def store_token(account: Account, token: NewToken, *, most: int | None = None) -
             session().add(row)
     except IntegrityError as taken:
         raise _name_taken() from taken
-    session().add(TokenSealRow(token_id=row.id, fingerprint=fingerprint(account.password_hash)))
+    session().add(PasswordFingerprintRow(token_id=row.id, fingerprint=fingerprint(account.password_hash)))
     session().flush()
     return row.id
 
@@ -96,7 +97,7 @@ def find_caller(value: str, now: datetime) -> Caller | None:
 def _is_alive(row: Row[*tuple[Any, ...]], now: datetime) -> bool:
     if row.revoked_at is not None or row.expires_at <= now or row.disabled:
         return False
-    return row.seal is None or hmac.compare_digest(row.seal, fingerprint(row.password))
+    return row.fingerprint is None or hmac.compare_digest(row.fingerprint, fingerprint(row.password))
 
 
 def _caller(row: Row[*tuple[Any, ...]]) -> Caller | None:
@@ -112,13 +113,14 @@ def _usable(role: Role, scopes_json: str) -> frozenset[Scope]:
     return usable_scopes(role, parse_scopes(scopes_json))
 
 
-def seal_platform_tokens() -> None:
+def fingerprint_platform_tokens() -> None:
     """Within a transaction: bind tokens that the platform issued to their account's present password."""
-    unsealed = (
+    without = (
         select(TokenRow.id, UserRow.password).join(UserRow, UserRow.id == TokenRow.user_id)
-        .outerjoin(TokenSealRow, TokenSealRow.token_id == TokenRow.id).where(TokenSealRow.token_id.is_(None), is_id(TokenRow.id)))
+        .outerjoin(PasswordFingerprintRow, PasswordFingerprintRow.token_id == TokenRow.id)
+        .where(PasswordFingerprintRow.token_id.is_(None), is_id(TokenRow.id)))
     session().add_all(
-        TokenSealRow(token_id=token_id, fingerprint=fingerprint(password)) for token_id, password in session().execute(unsealed))
+        PasswordFingerprintRow(token_id=token_id, fingerprint=fingerprint(password)) for token_id, password in session().execute(without))
     session().flush()
 
 
@@ -140,7 +142,7 @@ def load_token(user_id: int, token_id: int) -> TokenRecord:
 
 def _live(user_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
     password = session().execute(select(UserRow.password).where(UserRow.id == user_id)).scalar_one_or_none() or ""
-    outlived = exists().where(TokenSealRow.token_id == TokenRow.id, TokenSealRow.fingerprint != fingerprint(password))
+    outlived = exists().where(PasswordFingerprintRow.token_id == TokenRow.id, PasswordFingerprintRow.fingerprint != fingerprint(password))
     return (TokenRow.user_id == user_id, is_id(TokenRow.id), TokenRow.revoked_at.is_(None), TokenRow.expires_at > now, ~outlived)
 
 

@@ -2,13 +2,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-
-TABLE: dict[str, Any] = {
-    "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB", "mysql_row_format": "DYNAMIC"}
 
 
 def present_tables() -> set[str]:
@@ -26,13 +22,13 @@ def indexes_of(table: str) -> set[str | None]:
     return {index["name"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
 
 
-def create_table(name: str, *parts: sa.schema.SchemaItem, **options: Any) -> None:
-    """Create a table of ours where it is missing; its indexes are made apart."""
-    if name not in present_tables():
-        op.create_table(name, *parts, **TABLE, **options)
-    elif op.get_bind().dialect.name != "sqlite":
-        # A step that broke off may have made it with the server's own default, in which its indexes are too long.
-        op.execute(f"ALTER TABLE {name} ROW_FORMAT=DYNAMIC")
+def create_table(table: sa.Table) -> None:
+    """Create a table, or those of its indexes that a step which broke off has left out."""
+    if table.name not in present_tables():
+        table.create(op.get_bind())
+        return
+    for index in table.indexes:
+        create_index(str(index.name), table.name, [column.name for column in index.columns])
 
 
 def create_index(name: str, table: str, columns: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api.domain.errors import Unprocessable
 from api.storage.database import TransactionConflict, session
-from api.storage.tables import IdempotencyRow
+from api.storage.tables import IdempotencyKeyRow
 
 VALID_FOR = timedelta(hours=24)
 
@@ -29,8 +29,8 @@ def find_answered_run(request: RequestKey, now: datetime) -> int | None:
 
     Raises Unprocessable where the key was used with another body.
     """
-    session().execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < now - VALID_FOR))
-    row = session().get(IdempotencyRow, (request.user_id, request.operation, request.key), with_for_update=True)
+    session().execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.created_at < now - VALID_FOR))
+    row = session().get(IdempotencyKeyRow, (request.user_id, request.operation, request.key), with_for_update=True)
     if row is None:
         return None
     if row.body_digest != request.body_digest:
@@ -42,7 +42,7 @@ def find_answered_run(request: RequestKey, now: datetime) -> int | None:
 
 def record_answer(request: RequestKey, run_id: int, now: datetime) -> None:
     """Within the transaction that made the run: keep that this request made it. Raises TransactionConflict where its twin was first."""
-    row = IdempotencyRow(
+    row = IdempotencyKeyRow(
         user_id=request.user_id, operation=request.operation, key=request.key, body_digest=request.body_digest, run_id=run_id,
         created_at=now)
     try:

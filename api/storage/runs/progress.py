@@ -12,7 +12,7 @@ from api.domain.runs.progress import LateEventKind, dated
 from api.domain.runs.run import Phase, ProgressEvent
 from api.storage.database import add_free_text, session
 from api.storage.platform_tables import ProgressRow
-from api.storage.tables import EventRow, LateEventRow
+from api.storage.tables import EventOriginRow, LateEventRow
 
 
 def list_events(run_id: int) -> tuple[ProgressEvent, ...]:
@@ -38,14 +38,15 @@ def record_event(run_id: int, phase: Phase, message: str, *, at: datetime, origi
     add_free_text(row, "message")
     if origin is not None:
         kind = None if origin.type is None else origin.type.value
-        session().add(EventRow(event_id=row.id, type=kind, stack="\n".join(origin.stack) or None))
+        session().add(EventOriginRow(event_id=row.id, type=kind, stack="\n".join(origin.stack) or None))
         session().flush()
     return row.id
 
 
 def origins_of(event_ids: Collection[int]) -> dict[int, EventOrigin]:
     """Where these events came from; those that this server did not write are left out."""
-    rows = session().execute(select(EventRow.event_id, EventRow.type, EventRow.stack).where(EventRow.event_id.in_(event_ids)))
+    rows = session().execute(
+        select(EventOriginRow.event_id, EventOriginRow.type, EventOriginRow.stack).where(EventOriginRow.event_id.in_(event_ids)))
     return {
         event_id: EventOrigin(None if kind is None else InfrastructureType(kind), tuple((stack or "").splitlines()))
         for event_id, kind, stack in rows}

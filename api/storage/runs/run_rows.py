@@ -9,7 +9,7 @@ from sqlalchemy import ScalarSelect, Select, bindparam, case, func, select
 from api.domain.display_bounds import repository_of
 from api.domain.runs.run import Platform, Requester, Run, RunStatus
 from api.storage.platform_tables import ForkRow, ResultFileRow, ResultRow, TestRow, UserRow
-from api.storage.tables import ReplacementRow, RunRow
+from api.storage.tables import RunReplacementRow, RunRow
 
 # The status of a run that is over but was not judged yet.
 UNJUDGED = "completed"
@@ -32,7 +32,7 @@ RUNS: Select[*tuple[Any, ...]] = (
         RunRow.run_id, RunRow.status, RunRow.platform, func.coalesce(ForkRow.github, ""), TestRow.branch, TestRow.commit,
         RunRow.pull_request, RunRow.created_at, RunRow.expected_tests_id, RunRow.started_at, RunRow.completed_at,
         RunRow.requester_id, UserRow.name, RunRow.environment_id, RunRow.source_run_id,
-        select(ReplacementRow.replacement_id).where(ReplacementRow.run_id == RunRow.run_id).correlate(RunRow).scalar_subquery(),
+        select(RunReplacementRow.replacement_id).where(RunReplacementRow.run_id == RunRow.run_id).correlate(RunRow).scalar_subquery(),
         RunRow.reason, RunRow.parent_sha, RunRow.merge_base_sha, RunRow.infrastructure_error_count, RunRow.altered)
     .join(TestRow, TestRow.id == RunRow.run_id).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id)
     .outerjoin(UserRow, UserRow.id == RunRow.requester_id))

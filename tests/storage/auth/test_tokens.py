@@ -14,7 +14,7 @@ from api.domain.errors import Conflict, NotFound
 from api.storage.auth import accounts, tokens
 from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import TokenRow, UserRow
-from api.storage.tables import TokenSealRow
+from api.storage.tables import PasswordFingerprintRow
 from tests.builders import NOW, add_token, add_user, minutes, save
 from tests.databases import Database
 
@@ -135,8 +135,8 @@ def test_a_token_that_the_platform_issued_works_and_dies_with_the_password_once_
     found = tokens.find_caller(token.value, NOW)
     session().rollback()
 
-    transact(tokens.seal_platform_tokens)
-    transact(tokens.seal_platform_tokens)
+    transact(tokens.fingerprint_platform_tokens)
+    transact(tokens.fingerprint_platform_tokens)
     sealed = tokens.find_caller(token.value, NOW)
     with transaction():
         accounts.record_password(user, "$6$another")
@@ -145,7 +145,7 @@ def test_a_token_that_the_platform_issued_works_and_dies_with_the_password_once_
     assert found.scopes == {Scope.RUNS_READ}
     assert sealed is not None
     assert tokens.find_caller(token.value, NOW) is None
-    assert len(session().execute(select(TokenSealRow)).all()) == 1
+    assert len(session().execute(select(PasswordFingerprintRow)).all()) == 1
 
 
 @pytest.mark.parametrize("other", ["build", "Build", "BUILD"])

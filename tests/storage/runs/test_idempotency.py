@@ -12,7 +12,7 @@ from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import TestRow
 from api.storage.runs.idempotency import VALID_FOR, RequestKey, find_answered_run, record_answer
 from api.storage.runs.new_runs import create_run
-from api.storage.tables import IdempotencyRow
+from api.storage.tables import IdempotencyKeyRow
 from tests.builders import NOW, add_user, digest_of
 from tests.databases import Database
 from tests.storage.runs.requests import new_run
@@ -75,7 +75,7 @@ def test_a_key_is_forgotten_after_a_day(database: Database) -> None:
     later = once(request, after=VALID_FOR + timedelta(microseconds=1))
 
     assert within == first != later
-    assert session().execute(select(func.count()).select_from(IdempotencyRow)).scalar_one() == 1
+    assert session().execute(select(func.count()).select_from(IdempotencyKeyRow)).scalar_one() == 1
 
 
 def test_twins_that_arrive_at_once_make_one_run(database: Database) -> None:
@@ -98,4 +98,4 @@ def test_an_answer_goes_with_its_run(database: Database) -> None:
     second = once(request)
 
     assert (count_runs(), second == first) in ((1, True), (1, False))
-    assert session().execute(select(IdempotencyRow.run_id)).scalar_one() == second
+    assert session().execute(select(IdempotencyKeyRow.run_id)).scalar_one() == second

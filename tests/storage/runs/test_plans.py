@@ -21,7 +21,7 @@ from api.storage.runs import base_run, queue
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, add_sample, digest_of, minutes
 from tests.databases import Database
 
-GROWING = ("test", "test_progress", "test_result", "test_result_file", "customized_test", "ci_run", "ci_history")
+GROWING = ("test", "test_progress", "test_result", "test_result_file", "customized_test", "ci_run", "ci_verdict")
 RUNS = 1500
 
 Work = Callable[[], Any]
@@ -194,8 +194,8 @@ def plan_of(database: Database, statement: str, parameters: Any) -> str:
 
 
 @pytest.mark.parametrize(("wanted", "index"), [
-    (HistoryFilter(verdict=Verdict.FAIL), "ci_ix_history_verdict"), (HistoryFilter(run_status=RunStatus.ERROR), "ci_ix_history_status"),
-    (HistoryFilter(branch="branch7"), "ci_ix_history_branch")])
+    (HistoryFilter(verdict=Verdict.FAIL), "ci_ix_verdict_verdict"), (HistoryFilter(run_status=RunStatus.ERROR), "ci_ix_verdict_status"),
+    (HistoryFilter(branch="branch7"), "ci_ix_verdict_branch")])
 def test_a_narrowed_history_is_counted_in_an_index_of_its_own(database: Database, wanted: HistoryFilter, index: str) -> None:
     tests = fill()
     analyze(database)
@@ -204,7 +204,7 @@ def test_a_narrowed_history_is_counted_in_an_index_of_its_own(database: Database
     with collected(database) as statements:
         _history([test.regression_id for test in tests], wanted)()
     session().rollback()
-    total = next(each for each in statements if "ci_history" in each[0])
+    total = next(each for each in statements if "ci_verdict" in each[0])
 
     plan = plan_of(database, *total)
     assert index in plan

@@ -1,21 +1,236 @@
-"""The first step: the platform's schema where it is missing, and this server's own tables."""
+"""Creates the platform's schema where it is missing, and this server's own tables."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
 from api.storage.column_types import UtcDateTime
+from api.storage.database import NAMES
 from api.storage.migrations.steps import columns_of, create_index, create_table, drop_table, indexes_of, present_tables
 from api.storage.platform_tables import PLATFORM_TABLES
 
 revision = "0001"
 down_revision = None
 
+EXACT = UtcDateTime(exact=True)
 LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
-OWN_TABLES = ("ci_verdict", "ci_run", "ci_event", "ci_token_seal", "ci_idempotency", "ci_claim", "ci_account", "ci_expected_tests")
+LONG_BYTES = sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+OPTIONS: dict[str, Any] = {
+    "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB", "mysql_row_format": "DYNAMIC"}
+SCHEMA = sa.MetaData(naming_convention=NAMES)
+for platform_table in PLATFORM_TABLES:
+    platform_table.to_metadata(SCHEMA)
+
+ADDITIONS = sa.Table("ci_platform_addition", SCHEMA, sa.Column("name", sa.String(100), primary_key=True), **OPTIONS)
+sa.Table(
+    "ci_expected_tests", SCHEMA,
+    sa.Column("id", sa.Integer(), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("body", LONG_TEXT, nullable=False),
+    **OPTIONS)
+sa.Table(
+    "ci_run", SCHEMA,
+    sa.Column("run_id", sa.Integer(), sa.ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("platform", sa.String(50), nullable=False),
+    sa.Column("repository", sa.String(255), nullable=False),
+    sa.Column("branch", sa.String(255)),
+    sa.Column("commit_sha", sa.String(64), nullable=False),
+    sa.Column("pull_request", sa.Integer()),
+    sa.Column("created_at", EXACT, nullable=False),
+    sa.Column("requester_id", sa.Integer(), sa.ForeignKey("user.id", ondelete="SET NULL"), index=True),
+    sa.Column("environment_id", sa.String(100)),
+    sa.Column("source_run_id", sa.Integer(), sa.ForeignKey("test.id", ondelete="SET NULL"), index=True),
+    sa.Column("reason", sa.String(255)),
+    sa.Column("parent_sha", sa.String(40)),
+    sa.Column("merge_base_sha", sa.String(40)),
+    sa.Column("expected_tests_id", sa.Integer(), sa.ForeignKey("ci_expected_tests.id"), index=True),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("last_progress_id", sa.Integer(), sa.ForeignKey("test_progress.id", ondelete="SET NULL"), index=True),
+    sa.Column("started_at", UtcDateTime()),
+    sa.Column("completed_at", UtcDateTime()),
+    sa.Column("total_samples", sa.Integer()),
+    sa.Column("pass_count", sa.Integer()),
+    sa.Column("fail_count", sa.Integer()),
+    sa.Column("missing_output_count", sa.Integer()),
+    sa.Column("skipped_count", sa.Integer()),
+    sa.Column("error_count", sa.Integer()),
+    sa.Column("infrastructure_error_count", sa.Integer()),
+    sa.Column("report_count", sa.Integer()),
+    sa.Column("altered", sa.String(100)),
+    sa.Index("ci_ix_run_branch", "branch", "created_at", "run_id"),
+    sa.Index("ci_ix_run_branch_started", "branch", "started_at", "run_id"),
+    sa.Index("ci_ix_run_commit", "commit_sha", "created_at", "run_id"),
+    sa.Index("ci_ix_run_created", "created_at", "run_id"),
+    sa.Index("ci_ix_run_platform", "platform", "status", "run_id"),
+    sa.Index("ci_ix_run_platform_created", "platform", "created_at", "run_id"),
+    sa.Index("ci_ix_run_platform_started", "platform", "started_at", "run_id"),
+    sa.Index("ci_ix_run_pull_request", "pull_request", "created_at", "run_id"),
+    sa.Index("ci_ix_run_repository", "repository", "branch", "created_at", "run_id"),
+    sa.Index("ci_ix_run_repository_created", "repository", "created_at", "run_id"),
+    sa.Index("ci_ix_run_repository_started", "repository", "started_at", "run_id"),
+    sa.Index("ci_ix_run_started", "started_at", "run_id"),
+    sa.Index("ci_ix_run_status", "status", "created_at", "run_id"),
+    sa.Index("ci_ix_run_status_started", "status", "started_at", "run_id"),
+    **OPTIONS)
+sa.Table(
+    "ci_verdict", SCHEMA,
+    sa.Column("regression_id", sa.Integer(), primary_key=True, autoincrement=False),
+    sa.Column("created_at", EXACT, primary_key=True),
+    sa.Column("run_id", sa.Integer(), sa.ForeignKey("ci_run.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("run_status", sa.String(20), nullable=False),
+    sa.Column("platform", sa.String(50), nullable=False),
+    sa.Column("branch", sa.String(255)),
+    sa.Column("verdict", sa.String(20), nullable=False),
+    sa.Column("signature", sa.String(100)),
+    sa.Index("ci_ix_verdict_branch", "regression_id", "branch", "created_at", "run_id"),
+    sa.Index("ci_ix_verdict_run", "run_id"),
+    sa.Index("ci_ix_verdict_status", "regression_id", "run_status", "created_at", "run_id"),
+    sa.Index("ci_ix_verdict_verdict", "regression_id", "verdict", "created_at", "run_id"),
+    **OPTIONS, sqlite_with_rowid=False)
+sa.Table(
+    "ci_report_snapshot", SCHEMA,
+    sa.Column("run_id", sa.Integer(), sa.ForeignKey("ci_run.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("body", LONG_BYTES, nullable=False),
+    **OPTIONS)
+sa.Table(
+    "ci_result_time", SCHEMA,
+    sa.Column("run_id", sa.Integer(), sa.ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("regression_id", sa.Integer(), primary_key=True, autoincrement=False),
+    sa.Column("ended_at", EXACT, nullable=False),
+    **OPTIONS)
+sa.Table(
+    "ci_event_origin", SCHEMA,
+    sa.Column("event_id", sa.Integer(), sa.ForeignKey("test_progress.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("type", sa.String(30)),
+    sa.Column("stack", sa.Text()),
+    **OPTIONS)
+sa.Table(
+    "ci_late_event", SCHEMA,
+    sa.Column("id", sa.Integer(), primary_key=True),
+    sa.Column("run_id", sa.Integer(), sa.ForeignKey("test.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("kind", sa.String(30), nullable=False),
+    sa.Column("happened_at", EXACT, nullable=False),
+    **OPTIONS)
+sa.Table(
+    "ci_idempotency_key", SCHEMA,
+    sa.Column("user_id", sa.Integer(), sa.ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("operation", sa.String(60), primary_key=True),
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("body_digest", sa.String(64), nullable=False),
+    sa.Column("run_id", sa.Integer(), sa.ForeignKey("test.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("created_at", EXACT, nullable=False),
+    **OPTIONS)
+sa.Table(
+    "ci_claim", SCHEMA,
+    sa.Column("run_id", sa.Integer(), sa.ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("worker", sa.String(100), nullable=False),
+    sa.Column("fence", sa.Integer(), nullable=False),
+    sa.Column("deadline", EXACT, nullable=False, index=True),
+    **OPTIONS)
+sa.Table(
+    "ci_run_replacement", SCHEMA,
+    sa.Column("run_id", sa.Integer(), sa.ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("replacement_id", sa.Integer(), sa.ForeignKey("test.id", ondelete="CASCADE"), nullable=False, unique=True),
+    **OPTIONS)
+sa.Table(
+    "ci_account", SCHEMA,
+    sa.Column("user_id", sa.Integer(), sa.ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("disabled", sa.Boolean(), nullable=False),
+    sa.Column("github_number", sa.BigInteger()),
+    sa.Column("github_login", sa.String(255)),
+    **OPTIONS)
+sa.Table(
+    "ci_password_fingerprint", SCHEMA,
+    sa.Column("token_id", sa.Integer(), sa.ForeignKey("api_token.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    **OPTIONS)
+sa.Table(
+    "ci_approval", SCHEMA,
+    sa.Column("id", sa.Integer(), primary_key=True),
+    sa.Column("run_id", sa.Integer(), nullable=False),
+    sa.Column("sample_id", sa.Integer(), nullable=False),
+    sa.Column("regression_id", sa.Integer(), nullable=False),
+    sa.Column("output_id", sa.Integer(), nullable=False),
+    sa.Column("extension", sa.String(64), nullable=False),
+    sa.Column("hash_before", sa.String(64), nullable=False),
+    sa.Column("hash_after", sa.String(64), nullable=False),
+    sa.Column("apply_to_variants", sa.Boolean(), nullable=False),
+    sa.Column("reason", sa.Text(), nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("pending_key", sa.String(64), unique=True),
+    sa.Column("requester_id", sa.Integer(), sa.ForeignKey("user.id", ondelete="SET NULL"), index=True),
+    sa.Column("requested_by", sa.String(255), nullable=False),
+    sa.Column("created_at", EXACT, nullable=False),
+    sa.Column("decided_by", sa.String(255)),
+    sa.Column("decided_at", EXACT),
+    sa.Column("decision_reason", sa.Text()),
+    sa.Index("ci_ix_approval_run", "run_id", "id"),
+    sa.Index("ci_ix_approval_status", "status", "id"),
+    **OPTIONS)
+sa.Table(
+    "ci_baseline_change", SCHEMA,
+    sa.Column("id", sa.Integer(), primary_key=True),
+    sa.Column("approval_id", sa.Integer(), sa.ForeignKey("ci_approval.id"), nullable=False, index=True),
+    sa.Column("regression_id", sa.Integer(), nullable=False),
+    sa.Column("output_id", sa.Integer(), nullable=False),
+    sa.Column("hash_before", sa.String(64), nullable=False),
+    sa.Column("hash_after", sa.String(64), nullable=False),
+    sa.Column("changed_at", EXACT, nullable=False),
+    sa.Index("ci_ix_baseline_change_output", "output_id", "id"),
+    **OPTIONS)
+sa.Table(
+    "ci_pending_upload", SCHEMA,
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("change", sa.Integer(), nullable=False),
+    sa.Column("attempts", sa.Integer(), nullable=False),
+    sa.Column("due_at", EXACT, nullable=False, index=True),
+    **OPTIONS)
+sa.Table(
+    "ci_job", SCHEMA,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("owner_id", sa.Integer(), sa.ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("success", sa.Boolean()),
+    sa.Column("reason", sa.String(30)),
+    sa.Column("exit_code", sa.Integer()),
+    sa.Column("priority", sa.Integer(), nullable=False),
+    sa.Column("attempt", sa.Integer(), nullable=False),
+    sa.Column("max_attempts", sa.Integer(), nullable=False),
+    sa.Column("fence", sa.Integer(), nullable=False),
+    sa.Column("attempt_fence", sa.Integer(), nullable=False),
+    sa.Column("agent", sa.String(100)),
+    sa.Column("lease_until", EXACT, index=True),
+    sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+    sa.Column("created_at", EXACT, nullable=False),
+    sa.Column("start_time", EXACT),
+    sa.Column("end_time", EXACT),
+    sa.Column("web_hook", sa.Text()),
+    sa.Column("refused", sa.Integer(), nullable=False, server_default="0"),
+    sa.Index("ci_ix_job_created", "created_at", "id"),
+    sa.Index("ci_ix_job_owner", "owner_id", "status", "created_at"),
+    sa.Index("ci_ix_job_queue", "status", "priority", "created_at"),
+    **OPTIONS)
+sa.Table(
+    "ci_job_webhook", SCHEMA,
+    sa.Column("job_id", sa.String(36), sa.ForeignKey("ci_job.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("attempts", sa.Integer(), nullable=False),
+    sa.Column("due_at", EXACT, nullable=False, index=True),
+    **OPTIONS)
+sa.Table(
+    "ci_agent", SCHEMA,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("sandbox", sa.String(30)),
+    sa.Column("trouble", sa.Text()),
+    sa.Column("missing", sa.Text(), nullable=False),
+    sa.Column("slots", sa.Integer(), nullable=False),
+    sa.Column("running", sa.Integer(), nullable=False),
+    sa.Column("seen_at", EXACT, nullable=False, index=True),
+    **OPTIONS)
+OWN_TABLES = [table for table in SCHEMA.sorted_tables if table.name.startswith("ci_")]
 
 
 def upgrade() -> None:
@@ -24,19 +239,21 @@ def upgrade() -> None:
     MySQL commits every statement that makes a table, so a step that broke off leaves what it had made; it can be repeated,
     and each thing is noted before it is made.
     """
-    create_table("ci_added", sa.Column("name", sa.String(length=100), nullable=False), sa.PrimaryKeyConstraint("name", name="pk_ci_added"))
-    _create_missing_tables()
+    create_table(ADDITIONS)
+    _create_platform_tables()
     _create_missing_columns()
     for table, name, column in _indexes():
         create_index(name, table, [column])
-    _create_own_tables()
+    for own in OWN_TABLES:
+        create_table(own)
 
 
 def downgrade() -> None:
     """Drop our own tables, and of the platform's schema just what `upgrade` had to create."""
     added, present = _added(), present_tables()
-    for name in OWN_TABLES:
-        drop_table(name)
+    for own in reversed(OWN_TABLES):
+        if own is not ADDITIONS:
+            drop_table(own.name)
     for table, index, _ in list(_indexes()):
         if table not in added and index in indexes_of(table):
             op.drop_index(index, table)
@@ -45,33 +262,27 @@ def downgrade() -> None:
     for each in reversed(PLATFORM_TABLES):
         if each.name in added & present:
             op.drop_table(each.name)
-    drop_table("ci_added")
+    drop_table(ADDITIONS.name)
 
 
 def _added() -> set[str]:
-    if "ci_added" not in present_tables():
+    if ADDITIONS.name not in present_tables():
         return set()
-    return set(op.get_bind().execute(sa.text("SELECT name FROM ci_added")).scalars())
+    return set(op.get_bind().execute(sa.select(ADDITIONS.c.name)).scalars())
 
 
 def _note(name: str) -> None:
     if name not in _added():
-        op.bulk_insert(sa.table("ci_added", sa.column("name", sa.String)), [{"name": name}])
+        op.execute(ADDITIONS.insert().values(name=name))
 
 
-def _create_missing_tables() -> None:
+def _create_platform_tables() -> None:
     present, added = present_tables(), _added()
     for table in PLATFORM_TABLES:
         if table.name not in present:
             _note(table.name)
-            table.create(op.get_bind())
-        elif table.name in added:
-            _create_indexes(table)
-
-
-def _create_indexes(table: sa.Table) -> None:
-    for index in table.indexes:
-        create_index(str(index.name), table.name, [column.name for column in index.columns])
+        if table.name not in present - added:
+            create_table(table)
 
 
 def _create_missing_columns() -> None:
@@ -89,108 +300,3 @@ def _indexes() -> Iterable[tuple[str, str, str]]:
         for column in table.columns:
             if column.foreign_keys and column is not leading:
                 yield table.name, f"ci_ix_{table.name}_{column.name}", column.name
-
-
-def _create_own_tables() -> None:
-    create_table(
-        "ci_expected_tests",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("body", LONG_TEXT, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_ci_expected_set"),
-        sa.UniqueConstraint("digest", name="ci_uq_ci_expected_set_digest"))
-    create_table(
-        "ci_account",
-        sa.Column("user_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("disabled", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name="ci_fk_ci_account_user_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("user_id", name="pk_ci_account"))
-    create_table(
-        "ci_claim",
-        sa.Column("run_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("worker", sa.String(length=100), nullable=False),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("deadline", UtcDateTime(exact=True), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["test.id"], name="ci_fk_ci_claim_run_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("run_id", name="pk_ci_claim"))
-    create_index("ci_ix_ci_claim_deadline", "ci_claim", ["deadline"])
-    create_table(
-        "ci_idempotency",
-        sa.Column("user_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("operation", sa.String(length=60), nullable=False),
-        sa.Column("key", sa.String(length=255), nullable=False),
-        sa.Column("body_digest", sa.String(length=64), nullable=False),
-        sa.Column("run_id", sa.Integer(), nullable=False),
-        sa.Column("created_at", UtcDateTime(exact=True), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["test.id"], name="ci_fk_ci_idempotency_run_id", ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name="ci_fk_ci_idempotency_user_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("user_id", "operation", "key", name="pk_ci_idempotency"))
-    create_index("ci_ix_ci_idempotency_run_id", "ci_idempotency", ["run_id"])
-    create_table(
-        "ci_token_seal",
-        sa.Column("token_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("fingerprint", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(["token_id"], ["api_token.id"], name="ci_fk_ci_token_seal_token_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("token_id", name="pk_ci_token_seal"))
-    create_table(
-        "ci_event",
-        sa.Column("event_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("type", sa.String(length=30), nullable=True),
-        sa.Column("stack", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["event_id"], ["test_progress.id"], name="ci_fk_ci_event_event_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("event_id", name="pk_ci_event"))
-    create_table(
-        "ci_run",
-        sa.Column("run_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("platform", sa.String(length=50), nullable=False),
-        sa.Column("repository", sa.String(length=255), nullable=False),
-        sa.Column("branch", sa.String(length=255), nullable=True),
-        sa.Column("commit_sha", sa.String(length=64), nullable=False),
-        sa.Column("pull_request", sa.Integer(), nullable=True),
-        sa.Column("created_at", UtcDateTime(exact=True), nullable=False),
-        sa.Column("requester_id", sa.Integer(), nullable=True),
-        sa.Column("environment_id", sa.String(length=100), nullable=True),
-        sa.Column("source_run_id", sa.Integer(), nullable=True),
-        sa.Column("reason", sa.String(length=255), nullable=True),
-        sa.Column("parent_sha", sa.String(length=40), nullable=True),
-        sa.Column("merge_base_sha", sa.String(length=40), nullable=True),
-        sa.Column("expected_tests_id", sa.Integer(), nullable=True),
-        sa.Column("status", sa.String(length=20), nullable=False),
-        sa.Column("last_progress_id", sa.Integer(), nullable=True),
-        sa.Column("started_at", UtcDateTime(), nullable=True),
-        sa.Column("completed_at", UtcDateTime(), nullable=True),
-        sa.Column("total_samples", sa.Integer(), nullable=True),
-        sa.Column("pass_count", sa.Integer(), nullable=True),
-        sa.Column("fail_count", sa.Integer(), nullable=True),
-        sa.Column("missing_output_count", sa.Integer(), nullable=True),
-        sa.Column("skipped_count", sa.Integer(), nullable=True),
-        sa.Column("error_count", sa.Integer(), nullable=True),
-        sa.Column("infrastructure_error_count", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(["expected_tests_id"], ["ci_expected_tests.id"], name="ci_fk_ci_run_expected_set_id"),
-        sa.ForeignKeyConstraint(["last_progress_id"], ["test_progress.id"],
-            name="ci_fk_ci_run_last_progress_id", ondelete="SET NULL"),
-        sa.ForeignKeyConstraint(["requester_id"], ["user.id"], name="ci_fk_ci_run_requester_id", ondelete="SET NULL"),
-        sa.ForeignKeyConstraint(["run_id"], ["test.id"], name="ci_fk_ci_run_run_id", ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["source_run_id"], ["test.id"], name="ci_fk_ci_run_source_run_id", ondelete="SET NULL"),
-        sa.PrimaryKeyConstraint("run_id", name="pk_ci_run"))
-    create_index("ci_ix_ci_run_expected_set_id", "ci_run", ["expected_tests_id"])
-    create_index("ci_ix_ci_run_last_progress_id", "ci_run", ["last_progress_id"])
-    create_index("ci_ix_ci_run_requester_id", "ci_run", ["requester_id"])
-    create_index("ci_ix_ci_run_source_run_id", "ci_run", ["source_run_id"])
-    create_index("ci_ix_run_branch", "ci_run", ["branch", "created_at", "run_id"])
-    create_index("ci_ix_run_commit", "ci_run", ["commit_sha", "created_at", "run_id"])
-    create_index("ci_ix_run_created", "ci_run", ["created_at", "run_id"])
-    create_index("ci_ix_run_platform", "ci_run", ["platform", "status", "run_id"])
-    create_index("ci_ix_run_pull_request", "ci_run", ["pull_request", "created_at", "run_id"])
-    create_index("ci_ix_run_repository", "ci_run", ["repository", "branch", "created_at", "run_id"])
-    create_index("ci_ix_run_started", "ci_run", ["started_at", "run_id"])
-    create_index("ci_ix_run_status", "ci_run", ["status", "created_at", "run_id"])
-    create_table(
-        "ci_verdict",
-        sa.Column("run_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("regression_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("verdict", sa.String(length=20), nullable=False),
-        sa.Column("signature", sa.String(length=100), nullable=True),
-        sa.ForeignKeyConstraint(["run_id"], ["ci_run.run_id"], name="ci_fk_ci_verdict_run_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("run_id", "regression_id", name="pk_ci_verdict"))
-    create_index("ci_ix_verdict_test", "ci_verdict", ["regression_id", "run_id"])
