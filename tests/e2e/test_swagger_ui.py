@@ -15,7 +15,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from tests.e2e.chromium import asked, awaited, console, elsewhere, find, press
 from tests.specfirst.conftest import ADMIN, make_application
 
-WHO = "[id$='operations\\\\.who']"
+WHO = "[id$='-who']"
 
 
 @pytest.fixture(scope="module")
