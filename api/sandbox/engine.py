@@ -1,4 +1,7 @@
-"""A client of the Docker API, which Podman serves too, over a Unix socket."""
+"""A client of the Docker API, which Podman serves too, over a Unix socket.
+
+By the standard library alone, not httpx or Docker's package: each container has a guard process, which would load them for one request.
+"""
 from __future__ import annotations
 
 import json

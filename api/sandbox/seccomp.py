@@ -2,6 +2,8 @@
 
 The filter lets through what a build or a test needs and refuses what reaches beyond the sandbox: other processes' memory, mounts,
 namespaces, keys, the kernel's modules and tracing, and kinds of sockets that no network namespace holds back.
+
+Not libseccomp: its Python bindings need the library on the host, and bubblewrap and the engines take a finished filter.
 """
 from __future__ import annotations
 

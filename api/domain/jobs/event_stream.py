@@ -1,4 +1,7 @@
-"""The event stream of a job's log: events as `ci_server.md` has them, and positions at which it can be resumed."""
+"""The event stream of a job's log: events as `ci_server.md` has them, and positions at which it can be resumed.
+
+Written here, since the format is three lines and the domain imports the standard library alone.
+"""
 from __future__ import annotations
 
 import json

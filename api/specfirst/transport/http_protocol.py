@@ -1,4 +1,7 @@
-"""uvicorn's HTTP/1.1 protocol with bounds on the head's size and time, on waiting connections, and on HTTP/1.0."""
+"""uvicorn's HTTP/1.1 protocol with bounds on the head's size and time, on waiting connections, and on HTTP/1.0.
+
+A subclass of uvicorn's protocol, which has no setting for any of these where httptools parses.
+"""
 from __future__ import annotations
 
 import logging
