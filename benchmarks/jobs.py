@@ -27,7 +27,7 @@ from api.domain.auth.access import Role
 from benchmarks.rounds import interleaved, spread
 from benchmarks.seeding import database_in
 from benchmarks.servers import COMPILED, OURS, ROOT, running
-from ci_client import follow
+from ci_client.client import follow
 from tests.builders import add_token, add_user
 
 SIZES = {"100 KB": 100_000, "1 MB": 1_000_000, "20 MB": 20_000_000}

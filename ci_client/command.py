@@ -7,19 +7,26 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ci_client.artifacts import download_artifacts
+from ci_client.client import (
+    CiError,
+    RetryPolicy,
+    cancel_job,
+    download_artifacts,
+    follow,
+    list_jobs,
+    submit_tests_async,
+    submit_tests_streaming,
+)
 from ci_client.environment import server_of
-from ci_client.errors import CiError, printable
+from ci_client.errors import printable
 from ci_client.events import Event
 from ci_client.job_id import checked_id
-from ci_client.jobs import cancel_job, follow, list_jobs, submit_tests_async, submit_tests_streaming
 from ci_client.listing import table_of
 from ci_client.progress import upload_bar
-from ci_client.retry_delay import RetryPolicy
 
 SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
 STATUSES = ("queued", "running", "completed", "failed", "cancelled")
@@ -52,10 +59,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+def package_version() -> str:
+    """The version, or `unknown` where the package is not installed."""
+    try:
+        return version("sample-platform-ci-client")
+    except PackageNotFoundError:
+        return "unknown"
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser with all commands."""
     parser = argparse.ArgumentParser(prog="ci", description=__doc__, epilog=EPILOG)
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('sample-platform-ci')}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {package_version()}")
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(metavar="COMMAND")
     _add(commands, "submit", run_submit, "zip a project without what version control ignores, and run its tests", _submit_options)

@@ -34,7 +34,6 @@ from api.storage.auth.passwords import hash_password
 from api.storage.catalog import library
 from api.storage.database import db, transaction
 from api.storage.permissions import PRIVATE
-from ci_client import CiError
 
 START_SECONDS = 90
 STOP_SECONDS = 15
@@ -78,7 +77,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
                     time.sleep(3600)
     except KeyboardInterrupt:
         print("\nStopped.")
-    except (ExtractorMissing, BaselineFailed, StoryFailed, CiError) as failed:
+    except (ExtractorMissing, BaselineFailed, StoryFailed) as failed:
         raise CommandFailed(str(failed)) from failed
     return 0
 

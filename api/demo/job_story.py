@@ -1,17 +1,24 @@
 """The demo's second part: submits a project as a job, follows its log, and shows how to resume it."""
 from __future__ import annotations
 
+import io
+import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
-from ci_client import CiError, Refused, get_job, submit_tests_streaming
-from ci_client.events import Event
+import httpx
+
+from api.demo.story import StoryFailed
 
 # A demo shows the lines that matter; the whole log is a click away.
 SHOWN = re.compile(r"FAILED |E  |=+ .*(passed|failed|error)")
-UNAVAILABLE = 503
+# The server says something every 15 seconds.
+SILENCE_SECONDS = 60.0
 
 Say = Callable[[str], None]
 
@@ -27,20 +34,32 @@ class StoryJob:
 def run_job_story(base_url: str, token: str, project: Path, *, out: Say = print) -> StoryJob | None:
     """Submit the project, print what its log says of failures, and where to go on; None where this host cannot sandbox a job.
 
-    Raises CiError for every other trouble.
+    Raises StoryFailed for every other trouble.
     """
+    authorization = {"Authorization": f"Bearer {token}"}
     try:
-        told = _followed(submit_tests_streaming(project, base_url, token=token), out)
-    except Refused as refused:
-        if refused.status != UNAVAILABLE:
-            raise
-        out(f"\nJobs cannot be shown on this machine: {refused}")
-        return None
-    job = get_job(told.job_id, base_url, token=token)
+        with httpx.Client(base_url=base_url, headers=authorization, timeout=SILENCE_SECONDS, trust_env=False) as client:
+            with client.stream("POST", "/submit-stream", files={"file": ("project.zip", zipped(project))}) as answer:
+                if not answer.is_success:
+                    _refused(answer, out)
+                    return None
+                told = _followed(_events(answer), out)
+            job = client.get(f"/jobs/{told.job_id}").raise_for_status().json()
+    except httpx.HTTPError as broken:
+        raise StoryFailed(f"The job service did not answer to the end: {broken}") from broken
     out(f"  {job['status']}: exit code {job['exit_code']}, success {str(told.success).lower()}")
     for line in tour(base_url, project, told):
         out(line)
     return told
+
+
+def zipped(folder: Path) -> bytes:
+    """A folder's files as a zip."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
+    return packed.getvalue()
 
 
 def tour(base_url: str, project: Path, told: StoryJob) -> list[str]:
@@ -56,7 +75,20 @@ def tour(base_url: str, project: Path, told: StoryJob) -> list[str]:
     ]
 
 
-def _followed(events: Iterator[Event], out: Say) -> StoryJob:
+def _refused(answer: httpx.Response, out: Say) -> None:
+    said = answer.read().decode("utf-8", "replace")
+    if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+        raise StoryFailed(f"POST /submit-stream: status {answer.status_code}: {said[:400]}")
+    problem = json.loads(said)
+    out(f"\nJobs cannot be shown on this machine: {problem['message']} {problem['details'].get('remedy', '')}".rstrip())
+
+
+def _events(answer: httpx.Response) -> Iterator[dict[str, Any]]:
+    # The server's JSON is ASCII, so that a line ends nowhere but at its end.
+    return (json.loads(line.removeprefix("data: ")) for line in answer.iter_lines() if line.startswith("data: "))
+
+
+def _followed(events: Iterator[dict[str, Any]], out: Say) -> StoryJob:
     job_id = ""
     pending = ""
     for event in events:
@@ -69,4 +101,4 @@ def _followed(events: Iterator[Event], out: Say) -> StoryJob:
                 out(f"  | {line}")
         else:
             return StoryJob(job_id, bool(event["success"]))
-    raise CiError("The job's stream ended before the job did.")
+    raise StoryFailed("The job's stream ended before the job did.")

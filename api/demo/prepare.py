@@ -30,7 +30,7 @@ class ExtractorMissing(Exception):
     """There is no ffmpeg to extract captions with."""
 
     def __init__(self) -> None:
-        super().__init__("The demo extracts captions with ffmpeg, and there is none: install the extra 'demo', or ffmpeg itself.")
+        super().__init__("The demo extracts captions with ffmpeg, and there is none: install the extra 'demo', or ffmpeg 7.")
 
 
 class BaselineFailed(Exception):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ci_client import CiError, Unreachable, download_artifacts
 from ci_client.artifacts import safe_place
+from ci_client.client import CiError, Unreachable, download_artifacts
 from tests.ci_client.stand_in import JOB_ID, Asked, Respond, answer, raw_answer, stand_in
 
 

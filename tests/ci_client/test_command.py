@@ -269,6 +269,20 @@ def test_an_upload_is_shown_on_a_terminal_and_nowhere_else(project: Path) -> Non
     assert f"Job ID: {JOB_ID}" in shown
 
 
+@pytest.mark.parametrize("package", ["api", "ci_client", "httpx"])
+def test_packages_in_the_users_folder_do_not_disturb_the_command(project: Path, package: str) -> None:
+    (project / package).mkdir()
+    (project / package / "__init__.py").write_text('raise RuntimeError("not for ci")\n')
+    command = str(Path(sys.executable).with_name("ci"))
+
+    version = finished((command, "--version"), {}, folder=project)
+    with stand_in(ServedJob()) as server:
+        submitted = finished((command, "submit"), {"CI_SERVER": server.url}, folder=project)
+
+    assert (version.returncode, version.stdout.split()[0]) == (0, "ci")
+    assert (submitted.returncode, submitted.stdout) == (0, "one\ntwo\nthree\n")
+
+
 def test_nothing_of_the_server_is_imported() -> None:
     program = "import sys, ci_client.command; print('\\n'.join(sys.modules))"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from ci_client import CiError, Refused, Unreachable, cancel_job, get_job, list_jobs
+from ci_client.client import CiError, Refused, Unreachable, cancel_job, get_job, list_jobs
 from tests.ci_client.stand_in import JOB_ID, Asked, Cut, answer, raw_answer, refusal, stand_in
 from tests.ci_client.wire import Slept
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci_client import CiError, Refused, Unreachable, follow
+from ci_client.client import CiError, Refused, Unreachable, follow
 from tests.ci_client.stand_in import JOB_ID, TIMEOUT, Asked, Cut, answer, closed_port, refusal, stand_in, stream
 from tests.ci_client.wire import RETRY, ServedJob, Slept, complete, log, text_of
 

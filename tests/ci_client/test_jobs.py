@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ci_client import CiError, Refused, submit_tests_async, submit_tests_streaming
+from ci_client.client import CiError, Refused, submit_tests_async, submit_tests_streaming
 from tests.ci_client.projects import PROJECT, make_project
 from tests.ci_client.stand_in import JOB_ID, Asked, Cut, answer, refusal, stand_in, stream
 from tests.ci_client.wire import RETRY, ServedJob, Slept, complete, frame, log, text_of

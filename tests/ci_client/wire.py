@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from ci_client import RetryPolicy
+from ci_client.client import RetryPolicy
 from tests.ci_client.stand_in import JOB_ID, Asked, answer, stream
 
 RETRY = b"retry: 3000\n\n"

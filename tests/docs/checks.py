@@ -94,12 +94,12 @@ def executable_places(block: Block) -> None:
 
 
 def recipe(block: Block) -> None:
-    """The lines do what the Makefile does for its own environment, but do not install for editing."""
-    made = (ROOT / "Makefile").read_text().replace("$(PYTHON)", "python3").replace("$(BIN)", ".venv/bin").replace("$(VENV)", ".venv")
-    quiet = made.replace("--quiet --disable-pip-version-check ", "").replace("--editable ", "")
+    """The lines do what the Makefile does for its own environment, but do not install for editing, nor the client."""
+    made = (ROOT / "Makefile").read_text().replace("$(PYTHON)", "python3").replace("$(VENV)", ".venv")
+    server = made.replace("$(PIP)", ".venv/bin/python -m pip install").replace(" --editable ./ci_client", "").replace("--editable ", "")
 
     assert block.lines[0].startswith("cd ")
-    assert [line for line in block.lines[1:] if f"\t{line}\n" not in quiet] == []
+    assert [line for line in block.lines[1:] if f"\t{line}\n" not in server] == []
 
 
 def debian_packages(*others: str) -> Check:

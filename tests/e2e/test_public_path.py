@@ -9,7 +9,7 @@ import httpx
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from ci_client import list_jobs
+from ci_client.client import list_jobs
 from tests.e2e.chromium import asked, console, find, press
 from tests.e2e.installation import Installation
 from tests.e2e.log_page import Reader

@@ -1,4 +1,4 @@
-"""The Python client: submit a project, follow, list, get and cancel jobs."""
+"""The Python client, all that a program imports: submit a project, follow, list, get and cancel jobs, download artifacts."""
 from __future__ import annotations
 
 import os
@@ -6,14 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+from ci_client.artifacts import download_artifacts
 from ci_client.connection import Connection, Notice
 from ci_client.environment import DEFAULT_SERVER
-from ci_client.errors import CiError
+from ci_client.errors import CiError, Refused, Unreachable
 from ci_client.events import Event
 from ci_client.following import Follower
 from ci_client.job_id import checked_id
 from ci_client.retry_delay import RetryPolicy
 from ci_client.uploading import Progress, submit
+
+__all__ = [
+    "CiError", "Refused", "RetryPolicy", "Unreachable", "cancel_job", "download_artifacts", "follow", "get_job", "list_jobs",
+    "submit_tests_async", "submit_tests_streaming",
+]
 
 
 def submit_tests_streaming(

@@ -1,4 +1,0 @@
-"""Build entry point; the metadata stands in setup.cfg."""
-from setuptools import setup
-
-setup()
