@@ -46,7 +46,7 @@ from api.specfirst.binding.routing import routes_of
 from api.specfirst.request_context import AppContext, Values
 from api.specfirst.responses.crash_handler import CrashHandler
 from api.specfirst.responses.etags import conditional
-from api.specfirst.responses.headers import CrossOrigin, SecurityHeaders
+from api.specfirst.responses.headers import CorsHeaders, SecurityHeaders
 from api.specfirst.responses.metrics import RequestMetrics
 from api.specfirst.responses.outer import OuterMiddleware
 from api.specfirst.responses.probes import IsReady, always, probe_pages
@@ -147,7 +147,7 @@ def create_app(
     application = Application(
         flask_backend, functions=Functions(find, before_runs), app_context=app_context, middlewares=_middlewares(settings),
         documents=contents, hooks=[*hooks, watch.running], pools=(requests, lookups))
-    cross_origin = CrossOrigin(settings.cors_origins)
+    cross_origin = CorsHeaders(settings.cors_origins)
     routes = routes_of(texts, named, [*pages(documents, named, settings.public_url), *probe_pages(is_ready)])
     with_outer_middleware = OuterMiddleware(
         CrashHandler(Authentication(

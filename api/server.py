@@ -89,7 +89,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
     run_logs = RunLogTails()
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage, is_ready=probes.is_ready,
-        run_token_known=lambda run_id, token: worker_access.is_workers_token(run_id, token, clock(), GRACE),
+        run_token_known=lambda run_id, token: worker_access.is_worker_token(run_id, token, clock(), GRACE),
         local_caller=local_access(settings, flask), before_runs=lambda: catch_up(clock()),
         flask_setup=partial(attach_database, settings=settings, check=schema),
         hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],

@@ -18,18 +18,18 @@ PAUSE = 5.0
 
 
 class EmbeddedAgent:
-    """Keeps an agent. Of several processes the one that holds the lock does; when it dies, another."""
+    """Keeps an agent running. Of several server processes, the one that holds the lock does so."""
 
     def __init__(self, home: Path, environment: Mapping[str, str], command: Sequence[str] = COMMAND) -> None:
         self._home, self._agent = home, ChildProcess(command, environment)
         self._lock: int | None = None
 
     def task(self) -> Task:
-        """Look at it again and again; one that ends at once is not started more often than every few seconds."""
+        """A periodic task that restarts the agent, with a pause after it has ended."""
         return Task("embedded_agent", self.ensure_running, POLL_INTERVAL, close=self.stop, first_pause=PAUSE)
 
     def ensure_running(self) -> None:
-        """Have it run, unless another process does. Raises OSError and ChildEnded, and then lets another process try."""
+        """Start it, unless another process does. Raises OSError and ChildEnded, and then lets another process try."""
         if self._lock is None:
             self._lock = self._take_lock()
         if self._lock is None:
@@ -41,7 +41,7 @@ class EmbeddedAgent:
             raise
 
     def stop(self) -> None:
-        """Tell it to stop, and let another process keep one."""
+        """Stop it, and let another process start one."""
         self._agent.stop()
         self._release()
 

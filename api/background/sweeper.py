@@ -11,7 +11,7 @@ from flask import Flask
 
 from api.domain.random_source import RandomSource
 from api.installation import SYSTEM_RANDOM
-from api.services.leases import give_up_abandoned
+from api.services.leases import give_up_expired_leases
 from api.services.platform_sync import catch_up, judge_late_results, judge_pending, sync_overlooked
 from api.storage.auth.tokens import fingerprint_platform_tokens
 from api.storage.database import database_now, session, transact
@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 BATCH_SIZE = 50
 ERASE_BATCH_SIZE = 200
 LOG_INTERVAL = BATCH_SIZE * 10
-# A file on its way in that nothing was written to for so long is nobody's any more, whatever its sender is waiting for.
+# An incoming file that was not written to for so long is abandoned.
 ABANDONED_AFTER = timedelta(days=1)
 TIDYING_INTERVAL = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class SecretErasure:
-    """Has workers' secrets erased once their runs have been over for so long; only where no other program shares the database.
+    """Erases workers' tokens a while after their runs have finished, unless another program shares the database.
 
     `is_shared` tells that, of a database that was reached.
     """
@@ -43,7 +43,7 @@ class SecretErasure:
 
 
 class Sweeper:
-    """Sweeps once when it is called. Several processes may sweep side by side, and none of the parts waits for another."""
+    """The tasks of the sweeper. Several processes may run them at the same time."""
 
     def __init__(
         self, app: Flask, clock: Callable[[], datetime], files: FileStore | None = None, erasing: SecretErasure | None = None, *,
@@ -53,7 +53,7 @@ class Sweeper:
         self._judged = 0
 
     def tasks(self, *, every: float) -> list[Task]:
-        """The parts, each a task of its own, so that one that fails or hangs keeps none of the others from its work."""
+        """The periodic tasks; a failure or hang of one does not affect the others."""
         return [
             Task("platform_sync", self.sync, every),
             Task("token_fingerprints", self.fingerprint_tokens, every),
@@ -77,7 +77,7 @@ class Sweeper:
             continue
 
     def sync(self) -> None:
-        """See the runs that the platform's own programs made."""
+        """Register the runs that the platform's own programs made."""
         now = self._clock()
         with self._app.app_context():
             catch_up(now)
@@ -89,13 +89,13 @@ class Sweeper:
             transact(fingerprint_platform_tokens)
 
     def give_up_lost(self) -> None:
-        """End the runs whose worker is gone, and queue others in their place."""
+        """Cancel the runs whose worker was lost, and queue replacements."""
         with self._app.app_context():
-            if lost := give_up_abandoned(database_now(), self._chance):
+            if lost := give_up_expired_leases(database_now(), self._chance):
                 log.warning("gave up %d runs whose worker was lost", lost)
 
     def judge(self) -> int | None:
-        """Judge some of the finished runs that nobody has judged yet; how many, None where there is none."""
+        """Judge a batch of finished runs without stored verdicts; their number, None where there are none."""
         with self._app.app_context():
             if judged := judge_pending(BATCH_SIZE):
                 self._judged += judged
@@ -108,22 +108,22 @@ class Sweeper:
         return None
 
     def judge_late(self) -> None:
-        """Judge the runs anew that results came for after their end."""
+        """Judge finished runs again whose results came late."""
         with self._app.app_context():
             if late := judge_late_results(self._clock()):
-                log.info("judged %d runs anew that results came for after their end", late)
+                log.info("judged %d finished runs again, whose results came late", late)
 
     def erase_secrets(self) -> int | None:
-        """Erase some of the workers' secrets that are dead; how many, None where there is none."""
+        """Erase a batch of expired workers' tokens; their number, None where there are none."""
         if self._erasing is None:
             return None
         with self._app.app_context():
             return transact(partial(_erase, self._erasing, self._clock())) or None
 
     def tidy(self) -> None:
-        """Remove the files that were abandoned on their way in."""
+        """Remove abandoned incoming files."""
         if self._files is not None and (removed := self._files.remove_abandoned(self._clock() - ABANDONED_AFTER)):
-            log.info("removed %d files that were never taken in whole", removed)
+            log.info("removed %d abandoned incoming files", removed)
 
 
 def _erase(erasing: SecretErasure, now: datetime) -> int:

@@ -20,16 +20,16 @@ from api.supervision.loop import Task
 log = logging.getLogger(__name__)
 
 BATCH_SIZE = 8
-# Longer than a file of the largest size takes; a process that dies keeps its files from the others no longer than that.
+# Longer than the upload of the largest file; after this time others retry the uploads of a dead process.
 LEASE = timedelta(minutes=15)
 
 
-class Lost(Exception):
-    """A file that cannot be sent any more."""
+class FileMissing(Exception):
+    """The file does not exist any more."""
 
 
 class Uploader:
-    """Sends what waits in the outbox, a few files at a time. Several processes may do so side by side."""
+    """Uploads the files in the outbox, a few at a time. Several processes may do so at the same time."""
 
     def __init__(
         self, app: Flask, local: LocalBackend, bucket: Backend, *, clock: Callable[[], datetime], forget_sent: bool,
@@ -39,26 +39,26 @@ class Uploader:
         self._forget_sent, self._integrity = forget_sent, integrity or Integrity()
 
     def task(self, *, every: float, wake: Event) -> Task:
-        """Send whenever something arrives, and look every so many seconds. The largest file may take as long as its lease."""
+        """A periodic task that also wakes when a file arrives. The largest file may take as long as its lease."""
         return Task("uploader", self.send_due, every, wake=wake, overdue=LEASE.total_seconds())
 
     def send_due(self) -> int | None:
-        """Send some of the files that are due now; how many arrived, None where none was due."""
+        """Upload a batch of due files; how many succeeded, None where none was due."""
         with self._app.app_context():
             claimed = transact(partial(claim_uploads, self._clock(), LEASE, BATCH_SIZE))
             return sum([self._send(upload) for upload in claimed]) if claimed else None
 
     def _send(self, upload: PendingUpload) -> bool:
         try:
-            sent = self._bring(upload.name)
+            sent = self._upload(upload.name)
             transact(partial(self._settle, upload, sent))
-        except (Lost, FileNotFoundError) as lost:
+        except (FileMissing, FileNotFoundError) as lost:
             log.warning("%s was to go to the bucket, and cannot: %s", upload.name, lost)
             transact(partial(record_sent, upload))
             return False
         except SQLAlchemyError:
             raise
-        # Whatever goes wrong with one file is that file's misfortune, never that of those behind it.
+        # A failure of one file must not stop the others.
         except Exception as fault:
             log.warning(
                 "%s did not reach the bucket (%s); trying again in %s", upload.name, fault, upload.next_delay,
@@ -72,13 +72,13 @@ class Uploader:
         if record_sent(upload) and self._forget_sent and self._local.stat(upload.name) == sent:
             self._local.delete(upload.name)
 
-    def _bring(self, name: str) -> Stat:
-        """Have the bucket hold a file; which version of it was sent. Raises Lost where there is nothing to send."""
+    def _upload(self, name: str) -> Stat:
+        """Upload a file unless the bucket has it; return its version. Raises FileMissing."""
         here = self._local.stat(name)
         if here is None:
-            raise Lost("it is not on the disk any more")
+            raise FileMissing("it is not on the disk any more")
         if not self._integrity.is_sound(name, here, self._local):
-            raise Lost("its content is not what its name says")
+            raise FileMissing("its content is not what its name says")
         if not self._has_arrived(name, here):
             self._bucket.put(name, self._local.path(name))
         return here

@@ -26,28 +26,28 @@ log = logging.getLogger(__name__)
 
 EVENT = "job.completed"
 BATCH_SIZE = 8
-# Longer than it takes to send so many side by side; the hooks of a process that dies are taken by another after that.
+# Longer than a batch of deliveries takes; after this time others retry the webhooks of a dead process.
 LEASE = timedelta(minutes=1)
 
 
 class WebhookSender:
-    """Sends the hooks that are due, a few at a time. Several processes may do so side by side."""
+    """Delivers due webhooks, a few at a time. Several processes may do so at the same time."""
 
     def __init__(self, app: Flask, post: WebhookPost, *, clock: Callable[[], datetime], chance: RandomSource) -> None:
         self._app, self._post, self._clock, self._chance = app, post, clock, chance
 
     def task(self, *, every: float = 2) -> Task:
-        """Look every so many seconds for hooks that are due."""
+        """A periodic task that delivers due webhooks."""
         return Task("web_hooks", self.send_due, every)
 
     def send_due(self) -> int | None:
-        """Send some of the hooks that are due now; how many were delivered, None where none was due."""
+        """Deliver a batch of due webhooks; how many succeeded, None where none was due."""
         with self._app.app_context():
             taken = transact(partial(take_due_webhooks, self._clock(), LEASE, BATCH_SIZE))
             return sum(asyncio.run(self._deliver_all(taken))) if taken else None
 
     async def _deliver_all(self, hooks: Sequence[DueWebhook]) -> list[bool]:
-        # A slow receiver holds up nobody's hook but its own.
+        # A slow receiver delays no other webhook.
         return await asyncio.gather(*(self._deliver(hook) for hook in hooks))
 
     async def _deliver(self, hook: DueWebhook) -> bool:
@@ -66,7 +66,7 @@ class WebhookSender:
             return False
         except SQLAlchemyError:
             raise
-        # A fault of ours is one hook's misfortune, never that of the others or of the sender.
+        # A bug fails one webhook, never the others or the sender.
         except Exception as fault:
             log.exception("the web hook of job %s could not be sent", hook.job_id)
             self._postpone(hook, type(fault).__name__)
@@ -76,7 +76,7 @@ class WebhookSender:
 
     def _job_of(self, hook: DueWebhook) -> Job:
         job = load_job(hook.job_id)
-        # The reading transaction does not stay open while the receiver is waited for.
+        # End the read transaction before the request.
         session().rollback()
         return job
 

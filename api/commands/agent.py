@@ -37,7 +37,7 @@ from api.jobs.project.python_runtime import PythonRuntime, host_runtime, image_r
 from api.jobs.project.self_check import RETRY_INTERVAL, SelfCheck
 from api.jobs.project.workspaces import Workspaces
 from api.jobs.wakeup.wakeups import local_wakeup
-from api.sandbox.choice import Choice, choose, say
+from api.sandbox.choice import Choice, choose, log_choice
 from api.sandbox.limits import Limits
 from api.specfirst.responses.access_log import configure_logging
 from api.storage.jobs.files import JobFiles
@@ -122,7 +122,7 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
     prepare_store(settings)
     chosen = choose(sandbox_options(settings))
     workspaces = Workspaces(job_home(settings) / "work")
-    say(chosen, workspaces.guard)
+    log_choice(chosen, workspaces.guard)
     files, options, jobs = JobFiles(settings.storage_root), agent_options(settings, work), job_options(settings)
     repository = DatabaseJobRepository(flask, name, per_owner=options.per_owner)
     preparer, self_check = None, None

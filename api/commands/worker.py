@@ -23,11 +23,11 @@ from api.domain.runs.run import Platform
 from api.host.slots import Slot, Slots
 from api.host.work_folder import work_folder
 from api.installation import SYSTEM_RANDOM, prepare_store
-from api.sandbox.choice import SandboxOptions, choose, say
+from api.sandbox.choice import SandboxOptions, choose, log_choice
 from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Sandbox
 from api.specfirst.responses.access_log import configure_logging
-from api.worker.command import Places
+from api.worker.command import SandboxPaths
 from api.worker.database_source import DatabaseRunSource
 from api.worker.options import Folders, WorkerOptions
 from api.worker.process import Limits, RunProcess, run_process
@@ -67,8 +67,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     except OSError as fault:
         raise CommandFailed(f"CI_WORK_DIR: {fault}") from fault
     chosen = choose(sandbox_options(settings))
-    say(chosen)
-    with open_database(settings) as flask, Slots(settings.work_dir.absolute() / "slots", count=MAX_SLOTS).taken() as slot:
+    log_choice(chosen)
+    with open_database(settings) as flask, Slots(settings.work_dir.absolute() / "slots", count=MAX_SLOTS).acquire() as slot:
         claims = DatabaseRunSource(flask, arguments.name, store, lease=timedelta(seconds=settings.lease_duration), chance=SYSTEM_RANDOM)
         if chosen.sandbox is not None and slot is None:
             raise CommandFailed(f"all of this host's {MAX_SLOTS} slots are held")
@@ -108,5 +108,5 @@ def options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
         folders=Folders.of_store(root, executables=settings.executables.absolute(), temporary=default_temporary(root)),
         main_repository=settings.main_repository, trusted=settings.trust_executables,
         limits=Limits(seconds=settings.test_timeout, core_bytes=settings.core_dump_limit),
-        places=Places(f"{settings.sandbox_repository}/TestFiles", f"{settings.sandbox_repository}/TempFiles"),
+        places=SandboxPaths(f"{settings.sandbox_repository}/TestFiles", f"{settings.sandbox_repository}/TempFiles"),
         ffmpeg=Path(found) if found else None, lease_timeout=settings.lease_duration / 2)

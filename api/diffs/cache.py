@@ -9,8 +9,8 @@ from api.diffs.channel import DiffAnswer
 from api.domain.text.diff import Precision
 
 
-class DiffMemory:
-    """The answers asked for last, up to so many bytes altogether."""
+class DiffCache:
+    """A least-recently-used cache of answers, bounded by their total bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -18,15 +18,15 @@ class DiffMemory:
         self._answers: OrderedDict[Hashable, DiffAnswer] = OrderedDict()
         self._lock = Lock()
 
-    def recall(self, key: Hashable) -> DiffAnswer | None:
-        """The answer to the same question, if it is still known."""
+    def get(self, key: Hashable) -> DiffAnswer | None:
+        """The cached answer, if there is one."""
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
             return self._answers.get(key)
 
-    def keep(self, key: Hashable, answer: DiffAnswer) -> None:
-        """Remember an answer, and forget those that nobody asked for the longest; a coarse one may be better next time."""
+    def put(self, key: Hashable, answer: DiffAnswer) -> None:
+        """Cache an answer, and evict the least recently used ones. Coarse answers are not cached."""
         size = len(answer.shown)
         if answer.precision is Precision.COARSE or size > self._limit // 4:
             return

@@ -19,17 +19,17 @@ HEADER_LIMIT = 1 << 16
 BODY_LIMIT = 1 << 28
 
 
-class ChannelLost(Exception):
-    """The other side is gone, or speaks nonsense."""
+class ChannelClosed(Exception):
+    """The connection is closed, or the peer violates the protocol."""
 
 
 class DeadlineExceeded(Exception):
-    """The other side did not speak, or listen, in time."""
+    """The peer did not send or receive in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a difference is to be shown; `name` is the file's name in the unified format."""
+    """The format of a difference; `name` is the file's name in the unified format."""
 
     context_lines: int
     unified: bool
@@ -76,11 +76,11 @@ class Channel:
         """The next message. Raises ChannelLost, DeadlineExceeded."""
         header_size, body_size = LENGTH.unpack(self._receive(LENGTH.size))
         if header_size > HEADER_LIMIT or body_size > BODY_LIMIT:
-            raise ChannelLost
+            raise ChannelClosed
         try:
             return orjson.loads(self._receive(header_size)), self._receive(body_size)
         except orjson.JSONDecodeError as nonsense:
-            raise ChannelLost from nonsense
+            raise ChannelClosed from nonsense
 
     def close(self) -> None:
         """Close this end."""
@@ -93,7 +93,7 @@ class Channel:
         except TimeoutError as late:
             raise DeadlineExceeded from late
         except OSError as gone:
-            raise ChannelLost from gone
+            raise ChannelClosed from gone
 
     def _receive(self, size: int) -> bytearray:
         content = bytearray(size)
@@ -105,9 +105,9 @@ class Channel:
             except TimeoutError as late:
                 raise DeadlineExceeded from late
             except OSError as gone:
-                raise ChannelLost from gone
+                raise ChannelClosed from gone
             if not count:
-                raise ChannelLost
+                raise ChannelClosed
             rest = rest[count:]
         return content
 

@@ -17,7 +17,7 @@ from itertools import chain
 from math import ceil
 from time import monotonic
 
-from api.diffs.channel import Channel, ChannelLost, DeadlineExceeded
+from api.diffs.channel import Channel, ChannelClosed, DeadlineExceeded
 from api.domain.text.edit_script import Change, exact_changes
 
 
@@ -52,7 +52,7 @@ class ExactChild:
         channel.deadline = monotonic() + seconds
         try:
             channel.send({"expected": len(expected), "seconds": seconds}, len(expected) + len(actual), (expected, actual))
-        except (ChannelLost, DeadlineExceeded):
+        except (ChannelClosed, DeadlineExceeded):
             self.kill()
 
     def changes(self) -> list[Change] | None:
@@ -61,7 +61,7 @@ class ExactChild:
             return None
         try:
             return unpacked(self._channel.receive()[1])
-        except (ChannelLost, DeadlineExceeded):
+        except (ChannelClosed, DeadlineExceeded):
             self.kill()
             return None
 
@@ -83,7 +83,7 @@ def _serve_and_exit(connection: socket.socket) -> None:
     try:
         # The server's end of that connection is to see the parent's death, not wait for the child's.
         os.close(0)
-        with suppress(ChannelLost):
+        with suppress(ChannelClosed):
             _serve(Channel(connection))
     finally:
         os._exit(0)

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from threading import Lock, Semaphore
 
-from api.diffs.cache import DiffMemory
-from api.diffs.channel import ChannelLost, DeadlineExceeded, DiffAnswer, View
+from api.diffs.cache import DiffCache
+from api.diffs.channel import ChannelClosed, DeadlineExceeded, DiffAnswer, View
 from api.diffs.process import PROGRAM, DiffProcess, Readable, chunks
 from api.domain.errors import Unavailable
 from api.domain.text.decoding import HEAD, Reading
@@ -35,35 +35,35 @@ class DiffPool:
         self._idle: list[DiffProcess] = []
         self._busy: set[DiffProcess] = set()
         self._closed = False
-        self._memory = DiffMemory(MEMORY)
+        self._memory = DiffCache(MEMORY)
 
     @property
     def pids(self) -> frozenset[int]:
-        """The ids of the processes that there are now."""
+        """The ids of the current processes."""
         with self._lock:
             return frozenset(each.pid for each in (*self._idle, *self._busy))
 
     def compare(self, expected: Readable, actual: Readable, view: View) -> DiffAnswer:
         """The difference of two files. Raises Unavailable where too many are being compared, or a file cannot be read."""
         key = (expected.name, actual.name, view)
-        answer = self._memory.recall(key)
+        answer = self._memory.get(key)
         if answer is None:
             with self._turn():
                 answer = self._compare(expected, actual, view)
-            self._memory.keep(key, answer)
+            self._memory.put(key, answer)
         return answer
 
     def _compare(self, expected: Readable, actual: Readable, view: View) -> DiffAnswer:
         if max(expected.size, actual.size) > SIZE_LIMIT:
-            return all_replaced(expected, actual, view)
-        # One that died while nobody looked is found out when it is asked; then another one is.
+            return fallback_difference(expected, actual, view)
+        # A process may have died while idle; then another one is asked.
         for _ in range(2):
             process = self._take()
             answer = None
             try:
                 answer = process.ask(expected, actual, view, self._seconds)
-            except ChannelLost:
-                log.warning("a process that compares files is gone")
+            except ChannelClosed:
+                log.warning("a diff process has died")
             except DeadlineExceeded:
                 log.warning("%s and %s could not be compared in %s s", expected.name, actual.name, self._seconds)
                 break
@@ -71,7 +71,7 @@ class DiffPool:
                 self._give_back(process, usable=answer is not None)
             if answer is not None:
                 return answer
-        return all_replaced(expected, actual, view)
+        return fallback_difference(expected, actual, view)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -122,14 +122,14 @@ class DiffPool:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """While the server runs; processes are started by the first who needs them."""
+        """While the server runs; processes are started on demand."""
         try:
             yield
         finally:
             self.close()
 
 
-def all_replaced(expected: Readable, actual: Readable, view: View) -> DiffAnswer:
+def fallback_difference(expected: Readable, actual: Readable, view: View) -> DiffAnswer:
     """The coarsest answer, which is always possible: all lines removed, all added, none shown."""
     reading = Reading.of(expected.read(0, HEAD), actual.read(0, HEAD))
     counts = DiffSummary(

@@ -15,14 +15,14 @@ from time import monotonic
 from typing import Protocol
 
 import api
-from api.diffs.channel import Channel, ChannelLost, DiffAnswer, View
+from api.diffs.channel import Channel, ChannelClosed, DiffAnswer, View
 from api.domain.errors import Unavailable
 from api.domain.text.decoding import Encoding
 from api.domain.text.diff import DiffSummary, Precision
 
 PROGRAM = (sys.executable, "-S", "-m", "api.diffs.program")
 CHUNK = 1 << 20
-# The coarser way, and showing what was found, are to fit into what the exact way leaves of the time.
+# The rest of the time is for the coarse algorithm and for rendering.
 EXACT_SHARE = 0.5
 
 
@@ -76,7 +76,7 @@ class DiffProcess:
                 DiffSummary(header["added_lines"], header["removed_lines"], header["changed_hunks"]),
                 bytes(shown), Encoding(header["encoding"]), header["bom"])
         except (KeyError, ValueError) as nonsense:
-            raise ChannelLost from nonsense
+            raise ChannelClosed from nonsense
 
     def _within(self, seconds: float, parts: Iterator[bytes]) -> Iterator[bytes]:
         # Each part has its own time to be taken, since a store may take its time to deliver the next.
@@ -87,7 +87,7 @@ class DiffProcess:
     def kill(self) -> None:
         """End the process and all that it started, at once; whoever waits for its answer hears of it."""
         with suppress(ProcessLookupError):
-            # Until it was waited for, nobody else has its number.
+            # Its process id cannot be reused before it is waited for.
             if self._process.returncode is None:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

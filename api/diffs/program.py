@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from api.diffs.channel import Channel, ChannelLost
+from api.diffs.channel import Channel, ChannelClosed
 from api.diffs.child import ExactChild
 from api.domain.text.decoding import MARK, Encoding, Reading, decode_cp1252, decode_pair
 from api.domain.text.diff import (
@@ -84,7 +84,7 @@ def serve(channel: Channel, child: ExactChild) -> None:
         child.start()
         try:
             question, body = channel.receive()
-        except ChannelLost:
+        except ChannelClosed:
             return
         content = memoryview(body)
         expected, actual = bytes(content[:question["expected"]]), bytes(content[question["expected"]:])
@@ -101,7 +101,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     # There are no cycles in hundreds of thousands of lines, and looking for them takes as long as making them.
     gc.disable()
-    with socket.socket(fileno=0) as connection, suppress(ChannelLost, MemoryError):
+    with socket.socket(fileno=0) as connection, suppress(ChannelClosed, MemoryError):
         serve(Channel(connection), ExactChild())
 
 

@@ -79,7 +79,7 @@ class JobStream(Response):
 
 def follow(job: Job, start: StreamPlace | None, *, send_job_id: bool, timeout: float | None) -> Response:
     """The stream of a job's log from a position on, or from its current end; `send_job_id`: the job's id is the first event."""
-    if request_context.wants_headers_alone():
+    if request_context.is_head_request():
         return Response(headers=HEADERS, media_type=JobStream.media_type)
     slot = request_context.collaborator(StreamLimits).acquire(request_context.caller().user_id)
     return JobStream(request_context.collaborator(Follower), slot, job, start, send_job_id=send_job_id, timeout=timeout)

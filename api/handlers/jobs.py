@@ -26,7 +26,7 @@ from api.storage.jobs import jobs
 from api.storage.jobs.artifacts import LocalFile, Nothing, newest_attempt, open_artifact, open_file, read_manifest
 from api.storage.jobs.files import JobFiles
 from api.storage.jobs.jobs import JobFilter
-from api.storage.jobs.projects import forget_project
+from api.storage.jobs.projects import delete_project
 from api.storage.text.logs import Readable
 from api.streaming.project_upload import receive_job, wake
 
@@ -71,7 +71,7 @@ def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:
     """Cancel a job that waits, ask one that runs to stop, leave one that is over."""
     cancelled = transact(partial(_cancel, job_id))
     if cancelled.status is JobStatus.CANCELLED and not cancelled.attempt:
-        forget_project(request_context.collaborator(JobFiles), job_id)
+        delete_project(request_context.collaborator(JobFiles), job_id)
     wake()
     return render_jobs.job(cancelled), HTTPStatus.ACCEPTED
 

@@ -61,7 +61,7 @@ async def _while_permitted(
     slot: AbstractContextManager[None], run_id: int, found: LogSnapshot, timeout: int | None,
 ) -> AsyncIterator[bytes]:
     lost = asyncio.Event()
-    read_log = request_context.beyond_request(partial(_read_log, run_id))
+    read_log = request_context.detached(partial(_read_log, run_id))
     with slot, request_context.collaborator(RunLogTails).reader(run_id, read_log) as reader:
         def revoke() -> None:
             lost.set()

@@ -26,13 +26,13 @@ from api.domain.runs.worker_message import (
     parse_message,
 )
 from api.services import worker_reports
-from api.services.worker_access import lock_workers_run
+from api.services.worker_access import lock_worker_run
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
 from api.storage.database import transact
 from api.storage.files import paths
 from api.storage.files.archive import Archive
-from api.storage.files.incoming import FileStore, Incoming
+from api.storage.files.incoming import FileStore, IncomingFile
 from api.storage.runs.leases import in_maintenance
 from api.storage.runs.progress import record_late_event
 from api.storage.runs.worker_secrets import find_platform
@@ -73,24 +73,24 @@ def get_maintenance_mode(platform: str) -> str:
     return str(in_maintenance(platform))
 
 
-def _take(run_id: int, message: WorkerMessage, incoming: Incoming) -> Answer:
+def _take(run_id: int, message: WorkerMessage, incoming: IncomingFile) -> Answer:
     now = request_context.now()
     match message:
         case ProgressMessage():
             main = request_context.values().main_repository
-            return transact(partial(worker_reports.take_progress, run_id, message, now=now, main_repository=main))
+            return transact(partial(worker_reports.store_progress, run_id, message, now=now, main_repository=main))
         case FinishMessage():
-            return transact(partial(worker_reports.take_finish, run_id, message, now=now))
+            return transact(partial(worker_reports.store_finish, run_id, message, now=now))
         case EqualityMessage():
-            return transact(partial(worker_reports.take_equality, run_id, message, now=now))
+            return transact(partial(worker_reports.store_equality, run_id, message, now=now))
         case UploadMessage():
             place = partial(_place_output, incoming)
-            return _take_file(incoming, partial(worker_reports.take_upload, run_id, message, now=now, place=place))
+            return _take_file(incoming, partial(worker_reports.store_upload, run_id, message, now=now, place=place))
         case LogMessage() | ArtifactMessage():
             return _take_file(incoming, partial(_keep_file, run_id, message, incoming))
 
 
-def _take_file(incoming: Incoming, take: Callable[[], Answer]) -> Answer:
+def _take_file(incoming: IncomingFile, take: Callable[[], Answer]) -> Answer:
     """Take a message with a file; while the database is locked, the file is only given its name.
 
     Its bytes are on the disk before there is a row of it, and its name is before the sender hears OK. Whoever is cut off in
@@ -98,38 +98,38 @@ def _take_file(incoming: Incoming, take: Callable[[], Answer]) -> Answer:
     """
     incoming.make_durable()
     answer = transact(take)
-    incoming.confirm()
+    incoming.sync_name()
     return answer
 
 
-def _place_output(incoming: Incoming, output: ExpectedOutput) -> str:
+def _place_output(incoming: IncomingFile, output: ExpectedOutput) -> str:
     name = paths.result_name(incoming.digest, output.extension)
     if name is not None:
         request_context.collaborator(Archive).keep(name, incoming)
     return incoming.digest
 
 
-def _keep_file(run_id: int, message: LogMessage | ArtifactMessage, incoming: Incoming) -> Answer:
+def _keep_file(run_id: int, message: LogMessage | ArtifactMessage, incoming: IncomingFile) -> Answer:
     """Within a transaction: keep a file of the run, under a name that the worker has no say in."""
     archive = request_context.collaborator(Archive)
     if isinstance(message, ArtifactMessage):
         archive.keep(paths.artifact_name(run_id, message.kind, find_platform(run_id)), incoming)
     elif message.regression_id is None:
         _keep_log(run_id, archive, incoming)
-    elif lock_workers_run(run_id, request_context.now()).find_test(message.regression_id) is not None:
+    elif lock_worker_run(run_id, request_context.now()).find_test(message.regression_id) is not None:
         archive.keep(paths.test_log_name(run_id, message.regression_id), incoming)
     return Answer.OK
 
 
-def _keep_log(run_id: int, archive: Archive, incoming: Incoming) -> None:
+def _keep_log(run_id: int, archive: Archive, incoming: IncomingFile) -> None:
     now = request_context.now()
     name = paths.log_name(run_id)
-    if lock_workers_run(run_id, now).status.is_finished and _is_another(archive, name, incoming):
+    if lock_worker_run(run_id, now).status.is_finished and _is_another(archive, name, incoming):
         record_late_event(run_id, LateEventKind.LOG_REPLACED, now)
     archive.keep(name, incoming)
 
 
-def _is_another(archive: Archive, name: str, incoming: Incoming) -> bool:
+def _is_another(archive: Archive, name: str, incoming: IncomingFile) -> bool:
     """Whether there is a file of this name with another content."""
     with archive.hold(name) as present:
         if present is None:

@@ -9,7 +9,7 @@ BLOCK = 512
 
 
 def is_larger(folder: Path, limit: int) -> bool:
-    """Whether a folder takes more than `limit` bytes of the disk; links are not followed, and what vanishes meanwhile is nothing."""
+    """Whether a folder takes more than `limit` bytes of the disk; links are not followed, files that vanish do not count."""
     total = 0
     waiting = [str(folder)]
     while waiting and total <= limit:

@@ -9,7 +9,7 @@ from api.storage.permissions import PRIVATE
 
 
 def try_lock(path: Path) -> int | None:
-    """Hold the lock of a file, made if need be, by the descriptor that is returned; None where another holds it."""
+    """Lock a file, which is made if need be, and return the descriptor that holds the lock; None where another holds it."""
     lock = PRIVATE.open(path, os.O_RDWR)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,10 +9,10 @@ PROJECT = Path(__file__).parents[2]
 
 
 def module_command(module: str) -> list[str]:
-    """The command line of one of our programs that needs the standard library alone; what is installed beside it is not looked through."""
+    """The command line of a module that needs the standard library alone; site packages are not imported."""
     return [sys.executable, "-S", "-P", "-m", module]
 
 
 def module_environment() -> dict[str, str]:
-    """All that such a program sees of the environment, which holds secrets."""
+    """A minimal environment for such a program, since ours holds secrets."""
     return {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONPATH": str(PROJECT)}

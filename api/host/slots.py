@@ -10,13 +10,13 @@ from pathlib import Path
 from api.host.lock_file import try_lock
 from api.storage.permissions import PRIVATE
 
-# Beyond what systems and containers give to anybody, and below what programs take for a negative number.
+# Above the ids that systems and containers assign, and below 2^31, which some programs read as negative.
 FIRST_USER = 1_900_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A slot that is held by `lock`, a descriptor; it is free once all processes that have the descriptor have closed it.
+    """A taken slot; it is free once every process with the descriptor `lock` has closed it.
 
     `user_id` is None where this process may not become another user.
     """
@@ -26,7 +26,7 @@ class Slot:
     lock: int
 
     def release(self) -> None:
-        """Close this process's descriptor; one that was handed to a supervisor goes on holding the slot."""
+        """Close this process's descriptor; a supervisor with the descriptor still holds the slot."""
         with suppress(OSError):
             os.close(self.lock)
 
@@ -38,7 +38,7 @@ class Slots:
         self._folder, self._count, self._first_user = folder, count, first_user
 
     def take(self) -> Slot | None:
-        """Hold a slot that nobody holds; None where all are held."""
+        """Take a free slot; None where there is none."""
         PRIVATE.make_folder(self._folder)
         for number in range(self._count):
             lock = try_lock(self._folder / f"slot-{number}")
@@ -47,8 +47,8 @@ class Slots:
         return None
 
     @contextmanager
-    def taken(self) -> Iterator[Slot | None]:
-        """`take`, let go at the end."""
+    def acquire(self) -> Iterator[Slot | None]:
+        """`take` as a context, which releases the slot."""
         slot = self.take()
         try:
             yield slot

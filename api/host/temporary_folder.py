@@ -17,14 +17,14 @@ LOCK = ".lock"
 
 
 @contextmanager
-def workspace(parent: Path, run_id: int) -> Iterator[Path]:
-    """Give an empty folder for a run, locked for as long as it is in use."""
+def run_folder(parent: Path, run_id: int) -> Iterator[Path]:
+    """An empty folder for a run, locked while the context lasts."""
     PRIVATE.make_folder(parent)
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{run_id}-", dir=parent)).resolve()
     unlocked = folder / f"{LOCK}-new"
     lock = PRIVATE.open(unlocked, os.O_RDWR)
     try:
-        # The lock gets its name only once it is held, so that no other worker can take this folder for a left one.
+        # The lock file gets its name only once it is locked, so that no other worker takes this folder for an orphan.
         fcntl.flock(lock, fcntl.LOCK_EX)
         unlocked.rename(folder / LOCK)
         yield folder
@@ -34,7 +34,7 @@ def workspace(parent: Path, run_id: int) -> Iterator[Path]:
 
 
 def sweep(parent: Path) -> int:
-    """Remove the folders whose workers are gone, known by their lock being free; return how many."""
+    """Remove the folders of dead workers, whose lock is free; return their number."""
     removed = 0
     for folder in parent.glob(f"{PREFIX}*"):
         removed += _remove_if_left(folder)
@@ -42,7 +42,7 @@ def sweep(parent: Path) -> int:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder, also where a program under test took away the right to; links are removed, never followed."""
+    """Remove a folder, even if a program under test has removed its permissions; links are not followed."""
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         _give_rights(folder)

@@ -21,7 +21,7 @@ OCTETS = "application/octet-stream"
 class Sendable(Readable, Protocol):
     """A file that may be sent over some time."""
 
-    def lasting(self) -> AbstractContextManager[Readable]:
+    def pinned(self) -> AbstractContextManager[Readable]:
         """The file for a context's length, whatever happens to its name. May block, and raise Unavailable."""
 
 
@@ -37,7 +37,7 @@ def file_answer(
     status = HTTPStatus.OK
     if part is not None:
         status, headers["Content-Range"] = HTTPStatus.PARTIAL_CONTENT, part.content_range
-    if request_context.wants_headers_alone():
+    if request_context.is_head_request():
         return Response(status_code=status, headers=headers)
     return StreamingResponse(_pieces(source, sent), status, headers)
 
@@ -52,7 +52,7 @@ def _part(header: str | None, size: int) -> ByteRange | None:
 async def _pieces(source: Sendable, part: ByteRange) -> AsyncIterator[bytes]:
     position, end = part.start, part.start + part.length
     with ExitStack() as kept:
-        file = await request_context.in_thread(kept.enter_context, source.lasting())
+        file = await request_context.in_thread(kept.enter_context, source.pinned())
         while position < end:
             piece = await request_context.in_thread(file.read, position, min(PIECE, end - position))
             if not piece:

@@ -13,8 +13,8 @@ from typing import Any
 from api.sandbox.cgroups import MEMORY, PARENT, PROCESSES, ROOT, Cgroups, Group, detect
 from api.sandbox.children import descendants
 from api.sandbox.enter import STAGE
-from api.sandbox.probing import guards, try_out
-from api.sandbox.sandbox import WORKSPACE, Capabilities, Ending, Guard, Mount, Plan, SandboxFailure
+from api.sandbox.probing import guards, try_sandbox
+from api.sandbox.sandbox import WORKSPACE, Capabilities, ExitStatus, Guard, Mount, Plan, SandboxFailure
 from api.sandbox.seccomp import filter_program, is_supported
 from api.sandbox.spawn import LaunchSpec, memory_file, spawn
 
@@ -23,10 +23,10 @@ USER_INSIDE = 1000
 # The monitor outside and the first process inside.
 OWN_PROCESSES = 2
 OPEN_FILES = 8192
-# A shell's words and exit code for a command that is not there are what people know; bubblewrap's would look like a fault of its own.
-BECOME = ("/bin/sh", "-c", 'exec "$@"', "job")
+# For a missing command, a shell's message and exit code are familiar; bubblewrap's would look like its own failure.
+EXEC_COMMAND = ("/bin/sh", "-c", 'exec "$@"', "job")
 SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-SETTINGS = (
+ETC_FILES = (
     "alternatives", "ca-certificates", "crypto-policies", "debian_version", "fonts", "gai.conf", "host.conf", "ld.so.cache", "ld.so.conf",
     "ld.so.conf.d", "localtime", "mime.types", "nsswitch.conf", "os-release", "pki", "protocols", "services", "ssl/certs",
     "ssl/openssl.cnf", "timezone")
@@ -50,7 +50,7 @@ class Bubblewrap:
     name = "bubblewrap"
 
     def description(self) -> dict[str, Any]:
-        """What the same sandbox is made from again."""
+        """See Sandbox.description."""
         return {"name": self.name, **asdict(self)}
 
     def launch(self, plan: Plan) -> BubblewrapProcess:
@@ -63,8 +63,8 @@ class Bubblewrap:
             raise SandboxFailure(f"bubblewrap: {fault}") from fault
 
     def probe(self) -> Capabilities:
-        """Run a command that does nothing, and say what holds."""
-        trouble = try_out(self)
+        """Run a trial command, and report the restrictions."""
+        trouble = try_sandbox(self)
         groups = self._groups()
         filtered = Guard(
             "system_calls", is_supported(), "by seccomp" if is_supported() else "no filter is known for this kind of processor")
@@ -75,11 +75,11 @@ class Bubblewrap:
             cpus=groups is not None and "cpu" in groups.enforced, by=f"by control groups {groups.version}" if groups else "")
         return Capabilities(self.name, (*held, filtered, HOST_NETWORK), trouble)
 
-    def sweep(self, made_before: float) -> int:
-        """Remove the groups that nothing lives in any more; a young one may be empty because its command is just being started."""
+    def sweep(self, created_before: float) -> int:
+        """Remove empty control groups, but young ones, whose command may be about to start."""
         groups = self._groups()
-        left = [] if groups is None else [group for group in groups.left() if group.made_at() < made_before and not group.members()]
-        return sum(group.remove() for group in left)
+        leftovers = groups.leftovers() if groups is not None else ()
+        return sum(group.remove() for group in leftovers if group.created_at() < created_before and not group.members())
 
     def _groups(self) -> Cgroups | None:
         return detect(Path(self.cgroup_root), self.cgroup_parent)
@@ -89,35 +89,35 @@ class BubblewrapProcess:
     """A running command: bubblewrap's monitor outside, its first process inside, and below that the command."""
 
     def __init__(self, plan: Plan, program: str, groups: Cgroups | None) -> None:
-        self._ending: Ending | None = None
+        self._exit_status: ExitStatus | None = None
         self._group: Group | None = None
         if groups is not None:
             self._group = groups.create(plan.name, plan.limits, extra_processes=OWN_PROCESSES)
         files = {"stdout": os.pipe(), "status": os.pipe()}
-        if plan.separate:
+        if plan.separate_errors:
             files["stderr"] = os.pipe()
-        if plan.fed:
+        if plan.has_input:
             files["stdin"] = os.pipe()[::-1]
-        self.output, self.errors = files["stdout"][0], files["stderr"][0] if plan.separate else None
-        self.input = files["stdin"][0] if plan.fed else None
+        self.output, self.errors = files["stdout"][0], files["stderr"][0] if plan.separate_errors else None
+        self.input = files["stdin"][0] if plan.has_input else None
         self._status = files["status"][0]
         given = {OUTPUT: files["stdout"][1], ERRORS: files.get("stderr", files["stdout"])[1], STATUS: files["status"][1]}
-        given[INPUT] = files["stdin"][1] if plan.fed else os.open(os.devnull, os.O_RDONLY)
-        given |= _contents()
+        given[INPUT] = files["stdin"][1] if plan.has_input else os.open(os.devnull, os.O_RDONLY)
+        given |= _memory_files()
         try:
-            self._pid = spawn(_orders(plan, program, self._group), given)
+            self._pid = spawn(_launch_spec(plan, program, self._group), given)
         finally:
             for each in set(given.values()):
                 os.close(each)
         self.ended = os.pidfd_open(self._pid)
 
-    def poll(self) -> Ending | None:
+    def poll(self) -> ExitStatus | None:
         """How the command ended; None while it runs."""
-        if self._ending is None:
+        if self._exit_status is None:
             pid, _ = os.waitpid(self._pid, os.WNOHANG)
             if pid:
-                self._ending = _ending(_read_all(self._status))
-        return self._ending
+                self._exit_status = _exit_status(_read_all(self._status))
+        return self._exit_status
 
     def terminate(self) -> None:
         """Send SIGTERM to all but bubblewrap's own two processes."""
@@ -126,17 +126,17 @@ class BubblewrapProcess:
 
     def kill(self) -> None:
         """Kill the first process inside, with which the kernel kills all of the sandbox, and wait for the monitor's end."""
-        if self._ending is None:
+        if self._exit_status is None:
             for pid in (*descendants(self._pid), self._pid):
                 _send(pid, signal.SIGKILL)
         if self._group is not None:
             self._group.kill()
-        if self._ending is None:
+        if self._exit_status is None:
             os.waitpid(self._pid, 0)
-            self._ending = _ending(_read_all(self._status))
+            self._exit_status = _exit_status(_read_all(self._status))
 
     def is_out_of_memory(self) -> bool:
-        """Whether the kernel killed for the memory limit."""
+        """Whether the kernel killed something for the memory limit."""
         return self._group is not None and self._group.out_of_memory_kills() > 0
 
     def close(self) -> None:
@@ -150,9 +150,9 @@ class BubblewrapProcess:
             self._group.remove()
 
 
-def _orders(plan: Plan, program: str, group: Group | None) -> LaunchSpec:
+def _launch_spec(plan: Plan, program: str, group: Group | None) -> LaunchSpec:
     mounts = [*plan.mounts, *([Mount(plan.workspace, WORKSPACE, writable=True)] if plan.workspace is not None else [])]
-    # The slot's user may not pass to where these lie, so root shows them elsewhere first; without root there is but one user.
+    # The slot's user has no access to these paths, so root binds them elsewhere first; without root there is one user only.
     shown = {str(number): mount.source for number, mount in enumerate(mounts)} if plan.user_id is not None else {}
     binds: list[str] = []
     for number, mount in enumerate(mounts):
@@ -163,13 +163,13 @@ def _orders(plan: Plan, program: str, group: Group | None) -> LaunchSpec:
     if is_supported():
         argv += ["--seccomp", str(FILTER)]
     return LaunchSpec(
-        argv=[*argv, "--", *BECOME, *plan.command], groups=group.entrances if group else (), shown=shown, user_id=plan.user_id,
+        argv=[*argv, "--", *EXEC_COMMAND, *plan.command], groups=group.entrances if group else (), shown=shown, user_id=plan.user_id,
         limits=_limits(plan))
 
 
 def _limits(plan: Plan) -> dict[str, int]:
     limits = {"RLIMIT_FSIZE": plan.limits.file_bytes, "RLIMIT_CORE": plan.core_bytes, "RLIMIT_NOFILE": OPEN_FILES}
-    # Without a user of its own all processes of ours would be counted.
+    # Without a user of its own, all our processes would count.
     return limits if plan.user_id is None else {**limits, "RLIMIT_NPROC": plan.limits.processes + OWN_PROCESSES}
 
 
@@ -182,14 +182,14 @@ def _namespaces(plan: Plan) -> list[str]:
 
 
 def _system(plan: Plan) -> list[str]:
-    """The host's programs, read-only, and nothing else of the host; what can be written lies in memory, within bounds."""
+    """The host's programs, read-only, and nothing else of the host; writable folders are bounded tmpfs."""
     words = ["--ro-bind", "/usr", "/usr"]
     for folder in map(Path, SYSTEM_FOLDERS):
         if folder.is_symlink():
             words += ["--symlink", os.readlink(folder), str(folder)]
         elif folder.is_dir():
             words += ["--ro-bind", str(folder), str(folder)]
-    for setting in (*SETTINGS, *(("resolv.conf",) if plan.limits.network else ())):
+    for setting in (*ETC_FILES, *(("resolv.conf",) if plan.limits.network else ())):
         words += ["--ro-bind-try", f"/etc/{setting}", f"/etc/{setting}"]
     for number, path in enumerate(FILES):
         words += ["--perms", "0444", "--file", str(FIRST_FILE + number), path]
@@ -203,7 +203,7 @@ def _variables(environment: Mapping[str, str]) -> Iterator[str]:
         yield from ("--setenv", name, value)
 
 
-def _contents() -> dict[int, int]:
+def _memory_files() -> dict[int, int]:
     files = {FIRST_FILE + number: memory_file("etc", text.encode()) for number, text in enumerate(FILES.values())}
     return {**files, FILTER: memory_file("filter", filter_program())} if is_supported() else files
 
@@ -215,14 +215,14 @@ def _read_all(descriptor: int) -> bytes:
     return content
 
 
-def _ending(status: bytes) -> Ending:
-    """What bubblewrap said of the command, in JSON objects one after the other; it says nothing of one that it could not start."""
+def _exit_status(status: bytes) -> ExitStatus:
+    """Parse bubblewrap's status, JSON lines; it has no exit code where the command could not be started."""
     for line in status.splitlines():
         with suppress(ValueError):
             said = json.loads(line)
             if "exit-code" in said:
-                return Ending(exit_code=said["exit-code"])
-    return Ending(failure="bubblewrap ended before the command did; the log has its words, where it had any")
+                return ExitStatus(exit_code=said["exit-code"])
+    return ExitStatus(failure="bubblewrap ended before the command did; the log has its output, if there was any")
 
 
 def _send(pid: int, number: int) -> None:

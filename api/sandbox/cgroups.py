@@ -68,7 +68,7 @@ class Group:
                     os.kill(pid, signal.SIGKILL)
             self.sleep(PAUSE)
 
-    def made_at(self) -> float:
+    def created_at(self) -> float:
         """When the group was made, as seconds since 1970; the past where it is gone."""
         with suppress(OSError, IndexError):
             return self.folders[0].stat().st_mtime
@@ -92,7 +92,7 @@ class Cgroups(Protocol):
     def create(self, name: str, limits: Limits, *, extra_processes: int) -> Group:
         """Make a group. Raises OSError."""
 
-    def left(self) -> Iterator[Group]:
+    def leftovers(self) -> Iterator[Group]:
         """The groups that exist."""
 
 
@@ -120,7 +120,7 @@ class VersionOne:
             (cpus / "cpu.cfs_quota_us").write_text(str(int(limits.cpus * PERIOD)))
         return self._group(folders)
 
-    def left(self) -> Iterator[Group]:
+    def leftovers(self) -> Iterator[Group]:
         """The groups that exist, in any of the hierarchies."""
         names = {folder.name for parent in self._parents.values() for folder in parent.iterdir() if folder.is_dir()}
         for name in sorted(names):
@@ -156,7 +156,7 @@ class VersionTwo:
             (folder / "cpu.max").write_text(f"{int(limits.cpus * PERIOD)} {PERIOD}")
         return self._group(folder)
 
-    def left(self) -> Iterator[Group]:
+    def leftovers(self) -> Iterator[Group]:
         """The groups that exist."""
         if self.enforced:
             for folder in sorted(folder for folder in self._parent.iterdir() if folder.is_dir()):

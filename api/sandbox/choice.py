@@ -34,22 +34,22 @@ class SandboxOptions:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The sandbox that is used, if any, and what was found out about it; without one, `trouble` says why."""
+    """The chosen sandbox and its capabilities; without one, `trouble` is why."""
 
     sandbox: Sandbox | None
     capabilities: Capabilities | None = None
     trouble: str | None = None
 
     def missing(self, *others: Guard) -> tuple[Guard, ...]:
-        """What is not held back here, of the sandbox's own guards and of others."""
+        """The restrictions that are not enforced here, the sandbox's own and others."""
         own = self.capabilities.missing if self.capabilities is not None else ()
         return (*own, *(guard for guard in others if not guard.enforced))
 
 
 def choose(options: SandboxOptions) -> Choice:
-    """The sandbox that is wanted, tried out. `auto`: the engine where one is configured, else bubblewrap.
+    """The configured sandbox, after a trial. `auto`: the engine where one is configured, else bubblewrap.
 
-    One that does not work is not used, and nothing takes its place that was not asked for.
+    There is no fallback to another kind.
     """
     if options.wanted == NONE:
         return Choice(None, trouble="CI_SANDBOX is none.")
@@ -65,8 +65,8 @@ def choose(options: SandboxOptions) -> Choice:
     return Choice(found, capabilities)
 
 
-def say(choice: Choice, *others: Guard) -> None:
-    """Put into the log what is used and what it does not hold back here."""
+def log_choice(choice: Choice, *others: Guard) -> None:
+    """Log the chosen sandbox, and the restrictions that it does not enforce here."""
     if choice.sandbox is None or choice.capabilities is None:
         log.warning("no sandbox: %s", choice.trouble)
         return

@@ -17,19 +17,19 @@ from api.host.programs import module_command, module_environment
 from api.sandbox.cgroups import Group
 from api.sandbox.engine import Engine, EngineError
 from api.sandbox.own_group import group_of
-from api.sandbox.probing import guards, try_out
-from api.sandbox.sandbox import WORKSPACE, Capabilities, Ending, Guard, Mount, Plan, SandboxFailure
+from api.sandbox.probing import guards, try_sandbox
+from api.sandbox.sandbox import WORKSPACE, Capabilities, ExitStatus, Guard, Mount, Plan, SandboxFailure
 from api.sandbox.seccomp import engine_profile
 
 LABEL = "sample-platform-ci.folder"
 PIPES = "/run/ci"
 OUTPUT, ERRORS, INPUT = "output", "errors", "input"
-# By the process id in this file a sweep knows that a container is not left over.
+# A sweep spares a container whose guard, by the process id in this file, is alive.
 GUARD = "guard"
 # The engine's own first process, which hands signals on and reaps zombies.
 OWN_PROCESSES = 2
 OPEN_FILES = 8192
-BRIDGE = Guard("allowed_network", True, "a step that may use the network gets the engine's default one, not the host's")
+BRIDGE_NETWORK = Guard("allowed_network", True, "a step that may use the network gets the engine's default one, not the host's")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ContainerEngine:
     name = "container"
 
     def description(self) -> dict[str, Any]:
-        """What the same sandbox is made from again."""
+        """See Sandbox.description."""
         return {"name": self.name, **asdict(self)}
 
     def launch(self, plan: Plan) -> ContainerProcess:
@@ -65,8 +65,8 @@ class ContainerEngine:
         return process
 
     def probe(self) -> Capabilities:
-        """Run a command that does nothing, and say what holds."""
-        trouble = try_out(self)
+        """Run a trial command, and report the restrictions."""
+        trouble = try_sandbox(self)
         try:
             said = Engine(self.socket).get("/info")
         except EngineError as fault:
@@ -76,40 +76,40 @@ class ContainerEngine:
             memory=bool(said.get("MemoryLimit")), processes=bool(said.get("PidsLimit")), cpus=bool(said.get("CpuCfsQuota")),
             own_users=os.geteuid() == 0, by=f"by the engine, with control groups v{said.get('CgroupVersion', '1')}")
         words = "by seccomp" if filtered else "this engine has no seccomp"
-        return Capabilities(self.name, (*held, Guard("system_calls", filtered, words), BRIDGE), trouble)
+        return Capabilities(self.name, (*held, Guard("system_calls", filtered, words), BRIDGE_NETWORK), trouble)
 
-    def sweep(self, made_before: float) -> int:
-        """Remove the containers, and the folders of pipes, that nobody holds any more."""
+    def sweep(self, created_before: float) -> int:
+        """Remove containers and folders of pipes without a living guard."""
         engine, removed = Engine(self.socket), 0
         filters = quote(json.dumps({"label": [f"{LABEL}={self.folder}"]}))
         with suppress(EngineError):
             for container in engine.get(f"/containers/json?all=true&filters={filters}"):
                 name = container["Names"][0].lstrip("/")
-                if not is_held(Path(self.folder, name)):
+                if not is_guarded(Path(self.folder, name)):
                     engine.remove_container(name)
                     removed += 1
         for place in Path(self.folder).glob(f"{self.prefix}*"):
-            if place.stat().st_mtime < made_before and not is_held(place):
+            if place.stat().st_mtime < created_before and not is_guarded(place):
                 _remove(place)
         return removed
 
 
 class ContainerProcess:
-    """A running container, the pipes that it writes to, and the guard that removes it if its holder dies."""
+    """A running container, its pipes, and the guard process that removes it if this process dies."""
 
     def __init__(self, engine: Engine, name: str, place: Path, plan: Plan) -> None:
         self._engine, self._name, self._place = engine, name, place
-        self._ending: Ending | None = None
+        self._exit_status: ExitStatus | None = None
         self._group: Group | None = None
         self._guard = 0
         self._was_out_of_memory = False
         place.mkdir(mode=0o700)
-        wanted = [OUTPUT, *([ERRORS] if plan.separate else []), *([INPUT] if plan.fed else [])]
-        # Held open at both ends, so that a pipe has no end before the command has opened it.
-        self._ends = {each: _pipe(place / each) for each in wanted}
+        wanted = [OUTPUT, *([ERRORS] if plan.separate_errors else []), *([INPUT] if plan.has_input else [])]
+        # Both ends stay open, so that a reader sees no end of file before the command has opened the pipe.
+        self._write_ends = {each: _pipe(place / each) for each in wanted}
         self.output = os.open(place / OUTPUT, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        self.errors = os.open(place / ERRORS, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC) if plan.separate else None
-        self.input = self._ends.pop(INPUT) if plan.fed else None
+        self.errors = os.open(place / ERRORS, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC) if plan.separate_errors else None
+        self.input = self._write_ends.pop(INPUT) if plan.has_input else None
         for each in (self.output, self.errors):
             if each is not None:
                 os.set_blocking(each, True)
@@ -126,13 +126,13 @@ class ContainerProcess:
         self._group = group_of(self._state().get("Pid", 0))
         os.write(self._lifeline, b"s")
 
-    def poll(self) -> Ending | None:
+    def poll(self) -> ExitStatus | None:
         """How the command ended; None while it runs."""
-        if self._ending is None and (said := self._said()):
-            self._ending = said
+        if self._exit_status is None and (said := self._read_result()):
+            self._exit_status = said
             self._was_out_of_memory = self._was_out_of_memory or bool(self._state().get("OOMKilled"))
-            self._let_pipes_end()
-        return self._ending
+            self._close_write_ends()
+        return self._exit_status
 
     def terminate(self) -> None:
         """Send SIGTERM to the first process, which hands it to the command."""
@@ -141,23 +141,23 @@ class ContainerProcess:
 
     def kill(self) -> None:
         """Kill everything in the container, and wait for that."""
-        if self._ending is None and self._lifeline >= 0:
+        if self._exit_status is None and self._lifeline >= 0:
             with suppress(EngineError):
                 self._engine.post(f"/containers/{quote(self._name)}/kill?signal=SIGKILL")
             os.set_blocking(self.ended, True)
             self.poll()
 
     def is_out_of_memory(self) -> bool:
-        """Whether the kernel killed for the memory limit."""
+        """Whether the kernel killed something for the memory limit."""
         if self._group is not None and self._group.out_of_memory_kills() > 0:
             self._was_out_of_memory = True
         return self._was_out_of_memory
 
     def close(self) -> None:
-        """Remove the container, and what it was held by."""
+        """Remove the container, its guard and its pipes."""
         if self._lifeline < 0:
             return
-        self._let_pipes_end()
+        self._close_write_ends()
         os.close(self._lifeline)
         self._lifeline = -1
         os.waitpid(self._guard, 0)
@@ -180,33 +180,33 @@ class ContainerProcess:
         os.set_blocking(self.ended, False)
         return kept
 
-    def _said(self) -> Ending | None:
+    def _read_result(self) -> ExitStatus | None:
         try:
             said = json.loads(os.read(self.ended, 1 << 16) or '{"failure": "the container\'s guard was killed"}')
         except BlockingIOError:
             return None
-        return Ending(exit_code=said.get("exit_code"), failure=said.get("failure"))
+        return ExitStatus(exit_code=said.get("exit_code"), failure=said.get("failure"))
 
     def _state(self) -> dict[str, Any]:
         with suppress(EngineError, KeyError):
             return dict(self._engine.get(f"/containers/{quote(self._name)}/json")["State"])
         return {}
 
-    def _let_pipes_end(self) -> None:
-        while self._ends:
-            os.close(self._ends.popitem()[1])
+    def _close_write_ends(self) -> None:
+        while self._write_ends:
+            os.close(self._write_ends.popitem()[1])
 
 
-def is_held(place: Path) -> bool:
-    """Whether a guard watches over the sandbox of this folder."""
+def is_guarded(place: Path) -> bool:
+    """Whether the guard of this folder's sandbox is alive."""
     with suppress(OSError, ValueError):
         return b"container_guard" in Path("/proc", (place / GUARD).read_text(), "cmdline").read_bytes()
     return False
 
 
 def _description(image: str, plan: Plan, place: Path, profile: Path, *, by_path: bool) -> dict[str, Any]:
-    redirected = f'exec "$@" >{PIPES}/{OUTPUT}' + (f" 2>{PIPES}/{ERRORS}" if plan.separate else " 2>&1")
-    redirected += f" <{PIPES}/{INPUT}" if plan.fed else " </dev/null"
+    redirected = f'exec "$@" >{PIPES}/{OUTPUT}' + (f" 2>{PIPES}/{ERRORS}" if plan.separate_errors else " 2>&1")
+    redirected += f" <{PIPES}/{INPUT}" if plan.has_input else " </dev/null"
     user = plan.user_id if plan.user_id is not None else os.geteuid()
     return {
         "Image": image,
@@ -225,8 +225,8 @@ def _description(image: str, plan: Plan, place: Path, profile: Path, *, by_path:
 def _host_configuration(plan: Plan, place: Path, profile: Path, *, by_path: bool) -> dict[str, Any]:
     limits = plan.limits
     mounts = [*plan.mounts, Mount(place / OUTPUT, f"{PIPES}/{OUTPUT}", writable=True)]
-    mounts += [Mount(place / ERRORS, f"{PIPES}/{ERRORS}", writable=True)] if plan.separate else []
-    mounts += [Mount(place / INPUT, f"{PIPES}/{INPUT}", writable=True)] if plan.fed else []
+    mounts += [Mount(place / ERRORS, f"{PIPES}/{ERRORS}", writable=True)] if plan.separate_errors else []
+    mounts += [Mount(place / INPUT, f"{PIPES}/{INPUT}", writable=True)] if plan.has_input else []
     mounts += [Mount(plan.workspace, WORKSPACE, writable=True)] if plan.workspace is not None else []
     return {
         "Memory": limits.memory_bytes, "MemorySwap": limits.memory_bytes, "PidsLimit": limits.processes + OWN_PROCESSES,
@@ -241,13 +241,13 @@ def _host_configuration(plan: Plan, place: Path, profile: Path, *, by_path: bool
 
 
 def _limits(plan: Plan) -> dict[str, int]:
-    # Without a user of its own all processes of ours would be counted. An engine's own defaults may be more than this host allows.
+    # Without a user of its own, all our processes would count. An engine's own defaults may be more than this host allows.
     processes = plan.limits.processes + OWN_PROCESSES if plan.user_id is not None else -1
     wanted = {"fsize": plan.limits.file_bytes, "core": plan.core_bytes, "nofile": OPEN_FILES, "nproc": processes}
-    return {name: _allowed(getattr(resource, f"RLIMIT_{name.upper()}"), value) for name, value in wanted.items()}
+    return {name: _clamped(getattr(resource, f"RLIMIT_{name.upper()}"), value) for name, value in wanted.items()}
 
 
-def _allowed(kind: int, wanted: int) -> int:
+def _clamped(kind: int, wanted: int) -> int:
     _, hard = resource.getrlimit(kind)
     return wanted if hard == resource.RLIM_INFINITY else hard if wanted < 0 else min(wanted, hard)
 
@@ -258,7 +258,7 @@ def _is_podman(engine: Engine) -> bool:
 
 def _pipe(path: Path) -> int:
     os.mkfifo(path)
-    # Whoever runs the command must be able to open it; the folder above keeps all others out.
+    # The command's user must be able to open it; the folder above keeps others out.
     path.chmod(0o666)
     return os.open(path, os.O_RDWR | os.O_CLOEXEC)
 

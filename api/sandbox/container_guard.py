@@ -16,7 +16,7 @@ from urllib.parse import quote
 from api.sandbox.engine import Engine, EngineError
 
 
-def _tell(engine: Engine, name: str) -> None:
+def _report_exit(engine: Engine, name: str) -> None:
     try:
         said = engine.post(f"/containers/{quote(name)}/wait?condition=not-running", timeout=None)
         answer = {"exit_code": said["StatusCode"]}
@@ -35,12 +35,12 @@ def main(arguments: list[str]) -> int:
         select.select([0], [], [])
         if not os.read(0, 1):
             break
-        threading.Thread(target=_tell, args=(engine, name), daemon=True).start()
-    # Gone in good order or killed: either way nobody needs the container any more.
+        threading.Thread(target=_report_exit, args=(engine, name), daemon=True).start()
+    # However the starter ended, the container is not needed any more.
     engine.remove_container(name)
     return 0
 
 
 if __name__ == "__main__":
-    # The waiting thread may hang on the engine, and nothing is to be waited for.
+    # The thread may hang on the engine, and is not waited for.
     os._exit(main(sys.argv[1:]))

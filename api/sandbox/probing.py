@@ -5,14 +5,14 @@ import os
 import select
 
 from api.sandbox.limits import Limits
-from api.sandbox.sandbox import Ending, Guard, Plan, Sandbox, SandboxFailure
+from api.sandbox.sandbox import ExitStatus, Guard, Plan, Sandbox, SandboxFailure
 
 SELF_CHECK = Limits(seconds=20, memory_bytes=128 << 20, processes=16)
 SELF_CHECK_USER = 1_899_999_999
 MAX_OUTPUT_LENGTH = 500
 
 
-def try_out(sandbox: Sandbox) -> str | None:
+def try_sandbox(sandbox: Sandbox) -> str | None:
     """Run a command that does nothing; None where that works, else what went wrong."""
     user_id = SELF_CHECK_USER if os.geteuid() == 0 else None
     try:
@@ -26,13 +26,13 @@ def try_out(sandbox: Sandbox) -> str | None:
         said = os.read(process.output, MAX_OUTPUT_LENGTH).decode(errors="replace").strip()
     finally:
         process.close()
-    if ending == Ending(exit_code=0):
+    if ending == ExitStatus(exit_code=0):
         return None
     return said or (ending.failure if ending else None) or "a trial command did not end well"
 
 
 def guards(*, memory: bool, processes: bool, cpus: bool, own_users: bool, by: str) -> tuple[Guard, ...]:
-    """The guards that every sandbox has, some of which hang on what the host offers."""
+    """The restrictions of every sandbox; some depend on the host."""
     absent = "this host offers us no control group for it"
     return (
         Guard("network", True, "none, unless a step is allowed it"),

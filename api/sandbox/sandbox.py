@@ -28,11 +28,12 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One command and what it may use.
+    """One command, with its limits and mounts.
 
     `name` is unique on the host and safe as a file's name. `workspace` appears, writable, at /workspace, and is the command's folder
     unless `folder` says another. `user_id` is the slot's own on the host, what all files of the workspace belong to; None where the
-    host lets us use no other than ours. `separate` keeps the error output apart from the output; `fed` gives the command an input.
+    host lets us use no other than ours. `separate_errors` keeps standard error apart from standard
+    output; `has_input` gives the command a standard input.
     """
 
     name: str
@@ -44,8 +45,8 @@ class Plan:
     user_id: int | None = None
     folder: str | None = None
     core_bytes: int = 0
-    separate: bool = False
-    fed: bool = False
+    separate_errors: bool = False
+    has_input: bool = False
 
     @property
     def working_folder(self) -> str:
@@ -54,13 +55,13 @@ class Plan:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The command's whole environment; nothing of ours is in it."""
+        """The command's whole environment, without anything of ours."""
         return {"PATH": PATH, "HOME": HOME, "LANG": "C.UTF-8", "TZ": "UTC", **self.environment}
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a command ended: its exit code, 128 plus the signal's number where one ended it; or why it never began."""
+class ExitStatus:
+    """How a command ended: its exit code, 128 plus the number of the signal that killed it, or why it never started."""
 
     exit_code: int | None = None
     failure: str | None = None
@@ -72,32 +73,32 @@ class Ending:
 
 
 class SandboxProcess(Protocol):
-    """A running command and all that it started. Whoever holds it reads its output and, in the end, kills and closes it."""
+    """A running command with its descendants. The owner reads its output, and in the end kills and closes it."""
 
     output: int
     errors: int | None
     input: int | None
     ended: int
 
-    def poll(self) -> Ending | None:
+    def poll(self) -> ExitStatus | None:
         """How the command ended; None while it runs. `ended` is a descriptor that becomes readable at the end."""
 
     def terminate(self) -> None:
-        """Ask everything in the sandbox to end (SIGTERM)."""
+        """Send SIGTERM to everything in the sandbox."""
 
     def kill(self) -> None:
-        """End everything in the sandbox at once, and wait for that."""
+        """Kill everything in the sandbox, and wait for that."""
 
     def is_out_of_memory(self) -> bool:
-        """Whether the kernel ended something in the sandbox because of its memory limit."""
+        """Whether the kernel killed something in the sandbox for its memory limit."""
 
     def close(self) -> None:
-        """Remove what the sandbox was made of."""
+        """Release the sandbox's resources."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """One thing that a sandbox is to hold back, whether it does so on this host, and in which way or why not."""
+    """One restriction of a sandbox: whether it is enforced on this host, and how or why not."""
 
     name: str
     enforced: bool
@@ -106,7 +107,7 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a sandbox can do on this host. `trouble` says why it cannot be used at all."""
+    """The restrictions that a sandbox enforces on this host. `trouble` is why it cannot be used at all."""
 
     sandbox: str
     guards: tuple[Guard, ...] = ()
@@ -119,7 +120,7 @@ class Capabilities:
 
     @property
     def missing(self) -> tuple[Guard, ...]:
-        """What it does not hold back here."""
+        """The restrictions that it does not enforce here."""
         return tuple(guard for guard in self.guards if not guard.enforced)
 
 
@@ -131,16 +132,16 @@ class Sandbox(Protocol):
         """The kind's name."""
 
     def probe(self) -> Capabilities:
-        """Try it out, and say what it holds back on this host."""
+        """Run a trial command, and report the restrictions on this host."""
 
     def launch(self, plan: Plan) -> SandboxProcess:
         """Start the plan's command in a sandbox of its own, which dies with the calling process. Raises SandboxFailure."""
 
     def description(self) -> dict[str, Any]:
-        """What `sandboxes.sandbox_of` makes the same sandbox from again, in another process."""
+        """A JSON value from which `kinds.sandbox_of` makes the same sandbox in another process."""
 
-    def sweep(self, made_before: float) -> int:
-        """Remove what sandboxes of processes that were killed have left behind; return how many there were.
+    def sweep(self, created_before: float) -> int:
+        """Remove the remains of sandboxes whose process was killed; return their number.
 
-        What was made later than `made_before`, in seconds since 1970, may be on its way into use, and is left: a minute ago will do.
+        What was made after `created_before`, in seconds since 1970, may be about to be used, and is left: a minute ago will do.
         """

@@ -15,7 +15,7 @@ from typing import Any
 from api.sandbox.enter import CLEAN, FAILED, carry_out
 
 ENTER = str(Path(__file__).with_name("enter.py"))
-BEYOND = 64
+FIRST_FREE_DESCRIPTOR = 64
 SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 
@@ -41,16 +41,16 @@ def spawn(spec: LaunchSpec, descriptors: Mapping[int, int]) -> int:
 
     The program is killed when the calling thread ends.
     """
-    # Out of the way first, so that giving one its number never overwrites another that is still to be given.
-    moved = {wanted: fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, BEYOND) for wanted, ours in descriptors.items()}
+    # Moved to high numbers first, so that dup2 never overwrites a descriptor that is still needed.
+    moved = {wanted: fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_DESCRIPTOR) for wanted, ours in descriptors.items()}
     try:
-        return _forked(spec, moved) if threading.active_count() == 1 else _started(spec, moved)
+        return _fork_and_exec(spec, moved) if threading.active_count() == 1 else _posix_spawn(spec, moved)
     finally:
         for each in moved.values():
             os.close(each)
 
 
-def _forked(spec: LaunchSpec, descriptors: Mapping[int, int]) -> int:
+def _fork_and_exec(spec: LaunchSpec, descriptors: Mapping[int, int]) -> int:
     """The quick way, for a process of one thread."""
     values = spec.as_values()
     pid = os.fork()
@@ -66,14 +66,14 @@ def _forked(spec: LaunchSpec, descriptors: Mapping[int, int]) -> int:
         os._exit(FAILED)
 
 
-def _started(spec: LaunchSpec, descriptors: Mapping[int, int]) -> int:
+def _posix_spawn(spec: LaunchSpec, descriptors: Mapping[int, int]) -> int:
     actions = [(os.POSIX_SPAWN_DUP2, ours, wanted) for wanted, ours in descriptors.items()]
     argv = [sys.executable, "-I", "-S", ENTER, json.dumps(spec.as_values())]
     return os.posix_spawn(sys.executable, argv, CLEAN, file_actions=actions, setsigdef=SIGNALS, setsigmask=())
 
 
 def memory_file(name: str, content: bytes) -> int:
-    """A descriptor that reads this content from its beginning; it lies nowhere."""
+    """A descriptor of an anonymous file with this content."""
     made = os.memfd_create(name, os.MFD_CLOEXEC)
     os.write(made, content)
     os.lseek(made, 0, os.SEEK_SET)

@@ -17,7 +17,7 @@ class Counters(Protocol):
     """Counts requests in fixed windows."""
 
     def hit(self, key: str, window: int, cost: int = 1) -> Count:
-        """Add to a key's window, which begins with its first request; a cost of 0 only looks."""
+        """Add to a key's window, which begins with its first request; a cost of 0 only reads it."""
         ...
 
     def forget(self, key: str) -> None:

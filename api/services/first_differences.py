@@ -17,7 +17,7 @@ Finding = FirstDifference | NoDifference
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An output's baseline and what came in its place, by the names they are stored under."""
+    """The names of an output's baseline and of the actual output in the store."""
 
     output_id: int
     expected: str
@@ -25,14 +25,14 @@ class Pair:
 
 
 class DifferenceFinder:
-    """Looks at pairs of files in threads of its own; what is not found within `seconds` is left out, and costs nobody anything."""
+    """Compares pairs of files in threads of its own; those that are not done within `seconds` are left out."""
 
     def __init__(self, *, threads: int = 8, seconds: float = 1.0) -> None:
         self._pool = ThreadPoolExecutor(threads, "difference")
         self._seconds = seconds
 
     def find(self, pairs: Sequence[Pair], archive: Archive) -> dict[Pair, Finding]:
-        """The first difference of each pair, or why it is not known."""
+        """The first difference of each pair, or why it is unknown."""
         started = {self._pool.submit(find_first_difference, archive, pair): pair for pair in pairs}
         finished, late = wait(started, self._seconds)
         for future in late:

@@ -15,8 +15,8 @@ LATE = Finding(DOWN, "It does not answer in time.")
 BROKEN = Finding(DOWN, "It cannot be reached.")
 
 
-class Asked:
-    """One question to a probe, in a thread of its own that ends with the process: one that hangs must not hold up its end."""
+class ProbeCall:
+    """One call of a probe, in a daemon thread, since a probe that hangs must not delay the process's end."""
 
     def __init__(self, name: str, probe: Probe, clock: Callable[[], float]) -> None:
         self.began, self.ended = clock(), float("inf")
@@ -25,7 +25,7 @@ class Asked:
         try:
             threading.Thread(target=self._ask, name=f"probe-{name}", daemon=True).start()
         except RuntimeError:
-            # This machine has no thread left for us.
+            # The host has no threads left.
             self._settle(BROKEN)
 
     def _ask(self) -> None:
@@ -41,7 +41,7 @@ class Asked:
 
 
 class HealthProbes:
-    """Asks every configured dependency how it is.
+    """Probes every configured dependency.
 
     A probe returns a finding, or None where all is well; one that raises, or takes longer than `timeout` seconds, is down. Answers are
     kept for `remember` seconds, so that probing cannot be used to load what is probed. A probe that hangs is neither started a second
@@ -53,16 +53,16 @@ class HealthProbes:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._probes, self._vital, self._timeout, self._remember, self._clock = dict(probes), vital, timeout, remember, clock
-        self._asked: dict[str, Asked] = {}
+        self._asked: dict[str, ProbeCall] = {}
 
     async def probe(self, *, limits_degraded: bool) -> tuple[Dependency, ...]:
-        """The state of each dependency; the store of rate limits is listed only while it does not answer. On the event loop only."""
+        """The state of each dependency; the store of rate limits is listed only while it is down. Call it on the event loop."""
         found = await self._ask(self._probes)
         limits = Dependency("rate_limit_store", DEGRADED, "Limits are counted per process.")
         return (*found, limits) if limits_degraded else found
 
     async def is_ready(self) -> bool:
-        """Whether all is well with the vital dependencies, which alone are asked. On the event loop only."""
+        """Whether the vital dependencies are up; only they are probed. Call it on the event loop."""
         return all(each.status == OK for each in await self._ask(self._vital & self._probes.keys()))
 
     async def _ask(self, names: Iterable[str]) -> tuple[Dependency, ...]:
@@ -74,10 +74,10 @@ class HealthProbes:
             await asyncio.wait([asyncio.wrap_future(each.found) for each in in_time], timeout=left)
         return tuple(self._dependency(name, each.found) for name, each in asked.items())
 
-    def _question(self, name: str) -> Asked:
+    def _question(self, name: str) -> ProbeCall:
         asked = self._asked.get(name)
         if asked is None or (asked.found.done() and self._clock() - asked.ended >= self._remember):
-            self._asked[name] = asked = Asked(name, self._probes[name], self._clock)
+            self._asked[name] = asked = ProbeCall(name, self._probes[name], self._clock)
         return asked
 
     def _dependency(self, name: str, answer: Future[Finding]) -> Dependency:

@@ -21,7 +21,7 @@ LOST = "[worker] The worker was lost: its lease passed without a word."
 
 
 def claim_run(worker: str, platform: str, *, now: datetime, lease: timedelta) -> Claim | None:
-    """Take the platform's oldest queued run, with a `preparation` event so that nobody else starts it.
+    """Claim the platform's oldest queued run, and record a `preparation` event so that nobody else starts it.
 
     None where nothing is queued, or the platform is in maintenance.
     """
@@ -42,24 +42,24 @@ def _claim(worker: str, platform: str, now: datetime, lease: timedelta) -> Claim
 
 
 def renew_claim(run_id: int, fence: int, *, deadline: datetime) -> bool:
-    """Prolong a lease; False when the run is over, or the claim passed to another."""
+    """Renew a lease; False when the run has finished or another worker has claimed it."""
     return transact(partial(leases.prolong, run_id, fence, deadline))
 
 
 def release_claim(run_id: int, fence: int, *, failure: str | None, now: datetime) -> None:
-    """End a claim, and the run with it where a failure is told and the run is not over; nothing for a claim that was lost."""
+    """Release a claim; with a failure, also cancel an unfinished run. A lost claim is left alone."""
     transact(partial(_release, run_id, fence, failure, now))
 
 
 def _release(run_id: int, fence: int, failure: str | None, now: datetime) -> bool:
-    """Whether the claim was still this one, and its run ended with it."""
+    """Whether the claim was still held, and its run was ended."""
     if not leases.remove(run_id, fence) or failure is None:
         return False
     return _give_up(run_id, failure, origin_of_report(Phase.CANCELED, failure), now)
 
 
-def lose_claim(run_id: int, fence: int, *, failure: str, now: datetime, chance: RandomSource) -> None:
-    """`release_claim` with a failure that is not the run's: another run is queued in its place, unless it was over."""
+def release_lost_claim(run_id: int, fence: int, *, failure: str, now: datetime, chance: RandomSource) -> None:
+    """`release_claim` for a lost worker: a new run is queued in the place of an unfinished one."""
     def lose() -> None:
         if _release(run_id, fence, failure, now):
             replace_run(run_id, now=now, chance=chance)
@@ -67,13 +67,13 @@ def lose_claim(run_id: int, fence: int, *, failure: str, now: datetime, chance: 
     transact(lose)
 
 
-def give_up_abandoned(now: datetime, chance: RandomSource) -> int:
-    """End the runs whose worker let its lease pass, visibly: canceled, with the reason, and replaced. Returns how many."""
+def give_up_expired_leases(now: datetime, chance: RandomSource) -> int:
+    """Cancel the runs whose lease has expired, with the reason, and queue replacements. Returns their number."""
     lost = leases.list_expired(now)
-    # One that cannot be given up keeps no other from it; what it raises is raised once all were tried.
+    # A failure does not stop the others; it is raised once all were tried.
     with ExitStack() as all_of_them:
         for run_id, fence in lost:
-            all_of_them.callback(lose_claim, run_id, fence, failure=LOST, now=now, chance=chance)
+            all_of_them.callback(release_lost_claim, run_id, fence, failure=LOST, now=now, chance=chance)
     return len(lost)
 
 

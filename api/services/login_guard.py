@@ -21,7 +21,7 @@ class LoginGuard:
         self._counters, self._clock = counters, clock
 
     def admit(self, email: str, network: str) -> None:
-        """Count an attempt before its password is looked at, so that many at once are no way around. Raises TooMany."""
+        """Count an attempt before its password is checked, so that parallel attempts are limited too. Raises TooMany."""
         key = account_key(email)
         if self._counters.hit(_known(key, network), ADDRESSES_LAST, 0).used:
             return
@@ -31,7 +31,7 @@ class LoginGuard:
         seconds = pause_after(self._counters.hit(_failures(key), FAILURES_LAST).used)
         if seconds:
             begun = self._counters.hit(_pause(key), seconds)
-            # Of several that come at once the first begins the pause, and is the one that passes.
+            # Of several simultaneous attempts, the first starts the pause and passes.
             if begun.used > 1:
                 raise self._too_many(begun.ends)
 

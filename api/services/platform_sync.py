@@ -48,7 +48,7 @@ def judge_pending(at_most: int) -> int:
 
 
 def judge_late_results(now: datetime) -> int:
-    """Judge the runs anew of which the platform's own programs wrote results after their end. Returns how many.
+    """Judge finished runs again for which the platform's own programs wrote results late. Returns their number.
 
     The lists and histories tell of them from then on; whoever looks at such a run before has it judged there and then.
     """
@@ -70,7 +70,7 @@ def sync_run(run_id: int, now: datetime) -> None:
 
 
 def sync_overlooked(now: datetime) -> None:
-    """Register the runs that `catch_up` cannot see; a sweep that is too dear for every request."""
+    """Register the runs that `catch_up` misses; too expensive to do in every request."""
     while overlooked := platform_changes.list_overlooked_runs():
         transact(partial(_sync, overlooked, now))
 

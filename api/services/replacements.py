@@ -10,7 +10,7 @@ from api.storage.runs import replacements
 from api.storage.runs.expected_tests import list_active_tests, load_expected_tests
 from api.storage.runs.new_runs import NewRun, create_run
 
-# A run that loses every worker may be what they die of.
+# A run whose workers keep dying may be the cause.
 MAX_IN_A_ROW = 2
 
 

@@ -15,25 +15,25 @@ from api.storage.database import transaction
 def require_permission(
     code: Code, caller: Caller, *, policy: RunPolicy, github: GitHub, triggered_by: Collection[str] = (),
 ) -> None:
-    """Let pass a caller who may run the code now; GitHub is asked where it matters. Raises Forbidden, Unavailable."""
-    caller, confirmed = _caller_now(code, caller, policy, github)
+    """Check that the caller may run the code now, with GitHub where needed. Raises Forbidden, Unavailable."""
+    caller, confirmed = _refresh_caller(code, caller, policy, github)
     head = _head_now(code, policy, github) if confirmed and needs_confirmation(caller, code) else None
     authorize_run(caller, code, policy, link_confirmed=confirmed, head=head, triggered_by=triggered_by)
 
 
-def _caller_now(code: Code, caller: Caller, policy: RunPolicy, github: GitHub) -> tuple[Caller, bool]:
+def _refresh_caller(code: Code, caller: Caller, policy: RunPolicy, github: GitHub) -> tuple[Caller, bool]:
     """The caller with the GitHub login of now, and whether GitHub could be asked for it where that was necessary."""
     if policy.is_shared(code.repository) and (caller.is_staff or not owns_repository(caller.github_login, code.repository)):
         return caller, True
     account = accounts.load_account(caller.user_id)
     try:
-        login = _login_now(account, github)
+        login = _refresh_login(account, github)
     except GitHubSilent:
         return caller, False
     return replace(caller, github_login=login), True
 
 
-def _login_now(account: accounts.Account, github: GitHub) -> str | None:
+def _refresh_login(account: accounts.Account, github: GitHub) -> str | None:
     """The login that the account's GitHub user has now; what is learned of them is stored. Raises GitHubSilent."""
     if account.github_number is not None:
         found = github.find_user_by_number(account.github_number)

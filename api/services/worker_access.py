@@ -15,8 +15,8 @@ from api.storage.runs.worker_secrets import find_secret, lock_reported_run
 
 
 @dataclass(frozen=True, slots=True)
-class WorkersRun:
-    """A run as its worker's messages meet it."""
+class WorkerRun:
+    """A run as its worker's messages need it."""
 
     run_id: int
     status: RunStatus
@@ -27,18 +27,18 @@ class WorkersRun:
         return load_expected_tests(self.expected_tests_id).by_id.get(regression_id)
 
 
-def is_workers_token(run_id: int, token: str, now: datetime, grace: timedelta) -> bool:
-    """Whether this is the run's secret and still alive: a run that is over keeps it for a grace period only."""
+def is_worker_token(run_id: int, token: str, now: datetime, grace: timedelta) -> bool:
+    """Whether this is the run's token and still valid: after the run's end it is valid for a grace period only."""
     found = find_secret(run_id)
     if found is None or not found.secret or not hmac.compare_digest(found.secret.encode(), token.encode("utf-8", "surrogatepass")):
         return False
     if found.status not in (UNJUDGED, *OVER):
         return True
-    # An end that lies ahead, or that nobody can read, is no reason to be trusted any longer.
+    # An end in the future, or an unreadable one, does not extend the validity.
     return found.completed_at is not None and abs(now - found.completed_at) <= grace
 
 
-def lock_workers_run(run_id: int, now: datetime) -> WorkersRun:
+def lock_worker_run(run_id: int, now: datetime) -> WorkerRun:
     """Within a transaction: the run, held until its end; it is registered where this message is the first we hear of it."""
     row = lock_reported_run(run_id)
     if row is None:
@@ -46,4 +46,4 @@ def lock_workers_run(run_id: int, now: datetime) -> WorkersRun:
         row = lock_reported_run(run_id)
     if row is None:
         raise NotFound("run", run_id)
-    return WorkersRun(run_id, RunStatus.RUNNING if row[0] == UNJUDGED else RunStatus(row[0]), row[1])
+    return WorkerRun(run_id, RunStatus.RUNNING if row[0] == UNJUDGED else RunStatus(row[0]), row[1])

@@ -19,7 +19,7 @@ from api.domain.runs.worker_message import (
 )
 from api.services.run_finished import record_run_finished
 from api.services.verdicts import derive_state
-from api.services.worker_access import WorkersRun, lock_workers_run
+from api.services.worker_access import WorkerRun, lock_worker_run
 from api.storage.results.results import record_output, record_report, record_result_time
 from api.storage.results.verdicts import count_infrastructure_error
 from api.storage.runs.progress import list_events, record_event
@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 Place = Callable[[ExpectedOutput], str]
 
 
-def take_progress(run_id: int, message: ProgressMessage, *, now: datetime, main_repository: str) -> Answer:
+def store_progress(run_id: int, message: ProgressMessage, *, now: datetime, main_repository: str) -> Answer:
     """Within a transaction: move a run on. FAIL for a phase that lies behind it, or after its end."""
-    lock_workers_run(run_id, now)
+    lock_worker_run(run_id, now)
     outcome = advance(list_events(run_id), message.phase, message.message)
     if outcome is Advance.STORED:
         origin = origin_of_report(message.phase, message.message)
@@ -41,9 +41,9 @@ def take_progress(run_id: int, message: ProgressMessage, *, now: datetime, main_
     return Answer.FAIL if outcome is Advance.REFUSED else Answer.OK
 
 
-def take_finish(run_id: int, message: FinishMessage, *, now: datetime) -> Answer:
-    """Within a transaction: keep the end of a regression test."""
-    run = lock_workers_run(run_id, now)
+def store_finish(run_id: int, message: FinishMessage, *, now: datetime) -> Answer:
+    """Within a transaction: store the end of a regression test."""
+    run = lock_worker_run(run_id, now)
     test = run.find_test(message.regression_id)
     if test is None:
         return _pass_over(run_id, message.regression_id, None)
@@ -57,13 +57,13 @@ def take_finish(run_id: int, message: FinishMessage, *, now: datetime) -> Answer
     return Answer.OK
 
 
-def take_equality(run_id: int, message: EqualityMessage, *, now: datetime) -> Answer:
-    """Within a transaction: keep that an output matched."""
+def store_equality(run_id: int, message: EqualityMessage, *, now: datetime) -> Answer:
+    """Within a transaction: store that an output matched."""
     return _take_output(run_id, message, now, lambda output: None)
 
 
-def take_upload(run_id: int, message: UploadMessage, *, now: datetime, place: Place) -> Answer:
-    """Within a transaction: keep an output that did not match. `place` puts its file in the store and tells its hash.
+def store_upload(run_id: int, message: UploadMessage, *, now: datetime, place: Place) -> Answer:
+    """Within a transaction: store an output that did not match. `place` puts its file in the store and returns its hash.
 
     The file is named by its content and placed before the row is written, so that no row is ever without its file.
     """
@@ -73,7 +73,7 @@ def take_upload(run_id: int, message: UploadMessage, *, now: datetime, place: Pl
 def _take_output(
     run_id: int, message: EqualityMessage | UploadMessage, now: datetime, place: Callable[[ExpectedOutput], str | None],
 ) -> Answer:
-    run = lock_workers_run(run_id, now)
+    run = lock_worker_run(run_id, now)
     output = _find_output(run, message)
     if output is None:
         return _pass_over(run_id, message.regression_id, message.output_id)
@@ -83,12 +83,12 @@ def _take_output(
     return Answer.OK
 
 
-def _find_output(run: WorkersRun, message: EqualityMessage | UploadMessage) -> ExpectedOutput | None:
+def _find_output(run: WorkerRun, message: EqualityMessage | UploadMessage) -> ExpectedOutput | None:
     test = run.find_test(message.regression_id)
     return None if test is None else test.output(message.output_id)
 
 
 def _pass_over(run_id: int, regression_id: int, output_id: int | None) -> Answer:
-    # The worker in use would die of an error, or lose other results, so it hears nothing of this.
+    # The platform's worker would crash on an error, or lose other results, so it is not told.
     log.warning("run %d: a report of regression test %d, output %s, is outside the run's set", run_id, regression_id, output_id)
     return Answer.OK

@@ -37,7 +37,7 @@ class Values:
 
 @dataclass(frozen=True)
 class AppContext:
-    """What is the same for every request: made once by the application factory."""
+    """The application's context, made once by the factory."""
 
     values: Values
     clock: Callable[[], datetime]
@@ -48,7 +48,7 @@ class AppContext:
 
 @dataclass
 class RequestContext:
-    """One request on its way through the server, and what has been found out about it."""
+    """The state of one request."""
 
     request_id: str
     app_context: AppContext
@@ -84,12 +84,12 @@ def caller() -> Caller:
 
 
 def token_lookup() -> TokenLookup | None:
-    """How to find out who the request's token stands for later on; None for a request without one."""
+    """A function that looks up the request's token again later; None for a request without one."""
     return current.get().token_lookup
 
 
 def now() -> datetime:
-    """The present instant, in UTC."""
+    """The current time, in UTC."""
     return current.get().app_context.clock()
 
 
@@ -129,8 +129,8 @@ def limits_degraded() -> bool:
     return current.get().app_context.limits_degraded()
 
 
-def wants_headers_alone() -> bool:
-    """Whether this is a HEAD, which gets what GET gets but for the bytes, so that none need be read."""
+def is_head_request() -> bool:
+    """Whether this is a HEAD request, for which no body need be read."""
     return current.get().headers_alone
 
 
@@ -146,8 +146,8 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     return await current.get().app_context.in_thread(work, *args, **kwargs)
 
 
-def beyond_request(work: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-    """The work for a thread, callable from a task that outlives this request: it knows the application, and no caller."""
+def detached(work: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """Bind work for a thread to the application, without the request, for tasks that outlive it."""
     app_context = current.get().app_context
 
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -20,11 +20,11 @@ from api.services.policies import JobPolicy
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
 from api.storage.database import database_now, transact
-from api.storage.files.incoming import FileStore, Incoming
+from api.storage.files.incoming import FileStore, IncomingFile
 from api.storage.jobs import jobs
 from api.storage.jobs.agents import list_agents
 from api.storage.jobs.files import JobFiles
-from api.storage.jobs.projects import IncomingProject, forget_project, open_project, require_room
+from api.storage.jobs.projects import IncomingProject, delete_project, open_project, require_room
 from api.storage.jobs.zip_directory import check_zip
 from api.streaming.stream_limits import UploadLimits
 
@@ -70,7 +70,7 @@ def _content_length(request: Request) -> int:
     return int(length[:20]) if length.isascii() and length.isdigit() else 0
 
 
-async def _read(request: Request, incoming: Incoming, policy: JobPolicy) -> Mapping[str, str]:
+async def _read(request: Request, incoming: IncomingFile, policy: JobPolicy) -> Mapping[str, str]:
     try:
         fields, has_file = await read_form(request, incoming, max_file=policy.zip_bytes)
     except Malformed as wrong:
@@ -105,7 +105,7 @@ def _submit(fields: Mapping[str, str], project: IncomingProject, policy: JobPoli
     try:
         transact(partial(_put_into_queue, job, policy))
     except TooMany:
-        forget_project(request_context.collaborator(JobFiles), job.job_id)
+        delete_project(request_context.collaborator(JobFiles), job.job_id)
         raise
     wake()
     return job

@@ -12,16 +12,16 @@ from datetime import datetime
 import httpx
 
 from api.domain.runs.infrastructure import InfrastructureType
-from api.host.temporary_folder import workspace
+from api.host.temporary_folder import run_folder
 from api.worker.build_log import BuildLog
-from api.worker.cancellation import Cancellation, Cancelled, Reason
-from api.worker.full_disk import host_fault
+from api.worker.cancellation import Cancellation, Cancelled, CancelReason
+from api.worker.full_disk import host_error
 from api.worker.options import WorkerOptions
 from api.worker.process import RunProcess
-from api.worker.reporter import Reporter, Retries, RunIsDead, ServerDiskFull, ServerUnreachable
+from api.worker.reporter import Reporter, Retries, RunClosed, ServerDiskFull, ServerUnreachable
 from api.worker.run import RunExecution
-from api.worker.run_error import RunError, WorkerGone
-from api.worker.run_source import Claimed
+from api.worker.run_error import RunError, WorkerLost
+from api.worker.run_source import ClaimedRun
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ PAUSE_STEP = 0.05
 class Attempt:
     """The execution of a claimed run, with its collaborators."""
 
-    claimed: Claimed
+    claimed: ClaimedRun
     options: WorkerOptions
     client: httpx.Client
     cancellation: Cancellation
@@ -40,21 +40,21 @@ class Attempt:
     now: Callable[[], datetime]
 
     def execute(self) -> None:
-        """Execute the run and report how it ended; raise the RunError where that could not be reported.
+        """Execute the run and report its end; raise the RunError where that could not be reported.
 
-        Raises WorkerGone where the run is to go back: it is then not reported as over.
+        Raises WorkerLost where the run is to be queued again: its end is then not reported.
         """
         try:
             self._execute()
         except OSError as fault:
-            raise host_fault(fault) from fault
+            raise host_error(fault) from fault
 
     def _execute(self) -> None:
-        with workspace(self.options.folders.temporary, self.claimed.run_id) as folder:
+        with run_folder(self.options.folders.temporary, self.claimed.run_id) as folder:
             with BuildLog(folder / "build.log", self.now) as build_log:
                 with RunExecution(
                     self.claimed, self.options, self._reporter(), self.cancellation, build_log, folder, run_process=self.run_process,
-                    passing=self._speaking(replace(self.options.retries, timeout=0, deferral=0), self.cancellation),
+                    best_effort=self._make_reporter(replace(self.options.retries, timeout=0, deferral=0), self.cancellation),
                 ) as run:
                     self._finish(run, build_log)
 
@@ -62,60 +62,61 @@ class Attempt:
         try:
             conclusion = run.execute()
             build_log.info(conclusion)
-            self._end(run, self._reporter(), build_log, conclusion)
-        except RunIsDead:
-            self._leave(run, build_log, "The server takes no more reports of this run.")
-        except Cancelled as halted:
-            self._halted(run, build_log, halted.reason)
-        except WorkerGone:
+            self._complete(run, self._reporter(), build_log, conclusion)
+        except RunClosed:
+            self._abandon(run, build_log, "The server takes no more reports of this run.")
+        except Cancelled as cancelled:
+            self._handle_cancellation(run, build_log, cancelled.reason)
+        except WorkerLost:
             raise
         except ServerDiskFull as full:
-            self._give_up(run, build_log, full, self._last_reporter())
+            self._give_up(run, build_log, full, self._final_reporter())
         except RunError as run_error:
             self._give_up(run, build_log, run_error, self._reporter())
         except OSError as fault:
-            self._give_up(run, build_log, host_fault(fault), self._reporter())
+            self._give_up(run, build_log, host_error(fault), self._reporter())
 
-    def _halted(self, run: RunExecution, build_log: BuildLog, reason: Reason) -> None:
-        if reason is Reason.WORKER_STOPPED:
-            self._give_up(run, build_log, RunError(InfrastructureType.WORKER, "The worker was stopped."), self._last_reporter())
+    def _handle_cancellation(self, run: RunExecution, build_log: BuildLog, reason: CancelReason) -> None:
+        if reason is CancelReason.WORKER_STOPPED:
+            self._give_up(run, build_log, RunError(InfrastructureType.WORKER, "The worker was stopped."), self._final_reporter())
         else:
-            self._leave(run, build_log, f"Stopped: {reason}.")
+            self._abandon(run, build_log, f"Stopped: {reason}.")
 
     def _give_up(self, run: RunExecution, build_log: BuildLog, run_error: RunError, reporter: Reporter) -> None:
         build_log.error(run_error.message)
         try:
-            # Files are sent as far as there is room for them: the reason must arrive.
+            # A full disk must not keep the reason from being reported.
             for send in (lambda: run.send_artifacts(reporter), lambda: reporter.send_log(build_log.path)):
                 with suppress(ServerDiskFull):
                     send()
             reporter.progress("canceled", run_error.message)
-        except RunIsDead:
-            log.info("run %d: was over already", self.claimed.run_id)
-        except (ServerUnreachable, Cancelled) as unheard:
-            raise run_error from unheard
+        except RunClosed:
+            log.info("run %d: had finished already", self.claimed.run_id)
+        except (ServerUnreachable, Cancelled) as undelivered:
+            raise run_error from undelivered
 
-    def _leave(self, run: RunExecution, build_log: BuildLog, why: str) -> None:
-        """Send what a run that is over still takes, its log and artifacts, without insisting."""
+    def _abandon(self, run: RunExecution, build_log: BuildLog, why: str) -> None:
+        """Send the log and artifacts of a finished run, without retries."""
         build_log.warning(why)
-        reporter = self._last_reporter()
-        with suppress(RunIsDead, ServerUnreachable, ServerDiskFull):
+        reporter = self._final_reporter()
+        with suppress(RunClosed, ServerUnreachable, ServerDiskFull):
             run.send_artifacts(reporter)
             reporter.send_log(build_log.path)
 
-    def _end(self, run: RunExecution, reporter: Reporter, build_log: BuildLog, conclusion: str) -> None:
+    def _complete(self, run: RunExecution, reporter: Reporter, build_log: BuildLog, conclusion: str) -> None:
         run.send_artifacts(reporter)
         reporter.send_log(build_log.path)
         reporter.progress("completed", conclusion)
 
     def _reporter(self) -> Reporter:
-        return self._speaking(self.options.retries, self.cancellation)
+        return self._make_reporter(self.options.retries, self.cancellation)
 
-    def _last_reporter(self) -> Reporter:
-        """Return one that is not stopped by the halt that already stopped the run, and that gives up soon."""
-        return self._speaking(replace(self.options.retries, timeout=self.options.stop_timeout, deferral=0), Cancellation(threading.Event()))
+    def _final_reporter(self) -> Reporter:
+        """Return a reporter that ignores the run's cancellation and gives up soon."""
+        retries = replace(self.options.retries, timeout=self.options.stop_timeout, deferral=0)
+        return self._make_reporter(retries, Cancellation(threading.Event()))
 
-    def _speaking(self, retries: Retries, cancellation: Cancellation) -> Reporter:
+    def _make_reporter(self, retries: Retries, cancellation: Cancellation) -> Reporter:
         return Reporter(
             self.client, self.options.server, self.claimed.run_id, self.claimed.token,
             retries=retries, pause=lambda seconds: _pause(cancellation, seconds))

@@ -12,9 +12,9 @@ MAX_AT_ONCE = 1 << 16
 
 
 class BuildLog:
-    """Appends lines such as `[2026-01-01T00:00:00Z] [INFO] [worker] text` to a file, one each, whatever the text holds.
+    """Appends lines such as `[2026-01-01T00:00:00Z] [INFO] [worker] text` to a file, one per call, whatever the text holds.
 
-    Lines that a full disk does not take are left out: what is told of that must not fail for it.
+    Lines that a full disk does not take are dropped.
     """
 
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
@@ -30,25 +30,25 @@ class BuildLog:
         self._file.close()
 
     def info(self, text: str) -> None:
-        """Say what happens."""
+        """Log at level INFO."""
         self._line("INFO", text)
 
     def warning(self, text: str) -> None:
-        """Say what is not as it should be, but keeps nothing from going on."""
+        """Log at level WARNING."""
         self._line("WARNING", text)
 
     def error(self, text: str) -> None:
-        """Say what failed."""
+        """Log at level ERROR."""
         self._line("ERROR", text)
 
     def quote(self, source: str, text: str) -> None:
-        """Put down a line that another program has written."""
+        """Log a line of another program."""
         self._line("INFO", text, source)
 
-    def is_to_be_shared(self, every: timedelta) -> bool:
-        """Whether it is time to send what was written to those who follow it; counts from the last time that it was."""
+    def is_share_due(self, interval: timedelta) -> bool:
+        """Whether the log is due to be sent again; if so, the interval starts anew."""
         now = self._now()
-        due = now - self._shared_at >= every
+        due = now - self._shared_at >= interval
         if due:
             self._shared_at = now
         return due
@@ -65,24 +65,24 @@ class BuildLog:
 
 
 class LogForwarder:
-    """Carries what a program prints into a file over to a journal, line by line, while the file grows."""
+    """Copies lines from a program's growing output file to a build log."""
 
     def __init__(self, build_log: BuildLog, path: Path, source: str) -> None:
         self._build_log, self._path, self._source = build_log, path, source
         self._place = 0
         self._rest = b""
 
-    def carry(self, *, whole: bool = False) -> None:
-        """Carry the lines that are new; `whole`: to the end, with a last line that has no end of its own."""
+    def forward(self, *, to_end: bool = False) -> None:
+        """Copy the new lines; `to_end`: all of them, and an unterminated last line."""
         with self._path.open("rb") as content:
             content.seek(self._place)
             while chunk := content.read(MAX_AT_ONCE):
                 self._place += len(chunk)
                 *lines, self._rest = (self._rest + chunk).split(b"\n")
                 self._quote(lines)
-                if not whole:
+                if not to_end:
                     break
-        if whole and self._rest:
+        if to_end and self._rest:
             self._quote([self._rest])
             self._rest = b""
 

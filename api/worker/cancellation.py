@@ -8,64 +8,64 @@ from enum import StrEnum
 from types import TracebackType
 
 from api.supervision.supervision import Supervision, never
-from api.worker.run_source import Claimed, RunSource, RunSourceUnavailable
+from api.worker.run_source import ClaimedRun, RunSource, RunSourceUnavailable
 
 
-class Reason(StrEnum):
-    """What stops a run that is being executed."""
+class CancelReason(StrEnum):
+    """Why a run is cancelled while it is executed."""
 
-    RUN_OVER = "the run is over or belongs to another worker"
+    RUN_CLOSED = "the run is over or belongs to another worker"
     WORKER_STOPPED = "the worker was stopped"
     LEASE_LOST = "the lease could not be renewed"
 
 
 class Cancelled(Exception):
-    """Work was left because of `reason`."""
+    """The work was cancelled for `reason`."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: CancelReason) -> None:
         super().__init__(str(reason))
         self.reason = reason
 
 
 class Cancellation:
-    """A reason to stop, given once; the first one stands. `worker_stops` is shared by all runs of a worker."""
+    """A cancellation token; the first reason stands. `worker_stops` is shared by all runs of a worker."""
 
     def __init__(self, worker_stops: threading.Event) -> None:
         self._worker_stops = worker_stops
-        self._reason: Reason | None = None
+        self._reason: CancelReason | None = None
 
     @property
-    def reason(self) -> Reason | None:
-        """The reason, or None while work goes on."""
-        return self._reason or (Reason.WORKER_STOPPED if self._worker_stops.is_set() else None)
+    def reason(self) -> CancelReason | None:
+        """The reason, or None while the work goes on."""
+        return self._reason or (CancelReason.WORKER_STOPPED if self._worker_stops.is_set() else None)
 
-    def give(self, reason: Reason) -> None:
-        """Stop, for this reason unless there is one already."""
+    def cancel(self, reason: CancelReason) -> None:
+        """Cancel for this reason, unless cancelled already."""
         self._reason = self._reason or reason
 
     def __call__(self) -> bool:
-        """Whether there is a reason."""
+        """Whether the work is cancelled."""
         return self.reason is not None
 
     def check(self) -> None:
-        """Raise Cancelled if there is a reason to stop."""
+        """Raise Cancelled if the work is cancelled."""
         if self.reason is not None:
             raise Cancelled(self.reason)
 
 
-class LeaseKeeper:
-    """Renews a claim in the background while it is entered, and gives a halt when that fails for good.
+class LeaseRenewer:
+    """Renews a lease in a thread while the context lasts, and cancels the work when the lease is lost.
 
-    Where that fails in any way it is tried again for `timeout` seconds, which must be less than the lease's length.
+    A failed renewal is retried for `timeout` seconds, which must be less than the lease's length.
     """
 
-    def __init__(self, run_source: RunSource, claimed: Claimed, cancellation: Cancellation, *, every: float, timeout: float) -> None:
+    def __init__(self, run_source: RunSource, claimed: ClaimedRun, cancellation: Cancellation, *, interval: float, timeout: float) -> None:
         self._run_source, self._claimed, self._cancellation = run_source, claimed, cancellation
-        self._every, self._timeout = every, timeout
+        self._interval, self._timeout = interval, timeout
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"lease-{claimed.run_id}", daemon=True)
+        self._thread = threading.Thread(target=self._renew_until_done, name=f"lease-{claimed.run_id}", daemon=True)
 
-    def __enter__(self) -> LeaseKeeper:
+    def __enter__(self) -> LeaseRenewer:
         self._thread.start()
         return self
 
@@ -73,18 +73,18 @@ class LeaseKeeper:
         self._done.set()
         self._thread.join()
 
-    def _keep(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def _renew_until_done(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         supervision = Supervision(f"lease of run {self._claimed.run_id}", is_outage=_is_outage)
         renewed = monotonic()
-        while not self._done.wait(self._every):
+        while not self._done.wait(self._interval):
             with supervision.attempt(is_exit=never):
                 if not self._run_source.renew(self._claimed):
-                    self._cancellation.give(Reason.RUN_OVER)
+                    self._cancellation.cancel(CancelReason.RUN_CLOSED)
                     return
                 renewed = monotonic()
-            # Nobody else would ever stop a run whose lease has ended.
+            # Only this thread can stop a run whose lease has ended.
             if monotonic() - renewed > self._timeout:
-                self._cancellation.give(Reason.LEASE_LOST)
+                self._cancellation.cancel(CancelReason.LEASE_LOST)
                 return
 
 

@@ -40,7 +40,7 @@ class Invocation:
 
 
 @dataclass(frozen=True)
-class Places:
+class SandboxPaths:
     """Where programs find samples and put what they produce, whichever host they run on, so that paths in outputs are always the same.
 
     They themselves lie in PROGRAM: their own place on the host may be below one of these.
@@ -59,7 +59,7 @@ class Feed:
 
 
 def invocation(
-    test: SuiteTest, executable: Path, sample: Path, folder: Path, log: Path, feed: Feed | None = None, places: Places | None = None,
+    test: SuiteTest, executable: Path, sample: Path, folder: Path, log: Path, feed: Feed | None = None, places: SandboxPaths | None = None,
 ) -> Invocation:
     """Return how `test` is executed in `folder`, by the rules all workers share.
 

@@ -11,13 +11,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.domain.errors import StoreFull, Unavailable
 from api.domain.random_source import RandomSource
 from api.domain.runs.worker_suite import REPORT, SuiteTest, suite_files, suite_of
-from api.services.leases import claim_run, lose_claim, release_claim, renew_claim
+from api.services.leases import claim_run, release_claim, release_lost_claim, renew_claim
 from api.services.runs import load_run
 from api.storage.database import database_now
 from api.storage.files.incoming import FileStore
 from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.leases import Claim
-from api.worker.run_source import Claimed, RunSourceUnavailable
+from api.worker.run_source import ClaimedRun, RunSourceUnavailable
 
 
 class DatabaseRunSource:
@@ -32,7 +32,7 @@ class DatabaseRunSource:
     ) -> None:
         self._app, self._worker, self._store, self._clock, self._lease, self._chance = app, worker, store, clock, lease, chance
 
-    def claim(self, platform: str) -> Claimed | None:
+    def claim(self, platform: str) -> ClaimedRun | None:
         """Take the oldest queued run of the platform, or None."""
         with self._database():
             claim = claim_run(self._worker, platform, now=self._clock(), lease=self._lease)
@@ -40,7 +40,7 @@ class DatabaseRunSource:
                 return None
             suite = suite_of(load_expected_tests(load_run(claim.run_id).expected_tests_id))
             self._hand_out(suite, claim)
-            return Claimed(
+            return ClaimedRun(
                 claim.run_id, claim.token, str(claim.fence), claim.platform, claim.repository, claim.commit, claim.branch,
                 claim.pull_request, frozenset(test.regression_id for test in suite if test.output_type == REPORT))
 
@@ -53,16 +53,16 @@ class DatabaseRunSource:
             release_claim(claim.run_id, claim.fence, failure=failure, now=self._clock())
             raise RunSourceUnavailable from None
 
-    def renew(self, claimed: Claimed) -> bool:
+    def renew(self, claimed: ClaimedRun) -> bool:
         """Prolong the lease; False when the run is over, or the claim passed to another."""
         with self._database():
             return renew_claim(claimed.run_id, int(claimed.lease), deadline=self._clock() + self._lease)
 
-    def release(self, claimed: Claimed, failure: str | None = None, *, lost: bool = False) -> None:
+    def release(self, claimed: ClaimedRun, failure: str | None = None, *, lost: bool = False) -> None:
         """End the claim, and with a failure the run, if it is not over; one that is `lost` is queued anew, as another run."""
         with self._database():
             if lost and failure is not None:
-                lose_claim(claimed.run_id, int(claimed.lease), failure=failure, now=self._clock(), chance=self._chance)
+                release_lost_claim(claimed.run_id, int(claimed.lease), failure=failure, now=self._clock(), chance=self._chance)
             else:
                 release_claim(claimed.run_id, int(claimed.lease), failure=failure, now=self._clock())
 

@@ -10,7 +10,7 @@ PROC = Path("/proc")
 ROUNDS = 50
 
 
-def end_group(leader: int) -> None:
+def kill_group(leader: int) -> None:
     """Kill the process group that `leader` heads, itself included; a group that is gone is fine."""
     try:
         os.killpg(leader, signal.SIGKILL)
@@ -19,11 +19,11 @@ def end_group(leader: int) -> None:
         return
 
 
-def end_marked(home: Path) -> None:
+def kill_by_home(home: Path) -> None:
     """Kill the processes whose HOME is `home`, a folder that belongs to one execution alone.
 
-    This finds those that left the group by a session of their own. It needs /proc; without it only the group is ended. A process
-    that is just being born may be missed by one look, so looks are repeated until one finds none.
+    This finds those that left the group by a session of their own. It needs /proc; without it only the group is killed. A process
+    that is just starting may be missed, so the scan is repeated until it finds none.
     """
     mark = b"HOME=" + os.fsencode(home)
     for _ in range(ROUNDS):
@@ -44,7 +44,7 @@ def _marked(mark: bytes) -> Iterator[int]:
 
 def _is_marked(folder: Path, mark: bytes) -> bool:
     try:
-        # A zombie has an empty environment, so what is dead and merely unreaped is not found again.
+        # A zombie has an empty environment, so it is not found again.
         return mark in (folder / "environ").read_bytes().split(b"\0")
     except OSError:
         return False

@@ -11,11 +11,11 @@ from api.domain.runs.infrastructure import InfrastructureType
 from api.storage.full_disk import FULL, is_full
 from api.worker.run_error import RunError
 
-# A program that meets a full disk leaves less than this; the largest block of a usual file system is no larger.
-ROOM = 64 << 10
+# A program that failed on a full disk leaves less than this; it is the largest block size of common file systems.
+PROBE_BYTES = 64 << 10
 FILES = "the run's files"
-# Programs' own words, in the language that they are started with.
-WORDS = tuple(os.strerror(number) for number in FULL)
+# What programs print, in the locale that they are started with.
+ERROR_TEXTS = tuple(os.strerror(number) for number in FULL)
 
 
 class DiskFull(RunError):
@@ -25,18 +25,18 @@ class DiskFull(RunError):
         super().__init__(InfrastructureType.STORAGE, f"The worker's disk is full: there is no room for {what}.")
 
 
-def host_fault(fault: OSError) -> RunError:
-    """What the host did not do, as the reason that a run is given up with."""
+def host_error(fault: OSError) -> RunError:
+    """An OSError of this host as the error that ends a run."""
     if is_full(fault):
         return DiskFull()
     return RunError(InfrastructureType.STORAGE, f"The worker's host: {fault.strerror or 'input or output failed'}.")
 
 
 def has_room(folder: Path) -> bool:
-    """Whether a folder's disk takes a little more of us. Where a program's user has a smaller share of it, that is not seen."""
+    """Whether a folder's disk has room for a small file of ours. Quotas of other users are not seen."""
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
-            left = ROOM
+            left = PROBE_BYTES
             while left > 0:
                 left -= probe.write(bytes(left))
     except OSError as fault:
@@ -45,14 +45,14 @@ def has_room(folder: Path) -> bool:
 
 
 def require_room(folder: Path, what: str = FILES) -> None:
-    """Raise DiskFull where a folder's disk takes no more."""
+    """Raise DiskFull where a folder's disk is full."""
     if not has_room(folder):
         raise DiskFull(what)
 
 
 @contextmanager
-def disk_first(folder: Path) -> Iterator[None]:
-    """What fails here while the folder's disk is full failed for that, whatever it says of itself. Raises DiskFull in its place."""
+def blame_full_disk(folder: Path) -> Iterator[None]:
+    """Replace any RunError by DiskFull where the folder's disk is full."""
     try:
         yield
     except RunError:

@@ -18,7 +18,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
-from api.worker.descendants import end_group, end_marked
+from api.worker.descendants import kill_by_home, kill_group
 
 PARENT_DEATH_SIGNAL = 1
 # What a program sends to its whole group is not meant for us.
@@ -77,8 +77,8 @@ def _enter(group: str) -> None:
 
 def _end_at_the_lifelines_end(lifeline: int) -> None:
     os.read(lifeline, 1)
-    end_marked(Path(os.environ["HOME"]))
-    end_group(os.getpgrp())
+    kill_by_home(Path(os.environ["HOME"]))
+    kill_group(os.getpgrp())
 
 
 def _end_as(status: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from api.worker.command import Places
+from api.worker.command import SandboxPaths
 from api.worker.process import Limits
 from api.worker.reporter import Retries
 from api.worker.sources.source import Source
@@ -52,7 +52,7 @@ class WorkerOptions:
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
     ffmpeg: Path | None = None
-    places: Places | None = None
+    places: SandboxPaths | None = None
     poll_seconds: float = 2
     renew_seconds: float = 2
     lease_timeout: float = 30

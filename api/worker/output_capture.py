@@ -8,56 +8,56 @@ from api.storage.full_disk import is_full
 
 
 class BoundedLog:
-    """Writes to a file until three quarters of `limit` bytes are used, keeps the rest's last quarter, and says what it left out.
+    """Writes the first three quarters of `limit` bytes and the last quarter to a file, with a line that says how much is missing between.
 
-    The end of a long output is what tells of a crash, so it is never what is lost. Memory use is bounded by the quarter.
-    What a full disk does not take is left out, so that whoever prints is never held up by it; `is_short` says so.
+    The end of a long output explains a crash, so it is always kept. Memory use is bounded by the quarter.
+    A full disk never blocks the program: output that it does not take is dropped, and `is_incomplete` is set.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
         self._file = path.open("wb", buffering=0)
-        self.is_short = False
+        self.is_incomplete = False
         self._room = limit * 3 // 4
         self._longest_tail = limit - self._room
         self._tail = bytearray()
-        self._left_out = 0
+        self._skipped = 0
         self._lock = threading.Lock()
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes of the output; what comes after the close is dropped."""
+        """Append output; after `close` it is dropped."""
         with self._lock:
             if not self._file.closed:
-                self._keep(chunk)
+                self._append(chunk)
 
-    def _keep(self, chunk: bytes) -> None:
+    def _append(self, chunk: bytes) -> None:
         head, rest = chunk[:self._room], chunk[self._room:]
         if head:
-            self._put(head)
+            self._write_out(head)
             self._room -= len(head)
         if rest:
             self._tail += rest
             surplus = len(self._tail) - self._longest_tail
             if surplus > 0:
-                self._left_out += surplus
+                self._skipped += surplus
                 del self._tail[:surplus]
 
     def close(self) -> None:
-        """Write the kept end, after a line that says how much is missing before it; a second close changes nothing."""
+        """Write the kept end, after a line that says how much is missing; idempotent."""
         with self._lock:
             if self._file.closed:
                 return
-            if self._left_out:
-                self._put(f"\n[… {self._left_out} bytes left out …]\n".encode())
-            self._put(self._tail)
+            if self._skipped:
+                self._write_out(f"\n[… {self._skipped} bytes left out …]\n".encode())
+            self._write_out(self._tail)
             self._file.close()
 
-    def _put(self, content: bytes | bytearray) -> None:
-        """Write at once, so that what is printed can be read."""
+    def _write_out(self, content: bytes | bytearray) -> None:
+        """Write unbuffered, so that readers see it at once."""
         rest = memoryview(content)
-        while rest and not self.is_short:
+        while rest and not self.is_incomplete:
             try:
                 rest = rest[self._file.write(rest):]
             except OSError as fault:
                 if not is_full(fault):
                     raise
-                self.is_short = True
+                self.is_incomplete = True

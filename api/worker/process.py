@@ -15,7 +15,7 @@ from typing import IO, Any, Protocol
 from api.domain.results.exit_code import TIME_LIMIT_EXIT_CODE, signed_32_bits
 from api.domain.runs.infrastructure import InfrastructureType
 from api.worker.command import Invocation
-from api.worker.descendants import end_group, end_marked
+from api.worker.descendants import kill_by_home, kill_group
 from api.worker.full_disk import DiskFull
 from api.worker.output_capture import BoundedLog
 from api.worker.run_error import RunError
@@ -23,10 +23,10 @@ from api.worker.run_error import RunError
 STOPPED_EXIT_CODE = -signal.SIGKILL
 CHUNK = 1 << 16
 POLL_SECONDS = 0.02
-LINGER = 5.0
+LINGER_SECONDS = 5.0
 
 _PROJECT = Path(__file__).parents[2]
-# What is installed beside the standard library is not looked through.
+# Site packages are not imported.
 _LAUNCHER = (sys.executable, "-S", "-P", "-m", "api.worker.launcher")
 _SENDER_FILE_BYTES = 1 << 20
 
@@ -50,9 +50,9 @@ class Limits:
 class Execution:
     """How a program ended.
 
-    The exit code is signed, 32 bits; a program ended by a signal has its negative number, as in Python, but 129 for SIGHUP: -1 tells of
-    the time limit of the platform's workers. At the time limit the code is TIME_LIMIT_EXIT_CODE and the runtime the limit. `stopped`: the
-    program was ended because nobody wants its result any more.
+    The exit code is signed, 32 bits; a program killed by a signal has its negative number, as in Python, but 129 for SIGHUP, since -1
+    is the time limit of the platform's workers. At the time limit the code is TIME_LIMIT_EXIT_CODE and the runtime the limit.
+    `stopped`: the program was killed because the run was cancelled.
     """
 
     exit_code: int
@@ -62,14 +62,14 @@ class Execution:
 
 
 class RunProcess(Protocol):
-    """What executes an invocation; `run_process` on the bare host, a sandbox elsewhere."""
+    """Executes an invocation: `run_process` on the bare host, or a sandbox."""
 
     def __call__(self, invocation: Invocation, limits: Limits, *, stop: Callable[[], bool]) -> Execution:
         """Execute and return how it ended; raise RunError where the program cannot be started at all."""
 
 
 def environment(home: Path, inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return all that a program under test sees of the environment; nothing of the worker's settings or secrets."""
+    """Return the environment of a program under test, without the worker's settings and secrets."""
     kept = {name: inherited[name] for name in ("PATH", "LANG", "TZ") if name in inherited}
     return {"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC", **kept, "HOME": str(home)}
 
@@ -78,30 +78,30 @@ def run_process(
     invocation: Invocation, limits: Limits, *, stop: Callable[[], bool], monotonic: Callable[[], float] = time.monotonic,
     inherited: Mapping[str, str] | None = None,
 ) -> Execution:
-    """Execute on the bare host, in a process group of its own which is killed at the end, however that comes.
+    """Execute on the bare host, in a process group of its own, which is always killed at the end.
 
-    Raises DiskFull where what the program printed found no room.
+    Raises DiskFull where the disk did not take the program's output.
     """
     env = environment(invocation.folder, {"PATH": os.defpath} if inherited is None else inherited)
     log = BoundedLog(invocation.log, limits.log_bytes)
     try:
-        with _Started(invocation, limits, env, log) as started:
+        with _RunningProgram(invocation, limits, env, log) as started:
             execution = started.watch(limits, stop, monotonic)
     finally:
         log.close()
-    if log.is_short:
+    if log.is_incomplete:
         raise DiskFull
     return execution
 
 
-class _Started:
-    """A running program with the threads that carry its input and its output."""
+class _RunningProgram:
+    """A running program with the threads that copy its input and output."""
 
     def __init__(self, invocation: Invocation, limits: Limits, env: Mapping[str, str], log: BoundedLog) -> None:
         self._invocation = invocation
         self._log = log
-        self._carriers: list[threading.Thread] = []
-        # Its other end is held by nobody else, so it closes when this process dies: that ends what was started.
+        self._threads: list[threading.Thread] = []
+        # Only this process holds the other end, so the pipe closes when it dies, which kills the program.
         self._lifeline, self._life = os.pipe()
         try:
             self._process = _start(invocation, limits, env, self._lifeline)
@@ -111,12 +111,12 @@ class _Started:
         self._sender: subprocess.Popen[bytes] | None = None
         self._fed_at: float | None = None
 
-    def __enter__(self) -> _Started:
+    def __enter__(self) -> _RunningProgram:
         output = self._process.stderr if self._invocation.stdout is not None else self._process.stdout
         if output is not None:
-            self._carry(_drain, output, self._log)
+            self._start_thread(_drain, output, self._log)
         if self._invocation.stdin is not None and self._process.stdin is not None:
-            self._carry(_feed, self._invocation.stdin, self._process.stdin)
+            self._start_thread(_feed, self._invocation.stdin, self._process.stdin)
         if self._invocation.sender is not None:
             try:
                 self._sender = _start_sender(self._invocation, self._lifeline)
@@ -126,7 +126,7 @@ class _Started:
         return self
 
     def watch(self, limits: Limits, stop: Callable[[], bool], monotonic: Callable[[], float]) -> Execution:
-        """Wait for the end, the limit or the stop, whichever is first."""
+        """Wait for the exit, the time limit or the cancellation."""
         begun = monotonic()
         limit_ms = int(limits.seconds * 1000)
         while True:
@@ -134,21 +134,21 @@ class _Started:
             elapsed = monotonic() - begun
             if code is not None:
                 return Execution(_exit_code(code), int(elapsed * 1000))
-            if elapsed >= limits.seconds or self._unfed(elapsed):
+            if elapsed >= limits.seconds or self._has_read_all_input(elapsed):
                 return Execution(TIME_LIMIT_EXIT_CODE, limit_ms, timed_out=True)
             if stop():
                 return Execution(STOPPED_EXIT_CODE, int(elapsed * 1000), stopped=True)
 
     def __exit__(self, *_: object) -> None:
-        end_group(self._process.pid)
-        end_marked(self._invocation.folder)
+        kill_group(self._process.pid)
+        kill_by_home(self._invocation.folder)
         if self._sender is not None:
-            end_group(self._sender.pid)
+            kill_group(self._sender.pid)
             self._sender.wait()
         self._process.wait()
-        for carrier in self._carriers:
-            # Where a program that got away cannot be found, it may hold the pipe: the thread is then left to itself.
-            carrier.join(LINGER)
+        for target in self._threads:
+            # An escaped program may still hold the pipe; the thread is then abandoned.
+            target.join(LINGER_SECONDS)
         self._release()
 
     def _release(self) -> None:
@@ -161,17 +161,17 @@ class _Started:
         except subprocess.TimeoutExpired:
             return None
 
-    def _unfed(self, elapsed: float) -> bool:
-        """Whether all input was sent, and the program still waits for more: nothing tells it of the end of a UDP stream."""
+    def _has_read_all_input(self, elapsed: float) -> bool:
+        """Whether all input was sent a while ago: a UDP stream has no end that the program could see."""
         if self._sender is None or self._sender.poll() is None:
             return False
         self._fed_at = elapsed if self._fed_at is None else self._fed_at
-        return elapsed - self._fed_at >= LINGER
+        return elapsed - self._fed_at >= LINGER_SECONDS
 
-    def _carry(self, carrier: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=carrier, args=arguments, daemon=True)
+    def _start_thread(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
         thread.start()
-        self._carriers.append(thread)
+        self._threads.append(thread)
 
 
 def _exit_code(returned: int) -> int:
@@ -181,7 +181,7 @@ def _exit_code(returned: int) -> int:
 def _start(invocation: Invocation, limits: Limits, env: Mapping[str, str], lifeline: int) -> subprocess.Popen[bytes]:
     produced = invocation.stdout.open("wb") if invocation.stdout is not None else None
     try:
-        return _launched(
+        return _launch(
             invocation.arguments, limits, lifeline, cwd=invocation.folder, env=env,
             stdin=subprocess.PIPE if invocation.stdin is not None else subprocess.DEVNULL,
             stdout=produced if produced is not None else subprocess.PIPE,
@@ -191,28 +191,28 @@ def _start(invocation: Invocation, limits: Limits, env: Mapping[str, str], lifel
             produced.close()
 
 
-def _launched(
+def _launch(
     arguments: Sequence[str], limits: Limits, lifeline: int, *, cwd: Path, env: Mapping[str, str], **streams: Any,
 ) -> subprocess.Popen[bytes]:
     """Start a program under the launcher. Raises RunError where it cannot be started."""
-    told, tells = os.pipe()
+    status_reader, status_writer = os.pipe()
     sizes = (limits.file_bytes, limits.core_bytes, limits.memory_bytes)
-    orders = (*map(str, (lifeline, tells, *sizes)), os.pathsep.join(limits.groups))
+    orders = (*map(str, (lifeline, status_writer, *sizes)), os.pathsep.join(limits.groups))
     try:
         process = subprocess.Popen(
             [*_LAUNCHER, *orders, *arguments], cwd=cwd, env={**env, "PYTHONPATH": str(_PROJECT)}, start_new_session=True,
-            pass_fds=(lifeline, tells), **streams)
+            pass_fds=(lifeline, status_writer), **streams)
     except OSError:
-        os.close(told)
+        os.close(status_reader)
         raise
     finally:
-        os.close(tells)
-    _require_started(told, process)
+        os.close(status_writer)
+    _require_started(status_reader, process)
     return process
 
 
-def _require_started(told: int, process: subprocess.Popen[bytes]) -> None:
-    with os.fdopen(told, "rb") as status:
+def _require_started(status_reader: int, process: subprocess.Popen[bytes]) -> None:
+    with os.fdopen(status_reader, "rb") as status:
         number = status.read()
     if number:
         process.communicate()
@@ -220,7 +220,7 @@ def _require_started(told: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def _start_sender(invocation: Invocation, lifeline: int) -> subprocess.Popen[bytes]:
-    return _launched(
+    return _launch(
         invocation.sender or (), Limits(file_bytes=_SENDER_FILE_BYTES), lifeline, cwd=invocation.folder,
         env=environment(invocation.folder, os.environ), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

@@ -15,7 +15,7 @@ import httpx
 
 from api.domain.errors import StoreFull
 from api.domain.runs.infrastructure import InfrastructureType
-from api.worker.run_error import RunError, WorkerGone
+from api.worker.run_error import RunError, WorkerLost
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ MAX_MESSAGE_LENGTH = 500
 
 
 class Answer(StrEnum):
-    """What the server made of a report."""
+    """The server's answer to a report."""
 
     OK = "OK"
     FAIL = "FAIL"
@@ -39,19 +39,19 @@ class Artifact(StrEnum):
     COREDUMP = "coredump"
 
 
-class RunIsDead(Exception):
+class RunClosed(Exception):
     """The server takes no reports of this run any more: it is over, or its token is not valid."""
 
 
-class ServerUnreachable(WorkerGone):
-    """The server took no reports for as long as the worker is willing to wait."""
+class ServerUnreachable(WorkerLost):
+    """The server accepted no report until the timeout."""
 
     def __init__(self) -> None:
         super().__init__(InfrastructureType.WEB_SERVER, "The server took no reports of the worker for too long.")
 
 
 class ServerDiskFull(RunError):
-    """The server has no room for what the worker sends, and made none while the worker waited."""
+    """The server's disk is full, and stayed full until the timeout."""
 
     def __init__(self) -> None:
         super().__init__(InfrastructureType.STORAGE, f"{StoreFull.MESSAGE} What the worker sent could not be stored.")
@@ -59,35 +59,35 @@ class ServerDiskFull(RunError):
 
 @dataclass(frozen=True)
 class Retries:
-    """How a report is repeated: for `timeout` seconds in all, after pauses that double from `first` to `longest` seconds.
+    """How a report is repeated: for `timeout` seconds in all, after pauses that double from `first_pause` to `max_pause` seconds.
 
-    A server that says when to come back (Retry-After) is there: what is waited because it asked for it counts against `deferral`
-    seconds in all instead, and it is asked again after `timeout` seconds however long it said.
+    A server that sends Retry-After is available: the wait that it asks for counts against `deferral` seconds in all instead, and is
+    cut to `timeout` seconds.
     """
 
     timeout: float = 600
-    first: float = 0.5
-    longest: float = 30
+    first_pause: float = 0.5
+    max_pause: float = 30
     deferral: float = 3600
 
 
 class Reporter:
-    """Speaks for one run. Every call returns the server's answer, repeats what failed in between, and raises RunIsDead on a 403.
+    """Sends the reports of one run. Every call retries transient failures, returns the server's answer, and raises RunClosed on a 403.
 
     `pause` waits between repeats and may raise to stop them. The run's token stands in the URL, so URLs are never logged.
     """
 
     def __init__(
         self, client: httpx.Client, server: str, run_id: int, token: str, *, retries: Retries, pause: Callable[[float], None],
-        monotonic: Callable[[], float] = time.monotonic, chance: Callable[[], float] = random.random,
+        monotonic: Callable[[], float] = time.monotonic, random_fraction: Callable[[], float] = random.random,
     ) -> None:
         self._client, self._run_id = client, run_id
         self._url = f"{server}/ci/progress-reporter/{run_id}/{token}"
         self._retries, self._pause = retries, pause
-        self._monotonic, self._chance = monotonic, chance
+        self._monotonic, self._random = monotonic, random_fraction
 
     def progress(self, status: str, message: str) -> None:
-        """Report preparation, testing, completed or canceled; raise RunIsDead where the run cannot get there any more."""
+        """Report preparation, testing, completed or canceled; raise RunClosed where the run cannot get there any more."""
         self._require({"type": "progress", "status": status, "message": message[:MAX_MESSAGE_LENGTH]})
 
     def equality(self, regression_id: int, output_id: int) -> None:
@@ -113,24 +113,24 @@ class Reporter:
 
     def _require(self, fields: Mapping[str, str]) -> None:
         if self._send(fields, None) is Answer.FAIL:
-            raise RunIsDead
+            raise RunClosed
 
     def _send(self, fields: Mapping[str, str], path: Path | None) -> Answer:
-        begun, pause, deferred = self._monotonic(), self._retries.first, 0.0
+        begun, pause, deferred = self._monotonic(), self._retries.first_pause, 0.0
         while True:
             response = self._attempt(fields, path)
-            if response is not None and not _is_passing(response.status_code):
+            if response is not None and not _is_transient(response.status_code):
                 return self._answer(fields, response)
             asked = None if response is None else retry_after(response.headers)
-            wait = self._own_pause(pause) if asked is None else min(max(asked, self._retries.first), self._retries.timeout)
+            wait = self._jittered(pause) if asked is None else min(max(asked, self._retries.first_pause), self._retries.timeout)
             is_full = response is not None and StoreFull.MESSAGE in response.text
             if asked is not None and not is_full and deferred + wait <= self._retries.deferral:
                 deferred += wait
             if self._monotonic() - begun + wait - deferred > self._retries.timeout:
                 raise ServerDiskFull if is_full else ServerUnreachable
-            log.warning("run %d: %s not taken (%s); again in %.1f s", self._run_id, fields["type"], _shown(response), wait)
+            log.warning("run %d: %s not taken (%s); again in %.1f s", self._run_id, fields["type"], _describe(response), wait)
             self._pause(wait)
-            pause = min(pause * 2, self._retries.longest)
+            pause = min(pause * 2, self._retries.max_pause)
 
     def _attempt(self, fields: Mapping[str, str], path: Path | None) -> httpx.Response | None:
         try:
@@ -142,13 +142,13 @@ class Reporter:
         except httpx.TransportError:
             return None
 
-    def _own_pause(self, pause: float) -> float:
-        # Workers that lost the same server at the same moment must not all come back at the same moment.
-        return pause * (0.5 + self._chance() / 2)
+    def _jittered(self, pause: float) -> float:
+        # Workers that lost the server at the same moment must not all retry at the same moment.
+        return pause * (0.5 + self._random() / 2)
 
     def _answer(self, fields: Mapping[str, str], response: httpx.Response) -> Answer:
         if response.status_code == httpx.codes.FORBIDDEN:
-            raise RunIsDead
+            raise RunClosed
         if not response.is_success:
             log.error("run %d: %s refused with status %d", self._run_id, fields["type"], response.status_code)
             return Answer.REFUSED
@@ -156,18 +156,18 @@ class Reporter:
         return Answer(text) if text in list(Answer) else Answer.OK
 
 
-def _is_passing(status: int) -> bool:
+def _is_transient(status: int) -> bool:
     return status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS
 
 
-def _shown(response: httpx.Response | None) -> str:
+def _describe(response: httpx.Response | None) -> str:
     return "no connection" if response is None else f"status {response.status_code}"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """In how many seconds a server asks to be asked again; None where it says nothing that can be read.
+    """The seconds of a Retry-After header; None where it is missing or malformed.
 
-    It may give a date, which is held against its own clock (`Date`) where that is there.
+    A date is compared with the server's own clock (`Date`) where that is sent.
     """
     asked = headers.get("Retry-After", "").strip()
     if asked.isascii() and asked.isdigit():

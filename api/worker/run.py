@@ -12,15 +12,15 @@ from api.domain.runs.worker_suite import REPORT, SuiteTest
 from api.host.temporary_folder import remove
 from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation
-from api.worker.command import Feed, Places, invocation
+from api.worker.command import Feed, SandboxPaths, invocation
 from api.worker.full_disk import require_room
 from api.worker.options import WorkerOptions
 from api.worker.output_capture import BoundedLog
 from api.worker.output_comparison import Produced, compare_outputs
 from api.worker.process import Execution, RunProcess
-from api.worker.reporter import Answer, Artifact, Reporter, RunIsDead, ServerDiskFull, ServerUnreachable
+from api.worker.reporter import Answer, Artifact, Reporter, RunClosed, ServerDiskFull, ServerUnreachable
 from api.worker.run_error import RunError, TestRunError
-from api.worker.run_source import Claimed
+from api.worker.run_source import ClaimedRun
 from api.worker.sources.source import FetchRequest, FolderSource, provide
 from api.worker.suite import load_suite
 
@@ -31,18 +31,18 @@ LIVE_LOG_INTERVAL = timedelta(seconds=3)
 
 
 class RunExecution:
-    """One run in its temporary folder. `execute` goes through all of it; what ends it early is raised."""
+    """One run in its temporary folder."""
 
     def __init__(
-        self, claimed: Claimed, options: WorkerOptions, reporter: Reporter, cancellation: Cancellation, build_log: BuildLog, folder: Path,
-        *, run_process: RunProcess, passing: Reporter,
+        self, claimed: ClaimedRun, options: WorkerOptions, reporter: Reporter, cancellation: Cancellation, build_log: BuildLog,
+        folder: Path, *, run_process: RunProcess, best_effort: Reporter,
     ) -> None:
         self._claimed, self._options, self._reporter, self._cancellation = claimed, options, reporter, cancellation
         self._build_log, self._folder, self._run_process = build_log, folder, run_process
-        # For what is said in passing: it does not insist, so that it holds nothing up.
-        self._passing = passing
+        # Sends live logs without retries, so that it never delays a test.
+        self._best_effort = best_effort
         self._executable: Path | None = None
-        # It comes to be with the first test, so that a run without one has none.
+        # Made with the first test, so that a run without tests has none.
         self._combined: BoundedLog | None = None
 
     def __enter__(self) -> RunExecution:
@@ -54,26 +54,26 @@ class RunExecution:
     def execute(self) -> str:
         """Prepare and execute all tests; return the message that the run completes with.
 
-        Raises RunError where it cannot be executed, Cancelled where it is to stop, RunIsDead where the server wants no more of it.
+        Raises RunError where it cannot be executed, Cancelled where it is cancelled, RunClosed where the server accepts no more reports.
         """
         self._reporter.progress("preparation", f"Prepared by worker {self._options.name}.")
         require_room(self._folder)
-        self._executable = self._prepared()
+        self._executable = self._fetch_executable()
         tests = self._suite()
         self._build_log.info(f"The suite has {len(tests)} regression tests.")
         self._reporter.progress("testing", f"Executing {len(tests)} regression tests.")
-        obstacles = [run_error for test in tests if (run_error := self._attempt(test)) is not None]
-        if obstacles and len(obstacles) == len(tests):
-            raise obstacles[0]
-        return _conclusion(len(tests), obstacles)
+        errors = [run_error for test in tests if (run_error := self._try_test(test)) is not None]
+        if errors and len(errors) == len(tests):
+            raise errors[0]
+        return _conclusion(len(tests), errors)
 
     def _suite(self) -> list[SuiteTest]:
-        """The run's tests; the suite's files call a report `file`, since that is what workers of others know."""
+        """The run's tests; the suite's files call a report `file`, for other workers' sake."""
         tests = load_suite(self._options.folders.suite(self._claimed.platform, self._claimed.run_id))
         return [replace(test, output_type=REPORT) if test.regression_id in self._claimed.reports else test for test in tests]
 
     def send_artifacts(self, reporter: Reporter) -> None:
-        """Send what was kept of the run as a whole, as far as it came to be."""
+        """Send the artifacts of the run, as far as they exist."""
         self._close_combined()
         kept = {
             Artifact.BINARY: self._executable,
@@ -84,7 +84,7 @@ class RunExecution:
             if path is not None and path.is_file():
                 self._build_log.info(f"Artifact {kind}: {reporter.send_artifact(kind, path)}.")
 
-    def _prepared(self) -> Path:
+    def _fetch_executable(self) -> Path:
         claimed = self._claimed
         what = f"{claimed.repository} at {claimed.commit} on {claimed.platform}"
         self._build_log.info(f"Run {claimed.run_id}: {what}, by {self._options.name}.")
@@ -93,21 +93,21 @@ class RunExecution:
                 InfrastructureType.WORKER,
                 "This worker has no sandbox, and the setting CI_TRUST_EXECUTABLES does not allow it to execute anything without one.")
         sources = self._options.sources or (FolderSource(self._options.folders.executables, self._options.main_repository),)
-        request = FetchRequest(claimed, self._folder, self._build_log, self._cancellation, self._tell, self._share)
+        request = FetchRequest(claimed, self._folder, self._build_log, self._cancellation, self._report_step, self._share_log)
         return provide(sources, request, sandboxed=self._options.sandboxed)
 
-    def _tell(self, message: str) -> None:
+    def _report_step(self, message: str) -> None:
         self._build_log.info(message)
         self._reporter.progress("preparation", message)
 
-    def _share(self) -> None:
-        """Send the log as far as it goes; a server that is away is not waited for, since a program may be running."""
-        with suppress(RunIsDead, ServerUnreachable, ServerDiskFull):
-            self._passing.send_log(self._build_log.path)
+    def _share_log(self) -> None:
+        """Send the log so far, without retries, since a program may be running."""
+        with suppress(RunClosed, ServerUnreachable, ServerDiskFull):
+            self._best_effort.send_log(self._build_log.path)
 
-    def _attempt(self, test: SuiteTest) -> TestRunError | None:
+    def _try_test(self, test: SuiteTest) -> TestRunError | None:
         self._cancellation.check()
-        if self._build_log.is_to_be_shared(LIVE_LOG_INTERVAL):
+        if self._build_log.is_share_due(LIVE_LOG_INTERVAL):
             self._reporter.send_log(self._build_log.path)
         try:
             self._execute_test(test)
@@ -121,20 +121,20 @@ class RunExecution:
         log = folder.with_suffix(".log")
         folder.mkdir()
         try:
-            execution = self._executed(test, folder, log)
-            # What a program does when it meets a full disk tells nothing of the program.
+            execution = self._run_test(test, folder, log)
+            # On a full disk the program's result is meaningless.
             require_room(self._folder)
             produced = compare_outputs(test.files, folder, self._options.folders.baselines)
             self._record(test, execution, produced)
             self._report(test, execution, produced)
-            self._keep_core(folder)
+            self._save_core(folder)
             self._keep_log(test, log)
             self._reporter.send_log(log, test.regression_id)
         finally:
             remove(folder)
             log.unlink(missing_ok=True)
 
-    def _executed(self, test: SuiteTest, folder: Path, log: Path) -> Execution:
+    def _run_test(self, test: SuiteTest, folder: Path, log: Path) -> Execution:
         sample = self._sample(test.input_file)
         if not sample.is_file():
             why = f"The sample of regression test {test.regression_id} is not in the store."
@@ -148,11 +148,11 @@ class RunExecution:
         return execution
 
     @property
-    def _places(self) -> Places | None:
+    def _places(self) -> SandboxPaths | None:
         return self._options.places if self._options.sandboxed else None
 
     def _sample(self, name: str) -> Path:
-        """The sample; on a bare host at the place that programs see in a sandbox, where the operator has the store there too."""
+        """The sample's path; on a bare host the path that programs see in a sandbox, where the operator has the store there too."""
         sample, places = self._options.folders.samples / name, self._options.places
         if self._options.sandboxed or places is None:
             return sample
@@ -188,7 +188,7 @@ class RunExecution:
                 self._build_log.error(f"{output} was not stored: {answer}.")
         self._reporter.finish(test.regression_id, execution.exit_code, execution.runtime_ms)
 
-    def _keep_core(self, folder: Path) -> None:
+    def _save_core(self, folder: Path) -> None:
         core = next((path for path in sorted(folder.glob("core*")) if path.is_file() and not path.is_symlink()), None)
         kept = self._folder / "coredump"
         if self._options.limits.core_bytes and core is not None and not kept.exists():
@@ -207,7 +207,7 @@ class RunExecution:
             self._combined.close()
 
 
-def _conclusion(count: int, obstacles: list[TestRunError]) -> str:
-    if not obstacles:
+def _conclusion(count: int, errors: list[TestRunError]) -> str:
+    if not errors:
         return f"Executed {count} regression tests."
-    return f"Executed {count - len(obstacles)} of {count} regression tests. {obstacles[0].message}"
+    return f"Executed {count - len(errors)} of {count} regression tests. {errors[0].message}"

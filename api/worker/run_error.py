@@ -26,12 +26,12 @@ class RunError(Exception):
         return f"[{self.kind}] {self.reason}"
 
 
-class WorkerGone(RunError):
-    """The worker cannot go on with the run, which had no part in it and is to be queued anew."""
+class WorkerLost(RunError):
+    """The worker is lost through no fault of the run, which is to be queued again."""
 
 
 class TestRunError(RunError):
-    """This one test cannot be executed here; the others of its run can."""
+    """One test cannot be executed; the run goes on."""
 
     __test__ = False
 

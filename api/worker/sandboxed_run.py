@@ -67,7 +67,7 @@ class SandboxedRun:
                 execution = self._watch(invocation, limits, process, streams, begun, stop)
         finally:
             process.close()
-        if streams.is_short:
+        if streams.is_incomplete:
             raise DiskFull
         return execution
 
@@ -80,7 +80,8 @@ class SandboxedRun:
         return Plan(
             self.name(), _command(invocation), replace(self.limits, seconds=limits.seconds, file_bytes=limits.file_bytes, network=False),
             environment={"HOME": folder}, mounts=(*mounts, Mount(invocation.folder, folder, writable=True)), user_id=self.user_id,
-            folder=folder, core_bytes=limits.core_bytes, separate=invocation.stdout is not None, fed=invocation.stdin is not None)
+            folder=folder, core_bytes=limits.core_bytes, separate_errors=invocation.stdout is not None,
+            has_input=invocation.stdin is not None)
 
     def _watch(
         self, invocation: Invocation, limits: Limits, process: SandboxProcess, streams: _Streams, begun: float, stop: Callable[[], bool],
@@ -137,9 +138,9 @@ class _Streams:
                 file.close()
 
     @property
-    def is_short(self) -> bool:
+    def is_incomplete(self) -> bool:
         """Whether the disk did not take all that came out."""
-        return self._lacks_room or self._log.is_short
+        return self._lacks_room or self._log.is_incomplete
 
     def carry(self) -> None:
         """Wait a moment for something to carry, and carry it."""

@@ -15,12 +15,12 @@ from api.host.temporary_folder import sweep
 from api.log_context import bind_log_context
 from api.supervision.supervision import Supervision
 from api.worker.attempt import Attempt
-from api.worker.cancellation import Cancellation, LeaseKeeper
+from api.worker.cancellation import Cancellation, LeaseRenewer
 from api.worker.full_disk import has_room
 from api.worker.options import WorkerOptions
 from api.worker.process import RunProcess, run_process
-from api.worker.run_error import RunError, WorkerGone
-from api.worker.run_source import Claimed, RunSource, RunSourceUnavailable
+from api.worker.run_error import RunError, WorkerLost
+from api.worker.run_source import ClaimedRun, RunSource, RunSourceUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker with its collaborators; any number may work on the same queue, in one process or many."""
+    """A worker with its collaborators. Any number may share a queue."""
 
     options: WorkerOptions
     run_source: RunSource
@@ -43,11 +43,11 @@ class Worker:
     now: Callable[[], datetime] = _utc_now
 
     def work(self, *, until_idle: bool = False) -> int:
-        """Execute runs until `stop` is set, or, `until_idle`, until none is waiting; return how many. No fault ends it."""
+        """Execute runs until `stop` is set, or, `until_idle`, until none is waiting; return how many. No exception ends it."""
         supervision = Supervision("worker", first_pause=self.options.poll_seconds)
         executed, is_swept = 0, False
         while not self.stop.is_set():
-            claimed: Claimed | None = None
+            claimed: ClaimedRun | None = None
             with supervision.attempt():
                 if not is_swept:
                     is_swept = True
@@ -65,16 +65,16 @@ class Worker:
     def _sweep(self) -> None:
         removed = sweep(self.options.folders.temporary)
         if removed:
-            log.info("removed %d folders of workers that are gone", removed)
+            log.info("removed %d folders of dead workers", removed)
 
     def _has_room(self) -> bool:
-        """Whether another run can be executed; the one that met a full disk says so, and it is not to cost all that wait."""
+        """Whether the disk has room for another run; the first run is claimed anyway, so that it reports a full disk."""
         if has_room(self.options.folders.temporary):
             return True
         log.error("the worker's disk is full; taking no run")
         return False
 
-    def _next(self) -> Claimed | None:
+    def _next(self) -> ClaimedRun | None:
         if not self._is_open():
             return None
         try:
@@ -84,7 +84,7 @@ class Worker:
             return None
 
     def _is_open(self) -> bool:
-        """Whether runs may be started: the server answers, and the platform is not under maintenance."""
+        """Whether the server answers and the platform is not under maintenance."""
         try:
             response = self.client.get(f"{self.options.server}/maintenance-mode/{self.options.platform}")
         except httpx.TransportError:
@@ -92,28 +92,28 @@ class Worker:
             return False
         return response.is_success and response.text.strip() == "False"
 
-    def _serve(self, claimed: Claimed) -> None:
+    def _serve(self, claimed: ClaimedRun) -> None:
         with bind_log_context(run_id=claimed.run_id):
             self._execute(claimed)
 
-    def _execute(self, claimed: Claimed) -> None:
+    def _execute(self, claimed: ClaimedRun) -> None:
         cancellation = Cancellation(self.stop)
         failure: RunError | None = None
-        log.info("run %d: taken", claimed.run_id)
-        with LeaseKeeper(self.run_source, claimed, cancellation, every=self.options.renew_seconds, timeout=self.options.lease_timeout):
+        log.info("run %d: claimed", claimed.run_id)
+        with LeaseRenewer(self.run_source, claimed, cancellation, interval=self.options.renew_seconds, timeout=self.options.lease_timeout):
             try:
                 Attempt(claimed, self.options, self.client, cancellation, self.run_process, self.now).execute()
             except RunError as run_error:
                 failure = run_error
-            except Exception:  # A fault of the worker must end one run, never the worker; this is its crash handler.
+            except Exception:  # The crash handler: a bug of the worker ends one run, never the worker.
                 log.exception("run %d: the worker failed", claimed.run_id)
                 failure = RunError(InfrastructureType.WORKER, "The worker failed; its log has the details.")
         self._release(claimed, failure)
 
-    def _release(self, claimed: Claimed, run_error: RunError | None) -> None:
+    def _release(self, claimed: ClaimedRun, run_error: RunError | None) -> None:
         failure = None if run_error is None else run_error.message
         try:
-            self.run_source.release(claimed, failure, lost=isinstance(run_error, WorkerGone))
+            self.run_source.release(claimed, failure, lost=isinstance(run_error, WorkerLost))
             log.info("run %d: %s", claimed.run_id, failure or "left")
         except RunSourceUnavailable:
             log.warning("run %d: could not be released; its lease ends by itself", claimed.run_id)
@@ -135,5 +135,5 @@ def work(
 
 
 def default_temporary(root: Path) -> Path:
-    """Return where runs are executed unless said otherwise: a folder of the worker's own below the store's."""
+    """Return the default folder for runs: the worker's own, below the store's."""
     return root / "TempFiles" / "worker"

@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from api.diffs.channel import DiffAnswer, View
-from api.diffs.pool import SIZE_LIMIT, WAITING_FOR_EACH, DiffPool, all_replaced
+from api.diffs.pool import SIZE_LIMIT, WAITING_FOR_EACH, DiffPool, fallback_difference
 from api.domain.errors import Unavailable
 from api.domain.text.decoding import Encoding
 from api.domain.text.diff import DiffSummary, Precision
@@ -265,7 +265,7 @@ def test_where_nothing_is_shown_the_lines_of_utf_16_are_counted_by_its_newlines(
     # These characters have a newline's byte in them.
     expected, actual = "\u0a0d上 line\n" * 500, "\u0a0d上 line\n" * 300 + "unended"
 
-    answer = all_replaced(File(expected.encode(encoding)), File(actual.encode(encoding)), VIEW)
+    answer = fallback_difference(File(expected.encode(encoding)), File(actual.encode(encoding)), VIEW)
 
     assert answer.summary == DiffSummary(added_lines=301, removed_lines=500, changed_hunks=1)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.diffs import program
-from api.diffs.cache import DiffMemory
+from api.diffs.cache import DiffCache
 from api.diffs.channel import DiffAnswer
 from api.diffs.child import ExactChild, packed, unpacked
 from api.domain.text.decoding import Encoding
@@ -89,29 +89,29 @@ def answer_of(size: int, precision: Precision = Precision.EXACT) -> DiffAnswer:
 
 
 def test_the_memory_forgets_what_nobody_asked_for_the_longest() -> None:
-    memory = DiffMemory(100)
+    memory = DiffCache(100)
     for key in "abcd":
-        memory.keep(key, answer_of(25))
-    memory.recall("a")
+        memory.put(key, answer_of(25))
+    memory.get("a")
 
-    memory.keep("e", answer_of(20))
+    memory.put("e", answer_of(20))
 
-    assert [key for key in "abcde" if memory.recall(key)] == ["a", "c", "d", "e"]
+    assert [key for key in "abcde" if memory.get(key)] == ["a", "c", "d", "e"]
 
 
 def test_the_memory_keeps_no_answer_that_would_fill_it() -> None:
-    memory = DiffMemory(100)
+    memory = DiffCache(100)
 
-    memory.keep("big", answer_of(26))
+    memory.put("big", answer_of(26))
 
-    assert memory.recall("big") is None
+    assert memory.get("big") is None
 
 
 def test_the_memory_counts_an_answer_once() -> None:
-    memory = DiffMemory(100)
+    memory = DiffCache(100)
     for _ in range(10):
-        memory.keep("a", answer_of(25))
+        memory.put("a", answer_of(25))
 
-    memory.keep("b", answer_of(25))
+    memory.put("b", answer_of(25))
 
-    assert memory.recall("a") is not None
+    assert memory.get("a") is not None

@@ -19,7 +19,7 @@ def test_an_agent_that_is_killed_and_started_again_adopts_its_job(cluster: Clust
         first.kill()
     supervised = attempt.is_supervised()
     with host.agent() as second:
-        eventually(lambda: "is adopted" in second.output(), "the adoption")
+        eventually(lambda: "was adopted" in second.output(), "the adoption")
         host.release(attempt)
         job = cluster.over(job_id)
 
@@ -96,7 +96,7 @@ def test_what_an_agent_that_was_frozen_past_its_lease_has_to_say_is_refused(clus
             second = cluster.attempt(job_id, 2)
             killed = not first.is_supervised()
             frozen.tell(signal.SIGCONT)
-            eventually(lambda: "has passed on" in frozen.output() or "has passed to another" in frozen.output(), "the refusal")
+            eventually(lambda: "another agent has claimed" in frozen.output() or "was claimed by another" in frozen.output(), "the refusal")
             running = cluster.job(job_id)
             other.release(second)
             job = cluster.over(job_id)

@@ -50,7 +50,7 @@ def test_a_job_goes_on_and_is_reported_when_mariadb_was_away(mariadb_plant: Clus
         attempt = cluster.attempt(job_id)
         db.session.remove()
         mariadb.stop(kill=True)
-        eventually(lambda: "database is away" in agent.output(), "the agent's notice")
+        eventually(lambda: "database is unavailable" in agent.output(), "the agent's notice")
         host.release(attempt)
         eventually(attempt.exit.exists, "the exit record")
         mariadb.start()

@@ -58,7 +58,7 @@ def test_a_job_outlives_the_server_and_its_agent(number: signal.Signals, cluster
     lived = attempt.is_supervised()
     command, variables, _ = serving(host)
     with started(command, variables, cluster.folder / "server-2.log") as second:
-        eventually(lambda: "is adopted" in second.output(), "the adoption")
+        eventually(lambda: "was adopted" in second.output(), "the adoption")
         host.release(attempt)
         job = cluster.over(job_id)
 

@@ -14,12 +14,12 @@ from api.host.work_folder import work_folder
 def test_each_slot_has_a_number_and_a_user_of_its_own(tmp_path: Path) -> None:
     slots = Slots(tmp_path / "slots", count=3, first_user=5000)
 
-    taken = [slots.take() for _ in range(4)]
+    acquire = [slots.take() for _ in range(4)]
 
-    assert [each and each.number for each in taken] == [0, 1, 2, None]
+    assert [each and each.number for each in acquire] == [0, 1, 2, None]
     if os.geteuid() == 0:
-        assert [each.user_id for each in taken if each] == [5000, 5001, 5002]
-    for each in taken:
+        assert [each.user_id for each in acquire if each] == [5000, 5001, 5002]
+    for each in acquire:
         if each:
             each.release()
 
@@ -27,9 +27,9 @@ def test_each_slot_has_a_number_and_a_user_of_its_own(tmp_path: Path) -> None:
 def test_a_slot_that_is_let_go_is_free_again(tmp_path: Path) -> None:
     slots = Slots(tmp_path, count=1)
 
-    with slots.taken() as first, slots.taken() as second:
+    with slots.acquire() as first, slots.acquire() as second:
         assert (first is not None, second) == (True, None)
-    with slots.taken() as third:
+    with slots.acquire() as third:
         assert third is not None
 
 
@@ -45,7 +45,7 @@ def test_a_slot_is_held_until_the_last_descriptor_is_closed(tmp_path: Path) -> N
     os.close(handed_on)
 
     assert held is None
-    with slots.taken() as free:
+    with slots.acquire() as free:
         assert free is not None
 
 

@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from api.host.temporary_folder import sweep, workspace
+from api.host.temporary_folder import run_folder, sweep
 
 
 def test_a_folder_is_gone_after_its_run_whatever_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("x")
 
-    with workspace(tmp_path / "runs", 7) as folder:
+    with run_folder(tmp_path / "runs", 7) as folder:
         locked = folder / "locked"
         locked.mkdir()
         (locked / "file").write_text("x")
@@ -23,15 +23,15 @@ def test_a_folder_is_gone_after_its_run_whatever_is_in_it(tmp_path: Path) -> Non
 
 
 def test_a_folder_in_use_is_not_swept(tmp_path: Path) -> None:
-    with workspace(tmp_path, 7) as folder:
+    with run_folder(tmp_path, 7) as folder:
         assert sweep(tmp_path) == 0
         assert folder.exists()
 
 
 def test_the_folder_of_a_killed_worker_is_swept(tmp_path: Path) -> None:
     program = (
-        "import os, signal, sys; from pathlib import Path; from api.host.temporary_folder import workspace\n"
-        "with workspace(Path(sys.argv[1]), 7): os.kill(os.getpid(), signal.SIGKILL)")
+        "import os, signal, sys; from pathlib import Path; from api.host.temporary_folder import run_folder\n"
+        "with run_folder(Path(sys.argv[1]), 7): os.kill(os.getpid(), signal.SIGKILL)")
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     left = len(list(tmp_path.iterdir()))
 

@@ -117,7 +117,7 @@ def test_kills_for_memory_are_counted(tmp_path: Path, text: str, kills: int) -> 
 def test_a_group_that_is_gone_counts_no_kills(tmp_path: Path) -> None:
     gone = Group((tmp_path / "gone",), count_file=tmp_path / "gone" / "x")
 
-    assert (gone.out_of_memory_kills(), gone.members(), gone.made_at(), gone.remove()) == (0, set(), 0, True)
+    assert (gone.out_of_memory_kills(), gone.members(), gone.created_at(), gone.remove()) == (0, set(), 0, True)
 
 
 def test_version_two_kills_a_group_by_its_own_file(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_groups_that_were_left_are_listed(tree: str, names: list[str], request: 
     for name in names:
         (root / name).mkdir()
 
-    assert [[str(folder.relative_to(root)) for folder in group.folders] for group in found.left()] == [[name] for name in names]
+    assert [[str(folder.relative_to(root)) for folder in group.folders] for group in found.leftovers()] == [[name] for name in names]
 
 
 def test_a_group_in_use_is_not_removed(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_the_kernel_takes_the_limits_and_kills_what_is_in_a_group(kernels: Cgrou
 
     assert members == {sleeper.pid}
     assert sleeper.returncode == -9
-    assert abs(group.made_at() - started) < 3600
+    assert abs(group.created_at() - started) < 3600
     assert group.out_of_memory_kills() == 0
     assert group.remove()
-    assert list(kernels.left()) == []
+    assert list(kernels.leftovers()) == []

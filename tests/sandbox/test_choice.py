@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.jobs.project.workspaces import POLLED
-from api.sandbox.choice import SandboxOptions, choose, find_bubblewrap, say
+from api.sandbox.choice import SandboxOptions, choose, find_bubblewrap, log_choice
 from api.sandbox.kinds import sandbox_of
 from api.sandbox.sandbox import Guard, Sandbox
 
@@ -79,7 +79,7 @@ def test_what_is_not_enforced_here_is_said_at_the_start(bubblewrap: Sandbox, tmp
     choice = choose(SandboxOptions("bubblewrap", tmp_path, cgroup=GROUP))
 
     with caplog.at_level(logging.INFO):
-        say(choice, POLLED, Guard("other", True, "fine"))
+        log_choice(choice, POLLED, Guard("other", True, "fine"))
 
     assert [guard.name for guard in choice.missing(POLLED)] == ["allowed_network", "workspace"]
     assert "sandbox: workspace is not enforced: no file system of its own" in caplog.text
@@ -87,7 +87,7 @@ def test_what_is_not_enforced_here_is_said_at_the_start(bubblewrap: Sandbox, tmp
 
 
 def test_without_a_sandbox_the_trouble_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    say(choose(SandboxOptions("none", tmp_path)))
+    log_choice(choose(SandboxOptions("none", tmp_path)))
 
     assert "no sandbox: CI_SANDBOX is none." in caplog.text
 

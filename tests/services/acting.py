@@ -28,25 +28,25 @@ def create(*tests: BuiltTest, at: datetime = NOW, requester_id: int | None = Non
 def tell(run_id: int, phase: Phase, words: str = "", *, at: datetime = NOW) -> Answer:
     """Report a phase."""
     message = ProgressMessage(phase, words)
-    return transact(lambda: worker_reports.take_progress(run_id, message, now=at, main_repository=MAIN_REPOSITORY))
+    return transact(lambda: worker_reports.store_progress(run_id, message, now=at, main_repository=MAIN_REPOSITORY))
 
 
 def finish(run_id: int, test: BuiltTest, exit_code: int = 0, runtime_ms: int = 100) -> Answer:
     """Report the end of a regression test."""
     message = FinishMessage(test.regression_id, exit_code, runtime_ms)
-    return transact(lambda: worker_reports.take_finish(run_id, message, now=NOW))
+    return transact(lambda: worker_reports.store_finish(run_id, message, now=NOW))
 
 
 def equal(run_id: int, test: BuiltTest, output: int = 0) -> Answer:
     """Report that an output matched."""
     message = EqualityMessage(test.regression_id, test.output_ids[output])
-    return transact(lambda: worker_reports.take_equality(run_id, message, now=NOW))
+    return transact(lambda: worker_reports.store_equality(run_id, message, now=NOW))
 
 
 def upload(run_id: int, test: BuiltTest, digest: str, output: int = 0) -> Answer:
     """Report an output that did not match."""
     message = UploadMessage(test.regression_id, test.output_ids[output])
-    return transact(lambda: worker_reports.take_upload(run_id, message, now=NOW, place=lambda _output: digest))
+    return transact(lambda: worker_reports.store_upload(run_id, message, now=NOW, place=lambda _output: digest))
 
 
 def cancel(run_id: int, *, at: datetime = NOW) -> bool:

@@ -12,7 +12,7 @@ from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.worker_message import Answer
 from api.installation import SYSTEM_RANDOM
 from api.services import runs
-from api.services.leases import claim_run, give_up_abandoned, release_claim, renew_claim
+from api.services.leases import claim_run, give_up_expired_leases, release_claim, renew_claim
 from api.services.platform_sync import catch_up
 from api.services.verdicts import judge_run
 from api.storage.database import session, transaction
@@ -100,7 +100,7 @@ def test_a_claim_is_renewed_while_its_run_goes_on(database: Database) -> None:
     renewed = renew_claim(claim.run_id, claim.fence, deadline=minutes(20))
 
     assert renewed
-    assert give_up_abandoned(minutes(19), SYSTEM_RANDOM) == 0
+    assert give_up_expired_leases(minutes(19), SYSTEM_RANDOM) == 0
     assert status_of(claim.run_id) is RunStatus.RUNNING
 
 
@@ -123,7 +123,7 @@ def test_a_run_whose_lease_passed_is_given_up_visibly(database: Database) -> Non
     taken()
     catch_up(NOW)
 
-    early, late, again = (give_up_abandoned(minutes(at), SYSTEM_RANDOM) for at in (5, 5.1, 5.2))
+    early, late, again = (give_up_expired_leases(minutes(at), SYSTEM_RANDOM) for at in (5, 5.1, 5.2))
 
     assert (early, late, again) == (0, 1, 0)
     found = runs.load_run(run_id)
@@ -139,7 +139,7 @@ def test_a_run_that_ended_before_its_lease_is_left_as_it_is(database: Database) 
     taken()
     execute(run_id, test)
 
-    lost = give_up_abandoned(minutes(60), SYSTEM_RANDOM)
+    lost = give_up_expired_leases(minutes(60), SYSTEM_RANDOM)
 
     assert lost == 1
     assert status_of(run_id) is RunStatus.PASS
@@ -152,7 +152,7 @@ def test_a_run_that_the_platform_restarted_is_not_given_up_for_its_worker_of_bef
         session().execute(delete(ProgressRow))
     catch_up(minutes(1))
 
-    give_up_abandoned(minutes(60), SYSTEM_RANDOM)
+    give_up_expired_leases(minutes(60), SYSTEM_RANDOM)
 
     assert status_of(run_id) is RunStatus.QUEUED
 
@@ -211,4 +211,4 @@ def test_a_claim_goes_with_its_run(database: Database) -> None:
         current.execute(delete(TestRow).where(TestRow.id == run_id))
 
     assert session().execute(select(ClaimRow)).first() is None
-    assert give_up_abandoned(minutes(60), SYSTEM_RANDOM) == 0
+    assert give_up_expired_leases(minutes(60), SYSTEM_RANDOM) == 0

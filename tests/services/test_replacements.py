@@ -11,7 +11,7 @@ from api.domain.random_source import RandomSource
 from api.domain.runs.run import Phase, Run, RunStatus
 from api.installation import SYSTEM_RANDOM
 from api.services import runs
-from api.services.leases import claim_run, give_up_abandoned
+from api.services.leases import claim_run, give_up_expired_leases
 from api.services.platform_sync import catch_up
 from api.services.replacements import MAX_IN_A_ROW
 from api.storage.database import session, transact, transaction
@@ -37,7 +37,7 @@ def lose(*, at: float = 0) -> int | None:
     """Have a worker take the oldest run and vanish; the run's id."""
     session().rollback()
     claim = claim_run("w", "linux", now=minutes(at), lease=LEASE)
-    give_up_abandoned(minutes(at + 6), SYSTEM_RANDOM)
+    give_up_expired_leases(minutes(at + 6), SYSTEM_RANDOM)
     return None if claim is None else claim.run_id
 
 
@@ -82,7 +82,7 @@ def test_of_servers_that_sweep_at_once_one_queues_a_replacement(database: Databa
         claim_run("w", "linux", now=NOW, lease=LEASE)
     session().rollback()
 
-    database.together(*[lambda: give_up_abandoned(minutes(6), SYSTEM_RANDOM)] * 6)
+    database.together(*[lambda: give_up_expired_leases(minutes(6), SYSTEM_RANDOM)] * 6)
 
     assert len(all_runs()) == 6
     assert len({load(run_id).replaced_by for run_id in made}) == 3
@@ -102,7 +102,7 @@ def test_a_run_that_a_person_canceled_is_not_queued_anew(test: BuiltTest) -> Non
     claim_run("w", "linux", now=NOW, lease=LEASE)
     cancel(run_id)
 
-    give_up_abandoned(minutes(6), SYSTEM_RANDOM)
+    give_up_expired_leases(minutes(6), SYSTEM_RANDOM)
 
     assert all_runs() == [run_id]
 
@@ -162,10 +162,10 @@ def test_a_replacement_that_cannot_be_made_leaves_the_run_to_the_next_sweep(test
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        give_up_abandoned(minutes(6), RandomSource(broken))
+        give_up_expired_leases(minutes(6), RandomSource(broken))
 
     assert status_of(run_id) is RunStatus.RUNNING
-    assert give_up_abandoned(minutes(6), SYSTEM_RANDOM) == 1
+    assert give_up_expired_leases(minutes(6), SYSTEM_RANDOM) == 1
     assert load(run_id).replaced_by is not None
 
 
@@ -191,7 +191,7 @@ def test_a_lost_run_of_which_nobody_can_tell_what_it_executed_ends_and_has_no_re
         claim_run("w", "linux", now=NOW, lease=LEASE)
     make_odd(run_id, **odd)
 
-    assert give_up_abandoned(minutes(6), SYSTEM_RANDOM) == 2
+    assert give_up_expired_leases(minutes(6), SYSTEM_RANDOM) == 2
 
     assert [status_of(run_id), status_of(other)] == [RunStatus.CANCELED.value] * 2
     assert load(run_id).replaced_by is None and load(other).replaced_by is not None
@@ -205,7 +205,7 @@ def test_a_lost_run_that_cannot_be_given_up_keeps_no_other_from_it(test: BuiltTe
         session().execute(delete(RunRow).where(RunRow.run_id == first))
 
     with pytest.raises(NoResultFound):
-        give_up_abandoned(minutes(6), SYSTEM_RANDOM)
+        give_up_expired_leases(minutes(6), SYSTEM_RANDOM)
 
     assert load(second).status is RunStatus.CANCELED and load(second).replaced_by is not None
 

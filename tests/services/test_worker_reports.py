@@ -12,7 +12,7 @@ from api.domain.results.result import OutputReport, Report
 from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.worker_message import Answer, EqualityMessage, FinishMessage, UploadMessage
 from api.services import runs, worker_reports
-from api.services.worker_access import is_workers_token, lock_workers_run
+from api.services.worker_access import is_worker_token, lock_worker_run
 from api.storage.database import session, transact
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow
 from api.storage.results.results import load_reports, load_result_times
@@ -138,8 +138,8 @@ def test_what_lies_outside_the_run_is_passed_over_with_a_warning(
         EqualityMessage(outside.regression_id, outside.output_id), EqualityMessage(2**31 + 5, 2**62))
 
     with caplog.at_level(logging.WARNING):
-        answers = [transact(partial(worker_reports.take_equality, run_id, message, now=NOW)) for message in foreign]
-        answers.append(transact(partial(worker_reports.take_finish, run_id, FinishMessage(2**40, 0, 0), now=NOW)))
+        answers = [transact(partial(worker_reports.store_equality, run_id, message, now=NOW)) for message in foreign]
+        answers.append(transact(partial(worker_reports.store_finish, run_id, FinishMessage(2**40, 0, 0), now=NOW)))
         answers.append(finish(run_id, outside))
 
     assert answers == [Answer.OK] * 6
@@ -153,7 +153,7 @@ def test_a_file_outside_the_run_is_never_placed(database: Database) -> None:
     tell(run_id, Phase.TESTING)
     message = UploadMessage(test.regression_id, -1)
 
-    answer = transact(lambda: worker_reports.take_upload(run_id, message, now=NOW, place=lambda _: pytest.fail("placed")))
+    answer = transact(lambda: worker_reports.store_upload(run_id, message, now=NOW, place=lambda _: pytest.fail("placed")))
 
     assert answer is Answer.OK
 
@@ -168,7 +168,7 @@ def test_nothing_is_kept_where_the_file_cannot_be_placed(database: Database) -> 
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
-        transact(lambda: worker_reports.take_upload(run_id, message, now=NOW, place=fail))
+        transact(lambda: worker_reports.store_upload(run_id, message, now=NOW, place=fail))
 
     assert reported(run_id, test) == (None, {})
 
@@ -237,21 +237,21 @@ def test_a_cancel_in_between_stops_the_worker_and_keeps_what_it_reported(databas
 def test_a_workers_token_is_known_until_some_time_after_the_end(database: Database) -> None:
     test = add_regression_test()
     open_run, over = add_run(token="A" * 64), add_run(token="B" * 64)
-    lock = transact(lambda: lock_workers_run(over, NOW))
+    lock = transact(lambda: lock_worker_run(over, NOW))
     execute(over, test, at=minutes(1))
 
     assert lock.status is RunStatus.QUEUED
-    assert is_workers_token(open_run, "A" * 64, minutes(10**6), HOUR)
-    assert is_workers_token(over, "B" * 64, minutes(61), HOUR)
-    assert not is_workers_token(over, "B" * 64, minutes(62), HOUR)
+    assert is_worker_token(open_run, "A" * 64, minutes(10**6), HOUR)
+    assert is_worker_token(over, "B" * 64, minutes(61), HOUR)
+    assert not is_worker_token(over, "B" * 64, minutes(62), HOUR)
 
 
 @pytest.mark.parametrize("token", ["", "A" * 63, "a" * 64, "A" * 63 + "é", "\ud800" * 64, "B" * 64])
 def test_every_other_token_is_unknown(database: Database, token: str) -> None:
     run_id = add_run(token="A" * 64)
 
-    assert not is_workers_token(run_id, token, NOW, HOUR)
-    assert not is_workers_token(run_id + 1, "A" * 64, NOW, HOUR)
+    assert not is_worker_token(run_id, token, NOW, HOUR)
+    assert not is_worker_token(run_id + 1, "A" * 64, NOW, HOUR)
 
 
 def test_a_run_that_was_over_at_first_sight_takes_no_reports(database: Database) -> None:

@@ -10,7 +10,7 @@ from api.background.sweeper import ERASE_BATCH_SIZE, SecretErasure, Sweeper
 from api.domain.random_source import RandomSource
 from api.domain.runs.run import Phase
 from api.services.platform_sync import catch_up
-from api.services.worker_access import is_workers_token
+from api.services.worker_access import is_worker_token
 from api.storage.database import session, transact
 from api.storage.platform_tables import TestRow
 from api.storage.runs.worker_secrets import erase_dead_secrets
@@ -54,7 +54,7 @@ def test_the_secret_of_a_run_is_erased_once_its_grace_period_is_over(database: D
     assert kept == before
     assert {run_id for run_id in before if after[run_id] != before[run_id]} == {ended}
     assert {after[waits], after[tested]} == {before[waits], before[tested]}
-    assert not is_workers_token(ended, before[ended], NOW, GRACE)
+    assert not is_worker_token(ended, before[ended], NOW, GRACE)
 
 
 def test_what_stands_in_a_secrets_place_is_nobodys_and_another_for_each(database: Database) -> None:

@@ -13,7 +13,7 @@ from api.domain.runs.run import Phase, Platform
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.services import leases, runs
 from api.services.platform_sync import catch_up
-from api.services.worker_access import is_workers_token
+from api.services.worker_access import is_worker_token
 from api.storage.column_types import BranchName, Day, ExitCode, Flag, Prose, UtcDateTime, WholeNumber, Word
 from api.storage.database import session, transaction
 from api.storage.platform_tables import PLATFORM_TABLES, TestRow
@@ -104,7 +104,7 @@ def test_a_run_whose_end_cannot_be_read_keeps_its_workers_secret_no_longer(datab
     catch_up(NOW)
 
     assert set(runs.load_run(run_id).altered) == {"completed_at", "created_at", "queued_at"}
-    assert not is_workers_token(run_id, "t" * 64, NOW, LEASE)
+    assert not is_worker_token(run_id, "t" * 64, NOW, LEASE)
 
 
 def test_a_run_without_a_secret_has_no_worker(database: Database) -> None:
@@ -112,7 +112,7 @@ def test_a_run_without_a_secret_has_no_worker(database: Database) -> None:
     with transaction() as current:
         current.execute(text("UPDATE test SET token = '' WHERE id = :id"), {"id": run_id})
 
-    assert not is_workers_token(run_id, "", NOW, LEASE)
+    assert not is_worker_token(run_id, "", NOW, LEASE)
     assert leases.claim_run("worker", "linux", now=NOW, lease=LEASE) is None
 
 

@@ -82,7 +82,7 @@ def breaking_off(engine: Engine, after: int) -> Iterator[None]:
 def tell(run_id: int, phase: Phase, words: str = "") -> Answer:
     """Report a phase as the run's worker does."""
     message = ProgressMessage(phase, words)
-    return transact(lambda: worker_reports.take_progress(run_id, message, now=NOW, main_repository=MAIN_REPOSITORY))
+    return transact(lambda: worker_reports.store_progress(run_id, message, now=NOW, main_repository=MAIN_REPOSITORY))
 
 
 def use() -> None:
@@ -95,8 +95,8 @@ def use() -> None:
     claim = leases.claim_run("worker", "linux", now=NOW, lease=HOUR)
     while claim is not None and claim.run_id != run_id:
         claim = leases.claim_run("worker", "linux", now=NOW, lease=HOUR)
-    transact(lambda: worker_reports.take_equality(run_id, EqualityMessage(test.regression_id, test.output_id), now=NOW))
-    transact(lambda: worker_reports.take_finish(run_id, FinishMessage(test.regression_id, 0, 7), now=NOW))
+    transact(lambda: worker_reports.store_equality(run_id, EqualityMessage(test.regression_id, test.output_id), now=NOW))
+    transact(lambda: worker_reports.store_finish(run_id, FinishMessage(test.regression_id, 0, 7), now=NOW))
     for phase in (Phase.TESTING, Phase.COMPLETED):
         tell(run_id, phase)
     assert runs.load_run(run_id).status is RunStatus.PASS

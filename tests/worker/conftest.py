@@ -11,7 +11,7 @@ import pytest
 
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest, suite_files
 from api.worker.options import Folders
-from api.worker.run_source import Claimed
+from api.worker.run_source import ClaimedRun
 from tests.sandbox.machine_sandboxes import bubblewrap, container, sandbox
 from tests.worker.stand_in import StandIn
 
@@ -32,11 +32,11 @@ class Store:
 
     def sample(self, content: bytes, extension: str = ".ts") -> str:
         """Keep a sample; return its name."""
-        return _keep(self.folders.samples, content, extension)
+        return _renew_until_done(self.folders.samples, content, extension)
 
     def baseline(self, content: bytes, extension: str = ".srt") -> str:
         """Keep a baseline; return its name."""
-        return _keep(self.folders.baselines, content, extension)
+        return _renew_until_done(self.folders.baselines, content, extension)
 
     def suite(self, run_id: int, tests: Sequence[SuiteTest]) -> None:
         """Write a run's suite."""
@@ -78,9 +78,9 @@ def server() -> Iterator[StandIn]:
     stand_in.stop()
 
 
-def a_claim(run_id: int = 7) -> Claimed:
+def a_claim(run_id: int = 7) -> ClaimedRun:
     """A run of the main repository at the commit that the tests use."""
-    return Claimed(run_id, TOKEN, f"lease-{run_id}", "linux", REPOSITORY, COMMIT)
+    return ClaimedRun(run_id, TOKEN, f"lease-{run_id}", "linux", REPOSITORY, COMMIT)
 
 
 def a_test(
@@ -91,7 +91,7 @@ def a_test(
     return SuiteTest(regression_id, category, command, input_type, input_file, output_type, files)
 
 
-def _keep(folder: Path, content: bytes, extension: str) -> str:
+def _renew_until_done(folder: Path, content: bytes, extension: str) -> str:
     name = hashlib.sha256(content).hexdigest() + extension
     (folder / name).write_bytes(content)
     return name

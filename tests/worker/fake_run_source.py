@@ -4,7 +4,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from api.worker.run_source import Claimed, RunSourceUnavailable
+from api.worker.run_source import ClaimedRun, RunSourceUnavailable
 from tests.worker.conftest import COMMIT, REPOSITORY, TOKEN
 
 
@@ -15,8 +15,8 @@ class FakeRunSource:
     `faults` are raised first, one a call.
     """
 
-    waiting: list[Claimed] = field(default_factory=list)
-    held: dict[int, Claimed] = field(default_factory=dict)
+    waiting: list[ClaimedRun] = field(default_factory=list)
+    held: dict[int, ClaimedRun] = field(default_factory=dict)
     ends: dict[int, str] = field(default_factory=dict)
     released: list[tuple[int, str | None]] = field(default_factory=list)
     lost: set[int] = field(default_factory=set)
@@ -36,7 +36,7 @@ class FakeRunSource:
         """Queue a run; return its id."""
         with self.changed:
             run_id = 1 + len(self.waiting) + len(self.held) + len(self.released) + len(self.ends)
-            self.waiting.append(Claimed(run_id, TOKEN, f"lease-{run_id}", platform, repository, commit, reports=reports))
+            self.waiting.append(ClaimedRun(run_id, TOKEN, f"lease-{run_id}", platform, repository, commit, reports=reports))
             return run_id
 
     def cancel(self, run_id: int) -> None:
@@ -53,7 +53,7 @@ class FakeRunSource:
         """The message of the run's cancellation."""
         return self.ends.get(run_id)
 
-    def claim(self, platform: str) -> Claimed | None:
+    def claim(self, platform: str) -> ClaimedRun | None:
         """Take the oldest run of the platform."""
         with self.changed:
             self._require_available()
@@ -63,13 +63,13 @@ class FakeRunSource:
                 self.held[claimed.run_id] = claimed
             return claimed
 
-    def renew(self, claimed: Claimed) -> bool:
+    def renew(self, claimed: ClaimedRun) -> bool:
         """Prolong a claim that is still held, of a run that is not over."""
         with self.changed:
             self._require_available()
             return self.held.get(claimed.run_id) == claimed and claimed.run_id not in self.ends
 
-    def release(self, claimed: Claimed, failure: str | None = None, *, lost: bool = False) -> None:
+    def release(self, claimed: ClaimedRun, failure: str | None = None, *, lost: bool = False) -> None:
         """End a claim that is still held."""
         with self.changed:
             self._require_available()

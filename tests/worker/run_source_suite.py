@@ -4,7 +4,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from api.worker.run_source import Claimed, RunSource
+from api.worker.run_source import ClaimedRun, RunSource
 
 
 class Queue(Protocol):
@@ -110,7 +110,7 @@ class ClaimsSuite:
 
         assert queue.ended_with(run_id) == before
 
-    def taken(self, queue: Queue) -> Claimed:
+    def taken(self, queue: Queue) -> ClaimedRun:
         claimed = queue.run_source.claim("linux")
         assert claimed is not None
         return claimed

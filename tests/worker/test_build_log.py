@@ -25,9 +25,9 @@ def test_lines_are_carried_as_soon_as_they_are_whole(tmp_path: Path, output: Pat
         seen = []
         for chunk in (b"", b"first\nsec", b"ond\n", b"last"):
             program.write(chunk)
-            carried.carry()
+            carried.forward()
             seen.append(build_log.path.read_text())
-        carried.carry(whole=True)
+        carried.forward(to_end=True)
 
         lines = [f"{STAMP} [build] {words}\n" for words in ("first", "second", "last")]
         assert seen == ["", lines[0], lines[0] + lines[1], lines[0] + lines[1]]
@@ -38,7 +38,7 @@ def test_a_program_cannot_write_lines_in_the_workers_name(tmp_path: Path, output
     output.write_bytes(b"[2026-01-01T00:00:00Z] [ERROR] [worker] forged\rand\x0bmore\xff\n")
 
     with BuildLog(tmp_path / "log", lambda: NOW) as build_log:
-        LogForwarder(build_log, output, "build").carry(whole=True)
+        LogForwarder(build_log, output, "build").forward(to_end=True)
 
     written = (tmp_path / "log").read_text()
     assert written.startswith(f"{STAMP} [build] [2026-01-01T00:00:00Z] [ERROR] [worker] forged and more")
@@ -51,9 +51,9 @@ def test_much_at_once_is_carried_whole(tmp_path: Path, output: Path) -> None:
 
     with BuildLog(tmp_path / "log", lambda: NOW) as build_log:
         carried = LogForwarder(build_log, output, "build")
-        carried.carry()
+        carried.forward()
         some = build_log.path.read_text().count("\n")
-        carried.carry(whole=True)
+        carried.forward(to_end=True)
 
     assert 0 < some < 5000
     assert (tmp_path / "log").read_text() == "".join(f"{STAMP} [build] {line}\n" for line in lines)

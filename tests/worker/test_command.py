@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.runs.worker_suite import SuiteFile
-from api.worker.command import Feed, Invocation, Places, invocation
+from api.worker.command import Feed, Invocation, SandboxPaths, invocation
 from api.worker.run_error import TestRunError
 from tests.worker.conftest import a_test
 
@@ -54,7 +54,7 @@ def test_a_report_is_what_the_program_prints() -> None:
 
 
 def test_where_a_program_sees_another_file_system_it_is_told_of_places_in_that() -> None:
-    places = Places("/repository/TestFiles", "/repository/TempFiles")
+    places = SandboxPaths("/repository/TestFiles", "/repository/TempFiles")
 
     call = invocation(a_test(command="-1", files=FILES), EXECUTABLE, SAMPLE, FOLDER, LOG, places=places)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from api.domain.runs.run import Phase
 from api.installation import SYSTEM_RANDOM, utc_now
-from api.services.leases import give_up_abandoned
+from api.services.leases import give_up_expired_leases
 from api.services.verdicts import derive_state
 from api.storage.database import attach, change, database_now, session, transaction
 from api.storage.files.incoming import FileStore
@@ -80,11 +80,11 @@ class TestLeasedClaims(ClaimsSuite):
 
         with clock_off(database, off):
             claimed = self.taken(queue)
-            early = give_up_abandoned(database_now(), SYSTEM_RANDOM)
+            early = give_up_expired_leases(database_now(), SYSTEM_RANDOM)
             renewed = queue.run_source.renew(claimed)
             left = session().execute(select(ClaimRow.deadline)).scalar_one() - database_now()
             queue.lapse(run_id)
-            late = give_up_abandoned(database_now(), SYSTEM_RANDOM)
+            late = give_up_expired_leases(database_now(), SYSTEM_RANDOM)
 
         assert (early, renewed, late) == (0, True, 1)
         assert LEASE - timedelta(seconds=30) < left <= LEASE

@@ -14,7 +14,7 @@ from api.host import temporary_folder
 from api.installation import utc_now
 from api.worker.build_log import BuildLog
 from api.worker.command import Invocation
-from api.worker.full_disk import DiskFull, disk_first, has_room
+from api.worker.full_disk import DiskFull, blame_full_disk, has_room
 from api.worker.options import Folders, WorkerOptions
 from api.worker.process import Limits, run_process
 from api.worker.reporter import Retries
@@ -51,7 +51,7 @@ def options_on(disk: SmallDisk, server: StandIn, store: Store) -> WorkerOptions:
         store.folders.samples, store.folders.baselines, store.folders.suites, store.folders.executables, disk.folder / "runs")
     return WorkerOptions(
         name="tester", platform="linux", server=server.url, folders=folders, main_repository=REPOSITORY, trusted=True,
-        limits=Limits(seconds=60), retries=Retries(timeout=30, first=0.02, longest=0.1), poll_seconds=0.02, renew_seconds=0.02)
+        limits=Limits(seconds=60), retries=Retries(timeout=30, first_pause=0.02, max_pause=0.1), poll_seconds=0.02, renew_seconds=0.02)
 
 
 def queue(store: Store, run_source: FakeRunSource, *commands: str) -> int:
@@ -136,7 +136,7 @@ def test_a_journal_on_a_full_disk_leaves_lines_out(small_disk: SmallDisk) -> Non
 
 def test_what_fails_while_the_disk_is_full_failed_for_that(small_disk: SmallDisk) -> None:
     def failing() -> None:
-        with disk_first(small_disk.folder):
+        with blame_full_disk(small_disk.folder):
             raise RunError(DiskFull().kind, "The build failed.")
 
     with pytest.raises(RunError, match="The build failed"):
@@ -162,7 +162,7 @@ def test_a_server_whose_disk_is_full_is_told_from_one_that_is_away(
     server.script = lambda post: None if post.file is None else (503, f"FAIL: {StoreFull.MESSAGE}", {"Retry-After": "60"})
     options = options_on(SmallDisk(tmp_path / "large"), server, store)
 
-    run(replace(options, retries=Retries(timeout=0.2, first=0.05), stop_timeout=0.1), run_source)
+    run(replace(options, retries=Retries(timeout=0.2, first_pause=0.05), stop_timeout=0.1), run_source)
 
     assert server.of("progress")[-1].fields == {
         "type": "progress", "status": "canceled",

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.worker.reporter import Answer, Artifact, Reporter, Retries, RunIsDead, ServerUnreachable
+from api.worker.reporter import Answer, Artifact, Reporter, Retries, RunClosed, ServerUnreachable
 from tests.worker.conftest import TOKEN
 from tests.worker.stand_in import Post, Reply, StandIn
 
@@ -36,8 +36,8 @@ def clock() -> Clock:
 def reporter(server: StandIn, clock: Clock) -> Iterator[Reporter]:
     with httpx.Client(trust_env=False) as client:
         yield Reporter(
-            client, server.url, 7, TOKEN, retries=Retries(timeout=100, first=1, longest=8), pause=clock.pause,
-            monotonic=clock.monotonic, chance=lambda: 1.0)
+            client, server.url, 7, TOKEN, retries=Retries(timeout=100, first_pause=1, max_pause=8), pause=clock.pause,
+            monotonic=clock.monotonic, random_fraction=lambda: 1.0)
 
 
 def failing(times: int, reply: Reply) -> Iterator[Reply | None]:
@@ -111,8 +111,8 @@ def test_what_a_server_asks_for_is_waited_within_the_timeout_and_then_it_is_aske
 
     with httpx.Client(transport=transport) as client:
         Reporter(
-            client, "http://server", 7, TOKEN, retries=Retries(timeout=100, first=1, longest=8), pause=clock.pause,
-            monotonic=clock.monotonic, chance=lambda: 1.0).finish(1, 0, 5)
+            client, "http://server", 7, TOKEN, retries=Retries(timeout=100, first_pause=1, max_pause=8), pause=clock.pause,
+            monotonic=clock.monotonic, random_fraction=lambda: 1.0).finish(1, 0, 5)
 
     assert clock.pauses == [waited]
 
@@ -167,7 +167,7 @@ def test_a_server_that_stays_away_is_given_up(server: StandIn, reporter: Reporte
 def test_a_run_that_is_over_is_told_at_once(server: StandIn, reporter: Reporter, clock: Clock, reply: Reply) -> None:
     server.script = lambda post: reply
 
-    with pytest.raises(RunIsDead):
+    with pytest.raises(RunClosed):
         reporter.progress("testing", "")
 
     assert clock.pauses == []

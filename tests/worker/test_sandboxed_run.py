@@ -16,7 +16,7 @@ from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.worker_suite import SuiteFile
 from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Sandbox
-from api.worker.command import Invocation, Places, invocation
+from api.worker.command import Invocation, SandboxPaths, invocation
 from api.worker.full_disk import DiskFull
 from api.worker.process import Execution, Limits
 from api.worker.run_error import RunError
@@ -241,7 +241,7 @@ def test_a_result_that_finds_no_room_on_the_disk_is_told_as_that(desk: Desk, sma
 def test_a_program_finds_its_sample_and_leaves_its_outputs_where_baselines_were_made(desk: Desk, tmp_path: Path) -> None:
     sample, program = tmp_path / "aa.ts", Path(desk.call("print(sys.argv[-1])\nopen(sys.argv[-2], 'w').write(os.getcwd())").arguments[0])
     sample.write_bytes(b"captions")
-    places = Places("/repository/TestFiles", "/repository/TempFiles")
+    places = SandboxPaths("/repository/TestFiles", "/repository/TempFiles")
     report = a_test(command="", output_type="report", files=(SuiteFile(1, "bb.txt", "aa.txt"),))
     named = a_test(command="", output_type="file", files=(SuiteFile(1, "bb.txt", "out.txt"),))
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest
-from api.worker.command import Places
+from api.worker.command import SandboxPaths
 from api.worker.options import WorkerOptions
 from api.worker.process import Limits
 from api.worker.reporter import Retries
-from api.worker.run_source import Claimed
+from api.worker.run_source import ClaimedRun
 from api.worker.worker import work
 from tests.worker.conftest import REPOSITORY, TOKEN, MakeProgram, Store, a_test
 from tests.worker.fake_run_source import FakeRunSource
@@ -49,7 +49,7 @@ sys.exit(3 if '--three' in arguments else 0)
 def options(server: StandIn, store: Store) -> WorkerOptions:
     return WorkerOptions(
         name="tester", platform="linux", server=server.url, folders=store.folders, main_repository=REPOSITORY, trusted=True,
-        limits=Limits(seconds=60), retries=Retries(timeout=30, first=0.02, longest=0.1), poll_seconds=0.02, renew_seconds=0.02,
+        limits=Limits(seconds=60), retries=Retries(timeout=30, first_pause=0.02, max_pause=0.1), poll_seconds=0.02, renew_seconds=0.02,
         stop_timeout=1)
 
 
@@ -181,7 +181,7 @@ def test_a_report_is_read_from_the_standard_output(
     store.suite(run_source.add(reports=frozenset({1})), [a_test(1, command="-out=report", input_file=sample, files=(
         SuiteFile(11, store.baseline(f"File: {tmp_path}/TestFiles/{sample}\n".encode()), "out.txt"),))])
 
-    run(replace(options, places=Places(f"{tmp_path}/TestFiles", "/repository/TempFiles")), run_source)
+    run(replace(options, places=SandboxPaths(f"{tmp_path}/TestFiles", "/repository/TempFiles")), run_source)
 
     assert [post.brief() for post in server.posts if post.kind in ("equality", "upload", "finish")] == ["equality 1 11", "finish 1 0"]
 
@@ -365,7 +365,7 @@ def test_a_server_that_never_comes_back_ends_the_run_through_its_claim(
     queue(store, run_source, a_captioned_test(store, 1))
     server.script = lambda post: (503, "", {}) if post.kind == "finish" else None
 
-    run(replace(options, retries=Retries(timeout=0.2, first=0.05, longest=0.1)), run_source)
+    run(replace(options, retries=Retries(timeout=0.2, first_pause=0.05, max_pause=0.1)), run_source)
 
     assert run_source.released == [(1, "[web_server] The server took no reports of the worker for too long.")]
     assert run_source.lost == {1}
@@ -380,7 +380,7 @@ def test_a_server_that_asks_for_more_time_than_the_worker_has_costs_no_run(
     replies: list[Reply] = [(503, "", {"Retry-After": asked})] * 3
     server.script = lambda post: replies.pop() if post.kind == "finish" and replies else None
 
-    run(replace(options, retries=Retries(timeout=0.5, first=0.05, longest=0.1)), run_source)
+    run(replace(options, retries=Retries(timeout=0.5, first_pause=0.05, max_pause=0.1)), run_source)
 
     assert server.briefs()[-1] == "progress completed"
     assert (run_source.released, run_source.lost) == ([(1, None)], set())
@@ -499,7 +499,7 @@ def test_a_lease_that_cannot_be_renewed_for_any_reason_is_lost_and_its_run_is_le
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
 ) -> None:
     class Faulty(FakeRunSource):
-        def renew(self, claimed: Claimed) -> bool:
+        def renew(self, claimed: ClaimedRun) -> bool:
             raise OSError
 
     faulty = Faulty()

@@ -1,7 +1,7 @@
 """The agent's main loop: claims, prepares, watches and finishes jobs, and adopts those of dead agents.
 
-Its loop alone asks for new work and renews leases; each job that is being prepared or finished has a thread of its own. Jobs run in
-supervisors, so that they outlive it, and everything it must know again after a restart lies in the database and in attempts' folders.
+Only the loop claims jobs and renews leases; each job that is being prepared or finished has a thread of its own. Jobs run in
+supervisors, so that they outlive the agent. All state that a restart needs is in the database and in attempts' folders.
 """
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ STEPS = ("ends", "leases", "adoption", "lost attempts", "claims", "heartbeat", "
 
 
 class Agent:
-    """An agent. Without a `preparer`, since there is no sandbox, it starts nothing, and still looks after what runs."""
+    """An agent. Without a `preparer`, where there is no sandbox, it claims nothing, and only looks after running jobs."""
 
     def __init__(
         self, record: AgentRecord, options: AgentOptions, repository: JobRepository, files: JobFiles, slots: Slots, names: AgentNames,
@@ -60,29 +60,29 @@ class Agent:
         self._steps = {step: Supervision(f"agent: {step}") for step in STEPS}
 
     def run(self, listener: Listener) -> None:
-        """Work until told to stop; jobs then go on, for whoever adopts them."""
+        """Run until `stop`; running jobs go on, and are adopted by another agent."""
         while not self._stopping.is_set():
             self.run_once()
             with self._step("rest"):
                 self._rest(listener)
             if any(step.pause for step in self._steps.values()):
-                # What could not be done is still there, and would have it turn without a rest. Leases are renewed all the same.
+                # A failed step would make the loop spin. Leases are still renewed in time.
                 self._stopping.wait(self._options.poll.total_seconds())
         self._shut_down()
 
     def stop(self) -> None:
-        """Tell it to stop; may be called by a handler of signals."""
+        """Stop `run`; may be called by a signal handler."""
         self._stopping.set()
         os.eventfd_write(self._wake_fd, 1)
 
     def suspend_claims(self, trouble: str | None) -> None:
-        """Take no more jobs, since all would fail, for as long as there is such a trouble; may be called by any thread."""
+        """Claim no jobs while there is such a trouble, since all would fail. Thread-safe."""
         self._trouble = trouble
         os.eventfd_write(self._wake_fd, 1)
 
     @property
     def held_names(self) -> frozenset[str]:
-        """The names of the workspaces that are in its hands."""
+        """The names of the workspaces in use."""
         return frozenset(held.name for held in list(self._held.values()))
 
     @property
@@ -91,7 +91,7 @@ class Agent:
         return not self._threads
 
     def run_once(self) -> None:
-        """Look after everything once. A step that fails keeps none of the others from its work, but where the database is away."""
+        """Do every step once. A failed step does not stop the others, unless the database is unavailable."""
         now = self._clock()
         with self._step("ends"):
             self._reap_ended()
@@ -111,7 +111,7 @@ class Agent:
             self._available_since = self._available_since or now
         except RepositoryUnavailable as closed:
             if self._available_since is not None or not closed.is_outage:
-                log.error("the database is away; jobs go on: %s", closed, exc_info=None if closed.is_outage else closed)
+                log.error("the database is unavailable; jobs go on: %s", closed, exc_info=None if closed.is_outage else closed)
             self._available_since = None
 
     def _step(self, name: str) -> AbstractContextManager[None]:
@@ -124,7 +124,7 @@ class Agent:
             self._next_heartbeat = now + HEARTBEAT_INTERVAL
 
     def _rest(self, listener: Listener) -> None:
-        """Wait for the bell, for a thread of ours, for the end of a job, or until it is time to look again."""
+        """Wait for a wake-up, a thread, the end of a job, or the next poll."""
         waiting = select.poll()
         watched = [held.watch_supervisor() for held in self._held.values() if held.phase is Phase.RUNNING]
         for each in (listener.descriptor, self._wake_fd, *(each for each in watched if each is not None)):
@@ -144,13 +144,13 @@ class Agent:
                 self._in_thread(held, partial(self._finish_running, held))
 
     def _keep_leases(self, now: datetime) -> None:
-        """Renew the leases where it is time for that, all at once; hear, always, of jobs that are to be cancelled."""
+        """Renew all leases when that is due, and apply cancel requests."""
         fences = {held.job.job_id: held.job.fence for held in self._held.values()}
         if not fences:
             return
         until = None
         if now >= self._next_renewal:
-            # By this host's clock, for the supervisors on it; the database counts from when it is asked, which is later.
+            # By this host's clock, for its supervisors; the database's lease starts a little later.
             until = now + self._options.lease
             found = self._repository.renew(fences, self._options.lease)
             self._next_renewal = now + self._options.renewal
@@ -163,9 +163,9 @@ class Agent:
     def _apply_state(self, held: HeldJob, job: Job | None, until: datetime | None) -> None:
         try:
             if job is None or job.fence != held.job.fence or job.status.is_finished:
-                # A thread of ours may have reported the end just now.
+                # A thread of this agent may just have reported the end.
                 if held.phase in (Phase.PREPARING, Phase.RUNNING):
-                    log.warning("job %s has passed to another; what runs of it here is killed", held.job.job_id)
+                    log.warning("job %s was claimed by another agent; it is killed here", held.job.job_id)
                     held.revoke()
                 return
             if until is not None:
@@ -173,7 +173,7 @@ class Agent:
             if job.cancel_requested:
                 held.cancel()
         except OSError as fault:
-            log.error("job %s could not be told of its lease, or of its end: %s", held.job.job_id, fault)
+            log.error("the lease or cancel of job %s could not be passed to its supervisor: %s", held.job.job_id, fault)
 
     def _claim(self) -> None:
         while self._preparer is not None and self._trouble is None and not self._stopping.is_set() and self._repository.is_any_waiting():
@@ -182,11 +182,11 @@ class Agent:
                 return
 
     def _claim_for(self, slot: Slot) -> bool:
-        """Start a job in a slot; where there is none to be started, the slot is let go."""
+        """Claim a job for a slot; without one, release the slot."""
         until = self._clock() + self._options.lease
         job = None
         try:
-            # Another agent may be quicker, which says nothing about the job behind.
+            # If another agent claims the first job, there may be a second one.
             job = self._repository.claim(self._options.lease) or self._repository.claim(self._options.lease)
         finally:
             if job is None:
@@ -198,7 +198,7 @@ class Agent:
         try:
             self._in_thread(held, partial(self._prepare, held, slot))
         except RuntimeError:
-            # This machine has no thread left for us; another agent's may.
+            # This host has no threads left; another agent's may have.
             slot.release()
             self._repository.put_back(job)
             raise
@@ -211,7 +211,7 @@ class Agent:
         except ClaimLost:
             self._abandon(held)
             return
-        # A fault of ours is one job's misfortune, never the agent's.
+        # A bug fails one job, never the agent.
         except Exception as fault:
             log.exception("job %s could not be prepared", held.job.job_id)
             now = self._clock()
@@ -225,13 +225,13 @@ class Agent:
             self._finish(held, record)
 
     def _abandon(self, held: HeldJob) -> None:
-        """Nothing of the attempt was run: the job waits again, unless it is another's by now."""
+        """Return a job to the queue before it has started, unless another agent has claimed it."""
         held.phase = Phase.FINISHING
         try:
             if not held.is_revoked:
                 self._repository.put_back(held.job)
         except RepositoryUnavailable:
-            log.warning("job %s could not be put back; its lease will pass", held.job.job_id)
+            log.warning("job %s could not be put back; its lease will expire", held.job.job_id)
         self._finisher.remove_workspace(held)
         held.phase = Phase.DONE
 
@@ -243,7 +243,7 @@ class Agent:
             self._finisher.finish(held, record, self._stopping)
         except ClaimLost:
             return
-        # As above; without an end the job would be adopted and finished again for as long as we live.
+        # As above; without an outcome the job would be adopted and finished again and again.
         except Exception:
             log.exception("job %s could not be finished", held.job.job_id)
             with suppress(RepositoryUnavailable):
@@ -256,12 +256,12 @@ class Agent:
             self._apply_state(held, held.job, now + self._options.lease)
 
     def _give_up_expired(self, now: datetime) -> None:
-        """End what agents of other hosts have left. After the database was away, those that live have a lease's time to come back."""
+        """Give up jobs of other hosts' dead agents. After an outage of the database, living agents get a lease's time to renew."""
         if self._available_since is not None and now >= self._available_since + self._options.lease:
             self._orphan_recovery.give_up_expired(self._held)
 
     def _shut_down(self) -> None:
-        """Let threads come to an end, and give the jobs that run time until somebody adopts them."""
+        """Wait for threads, and extend the leases of running jobs until they are adopted."""
         for thread in list(self._threads):
             thread.join(SHUTDOWN_SECONDS / max(1, len(self._threads)))
         self._reap_ended()
@@ -272,7 +272,7 @@ class Agent:
                 self._extend(running[job_id], until)
             self._repository.forget(FORGET_AFTER)
         except RepositoryUnavailable:
-            log.warning("the database is away; jobs have their leases' time")
+            log.warning("the database is unavailable; running jobs keep their current leases")
         if self._preparer is not None:
             self._preparer.close()
         if running:
@@ -282,16 +282,16 @@ class Agent:
         try:
             held.extend(until)
         except OSError as fault:
-            log.error("job %s could not be told of its lease: %s", held.job.job_id, fault)
+            log.error("the lease of job %s could not be passed to its supervisor: %s", held.job.job_id, fault)
 
     def _in_thread(self, held: HeldJob, work: Callable[[], None]) -> None:
         def guarded() -> None:
             try:
                 with _log_context(held.job):
                     work()
-            # A job that nobody attends to any more is let go, and adopted as if its agent had died.
+            # The job is released, and adopted as if its agent had died.
             except BaseException:
-                log.exception("job %s was let go", held.job.job_id)
+                log.exception("job %s was released", held.job.job_id)
                 held.phase = Phase.DONE
             finally:
                 self._threads.discard(thread)
@@ -308,17 +308,17 @@ class Agent:
 
 
 def _is_beyond_a_step(raised: BaseException) -> bool:
-    """Whether the whole turn is over with this, or the whole agent."""
+    """Whether this exception ends the whole round, or the agent."""
     return isinstance(raised, RepositoryUnavailable) or is_exit(raised)
 
 
 def _log_context(job: Job) -> AbstractContextManager[None]:
-    """What is logged meanwhile is about this attempt."""
+    """Add the job and attempt to log lines."""
     return bind_log_context(job_id=job.job_id, attempt=job.attempt)
 
 
 def _has_ended(held: HeldJob) -> bool:
-    """Whether no supervisor lives any more."""
+    """Whether the supervisor has ended."""
     watched = held.watch_supervisor()
     return watched is None or bool(select.select([watched], [], [], 0)[0])
 

@@ -21,13 +21,13 @@ T = TypeVar("T")
 
 
 class Finisher:
-    """Finishes the jobs of an agent. A database that is away is waited for, `pause` seconds at a time: the exit record keeps the result."""
+    """Finishes the jobs of an agent. An outage of the database is retried every `pause` seconds; the exit record keeps the result."""
 
     def __init__(self, repository: JobRepository, workspaces: Workspaces, files: JobFiles, options: JobOptions, *, pause: float) -> None:
         self._repository, self._workspaces, self._files, self._options, self._pause = repository, workspaces, files, options, pause
 
     def finish(self, held: HeldJob, record: ExitRecord | None, stopping: threading.Event) -> None:
-        """Finish a job, by the attempt's record; None where its supervisor was killed. Raises ClaimLost where that is to be left."""
+        """Finish a job by the attempt's exit record, None where its supervisor was killed. Raises ClaimLost where the agent stops first."""
         if record is None or record.reason in (JobReason.LOST, JobReason.ENGINE_ERROR):
             _log_supervisor_output(held)
         if record is None or record.reason is JobReason.LOST or self._is_marked_dead(held, record, stopping):
@@ -39,11 +39,11 @@ class Finisher:
         self.remove_workspace(held)
 
     def remove_workspace(self, held: HeldJob) -> None:
-        """Take the workspace away; what cannot be now, is later."""
+        """Remove the workspace; if that fails, housekeeping does it later."""
         try:
             self._workspaces.remove(held.name)
         except (WorkspaceFailure, OSError) as failure:
-            log.warning("the workspace of job %s is still there: %s", held.job.job_id, failure)
+            log.warning("the workspace of job %s could not be removed: %s", held.job.job_id, failure)
 
     def _finish(self, held: HeldJob, record: ExitRecord, stopping: threading.Event) -> None:
         if record.detail:
@@ -60,10 +60,10 @@ class Finisher:
         try:
             collect(self._workspaces.folder(held.name), held.files, self._options.artifacts, self._options.artifact_limits)
         except OSError as fault:
-            log.error("the artifacts of job %s could not be kept: %s", held.job.job_id, fault)
+            log.error("the artifacts of job %s could not be stored: %s", held.job.job_id, fault)
 
     def _is_marked_dead(self, held: HeldJob, record: ExitRecord, stopping: threading.Event) -> bool:
-        """Whether nobody but an agent that took the attempt for dead asked for its end."""
+        """Whether the attempt was cancelled by an agent that marked it dead, and not by a user."""
         if record.reason is not JobReason.CANCELLED:
             return False
         now = self._retry(lambda: self._repository.states({held.job.job_id: held.job.fence}), stopping)
@@ -72,7 +72,9 @@ class Finisher:
     def _report(self, held: HeldJob, report: Callable[[], bool], stopping: threading.Event) -> bool:
         taken = self._retry(report, stopping)
         if not taken:
-            log.warning("the result of job %s, attempt %s, was refused: the claim has passed on", held.job.job_id, held.files.folder.name)
+            log.warning(
+                "the result of job %s, attempt %s, was refused: another agent has claimed the job",
+                held.job.job_id, held.files.folder.name)
         return taken
 
     def _retry(self, ask: Callable[[], T], stopping: threading.Event) -> T:
@@ -87,6 +89,6 @@ class Finisher:
 
 
 def _log_supervisor_output(held: HeldJob) -> None:
-    """Put into our log, which operators read, what the supervisor said of its end."""
+    """Copy the supervisor's error output into the agent's log."""
     if words := held.files.supervisor_output():
-        log.error("job %s, attempt %s: its supervisor said\n%s", held.job.job_id, held.files.folder.name, words)
+        log.error("job %s, attempt %s: output of its supervisor:\n%s", held.job.job_id, held.files.folder.name, words)

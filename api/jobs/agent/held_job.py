@@ -13,7 +13,7 @@ from api.storage.jobs.files import AttemptFiles
 
 
 class Phase(Enum):
-    """How far a job has come."""
+    """The phase of a held job."""
 
     PREPARING = "preparing"
     RUNNING = "running"
@@ -22,7 +22,7 @@ class Phase(Enum):
 
 
 class ClaimLost(Exception):
-    """The job is no longer this agent's, or is to be prepared no further."""
+    """The agent has lost its claim on the job, or is stopping."""
 
 
 class HeldJob:
@@ -44,11 +44,11 @@ class HeldJob:
 
     @property
     def is_revoked(self) -> bool:
-        """Whether the claim is known to be lost."""
+        """Whether the claim was revoked."""
         return self._is_revoked
 
     def prepare(self, spec: dict[str, object], now: datetime) -> None:
-        """Lay out what the supervisor needs. Raises ClaimLost where it must not be started any more."""
+        """Write the supervisor's files. Raises ClaimLost where it must not be started any more."""
         with self._lock:
             if self._is_revoked or now >= self._lease_until:
                 raise ClaimLost
@@ -58,21 +58,21 @@ class HeldJob:
                 self.files.ask_cancel()
 
     def extend(self, lease_until: datetime) -> None:
-        """Pass a renewed lease on to the supervisor. Raises OSError."""
+        """Pass a renewed lease to the supervisor. Raises OSError."""
         with self._lock:
             self._lease_until = lease_until
             if self._is_prepared:
                 self.files.renew(lease_until)
 
     def cancel(self) -> None:
-        """Ask for the end of what runs, or is about to. Raises OSError."""
+        """Ask the supervisor to cancel, now or once it starts. Raises OSError."""
         with self._lock:
             if not self._is_cancelled and self._is_prepared:
                 self.files.ask_cancel()
             self._is_cancelled = True
 
     def revoke(self) -> None:
-        """The claim has passed to another: kill what runs."""
+        """Kill the job, since another agent has claimed it."""
         with self._lock:
             self._is_revoked = True
             if self._is_prepared:
@@ -84,18 +84,18 @@ class HeldJob:
                 signal.pidfd_send_signal(supervisor, signal.SIGKILL)
 
     def watch_supervisor(self) -> int | None:
-        """A descriptor that becomes readable once the supervisor has ended; None where none lives any more."""
+        """A pidfd that becomes readable once the supervisor has ended; None where it has ended."""
         if self._supervisor is None:
             pid = self.files.supervisor_pid()
             with suppress(ProcessLookupError):
                 self._supervisor = None if pid is None else os.pidfd_open(pid)
-            # The number may be another process's by now; while the lock is held, it is the supervisor's.
+            # The process id may have been reused; while the lock is held, it is the supervisor's.
             if self._supervisor is not None and not self.files.is_supervised():
                 self.unwatch_supervisor()
         return self._supervisor
 
     def unwatch_supervisor(self) -> None:
-        """Close that descriptor."""
+        """Close the pidfd."""
         if self._supervisor is not None:
             os.close(self._supervisor)
             self._supervisor = None

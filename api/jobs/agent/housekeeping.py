@@ -20,7 +20,7 @@ from api.storage.jobs.files import JobFiles
 log = logging.getLogger(__name__)
 
 HOST_INTERVAL, FILES_INTERVAL = 60.0, 600.0
-# What is younger may be on its way into use.
+# Younger remains may be about to be used.
 MIN_AGE_SECONDS = 60.0
 UNKNOWN_RETENTION = timedelta(days=1)
 BATCH_SIZE = 200
@@ -28,7 +28,7 @@ WORKSPACE = re.compile(r"([0-9a-f-]{36})-([0-9]+)-([0-9]+)", re.ASCII)
 
 
 class Housekeeping:
-    """What an agent tidies: its own host, and the folder of all jobs, which agents of several hosts may tidy side by side."""
+    """Tidies an agent's host, and the folder of all jobs, which agents of several hosts may tidy at the same time."""
 
     def __init__(
         self, repository: JobRepository, files: JobFiles, workspaces: Workspaces, sandbox: Sandbox | None, *, keep: timedelta,
@@ -45,14 +45,14 @@ class Housekeeping:
             if name not in held:
                 try:
                     self._workspaces.remove(name)
-                    log.info("removed the workspace %s, which was left over", name)
+                    log.info("removed the orphaned workspace %s", name)
                 except (WorkspaceFailure, OSError) as failure:
-                    log.warning("the workspace %s is left over: %s", name, failure)
+                    log.warning("the orphaned workspace %s could not be removed: %s", name, failure)
         if self._sandbox is not None:
             self._sandbox.sweep(time.time() - MIN_AGE_SECONDS)
 
     def tidy_files(self) -> None:
-        """Remove the files of jobs that ended long ago, the zips of all that ended, and what no job was ever made of."""
+        """Remove the files of old finished jobs, the zips of all finished jobs, and uploads without a job."""
         now = self._clock()
         folders = self._job_folders()
         while names := list(islice(folders, BATCH_SIZE)):
@@ -66,8 +66,8 @@ class Housekeeping:
             if self._files.attempt(job_id, int(attempt), int(fence)).is_supervised():
                 return False
         except OSError as fault:
-            # One whose files cannot be had just now keeps nobody from tidying up after the others.
-            log.warning("whether attempt %s of job %s still runs cannot be told: %s", attempt, job_id, fault)
+            # One unreadable attempt must not stop the housekeeping.
+            log.warning("it is unknown whether attempt %s of job %s still runs: %s", attempt, job_id, fault)
             return False
         job = self._repository.states({job_id: 0}).get(job_id)
         return job is None or job.status is not JobStatus.RUNNING or job.attempt_fence != int(fence)
@@ -81,7 +81,7 @@ class Housekeeping:
     def _tidy_job(self, name: str, job: Job | None, now: datetime) -> None:
         folder = self._files.job(name)
         if job is None:
-            # It may be another installation's that shares the folder, which keeps its files for as long.
+            # It may belong to another installation that shares the folder, with the same retention.
             if _age(folder, now) > max(self._keep, UNKNOWN_RETENTION):
                 shutil.rmtree(folder, ignore_errors=True)
         elif job.status.is_finished and not any(attempt.is_supervised() for attempt in self._files.attempts(name)):

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class RepositoryUnavailable(Exception):
-    """The database cannot be had just now, or, unless it `is_outage`, refuses what is asked of it."""
+    """The database is unavailable (`is_outage`), or refuses a statement."""
 
     def __init__(self, failed: Exception) -> None:
         super().__init__(type(failed).__name__)
@@ -28,50 +28,50 @@ class RepositoryUnavailable(Exception):
 
 
 class JobRepository(Protocol):
-    """What an agent asks of the database. Every call may raise RepositoryUnavailable.
+    """The database operations of an agent. Every call may raise RepositoryUnavailable.
 
-    Leases are spans from now on: whose clock says what now is, is not for the agent to know.
+    Leases are durations; the repository's clock decides when they start.
     """
 
     def is_any_waiting(self) -> bool:
         """Whether there are jobs in the queue."""
 
     def claim(self, lease: timedelta) -> Job | None:
-        """Take the next job, if there is one that may be started."""
+        """Claim the next job that may be started, if there is one."""
 
     def renew(self, fences: Mapping[str, int], lease: timedelta) -> dict[str, Job]:
-        """Prolong the leases of these jobs; those that are still ours, as they are now."""
+        """Renew the leases of these jobs; return those that this agent still holds."""
 
     def states(self, fences: Mapping[str, int]) -> dict[str, Job]:
-        """Those of these jobs that there are, as they are now."""
+        """The current states of these jobs, without deleted ones."""
 
     def held_by(self, agent: str) -> list[Job]:
         """The jobs that an agent has claimed."""
 
     def take_over(self, job: Job, held_by: str, lease: timedelta) -> bool:
-        """Hold a job that a dead agent of this host held."""
+        """Take over a job from a dead agent of this host."""
 
     def expired(self, margin: timedelta) -> list[Job]:
-        """The jobs whose lease passed so long ago."""
+        """The jobs whose lease expired at least `margin` ago."""
 
     def finish(self, job: Job, outcome: JobOutcome) -> bool:
-        """Record a job's end; False where the claim is no longer this one."""
+        """Record a job's outcome; False where the claim is lost."""
 
     def give_up(self, job: Job, *, began: bool) -> bool:
-        """End a lost attempt; False where the claim is no longer this one."""
+        """Give up a lost attempt; False where the claim is lost."""
 
     def put_back(self, job: Job) -> bool:
-        """Return a job to the queue; False where the claim is no longer this one."""
+        """Return a job to the queue; False where the claim is lost."""
 
     def heartbeat(self, agent: Agent) -> None:
-        """Say that the agent lives now, and what it is."""
+        """Record that the agent is alive, with its capabilities."""
 
     def forget(self, silent_for: timedelta) -> None:
-        """Forget this agent, and all of which nothing was heard for so long."""
+        """Delete this agent, and all without a heartbeat for so long."""
 
 
 class DatabaseJobRepository:
-    """The desk on the server's own database. `clock` is asked within the application's context."""
+    """The repository on the server's database. `clock` is called within the application's context."""
 
     def __init__(self, app: Flask, agent: str, *, per_owner: int, clock: Callable[[], datetime] = database_now) -> None:
         self._app, self._agent, self._clock, self._per_owner = app, agent, clock, per_owner
@@ -81,7 +81,7 @@ class DatabaseJobRepository:
         return self._query(jobs.is_any_waiting)
 
     def claim(self, lease: timedelta) -> Job | None:
-        """Take the next job, if there is one that may be started."""
+        """Claim the next job that may be started, if there is one."""
         return self._transact(lambda: self._claim(lease))
 
     def _claim(self, lease: timedelta) -> Job | None:
@@ -89,46 +89,46 @@ class DatabaseJobRepository:
         return jobs.claim_job(self._agent, now=now, lease_until=now + lease, per_owner=self._per_owner)
 
     def renew(self, fences: Mapping[str, int], lease: timedelta) -> dict[str, Job]:
-        """Prolong the leases of these jobs; those that are still ours, as they are now."""
+        """Renew the leases of these jobs; return those that this agent still holds."""
         return self._transact(lambda: jobs.renew_leases(self._agent, fences, self._clock() + lease))
 
     def states(self, fences: Mapping[str, int]) -> dict[str, Job]:
-        """Those of these jobs that there are, as they are now."""
+        """The current states of these jobs, without deleted ones."""
         return self._query(lambda: jobs.load_job_states(list(fences)))
 
     def held_by(self, agent: str) -> list[Job]:
         """The jobs that an agent has claimed."""
-        return self._query(lambda: jobs.list_held_by(agent))
+        return self._query(lambda: jobs.list_claimed_by(agent))
 
     def take_over(self, job: Job, held_by: str, lease: timedelta) -> bool:
-        """Hold a job that a dead agent of this host held."""
+        """Take over a job from a dead agent of this host."""
         return self._transact(lambda: jobs.take_over(
             job, held_by=held_by, agent=self._agent, lease_until=self._clock() + lease))
 
     def expired(self, margin: timedelta) -> list[Job]:
-        """The jobs whose lease passed so long ago."""
+        """The jobs whose lease expired at least `margin` ago."""
         return self._query(lambda: jobs.list_expired(self._clock() - margin))
 
     def finish(self, job: Job, outcome: JobOutcome) -> bool:
-        """Record a job's end; False where the claim is no longer this one."""
+        """Record a job's outcome; False where the claim is lost."""
         return self._transact(lambda: jobs.finish_job(job.job_id, job.fence, outcome, self._clock()))
 
     def give_up(self, job: Job, *, began: bool) -> bool:
-        """End a lost attempt; False where the claim is no longer this one."""
+        """Give up a lost attempt; False where the claim is lost."""
         return self._transact(lambda: jobs.give_up_job(job, self._clock(), began=began))
 
     def put_back(self, job: Job) -> bool:
-        """Return a job to the queue; False where the claim is no longer this one."""
+        """Return a job to the queue; False where the claim is lost."""
         return self._transact(lambda: jobs.put_back(job, self._clock()))
 
     def heartbeat(self, agent: Agent) -> None:
-        """Say that the agent lives now, and what it is."""
+        """Record that the agent is alive, with its capabilities."""
         self._transact(lambda: agents.save_agent(replace(agent, seen_at=self._clock())))
 
     def forget(self, silent_for: timedelta) -> None:
-        """Forget this agent, and all of which nothing was heard for so long."""
-        self._transact(lambda: agents.forget_agent(self._agent))
-        self._transact(lambda: agents.forget_silent_agents(self._clock() - silent_for))
+        """Delete this agent, and all without a heartbeat for so long."""
+        self._transact(lambda: agents.delete_agent(self._agent))
+        self._transact(lambda: agents.delete_silent_agents(self._clock() - silent_for))
 
     def _transact(self, work: Callable[[], T]) -> T:
         with self._open():

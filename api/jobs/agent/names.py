@@ -14,7 +14,7 @@ MAX_HOST_LENGTH = 60
 
 
 class AgentNames:
-    """The names, by lock files in a folder on the host's own disk. Hosts of one name are told apart by what the folder says."""
+    """Agent names, by lock files in a folder on the host's own disk. A random id in the folder tells hosts of the same name apart."""
 
     def __init__(self, work: Path, host: str) -> None:
         self._folder = work / "agents"
@@ -22,7 +22,7 @@ class AgentNames:
 
     @contextmanager
     def acquire(self) -> Iterator[str]:
-        """Hold a name that no living agent has: one that restarts gets its own again. Raises OSError where all are held."""
+        """Lock the first free name, so that a restarted agent gets its own again. Raises OSError where all are taken."""
         PRIVATE.make_folder(self._folder)
         for number in range(MAX_AGENTS):
             lock = try_lock(self._folder / str(number))
@@ -35,7 +35,7 @@ class AgentNames:
         raise OSError(f"{MAX_AGENTS} agents live on this host")
 
     def dead(self) -> Iterator[str]:
-        """The names that no living agent has, each held while it is looked at."""
+        """The names of dead agents, each locked while it is yielded."""
         for number in sorted(each.name for each in self._folder.iterdir() if each.name.isdigit()):
             lock = try_lock(self._folder / number)
             if lock is not None:
@@ -48,7 +48,7 @@ class AgentNames:
         return f"{self._host}-{self._host_id()}-{number}"
 
     def _host_id(self) -> str:
-        """A few characters that no other host's folder has."""
+        """A random id of this host's folder."""
         host_file = self._folder / "host"
         if not host_file.exists():
             fresh = self._folder / f"host.{os.getpid()}"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
-    """An agent. `work` is its folder on the host's own disk; `handover` is how long jobs outlive it when it is stopped in order.
+    """An agent's settings. `work` is its folder on the host's own disk; `handover` is the lease of running jobs after an orderly stop.
 
-    A job whose lease has passed is given up after a `margin`, since its supervisor kills it first, by another clock.
+    A job is given up `margin` after its lease has expired, so that its supervisor kills it first, by another clock.
     """
 
     work: Path
@@ -23,10 +23,10 @@ class AgentOptions:
 
     @property
     def renewal(self) -> timedelta:
-        """How often leases are renewed: so that two may fail and a job still has a third of its time."""
+        """The interval of renewals: two may fail before a lease expires."""
         return self.lease / 3
 
     @property
     def margin(self) -> timedelta:
-        """How long after its lease's end a job is given up."""
+        """How long after its lease has expired a job is given up."""
         return self.lease / 6

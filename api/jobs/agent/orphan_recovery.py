@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 
 
 class OrphanRecovery:
-    """What an agent takes over from others. `held` are the ids of the jobs that it has. All may raise RepositoryUnavailable."""
+    """Recovers jobs of other agents. `held` are the ids of the jobs that this agent holds. All methods may raise RepositoryUnavailable."""
 
     def __init__(self, agent: str, options: AgentOptions, repository: JobRepository, files: JobFiles, names: AgentNames) -> None:
         self._agent, self._options, self._repository, self._files, self._names = agent, options, repository, files, names
 
     def adopt_orphans(self, held: Container[str], now: datetime) -> Iterator[HeldJob]:
-        """What dead agents of this host held, and what was claimed for this one without its knowing."""
+        """Adopt the jobs of this host's dead agents, and those that this agent claimed without getting the answer."""
         for job in self._repository.held_by(self._agent):
             if job.job_id not in held:
                 yield from self._try_adopt(job, self._agent, now)
@@ -32,7 +32,7 @@ class OrphanRecovery:
                 yield from self._try_adopt(job, name, now)
 
     def give_up_expired(self, held: Container[str]) -> None:
-        """End the attempts whose lease has passed."""
+        """Give up the attempts whose lease has expired."""
         for job in self._repository.expired(self._options.margin):
             if job.job_id not in held:
                 try:
@@ -41,7 +41,7 @@ class OrphanRecovery:
                     log.error("job %s could not be given up: %s", job.job_id, fault)
 
     def _try_adopt(self, job: Job, held_by: str, now: datetime) -> list[HeldJob]:
-        """The job, if it could be adopted. One whose files cannot be had just now keeps the agent from no other."""
+        """The job, if it could be adopted. An OSError of one job does not stop the others."""
         try:
             return list(self._adopt(job, held_by, now))
         except OSError as fault:
@@ -54,13 +54,13 @@ class OrphanRecovery:
             return
         until = now + self._options.lease
         if self._repository.take_over(job, held_by, self._options.lease):
-            log.info("job %s is adopted from %s", job.job_id, held_by)
+            log.info("job %s was adopted from %s", job.job_id, held_by)
             yield HeldJob(job, files, until, Phase.RUNNING)
 
     def _mark_dead(self, job: Job, files: AttemptFiles) -> bool:
-        """Give up an attempt that nobody holds, so that nothing can run of it any more. True where it lives after all."""
+        """Give up an attempt, and make sure that it cannot start any more. True where it runs after all."""
         if files.folder.is_dir():
-            # Read by a supervisor before it starts anything, so that one which is being born as its agent dies does nothing.
+            # A supervisor checks this before it starts anything, in case it is just starting.
             files.ask_cancel()
         if files.is_supervised():
             return True
@@ -79,7 +79,7 @@ def attempt_of(files: JobFiles, job: Job) -> AttemptFiles:
 
 
 def read_record(files: AttemptFiles) -> ExitRecord | None:
-    """How an attempt ended; a record that cannot be read is the end of an attempt too."""
+    """The exit record of an attempt; an unreadable one counts as an engine error."""
     try:
         return files.read_exit()
     except (OSError, ValueError) as broken:

@@ -27,19 +27,19 @@ from api.storage.jobs.files import JobFiles
 
 log = logging.getLogger(__name__)
 
-# A full disk, or an engine that is being restarted, may be over in a moment; the slot is held meanwhile, which is a rest for the host.
+# A full disk or a restarting engine may recover in a moment. The slot stays taken meanwhile, which relieves the host.
 RETRY_PAUSES = (1.0, 5.0, 15.0)
 RETRIED = (OSError, WorkspaceFailure, UnpackFailure, SupervisorNotStarted)
 
 
 class Preparer(Protocol):
-    """What an agent prepares jobs with."""
+    """Prepares jobs for an agent."""
 
     def prepare(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> ExitRecord | None:
-        """Get the job running; where it cannot be, its exit record, which says why. Raises ClaimLost."""
+        """Start the job; return an exit record where that fails. Raises ClaimLost."""
 
     def close(self) -> None:
-        """End what preparing needed."""
+        """Release resources."""
 
 
 class JobPreparer:
@@ -54,7 +54,7 @@ class JobPreparer:
         self._forkserver = Forkserver()
 
     def prepare(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> ExitRecord | None:
-        """Get the job running; where it cannot be, its exit record, which says why. Raises ClaimLost."""
+        """Start the job; return an exit record where that fails. Raises ClaimLost."""
         begun = self._clock()
         for pause in (*RETRY_PAUSES, None):
             try:
@@ -73,7 +73,7 @@ class JobPreparer:
         raise AssertionError("the last try returns or raises")
 
     def close(self) -> None:
-        """End the process that bears supervisors; they live on."""
+        """End the forkserver; its supervisors go on."""
         self._forkserver.close()
 
     def _start(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> None:
@@ -92,12 +92,12 @@ class JobPreparer:
             workspace.watched)
 
     def _archive_limits(self) -> ArchiveLimits:
-        """What does not fit into a workspace is the zip's fault, not that of the disk below it."""
+        """The limits of unpacking: a project must fit into a workspace."""
         limits, room = self._options.archive, self._options.limits.workspace_bytes
         return replace(limits, total_bytes=min(limits.total_bytes, room), file_bytes=min(limits.file_bytes, room))
 
     def _record_failure(self, held: HeldJob, begun: datetime, reason: JobReason, words: str) -> ExitRecord:
-        """The attempt's end, written down in place of a supervisor that there never was, as far as the disk takes it."""
+        """Write the exit record in place of a supervisor that was never started, if the disk has room."""
         log_bytes = 0
         with suppress(OSError):
             held.prepare({}, self._clock())

@@ -29,9 +29,9 @@ COVERAGE = re.compile(r"(^|/)(\.coverage(\..*)?|coverage\.(xml|json)|lcov\.info)
 JUNIT, COVERED, FILE = "junit", "coverage", "file"
 JUNIT_NAME = "junit.xml"
 NO_NAME = re.compile(r"[\x00-\x1f\x7f\\]")
-# What becomes of a name for which another file, or the path's length, leaves no place.
+# Errors of a name that collides with another file or makes too long a path.
 NO_PLACE = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG})
-# Opened so, a link is refused, a pipe does not hold us up, and a device is not started.
+# These flags refuse links, do not block on pipes, and do not activate devices.
 SAFE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -45,9 +45,9 @@ class ArtifactLimits:
 
 
 def collect(workspace: Path, files: AttemptFiles, patterns: Sequence[str], limits: ArtifactLimits) -> None:
-    """Copy what matches into the attempt's folder, and say in its manifest what that is. Nothing of the job may run any more.
+    """Copy matching files into the attempt's folder, and write its manifest. The job must have ended.
 
-    Raises OSError where the disk does not take it; then there is no manifest.
+    Raises OSError, for instance on a full disk; then there is no manifest.
     """
     shutil.rmtree(files.artifacts, ignore_errors=True)
     PRIVATE.make_folder(files.artifacts)
@@ -59,7 +59,7 @@ def collect(workspace: Path, files: AttemptFiles, patterns: Sequence[str], limit
 
 
 class _Folder:
-    """A folder whose contents are reached step by step, through no link."""
+    """A folder whose files are opened without following links."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -144,7 +144,7 @@ class _Keeper:
 
 
 def _chunks(source: int, size: int) -> Iterator[bytes]:
-    """The content from its beginning, no more of it than was announced."""
+    """The content in chunks, up to `size` bytes."""
     position = 0
     while position < size and (chunk := os.pread(source, min(CHUNK, size - position), position)):
         yield chunk
@@ -152,7 +152,7 @@ def _chunks(source: int, size: int) -> Iterator[bytes]:
 
 
 def _matching(root: _Folder, patterns: Sequence[str]) -> Iterator[str]:
-    """The files below the folder that are wanted; the report that we asked for is, always."""
+    """The files that match the patterns, and our own report."""
     wanted = tuple(_expression(pattern) for pattern in patterns)
     for name in islice(_walk(root), MAX_ENTRIES):
         if name == REPORT or not name.startswith(f"{RESULTS}/") and any(each.fullmatch(name) for each in wanted):
@@ -174,7 +174,7 @@ def _walk(root: _Folder) -> Iterator[str]:
 
 
 def _entries(root: _Folder, folder: str) -> list[tuple[str, bool]]:
-    """The files and folders in a folder, in order; links, devices, pipes and names that cannot be told to anybody are no files."""
+    """The files and folders in a folder, in order, without links, devices, pipes and unpresentable names."""
     found = []
     with suppress(OSError):
         opened = root.open(folder, SAFE_FLAGS | os.O_DIRECTORY)
@@ -201,6 +201,6 @@ def _is_presentable(name: str) -> bool:
 
 @cache
 def _expression(pattern: str) -> re.Pattern[str]:
-    """A pattern over paths: `*` and `?` within a name, `**` over any folders."""
+    """A glob pattern of paths as a regular expression: `*` and `?` match within a name, `**` any folders."""
     words = {"**/": "(?:.+/)?", "**": ".+", "*": "[^/]*", "?": "[^/]"}
     return re.compile("".join(words.get(part) or re.escape(part) for part in re.split(r"(\*\*/|\*\*|\*|\?)", pattern)), re.DOTALL)

@@ -27,11 +27,11 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
 class ImageNotBuilt(Exception):
-    """An image cannot be made of this host's packages; the message is for the operator."""
+    """No image can be built from this host's packages; the message is for the operator."""
 
 
 def write_host_image(target: Path) -> tuple[str, ...]:
-    """Write a tar file of a root folder with this host's Python and what tests are run with; the names of what it lacks.
+    """Write a root file system with this host's Python and pytest as a tar file; return the names of missing packages.
 
     All comes from installed packages, with the libraries that they need, but for pip, and for pytest where there is no package of it:
     those are copies of this service's own. Raises NotMade, OSError.
@@ -83,7 +83,7 @@ def _files(packages: Sequence[str]) -> Iterator[str]:
         path = Path(line)
         if line.startswith("/") and not line.startswith(EXCLUDED) and (path.is_symlink() or path.is_file()):
             yield line
-            # What packages compile when they are installed is not listed; a sandbox could keep nothing of its own.
+            # Bytecode that is compiled at installation is not listed; a sandbox could not cache its own.
             if path.suffix == ".py" and (compiled := path.parent / "__pycache__" / f"{path.stem}.{_tag()}.pyc").is_file():
                 yield str(compiled)
             if path.is_symlink() and path.resolve().is_file() and str(path.resolve()).startswith("/usr/"):
@@ -118,7 +118,7 @@ def _inside(file: str) -> str:
 def _normalized(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
-    # Compiled files hold to the second when what they were made from was changed.
+    # Bytecode records its source's modification time in whole seconds.
     entry.mtime = int(entry.mtime)
     entry.mode &= 0o1777
     return entry

@@ -11,7 +11,7 @@ from api.sandbox.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """What a job's steps are, and what is kept of them."""
+    """The settings of a job's steps and artifacts."""
 
     command: tuple[str, ...] = ("python", "-m", "pytest", "-v")
     limits: Limits = field(default_factory=Limits)

@@ -27,7 +27,7 @@ SCRIPTS: Mapping[str, str] = {"pytest": "pytest", "pip": "pip"}
 
 @dataclass(frozen=True, slots=True)
 class PythonRuntime:
-    """What a sandbox shows, what the environment of steps says, and which packages were not found."""
+    """Mounts and environment variables of a sandbox, and the packages that were not found."""
 
     mounts: tuple[Mount, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class PythonRuntime:
 
 
 def image_runtime(folder: Path) -> PythonRuntime:
-    """For a container engine: the image has its own Python and what tests need; where it has no `python`, that is its `python3`."""
+    """For container engines: the image has its own Python and pytest; where it has no `python`, a script runs its `python3`."""
     programs = folder / "image"
     programs.mkdir(parents=True, exist_ok=True)
     fresh = programs / f".python.{os.getpid()}"
@@ -52,7 +52,7 @@ def image_runtime(folder: Path) -> PythonRuntime:
 
 
 def host_runtime(folder: Path) -> PythonRuntime:
-    """For bubblewrap: the interpreter of this process, from where it is installed, and copies of the packages, made in `folder` once."""
+    """For bubblewrap: the interpreter of this process, mounted, and copies of the packages, made once in `folder`."""
     runtime, missing = _build(folder)
     program, mounts, libraries = _interpreter()
     _link(runtime / "bin", program)
@@ -79,7 +79,7 @@ def add_to_image(folder: Path, python: str, *, with_pytest: bool) -> tuple[str, 
 
 
 def _interpreter() -> tuple[str, list[Mount], dict[str, str]]:
-    """Where the interpreter is inside a sandbox, what must be shown for that, and where its libraries are."""
+    """The interpreter's path inside a sandbox, its mounts, and the environment for its libraries."""
     base = Path(sys.base_prefix).resolve()
     program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     if base == SYSTEM or SYSTEM in base.parents or not program.is_relative_to(base):
@@ -90,7 +90,7 @@ def _interpreter() -> tuple[str, list[Mount], dict[str, str]]:
 
 
 def _masks(nothing: Path, mounts: Sequence[Mount]) -> list[Mount]:
-    """Empty folders over what is installed beside the interpreter, and over this service itself, where a sandbox would show them."""
+    """Mounts of empty folders that hide site packages and this service from the sandbox."""
     base = {"base": sys.base_prefix, "platbase": sys.base_prefix}
     places = {Path(sysconfig.get_path(name, vars=base)) for name in ("purelib", "platlib")}
     places |= {PROJECT, Path(str(importlib.metadata.distribution("sqlalchemy").locate_file("")))}
@@ -109,7 +109,7 @@ def _inside(place: Path, mounts: Sequence[Mount]) -> str | None:
 
 
 def _build(folder: Path) -> tuple[Path, tuple[str, ...]]:
-    """The folder with the packages as they are installed now, copied the first time."""
+    """The folder with copies of the installed packages, made the first time."""
     found = {name: _distribution(name) for name in (*PACKAGES, *INSTALLER)}
     description = repr([(sys.version, name, None if each is None else each.version) for name, each in found.items()])
     runtime = folder / hashlib.sha256(description.encode()).hexdigest()[:16]

@@ -30,7 +30,7 @@ class Scanner:
             log.error("the scanner of projects cannot be run: %s", type(failed).__name__)
             raise Unavailable("The scanner of projects does not answer at the moment.", retry_after=60) from failed
         if done.returncode < 0:
-            log.error("the scanner of projects was ended by signal %s", -done.returncode)
+            log.error("the scanner of projects was killed by signal %s", -done.returncode)
             raise Unavailable("The scanner of projects does not answer at the moment.", retry_after=60)
         if done.returncode:
             raise ZipRejected("scanner", "The scanner of projects refuses this zip.")

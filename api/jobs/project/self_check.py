@@ -13,11 +13,11 @@ from api.jobs.project.job_options import JobOptions
 from api.jobs.project.python_runtime import PythonRuntime
 from api.jobs.project.steps import PYTEST, mounts_for
 from api.sandbox.probing import MAX_OUTPUT_LENGTH, SELF_CHECK_USER
-from api.sandbox.sandbox import Ending, Plan, Sandbox, SandboxFailure, SandboxProcess
+from api.sandbox.sandbox import ExitStatus, Plan, Sandbox, SandboxFailure, SandboxProcess
 
 log = logging.getLogger(__name__)
 
-# Long, since a host that is busy when its agent starts is no host without a Python.
+# Long, since a busy host is slow to start a container.
 TIMEOUT_SECONDS = 120.0
 RETRY_INTERVAL = 60.0
 POLL_SECONDS = 0.2
@@ -25,11 +25,11 @@ PYTHONS = ("python", "python3")
 
 
 class CheckInconclusive(Exception):
-    """The trial came to no end, which says nothing of what is in the sandbox."""
+    """The trial did not end, so that nothing is known of the sandbox."""
 
 
 class SelfCheck:
-    """A trial of the command that jobs are run with, as far as it is Python's or pytest's; of others nothing is known without a project."""
+    """A trial of the jobs' command, where that is Python or pytest; other commands cannot be tried without a project."""
 
     def __init__(self, sandbox: Sandbox, options: JobOptions, runtime: PythonRuntime) -> None:
         self._sandbox, self._options, self._runtime = sandbox, options, runtime
@@ -37,9 +37,9 @@ class SelfCheck:
         self._is_finished = False
 
     def repeat(self, notify: Callable[[str | None], None], stopping: threading.Event) -> None:
-        """Try once more, until all is there, and tell of what is not each time that it changes: an image may be replaced.
+        """Try again until nothing is missing, and call `notify` when the problem changes, since an image may be replaced.
 
-        Raises NotTried.
+        Raises CheckInconclusive.
         """
         if self._is_finished:
             return
@@ -56,7 +56,7 @@ class SelfCheck:
         self._is_finished = trouble is None
 
     def find_problem(self, stopping: threading.Event) -> str | None:
-        """What every job would fail for, in words that anybody may see; None where there is nothing. Raises NotTried."""
+        """The problem that would fail every job, as a public message, or None. Raises CheckInconclusive."""
         command = self._options.command
         pytest = next((each for each in PYTEST if command[:len(each)] == each), None)
         if pytest is not None and self._runs((*pytest, "--version"), stopping):
@@ -71,7 +71,7 @@ class SelfCheck:
         return "the sandbox has no pytest"
 
     def _runs(self, command: tuple[str, ...], stopping: threading.Event) -> bool:
-        # A shell says in all sandboxes alike that a program is not there.
+        # Through a shell, a missing program fails alike in all sandboxes.
         plan = Plan(
             f"trial-{os.urandom(6).hex()}", ("/bin/sh", "-c", 'exec "$@"', "sh", *command),
             replace(self._options.limits, network=False), environment=dict(self._runtime.environment),
@@ -93,7 +93,7 @@ class SelfCheck:
             process.close()
 
 
-def _end_of(process: SandboxProcess, stopping: threading.Event) -> Ending:
+def _end_of(process: SandboxProcess, stopping: threading.Event) -> ExitStatus:
     until = time.monotonic() + TIMEOUT_SECONDS
     while (ending := process.poll()) is None:
         if stopping.is_set() or time.monotonic() >= until:

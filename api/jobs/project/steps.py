@@ -38,9 +38,9 @@ def mounts_for(options: JobOptions, runtime: PythonRuntime) -> tuple[Mount, ...]
 
 
 def with_report(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The command, asked for a JUnit report where it is pytest and not asked already.
+    """The command with an option for a JUnit report, where it is pytest and has none.
 
-    As an argument it holds for this one run; in PYTEST_ADDOPTS it would for every pytest that a test starts.
+    PYTEST_ADDOPTS would apply to every pytest that a test starts; an argument applies to this one.
     """
     is_pytest = any(command[:len(each)] == each for each in PYTEST)
     is_asked = any(word.split("=")[0] in REPORT_OPTIONS for word in command)
@@ -55,7 +55,7 @@ def _installation(options: JobOptions, runtime: PythonRuntime) -> Step:
         return Step("dependencies", (*PIP, *sources, *target), limits, environment, INSTALLING)
     if sources:
         return Step("dependencies", (*PIP, "--no-index", *sources, *target), limits, environment, INSTALLING)
-    # Without a target pip is content with what is there, and says what is not.
+    # Without a target pip accepts installed packages, and reports what is missing.
     check = (*PIP, "--no-index", "--no-user", "--dry-run", "--requirement", REQUIREMENTS)
     return Step("dependencies", check, limits, environment, INSTALLING + NOTHING_TO_INSTALL_FROM)
 

@@ -13,7 +13,7 @@ TIMEOUT_SECONDS = 120
 
 
 class UnpackFailure(Exception):
-    """The project could not be unpacked, through no fault of the zip that could be proven; the message is for the operator."""
+    """The project could not be unpacked, and the zip is not known to be bad; the message is for the operator."""
 
 
 def unpack(project: Path, folder: Path, limits: ArchiveLimits, *, user_id: int | None, seconds: int = TIMEOUT_SECONDS) -> int:

@@ -1,7 +1,7 @@
 """The child process that unpacks a zip file, and can do nothing else.
 
-Run as `python -m api.jobs.project.unpack_program FOLDER LIMITS`, the zip being its standard input and LIMITS JSON. It shuts
-itself into the folder, as the folder's user where it may, and says on its output, as JSON, what came of it.
+Run as `python -m api.jobs.project.unpack_program FOLDER LIMITS`, the zip being its standard input and LIMITS JSON. It confines
+itself to the folder, as the folder's user where it may, and prints its result as JSON.
 """
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api.jobs.project.unpacking import unpack_into
 from api.sandbox.enter import give_up_rights, set_limit
 
 MEMORY = 256 << 20
-# Read before the folder is shut: nothing can be loaded from inside.
+# Loaded before chroot, after which no module can be imported.
 ENCODINGS = ("cp437", "utf-8")
 
 
@@ -39,7 +39,7 @@ def _confine(folder: str, orders: dict[str, Any]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Unpack, and say how that went."""
+    """Unpack, and print the result."""
     orders = json.loads(arguments[1])
     try:
         folder = _confine(arguments[0], orders)

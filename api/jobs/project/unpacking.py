@@ -32,7 +32,7 @@ def unpack_into(file: BinaryIO, folder: int, limits: ArchiveLimits) -> int:
 
 
 def _content_ends(file: BinaryIO, entries: Mapping[tuple[str, ...], ArchiveEntry]) -> dict[int, int]:
-    """Where the next entry, or the end, follows on each entry."""
+    """Where the content of each entry must end: at the next entry, or at the end of the file."""
     offsets = sorted(entry.offset for entry in entries.values())
     return dict(zip(offsets, [*offsets[1:], file.seek(0, os.SEEK_END)], strict=True))
 

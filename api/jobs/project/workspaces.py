@@ -32,7 +32,7 @@ class WorkspaceFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A workspace. `folder` is what the job sees; `watched` says that only the supervisor holds it to its size."""
+    """A workspace. `folder` is what the job sees; `watched`: its size is only polled by the supervisor."""
 
     folder: Path
     watched: bool
@@ -50,7 +50,7 @@ class Workspaces:
 
     @property
     def guard(self) -> Guard:
-        """What holds a workspace to its size here."""
+        """How the size of a workspace is limited on this host."""
         return ENFORCED if self._images else POLLED
 
     def create(self, name: str, size: int, user_id: int | None) -> Workspace:
@@ -60,7 +60,7 @@ class Workspaces:
         try:
             PRIVATE.make_folder(self.root)
             folder.mkdir(parents=True)
-            # Nobody but us may pass; a sandbox is given the folder itself.
+            # No other user may enter; a sandbox mounts the folder itself.
             place.chmod(0o700)
             if self._images:
                 self._mount(place / IMAGE, folder, size)
@@ -83,7 +83,7 @@ class Workspaces:
             remove(place)
 
     def folder(self, name: str) -> Path:
-        """What the job of a workspace sees, where there is such a workspace."""
+        """The folder that the job sees, whether or not it exists."""
         return self.root / name / FOLDER
 
     def names(self) -> list[str]:
@@ -92,7 +92,7 @@ class Workspaces:
 
     def _mount(self, image: Path, folder: Path, size: int) -> None:
         make_image(self._template(size), size)
-        # A copy keeps the holes, so an image takes what is written to it.
+        # A sparse copy takes only as much disk as is written to it.
         _run(["cp", "--sparse=always", str(self._template(size)), str(image)])
         _run(["mount", "-t", "ext4", "-o", MOUNT_OPTIONS, str(image), str(folder)])
         shutil.rmtree(folder / "lost+found", ignore_errors=True)
@@ -105,7 +105,7 @@ def make_image(path: Path, size: int) -> None:
     """Make an empty file system in a file, in one step; nothing happens where it is there already."""
     if path.exists():
         return
-    # Jobs are prepared side by side, also within one process; a file that two of them make at once would be broken for good.
+    # Jobs are prepared in parallel, so each makes a file of its own and renames it.
     fresh = path.with_name(f"{path.name}.{uuid4().hex}")
     with os.fdopen(PRIVATE.open(fresh, os.O_WRONLY | os.O_EXCL), "wb") as file:
         file.truncate(size)
@@ -115,7 +115,7 @@ def make_image(path: Path, size: int) -> None:
 
 
 def can_mount_images(root: Path) -> bool:
-    """Whether this host lets us mount an image, found out by doing so."""
+    """Whether this host lets us mount an image, by trying."""
     if os.geteuid() or shutil.which("mkfs.ext4", path=_PATH) is None:
         return False
     self_check = Workspaces(root, images=True)

@@ -11,9 +11,9 @@ from datetime import datetime
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
 from api.jobs.supervisor.attempt_log import AttemptLog
-from api.jobs.supervisor.ending import Lease, StepWatch, Stop
 from api.jobs.supervisor.spec import Spec, Step
-from api.sandbox.sandbox import Ending, Plan, Sandbox, SandboxFailure, SandboxProcess
+from api.jobs.supervisor.stop_conditions import Lease, StepWatch, Stop
+from api.sandbox.sandbox import ExitStatus, Plan, Sandbox, SandboxFailure, SandboxProcess
 from api.storage.jobs.files import AttemptFiles
 
 POLL_SECONDS = 0.1
@@ -26,7 +26,7 @@ class _Result:
     """How a step ended."""
 
     reason: JobReason
-    ending: Ending
+    ending: ExitStatus
 
     @property
     def is_success(self) -> bool:
@@ -34,7 +34,7 @@ class _Result:
 
 
 class Attempt:
-    """An attempt with what it reads, what it writes and what it is run in."""
+    """An attempt with its files, its specification and its sandbox."""
 
     def __init__(
         self, files: AttemptFiles, spec: Spec, sandbox: Sandbox, *, now: Callable[[], datetime],
@@ -46,9 +46,9 @@ class Attempt:
         self._lease = Lease(files, now)
 
     def run(self) -> ExitRecord:
-        """Run the steps until one fails or all have ended; nothing of them is left then."""
+        """Run the steps until one fails or all have ended; no process of them is left."""
         started_at = self._now()
-        result, name, detail = _Result(JobReason.EXIT_CODE, Ending(exit_code=0)), None, None
+        result, name, detail = _Result(JobReason.EXIT_CODE, ExitStatus(exit_code=0)), None, None
         try:
             for step in self._spec.steps:
                 name = step.name
@@ -56,7 +56,7 @@ class Attempt:
                 if not result.is_success:
                     break
         except SandboxFailure as failure:
-            result, detail = _Result(JobReason.ENGINE_ERROR, Ending()), str(failure)
+            result, detail = _Result(JobReason.ENGINE_ERROR, ExitStatus()), str(failure)
         self._finish_log()
         return ExitRecord(
             fence=self._spec.fence, reason=result.reason, started_at=started_at, exit_code=result.ending.exit_code,
@@ -65,10 +65,10 @@ class Attempt:
 
     def _run_step(self, step: Step) -> _Result:
         if self._files.cancel.exists():
-            return _Result(JobReason.CANCELLED, Ending())
-        # An agent that was frozen between its claim and our start must run nothing that was given to another since.
+            return _Result(JobReason.CANCELLED, ExitStatus())
+        # If the agent was frozen between its claim and our start, the job may be another agent's by now.
         if self._lease.has_passed():
-            return _Result(JobReason.LOST, Ending())
+            return _Result(JobReason.LOST, ExitStatus())
         self._log.write_message(step.heading)
         self._log.limit(step.limits.log_bytes)
         spec = self._spec
@@ -94,8 +94,8 @@ class Attempt:
         assert ending is not None
         return self._classify(process, stop, ending)
 
-    def _stop(self, process: SandboxProcess, stop: Stop) -> Ending | None:
-        """End the sandbox, gently where there is time for it."""
+    def _stop(self, process: SandboxProcess, stop: Stop) -> ExitStatus | None:
+        """Terminate the sandbox, then kill it after the grace period."""
         if stop.gracefully:
             process.terminate()
             kill_at = self._monotonic() + self._spec.grace_seconds
@@ -105,7 +105,7 @@ class Attempt:
         self._log.write_message(stop.message)
         return process.poll()
 
-    def _classify(self, process: SandboxProcess, stop: Stop | None, ending: Ending) -> _Result:
+    def _classify(self, process: SandboxProcess, stop: Stop | None, ending: ExitStatus) -> _Result:
         if process.is_out_of_memory() and (stop is None or stop.reason is JobReason.EXIT_CODE):
             return _Result(JobReason.OUT_OF_MEMORY, ending)
         if stop is None and self._log.is_over_limit:
@@ -113,11 +113,11 @@ class Attempt:
         if stop is None:
             return _Result(JobReason.ENGINE_ERROR if ending.failure else JobReason.EXIT_CODE, ending)
         if stop.reason is JobReason.EXIT_CODE:
-            return _Result(stop.reason, Ending(exit_code=ending.exit_code or 137))
-        return _Result(stop.reason, Ending(exit_code=ending.exit_code))
+            return _Result(stop.reason, ExitStatus(exit_code=ending.exit_code or 137))
+        return _Result(stop.reason, ExitStatus(exit_code=ending.exit_code))
 
     def _forward_output(self, process: SandboxProcess) -> None:
-        """Wait a moment for output or the end; output goes to the log at once."""
+        """Wait briefly for output or the end, and append output to the log."""
         if self._log.is_blocked:
             self._log.flush()
         watched = [process.ended] if self._log.is_blocked else [process.output, process.ended]
@@ -130,7 +130,7 @@ class Attempt:
                 select.select([process.ended], [], [], POLL_SECONDS)
 
     def _drain(self, process: SandboxProcess) -> None:
-        """Read what the pipe still holds; everything that could write to it is dead."""
+        """Read the rest of the pipe, whose writers are dead."""
         give_up = self._monotonic() + DRAIN_SECONDS
         while self._monotonic() < give_up and select.select([process.output], [], [], POLL_SECONDS)[0]:
             chunk = os.read(process.output, CHUNK)
@@ -139,7 +139,7 @@ class Attempt:
             self._log.write(chunk)
 
     def _finish_log(self) -> None:
-        """Wait for a full disk to take the rest, for as long as somebody wants it."""
+        """Wait while the disk is full, unless the job is cancelled or its lease has expired."""
         while self._log.is_blocked and not self._lease.has_passed() and not self._files.cancel.exists():
             self._sleep(POLL_SECONDS)
             self._log.flush()

@@ -10,7 +10,7 @@ from api.storage.permissions import PRIVATE
 
 
 class AttemptLog:
-    """The file with what still waits to be written to it. While something waits, no more should be given to it."""
+    """The log file with a buffer for a full disk. Do not write while it `is_blocked`."""
 
     def __init__(self, path: Path) -> None:
         self._file = PRIVATE.open(path, os.O_WRONLY | os.O_APPEND)
@@ -21,12 +21,12 @@ class AttemptLog:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether the disk was full when something was last written; `flush` tries again."""
+        """Whether the disk was full at the last write; `flush` tries again."""
         return bool(self._buffer)
 
     @property
     def is_over_limit(self) -> bool:
-        """Whether more came than the limit allows."""
+        """Whether the output exceeds the limit."""
         return self._room is not None and self._room < 0
 
     def limit(self, size: int) -> None:
@@ -34,7 +34,7 @@ class AttemptLog:
         self._room = size
 
     def write(self, chunk: bytes) -> None:
-        """Take a command's output, as far as the limit allows."""
+        """Append a command's output, up to the limit."""
         if self._room is not None:
             kept, self._room = chunk[:max(0, self._room)], self._room - len(chunk)
             self.is_truncated = self.is_truncated or len(kept) < len(chunk)
@@ -42,7 +42,7 @@ class AttemptLog:
         self._append(chunk)
 
     def write_message(self, message: str) -> None:
-        """Write words of our own, on a line of their own; no limit is held against them."""
+        """Append a message of our own on a line of its own, regardless of the limit."""
         if message:
             ended = message if message.endswith("\n") else message + "\n"
             self._append((f"\n{ended}" if self._is_in_line else ended).encode())
@@ -54,7 +54,7 @@ class AttemptLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits, as far as the disk takes it."""
+        """Write the buffer, as far as the disk has room."""
         while self._buffer:
             try:
                 written = os.write(self._file, self._buffer)
@@ -65,7 +65,7 @@ class AttemptLog:
             self._buffer = self._buffer[written:]
 
     def close(self) -> int:
-        """Make the log durable, and return its length; what still waits is left out."""
+        """Sync the log, and return its length; what is still buffered is dropped."""
         self.is_truncated = self.is_truncated or self.is_blocked
         with suppress(OSError):
             os.fsync(self._file)

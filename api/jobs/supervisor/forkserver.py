@@ -22,10 +22,10 @@ MAX_KEPT = 16
 
 
 def main(arguments: list[str]) -> int:
-    """Bear supervisors until nobody asks for more."""
+    """Fork supervisors until the socket is closed."""
     for name in KINDS:
         load(name)
-    # Its end is the end of its asker, not a signal that was meant for all.
+    # It ends with its client, not by a signal that was sent to all processes.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=int(arguments[0])) as client:
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _fork_supervisor(client: socket.socket, files: AttemptFiles, kept: Sequence[int]) -> int:
-    """Start a supervisor, by way of a child of ours, whose own child it becomes; return its status."""
+    """Start a supervisor by a double fork; return its status."""
     pid = os.fork()
     if pid:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 0xFF

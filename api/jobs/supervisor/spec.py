@@ -23,10 +23,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """An attempt: what to run, in which sandbox, on which workspace, as which user of the host.
+    """An attempt: what to run, in which sandbox and workspace, as which user of the host.
 
-    `name` is unique on the host and safe as a file's name. `watch_workspace` is set where nothing but the supervisor holds the
-    workspace to its size. `grace_seconds` lie between asking a command to end and killing it.
+    `name` is unique on the host and safe as a file's name. `watch_workspace`: the supervisor must poll the
+    workspace's size. `grace_seconds` is the time between SIGTERM and SIGKILL.
     """
 
     name: str

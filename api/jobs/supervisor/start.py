@@ -15,14 +15,14 @@ TIMEOUT = 30
 
 
 class SupervisorNotStarted(Exception):
-    """No supervisor came to hold the attempt; the message is for the operator."""
+    """The supervisor could not be started; the message is for the operator."""
 
 
 def start_supervisor(files: AttemptFiles, *, keep: Sequence[int] = ()) -> None:
     """Start the supervisor of a prepared attempt; it holds the attempt's lock when this returns.
 
-    It keeps the descriptors `keep` open for as long as it lives: by them it goes on holding the slot that its starter took.
-    Raises SupervisorNotStarted where another holds it, where the attempt is over, or where the process cannot be started.
+    It keeps the descriptors `keep` open while it lives, so that it goes on holding its starter's slot.
+    Raises SupervisorNotStarted where another holds the lock, the attempt has ended, or the process cannot be started.
     """
     command = [*module_command("api.jobs.supervisor.supervisor"), str(files.folder), *map(str, keep)]
     try:
@@ -36,7 +36,7 @@ def start_supervisor(files: AttemptFiles, *, keep: Sequence[int] = ()) -> None:
 
 
 class Forkserver:
-    """Starts supervisors as `start_supervisor` does, but at once: from a process that has loaded what they need.
+    """Starts supervisors as `start_supervisor` does, but faster: from a process that has imported what they need.
 
     For an agent that starts many; safe to use from several threads. The process ends with ours, the supervisors do not.
     """
@@ -61,7 +61,7 @@ class Forkserver:
             self._discard()
 
     def _request(self, files: AttemptFiles, keep: Sequence[int]) -> int | None:
-        """The status of the supervisor; None where the process does not answer, which a new one then replaces."""
+        """The status of the supervisor; None where the forkserver does not answer, which is then replaced."""
         try:
             if self._socket is None:
                 self._launch()

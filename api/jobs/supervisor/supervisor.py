@@ -22,14 +22,14 @@ from pathlib import Path
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
 from api.jobs.supervisor.attempt import Attempt
-from api.jobs.supervisor.ending import Lease
 from api.jobs.supervisor.spec import Spec
+from api.jobs.supervisor.stop_conditions import Lease
 from api.sandbox.kinds import sandbox_of
 from api.storage.jobs.files import AttemptFiles, put
 from api.storage.permissions import PRIVATE
 
 STARTED, LOCKED_BY_ANOTHER = 0, 75
-# Who looks whether the lock is held takes it for a moment, shared.
+# A check of the lock takes it, shared, for a moment.
 LOCK_TRIES, LOCK_PAUSE = 50, 0.02
 RETRY_PAUSE = 1.0
 LESS_LIKELY_TO_BE_KILLED = "-500"
@@ -37,17 +37,17 @@ IGNORED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
 
 
 def utc_now() -> datetime:
-    """This moment."""
+    """The current time."""
     return datetime.now(UTC)
 
 
 def main(arguments: list[str]) -> int:
-    """Become a process of one's own."""
+    """Start the supervisor as a detached process."""
     return begin(AttemptFiles(Path(arguments[0])), [int(kept) for kept in arguments[1:]])
 
 
 def begin(files: AttemptFiles, kept: Sequence[int]) -> int:
-    """Supervise an attempt in a child; return, here, once that holds the lock, or cannot."""
+    """Fork a supervisor; return once it holds the lock, or cannot get it."""
     for each in kept:
         os.set_inheritable(each, False)
     reader, writer = os.pipe()
@@ -67,12 +67,12 @@ def begin(files: AttemptFiles, kept: Sequence[int]) -> int:
             os.close(writer)
             supervise(files)
     finally:
-        # What the starter was about to do at its own end is no business of ours.
+        # The starter's exit handlers must not run here.
         os._exit(0)
 
 
 def supervise(files: AttemptFiles) -> None:
-    """Run the attempt and write down how it ended; try until that is written, or until nobody wants it any more."""
+    """Run the attempt and write its exit record; retry until it is written or the lease has expired."""
     record = _run(files)
     lease = Lease(files, utc_now)
     while True:
@@ -92,16 +92,16 @@ def _run(files: AttemptFiles) -> ExitRecord:
         spec = Spec.from_json(json.loads(files.spec.read_bytes()))
         fence = spec.fence
         return Attempt(files, spec, sandbox_of(spec.sandbox), now=utc_now).run()
-    # The one place that may catch everything: without a record, a fault of ours would look like a lost machine.
+    # Catches everything: without a record, a bug of ours would look like a lost host.
     except Exception as fault:
         _log_exception(files)
         return ExitRecord(fence, JobReason.ENGINE_ERROR, started_at, utc_now(), detail=f"{type(fault).__name__}: {fault}")
 
 
 def _log_exception(files: AttemptFiles) -> None:
-    """Put the fault at hand into our own log, as far as there is room for it: the disk may be what is at fault.
+    """Write the current traceback to the supervisor's own log, if the disk has room.
 
-    Each line says which attempt it is about, for whoever reads the logs of many together.
+    Each line names the attempt, for readers of many logs together.
     """
     attempt = files.folder.name.partition("-")[0]
     beginning = f"{utc_now().isoformat(timespec='milliseconds')} ERROR job_id={files.folder.parent.name} attempt={attempt}"
@@ -111,7 +111,7 @@ def _log_exception(files: AttemptFiles) -> None:
 
 
 def _ignore_signals() -> None:
-    """Signals meant for all the service's processes do not end a job; only a cancel, a limit or the lease's end does."""
+    """Ignore signals that are sent to all of the service's processes: only a cancel, a limit or a lost lease ends a job."""
     for number in IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     with suppress(OSError):

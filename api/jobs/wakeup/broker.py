@@ -15,27 +15,27 @@ log = logging.getLogger(__name__)
 
 WAKE = "ci.wake"
 NAME = "ci-wake"
-# Whoever is woken later than this has long looked for itself.
+# After this time an agent has polled by itself.
 EXPIRES = 30
 CONNECT_SECONDS = 3
 RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.4}
 
 
 def wake_app(url: str) -> Celery:
-    """The application: every process that works for it gets each message, since agents on every host are to look for work."""
+    """The Celery application. Every worker process gets each message, since agents of all hosts are woken."""
     app = Celery("ci", broker=url, set_as_current=False)
     app.conf.update(
         task_queues=(_broadcast_queue(),), task_ignore_result=True, task_store_errors_even_if_ignored=False,
         worker_hijack_root_logger=False, worker_redirect_stdouts=False,
         broker_connection_timeout=CONNECT_SECONDS, broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None, worker_cancel_long_running_tasks_on_connection_loss=True,
-        # Without a receipt, what is sent over a connection that the broker has closed would be lost without a word.
+        # Without confirmation, a message sent over a closed connection would be lost silently.
         broker_transport_options={"confirm_publish": True})
     return app
 
 
 class BrokerWakeup:
-    """Rings agents on all hosts. Ringing only leaves a note for a thread, so that a broker that is away keeps nobody waiting."""
+    """Wakes agents on all hosts. A thread sends the messages, so that an unreachable broker blocks no caller."""
 
     def __init__(self, url: str) -> None:
         self._app = wake_app(url)
@@ -45,11 +45,11 @@ class BrokerWakeup:
         self._is_reachable = True
 
     def wake(self) -> None:
-        """Have everybody woken; rings that come close together are one."""
+        """Wake all agents; calls in quick succession are merged."""
         self._requested.set()
         with self._start_lock:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._send_all, name="broker-bell", daemon=True)
+                self._thread = threading.Thread(target=self._send_all, name="broker-wakeup", daemon=True)
                 self._thread.start()
 
     def _send_all(self) -> None:
@@ -60,11 +60,11 @@ class BrokerWakeup:
     def _send(self) -> None:
         queue = _broadcast_queue()
         try:
-            # The exchange alone is declared: a queue of ours that nobody reads would only grow.
+            # Only the exchange is declared: a queue without a reader would grow.
             self._app.send_task(WAKE, queue=queue, declare=[queue.exchange], expires=EXPIRES, retry=True, retry_policy=RETRY_POLICY)
-        except Exception as fault:  # Whatever is wrong with the broker, agents look for work by themselves.
+        except Exception as fault:  # Whatever is wrong with the broker, agents poll by themselves.
             if self._is_reachable:
-                log.warning("the broker cannot be reached (%s); agents on other hosts are not woken, and look by themselves", _kind(fault))
+                log.warning("the broker cannot be reached (%s); agents on other hosts are not woken, and poll by themselves", _kind(fault))
             self._is_reachable = False
             return
         if not self._is_reachable:
@@ -73,7 +73,7 @@ class BrokerWakeup:
 
 
 def wake_forever(url: str, wake: Callable[[], None]) -> None:
-    """Ring, in this process, whenever a message comes; a broker that is away is waited for. Ends only with the process."""
+    """Call `wake` for every message, and reconnect to the broker as needed. Never returns."""
     app = wake_app(url)
 
     def on_message() -> None:
@@ -91,5 +91,5 @@ def _broadcast_queue() -> Any:
 
 
 def _kind(fault: BaseException) -> str:
-    # What a client says of itself may quote the address, and that may hold a password.
+    # The message of an exception may quote the URL, which may hold a password.
     return type(fault).__name__

@@ -13,31 +13,31 @@ BROKER = "api.jobs.wakeup.broker"
 
 
 class BrokerUnusable(Exception):
-    """There is a broker, and nothing installed that speaks with it; the message is for the operator."""
+    """A broker is configured, but its client library is not installed; the message is for the operator."""
 
 
 def local_wakeup(work: Path) -> LocalWakeup:
-    """The bell of the host whose work folder this is."""
+    """The wake-up of the host with this work folder."""
     return LocalWakeup(work.absolute() / FOLDER)
 
 
 def wakeups_of(work: Path, broker: str) -> Wakeups:
-    """All bells that are to be rung; `broker` is its URL, or empty. Raises BrokerUnusable."""
+    """All configured wake-ups; `broker` is a URL, or empty. Raises BrokerUnusable."""
     return Wakeups([local_wakeup(work), *([_broker().BrokerWakeup(broker)] if broker else [])])
 
 
 def require_broker_package() -> None:
-    """Raise BrokerUnusable where what speaks with brokers is not installed."""
+    """Raise BrokerUnusable where the broker's client library is not installed."""
     _broker()
 
 
 def wake_forever(broker: str, wake: Callable[[], None]) -> None:
-    """Ring whenever the broker says so, for as long as this process lives. Raises BrokerUnusable."""
+    """Call `wake` for every message of the broker. Never returns. Raises BrokerUnusable."""
     _broker().wake_forever(broker, wake)
 
 
 def _broker() -> Any:
-    # The package is an extra, and large: those who have no broker never load it.
+    # The package is a large extra, which is imported only where there is a broker.
     try:
         return importlib.import_module(BROKER)
     except ModuleNotFoundError as missing:

@@ -15,14 +15,14 @@ log = logging.getLogger(__name__)
 _UNKNOWN = "unknown"
 # One customer of a provider has at least a /64 of IPv6: limits that count single addresses would be no limits.
 _PREFIX = 64
-# No request comes by way of more proxies; who names more of them costs no more.
+# No request passes more proxies; a longer header is cut, to bound the work.
 _MAX_HOPS = 32
 _MAX_COMPLAINTS = 20
 _SHOWN = 60
 
 
 class Addresses:
-    """Knows the proxies whose X-Forwarded-For is believed."""
+    """Derives client addresses from X-Forwarded-For headers of trusted proxies."""
 
     def __init__(self, proxies: Sequence[str]) -> None:
         networks = {proxy: read_network(proxy) for proxy in proxies}
@@ -66,8 +66,8 @@ class Addresses:
 
 
 @lru_cache(maxsize=4096)
-def limited_as(address: str) -> str:
-    """The address as limits count it: an IPv6 address stands for its network."""
+def rate_limit_key(address: str) -> str:
+    """The key of an address in rate limits: for IPv6 its network."""
     parsed = read_address(address)
     if parsed is None:
         return address

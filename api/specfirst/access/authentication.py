@@ -11,14 +11,14 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.domain.auth.access import Caller
-from api.specfirst.access.addresses import limited_as
+from api.specfirst.access.addresses import rate_limit_key
 from api.specfirst.access.local_access import is_local
 from api.specfirst.access.rate_limits import ANONYMOUS, PER_ADDRESS, READS, WORKER, WRITES, WRONG, RateLimits
 from api.specfirst.access.security import Authenticate, context_of, token_of
 from api.specfirst.access.token_lookups import TokenLookups
 from api.specfirst.binding.routing import Match, Operation, Routes
 from api.specfirst.request_context import InThread, RequestContext
-from api.specfirst.responses.headers import CrossOrigin
+from api.specfirst.responses.headers import CorsHeaders
 from api.specfirst.responses.probes import ProbePage
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -28,7 +28,7 @@ LocalCaller = Callable[[], Caller | None]
 
 
 class Authentication:
-    """Counts each request before anything else is decided, so that no kind of wrong request is free."""
+    """Counts each request before anything else, so that invalid requests count too."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Authentication:
         authenticate: Authenticate,
         run_token_known: RunTokenKnown,
         in_thread: InThread,
-        cross_origin: CrossOrigin,
+        cross_origin: CorsHeaders,
         scrape_token: str = "",
         local_caller: LocalCaller | None = None,
     ) -> None:
@@ -54,7 +54,7 @@ class Authentication:
         self._local_caller = local_caller
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Note on the exchange what is found out; nothing is refused yet."""
+        """Record the caller in the request's context; nothing is refused yet."""
         context = context_of(scope)
         match = self._routes.match(scope["path"], scope.get("raw_path") or b"")
         scope["extensions"]["ci.match"] = match
@@ -80,16 +80,16 @@ class Authentication:
         if token is None:
             open_here = operation is not None and operation.local and not context.token_shown
             if self._local_caller is not None and open_here and is_local(scope):
-                await self._note(context, self._in_thread(self._local_caller))
+                await self._record_caller(context, self._in_thread(self._local_caller))
             return
         if operation is not None and operation.scraped and self._is_scrape_token(token):
             context.scraping = True
             return
         context.token_lookup = partial(self._lookups.find, token)
-        await self._note(context, context.token_lookup())
+        await self._record_caller(context, context.token_lookup())
 
     @staticmethod
-    async def _note(context: RequestContext, looked_up: Awaitable[Caller | None]) -> None:
+    async def _record_caller(context: RequestContext, looked_up: Awaitable[Caller | None]) -> None:
         # Where the look-up fails, the operations that need no token still work: the failure is raised by those that do.
         [found] = await asyncio.gather(looked_up, return_exceptions=True)
         if isinstance(found, BaseException):
@@ -104,7 +104,7 @@ class Authentication:
         self, scope: Scope, context: RequestContext, operation: Operation | None, parameters: Mapping[str, Any],
     ) -> tuple[str, str]:
         named = operation.bucket if operation else None
-        address = context.network = limited_as(context.address)
+        address = context.network = rate_limit_key(context.address)
         if named == WORKER:
             run_id, token = parameters["run_id"], parameters["token"]
             [known] = await asyncio.gather(self._in_thread(self._run_token_known, run_id, token), return_exceptions=True)

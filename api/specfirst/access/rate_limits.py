@@ -24,10 +24,10 @@ READS, WRITES, LOGINS, ANONYMOUS, WRONG, HEALTH, DOWNLOADS, METRICS, WORKER = BU
     "reads", "writes", "logins", "anonymous", "wrong", "health", "downloads", "metrics", "worker")
 PER_ADDRESS = frozenset({LOGINS, ANONYMOUS, WRONG, HEALTH, DOWNLOADS, METRICS})
 # Whether a worker's post is exempt stands in its body; so its handler refuses, once it has read that far.
-HELD_BACK = frozenset({WORKER})
-# How many times a token's limit all tokens of one account have together.
-TOKENS_TOGETHER = 5
-# A store that does not answer costs each request this long, so it is left alone for a while afterwards.
+DEFERRED = frozenset({WORKER})
+# The limit of an account, over all its tokens, as a multiple of one token's.
+ACCOUNT_FACTOR = 5
+# A store that does not answer delays a request by this timeout, so a cooldown follows.
 STORE_TIMEOUT = 0.25
 STORE_COOLDOWN = 5.0
 
@@ -131,7 +131,7 @@ def shared_storage(url: str) -> Storage:
 
 
 class RateLimits:
-    """Decides a request's bucket, counts it, and says what the answer's headers are."""
+    """Counts each request in its bucket, and makes the response's headers."""
 
     def __init__(self, rates: Mapping[str, Rate], store: str, clock: Callable[[], datetime]) -> None:
         self._rates = rates
@@ -146,7 +146,7 @@ class RateLimits:
         return isinstance(self.counters, FallbackCounters) and self.counters.degraded
 
     def count(self, context: RequestContext, bucket: str, key: str, *, cost: int = 1, account: str | None = None) -> None:
-        """Count a request: its headers, and the refusal if the bucket is empty, are noted on the exchange.
+        """Count a request: its headers, and the refusal if the bucket is empty, are recorded in its context.
 
         A request with a token also counts for its `account`, whose tokens together may use a few times what one may. The
         headers are those of whichever is nearer to its end. What a token's own limit refuses takes nothing from the others.
@@ -154,7 +154,7 @@ class RateLimits:
         context.bucket, rate = bucket, self._rates[bucket]
         count = self.counters.hit(f"ci/{bucket}/{key}", rate.window, cost)
         if account is not None and count.used <= rate.amount:
-            together = Rate(rate.amount * TOKENS_TOGETHER, rate.window)
+            together = Rate(rate.amount * ACCOUNT_FACTOR, rate.window)
             of_account = self.counters.hit(f"ci/{bucket}/{account}", together.window, cost)
             if together.amount - of_account.used < rate.amount - count.used:
                 rate, count = together, of_account

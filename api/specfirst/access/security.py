@@ -17,7 +17,7 @@ from api.specfirst.request_context import RequestContext
 
 Verify = Callable[[ConnexionRequest], Awaitable[dict[str, Any]]]
 Authenticate = Callable[[str], Caller | None]
-# A longer token is none of ours; it is not worth a look into the database.
+# A longer token is not ours; the database is not asked.
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9\-._~+/]{1,256}=*)", re.IGNORECASE)
 
 

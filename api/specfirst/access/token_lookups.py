@@ -10,7 +10,7 @@ from api.specfirst.request_context import InThread
 
 
 class TokenLookups:
-    """Asks for the callers behind tokens, in threads.
+    """Looks up the callers of tokens, in threads.
 
     A request joins the look of another only while that has not begun: what it learns is never older than itself.
     """
@@ -20,22 +20,22 @@ class TokenLookups:
         self._waiting: dict[str, asyncio.Future[Caller | None]] = {}
 
     async def find(self, token: str) -> Caller | None:
-        """The caller behind a token; raises what the look raises."""
+        """The caller of a token; raises what the lookup raises."""
         look = self._waiting.get(token)
         if look is None:
-            look = self._waiting[token] = asyncio.ensure_future(self._in_thread(self._look, token))
+            look = self._waiting[token] = asyncio.ensure_future(self._in_thread(self._look_up, token))
             look.add_done_callback(partial(self._forget, token))
-        # One request that is given up must not take the others' look with it.
+        # A cancelled request must not cancel the lookup of the others.
         return await asyncio.shield(look)
 
-    def _look(self, token: str) -> Caller | None:
+    def _look_up(self, token: str) -> Caller | None:
         self._waiting.pop(token, None)
         return self._authenticate(token)
 
     def _forget(self, token: str, look: asyncio.Future[Caller | None]) -> None:
-        # One that ended without ever having begun must not be joined any more.
+        # A lookup that was cancelled before it began must not be joined.
         if self._waiting.get(token) is look:
             del self._waiting[token]
         if not look.cancelled():
-            # Where nobody is left to hear of a failure, it is nobody's.
+            # Without a waiting request, a failure is ignored.
             look.exception()

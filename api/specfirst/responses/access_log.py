@@ -10,14 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-from api.specfirst.responses.audit_log import AuditAware, is_no_audit_line, open_audit_log
+from api.specfirst.responses.audit_log import AuditPassthroughFormatter, is_not_audit, open_audit_log
 from api.specfirst.responses.log_format import JsonFormatter
 
 log = logging.getLogger("api.access")
 
 
 @dataclass(frozen=True)
-class Entry:
+class AccessLogEntry:
     """A request as the log has it; `route` is null where no document knows the path. `subject` is the run or the job that it names."""
 
     method: str
@@ -49,13 +49,13 @@ def configure_logging(log_format: str, stream: TextIO | None = None, *, audit_lo
     """
     handler = logging.StreamHandler(stream)
     text = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
-    handler.setFormatter(AuditAware(JsonFormatter() if log_format == "json" else text))
+    handler.setFormatter(AuditPassthroughFormatter(JsonFormatter() if log_format == "json" else text))
     if audit_log is not None:
         open_audit_log(audit_log)
-        handler.addFilter(is_no_audit_line)
+        handler.addFilter(is_not_audit)
     if log_format == "json":
-        _log_what_others_print()
-    handler.addFilter(_without_traces_of_lost_connections)
+        _capture_warnings()
+    handler.addFilter(_strip_outage_tracebacks)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
@@ -73,16 +73,16 @@ def configure_logging(log_format: str, stream: TextIO | None = None, *, audit_lo
         logging.getLogger(name).disabled = True
 
 
-def _without_traces_of_lost_connections(record: logging.LogRecord) -> bool:
-    """Let everything pass; of a database's connection that was lost its words say all, and an outage loses many."""
+def _strip_outage_tracebacks(record: logging.LogRecord) -> bool:
+    """A filter that removes the traceback of lost database connections, of which an outage has many."""
     if record.name.startswith("sqlalchemy.pool") and record.exc_info:
         record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]}", ()
         record.exc_info = None
     return True
 
 
-def _log_what_others_print() -> None:
-    """Have warnings, and exceptions that nothing caught, logged: Python would print them between the lines."""
+def _capture_warnings() -> None:
+    """Log warnings and uncaught exceptions, which Python would print to standard error."""
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_of_thread

@@ -12,8 +12,8 @@ from api.specfirst.responses.audit import LOGGER
 MODE = 0o600
 
 
-class AuditAware(logging.Formatter):
-    """Leaves lines of the audit log, which are objects already, as they are; another formatter has the rest."""
+class AuditPassthroughFormatter(logging.Formatter):
+    """Passes audit lines, which are JSON already, through; another formatter renders the rest."""
 
     def __init__(self, others: logging.Formatter) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, MODE)
 
 
-def is_no_audit_line(record: logging.LogRecord) -> bool:
+def is_not_audit(record: logging.LogRecord) -> bool:
     """Whether a record belongs among the other lines."""
     return record.name != LOGGER
 

@@ -23,7 +23,7 @@ class CrashHandler:
         self._app, self._is_outage = app, is_outage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, whatever happens further in."""
+        """Run the inner application, and turn any exception into a response."""
         started = False
 
         async def watched(message: Message) -> None:
@@ -35,17 +35,17 @@ class CrashHandler:
         try:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
-            log.info("request %s: the client went away while it was sending", context.request_id)
+            log.info("request %s: the client disconnected while sending", context.request_id)
         except Exception as raised:
             refusal = _refusal(raised)
             if refusal is None and self._is_outage(raised):
                 log.error("request %s of %s %s: %s", context.request_id, scope["method"], context.template, type(raised).__name__)
                 refusal = Unavailable("The database cannot be had at the moment.")
             elif refusal is None:
-                log.exception("request %s of %s %s broke", context.request_id, scope["method"], context.template)
+                log.exception("request %s of %s %s failed", context.request_id, scope["method"], context.template)
                 refusal = internal_error()
             if started:
-                # Half an answer is out; only a torn connection can still tell the client.
+                # The response has begun; only an aborted connection can tell the client.
                 raise
             await _send(send, context, problem(refusal, request_id=context.request_id, token_shown=context.token_shown))
 

@@ -21,7 +21,7 @@ def is_fresh(scope: Scope, etag: bytes) -> bool:
 
 
 class ConditionalOperation:
-    """Holds back a successful answer until its tag is known."""
+    """Buffers a successful response until its tag is known."""
 
     def __init__(self, next_app: ASGIApp) -> None:
         self.next_app = next_app

@@ -37,7 +37,7 @@ class SecurityHeaders:
             always.append((b"strict-transport-security", b"max-age=%d; includeSubDomains" % _HALF_A_YEAR))
         self._always: tuple[Header, ...] = tuple(always)
 
-    def missing_from(self, present: Iterable[bytes]) -> Iterable[Header]:
+    def extra_headers(self, present: Iterable[bytes]) -> Iterable[Header]:
         """The headers to add; an answer that set its own policy or its own caching keeps it."""
         names = frozenset(present)
         yield from self._always
@@ -47,7 +47,7 @@ class SecurityHeaders:
             yield b"cache-control", b"no-store"
 
 
-class CrossOrigin:
+class CorsHeaders:
     """Cross-origin requests: nothing is allowed but for the configured origins, and cookies never are."""
 
     def __init__(self, origins: Sequence[str]) -> None:

@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.specfirst.access.addresses import Addresses
 from api.specfirst.request_context import AppContext, RequestContext, current
-from api.specfirst.responses.access_log import Entry
-from api.specfirst.responses.headers import CrossOrigin, SecurityHeaders
+from api.specfirst.responses.access_log import AccessLogEntry
+from api.specfirst.responses.headers import CorsHeaders, SecurityHeaders
 from api.specfirst.responses.metrics import RequestMetrics
 from api.specfirst.responses.request_id import HEADER, client_request_id
 from api.specfirst.transport.loop_watch import LoopWatch
@@ -31,7 +31,7 @@ class OuterMiddleware:
         app_context: AppContext,
         addresses: Addresses,
         security: SecurityHeaders,
-        cross_origin: CrossOrigin,
+        cross_origin: CorsHeaders,
         service_description: Callable[[str], bytes],
         new_request_id: Callable[[], str],
         request_metrics: RequestMetrics,
@@ -53,7 +53,7 @@ class OuterMiddleware:
         context = RequestContext(self._new_request_id(), self._app_context, self._addresses.client(scope))
         scope.setdefault("extensions", {})["ci.request"] = context
         current.set(context)
-        self._watch.begins(context)
+        self._watch.enter_request(context)
         status, streams = _NO_ANSWER, False
         body = UnreadBody(scope, receive)
 
@@ -81,8 +81,8 @@ class OuterMiddleware:
 
     def _headers(self, scope: Scope, context: RequestContext, message: Message, body: UnreadBody) -> list[tuple[bytes, bytes]]:
         headers = [(name.lower(), value) for name, value in message.get("headers", ())]
-        headers += body.missing_from(headers)
-        headers += self._security.missing_from(name for name, _ in headers)
+        headers += body.extra_headers(headers)
+        headers += self._security.extra_headers(name for name, _ in headers)
         headers.append((HEADER, context.request_id.encode("ascii")))
         headers += context.rate_headers
         headers += self._cross_origin.headers(scope)
@@ -90,7 +90,7 @@ class OuterMiddleware:
         return headers
 
     def _log(self, scope: Scope, context: RequestContext, status: int, seconds: float) -> None:
-        Entry(
+        AccessLogEntry(
             method=scope["method"] if scope["method"].isalpha() else "-",
             route=context.template,
             operation=context.operation_id,

@@ -9,24 +9,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.domain.runs.worker_message import Answer
 from api.specfirst.access.authentication import match_of
-from api.specfirst.access.rate_limits import HELD_BACK, WORKER
+from api.specfirst.access.rate_limits import DEFERRED, WORKER
 from api.specfirst.access.security import context_of
 from api.specfirst.binding.routing import Operation
 from api.specfirst.request_context import RequestContext
 from api.specfirst.responses.error_responses import method_not_allowed, unknown_path
-from api.specfirst.responses.headers import CrossOrigin
+from api.specfirst.responses.headers import CorsHeaders
 from api.specfirst.responses.static_pages import Page
 
 
 class Router:
-    """Lets a request pass to what answers it."""
+    """Routes each request to a static page or an operation."""
 
-    def __init__(self, app: ASGIApp, cross_origin: CrossOrigin) -> None:
+    def __init__(self, app: ASGIApp, cross_origin: CorsHeaders) -> None:
         self._app = app
         self._cross_origin = cross_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse, or hand the request on as Connexion's routing would."""
+        """Refuse the request, or pass it on as Connexion's routing would."""
         preflight = self._cross_origin.preflight(scope)
         if preflight is not None:
             await send({"type": "http.response.start", "status": 204, "headers": list(preflight)})
@@ -35,7 +35,7 @@ class Router:
         match, context = match_of(scope), context_of(scope)
         found = match.target(scope["method"])
         target = found[0] if found else None
-        held_back = isinstance(target, Operation) and target.bucket in HELD_BACK and context.run_token_known
+        held_back = isinstance(target, Operation) and target.bucket in DEFERRED and context.run_token_known
         if context.over_limit is not None and not held_back:
             raise context.over_limit
         if not match.routes:

@@ -42,8 +42,8 @@ class HeadRefused(Exception):
     """A request's head is beyond a limit; the parser is stopped by it."""
 
 
-class Answering(RequestResponseCycle):
-    """A request and its answer. Where that closes the connection under a client that is still sending, the protocol does so, slowly."""
+class BoundedCycle(RequestResponseCycle):
+    """A request and its response. If the client is still sending when the connection is to be closed, the protocol lingers first."""
 
     lingers = False
 
@@ -55,7 +55,7 @@ class Answering(RequestResponseCycle):
             self.keep_alive = self.lingers = True
 
 
-class UntilClosed(Answering):
+class CloseDelimitedCycle(BoundedCycle):
     """A request of HTTP/1.0 and its answer, which the end of the connection ends where its length is not known."""
 
     _length_known = False
@@ -153,7 +153,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._waiters.pop(self, None)
         self._in_body, self._heard, self._untold = True, False, 0
         super().on_headers_complete()
-        self.cycle.__class__ = UntilClosed if self.scope["http_version"] == "1.0" else Answering
+        self.cycle.__class__ = CloseDelimitedCycle if self.scope["http_version"] == "1.0" else BoundedCycle
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; how large that may be is the operation's own."""
@@ -167,8 +167,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Wait for the next request, unless there is one, or the connection is to end."""
-        if isinstance(self.cycle, Answering) and self.cycle.lingers:
-            self._part()
+        if isinstance(self.cycle, BoundedCycle) and self.cycle.lingers:
+            self._close_after_response()
         super().on_response_complete()
         if not self._busy and not self.transport.is_closing():
             self._wait()
@@ -205,7 +205,7 @@ class BoundedHttp(HttpToolsProtocol):
         raise HeadRefused
 
     def _refuse(self, refusal: HttpProblem) -> None:
-        """Say no and close; where an answer is on its way the connection can only be torn."""
+        """Send a refusal and close; if a response has begun, abort the connection."""
         self._deaf = True
         self._stop_timer()
         self._waiters.pop(self, None)
@@ -222,8 +222,8 @@ class BoundedHttp(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[refused.status] + lines + b"\r\n" + refused.body)
         self._linger(_HEAD_LINGERS)
 
-    def _part(self) -> None:
-        """Close after an answer; what is still to come of its request's body is let go."""
+    def _close_after_response(self) -> None:
+        """Close after a response, and discard the rest of the request's body."""
         if self.cycle.more_body and not self.transport.is_closing():
             self._deaf = True
             self._stop_timer()
@@ -256,15 +256,15 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _start_timer(self) -> None:
         if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.head_seconds, self._run_out)
+            self._head_timer = self.loop.call_later(self.head_seconds, self._time_out)
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _run_out(self) -> None:
-        """The time for a head is over. Who sent nothing expects no answer; nor who had one, and goes on sending a body."""
+    def _time_out(self) -> None:
+        """The head timed out. No response is sent where nothing was received, or where the client still sends an old body."""
         self._head_timer = None
         if self._heard and not self._in_body:
             self._refuse(request_timeout(self.head_seconds, "head"))

@@ -20,7 +20,7 @@ from api.specfirst.responses.metrics import RequestMetrics
 log = logging.getLogger(__name__)
 
 STALL_SECONDS = 0.1
-# A stall that has not ended by then is told before it ends, since it may never end.
+# A stall of this length is logged before it ends, since it may never end.
 _LONG_SECONDS = 5.0
 _STEP = 0.02
 _PACKAGE = "api."
@@ -29,29 +29,29 @@ AnyTask = asyncio.Task[Any]
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What the loop was busy with: the operation of its request, and where in the code."""
+class _Observation:
+    """What blocked the loop: the operation of the request, and the frame."""
 
     operation_id: str | None
     place: str
     ours: bool = False
 
 
-_NOTHING = _Seen(None, "a place that was left before anybody looked")
+_NOTHING = _Observation(None, "a place that was left before anybody looked")
 
 
 class LoopWatch:
-    """A heartbeat on the loop, and a thread that looks at what the loop is doing when the heartbeat is late."""
+    """A heartbeat on the loop, and a thread that samples the loop's stack when the heartbeat is late."""
 
     def __init__(self, request_metrics: RequestMetrics) -> None:
         self._request_metrics = request_metrics
         self._exchanges: WeakKeyDictionary[AnyTask, RequestContext] = WeakKeyDictionary()
-        self._stalls: deque[tuple[float, _Seen]] = deque(maxlen=100)
-        self._seen: _Seen | None = None
+        self._stalls: deque[tuple[float, _Observation]] = deque(maxlen=100)
+        self._seen: _Observation | None = None
         self._due = 0.0
         self._ended = threading.Event()
 
-    def begins(self, context: RequestContext) -> None:
+    def enter_request(self, context: RequestContext) -> None:
         """The running task answers this request."""
         task = asyncio.current_task()
         if task is not None:
@@ -98,30 +98,30 @@ class LoopWatch:
             due = self._due
             late = monotonic() - due
             if late > STALL_SECONDS and self._seen is None:
-                seen = self._look(loop, thread_id)
+                seen = self._observe(loop, thread_id)
                 # A heartbeat that came meanwhile has begun a new count, which this does not belong to.
                 self._seen = seen if self._due == due else None
             if late > _LONG_SECONDS and not told:
-                _tell(logging.ERROR, late, self._seen or _NOTHING, "has stood still")
+                _log_stall(logging.ERROR, late, self._seen or _NOTHING, "has stood still")
             told = late > _LONG_SECONDS
             while self._stalls:
                 self._count(*self._stalls.popleft())
 
-    def _count(self, seconds: float, seen: _Seen) -> None:
+    def _count(self, seconds: float, seen: _Observation) -> None:
         self._request_metrics.stalled(seen.operation_id)
-        # Where nothing of ours was running, the machine had no time for this process.
-        _tell(logging.WARNING if seen.ours else logging.INFO, seconds, seen, "stood still")
+        # If none of our code was running, the host had no time for this process.
+        _log_stall(logging.WARNING if seen.ours else logging.INFO, seconds, seen, "stood still")
 
-    def _look(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> _Seen:
+    def _observe(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> _Observation:
         task = asyncio.current_task(loop)
         context = self._exchanges.get(task) if task is not None else None
         innermost = sys._current_frames().get(thread_id)
-        own = _own(innermost)
+        own = _innermost_own_frame(innermost)
         place = _place(own or innermost)
-        return _Seen(context.operation_id if context else None, place, ours=context is not None or own is not None)
+        return _Observation(context.operation_id if context else None, place, ours=context is not None or own is not None)
 
 
-def _own(frame: FrameType | None) -> FrameType | None:
+def _innermost_own_frame(frame: FrameType | None) -> FrameType | None:
     """The innermost frame of our own code."""
     while frame is not None and not frame.f_globals.get("__name__", "").startswith(_PACKAGE):
         frame = frame.f_back
@@ -132,7 +132,7 @@ def _place(frame: FrameType | None) -> str:
     return f"{frame.f_globals.get('__name__')}:{frame.f_lineno} ({frame.f_code.co_name})" if frame else _NOTHING.place
 
 
-def _tell(level: int, seconds: float, seen: _Seen, what: str) -> None:
+def _log_stall(level: int, seconds: float, seen: _Observation, what: str) -> None:
     duration = round(seconds * 1000)
     message = f"the event loop {what} for {duration} ms in {seen.operation_id or 'no operation'}, at {seen.place}"
     log.log(level, message, extra={"fields": {"operation": seen.operation_id, "duration_ms": duration}})

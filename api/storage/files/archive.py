@@ -11,7 +11,7 @@ from api.domain.errors import Unavailable
 from api.domain.files.storage_status import StorageStatus, storage_status
 from api.storage.files import paths
 from api.storage.files.backends import BUCKET, Backend, LocalBackend, OpenFile, Stat
-from api.storage.files.incoming import Incoming
+from api.storage.files.incoming import IncomingFile
 from api.storage.files.integrity import Integrity
 
 log = logging.getLogger(__name__)
@@ -61,12 +61,12 @@ class Source:
             raise Unavailable(CHANGED, retry_after=1) from gone
         except OSError as away:
             raise Unavailable(AWAY) from away
-        if start == 0 and len(content) == self.size and not self.integrity.approves(self.name, self.version, content):
+        if start == 0 and len(content) == self.size and not self.integrity.matches(self.name, self.version, content):
             raise Unavailable(CHANGED, retry_after=1)
         return content
 
     @contextmanager
-    def lasting(self) -> Iterator[Source]:
+    def pinned(self) -> Iterator[Source]:
         """This file for a context's length, whatever takes its name on the disk. Raises Unavailable where another one has by now."""
         with _held(self) as held:
             if held.identity != self.identity:
@@ -145,7 +145,7 @@ class Archive:
         return holding[0].sign(
             name, filename=filename[-FILENAME_LENGTH:], content_type=content_type, expires_at=self._clock() + self._lifetime)
 
-    def keep(self, name: str, incoming: Incoming) -> None:
+    def keep(self, name: str, incoming: IncomingFile) -> None:
         """Within a transaction: store a file that came in, in every store; what is not the disk gets it soon afterwards.
 
         A sound file that is named by its content is never written over: whoever sends it again, or sends what is a baseline

@@ -19,13 +19,13 @@ from api.storage.permissions import PRIVATE, Permissions
 
 LOCAL, BUCKET = "local", "gcs"
 INCOMING = "TempFiles"
-# How the names of files begin that are in there on their way: from a client, to their place, from the bucket.
+# The prefix of temporary files.
 UPLOADED, COPIED, REPAIRED = "upload-", "copy-", "repair-"
 TicketLink = Callable[[SignedUrl], str]
 
 
 class Unreachable(OSError):
-    """A store did not answer, or not in time, or not as it should."""
+    """A store failed, or did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,16 @@ COOLDOWN = 5.0
 
 
 class CircuitBreaker:
-    """A store whose readers wait `timeout` seconds at most, however many files they ask of.
+    """A store whose readers wait `timeout` seconds at most, for however many files.
 
-    A store that answered nothing in time is left alone for `rest` seconds: whoever asks meanwhile hears at once that it does
+    A store that answered nothing in time is not asked for `cooldown` seconds: whoever asks meanwhile hears at once that it does
     not answer. Writing, which nobody waits for, goes straight to the store.
     """
 
     def __init__(
-        self, store: Backend, *, timeout: float, threads: int, rest: float = COOLDOWN, clock: Callable[[], float] = time.monotonic,
+        self, store: Backend, *, timeout: float, threads: int, cooldown: float = COOLDOWN, clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._timeout, self._rest, self._clock = store, timeout, rest, clock
+        self._store, self._timeout, self._rest, self._clock = store, timeout, cooldown, clock
         self._pool = ThreadPoolExecutor(threads, store.name)
         self._resting_until = float("-inf")
 
@@ -42,7 +42,7 @@ class CircuitBreaker:
 
     def stat_many(self, wanted: Iterable[str]) -> Mapping[str, Stat | None]:
         """`stat` of many names side by side; what did not come in time is left out."""
-        if self._is_resting():
+        if self._is_open():
             return {}
         asked = {name: self._pool.submit(self._store.stat, name) for name in wanted}
         wait(asked.values(), self._timeout)
@@ -76,7 +76,7 @@ class CircuitBreaker:
         return self._store.list(prefix)
 
     def _asked(self, work: Callable[[], T]) -> T:
-        if self._is_resting():
+        if self._is_open():
             raise Unreachable("the store did not answer a moment ago")
         future = self._pool.submit(work)
         wait([future], self._timeout)
@@ -87,7 +87,7 @@ class CircuitBreaker:
             raise
 
     def _result(self, future: Future[T]) -> T:
-        # One that has not begun yet must not begin any more: nobody waits for it.
+        # A call that has not started is cancelled, since nobody waits for it.
         if not future.done() and not future.cancel():
             raise Unreachable("the store did not answer in time")
         try:
@@ -95,7 +95,7 @@ class CircuitBreaker:
         except (CancelledError, TimeoutError) as late:
             raise Unreachable("the store did not answer in time") from late
 
-    def _is_resting(self) -> bool:
+    def _is_open(self) -> bool:
         return self._clock() < self._resting_until
 
     def _open_circuit(self) -> None:

@@ -21,8 +21,8 @@ from api.storage.permissions import PRIVATE, Permissions
 log = logging.getLogger(__name__)
 
 
-class Incoming:
-    """A file on its way in: hashed while it is written, if anybody needs that, moved to its place in one step, gone if it never gets there.
+class IncomingFile:
+    """An incoming file: hashed while it is written, moved to its place atomically, removed if it is not placed.
 
     It begins with the first write, however empty: most messages of workers have no file, and touch no disk.
     """
@@ -38,7 +38,7 @@ class Incoming:
     def write(self, chunk: bytes) -> None:
         """Append bytes. Raises Unavailable where the disk takes no more."""
         self._durable = False
-        with taking():
+        with full_disk_as_unavailable():
             file = self._opened()
             rest = memoryview(chunk)
             while rest:
@@ -54,9 +54,9 @@ class Incoming:
         return self._hash.hexdigest()
 
     def make_durable(self) -> None:
-        """Have the bytes on the disk itself, which takes long for many: to be done before anything is locked."""
+        """Sync the content to the disk; slow for many bytes, so call it before taking locks."""
         if not self._durable:
-            with taking():
+            with full_disk_as_unavailable():
                 os.fsync(self._opened().fileno())
             self._durable = True
 
@@ -68,7 +68,7 @@ class Incoming:
         if self._place is not None:
             return
         self.make_durable()
-        with taking():
+        with full_disk_as_unavailable():
             self._permissions.make_folder(target.parent)
             if replace:
                 os.replace(self._path, target)
@@ -77,10 +77,10 @@ class Incoming:
                     os.link(self._path, target)
         self._place = target
 
-    def confirm(self) -> None:
-        """Have the file's new name on the disk itself, too: before the sender hears that it was taken, after all locks are gone."""
+    def sync_name(self) -> None:
+        """Sync the folder, so that the new name is durable; call it after releasing locks, before answering the sender."""
         if self._place is not None:
-            with taking():
+            with full_disk_as_unavailable():
                 for folder in (self._place.parent, self._place.parent.parent):
                     _sync_folder(folder)
 
@@ -118,12 +118,12 @@ class FileStore:
         for name in (SAMPLES, RESULTS, LOGS, ARTIFACTS, INCOMING, "vm_data"):
             self._permissions.make_folder(self.root / name)
 
-    def open_incoming(self) -> Incoming:
+    def open_incoming(self) -> IncomingFile:
         """A new file in TempFiles under a name of its own; the caller places or discards it."""
-        return Incoming(self.root / INCOMING / f"{UPLOADED}{uuid4().hex}", self._permissions)
+        return IncomingFile(self.root / INCOMING / f"{UPLOADED}{uuid4().hex}", self._permissions)
 
     @contextmanager
-    def receive(self) -> Iterator[Incoming]:
+    def receive(self) -> Iterator[IncomingFile]:
         """`open_incoming`, discarded at the end unless it was placed."""
         incoming = self.open_incoming()
         try:
@@ -172,12 +172,12 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def taking() -> Iterator[None]:
-    """A full or broken disk is no fault of the request: it may be sent again once there is room."""
+def full_disk_as_unavailable() -> Iterator[None]:
+    """Turn errors of a full or broken disk into Unavailable."""
     try:
         yield
     except OSError as fault:
-        log.error("the file store takes no file: %s", fault.strerror)
+        log.error("the file store cannot write: %s", fault.strerror)
         if is_full(fault):
             raise StoreFull from fault
         raise Unavailable("The file store cannot take a file at the moment.", retry_after=60) from fault

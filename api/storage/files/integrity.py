@@ -40,10 +40,10 @@ class Integrity:
         return known is not False
 
     def record_sound(self, name: str, version: str) -> None:
-        """Take down that a file is sound, which was hashed while it came in."""
+        """Record that a file is sound, since it was hashed on arrival."""
         self._remember(name, version, True)
 
-    def approves(self, name: str, version: str, content: bytes) -> bool:
+    def matches(self, name: str, version: str, content: bytes) -> bool:
         """Whether the whole content of a file is what its name says."""
         wanted = digest_in(name)
         if wanted is None:

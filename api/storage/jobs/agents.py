@@ -13,7 +13,7 @@ from api.storage.jobs.tables import AgentRow
 
 
 def save_agent(agent: Agent) -> None:
-    """Within a transaction: write down what an agent says of itself."""
+    """Within a transaction: store an agent's heartbeat."""
     values = {
         "slots": agent.slots, "running": agent.running, "seen_at": agent.seen_at, "sandbox": agent.sandbox, "trouble": agent.trouble,
         "missing": json.dumps(agent.missing)}
@@ -26,13 +26,13 @@ def save_agent(agent: Agent) -> None:
         raise TransactionConflict from taken
 
 
-def forget_agent(name: str) -> None:
-    """Within a transaction: forget an agent that has ended."""
+def delete_agent(name: str) -> None:
+    """Within a transaction: delete an agent that has stopped."""
     change(delete(AgentRow).where(AgentRow.name == name))
 
 
-def forget_silent_agents(heard_before: datetime) -> int:
-    """Within a transaction: forget those of which nothing was heard since; how many there were."""
+def delete_silent_agents(heard_before: datetime) -> int:
+    """Within a transaction: delete agents without a heartbeat since; return their number."""
     return change(delete(AgentRow).where(AgentRow.seen_at < heard_before))
 
 

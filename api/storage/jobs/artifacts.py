@@ -40,7 +40,7 @@ class LocalFile:
         finally:
             os.close(descriptor)
 
-    def lasting(self) -> AbstractContextManager[LocalFile]:
+    def pinned(self) -> AbstractContextManager[LocalFile]:
         """The file itself: no other one ever takes its name."""
         return nullcontext(self)
 

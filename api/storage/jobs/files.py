@@ -67,7 +67,7 @@ class AttemptFiles:
 
     @property
     def supervisor_log(self) -> Path:
-        """What the supervisor says of its own troubles, for the operator."""
+        """The supervisor's error output, for the operator."""
         return self.folder / "supervisor.log"
 
     @property
@@ -123,11 +123,11 @@ class AttemptFiles:
             return None
 
     def write_exit(self, record: ExitRecord) -> None:
-        """Write down the attempt's end, durably."""
+        """Write the exit record durably."""
         _put_bytes(self.exit, record.as_json().encode())
 
     def supervisor_output(self) -> str:
-        """The last that the supervisor said of its own troubles; nothing in it but lines of printable text."""
+        """The end of the supervisor's error output, as printable lines."""
         try:
             with self.supervisor_log.open("rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - LAST_WORDS))
@@ -137,7 +137,7 @@ class AttemptFiles:
         return "".join(each if each.isprintable() or each == "\n" else "?" for each in words).strip()
 
     def is_supervised(self) -> bool:
-        """Whether a supervisor lives: it holds the lock, which the kernel frees however it ends."""
+        """Whether a supervisor is alive: it holds the lock, which the kernel releases however it ends."""
         try:
             lock = os.open(self.lock, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -182,7 +182,7 @@ class JobFiles:
 
 
 def put(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a JSON file durably and in one piece."""
+    """Write a JSON file durably and atomically."""
     _put_bytes(path, json.dumps(values).encode())
 
 

@@ -58,14 +58,14 @@ def list_jobs(wanted: JobFilter, *, limit: int | None, offset: int) -> Page[Job]
     """Jobs, newest first, with their places in the queue while they wait; all of them without a limit."""
     conditions = _conditions(wanted)
     total = session().execute(select(func.count()).select_from(JobRow).where(*conditions)).scalar_one()
-    queue = _places()
+    queue = _queue_positions()
     query = select(JobRow, queue.c.place).outerjoin(queue, queue.c.id == JobRow.id).where(*conditions)
     query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).offset(offset).limit(total if limit is None else limit)
     rows = session().execute(query.execution_options(populate_existing=True))
     return Page([replace(_job(row), position=place) for row, place in rows], limit or max(1, total), offset, total)
 
 
-def _places() -> Subquery:
+def _queue_positions() -> Subquery:
     """The waiting jobs, each with its place in the queue."""
     order = (JobRow.priority.desc(), JobRow.created_at, JobRow.id)
     return select(JobRow.id, func.row_number().over(order_by=order).label("place")).where(JobRow.status == WAITING).subquery()
@@ -134,7 +134,7 @@ def renew_leases(agent: str, fences: Mapping[str, int], lease_until: datetime) -
     return {row.id: _job(row) for row in rows}
 
 
-def list_held_by(agent: str) -> list[Job]:
+def list_claimed_by(agent: str) -> list[Job]:
     """The jobs that an agent has claimed, and that are not over."""
     return _jobs_where(JobRow.agent == agent)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from api.domain.errors import Unavailable
 from api.storage.files.backends import INCOMING, UPLOADED
-from api.storage.files.incoming import FileStore, Incoming, taking
+from api.storage.files.incoming import FileStore, IncomingFile, full_disk_as_unavailable
 from api.storage.jobs.files import JobFiles
 from api.storage.permissions import PRIVATE
 
@@ -22,12 +22,12 @@ class IncomingProject:
 
     job_id: str
     path: Path
-    file: Incoming
+    file: IncomingFile
 
     def keep(self, files: JobFiles) -> None:
         """Move the zip to its place, durably. It counts for nothing until its job has a row. Raises Unavailable for a full disk."""
         target = files.project(self.job_id)
-        with taking():
+        with full_disk_as_unavailable():
             # A project is its sender's; other users of the host have no business with it.
             PRIVATE.make_folder(target.parent)
         self.file.place(target)
@@ -39,7 +39,7 @@ class IncomingProject:
                 os.close(descriptor)
 
 
-class SpaceCheckedFile(Incoming):
+class SpaceCheckedFile(IncomingFile):
     """A file on its way in that leaves room on the disk: it is refused as soon as there is less than `reserve`."""
 
     def __init__(self, path: Path, store: FileStore, reserve: int) -> None:
@@ -59,7 +59,7 @@ def open_project(store: FileStore, job_id: str, *, reserve: int) -> IncomingProj
     return IncomingProject(job_id, path, SpaceCheckedFile(path, store, reserve))
 
 
-def forget_project(files: JobFiles, job_id: str) -> None:
+def delete_project(files: JobFiles, job_id: str) -> None:
     """Remove the zip of a job that will not be run; whatever hinders that, an agent does it later."""
     with suppress(OSError):
         files.project(job_id).unlink(missing_ok=True)

@@ -106,7 +106,7 @@ def _entries(directory: bytes) -> Iterator[ArchiveEntry]:
         if signature != LINE_SIGNATURE or disk or following > len(directory):
             raise _broken()
         raw_name, extra = directory[at + LINE.size:name_end], directory[name_end:name_end + extra_bytes]
-        size, compressed, offset = _wide(extra, size, compressed, offset)
+        size, compressed, offset = _zip64_values(extra, size, compressed, offset)
         system = made_by >> 8
         # Other systems keep other things in these bits; MS-DOS leaves them empty.
         mode = attributes >> 16 if system in (MADE_BY_DOS, MADE_BY_UNIX, MADE_BY_MACOS) else 0
@@ -153,7 +153,7 @@ def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
         at += 4 + length
 
 
-def _wide(extra: bytes, *narrow: int) -> list[int]:
+def _zip64_values(extra: bytes, *narrow: int) -> list[int]:
     """The values, those that do not fit into 32 bits from the extra field that holds them then."""
     wanted = narrow.count(IN_EXTRA)
     if not wanted:

@@ -11,9 +11,9 @@ from api.host.temporary_folder import remove
 from api.integrations.github.build_artifacts import GitHubBuilds, GitHubFailed, NoBuild
 from api.jobs.project.unpack import UnpackFailure, unpack
 from api.worker.executable import program_name, require_names
-from api.worker.full_disk import disk_first
+from api.worker.full_disk import blame_full_disk
 from api.worker.run_error import RunError
-from api.worker.sources.executable_fetch import NotFetched, take_out
+from api.worker.sources.executable_fetch import ExecutableNotFound, copy_executable
 from api.worker.sources.source import FetchRequest
 
 CONTENTS = ArchiveLimits(total_bytes=1 << 30, file_bytes=1 << 30, ratio=1000)
@@ -41,16 +41,16 @@ class ArtifactSource:
         folder, project = request.folder / "artifact", request.folder / "artifact.zip"
         folder.mkdir()
         try:
-            with disk_first(request.folder):
+            with blame_full_disk(request.folder):
                 self._download(request, project)
-                return self._unpacked(request, project, folder)
+                return self._unpack(request, project, folder)
         finally:
             project.unlink(missing_ok=True)
             remove(folder)
 
     def _download(self, request: FetchRequest, project: Path) -> None:
         claimed = request.claimed
-        request.tell(f"Asking GitHub for a build of {claimed.repository} at {claimed.commit[:12]}.")
+        request.report_step(f"Asking GitHub for a build of {claimed.repository} at {claimed.commit[:12]}.")
         try:
             found = self.builds.find(
                 claimed.repository, claimed.commit.lower(), self.artifact, from_forks=claimed.pull_request is not None)
@@ -61,27 +61,27 @@ class ArtifactSource:
         except GitHubFailed as why:
             raise RunError(InfrastructureType.STORAGE, f"Could not download a build artifact: {why}.") from None
 
-    def _unpacked(self, request: FetchRequest, project: Path, folder: Path) -> Path:
+    def _unpack(self, request: FetchRequest, project: Path, folder: Path) -> Path:
         target = request.folder / "executable"
         try:
             if self.user_id is not None:
                 os.chown(folder, self.user_id, self.user_id)
             unpack(project, folder, self.contents, user_id=self.user_id)
-            take_out(folder, self._place(folder, request.claimed.platform), target, self.contents.file_bytes)
+            copy_executable(folder, self._place(folder, request.claimed.platform), target, self.contents.file_bytes)
         except ZipRejected as refusal:
             raise RunError(InfrastructureType.BUILD, f"The build artifact cannot be unpacked: {refusal}") from None
         except UnpackFailure as failure:
             raise RunError(InfrastructureType.STORAGE, str(failure)) from None
-        except NotFetched as why:
+        except ExecutableNotFound as why:
             raise RunError(InfrastructureType.BUILD, f"The build artifact has no executable: {why}.") from None
         return target
 
     def _place(self, folder: Path, platform: str) -> tuple[str, ...]:
-        """Where the executable lies: exactly there, or, for a mere name, in whichever folder the only file of that name is."""
+        """The path of the executable: as configured, or for a bare name that of the only file of this name."""
         wanted = PurePosixPath(self.path or program_name(platform))
         if len(wanted.parts) > 1 or (folder / wanted).exists():
             return wanted.parts
         found = [path for path in folder.rglob("*") if path.name == wanted.name and path.is_file()]
         if len(found) > 1:
-            raise NotFetched("it has several files of that name")
+            raise ExecutableNotFound("it has several files of that name")
         return found[0].relative_to(folder).parts if found else wanted.parts

@@ -10,14 +10,14 @@ from api.domain.runs.infrastructure import InfrastructureType
 from api.host.folder_size import is_larger
 from api.worker.executable import require_names
 from api.worker.run_error import RunError
-from api.worker.run_source import Claimed
+from api.worker.run_source import ClaimedRun
 from api.worker.sources.git import Git, GitOptions
 from api.worker.sources.mirrors import Mirrors
 from api.worker.sources.repository import Repository, is_branch
 from api.worker.sources.source import FetchRequest
 
-OURS = "refs/ci"
-TIP, HEADS, PULL, BASE = f"{OURS}/tip", f"{OURS}/heads", f"{OURS}/pull", f"{OURS}/base"
+REF_PREFIX = "refs/ci"
+TIP, HEADS, PULL, BASE = f"{REF_PREFIX}/tip", f"{REF_PREFIX}/heads", f"{REF_PREFIX}/pull", f"{REF_PREFIX}/base"
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Checkout:
     def check_out(self, request: FetchRequest, folder: Path) -> None:
         """Put the files into the empty folder; raise RunError, type checkout or merge, or Cancelled.
 
-        A commit counts only where it is in the history of a branch or of the pull request: a server also hands out those of any
-        fork, whose code nobody asked for.
+        The commit must be in the history of a branch or of the pull request: a server also serves commits of any fork, whose code
+        nobody asked to run.
         """
         claimed = request.claimed
         require_names(claimed.repository, claimed.commit, claimed.platform)
@@ -40,7 +40,7 @@ class Checkout:
         home.mkdir()
         git = Git(self.git, home, request.cancellation)
         with ExitStack() as stack:
-            place = stack.enter_context(Mirrors(self.git.mirrors).held(self.git.address(claimed.repository), request.cancellation))
+            place = stack.enter_context(Mirrors(self.git.mirrors).locked(self.git.address(claimed.repository), request.cancellation))
             stack.callback(shutil.rmtree, home, ignore_errors=True)
             try:
                 self._lay_out(request, Repository(git, place, request.build_log), folder, home / "index")
@@ -50,18 +50,19 @@ class Checkout:
 
     def _lay_out(self, request: FetchRequest, repository: Repository, folder: Path, index: Path) -> None:
         claimed = request.claimed
-        request.tell(f"Checking out {claimed.repository} at {claimed.commit[:12]}.")
-        commit = self._pulled(claimed, repository) if claimed.pull_request is not None else self._pushed(claimed, repository)
+        request.report_step(f"Checking out {claimed.repository} at {claimed.commit[:12]}.")
+        find = self._find_branch_commit if claimed.pull_request is None else self._find_pull_request_commit
+        commit = find(claimed, repository)
         if commit is None:
             raise RunError(
                 InfrastructureType.CHECKOUT,
                 f"The commit {claimed.commit[:12]} is in no branch of {claimed.repository}, nor in the pull request where there is one.")
         request.build_log.info(f"Checked out {commit}.")
-        tree = commit if claimed.pull_request is None else self._merged(request, repository, commit)
+        tree = commit if claimed.pull_request is None else self._merge(request, repository, commit)
         repository.lay_out(tree, folder, index)
 
-    def _pushed(self, claimed: Claimed, repository: Repository) -> str | None:
-        """The commit of a branch: without the history where it is the branch's newest and no history is here yet."""
+    def _find_branch_commit(self, claimed: ClaimedRun, repository: Repository) -> str | None:
+        """The commit of a branch; a shallow fetch is enough for the branch's tip in an empty mirror."""
         if is_branch(claimed.branch) and (repository.is_shallow or repository.is_empty):
             reference = f"refs/heads/{claimed.branch}:{TIP}"
             fetched = repository.fetch(self.git.address(claimed.repository), reference, tip_only=True)
@@ -69,20 +70,20 @@ class Checkout:
                 return commit
         return self._in_any_branch(claimed, repository)
 
-    def _in_any_branch(self, claimed: Claimed, repository: Repository) -> str | None:
+    def _in_any_branch(self, claimed: ClaimedRun, repository: Repository) -> str | None:
         fetched = repository.fetch(self.git.address(claimed.repository), f"refs/heads/*:{HEADS}/*")
         return repository.commit(claimed.commit, within=HEADS) if fetched else None
 
-    def _pulled(self, claimed: Claimed, repository: Repository) -> str | None:
-        """The commit of a pull request, which is the main repository's also where the run names the fork that it comes from."""
+    def _find_pull_request_commit(self, claimed: ClaimedRun, repository: Repository) -> str | None:
+        """The commit of a pull request, which is fetched from the main repository even where the run names the fork."""
         fetched = repository.fetch(self.git.address(self.main_repository), f"refs/pull/{claimed.pull_request}/head:{PULL}")
         if fetched and (commit := repository.commit(claimed.commit, within=PULL)):
             return commit
         return self._in_any_branch(claimed, repository)
 
-    def _merged(self, request: FetchRequest, repository: Repository, commit: str) -> str:
+    def _merge(self, request: FetchRequest, repository: Repository, commit: str) -> str:
         base = f"refs/heads/{self.base_branch}" if self.base_branch else "HEAD"
-        request.tell(f"Merging it into {self.base_branch or 'the default branch'} of {self.main_repository}.")
+        request.report_step(f"Merging it into {self.base_branch or 'the default branch'} of {self.main_repository}.")
         if not repository.fetch(self.git.address(self.main_repository), f"{base}:{BASE}"):
             raise RunError(InfrastructureType.MERGE, f"The main repository has no branch {self.base_branch}.")
         onto = repository.commit(BASE, within=BASE)

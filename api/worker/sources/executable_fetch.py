@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-INSIDE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 PROGRAM = 0o755
 
 
-class NotFetched(Exception):
-    """There is no such file, or none that may be taken; the message says which, and names nothing from inside the folder."""
+class ExecutableNotFound(Exception):
+    """There is no such file, or it may not be used; the message names nothing from inside the folder."""
 
 
-def take_out(folder: Path, parts: Sequence[str], target: Path, limit: int) -> None:
-    """Copy the regular file at `parts` to `target`, a new file, executable; no link on the way is followed. Raises NotFetched."""
+def copy_executable(folder: Path, parts: Sequence[str], target: Path, limit: int) -> None:
+    """Copy the regular file at `parts` to `target`, a new file, executable; no link on the way is followed. Raises ExecutableNotFound."""
     with ExitStack() as stack:
-        opened = os.open(folder, INSIDE | os.O_DIRECTORY)
+        opened = os.open(folder, OPEN_FLAGS | os.O_DIRECTORY)
         stack.callback(os.close, opened)
         for part in parts[:-1]:
             opened = _opened(part, opened, os.O_DIRECTORY)
@@ -29,9 +29,9 @@ def take_out(folder: Path, parts: Sequence[str], target: Path, limit: int) -> No
         stack.callback(os.close, descriptor)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise NotFetched("it is no regular file")
+            raise ExecutableNotFound("it is no regular file")
         if found.st_size > limit:
-            raise NotFetched(f"it has more than {limit} bytes")
+            raise ExecutableNotFound(f"it has more than {limit} bytes")
         with os.fdopen(descriptor, "rb", closefd=False) as source, target.open("xb") as copy:
             shutil.copyfileobj(source, copy)
         target.chmod(PROGRAM)
@@ -39,8 +39,8 @@ def take_out(folder: Path, parts: Sequence[str], target: Path, limit: int) -> No
 
 def _opened(part: str, folder: int, kind: int) -> int:
     try:
-        return os.open(part, INSIDE | kind, dir_fd=folder)
+        return os.open(part, OPEN_FLAGS | kind, dir_fd=folder)
     except FileNotFoundError:
-        raise NotFetched("it is not there") from None
+        raise ExecutableNotFound("it is not there") from None
     except OSError:
-        raise NotFetched("it, or a folder above it, is a link or cannot be opened") from None
+        raise ExecutableNotFound("it, or a folder above it, is a link or cannot be opened") from None

@@ -67,11 +67,11 @@ class GitOptions:
 
 @dataclass(frozen=True)
 class GitOutput:
-    """What came of a call: the exit code, its output, and what else it said, for the log."""
+    """The result of a call: exit code, standard output, and standard error for the log."""
 
     code: int
     output: bytes
-    words: str
+    messages: str
 
 
 class Git:
@@ -83,27 +83,27 @@ class Git:
         self.options = options
         self._home, self._cancellation, self._monotonic = home, cancellation, monotonic
 
-    def run(self, repository: Path, *arguments: str, variables: dict[str, str] | None = None, most: int | None = None) -> GitOutput:
-        """Run a command on a bare repository; one that writes files of more than `most` bytes is ended with SIGXFSZ.
+    def run(self, repository: Path, *arguments: str, variables: dict[str, str] | None = None, max_bytes: int | None = None) -> GitOutput:
+        """Run a command on a bare repository; one that writes a file of more than `max_bytes` is killed by SIGXFSZ.
 
         Raises RunError, type checkout, at a limit, and Cancelled where the run is to stop.
         """
         self._cancellation.check()
         output, log = self._home / "output", self._home / "log"
         call = Invocation(self._command(repository, arguments, variables or {}), self._home, log, stdout=output)
-        watch = _Watch(self._cancellation, repository, output, self.options.space, self._monotonic)
+        watch = _LimitWatch(self._cancellation, repository, output, self.options.space, self._monotonic)
         limits = Limits(
-            seconds=self.options.seconds, file_bytes=most or self.options.space, log_bytes=LOG_BYTES, memory_bytes=self.options.memory)
+            seconds=self.options.seconds, file_bytes=max_bytes or self.options.space, log_bytes=LOG_BYTES, memory_bytes=self.options.memory)
         with _group(self.options) as group:
             execution = run_process(call, replace(limits, groups=group.entrances if group else ()), stop=watch)
             out_of_memory = group is not None and group.out_of_memory_kills() > 0
-        words = log.read_text(errors="replace")
-        self._require_within_limits(execution, watch, out_of_memory or OUT_OF_MEMORY in words.casefold())
+        messages = log.read_text(errors="replace")
+        self._require_within_limits(execution, watch, out_of_memory or OUT_OF_MEMORY in messages.casefold())
         with output.open("rb") as content:
-            return GitOutput(execution.exit_code, content.read(ANSWER_BYTES), words)
+            return GitOutput(execution.exit_code, content.read(ANSWER_BYTES), messages)
 
     def pause(self, seconds: float) -> None:
-        """Wait before a repeat; raise Cancelled as soon as the run is to stop."""
+        """Wait before a retry; raise Cancelled as soon as the run is cancelled."""
         until = self._monotonic() + seconds
         while (left := until - self._monotonic()) > 0:
             self._cancellation.check()
@@ -119,12 +119,12 @@ class Git:
         settings = (word for setting in SETTINGS for word in ("-c", setting))
         return (env, *(f"{name}={value}" for name, value in given.items()), git, f"--git-dir={repository}", *settings, *arguments)
 
-    def _require_within_limits(self, execution: Execution, watch: _Watch, out_of_memory: bool) -> None:
+    def _require_within_limits(self, execution: Execution, watch: _LimitWatch, out_of_memory: bool) -> None:
         if execution.stopped:
             self._cancellation.check()
-        if watch.is_finished:
+        if watch.is_too_large:
             raise RunError(InfrastructureType.CHECKOUT, f"The repository takes more than {self.options.space} bytes.")
-        if watch.is_wordy:
+        if watch.is_output_too_long:
             raise RunError(InfrastructureType.CHECKOUT, f"Git answered more than {ANSWER_BYTES} bytes.")
         if out_of_memory and execution.exit_code:
             raise RunError(InfrastructureType.CHECKOUT, f"Git needed more than {self.options.memory} bytes of memory.")
@@ -134,9 +134,9 @@ class Git:
 
 @contextmanager
 def _group(options: GitOptions) -> Iterator[Group | None]:
-    """A control group that holds all processes of a call together to their memory; None where this host has none to give.
+    """A control group that limits the memory of all processes of a call together; None where this host has none.
 
-    Each process is held to the limit anyway, by itself.
+    Each single process is limited anyway.
     """
     group = None
     groups = detect(parent=options.cgroup)
@@ -152,18 +152,18 @@ def _group(options: GitOptions) -> Iterator[Group | None]:
             group.remove()
 
 
-class _Watch:
-    """Says when to stop: the run is over, or the repository has grown too large, or git's answer longer than anybody reads."""
+class _LimitWatch:
+    """Stops a call when the run is cancelled, or the repository or git's output grows too large."""
 
     def __init__(self, cancellation: Cancellation, repository: Path, output: Path, space: int, monotonic: Callable[[], float]) -> None:
         self._cancellation, self._monotonic = cancellation, monotonic
         self._repository, self._output, self._space = repository, output, space
         self._next_poll = monotonic() + SIZE_POLL_SECONDS
-        self.is_finished = self.is_wordy = False
+        self.is_too_large = self.is_output_too_long = False
 
     def __call__(self) -> bool:
         if self._monotonic() >= self._next_poll:
-            self.is_finished = is_larger(self._repository, self._space)
-            self.is_wordy = self._output.stat().st_size > ANSWER_BYTES
+            self.is_too_large = is_larger(self._repository, self._space)
+            self.is_output_too_long = self._output.stat().st_size > ANSWER_BYTES
             self._next_poll = self._monotonic() + SIZE_POLL_SECONDS
-        return self.is_finished or self.is_wordy or self._cancellation()
+        return self.is_too_large or self.is_output_too_long or self._cancellation()

@@ -19,14 +19,14 @@ LOCK_PAUSE = 0.1
 
 
 class Mirrors:
-    """The bare repositories in a folder, by address. Those that were longest not used are removed when there are too many."""
+    """The bare repositories in a folder, by address; the least recently used are removed when there are too many."""
 
-    def __init__(self, root: Path, *, most: int = MAX_KEPT) -> None:
-        self._root, self._most = root, most
+    def __init__(self, root: Path, *, max_kept: int = MAX_KEPT) -> None:
+        self._root, self._max_kept = root, max_kept
 
     @contextmanager
-    def held(self, address: str, cancellation: Cancellation) -> Iterator[Path]:
-        """The place of a repository, for this process alone; it may be empty. Raises Cancelled while waiting for it."""
+    def locked(self, address: str, cancellation: Cancellation) -> Iterator[Path]:
+        """The locked folder of a repository, which may be empty. Raises Cancelled while waiting for the lock."""
         PRIVATE.make_folder(self._root)
         place = self._root / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}.git"
         lock = PRIVATE.open(place.with_suffix(".lock"), os.O_RDWR)
@@ -41,9 +41,9 @@ class Mirrors:
 
     def _remove_oldest(self, latest: Path) -> None:
         locks = sorted(self._root.glob("*.lock"), key=_used_at, reverse=True)
-        for path in locks[self._most:]:
+        for path in locks[self._max_kept:]:
             if path.with_suffix(".git") != latest:
-                _remove_unless_held(path)
+                _remove_unless_locked(path)
 
 
 def _wait_for(lock: int, cancellation: Cancellation) -> None:
@@ -56,7 +56,7 @@ def _wait_for(lock: int, cancellation: Cancellation) -> None:
 
 
 def _tidy(place: Path) -> None:
-    """Remove what a git that was killed has left; nobody else is here."""
+    """Remove what a killed git has left; the lock keeps others away."""
     if len(list(place.glob("objects/pack/*.pack"))) > MAX_PACKS:
         shutil.rmtree(place)
     for left in (*place.rglob("*.lock"), *place.glob("objects/pack/tmp_*")):
@@ -70,7 +70,7 @@ def _used_at(path: Path) -> float:
         return 0
 
 
-def _remove_unless_held(path: Path) -> None:
+def _remove_unless_locked(path: Path) -> None:
     """Remove a repository; its lock's file stays, since another process may be waiting for just that."""
     with suppress(OSError), path.open("r+b") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from api.domain.runs.infrastructure import InfrastructureType
 from api.worker.build_log import BuildLog
-from api.worker.full_disk import WORDS, DiskFull
+from api.worker.full_disk import ERROR_TEXTS, DiskFull
 from api.worker.run_error import RunError
 from api.worker.sources.git import Git, GitOutput
 
@@ -56,14 +56,14 @@ class Repository:
         depth = ["--depth=1"] if tip_only else ["--unshallow"] if self.is_shallow else []
         said = self._fetched(address, references, depth)
         for pause in self.git.options.pauses:
-            if not said.code or not any(words in said.words for words in UNREACHED):
+            if not said.code or not any(messages in said.messages for messages in UNREACHED):
                 break
             self.build_log.warning("The server of the repository was not reached; trying again.")
             self.git.pause(pause)
             said = self._fetched(address, references, depth)
-        if said.code and NO_SUCH_REF in said.words:
+        if said.code and NO_SUCH_REF in said.messages:
             return False
-        if said.code and not any(words in said.words for words in FAR):
+        if said.code and not any(messages in said.messages for messages in FAR):
             # What is here may be what is broken; it is fetched anew then.
             shutil.rmtree(self.place, ignore_errors=True)
         self._require(said, "The repository could not be fetched; the log has git's words.")
@@ -106,25 +106,27 @@ class Repository:
 
     def lay_out(self, tree: str, folder: Path, index: Path) -> None:
         """Write the files of a tree into an empty folder. Raises RunError, type checkout, for too many or too large ones."""
-        most, space = self.git.options.files, self.git.options.space
-        listed = self._run("ls-tree", "-r", "-z", "--format=%(objectsize:padded)", "--end-of-options", tree, most=most * LINE_BYTES)
+        max_files, space = self.git.options.files, self.git.options.space
+        listed = self._run(
+            "ls-tree", "-r", "-z", "--format=%(objectsize:padded)", "--end-of-options", tree, max_bytes=max_files * LINE_BYTES)
         sizes = [size.strip() for size in listed.output.split(b"\0") if size.strip()]
         too_long = listed.code == -signal.SIGXFSZ
-        if too_long or len(sizes) > most or sum(int(size) for size in sizes if size.isdigit()) > space:
-            raise RunError(InfrastructureType.CHECKOUT, f"The commit has more than {most} files or {space} bytes.")
+        if too_long or len(sizes) > max_files or sum(int(size) for size in sizes if size.isdigit()) > space:
+            raise RunError(InfrastructureType.CHECKOUT, f"The commit has more than {max_files} files or {space} bytes.")
         self._require(listed, "The commit's files could not be listed.")
         where = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
         for command in (("read-tree", tree), ("checkout-index", "--all", "--quiet")):
             self._require(self._run(*command, variables=where), "The commit's files could not be written.")
 
-    def _run(self, *arguments: str, variables: dict[str, str] | None = None, most: int | None = None) -> GitOutput:
-        said = self.git.run(self.place, *arguments, variables=variables, most=most)
-        if said.code and any(words in line for line in said.words.splitlines() if not line.startswith(REMOTE) for words in WORDS):
+    def _run(self, *arguments: str, variables: dict[str, str] | None = None, max_bytes: int | None = None) -> GitOutput:
+        said = self.git.run(self.place, *arguments, variables=variables, max_bytes=max_bytes)
+        lines = [line for line in said.messages.splitlines() if not line.startswith(REMOTE)]
+        if said.code and any(text in line for line in lines for text in ERROR_TEXTS):
             raise DiskFull("the repository")
         return said
 
     def _require(self, said: GitOutput, reason: str, kind: InfrastructureType = InfrastructureType.CHECKOUT) -> None:
         if said.code:
-            for line in said.words.splitlines()[-20:]:
+            for line in said.messages.splitlines()[-20:]:
                 self.build_log.error(f"git: {line}")
             raise RunError(kind, reason)

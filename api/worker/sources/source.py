@@ -11,23 +11,23 @@ from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation
 from api.worker.executable import find_executable
 from api.worker.run_error import RunError
-from api.worker.run_source import Claimed
+from api.worker.run_source import ClaimedRun
 
 
 @dataclass(frozen=True)
 class FetchRequest:
     """Whose executable is wanted.
 
-    `folder` is the run's own, for what is made on the way; `tell` says to the server what is being done,
-    `share` sends it the log as far as it goes, without insisting.
+    `folder` is the run's own, for what is made on the way; `report_step` says to the server what is being done,
+    `share_log` sends it the log as far as it goes, without insisting.
     """
 
-    claimed: Claimed
+    claimed: ClaimedRun
     folder: Path
     build_log: BuildLog
     cancellation: Cancellation
-    tell: Callable[[str], None]
-    share: Callable[[], None] = lambda: None
+    report_step: Callable[[str], None]
+    share_log: Callable[[], None] = lambda: None
 
 
 class Source(Protocol):

@@ -145,7 +145,7 @@ class Works:
 
     def held_by(self, name: str) -> list[str]:
         session().rollback()
-        return [job.job_id for job in jobs.list_held_by(name)]
+        return [job.job_id for job in jobs.list_claimed_by(name)]
 
     def attempt(self, job_id: str) -> AttemptFiles:
         job = self.job(job_id)

@@ -189,7 +189,7 @@ def test_what_a_supervisor_said_of_its_end_is_in_the_agents_log(
 
     works.over(agent, job_id)
 
-    assert f"job {job_id}, attempt {files.folder.name}: its supervisor said\n" in caplog.text
+    assert f"job {job_id}, attempt {files.folder.name}: output of its supervisor:\n" in caplog.text
     assert "MemoryError ?[31m" in caplog.text and "x" * 8200 not in caplog.text
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.config_values import networks
-from api.specfirst.access.addresses import Addresses, limited_as
+from api.specfirst.access.addresses import Addresses, rate_limit_key
 
 PROXIES = Addresses(["10.0.0.0/8", "2001:db8::/32", "192.0.2.1"])
 
@@ -114,4 +114,4 @@ def test_what_a_client_forwards_by_itself_never_moves_the_address_that_the_proxy
     ("2001:db8:1:2:3:4:5:6%eth0", "2001:db8:1:2::/64"), ("[2001:db8:1:2::1]:80", "2001:db8:1:2::/64"), ("203.0.113.5:80", "203.0.113.5"),
     ("unknown", "unknown")])
 def test_limits_count_a_network_of_ipv6_as_one_address(address: str, counted: str) -> None:
-    assert limited_as(address) == counted
+    assert rate_limit_key(address) == counted

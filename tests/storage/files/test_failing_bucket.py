@@ -37,7 +37,7 @@ def lame(local: LocalBackend, emulator: Emulator, tmp_path: Path) -> Iterator[La
     ticks = [0.0]
     with wire_to(emulator.port) as wire:
         store = CircuitBreaker(
-            bucket_at(wire.endpoint, emulator, timeout=10 * TIMEOUT), timeout=TIMEOUT, threads=4, rest=5.0, clock=lambda: ticks[0])
+            bucket_at(wire.endpoint, emulator, timeout=10 * TIMEOUT), timeout=TIMEOUT, threads=4, cooldown=5.0, clock=lambda: ticks[0])
 
         def stall(stalled: bool) -> Callable[[], None]:
             return lambda: setattr(wire, "stalled", stalled)

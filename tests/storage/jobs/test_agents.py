@@ -8,7 +8,7 @@ import pytest
 
 from api.domain.jobs.agents import Agent
 from api.storage.database import session, transact
-from api.storage.jobs.agents import forget_agent, forget_silent_agents, list_agents, save_agent
+from api.storage.jobs.agents import delete_agent, delete_silent_agents, list_agents, save_agent
 from tests.builders import NOW
 from tests.databases import Database
 
@@ -48,7 +48,7 @@ def test_an_agent_that_ended_is_forgotten() -> None:
     for agent in (ONE, two):
         transact(lambda agent=agent: save_agent(agent))  # type: ignore[misc]
 
-    transact(lambda: forget_agent("one"))
+    transact(lambda: delete_agent("one"))
 
     assert known() == [two]
 
@@ -58,7 +58,7 @@ def test_agents_of_which_nothing_was_heard_are_forgotten() -> None:
     for agent in (ONE, heard):
         transact(lambda agent=agent: save_agent(agent))  # type: ignore[misc]
 
-    gone = transact(lambda: forget_silent_agents(NOW + timedelta(hours=1)))
+    gone = transact(lambda: delete_silent_agents(NOW + timedelta(hours=1)))
 
     assert (gone, known()) == (1, [heard])
 

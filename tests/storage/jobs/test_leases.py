@@ -108,7 +108,7 @@ def test_an_older_fence_renews_nothing() -> None:
 def test_a_dead_agents_job_is_taken_over_once_as_it_is() -> None:
     submit()
     job = claimed("dead")
-    held = jobs.list_held_by("dead")
+    held = jobs.list_claimed_by("dead")
     session().rollback()
 
     taken = [transact(lambda name=name: jobs.take_over(  # type: ignore[misc]
@@ -116,7 +116,7 @@ def test_a_dead_agents_job_is_taken_over_once_as_it_is() -> None:
 
     assert [each.job_id for each in held] == [job.job_id]
     assert taken == [True, False]
-    assert (now_of(job).fence, now_of(job).attempt, jobs.list_held_by("one")[0].job_id) == (job.fence, 1, job.job_id)
+    assert (now_of(job).fence, now_of(job).attempt, jobs.list_claimed_by("one")[0].job_id) == (job.fence, 1, job.job_id)
 
 
 def test_a_result_is_taken_once_and_only_from_who_holds_the_job() -> None:

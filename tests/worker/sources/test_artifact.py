@@ -17,7 +17,7 @@ from api.integrations.github.build_artifacts import GitHubBuilds
 from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation, Cancelled
 from api.worker.run_error import RunError
-from api.worker.run_source import Claimed
+from api.worker.run_source import ClaimedRun
 from api.worker.sources.artifact import ArtifactSource
 from api.worker.sources.source import FetchRequest
 from tests.worker.conftest import COMMIT, REPOSITORY, TOKEN
@@ -40,7 +40,7 @@ class Desk:
 
     def provide(self, commit: str = COMMIT, pull_request: int | None = None) -> Path:
         """The executable."""
-        claimed = Claimed(1, TOKEN, "lease", "linux", REPOSITORY, commit, "master", pull_request)
+        claimed = ClaimedRun(1, TOKEN, "lease", "linux", REPOSITORY, commit, "master", pull_request)
         with BuildLog(self.run / "build.log", lambda: NOW) as build_log:
             try:
                 return self.source.provide(FetchRequest(claimed, self.run, build_log, Cancellation(self.stopped), lambda _: None))

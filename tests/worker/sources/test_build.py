@@ -16,7 +16,7 @@ from api.sandbox.sandbox import Sandbox
 from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation, Cancelled
 from api.worker.run_error import RunError
-from api.worker.run_source import Claimed
+from api.worker.run_source import ClaimedRun
 from api.worker.sandboxed_run import SandboxedRun
 from api.worker.sources.build import BuildSource
 from api.worker.sources.checkout import Checkout
@@ -56,7 +56,7 @@ class Site:
         run.mkdir(mode=0o700)
         path = run / "build.log"
         with BuildLog(path, lambda: NOW) as build_log:
-            claimed = Claimed(1, TOKEN, "lease", platform, REPOSITORY, commit, "master")
+            claimed = ClaimedRun(1, TOKEN, "lease", platform, REPOSITORY, commit, "master")
             try:
                 return source.provide(FetchRequest(claimed, run, build_log, Cancellation(self.stopped), self.told.append))
             finally:

@@ -14,7 +14,7 @@ import pytest
 from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation, Cancelled
 from api.worker.run_error import RunError
-from api.worker.run_source import Claimed
+from api.worker.run_source import ClaimedRun
 from api.worker.sources.checkout import Checkout
 from api.worker.sources.git import GitOptions
 from api.worker.sources.repository import is_branch
@@ -45,7 +45,7 @@ class Desk:
         folder = self._folder / f"run-{self._count}"
         source = folder / "source"
         source.mkdir(parents=True)
-        claimed = Claimed(self._count, TOKEN, "lease", "linux", repository, commit, branch, pull_request)
+        claimed = ClaimedRun(self._count, TOKEN, "lease", "linux", repository, commit, branch, pull_request)
         with BuildLog(folder / "build.log", lambda: NOW) as build_log:
             request = FetchRequest(claimed, folder, build_log, Cancellation(self.stopped), self.told.append)
             Checkout(self.options, REPOSITORY, base).check_out(request, source)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.worker.sources.executable_fetch import NotFetched, take_out
+from api.worker.sources.executable_fetch import ExecutableNotFound, copy_executable
 
 PLACE = ("out", "program")
 
@@ -23,7 +23,7 @@ def test_a_regular_file_becomes_a_program_of_its_own(folder: Path, tmp_path: Pat
     (folder / "out" / "program").write_bytes(b"\x7fELF")
     (folder / "out" / "program").chmod(0o600)
 
-    take_out(folder, PLACE, tmp_path / "taken", 4)
+    copy_executable(folder, PLACE, tmp_path / "taken", 4)
 
     assert (tmp_path / "taken").read_bytes() == b"\x7fELF"
     assert stat.S_IMODE((tmp_path / "taken").stat().st_mode) == 0o755
@@ -32,8 +32,8 @@ def test_a_regular_file_becomes_a_program_of_its_own(folder: Path, tmp_path: Pat
 def test_one_that_is_too_large_stays_where_it_is(folder: Path, tmp_path: Path) -> None:
     (folder / "out" / "program").write_bytes(b"\x7fELF!")
 
-    with pytest.raises(NotFetched, match="more than 4 bytes"):
-        take_out(folder, PLACE, tmp_path / "taken", 4)
+    with pytest.raises(ExecutableNotFound, match="more than 4 bytes"):
+        copy_executable(folder, PLACE, tmp_path / "taken", 4)
 
     assert not (tmp_path / "taken").exists()
 
@@ -45,22 +45,22 @@ def test_nothing_is_taken_through_a_link(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(folder)
 
     for place, parts in ((folder, PLACE), (folder, ("away", "secret")), (tmp_path, ("link", "out", "program"))):
-        with pytest.raises(NotFetched, match="is a link"):
-            take_out(place, parts, tmp_path / "taken", 100)
+        with pytest.raises(ExecutableNotFound, match="is a link"):
+            copy_executable(place, parts, tmp_path / "taken", 100)
 
 
 def test_what_is_no_regular_file_is_not_waited_for(folder: Path, tmp_path: Path) -> None:
     os.mkfifo(folder / "out" / "program")
 
     for parts in (PLACE, ("out",)):
-        with pytest.raises(NotFetched, match="no regular file"):
-            take_out(folder, parts, tmp_path / "taken", 100)
+        with pytest.raises(ExecutableNotFound, match="no regular file"):
+            copy_executable(folder, parts, tmp_path / "taken", 100)
 
 
 def test_what_is_not_there_is_said(folder: Path, tmp_path: Path) -> None:
     for parts in (PLACE, ("other", "program")):
-        with pytest.raises(NotFetched, match="not there"):
-            take_out(folder, parts, tmp_path / "taken", 100)
+        with pytest.raises(ExecutableNotFound, match="not there"):
+            copy_executable(folder, parts, tmp_path / "taken", 100)
 
 
 def test_what_was_taken_before_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
@@ -68,4 +68,4 @@ def test_what_was_taken_before_is_not_overwritten(folder: Path, tmp_path: Path) 
     (tmp_path / "taken").write_bytes(b"old")
 
     with pytest.raises(FileExistsError):
-        take_out(folder, PLACE, tmp_path / "taken", 100)
+        copy_executable(folder, PLACE, tmp_path / "taken", 100)

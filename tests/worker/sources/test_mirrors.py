@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.worker.cancellation import Cancellation, Cancelled, Reason
+from api.worker.cancellation import Cancellation, Cancelled, CancelReason
 from api.worker.sources.mirrors import MAX_PACKS, Mirrors
 
 
@@ -17,7 +17,7 @@ def never() -> Cancellation:
 
 def use(mirrors: Mirrors, address: str, used_at: int) -> Path:
     """Keep a repository, last used at a time."""
-    with mirrors.held(address, never()) as place:
+    with mirrors.locked(address, never()) as place:
         place.mkdir(exist_ok=True)
         (place / "HEAD").touch()
     os.utime(place.with_suffix(".lock"), (used_at, used_at))
@@ -34,7 +34,7 @@ def test_each_address_has_a_place_of_its_own_that_stays_the_same(tmp_path: Path)
 
 
 def test_those_that_were_longest_not_used_are_removed(tmp_path: Path) -> None:
-    mirrors = Mirrors(tmp_path, most=2)
+    mirrors = Mirrors(tmp_path, max_kept=2)
     first, second = use(mirrors, "a", 100), use(mirrors, "b", 200)
     use(mirrors, "a", 300)
 
@@ -44,10 +44,10 @@ def test_those_that_were_longest_not_used_are_removed(tmp_path: Path) -> None:
 
 
 def test_one_that_is_in_use_is_not_removed(tmp_path: Path) -> None:
-    mirrors = Mirrors(tmp_path, most=1)
+    mirrors = Mirrors(tmp_path, max_kept=1)
     place = use(mirrors, "a", 100)
 
-    with mirrors.held("a", never()):
+    with mirrors.locked("a", never()):
         os.utime(place.with_suffix(".lock"), (100, 100))
         use(mirrors, "b", 200)
 
@@ -56,11 +56,11 @@ def test_one_that_is_in_use_is_not_removed(tmp_path: Path) -> None:
 
 def test_who_waits_for_one_that_is_in_use_can_be_stopped(tmp_path: Path) -> None:
     mirrors, cancellation = Mirrors(tmp_path), never()
-    cancellation.give(Reason.RUN_OVER)
+    cancellation.cancel(CancelReason.RUN_CLOSED)
 
-    with mirrors.held("a", never()):
+    with mirrors.locked("a", never()):
         with pytest.raises(Cancelled):
-            with mirrors.held("a", cancellation):
+            with mirrors.locked("a", cancellation):
                 raise AssertionError("two held it at once")
 
 
@@ -72,5 +72,5 @@ def test_a_repository_in_too_many_pieces_is_begun_anew(tmp_path: Path) -> None:
     for number in range(MAX_PACKS + 1):
         (packs / f"pack-{number}.pack").touch()
 
-    with mirrors.held("a", never()):
+    with mirrors.locked("a", never()):
         assert not place.exists()

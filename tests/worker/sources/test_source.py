@@ -16,7 +16,7 @@ from api.domain.runs.infrastructure import InfrastructureType
 from api.host.slots import Slot
 from api.sandbox.bubblewrap import Bubblewrap
 from api.worker.build_log import BuildLog
-from api.worker.cancellation import Cancellation, Cancelled, Reason
+from api.worker.cancellation import Cancellation, Cancelled, CancelReason
 from api.worker.run_error import RunError
 from api.worker.sources.artifact import ArtifactSource
 from api.worker.sources.build import BuildSource
@@ -108,8 +108,8 @@ def test_a_stop_is_no_refusal(ask: Ask, tmp_path: Path, cancellation: Cancellati
     second = FakeSource("b", tmp_path / "b")
 
     with pytest.raises(Cancelled):
-        ask(FakeSource("a", Cancelled(Reason.WORKER_STOPPED)), second)
-    cancellation.give(Reason.RUN_OVER)
+        ask(FakeSource("a", Cancelled(CancelReason.WORKER_STOPPED)), second)
+    cancellation.cancel(CancelReason.RUN_CLOSED)
     with pytest.raises(Cancelled):
         ask(second)
 

@@ -18,7 +18,7 @@ WORKSPACE_POLL_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A step is to be ended. `gently`: its command is asked first. `words` go into the log."""
+    """Why a step must end. `gracefully`: it gets SIGTERM first. `message` goes into the log."""
 
     reason: JobReason
     gracefully: bool = False
@@ -26,14 +26,14 @@ class Stop:
 
 
 class Lease:
-    """Until when the claim holds; the file is read again only once the time last read has come."""
+    """The lease of the claim; its file is read again only when the time last read has come."""
 
     def __init__(self, files: AttemptFiles, now: Callable[[], datetime]) -> None:
         self._files, self._now = files, now
         self._until = files.lease_until()
 
     def has_passed(self) -> bool:
-        """Whether the claim is lost. Without a lease there is none to lose."""
+        """Whether the lease has expired. An attempt without a lease has none to lose."""
         if self._until is None or self._now() < self._until:
             return False
         self._until = self._files.lease_until()
@@ -41,7 +41,7 @@ class Lease:
 
 
 class StepWatch:
-    """Looks at all that ends a step but its own end."""
+    """Checks the conditions that end a running step."""
 
     def __init__(
         self, files: AttemptFiles, lease: Lease, limits: Limits, log: AttemptLog, process: SandboxProcess, workspace: Path | None,
@@ -53,7 +53,7 @@ class StepWatch:
         self._next_poll = 0.0
 
     def check(self) -> Stop | None:
-        """Why the step is to be ended now, the gravest reason first."""
+        """Why the step must end now, the gravest reason first; None if it need not."""
         if self._lease.has_passed():
             return Stop(JobReason.LOST)
         if self._log.is_over_limit:
@@ -65,7 +65,7 @@ class StepWatch:
         if self._monotonic() >= self._deadline:
             return Stop(JobReason.TIMEOUT, gracefully=True)
         if self._is_workspace_full():
-            # The command is killed as a full disk would make it fail, so that its own exit code tells.
+            # As on a full disk, the command's own exit code is the outcome.
             message = f"The workspace has more than {self._limits.workspace_bytes} bytes; the job was ended."
             return Stop(JobReason.EXIT_CODE, message=message)
         return None
