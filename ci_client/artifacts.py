@@ -25,7 +25,7 @@ def download_artifacts(
     job_id: str, folder: str | os.PathLike[str], server_url: str = DEFAULT_SERVER, *, token: str | None = None,
     notice: Notice | None = None, retries: RetryPolicy | None = None,
 ) -> list[Path]:
-    """Fetch what a job left into a folder, which is made where it is lacking; returns the files. Raises CiError."""
+    """Download a job's artifacts into a folder, which is made if need be; returns the files. Raises CiError."""
     address, target = f"/jobs/{checked_id(job_id)}/artifacts", Path(folder)
     with Connection(server_url, token, retries=retries, notice=notice) as connection:
         listed = _listed(connection.ask("GET", address))
@@ -54,7 +54,7 @@ def _listed(answer: Any) -> list[Mapping[str, Any]]:
 
 
 def _fetch(connection: Connection, address: str, artifact: Mapping[str, Any], place: Path) -> None:
-    """Put an artifact into its place once all of it is there; a link in that place is replaced, not followed."""
+    """Download an artifact, and move it to its place atomically; a link there is replaced, not followed."""
     response = connection.open("GET", address)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ EPILOG = """CI_TOKEN holds the token, CI_SERVER the server's address. Ends with 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A log has characters that not every terminal has.
+        # Terminals may lack characters of a log.
         sys.stdout.reconfigure(errors="replace")
     parser = make_parser()
     chosen = parser.parse_args(arguments)
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("\nStopped.")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone; what is left in the buffer has nowhere to go when Python ends.
+        # The reader of the output has closed the pipe; without this, Python would fail to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     return status
@@ -135,7 +135,7 @@ def run_submit(chosen: argparse.Namespace) -> int:
             events = submit_tests_streaming(folder, **options)
             event = next(events)
             job_id = checked_id(str(event.get("job_id")))
-            say(f"Job ID: {job_id}\nYou can reconnect from another terminal with: {_again('wait', job_id, chosen)}\n")
+            say(f"Job ID: {job_id}\nYou can reconnect from another terminal with: {_resume_command('wait', job_id, chosen)}\n")
             return show(events)
         except KeyboardInterrupt:
             say(_print_end(job_id, chosen))
@@ -148,7 +148,7 @@ def run_wait(chosen: argparse.Namespace) -> int:
         return show(follow(chosen.job_id, from_beginning=chosen.from_beginning, **_options(chosen)))
     except KeyboardInterrupt:
         say(f"\nStopped waiting for job {printable(chosen.job_id)}.\n"
-            f"The job continues to run on the server. Reconnect with: {_again('wait', printable(chosen.job_id), chosen)}")
+            f"The job continues to run on the server. Reconnect with: {_resume_command('wait', printable(chosen.job_id), chosen)}")
         return INTERRUPTED
 
 
@@ -168,7 +168,7 @@ def run_cancel(chosen: argparse.Namespace) -> int:
 
 
 def run_artifacts(chosen: argparse.Namespace) -> int:
-    """Fetch what a job left."""
+    """Download a job's artifacts."""
     folder = chosen.out or Path(f"ci-artifacts-{checked_id(chosen.job_id)}")
     places = download_artifacts(chosen.job_id, folder, **_options(chosen))
     print("\n".join(printable(str(place)) for place in places) or "The job left no files.", flush=True)
@@ -176,7 +176,7 @@ def run_artifacts(chosen: argparse.Namespace) -> int:
 
 
 def show(events: Iterator[Event]) -> int:
-    """Write a job's log to standard output as it comes; returns the status that its outcome is."""
+    """Write a job's log to standard output as it arrives; returns the exit status."""
     for event in events:
         if event["type"] == "log":
             sys.stdout.write(str(event.get("data", "")))
@@ -187,18 +187,18 @@ def show(events: Iterator[Event]) -> int:
 
 
 def say(text: str) -> None:
-    """Tell a person something, beside the log."""
+    """Write a message to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def _print_end(job_id: str | None, chosen: argparse.Namespace) -> str:
     if job_id is None:
         return "\nStopped before the server told the job's id. `ci list` shows whether there is one."
-    return (f"\nThe job goes on. Come back to it with: {_again('wait', job_id, chosen)}\n"
-            f"Cancel it with: {_again('cancel', job_id, chosen)}")
+    return (f"\nThe job goes on. Come back to it with: {_resume_command('wait', job_id, chosen)}\n"
+            f"Cancel it with: {_resume_command('cancel', job_id, chosen)}")
 
 
-def _again(command: str, job_id: str, chosen: argparse.Namespace) -> str:
+def _resume_command(command: str, job_id: str, chosen: argparse.Namespace) -> str:
     """A command for the same server."""
     return f"ci {command} {job_id}" + (f" --server {printable(chosen.server)}" if chosen.server else "")
 

@@ -22,7 +22,7 @@ Notice = Callable[[str], None]
 
 
 class Connection:
-    """A server that is asked with a token. Texts for people on the way go to `notice`."""
+    """Sends requests to one server with a token. Messages for people go to `notice`."""
 
     def __init__(
         self, server_url: str, token: str | None = None, *, retries: RetryPolicy | None = None, notice: Notice | None = None,
@@ -44,11 +44,11 @@ class Connection:
         self._client.close()
 
     def ask(self, method: str, path: str, **content: Any) -> Any:
-        """What a JSON answer says. Raises Refused, Unreachable."""
+        """Request JSON. Raises Refused, Unreachable."""
         return self.read_json(self.open(method, path, **content))
 
     def read_json(self, response: httpx.Response) -> Any:
-        """What a JSON answer says; it is closed. Raises Unreachable."""
+        """Read a JSON response and close it. Raises Unreachable."""
         try:
             return json.loads(response.read())
         except httpx.RequestError as broken:
@@ -59,7 +59,7 @@ class Connection:
             response.close()
 
     def open(self, method: str, path: str, *, read_seconds: float = ANSWER_SECONDS, **content: Any) -> httpx.Response:
-        """An answer whose body is still to be read; the caller closes it. Raises Refused, Unreachable."""
+        """Open a streamed response; the caller closes it. Raises Refused, Unreachable."""
         waited = 0.0
         while True:
             response = self._send(method, path, read_seconds, content)
@@ -68,7 +68,7 @@ class Connection:
             refused = read_refusal(response, has_token=self._has_token)
             if refused.status != HTTPStatus.TOO_MANY_REQUESTS or refused.retry_after is None:
                 raise refused
-            # A server that always says "at once" is not asked without a pause, and not forever.
+            # Even if the server always says "retry at once", there is a pause and an end.
             pause = max(refused.retry_after, 1.0)
             if waited + pause > self.retries.give_up_after:
                 raise refused
@@ -101,7 +101,7 @@ def checked_url(server_url: str) -> str:
 
 
 def read_refusal(response: httpx.Response, *, has_token: bool) -> Refused:
-    """The refusal that an answer is, in words for people; the answer is closed."""
+    """Turn an error response into a readable Refused, and close it."""
     content = _beginning(response)
     code, message = printable(str(content.get("code", ""))), content.get("message")
     details = content.get("details")

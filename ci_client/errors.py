@@ -7,11 +7,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class CiError(RuntimeError):
-    """Something that ends what was asked for; its text says what to do where that is known."""
+    """The base of the client's errors; the message says what to do where that is known."""
 
 
 class Unreachable(CiError):
-    """There was no answer."""
+    """The server did not answer."""
 
 
 class Refused(CiError):
@@ -25,5 +25,5 @@ class Refused(CiError):
 
 
 def printable(text: str) -> str:
-    """Text from outside as it may stand on a terminal: what would steer the terminal is replaced."""
+    """Replace control characters, so that text from outside is safe on a terminal."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

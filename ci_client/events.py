@@ -14,12 +14,12 @@ MAX_LINE_LENGTH = 8 << 20
 
 
 class MalformedStream(Exception):
-    """What arrived is no event stream of a job service."""
+    """The response is no event stream of a job service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands between two blank lines: usually one event, and the place behind it in the log."""
+    """The text between two blank lines: usually one event, and the position after it in the log."""
 
     events: tuple[Event, ...] = ()
     place: str | None = None
@@ -28,14 +28,14 @@ class Frame:
 
 
 class FrameReader:
-    """Whole frames out of pieces; of a frame that breaks off nothing is told, so that it can be sent again."""
+    """Assembles frames from chunks; an incomplete frame is dropped, since the server sends it again."""
 
     def __init__(self) -> None:
         self._begun = bytearray()
         self._lines: list[bytes] = []
 
     def feed(self, piece: bytes) -> Iterator[Frame]:
-        """The frames that are whole now. Raises MalformedStream."""
+        """Add a chunk; return the frames that are complete now. Raises MalformedStream."""
         *lines, pause_for = (self._begun + piece).split(b"\n")
         self._begun = pause_for
         if len(pause_for) > MAX_LINE_LENGTH:
@@ -50,7 +50,7 @@ class FrameReader:
 
 
 def read_frame(lines: list[bytes]) -> Frame:
-    """A frame of its lines. Each line after "data: " is an event by itself, and a line that nobody knows is passed over."""
+    """Parse the lines of a frame. Each `data:` line is an event of its own; unknown lines are skipped."""
     events: list[Event] = []
     place = retry = None
     for line in lines:

@@ -12,22 +12,22 @@ from ci_client.events import Event, Frame, FrameReader, MalformedStream
 from ci_client.job_id import checked_id
 from ci_client.retry_delay import Backoff
 
-# The server says something every 15 seconds; after four times that it is taken for gone.
+# The server pings every 15 seconds; after four missing pings the connection counts as broken.
 SILENCE_SECONDS = 60.0
-FIRST_RETRY = 1.0
+FIRST_PAUSE = 1.0
 
 
 class Follower:
-    """One reader of one job's log. What it has seen is what it comes back with."""
+    """Follows one job's log. It resumes at the last event that it has seen."""
 
     def __init__(self, connection: Connection, job_id: str | None, *, place: str | None = None, from_beginning: bool = False) -> None:
         self._connection = connection
         self._job_id = job_id
         self._place = place
         self._from_beginning = from_beginning
-        self._retry = FIRST_RETRY
+        self._retry = FIRST_PAUSE
         self._back_off = Backoff(connection.retries)
-        # Log without a place of its own behind the last place: the server sends it again to a reader who comes back.
+        # Text after the last position, without a position of its own: the server sends it again after a reconnect.
         self._unplaced = ""
         self._again = ""
 
@@ -39,11 +39,11 @@ class Follower:
                 yield event
                 if event["type"] == "complete":
                     return
-            answer = self._come_back()
+            answer = self._reconnect()
         yield self._outcome()
 
     def _open(self) -> httpx.Response | None:
-        """The stream from where it was left; None where all was sent."""
+        """Open the stream at the last position; None where all was sent."""
         headers = {"Accept": "text/event-stream", **({"Last-Event-ID": self._place} if self._place else {})}
         wanted = {"from_beginning": "true"} if self._from_beginning and not self._place else None
         path = f"/jobs/{self._job_id}/stream"
@@ -54,7 +54,7 @@ class Follower:
         return response
 
     def _read(self, response: httpx.Response) -> Iterator[Event]:
-        """What one connection brings, until it ends in whatever way."""
+        """The events of one connection, until it ends or breaks."""
         reader = FrameReader()
         try:
             for piece in response.iter_bytes():
@@ -64,7 +64,7 @@ class Follower:
         except httpx.RequestError:
             self._back_off.reached()
         except MalformedStream:
-            # The same may come again and again, so that this is not taken for a sign of life.
+            # Repeated text does not count as progress.
             pass
         finally:
             response.close()
@@ -79,12 +79,12 @@ class Follower:
             if event["type"] == "job_id":
                 self._job_id = checked_id(str(event.get("job_id")))
             if event["type"] == "log" and frame.place is None:
-                event = self._not_again(event)
+                event = self._without_repeated(event)
             if event.get("data") != "":
                 yield event
 
-    def _not_again(self, event: Event) -> Event:
-        """A log event without what came before the connection broke, where it is sent again."""
+    def _without_repeated(self, event: Event) -> Event:
+        """A log event without the text that was received before the reconnect."""
         text = str(event.get("data", ""))
         if self._again.startswith(text):
             self._again = self._again[len(text):]
@@ -96,8 +96,8 @@ class Follower:
             self._unplaced += text
         return {**event, "data": text}
 
-    def _come_back(self) -> httpx.Response | None:
-        """The stream again, after as many attempts as it takes; None where all was sent."""
+    def _reconnect(self) -> httpx.Response | None:
+        """Reconnect, with retries; None where all was sent."""
         if self._job_id is None:
             raise CiError("The connection broke before the server told the job's id. `ci list` shows whether there is one.")
         self._connection.notice("The connection broke; the job goes on, and this comes back to it.")
@@ -118,7 +118,7 @@ class Follower:
                 at_least = refused.retry_after or 0.0
 
     def _outcome(self) -> Event:
-        """The last event of a job whose stream has nothing more."""
+        """The last event, made from the job's state where the stream has ended."""
         job = self._connection.ask("GET", f"/jobs/{self._job_id}")
         success = job.get("success") if isinstance(job, dict) else None
         if not isinstance(success, bool):

@@ -12,7 +12,7 @@ from ci_client.uploading import Progress
 
 
 class UploadBar:
-    """A bar from the first byte to the last; one more for each upload that begins anew."""
+    """A progress bar; a restarted upload gets a new one."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -34,7 +34,7 @@ class UploadBar:
 
 @contextmanager
 def upload_bar() -> Iterator[Progress | None]:
-    """What is to be told of an upload's progress; None where nobody would see it."""
+    """A progress bar, or None where standard error is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -14,8 +14,8 @@ from pathspec import GitIgnoreSpec
 from ci_client.environment import environment_for_git
 from ci_client.errors import CiError, printable
 
-OF_VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".jj"})
-# What is left out where no rule of the project's says otherwise: what Python makes by itself, and where secrets lie.
+VERSION_CONTROL_FOLDERS = frozenset({".git", ".hg", ".svn", ".jj"})
+# Excluded by default, unless the project's rules say otherwise: Python's caches, and files with secrets.
 WITHOUT_GIT = ("__pycache__/", "*.pyc", ".venv/", ".tox/", ".nox/", ".env")
 Warn = Callable[[str], None]
 
@@ -28,7 +28,7 @@ class IgnoreRules:
     spec: GitIgnoreSpec
 
     def verdict(self, path: Path, *, is_folder: bool) -> bool | None:
-        """Whether the path is ignored; None where no rule speaks of it."""
+        """Whether the path is ignored; None where no rule matches."""
         relative = path.relative_to(self.folder).as_posix()
         return self.spec.check_file(f"{relative}/" if is_folder else relative).include
 
@@ -44,7 +44,7 @@ def project_files(folder: Path, warn: Warn) -> list[PurePosixPath]:
     listed = _listed_by_git(top, PurePosixPath(), warn)
     if listed == [] and _is_ignored_by_git(top):
         listed = None
-    found = sorted(_walked(top) if listed is None else listed, key=lambda path: os.fsencode(str(path)))
+    found = sorted(_walk(top) if listed is None else listed, key=lambda path: os.fsencode(str(path)))
     kept = [path for path in dict.fromkeys(found) if _is_plain(top / path, path, warn)]
     if not kept:
         raise CiError(f"There is nothing to submit in {printable(str(folder))}: it has no files, or all are ignored.")
@@ -52,7 +52,7 @@ def project_files(folder: Path, warn: Warn) -> list[PurePosixPath]:
 
 
 def _is_plain(place: Path, path: PurePosixPath, warn: Warn) -> bool:
-    if OF_VERSION_CONTROL.intersection(path.parts):
+    if VERSION_CONTROL_FOLDERS.intersection(path.parts):
         return False
     try:
         mode = place.lstat().st_mode
@@ -104,7 +104,7 @@ def _entry(top: Path, path: PurePosixPath, warn: Warn) -> Sequence[PurePosixPath
     return listed
 
 
-def _walked(top: Path) -> Iterator[PurePosixPath]:
+def _walk(top: Path) -> Iterator[PurePosixPath]:
     """The files below a folder that no .gitignore ignores; those of the folders above count as far as version control reaches."""
     work_tree = _work_tree(top) or top
     rules: tuple[IgnoreRules, ...] = (IgnoreRules(work_tree, GitIgnoreSpec.from_lines(WITHOUT_GIT)),)
@@ -115,10 +115,10 @@ def _walked(top: Path) -> Iterator[PurePosixPath]:
         if _is_ignored(place, True, rules):
             rules = (IgnoreRules(top, GitIgnoreSpec.from_lines(WITHOUT_GIT)),)
             break
-    yield from _walked_below(top, top, rules)
+    yield from _walk_below(top, top, rules)
 
 
-def _walked_below(top: Path, folder: Path, above: tuple[IgnoreRules, ...]) -> Iterator[PurePosixPath]:
+def _walk_below(top: Path, folder: Path, above: tuple[IgnoreRules, ...]) -> Iterator[PurePosixPath]:
     rules = above + _rules_in(folder)
     try:
         entries = list(os.scandir(folder))
@@ -126,10 +126,10 @@ def _walked_below(top: Path, folder: Path, above: tuple[IgnoreRules, ...]) -> It
         raise CiError(f"{printable(str(folder))} cannot be read: {wrong.strerror}.") from wrong
     for entry in entries:
         place, is_folder = folder / entry.name, entry.is_dir(follow_symlinks=False)
-        if entry.name in OF_VERSION_CONTROL or _is_ignored(place, is_folder, rules):
+        if entry.name in VERSION_CONTROL_FOLDERS or _is_ignored(place, is_folder, rules):
             continue
         if is_folder:
-            yield from _walked_below(top, place, rules)
+            yield from _walk_below(top, place, rules)
         else:
             yield PurePosixPath(place.relative_to(top).as_posix())
 

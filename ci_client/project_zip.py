@@ -13,8 +13,8 @@ from typing import IO
 
 from ci_client.errors import CiError, printable
 
-# The earliest instant that a zip can hold: files' times are no part of a project.
-NO_TIME = (1980, 1, 1, 0, 0, 0)
+# The earliest time that a zip can hold, for all files, so that the zip is reproducible.
+EARLIEST_TIME = (1980, 1, 1, 0, 0, 0)
 PIECE = 1 << 20
 LEVEL = 6
 # A server takes a large file that expands far more than this for a bomb; such a file is sent as it is.
@@ -53,18 +53,18 @@ def _write(archive: zipfile.ZipFile, path: PurePosixPath, source: IO[bytes]) -> 
     status = os.fstat(source.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise OSError(0, "it is no ordinary file any more")
-    entry = zipfile.ZipInfo(str(path), NO_TIME)
+    entry = zipfile.ZipInfo(str(path), EARLIEST_TIME)
     entry.create_system = 3
     entry.external_attr = (stat.S_IFREG | (0o755 if status.st_mode & stat.S_IXUSR else 0o644)) << 16
     entry.file_size = status.st_size
-    entry.compress_type = zipfile.ZIP_STORED if shrinks_too_far(source, status.st_size) else zipfile.ZIP_DEFLATED
+    entry.compress_type = zipfile.ZIP_STORED if is_suspiciously_compressible(source, status.st_size) else zipfile.ZIP_DEFLATED
     source.seek(0)
     with archive.open(entry, "w") as written:
         shutil.copyfileobj(source, written, PIECE)
 
 
-def shrinks_too_far(source: IO[bytes], size: int) -> bool:
-    """Whether a large file would become so small that it looks like a bomb. Of an ordinary one only the beginning is read."""
+def is_suspiciously_compressible(source: IO[bytes], size: int) -> bool:
+    """Whether a large file compresses so well that it looks like a zip bomb. Only the beginning of an ordinary file is read."""
     if size <= PIECE:
         return False
     packer, packed = zlib.compressobj(LEVEL, zlib.DEFLATED, -15), 0

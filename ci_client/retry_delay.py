@@ -20,7 +20,7 @@ class RetryPolicy:
 
 
 class Backoff:
-    """Pauses between attempts that grow until something is heard, and end after `give_up_after`."""
+    """Exponential pauses between attempts, which are reset by success and end after `give_up_after`."""
 
     def __init__(self, retries: RetryPolicy) -> None:
         self._pace = retries
@@ -28,17 +28,17 @@ class Backoff:
         self._failures = 0
 
     def reached(self) -> None:
-        """The server is there, whether or not it has said anything."""
+        """Record that the server was reached."""
         self._last_answer = self._pace.clock()
 
     def succeeded(self) -> None:
-        """The server has said something: the next pause is a short one again."""
+        """Record progress: the next pause is short again."""
         self.reached()
         self._failures = 0
 
     def next_pause(self, first: float, at_least: float = 0.0) -> float | None:
         """Seconds until the next attempt, growing from `first`, and never under `at_least`; None where that time ends before."""
-        # The little that chance adds keeps clients apart that lost the same server at the same moment.
+        # Jitter spreads clients that lost the same server at the same moment.
         pause = max(at_least, first, min(MAX_PAUSE, first * 2.0**self._failures)) * (1 + self._pace.jitter() / 4)
         if self._pace.clock() + pause - self._last_answer > self._pace.give_up_after:
             return None

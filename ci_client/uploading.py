@@ -12,13 +12,13 @@ from ci_client.connection import Connection
 from ci_client.project_files import project_files
 from ci_client.project_zip import write_project_zip
 
-# A server may have each zip looked through before it answers.
+# The server may scan the zip before it answers.
 SUBMISSION_SECONDS = 300.0
 Progress = Callable[[int, int], None]
 
 
 class Upload:
-    """A file to be sent, which tells how much of it was read; all of it again after a rewind."""
+    """A file that reports how much of it was read; after a rewind it is counted again."""
 
     def __init__(self, file: IO[bytes], progress: Progress) -> None:
         self._file = file
@@ -51,10 +51,10 @@ def submit(
     told = {name: str(value) for name, value in (("priority", priority), ("web_hook", web_hook)) if value is not None}
     with tempfile.TemporaryFile() as project:
         write_project_zip(folder.resolve(), files, project)
-        upload = cast(IO[bytes], Upload(project, progress or _tell_nobody))
+        upload = cast(IO[bytes], Upload(project, progress or _ignore_progress))
         return connection.open(
             "POST", operation, read_seconds=SUBMISSION_SECONDS, data=told, files={"file": ("project.zip", upload, "application/zip")})
 
 
-def _tell_nobody(sent: int, total: int) -> None:
-    """The progress of an upload that nobody watches."""
+def _ignore_progress(sent: int, total: int) -> None:
+    """Discard an upload's progress."""

@@ -13,7 +13,7 @@ from api.domain.jobs.archive_check import ArchiveLimits
 from api.storage.jobs.zip_directory import check_zip
 from ci_client.errors import CiError
 from ci_client.project_files import project_files
-from ci_client.project_zip import shrinks_too_far, write_project_zip
+from ci_client.project_zip import is_suspiciously_compressible, write_project_zip
 from tests.ci_client.projects import make_project
 
 MIB = 1 << 20
@@ -56,7 +56,7 @@ def test_programs_stay_programs(tmp_path: Path, mode: int, expected: int) -> Non
      (random.Random(1).randbytes(MIB // 8) + bytes(2 * MIB), False), (bytes(4 * MIB) + random.Random(1).randbytes(1000), True)],
     ids=["zeros", "few zeros", "noise", "noise before zeros", "noise behind zeros"])
 def test_only_large_files_that_shrink_too_far_are_sent_as_they_are(content: bytes, expected: bool) -> None:
-    assert shrinks_too_far(io.BytesIO(content), len(content)) is expected
+    assert is_suspiciously_compressible(io.BytesIO(content), len(content)) is expected
 
 
 def test_what_is_sent_is_what_the_server_takes(tmp_path: Path) -> None:
