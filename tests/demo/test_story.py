@@ -86,7 +86,7 @@ def client(server: Server) -> Iterator[httpx.Client]:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.demo.story.LEAST_PAUSE", 0.0)
+    monkeypatch.setattr("api.demo.story.MIN_PAUSE", 0.0)
 
 
 def test_all_commits_are_run_and_their_ends_told(server: Server, client: httpx.Client) -> None:
