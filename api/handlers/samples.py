@@ -19,11 +19,13 @@ from api.rendering import runs as render_runs
 from api.rendering import samples as render_samples
 from api.rendering.log_tails import read_tail
 from api.rendering.timestamps import parse_instant
-from api.services import history, runs, verdicts
+from api.services import runs, verdicts
+from api.services.platform_sync import require_judged
 from api.specfirst import request_context
 from api.storage.catalog import regression_tests, samples
 from api.storage.files import paths
 from api.storage.files.archive import Archive
+from api.storage.results import history
 
 
 def list_run_samples(
@@ -75,6 +77,7 @@ def list_sample_history(
         regression_id=regression_id, branch=branch, platform=Platform(platform) if platform else None,
         created_after=parse_instant("created_after", created_after), created_before=parse_instant("created_before", created_before))
     samples.check_sample(sample_id)
+    require_judged()
     found = history.list_history(regression_tests.regression_ids_of(sample_id), wanted, limit=limit, offset=offset)
     return render_runs.page(found, lambda entry: render_samples.history_entry(entry, sample_id))
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from api.domain.display_bounds import cut, repository_of
+from api.domain.errors import Unavailable
 from api.domain.instant import NO_INSTANT
 from api.domain.runs.progress import timeline
 from api.domain.runs.run import STAND_IN_PLATFORM, Phase, ProgressEvent, RunStatus
@@ -61,6 +62,12 @@ def judge_late_results(now: datetime) -> int:
 def judge_runs(run_ids: Sequence[int]) -> None:
     """Derive the state of these runs, in a transaction of its own."""
     transact(partial(derive_states, run_ids))
+
+
+def require_judged() -> None:
+    """Raise Unavailable while finished runs of an adopted database are being judged: what counts over all runs would have gaps."""
+    if platform_changes.count_pending():
+        raise Unavailable("Finished runs of this database are still being judged.", retry_after=10)
 
 
 def sync_run(run_id: int, now: datetime) -> None:

@@ -3,13 +3,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from api.domain.errors import NotFound, Unavailable
+from api.domain.errors import NotFound
 from api.domain.page import Page
 from api.domain.runs.run import Platform, Run
 from api.domain.runs.run_list import RunFilter, RunSort
-from api.services.platform_sync import judge_runs
+from api.services.platform_sync import judge_runs, require_judged
 from api.services.verdicts import derive_states
-from api.storage.runs.platform_changes import MAX_RUN, count_pending
+from api.storage.runs.platform_changes import MAX_RUN
 from api.storage.runs.run_pages import find_page, position_of
 from api.storage.runs.run_rows import OVER, UNJUDGED, run_of
 from api.storage.runs.runs import find_run, list_durations, lock_run
@@ -34,8 +34,8 @@ def list_runs(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int = 0, 
     Raises Invalid for a cursor of another list, Unavailable while finished runs of an adopted database are being judged
     and the answer depends on them.
     """
-    if wanted.status in OVER and count_pending():
-        raise Unavailable("Finished runs of this database are still being judged.", retry_after=10)
+    if wanted.status in OVER:
+        require_judged()
     page = find_page(wanted, sort, limit=limit, offset=offset, cursor=cursor)
     while pending := [row.run_id for row in page.rows if row.status == UNJUDGED]:
         judge_runs(pending)

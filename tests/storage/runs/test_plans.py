@@ -13,10 +13,11 @@ from api.domain.results.history import HistoryFilter
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Phase, Platform, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
-from api.services import history, runs, verdicts
+from api.services import runs, verdicts
 from api.services.platform_sync import catch_up, judge_pending
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
+from api.storage.results import history
 from api.storage.runs import base_run, queue
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, add_sample, digest_of, minutes
 from tests.databases import Database
