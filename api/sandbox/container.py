@@ -104,17 +104,34 @@ class ContainerProcess:
         self._guard = 0
         self._was_out_of_memory = False
         place.mkdir(mode=0o700)
-        wanted = [OUTPUT, *([ERRORS] if plan.separate_errors else []), *([INPUT] if plan.has_input else [])]
+        wanted = [OUTPUT, *([ERRORS] if plan.separate_errors else [])]
         # Both ends stay open, so that a reader sees no end of file before the command has opened the pipe.
         self._write_ends = {each: _pipe(place / each) for each in wanted}
         self.output = os.open(place / OUTPUT, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self.errors = os.open(place / ERRORS, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC) if plan.separate_errors else None
-        self.input = self._write_ends.pop(INPUT) if plan.has_input else None
+        self._input: int | None = None
+        self._unopened = _fifo(place / INPUT) if plan.has_input else None
         for each in (self.output, self.errors):
             if each is not None:
                 os.set_blocking(each, True)
         self.ended, told = os.pipe()
         self._lifeline = self._start_guard(told)
+
+    @property
+    def input(self) -> int | None:
+        """The write end of the command's input; None before the command has opened it, and once it is closed.
+
+        An end that is closed before the command opens the pipe would take what was written along, and the command would wait for ever.
+        """
+        if self._unopened is not None:
+            with suppress(OSError):
+                self._input = os.open(self._unopened, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                self._unopened = None
+        return self._input
+
+    @input.setter
+    def input(self, descriptor: int | None) -> None:
+        self._input, self._unopened = descriptor, None
 
     def start(self, image: str, plan: Plan) -> None:
         """Create the container and start its command. Raises EngineError."""
@@ -161,7 +178,7 @@ class ContainerProcess:
         os.close(self._lifeline)
         self._lifeline = -1
         os.waitpid(self._guard, 0)
-        for each in (self.output, self.errors, self.input, self.ended):
+        for each in (self.output, self.errors, self._input, self.ended):
             if each is not None:
                 with suppress(OSError):
                     os.close(each)
@@ -256,11 +273,15 @@ def _is_podman(engine: Engine) -> bool:
     return any("podman" in component["Name"].lower() for component in engine.get("/version").get("Components") or ())
 
 
-def _pipe(path: Path) -> int:
+def _fifo(path: Path) -> Path:
     os.mkfifo(path)
     # The command's user must be able to open it; the folder above keeps others out.
     path.chmod(0o666)
-    return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    return path
+
+
+def _pipe(path: Path) -> int:
+    return os.open(_fifo(path), os.O_RDWR | os.O_CLOEXEC)
 
 
 def _remove(place: Path) -> None:

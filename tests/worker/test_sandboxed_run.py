@@ -208,6 +208,17 @@ def test_a_link_in_place_of_the_result_is_not_written_through(desk: Desk, tmp_pa
     assert target.read_text() == "before"
 
 
+def test_a_small_sample_always_reaches_the_program(desk: Desk, tmp_path: Path) -> None:
+    sample, result = tmp_path / "sample", tmp_path / "result"
+    sample.write_bytes(b"small")
+
+    for _ in range(8):
+        execution = desk.run("sys.stdout.write(sys.stdin.read())", Limits(seconds=30), stdin=sample, stdout=result)
+
+        assert (execution.exit_code, result.read_bytes()) == (0, b"small")
+        result.unlink()
+
+
 def test_neither_the_sample_nor_the_program_can_be_changed(desk: Desk, tmp_path: Path) -> None:
     sample = tmp_path / "sample"
     sample.write_bytes(b"before")
