@@ -149,7 +149,7 @@ def create_app(
         documents=contents, hooks=[*hooks, watch.running], pools=(requests, lookups))
     cross_origin = CorsHeaders(settings.cors_origins)
     routes = routes_of(texts, named, [*pages(documents, named, settings.public_url), *probe_pages(is_ready)])
-    with_outer_middleware = OuterMiddleware(
+    outermost = OuterMiddleware(
         CrashHandler(Authentication(
             Router(application.middleware, cross_origin),
             routes=routes,
@@ -159,7 +159,7 @@ def create_app(
         app_context=app_context, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
         cross_origin=cross_origin, service_description=service_description(documents, path_of(settings.public_url)),
         new_request_id=new_request_id, request_metrics=request_metrics, watch=watch)
-    application.entrance = served_at(with_outer_middleware, settings.public_url, routes)
+    application.entrance = served_at(outermost, settings.public_url, routes)
     return application
 
 

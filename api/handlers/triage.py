@@ -16,8 +16,7 @@ from api.domain.runs.unexecuted import SkippedTest, skipped_tests
 from api.handlers.runs import api_base
 from api.rendering import triage as render_triage
 from api.rendering.triage import FailingTest
-from api.services import runs
-from api.services import verdicts as outcomes
+from api.services import runs, verdicts
 from api.services.first_differences import DifferenceFinder, Finding, Pair
 from api.services.verdicts import JudgedRun
 from api.specfirst import request_context
@@ -45,7 +44,7 @@ def compare_runs(run_id: int, against: int | None = None) -> dict[str, Any]:
 def triage_run(run_id: int, max_bytes: int) -> dict[str, Any]:
     """Show what failed in a run, each failure with its first difference, its history and the call that leads on."""
     run = runs.load_run(run_id)
-    judged = outcomes.judge_run(run_id, run.expected_tests_id)
+    judged = verdicts.judge_run(run_id, run.expected_tests_id)
     base = _base_of(run, None)
     other = None if base is None else runs.load_run(base.run_id)
     shown_base = None if base is None or other is None else render_triage.base_run(other, base.reason, api_base())
@@ -62,7 +61,7 @@ def _skipped(judged: JudgedRun) -> tuple[SkippedTest, ...]:
 
 
 def _judged(run: Run) -> tuple[JudgedTest, ...]:
-    return outcomes.judge_run(run.run_id, run.expected_tests_id).tests
+    return verdicts.judge_run(run.run_id, run.expected_tests_id).tests
 
 
 def _base_of(run: Run, against: int | None) -> Base | None:
@@ -73,12 +72,12 @@ def _base_of(run: Run, against: int | None) -> Base | None:
 
 def _with_history(run: Run, failing: Sequence[JudgedTest], base: Sequence[JudgedTest]) -> list[FailingTest]:
     past = list_past_runs(run, request_context.values().main_repository)
-    verdicts = verdicts_in(past, [test.test.regression_id for test in failing])
+    past_verdicts = verdicts_in(past, [test.test.regression_id for test in failing])
     known = {test.regression_id: test.bucket for test in compare(base, failing)}
     present = PastRun(run.run_id, run.commit, run.created_at)
     return [
         FailingTest(
-            test, failures_of(test), failing_since(past, verdicts.get(test.test.regression_id, {}), present),
+            test, failures_of(test), failing_since(past, past_verdicts.get(test.test.regression_id, {}), present),
             IN_BASE[known[test.test.regression_id]])
         for test in failing]
 

@@ -57,7 +57,7 @@ class OuterMiddleware:
         status, streams = _NO_ANSWER, False
         body = UnreadBody(scope, receive)
 
-        async def with_outer_middleware(message: Message) -> None:
+        async def send_answer(message: Message) -> None:
             nonlocal status, streams
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -69,7 +69,7 @@ class OuterMiddleware:
             await send(message)
 
         try:
-            await self._app(scope, body.receive, with_outer_middleware)
+            await self._app(scope, body.receive, send_answer)
         finally:
             self._log(scope, context, status, perf_counter() - started)
             if streams:

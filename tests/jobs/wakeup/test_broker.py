@@ -27,7 +27,7 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Broker:
 
 @contextmanager
 def host(broker: Broker, work: Path) -> Iterator[Listener]:
-    """A host with an agent that hears its bell, and what rings it at the broker's messages."""
+    """A host with an agent that listens, and what wakes it at the broker's messages."""
     work.mkdir()
     with local_wakeup(work).listen() as listener, listening(Settings(broker_url=broker.url, work_dir=work)):
         yield listener
@@ -75,7 +75,7 @@ def test_a_broker_that_is_away_is_told_once_and_without_its_password(caplog: pyt
     wakeup = BrokerWakeup(f"amqp://guest:topsecret@127.0.0.1:{free_port()}//")
 
     def told() -> list[str]:
-        """What this bell has said; those of other tests may still be at it."""
+        """What this wakeup has logged; those of other tests may still be at it."""
         return [each.levelname for each in caplog.records if wakeup._thread is not None and each.thread == wakeup._thread.ident]
 
     with caplog.at_level(logging.WARNING):
