@@ -83,10 +83,16 @@ def _asked(
     path = operation.full_path
     for name in (each["name"] for each in operation.parameters if each["in"] == "path"):
         path = path.replace("{" + name + "}", quote(str(places.get(name, 1)), safe=""))
-    words = {name: str(value).lower() if isinstance(value, bool) else value for name, value in query.items()}
+    words = {name: _word(value) for name, value in query.items()}
     given = {name: str(value).encode("ascii", "replace").decode() for name, value in headers.items()}
     kind = {"Content-Type": JSON} if body is not None else {}
     return Asked(operation, what, path + ("?" + urlencode(words) if words else ""), given | kind, body)
+
+
+def _word(value: Any) -> Any:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def nasty_requests_of(operation: Operation, known: Mapping[str, Any], size: int, *, apart: bool = False) -> Iterator[Asked]:

@@ -101,3 +101,24 @@ def test_every_page_of_a_list_says_where_the_next_one_is_and_nothing_else_does(o
     pages = {status for status, response in operation.responses.items() if is_page(response.content)}
 
     assert {status for status, response in operation.responses.items() if "Link" in response.headers} == pages
+
+
+@each_operation
+def test_a_list_takes_the_names_of_its_items_members_where_several_may_be_left_out(operation: Operation) -> None:
+    item = _item_of_a_page(operation)
+    members = list(item.get("properties", {}))
+    may_lack = {*members} - {*item.get("required", ())} - {"altered_fields"}
+
+    found = [each for each in operation.parameters if each["name"] == "fields"]
+
+    assert len(found) == (len(may_lack) >= 4)
+    for fields in found:
+        assert (fields["in"], fields["style"], fields["explode"]) == ("query", "form", False)
+        assert (fields["schema"]["items"]["enum"], fields["schema"]["maxItems"]) == (members, len(members))
+
+
+def _item_of_a_page(operation: Operation) -> Mapping[str, Any]:
+    contents = [response.content for status, response in operation.responses.items() if status == "200"]
+    schema = contents[0].get("application/json", {}).get("schema", {}) if contents else {}
+    page = operation.document.resolve(schema).get("properties", {})
+    return operation.document.resolve(page["data"]["items"]) if "pagination" in page else {}

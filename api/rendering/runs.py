@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from orjson import Fragment
@@ -31,6 +31,7 @@ from api.domain.runs.retry import RetryPlan
 from api.domain.runs.run import ProgressEvent, Run
 from api.domain.runs.summary import Summary
 from api.specfirst.responses.json_responses import encode
+from api.specfirst.responses.row_members import Members, only
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -49,7 +50,7 @@ def page(found: Page[T], render: Callable[[T], Any]) -> Json:
 
 def run_page(found: Page[Run], base: str, *, by_cursor: bool) -> Json:
     """A page of runs, which also says where the next one starts by cursor."""
-    shown = page(found, lambda each: _encoded_run(each, base))
+    shown = page(found, lambda each: partial(_encoded_run, each, base))
     shown["pagination"]["next_cursor"] = found.next_cursor
     if by_cursor:
         shown["pagination"] |= {"offset": 0, "next_offset": None}
@@ -57,9 +58,9 @@ def run_page(found: Page[Run], base: str, *, by_cursor: bool) -> Json:
 
 
 @lru_cache(maxsize=REMEMBERED_RUNS)
-def _encoded_run(found: Run, base: str) -> Fragment:
+def _encoded_run(found: Run, base: str, members: Members) -> Fragment:
     # Most of the runs of a list were in the one before, unchanged.
-    return Fragment(encode(run(found, base)))
+    return Fragment(encode(only(run(found, base), members)))
 
 
 def run(found: Run, base: str) -> Json:

@@ -70,6 +70,7 @@ class RequestContext:
     rate_headers: tuple[tuple[bytes, bytes], ...] = ()
     text_errors: bool = False
     headers_alone: bool = False
+    row_members: frozenset[str] | None = None
 
 
 current: ContextVar[RequestContext] = ContextVar("request")

@@ -11,9 +11,11 @@ from connexion.operations import AbstractOperation
 from connexion.spec import Specification
 from flask.typing import ResponseReturnValue
 
+from api.specfirst import request_context
 from api.specfirst.binding.operation_middleware import arguments_of
 from api.specfirst.responses.json_responses import JSON, encode
 from api.specfirst.responses.next_page import next_page
+from api.specfirst.responses.row_members import shown_items
 from api.specfirst.transport.asgi_to_wsgi import AsgiToWsgi
 
 
@@ -33,6 +35,7 @@ class Operation:
         content, status, headers = _unpacked(returned)
         if isinstance(content, Mapping) and "pagination" in content:
             headers = {**headers, **next_page(content["pagination"])}
+            content = {**content, "data": shown_items(content["data"], request_context.current.get().row_members)}
         if content is None:
             empty = flask.Response(status=status, headers=cast(Any, headers))
             empty.headers.remove("Content-Type")

@@ -41,16 +41,17 @@ class Parameter:
             if self.required:
                 faults.add(self.name, "Missing required parameter.")
             return self.schema.get("default")
-        if self.schema.get("type") == "array":
-            return self._read_items(given, faults)
-        if len(given) > 1:
+        is_array = self.schema.get("type") == "array"
+        if len(given) > 1 and not (is_array and self._explode):
             faults.add(self.name, "Must be given once.")
             return None
+        if is_array:
+            return self._read_items(given, faults)
         return self.judge(_coerced(self.schema, given[0]), faults)
 
     def _read_items(self, given: Sequence[str], faults: Faults) -> Any:
         most = self._most_items
-        items = given if self._explode else [item for text in given[:most] for item in text.split(",", most)[:most]]
+        items = given if self._explode else given[0].split(",", most)
         return self.judge([_coerced(self.schema.get("items", {}), item) for item in items[:most]], faults)
 
     def judge(self, value: Any, faults: Faults) -> Any:

@@ -13,9 +13,11 @@ from connexion.middleware.response_validation import ResponseValidationAPI, Resp
 from connexion.operations import AbstractOperation
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.specfirst.access.security import context_of
 from api.specfirst.binding.binding import check_body, check_signature
 from api.specfirst.binding.operation_middleware import hand_over
 from api.specfirst.responses.error_responses import internal_error
+from api.specfirst.responses.row_members import PARAMETER, RowMembers
 from api.specfirst.validation.bodies import JSON, Body, BodyLimits
 from api.specfirst.validation.engines import OFF, Engine, Validator, engine
 from api.specfirst.validation.parameters import Parameters
@@ -40,6 +42,7 @@ class RequestOperation:
         offered = self._parameters.arguments | ({"body"} if self._body.json else set())
         offered |= {"request"} if operation._operation.get("x-native-async") else set()
         self._taken = check_signature(operation, offered, operation.function)
+        self._row_members = RowMembers(operation) if PARAMETER in offered else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse with Invalid, or go on."""
@@ -50,6 +53,8 @@ class RequestOperation:
             receive = await self._body.read(scope, receive, read, faults)
         if faults:
             raise faults.refusal()
+        if self._row_members is not None:
+            context_of(scope).row_members = self._row_members.asked_for(read[PARAMETER])
         hand_over(scope, {name: value for name, value in read.items() if name in self._taken})
         await self.next_app(scope, receive, send)
 
