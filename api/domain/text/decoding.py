@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import re
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, charmap_decode, charmap_encode
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, charmap_decode, charmap_encode, utf_8_decode
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 # So many of a file's first bytes tell whether it is UTF-16.
 HEAD = 64 * 1024
+# A NUL among so many first bytes makes a file binary.
+BINARY_HEAD = 4096
 # What UTF-32 begins with in the same order of bytes; nothing else begins with UTF-16's mark and a NUL.
 _BOM_UTF32_LE = BOM_UTF16_LE + b"\0\0"
 MARK = "\ufeff"
@@ -49,6 +51,31 @@ def encode_cp1252(text: str) -> bytes:
     return charmap_encode(text, "strict", _CP1252_BYTES)[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file that was read alone: how, whether a byte order mark stands before it, and the text without that mark."""
+
+    encoding: Encoding
+    is_marked: bool
+    text: str
+
+
+def read_text(content: bytes) -> Text:
+    """A file, or its beginning, as text: UTF-16 by its mark or its NULs, UTF-8, else cp1252.
+
+    A last character that is not complete is left out, and makes no UTF-8 into cp1252: the file was cut there.
+    """
+    wide = utf_16_of(content)
+    if wide is not None:
+        text = content.decode(wide, "replace")
+        return Text(wide, text.startswith(MARK), text.removeprefix(MARK))
+    marked = content.startswith(BOM_UTF8)
+    try:
+        return Text(Encoding.UTF_8, marked, utf_8_decode(content.removeprefix(BOM_UTF8), "strict", False)[0])
+    except UnicodeDecodeError:
+        return Text(Encoding.CP1252, marked, decode_cp1252(content.removeprefix(BOM_UTF8)))
+
+
 def decode_pair(expected: bytes, actual: bytes) -> tuple[Encoding, str, str]:
     """Two texts: UTF-8 where both are, else both as cp1252. No two different texts become the same."""
     try:
@@ -72,6 +99,11 @@ def utf_16_of(head: bytes) -> Encoding | None:
     if marked or _tell(second, first, units):
         return marked or Encoding.UTF_16_LE
     return Encoding.UTF_16_BE if _tell(first, second, units) else None
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is none of text: a NUL is among the first 4,096, and it is not UTF-16."""
+    return b"\0" in head[:BINARY_HEAD] and utf_16_of(head) is None
 
 
 def _tell(nuls: int, others: int, units: int) -> bool:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from pygit2 import Patch
@@ -54,8 +54,8 @@ def explains(changes: Iterable[Change], expected: Sequence[str], actual: Sequenc
     return True
 
 
-def coarse_changes(expected: Sequence[str], actual: Sequence[str]) -> list[Change]:
-    """Changes that also turn one sequence of lines into the other, but may replace more than is needed.
+def coarse_changes(expected: Sequence[Hashable], actual: Sequence[Hashable]) -> list[Change]:
+    """Changes that also turn one sequence of lines, or of anything, into the other, but may replace more than is needed.
 
     Lines that occur once on either side hold the two together; what stands between them is replaced where it differs.
     """
@@ -68,17 +68,17 @@ def coarse_changes(expected: Sequence[str], actual: Sequence[str]) -> list[Chang
         Match(len(expected) - tail, len(actual) - tail, tail)])
 
 
-def _equal_head(expected: Sequence[str], actual: Sequence[str]) -> int:
+def _equal_head(expected: Sequence[Hashable], actual: Sequence[Hashable]) -> int:
     shorter = min(len(expected), len(actual))
     return next((index for index in range(shorter) if expected[index] != actual[index]), shorter)
 
 
-def _equal_tail(expected: Sequence[str], actual: Sequence[str], head: int) -> int:
+def _equal_tail(expected: Sequence[Hashable], actual: Sequence[Hashable], head: int) -> int:
     most = min(len(expected), len(actual)) - head
     return next((index for index in range(most) if expected[-1 - index] != actual[-1 - index]), most)
 
 
-def _anchors(expected: Sequence[str], actual: Sequence[str]) -> list[tuple[int, int]]:
+def _anchors(expected: Sequence[Hashable], actual: Sequence[Hashable]) -> list[tuple[int, int]]:
     """The longest rising sequence of lines that occur exactly once on each side, by their indexes."""
     here, there = Counter(expected), Counter(actual)
     places = {line: index for index, line in enumerate(actual) if there[line] == 1}
@@ -104,7 +104,7 @@ def _longest_rise(common: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return rising[::-1]
 
 
-def _grown(expected: Sequence[str], actual: Sequence[str], anchors: Iterable[tuple[int, int]]) -> list[Match]:
+def _grown(expected: Sequence[Hashable], actual: Sequence[Hashable], anchors: Iterable[tuple[int, int]]) -> list[Match]:
     """The anchors with the equal lines around them, in order and without overlap."""
     matches: list[Match] = []
     here_from = there_from = 0

@@ -1,0 +1,25 @@
+"""A fact: one thing that is different about an output, as atomic as can be told."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PLACES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """`kind` is from a closed list; `parameter` says which, by how much or what, and is bounded and free of control characters.
+
+    `share` is the part of the cues (or lines) that it touches, from 0 to 1, and `place` the indexes of the first three of them.
+    Two outputs that fail for one cause have equal kinds and, mostly, equal parameters.
+    """
+
+    kind: str
+    parameter: str = ""
+    share: float = 1.0
+    place: tuple[int, ...] = ()
+
+
+def fact_of(kind: str, parameter: str, indexes: list[int], total: int) -> Fact:
+    """A fact that holds for the cues of these indexes, out of so many."""
+    return Fact(kind, parameter, round(min(1.0, len(indexes) / max(1, total)), 4), tuple(indexes[:PLACES]))
