@@ -3,53 +3,20 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from api.domain.runs.worker_suite import SuiteFile, SuiteTest, suite_files
-from api.worker.options import Folders
-from api.worker.run_source import ClaimedRun
+from api.worker.options import Folders, WorkerOptions
+from api.worker.process import Limits
+from api.worker.reporter import Retries
 from tests.sandbox.machine_sandboxes import bubblewrap, container, sandbox
+from tests.worker.fake_run_source import FakeRunSource
+from tests.worker.inputs import EXTRACTOR, REPOSITORY, MakeProgram, Store
 from tests.worker.stand_in import StandIn
 
 __all__ = ["bubblewrap", "container", "sandbox"]
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-REPOSITORY = "CCExtractor/ccextractor"
-TOKEN = "T" * 64
-
-MakeProgram = Callable[[str], Path]
-
-
-@dataclass(frozen=True)
-class Store:
-    """A file store with the executables folder and the temporary folder beside it."""
-
-    folders: Folders
-
-    def sample(self, content: bytes, extension: str = ".ts") -> str:
-        """Keep a sample; return its name."""
-        return _renew_until_done(self.folders.samples, content, extension)
-
-    def baseline(self, content: bytes, extension: str = ".srt") -> str:
-        """Keep a baseline; return its name."""
-        return _renew_until_done(self.folders.baselines, content, extension)
-
-    def suite(self, run_id: int, tests: Sequence[SuiteTest]) -> None:
-        """Write a run's suite."""
-        folder = self.folders.suite("linux", run_id)
-        folder.mkdir(parents=True)
-        for name, content in suite_files(tests).items():
-            (folder / name).write_bytes(content)
-
-    def executable(self, program: Path) -> None:
-        """Make a program the executable of the commit that the tests use."""
-        place = self.folders.executables / REPOSITORY / "linux" / COMMIT / "ccextractor"
-        place.parent.mkdir(parents=True)
-        program.rename(place)
 
 
 @pytest.fixture
@@ -78,20 +45,26 @@ def server() -> Iterator[StandIn]:
     stand_in.stop()
 
 
-def a_claim(run_id: int = 7) -> ClaimedRun:
-    """A run of the main repository at the commit that the tests use."""
-    return ClaimedRun(run_id, TOKEN, f"lease-{run_id}", "linux", REPOSITORY, COMMIT)
+@pytest.fixture
+def options(server: StandIn, store: Store) -> WorkerOptions:
+    return WorkerOptions(
+        name="tester", platform="linux", server=server.url, folders=store.folders, main_repository=REPOSITORY, trusted=True,
+        limits=Limits(seconds=60), retries=Retries(timeout=30, first_pause=0.02, max_pause=0.1), poll_seconds=0.02, renew_seconds=0.02,
+        stop_timeout=1)
 
 
-def a_test(
-    regression_id: int = 1, *, command: str = "--out=srt", input_file: str = "sample.ts", output_type: str = "file",
-    input_type: str = "file", files: tuple[SuiteFile, ...] = (SuiteFile(11, "baseline.srt", "out.srt"),), category: str = "DVB",
-) -> SuiteTest:
-    """A regression test with the outputs given."""
-    return SuiteTest(regression_id, category, command, input_type, input_file, output_type, files)
+@pytest.fixture
+def run_source() -> FakeRunSource:
+    return FakeRunSource()
 
 
-def _renew_until_done(folder: Path, content: bytes, extension: str) -> str:
-    name = hashlib.sha256(content).hexdigest() + extension
-    (folder / name).write_bytes(content)
-    return name
+@pytest.fixture
+def extractor(store: Store, make_program: MakeProgram) -> None:
+    store.executable(make_program(EXTRACTOR))
+
+
+@pytest.fixture
+def nothing_is_left_behind(store: Store) -> Iterator[None]:
+    """No message and no test leaves a file in the temporary folder."""
+    yield
+    assert list(store.folders.temporary.iterdir()) == []

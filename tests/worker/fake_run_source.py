@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass, field
 
 from api.worker.run_source import ClaimedRun, RunSourceUnavailable
-from tests.worker.conftest import COMMIT, REPOSITORY, TOKEN
+from tests.worker.inputs import COMMIT, REPOSITORY, TOKEN
 
 
 @dataclass

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from api.domain.runs.worker_suite import SuiteFile
 from api.worker.command import Feed, Invocation, SandboxPaths, invocation
 from api.worker.run_error import TestRunError
-from tests.worker.conftest import a_test
+from tests.worker.inputs import a_test
 
 EXECUTABLE, SAMPLE, FOLDER, LOG = Path("/x/ccextractor"), Path("/store/aa.ts"), Path("/tmp/work dir"), Path("/tmp/log")
 FILES = (SuiteFile(1, "bb.srt", "aa.srt"), SuiteFile(2, "cc.srt", "aa_1.srt"))

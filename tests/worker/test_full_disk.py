@@ -21,8 +21,8 @@ from api.worker.reporter import Retries
 from api.worker.run_error import RunError
 from api.worker.worker import work
 from tests.jobs.small_disk import SmallDisk, small_disk
-from tests.worker.conftest import REPOSITORY, MakeProgram, Store, a_test
 from tests.worker.fake_run_source import FakeRunSource
+from tests.worker.inputs import REPOSITORY, MakeProgram, Store, a_test
 from tests.worker.stand_in import StandIn
 
 __all__ = ["small_disk"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.conftest import MakeProgram
+from tests.worker.inputs import MakeProgram
 from tests.worker.test_process import LIMITS, await_file, is_gone, run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left of a killed worker is found through Linux's /proc")

@@ -16,7 +16,7 @@ from api.domain.results.result import Report
 from api.worker.command import Invocation
 from api.worker.process import Execution, Limits, environment, run_process
 from api.worker.run_error import RunError
-from tests.worker.conftest import MakeProgram
+from tests.worker.inputs import MakeProgram
 
 LIMITS = Limits(seconds=60)
 

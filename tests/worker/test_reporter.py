@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api.worker.reporter import Answer, Artifact, Reporter, Retries, RunClosed, ServerUnreachable
-from tests.worker.conftest import TOKEN
+from tests.worker.inputs import TOKEN
 from tests.worker.stand_in import Post, Reply, StandIn
 
 

@@ -23,7 +23,7 @@ from api.worker.run_error import RunError
 from api.worker.sandboxed_run import SandboxedRun
 from tests.jobs.attempts import PYTHON, USER, await_true, processes_of
 from tests.jobs.small_disk import SmallDisk, small_disk
-from tests.worker.conftest import a_test
+from tests.worker.inputs import a_test
 
 __all__ = ["small_disk"]
 

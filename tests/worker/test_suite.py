@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from api.domain.runs.worker_suite import INDEX, SuiteTest, presented, suite_files
 from api.worker.suite import SuiteError, load_suite, parse_category, parse_index, parse_suite
 from tests.domain.runs.suites import plain_suites, suites
-from tests.worker.conftest import a_test
+from tests.worker.inputs import a_test
 
 ENTRY = (
     '<tests><entry id="1"><command>c</command><input type="file">{input}</input><output>{output}</output>'

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+from sqlalchemy import select
+
 from api.domain.jobs.agents import Agent as AgentRecord
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import Job, JobReason, JobStatus
@@ -25,6 +27,7 @@ from api.jobs.project.workspaces import Workspaces
 from api.storage.database import session, transact
 from api.storage.jobs import jobs
 from api.storage.jobs.files import AttemptFiles, JobFiles, put
+from api.storage.jobs.tables import JobRow
 from tests.builders import NOW, add_user
 from tests.databases import Database
 from tests.jobs.attempts import await_true
@@ -178,3 +181,8 @@ def ended(files: AttemptFiles, reason: JobReason = JobReason.EXIT_CODE, exit_cod
 def lost(_: HeldJob) -> ExitRecord | None:
     """A preparation that is told that its claim is lost."""
     raise ClaimLost
+
+
+def lease_of(job_id: str) -> datetime:
+    session().rollback()
+    return session().execute(select(JobRow.lease_until).where(JobRow.id == job_id)).scalar_one()  # type: ignore[return-value]

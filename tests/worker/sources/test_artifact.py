@@ -20,7 +20,7 @@ from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun
 from api.worker.sources.artifact import ArtifactSource
 from api.worker.sources.source import FetchRequest
-from tests.worker.conftest import COMMIT, REPOSITORY, TOKEN
+from tests.worker.inputs import COMMIT, REPOSITORY, TOKEN
 from tests.worker.sources.github import API_TOKEN, SIGNATURE, Answer, GitHubStandIn, a_zip, serving
 
 PROGRAM = b"\x7fELF of the build"

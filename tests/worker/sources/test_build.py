@@ -23,7 +23,7 @@ from api.worker.sources.checkout import Checkout
 from api.worker.sources.git import GitOptions
 from api.worker.sources.source import FetchRequest
 from tests.jobs.attempts import USER, await_true, processes_of
-from tests.worker.conftest import REPOSITORY, TOKEN
+from tests.worker.inputs import REPOSITORY, TOKEN
 from tests.worker.sources.origin import Origin
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

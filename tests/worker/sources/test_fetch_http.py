@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from api.worker.run_error import RunError
-from tests.worker.conftest import REPOSITORY
+from tests.worker.inputs import REPOSITORY
 from tests.worker.sources.origin import NOBODYS, Origin
 from tests.worker.sources.test_checkout import FILES, Desk, changed
 

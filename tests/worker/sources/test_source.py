@@ -21,7 +21,7 @@ from api.worker.run_error import RunError
 from api.worker.sources.artifact import ArtifactSource
 from api.worker.sources.build import BuildSource
 from api.worker.sources.source import FetchRequest, FolderSource, MissingSource, Source, provide
-from tests.worker.conftest import COMMIT, REPOSITORY, a_claim
+from tests.worker.inputs import COMMIT, REPOSITORY, a_claim
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
