@@ -22,9 +22,10 @@ from api.domain.results.approval import (
 )
 from api.domain.results.result import JudgedTest
 from api.domain.results.sample_lookup import choose_test
+from api.domain.runs.run import Run
 from api.rendering import baselines as render_baselines
 from api.rendering.runs import page
-from api.services import runs, verdicts
+from api.services import verdicts
 from api.services.policies import ReviewPolicy
 from api.specfirst import request_context
 from api.specfirst.responses.audit import AuditEvent, audited
@@ -37,23 +38,22 @@ OUTCOMES = {Decision.APPROVE: ApprovalStatus.APPROVED, Decision.REJECT: Approval
 EVENTS = {Decision.APPROVE: AuditEvent.BASELINE_APPROVED, Decision.REJECT: AuditEvent.BASELINE_REJECTED}
 
 
-def request_baseline_approval(run_id: int, sample_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+def request_baseline_approval(run: Run, sample_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Ask for an output of a run to become the baseline."""
-    judged = _judged(run_id)
-    chosen = choose_test(judged, sample_id, body["regression_id"])
-    proposal = propose(run_id, chosen.test.sample_id, chosen, _wish(body))
+    chosen = choose_test(verdicts.judge_run(run).tests, sample_id, body["regression_id"])
+    proposal = propose(run.run_id, chosen.test.sample_id, chosen, _wish(body))
     _check_files([proposal])
-    recorded = transact(partial(_record, run_id, [proposal]))
+    recorded = transact(partial(_record, run.run_id, [proposal]))
     return render_baselines.approval(recorded[0]), HTTPStatus.ACCEPTED
 
 
-def request_baseline_approvals(run_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+def request_baseline_approvals(run: Run, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Ask for several outputs of a run to become baselines: all are recorded, or none."""
-    judged = {test.test.regression_id: test for test in _judged(run_id)}
-    proposals = [_proposal(run_id, judged, _wish(each)) for each in body["requests"]]
+    judged = {test.test.regression_id: test for test in verdicts.judge_run(run).tests}
+    proposals = [_proposal(run.run_id, judged, _wish(each)) for each in body["requests"]]
     check_bulk(proposals)
     _check_files(proposals)
-    recorded = transact(partial(_record, run_id, proposals))
+    recorded = transact(partial(_record, run.run_id, proposals))
     return {"data": [render_baselines.approval(each) for each in recorded]}, HTTPStatus.ACCEPTED
 
 
@@ -81,10 +81,6 @@ def reject_baseline(approval_id: int, body: dict[str, Any]) -> dict[str, Any]:
 def list_baselines(regression_id: int, output_id: int, limit: int, offset: int) -> dict[str, Any]:
     """List how an output's baseline changed, newest first."""
     return page(approvals.list_changes(regression_id, output_id, limit=limit, offset=offset), render_baselines.change)
-
-
-def _judged(run_id: int) -> tuple[JudgedTest, ...]:
-    return verdicts.judge_run(run_id, runs.load_run(run_id).expected_tests_id).tests
 
 
 def _wish(body: dict[str, Any]) -> BaselineProposal:

@@ -9,28 +9,27 @@ from api.domain.errors import Forbidden
 from api.domain.page import slice_page
 from api.domain.results.error import ErrorFilter, ErrorItem, Grouping, Times, errors_of, group_errors, infrastructure_items
 from api.domain.results.failure_code import Severity
+from api.domain.results.judged_run import JudgedRun
 from api.domain.runs.run import Run
 from api.domain.text.tail import ERROR_BYTES, last_error_line
 from api.rendering import errors as render_errors
 from api.rendering import runs as render_runs
 from api.rendering.log_tails import read_tail
 from api.services import runs, verdicts
-from api.services.verdicts import JudgedRun
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive
-from api.storage.results import results
 
 STACK_READERS = frozenset({Role.ADMIN, Role.CONTRIBUTOR})
 
 
 def list_errors(
-    run_id: int, limit: int, offset: int, type: str | None = None, severity: str | None = None, sample_id: int | None = None,
+    run: Run, limit: int, offset: int, type: str | None = None, severity: str | None = None, sample_id: int | None = None,
 ) -> dict[str, Any]:
     """List what went wrong in a run's tests, test by test."""
     wanted = ErrorFilter(type, Severity(severity) if severity else None, sample_id)
-    found = [item for item in _test_errors(run_id) if wanted.matches(item)]
-    return render_runs.page(slice_page(found, limit, offset), lambda item: render_errors.error_item(run_id, item))
+    found = [item for item in _test_errors(run) if wanted.matches(item)]
+    return render_runs.page(slice_page(found, limit, offset), lambda item: render_errors.error_item(run.run_id, item))
 
 
 def list_infrastructure_errors(
@@ -39,11 +38,13 @@ def list_infrastructure_errors(
     """List what went wrong around a run."""
     if include_stack:
         _authorize_stacks()
+    # Whether there is a run is told only to those who may ask this of it.
+    run = runs.show_run(run_id, request_context.now())
     wanted = ErrorFilter(type, Severity(severity) if severity else None)
-    run, judged = _judge(run_id)
+    judged = verdicts.judge_run(run)
     found = [item for item in infrastructure_items(run_id, judged.infrastructure, _times(run, judged)) if wanted.matches(item)]
-    return render_runs.page(
-        slice_page(found, limit, offset), lambda item: render_errors.error_item(run_id, _with_log(run_id, item), with_stack=include_stack))
+    return render_runs.page(slice_page(found, limit, offset), lambda item: render_errors.error_item(
+        run_id, _with_log(run_id, item), with_stack=include_stack))
 
 
 def _with_log(run_id: int, item: ErrorItem) -> ErrorItem:
@@ -54,26 +55,22 @@ def _with_log(run_id: int, item: ErrorItem) -> ErrorItem:
     return replace(item, log_line=None if tail is None else last_error_line(tail))
 
 
-def summarize_errors(run_id: int, limit: int, offset: int, group_by: str, severity: str | None = None) -> dict[str, Any]:
+def summarize_errors(run: Run, limit: int, offset: int, group_by: str, severity: str | None = None) -> dict[str, Any]:
     """Count a run's errors in groups, biggest first."""
     wanted = ErrorFilter(severity=Severity(severity) if severity else None)
-    groups = group_errors((item for item in _test_errors(run_id) if wanted.matches(item)), Grouping(group_by))
+    groups = group_errors((item for item in _test_errors(run) if wanted.matches(item)), Grouping(group_by))
     return render_runs.page(slice_page(groups, limit, offset), render_errors.error_group)
 
 
-def _test_errors(run_id: int) -> tuple[ErrorItem, ...]:
-    run, judged = _judge(run_id)
-    return errors_of(run_id, judged.tests, _times(run, judged))
-
-
-def _judge(run_id: int) -> tuple[Run, JudgedRun]:
-    run = runs.load_run(run_id)
-    return run, verdicts.judge_run(run_id, run.expected_tests_id)
+def _test_errors(run: Run) -> tuple[ErrorItem, ...]:
+    judged = verdicts.judge_run(run)
+    return errors_of(run.run_id, judged.tests, _times(run, judged))
 
 
 def _times(run: Run, judged: JudgedRun) -> Times:
-    newest = judged.events[-1].at if judged.events else run.created_at
-    return Times(results.load_result_times(run.run_id), run.started_at or run.created_at, run.completed_at or newest)
+    events = judged.evidence.events
+    newest = events[-1].at if events else run.created_at
+    return Times(judged.evidence.ended_at, run.started_at or run.created_at, run.completed_at or newest)
 
 
 def _authorize_stacks() -> None:

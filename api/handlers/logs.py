@@ -13,7 +13,7 @@ from api.domain.runs.run import Run, RunStatus
 from api.domain.text.log import LogFilter, LogLine, LogSource
 from api.domain.text.log_cursor import FINGERPRINT_BYTES, LogPart, LogPlace, fingerprint, make_cursor, read_cursor, stale_cursor
 from api.domain.text.log_level import LogLevel
-from api.services import runs, verdicts
+from api.services import verdicts
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive
@@ -25,35 +25,34 @@ RenderLine = Callable[[LogLine], dict[str, Any]]
 
 
 def list_run_logs(
-    run_id: int, limit: int, cursor: str | None = None, level: str | None = None, source: str | None = None,
+    run: Run, limit: int, cursor: str | None = None, level: str | None = None, source: str | None = None,
     contains: str | None = None,
 ) -> dict[str, Any]:
     """Show the next lines of a run's log."""
-    run = runs.load_run(run_id)
     wanted = LogFilter(LogLevel(level) if level else None, LogSource(source) if source else None, contains or None)
-    with _held_log(run_id) as log:
+    with _held_log(run.run_id) as log:
         return log_page(
-            log, subject_of(run_id), cursor, limit, wanted, lambda line: log_line(run, line), grows=run.status is RunStatus.RUNNING)
+            log, subject_of(run.run_id), cursor, limit, wanted, lambda line: log_line(run, line), grows=run.status is RunStatus.RUNNING)
 
 
 def list_sample_logs(
-    run_id: int, sample_id: int, limit: int, regression_id: int | None = None, cursor: str | None = None,
+    run: Run, sample_id: int, limit: int, regression_id: int | None = None, cursor: str | None = None,
     level: str | None = None, contains: str | None = None,
 ) -> dict[str, Any]:
     """Show the next lines of what one regression test of a run printed."""
-    run = runs.load_run(run_id)
-    test = choose_test(verdicts.judge_run(run_id, run.expected_tests_id).tests, sample_id, regression_id).test
+    test = choose_test(verdicts.judge_run(run).tests, sample_id, regression_id).test
+
     def shown(line: LogLine) -> dict[str, Any]:
         return log_line(run, line) | {"sample_id": test.sample_id, "regression_id": test.regression_id}
 
     wanted = LogFilter(LogLevel(level) if level else None, None, contains or None)
-    subject = f"{subject_of(run_id)} test {test.regression_id}"
-    with request_context.collaborator(Archive).hold(paths.test_log_name(run_id, test.regression_id)) as own:
+    subject = f"{subject_of(run.run_id)} test {test.regression_id}"
+    with request_context.collaborator(Archive).hold(paths.test_log_name(run.run_id, test.regression_id)) as own:
         if own is not None:
             return log_page(own, subject, cursor, limit, wanted, shown)
-    with _held_log(run_id) as log:
+    with _held_log(run.run_id) as log:
         start = None if cursor is None else place_of(log, subject, cursor)
-        section = _section(log, start.part if start is not None else None, run_id, test.regression_id)
+        section = _section(log, start.part if start is not None else None, run.run_id, test.regression_id)
         grows = run.status is RunStatus.RUNNING and not section.has_ended
         return _page_from(section, subject, start or LogPlace(section.part.begin), limit, wanted, shown, grows=grows)
 

@@ -12,15 +12,16 @@ from api.domain.files.content import EXAMINED, RAW_LIMIT, Content, as_base64, as
 from api.domain.files.content_type import content_type_of
 from api.domain.results.junit import junit_report
 from api.domain.results.output import RunOutput
+from api.domain.results.result import NOTHING_REPORTED
 from api.domain.results.sample_lookup import choose_output
+from api.domain.runs.run import Run
 from api.domain.text.diff import DiffStatus
 from api.handlers.runs import api_base
 from api.rendering import results as render_results
-from api.services import runs, verdicts
+from api.services import verdicts
 from api.specfirst import request_context
 from api.storage.files.archive import Archive, Source
 from api.storage.files.paths import result_name
-from api.storage.runs import expected_tests
 
 Json = dict[str, Any]
 
@@ -29,51 +30,49 @@ TEXT = "text"
 UNIFIED = "unified"
 
 
-def get_expected_output(run_id: int, sample_id: int, regression_id: int, output_id: int, format: str) -> Json:
+def get_expected_output(run: Run, sample_id: int, regression_id: int, output_id: int, format: str) -> Json:
     """Show the baseline that an output of a run was compared with."""
-    found = _find(run_id, sample_id, regression_id, output_id)
-    return _show(run_id, found, found.baseline, format)
+    found = _find(run, sample_id, regression_id, output_id)
+    return _show(run.run_id, found, found.baseline, format)
 
 
 def get_actual_output(
-    run_id: int, sample_id: int, regression_id: int, output_id: int, format: str,
+    run: Run, sample_id: int, regression_id: int, output_id: int, format: str,
 ) -> Json | tuple[None, int]:
     """Show an output as the run produced it, where it is not the baseline."""
-    found = _find(run_id, sample_id, regression_id, output_id)
+    found = _find(run, sample_id, regression_id, output_id)
     if found.produced is None:
         raise MissingOutput
     if found.is_baseline:
         return None, HTTPStatus.NO_CONTENT
-    return _show(run_id, found, found.produced, format)
+    return _show(run.run_id, found, found.produced, format)
 
 
-def get_diff(run_id: int, sample_id: int, regression_id: int, output_id: int, context_lines: int, format: str) -> Json:
+def get_diff(run: Run, sample_id: int, regression_id: int, output_id: int, context_lines: int, format: str) -> Json:
     """Compare an output with its baseline."""
-    found = _find(run_id, sample_id, regression_id, output_id)
+    found = _find(run, sample_id, regression_id, output_id)
     if found.produced is None:
-        return render_results.missing_diff(run_id, found, DiffStatus.MISSING_ACTUAL)
+        return render_results.missing_diff(run.run_id, found, DiffStatus.MISSING_ACTUAL)
     if found.is_baseline:
-        return render_results.no_diff(run_id, found, unified=format == UNIFIED)
+        return render_results.no_diff(run.run_id, found, unified=format == UNIFIED)
     expected, actual = _open(found, found.baseline), _open(found, found.produced)
     if expected is None or actual is None:
         missing = DiffStatus.MISSING_EXPECTED if expected is None else DiffStatus.MISSING_ACTUAL
-        return render_results.missing_diff(run_id, found, missing)
+        return render_results.missing_diff(run.run_id, found, missing)
     answer = request_context.collaborator(DiffPool).compare(expected, actual, View(context_lines, format == UNIFIED, found.patched_name))
-    return render_results.diff(run_id, found, answer, unified=format == UNIFIED)
+    return render_results.diff(run.run_id, found, answer, unified=format == UNIFIED)
 
 
-def get_run_junit(run_id: int) -> bytes:
+def get_run_junit(run: Run) -> bytes:
     """Show a run in the format that CI servers read."""
-    run = runs.load_run(run_id)
-    judged = verdicts.judge_run(run_id, run.expected_tests_id)
+    judged = verdicts.judge_run(run)
     return junit_report(run, judged.tests, judged.infrastructure, api_base())
 
 
-def _find(run_id: int, sample_id: int, regression_id: int, output_id: int) -> RunOutput:
-    run = runs.load_run(run_id)
-    expected = expected_tests.load_expected_tests(run.expected_tests_id)
-    chosen = choose_output(expected, sample_id, regression_id, output_id)
-    return RunOutput(chosen, verdicts.find_output_report(run_id, expected, regression_id, output_id))
+def _find(run: Run, sample_id: int, regression_id: int, output_id: int) -> RunOutput:
+    evidence = verdicts.judge_run(run).evidence
+    chosen = choose_output(evidence.expected, sample_id, regression_id, output_id)
+    return RunOutput(chosen, evidence.reports.get(regression_id, NOTHING_REPORTED).outputs.get(output_id))
 
 
 def _open(found: RunOutput, digest: str) -> Source | None:

@@ -26,7 +26,6 @@ from api.integrations.github.identity import GitHub
 from api.rendering import runs as render_runs
 from api.rendering.timestamps import parse_instant
 from api.services import runs, verdicts
-from api.services.platform_sync import catch_up
 from api.services.policies import Environments
 from api.services.run_permission import require_permission
 from api.specfirst import request_context
@@ -102,23 +101,20 @@ async def _wait(run_id: int, state: str, seconds: float) -> None:
 
 def _load_state(run_id: int) -> tuple[bytes, str | None]:
     """A run as it is shown, and a text that changes with its state; None for one that is over, which never changes."""
-    catch_up(request_context.now())
-    found = runs.load_run(run_id)
+    found = runs.show_run(run_id, request_context.now())
     state = None if found.status.is_finished else load_states([run_id])[run_id]
     return encode(render_runs.run(found, api_base())), state
 
 
-def get_run_summary(run_id: int, **conditions: str | None) -> dict[str, Any]:
+def get_run_summary(run: Run, **conditions: str | None) -> dict[str, Any]:
     """Count how the regression tests of a run fared."""
-    found = runs.load_run(run_id)
-    return render_runs.run_summary(found, verdicts.load_summary(run_id, found.expected_tests_id, found.status))
+    return render_runs.run_summary(run, verdicts.load_summary(run))
 
 
-def list_progress(run_id: int, limit: int, offset: int, status: str | None = None, **conditions: str | None) -> dict[str, Any]:
+def list_progress(run: Run, limit: int, offset: int, status: str | None = None, **conditions: str | None) -> dict[str, Any]:
     """List what a run went through, oldest first, from its queued event on."""
-    found = runs.load_run(run_id)
-    events = [render_runs.queued_event(found)]
-    reported = with_late_events(progress.list_events(run_id), progress.list_late_events(run_id))
+    events = [render_runs.queued_event(run)]
+    reported = with_late_events(verdicts.load_events(run), progress.list_late_events(run.run_id))
     events += [render_runs.progress_event(event, render_runs.stage(event)) for event in reported]
     return render_runs.page(slice_page([event for event in events if status in (None, event["status"])], limit, offset), dict)
 
@@ -140,23 +136,21 @@ def _cancel(run_id: int, reason: str | None) -> Cancellation:
     return cancellation
 
 
-def retry_run(run_id: int, body: dict[str, Any], idempotency_key: str | None = None) -> tuple[dict[str, Any], int]:
+def retry_run(run: Run, body: dict[str, Any], idempotency_key: str | None = None) -> tuple[dict[str, Any], int]:
     """Make a new run like this one; the source stays as it is."""
-    source = runs.load_run(run_id)
     message = "This request has made its run already."
 
     def make() -> int:
         nonlocal message
-        judged = verdicts.judge_run(run_id, source.expected_tests_id).tests
-        plan = plan_retry(judged, expected_tests.list_active_tests(), failed_only=body["failed_only"])
+        plan = plan_retry(verdicts.judge_run(run).tests, expected_tests.list_active_tests(), failed_only=body["failed_only"])
         message = render_runs.retry_message(plan)
-        return new_runs.create_run(_retried(source, plan.regression_ids, body.get("reason")))
+        return new_runs.create_run(_retried(run, plan.regression_ids, body.get("reason")))
 
-    with audited(AuditEvent.RUN_RETRIED, f"run:{run_id}") as deed:
-        _authorize_retry(source)
-        new_id = transact(lambda: _once(idempotency_key, f"retry_run {run_id}", body, make))
+    with audited(AuditEvent.RUN_RETRIED, f"run:{run.run_id}") as deed:
+        _authorize_retry(run)
+        new_id = transact(lambda: _once(idempotency_key, f"retry_run {run.run_id}", body, make))
         deed.detail = f"run:{new_id}"
-    return render_runs.retry(run_id, new_id, message), HTTPStatus.ACCEPTED
+    return render_runs.retry(run.run_id, new_id, message), HTTPStatus.ACCEPTED
 
 
 def _authorize_retry(source: Run) -> None:
@@ -181,13 +175,11 @@ def _retried(source: Run, regression_ids: tuple[int, ...], reason: str | None) -
         source_run_id=source.run_id, reason=reason)
 
 
-def get_run_config(run_id: int, **conditions: str | None) -> dict[str, Any]:
+def get_run_config(run: Run, **conditions: str | None) -> dict[str, Any]:
     """Show what a run is to execute, and where."""
-    found = runs.load_run(run_id)
-    environments = request_context.collaborator(Environments)
-    environment = environments.find(found.environment_id)
+    environment = request_context.collaborator(Environments).find(run.environment_id)
     average = None if environment is None else runs.average_duration(environment.platform)
-    return render_runs.run_config(found, expected_tests.load_expected_tests(found.expected_tests_id), environment, average)
+    return render_runs.run_config(run, verdicts.load_expected(run), environment, average)
 
 
 def api_base() -> str:

@@ -12,14 +12,14 @@ from api.domain.results.history import HistoryFilter
 from api.domain.results.result import JudgedTest, Verdict
 from api.domain.results.sample_lookup import choose_test
 from api.domain.results.sample_result import RunSampleFilter, select_tests
-from api.domain.runs.run import Platform, RunStatus
+from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.text.tail import TAIL_BYTES
 from api.handlers.runs import api_base
 from api.rendering import runs as render_runs
 from api.rendering import samples as render_samples
 from api.rendering.log_tails import read_tail
 from api.rendering.timestamps import parse_instant
-from api.services import runs, verdicts
+from api.services import verdicts
 from api.services.platform_sync import require_judged
 from api.specfirst import request_context
 from api.storage.catalog import regression_tests, samples
@@ -29,23 +29,23 @@ from api.storage.results import history
 
 
 def list_run_samples(
-    run_id: int, limit: int, offset: int, status: str | None = None, name: str | None = None, tag: str | None = None,
+    run: Run, limit: int, offset: int, status: str | None = None, name: str | None = None, tag: str | None = None,
     category: str | None = None,
 ) -> dict[str, Any]:
     """List the results of everything that a run is to execute."""
-    tests = _judge(run_id)
+    tests = verdicts.judge_run(run).tests
     labels = samples.load_labels({test.test.sample_id for test in tests})
     found = select_tests(tests, RunSampleFilter(Verdict(status) if status else None, name, tag, category), labels)
     return render_runs.page(slice_page(found, limit, offset), lambda test: render_samples.run_sample(
-        run_id, test, labels.get(test.test.sample_id, UNLABELLED).tags))
+        run.run_id, test, labels.get(test.test.sample_id, UNLABELLED).tags))
 
 
-def get_run_sample(run_id: int, sample_id: int, regression_id: int | None = None) -> dict[str, Any]:
+def get_run_sample(run: Run, sample_id: int, regression_id: int | None = None) -> dict[str, Any]:
     """Show one result of a run, with the end of what the program itself printed."""
-    test = choose_test(_judge(run_id), sample_id, regression_id)
+    test = choose_test(verdicts.judge_run(run).tests, sample_id, regression_id)
     labels = samples.load_labels([test.test.sample_id])
-    shown = render_samples.run_sample(run_id, test, labels.get(test.test.sample_id, UNLABELLED).tags)
-    return shown | {"output_tail": _tail(run_id, test.test.regression_id), "links": _links(run_id, test)}
+    shown = render_samples.run_sample(run.run_id, test, labels.get(test.test.sample_id, UNLABELLED).tags)
+    return shown | {"output_tail": _tail(run.run_id, test.test.regression_id), "links": _links(run.run_id, test)}
 
 
 def list_samples(
@@ -91,10 +91,6 @@ def list_regression_tests(
     found = regression_tests.list_regression_tests(wanted, limit=limit, offset=offset)
     files = request_context.collaborator(Archive).look(render_samples.baseline_names(found.items))
     return render_runs.page(found, lambda test: render_samples.regression_test(test, files))
-
-
-def _judge(run_id: int) -> tuple[JudgedTest, ...]:
-    return verdicts.judge_run(run_id, runs.load_run(run_id).expected_tests_id).tests
 
 
 def _tail(run_id: int, regression_id: int) -> str | None:

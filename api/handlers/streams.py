@@ -16,7 +16,6 @@ from api.domain.runs.run import Run
 from api.domain.text.log_cursor import FINGERPRINT_BYTES, LogPlace, fingerprint, make_cursor, read_cursor
 from api.handlers.logs import log_line, subject_of
 from api.services import runs
-from api.services.platform_sync import catch_up
 from api.specfirst import request_context
 from api.specfirst.responses.json_responses import encode
 from api.storage.files import paths
@@ -50,8 +49,7 @@ async def stream_run_log(
 
 
 def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
-    catch_up(request_context.now())
-    runs.load_run(run_id)
+    runs.show_run(run_id, request_context.now())
     if not cursor:
         return LogPlace(), fingerprint(b"", 0)
     return read_cursor(cursor, subject_of(run_id), request_context.collaborator(SigningKey), named="last_event_id")
@@ -95,8 +93,7 @@ async def _events(reader: RunLogReader, found: LogSnapshot, timeout: int | None,
 def _read_log(run_id: int, place: LogPlace, log_fingerprint: bytes) -> LogSnapshot:
     # The run is loaded before the log: once it has finished, the log is complete.
     read_at = monotonic()
-    catch_up(request_context.now())
-    run = runs.load_run(run_id)
+    run = runs.show_run(run_id, request_context.now())
     with request_context.collaborator(Archive).hold(paths.log_name(run_id)) as log:
         if log is None:
             return LogSnapshot(read_at, place, log_fingerprint, end=run.status if run.status.is_finished else None)

@@ -13,7 +13,7 @@ from api.domain.files.artifact import ArtifactType, artifacts_of
 from api.domain.health import DOWN, overall
 from api.domain.page import slice_page
 from api.domain.runs.environment import Environment
-from api.domain.runs.run import Platform, RunStatus
+from api.domain.runs.run import Platform, Run, RunStatus
 from api.rendering import artifacts as render_artifacts
 from api.rendering import runs as render_runs
 from api.services import runs
@@ -31,11 +31,9 @@ RETRY_AFTER = "5"
 BRANCH_ACTIVE_FOR = timedelta(days=90)
 
 
-def list_artifacts(run_id: int, limit: int, offset: int, type: str | None = None) -> dict[str, Any]:
+def list_artifacts(run: Run, limit: int, offset: int, type: str | None = None) -> dict[str, Any]:
     """List the files that a run should have; those of the page are looked for."""
-    run = runs.load_run(run_id)
-    judged = judge_run(run_id, run.expected_tests_id)
-    listed = artifacts_of(run_id, run.platform, judged.tests, ArtifactType(type) if type else None)
+    listed = artifacts_of(run.run_id, run.platform, judge_run(run).tests, ArtifactType(type) if type else None)
     found = slice_page(listed, limit, offset)
     archive, base = request_context.collaborator(Archive), request_context.values().public_url + "/api/v1"
     places = archive.look(render_artifacts.stored_names(found.items, run.platform))

@@ -9,6 +9,7 @@ from api.domain.errors import NoBaseRun
 from api.domain.results.compare import BaseReason, Bucket, compare
 from api.domain.results.failure import failures_of
 from api.domain.results.failure_code import FailureCode
+from api.domain.results.judged_run import JudgedRun
 from api.domain.results.result import JudgedTest
 from api.domain.results.triage import NoDifference, PastRun, failing_since
 from api.domain.runs.run import Run
@@ -18,7 +19,6 @@ from api.rendering import triage as render_triage
 from api.rendering.triage import FailingTest
 from api.services import runs, verdicts
 from api.services.first_differences import DifferenceFinder, Finding, Pair
-from api.services.verdicts import JudgedRun
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive
@@ -30,23 +30,21 @@ IN_BASE = {
     Bucket.NOT_COMPARABLE: "unknown"}
 
 
-def compare_runs(run_id: int, against: int | None = None) -> dict[str, Any]:
+def compare_runs(run: Run, against: int | None = None) -> dict[str, Any]:
     """Compare a run with a base: what it fixed, broke, and what fails as before."""
-    run = runs.load_run(run_id)
     base = _base_of(run, against)
     if base is None:
-        raise NoBaseRun(run_id)
-    other = runs.load_run(base.run_id)
+        raise NoBaseRun(run.run_id)
+    other = runs.show_run(base.run_id, request_context.now())
     tests = compare(_judged(other), _judged(run))
-    return render_triage.comparison(run_id, render_triage.base_run(other, base.reason, api_base()), tests)
+    return render_triage.comparison(run.run_id, render_triage.base_run(other, base.reason, api_base()), tests)
 
 
-def triage_run(run_id: int, max_bytes: int) -> dict[str, Any]:
+def triage_run(run: Run, max_bytes: int) -> dict[str, Any]:
     """Show what failed in a run, each failure with its first difference, its history and the call that leads on."""
-    run = runs.load_run(run_id)
-    judged = verdicts.judge_run(run_id, run.expected_tests_id)
+    judged = verdicts.judge_run(run)
     base = _base_of(run, None)
-    other = None if base is None else runs.load_run(base.run_id)
+    other = None if base is None else runs.show_run(base.run_id, request_context.now())
     shown_base = None if base is None or other is None else render_triage.base_run(other, base.reason, api_base())
     failing = [test for test in judged.tests if test.verdict.is_failure]
     tests = _with_differences(_with_history(run, failing, [] if other is None else _judged(other)))
@@ -57,11 +55,11 @@ def triage_run(run_id: int, max_bytes: int) -> dict[str, Any]:
 def _skipped(judged: JudgedRun) -> tuple[SkippedTest, ...]:
     """The tests without a result of a run that is over; only then is it of interest which are in use."""
     active = list_active_tests() if judged.summary.skipped_count else frozenset[int]()
-    return skipped_tests(judged.tests, judged.events, judged.origins, active)
+    return skipped_tests(judged.tests, judged.evidence.events, judged.evidence.origins, active)
 
 
 def _judged(run: Run) -> tuple[JudgedTest, ...]:
-    return verdicts.judge_run(run.run_id, run.expected_tests_id).tests
+    return verdicts.judge_run(run).tests
 
 
 def _base_of(run: Run, against: int | None) -> Base | None:

@@ -41,8 +41,11 @@ def catch_up(now: datetime) -> None:
 
 
 def judge_pending(at_most: int) -> int:
-    """Judge finished runs that were registered but not judged yet, newest first. Returns how many there were."""
-    pending = platform_changes.list_pending_runs(at_most)
+    """Judge finished runs that were registered but not judged yet, then those that older rules judged, newest first.
+
+    Returns how many there were.
+    """
+    pending = platform_changes.list_pending_runs(at_most) or platform_changes.list_outdated_runs(at_most)
     if pending:
         judge_runs(pending)
     return len(pending)

@@ -1,30 +1,49 @@
-"""Loads and lists runs, and judges first those for which that is due."""
+"""Shows, loads and lists runs."""
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from api.domain.errors import NotFound
+from api.domain.errors import NotFound, Unavailable
 from api.domain.page import Page
 from api.domain.runs.run import Platform, Run
 from api.domain.runs.run_list import RunFilter, RunSort
-from api.services.platform_sync import judge_runs, require_judged
-from api.services.verdicts import derive_states
+from api.services.platform_sync import catch_up, judge_runs, require_judged
 from api.storage.runs.platform_changes import MAX_RUN
 from api.storage.runs.run_pages import find_page, position_of
-from api.storage.runs.run_rows import OVER, UNJUDGED, run_of
-from api.storage.runs.runs import find_run, list_durations, lock_run
+from api.storage.runs.run_rows import OVER, run_of
+from api.storage.runs.runs import FoundRun, find_run, list_durations, lock_run
+
+
+def show_run(run_id: int, now: datetime) -> Run:
+    """The run as of now: what the platform's programs did is picked up before, and the run is judged where that is due.
+
+    One statement where nothing happened. Raises NotFound.
+    """
+    found = find_run(run_id)
+    if found is None or found.has_changes:
+        catch_up(now)
+        found = find_run(run_id)
+    if found is not None and found.is_behind:
+        judge_runs([run_id])
+        found = find_run(run_id)
+    return _existing(found, run_id)
 
 
 def load_run(run_id: int, *, locked: bool = False) -> Run:
-    """The run of this id; `locked`, within a transaction, holds its row until the end. Raises NotFound."""
+    """The run as it is stored; `locked`, within a transaction, holds its row until the end.
+
+    Raises NotFound, and Unavailable for one that is over and not judged yet.
+    """
     if locked:
         lock_run(run_id)
-    found = find_run(run_id)
-    if found is not None and found.is_behind:
-        derive_states([run_id]) if locked else judge_runs([run_id])
-        found = find_run(run_id)
+    return _existing(find_run(run_id), run_id)
+
+
+def _existing(found: FoundRun | None, run_id: int) -> Run:
     if found is None:
         raise NotFound("run", run_id, remedy="List runs with GET /runs.")
+    if found.is_unjudged:
+        raise Unavailable("This run is still being judged.", retry_after=1)
     return found.run
 
 
@@ -37,7 +56,7 @@ def list_runs(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int = 0, 
     if wanted.status in OVER:
         require_judged()
     page = find_page(wanted, sort, limit=limit, offset=offset, cursor=cursor)
-    while pending := [row.run_id for row in page.rows if row.status == UNJUDGED]:
+    while pending := [row.run_id for row in page.rows if row.is_due]:
         judge_runs(pending)
         page = find_page(wanted, sort, limit=limit, offset=offset, cursor=cursor)
     runs = [run_of(row) for row in page.rows]

@@ -3,87 +3,103 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from threading import Lock
 from typing import Any
 
-from api.domain.results.failure import failures_in, failures_of
-from api.domain.results.result import NOTHING_REPORTED, JudgedTest, OutputReport, TestReports, judge, merged
+from cachetools import LRUCache
+
+from api.domain.results.failure import failures_of
+from api.domain.results.failure_code import RULES_VERSION
+from api.domain.results.judged_run import Evidence, JudgedRun
+from api.domain.results.judged_run import judge_run as judge_evidence
+from api.domain.results.result import merged
 from api.domain.runs.expected_tests import ExpectedTests
-from api.domain.runs.infrastructure import Coverage, EventOrigin, InfrastructureError, infrastructure_errors
-from api.domain.runs.progress import Timeline, timeline
-from api.domain.runs.run import Phase, ProgressEvent, RunStatus
+from api.domain.runs.infrastructure import EventOrigin
+from api.domain.runs.progress import LateEventKind, Timeline, timeline
+from api.domain.runs.run import Phase, ProgressEvent, Run, RunStatus
 from api.domain.runs.status import run_status
-from api.domain.runs.summary import Summary, summarize
-from api.storage.results.report_snapshots import keep, load_snapshot, load_snapshots
-from api.storage.results.results import load_output_report, load_reports, load_reports_of
-from api.storage.results.verdicts import COUNTS, RunState, forget_verdicts, load_counts, lock_runs, store_states, store_verdicts
-from api.storage.runs.expected_test_backfill import StoredExpectedTests, find_expected_tests
+from api.domain.runs.summary import Summary
+from api.storage.database import database_now
+from api.storage.results.evidence import keep_evidence, load_evidence, load_reports_kept
+from api.storage.results.results import load_reports, load_reports_of, load_result_times, load_result_times_of
+from api.storage.results.verdicts import (
+    COUNTS,
+    RunState,
+    forget_verdicts,
+    load_counts,
+    load_verdicts,
+    lock_runs,
+    store_states,
+    store_verdicts,
+)
+from api.storage.runs.expected_test_backfill import find_expected_tests
 from api.storage.runs.expected_tests import load_expected_tests
-from api.storage.runs.progress import events_of, list_events, origins_of
+from api.storage.runs.progress import events_of, list_events, origins_of, record_late_event
 from api.storage.runs.run_rows import OVER, altered_in
 
 TIMES = ("started_at", "completed_at")
+# How many tests the finished runs have that are kept in memory as they were judged; a test takes less than a kilobyte.
+TESTS_IN_MEMORY = 20_000
 
-
-@dataclass(frozen=True, slots=True)
-class JudgedRun:
-    """A run with the verdict of each expected test, its infrastructure errors, its events and where those come from."""
-
-    status: RunStatus
-    tests: tuple[JudgedTest, ...]
-    infrastructure: tuple[InfrastructureError, ...]
-    events: tuple[ProgressEvent, ...]
-    origins: Mapping[int, EventOrigin]
-
-    @property
-    def summary(self) -> Summary:
-        """The counts of the run."""
-        return summarize(self.tests, self.infrastructure)
+_judged: LRUCache[str, JudgedRun] = LRUCache(TESTS_IN_MEMORY, getsizeof=lambda judged: 1 + len(judged.tests))
+_lock = Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run that is over came to, by which frozen set and reports, and how many of those the platform has."""
+    """What a run that is over came to, the id of its frozen set, and how many reports of it the platform has."""
 
-    frozen: StoredExpectedTests
-    reports: Mapping[int, TestReports]
+    set_id: int
     report_count: int
     judged: JudgedRun
 
 
-def judge_run(run_id: int, expected_tests_id: int | None) -> JudgedRun:
-    """Judge a run by its frozen set, from what was reported of it when it ended, or is reported now where it is not over."""
-    events = list_events(run_id)
-    cancels = [event.event_id for event in events if event.phase is Phase.CANCELED]
-    origins = origins_of(cancels) if cancels else {}
-    expected = load_expected_tests(expected_tests_id)
-    kept = load_snapshot(run_id, expected)
-    return _judged(expected, load_reports(run_id) if kept is None else kept, events, origins)
+def judge_run(run: Run) -> JudgedRun:
+    """A run that is over, judged by what is kept of it; any other by what is reported of it now."""
+    if run.evidence is None:
+        return judge_evidence(_present_evidence(run))
+    with _lock:
+        known: JudgedRun | None = _judged.get(run.evidence)
+    return known or _judge_kept(run)
 
 
-def find_output_report(run_id: int, expected: ExpectedTests, regression_id: int, output_id: int) -> OutputReport | None:
-    """What was reported of one output, by the same rule; None where nothing was."""
-    kept = load_snapshot(run_id, expected)
+def _judge_kept(run: Run) -> JudgedRun:
+    kept = load_evidence(run.run_id)
     if kept is None:
-        return load_output_report(run_id, regression_id, output_id)
-    return kept.get(regression_id, NOTHING_REPORTED).outputs.get(output_id)
+        # The platform restarted it a moment ago.
+        return judge_evidence(_present_evidence(run))
+    name, evidence = kept
+    judged = judge_evidence(evidence)
+    with _lock:
+        if _judged.getsizeof(judged) <= TESTS_IN_MEMORY:
+            _judged[name] = judged
+    return judged
 
 
-def _judged(
-    expected: ExpectedTests, reports: Mapping[int, TestReports], events: tuple[ProgressEvent, ...],
-    origins: Mapping[int, EventOrigin],
-) -> JudgedRun:
-    phase = timeline(events).phase
-    tests = judge(expected, reports, phase)
-    coverage = Coverage(sum(test.reports.report is not None for test in tests), len(tests))
-    troubles = infrastructure_errors(events, origins, failures_in(tests), coverage)
-    return JudgedRun(run_status(phase, [test.verdict for test in tests]), tests, troubles, events, origins)
+def _present_evidence(run: Run) -> Evidence:
+    events = list_events(run.run_id)
+    return Evidence(
+        load_expected_tests(run.expected_tests_id), load_reports(run.run_id), events, _origins(events), load_result_times(run.run_id))
 
 
-def load_summary(run_id: int, expected_tests_id: int | None, status: RunStatus) -> Summary:
+def _origins(events: Sequence[ProgressEvent]) -> Mapping[int, EventOrigin]:
+    cancels = [event.event_id for event in events if event.phase is Phase.CANCELED]
+    return origins_of(cancels) if cancels else {}
+
+
+def load_expected(run: Run) -> ExpectedTests:
+    """The frozen set of a run."""
+    return load_expected_tests(run.expected_tests_id) if run.evidence is None else judge_run(run).evidence.expected
+
+
+def load_events(run: Run) -> Sequence[ProgressEvent]:
+    """The events of a run, oldest first: those that it was judged by once it is over."""
+    return list_events(run.run_id) if run.evidence is None else judge_run(run).evidence.events
+
+
+def load_summary(run: Run) -> Summary:
     """The counts of a run: the stored ones once it is over, else as things stand."""
-    if not status.is_finished:
-        return judge_run(run_id, expected_tests_id).summary
-    return load_counts(run_id)
+    return load_counts(run.run_id) if run.status.is_finished else judge_run(run).summary
 
 
 def derive_state(run_id: int) -> RunStatus:
@@ -100,20 +116,28 @@ def derive_states(run_ids: Collection[int]) -> dict[int, RunStatus]:
     events = events_of([row.run_id for row in rows])
     times = {row.run_id: timeline(events.get(row.run_id, ())) for row in rows}
     over = [row for row in rows if _is_finished(times[row.run_id])]
-    judged = _judge_runs(over, events, [row for row in over if row.last_progress_id == times[row.run_id].last_event_id])
+    outcomes = _judge_runs(over, events, [row for row in over if row.last_progress_id == times[row.run_id].last_event_id])
+    before = load_verdicts([row.run_id for row in over if _is_outdated(row)])
     # A run that is not over by its stored state has no verdicts.
     forget_verdicts([row.run_id for row in rows if row.status in OVER])
-    keep({run_id: (outcome.frozen.expected, outcome.reports) for run_id, outcome in judged.items()})
+    names = keep_evidence({run_id: outcome.judged.evidence for run_id, outcome in outcomes.items()})
     states = {row.run_id: run_status(times[row.run_id].phase, ()) for row in rows if not _is_finished(times[row.run_id])}
-    states |= {run_id: outcome.judged.status for run_id, outcome in judged.items()}
-    store_verdicts([value for row in over for value in _verdict_values(row, judged[row.run_id].judged)])
+    states |= {run_id: outcome.judged.status for run_id, outcome in outcomes.items()}
+    store_verdicts([value for row in over for value in _verdict_values(row, outcomes[row.run_id].judged)])
     store_states([
-        {**_state_values(row, times[row.run_id], states[row.run_id]), **_outcome_values(judged.get(row.run_id))} for row in rows])
+        _state_values(row, times[row.run_id], states[row.run_id])
+        | _outcome_values(outcomes.get(row.run_id), names.get(row.run_id)) for row in rows])
+    _tell_of_changes([row for row in over if _is_outdated(row)], outcomes, before)
     return states
 
 
 def _is_finished(times: Timeline) -> bool:
     return times.phase is not None and times.phase.is_finished
+
+
+def _is_outdated(row: RunState) -> bool:
+    """Whether the stored verdicts were made by older rules."""
+    return row.rules_version is not None and row.rules_version < RULES_VERSION
 
 
 def _judge_runs(
@@ -124,17 +148,18 @@ def _judge_runs(
     if not rows:
         return {}
     run_ids = [row.run_id for row in rows]
-    present = load_reports_of(run_ids)
-    kept = load_snapshots({row.run_id: load_expected_tests(row.expected_tests_id) for row in unmoved})
+    present, ended_at = load_reports_of(run_ids), load_result_times_of(run_ids)
+    kept = load_reports_kept({row.run_id: load_expected_tests(row.expected_tests_id) for row in unmoved})
     reports = {run_id: merged(kept.get(run_id, {}), present[run_id]) for run_id in run_ids}
-    cancels = [event.event_id for run_id in run_ids for event in events[run_id] if event.phase is Phase.CANCELED]
-    origins = origins_of(cancels) if cancels else {}
+    origins = _origins([event for run_id in run_ids for event in events[run_id]])
     sets = find_expected_tests({row.run_id: row.expected_tests_id for row in rows}, reports)
-    return {
-        run_id: Outcome(
-            sets[run_id], reports[run_id], sum(each.count for each in present[run_id].values()),
-            _judged(sets[run_id].expected, reports[run_id], tuple(events[run_id]), origins))
-        for run_id in run_ids}
+    found = {}
+    for run_id in run_ids:
+        own = {event.event_id: origins[event.event_id] for event in events[run_id] if event.event_id in origins}
+        evidence = Evidence(sets[run_id].expected, reports[run_id], tuple(events[run_id]), own, ended_at.get(run_id, {}))
+        count = sum(each.count for each in present[run_id].values())
+        found[run_id] = Outcome(sets[run_id].set_id, count, judge_evidence(evidence))
+    return found
 
 
 def _verdict_values(row: RunState, outcome: JudgedRun) -> Iterator[dict[str, Any]]:
@@ -151,8 +176,8 @@ def _verdict_values(row: RunState, outcome: JudgedRun) -> Iterator[dict[str, Any
 def _state_values(row: RunState, times: Timeline, status: RunStatus) -> dict[str, Any]:
     return {
         "of_run": row.run_id, "status": status.value, "last_progress_id": times.last_event_id, "started_at": times.started_at,
-        "completed_at": times.completed_at, "expected_tests_id": row.expected_tests_id, "report_count": None,
-        "altered": _altered(row.altered, times), **dict.fromkeys(COUNTS)}
+        "completed_at": times.completed_at, "expected_tests_id": row.expected_tests_id, "report_count": None, "evidence": None,
+        "rules_version": None, "altered": _altered(row.altered, times), **dict.fromkeys(COUNTS)}
 
 
 def _altered(before: str | None, times: Timeline) -> str | None:
@@ -161,10 +186,20 @@ def _altered(before: str | None, times: Timeline) -> str | None:
     return " ".join([*kept, *times.altered]) or None
 
 
-def _outcome_values(outcome: Outcome | None) -> dict[str, int]:
+def _outcome_values(outcome: Outcome | None, evidence: str | None) -> dict[str, Any]:
     if outcome is None:
         return {}
     counts = asdict(outcome.judged.summary)
     return {
-        "expected_tests_id": outcome.frozen.set_id, "report_count": outcome.report_count,
+        "expected_tests_id": outcome.set_id, "report_count": outcome.report_count, "evidence": evidence, "rules_version": RULES_VERSION,
         **{name: counts[name] for name in COUNTS}}
+
+
+def _tell_of_changes(rows: Sequence[RunState], outcomes: Mapping[int, Outcome], before: Mapping[int, Mapping[int, Any]]) -> None:
+    """Write an event for each of these runs that comes to something else by the present rules than by older ones."""
+    for row in rows:
+        judged = outcomes[row.run_id].judged
+        now = {value["regression_id"]: (value["verdict"], value["signature"]) for value in _verdict_values(row, judged)}
+        counts = asdict(judged.summary)
+        if row.status != judged.status or before.get(row.run_id, {}) != now or any(getattr(row, name) != counts[name] for name in COUNTS):
+            record_late_event(row.run_id, LateEventKind.JUDGED_ANEW, database_now())

@@ -33,7 +33,8 @@ class RunRow(Base):
 
     `last_progress_id` is the event that `status` was derived from. When the platform deletes that event (it restarts a
     run so), the key falls to null and the state is derived anew. `report_count` is how many of the platform's rows the
-    verdicts of a run that is over were made from, which are made anew where there are more by now. `repository`, `branch`,
+    verdicts of a run that is over were made from, which are made anew where there are more by now. `evidence` names what those are in
+    `ci_evidence`: another name, another outcome. `rules_version` is that of the rules they were made by. `repository`, `branch`,
     `commit_sha`, `platform` and `pull_request` repeat the platform's row in a form that can be indexed and compared alike on
     every database. `altered` names the fields of the contract, with spaces between, of which those rows say nothing that can be read.
     """
@@ -83,6 +84,8 @@ class RunRow(Base):
     error_count: Mapped[int | None]
     infrastructure_error_count: Mapped[int | None]
     report_count: Mapped[int | None]
+    evidence: Mapped[str | None] = mapped_column(String(32))
+    rules_version: Mapped[int | None] = mapped_column(index=True)
     altered: Mapped[str | None] = mapped_column(String(100))
 
 
@@ -112,10 +115,10 @@ class VerdictRow(Base):
     signature: Mapped[str | None] = mapped_column(String(100))
 
 
-class ReportSnapshotRow(Base):
-    """What a run that is over was judged by, as `api.storage.results.report_snapshots` packs it."""
+class EvidenceRow(Base):
+    """What a run that is over was judged by, as `api.storage.results.evidence` packs it."""
 
-    __tablename__ = "ci_report_snapshot"
+    __tablename__ = "ci_evidence"
     __table_args__ = (OWN,)
 
     run_id: Mapped[int] = mapped_column(ForeignKey("ci_run.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False)

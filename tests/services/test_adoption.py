@@ -71,7 +71,7 @@ def test_meanwhile_a_page_is_right_and_what_depends_on_all_runs_has_to_wait(data
     catch_up(NOW)
 
     page = runs.list_runs(RunFilter(), RunSort.RUN_ID_DESC, limit=5)
-    one = runs.load_run(4)
+    one = runs.show_run(4, NOW)
     with pytest.raises(Unavailable):
         runs.list_runs(RunFilter(status=RunStatus.FAIL), RunSort.RUN_ID, limit=5)
     with pytest.raises(Unavailable):
@@ -92,7 +92,7 @@ def test_afterwards_everything_is_as_if_it_had_been_seen_all_along(database: Dat
     assert [run.run_id for run in failed.items] == list(range(4, RUNS + 1, 4))
     assert [entry.run_id for entry in entries.items] == list(range(RUNS // 4 * 4, 0, -4))
     assert session().query(ExpectedTestsRow).count() == 2
-    assert verdicts.judge_run(RUNS, runs.load_run(RUNS).expected_tests_id).tests[0].test.outputs[0].baseline == digest_of("newer")
+    assert verdicts.judge_run(runs.load_run(RUNS)).tests[0].test.outputs[0].baseline == digest_of("newer")
 
 
 def test_several_servers_may_sweep_at_once(database: Database) -> None:
@@ -122,4 +122,4 @@ def test_a_run_of_a_test_that_nobody_knows_any_more_is_judged_by_what_is_left(da
 
     catch_up(NOW)
 
-    assert runs.load_run(7).status is RunStatus.ERROR
+    assert runs.show_run(7, NOW).status is RunStatus.ERROR

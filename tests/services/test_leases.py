@@ -127,7 +127,7 @@ def test_a_run_whose_lease_passed_is_given_up_visibly(database: Database) -> Non
 
     assert (early, late, again) == (0, 1, 0)
     found = runs.load_run(run_id)
-    troubles = judge_run(run_id, found.expected_tests_id).infrastructure
+    troubles = judge_run(found).infrastructure
     assert found.status is RunStatus.CANCELED
     assert [(error.type, error.message) for error in troubles] == [
         (InfrastructureType.WORKER, "The worker was lost: its lease passed without a word.")]
@@ -192,7 +192,7 @@ def test_a_claim_released_with_a_failure_ends_the_run_with_it(database: Database
     release_claim(run_id, claim.fence, failure="[checkout] no such commit", now=NOW)
 
     found = runs.load_run(run_id)
-    assert [error.type for error in judge_run(run_id, found.expected_tests_id).infrastructure] == [InfrastructureType.CHECKOUT]
+    assert [error.type for error in judge_run(found).infrastructure] == [InfrastructureType.CHECKOUT]
     assert [event.phase for event in list_events(run_id)] == [Phase.PREPARATION, Phase.CANCELED]
 
 

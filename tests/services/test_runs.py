@@ -27,7 +27,7 @@ from tests.builders import (
     minutes,
 )
 from tests.databases import Database
-from tests.services.acting import cancel, create, execute, status_of, tell
+from tests.services.acting import cancel, create, execute, tell
 from tests.storage.runs.requests import new_run
 
 COMMIT = "0632BFF4e382d5f86eff9073b9ddd37f03f9778c"
@@ -120,7 +120,7 @@ def test_a_finished_run_that_was_never_judged_is_judged_when_it_is_asked_for(dat
             run_id=run_id, platform="linux", repository=MAIN_REPOSITORY.lower(), commit_sha="a", created_at=NOW, status="completed",
             last_progress_id=session().execute(select(func.max(ProgressRow.id))).scalar_one()))
 
-    found = status_of(run_id)
+    found = runs.show_run(run_id, NOW).status
     with transaction():
         locked = runs.load_run(run_id, locked=True)
 

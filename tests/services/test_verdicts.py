@@ -11,10 +11,9 @@ from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.run_list import RunFilter
 from api.services import runs
 from api.services.platform_sync import catch_up, judge_late_results
-from api.services.verdicts import find_output_report, judge_run, load_summary
+from api.services.verdicts import judge_run, load_summary
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, RegressionTestRow, ResultFileRow, ResultRow
-from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.tables import RunRow, VerdictRow
 from tests.builders import (
     BASELINE,
@@ -65,11 +64,11 @@ def test_every_kind_of_verdict_is_stored_and_counted(database: Database) -> None
         missing.regression_id: ("missing_output", f"MISSING_OUTPUT:{missing.regression_id}:{missing.output_id}"),
         silent.regression_id: ("skipped", None)}
     found = runs.load_run(run_id)
-    summary = load_summary(run_id, found.expected_tests_id, found.status)
+    summary = load_summary(found)
     assert found.status is RunStatus.INCOMPLETE
     assert (summary.pass_count, summary.fail_count, summary.missing_output_count, summary.skipped_count) == (2, 2, 1, 1)
     assert (summary.total_samples, summary.pending_count, summary.error_count) == (6, 0, 3)
-    assert summary == judge_run(run_id, found.expected_tests_id).summary
+    assert summary == judge_run(found).summary
 
 
 def test_a_run_that_is_not_over_is_counted_as_it_stands(database: Database) -> None:
@@ -81,7 +80,7 @@ def test_a_run_that_is_not_over_is_counted_as_it_stands(database: Database) -> N
     equal(run_id, going)
 
     found = runs.load_run(run_id)
-    summary = load_summary(run_id, found.expected_tests_id, found.status)
+    summary = load_summary(found)
 
     assert (summary.pass_count, summary.pending_count, summary.total_samples) == (1, 2, 3)
     assert verdicts(run_id) == {}
@@ -111,7 +110,7 @@ def test_a_verdict_stays_when_baselines_change_later(database: Database) -> None
     catch_up(minutes(1))
 
     assert status_of(run_id) is RunStatus.FAIL
-    assert judge_run(run_id, runs.load_run(run_id).expected_tests_id).status is RunStatus.FAIL
+    assert judge_run(runs.load_run(run_id)).status is RunStatus.FAIL
 
 
 def test_stored_verdicts_go_with_the_event_that_they_were_made_from(database: Database) -> None:
@@ -142,7 +141,7 @@ def test_a_worker_that_gives_up_leaves_an_infrastructure_error(
 
     found = runs.load_run(run_id)
 
-    assert [error.type for error in judge_run(run_id, found.expected_tests_id).infrastructure] == expected
+    assert [error.type for error in judge_run(found).infrastructure] == expected
     assert (found.status, found.infrastructure_error_count) == (RunStatus.CANCELED, 1)
 
 
@@ -176,8 +175,8 @@ def test_a_run_for_which_nothing_was_expected_is_an_error(database: Database) ->
     found = runs.load_run(run_id)
 
     assert found.status is RunStatus.ERROR
-    assert load_summary(run_id, found.expected_tests_id, found.status).total_samples == 0
-    assert judge_run(run_id, None).tests == ()
+    assert load_summary(found).total_samples == 0
+    assert judge_run(found).tests == ()
 
 
 def test_a_report_outside_the_set_is_kept_and_ignored(database: Database) -> None:
@@ -202,7 +201,7 @@ def test_the_baseline_of_a_report_is_the_frozen_one(database: Database) -> None:
     equal(run_id, test)
     upload(run_id, test, OTHER)
 
-    reported = judge_run(run_id, runs.load_run(run_id).expected_tests_id).tests[0].reports.outputs[test.output_id]
+    reported = judge_run(runs.load_run(run_id)).tests[0].reports.outputs[test.output_id]
 
     assert (reported.got, reported.expected) == (None, BASELINE)
 
@@ -213,10 +212,10 @@ def test_the_counts_of_a_finished_run_are_those_of_its_verdicts(database: Databa
     catch_up(NOW)
 
     found = runs.load_run(run_id)
-    summary = load_summary(run_id, found.expected_tests_id, found.status)
+    summary = load_summary(found)
 
     assert replace(summary, pass_count=0, total_samples=0) == replace(
-        judge_run(run_id, found.expected_tests_id).summary, pass_count=0, total_samples=0)
+        judge_run(found).summary, pass_count=0, total_samples=0)
     assert (summary.pass_count, len(verdicts(run_id))) == (3, 3)
 
 
@@ -236,18 +235,18 @@ def test_results_that_the_platform_writes_after_a_runs_end_count_as_soon_as_some
     run_id, silent = over_with_a_silent_test()
     add_result(run_id, silent.regression_id)
 
-    half = runs.load_run(run_id).status
+    half = runs.show_run(run_id, NOW).status
     add_output(run_id, silent.regression_id, silent.output_id)
 
-    assert (half, runs.load_run(run_id).status) == (RunStatus.FAIL, RunStatus.PASS)
+    assert (half, runs.show_run(run_id, NOW).status) == (RunStatus.FAIL, RunStatus.PASS)
     assert verdicts(run_id)[silent.regression_id] == ("pass", None)
 
 
 def told(run_id: int) -> tuple[object, ...]:
     """All that is told of a run that is over."""
-    found = runs.load_run(run_id)
-    judged = judge_run(run_id, found.expected_tests_id)
-    summary = load_summary(run_id, found.expected_tests_id, found.status)
+    found = runs.show_run(run_id, NOW)
+    judged = judge_run(found)
+    summary = load_summary(found)
     assert judged.summary == summary
     return found.status, judged.tests, summary, verdicts(run_id)
 
@@ -263,8 +262,7 @@ def test_the_verdicts_of_a_run_stay_when_a_regression_test_is_deleted(database: 
 
     assert told(run_id) == before
     assert judge_late_results(NOW) == 0
-    expected = load_expected_tests(runs.load_run(run_id).expected_tests_id)
-    assert find_output_report(run_id, expected, deleted.regression_id, deleted.output_id) is not None
+    assert deleted.output_id in judge_run(runs.load_run(run_id)).evidence.reports[deleted.regression_id].outputs
 
 
 def test_the_verdicts_of_a_run_stay_when_a_result_is_changed(database: Database) -> None:
@@ -282,7 +280,7 @@ def test_what_a_run_was_judged_by_counts_no_more_when_the_platform_restarts_it(d
     test = add_regression_test()
     run_id = add_finished_run(test)
     catch_up(NOW)
-    runs.load_run(run_id)
+    runs.show_run(run_id, NOW)
     with transaction():
         for table in (ResultRow, ResultFileRow, ProgressRow):
             session().execute(delete(table).where(table.test_id == run_id))
@@ -309,9 +307,9 @@ def test_a_sweep_finds_late_results_of_the_last_day_that_nobody_looked_at(databa
 def test_a_run_that_was_judged_before_its_reports_were_counted_is_judged_anew_once(database: Database) -> None:
     run_id = add_finished_run(add_regression_test())
     catch_up(NOW)
-    runs.load_run(run_id)
+    runs.show_run(run_id, NOW)
     with transaction():
         session().execute(update(RunRow).where(RunRow.run_id == run_id).values(report_count=None))
 
-    assert runs.load_run(run_id).status is RunStatus.PASS
+    assert runs.show_run(run_id, NOW).status is RunStatus.PASS
     assert session().execute(select(RunRow.report_count).where(RunRow.run_id == run_id)).scalar_one() == 2

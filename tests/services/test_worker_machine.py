@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import delete, select
 
-from api.domain.runs.run import Phase, RunStatus
+from api.domain.runs.run import Phase, Run, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.domain.runs.worker_message import Answer
 from api.services import runs
@@ -182,7 +182,7 @@ class Workers(RuleBasedStateMachine):
         listed = {run.run_id: run.status for run in runs.list_runs(RunFilter(), RunSort.RUN_ID, limit=10).items}
         for run_id, model in zip(self.run_ids, self.models, strict=True):
             found = runs.load_run(run_id)
-            judged = judge_run(run_id, found.expected_tests_id)
+            judged = judge_run(found)
             assert listed[run_id] == found.status == judged.status == model.status
             assert run_id in [run.run_id for run in runs.list_runs(
                 RunFilter(status=RunStatus(model.status)), RunSort.RUN_ID, limit=10).items]
@@ -191,18 +191,18 @@ class Workers(RuleBasedStateMachine):
             stored = session().execute(
                 select(VerdictRow.verdict).where(VerdictRow.run_id == run_id).order_by(VerdictRow.regression_id)).scalars().all()
             assert stored == (list(verdicts.values()) if model.is_finished else [])
-            self._check_counts(run_id, found.expected_tests_id, found.status, Counter(verdicts.values()))
+            self._check_counts(found, Counter(verdicts.values()))
         session().rollback()
 
-    def _check_counts(self, run_id: int, set_id: int | None, status: RunStatus, verdicts: Counter[str]) -> None:
-        summary = load_summary(run_id, set_id, status)
+    def _check_counts(self, run: Run, verdicts: Counter[str]) -> None:
+        summary = load_summary(run)
         counts = (
             summary.pass_count, summary.fail_count, summary.missing_output_count, summary.skipped_count, summary.pending_count)
         assert sum(counts) == summary.total_samples == TESTS
         assert counts == (
             verdicts["pass"], verdicts["fail"], verdicts["missing_output"], verdicts["skipped"],
             verdicts["running"] + verdicts["not_started"])
-        assert summary == judge_run(run_id, set_id).summary
+        assert summary == judge_run(run).summary
 
     @invariant()
     def an_end_is_an_end(self) -> None:

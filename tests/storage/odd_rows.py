@@ -123,7 +123,7 @@ class OddRows:
                     connection.exec_driver_sql(statement, [tuple(row.values()) for row in rows])
             if not seen:
                 mine = f"({self.victim.ids['run_id']}, {self.victim.waiting})"
-                for name in ("ci_run", "ci_verdict", "ci_report_snapshot"):
+                for name in ("ci_run", "ci_verdict", "ci_evidence"):
                     connection.exec_driver_sql(f"DELETE FROM {name} WHERE run_id IN {mine}")
             connection.commit()
 

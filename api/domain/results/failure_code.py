@@ -6,6 +6,10 @@ from enum import StrEnum
 
 from api.domain.results.exit_code import HANGUP_EXIT_CODE, REAL_TIME_SIGNALS, SIGNALS, TIME_LIMIT_EXIT_CODE
 
+# The version of the rules by which finished runs are judged. It grows with every change of what the same evidence comes to, be it of this
+# table or of another rule of verdicts, statuses, signatures, counts or infrastructure errors. Verdicts of an older version are made again.
+RULES_VERSION = 1
+
 
 class Severity(StrEnum):
     """How bad an error is, from harmless to worst."""

@@ -104,7 +104,7 @@ class ExpectedTests:
         """The canonical JSON text of the set; the same set always gives the same text."""
         return json.dumps([_values_of(test) for test in self.tests], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of the canonical text."""
         return hashlib.sha256(self.serialized().encode()).hexdigest()

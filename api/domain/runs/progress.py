@@ -24,9 +24,12 @@ class LateEventKind(StrEnum):
     """What can happen to a run after its end."""
 
     LOG_REPLACED = "log_replaced"
+    JUDGED_ANEW = "judged_anew"
 
 
-LATE_WORDS = {LateEventKind.LOG_REPLACED: "The log was replaced."}
+LATE_WORDS = {
+    LateEventKind.LOG_REPLACED: "The log was replaced.",
+    LateEventKind.JUDGED_ANEW: "The results were judged anew, by newer rules, and came out otherwise."}
 
 
 def with_late_events(events: Sequence[ProgressEvent], late: Sequence[tuple[LateEventKind, datetime]]) -> tuple[ProgressEvent, ...]:

@@ -75,7 +75,8 @@ class Run(NamedTuple):
     """A run as it stands now. Times are UTC; `commit` is as stored, which in old rows may be short.
 
     `infrastructure_error_count` is known once the run is over, or there is one. `altered` names the contract's fields of a run
-    that do not hold what the platform's rows say, which is nothing that could be shown. A named tuple, because a list makes a
+    that do not hold what the platform's rows say, which is nothing that could be shown. `evidence` names what a run that is over was
+    judged by: another name, another outcome. A named tuple, because a list makes a
     hundred of these per request, and a frozen dataclass of this many fields takes eight times as long to make.
     """
 
@@ -99,6 +100,7 @@ class Run(NamedTuple):
     merge_base_sha: str | None = None
     infrastructure_error_count: int | None = None
     altered: tuple[str, ...] = ()
+    evidence: str | None = None
 
     @property
     def duration_ms(self) -> int | None:

@@ -19,6 +19,9 @@ WITHOUT_SCOPE = frozenset({"get_me", "change_password", "list_tokens", "revoke_t
 _ON_THE_LOOP_ONLY = "only operations on the event loop (x-native-async) take a body that is not JSON"
 
 
+ShowRun = Callable[[int | None], Any]
+
+
 class BindingError(Exception):
     """A document and the functions behind it do not fit; the server must not start."""
 
@@ -26,14 +29,15 @@ class BindingError(Exception):
 class Functions(Resolver):  # type: ignore[misc]
     """Finds each operation's function in its controller, by its id; what has none yet answers 501 and is listed as unbound.
 
-    `before_runs` is called before the function of each operation that `x-shows-runs`. One on the event loop calls it itself, in a
-    thread, whenever it looks at a run.
+    `show_run` is called before the function of each operation that `x-shows-runs`, with the id of the run that its path names, if it
+    names one; what it returns is the argument `run` of a function that takes one. An operation on the event loop calls it itself, in
+    a thread, whenever it looks at a run.
     """
 
-    def __init__(self, find: Callable[[str], Any], before_runs: Callable[[], None]) -> None:
+    def __init__(self, find: Callable[[str], Any], show_run: ShowRun) -> None:
         super().__init__()
         self._find = find
-        self._before_runs = before_runs
+        self._show_run = show_run
         self._found: dict[str, Callable[..., Any]] = {}
         self.unbound: set[str] = set()
 
@@ -44,7 +48,7 @@ class Functions(Resolver):  # type: ignore[misc]
             native = bool(operation._operation.get("x-native-async"))
             function = self._bound(operation_id, self.resolve_operation_id(operation), native)
             if operation._operation.get("x-shows-runs") and not native:
-                function = _after(self._before_runs, function)
+                function = _showing(self._show_run, function)
             self._found[operation_id] = function
         return Resolution(self._found[operation_id], operation_id)
 
@@ -119,13 +123,23 @@ def check_signature(operation: AbstractOperation, offered: Iterable[str], functi
     return names & {parameter.name for parameter in parameters}
 
 
-def _after(first: Callable[[], None], function: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(function)
-    def bound(**arguments: Any) -> Any:
-        first()
-        return function(**arguments)
+def _showing(show_run: ShowRun, function: Callable[..., Any]) -> Callable[..., Any]:
+    parameters = inspect.signature(function).parameters
+    if "run" not in parameters:
+        @wraps(function)
+        def after(**arguments: Any) -> Any:
+            show_run(None)
+            return function(**arguments)
 
-    return bound
+        return after
+
+    @wraps(function)
+    def of_run(run_id: int, **arguments: Any) -> Any:
+        return function(run=show_run(run_id), **arguments)
+
+    of_run.__signature__ = inspect.Signature([  # type: ignore[attr-defined]
+        each.replace(name="run_id") if each.name == "run" else each for each in parameters.values()])
+    return of_run
 
 
 def _absent(**_: Any) -> Any:

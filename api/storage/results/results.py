@@ -49,19 +49,19 @@ def load_reports_of(run_ids: Collection[int]) -> dict[int, Mapping[int, TestRepo
     return dict(found)
 
 
-def load_output_report(run_id: int, regression_id: int, output_id: int) -> OutputReport | None:
-    """What was reported of one output; None where nothing was."""
-    row = session().execute(
-        select(ResultFileRow.got, ResultFileRow.expected).where(
-            ResultFileRow.test_id == run_id, ResultFileRow.regression_test_id == regression_id,
-            ResultFileRow.regression_test_output_id == output_id)).one_or_none()
-    return None if row is None else OutputReport(regression_id, output_id, row.got, row.expected)
-
-
-def load_result_times(run_id: int) -> dict[int, datetime]:
+def load_result_times(run_id: int) -> Mapping[int, datetime]:
     """When the regression tests of a run ended, by regression id, as far as they ended before this server's eyes."""
-    rows = session().execute(select(ResultTimeRow.regression_id, ResultTimeRow.ended_at).where(ResultTimeRow.run_id == run_id))
-    return {regression_id: ended_at for regression_id, ended_at in rows}
+    return load_result_times_of([run_id]).get(run_id, {})
+
+
+def load_result_times_of(run_ids: Collection[int]) -> dict[int, dict[int, datetime]]:
+    """When the regression tests of these runs ended, by run and regression id."""
+    found: defaultdict[int, dict[int, datetime]] = defaultdict(dict)
+    rows = session().execute(
+        select(ResultTimeRow.run_id, ResultTimeRow.regression_id, ResultTimeRow.ended_at).where(ResultTimeRow.run_id.in_(run_ids)))
+    for run_id, regression_id, ended_at in rows:
+        found[run_id][regression_id] = ended_at
+    return dict(found)
 
 
 def record_result_time(run_id: int, regression_id: int, ended_at: datetime) -> None:

@@ -1,6 +1,7 @@
 """The stored verdicts, counts and states of runs."""
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, cast
 
@@ -8,7 +9,7 @@ from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, upda
 
 from api.domain.runs.summary import Summary
 from api.storage.database import change, session
-from api.storage.results.report_snapshots import forget
+from api.storage.results.evidence import forget_evidence
 from api.storage.tables import RunRow, VerdictRow
 
 COUNTS = tuple(name for name in Summary.__dataclass_fields__ if name != "pending_count")
@@ -35,15 +36,27 @@ def lock_runs(run_ids: Collection[int]) -> Sequence[RunState]:
     return session().execute(
         select(
             RunRow.run_id, RunRow.status, RunRow.expected_tests_id, RunRow.created_at, RunRow.platform, RunRow.branch,
-            RunRow.last_progress_id, RunRow.altered)
+            RunRow.last_progress_id, RunRow.altered, RunRow.rules_version, *(getattr(RunRow, name) for name in COUNTS))
         .where(RunRow.run_id.in_(run_ids)).order_by(RunRow.run_id).with_for_update()).all()
+
+
+def load_verdicts(run_ids: Collection[int]) -> dict[int, dict[int, tuple[str, str | None]]]:
+    """The stored verdicts of these runs, each with its signature, by run and regression id."""
+    found: defaultdict[int, dict[int, tuple[str, str | None]]] = defaultdict(dict)
+    if run_ids:
+        rows = session().execute(
+            select(VerdictRow.run_id, VerdictRow.regression_id, VerdictRow.verdict, VerdictRow.signature)
+            .where(VerdictRow.run_id.in_(run_ids)))
+        for run_id, regression_id, verdict, signature in rows:
+            found[run_id][regression_id] = verdict, signature
+    return dict(found)
 
 
 def forget_verdicts(run_ids: Collection[int]) -> None:
     """Within a transaction: delete the verdicts of these runs, and what they were made from."""
     if run_ids:
         change(delete(VerdictRow).where(VerdictRow.run_id.in_(run_ids)))
-        forget(run_ids)
+        forget_evidence(run_ids)
 
 
 def store_verdicts(values: list[dict[str, Any]]) -> None:

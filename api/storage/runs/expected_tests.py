@@ -30,11 +30,12 @@ def load_expected_tests(expected_tests_id: int | None) -> ExpectedTests:
     """The frozen set of this id; None means a run for which nothing was ever expected."""
     if expected_tests_id is None:
         return ExpectedTests(())
-    return _parsed(read(_DIGEST, {"expected_tests_id": expected_tests_id}).scalar_one())
+    return parsed_set(read(_DIGEST, {"expected_tests_id": expected_tests_id}).scalar_one())
 
 
 @lru_cache(maxsize=SETS_IN_MEMORY)
-def _parsed(digest: str) -> ExpectedTests:
+def parsed_set(digest: str) -> ExpectedTests:
+    """The frozen set with this digest, which must be stored."""
     # The digest names the content, so a parsed set never goes stale, whatever database it was read from.
     return parse_expected_tests(session().execute(select(ExpectedTestsRow.body).where(ExpectedTestsRow.digest == digest)).scalar_one())
 

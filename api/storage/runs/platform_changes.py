@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, literal, or_, select
+from sqlalchemy import func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from api.domain.results.failure_code import RULES_VERSION
 from api.domain.runs.run import Phase, Platform, RunStatus
 from api.storage.column_types import is_id, spelled, spelling
-from api.storage.database import TransactionConflict, read, session
+from api.storage.database import TransactionConflict, change, read, session
 from api.storage.platform_tables import ForkRow, ProgressRow, TestForkRow, TestRow, UserRow
 from api.storage.runs.run_rows import IS_BEHIND, OVER, UNJUDGED
 from api.storage.tables import RunRow
@@ -29,7 +30,9 @@ _MOVED = (
     .where(spelled(ProgressRow.status).in_([literal(spelling(phase)) for phase in Phase])))
 _RESTARTED = select(RunRow.run_id).where(RunRow.last_progress_id.is_(None), RunRow.status != RunStatus.QUEUED.value)
 _PENDING = select(RunRow.run_id).where(RunRow.status == UNJUDGED)
-_CHANGED = select(or_(_UNSEEN.exists(), _MOVED.exists(), _RESTARTED.exists(), _PENDING.exists()))
+_OUTDATED = select(RunRow.run_id).where(RunRow.rules_version < RULES_VERSION)
+HAS_CHANGES = or_(_UNSEEN.exists(), _MOVED.exists(), _RESTARTED.exists(), _PENDING.exists())
+_CHANGED = select(HAS_CHANGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,20 @@ def list_pending_runs(at_most: int) -> list[int]:
     return list(read(_PENDING.order_by(RunRow.created_at.desc(), RunRow.run_id.desc()).limit(at_most)).scalars())
 
 
+def list_outdated_runs(at_most: int) -> list[int]:
+    """Finished runs that were judged by older rules, newest first."""
+    return list(read(_OUTDATED.order_by(RunRow.run_id.desc()).limit(at_most)).scalars())
+
+
+def mark_outdated() -> int:
+    """Within a transaction: have all finished runs judged again, as if the rules had changed. Returns how many there are."""
+    return change(update(RunRow).where(RunRow.status.in_(OVER)).values(rules_version=0))
+
+
 def count_pending() -> int:
-    """How many finished runs are not judged yet."""
-    return session().execute(select(func.count()).where(RunRow.status == UNJUDGED)).scalar_one()
+    """How many finished runs are not judged yet, or by older rules."""
+    counts = [select(func.count()).select_from(found.subquery()).scalar_subquery() for found in (_PENDING, _OUTDATED)]
+    return sum(session().execute(select(*counts)).one())
 
 
 def list_late_runs(now: datetime) -> list[int]:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
 from api.domain.runs.progress import LateEventKind, dated
@@ -56,6 +56,11 @@ def record_late_event(run_id: int, kind: LateEventKind, at: datetime) -> None:
     """Write what happened to a run after its end."""
     session().add(LateEventRow(run_id=run_id, kind=kind.value, happened_at=at))
     session().flush()
+
+
+def count_late_events(kind: LateEventKind) -> int:
+    """How often this happened to any run after its end."""
+    return session().execute(select(func.count()).where(LateEventRow.kind == kind.value)).scalar_one()
 
 
 def list_late_events(run_id: int) -> list[tuple[LateEventKind, datetime]]:

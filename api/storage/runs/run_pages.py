@@ -14,7 +14,7 @@ from api.domain.page import Position, parse_cursor
 from api.domain.runs.run import Run
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.storage.database import read
-from api.storage.runs.run_rows import RUNS
+from api.storage.runs.run_rows import IS_DUE, RUNS
 from api.storage.tables import RunRow
 from api.storage.windows import Window, find_window
 
@@ -36,7 +36,10 @@ Rows = Sequence[Row[*tuple[Any, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
-    """The rows of a page's runs in their order, the length of the whole list, and whether more follow."""
+    """The rows of a page's runs in their order, the length of the whole list, and whether more follow.
+
+    A row that `is_due` is of a run that is to be judged before it is shown.
+    """
 
     rows: Rows
     total: int
@@ -90,7 +93,7 @@ def _made_page(
     ids = (
         select(RunRow.run_id).where(*_conditions(names), *behind).order_by(*_order(sort, backwards))
         .limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer)).subquery("page"))
-    return RUNS.join(ids, ids.c.run_id == RunRow.run_id).order_by(*_order(sort, False))
+    return RUNS.add_columns(IS_DUE.label("is_due")).join(ids, ids.c.run_id == RunRow.run_id).order_by(*_order(sort, False))
 
 
 def _conditions(names: frozenset[str]) -> Sequence[ColumnElement[bool]]:

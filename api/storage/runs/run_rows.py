@@ -4,9 +4,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, bindparam, case, func, select
+from sqlalchemy import ScalarSelect, Select, case, func, or_, select
 
 from api.domain.display_bounds import repository_of
+from api.domain.results.failure_code import RULES_VERSION
 from api.domain.runs.run import Platform, Requester, Run, RunStatus
 from api.storage.platform_tables import ForkRow, ResultFileRow, ResultRow, TestRow, UserRow
 from api.storage.tables import RunReplacementRow, RunRow
@@ -20,10 +21,12 @@ def _count(table: type[ResultRow | ResultFileRow]) -> ScalarSelect[int]:
     return select(func.count()).where(table.test_id == RunRow.run_id).correlate(RunRow).scalar_subquery()
 
 
-# Whether a run that is over has other reports by now than its verdicts were made from: the platform's own programs may write
+# Whether a run that is over was not judged yet, or by older rules.
+IS_DUE = or_(RunRow.status == UNJUDGED, func.coalesce(RunRow.rules_version, RULES_VERSION) < RULES_VERSION)
+# Whether a run that is over has other reports by now than its verdicts were made from, too: the platform's own programs may write
 # some after a run's end, and nothing marks such a row.
 IS_BEHIND = case(
-    (RunRow.status == UNJUDGED, True),
+    (IS_DUE, True),
     (RunRow.status.in_(OVER), RunRow.report_count.is_distinct_from(_count(ResultRow) + _count(ResultFileRow))),
     else_=False)
 
@@ -33,11 +36,11 @@ RUNS: Select[*tuple[Any, ...]] = (
         RunRow.pull_request, RunRow.created_at, RunRow.expected_tests_id, RunRow.started_at, RunRow.completed_at,
         RunRow.requester_id, UserRow.name, RunRow.environment_id, RunRow.source_run_id,
         select(RunReplacementRow.replacement_id).where(RunReplacementRow.run_id == RunRow.run_id).correlate(RunRow).scalar_subquery(),
-        RunRow.reason, RunRow.parent_sha, RunRow.merge_base_sha, RunRow.infrastructure_error_count, RunRow.altered)
+        RunRow.reason, RunRow.parent_sha, RunRow.merge_base_sha, RunRow.infrastructure_error_count, RunRow.altered,
+        RunRow.evidence)
     .join(TestRow, TestRow.id == RunRow.run_id).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id)
     .outerjoin(UserRow, UserRow.id == RunRow.requester_id))
-# The last column tells whether the run is to be judged (anew) before it is shown.
-ONE_RUN = RUNS.add_columns(IS_BEHIND.label("is_behind")).where(RunRow.run_id == bindparam("run_id"))
+COLUMNS = len(RUNS.selected_columns)
 
 _STATUSES: Mapping[str, RunStatus] = {status.value: status for status in RunStatus}
 _PLATFORMS: Mapping[str, Platform] = {platform.value: platform for platform in Platform}
@@ -49,12 +52,12 @@ def altered_in(stored: str | None) -> tuple[str, ...]:
 
 
 def run_of(row: Sequence[Any]) -> Run:
-    """The run of a row of `RUNS`."""
+    """The run of a row that begins with the columns of `RUNS`."""
     (run_id, status, platform, github, branch, commit, pull_request, created_at, expected_tests_id, started_at, completed_at,
      requester_id, requester, environment_id, source_run_id, replaced_by, reason, parent_sha, merge_base_sha, infrastructure_errors,
-     altered) = row
+     altered, evidence) = row[:COLUMNS]
     return Run(
         run_id, _STATUSES[status], _PLATFORMS[platform], repository_of(github), branch or None, commit, pull_request, created_at,
         expected_tests_id, started_at, completed_at, None if requester_id is None else Requester(requester_id, requester),
         environment_id, source_run_id, replaced_by, reason, parent_sha, merge_base_sha, infrastructure_errors,
-        altered_in(altered))
+        altered_in(altered), evidence)

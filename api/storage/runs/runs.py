@@ -6,27 +6,42 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.storage.database import read, session
 from api.storage.platform_tables import UserRow
-from api.storage.runs.run_rows import ONE_RUN, OVER, run_of
+from api.storage.runs.platform_changes import HAS_CHANGES
+from api.storage.runs.run_rows import IS_BEHIND, OVER, RUNS, UNJUDGED, run_of
 from api.storage.tables import AccountRow, RunRow
 
 RAN_TO_AN_END = OVER - {RunStatus.CANCELED}
 
 
+_ONE_RUN = RUNS.add_columns(
+    HAS_CHANGES.label("has_changes"), IS_BEHIND.label("is_behind"), (RunRow.status == UNJUDGED).label("is_unjudged")
+).where(RunRow.run_id == bindparam("run_id"))
+
+
 @dataclass(frozen=True, slots=True)
 class FoundRun:
-    """A run's row. One that `is_behind` is to be judged (anew) before it is shown."""
+    """A run's row, and what is to be done before it is shown.
 
+    `has_changes`: the platform's programs moved some run; `is_behind`: this one is to be judged, or to be judged anew.
+    """
+
+    has_changes: bool
     is_behind: bool
     row: Sequence[Any]
 
     @property
+    def is_unjudged(self) -> bool:
+        """Whether it is over, and no more than that is known."""
+        return bool(self.row[-1])
+
+    @property
     def run(self) -> Run:
-        """The run, which has been judged where that was due."""
+        """The run, which must have been judged where it is over."""
         return run_of(self.row)
 
 
@@ -49,8 +64,8 @@ def lock_run(run_id: int) -> None:
 
 def find_run(run_id: int) -> FoundRun | None:
     """The run's row; None where there is none."""
-    row = read(ONE_RUN, {"run_id": run_id}).one_or_none()
-    return None if row is None else FoundRun(row.is_behind, row[:-1])
+    row = read(_ONE_RUN, {"run_id": run_id}).one_or_none()
+    return None if row is None else FoundRun(row.has_changes, row.is_behind, row)
 
 
 def load_end(run_id: int) -> RunEnd:

@@ -135,10 +135,10 @@ def others() -> dict[str, Work]:
         "branches": lambda: queue.list_branches(None, None, NOW, None, limit=50, offset=0),
         "active branches": lambda: queue.list_branches(None, None, NOW, True, limit=50, offset=0),
         "branches of a repository": lambda: queue.list_branches(MAIN, None, NOW, None, limit=50, offset=0),
-        "a run": lambda: verdicts.judge_run(700, runs.load_run(700).expected_tests_id),
+        "a run": lambda: verdicts.judge_run(runs.load_run(700)),
         "its base": lambda: base_run.choose_base(runs.load_run(700), MAIN),
         "its past": lambda: base_run.list_past_runs(runs.load_run(700), MAIN),
-        "its counts": lambda: verdicts.load_summary(700, None, RunStatus.PASS),
+        "its counts": lambda: verdicts.load_summary(runs.load_run(700)),
         "average durations": lambda: [runs.average_duration(each) for each in Platform]}
 
 

@@ -1,17 +1,26 @@
 """What runs were judged by is kept as it was."""
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.domain.results.judged_run import Evidence
 from api.domain.results.result import OutputReport, Report, TestReports
 from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest, ExpectedTests
-from api.storage.results.report_snapshots import pack, unpack
+from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
+from api.domain.runs.run import Phase, ProgressEvent
+from api.storage.results.evidence import pack, unpack
 
 BASELINES = ("a" * 64, "b" * 64)
 ids = st.integers(1, 5)
 numbers = st.none() | st.integers(-2**31, 2**31 - 1)
 hashes = st.sampled_from([*BASELINES, "c" * 64, "error", ""])
+words = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+instants = st.datetimes(datetime(1970, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC))
+events = st.builds(ProgressEvent, ids, st.sampled_from(Phase), instants, words, st.booleans())
+origins = st.builds(EventOrigin, st.none() | st.sampled_from(InfrastructureType), st.lists(words, max_size=2).map(tuple))
 
 
 @st.composite
@@ -33,9 +42,10 @@ def sets(draw: st.DrawFn) -> ExpectedTests:
         for regression_id in draw(st.sets(ids)))
 
 
-@given(reported(), sets())
-def test_reports_come_back_as_they_were(reports: dict[int, TestReports], expected: ExpectedTests) -> None:
-    assert unpack(pack(reports, expected), expected) == reports
+@given(st.builds(
+    Evidence, sets(), reported(), st.lists(events, max_size=3).map(tuple), st.dictionaries(ids, origins), st.dictionaries(ids, instants)))
+def test_evidence_comes_back_as_it_was(evidence: Evidence) -> None:
+    assert unpack(pack(evidence), evidence.expected) == evidence
 
 
 def test_a_hash_that_the_set_has_takes_no_room() -> None:
@@ -47,4 +57,4 @@ def test_a_hash_that_the_set_has_takes_no_room() -> None:
         number: TestReports(Report(number, 0, 100, 0), {number: OutputReport(number, number, None, digest)})
         for number, digest in enumerate(digests)}
 
-    assert len(pack(reports, expected)) < 20 * len(reports)
+    assert len(pack(Evidence(expected, reports, (), {}, {}))) < 20 * len(reports)

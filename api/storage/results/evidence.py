@@ -1,0 +1,100 @@
+"""What finished runs were judged by, kept as it was, since the platform's rows may change or vanish later."""
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam, delete, insert, select
+
+from api.domain.results.failure_code import RULES_VERSION
+from api.domain.results.judged_run import Evidence
+from api.domain.results.result import OutputReport, Report, TestReports
+from api.domain.runs.expected_tests import ExpectedTests
+from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
+from api.domain.runs.run import Phase, ProgressEvent
+from api.storage.database import change, read, session
+from api.storage.runs.expected_tests import parsed_set
+from api.storage.tables import EvidenceRow, ExpectedTestsRow, RunRow
+
+Reports = Mapping[int, TestReports]
+
+_ONE = (
+    select(RunRow.evidence, EvidenceRow.body, ExpectedTestsRow.digest)
+    .join(RunRow, RunRow.run_id == EvidenceRow.run_id).join(ExpectedTestsRow, ExpectedTestsRow.id == RunRow.expected_tests_id)
+    .where(EvidenceRow.run_id == bindparam("run_id")))
+
+
+def load_evidence(run_id: int) -> tuple[str, Evidence] | None:
+    """What a finished run was judged by, and the name of that; None where it is not over, or was never judged."""
+    row = read(_ONE, {"run_id": run_id}).one_or_none()
+    return None if row is None else (row.evidence, unpack(row.body, parsed_set(row.digest)))
+
+
+def load_reports_kept(expected: Mapping[int, ExpectedTests]) -> dict[int, Reports]:
+    """The reports that these runs, by their ids and sets, were judged by; those that never were are left out."""
+    rows = session().execute(select(EvidenceRow.run_id, EvidenceRow.body).where(EvidenceRow.run_id.in_(expected)))
+    return {run_id: unpack(body, expected[run_id]).reports for run_id, body in rows}
+
+
+def keep_evidence(evidence: Mapping[int, Evidence]) -> dict[int, str]:
+    """Within a transaction: keep what these runs, of which nothing is kept, are judged by. Returns a name for each.
+
+    The name is a digest of all that is kept, of the set and of the rules' version, so equal names stand for equal outcomes.
+    """
+    bodies = {run_id: pack(each) for run_id, each in evidence.items()}
+    if bodies:
+        session().execute(insert(EvidenceRow), [{"run_id": run_id, "body": body} for run_id, body in bodies.items()])
+    return {run_id: _name(body, evidence[run_id].expected) for run_id, body in bodies.items()}
+
+
+def _name(body: bytes, expected: ExpectedTests) -> str:
+    return blake2b(body, digest_size=16, key=expected.digest.encode(), person=RULES_VERSION.to_bytes(4, "big")).hexdigest()
+
+
+def forget_evidence(run_ids: Collection[int]) -> None:
+    """Within a transaction: keep nothing of these runs."""
+    change(delete(EvidenceRow).where(EvidenceRow.run_id.in_(run_ids)))
+
+
+def pack(evidence: Evidence) -> bytes:
+    """Evidence as bytes, without the set; the hash of what an output was compared with is left out where it is the set's baseline."""
+    return zlib.compress(orjson.dumps({
+        "reports": list(_packed(evidence.reports, _baselines(evidence.expected))),
+        "events": [[each.event_id, each.phase.value, each.at, each.message, each.dated] for each in evidence.events],
+        "origins": [[event_id, each.type, each.stack] for event_id, each in evidence.origins.items()],
+        "ended_at": list(evidence.ended_at.items())}))
+
+
+def _packed(reports: Reports, baselines: Mapping[tuple[int, int], str]) -> Iterator[list[Any]]:
+    for regression_id, reported in reports.items():
+        end = reported.report and [reported.report.exit_code, reported.report.runtime_ms, reported.report.expected_exit_code]
+        yield [regression_id, end, [
+            [each.output_id, each.got, None if baselines.get((regression_id, each.output_id)) == each.expected else each.expected]
+            for each in reported.outputs.values()]]
+
+
+def unpack(body: bytes, expected: ExpectedTests) -> Evidence:
+    """The evidence that was packed with this set."""
+    kept, baselines = orjson.loads(zlib.decompress(body)), _baselines(expected)
+    reports = {
+        regression_id: TestReports(None if end is None else Report(regression_id, *end), {
+            output_id: OutputReport(regression_id, output_id, got, baselines[regression_id, output_id] if other is None else other)
+            for output_id, got, other in outputs})
+        for regression_id, end, outputs in kept["reports"]}
+    return Evidence(
+        expected, reports,
+        tuple(
+            ProgressEvent(event_id, Phase(phase), datetime.fromisoformat(at), message, dated)
+            for event_id, phase, at, message, dated in kept["events"]),
+        {
+            event_id: EventOrigin(None if kind is None else InfrastructureType(kind), tuple(stack))
+            for event_id, kind, stack in kept["origins"]},
+        {regression_id: datetime.fromisoformat(at) for regression_id, at in kept["ended_at"]})
+
+
+def _baselines(expected: ExpectedTests) -> Mapping[tuple[int, int], str]:
+    return {(test.regression_id, output.output_id): output.baseline for test in expected.tests for output in test.outputs}
