@@ -38,7 +38,7 @@ from api.specfirst.access.rate_limits import (
 )
 from api.specfirst.access.security import Authenticate, Bearer, permitted
 from api.specfirst.binding.async_operations import native
-from api.specfirst.binding.binding import Functions, ShowRun, check, find_function
+from api.specfirst.binding.binding import Functions, ShowsRuns, check, find_function
 from api.specfirst.binding.documents import Document, load, operations, with_roles
 from api.specfirst.binding.flask_app import FlaskBackend
 from api.specfirst.binding.operation_middleware import middleware_of
@@ -116,7 +116,7 @@ def create_app(
     new_request_id: Callable[[], str] = random_request_id,
     documents: Sequence[Document] = DOCUMENTS,
     find: Callable[[str], Any] = find_function,
-    show_run: ShowRun = lambda run_id: None,
+    shows_runs: ShowsRuns | None = None,
     flask_setup: Callable[[Flask], None] = lambda flask: None,
     hooks: Sequence[Hook] = (),
     collaborators: Mapping[type[Any], Any] | None = None,
@@ -126,8 +126,7 @@ def create_app(
     `is_outage` tells which exceptions are answered with 503, `is_ready` whether the readiness probe is answered with 200.
     `authenticate`, `run_token_known` and `local_caller` may block: they are called in threads, in Flask's application context.
     `local_caller` is who asks from this machine without a token, for the operations that allow it.
-    `show_run` is called before each operation that shows runs, with the id of its run if it is about one; it returns that run as of now,
-    and whatever it raises is the answer.
+    What `shows_runs` does is done before each operation that shows runs.
     `hooks` are entered in order when the server starts and left in reverse when it stops; `collaborators` are what
     handlers get by `context.collaborator(kind)`.
     """
@@ -146,7 +145,7 @@ def create_app(
         _values(settings), clock, in_thread_of(requests, flask_backend.app), lambda: limits.degraded,
         {LoginGuard: LoginGuard(limits.counters, clock), RequestMetrics: request_metrics, **(collaborators or {})})
     application = Application(
-        flask_backend, functions=Functions(find, show_run), app_context=app_context, middlewares=_middlewares(settings),
+        flask_backend, functions=Functions(find, shows_runs), app_context=app_context, middlewares=_middlewares(settings),
         documents=contents, hooks=[*hooks, watch.running], pools=(requests, lookups))
     cross_origin = CorsHeaders(settings.cors_origins)
     routes = routes_of(texts, named, [*pages(documents, named, settings.public_url), *probe_pages(is_ready)])

@@ -26,7 +26,6 @@ from api.domain.health import DEGRADED, DOWN, Finding
 from api.domain.jobs.job import Job
 from api.domain.random_source import RandomSource
 from api.domain.runs.environment import Environment, parse_environments
-from api.domain.runs.run import Run
 from api.domain.runs.trigger import RunPolicy
 from api.installation import SYSTEM_RANDOM, archive_limits, attach_database, job_home, prepare_store, utc_now
 from api.integrations.github.identity import GitHub
@@ -40,7 +39,7 @@ from api.services.first_differences import DifferenceFinder
 from api.services.health_probes import HealthProbes, Probe
 from api.services.platform_sync import catch_up
 from api.services.policies import AccountPolicy, Environments, JobPolicy, ReviewPolicy
-from api.services.runs import show_run
+from api.services.runs import ShownRuns
 from api.storage import schema_state
 from api.storage.auth import tokens
 from api.storage.database import db, session
@@ -92,7 +91,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage, is_ready=probes.is_ready,
         run_token_known=lambda run_id, token: worker_access.is_worker_token(run_id, token, clock(), GRACE),
-        local_caller=local_access(settings, flask), show_run=partial(_show_run, clock),
+        local_caller=local_access(settings, flask), shows_runs=ShownRuns(clock),
         flask_setup=partial(attach_database, settings=settings, check=schema),
         hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],
         collaborators={
@@ -208,13 +207,6 @@ def _authenticate(clock: Clock, value: str) -> Caller | None:
 def _states(clock: Clock, run_ids: Collection[int]) -> dict[int, str]:
     catch_up(clock())
     return load_states(run_ids)
-
-
-def _show_run(clock: Clock, run_id: int | None) -> Run | None:
-    if run_id is not None:
-        return show_run(run_id, clock())
-    catch_up(clock())
-    return None
 
 
 def _changed_jobs(flask: Flask, known: Mapping[str, Job]) -> dict[str, Job | None]:

@@ -22,15 +22,18 @@ BATCH_SIZE = 10
 IN_BULK = 100
 
 
-def catch_up(now: datetime) -> None:
+def catch_up(now: datetime) -> bool:
     """Make what this server knows of runs agree with the platform's tables; one small read where nothing happened.
 
     A run is registered when it is first seen, and its state derived anew when it has an event newer than the one its state
     came from, or when that event was deleted. Finished runs that wait to be judged are judged a few at a time; those of a
     database that is being adopted are left to the sweeper, so that no request waits for them.
+
+    Returns whether finished runs still wait to be judged, or to be judged anew.
     """
-    if not platform_changes.has_changes():
-        return
+    found = platform_changes.look()
+    if not found.has_changes:
+        return found.has_pending
     while new := platform_changes.list_unseen_runs():
         transact(partial(_sync, new, now))
     if changed := platform_changes.list_changed_runs():
@@ -38,6 +41,7 @@ def catch_up(now: datetime) -> None:
     pending = platform_changes.list_pending_runs(IN_BULK)
     if 0 < len(pending) < IN_BULK:
         judge_runs(pending[:BATCH_SIZE])
+    return platform_changes.look().has_pending
 
 
 def judge_pending(at_most: int) -> int:
@@ -67,10 +71,9 @@ def judge_runs(run_ids: Sequence[int]) -> None:
     transact(partial(derive_states, run_ids))
 
 
-def require_judged() -> None:
-    """Raise Unavailable while finished runs of an adopted database are being judged: what counts over all runs would have gaps."""
-    if platform_changes.count_pending():
-        raise Unavailable("Finished runs of this database are still being judged.", retry_after=10)
+def still_judging() -> Unavailable:
+    """The refusal of what counts over all runs, while finished runs of an adopted database, or of older rules, are being judged."""
+    return Unavailable("Finished runs of this database are still being judged.", retry_after=10)
 
 
 def sync_run(run_id: int, now: datetime) -> None:

@@ -1,17 +1,39 @@
 """Shows, loads and lists runs."""
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from api.domain.errors import NotFound, Unavailable
 from api.domain.page import Page
 from api.domain.runs.run import Platform, Run
 from api.domain.runs.run_list import RunFilter, RunSort
-from api.services.platform_sync import catch_up, judge_runs, require_judged
-from api.storage.runs.platform_changes import MAX_RUN
+from api.services.platform_sync import catch_up, judge_runs, still_judging
+from api.storage.runs.platform_changes import MAX_RUN, look
 from api.storage.runs.run_pages import find_page, position_of
 from api.storage.runs.run_rows import OVER, run_of
 from api.storage.runs.runs import FoundRun, find_run, list_durations, lock_run
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRuns:
+    """What is done before runs are shown: they are shown as of now."""
+
+    clock: Callable[[], datetime]
+
+    def one(self, run_id: int) -> Run:
+        """The run of this id. Raises NotFound."""
+        return show_run(run_id, self.clock())
+
+    def any(self) -> None:
+        """Make what is known of runs agree with the platform's tables."""
+        catch_up(self.clock())
+
+    def counted(self) -> None:
+        """The same for what counts over all runs. Raises Unavailable while finished runs wait to be judged."""
+        if catch_up(self.clock()):
+            raise still_judging()
 
 
 def show_run(run_id: int, now: datetime) -> Run:
@@ -53,8 +75,8 @@ def list_runs(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int = 0, 
     Raises Invalid for a cursor of another list, Unavailable while finished runs of an adopted database are being judged
     and the answer depends on them.
     """
-    if wanted.status in OVER:
-        require_judged()
+    if wanted.status in OVER and look().has_pending:
+        raise still_judging()
     page = find_page(wanted, sort, limit=limit, offset=offset, cursor=cursor)
     while pending := [row.run_id for row in page.rows if row.is_due]:
         judge_runs(pending)

@@ -11,7 +11,7 @@ from api.domain.results.result import Verdict
 from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.services import runs, verdicts
-from api.services.platform_sync import IN_BULK, catch_up, require_judged
+from api.services.platform_sync import IN_BULK, catch_up
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
 from api.storage.results import history
@@ -75,7 +75,7 @@ def test_meanwhile_a_page_is_right_and_what_depends_on_all_runs_has_to_wait(data
     with pytest.raises(Unavailable):
         runs.list_runs(RunFilter(status=RunStatus.FAIL), RunSort.RUN_ID, limit=5)
     with pytest.raises(Unavailable):
-        require_judged()
+        runs.ShownRuns(lambda: NOW).counted()
 
     assert (page.total, [run.status for run in page.items]) == (RUNS, [
         RunStatus.FAIL if run.run_id % 4 == 0 else RunStatus.PASS for run in page.items])

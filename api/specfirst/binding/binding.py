@@ -5,7 +5,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import Any
+from typing import Any, Protocol
 
 from connexion.operations import AbstractOperation
 from connexion.resolver import Resolution, Resolver
@@ -16,10 +16,25 @@ from api.specfirst.responses.error_responses import not_implemented
 
 # The caller's own account and tokens: whoever holds a token may see and end what is theirs, whatever the token was issued for.
 WITHOUT_SCOPE = frozenset({"get_me", "change_password", "list_tokens", "revoke_token", "revoke_current_token"})
+# The value of `x-shows-runs` for an answer that counts over all runs.
+COUNTED = "counted"
 _ON_THE_LOOP_ONLY = "only operations on the event loop (x-native-async) take a body that is not JSON"
 
 
-ShowRun = Callable[[int | None], Any]
+class ShowsRuns(Protocol):
+    """What is done before runs are shown; whatever it raises is the answer."""
+
+    def one(self, run_id: int) -> Any:
+        """The run of this id as of now, for a function with the argument `run`."""
+        ...
+
+    def any(self) -> None:
+        """Bring all runs up to date."""
+        ...
+
+    def counted(self) -> None:
+        """Bring all runs up to date, for an answer that counts over all of them."""
+        ...
 
 
 class BindingError(Exception):
@@ -29,15 +44,14 @@ class BindingError(Exception):
 class Functions(Resolver):  # type: ignore[misc]
     """Finds each operation's function in its controller, by its id; what has none yet answers 501 and is listed as unbound.
 
-    `show_run` is called before the function of each operation that `x-shows-runs`, with the id of the run that its path names, if it
-    names one; what it returns is the argument `run` of a function that takes one. An operation on the event loop calls it itself, in
-    a thread, whenever it looks at a run.
+    What `shows` does is done before the function of each operation with `x-shows-runs`. One on the event loop does it itself, in a
+    thread, whenever it looks at a run.
     """
 
-    def __init__(self, find: Callable[[str], Any], show_run: ShowRun) -> None:
+    def __init__(self, find: Callable[[str], Any], shows: ShowsRuns | None) -> None:
         super().__init__()
         self._find = find
-        self._show_run = show_run
+        self._shows = shows
         self._found: dict[str, Callable[..., Any]] = {}
         self.unbound: set[str] = set()
 
@@ -47,8 +61,9 @@ class Functions(Resolver):  # type: ignore[misc]
         if operation_id not in self._found:
             native = bool(operation._operation.get("x-native-async"))
             function = self._bound(operation_id, self.resolve_operation_id(operation), native)
-            if operation._operation.get("x-shows-runs") and not native:
-                function = _showing(self._show_run, function)
+            shown = operation._operation.get("x-shows-runs")
+            if shown and self._shows is not None and not native:
+                function = _showing(self._shows, function, counted=shown == COUNTED)
             self._found[operation_id] = function
         return Resolution(self._found[operation_id], operation_id)
 
@@ -123,19 +138,21 @@ def check_signature(operation: AbstractOperation, offered: Iterable[str], functi
     return names & {parameter.name for parameter in parameters}
 
 
-def _showing(show_run: ShowRun, function: Callable[..., Any]) -> Callable[..., Any]:
+def _showing(shows: ShowsRuns, function: Callable[..., Any], *, counted: bool) -> Callable[..., Any]:
     parameters = inspect.signature(function).parameters
     if "run" not in parameters:
+        prepare = shows.counted if counted else shows.any
+
         @wraps(function)
         def after(**arguments: Any) -> Any:
-            show_run(None)
+            prepare()
             return function(**arguments)
 
         return after
 
     @wraps(function)
     def of_run(run_id: int, **arguments: Any) -> Any:
-        return function(run=show_run(run_id), **arguments)
+        return function(run=shows.one(run_id), **arguments)
 
     of_run.__signature__ = inspect.Signature([  # type: ignore[attr-defined]
         each.replace(name="run_id") if each.name == "run" else each for each in parameters.values()])

@@ -32,7 +32,15 @@ _RESTARTED = select(RunRow.run_id).where(RunRow.last_progress_id.is_(None), RunR
 _PENDING = select(RunRow.run_id).where(RunRow.status == UNJUDGED)
 _OUTDATED = select(RunRow.run_id).where(RunRow.rules_version < RULES_VERSION)
 HAS_CHANGES = or_(_UNSEEN.exists(), _MOVED.exists(), _RESTARTED.exists(), _PENDING.exists())
-_CHANGED = select(HAS_CHANGES)
+_LOOK = select(HAS_CHANGES.label("has_changes"), or_(_PENDING.exists(), _OUTDATED.exists()).label("has_pending"))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Whether a run is new, has moved, was restarted or waits to be judged; and whether one waits to be judged, or to be judged anew."""
+
+    has_changes: bool
+    has_pending: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +56,9 @@ class PlatformRun:
     requester_id: int | None
 
 
-def has_changes() -> bool:
-    """Whether a run is new, has moved, was restarted, or is not judged yet."""
-    return bool(read(_CHANGED).scalar_one())
+def look() -> Look:
+    """What there is to do, in one small statement."""
+    return Look(*read(_LOOK).one())
 
 
 def list_unseen_runs() -> Sequence[int]:

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
 from api.domain.runs.run import Phase
-from api.storage.database import session
-from api.storage.runs.platform_changes import has_changes, is_registered
+from api.services.platform_sync import judge_pending
+from api.storage.database import session, transaction
+from api.storage.runs.platform_changes import is_registered, look
 from api.storage.tables import RunRow
 from contract.documents import Operation, load_documents
 from contract.largest_requests import requests_of
@@ -40,7 +42,21 @@ def test_an_operation_that_shows_runs_knows_what_has_just_happened_to_them(abund
     session().rollback()
 
     assert session().get_one(RunRow, run_id, populate_existing=True).last_progress_id == event_id
-    assert not has_changes()
+    assert not look().has_changes
+
+
+@pytest.mark.parametrize("operation", [each for each in SHOWN if each.raw["x-shows-runs"] == "counted"], ids=lambda each: each.operation_id)
+def test_what_counts_over_all_runs_waits_until_all_are_judged(abundant: Abundant, operation: Operation) -> None:
+    asked = next(requests_of(operation, abundant.known))
+    with transaction():
+        session().execute(update(RunRow).where(RunRow.run_id == abundant.known["run_id"]).values(rules_version=0))
+
+    waiting, _ = abundant.ask(asked)
+    judge_pending(100)
+    session().rollback()
+    judged, _ = abundant.ask(asked)
+
+    assert (waiting.status_code, int(waiting.headers["Retry-After"]) > 0, judged.status_code) == (503, True, 200)
 
 
 def test_every_operation_that_has_a_run_in_its_path_shows_runs() -> None:
