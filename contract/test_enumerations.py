@@ -15,6 +15,7 @@ NOT_SHOWN = {
     "Advance": "what becomes of a worker's report", "ArtifactPart": "the parts of an artifact's key",
     "Bucket": "names of properties in a comparison", "Cancel": "what a cancel does to a job",
     "Decision": "what a reviewer's request asks for", "FileKind": "the kind of file within a signed address",
+    "Format": "named in a fact's parameter",
     "LateEventKind": "shown as words of a message"}
 # The reference's enumeration has a word more, which this server never says.
 PART_OF_ONE = {"ActionStatus"}

@@ -4,31 +4,44 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from threading import Lock
-
-from api.diffs.channel import DiffAnswer
-from api.domain.text.diff import Precision
+from typing import Generic, Protocol, TypeVar
 
 
-class DiffCache:
+class Answer(Protocol):
+    """What is kept: an answer and its size."""
+
+    @property
+    def shown(self) -> bytes:
+        """The bulk of it."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the same question will have no better answer."""
+
+
+Kept = TypeVar("Kept", bound=Answer)
+
+
+class DiffCache(Generic[Kept]):
     """A least-recently-used cache of answers, bounded by their total bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
-        self._answers: OrderedDict[Hashable, DiffAnswer] = OrderedDict()
+        self._answers: OrderedDict[Hashable, Kept] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: Hashable) -> DiffAnswer | None:
+    def get(self, key: Hashable) -> Kept | None:
         """The cached answer, if there is one."""
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
             return self._answers.get(key)
 
-    def put(self, key: Hashable, answer: DiffAnswer) -> None:
-        """Cache an answer, and evict the least recently used ones. Coarse answers are not cached."""
+    def put(self, key: Hashable, answer: Kept) -> None:
+        """Cache an answer, and evict the least recently used ones. One that is not final is not cached."""
         size = len(answer.shown)
-        if answer.precision is Precision.COARSE or size > self._limit // 4:
+        if not answer.is_final or size > self._limit // 4:
             return
         with self._lock:
             if key in self._answers:

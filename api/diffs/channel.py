@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from api.domain.results.failure_code import FailureCode
+from api.domain.text.byte_difference import ByteDifference
 from api.domain.text.decoding import Encoding, Side
 from api.domain.text.diff import DiffSummary, Precision
 
@@ -37,12 +39,32 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class CuesView:
+    """A difference cue by cue; `code` says how the program ended that wrote the actual file."""
+
+    code: FailureCode | None
+
+
+@dataclass(frozen=True, slots=True)
+class CuesAnswer:
+    """The difference of two files cue by cue, as JSON in the contract's words; without `is_final` there was no time for all of it."""
+
+    shown: bytes
+    is_final: bool
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any], shown: bytes) -> CuesAnswer:
+        """What a process answered. Raises KeyError for what is no answer."""
+        return cls(shown, header["is_final"])
+
+
+@dataclass(frozen=True, slots=True)
 class DiffAnswer:
     """The difference of two files.
 
     `shown` is JSON, made beside the server because making it holds the interpreter: the list of hunks in the contract's
     words, or the unified text. `summary` is of the whole. Without `encoding` nothing of the files is shown. `bom` is the file that
-    alone begins with a byte order mark.
+    alone begins with a byte order mark. `binary` is where files differ that are not text.
     """
 
     precision: Precision
@@ -51,6 +73,21 @@ class DiffAnswer:
     shown: bytes
     encoding: Encoding | None
     bom: Side | None = None
+    binary: ByteDifference | None = None
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any], shown: bytes) -> DiffAnswer:
+        """What a process answered. Raises KeyError, TypeError or ValueError for what is no answer."""
+        binary = header["binary"]
+        return cls(
+            Precision(header["precision"]), header["truncated"],
+            DiffSummary(header["added_lines"], header["removed_lines"], header["changed_hunks"]), shown, Encoding(header["encoding"]),
+            header["bom"], None if binary is None else ByteDifference(**binary))
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the same question will have no better answer."""
+        return self.precision is Precision.EXACT
 
     @property
     def is_identical(self) -> bool:

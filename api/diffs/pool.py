@@ -2,13 +2,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict
 from threading import Lock, Semaphore
+from typing import Any
 
 from api.diffs.cache import DiffCache
-from api.diffs.channel import ChannelClosed, DeadlineExceeded, DiffAnswer, View
-from api.diffs.process import PROGRAM, DiffProcess, Readable, chunks
+from api.diffs.channel import ChannelClosed, CuesAnswer, CuesView, DeadlineExceeded, DiffAnswer, View
+from api.diffs.process import PROGRAM, Answer, DiffProcess, Readable
+from api.diffs.stretch import Part, count_lines, stretch_of
+from api.domain.captions.facts import BYTE_LIMIT
 from api.domain.errors import Unavailable
 from api.domain.text.decoding import HEAD, Reading
 from api.domain.text.diff import DiffSummary, Precision
@@ -17,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SIZE_LIMIT = 32 << 20
 MEMORY = 16 << 20
+CUES_MEMORY = 4 << 20
 WAITING_FOR_EACH = 4
 
 
@@ -35,7 +40,8 @@ class DiffPool:
         self._idle: list[DiffProcess] = []
         self._busy: set[DiffProcess] = set()
         self._closed = False
-        self._memory = DiffCache(MEMORY)
+        self._memory: DiffCache[DiffAnswer] = DiffCache(MEMORY)
+        self._cues_memory: DiffCache[CuesAnswer] = DiffCache(CUES_MEMORY)
 
     @property
     def pids(self) -> frozenset[int]:
@@ -53,15 +59,38 @@ class DiffPool:
             self._memory.put(key, answer)
         return answer
 
+    def compare_cues(self, expected: Readable, actual: Readable, view: CuesView) -> CuesAnswer | None:
+        """The difference of two files cue by cue; None where there was no time for it. Raises Unavailable as `compare` does."""
+        key = (expected.name, actual.name, view)
+        answer = self._cues_memory.get(key)
+        if answer is None:
+            # A byte more than is looked at tells that there is more.
+            left, right = (Part(file, 0, min(file.size, BYTE_LIMIT + 1)) for file in (expected, actual))
+            with self._turn():
+                answer = self._ask(left, right, {"cues": True} | asdict(view), CuesAnswer.of)
+            if answer is not None:
+                self._cues_memory.put(key, answer)
+        return answer
+
     def _compare(self, expected: Readable, actual: Readable, view: View) -> DiffAnswer:
-        if max(expected.size, actual.size) > SIZE_LIMIT:
-            return fallback_difference(expected, actual, view)
+        if max(expected.size, actual.size) <= SIZE_LIMIT:
+            answer = self._ask(expected, actual, asdict(view), DiffAnswer.of)
+        else:
+            stretch = stretch_of(expected, actual, view.context_lines, SIZE_LIMIT)
+            question = asdict(view) | {"before": stretch.before, "reading": asdict(stretch.reading)}
+            answer = self._ask(stretch.expected, stretch.actual, question, DiffAnswer.of)
+            answer = answer and stretch.completed(answer)
+        return answer or fallback_difference(expected, actual, view)
+
+    def _ask(
+        self, expected: Readable, actual: Readable, question: Mapping[str, Any], read: Callable[[Mapping[str, Any], bytes], Answer],
+    ) -> Answer | None:
         # A process may have died while idle; then another one is asked.
         for _ in range(2):
             process = self._take()
             answer = None
             try:
-                answer = process.ask(expected, actual, view, self._seconds)
+                answer = process.ask(expected, actual, question, self._seconds, read)
             except ChannelClosed:
                 log.warning("a diff process has died")
             except DeadlineExceeded:
@@ -71,7 +100,7 @@ class DiffPool:
                 self._give_back(process, usable=answer is not None)
             if answer is not None:
                 return answer
-        return fallback_difference(expected, actual, view)
+        return None
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -133,13 +162,5 @@ def fallback_difference(expected: Readable, actual: Readable, view: View) -> Dif
     """The coarsest answer, which is always possible: all lines removed, all added, none shown."""
     reading = Reading.of(expected.read(0, HEAD), actual.read(0, HEAD))
     counts = DiffSummary(
-        added_lines=_count_lines(actual, reading), removed_lines=_count_lines(expected, reading), changed_hunks=1)
+        added_lines=count_lines(actual, reading), removed_lines=count_lines(expected, reading), changed_hunks=1)
     return DiffAnswer(Precision.COARSE, True, counts, b'""' if view.unified else b"[]", None, reading.bom)
-
-
-def _count_lines(file: Readable, reading: Reading) -> int:
-    lines = unended = 0
-    for part in chunks(file):
-        count, unended = reading.line_ends(part)
-        lines += count
-    return lines + (unended > 0)

@@ -5,25 +5,23 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import api
-from api.diffs.channel import Channel, ChannelClosed, DiffAnswer, View
+from api.diffs.channel import Channel, ChannelClosed
 from api.domain.errors import Unavailable
-from api.domain.text.decoding import Encoding
-from api.domain.text.diff import DiffSummary, Precision
 
 PROGRAM = (sys.executable, "-S", "-m", "api.diffs.program")
 CHUNK = 1 << 20
 # The rest of the time is for the coarse algorithm and for rendering.
 EXACT_SHARE = 0.5
+Answer = TypeVar("Answer")
 
 
 class Readable(Protocol):
@@ -60,22 +58,22 @@ class DiffProcess:
         """The process's id, and its group's."""
         return self._process.pid
 
-    def ask(self, expected: Readable, actual: Readable, view: View, seconds: float) -> DiffAnswer:
-        """Have two files compared, within so many seconds after they were read.
+    def ask(
+        self, expected: Readable, actual: Readable, question: Mapping[str, Any], seconds: float,
+        read: Callable[[Mapping[str, Any], bytes], Answer],
+    ) -> Answer:
+        """Have two files compared, within so many seconds after they were read; `read` makes the answer of its header and its body.
 
         Raises ChannelLost or DeadlineExceeded, after which the process is to be killed, as after anything that reading raises.
         """
-        question = asdict(view) | {"expected": expected.size, "seconds": seconds * EXACT_SHARE}
+        complete = {**question, "expected": expected.size, "seconds": seconds * EXACT_SHARE}
         self._channel.deadline = None
-        self._channel.send(question, expected.size + actual.size, self._within(seconds, chain(chunks(expected), chunks(actual))))
+        self._channel.send(complete, expected.size + actual.size, self._within(seconds, chain(chunks(expected), chunks(actual))))
         self._channel.deadline = monotonic() + seconds
         header, shown = self._channel.receive()
         try:
-            return DiffAnswer(
-                Precision(header["precision"]), header["truncated"],
-                DiffSummary(header["added_lines"], header["removed_lines"], header["changed_hunks"]),
-                bytes(shown), Encoding(header["encoding"]), header["bom"])
-        except (KeyError, ValueError) as nonsense:
+            return read(header, bytes(shown))
+        except (KeyError, TypeError, ValueError) as nonsense:
             raise ChannelClosed from nonsense
 
     def _within(self, seconds: float, parts: Iterator[bytes]) -> Iterator[bytes]:

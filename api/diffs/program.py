@@ -11,12 +11,18 @@ import resource
 import socket
 from codecs import BOM_UTF8
 from contextlib import suppress
+from dataclasses import asdict
+from time import process_time
 from typing import Any
 
 import orjson
 
 from api.diffs.channel import Channel, ChannelClosed
 from api.diffs.child import ExactChild
+from api.diffs.cues_json import cues_json
+from api.domain.captions.cue_diff import cue_diff
+from api.domain.results.failure_code import FailureCode
+from api.domain.text.byte_difference import byte_difference
 from api.domain.text.decoding import MARK, Encoding, Reading, decode_cp1252, decode_pair
 from api.domain.text.diff import (
     HUNK_LIMIT,
@@ -37,8 +43,12 @@ MEMORY_LIMIT = 1 << 30
 def compare(
     child: ExactChild, expected: bytes, actual: bytes, question: dict[str, Any],
 ) -> tuple[dict[str, Any], list[bytes]]:
-    """The answer's header, and its body in parts; `question` holds context_lines, unified, name, seconds."""
-    reading = Reading.of(expected, actual)
+    """The answer's header, and its body in parts; `question` holds context_lines, unified, name, seconds.
+
+    Of stretches of larger files it also holds the lines that are before them, and their reading.
+    """
+    binary = byte_difference(expected, actual)
+    reading = Reading(**question["reading"]) if "reading" in question else Reading.of(expected, actual)
     expected, actual = reading.as_utf_8(expected), reading.as_utf_8(actual)
     child.ask(expected, actual, question["seconds"])
     encoding, expected_text, actual_text = decode_pair(expected, actual)
@@ -49,13 +59,22 @@ def compare(
     is_exact = exact is not None and explains(exact, *lines)
     changes = exact if exact is not None and is_exact else coarse_changes(*lines)
     mark = decode_cp1252(BOM_UTF8) if encoding is Encoding.CP1252 else MARK
-    found = difference(*sides, changes, question["context_lines"], mark=mark if reading.expected_mark or reading.actual_mark else "")
+    found = difference(
+        *sides, changes, question["context_lines"], mark=mark if reading.expected_mark or reading.actual_mark else "",
+        before=question.get("before", 0))
     shown, truncated = _unified_json(found, question["name"]) if question["unified"] else _hunks_json(found)
     counts = found.summary
     return {
         "precision": Precision.EXACT if is_exact else Precision.COARSE, "encoding": reading.wide or encoding, "bom": reading.bom,
-        "truncated": truncated,
+        "truncated": truncated, "binary": None if binary is None else asdict(binary),
         "added_lines": counts.added_lines, "removed_lines": counts.removed_lines, "changed_hunks": counts.changed_hunks}, shown
+
+
+def compare_cues(expected: bytes, actual: bytes, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """The answer's header, and its body; `question` holds the code of how the program ended."""
+    code = question["code"]
+    found = cue_diff(expected, actual, None if code is None else FailureCode[code], clock=process_time)
+    return {"is_final": not found.is_late}, [orjson.dumps(cues_json(found))]
 
 
 def _unified_json(found: Difference, name: str) -> tuple[list[bytes], bool]:
@@ -89,9 +108,10 @@ def serve(channel: Channel, child: ExactChild) -> None:
         content = memoryview(body)
         expected, actual = bytes(content[:question["expected"]]), bytes(content[question["expected"]:])
         del content, body
-        header, shown = compare(child, expected, actual, question)
+        compared = compare_cues(expected, actual, question) if "cues" in question else compare(child, expected, actual, question)
+        header, shown = compared
         channel.send(header, sum(map(len, shown)), shown)
-        del expected, actual, shown
+        del expected, actual, shown, compared
         gc.collect()
 
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from api.diffs.channel import View
+from api.diffs.channel import CuesView, View
 from api.diffs.pool import DiffPool
 from api.domain.errors import MissingOutput, NotFound
 from api.domain.files.content import EXAMINED, RAW_LIMIT, Content, as_base64, as_text
 from api.domain.files.content_type import content_type_of
+from api.domain.results.failure import ending_of
 from api.domain.results.junit import junit_report
 from api.domain.results.output import RunOutput
 from api.domain.results.result import NOTHING_REPORTED
@@ -28,6 +29,7 @@ Json = dict[str, Any]
 PIECE = 1 << 20
 TEXT = "text"
 UNIFIED = "unified"
+CUES = "cues"
 
 
 def get_expected_output(run: Run, sample_id: int, regression_id: int, output_id: int, format: str) -> Json:
@@ -48,7 +50,9 @@ def get_actual_output(
     return _show(run.run_id, found, found.produced, format)
 
 
-def get_diff(run: Run, sample_id: int, regression_id: int, output_id: int, context_lines: int, format: str) -> Json:
+def get_diff(
+    run: Run, sample_id: int, regression_id: int, output_id: int, context_lines: int, format: str, view: str,
+) -> Json:
     """Compare an output with its baseline."""
     found = _find(run, sample_id, regression_id, output_id)
     if found.produced is None:
@@ -59,8 +63,15 @@ def get_diff(run: Run, sample_id: int, regression_id: int, output_id: int, conte
     if expected is None or actual is None:
         missing = DiffStatus.MISSING_EXPECTED if expected is None else DiffStatus.MISSING_ACTUAL
         return render_results.missing_diff(run.run_id, found, missing)
+    if view == CUES:
+        return _compare_cues(run, found, expected, actual)
     answer = request_context.collaborator(DiffPool).compare(expected, actual, View(context_lines, format == UNIFIED, found.patched_name))
     return render_results.diff(run.run_id, found, answer, unified=format == UNIFIED)
+
+
+def _compare_cues(run: Run, found: RunOutput, expected: Source, actual: Source) -> Json:
+    view = CuesView(ending_of(verdicts.judge_run(run).tests, found.test.regression_id))
+    return render_results.cues_diff(run.run_id, found, request_context.collaborator(DiffPool).compare_cues(expected, actual, view))
 
 
 def get_run_junit(run: Run) -> bytes:

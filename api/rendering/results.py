@@ -1,11 +1,12 @@
 """Outputs and their differences as JSON."""
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from orjson import Fragment
 
-from api.diffs.channel import DiffAnswer
+from api.diffs.channel import CuesAnswer, DiffAnswer
 from api.domain.files.content import Content
 from api.domain.files.content_type import content_type_of
 from api.domain.results.output import RunOutput
@@ -49,11 +50,18 @@ def diff(run_id: int, found: RunOutput, answer: DiffAnswer, *, unified: bool) ->
     counts = answer.summary
     return _ids(run_id, found) | {
         "status": DiffStatus.DIFFERENT.value, **({"encoding": answer.encoding.value} if answer.encoding else {}),
-        **({"bom": answer.bom} if answer.bom else {}),
+        **({"bom": answer.bom} if answer.bom else {}), **({"binary": asdict(answer.binary)} if answer.binary else {}),
         "precision": answer.precision.value, "truncated": answer.truncated, "summary": {
             "added_lines": counts.added_lines, "removed_lines": counts.removed_lines, "changed_hunks": counts.changed_hunks},
         # It comes as JSON from the process that compared.
         "unified" if unified else "hunks": Fragment(answer.shown)}
+
+
+def cues_diff(run_id: int, found: RunOutput, answer: CuesAnswer | None) -> Json:
+    """A comparison cue by cue, or that there was no time for it."""
+    # It comes as JSON from the process that compared.
+    cues = {} if answer is None else {"cues": Fragment(answer.shown)}
+    return _ids(run_id, found) | {"status": DiffStatus.DIFFERENT.value, "truncated": answer is None or not answer.is_final} | cues
 
 
 def _ids(run_id: int, found: RunOutput) -> Json:

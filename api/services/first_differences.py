@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from api.domain.errors import Unavailable
-from api.domain.results.triage import REACH, FirstDifference, NoDifference, common_length, first_difference
+from api.domain.results.triage import REACH, FirstDifference, NoDifference, first_difference
+from api.domain.text.common_beginning import common_length
 from api.domain.text.decoding import HEAD, Reading
 from api.storage.files.archive import Archive, Source
 

@@ -7,6 +7,7 @@ import pytest
 from api.diffs.channel import DiffAnswer, View
 from api.diffs.pool import SIZE_LIMIT, DiffPool, fallback_difference
 from api.domain.errors import Unavailable
+from api.domain.text.byte_difference import ByteDifference
 from api.domain.text.decoding import Encoding
 from api.domain.text.diff import DiffSummary, Precision
 from tests.diffs.diff_files import File, shuffled, unique
@@ -97,11 +98,29 @@ def test_files_that_take_more_memory_than_a_process_may_use_are_counted(make_poo
     assert answer.summary == DiffSummary(added_lines=16 << 20, removed_lines=32 << 20, changed_hunks=1)
 
 
-def test_files_beyond_the_size_limit_are_counted(pool: DiffPool) -> None:
+def test_of_files_beyond_the_size_limit_the_first_that_differs_is_shown_and_all_is_counted(pool: DiffPool) -> None:
     answer = pool.compare(File(b"\n" * (SIZE_LIMIT + 1)), File(b"a\nb"), VIEW)
 
-    assert answer == DiffAnswer(Precision.COARSE, True, DiffSummary(2, SIZE_LIMIT + 1, 1), b"[]", None)
-    assert pool.pids == frozenset()
+    assert (answer.precision, answer.truncated) == (Precision.COARSE, True)
+    assert answer.summary == DiffSummary(2, SIZE_LIMIT + 1, 1)
+    assert orjson.loads(answer.shown)[0]["lines"][0] == {"kind": "removed", "expected_line": 1, "actual_line": None, "text": ""}
+
+
+def test_large_files_that_have_most_in_common_are_compared_exactly(pool: DiffPool) -> None:
+    lines = b"".join(b"%d\n" % number for number in range(6_000_000))
+    changed = lines.replace(b"\n3000000\n", b"\nchanged\n")
+
+    answer = pool.compare(File(lines), File(changed), View(0, True, "x"))
+
+    assert len(lines) > SIZE_LIMIT
+    assert (answer.precision, answer.truncated, answer.summary) == (Precision.EXACT, False, DiffSummary(1, 1, 1))
+    assert orjson.loads(answer.shown).splitlines()[-3:] == ["@@ -3000001 +3000001 @@", "-3000000", "+changed"]
+
+
+def test_binary_files_are_told_as_that(pool: DiffPool) -> None:
+    answer = pool.compare(File(b"\0abc"), File(b"\0abd"), VIEW)
+
+    assert answer.binary == ByteDifference(3, 0, "00616263", "00616264")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])

@@ -50,7 +50,8 @@ def add_compared_output(
 
 
 def add_reported_output(
-    got: str | None, *, baseline: str, extension: str = ".srt", recorded: str | None = None, reported: bool = True, **options: Any,
+    got: str | None, *, baseline: str, extension: str = ".srt", recorded: str | None = None, reported: bool = True, exit_code: int = 0,
+    **options: Any,
 ) -> BuiltOutput:
     """A finished run with one test, of whose one output a worker reported this."""
     test = add_regression_test(outputs=[Output(baseline, extension, **options)])
@@ -58,6 +59,6 @@ def add_reported_output(
     add_event(run_id, Phase.TESTING, at=NOW)
     if reported:
         add_output(run_id, test.regression_id, test.output_id, got=got, expected=recorded or baseline)
-    add_result(run_id, test.regression_id)
+    add_result(run_id, test.regression_id, exit_code=exit_code)
     add_event(run_id, Phase.COMPLETED, at=NOW)
     return BuiltOutput(run_id, test, test.output_id)

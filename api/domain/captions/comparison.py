@@ -65,6 +65,11 @@ def _lines(text: str) -> set[str]:
     return {line for line in text.split("\n") if line.strip()}
 
 
+def aligned(both: Comparison) -> Paired:
+    """The cues of two files with their partners."""
+    return Paired.of(both.expected, both.actual, _told(align(both.expected.cues, both.actual.cues), both))
+
+
 def captions_facts(both: Comparison) -> Iterator[list[Fact]]:
     """The facts of two files, stage by stage."""
     expected, actual = both.expected, both.actual
@@ -77,8 +82,8 @@ def captions_facts(both: Comparison) -> Iterator[list[Fact]]:
         yield frame_facts(expected.frame, actual.frame, both.lines, is_cut=both.is_cut)
     else:
         yield [Fact("format", f"{expected.format}>{actual.format}")]
-    alignment = _told(align(expected.cues, actual.cues), both)
-    found = Paired.of(expected, actual, alignment)
+    found = aligned(both)
+    alignment = found.alignment
     yield _cut_facts(both, alignment)
     texts = text_facts(found)
     yield texts

@@ -4,7 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from api.domain.captions.byte_facts import Written, byte_facts, end_fact, first_difference
-from api.domain.captions.comparison import captions_facts, compared, read_both
+from api.domain.captions.comparison import aligned, captions_facts, compared, read_both
+from api.domain.captions.cue_facts import Paired
 from api.domain.captions.fact import Fact
 from api.domain.captions.formats.raw import MAGIC, read_raw
 from api.domain.captions.pruning import pruned
@@ -71,8 +72,12 @@ def _told(expected: bytes, actual: bytes, *, crashed: bool) -> Iterator[list[Fac
         yield [Fact("other", first_difference(left, right))]
 
 
+def _is_of_bytes(content: bytes) -> bool:
+    return is_binary(content) or content.startswith(MAGIC)
+
+
 def _of_files(expected: bytes, actual: bytes, *, is_capped: bool, crashed: bool) -> Iterator[list[Fact]]:
-    if is_binary(expected) or is_binary(actual) or expected.startswith(MAGIC) or actual.startswith(MAGIC):
+    if _is_of_bytes(expected) or _is_of_bytes(actual):
         yield from _of_binaries(expected, actual, is_capped=is_capped, crashed=crashed)
         return
     one, other = Written.of(expected), Written.of(actual)
@@ -94,3 +99,15 @@ def _of_binaries(expected: bytes, actual: bytes, *, is_capped: bool, crashed: bo
     elif expected != actual:
         size = (len(actual) > len(expected)) - (len(actual) < len(expected))
         yield [Fact("binary.other", ("same size", "longer", "shorter")[size])]
+
+
+def paired_captions(expected: bytes, actual: bytes) -> Paired | None:
+    """The cues of two files with their partners, as far as they are looked at; None where nobody reads them."""
+    left, right = expected[:BYTE_LIMIT], actual[:BYTE_LIMIT]
+    is_capped = max(len(expected), len(actual)) > BYTE_LIMIT
+    if not _is_of_bytes(left) and not _is_of_bytes(right):
+        return aligned(read_both(Written.of(left).lines, Written.of(right).lines, is_capped=is_capped, crashed=False))
+    raw = read_raw(left), read_raw(right)
+    if raw[0] is None or raw[1] is None:
+        return None
+    return aligned(compared(raw[0], raw[1], len(raw[0].cues), is_capped=is_capped, crashed=False))

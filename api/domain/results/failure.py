@@ -76,6 +76,12 @@ def _output_failures(judged: JudgedTest, report: Report) -> Iterator[Failure]:
         yield Failure(test.regression_id, test.sample_id, code, report.exit_code, wanted, output.output_id)
 
 
+def ending_of(judged: Iterable[JudgedTest], regression_id: int) -> FailureCode | None:
+    """How a test's program ended, where it ended as it should not; None where nothing is wrong with that."""
+    return next((
+        failure.code for failure in failures_in(judged) if failure.regression_id == regression_id and failure.output_id is None), None)
+
+
 def failures_in(judged: Iterable[JudgedTest]) -> tuple[Failure, ...]:
     """The failures of all these tests, in their order."""
     return tuple(failure for test in judged for failure in failures_of(test))

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import AnyStr
 
 from api.domain.results.result import Verdict
+from api.domain.text.common_beginning import common_length
 from api.domain.text.decoding import Side, decode_pair
 
 WIDTH = 500
@@ -95,18 +95,6 @@ class NoDifference(StrEnum):
     STORE_UNAVAILABLE = "store_unavailable"
     FILE_MISSING = "file_missing"
     NONE_FOUND = "none_found"
-
-
-def common_length(expected: AnyStr, actual: AnyStr) -> int:
-    """How many bytes, or characters, two texts share from their start on."""
-    length = min(len(expected), len(actual))
-    if expected[:length] == actual[:length]:
-        return length
-    low, high = 0, length
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if expected[low:middle] == actual[low:middle] else (low, middle)
-    return low
 
 
 def first_difference(expected: bytes, actual: bytes, *, lines_before: int = 0, bom: Side | None = None) -> FirstDifference:

@@ -86,13 +86,17 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two files and what is between them; `mark` is what a byte order mark was read as, at the beginning of a first line."""
+    """Two files and what is between them; `mark` is what a byte order mark was read as, at the beginning of a first line.
+
+    Where only a stretch of the files is given, both have `before` more lines before it, which are equal.
+    """
 
     expected: Lines
     actual: Lines
     regions: Sequence[Region]
     summary: DiffSummary
     mark: str = ""
+    before: int = 0
 
 
 def split_lines(text: str) -> Lines:
@@ -104,13 +108,13 @@ def split_lines(text: str) -> Lines:
     return Lines(texts, longest, unended=len(texts) - 1)
 
 
-def difference(expected: Lines, actual: Lines, changes: Sequence[Change], context: int, *, mark: str = "") -> Difference:
+def difference(expected: Lines, actual: Lines, changes: Sequence[Change], context: int, *, mark: str = "", before: int = 0) -> Difference:
     """What is between two files, with so many equal lines around each change."""
     regions = list(_regions(changes, len(expected.texts), len(actual.texts), context))
     counts = DiffSummary(
         added_lines=sum(change.actual_count for change in changes),
         removed_lines=sum(change.expected_count for change in changes), changed_hunks=len(regions))
-    return Difference(expected, actual, regions, counts, mark)
+    return Difference(expected, actual, regions, counts, mark, before)
 
 
 def _regions(changes: Sequence[Change], expected_length: int, actual_length: int, context: int) -> Iterator[Region]:
@@ -129,20 +133,20 @@ def _regions(changes: Sequence[Change], expected_length: int, actual_length: int
 
 def lines_of(found: Difference, region: Region) -> Iterator[DiffLine]:
     """The lines of a region in order, uncut."""
-    expected, actual = found.expected, found.actual
+    expected, actual, first = found.expected, found.actual, found.before + 1
     here, there = region.expected_start, region.actual_start
     for change in (*region.changes, Change(region.expected_end, 0, region.actual_end, 0)):
         behind = there - here
         for index in range(here, change.expected_start):
             line: DiffLine = {
-                "kind": CONTEXT, "expected_line": index + 1, "actual_line": index + behind + 1, "text": expected.texts[index]}
+                "kind": CONTEXT, "expected_line": index + first, "actual_line": index + behind + first, "text": expected.texts[index]}
             yield line if index != expected.unended else {**line, "no_newline": True}
         here, there = change.expected_start + change.expected_count, change.actual_start + change.actual_count
         for index in range(change.expected_start, here):
-            line = {"kind": REMOVED, "expected_line": index + 1, "actual_line": None, "text": expected.texts[index]}
+            line = {"kind": REMOVED, "expected_line": index + first, "actual_line": None, "text": expected.texts[index]}
             yield line if index != expected.unended else {**line, "no_newline": True}
         for index in range(change.actual_start, there):
-            line = {"kind": ADDED, "expected_line": None, "actual_line": index + 1, "text": actual.texts[index]}
+            line = {"kind": ADDED, "expected_line": None, "actual_line": index + first, "text": actual.texts[index]}
             yield line if index != actual.unended else {**line, "no_newline": True}
 
 
@@ -150,7 +154,7 @@ def hunks_of(found: Difference) -> Iterator[DiffHunk]:
     """The hunks in order; one of more than 500 lines goes on in the next. The caller stops where it has enough."""
     has_long = max(found.expected.longest, found.actual.longest) > TEXT_LIMIT
     for region in found.regions:
-        expected, actual = region.expected_start, region.actual_start
+        expected, actual = region.expected_start + found.before, region.actual_start + found.before
         lines = lines_of(found, region)
         while part := list(islice(lines, LINE_LIMIT)):
             # Either side's numbers follow one another, so that its last one tells how many there are.

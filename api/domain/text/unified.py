@@ -29,7 +29,7 @@ def unified(found: Difference, name: str) -> tuple[str, bool]:
 
 def _hunk(found: Difference, region: Region, room: int) -> str:
     """The text of a hunk; where there is no room for it, no more of it than shows that."""
-    parts = [_head(region)]
+    parts = [_head(region, found.before)]
     room -= len(parts[0])
     for line in lines_of(found, region):
         part = f"{SIGNS[line['kind']]}{line['text']}{NO_NEWLINE if 'no_newline' in line else NEWLINE}"
@@ -40,9 +40,9 @@ def _hunk(found: Difference, region: Region, room: int) -> str:
     return "".join(parts)
 
 
-def _head(region: Region) -> str:
-    expected = _range(region.expected_start, region.expected_end)
-    return f"@@ -{expected} +{_range(region.actual_start, region.actual_end)} @@\n"
+def _head(region: Region, before: int) -> str:
+    expected = _range(region.expected_start + before, region.expected_end + before)
+    return f"@@ -{expected} +{_range(region.actual_start + before, region.actual_end + before)} @@\n"
 
 
 def _range(start: int, end: int) -> str:

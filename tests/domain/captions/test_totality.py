@@ -162,7 +162,8 @@ def test_of_files_without_end_a_bounded_part_is_read(content: bytes) -> None:
     b"<tt>" + b"<p " * 340_000,
     b"<SAMI>" + b"<SYNC " * 170_000, b"<SAMI>" + b"<SYNC start=1" * 80_000, b"<" * BYTE_LIMIT,
     b"{" * BYTE_LIMIT, b"&lt" * 300_000,
-    b"-->" * 300_000, b"1\n-->\n" * 170_000, b"\0" * BYTE_LIMIT, b"\xcc\xcc\xed" + b"\0" * BYTE_LIMIT, b"\xcc\xcc\xed" + b"\xff" * BYTE_LIMIT,
+    b"-->" * 300_000, b"1\n-->\n" * 170_000, b"\0" * BYTE_LIMIT, b"\xcc\xcc\xed" + b"\0" * BYTE_LIMIT,
+    b"\xcc\xcc\xed" + b"\xff" * BYTE_LIMIT,
     b"Scenarist_SCC V1.0\n\n00:00:01:00\t" + b"9420 " * 200_000, b"Dialogue: " + b"," * BYTE_LIMIT, b"00:00:01,000|" * 80_000,
     b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "' + b"&c;" * 200_000 + b'">]><tt><p begin="1s">&b;</p></tt>'])
 def test_hostile_files_have_facts(hostile: bytes) -> None:

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from api.domain.results.result import Verdict
-from api.domain.results.triage import PastRun, common_length, failing_since, first_difference, share
+from api.domain.results.triage import PastRun, failing_since, first_difference, share
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = PastRun(9, "c9", START + timedelta(days=9))
@@ -106,14 +106,6 @@ def test_the_column_counts_characters(same: str, left: str, right: str) -> None:
     found = first_difference(expected, actual)
 
     assert (found.line, found.column) == (2, len(same) + 1)
-
-
-@given(st.binary(max_size=300), st.binary(max_size=300), st.binary(max_size=300))
-def test_the_common_length_is_that_of_the_longest_common_beginning(same: bytes, left: bytes, right: bytes) -> None:
-    length = common_length(same + left, same + right)
-
-    assert (same + left)[:length] == (same + right)[:length]
-    assert (same + left)[length:length + 1] != (same + right)[length:length + 1] or length == len(same + left) == len(same + right)
 
 
 @given(st.integers(-10, 10_000), st.lists(st.integers(0, 3000), max_size=30))

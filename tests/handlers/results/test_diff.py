@@ -192,3 +192,37 @@ def test_no_pair_of_files_keeps_the_server_from_answering_others(site: Site) -> 
     assert (answer.json()["status"], answer.json()["precision"]) == ("different", "coarse")
     assert others == [200] * 20
     assert overtaken == [20]
+
+
+def test_a_binary_output_is_told_as_that_with_the_bytes_around_the_first_that_differs(site: Site, client: ValidatingClient) -> None:
+    shown = diff(site, client, b"\0\1\2", b"\0\1\3")
+
+    assert shown["binary"] == {"position": 2, "shown_from": 0, "expected": "000102", "actual": "000103"}
+
+
+def test_an_output_is_compared_cue_by_cue(site: Site, client: ValidatingClient) -> None:
+    shown = diff(site, client, EXPECTED.replace(b"foo", b"foo it is"), b"1\n00:00:01,000 --> 00:00:01,960\nbar it is\n", view="cues")
+
+    assert "hunks" not in shown
+    assert (shown["status"], shown["truncated"]) == ("different", False)
+    assert [fact["words"] for fact in shown["cues"]["facts"]] == ["the text of every cue has other words", "every cue ends 40 ms earlier"]
+    assert shown["cues"]["offsets"] == [{"column": "end", "ms": -40, "cues": 1}, {"column": "start", "ms": 0, "cues": 1}]
+    assert shown["cues"]["changes"] == [{"op": "changed", "index": 0, "expected": {
+        "start_ms": 1000, "end_ms": 2000, "text": "foo it is", "settings": ""}, "actual": {
+        "start_ms": 1000, "end_ms": 1960, "text": "bar it is", "settings": ""}}]
+    assert shown["cues"]["omitted"] == {"offsets": 0, "changes": 0}
+
+
+def test_a_crash_is_a_fact_of_an_output(site: Site, client: ValidatingClient) -> None:
+    output = add_reported_output(stored(site, ACTUAL[:40]), baseline=stored(site, EXPECTED), exit_code=139)
+
+    shown = output.get(client, "diff", view="cues").json()
+
+    assert [fact["kind"] for fact in shown["cues"]["facts"]] == ["exit", "text.other"]
+
+
+@pytest.mark.parametrize("view", ["lines", "cues"])
+def test_a_view_says_too_that_there_is_nothing_to_compare(site: Site, client: ValidatingClient, view: str) -> None:
+    output = add_reported_output(GONE, baseline=stored(site, EXPECTED))
+
+    assert output.get(client, "diff", view=view).json()["status"] == "missing_actual"
