@@ -53,7 +53,7 @@ def tell(
         red = told[1]
         different = [each for each in api.get(f"/runs/{red.run_id}/triage")["failures"] if each["first_difference"] is not None]
         _propose(_Api(asking, f"{base_url}/api/v1", requester), api, red.run_id, different[:2], out)
-        look = next((str(each["next"]) for each in different), None)
+        look = next((f"{base_url}/api/v1/runs/{red.run_id}/{each['next']}" for each in different), None)
     for line in tour(base_url, token, red, look):
         out(line)
     return told

@@ -8,7 +8,7 @@ from api.domain.catalog.regression_test import RegressionTestFilter
 from api.domain.catalog.sample import UNLABELLED, SampleFilter, SampleStatus
 from api.domain.errors import Unavailable
 from api.domain.page import slice_page
-from api.domain.results.history import HistoryFilter
+from api.domain.results.history import HistoryFilter, runtime_series
 from api.domain.results.result import JudgedTest, Verdict
 from api.domain.results.sample_lookup import choose_test
 from api.domain.results.sample_result import RunSampleFilter, select_tests
@@ -16,6 +16,7 @@ from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.text.tail import TAIL_BYTES
 from api.handlers.runs import api_base
 from api.rendering import runs as render_runs
+from api.rendering import runtimes as render_runtimes
 from api.rendering import samples as render_samples
 from api.rendering.log_tails import read_tail
 from api.rendering.timestamps import parse_instant
@@ -79,7 +80,8 @@ def list_sample_history(
     if not regression_ids:
         samples.check_sample(sample_id)
     found = history.list_history(regression_ids, wanted, limit=limit, offset=offset)
-    return render_runs.page(found, lambda entry: render_samples.history_entry(entry, sample_id))
+    shown = render_runs.page(found, lambda entry: render_samples.history_entry(entry, sample_id))
+    return shown | {"runtimes": [render_runtimes.runtime_series(each) for each in runtime_series(found.items)]}
 
 
 def list_regression_tests(

@@ -11,6 +11,7 @@ from api.domain.results.failure import failures_of
 from api.domain.results.failure_code import FailureCode
 from api.domain.results.judged_run import JudgedRun
 from api.domain.results.result import JudgedTest
+from api.domain.results.runtime import RuntimeChanges, runtime_changes
 from api.domain.results.triage import NoDifference, PastRun, failing_since
 from api.domain.runs.run import Run
 from api.domain.runs.unexecuted import SkippedTest, skipped_tests
@@ -22,6 +23,7 @@ from api.services.first_differences import DifferenceFinder, Finding, Pair
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive
+from api.storage.results.history import list_past_reports
 from api.storage.runs.base_run import Base, choose_base, list_past_runs, verdicts_in
 from api.storage.runs.expected_tests import list_active_tests
 
@@ -36,8 +38,9 @@ def compare_runs(run: Run, against: int | None = None) -> dict[str, Any]:
     if base is None:
         raise NoBaseRun(run.run_id)
     other = runs.show_run(base.run_id, request_context.now())
-    tests = compare(_judged(other), _judged(run))
-    return render_triage.comparison(run.run_id, render_triage.base_run(other, base.reason, api_base()), tests)
+    judged = _judged(run)
+    shown_base = render_triage.linked_base_run(other, base.reason, api_base())
+    return render_triage.comparison(run.run_id, shown_base, compare(_judged(other), judged), _runtimes(run, base, judged))
 
 
 def triage_run(run: Run, max_bytes: int) -> dict[str, Any]:
@@ -45,11 +48,12 @@ def triage_run(run: Run, max_bytes: int) -> dict[str, Any]:
     judged = verdicts.judge_run(run)
     base = _base_of(run, None)
     other = None if base is None else runs.show_run(base.run_id, request_context.now())
-    shown_base = None if base is None or other is None else render_triage.base_run(other, base.reason, api_base())
+    shown_base = None if base is None or other is None else render_triage.base_run(other, base.reason)
     failing = [test for test in judged.tests if test.verdict.is_failure]
     tests = _with_differences(_with_history(run, failing, [] if other is None else _judged(other)))
     return render_triage.triage(
-        run, judged.summary, judged.infrastructure, _skipped(judged), shown_base, tests, api_base=api_base(), max_bytes=max_bytes)
+        run, judged.summary, judged.infrastructure, _skipped(judged), shown_base, tests, _runtimes(run, base, judged.tests),
+        api_base=api_base(), max_bytes=max_bytes)
 
 
 def _skipped(judged: JudgedRun) -> tuple[SkippedTest, ...]:
@@ -66,6 +70,11 @@ def _base_of(run: Run, against: int | None) -> Base | None:
     if against is not None:
         return Base(against, BaseReason.REQUESTED)
     return choose_base(run, request_context.values().main_repository)
+
+
+def _runtimes(run: Run, base: Base | None, tests: Sequence[JudgedTest]) -> RuntimeChanges:
+    past = [] if base is None else list_past_reports(run, base, request_context.values().main_repository)
+    return runtime_changes(tests, past)
 
 
 def _with_history(run: Run, failing: Sequence[JudgedTest], base: Sequence[JudgedTest]) -> list[FailingTest]:

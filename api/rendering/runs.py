@@ -86,14 +86,15 @@ def unreadable_in(altered: Sequence[str]) -> list[str]:
     return [*altered, *(["duration_ms"] if {"started_at", "completed_at"} & set(altered) else [])]
 
 
+BELOW_RUN = {
+    "summary": "summary", "triage": "triage", "compare": "compare", "progress": "progress", "config": "config", "samples": "samples",
+    "errors": "errors", "infrastructure_errors": "infrastructure-errors", "logs": "logs", "artifacts": "artifacts", "junit": "junit.xml"}
+
+
 def run_links(run_id: int, base: str) -> dict[str, str]:
     """The addresses of what belongs to a run."""
     own = f"{base}/runs/{run_id}"
-    return {
-        "self": own, "summary": f"{own}/summary", "triage": f"{own}/triage", "compare": f"{own}/compare",
-        "progress": f"{own}/progress", "config": f"{own}/config", "samples": f"{own}/samples", "errors": f"{own}/errors",
-        "infrastructure_errors": f"{own}/infrastructure-errors", "logs": f"{own}/logs", "artifacts": f"{own}/artifacts",
-        "junit": f"{own}/junit.xml"}
+    return {"self": own} | {name: f"{own}/{path}" for name, path in BELOW_RUN.items()}
 
 
 def run_summary(found: Run, counts: Summary) -> Json:

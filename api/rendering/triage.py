@@ -11,12 +11,14 @@ from api.domain.display_bounds import commit_is_exact, cut, shown_commit
 from api.domain.results.compare import BaseReason, Bucket, Compared, OutputHashes
 from api.domain.results.failure import Failure
 from api.domain.results.result import JudgedTest
+from api.domain.results.runtime import RuntimeChanges
 from api.domain.results.triage import WIDTH, FailingSince, FirstDifference, NoDifference, share
 from api.domain.runs.infrastructure import InfrastructureError
 from api.domain.runs.run import Run
 from api.domain.runs.summary import Summary
 from api.domain.runs.unexecuted import SkippedTest
-from api.rendering.runs import run_links
+from api.rendering.runs import BELOW_RUN, run_links
+from api.rendering.runtimes import runtime_changes
 from api.specfirst.responses.json_responses import encode
 
 Json = dict[str, Any]
@@ -29,22 +31,27 @@ MAX_MESSAGE_LENGTH = 300
 RESERVED = 200
 
 
-def base_run(found: Run, reason: BaseReason, base: str) -> Json:
+def base_run(found: Run, reason: BaseReason) -> Json:
     """The run that is compared with."""
     return {
         "run_id": found.run_id, "commit_sha": shown_commit(found.commit), "branch": found.branch and cut(found.branch, 100),
-        "status": found.status.value, "reason": reason.value, "links": run_links(found.run_id, base)}
+        "status": found.status.value, "reason": reason.value}
 
 
-def comparison(run_id: int, base: Json, tests: Sequence[Compared]) -> Json:
-    """What a run fixed and broke, bucket by bucket; tests that pass in both are counted alone."""
+def linked_base_run(found: Run, reason: BaseReason, base: str) -> Json:
+    """The same with the addresses of what belongs to it."""
+    return base_run(found, reason) | {"links": run_links(found.run_id, base)}
+
+
+def comparison(run_id: int, base: Json, tests: Sequence[Compared], runtimes: RuntimeChanges) -> Json:
+    """What a run fixed and broke, bucket by bucket, and made slower; tests that pass in both are counted alone."""
     shown: Json = {"run_id": run_id, "base": base}
     for bucket in Bucket:
         members = [test for test in tests if test.bucket is bucket]
         shown[f"{bucket.value}_count"] = len(members)
         if bucket is not Bucket.PASSING:
             shown[bucket.value] = [_compared(test) for test in members[:BUCKET_LIMIT]]
-    return shown
+    return shown | {"runtimes": runtime_changes(runtimes)}
 
 
 def _compared(found: Compared) -> Json:
@@ -85,17 +92,18 @@ class FailingTest:
 
 def triage(
     run: Run, counts: Summary, infrastructure: Sequence[InfrastructureError], skipped: Sequence[SkippedTest], base: Json | None,
-    tests: Sequence[FailingTest], *, api_base: str, max_bytes: int,
+    tests: Sequence[FailingTest], runtimes: RuntimeChanges, *, api_base: str, max_bytes: int,
 ) -> Json:
     """A run's failures within so many bytes of JSON: each failure in short, and shared fairly among them, what differs."""
     shown: Json = {
         "run_id": run.run_id, "status": run.status.value, "commit_sha": shown_commit(run.commit), "counts": _counts(counts),
         "infrastructure_errors": _troubles(infrastructure[:INFRASTRUCTURE_LIMIT], max_bytes // 4),
         "infrastructure_error_count": len(infrastructure), "skipped": _skipped(skipped[:SKIPPED_LIMIT], max_bytes // 4),
-        "skipped_count": len(skipped), "base": base, "failures": [], "failure_count": len(tests),
+        "skipped_count": len(skipped), "base": base, "runtimes": runtime_changes(runtimes, max_bytes // 16),
+        "failures": [], "failure_count": len(tests),
         "omitted_count": len(tests), "differences_omitted_count": len(tests), "max_bytes": max_bytes,
-        "links": run_links(run.run_id, api_base)}
-    entries = _fitting(tests, run, api_base, max_bytes - len(encode(shown)))
+        "links": BELOW_RUN | {"self": f"{api_base}/runs/{run.run_id}/triage"}}
+    entries = _fitting(tests, max_bytes - len(encode(shown)))
     unknown = sum("difference_omitted" in entry for entry in entries)
     return shown | {"failures": entries, "omitted_count": len(tests) - len(entries), "differences_omitted_count": unknown}
 
@@ -133,7 +141,7 @@ def _cut_to_bytes(text: str, size: int) -> str:
     return cut(text, length)
 
 
-def _entry(found: FailingTest, run: Run, api_base: str) -> Json:
+def _entry(found: FailingTest) -> Json:
     test, report = found.judged.test, found.judged.reports.report
     primary = found.failures[0]
     since = found.since.run
@@ -146,26 +154,25 @@ def _entry(found: FailingTest, run: Run, api_base: str) -> Json:
         "failing_since": {
             "run_id": since.run_id, "commit_sha": since.commit[:40] if commit_is_exact(since.commit) else None,
             "at_least": found.since.at_least},
-        "in_base": found.in_base, "first_difference": None, "next": _next_call(found, run, api_base)}
+        "in_base": found.in_base, "first_difference": None, "next": _next_call(found)}
     return shown | {"difference_omitted": found.difference.value} if isinstance(found.difference, NoDifference) else shown
 
 
-def _next_call(found: FailingTest, run: Run, api_base: str) -> str:
-    """What tells more of a failure to a token of the default scopes, which logs are not for."""
+def _next_call(found: FailingTest) -> str:
+    """What tells more of a failure to a token of the default scopes, which logs are not for; relative to the triage's address."""
     test = found.judged.test
-    sample = f"{api_base}/runs/{run.run_id}/samples/{test.sample_id}"
     if found.output_id is not None:
-        return f"{sample}/diff?regression_id={test.regression_id}&output_id={found.output_id}"
-    return f"{sample}?regression_id={test.regression_id}"
+        return f"samples/{test.sample_id}/diff?regression_id={test.regression_id}&output_id={found.output_id}"
+    return f"samples/{test.sample_id}?regression_id={test.regression_id}"
 
 
-def _fitting(tests: Sequence[FailingTest], run: Run, api_base: str, budget: int) -> list[Json]:
+def _fitting(tests: Sequence[FailingTest], budget: int) -> list[Json]:
     """The failures that fit, each with at least the text of its difference that is reserved for it."""
     entries: list[Json] = []
     wants: list[int] = []
     reserved = 0
     for test in tests:
-        entry, wanted = _entry(test, run, api_base), _wanted(test)
+        entry, wanted = _entry(test), _wanted(test)
         size, reserve = len(encode(entry)) + 1, min(wanted, RESERVED)
         if size + reserved + reserve > budget:
             break

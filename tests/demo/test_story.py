@@ -39,9 +39,9 @@ class Server:
             return httpx.Response(200, json={"total_samples": 2, "pass_count": 1, "fail_count": 1, "missing_output_count": 0})
         if path.endswith("/triage"):
             differs = {
-                "regression_id": 1, "next": "http://ci/api/v1/runs/2/samples/1/diff?regression_id=1&output_id=1",
+                "regression_id": 1, "next": "samples/1/diff?regression_id=1&output_id=1",
                 "first_difference": {"line": 2, "output_id": 1}}
-            return httpx.Response(200, json={"failures": [{"next": "http://ci/logs", "first_difference": None}, differs, differs, differs]})
+            return httpx.Response(200, json={"failures": [{"next": "samples/2", "first_difference": None}, differs, differs, differs]})
         if path.endswith("/infrastructure-errors"):
             troubles = [{"type": "build", "message": "No executable."}] if path == "/runs/3/infrastructure-errors" else []
             return httpx.Response(200, json={"data": troubles})

@@ -142,9 +142,7 @@ function obstacle({ type, message }) {
 function failure(api, test) {
   const item = element("li");
   const link = element("a", "failure");
-  const leads = new URL(test.next, location.href);
-  // What leads on is asked here, whatever name the server believes to have.
-  link.href = leads.pathname + leads.search;
+  link.href = new URL(test.next, new URL(`${path}/triage`, location.href));
   link.append(
     element("strong", "", `Test ${test.regression_id}`), element("code", "code", test.code),
     element("span", "where", [test.category, `sample ${test.sample_id}`, test.command, SINCE[test.in_base]].filter(Boolean).join(" · ")));

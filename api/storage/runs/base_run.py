@@ -38,7 +38,7 @@ def choose_base(run: Run, main_repository: str, *, generations: int = GENERATION
     commit = run.commit.lower()
     is_its_own_base = (run.merge_base_sha or "").lower() == commit
     candidates = and_(
-        *_of_main(main_repository), RunRow.platform == run.platform.value, RunRow.status.in_(RAN), RunRow.run_id != run.run_id,
+        *of_main(main_repository), RunRow.platform == run.platform.value, RunRow.status.in_(RAN), RunRow.run_id != run.run_id,
         *(() if is_its_own_base else (RunRow.commit_sha != commit,)))
     nearest = session().execute(_nearest_tested(run, main_repository, candidates, generations)).first()
     if nearest is not None:
@@ -63,7 +63,7 @@ def _nearest_tested(run: Run, main_repository: str, candidates: ColumnElement[bo
     """
     start = func.lower(func.coalesce(RunRow.merge_base_sha, RunRow.parent_sha)).label("commit_sha")
     line = select(start, literal(0).label("generation")).where(RunRow.run_id == run.run_id).cte("line", recursive=True)
-    parent = case((and_(*_of_main(main_repository)), func.lower(RunRow.parent_sha)))
+    parent = case((and_(*of_main(main_repository)), func.lower(RunRow.parent_sha)))
     line = line.union(
         select(parent, line.c.generation + 1)
         .join(line, RunRow.commit_sha == line.c.commit_sha).where(line.c.generation < generations))
@@ -83,7 +83,7 @@ def list_past_runs(run: Run, main_repository: str) -> list[PastRun]:
         select(RunRow.run_id, RunRow.commit_sha, RunRow.created_at)
         .where(
             RunRow.run_id < run.run_id, RunRow.platform == run.platform.value, RunRow.status.in_(RAN),
-            or_(and_(*_of_main(main_repository)), and_(*_of_its_own(run))))
+            or_(and_(*of_main(main_repository)), and_(*_of_its_own(run))))
         .order_by(RunRow.run_id.desc()).limit(PAST_RUNS))
     return [PastRun(row.run_id, row.commit_sha, row.created_at) for row in rows]
 
@@ -97,7 +97,8 @@ def _of_its_own(run: Run) -> tuple[ColumnElement[bool], ...]:
     return RunRow.repository == run.repository.lower(), RunRow.branch == run.branch, RunRow.pull_request.is_(None)
 
 
-def _of_main(main_repository: str) -> tuple[ColumnElement[bool], ...]:
+def of_main(main_repository: str) -> tuple[ColumnElement[bool], ...]:
+    """The conditions that a run is of the main repository itself."""
     return RunRow.repository == main_repository.lower(), RunRow.pull_request.is_(None)
 
 

@@ -174,3 +174,14 @@ def test_a_history_takes_the_same_number_of_statements_however_long_it_is(site: 
         counts.append(len(statements))
 
     assert counts[0] == counts[1] <= 10
+
+
+def test_runtimes_are_shown_as_a_series_with_their_median(site: Site, client: ValidatingClient) -> None:
+    test = add_regression_test()
+    runs = [add_failed_run(test, at) for at in range(3)]
+
+    shown = client.get(f"/api/v1/samples/{test.sample_id}/history").json()
+
+    assert shown["runtimes"] == [{
+        "regression_id": test.regression_id, "platform": "linux", "environment_id": None, "run_ids": runs,
+        "runtimes_ms": [1840] * 3, "median_ms": 1840, "deviation_ms": 0}]

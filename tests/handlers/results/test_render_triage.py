@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from api.domain.results.compare import BaseReason
 from api.domain.results.failure import failures_of
 from api.domain.results.failure_code import Severity
+from api.domain.results.runtime import RuntimeChange, RuntimeChanges
 from api.domain.results.triage import FailingSince, NoDifference, PastRun, first_difference
 from api.domain.runs.infrastructure import InfrastructureError, InfrastructureType
 from api.domain.runs.run import Platform, Run, RunStatus
@@ -20,6 +21,7 @@ from api.specfirst.responses.json_responses import encode
 from tests.builders import NOW
 from tests.domain.results.judged_tests import OTHER, judged, make_test
 
+NO_CHANGES = RuntimeChanges(0, 0, None, False, (), ())
 API = "https://ci.example.test/api/v1"
 RUN = Run(7, RunStatus.FAIL, Platform.LINUX, "CCExtractor/ccextractor", "master", "c" * 40, None, NOW, 1)
 SINCE = FailingSince(PastRun(7, "c" * 40, NOW), at_least=True)
@@ -52,9 +54,11 @@ def test_no_answer_is_longer_than_asked_for_and_all_that_is_listed_is_told_apart
     tests = list(islice(cycle(kinds), number))
     troubles = [InfrastructureError("event-1", InfrastructureType.WORKER, Severity.CRITICAL, each, NOW) for each in messages]
     skipped = [SkippedTest(test.judged, SkipReason.WORKER_ENDED) for test in tests]
-    counts, base = summarize([test.judged for test in tests], troubles), base_run(RUN._replace(branch=branch), BaseReason.BEFORE, API)
+    counts, base = summarize([test.judged for test in tests], troubles), base_run(RUN._replace(branch=branch), BaseReason.BEFORE)
 
-    shown = triage(RUN, counts, troubles, skipped, base, tests, api_base=API, max_bytes=max_bytes)
+    runtimes = RuntimeChanges(20, number, 1.0, False, tuple(RuntimeChange(test.judged, 9, 3, 1, 6, 20) for test in tests), ())
+
+    shown = triage(RUN, counts, troubles, skipped, base, tests, runtimes, api_base=API, max_bytes=max_bytes)
 
     failures = shown["failures"]
     assert len(failures) > 0
@@ -72,7 +76,7 @@ def test_long_messages_of_the_machinery_share_a_quarter_of_the_answer() -> None:
     long, short = "磁盘已满😀" * 100, "The disk is full."
     troubles = [InfrastructureError("event-1", InfrastructureType.WORKER, Severity.CRITICAL, each, NOW) for each in [*[long] * 11, short]]
 
-    shown = triage(RUN, summarize([], troubles), troubles[2:], [], None, [], api_base=API, max_bytes=8192)
+    shown = triage(RUN, summarize([], troubles), troubles[2:], [], None, [], NO_CHANGES, api_base=API, max_bytes=8192)
 
     messages = [each["message"] for each in shown["infrastructure_errors"]]
     assert messages[-1] == short

@@ -4,6 +4,7 @@ from __future__ import annotations
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -129,8 +130,7 @@ def test_triage_says_how_where_and_since_when_each_test_fails(agent: Client, sit
     assert failure["first_difference"] == {
         "output_id": test.output_id, "line": 2, "column": 11, "expected": "00:00:01,000 --> 00:00:02,000",
         "actual": "00:00:01,040 --> 00:00:02,040"}
-    assert failure["next"].endswith(
-        f"/runs/{run_id}/samples/{test.sample_id}/diff?regression_id={test.regression_id}&output_id={test.output_id}")
+    assert failure["next"] == f"samples/{test.sample_id}/diff?regression_id={test.regression_id}&output_id={test.output_id}"
 
 
 def test_a_retry_of_a_failing_run_still_shows_what_its_commit_broke(agent: Client, site: Site) -> None:
@@ -172,7 +172,7 @@ def test_triage_tells_crashes_limits_and_missing_outputs_apart(
     failure = agent.get(f"/api/v1/runs/{run_id}/triage").json()["failures"][0]
 
     assert (failure["code"], failure["attribution"]) == (code, attribution)
-    assert failure["next"].endswith(f"/runs/{run_id}/samples/{test.sample_id}?regression_id={test.regression_id}")
+    assert failure["next"] == f"samples/{test.sample_id}?regression_id={test.regression_id}"
 
 
 @pytest.mark.parametrize(("exit_code", "got"), [(139, None), (0, "error"), (0, digest_of("other"))])
@@ -184,8 +184,8 @@ def test_a_token_of_the_default_scopes_may_make_the_call_that_leads_on(site: Sit
     add_result(run_id, test.regression_id, exit_code=exit_code)
     finish(run_id)
 
-    failure = reader.get(f"/api/v1/runs/{run_id}/triage").json()["failures"][0]
-    answer = reader.get(failure["next"].removeprefix("https://ci.example.test"))
+    triage = reader.get(f"/api/v1/runs/{run_id}/triage").json()
+    answer = reader.get(urljoin(triage["links"]["self"], triage["failures"][0]["next"]).removeprefix("https://ci.example.test"))
 
     assert (answer.status_code, answer.json()["sample_id"]) == (200, test.sample_id)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert
 
+from api.domain.results.compare import BaseReason
 from api.domain.results.history import HistoryFilter
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Phase, Platform, RunStatus
@@ -138,6 +139,7 @@ def others() -> dict[str, Work]:
         "a run": lambda: verdicts.judge_run(runs.load_run(700)),
         "its base": lambda: base_run.choose_base(runs.load_run(700), MAIN),
         "its past": lambda: base_run.list_past_runs(runs.load_run(700), MAIN),
+        "its past reports": lambda: history.list_past_reports(runs.load_run(700), base_run.Base(690, BaseReason.BEFORE), MAIN),
         "its counts": lambda: verdicts.load_summary(runs.load_run(700)),
         "average durations": lambda: [runs.average_duration(each) for each in Platform]}
 
