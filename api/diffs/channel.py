@@ -47,15 +47,19 @@ class CuesView:
 
 @dataclass(frozen=True, slots=True)
 class CuesAnswer:
-    """The difference of two files cue by cue, as JSON in the contract's words; without `is_final` there was no time for all of it."""
+    """The difference of two files cue by cue, as JSON in the contract's words; without `is_final` there was no time for all of it.
+
+    `is_read` says that the files are in formats of captions.
+    """
 
     shown: bytes
     is_final: bool
+    is_read: bool
 
     @classmethod
     def of(cls, header: Mapping[str, Any], shown: bytes) -> CuesAnswer:
         """What a process answered. Raises KeyError for what is no answer."""
-        return cls(shown, header["is_final"])
+        return cls(shown, header["is_final"], header["is_read"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def compare_cues(expected: bytes, actual: bytes, question: dict[str, Any]) -> tu
     """The answer's header, and its body; `question` holds the code of how the program ended."""
     code = question["code"]
     found = cue_diff(expected, actual, None if code is None else FailureCode[code], clock=process_time)
-    return {"is_final": not found.is_late}, [orjson.dumps(cues_json(found))]
+    return {"is_final": not found.is_late, "is_read": found.is_read}, [orjson.dumps(cues_json(found))]
 
 
 def _unified_json(found: Difference, name: str) -> tuple[list[bytes], bool]:

@@ -21,6 +21,7 @@ from api.handlers.runs import api_base
 from api.rendering import results as render_results
 from api.services import verdicts
 from api.specfirst import request_context
+from api.specfirst.responses.metrics import RequestMetrics
 from api.storage.files.archive import Archive, Source
 from api.storage.files.paths import result_name
 
@@ -71,7 +72,10 @@ def get_diff(
 
 def _compare_cues(run: Run, found: RunOutput, expected: Source, actual: Source) -> Json:
     view = CuesView(ending_of(verdicts.judge_run(run).tests, found.test.regression_id))
-    return render_results.cues_diff(run.run_id, found, request_context.collaborator(DiffPool).compare_cues(expected, actual, view))
+    answer = request_context.collaborator(DiffPool).compare_cues(expected, actual, view)
+    outcome = "late" if answer is None or not answer.is_final else "read" if answer.is_read else "unread"
+    request_context.collaborator(RequestMetrics).told_facts(outcome)
+    return render_results.cues_diff(run.run_id, found, answer)
 
 
 def get_run_junit(run: Run) -> bytes:

@@ -14,6 +14,7 @@ from api.domain.results.failure_code import FailureCode
 
 OFFSET_LIMIT = 20
 CHANGE_LIMIT = 100
+_UNREAD = frozenset({"binary.other", "frame.many", "other"})
 
 
 class Column(StrEnum):
@@ -64,6 +65,11 @@ class CueDiff:
     def is_late(self) -> bool:
         """Whether there was no time for all of it."""
         return any(fact.kind == "capped" and fact.parameter == "time" for fact in self.facts)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the files are in formats that are read, so that there is more to say than that they differ."""
+        return not any(fact.kind in _UNREAD for fact in self.facts)
 
 
 def cue_diff(expected: bytes, actual: bytes, code: FailureCode | None, *, clock: Clock) -> CueDiff:

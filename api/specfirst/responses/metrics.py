@@ -38,6 +38,9 @@ class RequestMetrics:
             ("process", "operation"), registry=self._registry)
         self._streams = Gauge(
             "ci_stream_clients", "Clients that follow a stream now.", ("process", "operation"), registry=self._registry)
+        self._facts = Counter(
+            "ci_output_facts", "Outputs compared cue by cue: read, unread where they are in no format of captions, or late.",
+            ("process", "outcome"), registry=self._registry)
         Gauge("ci_build_info", "The version of the server and of Python.", ("version", "python"), registry=self._registry).labels(
             package_version(), platform.python_version()).set(1)
         self._process = process
@@ -59,6 +62,10 @@ class RequestMetrics:
     def stalled(self, operation_id: str | None) -> None:
         """Count a time in which the event loop stood still."""
         self._stalls.labels(self._process, operation_id or NONE).inc()
+
+    def told_facts(self, outcome: str) -> None:
+        """Count an output that was compared cue by cue: `read`, `unread` or `late`."""
+        self._facts.labels(self._process, outcome).inc()
 
     def stream_began(self, operation_id: str | None) -> None:
         """Count a client that follows a stream."""

@@ -18,6 +18,7 @@ def test_what_all_cues_share_is_an_offset_and_no_change() -> None:
     assert found.facts == (Fact("time.end.const", "-40", 1.0, (0, 1, 2)),)
     assert found.offsets == (Offset(Column.END, -40, 12), Offset(Column.START, 0, 12))
     assert (found.changes, found.omitted_offsets, found.omitted_changes) == ((), 0, 0)
+    assert found.is_read
 
 
 def test_cues_that_changed_were_lost_or_came_stand_in_their_order() -> None:
@@ -64,6 +65,7 @@ def test_of_what_nobody_reads_there_are_facts_alone(content: bytes) -> None:
     found = cue_diff(content, b"\0", None, clock=timeless)
 
     assert (found.facts[0].kind, found.offsets, found.changes) == ("binary.other", (), ())
+    assert not found.is_read
 
 
 def test_equal_files_have_no_difference() -> None:

@@ -13,6 +13,7 @@ from tests.domain.text.diffs import git_applied, need
 from tests.handlers.outputs import GONE, add_compared_output, add_reported_output, stored
 from tests.handlers.site import Site
 
+OUTCOMES = ("read", "unread", "late")
 EXPECTED = b"1\n00:00:01,000 --> 00:00:02,000\nfoo\n"
 ACTUAL = b"1\n00:00:01,000 --> 00:00:02,000\nbar"
 
@@ -226,3 +227,21 @@ def test_a_view_says_too_that_there_is_nothing_to_compare(site: Site, client: Va
     output = add_reported_output(GONE, baseline=stored(site, EXPECTED))
 
     assert output.get(client, "diff", view=view).json()["status"] == "missing_actual"
+
+
+def counted(site: Site) -> dict[str, float]:
+    """How many outputs were compared cue by cue, by the outcome."""
+    lines = site.as_role(Role.ADMIN).get("/metrics").text.splitlines()
+    values = {
+        outcome: [line for line in lines if line.startswith("ci_output_facts_total") and f'"{outcome}"' in line] for outcome in OUTCOMES}
+    return {outcome: float(found[0].rpartition(" ")[2]) if found else 0.0 for outcome, found in values.items()}
+
+
+def test_how_many_outputs_are_in_no_format_of_captions_is_counted(site: Site, client: ValidatingClient) -> None:
+    before = counted(site)
+
+    for expected, actual in ((EXPECTED, EXPECTED + b"\n"), (b"\0a", b"\0b"), (b"\0a", b"\0c")):
+        diff(site, client, expected, actual, view="cues")
+
+    after = counted(site)
+    assert {outcome: after[outcome] - before[outcome] for outcome in OUTCOMES} == {"read": 1, "unread": 2, "late": 0}

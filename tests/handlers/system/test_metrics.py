@@ -24,7 +24,8 @@ from tests.handlers.site import Client, Site
 
 SCRAPE_TOKEN = "a-token-that-only-scrapes"
 LABELS = frozenset({
-    "process", "operation", "method", "status", "bucket", "priority", "quantile", "reason", "platform", "version", "python", "le", "task"})
+    "process", "operation", "method", "status", "bucket", "priority", "quantile", "reason", "platform", "version", "python", "le", "task",
+    "outcome"})
 
 
 class Read:
