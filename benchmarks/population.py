@@ -30,13 +30,14 @@ def digest(text: str) -> str:
 
 def populate(engine: Engine, runs: int) -> None:
     """Fill the platform's tables of an empty, migrated database with the library and so many runs of all its tests."""
-    with engine.begin() as connection:
+    writing = engine.execution_options(ci_writes=True)
+    with writing.begin() as connection:
         for row, rows in _library():
             _write(connection, row.__table__, rows)
         _write(connection, platform.TestRow.__table__, map(_run, range(1, runs + 1)))
         _write(connection, platform.ProgressRow.__table__, _events(runs))
     for row, make in ((platform.ResultRow, _results), (platform.ResultFileRow, _outputs)):
-        with engine.begin() as connection:
+        with writing.begin() as connection:
             _write(connection, row.__table__, (each for number in range(1, runs + 1) for each in make(number, runs)))
     with engine.begin() as connection:
         names = ", ".join(connection.dialect.identifier_preparer.quote(table.name) for table in platform.PLATFORM_TABLES)

@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 from connexion.spec import OpenAPISpecification
 from hypothesis import settings
+from sqlalchemy import Connection, Engine, event
 
 from api.specfirst.binding.documents import Document, load
 from tests.databases import Database, opened
@@ -57,6 +58,18 @@ def _documents_once() -> Iterator[None]:
         patch.setattr("api.app.load", load_once)
         patch.setattr(OpenAPISpecification, "_validate_spec", staticmethod(validate_once))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _writers_begin() -> Iterator[None]:
+    """Refuse to write, or to lock, outside a writer's transaction: what is written would be committed at once, and the lock given back."""
+    def look(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(("INSERT", "UPDATE", "DELETE", "SAVEPOINT")) or statement.endswith("FOR UPDATE"):
+            assert connection.get_execution_options().get("ci_writes"), f"outside a transaction: {statement}"
+
+    event.listen(Engine, "before_cursor_execute", look)
+    yield
+    event.remove(Engine, "before_cursor_execute", look)
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,10 @@
-"""The database: engine options per dialect, sessions, and transactions."""
+"""The database: how an application gets it, sessions, and transactions."""
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
-from math import ceil
 from pathlib import Path
 from random import random
 from time import monotonic, sleep
@@ -23,21 +21,19 @@ from sqlalchemy import (
     MetaData,
     String,
     UpdateBase,
-    event,
     func,
     text,
 )
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
+from api.storage.connections import LOCK_TIMEOUT, SERVER_OPTIONS, prepare_engine
 from api.storage.permissions import PRIVATE
 
 T = TypeVar("T")
 
-# How many seconds a writer waits for others, over all its attempts.
-LOCK_TIMEOUT = 20.0
 # Lock wait timeout, deadlock, record changed; and a savepoint that is gone because a deadlock took the whole transaction.
 DEADLOCK_CODES = frozenset({1205, 1213, 1020, 1305})
 ATTEMPTS = 12
@@ -88,7 +84,7 @@ def attach(
                 os.close(PRIVATE.open(path, os.O_WRONLY | os.O_EXCL))
             parsed = parsed.set(database=str(path))
     else:
-        options |= {"pool_pre_ping": True, "pool_recycle": 280, "isolation_level": "READ COMMITTED"}
+        options |= SERVER_OPTIONS
         parsed = parsed.update_query_dict({"charset": "utf8mb4"})
     app.config["SQLALCHEMY_DATABASE_URI"] = parsed.render_as_string(hide_password=False)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
@@ -97,49 +93,6 @@ def attach(
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
-
-
-def prepare_engine(engine: Engine) -> None:
-    """Install what SQLite needs: WAL, foreign keys, and transactions that begin when we say so; and how long each writer waits."""
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    else:
-        event.listen(engine, "begin", _limit_waiting)
-
-
-def _configure_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
-    # A text that is not UTF-8 would be an error of the whole statement.
-    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
-    cursor = connection.cursor()
-    for pragma in (f"busy_timeout={ceil(LOCK_TIMEOUT * 1000)}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    _limit_waiting(connection)
-    # A deferred transaction that turns to writing fails at once, whatever the timeout; so writers say so first.
-    if connection.get_execution_options().get("ci_writes", False):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        # This one takes no lock and so never fails; it need not go the long way.
-        cast(Any, connection.connection.dbapi_connection).execute("BEGIN")
-
-
-def _limit_waiting(connection: Connection) -> None:
-    """Tell the database how long this transaction may wait for others, where the connection does not know it from the last one."""
-    options: Mapping[str, Any] = connection.get_execution_options()
-    seconds: float = options.get("ci_wait", LOCK_TIMEOUT)
-    if connection.info.get("ci_wait") == seconds:
-        return
-    is_sqlite = connection.dialect.name == "sqlite"
-    wait = f"PRAGMA busy_timeout={ceil(seconds * 1000)}" if is_sqlite else f"SET SESSION innodb_lock_wait_timeout={max(1, ceil(seconds))}"
-    cursor = cast(Any, connection.connection.dbapi_connection).cursor()
-    cursor.execute(wait)
-    cursor.close()
-    connection.info["ci_wait"] = seconds
 
 
 def session() -> Session:
@@ -212,7 +165,7 @@ def transaction(*, wait: float | None = None) -> Iterator[Session]:
     """
     current = session()
     current.rollback()
-    current.connection(execution_options={"ci_writes": True} | ({} if wait is None else {"ci_wait": wait}))
+    current.connection(execution_options={"ci_writes": True, "ci_wait": LOCK_TIMEOUT if wait is None else wait})
     try:
         yield current
         current.commit()

@@ -172,8 +172,9 @@ def test_a_replacement_that_cannot_be_made_leaves_the_run_to_the_next_sweep(test
 def test_what_binds_two_runs_goes_with_either(test: BuiltTest) -> None:
     run_id = create(test)
     lose()
+    replacement = load(run_id).replaced_by
     with transaction() as current:
-        current.execute(delete(TestRow).where(TestRow.id == load(run_id).replaced_by))
+        current.execute(delete(TestRow).where(TestRow.id == replacement))
 
     assert load(run_id).replaced_by is None
     assert session().execute(select(RunReplacementRow)).first() is None

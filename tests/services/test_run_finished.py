@@ -119,8 +119,8 @@ def test_a_test_that_passed_on_the_main_repository_remembers_the_run(database: D
 @pytest.mark.parametrize("request_of", [
     RunRequest("ada/ccextractor", "a" * 40, Platform.LINUX), RunRequest(MAIN_REPOSITORY, "a" * 40, Platform.LINUX, pull_request=3)])
 def test_forks_and_pull_requests_are_not_remembered(database: Database, request_of: RunRequest) -> None:
-    test = add_regression_test()
-    run_id = transact(lambda: create_run(new_run([test.regression_id], requester_id=add_user(), request=request_of)))
+    test, requester = add_regression_test(), add_user()
+    run_id = transact(lambda: create_run(new_run([test.regression_id], requester_id=requester, request=request_of)))
 
     execute(run_id, test)
 
@@ -128,9 +128,9 @@ def test_forks_and_pull_requests_are_not_remembered(database: Database, request_
 
 
 def test_the_platform_of_the_run_is_the_one_that_is_remembered(database: Database) -> None:
-    test = add_regression_test()
+    test, requester = add_regression_test(), add_user()
     asked = RunRequest(MAIN_REPOSITORY.upper(), "a" * 40, Platform.WINDOWS)
-    run_id = transact(lambda: create_run(new_run([test.regression_id], requester_id=add_user(), request=asked)))
+    run_id = transact(lambda: create_run(new_run([test.regression_id], requester_id=requester, request=asked)))
 
     execute(run_id, test)
 

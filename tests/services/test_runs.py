@@ -76,9 +76,10 @@ def test_a_run_of_all_tests_leaves_the_choice_to_the_platform(database: Database
 
 def test_a_repository_in_other_letters_is_the_same_fork(database: Database) -> None:
     known = add_fork("https://github.com/CCExtractor/ccextractor.git")
+    requester = add_user()
 
     run_id = transact(lambda: create_run(new_run(
-        [], requester_id=add_user(), request=RunRequest("ccextractor/CCExtractor", COMMIT, Platform.LINUX))))
+        [], requester_id=requester, request=RunRequest("ccextractor/CCExtractor", COMMIT, Platform.LINUX))))
 
     assert session().get_one(TestRow, run_id).fork_id == known
 

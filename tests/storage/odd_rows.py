@@ -93,7 +93,7 @@ class OddRows:
 
     def make_odd(self, columns: Sequence[Column[Any]], odd: Odd | None) -> None:
         """Write an odd value, or a text that is not UTF-8, into these columns of the victim's rows."""
-        with self.engine.connect() as connection:
+        with self.engine.connect().execution_options(ci_writes=True) as connection:
             for column in columns:
                 for row in self.rows[column.table.name]:
                     self._write(connection, column, row, odd)
@@ -114,7 +114,7 @@ class OddRows:
         """All rows as they were at first; `seen` as the server left them that has looked at all runs, else as it never saw the victim's."""
         quote = self.engine.dialect.identifier_preparer.quote
         mark = "?" if self.is_sqlite else "%s"
-        with self.engine.connect() as connection:
+        with self.engine.connect().execution_options(ci_writes=True) as connection:
             for name, rows in self.first.items():
                 connection.exec_driver_sql(f"DELETE FROM {quote(name)}")
                 if rows:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, event, inspect
+from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from api.domain.auth.access import Role
@@ -249,6 +250,26 @@ def test_a_migration_of_nothing_that_broke_off_can_be_repeated(empty_url: str) -
         assert inspect(database.engine).get_table_names() == []
 
 
+def test_what_a_step_wrote_after_it_made_a_table_is_taken_back_where_it_breaks_off(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def step(config: Config, _revision: str) -> None:
+        connection: Connection = config.attributes["connection"]
+        connection.exec_driver_sql("CREATE TABLE made (number INTEGER)")
+        connection.exec_driver_sql("INSERT INTO made VALUES (1)")
+        raise BrokeOff
+
+    monkeypatch.setattr(schema.command, "upgrade", step)
+    with opened(empty_url, migrated=False) as database:
+        with pytest.raises(BrokeOff):
+            schema.migrate(database.engine)
+
+        # MariaDB keeps the table.
+        made = inspect(database.engine).get_table_names()
+        assert made == ([] if database.is_sqlite else ["made"])
+        assert not made or session().execute(text("SELECT number FROM made")).all() == []
+
+
 def test_rows_of_another_age_are_taken_as_they_are(empty_url: str) -> None:
     with platform_database(empty_url) as database:
         schema.migrate(database.engine)
@@ -257,7 +278,7 @@ def test_rows_of_another_age_are_taken_as_they_are(empty_url: str) -> None:
         add_event(run_id, Phase.TESTING)
         add_event(run_id, "building", "A phase that is no more")
         add_result(run_id, test.regression_id, expected_exit_code=None)
-        with database.engine.connect() as connection:
+        with database.engine.connect().execution_options(ci_writes=True) as connection:
             connection.exec_driver_sql("UPDATE test SET fork_id = NULL, token = NULL")
             connection.exec_driver_sql("UPDATE regression_test_output SET correct = NULL, expected_filename = NULL")
             connection.commit()
@@ -276,8 +297,8 @@ def test_every_table_of_the_platform_is_known_by_its_name() -> None:
 def test_text_that_an_old_table_cannot_hold_is_kept_as_far_as_it_can(empty_url: str) -> None:
     with platform_database(empty_url) as database:
         schema.migrate(database.engine)
-        test = add_regression_test()
-        run_id = transact(lambda: create_run(new_run([test.regression_id], requester_id=add_user())))
+        test, requester = add_regression_test(), add_user()
+        run_id = transact(lambda: create_run(new_run([test.regression_id], requester_id=requester)))
 
         answers = [tell(run_id, phase, "Größe 🎬") for phase in (Phase.PREPARATION, Phase.TESTING)]
 

@@ -60,7 +60,7 @@ def list_jobs(wanted: JobFilter, *, limit: int | None, offset: int) -> Page[Job]
     total = session().execute(select(func.count()).select_from(JobRow).where(*conditions)).scalar_one()
     queue = _queue_positions()
     query = select(JobRow, queue.c.place).outerjoin(queue, queue.c.id == JobRow.id).where(*conditions)
-    query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).offset(offset).limit(total if limit is None else limit)
+    query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).offset(offset).limit(limit)
     rows = session().execute(query.execution_options(populate_existing=True))
     return Page([replace(_job(row), position=place) for row, place in rows], limit or max(1, total), offset, total)
 

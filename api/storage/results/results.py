@@ -29,6 +29,10 @@ def load_reports(run_id: int) -> Mapping[int, TestReports]:
 
 def load_reports_of(run_ids: Collection[int]) -> dict[int, Mapping[int, TestReports]]:
     """Everything reported in these runs, by run and regression id."""
+    # First the ends: a worker that reports meanwhile must not let a test be seen that ended without the outputs it had by then.
+    ends = session().execute(
+        select(ResultRow.test_id, ResultRow.regression_test_id, ResultRow.exit_code, ResultRow.runtime, ResultRow.expected_rc)
+        .where(ResultRow.test_id.in_(run_ids))).all()
     outputs: defaultdict[tuple[int, int], dict[int, OutputReport]] = defaultdict(dict)
     produced = session().execute(
         select(
@@ -38,10 +42,7 @@ def load_reports_of(run_ids: Collection[int]) -> dict[int, Mapping[int, TestRepo
     for run_id, regression_id, output_id, got, expected in produced:
         outputs[run_id, regression_id][output_id] = OutputReport(regression_id, output_id, got, expected)
     found: dict[int, dict[int, TestReports]] = {run_id: {} for run_id in run_ids}
-    ended = session().execute(
-        select(ResultRow.test_id, ResultRow.regression_test_id, ResultRow.exit_code, ResultRow.runtime, ResultRow.expected_rc)
-        .where(ResultRow.test_id.in_(run_ids)))
-    for run_id, regression_id, exit_code, runtime, expected_code in ended:
+    for run_id, regression_id, exit_code, runtime, expected_code in ends:
         report = Report(regression_id, exit_code, runtime, expected_code)
         found[run_id][regression_id] = TestReports(report, outputs.pop((run_id, regression_id), {}))
     for (run_id, regression_id), without_end in outputs.items():

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,17 +33,27 @@ class Abundant:
         """Send a request with a token of its own, which it may end; the answer and what it took."""
         token = add_token(self.owner, now=self.site.clock.now)
         with counted() as counts:
-            answer = self.site.client._http.request(
-                asked.operation.method.upper(), asked.target, content=asked.body,
-                headers={"Authorization": f"Bearer {token}", **asked.headers})
+            answer = self.send(asked, token)
         return answer, counts
+
+    def send(self, asked: Asked, token: str) -> Any:
+        """Send a request with this token; the answer."""
+        return self.site.client._http.request(
+            asked.operation.method.upper(), asked.target, content=asked.body,
+            headers={"Authorization": f"Bearer {token}", **asked.headers})
 
 
 @pytest.fixture(scope="session")
 def abundant(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Abundant]:
-    """The server. What is judged when it is first read has been read."""
+    """The server, on SQLite."""
     folder = tmp_path_factory.mktemp("abundant")
-    site = build_site(folder, Path(shutil.copy(sqlite_template, folder / "ci.db")))
+    with abundant_site(build_site(folder, Path(shutil.copy(sqlite_template, folder / "ci.db")))) as made:
+        yield made
+
+
+@contextmanager
+def abundant_site(site: Site) -> Iterator[Abundant]:
+    """Start the server and fill it. What is judged when it is first read has been read."""
     with site.client, site.app.flask.app_context():
         owner = site.account(Role.ADMIN)
         known = add_abundance(site.files, owner)

@@ -163,9 +163,10 @@ def test_every_list_is_answered_from_indexes(database: Database) -> None:
 
 def add_runs(number: int, name: str) -> None:
     """Queued runs on branches of their own."""
+    fork = add_fork()
     with transaction() as current:
         current.execute(insert(TestRow), [
-            {"platform": "linux", "test_type": "commit", "token": digest_of(f"{name} {each}"), "fork_id": add_fork(),
+            {"platform": "linux", "test_type": "commit", "token": digest_of(f"{name} {each}"), "fork_id": fork,
              "branch": f"{name}{each}", "commit": "c" * 40, "pr_nr": 0} for each in range(number)])
     catch_up(NOW)
 

@@ -1,0 +1,67 @@
+"""What only reads asks the database its questions, and says nothing else to it."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from api.services.platform_sync import judge_pending
+from api.storage import connections
+from api.storage.database import session
+from contract.documents import Operation, load_documents
+from contract.largest_requests import requests_of
+from tests.builders import add_token
+from tests.databases import hang_up, opened
+from tests.handlers.site import build_site
+from tests.handlers.system.conftest import Abundant, abundant_site
+from tests.mariadb import Server
+from tests.traffic import sent
+
+READS = [operation for document in load_documents() for operation in document.operations if operation.method == "get"]
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def settled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Abundant]:
+    """A server with much of everything, on either kind of database, that has all its connections, and nothing left to judge."""
+    with ExitStack() as stack:
+        # However long a connection was idle, it is not asked.
+        stack.enter_context(pytest.MonkeyPatch.context()).setattr(connections, "TRUSTED_SECONDS", float("inf"))
+        if request.param == "sqlite":
+            found = request.getfixturevalue("abundant")
+        else:
+            folder, server = tmp_path_factory.mktemp("settled"), request.getfixturevalue("mariadb_server")
+            found = stack.enter_context(_abundant_on(server, folder))
+        while judge_pending(100):
+            pass
+        session().rollback()
+        engine = found.site.database.engine
+        for connection in [engine.connect() for _ in range(engine.pool.size())]:
+            connection.close()
+        yield found
+
+
+@contextmanager
+def _abundant_on(server: Server, folder: Path) -> Iterator[Abundant]:
+    url = server.create_database()
+    text = url.render_as_string(hide_password=False)
+    with opened(text):
+        pass
+    with abundant_site(build_site(folder, folder / "unused", database_url=text)) as made:
+        yield made
+    hang_up(text)
+    server.drop_database(url)
+
+
+@pytest.mark.parametrize("operation", READS, ids=lambda each: each.operation_id)
+def test_a_read_sends_no_word_besides_its_queries(settled: Abundant, operation: Operation) -> None:
+    asked, *_ = requests_of(operation, settled.known)
+    token = add_token(settled.owner, now=settled.site.clock.now)
+    first = settled.send(asked, token)
+
+    with sent(settled.site.database.engine) as words:
+        answer = settled.send(asked, token)
+
+    assert answer.status_code == first.status_code < 500, answer.text[:200]
+    assert [each for each in words if not each.startswith(("SELECT ", "WITH RECURSIVE "))] == []
