@@ -284,7 +284,7 @@ def test_a_run_that_another_process_registers_at_this_moment_is_registered_once(
         sync_run(run_id, NOW)
         other = database.started(lambda: catch_up(NOW), until="INSERT INTO ci_run")
 
-    assert other.result() is None
+    assert other.result() is False
     assert listed() == [run_id]
 
 
