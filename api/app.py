@@ -97,7 +97,10 @@ class Application(connexion.FlaskApp):  # type: ignore[misc]
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's scope."""
         if scope["type"] == "http":
-            await self.entrance(scope, receive, send)
+            answering = self.entrance(scope, receive, send)
+            # Behind a stream nothing of its request is kept.
+            del scope
+            await answering
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
         else:

@@ -34,13 +34,13 @@ from api.streaming.project_upload import receive_job, wake
 async def submit_job(request: Request, timeout: int | None = None) -> Response:
     """Take a project, and send its job's log as it arrives."""
     job_streams.check_open_limit()
-    return job_streams.follow(await receive_job(request), job_streams.BEGINNING, send_job_id=False, timeout=timeout)
+    return await job_streams.follow(await receive_job(request), job_streams.BEGINNING, send_job_id=False, timeout=timeout)
 
 
 async def submit_job_and_tell(request: Request, timeout: int | None = None) -> Response:
     """Take a project, tell its job's id, and send the job's log as it arrives."""
     job_streams.check_open_limit()
-    return job_streams.follow(await receive_job(request), job_streams.BEGINNING, send_job_id=True, timeout=timeout)
+    return await job_streams.follow(await receive_job(request), job_streams.BEGINNING, send_job_id=True, timeout=timeout)
 
 
 async def submit_job_async(request: Request) -> Response:

@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from time import monotonic
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
+from starlette.types import Receive, Send
 
 from api.domain.auth.signing import SigningKey
 from api.domain.runs.run import Run
@@ -18,13 +20,15 @@ from api.handlers.logs import log_line, subject_of
 from api.services import runs
 from api.specfirst import request_context
 from api.specfirst.responses.json_responses import encode
+from api.specfirst.responses.open_stream import StreamResponse
 from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.text import logs
 from api.storage.text.logs import Readable
-from api.streaming.reauthorization import call_on_revocation
-from api.streaming.run_log_tail import LogEvent, LogSnapshot, RunLogReader, RunLogTails
-from api.streaming.stream_limits import StreamLimits
+from api.streaming.reauthorization import WatchedStream, watched_stream
+from api.streaming.run_log_tail import LogEvent, LogSnapshot, ReadLog, RunLogReader, RunLogTails
+from api.streaming.stream_limits import Slot, StreamLimits
+from api.streaming.subscribers import ServerTask
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 PING_INTERVAL = 15.0
@@ -44,8 +48,10 @@ async def stream_run_log(
     found = await request_context.in_thread(_read_log, run_id, place, log_fingerprint)
     if resumed and found.end is not None and not found.events:
         return Response(status_code=204)
-    events = _while_permitted(limits.acquire(user_id), run_id, found, timeout)
-    return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
+    stream = RunLogStream(
+        request_context.collaborator(RunLogTails), run_id, request_context.detached(partial(_read_log, run_id)), found, timeout,
+        limits.acquire(user_id), watched_stream())
+    return StreamResponse(stream, HEADERS)
 
 
 def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
@@ -55,39 +61,57 @@ def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
     return read_cursor(cursor, subject_of(run_id), request_context.collaborator(SigningKey), named="last_event_id")
 
 
-async def _while_permitted(
-    slot: AbstractContextManager[None], run_id: int, found: LogSnapshot, timeout: int | None,
-) -> AsyncIterator[bytes]:
-    lost = asyncio.Event()
-    read_log = request_context.detached(partial(_read_log, run_id))
-    with slot, request_context.collaborator(RunLogTails).reader(run_id, read_log) as reader:
-        def revoke() -> None:
-            lost.set()
-            reader.wake()
+@dataclass(slots=True)
+class RunLogStream:
+    """The lines of a run's log behind what was found of it first."""
 
-        with call_on_revocation(revoke):
-            async for event in _events(reader, found, timeout, lost):
-                yield event
+    tails: RunLogTails
+    run_id: int
+    read_log: ReadLog
+    found: LogSnapshot
+    timeout: int | None
+    slot: Slot
+    watched: WatchedStream
 
+    async def run(self, receive: Receive, send: Send) -> None:
+        """Send until the stream ends or the client disconnects."""
+        task = ServerTask()
+        with self.tails.reader(self.run_id, self.read_log) as reader:
+            self.watched.end = reader.end
+            with self.slot, self.watched:
+                sending = asyncio.create_task(self._send(reader, send, task.fail))
+                try:
+                    await task.wait(receive)
+                finally:
+                    sending.cancel()
 
-async def _events(reader: RunLogReader, found: LogSnapshot, timeout: int | None, lost: asyncio.Event) -> AsyncIterator[bytes]:
-    clock, tails = asyncio.get_running_loop().time, request_context.collaborator(RunLogTails)
-    until = float("inf") if timeout is None else clock() + timeout
-    sent_at = clock()
-    yield RETRY
-    while not lost.is_set():
-        if found.events:
-            yield b"".join(event.data for event in found.events)
-            sent_at = clock()
-        elif clock() - sent_at >= PING_INTERVAL:
-            yield PING
-            sent_at = clock()
-        if found.end is not None:
-            yield b"event: end\ndata: " + encode({"type": "end", "status": found.end.value}) + b"\n\n"
-            return
-        if clock() >= until or tails.is_closing:
-            return
-        found = await reader.next(found, max(0.0, min(until, sent_at + PING_INTERVAL) - clock()))
+    async def _send(self, reader: RunLogReader, send: Send, failed: Callable[[Exception], None]) -> None:
+        try:
+            with suppress(OSError):
+                async for event in self._events(reader):
+                    await send({"type": "http.response.body", "body": event, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
+        except Exception as broken:
+            failed(broken)
+
+    async def _events(self, reader: RunLogReader) -> AsyncIterator[bytes]:
+        clock, found = asyncio.get_running_loop().time, self.found
+        until = float("inf") if self.timeout is None else clock() + self.timeout
+        sent_at = clock()
+        yield RETRY
+        while not reader.is_ended:
+            if found.events:
+                yield b"".join(event.data for event in found.events)
+                sent_at = clock()
+            elif clock() - sent_at >= PING_INTERVAL:
+                yield PING
+                sent_at = clock()
+            if found.end is not None:
+                yield b"event: end\ndata: " + encode({"type": "end", "status": found.end.value}) + b"\n\n"
+                return
+            if clock() >= until or self.tails.is_closing:
+                return
+            self.found = found = await reader.next(found, max(0.0, min(until, sent_at + PING_INTERVAL) - clock()))
 
 
 def _read_log(run_id: int, place: LogPlace, log_fingerprint: bytes) -> LogSnapshot:

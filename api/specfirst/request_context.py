@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
+from starlette.types import Receive, Send
+
 from api.domain.auth.access import Caller
 from api.domain.errors import Unauthorized
 from api.specfirst.responses.error_responses import HttpProblem
@@ -14,6 +16,14 @@ from api.specfirst.responses.error_responses import HttpProblem
 P = ParamSpec("P")
 T = TypeVar("T")
 TokenLookup = Callable[[], Awaitable[Caller | None]]
+
+
+class Stream(Protocol):
+    """What follows the head of a stream. It knows all that it needs: the request's own context is gone by then."""
+
+    async def run(self, receive: Receive, send: Send) -> None:
+        """Send events until the stream ends or the client disconnects; `receive` and `send` are the server's own."""
+        ...
 
 
 class InThread(Protocol):
@@ -46,7 +56,7 @@ class AppContext:
     collaborators: Mapping[type[Any], Any] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(slots=True)
 class RequestContext:
     """The state of one request."""
 
@@ -71,6 +81,7 @@ class RequestContext:
     text_errors: bool = False
     headers_alone: bool = False
     row_members: frozenset[str] | None = None
+    stream: Stream | None = None
 
 
 current: ContextVar[RequestContext] = ContextVar("request")

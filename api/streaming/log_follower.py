@@ -9,6 +9,8 @@ from functools import partial
 from itertools import islice
 from typing import ParamSpec, TypeVar
 
+from starlette.types import Send
+
 from api.domain.jobs.event_stream import End, Frame, StreamPlace, after_attempt, attempt_event, newer
 from api.domain.jobs.job import Job
 from api.storage.jobs.files import JobFiles
@@ -16,7 +18,7 @@ from api.storage.jobs.logs import LogQuery, current_end, find_attempt, query_log
 from api.streaming.log_watch import LogWatch
 from api.streaming.shared_tail import Gap, Tail
 from api.streaming.shutdown import on_stop_signal
-from api.streaming.subscribers import Send, Subscriber
+from api.streaming.subscribers import Subscriber
 from api.streaming.wake_event import WakeEvent
 from api.supervision.supervision import Supervise, Supervision, run_forever
 
@@ -107,7 +109,7 @@ class Follower:
         for subscriber in tuple(self._pings):
             subscriber.end()
 
-    def join(self, job: Job, place: StreamPlace, send: Send, failed: Callable[[BaseException], None]) -> Subscriber:
+    def join(self, job: Job, place: StreamPlace, send: Send, failed: Callable[[Exception], None]) -> Subscriber:
         """Subscribe to a job from a position on, until `leave`."""
         followed = self._followed.setdefault(job.job_id, FollowedJob(job))
         followed.job = newer(followed.job, job)

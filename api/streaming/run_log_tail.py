@@ -123,10 +123,16 @@ class RunLogReader:
         self._tails, self._run_id, self._read_log, self._interval = tails, run_id, read_log, interval
         self._tail: RunLogTail | None = None
         self._wake_event = WakeEvent()
+        self.is_ended = False
 
     def wake(self) -> None:
         """End the current wait."""
         self._wake_event.wake()
+
+    def end(self) -> None:
+        """End the stream, since its caller has lost the right to it."""
+        self.is_ended = True
+        self.wake()
 
     async def next(self, seen: LogSnapshot, seconds: float) -> LogSnapshot:
         """What follows; no events after a timeout or `wake`."""

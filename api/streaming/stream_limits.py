@@ -2,10 +2,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from api.domain.errors import TooMany
+
+
+class Slot:
+    """One open request of an account, while this is entered."""
+
+    __slots__ = ("_open", "_user_id")
+
+    def __init__(self, open: Counter[int], user_id: int) -> None:
+        self._open, self._user_id = open, user_id
+
+    def __enter__(self) -> None:
+        """Count it."""
+        self._open[self._user_id] += 1
+
+    def __exit__(self, *_: object) -> None:
+        """Count it no longer."""
+        self._open[self._user_id] -= 1
+        if not self._open[self._user_id]:
+            del self._open[self._user_id]
 
 
 class ConcurrencyLimit:
@@ -23,16 +40,9 @@ class ConcurrencyLimit:
         if self._open[user_id] >= self._limit:
             raise TooMany(self.message.format(limit=self._limit), limit=self._limit, retry_after=10, remedy=self.remedy)
 
-    @contextmanager
-    def acquire(self, user_id: int) -> Iterator[None]:
-        """Count one more while the context lasts."""
-        self._open[user_id] += 1
-        try:
-            yield
-        finally:
-            self._open[user_id] -= 1
-            if not self._open[user_id]:
-                del self._open[user_id]
+    def acquire(self, user_id: int) -> Slot:
+        """A context that counts as one more."""
+        return Slot(self._open, user_id)
 
 
 class StreamLimits(ConcurrencyLimit):

@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
+from starlette.types import Receive, Send
+
 from api.domain.jobs.event_stream import PING, Frame, StreamPlace
 from api.streaming.shared_tail import Gap
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class ClientDisconnected(Exception):
@@ -33,7 +33,7 @@ class Subscriber:
 
     __slots__ = ("_outbox", "_send", "_source", "_task", "failed", "is_finished", "place", "subject", "timer")
 
-    def __init__(self, source: Source, subject: Any, place: StreamPlace, send: Send, failed: Callable[[BaseException], None]) -> None:
+    def __init__(self, source: Source, subject: Any, place: StreamPlace, send: Send, failed: Callable[[Exception], None]) -> None:
         self._source, self._send, self.failed = source, send, failed
         self.subject, self.place = subject, place
         self.is_finished = False
@@ -109,3 +109,30 @@ class Subscriber:
             await self._send({"type": "http.response.body", "body": body, "more_body": more})
         except OSError as gone:
             raise ClientDisconnected from gone
+
+
+class ServerTask:
+    """The server's task behind a stream, which only waits for the client to disconnect."""
+
+    __slots__ = ("_failure", "_task")
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._failure: Exception | None = None
+
+    def fail(self, broken: Exception) -> None:
+        """Break the wait, since the stream is broken."""
+        self._failure = broken
+        if self._task is not None:
+            self._task.cancel()
+
+    async def wait(self, receive: Receive) -> None:
+        """Wait until the client disconnects or has got all. Raises what the stream is broken by."""
+        try:
+            # The server sends this message also when the response is complete.
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        except asyncio.CancelledError:
+            if self._failure is not None:
+                raise self._failure from None
+            raise

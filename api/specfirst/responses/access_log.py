@@ -16,7 +16,7 @@ from api.specfirst.responses.log_format import JsonFormatter
 log = logging.getLogger("api.access")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AccessLogEntry:
     """A request as the log has it; `route` is null where no document knows the path. `subject` is the run or the job that it names."""
 
@@ -24,19 +24,20 @@ class AccessLogEntry:
     route: str | None
     operation: str | None
     status: int
-    duration_ms: float
     request_id: str
     user_id: int | None
     address: str
     client_request_id: str | None
     subject: Mapping[str, int | str]
 
-    def write(self) -> None:
-        """Log the entry."""
+    def write(self, seconds: float) -> None:
+        """Log the entry; it took so many seconds."""
         if not log.isEnabledFor(logging.INFO):
             return
-        fields = {**vars(self), **self.subject}
-        del fields["subject"]
+        fields = {
+            "method": self.method, "route": self.route, "operation": self.operation, "status": self.status,
+            "duration_ms": round(seconds * 1000, 2), "request_id": self.request_id, "user_id": self.user_id, "address": self.address,
+            "client_request_id": self.client_request_id, **self.subject}
         text = " ".join(f"{name}={'-' if value is None else value}" for name, value in fields.items())
         log.info(text, extra={"fields": {"message": f"{self.method} {self.route or '-'} {self.status}", **fields}})
 

@@ -37,17 +37,20 @@ class CrashHandler:
         except ClientDisconnect:
             log.info("request %s: the client disconnected while sending", context.request_id)
         except Exception as raised:
-            refusal = _refusal(raised)
-            if refusal is None and self._is_outage(raised):
-                log.error("request %s of %s %s: %s", context.request_id, scope["method"], context.template, type(raised).__name__)
-                refusal = Unavailable("The database cannot be had at the moment.")
-            elif refusal is None:
-                log.exception("request %s of %s %s failed", context.request_id, scope["method"], context.template)
-                refusal = internal_error()
+            refusal = _refusal(raised) or self.log_crash(raised, context.request_id, scope["method"], context.template)
             if started:
                 # The response has begun; only an aborted connection can tell the client.
                 raise
             await _send(send, context, problem(refusal, request_id=context.request_id, token_shown=context.token_shown))
+
+
+    def log_crash(self, raised: Exception, request_id: str, method: str, template: str | None) -> Refusal | HttpProblem:
+        """Log an exception that is no refusal; what the client is told of it."""
+        if self._is_outage(raised):
+            log.error("request %s of %s %s: %s", request_id, method, template, type(raised).__name__)
+            return Unavailable("The database cannot be had at the moment.")
+        log.error("request %s of %s %s failed", request_id, method, template, exc_info=raised)
+        return internal_error()
 
 
 def _refusal(raised: Exception) -> Refusal | HttpProblem | None:

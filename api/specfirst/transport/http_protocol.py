@@ -24,6 +24,7 @@ from api.specfirst.responses.error_responses import (
     target_too_long,
 )
 from api.specfirst.responses.request_id import new_request_id
+from api.specfirst.transport.small import SmallEvent, SmallFlowControl, SmallQueue
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,9 @@ class BoundedCycle(RequestResponseCycle):
     async def send(self, message: ASGISendEvent) -> None:
         """Send a part of the answer."""
         await super().send(message)
+        if message["type"] == "http.response.start":
+            # All that is asked of it from now on; the head of a stream's request would be kept for as long as that lasts.
+            self.scope = {"method": self.scope["method"]}  # type: ignore[typeddict-item]
         if message["type"] == "http.response.start" and self.more_body and not self.keep_alive:
             # By now the client was told; the transport alone would be closed at once, and what was sent could be lost.
             self.keep_alive = self.lingers = True
@@ -72,6 +76,13 @@ class CloseDelimitedCycle(BoundedCycle):
 
 class BoundedHttp(HttpToolsProtocol):
     """One connection. It waits for a head, takes a request with its body, and answers; what is not the answer's has its bounds here."""
+
+    # As attributes of an instance, uvicorn's own would be in a dictionary of 2 KB.
+    __slots__ = (
+        "access_log", "access_logger", "app", "app_state", "asgi_version", "client", "config", "connections", "cycle",
+        "expect_100_continue", "flow", "headers", "limit_concurrency", "logger", "loop", "parser", "pipeline", "root_path", "scheme",
+        "scope", "server", "server_state", "tasks", "timeout_keep_alive", "timeout_keep_alive_task", "transport", "url",
+        "ws_protocol_class")
 
     max_bytes = 64 << 10
     max_fields = 100
@@ -96,6 +107,7 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # As in uvicorn itself.
         """Begin to wait for a request; where too many do, the one that has waited longest makes room."""
         super().connection_made(transport)
+        self.flow, self.pipeline = SmallFlowControl(transport), SmallQueue()  # type: ignore[assignment]
         self._wait()
         self._start_timer()
 
@@ -154,6 +166,9 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_body, self._heard, self._untold = True, False, 0
         super().on_headers_complete()
         self.cycle.__class__ = CloseDelimitedCycle if self.scope["http_version"] == "1.0" else BoundedCycle
+        self.cycle.message_event = SmallEvent()  # type: ignore[assignment]
+        # The request has them; here they would be kept until the next one.
+        self.scope, self.headers, self.url = {}, [], b""  # type: ignore[typeddict-item]
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; how large that may be is the operation's own."""

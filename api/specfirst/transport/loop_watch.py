@@ -57,6 +57,10 @@ class LoopWatch:
         if task is not None:
             self._exchanges[task] = context
 
+    def leave_request(self) -> None:
+        """The running task belongs to no request any more."""
+        self._exchanges.pop(asyncio.current_task(), None)  # type: ignore[arg-type]
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Watch the running loop."""

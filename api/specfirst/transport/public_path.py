@@ -26,7 +26,10 @@ class PublicPath:
         inside = scope["path"].startswith(self._path + "/") and raw.startswith(self._path.encode() + b"/")
         if inside and not self._routes.match(scope["path"], raw).routes:
             scope = {**scope, "path": scope["path"][len(self._path):], "raw_path": raw[len(self._path):]}
-        await self._app(scope, receive, send)
+        answering = self._app(scope, receive, send)
+        # Behind a stream nothing of its request is kept.
+        del scope, raw
+        await answering
 
 
 def served_at(app: ASGIApp, public_url: str, routes: Routes) -> ASGIApp:

@@ -10,6 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from api.app import Application
 from api.domain.metrics import QueueMetrics
 from api.specfirst.responses.metrics import RequestMetrics
+from api.specfirst.responses.open_stream import StreamResponse
 from tests.builders import NOW
 from tests.specfirst.asking import ask
 from tests.specfirst.conftest import ADMIN, Make
@@ -100,12 +101,12 @@ def test_a_client_of_a_stream_is_counted_as_long_as_it_follows(make: Make) -> No
     app = make()
     during: list[float] = []
 
-    async def streaming(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"Content-Type", b"text/event-stream; charset=utf-8")]})
-        during.extend(series(app, "ci_stream_clients").values())
-        await send({"type": "http.response.body", "body": b""})
+    class Following:
+        async def run(self, receive: Receive, send: Send) -> None:
+            during.extend(series(app, "ci_stream_clients").values())
+            await send({"type": "http.response.body", "body": b""})
 
-    asyncio.run(served(app, streaming)(scope_of("/"), never, nowhere))
+    asyncio.run(served(app, StreamResponse(Following(), {}))(scope_of("/"), never, nowhere))
 
     assert (during, list(series(app, "ci_stream_clients").values())) == ([1], [0])
 
@@ -113,12 +114,12 @@ def test_a_client_of_a_stream_is_counted_as_long_as_it_follows(make: Make) -> No
 def test_a_client_of_a_stream_that_is_torn_off_is_counted_no_more(make: Make) -> None:
     app = make()
 
-    async def streaming(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
-        raise asyncio.CancelledError
+    class Torn:
+        async def run(self, receive: Receive, send: Send) -> None:
+            raise asyncio.CancelledError
 
     async def run() -> None:
-        await asyncio.gather(served(app, streaming)(scope_of("/"), never, nowhere), return_exceptions=True)
+        await asyncio.gather(served(app, StreamResponse(Torn(), {}))(scope_of("/"), never, nowhere), return_exceptions=True)
 
     asyncio.run(run())
 
