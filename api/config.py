@@ -91,7 +91,8 @@ class Settings:
         "CI_SYNC_INTERVAL", 30, read.whole_number, "how often runs made by the platform's own programs are looked for", least=1)
     streams_per_user: int = _server(
         "CI_STREAMS_PER_USER", 500, read.whole_number,
-        "how many streams of logs one account may have open, and projects on their way in, per process", least=1)
+        "how many streams of logs one account may have open, and projects on their way in, per process; "
+        "without tokens: of one job, and ten times as many of all", least=1)
     tokens_per_user: int = _server(
         "CI_TOKENS_PER_USER", 200, read.whole_number,
         "how many tokens of one account may be live at a time; a further one is refused with 409",

@@ -20,6 +20,8 @@ from api.streaming.subscribers import ServerTask, Subscriber
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 BEGINNING = StreamPlace(1, 0)
+# How many times one limit the programs of this machine that show no token may have open together.
+ANONYMOUS_SHARE = 10
 
 
 @dataclass(slots=True)
@@ -61,27 +63,36 @@ async def follow(job: Job, start: StreamPlace | None, *, send_job_id: bool, time
     """The stream of a job's log from a position on, or from its current end; `send_job_id`: the job's id is the first event."""
     if request_context.is_head_request():
         return Response(headers=HEADERS, media_type=StreamResponse.media_type)
-    follower, limits, user_id = (
-        request_context.collaborator(Follower), request_context.collaborator(StreamLimits), request_context.caller().user_id)
+    follower, limits = request_context.collaborator(Follower), request_context.collaborator(StreamLimits)
+    keys: tuple[int | str, ...] = (request_context.caller().user_id, *([job.job_id] if request_context.is_anonymous() else []))
     late = start is None and job.status.is_finished
     last = (await follower.end_of(job)).late_events if late else []
     place = start or BEGINNING if late or start else await follower.current_end(job)
     # A client of new text only must learn its position first.
     first = [opening(place if start is None and not late else None), *([job_id_event(job.job_id)] if send_job_id else []), *last]
     return StreamResponse(
-        JobStream(follower, job, place, first, late, timeout, limits.acquire(user_id), watched_stream()), HEADERS)
+        JobStream(follower, job, place, first, late, timeout, limits.acquire(*keys), watched_stream()), HEADERS)
 
 
-def check_open_limit() -> None:
-    """Raise TooMany where the caller has too many streams."""
-    request_context.collaborator(StreamLimits).check(request_context.caller().user_id)
+def check_open_limit(job_id: str | None = None) -> None:
+    """Raise TooMany where the caller has too many streams.
+
+    Programs without a token are one account's; so that none keeps the others out, each job has a limit of its own then.
+    """
+    limits, user_id = request_context.collaborator(StreamLimits), request_context.caller().user_id
+    if not request_context.is_anonymous():
+        limits.check(user_id)
+        return
+    limits.check(user_id, times=ANONYMOUS_SHARE)
+    if job_id is not None:
+        limits.check(job_id)
 
 
 async def stream_job(
     request: Request, job_id: str, from_beginning: str = "false", last_event_id: str | None = None, timeout: int | None = None,
 ) -> Response:
     """Stream the log of a job until it has finished and all is sent."""
-    check_open_limit()
+    check_open_limit(job_id)
     resumed = last_event_id or request.headers.get("last-event-id")
     place = parse_event_id(resumed) if resumed else None
     job = visible(await request_context.in_thread(load_job, job_id), request_context.caller())

@@ -100,6 +100,11 @@ def token_lookup() -> TokenLookup | None:
     return current.get().token_lookup
 
 
+def is_anonymous() -> bool:
+    """Whether the caller is a program of this machine that needs no token."""
+    return current.get().token_lookup is None
+
+
 def now() -> datetime:
     """The current time, in UTC."""
     return current.get().app_context.clock()

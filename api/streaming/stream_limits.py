@@ -1,48 +1,54 @@
-"""Limits on concurrent streams and uploads per account."""
+"""Limits on concurrent streams and uploads."""
 from __future__ import annotations
 
 from collections import Counter
 
 from api.domain.errors import TooMany
 
+# An account by its number, a job by its id.
+Key = int | str
+
 
 class Slot:
-    """One open request of an account, while this is entered."""
+    """One open request, while this is entered."""
 
-    __slots__ = ("_open", "_user_id")
+    __slots__ = ("_keys", "_open")
 
-    def __init__(self, open: Counter[int], user_id: int) -> None:
-        self._open, self._user_id = open, user_id
+    def __init__(self, open: Counter[Key], keys: tuple[Key, ...]) -> None:
+        self._open, self._keys = open, keys
 
     def __enter__(self) -> None:
         """Count it."""
-        self._open[self._user_id] += 1
+        for key in self._keys:
+            self._open[key] += 1
 
     def __exit__(self, *_: object) -> None:
         """Count it no longer."""
-        self._open[self._user_id] -= 1
-        if not self._open[self._user_id]:
-            del self._open[self._user_id]
+        for key in self._keys:
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]
 
 
 class ConcurrencyLimit:
-    """Open requests of this process, by account. Use it on the event loop."""
+    """Open requests of this process, by what they count against. Use it on the event loop."""
 
     message = "Only {limit} of your requests may be open at a time."
     remedy = "Wait until one of them has ended."
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._open: Counter[int] = Counter()
+        self._open: Counter[Key] = Counter()
 
-    def check(self, user_id: int) -> None:
-        """Raise TooMany for an account at its limit."""
-        if self._open[user_id] >= self._limit:
-            raise TooMany(self.message.format(limit=self._limit), limit=self._limit, retry_after=10, remedy=self.remedy)
+    def check(self, key: Key, *, times: int = 1) -> None:
+        """Raise TooMany for a key at so many times its limit."""
+        limit = self._limit * times
+        if self._open[key] >= limit:
+            raise TooMany(self.message.format(limit=limit), limit=limit, retry_after=10, remedy=self.remedy)
 
-    def acquire(self, user_id: int) -> Slot:
-        """A context that counts as one more."""
-        return Slot(self._open, user_id)
+    def acquire(self, *keys: Key) -> Slot:
+        """A context that counts as one more of each key."""
+        return Slot(self._open, keys)
 
 
 class StreamLimits(ConcurrencyLimit):

@@ -12,6 +12,9 @@ from sqlalchemy import select
 from api.domain.auth.access import Role
 from api.domain.errors import TooMany
 from api.domain.runs.run import Phase
+from api.handlers.job_streams import ANONYMOUS_SHARE
+from api.storage.auth.accounts import find_account
+from api.storage.auth.local_account import EMAIL
 from api.storage.files.backends import INCOMING
 from api.storage.jobs.files import JobFiles
 from api.storage.jobs.tables import JobRow
@@ -113,6 +116,53 @@ def test_seats_are_given_back() -> None:
     seats.check(1)
 
 
+@pytest.fixture
+def served_here(sqlite_path: Path, tmp_path: Path) -> Iterator[tuple[Site, str]]:
+    """A server that asks programs of this machine for no token; two streams are an account's, or a job's where there is no token."""
+    site = build_site(
+        tmp_path, sqlite_path, streams_per_user=2, job_allow_anonymous=True, public_url="http://127.0.0.1:8000")
+    with listening(site.app) as url, site.app.flask.app_context():
+        yield site, url
+
+
+def anonymous_job(site: Site) -> str:
+    """The stream of a job that a program without a token has submitted."""
+    account = find_account(EMAIL)
+    assert account is not None
+    return f"/jobs/{HandRun.submitted(JobFiles(site.files), account.user_id).job_id}/stream"
+
+
+def test_a_program_without_a_token_keeps_no_other_from_following_its_own_job(served_here: tuple[Site, str]) -> None:
+    site, url = served_here
+    mine, others = anonymous_job(site), anonymous_job(site)
+    streams = [Stream(url, mine, None) for _ in range(2)]
+    for stream in streams:
+        stream.next_other()
+
+    refused, other = Stream(url, mine, None), Stream(url, others, None)
+    streams[0].close()
+    wait_until(lambda: _opens(url, mine, None))
+
+    assert (refused.status, refused.answer.headers["Retry-After"], other.status) == (429, "10", 200)
+    for stream in (*streams, refused, other):
+        stream.close()
+
+
+def test_programs_without_a_token_cannot_multiply_their_streams_by_their_jobs(served_here: tuple[Site, str]) -> None:
+    site, url = served_here
+    jobs = [anonymous_job(site) for _ in range(ANONYMOUS_SHARE + 1)]
+    streams = [Stream(url, job, None) for job in jobs[:-1] for _ in range(2)]
+    for stream in streams:
+        stream.next_other()
+
+    refused, with_token = Stream(url, jobs[-1], None), Stream(url, jobs[-1], token_of(site, Role.ADMIN))
+
+    assert {stream.status for stream in streams} == {200}
+    assert (refused.status, with_token.status) == (429, 200)
+    for stream in (*streams, refused, with_token):
+        stream.close()
+
+
 def send(url: str, token: str, path: str) -> int:
     files, headers = {"file": ("project.zip", zip_of())}, {"Authorization": f"Bearer {token}"}
     return httpx.post(f"{url}{path}", files=files, headers=headers, timeout=60, trust_env=False).status_code
@@ -130,6 +180,6 @@ def half_a_project(url: str, token: str) -> http.client.HTTPConnection:
     return connection
 
 
-def _opens(url: str, path: str, token: str) -> bool:
+def _opens(url: str, path: str, token: str | None) -> bool:
     with Stream(url, path, token) as stream:
         return stream.status == 200

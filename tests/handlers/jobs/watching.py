@@ -99,11 +99,11 @@ class Event:
 class Stream:
     """A connection on which a stream comes in; what never comes is a failure after a while."""
 
-    def __init__(self, url: str, path: str, token: str, headers: Mapping[str, str] | None = None, **parameters: Any) -> None:
+    def __init__(self, url: str, path: str, token: str | None, headers: Mapping[str, str] | None = None, **parameters: Any) -> None:
         host = url.removeprefix("http://")
         self._connection = http.client.HTTPConnection(host, timeout=TIMEOUT)
         query = f"?{urlencode(parameters)}" if parameters else ""
-        self._connection.request("GET", path + query, headers={"Authorization": f"Bearer {token}", **(headers or {})})
+        self._connection.request("GET", path + query, headers={**_bearer(token), **(headers or {})})
         self.answer = self._connection.getresponse()
         self.status = self.answer.status
         self.last_id: str | None = None
@@ -152,6 +152,10 @@ class Stream:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _bearer(token: str | None) -> dict[str, str]:
+    return {} if token is None else {"Authorization": f"Bearer {token}"}
 
 
 def log_of(events: list[Event]) -> str:
