@@ -38,11 +38,12 @@ from api.specfirst.access.rate_limits import (
 )
 from api.specfirst.access.security import Authenticate, Bearer, permitted
 from api.specfirst.binding.async_operations import native
-from api.specfirst.binding.binding import Functions, ShowsRuns, check, find_function
+from api.specfirst.binding.binding import Functions, check, find_function
 from api.specfirst.binding.documents import Document, load, operations, with_roles
 from api.specfirst.binding.flask_app import FlaskBackend
 from api.specfirst.binding.operation_middleware import middleware_of
 from api.specfirst.binding.routing import routes_of
+from api.specfirst.binding.shown_runs import ShowsRuns
 from api.specfirst.request_context import AppContext, Values
 from api.specfirst.responses.crash_handler import CrashHandler
 from api.specfirst.responses.etags import conditional
@@ -139,7 +140,7 @@ def create_app(
     check(texts, named)
     requests = ThreadPoolExecutor(settings.threads, "operation")
     lookups = ThreadPoolExecutor(LOOKUP_THREADS, "lookup")
-    flask_backend = FlaskBackend("api", requests)
+    flask_backend = FlaskBackend("api", requests, shows_runs)
     flask_setup(flask_backend.app)
     request_metrics = RequestMetrics(str(os.getpid()))
     watch = LoopWatch(request_metrics)
@@ -148,7 +149,7 @@ def create_app(
         _values(settings), clock, in_thread_of(requests, flask_backend.app), lambda: limits.degraded,
         {LoginGuard: LoginGuard(limits.counters, clock), RequestMetrics: request_metrics, **(collaborators or {})})
     application = Application(
-        flask_backend, functions=Functions(find, shows_runs), app_context=app_context, middlewares=_middlewares(settings),
+        flask_backend, functions=Functions(find), app_context=app_context, middlewares=_middlewares(settings),
         documents=contents, hooks=[*hooks, watch.running], pools=(requests, lookups))
     cross_origin = CorsHeaders(settings.cors_origins)
     routes = routes_of(texts, named, [*pages(documents, named, settings.public_url), *probe_pages(is_ready)])

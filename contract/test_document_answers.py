@@ -15,6 +15,17 @@ VERSIONED = {
     "get_run_summary",
     "list_progress",
     "get_run_config",
+    "list_run_samples",
+    "get_run_sample",
+    "get_expected_output",
+    "get_actual_output",
+    "get_diff",
+    "compare_runs",
+    "triage_run",
+    "get_run_junit",
+    "list_errors",
+    "list_infrastructure_errors",
+    "summarize_errors",
 }
 FILES = {"download_file", "get_job_artifact"}
 

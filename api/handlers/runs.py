@@ -106,12 +106,12 @@ def _load_state(run_id: int) -> tuple[bytes, str | None]:
     return encode(render_runs.run(found, api_base())), state
 
 
-def get_run_summary(run: Run, **conditions: str | None) -> dict[str, Any]:
+def get_run_summary(run: Run) -> dict[str, Any]:
     """Count how the regression tests of a run fared."""
     return render_runs.run_summary(run, verdicts.load_summary(run))
 
 
-def list_progress(run: Run, limit: int, offset: int, status: str | None = None, **conditions: str | None) -> dict[str, Any]:
+def list_progress(run: Run, limit: int, offset: int, status: str | None = None) -> dict[str, Any]:
     """List what a run went through, oldest first, from its queued event on."""
     events = [render_runs.queued_event(run)]
     reported = with_late_events(verdicts.load_events(run), progress.list_late_events(run.run_id))
@@ -175,7 +175,7 @@ def _retried(source: Run, regression_ids: tuple[int, ...], reason: str | None) -
         source_run_id=source.run_id, reason=reason)
 
 
-def get_run_config(run: Run, **conditions: str | None) -> dict[str, Any]:
+def get_run_config(run: Run) -> dict[str, Any]:
     """Show what a run is to execute, and where."""
     environment = request_context.collaborator(Environments).find(run.environment_id)
     average = None if environment is None else runs.average_duration(environment.platform)

@@ -1,7 +1,7 @@
 """Shows, loads and lists runs."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,6 +25,10 @@ class ShownRuns:
     def one(self, run_id: int) -> Run:
         """The run of this id. Raises NotFound."""
         return show_run(run_id, self.clock())
+
+    def version(self, run: Run, *, labelled: bool) -> Hashable | None:
+        """The run itself once it is over: what it was judged by is named in it. Labels may change at any time."""
+        return None if run.evidence is None or labelled else run
 
     def any(self) -> None:
         """Make what is known of runs agree with the platform's tables."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
-from typing import Any, Protocol
+from typing import Any
 
 from connexion.operations import AbstractOperation
 from connexion.resolver import Resolution, Resolver
@@ -16,25 +15,7 @@ from api.specfirst.responses.error_responses import not_implemented
 
 # The caller's own account and tokens: whoever holds a token may see and end what is theirs, whatever the token was issued for.
 WITHOUT_SCOPE = frozenset({"get_me", "change_password", "list_tokens", "revoke_token", "revoke_current_token"})
-# The value of `x-shows-runs` for an answer that counts over all runs.
-COUNTED = "counted"
 _ON_THE_LOOP_ONLY = "only operations on the event loop (x-native-async) take a body that is not JSON"
-
-
-class ShowsRuns(Protocol):
-    """What is done before runs are shown; whatever it raises is the answer."""
-
-    def one(self, run_id: int) -> Any:
-        """The run of this id as of now, for a function with the argument `run`."""
-        ...
-
-    def any(self) -> None:
-        """Bring all runs up to date."""
-        ...
-
-    def counted(self) -> None:
-        """Bring all runs up to date, for an answer that counts over all of them."""
-        ...
 
 
 class BindingError(Exception):
@@ -42,16 +23,11 @@ class BindingError(Exception):
 
 
 class Functions(Resolver):  # type: ignore[misc]
-    """Finds each operation's function in its controller, by its id; what has none yet answers 501 and is listed as unbound.
+    """Finds each operation's function in its controller, by its id; what has none yet answers 501 and is listed as unbound."""
 
-    What `shows` does is done before the function of each operation with `x-shows-runs`. One on the event loop does it itself, in a
-    thread, whenever it looks at a run.
-    """
-
-    def __init__(self, find: Callable[[str], Any], shows: ShowsRuns | None) -> None:
+    def __init__(self, find: Callable[[str], Any]) -> None:
         super().__init__()
         self._find = find
-        self._shows = shows
         self._found: dict[str, Callable[..., Any]] = {}
         self.unbound: set[str] = set()
 
@@ -60,11 +36,7 @@ class Functions(Resolver):  # type: ignore[misc]
         operation_id = operation.operation_id
         if operation_id not in self._found:
             native = bool(operation._operation.get("x-native-async"))
-            function = self._bound(operation_id, self.resolve_operation_id(operation), native)
-            shown = operation._operation.get("x-shows-runs")
-            if shown and self._shows is not None and not native:
-                function = _showing(self._shows, function, counted=shown == COUNTED)
-            self._found[operation_id] = function
+            self._found[operation_id] = self._bound(operation_id, self.resolve_operation_id(operation), native)
         return Resolution(self._found[operation_id], operation_id)
 
     def _bound(self, operation_id: str, name: str, native: bool) -> Callable[..., Any]:
@@ -136,27 +108,6 @@ def check_signature(operation: AbstractOperation, offered: Iterable[str], functi
     if needed - names:
         raise BindingError(f"{operation.operation_id}: nothing in the document fills {', '.join(sorted(needed - names))}")
     return names & {parameter.name for parameter in parameters}
-
-
-def _showing(shows: ShowsRuns, function: Callable[..., Any], *, counted: bool) -> Callable[..., Any]:
-    parameters = inspect.signature(function).parameters
-    if "run" not in parameters:
-        prepare = shows.counted if counted else shows.any
-
-        @wraps(function)
-        def after(**arguments: Any) -> Any:
-            prepare()
-            return function(**arguments)
-
-        return after
-
-    @wraps(function)
-    def of_run(run_id: int, **arguments: Any) -> Any:
-        return function(run=shows.one(run_id), **arguments)
-
-    of_run.__signature__ = inspect.Signature([  # type: ignore[attr-defined]
-        each.replace(name="run_id") if each.name == "run" else each for each in parameters.values()])
-    return of_run
 
 
 def _absent(**_: Any) -> Any:

@@ -14,7 +14,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 _INTERNAL = frozenset({
     "x-bearerInfoFunc", "x-configured-roles", "x-native-async", "x-openapi-router-controller", "x-rate-bucket", "x-response-headers",
-    "x-shows-runs", "x-slashes", "x-upload"})
+    "x-shows-runs", "x-slashes", "x-stored", "x-upload"})
 
 
 @dataclass(frozen=True)

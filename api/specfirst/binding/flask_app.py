@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from http import HTTPStatus
 from typing import Any, cast
 
 import flask
@@ -13,23 +14,39 @@ from flask.typing import ResponseReturnValue
 
 from api.specfirst import request_context
 from api.specfirst.binding.operation_middleware import arguments_of
-from api.specfirst.responses.json_responses import JSON, encode
+from api.specfirst.binding.shown_runs import ShownRuns, ShowsRuns
+from api.specfirst.responses.json_responses import JSON, encode, etag
 from api.specfirst.responses.next_page import next_page
 from api.specfirst.responses.row_members import shown_items
+from api.specfirst.responses.stored_answers import StoredAnswer, StoredAnswers, hand_on
 from api.specfirst.transport.asgi_to_wsgi import AsgiToWsgi
 
 
 class Operation:
-    """A view: calls the handler with the validated arguments and renders what it returns."""
+    """A view: brings runs up to date, calls the handler with the validated arguments and renders what it returns."""
 
-    def __init__(self, operation: AbstractOperation) -> None:
+    def __init__(self, operation: AbstractOperation, shows: ShowsRuns | None, stored: StoredAnswers) -> None:
         self._function: Callable[..., Any] = operation.function
         self.__name__ = str(operation.operation_id)
         self._text_kind: str | None = next((kind for kind in operation.produces if kind != JSON), None)
+        self._shown, self._stored = ShownRuns(operation, shows), stored
 
     def __call__(self, **_: Any) -> ResponseReturnValue:
         """Answer the request that Flask is handling; the arguments are those that validation filled."""
-        returned = self._function(**arguments_of(flask.request.environ["asgi.scope"]))
+        scope = flask.request.environ["asgi.scope"]
+        arguments = arguments_of(scope)
+        version = self._shown.prepare(arguments)
+        if version is None:
+            return self._rendered(self._function(**arguments))
+        key = self.__name__, request_context.asked_for(), version
+        answer = self._stored.find(key)
+        if answer is None:
+            answer = _storable(self._rendered(self._function(**arguments)))
+            self._stored.keep(key, answer)
+        hand_on(scope, answer)
+        return flask.Response(answer.body, HTTPStatus.OK, cast(Any, answer.headers), content_type=answer.kind)
+
+    def _rendered(self, returned: Any) -> flask.Response:
         if isinstance(returned, flask.Response):
             return returned
         content, status, headers = _unpacked(returned)
@@ -45,6 +62,13 @@ class Operation:
         return flask.Response(encode(content), status, cast(Any, headers), mimetype=JSON)
 
 
+def _storable(response: flask.Response) -> StoredAnswer:
+    """A 200 with a body; its tag is made once."""
+    body = response.get_data()
+    headers = {name: value for name, value in response.headers if name not in ("Content-Type", "Content-Length")}
+    return StoredAnswer(body, response.headers["Content-Type"], {**headers, "ETag": etag(body)})
+
+
 def _unpacked(returned: Any) -> tuple[Any, int, Mapping[str, str]]:
     """Content, status and headers of what a handler returned: content, (content, status) or (content, status, headers)."""
     if not isinstance(returned, tuple):
@@ -56,16 +80,21 @@ def _unpacked(returned: Any) -> tuple[Any, int, Mapping[str, str]]:
 class Api(FlaskApi):  # type: ignore[misc]
     """One document's operations on the Flask application."""
 
+    def __init__(self, specification: Specification, *, shows: ShowsRuns | None, stored: StoredAnswers, **kwargs: Any) -> None:
+        self._shows, self._stored = shows, stored
+        super().__init__(specification, **kwargs)
+
     def make_operation(self, operation: AbstractOperation) -> Operation:
         """The view of an operation."""
-        return Operation(operation)
+        return Operation(operation, self._shows, self._stored)
 
 
 class FlaskBackend(FlaskASGIApp):  # type: ignore[misc]
     """Flask at the end of Connexion's stack."""
 
-    def __init__(self, import_name: str, pool: Executor) -> None:
+    def __init__(self, import_name: str, pool: Executor, shows: ShowsRuns | None = None) -> None:
         super().__init__(import_name, {})
+        self._shows, self._stored = shows, StoredAnswers()
         self.asgi_app = AsgiToWsgi(self.app.wsgi_app, pool)
         # Paths were matched before; a second opinion with redirects is not wanted.
         self.app.url_map.merge_slashes = False
@@ -73,6 +102,6 @@ class FlaskBackend(FlaskASGIApp):  # type: ignore[misc]
 
     def add_api(self, specification: Specification, *, name: str | None = None, **kwargs: Any) -> Api:
         """Mount a document; several may share a base path, since each has a name of its own."""
-        api = Api(specification, **kwargs)
+        api = Api(specification, shows=self._shows, stored=self._stored, **kwargs)
         self.app.register_blueprint(api.blueprint, name=name)
         return api

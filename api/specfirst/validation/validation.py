@@ -16,8 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.specfirst.access.security import context_of
 from api.specfirst.binding.binding import check_body, check_signature
 from api.specfirst.binding.operation_middleware import hand_over
+from api.specfirst.binding.shown_runs import RUN, RUN_ID, takes_run
 from api.specfirst.responses.error_responses import internal_error
 from api.specfirst.responses.row_members import PARAMETER, RowMembers
+from api.specfirst.responses.stored_answers import StoredAnswer, stored_answer_of
 from api.specfirst.validation.bodies import JSON, Body, BodyLimits
 from api.specfirst.validation.engines import OFF, Engine, Validator, engine
 from api.specfirst.validation.parameters import Parameters
@@ -41,7 +43,10 @@ class RequestOperation:
         self._body = Body(operation, engine, limits)
         offered = self._parameters.arguments | ({"body"} if self._body.json else set())
         offered |= {"request"} if operation._operation.get("x-native-async") else set()
-        self._taken = check_signature(operation, offered, operation.function)
+        if takes_run(operation):
+            self._taken = check_signature(operation, offered | {RUN}, operation.function) - {RUN} | {RUN_ID}
+        else:
+            self._taken = check_signature(operation, offered, operation.function)
         self._row_members = RowMembers(operation) if PARAMETER in offered else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,7 +90,7 @@ class ResponseOperation:
         async def hold(message: Message) -> None:
             nonlocal start, validator
             if message["type"] == "http.response.start":
-                validator = self._validator_for(message)
+                validator = self._validator_for(message, stored_answer_of(scope))
                 if validator is not None:
                     start = message
                     return
@@ -96,13 +101,13 @@ class ResponseOperation:
             if not message.get("more_body", False):
                 body = b"".join(chunks)
                 if len(body) <= CHECKED_LIMIT:
-                    self._check(validator, body)
+                    self._check(validator, body, stored_answer_of(scope))
                 await send(start)
                 await send({"type": "http.response.body", "body": body})
 
         await self.next_app(scope, receive, hold)
 
-    def _validator_for(self, start: Message) -> Validator | None:
+    def _validator_for(self, start: Message, stored: StoredAnswer | None) -> Validator | None:
         declared = self._declared.get(str(start["status"])) or self._declared.get("default")
         if declared is None:
             raise self._breach("status", f"{start['status']} is not declared")
@@ -113,14 +118,17 @@ class ResponseOperation:
         kind_text = kind.split(b";", 1)[0].strip().lower().decode("latin-1")
         if kind_text not in declared.kinds and (declared.kinds or start["status"] not in (204, 304)):
             raise self._breach("content-type", "is not declared")
-        return declared.validator if kind_text == JSON else None
+        is_checked = stored is not None and stored.checked
+        return declared.validator if kind_text == JSON and not is_checked else None
 
-    def _check(self, validator: Validator, body: bytes) -> None:
+    def _check(self, validator: Validator, body: bytes, stored: StoredAnswer | None) -> None:
         instance = orjson.loads(body)
         if not validator.is_valid(instance):
             faults = Faults(MAX_LOGGED)
             faults.collect(islice(validator.violations(instance), MAX_LOGGED))
             raise self._breach("body", faults.fields)
+        if stored is not None:
+            stored.checked = True
 
     def _breach(self, what: str, why: Any) -> Exception:
         log.error("answer of %s breaks the contract: %s: %s", self._operation_id, what, why)

@@ -1,0 +1,54 @@
+"""Answers that were given before, as bytes, for as long as what they were made from stays the same."""
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from cachetools import LRUCache
+
+_STORED = "ci.stored"
+# So many bytes are kept in all, and no answer that is larger than a part of that.
+MEMORY, LARGEST = 16 << 20, 1 << 20
+
+
+@dataclass(slots=True)
+class StoredAnswer:
+    """An answer with its headers. It is `checked` once it was held against the document."""
+
+    body: bytes
+    kind: str
+    headers: Mapping[str, str]
+    checked: bool = False
+
+
+class StoredAnswers:
+    """The answers that were asked for most lately, by operation, request and version of what they were made from."""
+
+    def __init__(self) -> None:
+        self._answers: LRUCache[Hashable, StoredAnswer] = LRUCache(MEMORY, getsizeof=lambda answer: len(answer.body) + 1024)
+        self._lock = Lock()
+
+    def find(self, key: Hashable) -> StoredAnswer | None:
+        """The answer of this key; None where there is none, or no more."""
+        with self._lock:
+            found: StoredAnswer | None = self._answers.get(key)
+            return found
+
+    def keep(self, key: Hashable, answer: StoredAnswer) -> None:
+        """Keep an answer, unless it is very large."""
+        if len(answer.body) <= LARGEST:
+            with self._lock:
+                self._answers[key] = answer
+
+
+def hand_on(scope: Any, answer: StoredAnswer) -> None:
+    """Tell those who check answers which one this is."""
+    scope["extensions"][_STORED] = answer
+
+
+def stored_answer_of(scope: Any) -> StoredAnswer | None:
+    """The stored answer that is given to this request, or made by it."""
+    found: StoredAnswer | None = scope["extensions"].get(_STORED)
+    return found

@@ -1,0 +1,79 @@
+"""Parts of finished runs are answered from what was stored, until something happens to the run."""
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from api.domain.auth.access import Role
+from api.domain.runs.run import Phase
+from api.specfirst.binding.flask_app import Operation
+from tests.builders import add_event, add_regression_test, add_result, add_run
+from tests.handlers.site import Client, Site
+
+STORED = ("summary", "errors", "error-summary", "junit.xml")
+PARTS = (*STORED, "samples", "progress", "config", "infrastructure-errors")
+
+
+@pytest.fixture
+def client(site: Site) -> Client:
+    """Somebody who may read everything."""
+    return site.as_role(Role.ADMIN)
+
+
+@pytest.fixture
+def red(site: Site) -> int:
+    """A finished run with a test that crashed and one that said nothing."""
+    crashed, _ = add_regression_test(), add_regression_test()
+    run_id = add_run()
+    add_event(run_id, Phase.TESTING)
+    add_result(run_id, crashed.regression_id, exit_code=139)
+    add_event(run_id, Phase.COMPLETED)
+    return run_id
+
+
+def get(client: Client, run_id: int, part: str, **headers: str) -> Any:
+    return client.get(f"/api/v1/runs/{run_id}/{part}", headers=headers)
+
+
+@pytest.mark.parametrize("part", STORED)
+def test_a_part_that_was_given_is_given_again_without_being_made(client: Client, red: int, part: str) -> None:
+    first = get(client, red, part)
+
+    with patch.object(Operation, "_rendered", side_effect=AssertionError):
+        again = get(client, red, part)
+
+    assert (again.status_code, again.content, again.headers["ETag"]) == (200, first.content, first.headers["ETag"])
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_who_has_a_part_is_told_that_it_is_as_it_was_until_it_is_not(site: Site, client: Client, red: int, part: str) -> None:
+    tag = get(client, red, part).headers["ETag"]
+
+    same = get(client, red, part, **{"If-None-Match": tag})
+    site.clock.advance(hours=1)
+    add_event(red, Phase.CANCELED, "Build failed", at=site.clock.now)
+    changed = get(client, red, part, **{"If-None-Match": tag})
+
+    assert (same.status_code, same.content) == (304, b"")
+    assert changed.status_code == (304 if part in ("samples", "config") else 200)
+
+
+def test_what_is_not_over_is_made_each_time(client: Client, site: Site) -> None:
+    test = add_regression_test()
+    run_id = add_run()
+    add_event(run_id, Phase.TESTING)
+    before = get(client, run_id, "summary").json()
+
+    add_result(run_id, test.regression_id, exit_code=1)
+
+    assert (before["pending_count"], get(client, run_id, "summary").json()["pending_count"]) == (1, 0)
+
+
+def test_an_answer_that_breaks_the_contract_is_refused_each_time(client: Client, red: int) -> None:
+    with patch("api.rendering.runs.run_summary", return_value={"run_id": red}):
+        broken = [client._http.get(
+            f"/api/v1/runs/{red}/summary", headers=client._headers).status_code for _ in range(2)]
+
+    assert broken == [500, 500]
