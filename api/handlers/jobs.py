@@ -27,7 +27,7 @@ from api.storage.jobs.artifacts import LocalFile, Nothing, newest_attempt, open_
 from api.storage.jobs.files import JobFiles
 from api.storage.jobs.jobs import JobFilter
 from api.storage.jobs.projects import delete_project
-from api.storage.text.logs import Readable
+from api.storage.text.log_windows import Readable
 from api.streaming.project_upload import receive_job, wake
 
 

@@ -19,7 +19,7 @@ from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.text import logs
 from api.storage.text.log_sections import Section, find_section, section_of
-from api.storage.text.logs import Readable
+from api.storage.text.log_windows import Readable
 
 RenderLine = Callable[[LogLine], dict[str, Any]]
 

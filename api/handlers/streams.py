@@ -24,7 +24,7 @@ from api.specfirst.responses.open_stream import StreamResponse
 from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.text import logs
-from api.storage.text.logs import Readable
+from api.storage.text.log_windows import Readable
 from api.streaming.reauthorization import WatchedStream, watched_stream
 from api.streaming.run_log_tail import LogEvent, LogSnapshot, ReadLog, RunLogReader, RunLogTails
 from api.streaming.stream_limits import Slot, StreamLimits

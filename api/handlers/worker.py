@@ -36,7 +36,7 @@ from api.storage.files.incoming import FileStore, IncomingFile
 from api.storage.runs.leases import in_maintenance
 from api.storage.runs.progress import record_late_event
 from api.storage.runs.worker_secrets import find_platform
-from api.storage.text.logs import Readable
+from api.storage.text.log_windows import Readable
 
 PIECE = 4 << 20
 

@@ -12,7 +12,7 @@ from api.domain.files.attachment import content_disposition
 from api.domain.files.byte_range import ByteRange, Unsatisfiable, parse_range
 from api.specfirst import request_context
 from api.specfirst.responses.error_responses import range_not_satisfiable
-from api.storage.text.logs import Readable
+from api.storage.text.log_windows import Readable
 
 PIECE = 1 << 20
 OCTETS = "application/octet-stream"

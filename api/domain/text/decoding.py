@@ -1,4 +1,4 @@
-"""Decodes files for display: UTF-8, UTF-16, else cp1252. Equality of files is decided on bytes."""
+"""Decodes all text that is shown, of files and logs: UTF-8, UTF-16, else cp1252. Equality of files is decided on bytes."""
 from __future__ import annotations
 
 import re
@@ -11,9 +11,15 @@ from typing import Literal
 HEAD = 64 * 1024
 # A NUL among so many first bytes makes a file binary.
 BINARY_HEAD = 4096
+# So many tell it of a log, which is read for each page of it.
+LOG_HEAD = 1024
+# So many tell its mark.
+MARK_BYTES = 4
 # What UTF-32 begins with in the same order of bytes; nothing else begins with UTF-16's mark and a NUL.
 _BOM_UTF32_LE = BOM_UTF16_LE + b"\0\0"
 MARK = "\ufeff"
+# Of a log without a mark so many units at least must tell that it is UTF-16.
+_SURE_UNITS = 32
 
 # The five bytes that cp1252 leaves open stand for the control characters of the same number, as in browsers,
 # so that every byte can be shown and found again.
@@ -69,11 +75,41 @@ def read_text(content: bytes) -> Text:
     if wide is not None:
         text = content.decode(wide, "replace")
         return Text(wide, text.startswith(MARK), text.removeprefix(MARK))
-    marked = content.startswith(BOM_UTF8)
+    plain = content.removeprefix(BOM_UTF8)
+    decoded = _utf_8(plain, whole=False)
+    encoding = Encoding.CP1252 if decoded is None else Encoding.UTF_8
+    return Text(encoding, content.startswith(BOM_UTF8), decode_cp1252(plain) if decoded is None else decoded[0])
+
+
+def decode_line(line: bytes) -> str:
+    """A line of a log, which may be in another encoding than the line before: UTF-8, else cp1252."""
+    decoded = _utf_8(line, whole=True)
+    return decode_cp1252(line) if decoded is None else decoded[0]
+
+
+def decode_piece(raw: bytes, most: int, *, whole: bool, legacy: bool = False, wide: Encoding | None = None) -> tuple[str, int]:
+    """So many characters of a line's beginning, and how many bytes they took.
+
+    Of a log in UTF-16 as that; else UTF-8 where the line is that, else cp1252, as also where it is `legacy`: an earlier part of the line
+    was no UTF-8. Without `whole` the bytes may end within a character, which is then left.
+    """
+    if wide is not None:
+        text = raw.decode(wide, "replace")[:most]
+        # Each unit that is no character is replaced by one that is a unit, too; a last byte that stands alone is none.
+        return text, min(len(raw), len(text.encode(wide)))
+    decoded = None if legacy else _utf_8(raw, whole=whole)
+    if decoded is None:
+        return decode_cp1252(raw[:most]), min(len(raw), most)
+    text, used = decoded
+    return (text, used) if len(text) <= most else (text[:most], len(text[:most].encode()))
+
+
+def _utf_8(content: bytes, *, whole: bool) -> tuple[str, int] | None:
+    """The text, and how many bytes it took; None where it is no UTF-8. Without `whole` a last character may be incomplete, and is left."""
     try:
-        return Text(Encoding.UTF_8, marked, utf_8_decode(content.removeprefix(BOM_UTF8), "strict", False)[0])
+        return utf_8_decode(content, "strict", whole)
     except UnicodeDecodeError:
-        return Text(Encoding.CP1252, marked, decode_cp1252(content.removeprefix(BOM_UTF8)))
+        return None
 
 
 def decode_pair(expected: bytes, actual: bytes) -> tuple[Encoding, str, str]:
@@ -99,6 +135,19 @@ def utf_16_of(head: bytes) -> Encoding | None:
     if marked or _tell(second, first, units):
         return marked or Encoding.UTF_16_LE
     return Encoding.UTF_16_BE if _tell(first, second, units) else None
+
+
+def utf_16_of_log(head: bytes, *, grows: bool) -> Encoding | None:
+    """The form of UTF-16 of a log that begins with these bytes; None where it has none.
+
+    It must not become another while the log grows: then its mark alone tells, and else that nearly all characters have a NUL.
+    """
+    found = utf_16_of(head)
+    if found is None or head.startswith(_MARKS[found]):
+        return found
+    units = len(head) // 2
+    nuls = head[1 if found is Encoding.UTF_16_LE else 0::2].count(0)
+    return None if grows or units < _SURE_UNITS or 4 * nuls < 3 * units else found
 
 
 def is_binary(head: bytes) -> bool:

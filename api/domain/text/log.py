@@ -1,4 +1,4 @@
-"""Lines of a log: decoding, and the timestamp, level and source of each."""
+"""Lines of a log: the timestamp, level and source of each, and which of them are wanted."""
 from __future__ import annotations
 
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from api.domain.text.decoding import decode_cp1252, encode_cp1252
+from api.domain.text.decoding import Encoding, encode_cp1252
 from api.domain.text.log_level import WORDS, LogLevel, level_of, own_text, without_colours
 
 MESSAGE_LENGTH = 4000
@@ -62,11 +62,12 @@ class LogFilter:
         """Whether no line can match, since none has its own end in it."""
         return self.contains is not None and "\n" in self.contains
 
-    @property
-    def needles(self) -> tuple[bytes, ...]:
-        """The bytes that `contains` may stand for in a file; none where any line may match."""
+    def needles(self, wide: Encoding | None) -> tuple[bytes, ...]:
+        """The bytes that `contains` may stand for in a log, in UTF-16 or of any encoding else; none where any line may match."""
         if not self.contains:
             return ()
+        if wide is not None:
+            return (self.contains.encode(wide, "replace"),)
         encoded = {self.contains.encode("utf-8", "replace")}
         with suppress(UnicodeEncodeError):
             encoded.add(encode_cp1252(self.contains))
@@ -79,29 +80,6 @@ STAMP = re.compile(
     r" ?(?P<offset>Z|UTC|[+-]\d{2}:?\d{2})?\]?(?=\s|$)[ \t]*")
 BRACKETED = re.compile(r"\[(?P<word>[A-Za-z_]{3,14})\][ \t:]*")
 SOURCES = {source.value: source for source in LogSource}
-
-
-def decode_piece(raw: bytes, *, whole: bool, legacy: bool = False) -> tuple[str, int]:
-    """Text of a line's beginning, at most a message long, and how many bytes it took.
-
-    UTF-8 where the line is that, else cp1252, as also where it is `legacy`: an earlier part of the line was no UTF-8. Without
-    `whole` the bytes may end within a character, which is then left.
-    """
-    text, trimmed = (None, 0) if legacy else _utf8(raw, whole)
-    if text is not None:
-        cut = text[:MESSAGE_LENGTH]
-        return cut, len(raw) - trimmed if len(cut) == len(text) else len(cut.encode())
-    return decode_cp1252(raw[:MESSAGE_LENGTH]), min(len(raw), MESSAGE_LENGTH)
-
-
-def _utf8(raw: bytes, whole: bool) -> tuple[str | None, int]:
-    try:
-        return raw.decode(), 0
-    except UnicodeDecodeError as wrong:
-        left = len(raw) - wrong.start
-        if whole or left > 3 or wrong.reason != "unexpected end of data":
-            return None, 0
-        return raw[:wrong.start].decode(), left
 
 
 def facts_of(text: str, before: LineFacts) -> LineFacts:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 
-from api.domain.text.decoding import decode_cp1252
+from api.domain.text.decoding import MARK, Encoding, decode_line
 from api.domain.text.log import LineFacts, facts_of
 from api.domain.text.log_level import LogLevel
 
@@ -14,24 +14,19 @@ ERRORS = frozenset({LogLevel.ERROR, LogLevel.CRITICAL})
 CONTINUATION = bytes(range(0x80, 0xC0))
 
 
-def decode_tail(content: bytes, *, is_whole: bool) -> str:
-    """The text of a log's last bytes: each line UTF-8, else cp1252. Half a character at the start is left out.
+def decode_tail(content: bytes, *, is_whole: bool, wide: Encoding | None = None) -> str:
+    """The text of a log's last bytes: of UTF-16 as that, else each line UTF-8 or cp1252. Half a character at the start is left out.
 
     Never longer than the bytes are.
     """
+    if wide is not None:
+        return content.decode(wide, "replace").removeprefix(MARK if is_whole else "")
     if not is_whole:
         stripped = content.lstrip(CONTINUATION)
         content = stripped if len(content) - len(stripped) < 4 else content
     else:
         content = content.removeprefix(BOM_UTF8)
-    return "\n".join(_decode_line(line) for line in content.split(b"\n"))
-
-
-def _decode_line(line: bytes) -> str:
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        return decode_cp1252(line)
+    return "\n".join(map(decode_line, content.split(b"\n")))
 
 
 def last_error_line(text: str) -> str | None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from api.domain.text.log_cursor import LogPart
-from api.storage.text.logs import SCAN_WINDOW, SEARCH_LIMIT, WINDOW, Readable
+from api.storage.text.log_windows import Readable
+from api.storage.text.logs import SCAN_WINDOW, SEARCH_LIMIT, WINDOW
 
 # How our own worker begins what it says of a test; the text behind the number is the test's category.
 TEST_BEGINS = re.compile(rb"^\[[^\]\n]{1,40}\] \[[A-Z]+\] \[worker\] Regression test (\d{1,10}) \(", re.MULTILINE)

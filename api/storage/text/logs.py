@@ -1,23 +1,13 @@
 """Reads pages of logs, at a cost that depends on the page alone; filters do bounded work."""
 from __future__ import annotations
 
-from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from dataclasses import dataclass, replace
 
-from api.domain.text.decoding import MARK
-from api.domain.text.log import (
-    PIECE_BYTES,
-    LineFacts,
-    LogFilter,
-    LogLine,
-    decode_piece,
-    facts_of,
-    stamp_of,
-)
+from api.domain.text.decoding import LOG_HEAD, MARK_BYTES, Encoding, utf_16_of_log
+from api.domain.text.log import LogFilter, LogLine
 from api.domain.text.log_cursor import LogPlace
+from api.storage.text.log_windows import LOOK_BACK, Entry, Readable, Window, read_window
 
 WINDOW = 128 * 1024
 SCAN_WINDOW = 4 << 20
@@ -27,28 +17,6 @@ SEARCH_LIMIT = 256 << 20
 # What one call may decode for a filter: bytes, where each line counts as so many more.
 FILTER_LIMIT = 4 << 20
 LINE_COST = 80
-# How far the time of a line without one is looked for.
-LOOK_BACK = 64 * 1024
-LINES_BACK = 500
-
-
-class Readable(Protocol):
-    """A file, wherever it is stored."""
-
-    @property
-    def size(self) -> int:
-        """Bytes, as it was when it was opened."""
-
-    def read(self, start: int, length: int) -> bytes:
-        """Up to `length` bytes from `start` on; fewer only at the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line and the place behind it."""
-
-    line: LogLine
-    after: LogPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +34,7 @@ def read_page(source: Readable, start: LogPlace, limit: int, wanted: LogFilter, 
     """
     if wanted.is_hopeless:
         return LogPage((), start if grows else None)
-    if wanted.needles:
+    if wanted.contains:
         return _Search(source, start, limit, wanted, grows=grows).run()
     bound = start.offset + FILTER_LIMIT if wanted != LogFilter() else None
     lines: list[LogLine] = []
@@ -85,87 +53,27 @@ def entries(source: Readable, start: LogPlace, *, grows: bool = False) -> Iterat
 
     Of such a line, where it is long, those parts are there that will stay as they are.
     """
-    place, window = start, None
+    wide = _utf_16(source, grows=grows)
+    place, window = _aligned(start, wide), None
     while place.offset < source.size:
         entry = None if window is None else window.entry(place)
         if entry is not None:
             place = entry.after
             yield entry
         elif window is None or window.base < place.offset:
-            window = _window(source, place.offset, WINDOW, grows=grows)
+            window = read_window(source, place.offset, WINDOW, wide, grows=grows)
         else:
             return
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of a log in memory, from `base` on; `is_last` where the log ends with it, `grows` where its last line may go on."""
-
-    base: int
-    content: bytes
-    is_last: bool
-    grows: bool
-
-    @property
-    def end(self) -> int:
-        """The offset behind it."""
-        return self.base + len(self.content)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether its end is where its last line ends."""
-        return self.is_last and not self.grows
-
-    def entry(self, place: LogPlace) -> Entry | None:
-        """The line, or the part of a long one, that starts at a place; None where the window ends too soon to tell."""
-        at = place.offset - self.base
-        line_end = self.content.find(b"\n", at, at + PIECE_BYTES + 1)
-        in_sight = line_end >= 0 or len(self.content) - at > PIECE_BYTES
-        if not (in_sight or self.is_whole) or at >= len(self.content):
-            return None
-        return _entry(self.content, at, line_end, place)
-
-    def line_of(self, offset: int, place: LogPlace) -> LogPlace:
-        """The start of the line that an offset lies in, or the place where that line starts before it."""
-        found = self.content.rfind(b"\n", place.offset - self.base, offset - self.base)
-        return place if found < 0 else LogPlace(self.base + found + 1, False, LineFacts(self._time_before(found, place)))
-
-    def _time_before(self, end: int, place: LogPlace) -> datetime | None:
-        """The time that the nearest line tells between a place and the end of a line, of those shortly before the end."""
-        first = place.offset - self.base
-        low = max(first, end - LOOK_BACK)
-        for _ in range(LINES_BACK):
-            found = self.content.rfind(b"\n", low, end)
-            if found < 0:
-                break
-            if (stamp := self._stamp(found + 1, end)) is not None:
-                return stamp
-            end = found
-        return (self._stamp(first, end) if low == first and not place.within else None) or place.facts.at
-
-    def _stamp(self, start: int, end: int) -> datetime | None:
-        beginning = self.content[start:min(end, start + 40)]
-        return stamp_of((beginning.removeprefix(BOM_UTF8) if self.base + start == 0 else beginning).decode("ascii", "replace"))
+def _utf_16(source: Readable, *, grows: bool) -> Encoding | None:
+    """The form of UTF-16 that a whole log has; None where each line is read for itself."""
+    return utf_16_of_log(source.read(0, MARK_BYTES if grows else LOG_HEAD), grows=grows)
 
 
-def _window(source: Readable, base: int, length: int, *, grows: bool) -> Window:
-    content = source.read(base, length)
-    return Window(base, content, is_last=len(content) < length or base + len(content) >= source.size, grows=grows)
-
-
-def _entry(buffer: bytes, at: int, line_end: int, place: LogPlace) -> Entry:
-    """The line, or the part of a long one, that starts at `at`; `line_end` is where it ends, −1 if that is not in sight."""
-    raw = buffer[at:line_end] if line_end >= 0 else buffer[at:at + PIECE_BYTES]
-    at_end = line_end < 0 and at + len(raw) == len(buffer)
-    text, used = decode_piece(raw, whole=line_end >= 0 or at_end, legacy=place.legacy)
-    finished = used == len(raw) and (line_end >= 0 or at_end)
-    shown = text.removeprefix(MARK) if place.offset == 0 else text
-    facts = place.facts if place.within else facts_of(shown, place.facts)
-    offset = place.offset + used + (1 if finished and line_end >= 0 else 0)
-    message = shown.removesuffix("\r") if finished else shown
-    # What was UTF-8 is the same bytes again.
-    legacy = not finished and (place.legacy or text.encode() != raw[:used])
-    return Entry(LogLine(facts, message, continued=not finished), LogPlace(offset, not finished, facts, legacy=legacy))
+def _aligned(place: LogPlace, wide: Encoding | None) -> LogPlace:
+    """A place of a log that is UTF-16, where it was found while that was not known yet."""
+    return replace(place, offset=place.offset + 1) if wide and place.offset % 2 else place
 
 
 class _Search:
@@ -173,7 +81,9 @@ class _Search:
 
     def __init__(self, source: Readable, start: LogPlace, limit: int, wanted: LogFilter, *, grows: bool) -> None:
         self._source, self._limit, self._wanted, self._grows = source, limit, wanted, grows
-        self._place, self._end = start, min(source.size, start.offset + SEARCH_LIMIT)
+        self._wide = _utf_16(source, grows=grows)
+        self._needles = wanted.needles(self._wide)
+        self._place, self._end = _aligned(start, self._wide), min(source.size, start.offset + SEARCH_LIMIT)
         self._lines: list[LogLine] = []
         self._decoded = 0
 
@@ -181,7 +91,7 @@ class _Search:
         """The lines found, and the place up to which all was looked at."""
         length = min(WINDOW, SCAN_WINDOW)
         while self._place.offset < self._end and not self._has_enough():
-            window = _window(self._source, self._place.offset, length, grows=self._grows)
+            window = read_window(self._source, self._place.offset, length, self._wide, grows=self._grows)
             self._look_through(window)
             if window.is_last:
                 break
@@ -194,7 +104,7 @@ class _Search:
         return len(self._lines) == self._limit or self._decoded >= FILTER_LIMIT
 
     def _look_through(self, window: Window) -> None:
-        hits = _Hits(window, self._wanted.needles)
+        hits = _Hits(window, self._needles)
         while not self._has_enough():
             hit = hits.next_from(self._place.offset)
             if hit is None:
@@ -222,7 +132,7 @@ class _Search:
         if window.is_whole:
             return LogPlace(window.end)
         place = window.line_of(window.end, self._place)
-        longest = max(map(len, self._wanted.needles))
+        longest = max(map(len, self._needles))
         while (entry := window.entry(place)) is not None and entry.after.offset + longest <= window.end:
             place = entry.after
         return place

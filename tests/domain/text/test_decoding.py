@@ -7,7 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.text.decoding import HEAD, MARK, Encoding, Reading, decode_cp1252, decode_pair, encode_cp1252, utf_16_of
+from api.domain.text.decoding import (
+    HEAD,
+    MARK,
+    Encoding,
+    Reading,
+    Text,
+    decode_cp1252,
+    decode_pair,
+    decode_piece,
+    encode_cp1252,
+    is_binary,
+    read_text,
+    utf_16_of,
+    utf_16_of_log,
+)
+from api.domain.text.log import MESSAGE_LENGTH
 
 SUBTITLES = "1\r\n00:00:01,000 --> 00:00:02,000\r\n{}\r\n\r\n"
 MARKS = {"utf-16-le": BOM_UTF16_LE, "utf-16-be": BOM_UTF16_BE}
@@ -127,3 +142,68 @@ def test_two_files_are_read_as_one_encoding_and_a_mark_of_one_alone_is_named(
     reading = Reading.of(expected, actual)
 
     assert (reading.wide, reading.bom) == (wide, bom)
+
+
+def test_what_is_not_utf_8_is_read_as_cp1252() -> None:
+    assert decode_piece(b"caf\xe9 \x80", MESSAGE_LENGTH, whole=True) == ("café €", 6)
+
+
+def test_what_goes_on_in_cp1252_is_not_taken_for_utf_8() -> None:
+    assert decode_piece("café".encode(), MESSAGE_LENGTH, whole=True, legacy=True) == ("cafÃ©", 5)
+
+
+def test_a_character_cut_at_the_end_is_left_for_the_next_piece() -> None:
+    assert decode_piece("café".encode()[:-1], MESSAGE_LENGTH, whole=False) == ("caf", 3)
+
+
+def test_a_character_cut_at_the_end_of_a_whole_line_makes_it_cp1252() -> None:
+    assert decode_piece("café".encode()[:-1], MESSAGE_LENGTH, whole=True) == ("cafÃ", 4)
+
+
+@given(st.binary(max_size=3 * MESSAGE_LENGTH), st.booleans())
+def test_a_piece_is_never_longer_than_a_message_and_always_moves_on(raw: bytes, whole: bool) -> None:
+    text, used = decode_piece(raw, MESSAGE_LENGTH, whole=whole)
+
+    assert len(text) <= MESSAGE_LENGTH
+    assert used <= len(raw)
+    assert used or len(raw) < 4
+
+
+@WIDE
+@given(text=st.text(st.sampled_from("ab\ré一😀"), max_size=60), odd=st.sampled_from([b"", b"a", b"\xd8\x3d", b"\x3d\xd8\x3d\xd8"]))
+def test_a_piece_of_utf_16_is_as_long_as_it_may_be_and_always_moves_on(encoding: str, text: str, odd: bytes) -> None:
+    raw = text.encode(encoding) + odd
+
+    piece, used = decode_piece(raw, 50, whole=True, wide=Encoding(encoding))
+
+    assert piece[:len(text)] == text[:50]
+    assert used == len(raw) or len(piece) == 50
+
+
+@WIDE
+def test_a_log_in_utf_16_is_known_by_its_mark_and_one_that_grows_by_that_alone(encoding: str) -> None:
+    text = "[2026-08-01 12:00:00] a line of a log, café\n" * 3
+    plain, marked = text.encode(encoding), MARKS[encoding] + text.encode(encoding)
+
+    told = [utf_16_of_log(content, grows=grows) for content in (plain, marked) for grows in (False, True)]
+
+    assert told == [encoding, None, encoding, encoding]
+    assert utf_16_of_log("short\n".encode(encoding), grows=False) is None
+    assert utf_16_of_log(("你好一" * 20 + "\n").encode(encoding) + plain[:40], grows=False) is None
+
+
+@pytest.mark.parametrize(("content", "told"), [
+    ("café\n".encode(), Text(Encoding.UTF_8, False, "café\n")), (BOM_UTF8 + b"a", Text(Encoding.UTF_8, True, "a")),
+    ("café".encode()[:-1], Text(Encoding.UTF_8, False, "caf")), (b"caf\xe9\n", Text(Encoding.CP1252, False, "café\n")),
+    (BOM_UTF8 + b"caf\xe9\n", Text(Encoding.CP1252, True, "café\n")),
+    (BOM_UTF16_LE + "a\n".encode("utf-16-le"), Text(Encoding.UTF_16_LE, True, "a\n")),
+    ("a line\n".encode("utf-16-be"), Text(Encoding.UTF_16_BE, False, "a line\n")), (b"", Text(Encoding.UTF_8, False, ""))])
+def test_a_file_alone_is_read_as_it_is_written(content: bytes, told: Text) -> None:
+    assert read_text(content) == told
+
+
+@pytest.mark.parametrize(("content", "told"), [
+    (b"a\0b", True), (b"text", False), (b"", False), (b"a" * 4096 + b"\0", False), ("text\n".encode("utf-16"), False),
+    (bytes(range(256)), True)])
+def test_a_nul_at_the_beginning_makes_a_file_binary_unless_it_is_utf_16(content: bytes, told: bool) -> None:
+    assert is_binary(content) is told

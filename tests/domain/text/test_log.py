@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.text.log import MESSAGE_LENGTH, LineFacts, LogFilter, LogLine, LogSource, decode_piece, facts_of, stamp_of
+from api.domain.text.decoding import Encoding
+from api.domain.text.log import LineFacts, LogFilter, LogLine, LogSource, facts_of, stamp_of
 from api.domain.text.log_level import LogLevel
 
 EARLIER = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,31 +61,6 @@ def test_a_line_with_an_impossible_time_has_that_of_the_line_before_and_its_own_
     assert facts.at == EARLIER
 
 
-def test_what_is_not_utf_8_is_read_as_cp1252() -> None:
-    assert decode_piece(b"caf\xe9 \x80", whole=True) == ("café €", 6)
-
-
-def test_what_goes_on_in_cp1252_is_not_taken_for_utf_8() -> None:
-    assert decode_piece("café".encode(), whole=True, legacy=True) == ("cafÃ©", 5)
-
-
-def test_a_character_cut_at_the_end_is_left_for_the_next_piece() -> None:
-    assert decode_piece("café".encode()[:-1], whole=False) == ("caf", 3)
-
-
-def test_a_character_cut_at_the_end_of_a_whole_line_makes_it_cp1252() -> None:
-    assert decode_piece("café".encode()[:-1], whole=True) == ("cafÃ", 4)
-
-
-@given(st.binary(max_size=3 * MESSAGE_LENGTH), st.booleans())
-def test_a_piece_is_never_longer_than_a_message_and_always_moves_on(raw: bytes, whole: bool) -> None:
-    text, used = decode_piece(raw, whole=whole)
-
-    assert len(text) <= MESSAGE_LENGTH
-    assert used <= len(raw)
-    assert used or len(raw) < 4
-
-
 @given(st.text())
 def test_no_text_breaks_the_reading_of_its_marks(text: str) -> None:
     assert facts_of(text, LineFacts(EARLIER)).at is not None
@@ -101,9 +77,10 @@ def test_a_filter_asks_for_level_source_and_words_with_their_case() -> None:
 
 
 def test_words_are_looked_for_in_both_encodings() -> None:
-    assert LogFilter(contains="é").needles == (b"\xc3\xa9", b"\xe9")
-    assert LogFilter(contains="字").needles == ("字".encode(),)
-    assert LogFilter(contains="").needles == ()
+    assert LogFilter(contains="é").needles(None) == (b"\xc3\xa9", b"\xe9")
+    assert LogFilter(contains="字").needles(None) == ("字".encode(),)
+    assert LogFilter(contains="").needles(None) == ()
+    assert LogFilter(contains="é").needles(Encoding.UTF_16_LE) == (b"\xe9\0",)
 
 
 @pytest.mark.parametrize(("words", "is_hopeless"), [(None, False), ("", False), ("words", False), ("\n", True), ("two\nlines", True)])

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.domain.text.decoding import Encoding
 from api.domain.text.tail import decode_tail
 
 
@@ -21,6 +22,14 @@ def test_the_end_of_a_text_is_its_end_wherever_it_begins(text: str, start: int) 
     content = text.encode()[start:]
 
     assert text.endswith(decode_tail(content, is_whole=start == 0))
+
+
+@pytest.mark.parametrize("encoding", [Encoding.UTF_16_LE, Encoding.UTF_16_BE])
+def test_the_tail_of_a_log_in_utf_16_is_read_as_that(encoding: Encoding) -> None:
+    content = "\ufeffcafé\n字".encode(encoding)
+
+    assert decode_tail(content, is_whole=True, wide=encoding) == "café\n字"
+    assert decode_tail(content[4:], is_whole=False, wide=encoding) == "afé\n字"
 
 
 @given(st.binary(max_size=300), st.booleans())

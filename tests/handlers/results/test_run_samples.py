@@ -184,6 +184,17 @@ def test_a_long_print_is_shown_by_its_last_four_kibibytes(site: Site, client: Va
     assert len(tail.encode("cp1252", "replace")) <= 4096
 
 
+def test_the_last_lines_of_a_print_in_utf_16_are_read_as_that(site: Site, client: ValidatingClient) -> None:
+    test = add_regression_test()
+    run_id = add_finished_run(test)
+    write_log(site, run_id, test, ("Opening file: café\n" * 300 + "Done.\n").encode("utf-16"))
+
+    tail = client.get(path(run_id, test.sample_id)).json()["output_tail"]
+
+    assert tail.endswith("Opening file: café\nDone.\n")
+    assert len(tail) == 2048
+
+
 def test_a_test_that_printed_nothing_has_no_tail_and_no_link(site: Site, client: ValidatingClient) -> None:
     test = add_regression_test()
 

@@ -64,6 +64,16 @@ def test_cursors_lead_through_the_whole_log(site: Site, reader: Client) -> None:
     assert all_messages(reader, f"/api/v1/runs/{run_id}/logs", limit=7) == lines
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_log_in_utf_16_is_shown_and_searched_like_any_other(site: Site, reader: Client, encoding: str) -> None:
+    run_id = add_run()
+    text = LOG.decode("cp1252")
+    write_log(site, run_id, text.encode(encoding))
+
+    assert all_messages(reader, f"/api/v1/runs/{run_id}/logs", limit=1) == text.splitlines()
+    assert all_messages(reader, f"/api/v1/runs/{run_id}/logs", contains="café") == text.splitlines()[1:2]
+
+
 @pytest.mark.parametrize(("parameters", "messages"), [
     ({"level": "error"}, ["[2026-11-21T11:00:01Z] [ERROR] [build] linking café failed"]),
     ({"source": "build"}, ["[2026-11-21T11:00:01Z] [ERROR] [build] linking café failed"]),
