@@ -16,6 +16,7 @@ from api.app import DOCUMENTS, Application
 from api.server import make_server
 from api.specfirst.binding.documents import Document
 from contract.application import prepare, settings_for
+from tests.examples import examples
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 PHASES = {PhaseName.EXAMPLES, PhaseName.COVERAGE, PhaseName.FUZZING, PhaseName.STATEFUL_TESTING}
@@ -55,9 +56,18 @@ def app(tmp_path: Path) -> Application:
     return make_server(settings)
 
 
+def _fewer(config: SchemathesisConfig) -> SchemathesisConfig:
+    """The configuration with as many examples as are to be tried now; `make fuzz` and `make verify` try all."""
+    for project in (config.projects.default, *config.projects.named.values()):
+        for generation in (project.generation, project.phases.stateful.generation):
+            if generation.max_examples is not None:
+                generation.max_examples = examples(generation.max_examples)
+    return config
+
+
 def fuzz(app: Application, path: str) -> Findings:
     """Run all phases over a document as the server serves it."""
-    config = SchemathesisConfig.from_path(CONFIGURATION)
+    config = _fewer(SchemathesisConfig.from_path(CONFIGURATION))
     schema = schemathesis.openapi.from_asgi(path, app, config=config)
     findings = Findings()
     for event in from_schema(schema).execute():

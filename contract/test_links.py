@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +20,8 @@ from tests.submitted_jobs import zip_of
 
 OPERATIONS = {each.operation_id: each for document in load_documents() for each in document.operations}
 LINKED = [each for each in OPERATIONS.values() if any("links" in raw for raw in each.raw["responses"].values())]
+# As contract/application.py names them.
+DATABASE, FILES = "ci.db", "files"
 LOGIN, SUBMISSION = "create_token", "submit_job_async"
 DECISIONS = {f"{decision}_baseline": number for decision, number in OPEN_REQUESTS.items()}
 # A run that just waits has no log, and what is decided is not decided otherwise.
@@ -25,19 +29,34 @@ NOT_YET = {"log_not_found", "conflict"}
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A filled database and file store, from which each test has its own."""
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a server, with its database and files as they are at first."""
     folder = tmp_path_factory.mktemp("served")
     prepare(settings_for(folder))
     return folder
 
 
-@pytest.fixture
-def client(template: Path, tmp_path: Path) -> Iterator[ValidatingClient]:
+@pytest.fixture(scope="module")
+def first(served: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(served, tmp_path_factory.mktemp("first"), dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="module")
+def shared_client(first: Path, served: Path) -> Iterator[ValidatingClient]:
     """A client of an admin, who may see and do everything but decide about what they asked for."""
-    folder = Path(shutil.copytree(template, tmp_path / "served"))
-    with ValidatingClient(make_server(settings_for(folder)), token=make_token().value) as client:
+    with ValidatingClient(make_server(settings_for(served)), token=make_token().value) as client:
         yield client
+
+
+@pytest.fixture
+def client(served: Path, first: Path, shared_client: ValidatingClient) -> ValidatingClient:
+    """The same client, after the server's database and files were made what they were at first."""
+    with closing(sqlite3.connect(first / DATABASE)) as kept, closing(sqlite3.connect(served / DATABASE)) as live:
+        kept.backup(live)
+    shutil.rmtree(served / FILES)
+    shutil.copytree(first / FILES, served / FILES)
+    return shared_client
 
 
 def ask(client: ValidatingClient, operation: Operation, parameters: Mapping[str, Any], **rest: Any) -> Any:

@@ -7,13 +7,24 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from passlib.hash import sha512_crypt
 
 from api.domain.auth.access import Role
+from api.storage.auth import passwords
 from tests.builders import NOW, add_regression_test
 from tests.handlers.baselines import Case, failed_run, store_output
-from tests.handlers.site import Client, Site, build_site
+from tests.handlers.site import QUICK, Client, Site, build_site
 
 MakeSite = Callable[..., Site]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Hash passwords in no time; what a hash costs in earnest is a matter of tests/storage/auth/test_passwords.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "OWN_SCHEME", QUICK)
+        patch.setattr(passwords, "PLATFORM_SCHEME", sha512_crypt.using(rounds=1_000))
+        yield
 
 
 @pytest.fixture(scope="session")
