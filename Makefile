@@ -21,9 +21,12 @@ $(RUN): requirements.lock pyproject.toml $(PACKAGES)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes -r requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable . --editable ./ci_client
+# What has installed all this is not needed to run it.
+	$(BIN)/python -m pip uninstall --quiet --yes setuptools pip
 	@touch $@
 
 $(READY): $(RUN) requirements-test.lock
+	$(BIN)/python -m ensurepip >/dev/null
 	$(PIP) --require-hashes -r requirements-test.lock
 	@touch $@
 
@@ -46,7 +49,7 @@ docs: $(READY)  ## The documentation, into build/docs; a warning fails
 	$(BIN)/mkdocs build --quiet
 
 lock: $(READY)  ## Pin the newest versions that the packages allow
-	echo setuptools | $(LOCK) $(PACKAGES) - --extra demo --extra redis --extra sandbox -o requirements.lock
+	echo setuptools | $(LOCK) $(PACKAGES) - --extra redis --extra sandbox -o requirements.lock
 	$(LOCK) $(PACKAGES) --all-extras --constraint requirements.lock -o requirements-test.lock
 
 clean:  ## Forget the environments and the demo

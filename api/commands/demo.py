@@ -23,7 +23,7 @@ from api.commands.serve import port
 from api.commands.tokens import issue
 from api.config import Settings
 from api.demo.job_story import run_job_story
-from api.demo.prepare import BaselineFailed, Demo, ExtractorMissing, prepare
+from api.demo.prepare import BaselineFailed, Demo, prepare
 from api.demo.project import write_project
 from api.demo.story import StoryFailed, tell
 from api.domain.auth.access import Role
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
                     time.sleep(3600)
     except KeyboardInterrupt:
         print("\nStopped.")
-    except (ExtractorMissing, BaselineFailed, StoryFailed) as failed:
+    except (BaselineFailed, StoryFailed) as failed:
         raise CommandFailed(str(failed)) from failed
     return 0
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
-from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile, ZipInfo
 
 from api.demo import catalog
 from api.demo.media_info import media_info
@@ -23,14 +23,13 @@ from api.worker.process import Execution, Limits, run_process
 PLATFORM = "linux"
 REPOSITORY = "CCExtractor/ccextractor"
 
+# The module of the extractor that the second version changes.
+CHANGED = "writers.py"
+
 _HERE = Path(__file__).parent
-
-
-class ExtractorMissing(Exception):
-    """There is no ffmpeg to extract captions with."""
-
-    def __init__(self) -> None:
-        super().__init__("The demo extracts captions with ffmpeg, and there is none: install the extra 'demo', or ffmpeg 7.")
+_PACKAGE = "api/demo/extractor"
+# Modules of the packages that it lies in, which are empty there.
+_PARENTS = ("api/__init__.py", "api/demo/__init__.py")
 
 
 class BaselineFailed(Exception):
@@ -79,12 +78,12 @@ class PreparedTest:
 
 @dataclass(frozen=True)
 class Build:
-    """A version of the extractor: its commit, what the commit says, and its source."""
+    """A version of the extractor: its commit, what the commit says, and its modules by name."""
 
     commit: str
     parent: str | None
     message: str
-    source: str
+    source: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -112,55 +111,46 @@ class Demo:
 def prepare(store: Path, executables: Path) -> Demo:
     """Write everything below `store` and `executables`; a second time changes nothing but what is missing.
 
-    Raises ExtractorMissing without an ffmpeg, BaselineFailed where it does not extract what it should.
+    Raises BaselineFailed where the good extractor does not extract what it should.
     """
-    ffmpeg = find_ffmpeg()
     made = builds()
-    good = install(made.good, executables, ffmpeg)
-    install(made.regressed, executables, ffmpeg)
+    good = install(made.good, executables)
+    install(made.regressed, executables)
     samples = {sample.name: _store_sample(sample, store / "TestFiles") for sample in catalog.SAMPLES}
     PRIVATE.make_folder(store / "TestResults")
     tests = tuple(_with_baselines(test, samples[test.sample], good, store) for test in catalog.TESTS)
     return Demo(tuple(samples.values()), tuple(catalog.TAGS.items()), tuple(catalog.CATEGORIES.items()), tests, made)
 
 
-def find_ffmpeg() -> Path:
-    """Return an ffmpeg: the one that the extra `demo` brings, else the one that is installed."""
-    carried = find_spec("imageio_ffmpeg")
-    if carried is not None:
-        try:
-            return Path(import_module("imageio_ffmpeg").get_ffmpeg_exe())
-        except RuntimeError:
-            # The package has no program for this kind of machine.
-            pass
-    installed = shutil.which("ffmpeg")
-    if installed is None:
-        raise ExtractorMissing
-    return Path(installed).resolve()
-
-
 def builds() -> Builds:
     """Return both versions; a commit is the hash of its source and its parent, so that other code is another commit."""
-    source = (_HERE / "extractor.py").read_text(encoding="utf-8")
+    source = {path.name: path.read_text(encoding="utf-8") for path in sorted((_HERE / "extractor").glob("*.py"))}
     diff = (_HERE / "regression.diff").read_text(encoding="utf-8")
-    good = Build(_commit(source, None), None, "Extract captions with ffmpeg", source)
-    changed = patched(source, diff)
+    good = Build(_commit(source, None), None, "Extract captions of eight formats", source)
+    changed = {**source, CHANGED: patched(source[CHANGED], diff)}
     message = "Count WebVTT times in seconds, clip overlapping cues, name tracks by language, ask the terminal for its width"
     regressed = Build(_commit(changed, good.commit), good.commit, message, changed)
-    return Builds(good, regressed, Build(_commit("", regressed.commit), regressed.commit, "Tidy up", ""))
+    return Builds(good, regressed, Build(_commit({}, regressed.commit), regressed.commit, "Tidy up", {}))
 
 
-def install(build: Build, executables: Path, ffmpeg: Path) -> Path:
-    """Write a version's executable to its place: its source, told which Python and which ffmpeg to use."""
+def install(build: Build, executables: Path) -> Path:
+    """Write a version's executable to its place: its modules in one file, which Python executes."""
     place = executables / REPOSITORY / PLATFORM / build.commit / "ccextractor"
-    # The second line is a command to the shell and a string to Python, so that any path to it will do.
-    start = f"#!/bin/sh\n''''exec {shlex.quote(sys.executable)} -IS \"$0\" \"$@\" #'''\n"
-    _write(place, (start + build.source.replace('FFMPEG = "ffmpeg"', f"FFMPEG = {str(ffmpeg)!r}")).encode(), 0o700)
+    archive = BytesIO()
+    with ZipFile(archive, "w") as packed:
+        for name, text in {**dict.fromkeys(_PARENTS, ""), **{f"{_PACKAGE}/{name}": text for name, text in build.source.items()}}.items():
+            # Each with the same date, so that the same modules are the same file.
+            packed.writestr(ZipInfo(name), text)
+        packed.writestr(ZipInfo("__main__.py"), "import sys\nfrom api.demo.extractor.command import main\nsys.exit(main(sys.argv[1:]))\n")
+    # A shell reads no further than the second line; Python looks for the archive at the end, whatever stands before it.
+    start = f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -IS \"$0\" \"$@\"\n"
+    _write(place, start.encode() + archive.getvalue(), 0o700)
     return place
 
 
-def _commit(source: str, parent: str | None) -> str:
-    return hashlib.sha1(f"{parent or ''}\n{source}".encode(), usedforsecurity=False).hexdigest()
+def _commit(source: Mapping[str, str], parent: str | None) -> str:
+    written = "".join(f"\n{name}\n{text}" for name, text in source.items())
+    return hashlib.sha1(f"{parent or ''}{written}".encode(), usedforsecurity=False).hexdigest()
 
 
 def _store_sample(sample: catalog.Sample, folder: Path) -> PreparedSample:
