@@ -1,0 +1,24 @@
+"""The code keeps the rules of style, types and imports; their programs are told in ruff.toml and setup.cfg what those are."""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import ROOT, finished
+
+CHECKS = {
+    "style": ("ruff", "check", "."),
+    "types": ("mypy", "api", "ci_client", "ci_server", "contract"),
+    "imports": ("lint-imports",),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_code_keeps_the_rules(check: str) -> None:
+    program, *arguments = CHECKS[check]
+
+    done = finished((str(Path(sys.executable).with_name(program)), *arguments), {}, folder=ROOT)
+
+    assert done.returncode == 0, done.stdout + done.stderr
