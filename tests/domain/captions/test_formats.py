@@ -90,6 +90,13 @@ def test_sami_without_clearing_has_no_ends() -> None:
         (100, None, ("yes", "no"), "Class=EN"), (300, 500, ("bare",), "")]
 
 
+def test_all_paragraphs_of_sami_that_are_shown_at_once_are_one_cue() -> None:
+    found = read_captions("<SAMI><SYNC start=1><P class=a>\n yes</P>\n<P class=a>\n no</P></SYNC><SYNC start=5><P>&nbsp;</P></SYNC></BODY>")
+
+    assert [(cue.end, cue.lines) for cue in found.cues] == [(5, (" yes", " no"))]
+    assert found.frame == ("<SAMI>", "</SYNC></BODY>")
+
+
 def test_a_sami_file_without_cues_is_frame() -> None:
     assert read_captions("<SAMI>\n<BODY>\n</BODY>\n") == Captions(Format.SAMI, (), ("<SAMI>", "<BODY>", "</BODY>"))
 

@@ -17,7 +17,8 @@ _ATTRIBUTE = re.compile(r"""([A-Za-z:_.-]{1,40})\s{0,4}=\s{0,4}(?:"([^"<>]{0,300
 _TIMES = frozenset({"begin", "end", "dur", "xml:id"})
 _SYNC = re.compile(r"<SYNC\s{1,4}Start\s{0,4}=\s{0,4}[\"']?([0-9]{1,12})[\"']?[^<>]{0,200}>", re.IGNORECASE)
 _SYNC_P = re.compile(r"<P(\s[^<>]{0,400})?>", re.IGNORECASE)
-_SYNC_ENDS = re.compile(r"</(?:P|SYNC|BODY)\s{0,4}>", re.IGNORECASE)
+_SYNC_P_ENDS = re.compile(r"</P\s{0,4}>", re.IGNORECASE)
+_SYNC_ENDS = re.compile(r"</(?:SYNC|BODY)\s{0,4}>", re.IGNORECASE)
 _SAMI = re.compile(r"<SAMI[\s>]|<SYNC\s", re.IGNORECASE)
 # The mark of a format stands at the beginning.
 _HEAD = 1 << 16
@@ -94,5 +95,7 @@ def _sami_frame(text: str, first: int, last: int) -> Sequence[str]:
 
 def _sync(start: str, body: str) -> Cue:
     paragraph = _SYNC_P.search(body)
-    lines, markup = read_lines(break_lines(body[paragraph.end():] if paragraph else body))
+    body = _SYNC_P_ENDS.sub("", body[paragraph.end():] if paragraph else body)
+    # Further paragraphs are shown below the first.
+    lines, markup = read_lines(break_lines(_SYNC_P.sub("<br>", body)))
     return Cue(int(start), None, lines, markup, " ".join((paragraph[1] or "").split()) if paragraph else "")
