@@ -54,7 +54,7 @@ def list_samples(
 ) -> dict[str, Any]:
     """List the media samples."""
     wanted = SampleFilter(SampleStatus(status) if status else None, name, tag, sha256, extension)
-    return render_runs.page(samples.list_samples(wanted, limit=limit, offset=offset), render_samples.sample)
+    return render_runs.page(samples.list_samples(wanted, limit=limit, offset=offset), render_samples.listed_sample)
 
 
 def get_sample(sample_id: int) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def list_regression_tests(
     wanted = RegressionTestFilter(active, category, tag, sample_id)
     found = regression_tests.list_regression_tests(wanted, limit=limit, offset=offset)
     files = request_context.collaborator(Archive).look(render_samples.baseline_names(found.items))
-    return render_runs.page(found, lambda test: render_samples.regression_test(test, files))
+    return render_runs.page(found, lambda test: render_samples.listed_regression_test(test, files))
 
 
 def _tail(run_id: int, regression_id: int) -> str | None:

@@ -11,9 +11,10 @@ from api.domain.instant import NO_INSTANT
 from api.domain.runs.progress import timeline
 from api.domain.runs.run import STAND_IN_PLATFORM, Phase, ProgressEvent, RunStatus
 from api.services.verdicts import derive_states
+from api.storage.catalog.regression_tests import load_definitions
 from api.storage.database import transact
 from api.storage.runs import platform_changes
-from api.storage.runs.expected_tests import list_active_tests, list_customized_tests, load_definitions, save_expected_tests
+from api.storage.runs.expected_tests import list_active_tests, list_customized_tests, save_expected_tests
 from api.storage.runs.platform_changes import PlatformRun
 from api.storage.runs.progress import events_of
 from api.storage.runs.run_rows import UNJUDGED
@@ -117,7 +118,7 @@ def _first_status(phase: Phase | None) -> str:
 
 def freeze_expected_tests(run_id: int) -> int:
     """Freeze what a run that is not over is to execute: the tests it was restricted to, else those active now."""
-    return save_expected_tests(load_definitions(list_customized_tests(run_id) or list_active_tests()))
+    return save_expected_tests(load_definitions().only(list_customized_tests(run_id) or list_active_tests()))
 
 
 def _identity(run: PlatformRun) -> dict[str, int | str | None]:

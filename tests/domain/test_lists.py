@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.catalog.sample import SampleFilter, is_named, is_tagged, without_dot
+from api.domain.catalog.sample import Sample, SampleFilter, is_named, is_tagged, without_dot
 from api.domain.results.history import HistoryEntry, HistoryFilter
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Platform, Run, RunStatus
@@ -86,19 +86,12 @@ def test_an_entry_of_a_run_without_a_branch_is_not_found_by_one() -> None:
     assert not HistoryFilter(branch="main").matches(replace(ENTRY, branch=None))
 
 
-@pytest.mark.parametrize(("wanted", "needs_reading"), [
-    (SampleFilter(), False), (SampleFilter(tag="hd", sha256="a" * 64), False), (SampleFilter(name=""), True),
-    (SampleFilter(extension="ts"), True)])
-def test_only_names_and_extensions_have_to_be_read(wanted: SampleFilter, needs_reading: bool) -> None:
-    assert wanted.needs_reading is needs_reading
-
-
 @pytest.mark.parametrize(("wanted", "extension", "found"), [
     (SampleFilter(), "", True), (SampleFilter(name="ONE"), ".ts", True), (SampleFilter(name="two"), ".ts", False),
     (SampleFilter(extension="TS"), ".ts", True), (SampleFilter(extension="ts"), "ts", True), (SampleFilter(extension="t"), "ts", False),
     (SampleFilter(name="one", extension="mp4"), "ts", False)])
 def test_a_sample_is_found_by_part_of_its_name_and_its_whole_extension(wanted: SampleFilter, extension: str, found: bool) -> None:
-    assert wanted.matches_texts("Sample one", extension) is found
+    assert wanted.matches(Sample(1, "a" * 64, extension, "Sample one"), is_used=True) is found
 
 
 @given(st.text("abc.", max_size=8))

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from api.domain.catalog.sample import is_named, is_tagged
 from api.domain.runs.expected_tests import ExpectedTest
 
 
@@ -23,3 +24,10 @@ class RegressionTestFilter:
     category: str | None = None
     tag: str | None = None
     sample_id: int | None = None
+
+    def matches(self, test: RegressionTest) -> bool:
+        """Whether a regression test belongs to the list; one in several categories is found under each of them."""
+        return (
+            self.active in (None, test.active) and self.sample_id in (None, test.definition.sample_id)
+            and is_tagged(test.tags, self.tag)
+            and (self.category is None or any(is_named(each, self.category) for each in test.definition.categories)))

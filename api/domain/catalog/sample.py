@@ -39,14 +39,12 @@ class SampleFilter:
     sha256: str | None = None
     extension: str | None = None
 
-    @property
-    def needs_reading(self) -> bool:
-        """Whether texts have to be compared, which databases do each in its own way."""
-        return self.name is not None or self.extension is not None
-
-    def matches_texts(self, name: str, extension: str) -> bool:
-        """Whether a sample of this name and extension belongs to the list."""
-        return contains(name, self.name) and is_named(without_dot(extension), self.extension)
+    def matches(self, sample: Sample, *, is_used: bool) -> bool:
+        """Whether a sample belongs to the list; `is_used` tells whether an active regression test uses it."""
+        return (
+            self.status in (None, SampleStatus.ACTIVE if is_used else SampleStatus.INACTIVE) and contains(sample.name, self.name)
+            and is_tagged(sample.tags, self.tag) and is_named(sample.sha, self.sha256)
+            and is_named(without_dot(sample.extension), self.extension))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def without_dot(extension: str) -> str:
 
 
 def is_named(word: str, wanted: str | None) -> bool:
-    """Whether a tag or category is the one that is asked for; None asks for nothing."""
+    """Whether a word, such as a category, is the one that is asked for; None asks for nothing."""
     return wanted is None or casefold_ascii(word) == casefold_ascii(wanted)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from api.domain.results.result import TestReports
 from api.domain.runs.expected_tests import ExpectedTests
-from api.storage.runs.expected_tests import customized_tests_of, load_definitions, load_expected_tests, save_expected_tests
+from api.storage.catalog.regression_tests import load_definitions
+from api.storage.runs.expected_tests import customized_tests_of, load_expected_tests, save_expected_tests
 
 Baselines = frozenset[tuple[tuple[int, int], str]]
 

@@ -1,25 +1,17 @@
-"""Frozen sets of expected tests, each stored once, and the definitions that new ones are made from."""
+"""Frozen sets of expected tests, each stored once, and which tests a new one is to have."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import lru_cache
 
 from sqlalchemy import ColumnElement, and_, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
-from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest, ExpectedTests, parse_expected_tests
+from api.domain.runs.expected_tests import ExpectedTests, parse_expected_tests
 from api.storage.column_types import is_id, is_on
 from api.storage.database import read, session
-from api.storage.platform_tables import (
-    AcceptableHashRow,
-    CategoryRow,
-    CustomizedTestRow,
-    RegressionCategoryRow,
-    RegressionOutputRow,
-    RegressionTestRow,
-    SampleRow,
-)
+from api.storage.platform_tables import CustomizedTestRow, RegressionTestRow, SampleRow
 from api.storage.tables import ExpectedTestsRow
 
 SETS_IN_MEMORY = 64
@@ -85,50 +77,3 @@ def customized_tests_of(run_ids: Collection[int]) -> dict[int, frozenset[int]]:
     for run_id, regression_id in rows:
         found[run_id].add(regression_id)
     return {run_id: frozenset(tests) for run_id, tests in found.items()}
-
-
-def load_definitions(regression_ids: Collection[int] | None = None) -> ExpectedTests:
-    """The regression tests as they are defined now; all of them where no ids are given."""
-    categories, outputs = _categories(regression_ids), _outputs(regression_ids)
-    query = (
-        select(RegressionTestRow, SampleRow.sha, SampleRow.extension).join(SampleRow, SampleRow.id == RegressionTestRow.sample_id)
-        .where(is_id(RegressionTestRow.id), is_id(SampleRow.id)))
-    if regression_ids is not None:
-        query = query.where(RegressionTestRow.id.in_(regression_ids))
-    return ExpectedTests.of(
-        ExpectedTest(
-            regression_id=row.id, sample_id=row.sample_id, sample_sha=sha, sample_extension=extension, command=row.command,
-            input_type=row.input_type or "file", output_type=row.output_type or "file", expected_exit_code=row.expected_rc or 0,
-            categories=tuple(categories[row.id]), outputs=tuple(outputs[row.id]))
-        for row, sha, extension in session().execute(query))
-
-
-def _categories(regression_ids: Collection[int] | None) -> Mapping[int, list[str]]:
-    found: defaultdict[int, list[str]] = defaultdict(list)
-    query = select(RegressionCategoryRow.regression_id, CategoryRow.name).join(
-        CategoryRow, CategoryRow.id == RegressionCategoryRow.category_id)
-    if regression_ids is not None:
-        query = query.where(RegressionCategoryRow.regression_id.in_(regression_ids))
-    for regression_id, name in session().execute(query.order_by(RegressionCategoryRow.regression_id, CategoryRow.id)):
-        found[regression_id].append(name)
-    return found
-
-
-def _outputs(regression_ids: Collection[int] | None) -> Mapping[int, list[ExpectedOutput]]:
-    hashes = select(AcceptableHashRow.regression_test_output_id, AcceptableHashRow.file_hashes).order_by(AcceptableHashRow.id)
-    query = select(
-        RegressionOutputRow.regression_id, RegressionOutputRow.id, RegressionOutputRow.correct, RegressionOutputRow.correct_extension,
-        RegressionOutputRow.expected_filename, RegressionOutputRow.ignore).where(
-            is_id(RegressionOutputRow.id)).order_by(RegressionOutputRow.id)
-    if regression_ids is not None:
-        query = query.where(RegressionOutputRow.regression_id.in_(regression_ids))
-        hashes = hashes.join(RegressionOutputRow, RegressionOutputRow.id == AcceptableHashRow.regression_test_output_id).where(
-            RegressionOutputRow.regression_id.in_(regression_ids))
-    acceptable: defaultdict[int, list[str]] = defaultdict(list)
-    for output_id, digest in session().execute(hashes):
-        acceptable[output_id].append(digest)
-    found: defaultdict[int, list[ExpectedOutput]] = defaultdict(list)
-    for regression_id, output_id, correct, extension, suffix, ignored in session().execute(query):
-        found[regression_id].append(ExpectedOutput(
-            output_id, correct or "", extension, suffix or "", bool(ignored), tuple(acceptable[output_id])))
-    return found

@@ -10,9 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from api.domain.runs.run import RunStatus
 from api.domain.runs.trigger import RunRequest
 from api.domain.text.casefold import casefold_ascii
+from api.storage.catalog.regression_tests import load_definitions
 from api.storage.database import add_free_text, casefolded, session
 from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow
-from api.storage.runs.expected_tests import load_definitions, save_expected_tests
+from api.storage.runs.expected_tests import save_expected_tests
 from api.storage.tables import RunRow
 
 
@@ -48,7 +49,8 @@ def create_run(new: NewRun) -> int:
         run_id=row.id, platform=row.platform, repository=request.repository.lower(), branch=row.branch or None,
         commit_sha=row.commit, pull_request=request.pull_request, created_at=new.created_at, requester_id=new.requester_id,
         environment_id=new.environment_id, source_run_id=new.source_run_id, reason=new.reason, parent_sha=request.parent_sha,
-        merge_base_sha=request.merge_base_sha, expected_tests_id=save_expected_tests(load_definitions(new.regression_ids)),
+        merge_base_sha=request.merge_base_sha,
+        expected_tests_id=save_expected_tests(load_definitions().only(new.regression_ids)),
         status=RunStatus.QUEUED.value))
     session().flush()
     return row.id

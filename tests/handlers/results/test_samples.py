@@ -227,3 +227,18 @@ def test_a_list_of_samples_takes_the_same_number_of_statements_however_long_it_i
         counts.append(len(statements))
 
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("path", [SAMPLES, f"{SAMPLES}/{{sample_id}}", TESTS])
+def test_the_media_library_is_asked_for_once_while_nothing_in_it_changes(site: Site, client: ValidatingClient, path: str) -> None:
+    sample = add_sample(tags=["hd"])
+    address, counts = path.format(sample_id=sample), []
+    client.get(address)
+    for change in (lambda: None, lambda: add_regression_test(sample_id=sample)):
+        change()
+        with site.database.counted() as statements:
+            answer = client.get(address)
+        counts.append(len(statements))
+        assert answer.status_code == 200
+
+    assert counts[0] <= counts[1] <= 2

@@ -5,13 +5,13 @@ from sqlalchemy import func, select, update
 
 from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTests
 from api.services import runs
+from api.storage.catalog.regression_tests import load_definitions
 from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import RegressionCategoryRow, RegressionOutputRow, RegressionTestRow
 from api.storage.runs.expected_tests import (
     find_known_tests,
     list_active_tests,
     list_customized_tests,
-    load_definitions,
     load_expected_tests,
     save_expected_tests,
 )
@@ -50,7 +50,7 @@ def test_what_a_definition_leaves_open_gets_its_usual_value(database: Database) 
     with transaction():
         session().execute(update(RegressionTestRow).values(input_type=None, output_type=None))
 
-    made = load_definitions([test.regression_id]).tests[0]
+    made = load_definitions().by_id[test.regression_id]
 
     assert (made.input_type, made.output_type, made.expected_exit_code, made.categories) == ("file", "file", 0, ())
 
@@ -125,4 +125,4 @@ def test_a_category_named_twice_is_the_tests_once_in_each(database: Database) ->
     test = add_regression_test(categories=["DVB", "General"])
     save(RegressionCategoryRow(regression_id=add_regression_test().regression_id, category_id=add_category("DVB")))
 
-    assert load_definitions([test.regression_id]).tests[0].category == "DVB"
+    assert load_definitions().by_id[test.regression_id].category == "DVB"
