@@ -76,7 +76,8 @@ class Run(NamedTuple):
 
     `infrastructure_error_count` is known once the run is over, or there is one. `altered` names the contract's fields of a run
     that do not hold what the platform's rows say, which is nothing that could be shown. `evidence` names what a run that is over was
-    judged by: another name, another outcome. A named tuple, because a list makes a
+    judged by: another name, another outcome.
+    `late_events` counts what happened to it after its end, where one run is looked at. A named tuple, because a list makes a
     hundred of these per request, and a frozen dataclass of this many fields takes eight times as long to make.
     """
 
@@ -101,6 +102,7 @@ class Run(NamedTuple):
     infrastructure_error_count: int | None = None
     altered: tuple[str, ...] = ()
     evidence: str | None = None
+    late_events: int = 0
 
     @property
     def duration_ms(self) -> int | None:

@@ -18,7 +18,7 @@ from api.specfirst.binding.shown_runs import ShownRuns, ShowsRuns
 from api.specfirst.responses.json_responses import JSON, encode, etag
 from api.specfirst.responses.next_page import next_page
 from api.specfirst.responses.row_members import shown_items
-from api.specfirst.responses.stored_answers import StoredAnswer, StoredAnswers, hand_on
+from api.specfirst.responses.stored_answers import StoredAnswer, StoredAnswers
 from api.specfirst.transport.asgi_to_wsgi import AsgiToWsgi
 
 
@@ -33,8 +33,7 @@ class Operation:
 
     def __call__(self, **_: Any) -> ResponseReturnValue:
         """Answer the request that Flask is handling; the arguments are those that validation filled."""
-        scope = flask.request.environ["asgi.scope"]
-        arguments = arguments_of(scope)
+        arguments = arguments_of(flask.request.environ["asgi.scope"])
         version = self._shown.prepare(arguments)
         if version is None:
             return self._rendered(self._function(**arguments))
@@ -43,7 +42,6 @@ class Operation:
         if answer is None:
             answer = _storable(self._rendered(self._function(**arguments)))
             self._stored.keep(key, answer)
-        hand_on(scope, answer)
         return flask.Response(answer.body, HTTPStatus.OK, cast(Any, answer.headers), content_type=answer.kind)
 
     def _rendered(self, returned: Any) -> flask.Response:

@@ -4,23 +4,20 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 from cachetools import LRUCache
 
-_STORED = "ci.stored"
 # So many bytes are kept in all, and no answer that is larger than a part of that.
 MEMORY, LARGEST = 16 << 20, 1 << 20
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """An answer with its headers. It is `checked` once it was held against the document."""
+    """An answer with its headers."""
 
     body: bytes
     kind: str
     headers: Mapping[str, str]
-    checked: bool = False
 
 
 class StoredAnswers:
@@ -41,14 +38,3 @@ class StoredAnswers:
         if len(answer.body) <= LARGEST:
             with self._lock:
                 self._answers[key] = answer
-
-
-def hand_on(scope: Any, answer: StoredAnswer) -> None:
-    """Tell those who check answers which one this is."""
-    scope["extensions"][_STORED] = answer
-
-
-def stored_answer_of(scope: Any) -> StoredAnswer | None:
-    """The stored answer that is given to this request, or made by it."""
-    found: StoredAnswer | None = scope["extensions"].get(_STORED)
-    return found

@@ -13,12 +13,13 @@ from api.storage.database import read, session
 from api.storage.platform_tables import UserRow
 from api.storage.runs.platform_changes import HAS_CHANGES
 from api.storage.runs.run_rows import IS_BEHIND, OVER, RUNS, UNJUDGED, run_of
-from api.storage.tables import AccountRow, RunRow
+from api.storage.tables import AccountRow, LateEventRow, RunRow
 
 RAN_TO_AN_END = OVER - {RunStatus.CANCELED}
 
 
 _ONE_RUN = RUNS.add_columns(
+    select(func.count()).where(LateEventRow.run_id == RunRow.run_id).correlate(RunRow).scalar_subquery().label("late_events"),
     HAS_CHANGES.label("has_changes"), IS_BEHIND.label("is_behind"), (RunRow.status == UNJUDGED).label("is_unjudged")
 ).where(RunRow.run_id == bindparam("run_id"))
 
@@ -32,6 +33,7 @@ class FoundRun:
 
     has_changes: bool
     is_behind: bool
+    late_events: int
     row: Sequence[Any]
 
     @property
@@ -42,7 +44,7 @@ class FoundRun:
     @property
     def run(self) -> Run:
         """The run, which must have been judged where it is over."""
-        return run_of(self.row)
+        return run_of(self.row)._replace(late_events=self.late_events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def lock_run(run_id: int) -> None:
 def find_run(run_id: int) -> FoundRun | None:
     """The run's row; None where there is none."""
     row = read(_ONE_RUN, {"run_id": run_id}).one_or_none()
-    return None if row is None else FoundRun(row.has_changes, row.is_behind, row)
+    return None if row is None else FoundRun(row.has_changes, row.is_behind, row.late_events, row)
 
 
 def load_end(run_id: int) -> RunEnd:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,41 @@ def test_a_read_sends_no_word_besides_its_queries(settled: Abundant, operation: 
 
     assert answer.status_code == first.status_code < 500, answer.text[:200]
     assert [each for each in words if not each.startswith(("SELECT ", "WITH RECURSIVE "))] == []
+
+
+# What reads two runs, or tells of the whole installation.
+MORE = {
+    "list_run_samples": 4, "get_run_sample": 4, "list_samples": 6, "list_regression_tests": 9, "compare_runs": 7, "triage_run": 12, "get_metrics": 12, "stream_run_log": 100}
+# A version that is made of more than the run: of another run, of the library, or for those alone who may know that there is a run.
+OTHER_VERSIONS = {"compare_runs": 7, "triage_run": 12, "list_run_samples": 4, "get_run_sample": 4, "list_infrastructure_errors": 3}
+PARTS = [operation for operation in READS if "304" in operation.responses and "{run_id}" in operation.path]
+
+
+def most_statements(operation: Operation, status: int) -> int:
+    """How many statements a read may take, with that of its token."""
+    return MORE.get(operation.operation_id, 3 if "{run_id}" in operation.path and status == 200 else 5)
+
+
+@pytest.mark.parametrize("operation", READS, ids=lambda each: each.operation_id)
+def test_a_read_takes_three_statements_of_a_finished_run_and_five_of_anything_else(settled: Abundant, operation: Operation) -> None:
+    token = add_token(settled.owner, now=settled.site.clock.now)
+    for asked in requests_of(operation, settled.known):
+        settled.send(asked, token)
+
+        with sent(settled.site.database.engine) as words:
+            answer = settled.send(asked, token)
+
+        assert len(words) <= most_statements(operation, answer.status_code), (answer.status_code, asked.target, words)
+
+
+@pytest.mark.parametrize("operation", PARTS, ids=lambda each: each.operation_id)
+def test_who_has_a_part_of_a_finished_run_is_told_so_for_two_statements(settled: Abundant, operation: Operation) -> None:
+    token = add_token(settled.owner, now=settled.site.clock.now)
+    asked, *_ = requests_of(operation, settled.known)
+    tag = settled.send(asked, token).headers["ETag"]
+
+    with sent(settled.site.database.engine) as words:
+        answer = settled.send(replace(asked, headers={**asked.headers, "If-None-Match": tag}), token)
+
+    assert answer.status_code == 304
+    assert len(words) <= OTHER_VERSIONS.get(operation.operation_id, 2), words
