@@ -57,7 +57,7 @@ def app(tmp_path: Path) -> Application:
 
 
 def _fewer(config: SchemathesisConfig) -> SchemathesisConfig:
-    """The configuration with as many examples as are to be tried now; `make fuzz` and `make verify` try all."""
+    """The configuration with a part of the examples; `make fuzz` tries all."""
     for project in (config.projects.default, *config.projects.named.values()):
         for generation in (project.generation, project.phases.stateful.generation):
             if generation.max_examples is not None:

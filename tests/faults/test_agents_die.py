@@ -124,7 +124,7 @@ def test_when_a_whole_host_is_gone_another_takes_over(any_plant: Cluster) -> Non
 
 def test_of_many_jobs_two_agents_run_each_once(any_plant: Cluster) -> None:
     cluster, host, other = any_plant, any_plant.host(), any_plant.host()
-    job_ids = [cluster.submit(QUICK) for _ in range(24)]
+    job_ids = [cluster.submit(QUICK) for _ in range(12)]
     with host.agent(CI_JOB_SLOTS="3"), other.agent(CI_JOB_SLOTS="3"):
         ended = [cluster.over(job_id) for job_id in job_ids]
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import httpx
+import pytest
 
 from api.domain.auth.access import Role
 from api.domain.jobs.job import JobReason
@@ -17,7 +18,6 @@ from tests.e2e.installation import UNLIMITED
 from tests.e2e.processes import CI_API, eventually, free_port, started
 from tests.faults.cluster import Cluster
 
-JOBS = 200
 # The log of an attempt is all that a job can leave outside of its sandbox: it tells of each time the job ran.
 PROGRAM = "print('this is job', {number}); raise SystemExit({number} % 3)"
 
@@ -38,7 +38,8 @@ def is_up(url: str) -> bool:
         return False
 
 
-def test_two_servers_and_two_agents_give_every_job_its_outcome_once(any_plant: Cluster) -> None:
+@pytest.mark.parametrize("jobs", [60, pytest.param(200, marks=pytest.mark.verify)])
+def test_two_servers_and_two_agents_give_every_job_its_outcome_once(any_plant: Cluster, jobs: int) -> None:
     cluster, hosts = any_plant, [any_plant.host(), any_plant.host()]
     ports = [free_port(), free_port()]
     urls = [f"http://127.0.0.1:{port}" for port in ports]
@@ -54,18 +55,18 @@ def test_two_servers_and_two_agents_give_every_job_its_outcome_once(any_plant: C
 
     with ExitStack() as stack:
         for port, host in zip(ports, hosts, strict=True):
-            variables = {**host.variables, **UNLIMITED, "CI_QUEUED_JOBS_PER_USER": str(JOBS)}
+            variables = {**host.variables, **UNLIMITED, "CI_QUEUED_JOBS_PER_USER": str(jobs)}
             stack.enter_context(started((*CI_API, "serve", "--port", str(port)), variables, host.folder / "server.log"))
             stack.enter_context(host.agent(CI_JOB_SLOTS="4"))
         for url in urls:
             eventually(lambda url=url: is_up(url), "the server's start")  # type: ignore[misc]
         with ThreadPoolExecutor(8) as pool:
-            job_ids = list(pool.map(submit, range(JOBS)))
+            job_ids = list(pool.map(submit, range(jobs)))
         ended = [cluster.over(job_id) for job_id in job_ids]
 
     logs = ["".join(cluster.log(each) for each in cluster.files.attempts(job_id)) for job_id in job_ids]
-    assert [job.exit_code for job in ended] == [number % 3 for number in range(JOBS)]
-    assert [job.success for job in ended] == [number % 3 == 0 for number in range(JOBS)]
+    assert [job.exit_code for job in ended] == [number % 3 for number in range(jobs)]
+    assert [job.success for job in ended] == [number % 3 == 0 for number in range(jobs)]
     assert {(job.reason, job.attempt) for job in ended} == {(JobReason.EXIT_CODE, 1)}
-    assert [log.count("this is job") for log in logs] == [1] * JOBS
+    assert [log.count("this is job") for log in logs] == [1] * jobs
     assert all(f"this is job {number}\n" in log for number, log in enumerate(logs))
