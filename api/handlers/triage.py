@@ -5,54 +5,58 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from api.domain.auth.signing import SigningKey
 from api.domain.errors import NoBaseRun
-from api.domain.results.compare import BaseReason, Bucket, compare
+from api.domain.results.compare import Bucket, compare
 from api.domain.results.failure import failures_of
 from api.domain.results.failure_code import FailureCode
 from api.domain.results.judged_run import JudgedRun
+from api.domain.results.origin import FailingSince, origin_of
 from api.domain.results.result import JudgedTest
-from api.domain.results.runtime import RuntimeChanges, runtime_changes
-from api.domain.results.triage import NoDifference, PastRun, failing_since
+from api.domain.results.triage import FailingTest, NoDifference, in_fair_order
+from api.domain.results.triage_cursor import TriageCursors
 from api.domain.runs.run import Run
 from api.domain.runs.unexecuted import SkippedTest, skipped_tests
 from api.handlers.runs import api_base
 from api.rendering import triage as render_triage
-from api.rendering.triage import FailingTest
-from api.services import runs, verdicts
+from api.rendering.triage import LEAST_ENTRY, Failures
+from api.services import verdicts
+from api.services.comparisons import Basis, compare_runtimes, find_basis, find_history
 from api.services.first_differences import DifferenceFinder, Finding, Pair
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive
-from api.storage.results.history import list_past_reports
-from api.storage.runs.base_run import Base, choose_base, list_past_runs, verdicts_in
 from api.storage.runs.expected_tests import list_active_tests
 
 IN_BASE = {
     Bucket.FAILING_SAME: "failing_same", Bucket.FAILING_DIFFERENTLY: "failing_differently", Bucket.BROKEN: "passing",
+    Bucket.REBASELINED: "passing",
     Bucket.NOT_COMPARABLE: "unknown"}
 
 
 def compare_runs(run: Run, against: int | None = None) -> dict[str, Any]:
     """Compare a run with a base: what it fixed, broke, and what fails as before."""
-    base = _base_of(run, against)
-    if base is None:
+    tests = verdicts.judge_run(run).tests
+    basis = _basis(run, tests, against)
+    if basis.base is None or basis.run is None:
         raise NoBaseRun(run.run_id)
-    other = runs.show_run(base.run_id, request_context.now())
-    judged = _judged(run)
-    shown_base = render_triage.linked_base_run(other, base.reason, api_base())
-    return render_triage.comparison(run.run_id, shown_base, compare(_judged(other), judged), _runtimes(run, base, judged))
+    return render_triage.comparison(
+        run.run_id, basis, compare(basis.tests, tests), compare_runtimes(run, basis, tests), api_base())
 
 
-def triage_run(run: Run, max_bytes: int) -> dict[str, Any]:
+def triage_run(run: Run, max_bytes: int, attribution: str | None = None, cursor: str | None = None) -> dict[str, Any]:
     """Show what failed in a run, each failure with its first difference, its history and the call that leads on."""
     judged = verdicts.judge_run(run)
-    base = _base_of(run, None)
-    other = None if base is None else runs.show_run(base.run_id, request_context.now())
-    shown_base = None if base is None or other is None else render_triage.base_run(other, base.reason)
-    failing = [test for test in judged.tests if test.verdict.is_failure]
-    tests = _with_differences(_with_history(run, failing, [] if other is None else _judged(other)))
+    basis = _basis(run, judged.tests, None)
+    runtimes, since = find_history(run, basis, judged.tests)
+    failing = _failing_tests(basis, judged.tests, since)
+    wanted = in_fair_order([test for test in failing if attribution in (None, test.origin)])
+    cursors = TriageCursors(run.run_id, attribution, request_context.collaborator(SigningKey))
+    start = cursors.start_of(cursor)
+    # Those behind would not fit, however short they are.
+    page = _with_differences(wanted[start:start + max_bytes // LEAST_ENTRY])
     return render_triage.triage(
-        run, judged.summary, judged.infrastructure, _skipped(judged), shown_base, tests, _runtimes(run, base, judged.tests),
+        run, judged, _skipped(judged), basis, Failures(failing, len(wanted), start, page, cursors), runtimes,
         api_base=api_base(), max_bytes=max_bytes)
 
 
@@ -62,31 +66,18 @@ def _skipped(judged: JudgedRun) -> tuple[SkippedTest, ...]:
     return skipped_tests(judged.tests, judged.evidence.events, judged.evidence.origins, active)
 
 
-def _judged(run: Run) -> tuple[JudgedTest, ...]:
-    return verdicts.judge_run(run).tests
+def _basis(run: Run, tests: Sequence[JudgedTest], against: int | None) -> Basis:
+    return find_basis(run, tests, against, request_context.values().main_repository, request_context.now())
 
 
-def _base_of(run: Run, against: int | None) -> Base | None:
-    if against is not None:
-        return Base(against, BaseReason.REQUESTED)
-    return choose_base(run, request_context.values().main_repository)
-
-
-def _runtimes(run: Run, base: Base | None, tests: Sequence[JudgedTest]) -> RuntimeChanges:
-    past = [] if base is None else list_past_reports(run, base, request_context.values().main_repository)
-    return runtime_changes(tests, past)
-
-
-def _with_history(run: Run, failing: Sequence[JudgedTest], base: Sequence[JudgedTest]) -> list[FailingTest]:
-    past = list_past_runs(run, request_context.values().main_repository)
-    past_verdicts = verdicts_in(past, [test.test.regression_id for test in failing])
-    known = {test.regression_id: test.bucket for test in compare(base, failing)}
-    present = PastRun(run.run_id, run.commit, run.created_at)
+def _failing_tests(basis: Basis, tests: Sequence[JudgedTest], since: Mapping[int, FailingSince]) -> list[FailingTest]:
+    compared = compare(basis.tests, [test for test in tests if test.verdict.is_failure])
     return [
         FailingTest(
-            test, failures_of(test), failing_since(past, past_verdicts.get(test.test.regression_id, {}), present),
-            IN_BASE[known[test.test.regression_id]])
-        for test in failing]
+            each.run, failures_of(each.run), since[each.regression_id], IN_BASE[each.bucket],
+            origin_of(each.bucket, since[each.regression_id], basis.line, basis.untested(each.regression_id)),
+            basis.others.get(each.regression_id), basis.untested(each.regression_id))
+        for each in compared if each.run is not None and each.run.verdict.is_failure]
 
 
 def _with_differences(tests: Sequence[FailingTest]) -> list[FailingTest]:

@@ -2,23 +2,28 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 from api.domain.display_bounds import commit_is_exact, cut, shown_commit
-from api.domain.results.compare import BaseReason, Bucket, Compared, OutputHashes
-from api.domain.results.failure import Failure
+from api.domain.results.base_run import BaseReason
+from api.domain.results.compare import Bucket, Compared, OutputHashes
+from api.domain.results.judged_run import JudgedRun
+from api.domain.results.origin import Origin
 from api.domain.results.result import JudgedTest
 from api.domain.results.runtime import RuntimeChanges
-from api.domain.results.triage import WIDTH, FailingSince, FirstDifference, NoDifference, share
+from api.domain.results.triage import WIDTH, FailingTest, FirstDifference, NoDifference, share
+from api.domain.results.triage_cursor import TriageCursors
 from api.domain.runs.infrastructure import InfrastructureError
 from api.domain.runs.run import Run
 from api.domain.runs.summary import Summary
 from api.domain.runs.unexecuted import SkippedTest
 from api.rendering.runs import BELOW_RUN, run_links
 from api.rendering.runtimes import runtime_changes
+from api.services.comparisons import Basis
 from api.specfirst.responses.json_responses import encode
 
 Json = dict[str, Any]
@@ -27,38 +32,46 @@ BUCKET_LIMIT = 500
 INFRASTRUCTURE_LIMIT = 10
 SKIPPED_LIMIT = 500
 MAX_MESSAGE_LENGTH = 300
+UNTESTED_LIMIT, SUSPECT_LIMIT = 20, 5
+# No failure takes fewer bytes.
+LEAST_ENTRY = 400
 # Bytes of each difference that are kept free for it: some words on either side, and always the character that differs.
 RESERVED = 200
 
 
-def base_run(found: Run, reason: BaseReason) -> Json:
+def base_run(basis: Basis) -> Json | None:
     """The run that is compared with."""
+    if basis.base is None or basis.run is None:
+        return None
+    found, untested = basis.run, _commits(basis.line.between(basis.run.run_id))
     return {
         "run_id": found.run_id, "commit_sha": shown_commit(found.commit), "branch": found.branch and cut(found.branch, 100),
-        "status": found.status.value, "reason": reason.value}
+        "status": found.status.value, "reason": basis.base.reason.value, "assumed_order": basis.base.reason is BaseReason.BEFORE,
+        "untested_commits": untested[:UNTESTED_LIMIT], "untested_count": len(untested)}
 
 
-def linked_base_run(found: Run, reason: BaseReason, base: str) -> Json:
-    """The same with the addresses of what belongs to it."""
-    return base_run(found, reason) | {"links": run_links(found.run_id, base)}
+def _commits(commits: Sequence[str]) -> list[str]:
+    return [commit for commit in commits if commit_is_exact(commit)]
 
 
-def comparison(run_id: int, base: Json, tests: Sequence[Compared], runtimes: RuntimeChanges) -> Json:
+def comparison(run_id: int, basis: Basis, tests: Sequence[Compared], runtimes: RuntimeChanges, api_base: str) -> Json:
     """What a run fixed and broke, bucket by bucket, and made slower; tests that pass in both are counted alone."""
-    shown: Json = {"run_id": run_id, "base": base}
+    base = base_run(basis)
+    shown: Json = {"run_id": run_id, "base": base and base | {"links": run_links(base["run_id"], api_base)}}
     for bucket in Bucket:
         members = [test for test in tests if test.bucket is bucket]
         shown[f"{bucket.value}_count"] = len(members)
         if bucket is not Bucket.PASSING:
-            shown[bucket.value] = [_compared(test) for test in members[:BUCKET_LIMIT]]
+            shown[bucket.value] = [_compared(test, basis) for test in members[:BUCKET_LIMIT]]
     return shown | {"runtimes": runtime_changes(runtimes)}
 
 
-def _compared(found: Compared) -> Json:
+def _compared(found: Compared, basis: Basis) -> Json:
     test = found.either.test
     return {
         "regression_id": found.regression_id, "sample_id": test.sample_id, "category": cut(test.category, 100),
-        "base": _side(found.base), "run": _side(found.run), "outputs": [_hashes(each) for each in found.outputs[:20]]}
+        "base": _side(found.base), "base_run_id": basis.others.get(found.regression_id), "run": _side(found.run),
+        "outputs": [_hashes(each) for each in found.outputs[:20]]}
 
 
 def _side(test: JudgedTest | None) -> Json | None:
@@ -79,33 +92,37 @@ def _digest(text: str | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class FailingTest:
-    """A failing test with all that triage found out about it."""
+class Failures:
+    """The failing tests of a run, how many of those are wanted, and those from `start` on, which are to be shown as far as they fit."""
 
-    judged: JudgedTest
-    failures: tuple[Failure, ...]
-    since: FailingSince
-    in_base: str
-    output_id: int | None = None
-    difference: FirstDifference | NoDifference | None = None
+    all: Sequence[FailingTest]
+    wanted_count: int
+    start: int
+    page: Sequence[FailingTest]
+    cursors: TriageCursors
 
 
 def triage(
-    run: Run, counts: Summary, infrastructure: Sequence[InfrastructureError], skipped: Sequence[SkippedTest], base: Json | None,
-    tests: Sequence[FailingTest], runtimes: RuntimeChanges, *, api_base: str, max_bytes: int,
+    run: Run, judged: JudgedRun, skipped: Sequence[SkippedTest], basis: Basis, failures: Failures, runtimes: RuntimeChanges,
+    *, api_base: str, max_bytes: int,
 ) -> Json:
     """A run's failures within so many bytes of JSON: each failure in short, and shared fairly among them, what differs."""
+    left, origins = max(0, failures.wanted_count - failures.start), Counter(test.origin for test in failures.all)
     shown: Json = {
-        "run_id": run.run_id, "status": run.status.value, "commit_sha": shown_commit(run.commit), "counts": _counts(counts),
-        "infrastructure_errors": _troubles(infrastructure[:INFRASTRUCTURE_LIMIT], max_bytes // 4),
-        "infrastructure_error_count": len(infrastructure), "skipped": _skipped(skipped[:SKIPPED_LIMIT], max_bytes // 4),
-        "skipped_count": len(skipped), "base": base, "runtimes": runtime_changes(runtimes, max_bytes // 16),
-        "failures": [], "failure_count": len(tests),
-        "omitted_count": len(tests), "differences_omitted_count": len(tests), "max_bytes": max_bytes,
+        "run_id": run.run_id, "status": run.status.value, "commit_sha": shown_commit(run.commit), "counts": _counts(judged.summary),
+        "infrastructure_errors": _troubles(judged.infrastructure[:INFRASTRUCTURE_LIMIT], max_bytes // 4),
+        "infrastructure_error_count": len(judged.infrastructure), "skipped": _skipped(skipped[:SKIPPED_LIMIT], max_bytes // 4),
+        "skipped_count": len(skipped), "base": base_run(basis), "runtimes": runtime_changes(runtimes, max_bytes // 16),
+        "origins": {origin.value: origins[origin] for origin in Origin}, "failures": [], "failure_count": len(failures.all),
+        "omitted_count": left, "next_cursor": failures.cursors.at(failures.wanted_count),
+        "differences_omitted_count": left, "max_bytes": max_bytes,
         "links": BELOW_RUN | {"self": f"{api_base}/runs/{run.run_id}/triage"}}
-    entries = _fitting(tests, max_bytes - len(encode(shown)))
-    unknown = sum("difference_omitted" in entry for entry in entries)
-    return shown | {"failures": entries, "omitted_count": len(tests) - len(entries), "differences_omitted_count": unknown}
+    entries = _fitting(failures.page, max_bytes - len(encode(shown)))
+    unknown, omitted = sum("difference_omitted" in entry for entry in entries), left - len(entries)
+    return shown | {
+        "failures": entries, "omitted_count": omitted,
+        "next_cursor": failures.cursors.at(failures.start + len(entries)) if omitted else None,
+        "differences_omitted_count": unknown}
 
 
 def _counts(counts: Summary) -> Json:
@@ -145,7 +162,7 @@ def _entry(found: FailingTest) -> Json:
     test, report = found.judged.test, found.judged.reports.report
     primary = found.failures[0]
     since = found.since.run
-    shown = {
+    shown: Json = {
         "regression_id": test.regression_id, "sample_id": test.sample_id, "category": cut(test.category, 100),
         "command": cut(test.command, 100), "status": found.judged.verdict.value, "type": primary.code.type.value,
         "code": primary.code.value, "codes": sorted({failure.code.value for failure in found.failures}),
@@ -153,8 +170,10 @@ def _entry(found: FailingTest) -> Json:
         "expected_exit_code": primary.expected_exit_code, "signature": primary.signature,
         "failing_since": {
             "run_id": since.run_id, "commit_sha": since.commit[:40] if commit_is_exact(since.commit) else None,
-            "at_least": found.since.at_least},
-        "in_base": found.in_base, "first_difference": None, "next": _next_call(found)}
+            "at_least": found.since.at_least, "assumed_order": found.since.is_assumed},
+        "origin": found.origin.value, "in_base": found.in_base, "first_difference": None, "next": _next_call(found)}
+    if found.base_run_id is not None:
+        shown |= {"base_run_id": found.base_run_id, "untested_commits": _commits(found.untested)[:SUSPECT_LIMIT]}
     return shown | {"difference_omitted": found.difference.value} if isinstance(found.difference, NoDifference) else shown
 
 

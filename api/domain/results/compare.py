@@ -1,4 +1,4 @@
-"""Compares a run with its base: fixed, broken, failing in the same way, failing differently."""
+"""Compares a run with its base: fixed, broken, failing in the same way, failing differently, expected otherwise."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from api.domain.results.failure import Failure, failures_of
-from api.domain.results.result import JudgedTest, Verdict, differing_hash
+from api.domain.results.result import JudgedTest, differing_hash, produced_hash
 
 
 class Bucket(StrEnum):
@@ -16,17 +16,9 @@ class Bucket(StrEnum):
     BROKEN = "broken"
     FAILING_SAME = "failing_same"
     FAILING_DIFFERENTLY = "failing_differently"
+    REBASELINED = "rebaselined"
     NOT_COMPARABLE = "not_comparable"
     PASSING = "passing"
-
-
-class BaseReason(StrEnum):
-    """Why a run was chosen as the base."""
-
-    REQUESTED = "requested"
-    MERGE_BASE = "merge_base"
-    ANCESTOR = "ancestor"
-    BEFORE = "before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +63,33 @@ def _compared(regression_id: int, base: JudgedTest | None, run: JudgedTest | Non
 
 
 def _bucket(base: JudgedTest | None, run: JudgedTest | None) -> Bucket:
-    if base is None or run is None or not (_has_ended(base) and _has_ended(run)):
+    if base is None or run is None or not (base.verdict.has_result and run.verdict.has_result):
         return Bucket.NOT_COMPARABLE
+    if base.verdict.is_failure != run.verdict.is_failure:
+        if _is_rebaselined(base, run):
+            return Bucket.REBASELINED
+        return Bucket.BROKEN if run.verdict.is_failure else Bucket.FIXED
     if not run.verdict.is_failure:
-        return Bucket.FIXED if base.verdict.is_failure else Bucket.PASSING
-    if not base.verdict.is_failure:
-        return Bucket.BROKEN
-    return Bucket.FAILING_SAME if _manner(base) == _manner(run) else Bucket.FAILING_DIFFERENTLY
+        return Bucket.PASSING
+    return Bucket.FAILING_SAME if manner_of(base) == manner_of(run) else Bucket.FAILING_DIFFERENTLY
 
 
-def _has_ended(test: JudgedTest) -> bool:
-    return test.verdict is Verdict.PASS or test.verdict.is_failure
+def _is_rebaselined(base: JudgedTest, run: JudgedTest) -> bool:
+    """Whether the program did the same in both runs, and only what is expected of it differs."""
+    before, now = _expected(base), _expected(run)
+    return before != now and before.keys() == now.keys() and _came(base) == _came(run)
 
 
-def _manner(test: JudgedTest) -> frozenset[tuple[str, int | None, str | None]]:
+def _expected(test: JudgedTest) -> dict[int, tuple[str, ...]]:
+    return {each.output_id: (each.baseline.lower(), *sorted(each.acceptable)) for each in test.test.required_outputs}
+
+
+def _came(test: JudgedTest) -> tuple[int | None, dict[int, str | None]]:
+    ending = None if test.reports.report is None else test.reports.report.ending
+    return ending, {each.output_id: produced_hash(each, test.reports.outputs.get(each.output_id)) for each in test.test.required_outputs}
+
+
+def manner_of(test: JudgedTest) -> frozenset[tuple[str, int | None, str | None]]:
     """How a test fails: each failure's signature, with what the program ended with, or the hash of the output that differs."""
     return frozenset((failure.signature, *_evidence(test, failure)) for failure in failures_of(test))
 

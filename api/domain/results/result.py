@@ -27,6 +27,11 @@ class Verdict(StrEnum):
         """Whether the test ran and was found wanting."""
         return self in (Verdict.FAIL, Verdict.MISSING_OUTPUT)
 
+    @property
+    def has_result(self) -> bool:
+        """Whether the test ran to an end."""
+        return self is Verdict.PASS or self.is_failure
+
 
 class OutputStatus(StrEnum):
     """The contract's states of one output of a regression test in a run."""

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import exp, log
 from statistics import median
@@ -26,10 +26,11 @@ NORMAL, FLOOR = 1.4826, 0.03
 
 @dataclass(frozen=True, slots=True)
 class PastReports:
-    """How the tests of an earlier run ended, by regression id."""
+    """How the tests of an earlier run ended, by regression id; of some also the hashes of their outputs, None for a match."""
 
     run_id: int
     reports: Mapping[int, Report]
+    outputs: Mapping[int, Mapping[int, str | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

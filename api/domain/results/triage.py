@@ -1,50 +1,19 @@
-"""Triage: since when a test fails, where its output first differs, and how bytes are shared among failures."""
+"""Triage: what is found out about a failing test, where its output first differs, and how room is shared among failures."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
+from itertools import zip_longest
 
-from api.domain.results.result import Verdict
+from api.domain.results.failure import Failure
+from api.domain.results.origin import FailingSince, Origin
+from api.domain.results.result import JudgedTest
 from api.domain.text.common_beginning import common_length
 from api.domain.text.decoding import Side, decode_pair
 
 WIDTH = 500
 REACH = 4 * (WIDTH + 2)
-
-
-@dataclass(frozen=True, slots=True)
-class PastRun:
-    """A finished run that came before, with its commit as stored."""
-
-    run_id: int
-    commit: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class FailingSince:
-    """The first run of an unbroken row of failures up to now; `at_least` where the row may have begun before what was looked at."""
-
-    run: PastRun
-    at_least: bool
-
-
-def failing_since(past: Sequence[PastRun], verdicts: Mapping[int, Verdict], now: PastRun) -> FailingSince:
-    """Since which run a test fails that fails in the run `now`.
-
-    `past` are the finished runs before it, newest first, `verdicts` the test's verdicts by run id; runs that do not have one
-    that tells (skipped, not in the set) neither break the row nor begin it.
-    """
-    first = now
-    for run in past:
-        verdict = verdicts.get(run.run_id)
-        if verdict is Verdict.PASS:
-            return FailingSince(first, at_least=False)
-        if verdict is not None and verdict.is_failure:
-            first = run
-    return FailingSince(first, at_least=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +64,42 @@ class NoDifference(StrEnum):
     STORE_UNAVAILABLE = "store_unavailable"
     FILE_MISSING = "file_missing"
     NONE_FOUND = "none_found"
+
+
+@dataclass(frozen=True, slots=True)
+class FailingTest:
+    """A failing test with all that triage found out about it.
+
+    `base_run_id` is the run that it is compared with, where that is not the base; `untested` are the commits between.
+    """
+
+    judged: JudgedTest
+    failures: tuple[Failure, ...]
+    since: FailingSince
+    in_base: str
+    origin: Origin = Origin.UNKNOWN
+    base_run_id: int | None = None
+    untested: tuple[str, ...] = ()
+    output_id: int | None = None
+    difference: FirstDifference | NoDifference | None = None
+
+    @property
+    def cause(self) -> tuple[str, str, str]:
+        """What tests that fail for one cause have in common, as far as is known without looking at their outputs."""
+        primary = self.failures[0]
+        output = None if primary.output_id is None else self.judged.test.output(primary.output_id)
+        return primary.code.value, self.judged.test.category, "" if output is None else output.extension
+
+
+def in_fair_order(tests: Sequence[FailingTest]) -> list[FailingTest]:
+    """One test of each cause, then the second of each, and so on; in each round by origin, then the causes of most tests first."""
+    causes: dict[tuple[Origin, tuple[str, str, str]], list[FailingTest]] = {}
+    for test in tests:
+        causes.setdefault((test.origin, test.cause), []).append(test)
+    order = list(Origin)
+    groups = sorted(causes.items(), key=lambda each: (order.index(each[0][0]), -len(each[1]), each[0][1]))
+    rounds = zip_longest(*(members for _, members in groups))
+    return [test for each in rounds for test in each if test is not None]
 
 
 def first_difference(expected: bytes, actual: bytes, *, lines_before: int = 0, bom: Side | None = None) -> FirstDifference:

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, insert, select
 from api.domain.results.failure_code import RULES_VERSION
 from api.domain.results.judged_run import Evidence
 from api.domain.results.result import OutputReport, Report, TestReports
+from api.domain.results.runtime import PastReports
 from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
 from api.domain.runs.run import Phase, ProgressEvent
@@ -96,9 +97,19 @@ def unpack(body: bytes, expected: ExpectedTests) -> Evidence:
         {regression_id: datetime.fromisoformat(at) for regression_id, at in kept["ended_at"]})
 
 
-def unpack_ends(body: bytes) -> dict[int, Report]:
-    """How the tests ended whose evidence was packed, by regression id; the set is not needed for that."""
-    return {regression_id: Report(regression_id, *end) for regression_id, end, _ in orjson.loads(zlib.decompress(body))["reports"] if end}
+def load_past_reports(run_ids: Collection[int], with_outputs: Collection[int] = ()) -> dict[int, PastReports]:
+    """How tests ended in these runs, as far as they are over, by run id; of the tests in `with_outputs` also what came out."""
+    rows = session().execute(select(EvidenceRow.run_id, EvidenceRow.body).where(EvidenceRow.run_id.in_(run_ids)))
+    return {run_id: _past_reports(run_id, body, frozenset(with_outputs)) for run_id, body in rows}
+
+
+def _past_reports(run_id: int, body: bytes, with_outputs: frozenset[int]) -> PastReports:
+    # Neither the set nor the rest of the evidence is needed for this, of which very much is read.
+    reports = orjson.loads(zlib.decompress(body))["reports"]
+    return PastReports(
+        run_id, {regression_id: Report(regression_id, *end) for regression_id, end, _ in reports if end},
+        {regression_id: {output_id: got for output_id, got, _ in outputs}
+         for regression_id, _, outputs in reports if regression_id in with_outputs})
 
 
 def _baselines(expected: ExpectedTests) -> Mapping[tuple[int, int], str]:

@@ -4,19 +4,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, and_, func, or_, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, and_, func, select, union_all
 
 from api.domain.page import Page
 from api.domain.results.history import HistoryEntry, HistoryFilter
 from api.domain.results.result import Verdict
-from api.domain.results.runtime import PAST_RUNS, PastReports
-from api.domain.runs.run import Platform, Run, RunStatus
+from api.domain.runs.run import Platform, RunStatus
 from api.storage.database import session
 from api.storage.platform_tables import ResultRow, TestRow
-from api.storage.results.evidence import unpack_ends
-from api.storage.runs.base_run import RAN, Base, of_main
 from api.storage.runs.run_rows import altered_in
-from api.storage.tables import EvidenceRow, RunRow, VerdictRow
+from api.storage.tables import RunRow, VerdictRow
 from api.storage.windows import Window, find_window
 
 KEY = ("regression_id", "created_at", "run_id")
@@ -95,21 +92,3 @@ def _entry(row: Row[*tuple[Any, ...]]) -> HistoryEntry:
         commit=row.commit, branch=row.branch, platform=Platform(row.platform), verdict=Verdict(row.verdict),
         runtime_ms=row.runtime, signature=row.signature,
         altered=altered_in(row.altered), environment_id=row.environment_id)
-
-
-def list_past_reports(run: Run, base: Base, main_repository: str) -> list[PastReports]:
-    """How tests ended in the base and in the runs of the main repository before it, newest first.
-
-    They are runs on the run's platform, in its environment.
-    """
-    runs = (
-        select(RunRow.run_id)
-        .where(
-            RunRow.run_id <= base.run_id, RunRow.run_id != run.run_id, RunRow.platform == run.platform.value, RunRow.status.in_(RAN),
-            RunRow.environment_id.is_not_distinct_from(run.environment_id),
-            or_(and_(*of_main(main_repository)), RunRow.run_id == base.run_id))
-        .order_by(RunRow.run_id.desc()).limit(PAST_RUNS).subquery())
-    bodies = session().execute(
-        select(EvidenceRow.run_id, EvidenceRow.body).join(runs, runs.c.run_id == EvidenceRow.run_id)
-        .order_by(EvidenceRow.run_id.desc()))
-    return [PastReports(run_id, unpack_ends(body)) for run_id, body in bodies]

@@ -1,104 +1,131 @@
-"""Finds a run's base, and the past runs that tell since when a test fails."""
+"""Finds the line of runs that a run comes from: its ancestors, as far as runs name their parents, and what is older."""
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, false, func, literal, or_, select
+from sqlalchemy import CTE, ColumnElement, CompoundSelect, Row, and_, case, false, func, literal, null, or_, select, true, union_all
 
-from api.domain.results.compare import BaseReason
+from api.domain.results.base_run import Line, PastRun, in_order, joined
 from api.domain.results.result import Verdict
-from api.domain.results.triage import PastRun
 from api.domain.runs.run import Run, RunStatus
 from api.storage.database import session
 from api.storage.tables import RunRow, VerdictRow
 
 RAN = (RunStatus.PASS.value, RunStatus.FAIL.value, RunStatus.INCOMPLETE.value)
 GENERATIONS = 200
-PAST_RUNS = 100
+# So many runs of a line are looked at.
+PAST_RUNS = 50
+OWN, MAIN, COMMITS = range(3)
+# A row of `_ancestors`: part, generation, run_id, commit_sha, created_at, environment_id.
+Found = Row[*tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
-    """The run that another is compared with, and why it was chosen."""
+def load_line(run: Run, main_repository: str, *, generations: int = GENERATIONS) -> Line:
+    """The finished runs on the run's platform that it comes from, the nearest first, at most `PAST_RUNS`.
 
-    run_id: int
-    reason: BaseReason
-
-
-def choose_base(run: Run, main_repository: str, *, generations: int = GENERATIONS) -> Base | None:
-    """The newest finished run of the main repository on the run's platform at its merge base, or at the nearest ancestor known.
-
-    Where the run names no merge base, its parent is where the search begins; it goes back so many generations through the
-    parents that runs of the main repository name. Where no known ancestor was tested, the newest one before the first run of its
-    commit is taken. Runs of the same commit do not count, unless it is the merge base itself. None where there is none at all.
+    First those of its own commits, by the parents that runs of its pull request (or of its branch of a fork) name; then those of the main
+    repository at the merge base and its ancestors, so many generations back; without a merge base, the own commits' parents are where
+    that begins. Where the parents end, older runs of the main repository are assumed to be ancestors; and older ones of its own,
+    where the run names no parent. Other runs of its commit count as its own, unless its commit is the merge base that it names.
     """
-    commit = run.commit.lower()
-    is_its_own_base = (run.merge_base_sha or "").lower() == commit
-    candidates = and_(
-        *of_main(main_repository), RunRow.platform == run.platform.value, RunRow.status.in_(RAN), RunRow.run_id != run.run_id,
-        *(() if is_its_own_base else (RunRow.commit_sha != commit,)))
-    nearest = session().execute(_nearest_tested(run, main_repository, candidates, generations)).first()
-    if nearest is not None:
-        is_merge_base = nearest.generation == 0 and run.merge_base_sha is not None
-        return Base(nearest.run_id, BaseReason.MERGE_BASE if is_merge_base else BaseReason.ANCESTOR)
-    before = session().execute(
-        select(RunRow.run_id).where(candidates, RunRow.run_id < _first_of_its_commit(run)).order_by(RunRow.run_id.desc()).limit(1)).scalar()
-    return None if before is None else Base(before, BaseReason.BEFORE)
+    rows = session().execute(_ancestors(run, main_repository, generations)).all()
+    parts: defaultdict[int, list[Found]] = defaultdict(list)
+    for row in rows:
+        parts[row.part].append(row)
+    own, main = [_placed(row, is_own=True) for row in parts[OWN]], [_placed(row) for row in parts[MAIN]]
+    found = joined(in_order(own)[:PAST_RUNS // 2], in_order(main))[:PAST_RUNS]
+    assumed = _older(run, main_repository, main, PAST_RUNS - len(found))
+    commits = dict.fromkeys(row.commit_sha for row in sorted(parts[COMMITS], key=lambda row: row.generation))
+    of_its_own = {past.commit for _, past in own if past.commit != (run.merge_base_sha or "").lower()}
+    return Line(
+        joined(found, assumed),
+        tuple(commit for commit in commits if commit not in of_its_own), run.merge_base_sha and run.merge_base_sha.lower())
 
 
-def _first_of_its_commit(run: Run) -> ScalarSelect[Any]:
-    """The first run of the same commit in the same place: this one, unless it repeats another."""
-    return select(func.min(RunRow.run_id)).where(
-        RunRow.commit_sha == run.commit.lower(), RunRow.repository == run.repository.lower(),
-        RunRow.pull_request.is_not_distinct_from(run.pull_request)).scalar_subquery()
+def _placed(row: Found, *, is_own: bool = False) -> tuple[int, PastRun]:
+    return row.generation, PastRun(row.run_id, row.commit_sha, row.created_at, row.environment_id, is_own=is_own)
 
 
-def _nearest_tested(run: Run, main_repository: str, candidates: ColumnElement[bool], generations: int) -> Select[Any]:
-    """The newest candidate at the commit where the run's search begins, else at the nearest ancestor of that.
+def _ancestors(run: Run, main_repository: str, generations: int) -> CompoundSelect[*tuple[Any, ...]]:
+    """The runs of its own commits, the main repository's at ancestors, and those ancestors.
 
     Conditions stand in CASE, so that commits are looked up in their index whatever the planner knows of the other columns.
     """
-    start = func.lower(func.coalesce(RunRow.merge_base_sha, RunRow.parent_sha)).label("commit_sha")
-    line = select(start, literal(0).label("generation")).where(RunRow.run_id == run.run_id).cte("line", recursive=True)
-    parent = case((and_(*of_main(main_repository)), func.lower(RunRow.parent_sha)))
-    line = line.union(
+    commit, of_the_main, own = run.commit.lower(), and_(*_of_main(main_repository)), and_(*_of_its_own(run, main_repository))
+    own_line = _line(
+        select(func.lower(RunRow.commit_sha).label("commit_sha"), literal(0).label("generation")).where(RunRow.run_id == run.run_id),
+        "own_line", own, generations)
+    if run.merge_base_sha:
+        start = select(func.lower(RunRow.merge_base_sha).label("commit_sha"), literal(0).label("generation")).where(
+            RunRow.run_id == run.run_id)
+    else:
+        start = select(own_line.c.commit_sha, own_line.c.generation).where(
+            own_line.c.generation > 0, own_line.c.commit_sha != commit)
+    main_line = _line(start, "main_line", of_the_main, generations)
+    is_its_own_base = (run.merge_base_sha or "").lower() == commit
+    ran = and_(RunRow.platform == run.platform.value, RunRow.status.in_(RAN), RunRow.run_id != run.run_id)
+    elsewhere = RunRow.commit_sha != commit
+    before = elsewhere if is_its_own_base else or_(elsewhere, RunRow.run_id < run.run_id)
+    at_base = true() if is_its_own_base else elsewhere
+    return union_all(
+        _runs_at(own_line, OWN, and_(own, ran, before)), _runs_at(main_line, MAIN, and_(of_the_main, ran, at_base)),
+        select(literal(COMMITS), main_line.c.generation, null(), main_line.c.commit_sha, null(), null())
+        .where(main_line.c.commit_sha.is_not(None)))
+
+
+def _line(start: Any, name: str, told: ColumnElement[bool], generations: int) -> CTE:
+    """Commits with their distance from a start, by the parents that such runs name."""
+    line: CTE = start.cte(name, recursive=True)
+    parent = case((told, func.lower(RunRow.parent_sha)))
+    return line.union(
         select(parent, line.c.generation + 1)
         .join(line, RunRow.commit_sha == line.c.commit_sha).where(line.c.generation < generations))
-    newest = func.max(case((candidates, RunRow.run_id)))
+
+
+def _runs_at(line: CTE, part: int, wanted: ColumnElement[bool]) -> Any:
     return (
-        select(newest.label("run_id"), line.c.generation)
-        .join(line, RunRow.commit_sha == line.c.commit_sha)
-        .group_by(line.c.generation).having(newest.is_not(None)).order_by(line.c.generation).limit(1))
+        select(literal(part).label("part"), line.c.generation, RunRow.run_id, RunRow.commit_sha, RunRow.created_at, RunRow.environment_id)
+        .join(line, RunRow.commit_sha == line.c.commit_sha).where(case((wanted, 1), else_=0) == 1))
 
 
-def list_past_runs(run: Run, main_repository: str) -> list[PastRun]:
-    """The finished runs before this one that tell of its history, newest first, at most a hundred.
-
-    They are those of the main repository and the run's own: of its pull request, or else of its branch; on its platform.
+def _older(run: Run, main_repository: str, ancestors: Sequence[tuple[int, PastRun]], limit: int) -> list[PastRun]:
+    """Runs that are assumed to be ancestors: of the main repository, older than the farthest that is known or else than the first
+    run of the commit; and of the run's own, where it names no parent.
     """
+    farthest = max(ancestors, key=lambda each: each[0])[0] if ancestors else 0
+    before: Any = min((past.run_id for distance, past in ancestors if distance == farthest), default=None)
+    if before is None:
+        before = select(func.min(RunRow.run_id)).where(
+            RunRow.commit_sha == run.commit.lower(), RunRow.repository == run.repository.lower(),
+            RunRow.pull_request.is_not_distinct_from(run.pull_request)).scalar_subquery()
+    own = and_(*_of_its_own(run, main_repository), RunRow.run_id < run.run_id)
+    wanted = [and_(*_of_main(main_repository), RunRow.run_id < before)]
+    if run.parent_sha is None:
+        wanted.append(own)
     rows = session().execute(
-        select(RunRow.run_id, RunRow.commit_sha, RunRow.created_at)
-        .where(
-            RunRow.run_id < run.run_id, RunRow.platform == run.platform.value, RunRow.status.in_(RAN),
-            or_(and_(*of_main(main_repository)), and_(*_of_its_own(run))))
-        .order_by(RunRow.run_id.desc()).limit(PAST_RUNS))
-    return [PastRun(row.run_id, row.commit_sha, row.created_at) for row in rows]
+        select(
+            RunRow.run_id, RunRow.commit_sha, RunRow.created_at, RunRow.environment_id, case((own, True), else_=False).label("is_own"))
+        .where(RunRow.run_id < run.run_id, RunRow.platform == run.platform.value, RunRow.status.in_(RAN), or_(*wanted))
+        .order_by(RunRow.run_id.desc()).limit(limit))
+    return [
+        PastRun(row.run_id, row.commit_sha, row.created_at, row.environment_id, bool(row.is_own), is_assumed=True) for row in rows]
 
 
-def _of_its_own(run: Run) -> tuple[ColumnElement[bool], ...]:
+def _of_its_own(run: Run, main_repository: str) -> tuple[ColumnElement[bool], ...]:
     # The platform gives the runs of all pull requests one branch, and others may have none.
+    repository = RunRow.repository == run.repository.lower()
     if run.pull_request is not None:
-        return RunRow.repository == run.repository.lower(), RunRow.pull_request == run.pull_request
+        return repository, RunRow.pull_request == run.pull_request
+    if run.repository.lower() == main_repository.lower():
+        return repository, RunRow.pull_request.is_(None), RunRow.commit_sha == run.commit.lower()
     if run.branch is None:
         return (false(),)
-    return RunRow.repository == run.repository.lower(), RunRow.branch == run.branch, RunRow.pull_request.is_(None)
+    return repository, RunRow.branch == run.branch, RunRow.pull_request.is_(None)
 
 
-def of_main(main_repository: str) -> tuple[ColumnElement[bool], ...]:
-    """The conditions that a run is of the main repository itself."""
+def _of_main(main_repository: str) -> tuple[ColumnElement[bool], ...]:
     return RunRow.repository == main_repository.lower(), RunRow.pull_request.is_(None)
 
 

@@ -13,9 +13,12 @@ from api.domain.runs.run import Phase
 GOOD, BAD, WORSE = "a" * 64, "b" * 64, "c" * 64
 
 
-def judged(regression_id: int = 1, *, exit_code: int | None = 0, got: str | None = None, produced: bool = True) -> JudgedTest:
+def judged(
+    regression_id: int = 1, *, exit_code: int | None = 0, got: str | None = None, produced: bool = True, baseline: str = GOOD,
+    acceptable: tuple[str, ...] = (),
+) -> JudgedTest:
     """A test in a finished run; `exit_code` None means that it never reported."""
-    outputs_of_test = (ExpectedOutput(5, GOOD, ".srt", "", False),)
+    outputs_of_test = (ExpectedOutput(5, baseline, ".srt", "", False, acceptable),)
     test = ExpectedTest(regression_id, 7, "sha", ".ts", "--out=srt", "file", "file", 0, ("DVB",), outputs_of_test)
     outputs = {5: OutputReport(regression_id, 5, got, GOOD)} if produced else {}
     reports = TestReports(None if exit_code is None else Report(regression_id, exit_code, 10, 0), outputs)
@@ -36,6 +39,12 @@ def judged(regression_id: int = 1, *, exit_code: int | None = 0, got: str | None
     (judged(produced=False), judged(got="error"), Bucket.FAILING_SAME),
     (judged(got=BAD), judged(got=BAD.upper()), Bucket.FAILING_SAME),
     (judged(produced=False), judged(got=BAD), Bucket.FAILING_DIFFERENTLY),
+    (judged(got=BAD), judged(baseline=BAD), Bucket.REBASELINED),
+    (judged(baseline=BAD), judged(got=BAD.upper()), Bucket.REBASELINED),
+    (judged(got=BAD), judged(got=BAD, acceptable=(BAD,)), Bucket.REBASELINED),
+    (judged(got=BAD), judged(baseline=WORSE), Bucket.FIXED),
+    (judged(got=BAD), judged(baseline=BAD, exit_code=3), Bucket.FAILING_DIFFERENTLY),
+    (judged(baseline=BAD), judged(got=WORSE), Bucket.BROKEN),
     (judged(exit_code=None), judged(), Bucket.NOT_COMPARABLE),
     (judged(), judged(exit_code=None), Bucket.NOT_COMPARABLE),
 ])

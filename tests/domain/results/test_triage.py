@@ -1,7 +1,7 @@
 """Since when a test fails, where outputs differ, and fair shares."""
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from io import BytesIO
 from itertools import takewhile
 
@@ -9,25 +9,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from api.domain.results.result import Verdict
-from api.domain.results.triage import PastRun, failing_since, first_difference, share
+from api.domain.results.base_run import PastRun
+from api.domain.results.failure import failures_of
+from api.domain.results.origin import FailingSince, Origin
+from api.domain.results.triage import FailingTest, first_difference, in_fair_order, share
+from tests.domain.results.judged_tests import OTHER, judged, make_test
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-NOW = PastRun(9, "c9", START + timedelta(days=9))
-PAST = [PastRun(number, f"c{number}", START + timedelta(days=number)) for number in range(8, 0, -1)]
-
-
-@pytest.mark.parametrize(("verdicts", "run_id", "at_least"), [
-    ({8: Verdict.PASS}, 9, False),
-    ({8: Verdict.FAIL, 7: Verdict.MISSING_OUTPUT, 6: Verdict.PASS, 5: Verdict.FAIL}, 7, False),
-    ({8: Verdict.FAIL, 7: Verdict.SKIPPED, 5: Verdict.FAIL, 4: Verdict.PASS}, 5, False),
-    ({}, 9, True),
-    ({each: Verdict.FAIL for each in range(1, 9)}, 1, True),
-])
-def test_a_test_fails_since_the_first_run_of_an_unbroken_row(verdicts: dict[int, Verdict], run_id: int, at_least: bool) -> None:
-    since = failing_since(PAST, verdicts, NOW)
-
-    assert (since.run.run_id, since.at_least) == (run_id, at_least)
+SINCE = FailingSince(PastRun(9, "c9", datetime(2026, 1, 1, tzinfo=UTC)), at_least=False)
 
 
 @pytest.mark.parametrize(("expected", "actual", "line", "column", "shown"), [
@@ -118,3 +106,32 @@ def test_shares_keep_to_the_budget_and_are_fair(budget: int, wants: list[int]) -
         assert given_shares == wants
     unsatisfied = [part for part, want in zip(given_shares, wants, strict=True) if part < want]
     assert not unsatisfied or max(given_shares) - min(unsatisfied) <= len(wants)
+
+
+def failing(number: int, origin: Origin, category: str = "DVB", *, exit_code: int = 0) -> FailingTest:
+    test = judged(make_test(number, categories=[category]), exit_code=exit_code, got={1: OTHER})
+    return FailingTest(test, failures_of(test), SINCE, "passing", origin)
+
+
+def test_each_cause_has_its_turn_in_the_order_of_origins_and_of_how_many_tests_it_has() -> None:
+    tests = [
+        *(failing(number, Origin.NOT_MINE) for number in range(1, 4)), failing(4, Origin.MINE, "DVB"),
+        *(failing(number, Origin.MINE, "Teletext") for number in (5, 6)), failing(7, Origin.UNKNOWN),
+        failing(8, Origin.MINE, exit_code=139)]
+
+    assert [test.judged.test.regression_id for test in in_fair_order(tests)] == [5, 4, 8, 7, 1, 6, 2, 3]
+
+
+ORIGINS = st.lists(
+    st.builds(failing, st.integers(1, 99), st.sampled_from(Origin), st.sampled_from(["DVB", "Teletext", "SCC"])), max_size=20)
+
+
+@given(ORIGINS)
+def test_no_cause_has_its_second_turn_before_every_cause_had_its_first(tests: list[FailingTest]) -> None:
+    order = in_fair_order(tests)
+
+    causes = [(test.origin, test.cause) for test in order]
+    assert sorted(map(id, order)) == sorted(map(id, tests))
+    assert len(set(causes[:len(set(causes))])) == len(set(causes))
+    firsts = [list(Origin).index(origin) for origin, _ in causes[:len(set(causes))]]
+    assert firsts == sorted(firsts)

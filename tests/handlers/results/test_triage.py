@@ -125,7 +125,9 @@ def test_triage_says_how_where_and_since_when_each_test_fails(agent: Client, sit
     failure = shown["failures"][0]
     assert (shown["status"], shown["failure_count"], shown["omitted_count"]) == ("fail", 1, 0)
     assert failure["code"] == "OUTPUT_DIFF"
-    assert failure["failing_since"] == {"run_id": first, "commit_sha": "d" * 40, "at_least": False}
+    assert failure["failing_since"] == {
+        "run_id": first, "commit_sha": "d" * 40, "at_least": False, "assumed_order": True}
+    assert failure["origin"] == "not_mine"
     assert failure["in_base"] == "failing_same"
     assert failure["first_difference"] == {
         "output_id": test.output_id, "line": 2, "column": 11, "expected": "00:00:01,000 --> 00:00:02,000",

@@ -1,7 +1,7 @@
-"""The base of a run and its history are what a plain look at all runs finds, however many there are."""
+"""The line of a run and its base are what a plain look at all runs finds, however many there are."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from api.domain.results.compare import BaseReason
+from api.domain.results.base_run import Base, BaseReason
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.storage.database import session, transaction
 from api.storage.platform_tables import TestRow
-from api.storage.runs.base_run import RAN, Base, choose_base, list_past_runs
+from api.storage.runs.base_run import PAST_RUNS, RAN, load_line
 from api.storage.tables import RunRow
 from tests.builders import MAIN_REPOSITORY, add_fork, digest_of, minutes
 from tests.databases import Database
@@ -61,23 +61,49 @@ def keep(history: Sequence[Told]) -> list[Run]:
             minutes(number), None, parent_sha=each.parent, merge_base_sha=each.merge_base) for number, each in numbered]
 
 
-def plain_choice(history: Sequence[Told], place: int, generations: int) -> tuple[int, BaseReason] | None:
-    """The place of a run's base, by looking at every run there is, generation by generation."""
-    run = history[place]
-    candidates = [
-        index for index, each in enumerate(history)
-        if index != place and each.is_of_main and each.platform == run.platform and each.status in RAN
-        and (each.commit != run.commit or (run.merge_base or "").lower() == run.commit)]
-    commits = {start.lower()} if (start := run.merge_base or run.parent) else set()
-    for generation in range(generations + 1):
-        if tested := [index for index in candidates if history[index].commit in commits]:
-            is_merge_base = generation == 0 and run.merge_base is not None
-            return max(tested), BaseReason.MERGE_BASE if is_merge_base else BaseReason.ANCESTOR
-        commits = {each.parent.lower() for each in history if each.is_of_main and each.parent and each.commit in commits}
-    same = [index for index, each in enumerate(history) if (each.commit, each.repository, each.pull_request) == (
-        run.commit, run.repository, run.pull_request)]
-    before = [index for index in candidates if index < min(same)]
-    return (max(before), BaseReason.BEFORE) if before else None
+def walked(history: Sequence[Told], start: dict[str, int], told: Callable[[Told], bool], generations: int) -> dict[str, int]:
+    """The commits that are reached from a start by the parents that such runs name, with the shortest way to each."""
+    found, edge = dict(start), dict(start)
+    while edge:
+        parents = [
+            (each.parent.lower(), edge[each.commit] + 1) for each in history
+            if each.commit in edge and told(each) and each.parent and edge[each.commit] < generations]
+        edge = {}
+        for commit, way in sorted(parents, key=lambda each: each[1]):
+            if way < found.get(commit, generations + 1):
+                found[commit] = edge[commit] = way
+    return found
+
+
+def plain_line(history: Sequence[Told], place: int, generations: int) -> list[tuple[int, bool, bool]]:
+    """The places of the runs of a line, whether each is the run's own, and whether it is assumed, by looking at every run there is."""
+    run, merge_base = history[place], (history[place].merge_base or "").lower()
+
+    def is_own(each: Told) -> bool:
+        same = (each.repository, each.pull_request) == (run.repository, run.pull_request)
+        if run.pull_request is not None:
+            return same
+        return same and (each.commit == run.commit if run.is_of_main else run.branch is not None and each.branch == run.branch)
+
+    ran = [index for index, each in enumerate(history) if index != place and each.platform == run.platform and each.status in RAN]
+    own_way = walked(history, {run.commit: 0}, is_own, generations)
+    start = {merge_base: 0} if merge_base else {commit: way for commit, way in own_way.items() if way and commit != run.commit}
+    main_way = walked(history, start, lambda each: each.is_of_main, generations)
+    is_its_base = merge_base == run.commit
+    own = [index for index in ran if history[index].commit in own_way and is_own(history[index])
+           and (history[index].commit != run.commit or (index < place and not is_its_base))]
+    main = [index for index in ran if history[index].commit in main_way and history[index].is_of_main
+            and (history[index].commit != run.commit or is_its_base)]
+    own.sort(key=lambda index: (own_way[history[index].commit], -index))
+    main.sort(key=lambda index: (main_way[history[index].commit], -index))
+    farthest = [index for index in main if main_way[history[index].commit] == main_way[history[main[-1]].commit]]
+    first = min(farthest or [index for index, each in enumerate(history) if (each.commit, each.repository, each.pull_request) == (
+        run.commit, run.repository, run.pull_request)])
+    known = dict.fromkeys([(index, True, False) for index in own])
+    known |= dict.fromkeys([(index, False, False) for index in main if index not in own])
+    older = [index for index in reversed(ran) if index < place and index not in {each for each, *_ in known} and (
+        (history[index].is_of_main and index < first) or (run.parent is None and is_own(history[index])))]
+    return [*known, *((index, is_own(history[index]), True) for index in older)]
 
 
 def test_a_merge_base_is_found_however_many_runs_are_newer(database: Database) -> None:
@@ -85,13 +111,13 @@ def test_a_merge_base_is_found_however_many_runs_are_newer(database: Database) -
     first, *_, run = keep([
         Told("a" * 40), *others, Told("b" * 40, RunStatus.FAIL.value), Told("c" * 40, pull_request=9, merge_base="a" * 40)])
 
-    assert choose_base(run, MAIN_REPOSITORY) == Base(first.run_id, BaseReason.MERGE_BASE)
+    assert load_line(run, MAIN_REPOSITORY).base == Base(first.run_id, BaseReason.MERGE_BASE)
 
 
 def test_an_old_run_keeps_the_run_before_it_as_its_base(database: Database) -> None:
     before, run, *_ = keep([Told("a" * 40), Told("b" * 40), *[Told("c" * 40, RunStatus.QUEUED.value)] * 2001])
 
-    assert choose_base(run, MAIN_REPOSITORY) == Base(before.run_id, BaseReason.BEFORE)
+    assert load_line(run, MAIN_REPOSITORY).base == Base(before.run_id, BaseReason.BEFORE)
 
 
 @pytest.mark.parametrize("history", [
@@ -101,26 +127,26 @@ def test_an_old_run_keeps_the_run_before_it_as_its_base(database: Database) -> N
 def test_where_a_commit_was_not_tested_its_parent_counts(database: Database, history: list[Told]) -> None:
     first, *_, run = keep(history)
 
-    assert choose_base(run, MAIN_REPOSITORY) == Base(first.run_id, BaseReason.ANCESTOR)
+    assert load_line(run, MAIN_REPOSITORY).base == Base(first.run_id, BaseReason.ANCESTOR)
 
 
 def test_a_repeat_is_compared_with_what_came_before_the_first_run_of_its_commit(database: Database) -> None:
     before, *_, run = keep([Told("a" * 40), Told("b" * 40, RunStatus.FAIL.value), Told("c" * 40), Told("b" * 40)])
 
-    assert choose_base(run, MAIN_REPOSITORY) == Base(before.run_id, BaseReason.BEFORE)
+    assert load_line(run, MAIN_REPOSITORY).base == Base(before.run_id, BaseReason.BEFORE)
 
 
 def test_the_merge_base_that_is_named_counts_though_it_is_the_runs_own_commit(database: Database) -> None:
     _, same, run = keep([Told("a" * 40), Told("b" * 40), Told("b" * 40, pull_request=9, merge_base="B" * 40)])
 
-    assert choose_base(run, MAIN_REPOSITORY) == Base(same.run_id, BaseReason.MERGE_BASE)
+    assert load_line(run, MAIN_REPOSITORY).base == Base(same.run_id, BaseReason.MERGE_BASE)
 
 
 def test_what_a_fork_says_of_ancestors_does_not_count(database: Database) -> None:
     _, before, *_, run = keep([
         Told("a" * 40), Told("f" * 40), Told("b" * 40, repository=FORK, parent="a" * 40), Told("c" * 40, pull_request=9, parent="b" * 40)])
 
-    assert choose_base(run, MAIN_REPOSITORY) == Base(before.run_id, BaseReason.BEFORE)
+    assert load_line(run, MAIN_REPOSITORY).base == Base(before.run_id, BaseReason.BEFORE)
 
 
 @pytest.mark.parametrize(("others", "own"), [
@@ -134,13 +160,32 @@ def test_a_history_is_of_the_main_repository_and_of_the_runs_own_pull_request_or
 ) -> None:
     of_main, _, before, run, _ = keep([Told("f" * 40), others, own, own, own])
 
-    assert [past.run_id for past in list_past_runs(run, MAIN_REPOSITORY)] == [before.run_id, of_main.run_id]
+    assert [past.run_id for past in load_line(run, MAIN_REPOSITORY).runs] == [before.run_id, of_main.run_id]
 
 
 def test_a_forks_run_without_a_branch_has_no_history_of_its_own(database: Database) -> None:
     of_main, _, run = keep([Told("f" * 40), *[Told("a" * 40, repository=FORK, branch=None)] * 2])
 
-    assert [past.run_id for past in list_past_runs(run, MAIN_REPOSITORY)] == [of_main.run_id]
+    assert [past.run_id for past in load_line(run, MAIN_REPOSITORY).runs] == [of_main.run_id]
+
+
+def test_a_line_has_a_base_however_many_runs_the_pull_request_has(database: Database) -> None:
+    base, *_, run = keep([Told("a" * 40), *[Told("b" * 40, pull_request=9, parent="a" * 40, merge_base="a" * 40)] * (PAST_RUNS + 5)])
+
+    line = load_line(run, MAIN_REPOSITORY)
+
+    assert (line.base, len(line.runs)) == (Base(base.run_id, BaseReason.MERGE_BASE), PAST_RUNS // 2 + 1)
+
+
+def test_commits_of_the_main_repository_that_were_not_tested_are_named(database: Database) -> None:
+    *_, before, _, _, run = keep([
+        Told("a" * 40), Told("b" * 40, parent="a" * 40), Told("c" * 40, RunStatus.ERROR.value, parent="b" * 40),
+        Told("e" * 40, pull_request=9, parent="D" * 40), Told("f" * 40, pull_request=9, parent="e" * 40, merge_base="c" * 40)])
+
+    line = load_line(run, MAIN_REPOSITORY)
+
+    assert (line.base, line.between(before.run_id)) == (Base(before.run_id, BaseReason.ANCESTOR), ("c" * 40,))
+    assert line.commits == ("c" * 40, "b" * 40, "a" * 40)
 
 
 HISTORIES = st.lists(st.builds(
@@ -151,25 +196,26 @@ HISTORIES = st.lists(st.builds(
 
 
 def check(database: Database, history: list[Told], generations: int) -> None:
-    """Hold the base of every run against a plain look at all of them."""
+    """Hold the line of every run against a plain look at all of them."""
     database.empty()
     kept = keep(history)
     for place, run in enumerate(kept):
-        expected = plain_choice(history, place, generations)
+        expected = plain_line(history, place, generations)
 
-        found = choose_base(run, MAIN_REPOSITORY, generations=generations)
+        found = load_line(run, MAIN_REPOSITORY, generations=generations)
 
-        assert found == (expected and Base(kept[expected[0]].run_id, expected[1]))
+        assert [(each.run_id, each.is_own, each.is_assumed) for each in found.runs] == [
+            (kept[index].run_id, is_own, is_assumed) for index, is_own, is_assumed in expected]
 
 
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(HISTORIES, st.sampled_from([0, 1, 2, 200]))
-def test_a_base_on_sqlite_is_the_plain_choice(sqlite_database: Database, history: list[Told], generations: int) -> None:
+def test_a_line_on_sqlite_is_the_plain_one(sqlite_database: Database, history: list[Told], generations: int) -> None:
     check(sqlite_database, history, generations)
 
 
 @pytest.mark.mariadb
 @settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(HISTORIES, st.sampled_from([0, 1, 2, 200]))
-def test_a_base_on_mariadb_is_the_plain_choice(mariadb_database: Database, history: list[Told], generations: int) -> None:
+def test_a_line_on_mariadb_is_the_plain_one(mariadb_database: Database, history: list[Told], generations: int) -> None:
     check(mariadb_database, history, generations)

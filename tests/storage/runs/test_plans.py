@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert
 
-from api.domain.results.compare import BaseReason
 from api.domain.results.history import HistoryFilter
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Phase, Platform, RunStatus
@@ -18,7 +17,7 @@ from api.services import runs, verdicts
 from api.services.platform_sync import catch_up, judge_pending
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
-from api.storage.results import history
+from api.storage.results import evidence, history
 from api.storage.runs import base_run, queue
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, add_sample, digest_of, minutes
 from tests.databases import Database
@@ -137,9 +136,8 @@ def others() -> dict[str, Work]:
         "active branches": lambda: queue.list_branches(None, None, NOW, True, limit=50, offset=0),
         "branches of a repository": lambda: queue.list_branches(MAIN, None, NOW, None, limit=50, offset=0),
         "a run": lambda: verdicts.judge_run(runs.load_run(700)),
-        "its base": lambda: base_run.choose_base(runs.load_run(700), MAIN),
-        "its past": lambda: base_run.list_past_runs(runs.load_run(700), MAIN),
-        "its past reports": lambda: history.list_past_reports(runs.load_run(700), base_run.Base(690, BaseReason.BEFORE), MAIN),
+        "its line": lambda: base_run.load_line(runs.load_run(700), MAIN),
+        "past reports": lambda: evidence.load_past_reports(range(680, 700)),
         "its counts": lambda: verdicts.load_summary(runs.load_run(700)),
         "average durations": lambda: [runs.average_duration(each) for each in Platform]}
 

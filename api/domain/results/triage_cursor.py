@@ -1,0 +1,33 @@
+"""Cursors of triage: how many failures were listed already, signed so that a client cannot make one up."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from api.domain.auth.signing import SigningKey
+from api.domain.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class TriageCursors:
+    """The cursors of one question: the triage of a run, of all failures or of those of one origin."""
+
+    run_id: int
+    attribution: str | None
+    key: SigningKey
+
+    def at(self, start: int) -> str:
+        """The cursor behind so many failures."""
+        return self.key.sign(self._purpose, str(start).encode())
+
+    def start_of(self, cursor: str | None) -> int:
+        """How many failures lie before a cursor; none before no cursor. Raises Invalid for one of another question."""
+        if cursor is None:
+            return 0
+        packed = self.key.read(self._purpose, cursor)
+        if packed is None:
+            raise Invalid({"cursor": "Not a cursor of this triage; start again without one."})
+        return int(packed)
+
+    @property
+    def _purpose(self) -> str:
+        return f"triage cursor {self.run_id} {self.attribution or 'all'}"
