@@ -10,6 +10,7 @@ from api.domain.page import Page
 from api.domain.runs.run import Platform, Run
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.services.platform_sync import catch_up, judge_runs, still_judging
+from api.storage.catalog.catalog import load_catalog_version
 from api.storage.runs.platform_changes import MAX_RUN, look
 from api.storage.runs.run_pages import find_page, position_of
 from api.storage.runs.run_rows import OVER, run_of
@@ -27,8 +28,10 @@ class ShownRuns:
         return show_run(run_id, self.clock())
 
     def version(self, run: Run, *, labelled: bool) -> Hashable | None:
-        """The run itself once it is over: what it was judged by is named in it. Labels may change at any time."""
-        return None if run.evidence is None or labelled else run
+        """The run itself once it is over: what it was judged by is named in it; labels are those of the catalog."""
+        if run.evidence is None:
+            return None
+        return (run, load_catalog_version()) if labelled else run
 
     def any(self) -> None:
         """Make what is known of runs agree with the platform's tables."""

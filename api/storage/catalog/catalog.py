@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from operator import itemgetter
 from typing import Any
 
@@ -26,6 +27,7 @@ KEPT = "ci_catalog"
 class _Kept:
     content: Content
     catalog: Catalog
+    version: int
 
 
 def load_catalog() -> Catalog:
@@ -33,16 +35,26 @@ def load_catalog() -> Catalog:
 
     Within a transaction it has what that has written. Each application keeps its own, since it has its own database.
     """
+    return _load().catalog
+
+
+def load_catalog_version() -> int:
+    """A number that is another one whenever the catalog is, in this process; it takes one look."""
+    return _load().version
+
+
+def _load() -> _Kept:
     kept: _Kept = current_app.extensions.get(KEPT, _NOTHING_KEPT)
     content = look(kept.content)
     if content is kept.content:
-        return kept.catalog
-    catalog = _catalog_of(content)
-    current_app.extensions[KEPT] = _Kept(content, catalog)
-    return catalog
+        return kept
+    made: _Kept = _Kept(content, _catalog_of(content), next(_versions))
+    current_app.extensions[KEPT] = made
+    return made
 
 
-_NOTHING_KEPT = _Kept(NOTHING, Catalog((), ()))
+_versions = count()
+_NOTHING_KEPT = _Kept(NOTHING, Catalog((), ()), next(_versions))
 
 
 def _catalog_of(content: Content) -> Catalog:
