@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,7 @@ from time import monotonic
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 
 from api.domain.auth.signing import SigningKey
 from api.domain.runs.run import Run
@@ -26,7 +26,7 @@ from api.storage.files.archive import Archive
 from api.storage.text import logs
 from api.storage.text.log_windows import Readable
 from api.streaming.reauthorization import WatchedStream, watched_stream
-from api.streaming.run_log_tail import LogEvent, LogSnapshot, ReadLog, RunLogReader, RunLogTails
+from api.streaming.run_log_tail import LogEvent, LogSnapshot, RunLogReader, RunLogTails
 from api.streaming.stream_limits import Slot, StreamLimits
 from api.streaming.subscribers import ServerTask
 
@@ -48,10 +48,9 @@ async def stream_run_log(
     found = await request_context.in_thread(_read_log, run_id, place, log_fingerprint)
     if resumed and found.end is not None and not found.events:
         return Response(status_code=204)
-    stream = RunLogStream(
-        request_context.collaborator(RunLogTails), run_id, request_context.detached(partial(_read_log, run_id)), found, timeout,
-        limits.acquire(user_id), watched_stream())
-    return StreamResponse(stream, HEADERS)
+    tails = request_context.collaborator(RunLogTails)
+    reader = tails.reader(run_id, request_context.detached(partial(_read_log, run_id)))
+    return StreamResponse(RunLogStream(tails, reader, found, timeout, limits.acquire(user_id), watched_stream()), HEADERS)
 
 
 def _start(run_id: int, cursor: str | None) -> tuple[LogPlace, bytes]:
@@ -66,8 +65,7 @@ class RunLogStream:
     """The lines of a run's log behind what was found of it first."""
 
     tails: RunLogTails
-    run_id: int
-    read_log: ReadLog
+    reader: RunLogReader
     found: LogSnapshot
     timeout: int | None
     slot: Slot
@@ -76,42 +74,43 @@ class RunLogStream:
     async def run(self, receive: Receive, send: Send) -> None:
         """Send until the stream ends or the client disconnects."""
         task = ServerTask()
-        with self.tails.reader(self.run_id, self.read_log) as reader:
-            self.watched.end = reader.end
-            with self.slot, self.watched:
-                sending = asyncio.create_task(self._send(reader, send, task.fail))
-                try:
-                    await task.wait(receive)
-                finally:
-                    sending.cancel()
+        self.watched.end = self.reader.end
+        with self.slot, self.reader, self.watched:
+            sending = asyncio.create_task(self._send(send, task.fail))
+            try:
+                await task.wait(receive)
+            finally:
+                sending.cancel()
 
-    async def _send(self, reader: RunLogReader, send: Send, failed: Callable[[Exception], None]) -> None:
+    async def _send(self, send: Send, failed: Callable[[Exception], None]) -> None:
         try:
             with suppress(OSError):
-                async for event in self._events(reader):
-                    await send({"type": "http.response.body", "body": event, "more_body": True})
-                await send({"type": "http.response.body", "body": b""})
+                await self._send_all(send)
         except Exception as broken:
             failed(broken)
 
-    async def _events(self, reader: RunLogReader) -> AsyncIterator[bytes]:
+    async def _send_all(self, send: Send) -> None:
         clock, found = asyncio.get_running_loop().time, self.found
         until = float("inf") if self.timeout is None else clock() + self.timeout
         sent_at = clock()
-        yield RETRY
-        while not reader.is_ended:
+        await send(_part(RETRY))
+        while not self.reader.is_ended:
             if found.events:
-                yield b"".join(event.data for event in found.events)
+                await send(_part(b"".join(event.data for event in found.events)))
                 sent_at = clock()
             elif clock() - sent_at >= PING_INTERVAL:
-                yield PING
+                await send(_part(PING))
                 sent_at = clock()
             if found.end is not None:
-                yield b"event: end\ndata: " + encode({"type": "end", "status": found.end.value}) + b"\n\n"
-                return
-            if clock() >= until or self.tails.is_closing:
-                return
-            self.found = found = await reader.next(found, max(0.0, min(until, sent_at + PING_INTERVAL) - clock()))
+                await send(_part(b"event: end\ndata: " + encode({"type": "end", "status": found.end.value}) + b"\n\n"))
+            if found.end is not None or clock() >= until or self.tails.is_closing:
+                break
+            self.found = found = await self.reader.next(found, max(0.0, min(until, sent_at + PING_INTERVAL) - clock()))
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _part(events: bytes) -> Message:
+    return {"type": "http.response.body", "body": events, "more_body": True}
 
 
 def _read_log(run_id: int, place: LogPlace, log_fingerprint: bytes) -> LogSnapshot:

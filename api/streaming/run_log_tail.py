@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import Self
 
 from api.domain.runs.run import RunStatus
 from api.domain.text.log_cursor import LogPlace, fingerprint
@@ -117,10 +118,12 @@ class RunLogTail:
 
 
 class RunLogReader:
-    """One client of a shared tail."""
+    """One client of a shared tail, while this is entered."""
 
-    def __init__(self, tails: dict[int, RunLogTail], run_id: int, read_log: ReadLog, interval: float) -> None:
-        self._tails, self._run_id, self._read_log, self._interval = tails, run_id, read_log, interval
+    __slots__ = ("_read_log", "_run_id", "_tail", "_tails", "_wake_event", "is_ended")
+
+    def __init__(self, tails: RunLogTails, run_id: int, read_log: ReadLog) -> None:
+        self._tails, self._run_id, self._read_log = tails, run_id, read_log
         self._tail: RunLogTail | None = None
         self._wake_event = WakeEvent()
         self.is_ended = False
@@ -145,21 +148,20 @@ class RunLogReader:
             found = tail.after(seen)
         return replace(seen, events=(), replaced=False) if found is None else found
 
-    def leave(self) -> None:
+    def __enter__(self) -> Self:
+        """Have it woken when the server stops."""
+        self._tails.readers.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Unsubscribe."""
-        if self._tail is None:
-            return
-        self._tail.readers.discard(self._wake_event)
-        if not self._tail.readers:
-            self._tail.task.cancel()
-            if self._tails.get(self._run_id) is self._tail:
-                del self._tails[self._run_id]
+        self._tails.readers.discard(self)
+        if self._tail is not None:
+            self._tails.release(self._run_id, self._tail, self._wake_event)
 
     def _join(self, seen: LogSnapshot) -> RunLogTail:
         if self._tail is None:
-            if self._run_id not in self._tails:
-                self._tails[self._run_id] = RunLogTail(self._read_log, seen, self._interval)
-            self._tail = self._tails[self._run_id]
+            self._tail = self._tails.shared(self._run_id, self._read_log, seen)
             self._tail.readers.add(self._wake_event)
         return self._tail
 
@@ -170,7 +172,7 @@ class RunLogTails:
     def __init__(self, *, interval: float = POLL_INTERVAL) -> None:
         self.interval = interval
         self._tails: dict[int, RunLogTail] = {}
-        self._readers: set[RunLogReader] = set()
+        self.readers: set[RunLogReader] = set()
         self.is_closing = False
 
     @asynccontextmanager
@@ -183,17 +185,23 @@ class RunLogTails:
     def close(self) -> None:
         """Wake all readers, so that their streams end."""
         self.is_closing = True
-        for reader in self._readers:
+        for reader in self.readers:
             reader.wake()
 
-    @contextmanager
-    def reader(self, run_id: int, read_log: ReadLog) -> Iterator[RunLogReader]:
-        """A reader of a run's log, for as long as the context lasts; `read_log` reads the log from a position on."""
-        reader = RunLogReader(self._tails, run_id, read_log, self.interval)
-        self._readers.add(reader)
-        try:
-            yield reader
-        finally:
-            self._readers.discard(reader)
-            reader.leave()
+    def reader(self, run_id: int, read_log: ReadLog) -> RunLogReader:
+        """A reader of a run's log; `read_log` reads the log from a position on."""
+        return RunLogReader(self, run_id, read_log)
 
+    def shared(self, run_id: int, read_log: ReadLog, seen: LogSnapshot) -> RunLogTail:
+        """The tail that the readers of a run share; the first of them begins it, where it stands."""
+        if run_id not in self._tails:
+            self._tails[run_id] = RunLogTail(read_log, seen, self.interval)
+        return self._tails[run_id]
+
+    def release(self, run_id: int, tail: RunLogTail, reader: WakeEvent) -> None:
+        """A reader needs a tail no longer; without any it ends."""
+        tail.readers.discard(reader)
+        if not tail.readers:
+            tail.task.cancel()
+            if self._tails.get(run_id) is tail:
+                del self._tails[run_id]

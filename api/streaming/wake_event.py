@@ -7,6 +7,8 @@ import asyncio
 class WakeEvent:
     """For one sleeper. A wake-up while nobody sleeps ends the next sleep at once."""
 
+    __slots__ = ("_is_set", "_sleeper")
+
     def __init__(self) -> None:
         self._sleeper: asyncio.Future[None] | None = None
         self._is_set = False
