@@ -84,8 +84,18 @@ def _text(schema: Mapping[str, Any], number: int) -> str:
 
 
 def _matching(pattern: str, most: int) -> str:
+    """The longest text of a sequence of classes, or of several that a pattern leaves the choice of."""
+    body = pattern.removeprefix("^").removesuffix("$")
+    choices = body[1:-1].split("|") if body.startswith("(") and body.endswith(")") else [body]
+    text = max((_sequence(choice, most) for choice in choices), key=len)
+    if not re.fullmatch(pattern, text):
+        raise ValueError(f"{pattern} is beyond this reader of patterns")
+    return text
+
+
+def _sequence(body: str, most: int) -> str:
     """The longest text of a sequence of classes; where several repeat without end, the first does and the others stand once."""
-    parts = _CLASS.findall(pattern.removeprefix("^").removesuffix("$"))
+    parts = _CLASS.findall(body)
     texts = [(_letter(each), *_repeated(times)) for each, times in parts]
     free = most - sum(least for _, least, _ in texts)
     found = []
@@ -93,10 +103,7 @@ def _matching(pattern: str, most: int) -> str:
         times = least + (free if greatest is None else min(free, greatest - least))
         free -= times - least
         found.append(letter * times)
-    text = "".join(found)
-    if not re.fullmatch(pattern, text):
-        raise ValueError(f"{pattern} is beyond this reader of patterns")
-    return text
+    return "".join(found)
 
 
 def _letter(written: str) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 from api.diffs.channel import CuesView, View
 from api.diffs.pool import DiffPool
-from api.domain.errors import MissingOutput, NotFound
+from api.domain.errors import MissingOutput, NoBaseRun, NotFound
 from api.domain.files.content import EXAMINED, RAW_LIMIT, Content, as_base64, as_text
 from api.domain.files.content_type import content_type_of
 from api.domain.results.failure import ending_of
+from api.domain.results.failure_code import FailureCode
 from api.domain.results.junit import junit_report
 from api.domain.results.output import RunOutput
 from api.domain.results.result import NOTHING_REPORTED
@@ -19,11 +20,12 @@ from api.domain.runs.run import Run
 from api.domain.text.diff import DiffStatus
 from api.handlers.runs import api_base
 from api.rendering import results as render_results
-from api.services import verdicts
+from api.services import runs, verdicts
 from api.specfirst import request_context
 from api.specfirst.responses.metrics import RequestMetrics
 from api.storage.files.archive import Archive, Source
 from api.storage.files.paths import result_name
+from api.storage.runs.base_run import choose_base
 
 Json = dict[str, Any]
 
@@ -31,6 +33,7 @@ PIECE = 1 << 20
 TEXT = "text"
 UNIFIED = "unified"
 CUES = "cues"
+BASELINE, BASE = "baseline", "base"
 
 
 def get_expected_output(run: Run, sample_id: int, regression_id: int, output_id: int, format: str) -> Json:
@@ -52,30 +55,46 @@ def get_actual_output(
 
 
 def get_diff(
-    run: Run, sample_id: int, regression_id: int, output_id: int, context_lines: int, format: str, view: str,
+    run: Run, sample_id: int, regression_id: int, output_id: int, context_lines: int, format: str, view: str, against: str,
 ) -> Json:
-    """Compare an output with its baseline."""
+    """Compare an output with its baseline, or with what another run produced."""
     found = _find(run, sample_id, regression_id, output_id)
+    other = None if against == BASELINE else _other_run(run, against)
+    shown = render_results.Compared(run.run_id, found, None if other is None else other.run_id)
+    digest = found.baseline if other is None else _find(other, sample_id, regression_id, output_id).produced
     if found.produced is None:
-        return render_results.missing_diff(run.run_id, found, DiffStatus.MISSING_ACTUAL)
-    if found.is_baseline:
-        return render_results.no_diff(run.run_id, found, unified=format == UNIFIED)
-    expected, actual = _open(found, found.baseline), _open(found, found.produced)
+        return render_results.missing_diff(shown, DiffStatus.MISSING_ACTUAL)
+    if digest == found.produced:
+        return render_results.no_diff(shown, unified=format == UNIFIED)
+    expected, actual = None if digest is None else _open(found, digest), _open(found, found.produced)
     if expected is None or actual is None:
-        missing = DiffStatus.MISSING_EXPECTED if expected is None else DiffStatus.MISSING_ACTUAL
-        return render_results.missing_diff(run.run_id, found, missing)
+        return render_results.missing_diff(shown, DiffStatus.MISSING_EXPECTED if expected is None else DiffStatus.MISSING_ACTUAL)
     if view == CUES:
-        return _compare_cues(run, found, expected, actual)
+        return _compare_cues(run, other, shown, expected, actual)
     answer = request_context.collaborator(DiffPool).compare(expected, actual, View(context_lines, format == UNIFIED, found.patched_name))
-    return render_results.diff(run.run_id, found, answer, unified=format == UNIFIED)
+    return render_results.diff(shown, answer, unified=format == UNIFIED)
 
 
-def _compare_cues(run: Run, found: RunOutput, expected: Source, actual: Source) -> Json:
-    view = CuesView(ending_of(verdicts.judge_run(run).tests, found.test.regression_id))
+def _other_run(run: Run, against: str) -> Run:
+    """The run that is named, or the base of a run; raises NotFound."""
+    base = choose_base(run, request_context.values().main_repository) if against == BASE else None
+    if against == BASE and base is None:
+        raise NoBaseRun(run.run_id)
+    return runs.show_run(int(against) if base is None else base.run_id, request_context.now())
+
+
+def _compare_cues(run: Run, other: Run | None, shown: render_results.Compared, expected: Source, actual: Source) -> Json:
+    code, before = (None if each is None else _ending(each, shown.found.test.regression_id) for each in (run, other))
+    # How the program ended is no difference where it ended so in the other run too.
+    view = CuesView(None if code is before else code)
     answer = request_context.collaborator(DiffPool).compare_cues(expected, actual, view)
     outcome = "late" if answer is None or not answer.is_final else "read" if answer.is_read else "unread"
     request_context.collaborator(RequestMetrics).told_facts(outcome)
-    return render_results.cues_diff(run.run_id, found, answer)
+    return render_results.cues_diff(shown, answer)
+
+
+def _ending(run: Run, regression_id: int) -> FailureCode | None:
+    return ending_of(verdicts.judge_run(run).tests, regression_id)
 
 
 def get_run_junit(run: Run) -> bytes:

@@ -1,7 +1,7 @@
 """Outputs and their differences as JSON."""
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from orjson import Fragment
@@ -31,24 +31,39 @@ def filename(source: Source) -> str:
     return source.name.rpartition("/")[2]
 
 
-def missing_diff(run_id: int, found: RunOutput, status: DiffStatus) -> Json:
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """An output of a run that is compared with its baseline, or with the same output of another run."""
+
+    run_id: int
+    found: RunOutput
+    against_run_id: int | None
+
+    @property
+    def ids(self) -> Json:
+        """What says which comparison it is."""
+        other = {} if self.against_run_id is None else {"against_run_id": self.against_run_id}
+        return _ids(self.run_id, self.found) | other
+
+
+def missing_diff(compared: Compared, status: DiffStatus) -> Json:
     """A comparison that cannot be made."""
-    return _ids(run_id, found) | {"status": status.value}
+    return compared.ids | {"status": status.value}
 
 
-def no_diff(run_id: int, found: RunOutput, *, unified: bool) -> Json:
+def no_diff(compared: Compared, *, unified: bool) -> Json:
     """A comparison of two files that are the same, which need not be looked at."""
-    return _ids(run_id, found) | {
+    return compared.ids | {
         "status": DiffStatus.IDENTICAL.value, "precision": Precision.EXACT.value, "truncated": False, "summary": NOTHING,
         "unified" if unified else "hunks": "" if unified else []}
 
 
-def diff(run_id: int, found: RunOutput, answer: DiffAnswer, *, unified: bool) -> Json:
+def diff(compared: Compared, answer: DiffAnswer, *, unified: bool) -> Json:
     """A comparison that was made."""
     if answer.is_identical:
-        return no_diff(run_id, found, unified=unified)
+        return no_diff(compared, unified=unified)
     counts = answer.summary
-    return _ids(run_id, found) | {
+    return compared.ids | {
         "status": DiffStatus.DIFFERENT.value, **({"encoding": answer.encoding.value} if answer.encoding else {}),
         **({"bom": answer.bom} if answer.bom else {}), **({"binary": asdict(answer.binary)} if answer.binary else {}),
         "precision": answer.precision.value, "truncated": answer.truncated, "summary": {
@@ -57,11 +72,11 @@ def diff(run_id: int, found: RunOutput, answer: DiffAnswer, *, unified: bool) ->
         "unified" if unified else "hunks": Fragment(answer.shown)}
 
 
-def cues_diff(run_id: int, found: RunOutput, answer: CuesAnswer | None) -> Json:
+def cues_diff(compared: Compared, answer: CuesAnswer | None) -> Json:
     """A comparison cue by cue, or that there was no time for it."""
     # It comes as JSON from the process that compared.
     cues = {} if answer is None else {"cues": Fragment(answer.shown)}
-    return _ids(run_id, found) | {"status": DiffStatus.DIFFERENT.value, "truncated": answer is None or not answer.is_final} | cues
+    return compared.ids | {"status": DiffStatus.DIFFERENT.value, "truncated": answer is None or not answer.is_final} | cues
 
 
 def _ids(run_id: int, found: RunOutput) -> Json:

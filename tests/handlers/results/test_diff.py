@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from api.domain.auth.access import Role
+from api.domain.runs.run import Phase
 from contract.client import ValidatingClient
+from tests.builders import add_event, add_output, add_result, add_run
 from tests.domain.text.diffs import git_applied, need
-from tests.handlers.outputs import GONE, add_compared_output, add_reported_output, stored
+from tests.handlers.outputs import GONE, BuiltOutput, add_compared_output, add_reported_output, stored
 from tests.handlers.site import Site
 
 OUTCOMES = ("read", "unread", "late")
@@ -227,6 +229,60 @@ def test_a_view_says_too_that_there_is_nothing_to_compare(site: Site, client: Va
     output = add_reported_output(GONE, baseline=stored(site, EXPECTED))
 
     assert output.get(client, "diff", view=view).json()["status"] == "missing_actual"
+
+
+def add_run_with(site: Site, output: BuiltOutput, content: bytes | None, exit_code: int = 0, **of_run: Any) -> int:
+    """Another run of the same test, which produced this; None for nothing."""
+    run_id = add_run(tests=[output.test.regression_id], **of_run)
+    add_event(run_id, Phase.TESTING)
+    if content is not None:
+        add_output(run_id, output.test.regression_id, output.output_id, got=stored(site, content), expected=stored(site, EXPECTED))
+    add_result(run_id, output.test.regression_id, exit_code=exit_code)
+    add_event(run_id, Phase.COMPLETED)
+    return run_id
+
+
+@pytest.mark.parametrize("view", ["lines", "cues"])
+def test_an_output_is_compared_with_that_of_another_run(site: Site, client: ValidatingClient, view: str) -> None:
+    output = add_compared_output(site, EXPECTED, EXPECTED.replace(b"foo", b"it is me"))
+    other = add_run_with(site, output, EXPECTED.replace(b"foo", b"it is you"))
+    same = add_run_with(site, output, EXPECTED.replace(b"foo", b"it is me"))
+    without = add_run_with(site, output, None)
+
+    shown = [output.get(client, "diff", view=view, against=str(each)).json() for each in (other, same, without)]
+
+    assert [(each["against_run_id"], each["status"]) for each in shown] == [
+        (other, "different"), (same, "identical"), (without, "missing_expected")]
+    assert "it is you" in str(shown[0])
+    assert "foo" not in str(shown[0])
+
+
+def test_an_output_is_compared_with_that_of_the_base_run(site: Site, client: ValidatingClient) -> None:
+    output = add_compared_output(site, EXPECTED, ACTUAL)
+    run_id = add_run_with(site, output, EXPECTED.replace(b"foo", b"it is you"), commit="c" * 40)
+    answered = [
+        client.get(f"/api/v1/runs/{each}/samples/{output.test.sample_id}/diff", params={
+            "regression_id": output.test.regression_id, "output_id": output.output_id, "against": "base"})
+        for each in (run_id, output.run_id)]
+
+    assert (answered[0].json()["against_run_id"], answered[0].json()["status"]) == (output.run_id, "different")
+    assert (answered[1].status_code, answered[1].json()["details"]["resource"]) == (404, "base_run")
+
+
+def test_how_a_program_ended_is_no_fact_where_it_ended_so_in_the_other_run_too(site: Site, client: ValidatingClient) -> None:
+    output = add_reported_output(stored(site, ACTUAL), baseline=stored(site, EXPECTED), exit_code=139)
+    crashed, ended = add_run_with(site, output, EXPECTED, exit_code=139), add_run_with(site, output, EXPECTED)
+
+    shown = [output.get(client, "diff", view="cues", against=str(each)).json()["cues"]["facts"] for each in (crashed, ended)]
+
+    assert [[fact["kind"] for fact in facts] for facts in shown] == [["text.other"], ["exit", "text.other"]]
+
+
+def test_a_run_that_there_is_not_is_not_found(site: Site, client: ValidatingClient) -> None:
+    output = add_compared_output(site, EXPECTED, ACTUAL)
+
+    assert output.get(client, "diff", against="999999").status_code == 404
+    assert output.get(client, "diff", against="0").status_code == 400
 
 
 def counted(site: Site) -> dict[str, float]:
