@@ -43,7 +43,7 @@ smoke: $(READY)  ## What every Python must pass: make smoke PYTHON=python3.13 VE
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(SMOKE)
 
 fuzz: $(READY)  ## schemathesis against a live server
-	$(BIN)/tox run -q -e fuzz
+	$(BIN)/python -m contract.live_fuzz $(ARGS)
 
 docs: $(READY)  ## The documentation, into build/docs; a warning fails
 	$(BIN)/mkdocs build --quiet

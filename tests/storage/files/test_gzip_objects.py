@@ -19,7 +19,7 @@ from tests.storage.files.file_stores import LOG, bucket_at
 
 LINES = b"".join(b"2026-11-01T10:00:00Z [INFO] line %d of an old build log\n" % number for number in range(2000))
 # Random words pack badly: what is stored of them is large.
-LARGE = b"\n".join(random.Random(4).randbytes(30).hex().encode() for _ in range(50_000))
+LARGE = random.Random(4).randbytes(1_500_000).hex("\n", 30).encode()
 
 
 @pytest.fixture
