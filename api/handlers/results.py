@@ -25,7 +25,7 @@ from api.specfirst import request_context
 from api.specfirst.responses.metrics import RequestMetrics
 from api.storage.files.archive import Archive, Source
 from api.storage.files.paths import result_name
-from api.storage.runs.base_run import choose_base
+from api.storage.runs.base_run import load_line
 
 Json = dict[str, Any]
 
@@ -77,7 +77,7 @@ def get_diff(
 
 def _other_run(run: Run, against: str) -> Run:
     """The run that is named, or the base of a run; raises NotFound."""
-    base = choose_base(run, request_context.values().main_repository) if against == BASE else None
+    base = load_line(run, request_context.values().main_repository).base if against == BASE else None
     if against == BASE and base is None:
         raise NoBaseRun(run.run_id)
     return runs.show_run(int(against) if base is None else base.run_id, request_context.now())
