@@ -21,11 +21,11 @@ from api.domain.text.diff import DiffStatus
 from api.handlers.runs import api_base
 from api.rendering import results as render_results
 from api.services import runs, verdicts
+from api.services.comparisons import find_basis
 from api.specfirst import request_context
 from api.specfirst.responses.metrics import RequestMetrics
 from api.storage.files.archive import Archive, Source
 from api.storage.files.paths import result_name
-from api.storage.runs.base_run import load_line
 
 Json = dict[str, Any]
 
@@ -59,7 +59,7 @@ def get_diff(
 ) -> Json:
     """Compare an output with its baseline, or with what another run produced."""
     found = _find(run, sample_id, regression_id, output_id)
-    other = None if against == BASELINE else _other_run(run, against)
+    other = None if against == BASELINE else _other_run(run, regression_id, against)
     shown = render_results.Compared(run.run_id, found, None if other is None else other.run_id)
     digest = found.baseline if other is None else _find(other, sample_id, regression_id, output_id).produced
     if found.produced is None:
@@ -75,12 +75,16 @@ def get_diff(
     return render_results.diff(shown, answer, unified=format == UNIFIED)
 
 
-def _other_run(run: Run, against: str) -> Run:
-    """The run that is named, or the base of a run; raises NotFound."""
-    base = load_line(run, request_context.values().main_repository).base if against == BASE else None
-    if against == BASE and base is None:
+def _other_run(run: Run, regression_id: int, against: str) -> Run:
+    """The run that is named, or the one that this test is compared with in triage; raises NotFound."""
+    if against != BASE:
+        return runs.show_run(int(against), request_context.now())
+    tests = [test for test in verdicts.judge_run(run).tests if test.test.regression_id == regression_id]
+    basis = find_basis(run, tests, None, request_context.values().main_repository, request_context.now())
+    base_id = basis.run_of(regression_id)
+    if base_id is None:
         raise NoBaseRun(run.run_id)
-    return runs.show_run(int(against) if base is None else base.run_id, request_context.now())
+    return runs.show_run(base_id, request_context.now())
 
 
 def _compare_cues(run: Run, other: Run | None, shown: render_results.Compared, expected: Source, actual: Source) -> Json:

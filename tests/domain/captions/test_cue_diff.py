@@ -80,3 +80,12 @@ def test_where_the_time_is_over_there_are_facts_alone() -> None:
     found = cue_diff(SRT, SRT + b"x", None, clock=lambda: next(seconds))
 
     assert (found.facts[-1], found.offsets) == (Fact("capped", "time"), ())
+
+
+def test_cues_behind_what_is_looked_at_are_not_lost() -> None:
+    many = [Spoken(1000 * index, 1000 * index + 900, (f"line {index}",)) for index in range(4500)]
+
+    found = cue_diff(written(Format.SRT, many), written(Format.SRT, [CUES[0], *many]), None, clock=timeless)
+
+    assert [(each.op, each.index) for each in found.changes] == [(Became.EXTRA, 0)]
+    assert found.facts[-1] == Fact("capped", "cues")

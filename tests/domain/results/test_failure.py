@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.results.exit_code import TIME_LIMIT_EXIT_CODE
-from api.domain.results.failure import crash_code, failures_in, failures_of, hit_limit
+from api.domain.results.failure import crash_code, ending_of, failures_in, failures_of, hit_limit
 from api.domain.results.failure_code import Attribution, FailureCode, FailureType, Severity
 from api.domain.results.result import Report
 from tests.domain.results.judging import OTHER, expected_output, expected_test, judged, reported
@@ -105,6 +105,14 @@ def test_each_output_that_is_missing_or_differs_is_a_failure_of_its_own() -> Non
 
     assert [(each.code.type, each.code.type.severity, each.output_id) for each in failures] == [
         (FailureType.DIFF_MISMATCH, Severity.WARNING, 5), (FailureType.MISSING_OUTPUT, Severity.ERROR, 6)]
+
+
+@pytest.mark.parametrize(("exit_code", "code"), [(0, None), (-11, FailureCode.SEGFAULT), (3, FailureCode.EXIT_CODE_MISMATCH)])
+def test_how_a_program_ended_is_told_apart_from_its_outputs(exit_code: int, code: FailureCode | None) -> None:
+    other = expected_test(2, expected_output(6))
+    tests = [judged(other, reported(other, exit_code=124, o6=None)), judged(TEST, reported(TEST, exit_code=exit_code, o5=OTHER))]
+
+    assert ending_of(tests, TEST.regression_id) is code
 
 
 def test_a_test_that_passed_or_never_ended_has_no_failures() -> None:
