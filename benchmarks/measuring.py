@@ -43,8 +43,8 @@ def measured_by(app: Application, measures: RequestMetrics) -> Iterator[None]:
         envelope._measures = kept
 
 
-def processor_seconds(app: Application, token: str, requests: int, query: str = f"limit={RUNS}") -> float:
-    """The processor time of so many requests for a list of runs, one after the other."""
+def processor_seconds(app: Application, token: str, requests: int, query: str = f"limit={RUNS}", path: str = PATH) -> float:
+    """The processor time of so many requests for a list, that of runs unless another is named, one after the other."""
     async def ask() -> None:
         answer: list[Any] = []
 
@@ -55,8 +55,8 @@ def processor_seconds(app: Application, token: str, requests: int, query: str = 
             return {"type": "http.request", "body": b"", "more_body": False}
 
         await app(
-            {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http", "path": PATH,
-             "raw_path": PATH.encode(), "query_string": query.encode(), "root_path": "",
+            {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http", "path": path,
+             "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
              "headers": [(b"authorization", f"Bearer {token}".encode())], "client": ("127.0.0.1", 1), "server": ("localhost", 80)},
             receive, send)
         if answer[0]["status"] != 200:
