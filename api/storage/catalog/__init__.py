@@ -1,4 +1,4 @@
 """Samples and regression tests in the Sample Platform's tables.
 
-Begin with `regression_tests.py`.
+Begin with `catalog.py`; `catalog_tables.py` notices what has changed.
 """
