@@ -1,4 +1,4 @@
-"""A server on a real socket, and a job that is watched there."""
+"""A server on a real socket with a job that is watched there, somebody who submits, and an attempt that writes its log."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from api.domain.auth.access import Role, Scope
+from api.storage.jobs.files import AttemptFiles, JobFiles
 from api.streaming.log_follower import Follower
 from contract.client import ValidatingClient
 from tests.builders import NOW, add_token
+from tests.handlers.jobs.followed import JOB
 from tests.handlers.jobs.watched import Watched
 from tests.handlers.jobs.watching import listening
 from tests.handlers.site import Site, build_site
@@ -43,3 +45,11 @@ def watched(server: tuple[Site, str]) -> Iterator[Watched]:
 def client(site: Site) -> ValidatingClient:
     """A client that may submit."""
     return site.as_role(Role.TESTER)
+
+
+@pytest.fixture
+def attempt(tmp_path: Path) -> AttemptFiles:
+    """The files of the job's attempt, with an empty folder."""
+    found = JobFiles(tmp_path).attempt(JOB.job_id, 1, 1)
+    found.folder.mkdir(parents=True)
+    return found

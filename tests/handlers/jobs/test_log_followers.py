@@ -1,4 +1,4 @@
-"""The parts that streams of jobs share: tails of logs, watchers at their own pace, looks at many logs, and the alarm."""
+"""The parts that streams of jobs share: watchers at their own pace, looks at many logs, and the alarm."""
 from __future__ import annotations
 
 import asyncio
@@ -13,92 +13,14 @@ import pytest
 from api.domain.jobs.event_stream import PING, Frame, StreamPlace, frames_of
 from api.domain.jobs.job import Job, JobStatus
 from api.storage.jobs.files import AttemptFiles, JobFiles
-from api.storage.jobs.logs import READ_BYTES, LogQuery, LogState, query_log
+from api.storage.jobs.logs import LogQuery, LogState
 from api.streaming.log_follower import Follower, pause_after
 from api.streaming.log_watch import IDLE_BATCH_SIZE, LogWatch
-from api.streaming.shared_tail import BUFFER_BYTES, Gap, Tail
+from api.streaming.shared_tail import Gap, Tail
 from api.streaming.subscribers import Subscriber
 from api.streaming.wake_event import WakeEvent
-from tests.builders import NOW
-
-JOB = Job("550e8400-e29b-41d4-a716-446655440000", 1, JobStatus.RUNNING, NOW, attempt=1, fence=1, attempt_fence=1)
-FILES = AttemptFiles(Path("/nowhere"))
-
-
-@dataclass
-class Subject:
-    """What a tail is of."""
-
-    job: Job = JOB
-
-
-@dataclass(eq=False)
-class Reader:
-    """One who reads, and counts how often it is told of something new."""
-
-    place: StreamPlace
-    woken: int = 0
-
-    def wake(self) -> None:
-        """Count."""
-        self.woken += 1
-
-
-def tail_of(*pieces: bytes, head: int = 0) -> Tail:
-    """A tail that has come to a head, and then read these pieces."""
-    tail = Tail(Subject(), 1)
-    tail.update(LogState(FILES, head, head, (), closed=False, is_mid_line=False))
-    for piece in pieces:
-        frames = frames_of(piece, StreamPlace(1, head), final=True)
-        head += len(piece)
-        tail.update(LogState(FILES, head, head, frames, closed=False, is_mid_line=False))
-    return tail
-
-
-def test_readers_at_the_same_place_get_the_same_frame_made_once() -> None:
-    tail = tail_of(b"one\n", b"two\n")
-
-    frames = [tail.next_for(StreamPlace(1, 4)) for _ in range(500)]
-
-    assert isinstance(frames[0], Frame)
-    assert (frames[0].start, frames[0].end) == (4, 8)
-    assert {id(frame) for frame in frames} == {id(frames[0])}
-
-
-def test_a_reader_behind_the_tail_or_within_a_frame_reads_alone_up_to_where_it_meets_the_others() -> None:
-    tail = tail_of(b"one\n", b"two\n", head=100)
-
-    assert tail.next_for(StreamPlace(1, 7)) == Gap(FILES, StreamPlace(1, 7), 100)
-    assert tail.next_for(StreamPlace(1, 102)) == Gap(FILES, StreamPlace(1, 102), 104)
-    assert tail.next_for(StreamPlace(1, 108)) is None
-
-
-def test_a_tail_keeps_no_more_than_it_may_however_long_the_log_is() -> None:
-    tail = tail_of(*[b"x" * 60_000 + b"\n"] * 40)
-
-    first = tail.next_for(StreamPlace(1, 0))
-
-    assert isinstance(first, Gap)
-    assert 40 * 60_001 - first.limit <= BUFFER_BYTES
-
-
-def test_a_tail_at_rest_keeps_nothing_that_all_have_read() -> None:
-    tail, reader = tail_of(b"one\n"), Reader(StreamPlace(1, 4))
-    tail.readers.append(reader)
-
-    tail.release_frames()
-
-    assert isinstance(tail.next_for(StreamPlace(1, 0)), Gap)
-
-
-def test_a_log_is_read_on_only_while_somebody_has_read_all_before() -> None:
-    tail, reader = tail_of(b"one\n"), Reader(StreamPlace(1, 0))
-    tail.readers.append(reader)
-
-    behind = tail.query(closing=False, overdue=False).read
-    reader.place = StreamPlace(1, 4)
-
-    assert (behind, tail.query(closing=False, overdue=False).read) == (False, True)
+from tests.handlers.jobs.followed import FILES, JOB
+from tests.handlers.jobs.test_log_tails import Subject
 
 
 class Source:
@@ -279,35 +201,6 @@ def test_of_a_log_that_cannot_be_read_is_told_once_until_it_can_be_again(caplog:
             watch._apply(tail, found, 0.0)
 
     assert caplog.text.count("Permission denied") == 2
-
-
-@pytest.fixture
-def attempt(tmp_path: Path) -> AttemptFiles:
-    """The files of the job's attempt, with an empty folder."""
-    found = JobFiles(tmp_path).attempt(JOB.job_id, 1, 1)
-    found.folder.mkdir(parents=True)
-    return found
-
-
-def test_a_short_log_is_shared_from_its_beginning_and_of_a_long_one_the_end(tmp_path: Path, attempt: AttemptFiles) -> None:
-    store = JobFiles(tmp_path)
-    heads = []
-    for content in (b"", b"one\n", b"x" * READ_BYTES + b"yy\n", b"x" * READ_BYTES + "é".encode()[:1]):
-        attempt.log.write_bytes(content)
-        heads.append(query_log(store, LogQuery(JOB, 1)).head)
-
-    assert heads == [0, 0, READ_BYTES + 3, READ_BYTES]
-
-
-def test_a_log_is_closed_once_nobody_writes_to_it_or_its_supervisor_is_given_up(tmp_path: Path, attempt: AttemptFiles) -> None:
-    store = JobFiles(tmp_path)
-    attempt.log.write_bytes(b"the last wor")
-
-    running = query_log(store, LogQuery(JOB, 1))
-    over = query_log(store, LogQuery(JOB, 1, closing=True))
-
-    assert (running.closed, over.closed) == (False, True)
-    assert (over.size, over.is_mid_line) == (12, True)
 
 
 def test_a_database_is_asked_less_while_it_is_slow_but_never_for_long_not_at_all() -> None:

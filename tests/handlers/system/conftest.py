@@ -17,6 +17,7 @@ from tests.abundance import add_abundance
 from tests.builders import add_token
 from tests.counting import Counted, counted
 from tests.handlers.site import Site, build_site
+from tests.handlers.system.asked import Ask
 
 OPERATION = load_documents()[0].operations[0]
 
@@ -61,3 +62,16 @@ def abundant_site(site: Site) -> Iterator[Abundant]:
         while made.ask(Asked(OPERATION, "first", "/api/v1/runs?limit=100", {}))[1].statements > 30:
             pass
         yield made
+
+
+@pytest.fixture
+def ask(site: Site) -> Ask:
+    """Get a page as somebody who may only look."""
+    client = site.as_role(Role.USER)
+
+    def get(path: str, **query: Any) -> dict[str, Any]:
+        answer = client.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    return get
