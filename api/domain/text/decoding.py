@@ -31,6 +31,7 @@ _CP1252_BYTES = {ord(character): byte for byte, character in enumerate(_CP1252)}
 _LONE_BYTE = 0x10F700
 _HALF = 0x10F800
 _NO_CHARACTERS = re.compile(f"[\ud800-\udfff{chr(_LONE_BYTE)}-\U0010ffff]")
+_COLOUR = re.compile(r"\x1b\[[0-9;:?]{0,40}[A-Za-z]")
 _HALVES = bytes(range(0xD8, 0xE0))
 
 
@@ -79,6 +80,11 @@ def read_text(content: bytes) -> Text:
     decoded = _utf_8(plain, whole=False)
     encoding = Encoding.CP1252 if decoded is None else Encoding.UTF_8
     return Text(encoding, content.startswith(BOM_UTF8), decode_cp1252(plain) if decoded is None else decoded[0])
+
+
+def without_colours(text: str) -> str:
+    """A text as a terminal would show it without its colours."""
+    return _COLOUR.sub("", text) if "\x1b" in text else text
 
 
 def decode_line(line: bytes) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from api.domain.text.decoding import Encoding, encode_cp1252
-from api.domain.text.log_level import WORDS, LogLevel, level_of, own_text, without_colours
+from api.domain.text.decoding import Encoding, encode_cp1252, without_colours
+from api.domain.text.log_level import LOOKED_AT, WORDS, LogLevel, level_of, own_text
 
 MESSAGE_LENGTH = 4000
 # No character needs more than four bytes, so this much always holds a whole message.
@@ -84,7 +84,7 @@ SOURCES = {source.value: source for source in LogSource}
 
 def facts_of(text: str, before: LineFacts) -> LineFacts:
     """What a line says of itself; its time is that of the line before where it has none of its own."""
-    head = without_colours(text)
+    head = without_colours(text[:LOOKED_AT])
     stamp = STAMP.match(head)
     at = _instant(stamp) if stamp else None
     level, source = _marks(head[stamp.end():] if stamp and at else head)

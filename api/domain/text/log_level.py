@@ -6,7 +6,6 @@ from enum import StrEnum
 
 # What a level is told by stands at a line's beginning; colours before and within it are left out.
 LOOKED_AT = 500
-COLOUR = re.compile(r"\x1b\[[0-9;:?]{0,40}[A-Za-z]")
 
 
 class LogLevel(StrEnum):
@@ -116,12 +115,6 @@ _END = re.compile(
 _MARKS = {
     "e": LogLevel.ERROR, "w": LogLevel.WARNING, "i": LogLevel.INFO, "f": LogLevel.CRITICAL, "ignored": LogLevel.WARNING,
     "debu": LogLevel.DEBUG, "erro": LogLevel.ERROR, "fata": LogLevel.CRITICAL, "pani": LogLevel.CRITICAL}
-
-
-def without_colours(text: str) -> str:
-    """The beginning of a line, as a terminal would show it without its colours."""
-    head = text[:LOOKED_AT]
-    return COLOUR.sub("", head) if "\x1b" in head else head
 
 
 def own_text(text: str) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 
-from api.domain.text.decoding import MARK, Encoding, decode_line
+from api.domain.text.decoding import MARK, Encoding, decode_line, without_colours
 from api.domain.text.log import LineFacts, facts_of
 from api.domain.text.log_level import LogLevel
 
@@ -30,5 +30,6 @@ def decode_tail(content: bytes, *, is_whole: bool, wide: Encoding | None = None)
 
 
 def last_error_line(text: str) -> str | None:
-    """The last line of a log's end that tells of an error; None where none does."""
-    return next((line for line in reversed(text.split("\n")) if facts_of(line, LineFacts()).level in ERRORS), None)
+    """The last line of a log's end that tells of an error, without its colours; None where none does."""
+    lines = (without_colours(line).removesuffix("\r") for line in reversed(text.split("\n")))
+    return next((line for line in lines if facts_of(line, LineFacts()).level in ERRORS), None)

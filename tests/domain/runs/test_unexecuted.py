@@ -85,7 +85,7 @@ def test_a_run_that_somebody_canceled_has_none() -> None:
 
 @pytest.mark.parametrize(("text", "line"), [
     ("", None), ("[INFO] fine\nmore", None), ("[ERROR] first\n[ERROR] second\nrest\n", "[ERROR] second"),
-    ("fatal error: gone\nbye", "fatal error: gone")])
+    ("fatal error: gone\nbye", "fatal error: gone"), ("\x1b[31;1merror: \x1b[0mgone\r\nbye", "error: gone")])
 def test_the_last_error_of_a_log_is_its_last_line_of_that_level(text: str, line: str | None) -> None:
     assert last_error_line(text) == line
 

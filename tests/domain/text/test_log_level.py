@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.domain.text.decoding import without_colours
 from api.domain.text.log import LineFacts, facts_of
-from api.domain.text.log_level import LogLevel, level_of, without_colours
+from api.domain.text.log_level import LogLevel, level_of
 from tests.domain.text.build_log_lines import LINES
 
 
