@@ -52,12 +52,14 @@ class Server:
 
 
 @contextmanager
-def running(command: Sequence[str], path: str, environment: Mapping[str, str], *, token: str | None = None) -> Iterator[Server]:
+def running(
+    command: Sequence[str], path: str, environment: Mapping[str, str], *, token: str | None = None, folder: Path = ROOT,
+) -> Iterator[Server]:
     """Start a server program on a free port, which is added to its command, and stop it at the end; its log goes nowhere."""
     port = _free_port()
     started = time.perf_counter()
     process = subprocess.Popen(
-        [*command, "--port", str(port)], cwd=ROOT, env={**os.environ, **COMPILED, **environment}, stdout=subprocess.DEVNULL,
+        [*command, "--port", str(port)], cwd=folder, env={**os.environ, **COMPILED, **environment}, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}))
     try:
         _wait_for_answer(process, port, path, token)
