@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.config import Settings
 from api.installation import LOOKUP_THREADS
+from api.mcp.endpoint import PATH as MCP_PATH
+from api.mcp.endpoint import McpEndpoint
+from api.mcp.tools import tools_of
 from api.services.login_guard import LoginGuard
 from api.site.routes import pages, service_description
 from api.specfirst.access.addresses import Addresses
@@ -42,9 +46,9 @@ from api.specfirst.binding.binding import Functions, check, find_function
 from api.specfirst.binding.documents import Document, load, operations, with_roles
 from api.specfirst.binding.flask_app import FlaskBackend
 from api.specfirst.binding.operation_middleware import middleware_of
-from api.specfirst.binding.routing import routes_of
+from api.specfirst.binding.routing import Endpoint, routes_of
 from api.specfirst.binding.shown_runs import ShowsRuns
-from api.specfirst.request_context import AppContext, Values
+from api.specfirst.request_context import AppContext, RequestContext, Values
 from api.specfirst.responses.crash_handler import CrashHandler
 from api.specfirst.responses.etags import conditional
 from api.specfirst.responses.headers import CorsHeaders, SecurityHeaders
@@ -152,7 +156,8 @@ def create_app(
         flask_backend, functions=Functions(find), app_context=app_context, middlewares=_middlewares(settings),
         documents=contents, hooks=[*hooks, watch.running], pools=(requests, lookups))
     cross_origin = CorsHeaders(settings.cors_origins)
-    routes = routes_of(texts, named, [*pages(documents, named, settings.public_url), *probe_pages(is_ready)])
+    endpoints = [_mcp(settings, application, limits, named[CI_DOCUMENT.name], is_outage)] if CI_DOCUMENT in documents else []
+    routes = routes_of(texts, named, [*pages(documents, named, settings.public_url), *probe_pages(is_ready)], endpoints)
     outermost = OuterMiddleware(
         CrashHandler(Authentication(
             Router(application.middleware, cross_origin),
@@ -165,6 +170,25 @@ def create_app(
         new_request_id=new_request_id, request_metrics=request_metrics, watch=watch)
     application.entrance = served_at(outermost, settings.public_url, routes)
     return application
+
+
+def _mcp(
+    settings: Settings, application: Application, limits: RateLimits, content: Mapping[str, Any],
+    is_outage: Callable[[BaseException], bool],
+) -> Endpoint:
+    """Tools for agents. A call counts as a read, and one that changes something as a write besides."""
+    async def count_write(context: RequestContext) -> None:
+        assert context.caller is not None, "the endpoint refuses who has no token"
+        count = partial(
+            limits.count, context, WRITES, f"token-{context.caller.token_id}", account=f"account-{context.caller.user_id}")
+        await context.app_context.in_thread(count)
+        if context.over_limit is not None:
+            raise context.over_limit
+
+    endpoint = McpEndpoint(
+        CrashHandler(application.middleware, is_outage), tools_of(content), CI_DOCUMENT.base_path, settings.public_url,
+        settings.cors_origins, count_write)
+    return Endpoint("mcp", "", "POST", secured=True, bucket=READS, text_errors=False, path=MCP_PATH, serve=endpoint)
 
 
 def _middlewares(settings: Settings) -> list[Any]:

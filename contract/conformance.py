@@ -16,6 +16,8 @@ from contract.schemas import faults, validator
 # Paths that are no operations and no mistakes either: the documents, and the pages that show them.
 PAGES = frozenset({"/api/v1/openapi.json", "/openapi.json", "/openapi-worker.json", "/openapi-jobs.json", "/llms.txt"})
 PAGE_FOLDERS = ("/api/v1/ui/",)
+# What answers a POST here does so in a protocol of its own, which no document describes.
+OTHER_PROTOCOLS = frozenset({"/mcp"})
 STAMPS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Request-Id")
 # Statuses that no operation declares and `default` stands for: an operation of the document that is still without a handler.
 UNDECLARED = frozenset({"501"})
@@ -94,13 +96,13 @@ class Conformance:
     def _of_no_operation(self, route: Route | None, path: str, answer: Answer, *, head: bool) -> list[str]:
         wrong = [f"the header {name} is missing" for name in STAMPS if name not in answer.headers]
         page = path in PAGES or f"{path}/".startswith(PAGE_FOLDERS)
-        if page and answer.status_code < 400:
+        if (page and answer.status_code < 400) or (path in OTHER_PROTOCOLS and answer.status_code != 405):
             return wrong
-        expected = 405 if route or (page and answer.status_code == 405) else 404
+        expected = 405 if route or path in OTHER_PROTOCOLS or (page and answer.status_code == 405) else 404
         if answer.status_code not in (expected, 429):
             wrong.append(f"no operation is here, so that the status has to be {expected}")
         if answer.status_code == 405:
-            wrong += _allow_faults(route, answer)
+            wrong += _allow_faults({"POST"} if path in OTHER_PROTOCOLS else set(route.operations) if route else {"GET"}, answer)
         return wrong if head else wrong + self._standard_body_faults(answer)
 
     def _standard_body_faults(self, answer: Answer) -> list[str]:
@@ -181,9 +183,8 @@ def _refusal_faults(body: Mapping[str, Any], answer: Answer) -> list[str]:
     return wrong
 
 
-def _allow_faults(route: Route | None, answer: Answer) -> list[str]:
+def _allow_faults(complete: set[str], answer: Answer) -> list[str]:
     allowed = {method.strip() for method in answer.headers.get("Allow", "").split(",")} - {""}
-    complete = set(route.operations) if route else {"GET"}
     lacking = complete - allowed
     beyond = allowed - complete - {"HEAD", "OPTIONS"}
     wrong = [f"Allow lacks {sorted(lacking)}"] if lacking else []

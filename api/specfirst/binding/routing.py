@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.specfirst.binding.documents import OperationText
 from api.specfirst.responses.static_pages import Page
@@ -25,8 +27,20 @@ class Operation:
     secured: bool
     bucket: str | None
     text_errors: bool
-    scraped: bool = False
-    local: bool = False
+    scraped: bool = field(default=False, kw_only=True)
+    local: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Endpoint(Operation):
+    """What answers at a path without being an operation of a document; it is limited as an operation is."""
+
+    path: str
+    serve: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request of the method."""
+        await self.serve(scope, receive, send)
 
 
 @dataclass(frozen=True)
@@ -106,8 +120,11 @@ def _separates(route: Route, raw_path: bytes) -> bool:
     return not any(_ENCODED_SLASH.search(part) for part in raw_path.split(b"/", route.template.count("/"))[:-1])
 
 
-def routes_of(operations: Iterable[OperationText], contents: Mapping[str, Mapping[str, Any]], pages: Sequence[Page]) -> Routes:
-    """The table for these operations, of documents whose contents are given by name, and these pages."""
+def routes_of(
+    operations: Iterable[OperationText], contents: Mapping[str, Mapping[str, Any]], pages: Sequence[Page],
+    endpoints: Sequence[Endpoint] = (),
+) -> Routes:
+    """The table for these operations, of documents whose contents are given by name, and these pages and endpoints."""
     targets: dict[tuple[str, str], dict[str, Operation | Page]] = {}
     integers: dict[str, frozenset[str]] = {}
     slashes: dict[str, str | None] = {}
@@ -119,6 +136,8 @@ def routes_of(operations: Iterable[OperationText], contents: Mapping[str, Mappin
         slashes[template] = slashes.get(template) or _with_slashes(text, content)
     for page in pages:
         targets[("", page.path)] = {"GET": page}
+    for endpoint in endpoints:
+        targets[("", endpoint.path)] = {endpoint.method: endpoint}
     return Routes(
         Route(
             template, _pattern(template, integers.get(template, frozenset()), slashes.get(template)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from starlette.types import Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from api.domain.errors import Unavailable
 from api.specfirst.responses.json_responses import JSON, encode
@@ -27,7 +27,7 @@ class ProbePage(Page):
 
     is_well: IsReady = field(default=always, kw_only=True)
 
-    async def __call__(self, scope: Scope, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a GET."""
         if not await self.is_well():
             raise Unavailable("The database cannot be had at the moment, or lacks a migration.")

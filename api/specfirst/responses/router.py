@@ -11,7 +11,7 @@ from api.domain.runs.worker_message import Answer
 from api.specfirst.access.authentication import match_of
 from api.specfirst.access.rate_limits import DEFERRED, WORKER
 from api.specfirst.access.security import context_of
-from api.specfirst.binding.routing import Operation
+from api.specfirst.binding.routing import Endpoint, Operation
 from api.specfirst.request_context import RequestContext
 from api.specfirst.responses.error_responses import method_not_allowed, unknown_path
 from api.specfirst.responses.headers import CorsHeaders
@@ -49,8 +49,8 @@ class Router:
             # What answers GET answers HEAD, down to the last header; only the bytes stay here.
             scope, send = {**scope, "method": "GET"}, _bodiless(send)
             context.headers_alone = True
-        if isinstance(target, Page):
-            await target(scope, send)
+        if isinstance(target, Page | Endpoint):
+            await target(scope, receive, send)
             return
         scope["path_params"] = dict(found[1])
         scope["extensions"][ROUTING_CONTEXT] = {"api_base_path": target.base_path, "operation_id": target.operation_id}

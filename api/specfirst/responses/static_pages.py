@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from starlette.types import Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from api.specfirst.responses.etags import is_fresh
 from api.specfirst.responses.json_responses import etag
@@ -34,7 +34,7 @@ class Page:
         """The strong validator of the bytes."""
         return etag(self.body).encode("ascii")
 
-    async def __call__(self, scope: Scope, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a GET: the bytes, or 304 when the client has them."""
         shared = [
             (b"etag", self.tag), (b"cache-control", b"public, max-age=%d" % self.max_age), *self.headers]
