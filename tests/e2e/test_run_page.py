@@ -245,6 +245,19 @@ def test_a_failing_sample_leads_to_its_difference(reader: Reader, served: Instal
     assert "1 failed" in reader.text("#counts")
 
 
+def test_a_difference_begins_with_what_is_different_in_words(reader: Reader, served: Installation) -> None:
+    cue = "1\n00:00:01,000 --> 00:00:02,000\nfoo\n"
+    run_id = _failed_run(served, cue, cue.replace("02,000", "01,960"))
+
+    reader.go(_path(run_id))
+    reader.show(served.token)
+    reader.sees("#failures-title", "1 test did not pass")
+    reader.press("#failures-list a")
+    reader.sees("#sheet-text", "01,960")
+
+    assert reader.text("#sheet .fact") == "# every cue ends 40 ms earlier"
+
+
 @pytest.mark.parametrize(("wanted", "written", "told"), [
     ("one\ntwo\n", "one\ntwo", "line 2: no newline after two"), ("two", "two\n", "line 1: a newline after two"),
     ("one\ntwo\n", "one\n", "line 2: (end) instead of two")])

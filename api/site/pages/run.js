@@ -9,6 +9,7 @@ import { count, size } from "./words.js";
 const TONES = { queued: "waiting", running: "live", pass: "good", fail: "bad", error: "bad", incomplete: "bad", canceled: "off" };
 const COUNTS = [["pass_count", "passed", "good"], ["fail_count", "failed", "bad"], ["missing_output_count", "without output", "bad"],
   ["skipped_count", "skipped", "off"], ["pending_count", "to come", "waiting"]];
+const MARKS = { "+": "added", "-": "removed", "@": "hunk", "#": "fact" };
 const SINCE = { passing: "passes in the base", failing_same: "fails in the base too", failing_differently: "fails otherwise in the base" };
 const STAMP = /^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z\] /;
 const WAIT = 10;
@@ -166,8 +167,15 @@ async function showNext(api, address, title) {
   const response = await api.get(address);
   if (!response.ok) throw await problemOf(response);
   const told = await response.json();
-  if (Array.isArray(told.hunks)) view.sheet(`${title}: baseline and output`, unified(told), (line) => ({ "+": "added", "-": "removed", "@": "hunk" }[line[0]] ?? ""));
+  if (Array.isArray(told.hunks)) view.sheet(`${title}: baseline and output`, [...await facts(api, address), unified(told)].join("\n"), (line) => MARKS[line[0]] ?? "");
   else view.sheet(title, JSON.stringify(told, null, 2));
+}
+
+// What is different, in words; lines are worth showing without them.
+async function facts(api, address) {
+  const response = await api.get(`${address}&view=cues`);
+  const { cues } = response.ok ? await response.json() : {};
+  return (cues?.facts ?? []).map(({ words }) => `# ${words}`);
 }
 
 function unified({ hunks, truncated }) {
