@@ -8,10 +8,10 @@ from typing import Any
 
 from cachetools import LRUCache
 
+from api.domain.errors import Unavailable
 from api.domain.results.failure import failures_of
 from api.domain.results.failure_code import RULES_VERSION
-from api.domain.results.judged_run import Evidence, JudgedRun
-from api.domain.results.judged_run import judge_run as judge_evidence
+from api.domain.results.judged_run import Evidence, JudgedRun, judge_evidence
 from api.domain.results.result import merged
 from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.infrastructure import EventOrigin
@@ -25,8 +25,8 @@ from api.storage.results.results import load_reports, load_reports_of, load_resu
 from api.storage.results.verdicts import (
     COUNTS,
     RunState,
+    find_counts,
     forget_verdicts,
-    load_counts,
     load_verdicts,
     lock_runs,
     store_states,
@@ -55,7 +55,10 @@ class Outcome:
 
 
 def judge_run(run: Run) -> JudgedRun:
-    """A run that is over, judged by what is kept of it; any other by what is reported of it now."""
+    """A run that is over, judged by what is kept of it; any other by what is reported of it now.
+
+    Raises Unavailable where another process replaced what is kept since the run was loaded.
+    """
     if run.evidence is None:
         return judge_evidence(_present_evidence(run))
     with _lock:
@@ -64,16 +67,19 @@ def judge_run(run: Run) -> JudgedRun:
 
 
 def _judge_kept(run: Run) -> JudgedRun:
-    kept = load_evidence(run.run_id)
-    if kept is None:
-        # The platform restarted it a moment ago.
-        return judge_evidence(_present_evidence(run))
-    name, evidence = kept
+    name, evidence = load_evidence(run.run_id) or (None, None)
+    if evidence is None or name is None or name != run.evidence:
+        # What this run came to before is not to be told, nor kept, as what it comes to now.
+        raise _judged_anew()
     judged = judge_evidence(evidence)
     with _lock:
         if _judged.getsizeof(judged) <= TESTS_IN_MEMORY:
             _judged[name] = judged
     return judged
+
+
+def _judged_anew() -> Unavailable:
+    return Unavailable("This run is being judged anew.", retry_after=1)
 
 
 def _present_evidence(run: Run) -> Evidence:
@@ -98,8 +104,13 @@ def load_events(run: Run) -> Sequence[ProgressEvent]:
 
 
 def load_summary(run: Run) -> Summary:
-    """The counts of a run: the stored ones once it is over, else as things stand."""
-    return load_counts(run.run_id) if run.status.is_finished else judge_run(run).summary
+    """The counts of a run: the stored ones once it is over, else as things stand. Raises Unavailable as `judge_run` does."""
+    if run.evidence is None:
+        return judge_run(run).summary
+    counts = find_counts(run.run_id, run.evidence)
+    if counts is None:
+        raise _judged_anew()
+    return counts
 
 
 def derive_state(run_id: int) -> RunStatus:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import delete, select, update
 
+from api.domain.errors import Unavailable
 from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.run_list import RunFilter
@@ -313,3 +314,18 @@ def test_a_run_that_was_judged_before_its_reports_were_counted_is_judged_anew_on
 
     assert runs.show_run(run_id, NOW).status is RunStatus.PASS
     assert session().execute(select(RunRow.report_count).where(RunRow.run_id == run_id)).scalar_one() == 2
+
+
+def test_what_a_run_came_to_before_is_never_told_as_what_it_comes_to_now(database: Database) -> None:
+    run_id, silent = over_with_a_silent_test()
+    before = runs.show_run(run_id, NOW)
+    told_before = judge_run(before)
+    add_passed_result(run_id, silent)
+    after = runs.show_run(run_id, NOW)
+    forgotten = before._replace(evidence="f" * 32)
+
+    for ask in (judge_run, load_summary):
+        with pytest.raises(Unavailable):
+            ask(forgotten)
+
+    assert (told_before.status, judge_run(after).status) == (RunStatus.INCOMPLETE, RunStatus.PASS)

@@ -29,11 +29,6 @@ class Evidence:
     origins: Mapping[int, EventOrigin]
     ended_at: Mapping[int, datetime]
 
-    @property
-    def report_count(self) -> int:
-        """How many reports there are."""
-        return sum(each.count for each in self.reports.values())
-
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun:
@@ -50,7 +45,7 @@ class JudgedRun:
         return summarize(self.tests, self.infrastructure)
 
 
-def judge_run(evidence: Evidence) -> JudgedRun:
+def judge_evidence(evidence: Evidence) -> JudgedRun:
     """The verdicts, the status and the troubles that the evidence comes to."""
     phase = timeline(evidence.events).phase
     tests = judge(evidence.expected, evidence.reports, phase)

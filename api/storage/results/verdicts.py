@@ -8,21 +8,23 @@ from typing import Any, cast
 from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, update
 
 from api.domain.runs.summary import Summary
-from api.storage.database import change, session
+from api.storage.database import change, read, session
 from api.storage.results.evidence import forget_evidence
 from api.storage.tables import RunRow, VerdictRow
 
 COUNTS = tuple(name for name in Summary.__dataclass_fields__ if name != "pending_count")
 RUNS = cast(Table, RunRow.__table__)
 VERDICTS = cast(Table, VerdictRow.__table__)
+_COUNTS = select(*(getattr(RunRow, name) for name in COUNTS)).where(
+    RunRow.run_id == bindparam("run_id"), RunRow.evidence == bindparam("evidence"))
 # What a run's state is derived from: the columns that `lock_runs` names.
 RunState = Row[*tuple[Any, ...]]
 
 
-def load_counts(run_id: int) -> Summary:
-    """The stored counts of a run that is over."""
-    row = session().execute(select(*(getattr(RunRow, name) for name in COUNTS)).where(RunRow.run_id == run_id)).one()
-    return Summary(pending_count=0, **{name: value or 0 for name, value in zip(COUNTS, row, strict=True)})
+def find_counts(run_id: int, evidence: str) -> Summary | None:
+    """The stored counts of a run that is over; None where they are of other evidence by now."""
+    row = read(_COUNTS, {"run_id": run_id, "evidence": evidence}).one_or_none()
+    return None if row is None else Summary(pending_count=0, **{name: value or 0 for name, value in zip(COUNTS, row, strict=True)})
 
 
 def count_infrastructure_error(run_id: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from api.domain.results.failure import failures_of
 from api.domain.results.failure_code import RULES_VERSION
-from api.domain.results.judged_run import Evidence, JudgedRun, judge_run
+from api.domain.results.judged_run import Evidence, JudgedRun, judge_evidence
 from api.domain.results.result import OutputReport, Report, TestReports, Verdict
 from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
@@ -67,7 +67,7 @@ def outcome(judged: JudgedRun) -> str:
 
 
 def test_rules_that_judge_otherwise_have_another_version() -> None:
-    text = "\n".join(outcome(judge_run(case)) for case in cases())
+    text = "\n".join(outcome(judge_evidence(case)) for case in cases())
 
     assert sha256(text.encode()).hexdigest()[:16] == OUTCOMES.get(RULES_VERSION), \
         "The rules judge otherwise: raise RULES_VERSION, so that stored verdicts are made again, and note the outcome here."
@@ -82,7 +82,7 @@ def test_rules_that_judge_otherwise_have_another_version() -> None:
 def test_a_run_is_what_its_tests_come_to(reports: TestReports | None, verdict: Verdict, status: RunStatus) -> None:
     passed = TestReports(Report(43, 0, 100), {1: OutputReport(43, 1, None)})
 
-    judged = judge_run(evidence(
+    judged = judge_evidence(evidence(
         (make_test(), reports), (make_test(43), passed), events=(event(Phase.TESTING), event(Phase.COMPLETED, number=2))))
 
     assert ([test.verdict for test in judged.tests], judged.status) == ([verdict, Verdict.PASS], status)
