@@ -63,30 +63,31 @@ def _text_of(what: str) -> Callable[[Fact], str]:
 
 def _changed(what: str) -> Callable[[Fact], str]:
     """From what to what something changed; either side is a word of ours."""
-    return lambda fact: f"{what} {' is now '.join(fact.parameter.split('>'))}"
+    return lambda fact: f"{what} changed from {' to '.join(fact.parameter.split('>'))}"
 
 
 def _markup(fact: Fact) -> str:
     sign, name = fact.parameter[:1], fact.parameter.lstrip("+-")
     if sign in ("+", "-"):
         return f"{name} is {'added to' if sign == '+' else 'lost from'} {_cues(fact.share)}"
-    return f"the markup of {_cues(fact.share)} is another"
+    return f"the markup of {_cues(fact.share)} changed"
 
 
+_SIZES = {"same size": "in the same size", "shorter": "and is shorter", "longer": "and is longer"}
 _SENTENCES: Mapping[str, str | Callable[[Fact], str]] = {
     "exit": lambda fact: f"the program ended in another way: {fact.parameter}",
     "file.missing": "the output was not written",
     "file.cut": "the output breaks off",
     "cues.none": "nothing is left of the cues",
-    "binary.other": lambda fact: f"the output is binary, and other bytes: {fact.parameter}",
+    "binary.other": lambda fact: f"the output is binary and differs, {_SIZES.get(fact.parameter, 'in size')}",
     "bytes.bom": _either("a byte order mark is added", "the byte order mark is lost"),
-    "bytes.encoding": _changed("the encoding:"),
-    "bytes.eol": _changed("the ends of lines:"),
+    "bytes.encoding": _changed("the encoding"),
+    "bytes.eol": _changed("the ends of lines"),
     "bytes.end": _either("newlines are added at the end", "newlines are lost at the end"),
-    "format": _changed("the format:"),
-    "number.first": _changed("the first cue's number:"),
-    "frame": lambda fact: f"{'numbers' if fact.parameter == 'numbers' else 'words'} outside of the cues are others",
-    "frame.many": "many lines outside of the cues are others",
+    "format": _changed("the format"),
+    "number.first": _changed("the first cue's number"),
+    "frame": lambda fact: f"{'numbers' if fact.parameter == 'numbers' else 'words'} outside of the cues changed",
+    "frame.many": "many lines outside of the cues changed",
     "cues.lost": _chosen({
         "some": "some cues are lost", "many": "many cues are lost", "tail": "cues are lost at the end",
         "head": "cues are lost at the beginning"}),
@@ -95,8 +96,8 @@ _SENTENCES: Mapping[str, str | Callable[[Fact], str]] = {
     "cues.extra": "there are cues that should not be",
     "time.round": "times are rounded in another way",
     "cue.settings": _chosen({
-        "changed": "the settings of cues are others", "lost": "the settings of cues are lost",
-        "added": "cues have settings that they had not"}),
+        "changed": "settings of cues changed", "lost": "settings of cues are lost",
+        "added": "cues have new settings"}),
     "cue.time-format": "times are written in another form",
     "markup": _markup,
     "text.trailing-space": _either("spaces are added at the ends of lines", "spaces are lost at the ends of lines"),
@@ -111,7 +112,7 @@ _SENTENCES: Mapping[str, str | Callable[[Fact], str]] = {
     "text.repeats-before": _text_of("repeats that of the cue before it"),
     "text.cut": _text_of("is cut"),
     "text.edited": _text_of("has other words"),
-    "text.replaced": _text_of("is another"),
+    "text.replaced": _text_of("is replaced"),
     "text.other": "the cues have another text",
     "other": "something that no rule names is different",
     "capped": _chosen({

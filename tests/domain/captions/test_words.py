@@ -15,10 +15,11 @@ from api.domain.captions.words import KINDS, words
     (Fact("time.end.last", "", 0.1), "the last cue ends at another time"), (Fact("time.end.lost"), "the end times of every cue are gone"),
     (Fact("time.both.drift", "1.0010"), "the times drift: each is 1.0010 times what it was"),
     (Fact("exit", "SEGFAULT"), "the program ended in another way: SEGFAULT"), (Fact("bytes.bom", "-"), "the byte order mark is lost"),
-    (Fact("bytes.encoding", "utf-8>cp1252"), "the encoding: utf-8 is now cp1252"),
+    (Fact("bytes.encoding", "utf-8>cp1252"), "the encoding changed from utf-8 to cp1252"),
     (Fact("markup", "-colour", 0.4), "colour is lost from some cues"),
-    (Fact("markup", "colour values"), "the markup of every cue is another"), (Fact("cues.lost", "tail"), "cues are lost at the end"),
-    (Fact("frame", "numbers"), "numbers outside of the cues are others"), (Fact("text.case"), "the text of every cue is in another case")])
+    (Fact("markup", "colour values"), "the markup of every cue changed"), (Fact("cues.lost", "tail"), "cues are lost at the end"),
+    (Fact("binary.other", "shorter"), "the output is binary and differs, and is shorter"),
+    (Fact("frame", "numbers"), "numbers outside of the cues changed"), (Fact("text.case"), "the text of every cue is in another case")])
 def test_a_fact_is_said_in_a_clause(fact: Fact, told: str) -> None:
     assert words(fact) == told
 
