@@ -4,10 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, update
-
 from api.domain.runs.run import Phase
-from api.storage.database import transaction
 from api.storage.platform_tables import RegressionOutputRow
 from tests.builders import BASELINE, BuiltTest, add_event, add_output, add_result, add_run, digest_of
 from tests.handlers.site import Site
@@ -53,13 +50,3 @@ def failed_run(*tests: BuiltTest, got: str = GOT, expected: str = BASELINE) -> i
 def baseline_of(site: Site, output_id: int) -> str:
     rows = site.rows(RegressionOutputRow.__table__.select().where(RegressionOutputRow.id == output_id))
     return str(rows[0].correct)
-
-
-def set_baseline(output_id: int, digest: str) -> None:
-    with transaction() as current:
-        current.execute(update(RegressionOutputRow).where(RegressionOutputRow.id == output_id).values(correct=digest))
-
-
-def delete_output(output_id: int) -> None:
-    with transaction() as current:
-        current.execute(delete(RegressionOutputRow).where(RegressionOutputRow.id == output_id))

@@ -4,12 +4,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import func, select
+
 from api.domain.runs.infrastructure import EventOrigin
 from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.domain.runs.worker_message import Answer, EqualityMessage, FinishMessage, ProgressMessage, UploadMessage
 from api.services import runs, verdicts, worker_reports
-from api.storage.database import session, transact
+from api.storage.database import Base, session, transact
 from api.storage.runs import progress
 from api.storage.runs.new_runs import create_run
 from tests.builders import MAIN_REPOSITORY, NOW, BuiltTest, add_user
@@ -70,6 +72,12 @@ def execute(run_id: int, *tests: BuiltTest, at: datetime = NOW) -> None:
             equal(run_id, test, output)
         finish(run_id, test)
     tell(run_id, Phase.COMPLETED, at=at)
+
+
+def count_rows(table: type[Base]) -> int:
+    """How many rows a table has."""
+    session().rollback()
+    return session().execute(select(func.count()).select_from(table)).scalar_one()
 
 
 def listed(wanted: RunFilter = EVERYTHING, sort: RunSort = RunSort.RUN_ID, *, limit: int = 100) -> list[int]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.run import Phase, RunStatus
@@ -15,13 +15,13 @@ from api.services import runs
 from api.services.leases import claim_run, give_up_expired_leases, release_claim, renew_claim
 from api.services.platform_sync import catch_up
 from api.services.verdicts import judge_run
-from api.storage.database import session, transaction
-from api.storage.platform_tables import ProgressRow, TestRow
+from api.storage.database import session
 from api.storage.runs.leases import Claim, in_maintenance
 from api.storage.runs.progress import list_events
 from api.storage.tables import ClaimRow
 from tests.builders import NOW, add_event, add_machine, add_regression_test, add_run, minutes, set_maintenance
 from tests.databases import Database
+from tests.platform_writes import delete_events, delete_run
 from tests.services.acting import cancel, create, execute, status_of, tell
 
 LEASE = timedelta(minutes=5)
@@ -148,8 +148,7 @@ def test_a_run_that_ended_before_its_lease_is_left_as_it_is(database: Database) 
 def test_a_run_that_the_platform_restarted_is_not_given_up_for_its_worker_of_before(database: Database) -> None:
     run_id = create(add_regression_test())
     taken()
-    with transaction():
-        session().execute(delete(ProgressRow))
+    delete_events(run_id)
     catch_up(minutes(1))
 
     give_up_expired_leases(minutes(60), SYSTEM_RANDOM)
@@ -160,8 +159,7 @@ def test_a_run_that_the_platform_restarted_is_not_given_up_for_its_worker_of_bef
 def test_a_fence_grows_with_every_claim_and_an_older_one_is_worth_nothing(database: Database) -> None:
     run_id = create(add_regression_test())
     first = taken("first")
-    with transaction():
-        session().execute(delete(ProgressRow))
+    delete_events(run_id)
     second = taken("second", at=1)
 
     renewed = [renew_claim(run_id, claim.fence, deadline=minutes(30)) for claim in (first, second)]
@@ -207,8 +205,7 @@ def test_a_worker_tells_of_the_preparation_that_its_claim_already_is(database: D
 def test_a_claim_goes_with_its_run(database: Database) -> None:
     run_id = add_run()
     taken()
-    with transaction() as current:
-        current.execute(delete(TestRow).where(TestRow.id == run_id))
+    delete_run(run_id)
 
     assert session().execute(select(ClaimRow)).first() is None
     assert give_up_expired_leases(minutes(60), SYSTEM_RANDOM) == 0

@@ -1,7 +1,7 @@
 """Seeing what the platform's own programs do to runs beside this server."""
 from __future__ import annotations
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete
 
 from api.domain.runs.run import Phase, Requester, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
@@ -9,7 +9,6 @@ from api.services import runs
 from api.services.platform_sync import catch_up, judge_pending, sync_overlooked, sync_run
 from api.services.verdicts import judge_run
 from api.storage.database import session, transaction
-from api.storage.platform_tables import ProgressRow, RegressionTestRow, ResultFileRow, ResultRow, TestRow
 from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.platform_changes import count_pending, list_overlooked_runs
 from api.storage.tables import RunRow, VerdictRow
@@ -17,6 +16,7 @@ from tests.builders import (
     NOW,
     add_event,
     add_finished_run,
+    add_output,
     add_passed_result,
     add_regression_test,
     add_result,
@@ -24,10 +24,10 @@ from tests.builders import (
     add_user,
     digest_of,
     minutes,
-    save,
 )
 from tests.databases import Database
-from tests.services.acting import create, execute, listed, status_of, tell
+from tests.platform_writes import deactivate, delete_events, delete_last_event, delete_results, delete_run, restart_run
+from tests.services.acting import count_rows, create, execute, listed, status_of, tell
 
 
 def expected_tests(run_id: int) -> tuple[int, ...]:
@@ -72,8 +72,7 @@ def test_a_run_expects_what_was_active_when_it_was_first_seen(database: Database
     first = add_regression_test()
     run_id = add_run()
     catch_up(NOW)
-    with transaction():
-        session().execute(update(RegressionTestRow).values(active=False))
+    deactivate(first)
     add_regression_test()
 
     catch_up(minutes(1))
@@ -108,8 +107,7 @@ def test_a_run_that_was_over_at_first_sight_is_judged_by_the_baselines_it_record
     run_id = add_run()
     then = digest_of("the baseline of that time")
     add_result(run_id, test.regression_id)
-    save(ResultFileRow(
-        test_id=run_id, regression_test_id=test.regression_id, regression_test_output_id=test.output_id, expected=then, got=then))
+    add_output(run_id, test.regression_id, test.output_id, expected=then, got=then)
     add_event(run_id, Phase.COMPLETED)
 
     catch_up(NOW)
@@ -138,14 +136,11 @@ def test_a_run_that_the_platform_restarts_begins_anew(database: Database) -> Non
     run_id = create(test)
     execute(run_id, test)
     before = status_of(run_id)
-    with transaction():
-        for table in (ProgressRow, ResultRow, ResultFileRow):
-            session().execute(delete(table).where(table.test_id == run_id))
+    restart_run(run_id)
 
     catch_up(minutes(1))
     restarted = runs.load_run(run_id)
-    verdicts = session().execute(select(func.count()).select_from(VerdictRow)).scalar_one()
-    session().rollback()
+    verdicts = count_rows(VerdictRow)
     execute(run_id, test, at=minutes(5))
 
     assert (before, restarted.status, restarted.started_at, restarted.completed_at) == (
@@ -158,9 +153,8 @@ def test_a_run_restarted_and_started_again_between_two_looks_is_running(database
     test = add_regression_test()
     run_id = add_finished_run(test)
     catch_up(NOW)
-    with transaction():
-        session().execute(delete(ProgressRow))
-        session().execute(delete(ResultRow))
+    delete_events(run_id)
+    delete_results(run_id)
     add_event(run_id, Phase.PREPARATION, at=minutes(2))
 
     catch_up(minutes(3))
@@ -172,8 +166,7 @@ def test_a_run_restarted_and_started_again_between_two_looks_is_running(database
 def test_a_run_whose_last_event_alone_is_deleted_goes_back_one_step(database: Database) -> None:
     run_id = add_finished_run(add_regression_test())
     catch_up(NOW)
-    with transaction():
-        session().execute(delete(ProgressRow).where(ProgressRow.status == Phase.COMPLETED.value))
+    delete_last_event(run_id)
 
     catch_up(minutes(1))
 
@@ -194,13 +187,12 @@ def test_deleted_runs_are_gone_with_all_that_hung_on_them(database: Database) ->
     test = add_regression_test()
     kept, run_id = create(test), create(test)
     execute(run_id, test)
-    with transaction():
-        session().execute(delete(TestRow).where(TestRow.id == run_id))
+    delete_run(run_id)
 
     catch_up(minutes(1))
 
     assert listed() == [kept]
-    assert session().execute(select(func.count()).select_from(VerdictRow)).scalar_one() == 0
+    assert count_rows(VerdictRow) == 0
 
 
 def test_a_run_whose_transaction_ended_late_is_found_by_the_sweep(database: Database) -> None:

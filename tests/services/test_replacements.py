@@ -15,13 +15,14 @@ from api.services.leases import claim_run, give_up_expired_leases
 from api.services.platform_sync import catch_up
 from api.services.replacements import MAX_IN_A_ROW
 from api.storage.database import session, transact, transaction
-from api.storage.platform_tables import ProgressRow, RegressionTestRow, TestForkRow, TestRow
+from api.storage.platform_tables import TestForkRow, TestRow
 from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.new_runs import create_run
 from api.storage.runs.progress import list_events
 from api.storage.tables import RunReplacementRow, RunRow
 from tests.builders import NOW, BuiltTest, add_fork, add_regression_test, add_run, add_user, minutes
 from tests.databases import Database
+from tests.platform_writes import change_run, deactivate, delete_events, delete_run
 from tests.services.acting import cancel, create, status_of
 from tests.storage.runs.requests import new_run
 
@@ -144,8 +145,7 @@ def test_a_lost_run_that_the_platform_restarted_keeps_the_replacement_that_it_ha
     run_id = create(test)
     lose()
     first = load(run_id).replaced_by
-    with transaction():
-        session().execute(delete(ProgressRow).where(ProgressRow.test_id == run_id))
+    delete_events(run_id)
     catch_up(minutes(10))
 
     again = lose(at=11)
@@ -173,8 +173,7 @@ def test_what_binds_two_runs_goes_with_either(test: BuiltTest) -> None:
     run_id = create(test)
     lose()
     replacement = load(run_id).replaced_by
-    with transaction() as current:
-        current.execute(delete(TestRow).where(TestRow.id == replacement))
+    delete_run(replacement)
 
     assert load(run_id).replaced_by is None
     assert session().execute(select(RunReplacementRow)).first() is None
@@ -215,12 +214,7 @@ def make_odd(run_id: int, *, fork: str | None = None, altered: str | None = None
     """Write values into the platform's row of a run, as its own programs may, and what was noted of it when it was first seen."""
     if fork is not None:
         columns["fork_id"] = add_fork(fork)
+    if columns:
+        change_run(run_id, **columns)
     with transaction():
-        if columns:
-            session().execute(update(TestRow).where(TestRow.id == run_id).values(columns))
         session().execute(update(RunRow).where(RunRow.run_id == run_id).values(altered=altered))
-
-
-def deactivate(test: BuiltTest) -> None:
-    with transaction():
-        session().execute(update(RegressionTestRow).where(RegressionTestRow.id == test.regression_id).values(active=False))

@@ -27,7 +27,7 @@ from tests.builders import (
     minutes,
 )
 from tests.databases import Database
-from tests.services.acting import cancel, create, execute, tell
+from tests.services.acting import cancel, count_rows, create, execute, tell
 from tests.storage.runs.requests import new_run
 
 COMMIT = "0632BFF4e382d5f86eff9073b9ddd37f03f9778c"
@@ -70,8 +70,8 @@ def test_the_platform_finds_its_own_rows_of_a_new_run(database: Database) -> Non
 def test_a_run_of_all_tests_leaves_the_choice_to_the_platform(database: Database) -> None:
     create(add_regression_test())
 
-    assert session().execute(select(func.count()).select_from(CustomizedTestRow)).scalar_one() == 0
-    assert session().execute(select(func.count()).select_from(TestForkRow)).scalar_one() == 0
+    assert count_rows(CustomizedTestRow) == 0
+    assert count_rows(TestForkRow) == 0
 
 
 def test_a_repository_in_other_letters_is_the_same_fork(database: Database) -> None:
@@ -106,7 +106,7 @@ def test_nothing_is_kept_of_a_run_whose_transaction_fails(database: Database) ->
     with pytest.raises(RuntimeError):
         transact(fail)
 
-    assert session().execute(select(func.count()).select_from(TestRow)).scalar_one() == 0
+    assert count_rows(TestRow) == 0
 
 
 def test_an_unknown_run_is_not_found(database: Database) -> None:

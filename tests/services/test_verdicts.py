@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from api.domain.errors import Unavailable
 from api.domain.runs.infrastructure import InfrastructureType
@@ -14,7 +14,6 @@ from api.services import runs
 from api.services.platform_sync import catch_up, judge_late_results
 from api.services.verdicts import judge_run, load_summary
 from api.storage.database import session, transaction
-from api.storage.platform_tables import ProgressRow, RegressionTestRow, ResultFileRow, ResultRow
 from api.storage.tables import RunRow, VerdictRow
 from tests.builders import (
     BASELINE,
@@ -33,6 +32,7 @@ from tests.builders import (
     minutes,
 )
 from tests.databases import Database
+from tests.platform_writes import change_exit_codes, delete_last_event, delete_regression_test, restart_run
 from tests.services.acting import cancel, create, equal, execute, finish, listed, status_of, tell, upload
 
 OTHER, VARIANT = digest_of("other"), digest_of("variant")
@@ -118,8 +118,7 @@ def test_stored_verdicts_go_with_the_event_that_they_were_made_from(database: Da
     test = add_regression_test()
     run_id = create(test)
     execute(run_id, test)
-    with transaction():
-        session().execute(delete(ProgressRow).where(ProgressRow.status == Phase.COMPLETED.value))
+    delete_last_event(run_id)
 
     catch_up(minutes(1))
     reopened, kept = status_of(run_id), verdicts(run_id)
@@ -258,8 +257,7 @@ def test_the_verdicts_of_a_run_stay_when_a_regression_test_is_deleted(database: 
     catch_up(NOW)
     before = told(run_id)
 
-    with transaction():
-        session().execute(delete(RegressionTestRow).where(RegressionTestRow.id == deleted.regression_id))
+    delete_regression_test(deleted)
 
     assert told(run_id) == before
     assert judge_late_results(NOW) == 0
@@ -271,8 +269,7 @@ def test_the_verdicts_of_a_run_stay_when_a_result_is_changed(database: Database)
     catch_up(NOW)
     before = told(run_id)
 
-    with transaction():
-        session().execute(update(ResultRow).where(ResultRow.test_id == run_id).values(exit_code=139))
+    change_exit_codes(run_id, 139)
 
     assert told(run_id) == before
 
@@ -282,9 +279,7 @@ def test_what_a_run_was_judged_by_counts_no_more_when_the_platform_restarts_it(d
     run_id = add_finished_run(test)
     catch_up(NOW)
     runs.show_run(run_id, NOW)
-    with transaction():
-        for table in (ResultRow, ResultFileRow, ProgressRow):
-            session().execute(delete(table).where(table.test_id == run_id))
+    restart_run(run_id)
     add_event(run_id, Phase.TESTING)
     add_result(run_id, test.regression_id, exit_code=1)
     add_event(run_id, Phase.COMPLETED)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from api.domain.runs.run import Phase, Run, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
@@ -18,12 +18,12 @@ from api.services import runs
 from api.services.leases import claim_run
 from api.services.platform_sync import catch_up
 from api.services.verdicts import judge_run, load_summary
-from api.storage.database import session, transaction
-from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow
+from api.storage.database import session
 from api.storage.tables import VerdictRow
 from tests.builders import NOW, BuiltTest, Output, add_regression_test, add_user, digest_of, minutes
 from tests.databases import Database
 from tests.examples import examples
+from tests.platform_writes import restart_run
 from tests.services.acting import cancel, create, equal, finish, tell, upload
 
 RUNS, TESTS = 2, 3
@@ -168,9 +168,7 @@ class Workers(RuleBasedStateMachine):
 
     @rule(run=some_run)
     def is_restarted_by_the_platform(self, run: int) -> None:
-        with transaction():
-            for table in (ProgressRow, ResultRow, ResultFileRow):
-                session().execute(delete(table).where(table.test_id == self.run_ids[run]))
+        restart_run(self.run_ids[run])
         self.models[run] = Model()
         self.ended.pop(self.run_ids[run], None)
         catch_up(NOW)

@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import func, select
 
 from api.domain.results.result import OutputReport, Report
 from api.domain.runs.run import Phase, RunStatus
@@ -14,7 +13,7 @@ from api.domain.runs.worker_message import Answer, EqualityMessage, FinishMessag
 from api.services import runs, worker_reports
 from api.services.worker_access import is_worker_token, lock_worker_run
 from api.storage.database import session, transact
-from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow
+from api.storage.platform_tables import ResultFileRow, ResultRow
 from api.storage.results.results import load_reports, load_result_times
 from api.storage.runs.progress import list_events
 from api.storage.runs.worker_secrets import find_platform
@@ -32,7 +31,7 @@ from tests.builders import (
     minutes,
 )
 from tests.databases import Database
-from tests.services.acting import cancel, create, equal, execute, finish, status_of, tell, upload
+from tests.services.acting import cancel, count_rows, create, equal, execute, finish, status_of, tell, upload
 
 HOUR = timedelta(hours=1)
 ONE, OTHER = digest_of("one"), digest_of("other")
@@ -43,11 +42,6 @@ def reported(run_id: int, test: BuiltTest) -> tuple[Report | None, dict[int, Out
     session().rollback()
     found = load_reports(run_id).get(test.regression_id)
     return (None, {}) if found is None else (found.report, dict(found.outputs))
-
-
-def count(table: type[ProgressRow] | type[ResultRow] | type[ResultFileRow]) -> int:
-    session().rollback()
-    return session().execute(select(func.count()).select_from(table)).scalar_one()
 
 
 def test_a_worker_leaves_the_platforms_own_rows(database: Database) -> None:
@@ -144,7 +138,7 @@ def test_what_lies_outside_the_run_is_passed_over_with_a_warning(
 
     assert answers == [Answer.OK] * 6
     assert len(caplog.records) == 6
-    assert (count(ResultRow), count(ResultFileRow)) == (0, 0)
+    assert (count_rows(ResultRow), count_rows(ResultFileRow)) == (0, 0)
 
 
 def test_a_file_outside_the_run_is_never_placed(database: Database) -> None:
@@ -184,7 +178,7 @@ def test_two_workers_that_report_the_same_at_once_leave_one_report(database: Dat
     answers = database.together(partial(worker, ONE, 1), partial(worker, OTHER, 2), partial(worker, ONE, 3))
 
     assert answers == [[Answer.OK] * 8] * 3
-    assert (count(ResultRow), count(ResultFileRow)) == (4, 4)
+    assert (count_rows(ResultRow), count_rows(ResultFileRow)) == (4, 4)
     for test in tests:
         report, outputs = reported(run_id, test)
         assert report is not None
@@ -215,7 +209,7 @@ def test_ten_workers_on_ten_runs_lose_nothing(database: Database) -> None:
     database.together(*[partial(execute, run_id, *tests) for run_id in made])
 
     assert {run_id: status_of(run_id) for run_id in made} == dict.fromkeys(made, RunStatus.PASS)
-    assert (count(ResultRow), count(ResultFileRow)) == (30, 30)
+    assert (count_rows(ResultRow), count_rows(ResultFileRow)) == (30, 30)
 
 
 def test_a_cancel_in_between_stops_the_worker_and_keeps_what_it_reported(database: Database) -> None:

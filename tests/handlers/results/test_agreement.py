@@ -8,14 +8,11 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, update
 
 from api.background.sweeper import Sweeper
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
 from api.services.platform_sync import catch_up
-from api.storage.database import change, transaction
-from api.storage.platform_tables import ResultFileRow, ResultRow
 from contract.client import ValidatingClient
 from tests.builders import (
     BASELINE,
@@ -33,6 +30,7 @@ from tests.builders import (
 )
 from tests.examples import examples
 from tests.handlers.site import Site
+from tests.platform_writes import change_exit_codes, delete_outputs
 
 VARIANT = digest_of("variant")
 FAILED = ("fail", "missing_output")
@@ -155,11 +153,10 @@ def test_nothing_that_is_told_of_a_run_that_is_over_changes_with_the_rows_it_was
     run_id = build(tests, Phase.COMPLETED, words, seen=True)
     before = _told(client, run_id)
 
-    with transaction():
-        if outputs_vanish:
-            change(delete(ResultFileRow).where(ResultFileRow.test_id == run_id))
-        else:
-            change(update(ResultRow).where(ResultRow.test_id == run_id).values(exit_code=77))
+    if outputs_vanish:
+        delete_outputs(run_id)
+    else:
+        change_exit_codes(run_id, 77)
 
     assert _told(client, run_id) == before
     _check_views(client, run_id, tests, is_finished=True)

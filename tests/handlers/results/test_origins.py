@@ -4,14 +4,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
-from api.storage.database import transaction
-from api.storage.platform_tables import RegressionOutputRow
 from tests.builders import BASELINE, BuiltTest, add_event, add_output, add_passed_result, add_regression_test, add_result, digest_of
 from tests.handlers.site import Client, Site
+from tests.platform_writes import set_baseline
 
 MAIN = "CCExtractor/ccextractor"
 
@@ -118,15 +116,10 @@ def test_a_pull_request_is_compared_with_its_merge_base_and_fails_since_its_own_
     assert (shown["failures"][0]["origin"], shown["failures"][0]["failing_since"]["run_id"]) == ("mine", first)
 
 
-def expect(test: BuiltTest, digest: str) -> None:
-    with transaction() as current:
-        current.execute(update(RegressionOutputRow).where(RegressionOutputRow.id == test.output_id).values(correct=digest))
-
-
 def test_a_baseline_that_was_approved_fixes_nothing(agent: Client) -> None:
     test = add_regression_test()
     run_of(agent, "a", None, {test: "new"})
-    expect(test, digest_of("new"))
+    set_baseline(test.output_id, digest_of("new"))
     run_id = run_of(agent, "b", "a", {test: "new"})
 
     compared = agent.get(f"/api/v1/runs/{run_id}/compare").json()
@@ -138,9 +131,9 @@ def test_a_baseline_that_was_approved_fixes_nothing(agent: Client) -> None:
 def test_a_baseline_that_was_changed_under_a_program_is_not_the_programs_fault(agent: Client) -> None:
     test = add_regression_test()
     run_of(agent, "a", None, {test: "same"})
-    expect(test, digest_of("same"))
+    set_baseline(test.output_id, digest_of("same"))
     run_of(agent, "b", "a", {test: "same"})
-    expect(test, BASELINE)
+    set_baseline(test.output_id, BASELINE)
     run_id = run_of(agent, "c", "b", {test: "same"})
 
     failure = triage(agent, run_id)["failures"][0]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.builders import BASELINE, digest_of
-from tests.handlers.baselines import GOT, Case, delete_output, set_baseline
+from tests.handlers.baselines import GOT, Case
 from tests.handlers.site import Client
+from tests.platform_writes import delete_output, set_baseline
 
 
 def request(case: Case, requester: Client) -> str:

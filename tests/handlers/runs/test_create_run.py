@@ -5,16 +5,16 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from api.domain.auth.access import Role, Scope
 from api.domain.runs.run import Phase
-from api.storage.database import transaction
-from api.storage.platform_tables import CustomizedTestRow, ForkRow, RegressionTestRow, TestForkRow, TestRow
+from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow
 from contract.client import ValidatingClient
 from tests.builders import MAIN_REPOSITORY, BuiltTest, Output, add_event, add_regression_test, digest_of
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Site
+from tests.platform_writes import deactivate
 
 RUNS = "/api/v1/runs"
 COMMIT = "0632bff4e382d5f86eff9073b9ddd37f03f9778c"
@@ -324,8 +324,7 @@ def test_a_pull_request_may_be_null(site: Site, tester: ValidatingClient, test: 
 def test_a_repeat_is_answered_even_when_it_could_not_be_asked_for_any_more(
         site: Site, tester: ValidatingClient, test: BuiltTest) -> None:
     first = trigger(tester, key="k1", regression_test_ids=[test.regression_id]).json()["run_id"]
-    with transaction() as current:
-        current.execute(update(RegressionTestRow).values(active=False))
+    deactivate(test)
 
     again = trigger(tester, key="k1", regression_test_ids=[test.regression_id])
 

@@ -28,6 +28,7 @@ from tests.builders import (
     minutes,
 )
 from tests.handlers.site import Site
+from tests.platform_writes import change_command
 
 RUNS = "/api/v1/runs"
 COMMIT = "0632bff4e382d5f86eff9073b9ddd37f03f9778c"
@@ -278,8 +279,7 @@ def test_the_configuration_stays_when_definitions_change(site: Site, client: Val
     run_id = client.post(RUNS, json={"repository": MAIN_REPOSITORY, "commit_sha": COMMIT, "platform": "linux"}).json()["run_id"]
     before = show(client, run_id, "/config")
 
-    with transaction() as current:
-        current.get_one(RegressionTestRow, test.regression_id).command = "-after"
+    change_command(test, "-after")
 
     assert show(client, run_id, "/config") == before
     assert before["matrix"][0]["command"] == "-before"

@@ -4,18 +4,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
-from api.storage.database import transaction
-from api.storage.platform_tables import ForkRow, ProgressRow, RegressionOutputRow, RegressionTestRow, ResultFileRow, ResultRow, TestRow
+from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
 from api.storage.tables import RunRow
 from contract.client import ValidatingClient
 from tests.builders import (
     BuiltTest,
     add_event,
     add_finished_run,
+    add_fork,
     add_output,
     add_passed_result,
     add_regression_test,
@@ -26,12 +26,7 @@ from tests.builders import (
 )
 from tests.handlers.runs.actions import RUNS, act, status
 from tests.handlers.site import Site
-
-
-def deactivate(test: BuiltTest) -> None:
-    """Take a regression test out of use."""
-    with transaction() as current:
-        current.execute(update(RegressionTestRow).where(RegressionTestRow.id == test.regression_id).values(active=False))
+from tests.platform_writes import change_run, deactivate, set_baseline
 
 
 def add_mixed_run(*, requester_id: int | None = None) -> tuple[int, dict[str, BuiltTest]]:
@@ -70,10 +65,7 @@ def test_a_retry_is_a_new_run_like_the_first(site: Site, tester: ValidatingClien
 def test_a_run_of_which_nobody_can_tell_what_it_executed_is_not_retried(site: Site, column: str, odd: str, field: str) -> None:
     tester = site.as_user(site.account(Role.TESTER, "tess", github_login="tester"))
     source, _ = add_mixed_run()
-    with transaction() as current:
-        row = current.get_one(TestRow, source)
-        current.execute(update(ForkRow).where(ForkRow.id == row.fork_id).values(github=odd) if column == "github" else
-            update(TestRow).where(TestRow.id == source).values(commit=odd))
+    change_run(source, **({"fork_id": add_fork(odd)} if column == "github" else {"commit": odd}))
 
     answer = act(tester, source, "retry", failed_only=False)
 
@@ -164,8 +156,7 @@ def test_a_run_that_is_not_over_can_be_retried_whole(site: Site, tester: Validat
 def test_a_retry_freezes_todays_baselines(site: Site, tester: ValidatingClient) -> None:
     source, tests = add_mixed_run()
     tester.get(RUNS)
-    with transaction() as current:
-        current.get_one(RegressionOutputRow, tests["fail"].output_id).correct = digest_of("other")
+    set_baseline(tests["fail"].output_id, digest_of("other"))
 
     made = act(tester, source, "retry").json()["new_run_id"]
 

@@ -11,19 +11,20 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import select, update
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
 from api.services import verdicts
 from api.specfirst.responses.stored_answers import StoredAnswers
 from api.storage.database import change, session, transaction
-from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, SampleRow, TestRow, UserRow
+from api.storage.platform_tables import ResultFileRow, ResultRow, UserRow
 from api.storage.runs.platform_changes import mark_outdated
 from tests.builders import NOW, BuiltTest, add_event, add_output, add_regression_test, add_result, add_run, digest_of
 from tests.databases import Database
 from tests.examples import examples
 from tests.handlers.site import Site, build_site
+from tests.platform_writes import change_run, delete_last_event, delete_results, delete_run, rename_sample, restart_run
 
 PARTS = (
     "", "/summary", "/progress", "/config", "/samples", "/samples?status=fail", "/errors", "/error-summary", "/infrastructure-errors",
@@ -89,9 +90,7 @@ def late_output(world: World, run_id: int, number: int) -> None:
 
 
 def restarted(world: World, run_id: int, number: int) -> None:
-    with transaction():
-        for table in (ProgressRow, ResultRow, ResultFileRow):
-            session().execute(delete(table).where(table.test_id == run_id))
+    restart_run(run_id)
     if number % 2:
         add_event(run_id, Phase.TESTING, at=world.at())
 
@@ -105,19 +104,15 @@ def completed(world: World, run_id: int, number: int) -> None:
 
 
 def last_event_deleted(world: World, run_id: int, number: int) -> None:
-    with transaction():
-        last = session().execute(select(func.max(ProgressRow.id)).where(ProgressRow.test_id == run_id)).scalar()
-        change(delete(ProgressRow).where(ProgressRow.id == last))
+    delete_last_event(run_id)
 
 
 def results_deleted(world: World, run_id: int, number: int) -> None:
-    with transaction():
-        change(delete(ResultRow).where(ResultRow.test_id == run_id))
+    delete_results(run_id)
 
 
 def sample_renamed(world: World, run_id: int, number: int) -> None:
-    with transaction():
-        change(update(SampleRow).where(SampleRow.id == world.tests[0].sample_id).values(original_name=f"name{number % 3}.ts"))
+    rename_sample(world.tests[0].sample_id, f"name{number % 3}.ts")
 
 
 def requester_changed(world: World, run_id: int, number: int) -> None:
@@ -126,8 +121,7 @@ def requester_changed(world: World, run_id: int, number: int) -> None:
 
 
 def branch_renamed(world: World, run_id: int, number: int) -> None:
-    with transaction():
-        change(update(TestRow).where(TestRow.id == run_id).values(commit=f"{number % 7}" * 40))
+    change_run(run_id, commit=f"{number % 7}" * 40)
 
 
 def judged_by_older_rules(world: World, run_id: int, number: int) -> None:
@@ -136,8 +130,7 @@ def judged_by_older_rules(world: World, run_id: int, number: int) -> None:
 
 
 def deleted(world: World, run_id: int, number: int) -> None:
-    with transaction():
-        change(delete(TestRow).where(TestRow.id == run_id))
+    delete_run(run_id)
     world.run_ids.remove(run_id)
 
 

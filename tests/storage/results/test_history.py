@@ -6,14 +6,12 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete
 
 from api.domain.results.history import HistoryEntry, HistoryFilter
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Phase, Platform, RunStatus
 from api.services.platform_sync import catch_up
-from api.storage.database import session, transaction
-from api.storage.platform_tables import ProgressRow, TestRow
+from api.storage.database import session
 from api.storage.results.history import MAX_MERGED, list_history
 from api.storage.tables import VerdictRow
 from tests.builders import (
@@ -31,6 +29,7 @@ from tests.builders import (
 )
 from tests.databases import Database
 from tests.examples import examples
+from tests.platform_writes import delete_events, delete_run
 
 BRANCHES = ("master", "Master", "master ", "mäster", "🎬")
 filters = st.builds(
@@ -98,8 +97,7 @@ def test_a_run_that_the_platform_restarts_leaves_the_history_until_it_is_over_ag
     run_id = add_finished_run(test)
     catch_up(NOW)
     before = whole([test])
-    with transaction() as current:
-        current.query(ProgressRow).filter(ProgressRow.test_id == run_id).delete()
+    delete_events(run_id)
 
     catch_up(NOW)
     meanwhile = whole([test])
@@ -113,7 +111,6 @@ def test_a_deleted_run_takes_its_verdicts_along(database: Database) -> None:
     test = add_regression_test()
     run_id = add_finished_run(test)
     catch_up(NOW)
-    with transaction() as current:
-        current.execute(delete(TestRow).where(TestRow.id == run_id))
+    delete_run(run_id)
 
     assert session().query(VerdictRow).count() == 0

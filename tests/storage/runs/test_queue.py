@@ -4,15 +4,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete
 
 from api.domain.runs.run import Phase, Platform, RunStatus
 from api.services.platform_sync import catch_up
-from api.storage.database import session, transaction
-from api.storage.platform_tables import ProgressRow
+from api.storage.database import session
 from api.storage.runs.queue import list_branches, load_queue
 from tests.builders import MAIN_REPOSITORY, NOW, add_event, add_finished_run, add_regression_test, add_run, minutes
 from tests.databases import Database
+from tests.platform_writes import delete_events
 from tests.services.acting import cancel, create, execute, tell
 
 LONG_AGO = minutes(-10**6)
@@ -75,8 +74,7 @@ def test_places_move_up_when_runs_are_taken_canceled_or_restarted(database: Data
     cancel(made[1])
     before = [(run.run_id, run.position) for run in load_queue(None, None, limit=10, offset=0).page.items]
     session().rollback()
-    with transaction():
-        session().execute(delete(ProgressRow).where(ProgressRow.test_id == made[1]))
+    delete_events(made[1])
     catch_up(minutes(1))
 
     after = [(run.run_id, run.position) for run in load_queue(None, None, limit=10, offset=0).page.items]
