@@ -4,9 +4,9 @@ from __future__ import annotations
 import random
 
 from api.domain.captions.cue import Format
-from tests.domain.captions.writers import written
+from tests.domain.captions.writers import CUES, written
 
-FILES = tuple(written(format) for format in Format)
+FILES = tuple(written(format, cues) for format in Format for cues in (CUES, CUES[:1], ()))
 SPLICES = (b"-->", b"\n", b"\n\n", b"<p ", b"<i>", b"</p>", b"<SYNC start=", b"|", b"&lt;",
     b"\\N", b"{\\i1}", b"\xff", b"\0", b"\xb9", b"9" * 30)
 SWAPS = ((b":", b"."), (b",", b"."), (b"\n", b"\r\n"), (b" ", b""), (b"<", b"&"), (b"-->", b"->"), (b"0", "¹".encode()), (b"\n", b"\n\n"))

@@ -111,6 +111,13 @@ def test_a_file_without_cues_is_told_as_that(format: Format) -> None:
     assert pairs_of(found) == {("cues.none", "")}
 
 
+@pytest.mark.parametrize("format", [Format.WEBVTT, Format.ASS, Format.SCC, Format.SAMI, Format.RAW])
+def test_cues_where_there_should_be_none_are_extra(format: Format) -> None:
+    found = facts(written(format, ()), written(format), None)
+
+    assert pairs_of(found) == {("cues.extra", "")}
+
+
 def test_two_causes_on_one_output_are_two_facts() -> None:
     changed = written(Format.WEBVTT, [cue.moved(0, -40) for cue in CUES], Style(version="0.95", position=""))
 

@@ -60,6 +60,12 @@ def test_a_time_that_is_none_leaves_the_cue() -> None:
     assert found.cues == (Cue(None, None, ("yes",), settings="then", time_form="now --> "),)
 
 
+@pytest.mark.parametrize(("text", "format"), [
+    ("WEBVTT\n\nNOTE nobody speaks\n", Format.WEBVTT), ("[Script Info]\n\n[Events]\n", Format.ASS), ("Scenarist_SCC V1.0\n", Format.SCC)])
+def test_a_file_without_cues_has_its_format_for_all_that(text: str, format: Format) -> None:
+    assert read_captions(text) == Captions(format, (), tuple(line for line in text.split("\n") if line))
+
+
 def test_blocks_of_webvtt_are_frame() -> None:
     found = read_captions("WEBVTT\n\nSTYLE\n::cue {}\n\nintro\n00:01.000 --> 00:02.000\nyes\n\nNOTE x\n")
 
@@ -94,7 +100,7 @@ def test_all_paragraphs_of_sami_that_are_shown_at_once_are_one_cue() -> None:
     found = read_captions("<SAMI><SYNC start=1><P class=a>\n yes</P>\n<P class=a>\n no</P></SYNC><SYNC start=5><P>&nbsp;</P></SYNC></BODY>")
 
     assert [(cue.end, cue.lines) for cue in found.cues] == [(5, (" yes", " no"))]
-    assert found.frame == ("<SAMI>", "</SYNC></BODY>")
+    assert found.frame == ("<SAMI>", "</BODY>")
 
 
 def test_a_sami_file_without_cues_is_frame() -> None:

@@ -3,19 +3,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from api.domain.captions.cue import CUE_LIMIT, Captions, Cue, Format
 from api.domain.captions.markup import read_lines
 from api.domain.captions.times import clock_time, time_form
 
 ARROW = "-->"
+_WEBVTT = "WEBVTT"
 _NUMBER = re.compile(r"\s{0,4}([0-9]{1,9})\s{0,4}$")
 _END = re.compile(r"\s{0,4}([0-9:.,;]{1,20})")
 
 
 def read_blocks(text: str) -> Captions | None:
-    """A file of cues with arrows; None where there is no arrow."""
-    if ARROW not in text:
+    """A file of cues with arrows; None where there is neither an arrow nor WebVTT's mark."""
+    if ARROW not in text and not text.startswith(_WEBVTT):
         return None
     lines = text.split("\n")
     places = [index for index, line in enumerate(lines) if ARROW in line]
@@ -25,7 +27,7 @@ def read_blocks(text: str) -> Captions | None:
     places = places[:CUE_LIMIT]
     numbers = [_number_before(lines, place) for place in places]
     cues, taken = [], set(places)
-    for place, following in zip(places, [*places[1:], len(lines)], strict=True):
+    for place, following in pairwise([*places, len(lines)]):
         end = _text_end(lines, place + 1, following)
         taken.update(range(place + 1, end))
         cues.append(_cue(lines[place], lines[place + 1:end]))
@@ -35,7 +37,7 @@ def read_blocks(text: str) -> Captions | None:
 
 
 def _format(text: str, numbers: Sequence[int | None]) -> Format:
-    return Format.WEBVTT if text.startswith("WEBVTT") or not any(number is not None for number in numbers) else Format.SRT
+    return Format.WEBVTT if text.startswith(_WEBVTT) or not any(number is not None for number in numbers) else Format.SRT
 
 
 def _number_before(lines: Sequence[str], place: int) -> int | None:

@@ -55,7 +55,8 @@ def _scc(line: str) -> Cue | None:
 
 _READERS: tuple[tuple[Format, Callable[[str], Cue | None]], ...] = (
     (Format.UCLA, _ucla), (Format.TIMED_TRANSCRIPT, _timed), (Format.ASS, _dialogue), (Format.SCC, _scc))
-_MARKS = {Format.ASS: "\nDialogue:", Format.SCC: "Scenarist_SCC"}
+# What stands in files of a format that may have no cue among their first lines.
+_MARKS = {Format.ASS: "[Script Info]", Format.SCC: "Scenarist_SCC"}
 
 
 def read_rows(text: str) -> Captions | None:

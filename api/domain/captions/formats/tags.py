@@ -18,7 +18,7 @@ _TIMES = frozenset({"begin", "end", "dur", "xml:id"})
 _SYNC = re.compile(r"<SYNC\s{1,4}Start\s{0,4}=\s{0,4}[\"']?([0-9]{1,12})[\"']?[^<>]{0,200}>", re.IGNORECASE)
 _SYNC_P = re.compile(r"<P(\s[^<>]{0,400})?>", re.IGNORECASE)
 _SYNC_P_ENDS = re.compile(r"</P\s{0,4}>", re.IGNORECASE)
-_SYNC_ENDS = re.compile(r"</(?:SYNC|BODY)\s{0,4}>", re.IGNORECASE)
+_SYNC_ENDS = re.compile(r"</SYNC\s{0,4}>|(?=</BODY)", re.IGNORECASE)
 _SAMI = re.compile(r"<SAMI[\s>]|<SYNC\s", re.IGNORECASE)
 # The mark of a format stands at the beginning.
 _HEAD = 1 << 16
@@ -78,8 +78,8 @@ def read_sami(text: str) -> Captions | None:
     for opening, end in _spans(_SYNC, text):
         first = first or opening.start()
         closing = _SYNC_ENDS.search(text, opening.end(), end)
-        last = closing.start() if closing else end
-        cue = _sync(opening[1], text[opening.end():last])
+        last = closing.end() if closing else end
+        cue = _sync(opening[1], text[opening.end():closing.start() if closing else end])
         if any(line.strip(_BLANK) for line in cue.lines):
             if len(cues) == CUE_LIMIT:
                 return Captions(Format.SAMI, tuple(cues), tuple(_frame(text[:first])), is_cut=True)
