@@ -1,9 +1,11 @@
-"""Runtimes of a history as series."""
+"""Histories: what a filter lets through, and runtimes as series."""
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from api.domain.results.history import HistoryEntry, RuntimeSeries, runtime_series
+import pytest
+
+from api.domain.results.history import HistoryEntry, HistoryFilter, RuntimeSeries, runtime_series
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Platform, RunStatus
 
@@ -26,3 +28,14 @@ def test_runtimes_are_a_series_for_each_kind_of_machine_oldest_first() -> None:
         RuntimeSeries(42, Platform.WINDOWS, None, (7,), (30,)))
     assert (found[0].median_ms, found[0].deviation_ms) == (105, 15)
     assert runtime_series([]) == ()
+
+
+@pytest.mark.parametrize(("wanted", "matches"), [
+    (HistoryFilter(), True), (HistoryFilter(verdict=Verdict.PASS, platform=Platform.LINUX, regression_id=42), True),
+    (HistoryFilter(verdict=Verdict.FAIL), False), (HistoryFilter(branch="master"), False),
+    (HistoryFilter(run_status=RunStatus.FAIL), False),
+    (HistoryFilter(created_after=NOW), False), (HistoryFilter(created_before=NOW), False),
+    (HistoryFilter(created_after=NOW - timedelta(1), created_before=NOW + timedelta(1)), True),
+])
+def test_a_filter_lets_through_what_it_asks_for(wanted: HistoryFilter, matches: bool) -> None:
+    assert wanted.matches(entry(9, 130)) is matches

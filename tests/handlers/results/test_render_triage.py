@@ -12,7 +12,7 @@ from api.domain.auth.signing import SigningKey
 from api.domain.results.base_run import Base, BaseReason, Line, PastRun
 from api.domain.results.failure import failures_of
 from api.domain.results.failure_code import Severity
-from api.domain.results.judged_run import Evidence, JudgedRun, judge_run
+from api.domain.results.judged_run import Evidence, JudgedRun, judge_evidence
 from api.domain.results.origin import FailingSince, Origin
 from api.domain.results.runtime import RuntimeChange, RuntimeChanges
 from api.domain.results.triage import FailingTest, NoDifference, first_difference
@@ -40,7 +40,7 @@ MESSAGES = st.builds(lambda sign, times: [sign * 400] * times, SIGNS, st.sampled
 
 def judged_run(troubles: Sequence[InfrastructureError]) -> JudgedRun:
     """A run without tests, with this trouble."""
-    return replace(judge_run(Evidence(ExpectedTests(()), {}, (), {}, {})), infrastructure=tuple(troubles))
+    return replace(judge_evidence(Evidence(ExpectedTests(()), {}, (), {}, {})), infrastructure=tuple(troubles))
 
 
 @st.composite
