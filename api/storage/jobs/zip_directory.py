@@ -1,4 +1,4 @@
-"""Reads the directory of a zip file, and refuses what two programs could read differently."""
+"""Reads the directory of a zip file, and rejects a file that two programs could read differently."""
 from __future__ import annotations
 
 import struct
@@ -27,13 +27,13 @@ MAX_BYTES_PER_LINE = 512
 
 
 def check_zip(path: Path, limits: ArchiveLimits) -> dict[tuple[str, ...], ArchiveEntry]:
-    """The entries of a zip file by the parts of their paths; reads no content. Raises ZipRejected."""
+    """Read the entries of a zip file, by the parts of their paths, without their content. Raises ZipRejected."""
     with path.open("rb") as file:
         return read_directory(file, limits)
 
 
 def read_directory(file: BinaryIO, limits: ArchiveLimits) -> dict[tuple[str, ...], ArchiveEntry]:
-    """The same for an open file. Memory is bounded by the limits, whatever the file says of itself."""
+    """Read the entries of an open zip file. The limits bound the memory used, whatever sizes the file states. Raises ZipRejected."""
     count, size, offset = _end(file)
     if count > limits.entries or size > limits.entries * MAX_BYTES_PER_LINE:
         raise ZipRejected("entries", f"The zip has more than {limits.entries} entries.")
@@ -45,7 +45,7 @@ def read_directory(file: BinaryIO, limits: ArchiveLimits) -> dict[tuple[str, ...
 
 
 def content_offset(file: BinaryIO, entry: ArchiveEntry) -> int:
-    """Where an entry's content begins. Raises ZipRejected where the header before it says something else than the directory."""
+    """Find the offset of an entry's content. Raises ZipRejected if the entry's local header contradicts the directory."""
     file.seek(entry.offset)
     header = file.read(LOCAL.size)
     if len(header) < LOCAL.size:
@@ -57,7 +57,10 @@ def content_offset(file: BinaryIO, entry: ArchiveEntry) -> int:
 
 
 def _end(file: BinaryIO) -> tuple[int, int, int]:
-    """How many entries the directory has, its length and its offset; it must lie right before its end record."""
+    """Read the end record: the number of entries, and the directory's length and offset in bytes.
+
+    Raises ZipRejected if there is no end record, or if the directory does not end right before it.
+    """
     length = file.seek(0, 2)
     begin = max(0, length - END.size - MAX_COMMENT_LENGTH)
     file.seek(begin)
@@ -116,11 +119,11 @@ def _entries(directory: bytes) -> Iterator[ArchiveEntry]:
 
 
 def entry_name(raw: bytes, *, is_utf8: bool, extra: bytes, system: int) -> str:
-    """An entry's name as the program meant it that made the zip. Raises ZipRejected for a name that says it is UTF-8 and is not.
+    """Decode an entry's name. Raises ZipRejected for a name that is marked as UTF-8 and is not.
 
     Java, git, Python, 7-Zip and newer PowerShells mark UTF-8 by a flag, Info-ZIP by an extra field with the checksum of the plain
-    name (APPNOTE 4.6.9). macOS marks nothing, and takes letters apart from their accents, which are put together again as people type
-    them. What is no UTF-8 is of the code page of MS-DOS.
+    name (APPNOTE 4.6.9). macOS writes decomposed UTF-8 without a mark, so an unmarked name is normalized to NFC. An unmarked name
+    that is not UTF-8 is read as code page 437, that of MS-DOS.
     """
     marked = raw if is_utf8 else _unicode_path(raw, extra)
     try:
@@ -142,7 +145,7 @@ def _unicode_path(raw: bytes, extra: bytes) -> bytes | None:
 
 
 def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
-    """The kind and content of each whole field."""
+    """Yield the kind and the content of each extra field, up to the first that is cut off."""
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, at)
@@ -154,7 +157,7 @@ def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _zip64_values(extra: bytes, *narrow: int) -> list[int]:
-    """The values, those that do not fit into 32 bits from the extra field that holds them then."""
+    """Replace each value that does not fit into 32 bits by the one in the zip64 extra field. Raises ZipRejected if that is missing."""
     wanted = narrow.count(IN_EXTRA)
     if not wanted:
         return list(narrow)

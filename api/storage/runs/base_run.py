@@ -1,4 +1,4 @@
-"""Finds the line of runs that a run comes from: its ancestors, as far as runs name their parents, and what is older."""
+"""Finds the runs that a run is compared with: runs of its ancestor commits, as far as these are known, and older runs."""
 from __future__ import annotations
 
 from collections import defaultdict
@@ -23,12 +23,16 @@ Found = Row[*tuple[Any, ...]]
 
 
 def load_line(run: Run, main_repository: str, *, generations: int = GENERATIONS) -> Line:
-    """The finished runs on the run's platform that it comes from, the nearest first, at most `PAST_RUNS`.
+    """Load the finished runs on the run's platform that precede it, the nearest first, at most `PAST_RUNS`.
 
-    First those of its own commits, by the parents that runs of its pull request (or of its branch of a fork) name; then those of the main
-    repository at the merge base and its ancestors, so many generations back; without a merge base, the own commits' parents are where
-    that begins. Where the parents end, older runs of the main repository are assumed to be ancestors; and older ones of its own,
-    where the run names no parent. Other runs of its commit count as its own, unless its commit is the merge base that it names.
+    They come in this order:
+    1. Runs of its own commits. Its pull request's runs (or those of its branch of a fork) name each commit's parent.
+    2. Runs of the main repository at the merge base and at its ancestors, up to `generations` back. If the run has no merge base,
+       this starts at the parents of its own commits.
+    3. Older runs of the main repository, which are assumed to be of ancestors because no further parent is known. If the run names
+       no parent, older runs of its own are assumed to be so too.
+
+    Other runs of the same commit belong to the first group, unless that commit is the merge base that the run names.
     """
     rows = session().execute(_ancestors(run, main_repository, generations)).all()
     parts: defaultdict[int, list[Found]] = defaultdict(list)
@@ -49,9 +53,9 @@ def _placed(row: Found, *, is_own: bool = False) -> tuple[int, PastRun]:
 
 
 def _ancestors(run: Run, main_repository: str, generations: int) -> CompoundSelect[*tuple[Any, ...]]:
-    """The runs of its own commits, the main repository's at ancestors, and those ancestors.
+    """Select the runs of its own commits, the main repository's runs at ancestor commits, and those commits.
 
-    Conditions stand in CASE, so that commits are looked up in their index whatever the planner knows of the other columns.
+    The conditions stand in CASE, so that no database chooses another index than the one over commits.
     """
     commit, of_the_main, own = run.commit.lower(), and_(*_of_main(main_repository)), and_(*_of_its_own(run, main_repository))
     own_line = _line(
@@ -76,7 +80,7 @@ def _ancestors(run: Run, main_repository: str, generations: int) -> CompoundSele
 
 
 def _line(start: Any, name: str, told: ColumnElement[bool], generations: int) -> CTE:
-    """Commits with their distance from a start, by the parents that such runs name."""
+    """Select the start's commits and their ancestors, each with its distance in generations. Runs that meet `told` name the parents."""
     line: CTE = start.cte(name, recursive=True)
     parent = case((told, func.lower(RunRow.parent_sha)))
     return line.union(
@@ -91,8 +95,10 @@ def _runs_at(line: CTE, part: int, wanted: ColumnElement[bool]) -> Any:
 
 
 def _older(run: Run, main_repository: str, ancestors: Sequence[tuple[int, PastRun]], limit: int) -> list[PastRun]:
-    """Runs that are assumed to be ancestors: of the main repository, older than the farthest that is known or else than the first
-    run of the commit; and of the run's own, where it names no parent.
+    """Load up to `limit` runs that are assumed to be of ancestor commits.
+
+    These are the main repository's runs that are older than the farthest known ancestor. Without a known ancestor they are those
+    older than the first run of the commit. If the run names no parent, older runs of its own are among them.
     """
     farthest = max(ancestors, key=lambda each: each[0])[0] if ancestors else 0
     before: Any = min((past.run_id for distance, past in ancestors if distance == farthest), default=None)
@@ -130,7 +136,7 @@ def _of_main(main_repository: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def verdicts_in(runs: Sequence[PastRun], regression_ids: Collection[int]) -> Mapping[int, Mapping[int, Verdict]]:
-    """The verdicts of these regression tests in these runs: by regression id, then by run id."""
+    """Load the verdicts of these regression tests in these runs, by regression id and then by run id."""
     found: defaultdict[int, dict[int, Verdict]] = defaultdict(dict)
     if not runs or not regression_ids:
         return found

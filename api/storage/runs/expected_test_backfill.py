@@ -22,7 +22,7 @@ class StoredExpectedTests:
 
 @dataclass
 class _ExpectedTestsBackfill:
-    """Sets made of today's definitions; the same choice of tests with the same baselines is made and stored once."""
+    """Makes sets of expected tests from today's definitions. Runs with the same tests and the same baselines share one stored set."""
 
     definitions: ExpectedTests
     today: Mapping[tuple[int, int], str] = field(init=False)
@@ -34,7 +34,7 @@ class _ExpectedTestsBackfill:
             for test in self.definitions.tests for output in test.outputs}
 
     def find(self, chosen: frozenset[int], reports: Mapping[int, TestReports]) -> StoredExpectedTests:
-        """The set of these tests with the baselines that the run's rows recorded."""
+        """Store the set of these tests, with the baselines that the run's rows recorded, unless it was stored before."""
         recorded = {
             (regression_id, output_id): output.expected
             for regression_id, reported in reports.items() for output_id, output in reported.outputs.items()}
@@ -49,10 +49,10 @@ class _ExpectedTestsBackfill:
 def find_expected_tests(
     stored: Mapping[int, int | None], reports: Mapping[int, Mapping[int, TestReports]],
 ) -> dict[int, StoredExpectedTests]:
-    """Within a transaction: the sets of these runs, by run id, where `stored` has the ids of those that are frozen already.
+    """Within a transaction: find the sets of these runs, by run id.
 
-    What a run that was over before it was seen was to execute is known only where it was restricted to some tests; else it is
-    what reported. Its baselines of that time stand in its rows.
+    `stored` maps each run id to the id of its frozen set, or to None. For a run without a set one is made: of the tests that it
+    was restricted to, or else of the tests that reported a result. The baselines are those that its rows recorded.
     """
     known = {set_id: StoredExpectedTests(set_id, load_expected_tests(set_id)) for set_id in set(stored.values()) if set_id is not None}
     unknown = [run_id for run_id, set_id in stored.items() if set_id is None]

@@ -1,4 +1,4 @@
-"""Frozen sets of expected tests, each stored once, and which tests a new one is to have."""
+"""Stores frozen sets of expected tests, each once, and lists the tests that a new set takes."""
 from __future__ import annotations
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ _DIGEST = select(ExpectedTestsRow.digest).where(ExpectedTestsRow.id == bindparam
 
 
 def load_expected_tests(expected_tests_id: int | None) -> ExpectedTests:
-    """The frozen set of this id; None means a run for which nothing was ever expected."""
+    """Load the frozen set with this id. None, the id of a run for which no test was expected, gives an empty set."""
     if expected_tests_id is None:
         return ExpectedTests(())
     return parsed_set(read(_DIGEST, {"expected_tests_id": expected_tests_id}).scalar_one())
@@ -33,7 +33,7 @@ def parsed_set(digest: str) -> ExpectedTests:
 
 
 def save_expected_tests(expected: ExpectedTests) -> int:
-    """The id of the set; it is stored unless an equal one is there already."""
+    """Store a set unless an equal one is stored already. Returns the set's id."""
     digest = expected.digest
     wanted = select(ExpectedTestsRow.id).where(ExpectedTestsRow.digest == digest)
     found = session().execute(wanted).scalar_one_or_none()
@@ -55,22 +55,22 @@ def list_active_tests() -> frozenset[int]:
 
 
 def find_known_tests(regression_ids: Collection[int]) -> frozenset[int]:
-    """Those of these ids that a regression test has, active or not."""
+    """Return those of the ids that belong to a regression test, active or not."""
     return frozenset(session().execute(select(RegressionTestRow.id).where(RegressionTestRow.id.in_(regression_ids))).scalars())
 
 
 def is_defined() -> ColumnElement[bool]:
-    """Whether a regression test can be run and shown: it has an id that can be asked for, and is of a sample that has one too."""
+    """The condition that a regression test and its sample have ids that the API allows; only such a test is run and shown."""
     return and_(is_id(RegressionTestRow.id), RegressionTestRow.sample_id.in_(select(SampleRow.id).where(is_id(SampleRow.id))))
 
 
 def list_customized_tests(run_id: int) -> frozenset[int]:
-    """The regression tests that a run was restricted to; empty where it was not."""
+    """The ids of the regression tests that a run was restricted to; empty if it was not restricted."""
     return customized_tests_of([run_id]).get(run_id, frozenset())
 
 
 def customized_tests_of(run_ids: Collection[int]) -> dict[int, frozenset[int]]:
-    """The regression tests that these runs were restricted to; runs that were not are left out."""
+    """The ids of the regression tests that these runs were restricted to, by run id. Runs that were not restricted are left out."""
     found: defaultdict[int, set[int]] = defaultdict(set)
     rows = session().execute(
         select(CustomizedTestRow.test_id, CustomizedTestRow.regression_id).where(CustomizedTestRow.test_id.in_(run_ids)))

@@ -16,7 +16,7 @@ VALID_FOR = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """What makes a request the same: who sent it to which operation with which key, and its body's SHA-256 (hex)."""
+    """Identifies a repeated request: the user, the operation, the key, and the SHA-256 (hex) of the body."""
 
     user_id: int
     operation: str
@@ -25,9 +25,9 @@ class RequestKey:
 
 
 def find_answered_run(request: RequestKey, now: datetime) -> int | None:
-    """Within a transaction: the run that this request made within the last 24 hours, or None.
+    """Within a transaction: find the id of the run that this request made within the last 24 hours. Returns None if it made none.
 
-    Raises Unprocessable where the key was used with another body.
+    Raises Unprocessable if the key was used with another body.
     """
     session().execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.created_at < now - VALID_FOR))
     row = session().get(IdempotencyKeyRow, (request.user_id, request.operation, request.key), with_for_update=True)
@@ -41,7 +41,10 @@ def find_answered_run(request: RequestKey, now: datetime) -> int | None:
 
 
 def record_answer(request: RequestKey, run_id: int, now: datetime) -> None:
-    """Within the transaction that made the run: keep that this request made it. Raises TransactionConflict where its twin was first."""
+    """Within the transaction that made the run: store that this request made it.
+
+    Raises TransactionConflict if the same request, sent a second time, was stored first.
+    """
     row = IdempotencyKeyRow(
         user_id=request.user_id, operation=request.operation, key=request.key, body_digest=request.body_digest, run_id=run_id,
         created_at=now)

@@ -1,4 +1,4 @@
-"""The rows of leases: which worker has a run, until when, and the fence that only grows."""
+"""The rows of leases: which worker has a run and until when. The fence is the number of a run's claims, and only grows."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def in_maintenance(platform: str) -> bool:
 
 
 def lock_oldest_queued(platform: str) -> int | None:
-    """Within a transaction: the platform's oldest run that a worker may start, held until the end; None where there is none."""
+    """Within a transaction: lock the platform's oldest run that a worker may start. Returns its id, or None if there is none."""
     # The platform's own programs start a queued run by giving it a virtual machine first, its first event comes later.
     has_machine = exists().where(InstanceRow.test_id == RunRow.run_id)
     # A run of which the platform's row says otherwise, or that has no secret to report with, is nothing that a worker could finish.
@@ -60,7 +60,7 @@ def take(run_id: int, worker: str, deadline: datetime) -> int:
 
 
 def load_claim(run_id: int, fence: int, platform: str) -> Claim:
-    """The claim on a run, with what its worker must know of it."""
+    """Load the claim on a run, with all that the worker needs to execute it."""
     fork = func.coalesce(ForkRow.github, "")
     row = session().execute(
         select(TestRow, fork).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id == run_id)).one()
@@ -70,7 +70,7 @@ def load_claim(run_id: int, fence: int, platform: str) -> Claim:
 
 
 def prolong(run_id: int, fence: int, deadline: datetime) -> bool:
-    """Within a transaction: whether the run is being executed, and the claim was still this one and now ends at the deadline."""
+    """Within a transaction: move the end of a lease. Returns False if the run is not being executed or has another claim by now."""
     alive = select(RunRow.run_id).where(RunRow.run_id == run_id, RunRow.status == RunStatus.RUNNING.value)
     if session().execute(alive).first() is None:
         return False
@@ -79,7 +79,7 @@ def prolong(run_id: int, fence: int, deadline: datetime) -> bool:
 
 
 def remove(run_id: int, fence: int) -> bool:
-    """Within a transaction: end the claim; whether it was still this one."""
+    """Within a transaction: delete the claim. Returns False if the run has another claim, or none, by now."""
     return bool(change(delete(ClaimRow).where(ClaimRow.run_id == run_id, ClaimRow.fence == fence)))
 
 
@@ -90,6 +90,6 @@ def list_expired(now: datetime) -> list[tuple[int, int]]:
 
 
 def lock_running(run_id: int) -> bool:
-    """Within a transaction: hold the run's row until the end; whether the run is being executed."""
+    """Within a transaction: lock the run's row. Returns whether the run is being executed."""
     status = session().execute(select(RunRow.status).where(RunRow.run_id == run_id).with_for_update()).scalar_one()
     return status == RunStatus.RUNNING.value

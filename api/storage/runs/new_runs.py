@@ -1,4 +1,4 @@
-"""Storing a run that somebody asked for."""
+"""Stores a run that a user asked for."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from api.storage.tables import RunRow
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run to be made: what was asked for, with the choices made for it, and its worker's secret (64 of [A-Za-z0-9])."""
+    """A run to be stored: the request, what was chosen for it, and the secret of its worker (64 characters of [A-Za-z0-9])."""
 
     request: RunRequest
     regression_ids: tuple[int, ...]

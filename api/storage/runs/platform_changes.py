@@ -1,4 +1,4 @@
-"""What the platform's own programs did to runs beside this server, read from their tables; and the rows of runs that are new here."""
+"""Reads from the platform's tables what its own programs did to runs, and registers runs that this server does not know."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
@@ -37,7 +37,11 @@ _LOOK = select(HAS_CHANGES.label("has_changes"), or_(_PENDING.exists(), _OUTDATE
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Whether a run is new, has moved, was restarted or waits to be judged; and whether one waits to be judged, or to be judged anew."""
+    """What there is to do.
+
+    `has_changes`: a run is new, has a new event, was restarted, or waits to be judged. `has_pending`: a run waits to be judged, for
+    the first time or again.
+    """
 
     has_changes: bool
     has_pending: bool
@@ -45,7 +49,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class PlatformRun:
-    """A run as the platform's row has it; no platform where its word means none, no repository's URL where it names no fork."""
+    """A run as the platform's row has it. `platform` is None for a word that names none, `clone_url` empty without a fork."""
 
     run_id: int
     platform: Platform | None
@@ -57,50 +61,50 @@ class PlatformRun:
 
 
 def look() -> Look:
-    """What there is to do, in one small statement."""
+    """Ask the database, in one statement, what there is to do."""
     return Look(*read(_LOOK).one())
 
 
 def list_unseen_runs() -> Sequence[int]:
-    """The first runs that are newer than any that is registered, by id."""
+    """The ids of the first 250 runs that are newer than every registered run, in order."""
     return list(read(_UNSEEN.order_by(TestRow.id).limit(CHUNK)).scalars())
 
 
 def list_overlooked_runs() -> Sequence[int]:
-    """Runs with a lower id than the newest registered one that are not registered: their transaction ended late."""
+    """The ids of the first 250 runs that are not registered. An older run is missing if its transaction ended after a newer one's."""
     missing = select(TestRow.id).outerjoin(RunRow, RunRow.run_id == TestRow.id).where(RunRow.run_id.is_(None), is_id(TestRow.id))
     return list(session().execute(missing.order_by(TestRow.id).limit(CHUNK)).scalars())
 
 
 def list_changed_runs() -> Sequence[int]:
-    """The runs with an event newer than the one that their state came from, or without that event."""
+    """The ids of runs with an event newer than the one that their stored state was made from, or whose event was deleted."""
     return list(read(_MOVED.distinct().union(_RESTARTED)).scalars())
 
 
 def list_pending_runs(at_most: int) -> list[int]:
-    """Finished runs that are not judged yet, newest first."""
+    """The ids of up to `at_most` finished runs that are not judged yet, newest first."""
     # In the order of the index by status: every request asks this, and hardly ever is there one.
     return list(read(_PENDING.order_by(RunRow.created_at.desc(), RunRow.run_id.desc()).limit(at_most)).scalars())
 
 
 def list_outdated_runs(at_most: int) -> list[int]:
-    """Finished runs that were judged by older rules, newest first."""
+    """The ids of up to `at_most` finished runs that were judged by older rules, newest first."""
     return list(read(_OUTDATED.order_by(RunRow.run_id.desc()).limit(at_most)).scalars())
 
 
 def mark_outdated() -> int:
-    """Within a transaction: have all finished runs judged again, as if the rules had changed. Returns how many there are."""
+    """Within a transaction: mark all finished runs as judged by older rules, so that they are judged again. Returns their number."""
     return change(update(RunRow).where(RunRow.status.in_(OVER)).values(rules_version=0))
 
 
 def count_pending() -> int:
-    """How many finished runs are not judged yet, or by older rules."""
+    """The number of finished runs that are not judged yet or were judged by older rules."""
     counts = [select(func.count()).select_from(found.subquery()).scalar_subquery() for found in (_PENDING, _OUTDATED)]
     return sum(session().execute(select(*counts)).one())
 
 
 def list_late_runs(now: datetime) -> list[int]:
-    """The runs, of the newest 250 that ended within the last day, that results came for after their end."""
+    """The ids of runs that got results after their end. Only the newest 250 that ended within the last day are looked at."""
     recent = (
         select(RunRow.run_id, IS_BEHIND.label("is_behind"))
         .where(RunRow.created_at >= now - MAX_RUN, RunRow.completed_at >= now - LATE, RunRow.status.in_(OVER))
@@ -114,7 +118,7 @@ def is_registered(run_id: int) -> bool:
 
 
 def load_unregistered(run_ids: Collection[int]) -> list[PlatformRun]:
-    """Those of the runs that this server does not know, by id."""
+    """Load those of the runs that this server does not know, in the order of their ids."""
     known = set(session().execute(select(RunRow.run_id).where(RunRow.run_id.in_(run_ids))).scalars())
     wanted = [run_id for run_id in run_ids if run_id not in known]
     requesters = dict(session().execute(
@@ -127,13 +131,13 @@ def load_unregistered(run_ids: Collection[int]) -> list[PlatformRun]:
 
 
 def find_created_before(run_id: int) -> datetime | None:
-    """When the nearest registered run before this one was created; None where there is none."""
+    """The creation time of the newest registered run with a lower id; None if there is none."""
     nearest = select(RunRow.created_at).where(RunRow.run_id < run_id).order_by(RunRow.run_id.desc()).limit(1)
     return session().execute(nearest).scalar_one_or_none()
 
 
 def register(values: list[dict[str, Any]]) -> None:
-    """Within a transaction: store rows of runs. Raises TransactionConflict where another process was first."""
+    """Within a transaction: insert rows of runs. Raises TransactionConflict if another process inserted one of them first."""
     try:
         session().execute(insert(RunRow), values)
     except IntegrityError as taken:

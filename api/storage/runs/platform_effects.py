@@ -1,4 +1,4 @@
-"""What the end of a run changes in the platform's own tables."""
+"""Changes the platform's own tables at the end of a run."""
 from __future__ import annotations
 
 from sqlalchemy import func, select, update
@@ -15,12 +15,12 @@ LAST_PASSED = {"linux": RegressionTestRow.last_passed_on_linux, "windows": Regre
 
 
 def free_machine(run_id: int) -> None:
-    """Within a transaction: give back the virtual machine that the platform made for the run."""
+    """Within a transaction: delete the row of the virtual machine that the platform made for the run."""
     session().query(InstanceRow).filter(InstanceRow.test_id == run_id).delete(synchronize_session=False)
 
 
 def record_last_passed(run_id: int, platform: str) -> None:
-    """Within a transaction: note at each regression test that passed in the run that it did."""
+    """Within a transaction: record the run as the last one passed, on this platform, in each regression test that passed in it."""
     passed = select(VerdictRow.regression_id).where(VerdictRow.run_id == run_id, VerdictRow.verdict == Verdict.PASS.value)
     session().execute(
         update(RegressionTestRow).where(RegressionTestRow.id.in_(list(session().execute(passed).scalars())))
@@ -28,7 +28,10 @@ def record_last_passed(run_id: int, platform: str) -> None:
 
 
 def move_average(platform: str, took: int) -> None:
-    """Within a transaction: move the platform's average time, in whole seconds over all runs that ran to an end, by one of `took`."""
+    """Within a transaction: add the duration of a run, `took` seconds, to the platform's average over the runs that ran to an end.
+
+    The average is kept in whole seconds. Raises TransactionConflict if another run stored the first average at the same time.
+    """
     ended = session().execute(
         select(func.count()).select_from(RunRow).where(RunRow.platform == platform, RunRow.status.in_(RAN))).scalar_one()
     key = f"average_time_{platform}"

@@ -1,4 +1,4 @@
-"""Progress events of runs: the platform's, and the origins of those that this server wrote."""
+"""Progress events of runs, and who or what made this server write one."""
 from __future__ import annotations
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ def list_events(run_id: int) -> tuple[ProgressEvent, ...]:
 
 
 def events_of(run_ids: Collection[int]) -> Mapping[int, Sequence[ProgressEvent]]:
-    """The events of these runs, oldest first; rows with a status that no worker knows are passed over."""
+    """The events of these runs, by run id, oldest first. Rows whose status is no phase are left out."""
     found: defaultdict[int, list[ProgressEvent]] = defaultdict(list)
     rows = session().execute(
         select(ProgressRow.test_id, ProgressRow.id, ProgressRow.status, ProgressRow.timestamp, ProgressRow.message)
@@ -33,7 +33,7 @@ def events_of(run_ids: Collection[int]) -> Mapping[int, Sequence[ProgressEvent]]
 
 
 def record_event(run_id: int, phase: Phase, message: str, *, at: datetime, origin: EventOrigin | None = None) -> int:
-    """Write an event and, where it is a cancel, where it came from. Returns the event's id."""
+    """Write an event, and its origin if one is given. Returns the event's id."""
     row = ProgressRow(test_id=run_id, status=phase, timestamp=at, message=message)
     add_free_text(row, "message")
     if origin is not None:
@@ -44,7 +44,7 @@ def record_event(run_id: int, phase: Phase, message: str, *, at: datetime, origi
 
 
 def origins_of(event_ids: Collection[int]) -> dict[int, EventOrigin]:
-    """Where these events came from; those that this server did not write are left out."""
+    """The origins of these events, by event id. Events that have none, such as the platform's, are left out."""
     rows = session().execute(
         select(EventOriginRow.event_id, EventOriginRow.type, EventOriginRow.stack).where(EventOriginRow.event_id.in_(event_ids)))
     return {
@@ -59,12 +59,12 @@ def record_late_event(run_id: int, kind: LateEventKind, at: datetime) -> None:
 
 
 def count_late_events(kind: LateEventKind) -> int:
-    """How often this happened to any run after its end."""
+    """The number of late events of this kind, over all runs."""
     return session().execute(select(func.count()).where(LateEventRow.kind == kind.value)).scalar_one()
 
 
 def list_late_events(run_id: int) -> list[tuple[LateEventKind, datetime]]:
-    """What happened to a run after an end of it, oldest first."""
+    """What happened to a run after its end, with the time, oldest first."""
     rows = session().execute(
         select(LateEventRow.kind, LateEventRow.happened_at).where(LateEventRow.run_id == run_id).order_by(LateEventRow.id))
     return [(LateEventKind(kind), at) for kind, at in rows]

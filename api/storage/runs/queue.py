@@ -1,4 +1,4 @@
-"""The queue and the branches, from the rows of runs."""
+"""Lists the queue and the branches, from the rows of runs."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A page of the queue, with how many runs wait and how many are being executed in all."""
+    """A page of the queue. `depth` is the number of all waiting runs, `running` that of all runs being executed."""
 
     page: Page[QueuedRun]
     depth: int
@@ -33,7 +33,7 @@ class Queue:
 
 
 def load_queue(platform: Platform | None, status: RunStatus | None, *, limit: int, offset: int) -> Queue:
-    """The runs that are not over: those being executed first, then the waiting ones in their order."""
+    """List the runs that are not finished: first those being executed, then the waiting ones, each in the order of their ids."""
     waiting = RunRow.status == RunStatus.QUEUED.value
     place = func.row_number().over(partition_by=(RunRow.platform, RunRow.status), order_by=RunRow.run_id)
     query = select(
@@ -49,7 +49,7 @@ def load_queue(platform: Platform | None, status: RunStatus | None, *, limit: in
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch that runs were made of, with its newest run's commit and creation."""
+    """A branch that has runs. `head` and `newest_at` are the commit and the creation time of its newest run."""
 
     repository: str
     name: str
@@ -60,9 +60,10 @@ class Branch:
 def list_branches(
     repository: str | None, name: str | None, active_since: datetime, active: bool | None, *, limit: int, offset: int,
 ) -> Page[Branch]:
-    """The distinct branches of runs, by repository and name.
+    """List the branches that have runs, in the order of repository and name.
 
-    `name` is contained, without regard to ASCII case; `active` branches have a run since `active_since`.
+    `name` is a part of the branch's name; ASCII case is ignored. A branch is active if it has a run since `active_since`;
+    with `active` None all are listed.
     """
     groups, keys = _groups(repository, active_since, active), _keys(repository)
     if name is not None:
@@ -74,7 +75,7 @@ def list_branches(
 
 
 def _keys(repository: str | None) -> list[InstrumentedAttribute[Any]]:
-    """What tells branches apart and orders them; within one repository MariaDB is to be spared the repository."""
+    """The columns to group and order branches by. For one repository its column is left out, which MariaDB answers faster."""
     return [RunRow.repository, RunRow.branch] if repository is None else [RunRow.branch]
 
 
@@ -84,7 +85,7 @@ def _named_branches(repository: str | None) -> list[ColumnElement[bool]]:
 
 
 def _groups(repository: str | None, active_since: datetime, active: bool | None) -> Select[*tuple[Any, ...]]:
-    """The newest run of each branch, and the branch's name."""
+    """Select the newest run of each branch, and the branch's name."""
     query = (
         select(func.max(RunRow.run_id).label("head"), RunRow.branch)
         .where(*_named_branches(repository)).group_by(*_keys(repository)))
@@ -93,7 +94,7 @@ def _groups(repository: str | None, active_since: datetime, active: bool | None)
 
 
 def _count(repository: str | None, active_since: datetime, active: bool | None) -> int:
-    """How many groups there are; the active ones are counted by their newer runs alone."""
+    """Count the branches. Active ones are counted from the runs since `active_since`, without reading older ones."""
     def count(*further: ColumnElement[bool]) -> int:
         # Grouped, not DISTINCT, which MariaDB makes a table for first.
         groups = select(literal(1)).select_from(RunRow).where(*_named_branches(repository), *further).group_by(*_keys(repository))

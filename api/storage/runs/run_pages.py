@@ -36,9 +36,9 @@ Rows = Sequence[Row[*tuple[Any, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
-    """The rows of a page's runs in their order, the length of the whole list, and whether more follow.
+    """The rows of a page's runs in order, the length of the whole list, and whether more follow.
 
-    A row that `is_due` is of a run that is to be judged before it is shown.
+    If `is_due` holds for a row, its run must be judged before it is shown.
     """
 
     rows: Rows
@@ -47,7 +47,7 @@ class RunPage:
 
 
 def find_page(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int, cursor: str | None) -> RunPage:
-    """The page from `offset`, or behind `cursor` where one is given. Raises Invalid for a cursor of another list."""
+    """Find the page that starts at `offset`, or after `cursor` if one is given. Raises Invalid for a cursor of another list."""
     values = _values(wanted)
     names = frozenset(values)
     behind = None if cursor is None else _behind(parse_cursor(cursor, sort.value), sort)
@@ -59,13 +59,13 @@ def find_page(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int, curs
 
 
 def position_of(run: Run, sort: RunSort) -> Position:
-    """The place behind a run in a list of this order."""
+    """The position just after a run in a list of this order."""
     key = None if sort.field == "run_id" else getattr(run, sort.field)
     return Position(sort.value, None if key is None else key.isoformat(), run.run_id)
 
 
 def _values(wanted: RunFilter) -> dict[str, Any]:
-    """What a list is narrowed to, by the names of its conditions; what is not asked for is left out."""
+    """The values to filter by, by the names of the conditions. Filters that are not set are left out."""
     values = {
         "status": wanted.status and wanted.status.value, "branch": wanted.branch,
         "commit_sha": wanted.commit_sha and wanted.commit_sha.lower(),
@@ -89,7 +89,7 @@ def _page(names: frozenset[str], sort: RunSort, backwards: bool) -> Select[*tupl
 def _made_page(
     names: frozenset[str], sort: RunSort, backwards: bool, *behind: ColumnElement[bool],
 ) -> Select[*tuple[Any, ...]]:
-    """The runs of `limit` ids from `offset`, which are found in an index before any row is looked at."""
+    """Select `limit` runs from `offset` on. Their ids are found in an index before any row is read."""
     ids = (
         select(RunRow.run_id).where(*_conditions(names), *behind).order_by(*_order(sort, backwards))
         .limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer)).subquery("page"))
@@ -106,7 +106,7 @@ def _order(sort: RunSort, backwards: bool) -> list[Any]:
 
 
 def _behind(position: Position, sort: RunSort) -> ColumnElement[bool]:
-    """The runs that follow a position; on both databases a null sorts below everything else."""
+    """The condition that a run follows a position. On both databases NULL sorts before everything else."""
     later = RunRow.run_id < position.id if sort.descends else RunRow.run_id > position.id
     if sort.field == "run_id":
         return later

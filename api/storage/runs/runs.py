@@ -1,4 +1,4 @@
-"""Single runs and their states."""
+"""Loads single runs and their states."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
@@ -26,9 +26,9 @@ _ONE_RUN = RUNS.add_columns(
 
 @dataclass(frozen=True, slots=True)
 class FoundRun:
-    """A run's row, and what is to be done before it is shown.
+    """A run's row, and what must be done before it is shown.
 
-    `has_changes`: the platform's programs moved some run; `is_behind`: this one is to be judged, or to be judged anew.
+    `has_changes`: the platform's programs changed some run, perhaps another. `is_behind`: this run must be judged, or judged again.
     """
 
     has_changes: bool
@@ -38,18 +38,18 @@ class FoundRun:
 
     @property
     def is_unjudged(self) -> bool:
-        """Whether it is over, and no more than that is known."""
+        """Whether the run is finished and was not judged yet."""
         return bool(self.row[-1])
 
     @property
     def run(self) -> Run:
-        """The run, which must have been judged where it is over."""
+        """The run; a finished run must have been judged before."""
         return run_of(self.row)._replace(late_events=self.late_events)
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How a run ended, as far as the platform's tables are moved by it."""
+    """What the platform's tables need to know of the end of a run."""
 
     status: str
     platform: str
@@ -60,18 +60,18 @@ class RunEnd:
 
 
 def lock_run(run_id: int) -> None:
-    """Within a transaction: hold the run's row until the end."""
+    """Within a transaction: lock the run's row."""
     session().execute(select(RunRow.run_id).where(RunRow.run_id == run_id).with_for_update())
 
 
 def find_run(run_id: int) -> FoundRun | None:
-    """The run's row; None where there is none."""
+    """Find a run's row. Returns None if there is no such run."""
     row = read(_ONE_RUN, {"run_id": run_id}).one_or_none()
     return None if row is None else FoundRun(row.has_changes, row.is_behind, row.late_events, row)
 
 
 def load_end(run_id: int) -> RunEnd:
-    """How the run ended."""
+    """Load what the platform's tables need to know of the end of a run."""
     row = session().execute(
         select(RunRow.status, RunRow.platform, RunRow.repository, RunRow.pull_request, RunRow.started_at, RunRow.completed_at)
         .where(RunRow.run_id == run_id)).one()
@@ -79,7 +79,7 @@ def load_end(run_id: int) -> RunEnd:
 
 
 def find_triggering_logins(repository: str, commit_sha: str) -> list[str]:
-    """The GitHub logins, as of now, of those who triggered runs of this commit of this repository and are not locked out."""
+    """The present GitHub logins of the users who triggered runs of this commit in this repository. Disabled accounts are left out."""
     query = (
         select(UserRow.github_login).join(RunRow, RunRow.requester_id == UserRow.id)
         .outerjoin(AccountRow, AccountRow.user_id == UserRow.id)
@@ -90,14 +90,14 @@ def find_triggering_logins(repository: str, commit_sha: str) -> list[str]:
 
 
 def load_states(run_ids: Collection[int]) -> dict[int, str]:
-    """A text for each of these runs that exists, which changes whenever the run's state or its newest event does."""
+    """A text for each of these runs, by run id, that changes with the run's state and its newest event. Unknown ids are left out."""
     rows = session().execute(
         select(RunRow.run_id, RunRow.status, RunRow.last_progress_id).where(RunRow.run_id.in_(run_ids)))
     return {run_id: f"{status} {event_id}" for run_id, status, event_id in rows}
 
 
 def list_durations(platform: Platform, *, runs: int) -> list[timedelta]:
-    """How long the platform's last finished runs took, newest first."""
+    """The durations of the platform's last runs that ran to an end, newest first, at most `runs`."""
     return [
         completed - started for started, completed in session().execute(
             select(RunRow.started_at, RunRow.completed_at)

@@ -1,4 +1,4 @@
-"""The secrets that runs' workers report with, and the rows that their messages hold."""
+"""The secrets with which workers report, and the rows that are locked while a report is stored."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _LOCK = select(RunRow.status, RunRow.expected_tests_id).where(RunRow.run_id == b
 
 @dataclass(frozen=True, slots=True)
 class WorkerSecret:
-    """A run's secret, and the run's status and end; None where this server does not know them."""
+    """A run's secret, status and end. Status and end are None if this server does not know them."""
 
     secret: str
     status: str | None
@@ -33,15 +33,15 @@ class WorkerSecret:
 
 
 def find_secret(run_id: int) -> WorkerSecret | None:
-    """The secret of a run; None where there is no such run."""
+    """Find the secret of a run. Returns None if there is no such run."""
     row = read(_SECRET, {"run_id": run_id}).one_or_none()
     return None if row is None else WorkerSecret(*row)
 
 
 def erase_dead_secrets(before: datetime, chance: RandomSource, *, most: int) -> int:
-    """Within a transaction: put what nobody knows in place of the secrets of up to `most` runs that were over before then; how many.
+    """Within a transaction: overwrite the secrets of up to `most` runs that ended before `before` with random ones. Returns the number.
 
-    A secret is looked for where they are in order, so that this costs as much as there are, however many runs there were.
+    The runs are found in an index, so that the cost depends on the secrets to erase and not on the number of all runs.
     """
     dead = [row[0] for row in read(_DEAD, {"before": before, "most": most})]
     for run_id in dead:
@@ -51,11 +51,11 @@ def erase_dead_secrets(before: datetime, chance: RandomSource, *, most: int) -> 
 
 
 def lock_reported_run(run_id: int) -> tuple[str, int | None] | None:
-    """Within a transaction: a run's status and the id of its expected tests, held until the end; None where it is not registered."""
+    """Within a transaction: lock a run. Returns its status and the id of its expected tests, or None if it is not registered."""
     row = read(_LOCK, {"run_id": run_id}).one_or_none()
     return None if row is None else (row[0], row[1])
 
 
 def find_platform(run_id: int) -> Platform:
-    """The platform of a run that is known to exist."""
+    """The platform of a run, which must exist."""
     return session().execute(select(TestRow.platform).where(TestRow.id == run_id)).scalar_one() or STAND_IN_PLATFORM

@@ -1,4 +1,4 @@
-"""Logs: read in pages, and the section that belongs to one test.
+"""Reads logs in pages, and finds the section of one regression test in them.
 
 Begin with `logs.py`.
 """

@@ -1,4 +1,4 @@
-"""The section of a run's log that belongs to one regression test; its bounds are found once and cached."""
+"""Finds the section of a run's log that belongs to one regression test; the bounds that were found can be passed in again."""
 from __future__ import annotations
 
 import re
@@ -15,9 +15,10 @@ TEST_BEGINS = re.compile(rb"^\[[^\]\n]{1,40}\] \[[A-Z]+\] \[worker\] Regression 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The part of a log that belongs to one regression test; offsets are those of the whole log, `size` is where it ends.
+    """The part of a log that belongs to one regression test. It can be read like a log.
 
-    `has_ended` says that it will not end later, whatever is written.
+    Offsets are bytes from the beginning of the whole log. `size` is the offset at which the section ends. With `has_ended` this
+    offset is final; otherwise it grows as the log is written.
     """
 
     log: Readable
@@ -26,29 +27,32 @@ class Section:
     has_ended: bool
 
     def read(self, start: int, length: int) -> bytes:
-        """Up to `length` bytes from `start` on, none behind the section."""
+        """Read up to `length` bytes from the offset `start` on; stops at the end of the section."""
         return self.log.read(start, min(length, self.size - start)) if start < self.size else b""
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Where the worker began a test; `regression_id` is None at the end of what was looked at, a line's start."""
+    """The offset of the line with which the worker began a test.
+
+    The last one that a search yields has no `regression_id`; its offset is the start of the line at which the search stopped.
+    """
 
     offset: int
     regression_id: int | None
 
 
 def find_section(log: Readable, regression_id: int) -> Section | None:
-    """From where the worker began a test to where it began the next, or to the log's end; None where the log says nothing of it.
+    """Find the section of a test. It ends where the next test begins, or at the end of the log.
 
-    Looks for the beginning in the first 256 MiB.
+    Searches the first 256 MiB of the log for the beginning. Returns None if it is not there.
     """
     begins = next((each.offset for each in _beginnings(log, 0) if each.regression_id == regression_id), None)
     return None if begins is None else section_of(log, LogPart(begins, begins))
 
 
 def section_of(log: Readable, part: LogPart) -> Section:
-    """A section that was found before, as far as the log goes now. Looks only at what is not known not to be its end."""
+    """Find the present end of a section that was found before. Searches the log from the offset `part.reaches` on."""
     for found in _beginnings(log, part.reaches):
         if found.regression_id is None:
             return Section(log, LogPart(part.begin, max(part.reaches, found.offset)), log.size, has_ended=False)
@@ -58,7 +62,10 @@ def section_of(log: Readable, part: LogPart) -> Section:
 
 
 def _beginnings(log: Readable, start: int) -> Iterator[Beginning]:
-    """The tests' beginnings from a line's start on, in 256 MiB; a window is looked at again from its last line on, which may be cut."""
+    """Yield the beginnings of tests in the 256 MiB from `start` on, which is the start of a line.
+
+    The last line of a window may be cut off, so the next window begins with that line.
+    """
     position, length = start, WINDOW
     while position < min(log.size, start + SEARCH_LIMIT):
         window = log.read(position, length)

@@ -1,4 +1,4 @@
-"""Stretches of a log in memory, and the lines in them."""
+"""Windows: parts of a log that are held in memory, and the lines in them."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ class Readable(Protocol):
 
     @property
     def size(self) -> int:
-        """Bytes, as it was when it was opened."""
+        """The size in bytes at the time when the file was opened."""
 
     def read(self, start: int, length: int) -> bytes:
-        """Up to `length` bytes from `start` on; fewer only at the end."""
+        """Read `length` bytes from the offset `start` on; fewer only at the end of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line and the place behind it."""
+    """A line of a log, and the place where the next one begins."""
 
     line: LogLine
     after: LogPlace
@@ -39,9 +39,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of a log in memory, from `base` on; `is_last` where the log ends with it, `grows` where its last line may go on.
+    """A part of a log that is held in memory. `base` is its offset in the log, in bytes.
 
-    `wide` is the form of UTF-16 that the log has.
+    `is_last` says that the log ends with the window, `grows` that more may be appended to the log. `wide` is the log's form of
+    UTF-16, or None for a log that is not UTF-16.
     """
 
     base: int
@@ -52,16 +53,16 @@ class Window:
 
     @property
     def end(self) -> int:
-        """The offset behind it."""
+        """The offset in the log of the first byte after the window."""
         return self.base + len(self.content)
 
     @property
     def is_whole(self) -> bool:
-        """Whether its end is where its last line ends."""
+        """Whether the last line of the window is complete, because the log ends there and does not grow."""
         return self.is_last and not self.grows
 
     def entry(self, place: LogPlace) -> Entry | None:
-        """The line, or the part of a long one, that starts at a place; None where the window ends too soon to tell."""
+        """Decode the line, or the part of a long line, that starts at `place`. Returns None if the window ends before the line does."""
         at = place.offset - self.base
         line_end = self._newline(at, at + PIECE_BYTES + len(_NEWLINES[self.wide]))
         in_sight = line_end >= 0 or len(self.content) - at > PIECE_BYTES
@@ -70,7 +71,7 @@ class Window:
         return _entry(self.content, at, line_end, place, self.wide)
 
     def _newline(self, start: int, end: int) -> int:
-        """Where the first newline of a part begins; −1 where there is none."""
+        """Find the first newline between two positions in the window. Returns its position, or −1 if there is none."""
         newline = _NEWLINES[self.wide]
         found = self.content.find(newline, start, end)
         while self.wide and found >= 0 and (self.base + found) % 2:
@@ -78,7 +79,7 @@ class Window:
         return found
 
     def _last_newline(self, start: int, end: int) -> int:
-        """Where the last newline of a part begins; −1 where there is none."""
+        """Find the last newline between two positions in the window. Returns its position, or −1 if there is none."""
         newline = _NEWLINES[self.wide]
         found = self.content.rfind(newline, start, end)
         while self.wide and found >= 0 and (self.base + found) % 2:
@@ -86,13 +87,13 @@ class Window:
         return found
 
     def line_of(self, offset: int, place: LogPlace) -> LogPlace:
-        """The start of the line that an offset lies in, or the place where that line starts before it."""
+        """Find the start of the line that contains `offset`. Returns `place` if no line begins between `place` and `offset`."""
         found = self._last_newline(place.offset - self.base, offset - self.base)
         behind = self.base + found + len(_NEWLINES[self.wide])
         return place if found < 0 else LogPlace(behind, False, LineFacts(self._time_before(found, place)))
 
     def _time_before(self, end: int, place: LogPlace) -> datetime | None:
-        """The time that the nearest line tells between a place and the end of a line, of those shortly before the end."""
+        """Find the timestamp of the nearest line before `end`, not before `place`. Falls back to the time of `place`."""
         first = place.offset - self.base
         low = max(first, end - LOOK_BACK)
         for _ in range(LINES_BACK):
@@ -110,13 +111,13 @@ class Window:
 
 
 def read_window(source: Readable, base: int, length: int, wide: Encoding | None, *, grows: bool) -> Window:
-    """So many bytes of a log from an offset on."""
+    """Read `length` bytes of a log from the offset `base` on; fewer at the end of the log."""
     content = source.read(base, length)
     return Window(base, content, len(content) < length or base + len(content) >= source.size, grows, wide)
 
 
 def _entry(buffer: bytes, at: int, line_end: int, place: LogPlace, wide: Encoding | None) -> Entry:
-    """The line, or the part of a long one, that starts at `at`; `line_end` is where it ends, −1 if that is not in sight."""
+    """Decode the line, or the part of a long line, that starts at `at`. `line_end` is the position of its newline, −1 if none was found."""
     raw = buffer[at:line_end] if line_end >= 0 else buffer[at:at + PIECE_BYTES]
     at_end = line_end < 0 and at + len(raw) == len(buffer)
     text, used = decode_piece(raw, MESSAGE_LENGTH, whole=line_end >= 0 or at_end, legacy=place.legacy, wide=wide)

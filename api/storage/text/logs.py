@@ -1,4 +1,4 @@
-"""Reads pages of logs, at a cost that depends on the page alone; filters do bounded work."""
+"""Reads pages of logs. A page costs the same at any offset, and a filter reads a bounded number of bytes per page."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -21,16 +21,17 @@ LINE_COST = 80
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Some lines, and the place where the next page starts; None at the end of a log that is whole."""
+    """The lines of a page, and the place where the next page starts. `next` is None at the end of a log that does not grow."""
 
     lines: tuple[LogLine, ...]
     next: LogPlace | None
 
 
 def read_page(source: Readable, start: LogPlace, limit: int, wanted: LogFilter, *, grows: bool = False) -> LogPage:
-    """The next lines that are wanted. A page may be empty and lead on, when as much was scanned as one call may.
+    """Read up to `limit` lines that match the filter, from `start` on.
 
-    Of a log that grows a last line that has not ended yet is left for later, and each page leads on.
+    One call scans a bounded number of bytes. When it reaches that bound it returns the lines found so far, perhaps none, and a
+    `next`. In a log that grows, a last line without a newline is left for the next page, and `next` is never None.
     """
     if wanted.is_hopeless:
         return LogPage((), start if grows else None)
@@ -49,9 +50,10 @@ def read_page(source: Readable, start: LogPlace, limit: int, wanted: LogFilter, 
 
 
 def entries(source: Readable, start: LogPlace, *, grows: bool = False) -> Iterator[Entry]:
-    """The lines from a place on, up to the end of the file; of one that grows without a last line that has not ended yet.
+    """Yield the lines from `start` to the end of the file.
 
-    Of such a line, where it is long, those parts are there that will stay as they are.
+    In a log that grows, a last line without a newline is not yielded. If it is so long that it is read in parts, the parts that
+    cannot change any more are.
     """
     wide = _utf_16(source, grows=grows)
     place, window = _aligned(start, wide), None
@@ -67,17 +69,17 @@ def entries(source: Readable, start: LogPlace, *, grows: bool = False) -> Iterat
 
 
 def _utf_16(source: Readable, *, grows: bool) -> Encoding | None:
-    """The form of UTF-16 that a whole log has; None where each line is read for itself."""
+    """Detect the form of UTF-16 of a log. Returns None for a log that is not UTF-16; the encoding is then guessed line by line."""
     return utf_16_of_log(source.read(0, MARK_BYTES if grows else LOG_HEAD), grows=grows)
 
 
 def _aligned(place: LogPlace, wide: Encoding | None) -> LogPlace:
-    """A place of a log that is UTF-16, where it was found while that was not known yet."""
+    """Move a place to the next even offset if the log is UTF-16; it may come from a time when the log was not known to be UTF-16."""
     return replace(place, offset=place.offset + 1) if wide and place.offset % 2 else place
 
 
 class _Search:
-    """Looks for bytes first and decodes only the lines that have them; each byte is read once, or nearly so."""
+    """Searches the log's bytes for the words, and decodes only the lines that contain them. Hardly any byte is read twice."""
 
     def __init__(self, source: Readable, start: LogPlace, limit: int, wanted: LogFilter, *, grows: bool) -> None:
         self._source, self._limit, self._wanted, self._grows = source, limit, wanted, grows
@@ -88,7 +90,7 @@ class _Search:
         self._decoded = 0
 
     def run(self) -> LogPage:
-        """The lines found, and the place up to which all was looked at."""
+        """Search from the start until the page is full, a bound is reached or the log ends."""
         length = min(WINDOW, SCAN_WINDOW)
         while self._place.offset < self._end and not self._has_enough():
             window = read_window(self._source, self._place.offset, length, self._wide, grows=self._grows)
@@ -114,7 +116,7 @@ class _Search:
                 return
 
     def _look_at(self, window: Window, hit: int) -> bool:
-        """Take the line, or the part of one, in which a hit begins, if it is wanted; False where the window ends too soon."""
+        """Add the line that contains the offset `hit` to the page if it matches. Returns False if the window ends before that line does."""
         self._place, before = window.line_of(hit, self._place), self._place.offset
         while (entry := window.entry(self._place)) is not None and entry.after.offset <= hit:
             self._place = entry.after
@@ -128,7 +130,7 @@ class _Search:
         return True
 
     def _behind_all(self, window: Window) -> LogPlace:
-        """Where to go on behind a window that has no further hit: nothing that may begin one in its last line is left out."""
+        """The place where the search goes on after a window without further hits; a word may begin in its last line and end after it."""
         if window.is_whole:
             return LogPlace(window.end)
         place = window.line_of(window.end, self._place)
@@ -139,14 +141,14 @@ class _Search:
 
 
 class _Hits:
-    """Where one of several needles stands in a window; each is looked for once from each place on."""
+    """Finds the next of several byte strings in a window. No part of the window is searched twice for the same string."""
 
     def __init__(self, window: Window, needles: Sequence[bytes]) -> None:
         self._window = window
         self._next = dict.fromkeys(needles, -1)
 
     def next_from(self, offset: int) -> int | None:
-        """The next place of any of them, from an offset on that is never less than the one before."""
+        """Find the first hit at or after `offset`. Successive calls must not go back. Returns its offset in the log, or None."""
         at = offset - self._window.base
         for needle, known in self._next.items():
             if known < at:
