@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Work until SIGTERM or Ctrl-C, which leave jobs running."""
+    """Take and supervise jobs until SIGTERM or Ctrl-C. Jobs that are running then go on."""
     configure_logging(settings.log_format)
     work = make_work_folder(settings)
     home = job_home(settings)
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def tasks(agent: Agent, housekeeping: Housekeeping, self_check: SelfCheck | None, stopping: threading.Event) -> list[Task]:
-    """What an agent does beside its jobs: it tidies up, and tries out what jobs are run with, of which it hears where that is not there."""
+    """The agent's periodic tasks: clean-up of the host and of files, and the self-check of the sandbox if there is one."""
     tidying = [
         Task("host_cleanup", lambda: housekeeping.tidy_host(lambda: agent.held_names), HOST_INTERVAL),
         Task("job_file_cleanup", housekeeping.tidy_files, FILES_INTERVAL)]
@@ -96,12 +96,12 @@ def tasks(agent: Agent, housekeeping: Housekeeping, self_check: SelfCheck | None
 
 
 def is_outage(raised: BaseException) -> bool:
-    """Whether the database is away, which the agent itself tells of."""
+    """Whether an exception means that the database is unreachable. The agent logs that itself."""
     return isinstance(raised, RepositoryUnavailable) and raised.is_outage
 
 
 def make_work_folder(settings: Settings) -> Path:
-    """The folder of what runs on this host. Raises CommandFailed."""
+    """Make the work folder of this host. Raises CommandFailed if that is impossible."""
     try:
         return work_folder(settings.work_dir.absolute())
     except OSError as fault:
@@ -110,14 +110,14 @@ def make_work_folder(settings: Settings) -> Path:
 
 @contextmanager
 def agent_names(home: Path) -> Iterator[tuple[AgentNames, str]]:
-    """The names of this host's agents, and the one that is ours."""
+    """Acquire a name for this agent while the context lasts. Yields the names of this host's agents, and the acquired one."""
     names = AgentNames(home, socket.gethostname())
     with names.acquire() as name:
         yield names, name
 
 
 def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -> tuple[Agent, Housekeeping, SelfCheck | None]:
-    """The agent as configured, what tidies up after it, and what tries its sandbox out."""
+    """Make the agent as configured, its clean-up, and the self-check of its sandbox."""
     work = settings.work_dir.absolute()
     prepare_store(settings)
     chosen = choose(sandbox_options(settings))
@@ -141,7 +141,7 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
 
 
 def python_runtime(chosen: Choice, work: Path) -> PythonRuntime:
-    """The Python that jobs find in their sandboxes."""
+    """The Python that jobs have in their sandboxes. Logs a warning for a part of it that is not installed."""
     if chosen.sandbox is not None and chosen.sandbox.name == CONTAINER:
         return image_runtime(work / "python")
     runtime = host_runtime(work / "python")
@@ -151,14 +151,14 @@ def python_runtime(chosen: Choice, work: Path) -> PythonRuntime:
 
 
 def agent_options(settings: Settings, work: Path) -> AgentOptions:
-    """How the agent works."""
+    """The agent's options, from the settings."""
     return AgentOptions(
         work, settings.job_slots, settings.jobs_per_user, timedelta(seconds=settings.lease_duration),
         keep=timedelta(seconds=settings.job_retention))
 
 
 def job_options(settings: Settings) -> JobOptions:
-    """What jobs do, and what they may use."""
+    """The jobs' command and limits, from the settings."""
     limits = Limits(
         seconds=settings.job_timeout, memory_bytes=settings.job_memory, processes=settings.job_processes, cpus=settings.job_cpus,
         workspace_bytes=settings.job_disk, log_bytes=settings.job_log_size, file_bytes=settings.job_disk)

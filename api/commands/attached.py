@@ -1,4 +1,4 @@
-"""Ties a child process to its parent: the child reads a pipe that ends when the parent does."""
+"""Ends a child process with its parent. The child reads a pipe that is closed when the parent ends."""
 from __future__ import annotations
 
 import os
@@ -9,7 +9,7 @@ STDIN = 0
 
 
 def when_left(stop: Callable[[], None], *, pipe: int = STDIN) -> None:
-    """Call `stop`, in a thread of its own, once the other end of the pipe is closed, however that process ended."""
+    """Start a thread that calls `stop` when the other end of the pipe is closed. That happens even if the parent was killed."""
     def wait() -> None:
         # Not by way of a buffered file: its lock, held by this thread while the interpreter ends, would be fatal.
         while os.read(pipe, 1):

@@ -1,4 +1,4 @@
-"""The audit log of commands, which record the same events as the server."""
+"""Opens the audit log for commands, which record the same events as the server."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from api.specfirst.responses.audit_log import close_audit_log, open_audit_log
 
 @contextmanager
 def audit_log(settings: Settings) -> Iterator[None]:
-    """Have what happens within recorded, where a file is configured for it. Raises ConfigurationError where it cannot be written."""
+    """Record events while the context lasts, if an audit log is configured. Raises ConfigurationError if it cannot be written."""
     if settings.audit_log is None:
         yield
         return

@@ -16,7 +16,7 @@ from api.storage.database_faults import cause_of
 
 
 def make_database(settings: Settings) -> Flask:
-    """A Flask application that has the configured database and nothing else."""
+    """Make a Flask application that has the configured database and nothing else."""
     flask = Flask("ci-api")
     attach_database(flask, settings)
     return flask
@@ -24,7 +24,10 @@ def make_database(settings: Settings) -> Flask:
 
 @contextmanager
 def open_database(settings: Settings, *, migrated: bool = True) -> Iterator[Flask]:
-    """The database, with a session; raises ConfigurationError unless its schema is ours, and CommandFailed where it is away."""
+    """Open the database, within an application context.
+
+    Raises ConfigurationError if its schema is unknown or, with `migrated`, not current; CommandFailed if it is unreachable.
+    """
     flask = make_database(settings)
     with needed_database(), flask.app_context():
         try:
@@ -39,7 +42,7 @@ def open_database(settings: Settings, *, migrated: bool = True) -> Iterator[Flas
 
 @contextmanager
 def needed_database() -> Iterator[None]:
-    """Raise CommandFailed, with the cause, where the database is away, does not let us in, or lets us not do what is needed."""
+    """Turn a database error with a known cause, such as an unreachable server or a missing right, into CommandFailed with that cause."""
     try:
         yield
     except DBAPIError as failed:

@@ -3,4 +3,4 @@ from __future__ import annotations
 
 
 class CommandFailed(Exception):
-    """The command did not succeed; the message says why, in one sentence for the operator."""
+    """Raised if a command fails. The message tells the operator the reason in one sentence."""

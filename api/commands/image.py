@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Make the image, and hand it on."""
+    """Make the image. Write it to the file given with --out, or else import it into the container engine."""
     if arguments.out is not None:
         _write(arguments.out)
         print(f"Wrote {arguments.out}.")
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _engine(settings: Settings) -> Engine:
-    """The engine, which is asked before the work begins."""
+    """Connect to the container engine, before the image is made. Raises CommandFailed if the settings or the engine do not allow it."""
     if not settings.container_socket or not settings.container_image:
         raise CommandFailed("CI_CONTAINER_SOCKET and CI_CONTAINER_IMAGE must say which engine is to have which image; or give --out FILE.")
     if "@" in settings.container_image:
@@ -58,7 +58,7 @@ def _engine(settings: Settings) -> Engine:
 
 
 def _write(target: Path) -> None:
-    """Write the file in one piece: what is there stays until the new one is whole."""
+    """Write the image to a file atomically: an existing file is replaced only by a complete one. Raises CommandFailed."""
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         _make(fresh)

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Migrate, or take it back."""
+    """Migrate the database, or undo the migration."""
     with open_database(settings, migrated=False):
         if arguments.downgrade:
             schema.downgrade(db.engine)

@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Judge batch by batch, and say how many runs came out otherwise."""
+    """Judge runs in batches, and print the number of runs whose outcome changed."""
     with open_database(settings):
         if arguments.all:
             transact(mark_outdated)

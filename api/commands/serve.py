@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def allow_open_files() -> None:
-    """Let this process have as many connections as the host allows: the usual limit of 1024 is soon reached by streams."""
+    """Raise this process's limit of open files as far as the host allows. The usual 1024 are too few for many streams."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -57,12 +57,12 @@ def allow_open_files() -> None:
 
 
 def port(text: str) -> int:
-    """A port as it stands on the command line."""
+    """Parse a port, 1 to 65535, from the command line."""
     return _within(text, 1, 65_535)
 
 
 def count(text: str) -> int:
-    """A number of processes."""
+    """Parse a number of processes, 1 to 1000, from the command line."""
     return _within(text, 1, 1_000)
 
 

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Print one variable after the other."""
+    """Print all variables."""
     if arguments.table:
         print(usual_table() if arguments.usual else tables())
         return 0
@@ -34,12 +34,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def usual_table() -> str:
-    """The variables that a normal installation looks at, as a Markdown table with their defaults."""
+    """The variables that most installations set, as a Markdown table with their defaults."""
     return _table(each for each in fields(Settings) if each.metadata["usual"])
 
 
 def tables() -> str:
-    """All variables, a Markdown table for each group."""
+    """All variables, as one Markdown table per group."""
     groups = groupby(fields(Settings), lambda each: each.metadata["group"])
     return "\n\n".join(f"**{group.capitalize()}**\n\n{_table(settings)}" for group, settings in groups)
 

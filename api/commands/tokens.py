@@ -47,7 +47,7 @@ def _issue(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def issue(email: str, name: str, scopes: list[str] | None, *, days: int, most: int | None = None) -> str:
-    """Issue a token and return its value; without scopes, with all that the account's role can use."""
+    """Issue a token and return its value. Without `scopes` it has all scopes that the account's role can use."""
     account = _account(email)
     chosen = usable_scopes(account.role, list(Scope)) if scopes is None else [Scope(scope) for scope in scopes]
     token = issue_token(secrets.token_bytes(SECRET_BYTES), name, account.role, chosen, days=days, now=utc_now())

@@ -149,7 +149,7 @@ def _is_platform(settings: Settings) -> bool:
 
 
 def _github_user(login: str | None, settings: Settings) -> GitHubUser | None:
-    """The GitHub user of this login, None where GitHub does not answer. Raises CommandFailed where there is none."""
+    """Ask GitHub for the user with this login. Returns None if GitHub does not answer. Raises CommandFailed if there is no such user."""
     if not login:
         return None
     try:
@@ -163,7 +163,7 @@ def _github_user(login: str | None, settings: Settings) -> GitHubUser | None:
 
 
 def _verified_link(account: accounts.Account, login: str | None, settings: Settings) -> GitHubUser | None:
-    """The same for an account; raises CommandFailed where the account's own login is somebody else's by now."""
+    """Find the GitHub user of an account's login. Raises CommandFailed if the login that is linked now belongs to another GitHub user."""
     found = _github_user(login, settings)
     known = account.github_number if account.github_login == login else None
     if found is not None and known is not None and found.number != known:
@@ -176,12 +176,12 @@ def _verified_link(account: accounts.Account, login: str | None, settings: Setti
 
 
 def _new_password(email: str | None, name: str) -> str:
-    """A password that may be set. Raises Unprocessable."""
+    """Read a new password. Raises Unprocessable if it is not acceptable."""
     password = _typed("New password: ")
     check_password(password, email=email, name=name, common=common_passwords())
     return password
 
 
 def _typed(prompt: str) -> str:
-    """A password from the terminal, or where there is none from standard input's next line; never from the command line."""
+    """Read a password from the terminal, or from a line of standard input if there is no terminal. It is never an argument."""
     return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")

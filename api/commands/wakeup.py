@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Listen until SIGTERM; nothing is lost with it. A client library that gives up ends it with 1: start it again."""
+    """Listen until SIGTERM. Returns 1 if the client library gives up; it is then to be started again. No work is lost meanwhile."""
     if not settings.broker_url:
         raise CommandFailed("CI_BROKER_URL is not set; agents look for work by themselves")
     configure_logging(settings.log_format)
@@ -49,9 +49,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 @contextmanager
 def listening(settings: Settings) -> Iterator[None]:
-    """The command, in a process of its own that ends with this one, for as long as the context lasts; none without a broker.
+    """Run the command in a child process while the context lasts. Without a configured broker, run nothing.
 
-    Raises CommandFailed where what speaks with brokers is not installed.
+    Raises CommandFailed if the broker's client library is not installed.
     """
     if not settings.broker_url:
         yield

@@ -56,7 +56,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Work until SIGTERM or Ctrl-C, which end a run in work visibly."""
+    """Execute runs until SIGTERM or Ctrl-C. A run that is being executed then ends with a reported failure."""
     configure_logging(settings.log_format)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,26 +81,26 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def bare_run() -> RunProcess:
-    """Execution on the bare host."""
+    """Make the function that runs processes without a sandbox."""
     return partial(run_process, inherited={name: os.environ[name] for name in INHERITED if name in os.environ})
 
 
 def sandboxed_run(sandbox: Sandbox, slot: Slot, settings: Settings) -> RunProcess:
-    """Execution in the sandbox, as the slot's user."""
+    """Make the function that runs processes in the sandbox, as the slot's user."""
     limits = SandboxLimits(memory_bytes=settings.test_memory, processes=TEST_PROCESSES)
     numbers = count()
     return SandboxedRun(sandbox, limits, slot.user_id, lambda: f"worker-{os.getpid()}-{next(numbers)}")
 
 
 def sandbox_options(settings: Settings) -> SandboxOptions:
-    """What is configured of the sandbox."""
+    """The options of the sandbox, from the settings."""
     return SandboxOptions(
         settings.sandbox, settings.work_dir.absolute(), settings.cgroup, settings.container_socket, settings.container_image,
         settings.container_prefix)
 
 
 def options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
-    """The worker's options, from command line and settings."""
+    """The worker's options, from the command line and the settings."""
     root = settings.storage_root.absolute()
     found = shutil.which("ffmpeg")
     return WorkerOptions(

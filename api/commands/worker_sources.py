@@ -1,4 +1,4 @@
-"""The configured sources of a worker's executables."""
+"""Makes the configured sources of a worker's executables."""
 from __future__ import annotations
 
 import os
@@ -23,7 +23,7 @@ BUILD_PROCESSES, BUILD_DISK = 512, 4 << 30
 
 
 def sources(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> tuple[Source, ...]:
-    """The sources in their order. Raises CommandFailed where one lacks a setting."""
+    """The sources in the configured order. Raises CommandFailed if a source lacks a setting."""
     makers: dict[str, Callable[[], Source]] = {
         "folder": lambda: FolderSource(settings.executables.absolute(), settings.main_repository),
         "artifact": partial(_artifact, settings, slot),

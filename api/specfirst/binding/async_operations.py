@@ -12,17 +12,17 @@ from api.specfirst.binding.operation_middleware import arguments_of
 
 
 class AsyncOperation:
-    """Calls an async function with the request and the validated parameters; it returns a Starlette response."""
+    """Calls an async function with the request and the validated arguments. The function returns a Starlette response."""
 
     def __init__(self, operation: AbstractOperation) -> None:
         self._function: Callable[..., Awaitable[Response]] = operation.function
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer by the function's response."""
+        """Call the function and send the response that it returns."""
         response = await self._function(request=Request(scope, receive), **arguments_of(scope))
         await response(scope, receive, send)
 
 
 def native(next_app: ASGIApp, operation: AbstractOperation) -> ASGIApp:
-    """The step for an operation: only those with x-native-async end here, the others go on to Flask."""
+    """Make the application for an operation: an AsyncOperation if it has x-native-async, otherwise `next_app`, which leads to Flask."""
     return AsyncOperation(operation) if operation._operation.get("x-native-async") else next_app

@@ -19,11 +19,11 @@ _ON_THE_LOOP_ONLY = "only operations on the event loop (x-native-async) take a b
 
 
 class BindingError(Exception):
-    """A document and the functions behind it do not fit; the server must not start."""
+    """Raised if a document and its functions do not match. The server does not start."""
 
 
 class Functions(Resolver):  # type: ignore[misc]
-    """Finds each operation's function in its controller, by its id; what has none yet answers 501 and is listed as unbound."""
+    """Finds each operation's function in its controller, by its id. An operation without one answers 501 and is listed as unbound."""
 
     def __init__(self, find: Callable[[str], Any]) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Functions(Resolver):  # type: ignore[misc]
         self.unbound: set[str] = set()
 
     def resolve(self, operation: AbstractOperation) -> Resolution:
-        """Connexion's question for an operation's function."""
+        """Find an operation's function, when Connexion asks for it."""
         operation_id = operation.operation_id
         if operation_id not in self._found:
             native = bool(operation._operation.get("x-native-async"))
@@ -52,7 +52,7 @@ class Functions(Resolver):  # type: ignore[misc]
 
 
 def find_function(dotted_name: str) -> Any:
-    """What `controller.operation_id` stands for, or None where module or attribute do not exist; other failures are raised."""
+    """Import `controller.operation_id`. Returns None if the module or the attribute does not exist; other failures are raised."""
     module_name, _, name = dotted_name.rpartition(".")
     try:
         module = importlib.import_module(module_name)
@@ -64,7 +64,7 @@ def find_function(dotted_name: str) -> Any:
 
 
 def check(texts: Iterable[OperationText], contents: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise BindingError for an operation that would be unreachable, unprotected or unlimited."""
+    """Raise BindingError for an operation without a unique id, a controller, or consistent rules for scope, role and rate."""
     seen: set[str] = set()
     for text in texts:
         identity = text.text.get("operationId")
@@ -90,14 +90,14 @@ def _check_policy(text: OperationText, content: Mapping[str, Any]) -> None:
 
 
 def check_body(operation: AbstractOperation) -> None:
-    """Raise BindingError where a body would have to be read whole into memory by an ordinary operation."""
+    """Raise BindingError for an operation that takes a body other than JSON and does not run on the event loop."""
     kinds = {kind for kind in operation.consumes if kind != "application/json"}
     if kinds and not operation._operation.get("x-native-async"):
         raise BindingError(f"{operation.operation_id}: {_ON_THE_LOOP_ONLY}")
 
 
 def check_signature(operation: AbstractOperation, offered: Iterable[str], function: Callable[..., Any]) -> frozenset[str]:
-    """The arguments that the function takes of those offered; raise BindingError where it needs one that nobody gives."""
+    """The names of the offered arguments that the function takes. Raises BindingError if it requires an argument that is not offered."""
     parameters = inspect.signature(function).parameters.values()
     names = frozenset(offered)
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):

@@ -1,4 +1,4 @@
-"""The OpenAPI documents: loaded, mounted, and stripped of internal parts for the public."""
+"""Loads the OpenAPI documents, lists their operations, and removes internal parts from what is published."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ _INTERNAL = frozenset({
 
 @dataclass(frozen=True)
 class Document:
-    """A document on disk, its base path without a final slash, and the paths at which it is published."""
+    """A document: its file, its base path without a final slash, and the paths at which it is published."""
 
     name: str
     title: str
@@ -30,7 +30,7 @@ class Document:
 
 @dataclass(frozen=True)
 class OperationText:
-    """One operation as the document has it, references still in place."""
+    """One operation as it is written in the document, with unresolved references."""
 
     document: Document
     path: str
@@ -39,17 +39,17 @@ class OperationText:
 
     @property
     def operation_id(self) -> str:
-        """The operation's name, which is also that of its function."""
+        """The operation's id, which is also the name of its function."""
         return str(self.text["operationId"])
 
     @property
     def controller(self) -> str:
-        """The module that has the function; empty where the document names none."""
+        """The module that contains the function; empty if the document names none."""
         return str(self.text.get("x-openapi-router-controller", ""))
 
 
 def load(document: Document) -> dict[str, Any]:
-    """The document's content; templates are not rendered, so braces in a text are just braces."""
+    """Parse the document. Unlike Connexion, this renders no templates, so that braces in a text stay as they are."""
     content = yaml.load(document.path.read_bytes(), Loader=_LOADER)
     return {str(key): value for key, value in content.items()}
 
@@ -63,7 +63,7 @@ def operations(document: Document, content: Mapping[str, Any]) -> Iterator[Opera
 
 
 def with_roles(content: Mapping[str, Any], roles: Sequence[str]) -> dict[str, Any]:
-    """The content with these roles wherever an operation leaves it to the configuration who may."""
+    """Return the content with these roles as x-required-roles of each operation that has x-configured-roles."""
     paths = {
         path: {key: {**text, "x-required-roles": list(roles)} if "x-configured-roles" in text else text for key, text in item.items()}
         for path, item in content.get("paths", {}).items()}
@@ -71,7 +71,7 @@ def with_roles(content: Mapping[str, Any], roles: Sequence[str]) -> dict[str, An
 
 
 def public(document: Document, content: Mapping[str, Any], public_path: str) -> dict[str, Any]:
-    """The document for readers: this server first among the servers, and no word of how it is made."""
+    """The document as it is published: with this server as the first one, and without internal extensions."""
     here = {"url": public_path + (document.base_path or "/"), "description": "This server"}
     shown = _without_internals(content)
     # Another address that begins with a slash would be this server's too, without the path that it is served at.

@@ -23,7 +23,7 @@ from api.specfirst.transport.asgi_to_wsgi import AsgiToWsgi
 
 
 class Operation:
-    """A view: brings runs up to date, calls the handler with the validated arguments and renders what it returns."""
+    """A Flask view. It brings runs up to date, calls the handler with the validated arguments and renders its result."""
 
     def __init__(self, operation: AbstractOperation, shows: ShowsRuns | None, stored: StoredAnswers) -> None:
         self._function: Callable[..., Any] = operation.function
@@ -32,7 +32,7 @@ class Operation:
         self._shown, self._stored = ShownRuns(operation, shows), stored
 
     def __call__(self, **_: Any) -> ResponseReturnValue:
-        """Answer the request that Flask is handling; the arguments are those that validation filled."""
+        """Answer the request that Flask is handling, with the validated arguments. Flask's own arguments are ignored."""
         arguments = arguments_of(flask.request.environ["asgi.scope"])
         version = self._shown.prepare(arguments)
         if version is None:
@@ -61,14 +61,14 @@ class Operation:
 
 
 def _storable(response: flask.Response) -> StoredAnswer:
-    """A 200 with a body; its tag is made once."""
+    """Copy a response of status 200 into a form that can be stored, with its ETag."""
     body = response.get_data()
     headers = {name: value for name, value in response.headers if name not in ("Content-Type", "Content-Length")}
     return StoredAnswer(body, response.headers["Content-Type"], {**headers, "ETag": etag(body)})
 
 
 def _unpacked(returned: Any) -> tuple[Any, int, Mapping[str, str]]:
-    """Content, status and headers of what a handler returned: content, (content, status) or (content, status, headers)."""
+    """Split a handler's result into content, status and headers. It is content, (content, status) or (content, status, headers)."""
     if not isinstance(returned, tuple):
         return returned, 204 if returned is None else 200, {}
     content, status, *rest = returned
@@ -76,19 +76,19 @@ def _unpacked(returned: Any) -> tuple[Any, int, Mapping[str, str]]:
 
 
 class Api(FlaskApi):  # type: ignore[misc]
-    """One document's operations on the Flask application."""
+    """Registers one document's operations with the Flask application."""
 
     def __init__(self, specification: Specification, *, shows: ShowsRuns | None, stored: StoredAnswers, **kwargs: Any) -> None:
         self._shows, self._stored = shows, stored
         super().__init__(specification, **kwargs)
 
     def make_operation(self, operation: AbstractOperation) -> Operation:
-        """The view of an operation."""
+        """Make the view of an operation."""
         return Operation(operation, self._shows, self._stored)
 
 
 class FlaskBackend(FlaskASGIApp):  # type: ignore[misc]
-    """Flask at the end of Connexion's stack."""
+    """The Flask application, as the last one in Connexion's stack of middlewares."""
 
     def __init__(self, import_name: str, pool: Executor, shows: ShowsRuns | None = None) -> None:
         super().__init__(import_name, {})
@@ -99,7 +99,7 @@ class FlaskBackend(FlaskASGIApp):  # type: ignore[misc]
         self.app.url_map.strict_slashes = True
 
     def add_api(self, specification: Specification, *, name: str | None = None, **kwargs: Any) -> Api:
-        """Mount a document; several may share a base path, since each has a name of its own."""
+        """Register a document's operations. Several documents may share a base path if each has its own `name`."""
         api = Api(specification, shows=self._shows, stored=self._stored, **kwargs)
         self.app.register_blueprint(api.blueprint, name=name)
         return api

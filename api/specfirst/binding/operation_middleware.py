@@ -1,4 +1,4 @@
-"""The base of middlewares that act per operation."""
+"""Makes middlewares that act per operation, and passes validated arguments between them."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Step = Callable[[ASGIApp, AbstractOperation], ASGIApp]
 
 
 def middleware_of(step: Step) -> Callable[[ASGIApp], ASGIApp]:
-    """A middleware for Connexion's stack whose part for each operation is made, once, by `step(next_app, operation)`."""
+    """Make a middleware for Connexion's stack. It calls `step(next_app, operation)` once to make each operation's application."""
 
     class Api(RoutedAPI[ASGIApp]):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -31,11 +31,11 @@ def middleware_of(step: Step) -> Callable[[ASGIApp], ASGIApp]:
 
 
 def arguments_of(scope: Any) -> dict[str, Any]:
-    """The keyword arguments that the handler gets; a request that no validation has seen has none, and breaks here."""
+    """The validated keyword arguments for the handler. Raises KeyError for a request that was not validated."""
     found: dict[str, Any] = scope["extensions"][_ARGUMENTS]
     return found
 
 
 def hand_over(scope: Any, arguments: dict[str, Any]) -> None:
-    """Leave validated arguments for whatever calls the handler."""
+    """Store the validated arguments in the scope, for `arguments_of`."""
     scope["extensions"][_ARGUMENTS] = arguments

@@ -19,7 +19,7 @@ _ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Operation:
-    """What is known of an operation before its request is looked at."""
+    """What the middlewares need to know of an operation before the request is validated."""
 
     operation_id: str
     base_path: str
@@ -33,19 +33,19 @@ class Operation:
 
 @dataclass(frozen=True)
 class Endpoint(Operation):
-    """What answers at a path without being an operation of a document; it is limited as an operation is."""
+    """An ASGI application at a path that belongs to no document. Its rate is limited like an operation's."""
 
     path: str
     serve: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request of the method."""
+        """Answer a request."""
         await self.serve(scope, receive, send)
 
 
 @dataclass(frozen=True)
 class Route:
-    """A path template with what answers there, by upper-case method."""
+    """A path template and its targets by method, in upper case."""
 
     template: str
     pattern: re.Pattern[str] | None
@@ -56,23 +56,23 @@ class Route:
 
 @dataclass(frozen=True)
 class Match:
-    """The routes that a path belongs to."""
+    """The routes that match a path, each with the path's parameters."""
 
     routes: tuple[tuple[Route, Mapping[str, Any]], ...]
 
     @property
     def template(self) -> str | None:
-        """The path as the document writes it, free of anything that a client sent."""
+        """The template of the first route, which contains nothing that a client sent; None if no route matches."""
         return self.routes[0][0].template if self.routes else None
 
     @property
     def methods(self) -> frozenset[str]:
-        """All methods of the path, HEAD wherever there is GET."""
+        """All methods that the path allows. GET implies HEAD."""
         found = {method for route, _ in self.routes for method in route.targets}
         return frozenset(found | ({"HEAD"} if "GET" in found else set()))
 
     def target(self, method: str) -> tuple[Operation | Page, Mapping[str, Any]] | None:
-        """What answers a method, with the path's parameters; HEAD is answered by what answers GET."""
+        """Find the operation or page for a method, with the path's parameters. HEAD finds that of GET. Returns None if there is none."""
         for wanted in (method, "GET") if method == "HEAD" else (method,):
             for route, parameters in self.routes:
                 if wanted in route.targets:
@@ -81,7 +81,7 @@ class Match:
 
 
 class Routes:
-    """The table. A path without parameters goes before one whose parameters would take it in."""
+    """The table of routes. A template without parameters takes precedence over one with parameters."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._literal: dict[str, list[Route]] = {}
@@ -98,7 +98,7 @@ class Routes:
                 self._patterns.setdefault(route.template.count("/"), []).append(route)
 
     def match(self, path: str, raw_path: bytes) -> Match:
-        """The routes of a path; an encoded slash never separates, so such a path is nobody's but where a slash is part of a name."""
+        """Find the routes of a path. An encoded slash (%2F) matches only inside a parameter that may contain slashes."""
         if not _ENCODED_SLASH.search(raw_path):
             if path in self._literal:
                 return Match(tuple((route, {}) for route in self._literal[path]))
@@ -116,7 +116,7 @@ class Routes:
 
 
 def _separates(route: Route, raw_path: bytes) -> bool:
-    """Whether no encoded slash stands before the last parameter, whose name may have some."""
+    """Whether the raw path has no encoded slash before its last parameter, which may contain slashes."""
     return not any(_ENCODED_SLASH.search(part) for part in raw_path.split(b"/", route.template.count("/"))[:-1])
 
 
@@ -124,7 +124,7 @@ def routes_of(
     operations: Iterable[OperationText], contents: Mapping[str, Mapping[str, Any]], pages: Sequence[Page],
     endpoints: Sequence[Endpoint] = (),
 ) -> Routes:
-    """The table for these operations, of documents whose contents are given by name, and these pages and endpoints."""
+    """Make the table of these operations, pages and endpoints. `contents` has the documents' contents by name."""
     targets: dict[tuple[str, str], dict[str, Operation | Page]] = {}
     integers: dict[str, frozenset[str]] = {}
     slashes: dict[str, str | None] = {}
@@ -159,7 +159,7 @@ def _operation(text: OperationText, content: Mapping[str, Any]) -> Operation:
 
 
 def _speaks_text(text: OperationText, content: Mapping[str, Any]) -> bool:
-    """Whether the operation's refusals are text: its clients are older than this API and read no JSON."""
+    """Whether the document declares the operation's refusals as plain text. Its clients are older than this API and read no JSON."""
     refusals = (response for status, response in text.text["responses"].items() if not str(status).startswith("2"))
     kinds = {kind for response in refusals for kind in resolved(response, content).get("content", {})}
     return bool(kinds) and all(kind.startswith("text/plain") for kind in kinds)
@@ -172,7 +172,7 @@ def _integers(text: OperationText, content: Mapping[str, Any]) -> frozenset[str]
 
 
 def _with_slashes(text: OperationText, content: Mapping[str, Any]) -> str | None:
-    """The parameter in which slashes may stand; it is the last part of the path."""
+    """The name of the path parameter that may contain slashes, which is the last one; None if there is none."""
     return next((parameter["name"] for parameter in _path_parameters(text, content) if parameter.get("x-slashes")), None)
 
 
@@ -183,7 +183,7 @@ def _path_parameters(text: OperationText, content: Mapping[str, Any]) -> list[Ma
 
 
 def resolved(node: Mapping[str, Any], content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The node itself, or what its $ref points to in the same document."""
+    """Follow the $ref of a node within its document; a node without one is returned as it is."""
     while "$ref" in node:
         target: Any = content
         for part in str(node["$ref"]).removeprefix("#/").split("/"):

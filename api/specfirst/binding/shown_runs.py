@@ -1,4 +1,4 @@
-"""What is done before an operation that shows runs: they are brought up to date, and the run of its path is found."""
+"""Brings runs up to date before an operation shows them, and finds the run that its path names."""
 from __future__ import annotations
 
 import inspect
@@ -16,14 +16,17 @@ RUN, RUN_ID = "run", "run_id"
 
 
 class ShowsRuns(Protocol):
-    """How runs are brought up to date; whatever it raises is the answer."""
+    """Brings runs up to date. An exception that it raises becomes the answer."""
 
     def one(self, run_id: int) -> Any:
-        """The run of this id as of now."""
+        """Bring one run up to date and return it."""
         ...
 
     def version(self, run: Any, *, labelled: bool) -> Hashable | None:
-        """What changes whenever an answer about the run might; None where it changes all the time. `labelled` ones show samples' labels."""
+        """A value that changes whenever an answer about the run may change; None if answers must not be stored.
+
+        With `labelled` the answer also shows samples' names and tags.
+        """
         ...
 
     def any(self) -> None:
@@ -31,17 +34,17 @@ class ShowsRuns(Protocol):
         ...
 
     def counted(self) -> None:
-        """Bring all runs up to date, for an answer that counts over all of them."""
+        """Bring all runs up to date, for an answer that counts runs."""
         ...
 
 
 def takes_run(operation: AbstractOperation) -> bool:
-    """Whether the operation's function has the argument `run`: it is given the run that its path names, and not the id."""
+    """Whether the operation's function takes the argument `run`, which is the run itself, in place of `run_id`."""
     return bool(operation._operation.get(SHOWS)) and RUN in inspect.signature(operation.function).parameters
 
 
 class ShownRuns:
-    """The step for an operation. One on the event loop does the same itself, in a thread, whenever it looks at a run."""
+    """Prepares the requests of one operation. Operations on the event loop do not use it; they bring runs up to date themselves."""
 
     def __init__(self, operation: AbstractOperation, shows: ShowsRuns | None) -> None:
         self._shows = shows
@@ -49,9 +52,9 @@ class ShownRuns:
         self._takes_run = takes_run(operation)
 
     def prepare(self, arguments: dict[str, Any]) -> Hashable | None:
-        """Bring runs up to date, with the run in place of its id in the arguments where it is taken.
+        """Bring runs up to date. If the function takes `run`, replace `run_id` by the run in `arguments`.
 
-        Returns the version of an answer that may be stored; None for every other.
+        Returns the version of the run under which the answer may be stored; None if it must not be stored.
         """
         if self._shows is None or not self._how:
             return None

@@ -1,4 +1,4 @@
-"""Request bodies: JSON is read whole and validated, uploads are streamed; both are bounded."""
+"""Reads request bodies. JSON is read whole and validated, uploads are streamed; the size of both is limited."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
@@ -32,9 +32,9 @@ _MAX_TYPE_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """How large uploads may be, in bytes, by what they carry.
+    """The size limits of uploads in bytes: `project` for projects, `upload` for files of workers.
 
-    How large all other bodies may be is what their schemas allow.
+    The limit of every other body follows from its schema.
     """
 
     upload: int
@@ -42,7 +42,7 @@ class BodyLimits:
 
 
 class Body:
-    """What an operation takes as its body; one with `x-upload: project` takes projects, others take a worker's files."""
+    """The body that an operation takes. With `x-upload: project` an upload has the limit for projects, else that for workers' files."""
 
     def __init__(self, operation: AbstractOperation, engine: Engine, limits: BodyLimits) -> None:
         declared: Mapping[str, Any] = operation.request_body
@@ -67,7 +67,10 @@ class Body:
             raise BindingError(f"{operation.operation_id}: {endless}") from endless
 
     async def read(self, scope: Scope, receive: Receive, arguments: dict[str, Any], faults: Faults) -> Receive:
-        """Fill `body` with validated JSON; an upload is left to be received by the operation."""
+        """Read and validate a JSON body into `arguments["body"]`, and add its faults. The body of an upload is not read.
+
+        Returns the `receive` to use from here on. Raises the refusals for a type, a coding or a size that is not allowed.
+        """
         content_type = _header(scope, b"content-type")
         pacing = with_body_timeout(receive, BODY_TIMEOUT)
         kind = content_type.split(";", 1)[0].strip().lower()
@@ -107,13 +110,13 @@ class Body:
 
 
 def _announced(scope: Scope) -> int:
-    """How many bytes the body will have; 0 where that is not said."""
+    """The Content-Length of the request in bytes; 0 if it is absent or no number."""
     length = _header(scope, b"content-length")
     return int(length[:20]) if length.isascii() and length.isdigit() else 0
 
 
 def _counted(announced: int, receive: Receive, limit: int) -> Receive:
-    """Receive that refuses as soon as more than the limit is announced, or has come."""
+    """Wrap `receive` to limit the body to `limit` bytes. Raises payload_too_large if more are announced, at once, or received."""
     if announced > limit:
         raise payload_too_large(limit)
     received = 0
@@ -141,7 +144,7 @@ async def _whole(receive: Receive) -> bytes:
 
 
 def _after(receive: Receive) -> Receive:
-    """Receive for whoever comes after the body was read: its end, and then what the server says, such as a disconnect."""
+    """Make a `receive` to use after the body was read. It returns the end of the body, then the server's messages."""
     told = False
 
     async def ended() -> Message:

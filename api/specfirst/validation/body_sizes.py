@@ -1,4 +1,4 @@
-"""The size of the largest body that a schema allows."""
+"""Computes the size of the largest body that a schema allows."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ _PAGE = 4096
 
 
 class Unbounded(Exception):
-    """A schema sets no limit to what it allows; the message says where."""
+    """Raised for a schema that does not limit the size of a body. The message names the place in the schema."""
 
 
 def largest_body(schema: Mapping[str, Any]) -> int:
-    """The limit for bodies of a schema, as JSON or as a form, in whole pages. Raises Unbounded."""
+    """The size in bytes of the largest body, as JSON or as a form, rounded up to whole pages of 4,096. Raises Unbounded."""
     return -(-_largest(schema, "body") // _PAGE) * _PAGE
 
 

@@ -1,4 +1,4 @@
-"""Two JSON Schema engines: a compiled one (jsonschema-rs), and a plain one (jsonschema) as its oracle."""
+"""Two JSON Schema engines: a compiled one (jsonschema-rs), and a plain one (jsonschema) to check it against."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,14 +19,14 @@ Verdict = Callable[[Any], bool]
 
 
 class Validator:
-    """A schema made ready for use: an engine gives the verdict, and one walk explains it, whatever the engine."""
+    """A prepared schema. The engine decides whether an instance is valid; `violations` lists the faults, the same way for both engines."""
 
     def __init__(self, schema: Schema, verdict: Verdict) -> None:
         self._schema = schema
         self.is_valid = verdict
 
     def violations(self, instance: Any) -> Iterator[Violation]:
-        """Where an instance breaks the schema that the engine has found invalid; at least one place."""
+        """Yield the violations of an instance that the engine has found invalid; at least one."""
         found = False
         for violation in Walk().violations(self._schema, instance):
             found = True
@@ -39,7 +39,7 @@ Engine = Callable[[Schema], Validator]
 
 
 def compiled(schema: Schema) -> Validator:
-    """The engine for every day; a pattern that cannot be searched for in linear time is refused here, at the start."""
+    """Prepare a schema with jsonschema-rs. Raises ValueError for a pattern that cannot be matched in linear time."""
     written = draft4(schema)
     judge = jsonschema_rs.Draft4Validator(
         written, validate_formats=True, formats=dict(BOTH_ENGINES), pattern_options=jsonschema_rs.RegexOptions())
@@ -47,14 +47,14 @@ def compiled(schema: Schema) -> Validator:
 
 
 def plain(schema: Schema) -> Validator:
-    """The reference: slower by two orders of magnitude, with Python's idea of a pattern mended."""
+    """Prepare a schema with jsonschema, which is about 100 times slower. Patterns are matched as the documents mean them."""
     written = draft4(schema)
     judge = _PlainValidator(written, format_checker=_FORMATS)
     return Validator(written, lambda instance: bool(judge.is_valid(instance)))
 
 
 def engine(name: str) -> Engine:
-    """The engine for requests: `off` turns only the check of answers off."""
+    """The engine with this name. `off` gives the compiled one, since it turns off the validation of answers only."""
     return plain if name == PLAIN else compiled
 
 

@@ -1,4 +1,4 @@
-"""Messages of violations, which never repeat what the client sent."""
+"""The messages of violations. They never contain anything that the client sent."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
 
 
 def words(violation: Violation) -> str:
-    """What is wrong at the place of a violation."""
+    """The message of a violation: a sentence for the client."""
     word = _WORDS.get(violation.keyword)
     return word(violation.expected) if word else "Must have one of the forms that the document describes."
 

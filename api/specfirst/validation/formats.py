@@ -1,4 +1,4 @@
-"""Checks of the documents' formats, for the plain engine, and where the compiled one differs."""
+"""Checks the formats that the documents use. The compiled engine has its own checks, except for those that differ."""
 from __future__ import annotations
 
 import re
@@ -26,7 +26,7 @@ _LEAP = 60
 
 
 def is_date_time(text: str) -> bool:
-    """RFC 3339, with an offset; a leap second only where UTC may have one."""
+    """Whether a text is a date-time of RFC 3339, with an offset. Second 60 is allowed only at 23:59 UTC."""
     found = _DATE_TIME.fullmatch(text)
     if found is None or not is_date(found["date"]):
         return False
@@ -41,7 +41,7 @@ def is_date_time(text: str) -> bool:
 
 
 def is_date(text: str) -> bool:
-    """RFC 3339's full-date; the year 0000 is one, though Python cannot hold it."""
+    """Whether a text is a full-date of RFC 3339. The year 0000 is allowed, which Python's `date` does not have."""
     if not _DATE.fullmatch(text):
         return False
     year, month, day = int(text[:4]), int(text[5:7]), int(text[8:])
@@ -54,12 +54,12 @@ def is_date(text: str) -> bool:
 
 
 def is_email(text: str) -> bool:
-    """An address with a dot-atom before the @ and a host name behind it; quoted names and bare IP addresses are none here."""
+    """Whether a text is an e-mail address: a dot-atom, @ and a host name. Quoted names and IP addresses are not accepted."""
     return _EMAIL.fullmatch(text) is not None
 
 
 def is_uri(text: str) -> bool:
-    """RFC 3986's URI: absolute, ASCII."""
+    """Whether a text is a URI of RFC 3986: with a scheme, in ASCII."""
     found = _URI.fullmatch(text)
     if found is None:
         return False
@@ -82,9 +82,9 @@ BOTH_ENGINES: Mapping[str, Callable[[Any], bool]] = {"email": is_email}
 
 
 def utc_text(text: str) -> str:
-    """A valid date-time in UTC, spelled so that `datetime.fromisoformat` reads it; beyond the calendar it is its nearest end.
+    """Convert a valid date-time to UTC, in a form that `datetime.fromisoformat` reads. Raises ValueError for another text.
 
-    A leap second is the instant after it.
+    An instant outside Python's calendar becomes the first or the last one in it. A leap second becomes the second after it.
     """
     found = _DATE_TIME.fullmatch(text)
     if found is None:

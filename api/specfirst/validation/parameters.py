@@ -36,7 +36,7 @@ class Parameter:
         self._validator = engine(self.schema)
 
     def read(self, given: Sequence[str], faults: Faults) -> Any:
-        """The parameter's value, its default where it is absent; what is wrong with it is added to the faults."""
+        """Read and validate a parameter from the values given for it. Returns its default if there are none. Adds faults to `faults`."""
         if not given:
             if self.required:
                 faults.add(self.name, "Missing required parameter.")
@@ -55,7 +55,7 @@ class Parameter:
         return self.judge([_coerced(self.schema.get("items", {}), item) for item in items[:most]], faults)
 
     def judge(self, value: Any, faults: Faults) -> Any:
-        """The value as handlers get it."""
+        """Validate a value. Returns it as handlers get it, a date-time in UTC. For an invalid one, adds faults and returns None."""
         if not self._validator.is_valid(value):
             faults.collect(self._validator.violations(value), self.name)
             return None
@@ -73,11 +73,11 @@ class Parameters:
 
     @property
     def arguments(self) -> frozenset[str]:
-        """The names under which handlers get the values."""
+        """The names of the handler's keyword arguments for all parameters."""
         return frozenset(parameter.argument for parameter in (*self._query.values(), *self._path, *self._header))
 
     def read(self, scope: Scope, arguments: dict[str, Any], faults: Faults) -> None:
-        """Fill the arguments, and add what is wrong with parameters to the faults."""
+        """Read all parameters of a request into `arguments`, and add their faults, and those of unknown ones, to `faults`."""
         given = _query(scope["query_string"])
         for name in given.keys() - self._query.keys():
             faults.add(name, "Unknown query parameter.")
@@ -105,7 +105,7 @@ def _query(raw: bytes) -> dict[str, list[str]]:
 
 
 def _coerced(schema: Mapping[str, Any], text: str) -> Any:
-    """The text as the schema's type, or the text itself where it is too long or not written as one; the schema then refuses it."""
+    """Convert a text to the schema's type. A text that cannot be converted is returned as it is, and the schema then refuses it."""
     kind = schema.get("type")
     if kind == "integer" and _INTEGER.fullmatch(text):
         return int(text)

@@ -9,7 +9,7 @@ _ESCAPES_AND_CLASSES = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*(?:\]|\\?\Z))", re.DO
 
 @lru_cache(maxsize=256)
 def expression(pattern: str) -> re.Pattern[str]:
-    """A pattern as the document means it: `$` is the end, not the place before a last newline, and classes are ASCII."""
+    """Compile a document's pattern. `$` matches the end only, not before a last newline, and character classes are ASCII."""
     parts = _ESCAPES_AND_CLASSES.split(pattern)
     written = "".join(part if position % 2 else part.replace("$", r"\Z") for position, part in enumerate(parts))
     return re.compile(written, re.ASCII)

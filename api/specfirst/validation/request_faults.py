@@ -1,4 +1,4 @@
-"""Collects the faults of a request by field: the first hundred are named, the rest is counted."""
+"""Collects the faults of a request by field. The first 100 fields are named, further ones are counted."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _MAX_MESSAGE_LENGTH = 300
 
 
 class Faults:
-    """The offending fields found so far, and how many more there are."""
+    """The faults found so far. `fields` maps a field's name to its message; `omitted` counts further faults."""
 
     def __init__(self, most: int = MAX_NAMED) -> None:
         self.fields: dict[str, str] = {}
@@ -26,7 +26,7 @@ class Faults:
         return bool(self.fields)
 
     def add(self, field: str, wrong: str) -> None:
-        """Name a field, or count it where there are enough; of two faults of a field the first stands."""
+        """Add a fault of a field. A field keeps its first fault. Once enough fields are named, the fault is only counted."""
         name = field[:_MAX_NAME_LENGTH]
         if name in self.fields:
             return
@@ -36,7 +36,7 @@ class Faults:
             self.omitted += 1
 
     def collect(self, violations: Iterable[Violation], *below: str) -> None:
-        """Add violations of a value that stands below these names, or else is the whole body."""
+        """Add violations. Their fields begin with the names `below`; without any, the violations are those of the body."""
         for violation in islice(violations, MAX_COUNTED):
             if violation.path is None:
                 self.omitted += violation.places
@@ -44,7 +44,7 @@ class Faults:
                 self.add(_dotted((*below, *violation.path)), words(violation))
 
     def refusal(self) -> Invalid:
-        """The refusal that names them."""
+        """Make the refusal that lists the faults."""
         return Invalid(self.fields, omitted=self.omitted)
 
 

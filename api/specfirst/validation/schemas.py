@@ -16,7 +16,7 @@ SIZES = frozenset({"type", "maxLength", "maxItems", "maxProperties"})
 
 
 def draft4(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema, references resolved, without what draft 4 does not know; a property may have any name."""
+    """Translate a schema without references into draft 4. Keywords that draft 4 does not have are dropped, names of properties kept."""
     written: dict[str, Any] = {}
     for key, value in sorted(schema.items(), key=lambda item: item[0] not in SIZES):
         if key in _MAPS:

@@ -20,7 +20,7 @@ _STRING = re.compile(rb'"[^"]*"')
 
 
 class _Repeating(dict[str, Any]):
-    """An object in which a key was given twice."""
+    """An object in which keys were repeated; `repeated` lists them."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -28,7 +28,7 @@ class _Repeating(dict[str, Any]):
 
 
 def read(raw: bytes) -> Any:
-    """The value of a body; raises Invalid for bytes that are not JSON, or hold or nest more than anything that makes sense."""
+    """Parse a body. Raises Invalid for bytes that are not JSON, repeated keys, more than 20,000 values, or more than 64 levels."""
     if _marks(raw) > MAX_VALUES and _marks(_without_strings(raw)) > MAX_VALUES:
         raise Invalid({"body": f"Must not hold more than {MAX_VALUES} values."})
     try:
@@ -44,7 +44,7 @@ def read(raw: bytes) -> Any:
 
 
 def _marks(raw: bytes) -> int:
-    """No text has more values than it has of these."""
+    """Count the commas, colons and opening brackets: an upper bound for the number of nested values, cheap to compute."""
     return raw.count(b",") + raw.count(b":") + raw.count(b"[") + raw.count(b"{")
 
 

@@ -1,4 +1,4 @@
-"""The validation middlewares of requests and responses, in place of Connexion's."""
+"""The middlewares that validate requests and responses, in place of Connexion's."""
 from __future__ import annotations
 
 import logging
@@ -37,7 +37,7 @@ REMEMBERED = 256
 
 
 class RequestOperation:
-    """Reads a request strictly, collects everything that is wrong with it, and hands on exactly what was validated."""
+    """Validates a request, collects all of its faults, and passes on only values that were validated."""
 
     def __init__(self, next_app: ASGIApp, operation: AbstractOperation, engine: Engine, limits: BodyLimits) -> None:
         check_body(operation)
@@ -53,7 +53,7 @@ class RequestOperation:
         self._row_members = RowMembers(operation) if PARAMETER in offered else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse with Invalid, or go on."""
+        """Validate the request, then call the next application. Raises Invalid with all faults found."""
         faults = Faults()
         read: dict[str, Any] = {}
         self._parameters.read(scope, read, faults)
@@ -69,7 +69,7 @@ class RequestOperation:
 
 @dataclass(frozen=True)
 class Declared:
-    """What the document says of an answer with a certain status."""
+    """What the document declares for an answer with a certain status: its media types, its schema, its required headers."""
 
     kinds: frozenset[str]
     validator: Validator | None
@@ -77,7 +77,7 @@ class Declared:
 
 
 class ResponseOperation:
-    """Holds a JSON answer back until it is known to keep the contract, unless it is very large; all else passes as it comes."""
+    """Validates JSON answers of up to 2 MiB before they are sent. The bodies of other answers are sent as they come."""
 
     def __init__(self, next_app: ASGIApp, operation: AbstractOperation, engine: Engine) -> None:
         self.next_app = next_app
@@ -86,7 +86,7 @@ class ResponseOperation:
         self._passed: LRUCache[tuple[Validator, bytes], bool] = LRUCache(REMEMBERED)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the answer on, or break with a message for the log alone."""
+        """Validate the answer, then send it. An answer that breaks the contract is logged and answered as an internal error."""
         start: Message | None = None
         validator: Validator | None = None
         chunks: list[bytes] = []
@@ -153,7 +153,7 @@ def _declared(response: Mapping[str, Any], engine: Engine) -> Declared:
 
 
 def request_validation(engine_name: str, limits: BodyLimits) -> type[RequestValidationMiddleware]:
-    """Connexion's middleware for requests, with the engine of that name."""
+    """Make the middleware that validates requests with the engine of this name."""
 
     class Api(RequestValidationAPI):  # type: ignore[misc]
         def make_operation(self, operation: AbstractOperation) -> Any:
@@ -166,7 +166,7 @@ def request_validation(engine_name: str, limits: BodyLimits) -> type[RequestVali
 
 
 def response_validation(engine_name: str) -> type[ResponseValidationMiddleware]:
-    """Connexion's middleware for answers; with `off` they pass as they are."""
+    """Make the middleware that validates answers with the engine of this name; with `off` it validates nothing."""
 
     class Api(ResponseValidationAPI):  # type: ignore[misc]
         def make_operation(self, operation: AbstractOperation) -> Any:

@@ -1,4 +1,4 @@
-"""Lists where an instance violates its schema, with bounded work."""
+"""Lists the places where an instance violates its schema, in a bounded number of steps."""
 from __future__ import annotations
 
 import json
@@ -20,7 +20,7 @@ MAX_NAMED = 100
 
 @dataclass(frozen=True)
 class Violation:
-    """A place that breaks its schema, and by which keyword; without a path, so many places that are not named."""
+    """A place in an instance, and the keyword of the schema that it violates. With `path` None it stands for `places` further places."""
 
     path: Path | None
     keyword: str
@@ -29,10 +29,10 @@ class Violation:
 
 
 class Walk:
-    """One walk through an instance beside its schema, in draft 4 as the documents use it.
+    """Lists the violations of an instance against a schema of draft 4, as far as the documents use that.
 
-    It names one violation for each value, the first in the order below, and goes into no value that is too large. It explains a
-    verdict that an engine has given, and may miss what only the engine sees.
+    For each value it lists the first violation in the order of `_CHECKS` and `_BRANCHES`. It does not look inside a value of the
+    wrong type or size. An engine decides whether an instance is valid; this list explains it, and may miss a violation.
     """
 
     def __init__(self, max_steps: int = MAX_STEPS) -> None:
@@ -40,7 +40,7 @@ class Walk:
         self._most_steps = max_steps
 
     def violations(self, schema: Schema, instance: Any, path: Path = ()) -> Iterator[Violation]:
-        """The violations at a path and below it, until the steps are used up."""
+        """Yield the violations of an instance, which is at `path`, and of all in it. Ends early after `max_steps` values."""
         if self._is_finished:
             return
         self.steps += 1
@@ -81,7 +81,7 @@ class Walk:
         return self.steps >= self._most_steps
 
     def _broken(self, schema: Schema, instance: Any) -> str | None:
-        """The first keyword that the value itself breaks, whatever is inside of it."""
+        """The first keyword that the value itself violates, without looking inside it; None if there is none."""
         found = (keyword for keyword, keeps in _CHECKS.items() if keyword in schema and not keeps(schema[keyword], instance))
         branches = (
             keyword for keyword, keeps in _BRANCHES.items() if keyword in schema and not keeps(self._kept(schema[keyword], instance)))
