@@ -80,7 +80,7 @@ def _packed(reports: Reports, baselines: Mapping[tuple[int, int], str]) -> Itera
 
 def unpack(body: bytes, expected: ExpectedTests) -> Evidence:
     """The evidence that was packed with this set."""
-    kept, baselines = orjson.loads(zlib.decompress(body)), _baselines(expected)
+    kept, baselines = _kept_in(body), _baselines(expected)
     reports = {
         regression_id: TestReports(None if end is None else Report(regression_id, *end), {
             output_id: OutputReport(regression_id, output_id, got, baselines[regression_id, output_id] if other is None else other)
@@ -105,11 +105,17 @@ def load_past_reports(run_ids: Collection[int], with_outputs: Collection[int] = 
 
 def _past_reports(run_id: int, body: bytes, with_outputs: frozenset[int]) -> PastReports:
     # Neither the set nor the rest of the evidence is needed for this, of which very much is read.
-    reports = orjson.loads(zlib.decompress(body))["reports"]
+    reports = _kept_in(body)["reports"]
     return PastReports(
         run_id, {regression_id: Report(regression_id, *end) for regression_id, end, _ in reports if end},
         {regression_id: {output_id: got for output_id, got, _ in outputs}
          for regression_id, _, outputs in reports if regression_id in with_outputs})
+
+
+def _kept_in(body: bytes) -> dict[str, list[Any]]:
+    kept = orjson.loads(zlib.decompress(body))
+    # The reports alone are what was kept before the rules had a version.
+    return {"reports": kept, "events": [], "origins": [], "ended_at": []} if isinstance(kept, list) else kept
 
 
 def _baselines(expected: ExpectedTests) -> Mapping[tuple[int, int], str]:

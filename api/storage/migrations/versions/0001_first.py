@@ -60,8 +60,6 @@ sa.Table(
     sa.Column("error_count", sa.Integer()),
     sa.Column("infrastructure_error_count", sa.Integer()),
     sa.Column("report_count", sa.Integer()),
-    sa.Column("evidence", sa.String(32)),
-    sa.Column("rules_version", sa.Integer(), index=True),
     sa.Column("altered", sa.String(100)),
     sa.Index("ci_ix_run_branch", "branch", "created_at", "run_id"),
     sa.Index("ci_ix_run_branch_started", "branch", "started_at", "run_id"),
@@ -94,7 +92,7 @@ sa.Table(
     sa.Index("ci_ix_verdict_verdict", "regression_id", "verdict", "created_at", "run_id"),
     **OPTIONS, sqlite_with_rowid=False)
 sa.Table(
-    "ci_evidence", SCHEMA,
+    "ci_report_snapshot", SCHEMA,
     sa.Column("run_id", sa.Integer(), sa.ForeignKey("ci_run.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     sa.Column("body", LONG_BYTES, nullable=False),
     **OPTIONS)
