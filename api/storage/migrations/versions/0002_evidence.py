@@ -1,6 +1,8 @@
 """Keeps all that finished runs were judged by, under a name, with the version of the rules."""
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -11,7 +13,7 @@ down_revision = "0001"
 
 OLD, NEW = "ci_report_snapshot", "ci_evidence"
 RUN, INDEX = "ci_run", "ci_ix_ci_run_rules_version"
-COLUMNS = {"evidence": sa.String(32), "rules_version": sa.Integer()}
+COLUMNS: dict[str, Any] = {"evidence": sa.String(32), "rules_version": sa.Integer()}
 FINISHED = ("pass", "fail", "canceled", "error", "incomplete")
 
 
