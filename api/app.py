@@ -27,19 +27,7 @@ from api.services.login_guard import LoginGuard
 from api.site.routes import pages, service_description
 from api.specfirst.access.addresses import Addresses
 from api.specfirst.access.authentication import Authentication, LocalCaller, RunTokenKnown
-from api.specfirst.access.rate_limits import (
-    ANONYMOUS,
-    DOWNLOADS,
-    HEALTH,
-    LOGINS,
-    METRICS,
-    READS,
-    WORKER,
-    WRITES,
-    WRONG,
-    Rate,
-    RateLimits,
-)
+from api.specfirst.access.rate_limits import ANONYMOUS, DOWNLOADS, HEALTH, LOGINS, METRICS, READS, WORKER, WRITES, WRONG, Rate, RateLimits
 from api.specfirst.access.security import Authenticate, Bearer, permitted
 from api.specfirst.binding.async_operations import native
 from api.specfirst.binding.binding import Functions, check, find_function

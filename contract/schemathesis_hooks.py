@@ -17,18 +17,7 @@ from schemathesis import AuthContext, Case, CheckContext, GenerationMode, HookCo
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import ComponentInfo, TestPhase
 
-from contract.application import (
-    ADMIN,
-    CHANGED_PASSWORD,
-    CHANGER,
-    KNOWN_JOB,
-    LOSER,
-    PASSWORD,
-    REVIEWER,
-    WORKED_ON,
-    make_token,
-    worker_token,
-)
+from contract.application import ADMIN, CHANGED_PASSWORD, CHANGER, KNOWN_JOB, LOSER, PASSWORD, REVIEWER, WORKED_ON, make_token, worker_token
 from contract.documents import EVENT
 from contract.fixtures import KNOWN, OPEN_REQUESTS, REASON
 from tests.builders import MAIN_REPOSITORY

@@ -1,16 +1,33 @@
-"""A database whose clock is another than this process's."""
+"""Clocks of tests: one that moves when it is told to, and a database's that differs from this process's."""
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import event
 
+from tests.builders import NOW
 from tests.databases import Database
 
 OFF = (timedelta(minutes=-10), timedelta(minutes=10))
+
+
+@dataclass
+class Clock:
+    """A clock that moves when it is told to."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        """The instant."""
+        return self.now
+
+    def advance(self, seconds: float = 0, **amount: float) -> None:
+        """Move on, by so many seconds, minutes, days …"""
+        self.now += timedelta(seconds=seconds, **amount)
 
 
 @contextmanager

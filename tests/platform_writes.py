@@ -7,15 +7,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 
 from api.domain.runs.run import Phase
 from api.storage.database import session, transaction
-from api.storage.platform_tables import (
-    ProgressRow,
-    RegressionOutputRow,
-    RegressionTestRow,
-    ResultFileRow,
-    ResultRow,
-    SampleRow,
-    TestRow,
-)
+from api.storage.platform_tables import ProgressRow, RegressionOutputRow, RegressionTestRow, ResultFileRow, ResultRow, SampleRow, TestRow
 from tests.builders import BuiltTest
 
 

@@ -24,14 +24,7 @@ from api.domain.captions.cue_diff import cue_diff
 from api.domain.results.failure_code import FailureCode
 from api.domain.text.byte_difference import byte_difference
 from api.domain.text.decoding import MARK, Encoding, Reading, decode_cp1252, decode_pair
-from api.domain.text.diff import (
-    HUNK_LIMIT,
-    Difference,
-    Precision,
-    difference,
-    hunks_of,
-    split_lines,
-)
+from api.domain.text.diff import HUNK_LIMIT, Difference, Precision, difference, hunks_of, split_lines
 from api.domain.text.edit_script import coarse_changes, explains
 from api.domain.text.unified import unified
 

@@ -10,15 +10,7 @@ from orjson import Fragment
 
 from api.domain.auth.access import Caller
 from api.domain.auth.token import NewToken, TokenRecord
-from api.domain.display_bounds import (
-    cut,
-    cut_optional,
-    run_errors,
-    short_commit,
-    shown_commit,
-    shown_email,
-    shown_repository,
-)
+from api.domain.display_bounds import cut, cut_optional, run_errors, short_commit, shown_commit, shown_email, shown_repository
 from api.domain.health import Dependency
 from api.domain.instant import NO_INSTANT
 from api.domain.page import Page

@@ -10,13 +10,7 @@ from api.domain.results.result import OutputReport, Report
 from api.domain.runs.expected_tests import ExpectedOutput
 from api.domain.runs.infrastructure import origin_of_report
 from api.domain.runs.progress import Advance, advance
-from api.domain.runs.worker_message import (
-    Answer,
-    EqualityMessage,
-    FinishMessage,
-    ProgressMessage,
-    UploadMessage,
-)
+from api.domain.runs.worker_message import Answer, EqualityMessage, FinishMessage, ProgressMessage, UploadMessage
 from api.services.run_finished import record_run_finished
 from api.services.verdicts import derive_state
 from api.services.worker_access import WorkerRun, lock_worker_run

@@ -12,18 +12,7 @@ from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import (
-    ColumnElement,
-    CursorResult,
-    Engine,
-    Executable,
-    Insert,
-    MetaData,
-    String,
-    UpdateBase,
-    func,
-    text,
-)
+from sqlalchemy import ColumnElement, CursorResult, Engine, Executable, Insert, MetaData, String, UpdateBase, func, text
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError

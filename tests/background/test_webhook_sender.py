@@ -4,42 +4,36 @@ from __future__ import annotations
 import json
 import logging
 import signal
-import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from api.background.webhook_sender import LEASE, WebhookSender
-from api.domain.jobs.job import Job, JobStatus
+from api.background.webhook_sender import LEASE
 from api.domain.jobs.webhook import MAX_ATTEMPTS, signature
-from api.domain.random_source import RandomSource
-from api.integrations.webhook_post import Delivery, WebhookPost
-from api.storage.database import change, session, transact
-from api.storage.jobs.jobs import cancel_job, submit_job
+from api.integrations.webhook_post import Delivery
+from api.storage.database import change, transact
 from api.storage.jobs.tables import JobRow
-from api.storage.jobs.webhooks import count_webhooks
 from api.supervision.loop import Background
-from tests.builders import NOW, add_user
+from tests.background.webhooks import SECRET, Post, end_job, make_sender, send_all, waiting
+from tests.builders import NOW
+from tests.clocks import Clock
 from tests.databases import Database
 from tests.receiver import Receiver, receiving
 
-SECRET = "a secret of the tests"
-HALF = RandomSource(lambda length: b"\x7f" + b"\xff" * (length - 1))
 ROOT = Path(__file__).parents[2]
 
 # Sends what is due, and is killed when the receiver has answered, before that is written down.
 DIES_AFTERWARDS = """
 import os, signal, ssl, sys
 from tests.databases import opened
-from tests.background.test_webhook_sender import Post, make_sender, send_all
+from tests.background.webhooks import Post, make_sender, send_all
 
 class Dying(Post):
     async def send(self, url, delivery):
@@ -49,47 +43,6 @@ class Dying(Post):
 with opened(sys.argv[1], migrated=False) as database:
     send_all(make_sender(database, Dying))
 """
-
-
-class Post(WebhookPost):
-    """Deliveries to this machine, by names that lead to it."""
-
-    def __init__(self, hosts: tuple[str, ...] = ("127.0.0.1",)) -> None:
-        # So long that no machine is too slow for what these tests do.
-        super().__init__(hosts, True, SECRET, tls=ssl.create_default_context(), seconds=300)
-
-
-@dataclass
-class Clock:
-    """A clock that moves when it is told to."""
-
-    now: datetime = NOW
-
-    def __call__(self) -> datetime:
-        """The instant."""
-        return self.now
-
-
-def make_sender(database: Database, kind: type[Post] = Post, clock: Clock | None = None) -> WebhookSender:
-    return WebhookSender(database.app, kind(), clock=clock or Clock(), chance=HALF)
-
-
-def send_all(sender: WebhookSender) -> int:
-    """Send everything that is due now; how many were delivered."""
-    return sum(iter(sender.send_due, None))
-
-
-def end_job(job_id: str, url: str) -> None:
-    """A job that is over, whose receiver is to be told."""
-    owner_id = add_user(f"owner of {job_id}")
-    transact(lambda: submit_job(Job(job_id, owner_id, JobStatus.QUEUED, NOW - timedelta(minutes=1), web_hook=url)))
-    transact(lambda: cancel_job(job_id, NOW))
-
-
-def waiting() -> int:
-    """How many hooks wait now."""
-    session().rollback()
-    return count_webhooks()
 
 
 def until(condition: Callable[[], bool]) -> bool:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import cache
 from hashlib import shake_256
 from itertools import count
@@ -23,7 +22,8 @@ from api.server import make_server
 from api.storage.database import session
 from api.storage.platform_tables import TestRow
 from contract.client import ValidatingClient
-from tests.builders import NOW, add_token, add_user
+from tests.builders import add_token, add_user
+from tests.clocks import Clock
 from tests.databases import Database
 
 T = TypeVar("T")
@@ -32,21 +32,6 @@ PASSWORD = "correct horse battery staple"
 UNLIMITED = 10_000_000
 # As slow as a password's hash has to be in earnest, it would be most of what these tests do.
 QUICK = argon2.using(type="ID", rounds=1, memory_cost=8, parallelism=1)
-
-
-@dataclass
-class Clock:
-    """A clock that moves when it is told to."""
-
-    now: datetime = NOW
-
-    def __call__(self) -> datetime:
-        """The instant."""
-        return self.now
-
-    def advance(self, **amount: float) -> None:
-        """Move on, by so many seconds, minutes, days …"""
-        self.now += timedelta(**amount)
 
 
 def make_chance() -> RandomSource:

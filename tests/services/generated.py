@@ -10,15 +10,7 @@ from hypothesis import strategies as st
 from api.services.platform_sync import catch_up
 from api.storage.database import transaction
 from api.storage.platform_tables import CustomizedTestRow, ProgressRow, ResultFileRow, ResultRow, TestRow
-from tests.builders import (
-    BASELINE,
-    NOW,
-    BuiltTest,
-    Output,
-    add_fork,
-    add_regression_test,
-    digest_of,
-)
+from tests.builders import BASELINE, NOW, BuiltTest, Output, add_fork, add_regression_test, digest_of
 
 VARIANT, OTHER = digest_of("variant"), digest_of("other")
 REPOSITORIES = ("CCExtractor/ccextractor", "ada/CCExtractor", "Grace/fork")

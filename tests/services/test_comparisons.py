@@ -8,14 +8,7 @@ from api.services import runs, verdicts
 from api.services.comparisons import compare_runtimes, find_basis, find_history
 from api.services.platform_sync import catch_up, judge_pending
 from api.storage.database import session, transaction
-from api.storage.platform_tables import (
-    ProgressRow,
-    RegressionOutputRow,
-    RegressionTestRow,
-    ResultFileRow,
-    ResultRow,
-    TestRow,
-)
+from api.storage.platform_tables import ProgressRow, RegressionOutputRow, RegressionTestRow, ResultFileRow, ResultRow, TestRow
 from tests.builders import BASELINE, MAIN_REPOSITORY, NOW, add_fork, add_sample, digest_of
 from tests.databases import Database
 

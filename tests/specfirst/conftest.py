@@ -7,8 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from api.app import Application, create_app
 from api.config import Settings
 from api.domain.auth.access import Caller, Role, Scope
 from api.specfirst.binding.documents import Document
+from tests.clocks import Clock
 from tests.parts import need
 
 HERE = Path(__file__).parent
@@ -28,21 +27,6 @@ JOBS = Document("jobs", "Jobs", HERE / "jobs.yaml", "", ("/openapi-jobs.json",))
 
 RUN_TOKEN = "R" * 64
 UNLIMITED = 10_000_000
-
-
-@dataclass
-class Clock:
-    """A clock that moves when it is told to."""
-
-    now: datetime = field(default_factory=lambda: datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC))
-
-    def __call__(self) -> datetime:
-        """The instant."""
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        """Move on."""
-        self.now += timedelta(seconds=seconds)
 
 
 def token_for(role: Role, *scopes: Scope, number: int = 1) -> str:

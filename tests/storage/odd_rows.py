@@ -16,14 +16,7 @@ from api.domain.auth.access import Role, Scope
 from api.domain.runs.run import Phase
 from api.storage import schema
 from api.storage.database import Base, db
-from api.storage.platform_tables import (
-    PLATFORM_TABLES,
-    BlockedUserRow,
-    GeneralDataRow,
-    SampleExtraRow,
-    UploadRow,
-    VersionRow,
-)
+from api.storage.platform_tables import PLATFORM_TABLES, BlockedUserRow, GeneralDataRow, SampleExtraRow, UploadRow, VersionRow
 from contract.documents import Operation, load_documents
 from contract.fixtures import KNOWN, Person, add_known_run
 from tests.builders import (

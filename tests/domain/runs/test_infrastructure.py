@@ -7,14 +7,7 @@ import pytest
 
 from api.domain.results.failure import failures_of
 from api.domain.results.failure_code import Severity
-from api.domain.runs.infrastructure import (
-    EventOrigin,
-    InfrastructureType,
-    classify,
-    infrastructure_errors,
-    is_deliberate,
-    origin_of_report,
-)
+from api.domain.runs.infrastructure import EventOrigin, InfrastructureType, classify, infrastructure_errors, is_deliberate, origin_of_report
 from api.domain.runs.run import Phase, ProgressEvent
 from tests.domain.results.judging import expected_test, judged, reported
 from tests.domain.runs.platform_messages import CANCELS, REPORTS, TROUBLES

@@ -9,8 +9,9 @@ from api.domain.auth.login_pause import FREE_ATTEMPTS, MAX_PAUSE
 from api.domain.errors import TooMany
 from api.services.login_guard import LoginGuard
 from api.specfirst.access.rate_limits import FallbackCounters, ProcessCounters
+from tests.clocks import Clock
 from tests.handlers.conftest import MakeSite
-from tests.handlers.site import PASSWORD, Clock, Site
+from tests.handlers.site import PASSWORD, Site
 from tests.specfirst.access.test_rate_limits import Store
 
 TOKENS = "/api/v1/auth/tokens"

@@ -7,17 +7,7 @@ import pytest
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
-from tests.builders import (
-    BASELINE,
-    Output,
-    add_event,
-    add_output,
-    add_regression_test,
-    add_result,
-    add_run,
-    add_sample,
-    digest_of,
-)
+from tests.builders import BASELINE, Output, add_event, add_output, add_regression_test, add_result, add_run, add_sample, digest_of
 from tests.handlers.baselines import GOT, REASON, Case, baseline_of, failed_run, store_output
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Client, Site

@@ -1,4 +1,4 @@
-"""Somebody who may trigger runs."""
+"""Somebody who may trigger runs; a bucket."""
 from __future__ import annotations
 
 import pytest
@@ -6,6 +6,9 @@ import pytest
 from api.domain.auth.access import Role
 from contract.client import ValidatingClient
 from tests.handlers.site import Site
+from tests.storage.conftest import emulator, shared_emulator
+
+__all__ = ["emulator", "shared_emulator"]
 
 
 @pytest.fixture

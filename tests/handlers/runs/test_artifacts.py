@@ -1,98 +1,21 @@
 """The files of a run: which it should have, how they were found, and addresses that work."""
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from hashlib import sha256
-from pathlib import Path
-from typing import Any
-
-import httpx
 import pytest
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
-from api.storage.database import session
 from api.storage.files import paths
-from api.storage.platform_tables import SampleRow
 from contract.client import ValidatingClient
-from tests.builders import (
-    BuiltTest,
-    Output,
-    add_event,
-    add_finished_run,
-    add_output,
-    add_regression_test,
-    add_result,
-    add_run,
-    digest_of,
-)
-from tests.handlers.conftest import MakeSite
+from tests.builders import Output, add_event, add_finished_run, add_output, add_regression_test, add_result, add_run, digest_of
+from tests.handlers.runs.artifact_scene import EXPECTED, PRODUCED, Scene, digest, listed, make_scene, one, write
 from tests.handlers.site import Site
 from tests.handlers.system.test_downloads import fetched
-from tests.storage.files.emulator import BUCKET, Emulator, running_emulator
-from tests.storage.files.stalling import wire_to
-
-EXPECTED, PRODUCED, VARIANT = b"Hello.\n", b"Hallo.\n", b"HELLO.\n"
-
-
-def digest(content: bytes) -> str:
-    return sha256(content).hexdigest()
-
-
-@dataclass
-class Scene:
-    """A finished run in which one output differs, one matches, one is a variant and one is missing."""
-
-    run_id: int
-    differing: BuiltTest
-    other: BuiltTest
-    samples: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def address(self) -> str:
-        return f"/api/v1/runs/{self.run_id}/artifacts"
-
-
-def make_scene() -> Scene:
-    differing = add_regression_test(outputs=[
-        Output(digest(EXPECTED)), Output(digest(EXPECTED), extension=".txt", acceptable=(digest(VARIANT),))])
-    other = add_regression_test(outputs=[Output(digest(EXPECTED)), Output(digest(b"never"), extension=".xml")])
-    run_id = add_run()
-    for phase in (Phase.PREPARATION, Phase.TESTING):
-        add_event(run_id, phase)
-    add_output(run_id, differing.regression_id, differing.output_ids[0], got=digest(PRODUCED), expected=digest(EXPECTED))
-    add_output(run_id, differing.regression_id, differing.output_ids[1], got=digest(VARIANT), expected=digest(EXPECTED))
-    add_result(run_id, differing.regression_id)
-    add_output(run_id, other.regression_id, other.output_ids[0], expected=digest(EXPECTED))
-    add_result(run_id, other.regression_id)
-    add_event(run_id, Phase.COMPLETED)
-    hashes = {row.id: row.sha for row in session().query(SampleRow).all()}
-    return Scene(run_id, differing, other, hashes)
 
 
 @pytest.fixture
 def scene(site: Site) -> Scene:
     return make_scene()
-
-
-def write(root: Path, name: str | None, content: bytes) -> None:
-    path = root / str(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-
-
-def listed(client: ValidatingClient, scene: Scene, **query: Any) -> list[dict[str, Any]]:
-    answer = client.get(scene.address, params={"limit": 100, **query})
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["pagination"]["total"] == len(answer.json()["data"])
-    return list(answer.json()["data"])
-
-
-def one(items: list[dict[str, Any]], artifact_id: str) -> dict[str, Any]:
-    return next(item for item in items if item["artifact_id"] == artifact_id)
 
 
 @pytest.fixture
@@ -234,111 +157,3 @@ def test_any_page_costs_the_same_few_statements(site: Site, client: ValidatingCl
         return len(statements)
 
     assert cost(1) == cost(30)
-
-
-# With a bucket
-
-
-@pytest.fixture(scope="module")
-def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with running_emulator(tmp_path_factory.mktemp("bucket")) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(shared_emulator: Emulator) -> Emulator:
-    shared_emulator.clear()
-    return shared_emulator
-
-
-def with_bucket(make_site: MakeSite, emulator: Emulator, endpoint: str | None = None) -> Site:
-    return make_site(
-        bucket=BUCKET, bucket_endpoint=endpoint or emulator.endpoint, bucket_key_file=emulator.key_file)
-
-
-def test_what_is_in_both_stores_is_ok_and_its_address_is_signed_by_the_bucket(make_site: MakeSite, emulator: Emulator) -> None:
-    site = with_bucket(make_site, emulator)
-    scene = make_scene()
-    name = paths.log_name(scene.run_id)
-    write(site.files, name, b"the log\n")
-    emulator.put(name, b"the log\n")
-
-    found = one(listed(site.as_role(Role.USER), scene), f"{scene.run_id}-build_log")
-
-    assert (found["storage_status"], found["size_bytes"]) == ("ok", 8)
-    assert httpx.get(found["download_url"]).content == b"the log\n"
-
-
-@pytest.mark.parametrize("in_bucket", [True, False])
-def test_what_is_in_one_store_is_degraded_and_served_from_there(make_site: MakeSite, emulator: Emulator, in_bucket: bool) -> None:
-    site = with_bucket(make_site, emulator)
-    scene = make_scene()
-    name = paths.log_name(scene.run_id)
-    emulator.put(name, b"the log\n") if in_bucket else write(site.files, name, b"the log\n")
-
-    found = one(listed(site.as_role(Role.USER), scene), f"{scene.run_id}-build_log")
-
-    assert found["storage_status"] == "degraded"
-    assert found["download_url"].startswith(emulator.endpoint if in_bucket else "https://ci.example.test")
-
-
-def test_what_a_worker_sends_comes_to_the_bucket_as_well(make_site: MakeSite, emulator: Emulator) -> None:
-    site = with_bucket(make_site, emulator)
-    test = add_regression_test(outputs=[Output(digest(EXPECTED))])
-    run_id = add_run()
-    add_event(run_id, Phase.TESTING)
-
-    site.send(run_id, PRODUCED, type="upload", test_id=test.regression_id, test_file_id=test.output_id)
-    site.send(run_id, b"the log", type="logupload")
-
-    wanted = {paths.result_name(digest(PRODUCED), ".srt"): PRODUCED, paths.log_name(run_id): b"the log"}
-    assert eventually(lambda: {name: emulator.content(str(name)) for name in wanted} == wanted)
-
-
-@pytest.mark.parametrize("fault", ["stalls", "breaks"])
-def test_with_a_bucket_that_does_not_answer_workers_are_served_and_files_degraded(
-    make_site: MakeSite, emulator: Emulator, fault: str,
-) -> None:
-    with wire_to(emulator.port) as wire:
-        site = with_bucket(make_site, emulator, wire.endpoint)
-        run_id = add_run()
-        add_event(run_id, Phase.TESTING)
-        wire.stalled = True
-        if fault == "breaks":
-            wire.cut()
-
-        sent = site.send(run_id, b"the log", type="logupload")
-        scene = Scene(run_id, add_regression_test(), add_regression_test())
-        items = listed(site.as_role(Role.USER), scene)
-        log = one(items, f"{run_id}-build_log")
-
-        assert sent.text == "OK"
-        assert {item["storage_status"] for item in items} == {"degraded"}
-        assert fetched(site.client, log["download_url"]) == b"the log"
-        assert [item["artifact_id"] for item in items if item["download_url"]] == [log["artifact_id"]]
-
-
-def test_health_tells_of_a_bucket_that_does_not_answer_and_is_not_down_for_it(make_site: MakeSite, emulator: Emulator) -> None:
-    with wire_to(emulator.port) as wire:
-        site = with_bucket(make_site, emulator, wire.endpoint)
-        wire.cut()
-
-        answer = site.client.get("/api/v1/system/health")
-
-    states = {each["name"]: each["status"] for each in answer.json()["dependencies"]}
-    assert (answer.status_code, answer.json()["status"], states["bucket"], states["database"]) == (200, "degraded", "down", "ok")
-
-
-def test_health_of_a_server_with_its_bucket_is_ok(make_site: MakeSite, emulator: Emulator) -> None:
-    answer = with_bucket(make_site, emulator).client.get("/api/v1/system/health")
-
-    assert json.loads(answer.text)["status"] == "ok"
-
-
-def eventually(held_names: Callable[[], bool]) -> bool:
-    """Whether something comes to hold; the sending is done behind the requests' back."""
-    for _ in range(200):
-        if held_names():
-            return True
-        time.sleep(0.05)
-    return False

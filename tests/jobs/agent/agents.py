@@ -28,25 +28,13 @@ from api.storage.database import session, transact
 from api.storage.jobs import jobs
 from api.storage.jobs.files import AttemptFiles, JobFiles, put
 from api.storage.jobs.tables import JobRow
-from tests.builders import NOW, add_user
+from tests.builders import add_user
+from tests.clocks import Clock
 from tests.databases import Database
 from tests.jobs.attempts import await_true
 
 LOCKING = "import fcntl, sys, time\nfile = open(sys.argv[1], 'w')\nfcntl.flock(file, fcntl.LOCK_EX)\nprint(flush=True)\ntime.sleep(3600)"
 OPTIONS = AgentOptions(Path("/nonexistent"), lease=timedelta(seconds=60))
-
-
-@dataclass
-class Clock:
-    """A clock that moves when it is told to."""
-
-    now: datetime = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 class Supervisors:

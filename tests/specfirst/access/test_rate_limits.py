@@ -12,8 +12,9 @@ from starlette.types import ASGIApp
 
 from api.domain.auth.access import Caller, Role, Scope
 from api.specfirst.access.rate_limits import Count, FallbackCounters, ProcessCounters, SharedCounters, shared_storage
+from tests.clocks import Clock
 from tests.specfirst.asking import Answer, ask
-from tests.specfirst.conftest import ADMIN, RUN_TOKEN, Clock, Make, token_for
+from tests.specfirst.conftest import ADMIN, RUN_TOKEN, Make, token_for
 
 THINGS = "/api/v1/things"
 FORM = [("Content-Type", "application/x-www-form-urlencoded")]

@@ -8,17 +8,7 @@ import pytest
 
 from api.app import Application
 from api.domain.auth.access import Role, Scope
-from api.domain.errors import (
-    Conflict,
-    Forbidden,
-    Invalid,
-    InvalidCredentials,
-    NotFound,
-    Refusal,
-    Unauthorized,
-    Unavailable,
-    Unprocessable,
-)
+from api.domain.errors import Conflict, Forbidden, Invalid, InvalidCredentials, NotFound, Refusal, Unauthorized, Unavailable, Unprocessable
 from api.specfirst.responses.error_responses import HttpProblem, problem, status_of
 from tests.specfirst.asking import Answer, ask
 from tests.specfirst.conftest import ADMIN, RUN_TOKEN, Make, token_for
