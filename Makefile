@@ -33,7 +33,7 @@ $(READY): $(RUN) requirements-test.lock
 run: $(RUN)  ## Server, worker, demo data and real runs on this machine; Ctrl-C stops it
 	$(BIN)/ci-api demo $(ARGS)
 
-test: $(READY)  ## Every test that this machine has the parts for
+test: $(READY)  ## Every test but the long ones, as far as this machine has the parts
 	$(BIN)/tox run -q -e check
 
 verify: $(READY)  ## The longer checks, which nothing that is changed every day waits for

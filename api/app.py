@@ -152,7 +152,7 @@ def create_app(
             routes=routes,
             limits=limits, authenticate=authenticate, run_token_known=run_token_known,
             in_thread=in_thread_of(lookups, flask_backend.app), cross_origin=cross_origin,
-            scrape_token=settings.metrics_token, local_caller=local_caller), is_outage),
+            metrics_token=settings.metrics_token, local_caller=local_caller), is_outage),
         app_context=app_context, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
         cross_origin=cross_origin, service_description=service_description(documents, path_of(settings.public_url)),
         new_request_id=new_request_id, request_metrics=request_metrics, watch=watch)

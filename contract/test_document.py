@@ -127,7 +127,7 @@ def test_what_extensions_say_is_known_to_the_code_that_reads_them(operation: Ope
     assert set(operation.roles) <= {"admin", "contributor", "tester", "user"}
     assert operation.raw.get("x-rate-bucket", "reads") in BUCKETS
     assert operation.raw.get("x-native-async", True) is True
-    assert operation.raw.get("x-scrape-token", True) is True
+    assert operation.raw.get("x-metrics-token", True) is True
 
 
 def test_a_role_has_an_exception_for_own_forks_and_own_runs_alone() -> None:

@@ -13,7 +13,7 @@ from api.domain.results.runtime import PAST_RUNS, PastReports, RuntimeChanges, r
 from api.domain.runs.run import Run
 from api.services import runs, verdicts
 from api.storage.results.evidence import load_past_reports
-from api.storage.runs.base_run import load_line, verdicts_in
+from api.storage.runs.line import load_line, verdicts_in
 
 # In so many runs besides the base it is looked for results of tests that the base lacks.
 OTHER_BASES = 3

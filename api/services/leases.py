@@ -1,4 +1,4 @@
-"""Leases of workers on runs: taken by compare-and-set, renewed, and fenced by a number that only grows."""
+"""Leases of workers on runs, fenced by a number that only grows. Those of agents on jobs are in `api/storage/jobs/jobs.py`."""
 from __future__ import annotations
 
 from contextlib import ExitStack

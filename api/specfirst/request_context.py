@@ -74,7 +74,7 @@ class RequestContext:
     failure: BaseException | None = None
     over_limit: HttpProblem | None = None
     bucket: str | None = None
-    scraping: bool = False
+    shows_metrics_token: bool = False
     subject: Mapping[str, int | str] = field(default_factory=dict)
     run_token_known: bool | None = None
     rate_headers: tuple[tuple[bytes, bytes], ...] = ()

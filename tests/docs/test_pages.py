@@ -25,6 +25,7 @@ NAVIGATED = re.compile(r": (\S+\.md)$", re.MULTILINE)
 ROW = re.compile(r"^\| `.*$", re.MULTILINE)
 LAYER = re.compile(r"`([a-z_]+)`")
 CONNEXION = re.compile(r"^from connexion[a-z_.]* import (.*)$", re.MULTILINE)
+WORD = re.compile(r"^\| (?!word )([^|-][^|]*?) \|", re.MULTILINE)
 NO_SETTINGS = frozenset({"CI_TOKEN", "CI_SERVER", "CI_TEST_NO_SKIP"})
 
 
@@ -100,6 +101,13 @@ def test_the_tour_shows_the_commits_of_the_demo() -> None:
 
     for number, build in enumerate((made.good, made.regressed, made.unbuilt), 1):
         assert f"\nRun {number}  {build.commit[:12]}  {build.message}\n" in text_of("README.md")
+
+
+def test_the_words_of_the_glossary_stand_in_alphabetical_order() -> None:
+    words = WORD.findall(text_of("docs/glossary.md"))
+
+    assert len(words) > 50
+    assert words == sorted(words, key=str.casefold)
 
 
 def test_the_page_about_the_architecture_has_the_layers_that_are_enforced() -> None:

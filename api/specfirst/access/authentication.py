@@ -40,7 +40,7 @@ class Authentication:
         run_token_known: RunTokenKnown,
         in_thread: InThread,
         cross_origin: CorsHeaders,
-        scrape_token: str = "",
+        metrics_token: str = "",
         local_caller: LocalCaller | None = None,
     ) -> None:
         self._app = app
@@ -50,7 +50,7 @@ class Authentication:
         self._run_token_known = run_token_known
         self._in_thread = in_thread
         self._cross_origin = cross_origin
-        self._scrape_token = scrape_token.encode()
+        self._metrics_token = metrics_token.encode()
         self._local_caller = local_caller
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,8 +82,8 @@ class Authentication:
             if self._local_caller is not None and open_here and is_local(scope):
                 await self._record_caller(context, self._in_thread(self._local_caller))
             return
-        if operation is not None and operation.scraped and self._is_scrape_token(token):
-            context.scraping = True
+        if operation is not None and operation.takes_metrics_token and self._is_metrics_token(token):
+            context.shows_metrics_token = True
             return
         context.token_lookup = partial(self._lookups.find, token)
         await self._record_caller(context, context.token_lookup())
@@ -97,8 +97,8 @@ class Authentication:
         else:
             context.caller = found
 
-    def _is_scrape_token(self, token: str) -> bool:
-        return bool(self._scrape_token) and hmac.compare_digest(token.encode(), self._scrape_token)
+    def _is_metrics_token(self, token: str) -> bool:
+        return bool(self._metrics_token) and hmac.compare_digest(token.encode(), self._metrics_token)
 
     async def _bucket(
         self, scope: Scope, context: RequestContext, operation: Operation | None, parameters: Mapping[str, Any],

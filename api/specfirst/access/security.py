@@ -38,7 +38,7 @@ def token_of(scope: Scope, context: RequestContext) -> str | None:
 async def bearer_info(token: str, request: ConnexionRequest) -> dict[str, Any] | None:
     """Connexion's question for the meaning of the request's token: it was looked up before the limits were counted."""
     context = context_of(request.scope)
-    if context.scraping:
+    if context.shows_metrics_token:
         return {"sub": None}
     if context.failure is not None:
         raise context.failure
@@ -74,7 +74,7 @@ class PermittedOperation:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse with Forbidden, or go on."""
         context = context_of(scope)
-        if context.scraping:
+        if context.shows_metrics_token:
             await self.next_app(scope, receive, send)
             return
         caller = context.caller

@@ -27,7 +27,7 @@ class Operation:
     secured: bool
     bucket: str | None
     text_errors: bool
-    scraped: bool = field(default=False, kw_only=True)
+    takes_metrics_token: bool = field(default=False, kw_only=True)
     local: bool = field(default=False, kw_only=True)
 
 
@@ -153,7 +153,7 @@ def _operation(text: OperationText, content: Mapping[str, Any]) -> Operation:
         secured=bool(text.text.get("security", content.get("security"))),
         bucket=text.text.get("x-rate-bucket"),
         text_errors=_speaks_text(text, content),
-        scraped=bool(text.text.get("x-scrape-token")),
+        takes_metrics_token=bool(text.text.get("x-metrics-token")),
         local=bool(text.text.get("x-local-anonymous")),
     )
 

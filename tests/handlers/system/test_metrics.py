@@ -22,7 +22,7 @@ from tests.builders import NOW, add_event, add_run
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Client, Site
 
-SCRAPE_TOKEN = "a-token-that-only-scrapes"
+METRICS_TOKEN = "a-token-that-only-scrapes"
 LABELS = frozenset({
     "process", "operation", "method", "status", "bucket", "priority", "quantile", "reason", "platform", "version", "python", "le", "task",
     "outcome"})
@@ -88,21 +88,21 @@ def test_a_token_without_the_scope_does_not_open_it(site: Site) -> None:
     assert site.as_role(Role.ADMIN, Scope.RUNS_READ).get("/metrics").status_code == 403
 
 
-def test_the_scrape_token_opens_it_and_nothing_else(make_site: MakeSite) -> None:
-    scraper = make_site(metrics_token=SCRAPE_TOKEN).client.as_(SCRAPE_TOKEN)
+def test_the_metrics_token_opens_it_and_nothing_else(make_site: MakeSite) -> None:
+    scraper = make_site(metrics_token=METRICS_TOKEN).client.as_(METRICS_TOKEN)
 
     statuses = {path: scraper.get(path).status_code for path in ("/metrics", "/api/v1/system/queue", "/api/v1/runs", "/jobs")}
 
     assert statuses == {"/metrics": 200, "/api/v1/system/queue": 401, "/api/v1/runs": 401, "/jobs": 401}
 
 
-@pytest.mark.parametrize("token", [SCRAPE_TOKEN + "x", SCRAPE_TOKEN[:-1], "x"])
+@pytest.mark.parametrize("token", [METRICS_TOKEN + "x", METRICS_TOKEN[:-1], "x"])
 def test_no_other_token_is_taken_for_it(make_site: MakeSite, token: str) -> None:
-    assert make_site(metrics_token=SCRAPE_TOKEN).client.as_(token).get("/metrics").status_code == 401
+    assert make_site(metrics_token=METRICS_TOKEN).client.as_(token).get("/metrics").status_code == 401
 
 
-def test_the_scrape_token_is_none_where_none_is_configured(site: Site) -> None:
-    assert site.client.as_(SCRAPE_TOKEN).get("/metrics").status_code == 401
+def test_the_metrics_token_is_none_where_none_is_configured(site: Site) -> None:
+    assert site.client.as_(METRICS_TOKEN).get("/metrics").status_code == 401
 
 
 def test_waiting_and_running_jobs_are_counted_by_priority(site: Site) -> None:
@@ -218,16 +218,16 @@ def test_what_clients_make_up_makes_no_series(site: Site) -> None:
 
 
 def test_refusals_are_counted_by_bucket(make_site: MakeSite) -> None:
-    site = make_site(rate_anonymous=3, metrics_token=SCRAPE_TOKEN)
+    site = make_site(rate_anonymous=3, metrics_token=METRICS_TOKEN)
     # Each kind of request has its bucket, so what is asked here does not use up what the scraper has.
     statuses = [site.client.get("/api/v1/system/health").status_code for _ in range(5)]
-    refused = read(site.client.as_(SCRAPE_TOKEN)).total("ci_rate_limit_refusals_total", bucket="anonymous")
+    refused = read(site.client.as_(METRICS_TOKEN)).total("ci_rate_limit_refusals_total", bucket="anonymous")
 
     assert (statuses, refused) == ([200, 200, 200, 429, 429], 2)
 
 
 def test_tasks_between_requests_tell_their_last_success_their_failures_and_their_age(make_site: MakeSite) -> None:
-    site = make_site(metrics_token=SCRAPE_TOKEN)
+    site = make_site(metrics_token=METRICS_TOKEN)
     monotonic, succeed = Monotonic(), [False, True]
 
     def work() -> None:
@@ -242,7 +242,7 @@ def test_tasks_between_requests_tell_their_last_success_their_failures_and_their
     for _ in range(2):
         made._loops[0].run_once()
         monotonic.seconds += 7
-        found = read(site.client.as_(SCRAPE_TOKEN))
+        found = read(site.client.as_(METRICS_TOKEN))
         told.append([found.value(f"ci_background_{name}", task="sync") for name in (
             "last_success_timestamp_seconds", "failures_total", "age_seconds")])
 
@@ -250,9 +250,9 @@ def test_tasks_between_requests_tell_their_last_success_their_failures_and_their
 
 
 def test_every_application_has_its_own_measures(make_site: MakeSite, shared_site: Site) -> None:
-    site = make_site(metrics_token=SCRAPE_TOKEN)
+    site = make_site(metrics_token=METRICS_TOKEN)
 
-    found = read(site.client.as_(SCRAPE_TOKEN))
+    found = read(site.client.as_(METRICS_TOKEN))
 
     assert found.total("ci_request_seconds_count") == 0
 
@@ -272,9 +272,9 @@ def test_the_number_of_statements_does_not_grow_with_what_is_counted(site: Site)
     assert statements() == few
 
 
-def test_the_scrape_token_stands_in_no_log(make_site: MakeSite, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+def test_the_metrics_token_stands_in_no_log(make_site: MakeSite, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     caplog.set_level("DEBUG")
 
-    read(make_site(metrics_token=SCRAPE_TOKEN).client.as_(SCRAPE_TOKEN))
+    read(make_site(metrics_token=METRICS_TOKEN).client.as_(METRICS_TOKEN))
 
-    assert SCRAPE_TOKEN not in caplog.text + " ".join(str(vars(record)) for record in caplog.records)
+    assert METRICS_TOKEN not in caplog.text + " ".join(str(vars(record)) for record in caplog.records)

@@ -18,7 +18,7 @@ from api.services.platform_sync import catch_up, judge_pending
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
 from api.storage.results import evidence, history
-from api.storage.runs import base_run, queue
+from api.storage.runs import line, queue
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, add_sample, digest_of, minutes
 from tests.databases import Database
 
@@ -136,7 +136,7 @@ def others() -> dict[str, Work]:
         "active branches": lambda: queue.list_branches(None, None, NOW, True, limit=50, offset=0),
         "branches of a repository": lambda: queue.list_branches(MAIN, None, NOW, None, limit=50, offset=0),
         "a run": lambda: verdicts.judge_run(runs.load_run(700)),
-        "its line": lambda: base_run.load_line(runs.load_run(700), MAIN),
+        "its line": lambda: line.load_line(runs.load_run(700), MAIN),
         "past reports": lambda: evidence.load_past_reports(range(680, 700)),
         "its counts": lambda: verdicts.load_summary(runs.load_run(700)),
         "average durations": lambda: [runs.average_duration(each) for each in Platform]}

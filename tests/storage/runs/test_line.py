@@ -13,7 +13,7 @@ from api.domain.results.base_run import Base, BaseReason
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.storage.database import session, transaction
 from api.storage.platform_tables import TestRow
-from api.storage.runs.base_run import PAST_RUNS, RAN, load_line
+from api.storage.runs.line import PAST_RUNS, RAN, load_line
 from api.storage.tables import RunRow
 from tests.builders import MAIN_REPOSITORY, add_fork, digest_of, minutes
 from tests.databases import Database

@@ -1,4 +1,4 @@
-"""Finds the runs that a run is compared with: runs of its ancestor commits, as far as these are known, and older runs."""
+"""Finds the line of a run: the finished runs of its ancestor commits, as far as these are known, and older runs."""
 from __future__ import annotations
 
 from collections import defaultdict
