@@ -97,7 +97,7 @@ def in_fair_order(tests: Sequence[FailingTest]) -> list[FailingTest]:
     for test in tests:
         causes.setdefault((test.origin, test.cause), []).append(test)
     order = list(Origin)
-    groups = sorted(causes.items(), key=lambda each: (order.index(each[0][0]), -len(each[1]), each[0][1]))
+    groups = sorted(causes.items(), key=lambda each: (order.index(each[0][0]), -len(each[1])))
     rounds = zip_longest(*(members for _, members in groups))
     return [test for each in rounds for test in each if test is not None]
 
