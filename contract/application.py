@@ -30,10 +30,10 @@ from tests.builders import (
     Output,
     add_event,
     add_finished_run,
-    add_output,
     add_passed_result,
     add_regression_test,
     add_result,
+    add_result_with_output,
     add_run,
     add_user,
     digest_of,
@@ -118,8 +118,7 @@ def _add_runs(tests: Sequence[BuiltTest], at: datetime) -> None:
     add_finished_run(first, second, third, at=at)
     failed = _add_started(tests, at)
     add_passed_result(failed, first)
-    add_output(failed, second.regression_id, second.output_id, got=digest_of("other"))
-    add_result(failed, second.regression_id, exit_code=139, expected_exit_code=10)
+    add_result_with_output(failed, second, got=digest_of("other"), exit_code=139, expected_exit_code=10)
     add_result(failed, third.regression_id, exit_code=1)
     incomplete = _add_started(tests, at)
     add_result(incomplete, first.regression_id)

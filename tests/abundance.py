@@ -14,9 +14,8 @@ from tests.builders import (
     Output,
     add_event,
     add_finished_run,
-    add_output,
     add_regression_test,
-    add_result,
+    add_result_with_output,
     add_run,
     add_sample,
     add_token,
@@ -44,8 +43,7 @@ def add_abundance(root: Path, owner_id: int) -> Mapping[str, Any]:
     for number in range(MANY):
         add_event(run_id, Phase.TESTING, f"Running test {number}", at=minutes(number / 10))
     for test in tests:
-        add_output(run_id, test.regression_id, test.output_id, got=GOT, expected=EXPECTED)
-        add_result(run_id, test.regression_id, exit_code=1)
+        add_result_with_output(run_id, test, got=GOT, expected=EXPECTED, exit_code=1)
     add_event(run_id, Phase.COMPLETED, "Ran all tests", at=minutes(20))
     (root / "LogFiles" / f"{run_id}.txt").write_bytes(LINE * 20_000)
     jobs = [add_job(owner_id, JobStatus.COMPLETED, at=NOW - timedelta(seconds=number), exit_code=1) for number in range(MANY)]

@@ -90,6 +90,17 @@ def save(row: Base) -> None:
         current.expunge(row)
 
 
+def _save_once(row: ForkRow | CategoryRow | TagRow, column: str) -> int:
+    """The id of the row with the same value in the column; this one is inserted where there is none."""
+    table = type(row)
+    with transaction() as current:
+        found = current.execute(select(table.id).where(getattr(table, column) == getattr(row, column))).scalar_one_or_none()
+    if found is not None:
+        return found
+    save(row)
+    return row.id
+
+
 def add_user(
     name: str | None = None, *, role: Role = Role.TESTER, email: str | None = None, password_hash: str = NO_PASSWORD,
     github_login: str | None = None, github_token: str | None = None, disabled: bool = False,
@@ -120,24 +131,12 @@ def add_token(user_id: int, *scopes: Scope, name: str | None = None, now: dateti
 
 def add_fork(url: str = f"https://github.com/{MAIN_REPOSITORY}.git") -> int:
     """A repository, by its clone URL; the one that is there already where it is."""
-    with transaction() as current:
-        found = current.execute(select(ForkRow.id).where(ForkRow.github == url)).scalar_one_or_none()
-    if found is not None:
-        return found
-    row = ForkRow(github=url)
-    save(row)
-    return row.id
+    return _save_once(ForkRow(github=url), "github")
 
 
 def add_category(name: str) -> int:
     """A category; the one that is there already where it is."""
-    with transaction() as current:
-        found = current.execute(select(CategoryRow.id).where(CategoryRow.name == name)).scalar_one_or_none()
-    if found is not None:
-        return found
-    row = CategoryRow(name=name, description=f"Samples of {name}")
-    save(row)
-    return row.id
+    return _save_once(CategoryRow(name=name, description=f"Samples of {name}"), "name")
 
 
 def add_sample(
@@ -149,17 +148,7 @@ def add_sample(
         sha=sha or digest_of(f"sample {number}"), extension=extension, original_name=original_name or f"sample{number}.{extension}")
     save(row)
     for tag in tags:
-        save(SampleTagRow(sample_id=row.id, tag_id=_tag(tag)))
-    return row.id
-
-
-def _tag(name: str) -> int:
-    with transaction() as current:
-        found = current.execute(select(TagRow.id).where(TagRow.name == name)).scalar_one_or_none()
-    if found is not None:
-        return found
-    row = TagRow(name=name, description=None)
-    save(row)
+        save(SampleTagRow(sample_id=row.id, tag_id=_save_once(TagRow(name=tag, description=None), "name")))
     return row.id
 
 
@@ -233,6 +222,14 @@ def add_output(run_id: int, regression_id: int, output_id: int, *, got: str | No
     """What became of one output in a run: a match, unless the hash of what was produced is given."""
     save(ResultFileRow(
         test_id=run_id, regression_test_id=regression_id, regression_test_output_id=output_id, expected=expected, got=got))
+
+
+def add_result_with_output(
+    run_id: int, test: BuiltTest, *, got: str | None = None, expected: str = BASELINE, **result: int | None,
+) -> None:
+    """The end of a regression test in a run, and what became of its first output."""
+    add_output(run_id, test.regression_id, test.output_id, got=got, expected=expected)
+    add_result(run_id, test.regression_id, **result)
 
 
 def add_passed_result(run_id: int, test: BuiltTest, *, expected: str = BASELINE) -> None:

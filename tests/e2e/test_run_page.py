@@ -15,10 +15,9 @@ from api.domain.runs.run import Phase
 from tests.builders import (
     Output,
     add_event,
-    add_output,
     add_passed_result,
     add_regression_test,
-    add_result,
+    add_result_with_output,
     add_run,
     add_sample,
     add_token,
@@ -224,8 +223,7 @@ def _failed_run(installation: Installation, wanted: str, written: str) -> int:
         passing, failing = (add_regression_test(sample_id=add_sample(), outputs=outputs, categories=["DVB"]) for _ in range(2))
         run_id = _start_run()
         add_passed_result(run_id, passing, expected=digest_of(wanted))
-        add_output(run_id, failing.regression_id, failing.output_id, got=digest_of(written), expected=digest_of(wanted))
-        add_result(run_id, failing.regression_id)
+        add_result_with_output(run_id, failing, got=digest_of(written), expected=digest_of(wanted))
         return _end_run(run_id)
 
     return _do(installation, failed_run)

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.domain.runs.run import Phase
 from api.storage.platform_tables import RegressionOutputRow
-from tests.builders import BASELINE, BuiltTest, add_event, add_output, add_result, add_run, digest_of
+from tests.builders import BASELINE, BuiltTest, add_event, add_result_with_output, add_run, digest_of
 from tests.handlers.site import Site
 
 GOT = digest_of("what was produced")
@@ -41,8 +41,7 @@ def failed_run(*tests: BuiltTest, got: str = GOT, expected: str = BASELINE) -> i
     run_id = add_run(tests=[test.regression_id for test in tests])
     add_event(run_id, Phase.TESTING)
     for test in tests:
-        add_output(run_id, test.regression_id, test.output_id, got=got, expected=expected)
-        add_result(run_id, test.regression_id)
+        add_result_with_output(run_id, test, got=got, expected=expected)
     add_event(run_id, Phase.COMPLETED)
     return run_id
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from api.domain.runs.run import Phase
 from contract.client import ValidatingClient
-from tests.builders import NOW, BuiltTest, Output, add_event, add_output, add_regression_test, add_result, add_run
+from tests.builders import NOW, BuiltTest, Output, add_event, add_regression_test, add_result_with_output, add_run
 from tests.handlers.site import Site
 
 GONE = sha256(b"in none of the stores").hexdigest()
@@ -58,7 +58,6 @@ def add_reported_output(
     run_id = add_run(tests=[test.regression_id])
     add_event(run_id, Phase.TESTING, at=NOW)
     if reported:
-        add_output(run_id, test.regression_id, test.output_id, got=got, expected=recorded or baseline)
-    add_result(run_id, test.regression_id, exit_code=exit_code)
+        add_result_with_output(run_id, test, got=got, expected=recorded or baseline, exit_code=exit_code)
     add_event(run_id, Phase.COMPLETED, at=NOW)
     return BuiltOutput(run_id, test, test.output_id)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.domain.auth.access import Role, Scope
-from tests.builders import add_finished_run, add_output, add_regression_test, add_result, add_run, digest_of
+from tests.builders import add_finished_run, add_regression_test, add_result_with_output, add_run, digest_of
 from tests.handlers.results.test_triage import finish
 from tests.handlers.site import Client, Site
 
@@ -74,8 +74,7 @@ def test_the_list_of_tools_is_short(agent: Client) -> None:
 def test_a_tool_answers_as_the_api_does_and_counts_once(agent: Client, site: Site) -> None:
     test = add_regression_test()
     run_id = add_run(tests=[test.regression_id])
-    add_output(run_id, test.regression_id, test.output_id, got=digest_of("bad"))
-    add_result(run_id, test.regression_id)
+    add_result_with_output(run_id, test, got=digest_of("bad"))
     finish(run_id)
     before = int(ask(agent, "ping").headers["X-RateLimit-Remaining"])
 

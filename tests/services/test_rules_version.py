@@ -20,7 +20,7 @@ from api.storage.database import session, transaction
 from api.storage.runs.platform_changes import count_pending, mark_outdated
 from api.storage.runs.progress import list_late_events
 from api.storage.tables import RunRow, VerdictRow
-from tests.builders import NOW, add_event, add_output, add_regression_test, add_result, add_run
+from tests.builders import NOW, add_event, add_regression_test, add_result_with_output, add_run
 from tests.databases import Database
 from tests.examples import examples
 
@@ -49,8 +49,7 @@ def finished_run(*codes: int) -> int:
     add_event(run_id, Phase.TESTING)
     for code in codes:
         test = add_regression_test()
-        add_output(run_id, test.regression_id, test.output_id)
-        add_result(run_id, test.regression_id, exit_code=code)
+        add_result_with_output(run_id, test, exit_code=code)
     add_event(run_id, Phase.COMPLETED)
     return run_id
 

@@ -20,6 +20,7 @@ from tests.builders import (
     add_passed_result,
     add_regression_test,
     add_result,
+    add_result_with_output,
     add_run,
     add_sample,
     digest_of,
@@ -123,8 +124,7 @@ def test_errors_are_found_by_type_severity_and_sample(
 ) -> None:
     differing, wrong = add_regression_test(), add_regression_test()
     run_id = start()
-    add_output(run_id, differing.regression_id, differing.output_id, got=GOT)
-    add_result(run_id, differing.regression_id)
+    add_result_with_output(run_id, differing, got=GOT)
     add_result(run_id, wrong.regression_id, exit_code=1)
 
     found = [item["type"] for item in listed(client, run_id, **query)]
@@ -256,8 +256,7 @@ def failing(site: Site) -> tuple[int, dict[str, int]]:
     three = add_regression_test()
     run_id = start()
     for test in (one, two):
-        add_output(run_id, test.regression_id, test.output_id, got=GOT)
-        add_result(run_id, test.regression_id)
+        add_result_with_output(run_id, test, got=GOT)
     add_result(run_id, three.regression_id, exit_code=139)
     finish(run_id)
     return run_id, {

@@ -13,10 +13,10 @@ from tests.builders import (
     BuiltTest,
     add_event,
     add_finished_run,
-    add_output,
     add_passed_result,
     add_regression_test,
     add_result,
+    add_result_with_output,
     add_run,
     add_sample,
     digest_of,
@@ -49,8 +49,7 @@ def add_failed_run(test: BuiltTest, at: int = 0, *, exit_code: int = 0, got: str
     """A run in which the test ended with this exit code and this output."""
     run_id = add_run(**options)  # type: ignore[arg-type]
     add_event(run_id, Phase.TESTING, at=minutes(at))
-    add_output(run_id, test.regression_id, test.output_id, got=got)
-    add_result(run_id, test.regression_id, exit_code=exit_code, runtime_ms=1840)
+    add_result_with_output(run_id, test, got=got, exit_code=exit_code, runtime_ms=1840)
     add_event(run_id, Phase.COMPLETED, at=minutes(at + 1))
     return run_id
 

@@ -7,7 +7,7 @@ import pytest
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
-from tests.builders import BASELINE, BuiltTest, add_event, add_output, add_passed_result, add_regression_test, add_result, digest_of
+from tests.builders import BASELINE, BuiltTest, add_event, add_passed_result, add_regression_test, add_result_with_output, digest_of
 from tests.handlers.site import Client, Site
 from tests.platform_writes import set_baseline
 
@@ -35,8 +35,7 @@ def run_of(
         if got is None:
             add_passed_result(run_id, test)
         else:
-            add_output(run_id, test.regression_id, test.output_id, got=digest_of(got))
-            add_result(run_id, test.regression_id)
+            add_result_with_output(run_id, test, got=digest_of(got))
     add_event(run_id, phase)
     return run_id
 

@@ -7,7 +7,7 @@ import pytest
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
-from tests.builders import BuiltTest, add_event, add_output, add_regression_test, add_result, add_run, minutes
+from tests.builders import BuiltTest, add_event, add_regression_test, add_result_with_output, add_run, minutes
 from tests.handlers.site import Client, Site
 
 
@@ -20,8 +20,7 @@ def timed_run(test: BuiltTest, runtime_ms: int, *, at: int = 0, **options: Any) 
     """A run in which the test passed in so many milliseconds."""
     run_id = add_run(tests=[test.regression_id], **options)
     add_event(run_id, Phase.TESTING, at=minutes(at))
-    add_output(run_id, test.regression_id, test.output_id)
-    add_result(run_id, test.regression_id, runtime_ms=runtime_ms)
+    add_result_with_output(run_id, test, runtime_ms=runtime_ms)
     add_event(run_id, Phase.COMPLETED, at=minutes(at + 1))
     return run_id
 

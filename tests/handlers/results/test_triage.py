@@ -16,10 +16,10 @@ from tests.builders import (
     Output,
     add_event,
     add_finished_run,
-    add_output,
     add_passed_result,
     add_regression_test,
     add_result,
+    add_result_with_output,
     add_run,
     digest_of,
 )
@@ -50,8 +50,7 @@ def finish(run_id: int, *, days: float = 0) -> int:
 
 def failing_run(site: Site, test: BuiltTest, got: str, baseline: str, **options: Any) -> int:
     run_id = add_run(tests=[test.regression_id], **options)
-    add_output(run_id, test.regression_id, test.output_id, got=got, expected=baseline)
-    add_result(run_id, test.regression_id)
+    add_result_with_output(run_id, test, got=got, expected=baseline)
     return finish(run_id)
 
 
@@ -182,8 +181,7 @@ def test_a_token_of_the_default_scopes_may_make_the_call_that_leads_on(site: Sit
     reader = site.as_role(Role.USER, Scope.RUNS_READ, Scope.RESULTS_READ)
     test = add_regression_test()
     run_id = add_run(tests=[test.regression_id])
-    add_output(run_id, test.regression_id, test.output_id, got=got)
-    add_result(run_id, test.regression_id, exit_code=exit_code)
+    add_result_with_output(run_id, test, got=got, exit_code=exit_code)
     finish(run_id)
 
     triage = reader.get(f"/api/v1/runs/{run_id}/triage").json()
@@ -198,8 +196,7 @@ def test_triage_keeps_to_its_budget_and_counts_what_it_leaves_out(agent: Client,
     for number in range(45):
         baseline, got = store(site, b"x" * 400 + b"%d" % number), store(site, "é".encode() * 400 + b"%d" % number)
         test = add_regression_test(outputs=[Output(baseline=baseline)])
-        add_output(run_id, test.regression_id, test.output_id, got=got, expected=baseline)
-        add_result(run_id, test.regression_id)
+        add_result_with_output(run_id, test, got=got, expected=baseline)
     finish(run_id)
 
     answer = agent.get(f"/api/v1/runs/{run_id}/triage", params={"max_bytes": max_bytes})
@@ -218,8 +215,7 @@ def test_every_failure_that_is_listed_has_its_difference(agent: Client, site: Si
     for number in range(100):
         baseline, got = store(site, prefix + b"1 %d" % number), store(site, prefix + b"2 %d" % number)
         test = add_regression_test(outputs=[Output(baseline=baseline)])
-        add_output(run_id, test.regression_id, test.output_id, got=got, expected=baseline)
-        add_result(run_id, test.regression_id)
+        add_result_with_output(run_id, test, got=got, expected=baseline)
     finish(run_id)
 
     shown = agent.get(f"/api/v1/runs/{run_id}/triage").json()
@@ -259,8 +255,7 @@ def test_many_failures_take_as_many_statements_as_few(agent: Client, site: Site)
         tests = [add_regression_test() for _ in range(number)]
         run_id = add_run(tests=[test.regression_id for test in tests])
         for test in tests:
-            add_output(run_id, test.regression_id, test.output_id, got=digest_of("other"))
-            add_result(run_id, test.regression_id)
+            add_result_with_output(run_id, test, got=digest_of("other"))
         agent.get(f"/api/v1/runs/{finish(run_id)}/triage")
         with site.database.counted() as statements:
             assert agent.get(f"/api/v1/runs/{run_id}/triage").json()["failure_count"] == number

@@ -21,6 +21,7 @@ from tests.builders import (
     add_passed_result,
     add_regression_test,
     add_result,
+    add_result_with_output,
     add_run,
     add_sample,
     add_user,
@@ -181,8 +182,7 @@ def test_a_summary_counts_every_test_once(site: Site, client: ValidatingClient) 
     add_event(run_id, Phase.TESTING, at=minutes(1))
     add_passed_result(run_id, tests[0])
     add_passed_result(run_id, tests[1])
-    add_output(run_id, tests[2].regression_id, tests[2].output_id, got=digest_of("other"))
-    add_result(run_id, tests[2].regression_id, exit_code=3)
+    add_result_with_output(run_id, tests[2], got=digest_of("other"), exit_code=3)
     add_result(run_id, tests[3].regression_id)
     running = show(client, run_id, "/summary")
     add_event(run_id, Phase.COMPLETED, at=minutes(2))
@@ -201,8 +201,7 @@ def test_a_summary_counts_every_test_once(site: Site, client: ValidatingClient) 
 def test_an_acceptable_variant_is_as_good_as_the_baseline(site: Site, client: ValidatingClient) -> None:
     test = add_regression_test(outputs=[Output(acceptable=(digest_of("variant"),))])
     run_id = add_run(tests=[test.regression_id])
-    add_output(run_id, test.regression_id, test.output_id, got=digest_of("variant"))
-    add_result(run_id, test.regression_id)
+    add_result_with_output(run_id, test, got=digest_of("variant"))
     add_event(run_id, Phase.COMPLETED)
 
     assert show(client, run_id, "/summary")["pass_count"] == 1

@@ -16,10 +16,10 @@ from tests.builders import (
     add_event,
     add_finished_run,
     add_fork,
-    add_output,
     add_passed_result,
     add_regression_test,
     add_result,
+    add_result_with_output,
     add_run,
     digest_of,
     minutes,
@@ -36,8 +36,7 @@ def add_mixed_run(*, requester_id: int | None = None) -> tuple[int, dict[str, Bu
         branch="feature")
     add_event(run_id, Phase.TESTING, at=minutes(1))
     add_passed_result(run_id, tests["pass"])
-    add_output(run_id, tests["fail"].regression_id, tests["fail"].output_id, got=digest_of("other"))
-    add_result(run_id, tests["fail"].regression_id)
+    add_result_with_output(run_id, tests["fail"], got=digest_of("other"))
     add_result(run_id, tests["missing_output"].regression_id)
     add_event(run_id, Phase.COMPLETED, at=minutes(9))
     return run_id, tests

@@ -19,9 +19,8 @@ from tests.builders import (
     BuiltTest,
     add_event,
     add_finished_run,
-    add_output,
     add_regression_test,
-    add_result,
+    add_result_with_output,
     add_run,
     add_sample,
     digest_of,
@@ -48,8 +47,7 @@ def fill() -> list[BuiltTest]:
         run_id = add_run(branch=branch, platform=("linux", "windows")[number % 2])
         add_event(run_id, Phase.TESTING, at=minutes(number // 3))
         for test in tests[:1 + number % 2]:
-            add_output(run_id, test.regression_id, test.output_id, got=digest_of("got") if number % 4 == 0 else None)
-            add_result(run_id, test.regression_id, exit_code=139 if number % 5 == 0 else 0)
+            add_result_with_output(run_id, test, got=digest_of("got") if number % 4 == 0 else None, exit_code=139 if number % 5 == 0 else 0)
         if number % 7:
             add_event(run_id, Phase.CANCELED if number % 6 == 0 else Phase.COMPLETED, at=minutes(99))
     catch_up(NOW)
