@@ -221,10 +221,10 @@ class Settings:
         "hosts that may be told of a job's end, separated by commas: names, *.suffix for the names below it, or addresses; empty: none")
     webhook_secret: str = _webhooks(
         "CI_WEBHOOK_SECRET", "", read.long_secret, secret=True,
-        about="secret by which receivers of web hooks know them for ours; needed where hosts are given")
+        about="secret by which receivers of webhooks know them for ours; needed where hosts are given")
     webhook_allow_private: bool = _webhooks(
         "CI_WEBHOOK_ALLOW_PRIVATE", False, read.switch,
-        "web hooks may go to this host's own and private addresses, there also by plain http")
+        "webhooks may go to this host's own and private addresses, there also by plain http")
 
     metrics_token: str = _monitoring(
         "CI_METRICS_TOKEN", "", read.long_secret, "bearer token that opens GET /metrics and nothing else; empty: a token of the API does",

@@ -1,4 +1,4 @@
-"""A receiver of web hooks in the hands of a test: it keeps what it got and answers as it is told."""
+"""A receiver of webhooks in the hands of a test: it keeps what it got and answers as it is told."""
 from __future__ import annotations
 
 import ssl

@@ -58,7 +58,7 @@ class WebhookSender:
             # The job was removed meanwhile, and its hook with it.
             return False
         except Refusal:
-            log.warning("the web hook of job %s is given up: its host may not be told any more", hook.job_id)
+            log.warning("the webhook of job %s is given up: its host may not be told any more", hook.job_id)
             transact(partial(delete_webhook, hook))
             return False
         except NotDelivered as failed:
@@ -68,7 +68,7 @@ class WebhookSender:
             raise
         # A bug fails one webhook, never the others or the sender.
         except Exception as fault:
-            log.exception("the web hook of job %s could not be sent", hook.job_id)
+            log.exception("the webhook of job %s could not be sent", hook.job_id)
             self._postpone(hook, type(fault).__name__)
             return False
         transact(partial(delete_webhook, hook))
@@ -88,8 +88,8 @@ class WebhookSender:
     def _postpone(self, hook: DueWebhook, why: str) -> None:
         due_at = next_attempt(hook.attempts, self._clock(), self._chance)
         if due_at is None:
-            log.warning("the web hook of job %s is given up after %d attempts: %s", hook.job_id, hook.attempts, why)
+            log.warning("the webhook of job %s is given up after %d attempts: %s", hook.job_id, hook.attempts, why)
             transact(partial(delete_webhook, hook))
         else:
-            log.info("the web hook of job %s was not delivered, attempt %d: %s", hook.job_id, hook.attempts, why)
+            log.info("the webhook of job %s was not delivered, attempt %d: %s", hook.job_id, hook.attempts, why)
             transact(partial(postpone_webhook, hook, due_at))

@@ -46,7 +46,7 @@ def trusted_authorities() -> ssl.SSLContext:
 
 @dataclass(frozen=True)
 class WebhookPost:
-    """Sends web hooks to the hosts of a list; proxies of the environment are not used, since they would do the connecting."""
+    """Sends webhooks to the hosts of a list; proxies of the environment are not used, since they would do the connecting."""
 
     hosts: Sequence[str]
     private: bool

@@ -110,7 +110,7 @@ def triage(
     left, origins = max(0, failures.wanted_count - failures.start), Counter(test.origin for test in failures.all)
     shown: Json = {
         "run_id": run.run_id, "status": run.status.value, "commit_sha": shown_commit(run.commit), "counts": _counts(judged.summary),
-        "infrastructure_errors": _troubles(judged.infrastructure[:INFRASTRUCTURE_LIMIT], max_bytes // 4),
+        "infrastructure_errors": _infrastructure_errors(judged.infrastructure[:INFRASTRUCTURE_LIMIT], max_bytes // 4),
         "infrastructure_error_count": len(judged.infrastructure), "skipped": _skipped(skipped[:SKIPPED_LIMIT], max_bytes // 4),
         "skipped_count": len(skipped), "base": base_run(basis), "runtimes": runtime_changes(runtimes, max_bytes // 16),
         "origins": {origin.value: origins[origin] for origin in Origin}, "failures": [], "failure_count": len(failures.all),
@@ -141,7 +141,7 @@ def _skipped(tests: Sequence[SkippedTest], budget: int) -> list[Json]:
     return [entry for entry, end in zip(entries, ends, strict=True) if end <= budget]
 
 
-def _troubles(errors: Sequence[InfrastructureError], budget: int) -> list[Json]:
+def _infrastructure_errors(errors: Sequence[InfrastructureError], budget: int) -> list[Json]:
     """Infrastructure errors whose messages share so many bytes of JSON."""
     messages = [cut(error.message, MAX_MESSAGE_LENGTH) for error in errors]
     parts = share(budget, [len(encode(message)) for message in messages])

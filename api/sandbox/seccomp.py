@@ -36,7 +36,6 @@ TYPE_INTO_TERMINALS = (0x5412, 0x541C)
 SOCKET_FAMILIES = (1, 2, 10)
 # Calls younger than this filter are unknown to it, and so to the job.
 NEWEST_CALL = 466
-X32 = 0x40000000
 
 LOAD, EQUAL, GREATER_OR_EQUAL, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
@@ -94,7 +93,7 @@ def _instructions(column: int, architecture: int) -> Iterator[Instruction]:
     yield (LOAD, 0, 0, ARCHITECTURE_OFFSET)
     yield from _unless_equal(architecture, KILL)
     yield (LOAD, 0, 0, CALL_OFFSET)
-    # The other calling convention of x86-64 has numbers of its own for the same calls; it lies beyond the newest call too.
+    # The x32 convention of x86-64 sets bit 30 of each call's number, so that all of its calls are beyond the newest one too.
     yield from _when(GREATER_OR_EQUAL, NEWEST_CALL + 1, _error(errno.ENOSYS))
     for name, numbers in NUMBERS.items():
         number = numbers[column]

@@ -23,7 +23,7 @@ OTHER_BASES = 3
 class Basis:
     """What a run is compared with: its line, the base, and the tests as they were there.
 
-    `others` has the runs that tests are taken from which have no result in the base, by regression id.
+    `others`: for a test without a result in the base, the run that it is compared with, by regression id.
     """
 
     line: Line = Line()
@@ -67,7 +67,7 @@ def _without_result(tests: Sequence[JudgedTest], known: Mapping[int, JudgedTest]
 
 
 def _earlier_results(line: Line, regression_ids: Sequence[int]) -> dict[int, int]:
-    """The nearest runs with a result of these tests; where that are more than `OTHER_BASES`, those with the most."""
+    """The nearest runs with a result of these tests; where there are more than `OTHER_BASES`, those with the most."""
     nearest = line.nearest_results(verdicts_in(line.bases, regression_ids), regression_ids)
     most = {run_id for run_id, _ in Counter(nearest.values()).most_common(OTHER_BASES)}
     return {regression_id: run_id for regression_id, run_id in nearest.items() if run_id in most}

@@ -46,10 +46,7 @@ def catch_up(now: datetime) -> bool:
 
 
 def judge_pending(at_most: int) -> int:
-    """Judge finished runs that were registered but not judged yet, then those that older rules judged, newest first.
-
-    Returns how many there were.
-    """
+    """Judge finished runs and return how many: those that were never judged, or else those that older rules judged, newest first."""
     pending = platform_changes.list_pending_runs(at_most) or platform_changes.list_outdated_runs(at_most)
     if pending:
         judge_runs(pending)

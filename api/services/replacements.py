@@ -17,8 +17,11 @@ MAX_IN_A_ROW = 2
 def replace_run(run_id: int, *, now: datetime, chance: RandomSource) -> int | None:
     """Within a transaction that ended the run as lost: queue one like it, on behalf of the same account. Returns its id.
 
-    Tests that are no longer active are left out, as in a retry. None where none is left, where enough runs in a row were lost, where
-    nobody can tell what the run executes, or where it has its replacement already: the platform's own programs may restart a lost run.
+    Tests that are no longer active are left out, as in a retry. Returns None where
+    - no test is left,
+    - enough runs in a row were lost,
+    - nobody can tell what the run executes,
+    - or it has its replacement already: the platform's own programs may restart a lost run.
     """
     if replacements.is_replaced(run_id) or _is_lost_too_often(run_id):
         return None

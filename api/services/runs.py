@@ -59,7 +59,7 @@ def show_run(run_id: int, now: datetime) -> Run:
 
 
 def load_run(run_id: int, *, locked: bool = False) -> Run:
-    """The run as it is stored; `locked`, within a transaction, holds its row until the end.
+    """The run as it is stored. With `locked`, within a transaction, its row is held until the end.
 
     Raises NotFound, and Unavailable for one that is over and not judged yet.
     """

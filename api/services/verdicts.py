@@ -155,7 +155,7 @@ def _judge_runs(
     rows: Sequence[RunState], events: Mapping[int, Sequence[ProgressEvent]],
     unmoved: Sequence[RunState],
 ) -> dict[int, Outcome]:
-    """The outcome of each of these runs, all of which are over; what those were judged by stands that were over as they are now."""
+    """The outcome of each of these runs, all of which are over. For those in `unmoved`, what they were judged by before stays."""
     if not rows:
         return {}
     run_ids = [row.run_id for row in rows]

@@ -33,11 +33,6 @@ def load_suite(folder: Path) -> tuple[SuiteTest, ...]:
     return tests
 
 
-def parse_suite(files: dict[str, bytes]) -> tuple[SuiteTest, ...]:
-    """Return the tests of a suite whose files are given by name."""
-    return tuple(test for name in parse_index(files[INDEX]) for test in parse_category(files[name], Path(name).stem))
-
-
 def parse_index(content: bytes) -> tuple[str, ...]:
     """Return the file names that TestAll.xml lists."""
     root = _root(content, "multitest")

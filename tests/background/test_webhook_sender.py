@@ -1,4 +1,4 @@
-"""The sender of web hooks: every receiver is told of its job's end, once if nothing goes wrong, and again until it answers."""
+"""The sender of webhooks: every receiver is told of its job's end, once if nothing goes wrong, and again until it answers."""
 from __future__ import annotations
 
 import json
@@ -121,7 +121,7 @@ def test_a_receiver_that_never_answers_well_is_given_up_with_a_word_in_the_log(
         clock.now += timedelta(hours=2)
 
     assert (len(receiver.received), waiting()) == (MAX_ATTEMPTS, 0)
-    assert f"the web hook of job j1 is given up after {MAX_ATTEMPTS} attempts: the receiver answered 500" in caplog.text
+    assert f"the webhook of job j1 is given up after {MAX_ATTEMPTS} attempts: the receiver answered 500" in caplog.text
 
 
 def test_neither_the_address_nor_the_secret_stands_in_the_log(
@@ -162,7 +162,7 @@ def test_a_hook_that_brings_out_a_fault_holds_up_nobody_elses(
 
     assert send_all(make_sender(sqlite_database, Faulty)) == 1
     assert [got.headers["x-ci-delivery"] for got in receiver.received] == ["j2"]
-    assert (waiting(), "the web hook of job j1 could not be sent" in caplog.text) == (1, True)
+    assert (waiting(), "the webhook of job j1 could not be sent" in caplog.text) == (1, True)
 
 
 def test_several_senders_side_by_side_tell_each_receiver_once(database: Database, receiver: Receiver) -> None:

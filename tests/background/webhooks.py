@@ -1,4 +1,4 @@
-"""Web hooks of tests: jobs that are over, whose receivers are on this machine, and senders that tell them."""
+"""Webhooks of tests: jobs that are over, whose receivers are on this machine, and senders that tell them."""
 from __future__ import annotations
 
 import ssl

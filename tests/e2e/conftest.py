@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,6 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 from tests.e2e.chromium import chromium
 from tests.e2e.installation import Installation
-
-MakeInstallation = Callable[..., Installation]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One delivery of a web hook: what the receiver gets, and where the server never connects to."""
+"""One delivery of a webhook: what the receiver gets, and where the server never connects to."""
 from __future__ import annotations
 
 import asyncio

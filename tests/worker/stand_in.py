@@ -61,11 +61,6 @@ class StandIn:
         with self.seen:
             return [post for post in self.posts if post.kind == kind]
 
-    def await_post(self, wanted: Callable[[Post], bool], timeout: float = 30) -> None:
-        """Wait until such a report has come."""
-        with self.seen:
-            assert self.seen.wait_for(lambda: any(wanted(post) for post in self.posts), timeout), "the report never came"
-
     def start(self) -> None:
         """Listen, on the same port as before if there was one."""
         stand_in = self

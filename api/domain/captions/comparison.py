@@ -67,7 +67,7 @@ def _lines(text: str) -> set[str]:
 
 def aligned(both: Comparison) -> Paired:
     """The cues of two files with their partners."""
-    return Paired.of(both.expected, both.actual, _told(align(both.expected.cues, both.actual.cues), both))
+    return Paired.of(both.expected, both.actual, _within_limit(align(both.expected.cues, both.actual.cues), both))
 
 
 def captions_facts(both: Comparison) -> Iterator[list[Fact]]:
@@ -101,7 +101,7 @@ def _number_facts(expected: Captions, actual: Captions) -> list[Fact]:
     return [Fact("number.first", ">".join("none" if number is None else str(number) for number in (one, other)))]
 
 
-def _told(alignment: Alignment, both: Comparison) -> Alignment:
+def _within_limit(alignment: Alignment, both: Comparison) -> Alignment:
     """The alignment without what has no partner only because it stands behind what is looked at."""
     if not both.is_capped:
         return alignment

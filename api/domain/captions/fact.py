@@ -1,4 +1,4 @@
-"""A fact: one thing that is different about an output, as atomic as can be told."""
+"""A fact: one thing that is different about an output, as small as it can be told."""
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -56,10 +56,10 @@ def _stages(expected: bytes, actual: bytes | None, code: FailureCode | None) -> 
     elif expected != actual and crashed and expected.startswith(actual):
         yield [Fact("file.cut", share=round(1 - len(actual) / len(expected), 4))]
     elif expected != actual:
-        yield from _told(expected, actual, crashed=crashed)
+        yield from _file_facts(expected, actual, crashed=crashed)
 
 
-def _told(expected: bytes, actual: bytes, *, crashed: bool) -> Iterator[list[Fact]]:
+def _file_facts(expected: bytes, actual: bytes, *, crashed: bool) -> Iterator[list[Fact]]:
     """The facts of two files that are not equal; at least one."""
     left, right = expected[:BYTE_LIMIT], actual[:BYTE_LIMIT]
     is_capped, told = max(len(expected), len(actual)) > BYTE_LIMIT, False

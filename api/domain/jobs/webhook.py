@@ -37,7 +37,7 @@ _COMPATIBLE = IPv6Network("::/96")
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """Where a web hook goes; `host` is a name in lower case or an address without brackets, `target` the path with the query."""
+    """Where a webhook goes; `host` is a name in lower case or an address without brackets, `target` the path with the query."""
 
     scheme: str
     host: str
@@ -52,7 +52,7 @@ class WebhookTarget:
 
 
 def check_webhook_url(url: str, hosts: Sequence[str], private: bool) -> None:
-    """Whether a web hook may be asked for: see `webhook_target`."""
+    """Whether a webhook may be asked for: see `webhook_target`."""
     webhook_target(url, hosts, private)
 
 
@@ -140,5 +140,5 @@ def _inner(address: Address) -> Address:
 
 def _not_allowed() -> Unprocessable:
     return Unprocessable(
-        "Web hooks to this host are not allowed.", {"field": "web_hook"},
+        "Webhooks to this host are not allowed.", {"field": "web_hook"},
         remedy="Ask the operator to add the host to those that may be told.")

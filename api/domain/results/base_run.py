@@ -70,7 +70,7 @@ class Line:
         return Base(nearest.run_id, BaseReason.MERGE_BASE if nearest.commit == self.merge_base else BaseReason.ANCESTOR)
 
     def between(self, run_id: int) -> tuple[str, ...]:
-        """The commits that are nearer than that of a run of the line, and tell of nothing that it is asked for, nearest first."""
+        """The commits between the run and this one of its line, nearest first: none of them was tested."""
         run = next((run for run in self.runs if run.run_id == run_id), None)
         if run is None or run.is_assumed or run.commit not in self.commits:
             return ()

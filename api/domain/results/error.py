@@ -143,10 +143,10 @@ def error_id(run_id: int, failure: Failure) -> str:
 
 def infrastructure_items(run_id: int, errors: Iterable[InfrastructureError], times: Times) -> tuple[ErrorItem, ...]:
     """A run's infrastructure errors as items of their list; one that is a test's error too has the same name in both."""
-    return tuple(_of_trouble(run_id, error, times) for error in errors)
+    return tuple(_of_infrastructure(run_id, error, times) for error in errors)
 
 
-def _of_trouble(run_id: int, error: InfrastructureError, times: Times) -> ErrorItem:
+def _of_infrastructure(run_id: int, error: InfrastructureError, times: Times) -> ErrorItem:
     failure = error.failure
     item = ErrorItem(
         f"{run_id}-{error.key}", error.type.value, error.severity, Attribution.INFRASTRUCTURE, error.message or "No reason was given.",

@@ -46,7 +46,7 @@ _SAME = {
 def normalized(exit_code: int, runtime_ms: int | None = None) -> int:
     """The exit code that stands for all that say the same: the negative number of a signal, the time limit's, or itself, signed.
 
-    Workers tell of a signal by its negative number, as 128 and its number, or by the status that Windows has for the same
+    Workers tell of a signal by its negative number, by 128 plus its number, or by the status that Windows has for the same
     fault. -1 is the time limit where the test, whose run took `runtime_ms`, came to it.
     """
     code = signed_32_bits(exit_code)

@@ -46,9 +46,9 @@ class JudgedRun:
 
 
 def judge_evidence(evidence: Evidence) -> JudgedRun:
-    """The verdicts, the status and the troubles that the evidence comes to."""
+    """The verdicts, the status and the infrastructure errors that the evidence comes to."""
     phase = timeline(evidence.events).phase
     tests = judge(evidence.expected, evidence.reports, phase)
     coverage = Coverage(sum(test.reports.report is not None for test in tests), len(tests))
-    troubles = infrastructure_errors(evidence.events, evidence.origins, failures_in(tests), coverage)
-    return JudgedRun(evidence, run_status(phase, [test.verdict for test in tests]), tests, troubles)
+    infrastructure = infrastructure_errors(evidence.events, evidence.origins, failures_in(tests), coverage)
+    return JudgedRun(evidence, run_status(phase, [test.verdict for test in tests]), tests, infrastructure)

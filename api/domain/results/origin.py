@@ -11,7 +11,7 @@ from api.domain.results.result import JudgedTest, Report, Verdict, ended_as_expe
 
 
 class Origin(StrEnum):
-    """What a failure has to do with the change under test, what is to be looked at first first."""
+    """What a failure has to do with the change under test, most urgent first."""
 
     MINE = "mine"
     UNKNOWN = "unknown"
@@ -31,9 +31,9 @@ class PastResult:
 
 @dataclass(frozen=True, slots=True)
 class FailingSince:
-    """The first run of the unbroken row of failures up to now in which the test failed as it does now.
+    """The first run of the streak of failures up to now in which the test failed as it does now.
 
-    `at_least` where the row may have begun before what was looked at; `is_assumed` where an older run was taken for an ancestor.
+    `at_least` where the streak may have begun before what was looked at; `is_assumed` where an older run was taken for an ancestor.
     """
 
     run: PastRun
@@ -44,8 +44,8 @@ class FailingSince:
 def failing_since(line: Sequence[PastRun], results: Mapping[int, PastResult], now: PastRun, test: JudgedTest) -> FailingSince:
     """Since which run a test fails as it does in the run `now`, by its results on the run's line, the nearest first.
 
-    A change of the output while it fails is a step, and the newest step counts; but an output that an earlier run of the row had
-    already came with that one. Runs without a result of the test neither break the row nor begin it. What is expected of it now
+    A change of the output while it fails is a step, and the newest step counts; but an output that an earlier run of the streak had
+    already came with that one. Runs without a result of the test neither break the streak nor begin it. What is expected of it now
     decides whether it passed.
     """
     first = since = now

@@ -112,7 +112,7 @@ class _Chance:
     def limit(self, usual: float, repeats: int) -> float:
         """How far off a test that takes `usual` milliseconds comes in one of `RARE` cases, so many times in a row.
 
-        What delayed another test by a time and a factor is taken to delay this one by the less of both.
+        If another test was delayed by a time and a factor, this one is allowed the smaller of the two.
         """
         if self.count < TELLING:
             return log(CAUTIOUS_RATIO) / repeats
@@ -126,7 +126,7 @@ def runtime_changes(run: Sequence[JudgedTest], past: Sequence[PastReports]) -> R
 
     A test's results count where it ended with the same exit code as in the run. How fast a machine was in a run, the median of
     its tests' factors, is divided out. A test changed where what is left is away from the median of before by `RATIO`, `LEAST_MS`,
-    `DEVIATIONS` of its own noise, and further than but one in `RARE` results of all tests came by chance.
+    `DEVIATIONS` of its own noise, and further off than all but one in `RARE` results.
     """
     found = [series for test in run if (series := _series(test, past)) is not None]
     now, speeds = _speeds(found, len(past))

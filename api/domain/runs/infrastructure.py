@@ -27,7 +27,7 @@ class InfrastructureType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventOrigin:
-    """Where an event that this server wrote came from: a person (`type` None), or trouble of this type."""
+    """Where an event that this server wrote came from: a person (`type` None), or an infrastructure error of this type."""
 
     type: InfrastructureType | None
     stack: tuple[str, ...] = ()
@@ -48,10 +48,10 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class InfrastructureError:
-    """One trouble of the machinery. `key` is stable: the event's id, the failure's signature, or `unexecuted`.
+    """One infrastructure error. `key` is stable: the event's id, the failure's signature, or `unexecuted`.
 
     `failure` is that of a test which hit a limit, and is among the test's errors too; its time is the result's. `coverage` is how far
-    the run had come, where the trouble is that it did not come to its end.
+    the run had come, where the error is that it did not come to its end.
     """
 
     key: str
@@ -96,7 +96,7 @@ RULES: tuple[tuple[InfrastructureType, re.Pattern[str]], ...] = tuple((kind, re.
 
 
 def is_deliberate(message: str) -> bool:
-    """Whether the platform's words for a cancel tell of no trouble: a person's doing, here or at the pull request, or no need of a run."""
+    """Whether the platform's words for a cancel tell of no error: a person's doing, here or at the pull request, or no need of a run."""
     return DELIBERATE.match(message.strip()) is not None
 
 
@@ -110,14 +110,14 @@ def classify(message: str) -> InfrastructureType:
 
 
 def origin_of_report(phase: Phase, message: str) -> EventOrigin | None:
-    """Where a worker's event comes from, decided as it is written; None for an event that is no trouble."""
+    """Where a worker's event comes from, decided as it is written; None for an event that is no error."""
     return EventOrigin(classify(message)) if phase is Phase.CANCELED else None
 
 
 def infrastructure_errors(
     events: Sequence[ProgressEvent], origins: Mapping[int, EventOrigin], failures: Iterable[Failure], coverage: Coverage | None = None,
 ) -> tuple[InfrastructureError, ...]:
-    """The troubles of a run: its cancelling events that nobody wanted, its end without all results, then the tests that hit a limit."""
+    """A run's infrastructure errors: cancelling events that nobody wanted, an end without all results, then tests that hit a limit."""
     lacking = coverage if coverage is not None and coverage.is_partial else None
     told = [_of_event(event, origins) for event in events if event.phase is Phase.CANCELED]
     if events and lacking is not None:

@@ -93,7 +93,6 @@ class ArtifactMessage:
 
 WorkerMessage = ProgressMessage | EqualityMessage | UploadMessage | FinishMessage | LogMessage | ArtifactMessage
 WITH_FILE = (UploadMessage, LogMessage, ArtifactMessage)
-AFTER_THE_END = (LogMessage, ArtifactMessage)
 
 
 def read_fields(body: str) -> dict[str, str]:

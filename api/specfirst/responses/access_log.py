@@ -63,7 +63,7 @@ def configure_logging(log_format: str, stream: TextIO | None = None, *, audit_lo
     # Connexion warns of each refused request, and limits of nothing that we do not say ourselves.
     logging.getLogger("connexion").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # They log each request with its URL, which may hold a secret: a worker's, or that of a web hook's receiver.
+    # They log each request with its URL, which may hold a secret: a worker's, or that of a webhook's receiver.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error"):

@@ -126,7 +126,7 @@ def _queue(measured: QueueMetrics) -> Iterator[Metric]:
         "ci_jobs_ended", "Jobs that are kept, by why they ended.", "reason", {each: measured.ended.get(each, 0) for each in JobReason})
     yield GaugeMetricFamily(
         "ci_job_results_refused", "Results, of jobs that are kept, that came from agents whose claim had passed on.", measured.refused)
-    yield GaugeMetricFamily("ci_web_hooks_waiting", "Web hooks that are still to be delivered.", measured.hooks)
+    yield GaugeMetricFamily("ci_web_hooks_waiting", "Webhooks that are still to be delivered.", measured.hooks)
 
 
 def _app_context(measured: QueueMetrics) -> Iterator[Metric]:

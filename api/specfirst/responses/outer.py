@@ -52,14 +52,14 @@ class OuterMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         opened = await self._answer({**scope, "extensions": dict(scope.get("extensions", ()))}, receive, send)
-        # A stream may last for days, and needs nothing of its request.
+        # See `open_stream`.
         del scope
         if opened is not None:
             with opened:
                 await opened.stream.run(receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> OpenStream | None:
-        """Answer with all but the events of a stream, which the server's task then sends without anything of this in memory."""
+        """Answer with all but the events of a stream, which are left to the caller."""
         started = perf_counter()
         context = RequestContext(self._new_request_id(), self._app_context, self._addresses.client(scope))
         scope["extensions"]["ci.request"] = context

@@ -13,7 +13,7 @@ from api.specfirst.validation.patterns import expression
 from api.specfirst.validation.schemas import draft4
 from api.specfirst.validation.violations import Violation, Walk
 
-COMPILED, PLAIN, OFF = "compiled", "plain", "off"
+PLAIN, OFF = "plain", "off"
 Schema = Mapping[str, Any]
 Verdict = Callable[[Any], bool]
 

@@ -31,7 +31,7 @@ class _Kept:
 
 
 def load_catalog() -> Catalog:
-    """The catalog as it is now, whoever changed it: the one of the call before where one look shows that it is that still.
+    """The catalog as it is now, whoever changed it: that of the last call, if one statement shows that nothing changed.
 
     Within a transaction it has what that has written. Each application keeps its own, since it has its own database.
     """

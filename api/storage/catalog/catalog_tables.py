@@ -78,7 +78,7 @@ def is_key(column: Column) -> bool:
 
 
 def look(known: Content) -> Content:
-    """What the tables hold now: `known` itself where they hold that still. One statement, and one more for each table that has changed.
+    """What the tables hold now: `known` itself if nothing changed. One statement, and one more for each table that has changed.
 
     It sees what a statement of the session's sees, within a transaction what that has written too.
     """

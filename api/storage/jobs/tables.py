@@ -46,7 +46,7 @@ class JobRow(Base):
 
 
 class WebhookRow(Base):
-    """A web hook that is still to be delivered, no earlier than `due_at`."""
+    """A webhook that is still to be delivered, no earlier than `due_at`."""
 
     __tablename__ = "ci_job_webhook"
     __table_args__ = (OWN,)

@@ -1,4 +1,4 @@
-"""Web hooks: whom the server tells of a job's end, and whom it never connects to."""
+"""Webhooks: whom the server tells of a job's end, and whom it never connects to."""
 from __future__ import annotations
 
 import hmac

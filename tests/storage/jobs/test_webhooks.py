@@ -1,4 +1,4 @@
-"""The outbox of web hooks."""
+"""The outbox of webhooks."""
 from __future__ import annotations
 
 from datetime import timedelta
