@@ -18,7 +18,7 @@ from tests.handlers.site import QUICK, Client, Site, build_site
 MakeSite = Callable[..., Site]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _quick_passwords() -> Iterator[None]:
     """Hash passwords in no time; what a hash costs in earnest is a matter of tests/storage/auth/test_passwords.py."""
     with pytest.MonkeyPatch.context() as patch:
