@@ -19,7 +19,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=15000")
-PARTS = ("summary", "progress", "config", "samples", "errors", "logs", "artifacts")
+PARTS = {
+    "summary": "summary", "triage": "triage", "compare": "compare", "progress": "progress", "config": "config", "samples": "samples",
+    "errors": "errors", "infrastructure_errors": "infrastructure-errors", "logs": "logs", "artifacts": "artifacts", "junit": "junit.xml"}
 # How the answer is made: as Starlette does it, with a faster encoder, or not at all, since it is known beforehand.
 JSON, ORJSON, KEPT = "json", "orjson", "kept"
 Rows = Sequence[Sequence[Any]]
@@ -65,7 +67,7 @@ def page_of(rows: Rows, total: int, base: str) -> dict[str, Any]:
 def run_of(row: Sequence[Any], base: str) -> dict[str, Any]:
     """A run of a row, in the columns' order."""
     (run_id, status, platform, github, branch, commit, pull_request, created_at, _, started_at, completed_at, _, name,
-     environment_id, source_run_id, reason, parent_sha, merge_base_sha, errors) = row
+     environment_id, source_run_id, replaced_by, reason, parent_sha, merge_base_sha, errors, *_) = row
     created, started, completed = instant(created_at), instant(started_at), instant(completed_at)
     own = f"{base}/runs/{run_id}"
     over = status not in ("queued", "running")
@@ -76,8 +78,9 @@ def run_of(row: Sequence[Any], base: str) -> dict[str, Any]:
         "triggered_by": name, "run_id": run_id, "status": status, "commit_short": commit[:7], "pull_request": pull_request,
         "platform": platform, "run_errors": "yes" if errors else "no" if over else "unknown", "created_at": created,
         "queued_at": created, "started_at": started, "completed_at": completed, "duration_ms": took,
-        "source_run_id": source_run_id, "environment_id": environment_id, "reason": reason, "parent_sha": parent_sha,
-        "merge_base_sha": merge_base_sha, "links": {"self": own, **{part: f"{own}/{part}" for part in PARTS}}}
+        "source_run_id": source_run_id, "replaced_by": replaced_by, "environment_id": environment_id, "reason": reason,
+        "parent_sha": parent_sha, "merge_base_sha": merge_base_sha,
+        "links": {"self": own, **{name: f"{own}/{part}" for name, part in PARTS.items()}}}
 
 
 def instant(text: str | None) -> str | None:

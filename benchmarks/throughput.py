@@ -37,7 +37,7 @@ def main() -> None:
         recording = Path(name) / "recording.json"
         seeded = seed_runs(Path(name))
         count = record(seeded, PATH, recording)
-        print(f"GET {PATH}: {count} statements, BEGIN and ROLLBACK among them")
+        print(f"GET {PATH}: {count} statements")
         servers = {
             label: stack.enter_context(running(
                 (sys.executable, "-m", "benchmarks.bare", str(recording), "--answer", way), PATH, {}))
