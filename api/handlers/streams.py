@@ -11,7 +11,7 @@ from time import monotonic
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 
 from api.domain.auth.signing import SigningKey
 from api.domain.runs.run import Run
@@ -28,7 +28,7 @@ from api.storage.text.log_windows import Readable
 from api.streaming.reauthorization import WatchedStream, watched_stream
 from api.streaming.run_log_tail import LogEvent, LogSnapshot, RunLogReader, RunLogTails
 from api.streaming.stream_limits import Slot, StreamLimits
-from api.streaming.subscribers import ServerTask
+from api.streaming.subscribers import ClientDisconnected, ServerTask, write
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 PING_INTERVAL = 15.0
@@ -84,8 +84,9 @@ class RunLogStream:
 
     async def _send(self, send: Send, failed: Callable[[Exception], None]) -> None:
         try:
-            with suppress(OSError):
+            with suppress(ClientDisconnected):
                 await self._send_all(send)
+        # The server's own task raises it, where the crash handler meets it.
         except Exception as broken:
             failed(broken)
 
@@ -93,24 +94,20 @@ class RunLogStream:
         clock, found = asyncio.get_running_loop().time, self.found
         until = float("inf") if self.timeout is None else clock() + self.timeout
         sent_at = clock()
-        await send(_part(RETRY))
+        await write(send, RETRY)
         while not self.reader.is_ended:
             if found.events:
-                await send(_part(b"".join(event.data for event in found.events)))
+                await write(send, b"".join(event.data for event in found.events))
                 sent_at = clock()
             elif clock() - sent_at >= PING_INTERVAL:
-                await send(_part(PING))
+                await write(send, PING)
                 sent_at = clock()
             if found.end is not None:
-                await send(_part(b"event: end\ndata: " + encode({"type": "end", "status": found.end.value}) + b"\n\n"))
+                await write(send, b"event: end\ndata: " + encode({"type": "end", "status": found.end.value}) + b"\n\n")
             if found.end is not None or clock() >= until or self.tails.is_closing:
                 break
             self.found = found = await self.reader.next(found, max(0.0, min(until, sent_at + PING_INTERVAL) - clock()))
-        await send({"type": "http.response.body", "body": b""})
-
-
-def _part(events: bytes) -> Message:
-    return {"type": "http.response.body", "body": events, "more_body": True}
+        await write(send, b"", more=False)
 
 
 def _read_log(run_id: int, place: LogPlace, log_fingerprint: bytes) -> LogSnapshot:

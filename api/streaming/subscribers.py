@@ -74,15 +74,16 @@ class Subscriber:
         try:
             with suppress(ClientDisconnected):
                 await self._send_all()
+        # The server's own task raises it, where the crash handler meets it.
         except Exception as broken:
             self.failed(broken)
 
     async def _send_all(self) -> None:
         while True:
             if self._outbox is not None:
-                await self._write(self._take_outbox())
+                await write(self._send, self._take_outbox())
             elif self.is_finished:
-                await self._write(b"", more=False)
+                await write(self._send, b"", more=False)
                 return
             elif (found := self._source.next_for(self)) is not None:
                 await self._advance(found)
@@ -98,17 +99,19 @@ class Subscriber:
             self.place = StreamPlace(found.place.attempt, found.limit)
             return
         self.place = StreamPlace(self.place.attempt, frame.end)
-        await self._write(frame.event)
+        await write(self._send, frame.event)
 
     def _take_outbox(self) -> bytes:
         events, self._outbox = self._outbox, None
         return b"".join(events or ())
 
-    async def _write(self, body: bytes, *, more: bool = True) -> None:
-        try:
-            await self._send({"type": "http.response.body", "body": body, "more_body": more})
-        except OSError as gone:
-            raise ClientDisconnected from gone
+
+async def write(send: Send, body: bytes, *, more: bool = True) -> None:
+    """Send a part of a stream, or with `more` false its last one. Raises ClientDisconnected."""
+    try:
+        await send({"type": "http.response.body", "body": body, "more_body": more})
+    except OSError as gone:
+        raise ClientDisconnected from gone
 
 
 class ServerTask:

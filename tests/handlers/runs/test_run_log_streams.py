@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -143,15 +144,17 @@ def test_a_look_that_fails_breaks_the_streams_that_wait_for_it_and_who_comes_bac
 
 
 class CountingArchive:
-    """The site's archive, which counts how often a log is opened."""
+    """The site's archive, which counts how often a log is opened, and breaks when it is told to."""
 
     def __init__(self, archive: Archive) -> None:
-        self._archive, self.opened = archive, 0
+        self._archive, self.opened, self.is_broken = archive, 0, False
 
     @contextmanager
     def hold(self, name: str) -> Iterator[object]:
         """Open a file."""
         self.opened += 1
+        if self.is_broken:
+            raise OSError("the disk is gone")
         with self._archive.hold(name) as held:
             yield held
 
@@ -161,6 +164,26 @@ def served(sqlite_path: Path, tmp_path: Path) -> Iterator[tuple[Site, str]]:
     site = build_site(tmp_path, sqlite_path)
     with listening(site.app) as url, site.app.flask.app_context():
         yield site, url
+
+
+def test_a_stream_whose_log_cannot_be_read_any_more_breaks_off(served: tuple[Site, str]) -> None:
+    site, url = served
+    token, run_id = add_token(site.account(Role.CONTRIBUTOR), now=NOW), add_run()
+    add_event(run_id, Phase.TESTING)
+    log = site.files / "LogFiles" / f"{run_id}.txt"
+    log.parent.mkdir(exist_ok=True)
+    log.write_bytes(LINE % 0)
+    collaborators = site.app.app_context.collaborators
+    archive = CountingArchive(collaborators[Archive])
+    collaborators[Archive] = archive  # type: ignore[index]
+    with Stream(url, f"/api/v1/runs/{run_id}/logs/stream", token) as stream:
+        stream.next()
+
+        archive.is_broken = True
+
+        # One that waits for more would time out here.
+        with suppress(http.client.IncompleteRead):
+            assert stream.rest() == []
 
 
 def test_many_clients_of_one_log_are_served_by_one_reader(served: tuple[Site, str]) -> None:
