@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from api.specfirst import request_context
 from api.specfirst.binding.operation_middleware import arguments_of
-from api.specfirst.binding.shown_runs import ShownRuns, ShowsRuns
+from api.specfirst.binding.shown_runs import Preparation, ShowsRuns
 from api.specfirst.responses.json_responses import JSON, encode, etag
 from api.specfirst.responses.next_page import next_page
 from api.specfirst.responses.row_members import shown_items
@@ -29,12 +29,12 @@ class Operation:
         self._function: Callable[..., Any] = operation.function
         self.__name__ = str(operation.operation_id)
         self._text_kind: str | None = next((kind for kind in operation.produces if kind != JSON), None)
-        self._shown, self._stored = ShownRuns(operation, shows), stored
+        self._preparation, self._stored = Preparation(operation, shows), stored
 
     def __call__(self, **_: Any) -> ResponseReturnValue:
         """Answer the request that Flask is handling, with the validated arguments. Flask's own arguments are ignored."""
         arguments = arguments_of(flask.request.environ["asgi.scope"])
-        version = self._shown.prepare(arguments)
+        version = self._preparation.prepare(arguments)
         if version is None:
             return self._rendered(self._function(**arguments))
         key = self.__name__, request_context.asked_for(), version

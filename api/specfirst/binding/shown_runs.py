@@ -43,7 +43,7 @@ def takes_run(operation: AbstractOperation) -> bool:
     return bool(operation._operation.get(SHOWS)) and RUN in inspect.signature(operation.function).parameters
 
 
-class ShownRuns:
+class Preparation:
     """Prepares the requests of one operation. Operations on the event loop do not use it; they bring runs up to date themselves."""
 
     def __init__(self, operation: AbstractOperation, shows: ShowsRuns | None) -> None:
