@@ -14,9 +14,12 @@ from contract.documents import load_documents
 NOT_SHOWN = {
     "Advance": "what becomes of a worker's report", "ArtifactPart": "the parts of an artifact's key",
     "Bucket": "names of properties in a comparison", "Cancel": "what a cancel does to a job",
-    "Decision": "what a reviewer's request asks for", "FileKind": "the kind of file within a signed address",
+    "Confidence": "of an attribution, not shown yet",
+    "Decision": "what a reviewer's request asks for", "FirstBadState": "of a first bad commit, not shown yet",
+    "FileKind": "the kind of file within a signed address",
     "Format": "named in a fact's parameter",
-    "LateEventKind": "shown as words of a message"}
+    "Reason": "of an attribution, not shown yet",
+    "LateEventKind": "shown as words of a message", "StabilityState": "of a test, not shown yet"}
 # The reference's enumeration has a word more, which this server never says.
 PART_OF_ONE = {"ActionStatus"}
 

@@ -115,6 +115,7 @@ _SENTENCES: Mapping[str, str | Callable[[Fact], str]] = {
     "text.replaced": _text_of("is replaced"),
     "text.other": "the cues have another text",
     "other": "something that no rule names is different",
+    "unread": "the output was not compared",
     "capped": _chosen({
         "bytes": "only the first bytes were looked at", "cues": "only the first cues were looked at",
         "time": "there was no time to look at more"}),

@@ -15,6 +15,7 @@ class Origin(StrEnum):
 
     MINE = "mine"
     UNKNOWN = "unknown"
+    FLAKY = "flaky"
     IMPROVED = "improved"
     NOT_MINE = "not_mine"
     REBASELINED = "rebaselined"

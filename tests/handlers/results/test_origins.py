@@ -59,7 +59,7 @@ def test_a_test_that_the_base_did_not_execute_is_compared_with_the_nearest_run_t
     assert [(each["regression_id"], each["base_run_id"]) for each in compared["failing_same"]] == [(two.regression_id, whole)]
     failure = shown["failures"][0]
     assert (failure["origin"], failure["base_run_id"], failure["untested_commits"]) == ("not_mine", whole, [commit("b")])
-    assert shown["origins"] == {"mine": 0, "unknown": 0, "improved": 0, "not_mine": 1, "rebaselined": 0}
+    assert shown["origins"] == {"mine": 0, "unknown": 0, "flaky": 0, "improved": 0, "not_mine": 1, "rebaselined": 0}
 
 
 @pytest.mark.parametrize(("between", "origin", "untested"), [("ok", "mine", []), ("untested", "unknown", [commit("b")])])

@@ -1,0 +1,89 @@
+"""Whether a regression test is nondeterministic: by outputs of the same commit that differ, or by outputs that never stay."""
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+from api.domain.causes.came import Came
+from api.domain.results.failure_code import Attribution, FailureCode
+from api.domain.runs.run import Platform
+
+EVIDENCE_LIMIT = 5
+# A test is suspected where its output changed in half of so many adjacent runs of the main repository.
+FEWEST_RUNS = 8
+
+
+class StabilityState(StrEnum):
+    """Whether a test is known to be nondeterministic."""
+
+    PROVEN = "proven"
+    SUSPECTED = "suspected"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a test came to in a run. `expected` tells what it was to execute and what was expected of it; equal values, equal tests."""
+
+    run_id: int
+    commit: str
+    platform: Platform
+    expected: Hashable
+    came: Came
+    is_main: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nondeterminism:
+    """Two runs of one commit, on one platform, in which a test came to something else."""
+
+    run_id: int
+    other_run_id: int
+    commit: str
+    came: Came
+    other: Came
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """What is known of a test: `evidence` are the newest pairs of runs that prove it."""
+
+    state: StabilityState = StabilityState.NONE
+    evidence: tuple[Nondeterminism, ...] = ()
+
+
+STABLE = Stability()
+
+
+def stability_of(sightings: Sequence[Sighting]) -> Stability:
+    """Judge one test by its results in any order; runs are as old as their ids say.
+
+    What infrastructure ends, such as a time limit, proves nothing.
+    """
+    told = sorted((each for each in sightings if not _is_cut_short(each.came)), key=lambda each: each.run_id)
+    groups: dict[tuple[str, Platform, Hashable], list[Sighting]] = {}
+    for each in told:
+        groups.setdefault((each.commit, each.platform, each.expected), []).append(each)
+    found = sorted((each for group in groups.values() for each in _differing(group)), key=lambda each: -each.other_run_id)
+    if found:
+        return Stability(StabilityState.PROVEN, tuple(found[:EVIDENCE_LIMIT]))
+    return Stability(StabilityState.SUSPECTED) if any(_changes_often(told, platform) for platform in Platform) else STABLE
+
+
+def _is_cut_short(came: Came) -> bool:
+    return came.ending is None or any(
+        came.ending in each for code in FailureCode if code.attribution is Attribution.INFRASTRUCTURE for each in code.endings)
+
+
+def _differing(group: Sequence[Sighting]) -> Iterator[Nondeterminism]:
+    for one, other in pairwise(group):
+        if one.came != other.came:
+            yield Nondeterminism(one.run_id, other.run_id, one.commit, one.came, other.came)
+
+
+def _changes_often(told: Sequence[Sighting], platform: Platform) -> bool:
+    came = [each.came for each in told if each.is_main and each.platform is platform]
+    changed = sum(one != other for one, other in pairwise(came))
+    return len(came) >= FEWEST_RUNS and 2 * changed >= len(came) - 1
