@@ -57,26 +57,38 @@ def list_runs(
 
 
 def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Trigger a run, or answer with the one that this request has already made."""
+    """Trigger a run, or several alike, or answer with those that this request has already made."""
     request = _request(body)
     with audited(AuditEvent.RUN_TRIGGERED) as deed:
         # Before anything is said of an earlier request with the same key: who lost the right gets no answer by repeating.
         _require_permission(Code(request.repository, request.commit_sha, request.pull_request))
-        is_fork = not request_context.collaborator(RunPolicy).is_main(request.repository)
         # What can be run is asked within the transaction, so that a repeat is answered even when that has changed meanwhile.
-        run_id = transact(lambda: _once(idempotency_key, "create_run", body, lambda: new_runs.create_run(_new_run(request, is_fork))))
-        deed.subject, deed.detail = f"run:{run_id}", f"{request.repository} {request.commit_sha}"
-    return render_runs.run(runs.load_run(run_id), api_base()), HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_id}"}
+        run_ids = transact(partial(_create_runs, request, body, idempotency_key))
+        deed.subject = f"run:{run_ids[0]}"
+        deed.detail = " ".join([request.repository, request.commit_sha, *(f"run:{each}" for each in run_ids[1:])])
+    shown = render_runs.run(runs.load_run(run_ids[0]), api_base()) | {"run_ids": run_ids}
+    return shown, HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_ids[0]}"}
 
 
-def _new_run(request: RunRequest, is_fork: bool) -> NewRun:
+def _create_runs(request: RunRequest, body: dict[str, Any], key: str | None) -> list[int]:
+    """Within a transaction: make as many runs as `repeat` says; each has an entry of its own under the Idempotency-Key."""
+    made: list[int] = []
+    for number in range(1, body["repeat"] + 1):
+        marks = {"source_run_id": made[0], "reason": f"Repeats run {made[0]}, {number} of {body['repeat']}."} if made else {}
+        operation = f"create_run {number}" if made else "create_run"
+        made.append(_once(key, operation, body, partial(_create_run, request, marks)))
+    return made
+
+
+def _create_run(request: RunRequest, marks: dict[str, Any]) -> int:
     environment = choose_environment(
         request_context.collaborator(Environments).configured, request.environment_id, request.platform)
-    return NewRun(
+    return new_runs.create_run(NewRun(
         request=request, regression_ids=choose_tests(request.regression_ids, expected_tests.list_active_tests(), _known(request)),
         environment_id=environment.environment_id, requester_id=request_context.caller().user_id, created_at=request_context.now(),
-        worker_token=request_context.collaborator(RandomSource).worker_token(), is_fork=is_fork,
-        restricted=request.regression_ids is not None)
+        worker_token=request_context.collaborator(RandomSource).worker_token(),
+        is_fork=not request_context.collaborator(RunPolicy).is_main(request.repository),
+        restricted=request.regression_ids is not None, **marks))
 
 
 async def get_run(

@@ -73,7 +73,7 @@ function show(told) {
     Ran: run.started_at ? { since: run.started_at, until: run.completed_at } : null,
     "Triggered by": run.triggered_by ?? null,
     Reason: run.reason ?? null,
-    "Retry of": run.source_run_id ?? null,
+    "Made from run": run.source_run_id ?? null,
     "Replaced by": run.replaced_by ?? null,
   });
 }
