@@ -200,7 +200,7 @@ class Settings:
     job_install_network: bool = _jobs(
         "CI_JOB_INSTALL_NETWORK", False, read.switch, "installing a project's requirements.txt may use the network; its tests never may")
     job_artifacts: tuple[str, ...] = _jobs(
-        "CI_JOB_ARTIFACTS", ("junit.xml", "coverage.xml", ".coverage", "htmlcov/**", "artifacts/**"), read.words,
+        "CI_JOB_ARTIFACTS", ("junit.xml", "**/TEST-*.xml", "coverage.xml", ".coverage", "htmlcov/**", "artifacts/**"), read.words,
         "which files of a job's workspace are kept, as patterns separated by commas; ** stands for any folders")
     job_retention: int = _jobs(
         "CI_JOB_RETENTION", 1_209_600, read.whole_number, "how long a job's log and artifacts are kept after its end", least=60)

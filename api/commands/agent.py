@@ -33,6 +33,7 @@ from api.jobs.agent.names import AgentNames
 from api.jobs.agent.options import AgentOptions
 from api.jobs.agent.preparing import JobPreparer
 from api.jobs.project.job_options import JobOptions
+from api.jobs.project.keeping import ArtifactLimits
 from api.jobs.project.python_runtime import PythonRuntime, host_runtime, image_runtime
 from api.jobs.project.self_check import RETRY_INTERVAL, SelfCheck
 from api.jobs.project.workspaces import Workspaces
@@ -41,6 +42,7 @@ from api.sandbox.choice import Choice, choose, log_choice
 from api.sandbox.limits import Limits
 from api.specfirst.responses.access_log import configure_logging
 from api.storage.jobs.files import JobFiles
+from api.storage.jobs.projects import DISK_RESERVE
 from api.storage.permissions import PRIVATE
 from api.supervision.loop import Background, Task
 
@@ -165,4 +167,5 @@ def job_options(settings: Settings) -> JobOptions:
     wheelhouse = settings.job_wheelhouse
     return JobOptions(
         tuple(shlex.split(settings.job_command)), limits, archive_limits(settings),
-        None if wheelhouse is None else wheelhouse.absolute(), settings.job_install_network, settings.job_artifacts)
+        None if wheelhouse is None else wheelhouse.absolute(), settings.job_install_network, settings.job_artifacts,
+        ArtifactLimits(reserve=DISK_RESERVE))

@@ -28,4 +28,10 @@ def log_line(found: Job, line: LogLine) -> Json:
 
 def artifacts(found: Job, manifest: Mapping[str, Any]) -> Json:
     """What was kept of a job, and what its JUnit file says."""
-    return {"job_id": found.job_id, **{name: manifest[name] for name in ("artifacts", "junit", "left_out")}}
+    kept = {name: manifest[name] for name in ("artifacts", "left_out", "limits_hit")}
+    return {"job_id": found.job_id, **kept, "junit": None if manifest["junit"] is None else _junit(manifest["junit"])}
+
+
+def _junit(report: Mapping[str, Any]) -> Json:
+    """A report as its manifest has it; older ones say the opposite of `incomplete`."""
+    return {"incomplete": not report.get("complete", True)} | {name: value for name, value in report.items() if name != "complete"}

@@ -24,13 +24,11 @@ from api.storage.files.incoming import FileStore, IncomingFile
 from api.storage.jobs import jobs
 from api.storage.jobs.agents import list_agents
 from api.storage.jobs.files import JobFiles
-from api.storage.jobs.projects import IncomingProject, delete_project, open_project, require_room
+from api.storage.jobs.projects import DISK_RESERVE, IncomingProject, delete_project, open_project, require_room
 from api.storage.jobs.zip_directory import check_zip
 from api.streaming.stream_limits import UploadLimits
 
 FIELDS = frozenset({"priority", "web_hook"})
-# How many bytes of the file store's disk projects leave free.
-DISK_RESERVE = 256 << 20
 PRIORITIES = range(-10, 11)
 _NUMBER = re.compile(r"-?[0-9]{1,2}")
 

@@ -1,40 +1,40 @@
 """Parses JUnit reports, which are not trusted: counts and failed tests."""
 from __future__ import annotations
 
-import codecs
 import math
 import re
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 from xml.parsers import expat
+
+from api.domain.jobs.xml_text import readable_text
 
 MAX_FAILED = 1000
 NAME_LENGTH, MESSAGE_LENGTH = 1000, 4000
 MAX_DEPTH = 100
 MAX_SECONDS = 1e9
+SUITES = ("testsuites", "testsuite")
+# The words of a case that is bad, the worst first.
 BAD = ("error", "failure")
+# By which attribute a suite tells of such cases.
+TOLD = {"error": "errors", "failure": "failures"}
+# What go-junit-report and others write where the text tells more.
+NO_MESSAGE = frozenset({"", "failed", "failure", "error", "build error", "runtime error"})
+# What is left of the colours of a terminal, whose first character no XML has.
+_COLOUR = re.compile(r"\ufffd\[[0-9;]{0,30}m")
 # Where a test was not run without a word of `skipped`: GoogleTest's and CTest's ways to say it.
 NOT_RUN = {"status": ("notrun", "disabled", "skipped"), "result": ("suppressed", "skipped")}
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (b"<\0", "utf-16-le"),
-    (b"\0<", "utf-16-be"))
-DECLARED = re.compile(rb"""<\?xml[^>]{1,100}?encoding\s{0,9}=\s{0,9}["']([A-Za-z0-9._-]{1,40})["']""")
-# The encodings that texts are written in; Python knows others, which are none.
-ENCODINGS = (
-    "utf-8", "ascii", "iso8859", "cp", "koi8", "mac", "gb", "big5", "hz", "euc", "shift_jis", "iso2022", "johab", "tis")
-# What XML 1.0 has no way to hold, neither as it is nor by number.
-_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_NUMBER = re.compile(r"&#(?:([0-9]{1,12})|x([0-9a-fA-F]{1,12}));")
-MAX_DECLARATION_LENGTH = 200
-MAX_REFERENCE_LENGTH = 20
+_TOLD_SOME = re.compile(r"0{0,9}[1-9][0-9]{0,9}")
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3}){1,5}(?:\.[0-9]{0,20})?")
 
 
 class NoReport(Exception):
     """The file is no JUnit report that we read."""
+
+
+class _TooDeep(Exception):
+    """From here on the file is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,27 @@ class JobReport:
     failed: list[FailedTest] = field(default_factory=list)
     complete: bool = True
 
+    @property
+    def failed_count(self) -> int:
+        """How many tests failed, or could not be run."""
+        return self.failures + self.errors
+
+    def add(self, other: JobReport) -> None:
+        """Count the tests of another report too, as where a program writes one for each suite."""
+        self.tests += other.tests
+        self.failures += other.failures
+        self.errors += other.errors
+        self.skipped += other.skipped
+        self.seconds += other.seconds
+        self.failed += other.failed[:MAX_FAILED - len(self.failed)]
+        self.complete = self.complete and other.complete
+
     def as_json(self) -> dict[str, Any]:
         """The report as it stands in a manifest."""
         failed = [{"name": each.name, "classname": each.classname, "message": each.message} for each in self.failed]
         return {
             "tests": self.tests, "failures": self.failures, "errors": self.errors, "skipped": self.skipped,
-            "seconds": round(self.seconds, 3), "failed": failed, "complete": self.complete}
+            "seconds": round(min(self.seconds, MAX_SECONDS), 3), "failed": failed, "incomplete": not self.complete}
 
 
 def read_report(chunks: Iterable[bytes]) -> JobReport:
@@ -80,12 +95,12 @@ def read_report(chunks: Iterable[bytes]) -> JobReport:
     # Without a document type there are no entities either, so that nothing can be fetched and nothing multiplies.
     parser.StartDoctypeDeclHandler = _refuse
     try:
-        for text in _allowed(_decoded(chunks)):
+        for text in readable_text(chunks):
             parser.Parse(text.encode("utf-8"), False)
         parser.Parse(b"", True)
-    except (expat.ExpatError, ValueError, LookupError) as wrong:
+    except (expat.ExpatError, ValueError, LookupError, _TooDeep) as wrong:
         if reader.report == JobReport():
-            raise NoReport("not an XML file") from wrong
+            raise NoReport(str(wrong) if isinstance(wrong, _TooDeep) else "not an XML file") from wrong
         reader.break_off()
     return reader.report
 
@@ -94,79 +109,38 @@ def _refuse(*_: object) -> None:
     raise NoReport("an XML file with a document type")
 
 
-def _decoded(chunks: Iterable[bytes]) -> Iterator[str]:
-    """The text, by its mark or its declaration; what is damaged in it is replaced. Raises LookupError for an unknown encoding."""
-    rest = iter(chunks)
-    first = b""
-    while len(first) < MAX_DECLARATION_LENGTH and (more := next(rest, b"")):
-        first += more
-    decoder = codecs.getincrementaldecoder(_encoding(first))("replace")
-    for chunk in chain((first,), rest):
-        yield decoder.decode(chunk)
-    yield decoder.decode(b"", True)
-
-
-def _encoding(beginning: bytes) -> str:
-    for mark, encoding in MARKS:
-        if beginning.startswith(mark):
-            return encoding
-    declared = DECLARED.match(beginning)
-    name = codecs.lookup(declared[1].decode()).name if declared else "utf-8"
-    # A declaration that could be read is not in one of those whose characters have two bytes and more.
-    return "utf-8" if name.startswith(("utf-16", "utf-32")) else _known(name)
-
-
-def _known(name: str) -> str:
-    if not name.startswith(ENCODINGS):
-        raise LookupError(name)
-    return name
-
-
-def _allowed(texts: Iterable[str]) -> Iterator[str]:
-    """The text without the characters that XML does not have, which programs write all the same."""
-    kept = ""
-    for text in texts:
-        text = _NUMBER.sub(_allowed_number, _FORBIDDEN.sub("\ufffd", kept + text))
-        # A reference may go on in the next piece.
-        begin = text.rfind("&", max(0, len(text) - MAX_REFERENCE_LENGTH))
-        kept = text[begin:] if begin >= 0 else ""
-        yield text[:begin] if begin >= 0 else text
-    yield kept
-
-
-def _allowed_number(reference: re.Match[str]) -> str:
-    """A reference by number as it is, where XML has that character; some programs write the halves of a pair, or a NUL."""
-    number = int(reference[1]) if reference[1] else int(reference[2], 16)
-    return "\ufffd" if number > sys.maxunicode or _FORBIDDEN.match(chr(number)) else reference[0]
-
-
 class _Reader:
-    """Counts test cases as they go by: one is the first failure or error in it, else skipped where it says so, else passed."""
+    """Counts test cases as they go by: the worst word in one is its outcome, error before failure before skipped; else it passed."""
 
     def __init__(self) -> None:
         self.report = JobReport()
+        # The names of the open elements; of a suite also whether there was anything in it to count.
         self._path: list[str] = []
-        self._suite: Mapping[str, str] = {}
+        self._suites: list[Mapping[str, str]] = []
+        self._counted: list[int] = []
         self._case: Mapping[str, str] | None = None
         self._bad: str | None = None
         self._skipped = False
-        self._message = self._content = ""
+        # What is said of a failure: in the first attribute that says something, in any, in the text.
+        self._message = self._stated = self._content = ""
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        if not self._path and name not in ("testsuites", "testsuite"):
+        name = _local(name)
+        if not self._path and name not in SUITES:
             raise NoReport("not a JUnit report")
         if len(self._path) == MAX_DEPTH:
-            raise NoReport("an XML file that is nested too deeply")
+            raise _TooDeep("an XML file that is nested too deeply")
         self._path.append(name)
-        if name == "testsuite":
-            self._suite = attributes
+        if name in SUITES:
+            self._suites.append(attributes)
+            self._counted.append(self._total)
         elif name == "testcase":
             self._begin_case(attributes)
         elif self._case is not None:
             self._judge(name, attributes)
-        elif name == "error":
+        elif name in BAD and self._path[-2] in SUITES:
             # A suite that could not be run has an error of its own, and perhaps no test.
-            self._begin_case(self._suite)
+            self._begin_case(self._suites[-1])
             self._judge(name, attributes)
 
     def break_off(self) -> None:
@@ -177,37 +151,66 @@ class _Reader:
 
     def text(self, text: str) -> None:
         """A failure without a message is told by its text."""
-        if self._case is not None and self._path[-1] == self._bad and not self._message and len(self._content) < MESSAGE_LENGTH:
+        if self._case is not None and self._path[-1] in BAD and not self._message and len(self._content) < MESSAGE_LENGTH:
             self._content += text
 
     def end(self, name: str) -> None:
-        self._path.pop()
+        name = self._path.pop()
+        if name in BAD and self._case is not None:
+            self._message, self._content = self._message or self._content.strip(), ""
         if self._case is not None and (name == "testcase" or (name in BAD and "testcase" not in self._path)):
             self._end_case(self._case)
+        if name in SUITES:
+            self._end_suite(self._suites.pop(), self._counted.pop())
+
+    @property
+    def _total(self) -> int:
+        return self.report.tests + self.report.failed_count
 
     def _begin_case(self, attributes: Mapping[str, str]) -> None:
         # The error of a suite is none of its tests.
         if "testcase" in self._path:
             self.report.tests += 1
             self.report.seconds += _seconds(attributes.get("time", ""))
-        self._case, self._bad = attributes, None
+        self._case, self._bad, self._message, self._stated, self._content = attributes, None, "", "", ""
         self._skipped = any(attributes.get(name, "").lower() in words for name, words in NOT_RUN.items())
 
     def _judge(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "skipped":
             self._skipped = True
-        elif name in BAD and self._bad is None:
-            self._bad, self._message, self._content = name, attributes.get("message", ""), ""
+        elif name in BAD:
+            self._bad = "error" if "error" in (name, self._bad) else name
+            message = attributes.get("message", "")
+            # What went wrong first is the message; what it led to is not.
+            self._stated = self._stated or message
+            self._message = self._message or ("" if message.strip().lower() in NO_MESSAGE else message)
 
     def _end_case(self, case: Mapping[str, str]) -> None:
-        if self._bad and len(self.report.failed) < MAX_FAILED:
-            message = self._message or self._content.strip()
-            self.report.failed.append(FailedTest(
-                case.get("name", "")[:NAME_LENGTH], case.get("classname", "")[:NAME_LENGTH], message[:MESSAGE_LENGTH]))
-        self.report.errors += self._bad == "error"
-        self.report.failures += self._bad == "failure"
+        if self._bad:
+            self._fail(self._bad, case, self._message or self._content or self._stated)
         self.report.skipped += self._skipped and self._bad is None
         self._case = None
+
+    def _end_suite(self, suite: Mapping[str, str], counted_before: int) -> None:
+        """A suite that tells of errors, and has no test, could not be run."""
+        if self._total == counted_before:
+            for word, count in TOLD.items():
+                if _TOLD_SOME.fullmatch(suite.get(count, "")):
+                    self._fail(word, suite, "The suite could not be run.")
+                    return
+
+    def _fail(self, word: str, case: Mapping[str, str], message: str) -> None:
+        if len(self.report.failed) < MAX_FAILED:
+            self.report.failed.append(FailedTest(
+                case.get("name", "")[:NAME_LENGTH], case.get("classname", "")[:NAME_LENGTH],
+                _COLOUR.sub("", message).strip()[:MESSAGE_LENGTH]))
+        self.report.errors += word == "error"
+        self.report.failures += word == "failure"
+
+
+def _local(name: str) -> str:
+    """An element's name without the prefix of its namespace."""
+    return name.rpartition(":")[2]
 
 
 def _seconds(text: str) -> float:

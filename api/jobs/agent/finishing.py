@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from api.domain.jobs.artifact_limit import left_out_message
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason, outcome_of
 from api.jobs.agent.held_job import ClaimLost, HeldJob
@@ -58,7 +60,9 @@ class Finisher:
         if record.reason is JobReason.ZIP_REJECTED:
             return
         try:
-            collect(self._workspaces.folder(held.name), held.files, self._options.artifacts, self._options.artifact_limits)
+            kept = collect(self._workspaces.folder(held.name), held.files, self._options.artifacts, self._options.artifact_limits)
+            if kept.left_out:
+                _log_left_out(held, left_out_message(kept.left_out, kept.limits_hit))
         except OSError as fault:
             log.error("the artifacts of job %s could not be stored: %s", held.job.job_id, fault)
 
@@ -86,6 +90,15 @@ class Finisher:
                     log.error("the database refused a result: %s", closed, exc_info=closed)
                 if stopping.wait(self._pause):
                     raise ClaimLost from closed
+
+
+def _log_left_out(held: HeldJob, message: str) -> None:
+    """Append to the job's log what was not kept, on a line of its own, and once however often it is collected."""
+    with suppress(OSError), held.files.log.open("r+b") as job_log:
+        job_log.seek(max(0, job_log.seek(0, os.SEEK_END) - len(message) - 1))
+        end = job_log.read()
+        if not end.endswith(message.encode()):
+            job_log.write((message if end[-1:] in (b"", b"\n") else f"\n{message}").encode())
 
 
 def _log_supervisor_output(held: HeldJob) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.domain.jobs.archive_check import ArchiveLimits
-from api.jobs.project.collecting import ArtifactLimits
+from api.jobs.project.keeping import ArtifactLimits
 from api.sandbox.limits import Limits
 
 

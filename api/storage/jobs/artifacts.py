@@ -14,7 +14,7 @@ from api.domain.errors import Unavailable
 from api.domain.jobs.job import Job
 from api.storage.jobs.files import AttemptFiles, JobFiles
 
-NOTHING_KEPT: Mapping[str, Any] = {"artifacts": [], "junit": None, "left_out": 0}
+NOTHING_KEPT: Mapping[str, Any] = {"artifacts": [], "junit": None, "left_out": 0, "limits_hit": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +81,14 @@ def open_file(path: Path) -> LocalFile | None:
 
 
 def read_manifest(attempt: AttemptFiles | None) -> Mapping[str, Any]:
-    """What was kept of an attempt, as its agent wrote it down: `artifacts`, `junit`, `left_out`; nothing before that."""
+    """What was kept of an attempt, as its agent wrote it down: `artifacts`, `junit`, `left_out`, `limits_hit`; nothing before that."""
     if attempt is None:
         return NOTHING_KEPT
     try:
         found: Mapping[str, Any] = json.loads(attempt.manifest.read_bytes())
     except FileNotFoundError:
         return NOTHING_KEPT
-    return found
+    return {**NOTHING_KEPT, **found}
 
 
 def open_artifact(attempt: AttemptFiles | None, name: str) -> LocalFile | None:

@@ -13,6 +13,9 @@ from api.storage.files.incoming import FileStore, IncomingFile, full_disk_as_una
 from api.storage.jobs.files import JobFiles
 from api.storage.permissions import PRIVATE
 
+# How many bytes of the file store's disk projects and artifacts leave free.
+DISK_RESERVE = 256 << 20
+
 log = logging.getLogger(__name__)
 
 

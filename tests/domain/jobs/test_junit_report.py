@@ -16,6 +16,7 @@ PYTEST = b"""<?xml version="1.0" encoding="utf-8"?>
 </testsuite></testsuites>
 """
 BOMB = b"""<!DOCTYPE a [<!ENTITY x "boom"><!ENTITY y "&x;&x;&x;">]><testsuite name="&y;"/>"""
+NOT_RUN = "The suite could not be run."
 OUTSIDE = b"""<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><testsuite name="&x;"/>"""
 
 
@@ -29,13 +30,17 @@ def test_a_report_of_pytest_is_counted() -> None:
 def test_a_report_is_written_as_json() -> None:
     assert JobReport(2, 1, 0, 0, 0.12345, [FailedTest("n", "c", "m")]).as_json() == {
         "tests": 2, "failures": 1, "errors": 0, "skipped": 0, "seconds": 0.123, "failed": [{"name": "n", "classname": "c", "message": "m"}],
-        "complete": True}
+        "incomplete": False}
 
 
-def test_a_case_counts_once_whatever_stands_in_it() -> None:
-    report = read_report([b'<testsuite><testcase name="a"><failure message="1"/><error/><skipped/></testcase><failure/></testsuite>'])
+@pytest.mark.parametrize(("words", "outcome"), [
+    ("<failure/><error/><skipped/>", (0, 1, 0)), ("<error/><failure/>", (0, 1, 0)), ("<skipped/><failure/>", (1, 0, 0)),
+    ("<skipped/><properties/>", (0, 0, 1)), ("<system-out>error</system-out>", (0, 0, 0))])
+def test_a_case_counts_once_by_the_worst_word_in_it(words: str, outcome: tuple[int, int, int]) -> None:
+    report = read(f'<testcase name="a">{words}</testcase>')
 
-    assert (report.failures, report.errors, report.skipped, len(report.failed)) == (1, 0, 0, 1)
+    assert (report.failures, report.errors, report.skipped) == outcome
+    assert (report.tests, len(report.failed)) == (1, report.failed_count)
 
 
 @given(st.integers(min_value=1, max_value=200))
@@ -53,12 +58,15 @@ def read(cases: str, encoding: str = "utf-8", declaration: str = "") -> JobRepor
     ('<testcase name="a"><failure message="m">trace</failure></testcase>', "m"),
     ('<testcase name="a"><error><![CDATA[<b> & ]]></error><system-out>out</system-out></testcase>', "<b> &"),
     ('<testcase name="a"><failure message="m">\x1b[31m red</failure></testcase>', "m"),
-    ('<testcase name="a"><failure>\x1b[31m red \x00</failure></testcase>', "\ufffd[31m red \ufffd"),
-    ('<testcase name="a"><failure message="&#27;[0m &#x1B; &#0; &#65;"/></testcase>', "\ufffd[0m \ufffd \ufffd A"),
+    ('<testcase name="a"><failure>\x1b[31m red \x00</failure></testcase>', "red \ufffd"),
+    ('<testcase name="a"><failure message="&#27;[0m &#x1B; &#0; &#65;"/></testcase>', "\ufffd \ufffd A"),
     ('<testcase name="a"><failure message="&#55357;&#xDE00; &#xFFFE; &#1114112; &#x1F600; &#128512;"/></testcase>',
      "\ufffd\ufffd \ufffd \ufffd \U0001f600 \U0001f600"),
     ('<testcase name="a"><skipped/><failure message="m"/></testcase>', "m"),
     ('<testcase name="a"><failure message="m"/><error message="teardown"/></testcase>', "m"),
+    ('<testcase name="a"><failure>first</failure><error message="teardown"/></testcase>', "first"),
+    ('<testcase name="a"><failure message="Failed">a_test.go:7: want 3</failure></testcase>', "a_test.go:7: want 3"),
+    ('<testcase name="a"><failure message="Failed"/></testcase>', "Failed"),
 ])
 def test_the_message_of_a_failed_test_is_its_attribute_or_its_text(cases: str, message: str) -> None:
     report = read(cases)
@@ -66,8 +74,16 @@ def test_the_message_of_a_failed_test_is_its_attribute_or_its_text(cases: str, m
     assert ([each.message for each in report.failed], report.skipped, report.tests) == ([message], 0, 1)
 
 
-def test_a_suite_that_could_not_be_run_has_an_error_of_its_own() -> None:
-    assert read('<error message="import failed"/>') == JobReport(0, 0, 1, 0, 0.0, [FailedTest("s", "", "import failed")])
+@pytest.mark.parametrize(("suite", "report"), [
+    ('<error message="import failed"/>', JobReport(0, 0, 1, 0, 0.0, [FailedTest("s", "", "import failed")])),
+    ('<failure>no set-up</failure>', JobReport(0, 1, 0, 0, 0.0, [FailedTest("s", "", "no set-up")])),
+    ('<testsuite name="t" tests="0" errors="1" failures="2"/>', JobReport(0, 0, 1, 0, 0.0, [FailedTest("t", "", NOT_RUN)])),
+    ('<testsuite name="t" errors="0" failures="2"><system-err/></testsuite>', JobReport(0, 1, 0, 0, 0.0, [FailedTest("t", "", NOT_RUN)])),
+    ('<testsuite name="t" errors="some"/>', JobReport()),
+    ('<testsuite name="t" errors="1"><testcase/></testsuite>', JobReport(1)),
+])
+def test_a_suite_that_could_not_be_run_has_an_error_of_its_own(suite: str, report: JobReport) -> None:
+    assert read(suite) == report
 
 
 @pytest.mark.parametrize("attributes", ['status="notrun" result="suppressed"', 'status="disabled"', 'status="NotRun"', 'result="skipped"'])
@@ -150,6 +166,20 @@ def test_what_is_no_report_is_not_read() -> None:
 def test_a_file_of_great_depth_is_not_read() -> None:
     with pytest.raises(NoReport, match="deep"):
         read_report([b"<testsuite>" * (MAX_DEPTH + 1)])
+
+
+def test_what_stands_before_a_great_depth_counts() -> None:
+    report = read_report([b"<testsuite><testcase><failure/></testcase>", b"<a>" * (MAX_DEPTH + 1)])
+
+    assert (report.failures, report.complete) == (1, False)
+
+
+def test_reports_of_several_files_count_together() -> None:
+    report = read('<testcase name="a" time="1"><failure/></testcase><testcase><skipped/></testcase>')
+
+    report.add(read_report([b'<testsuite><testcase name="b" time="2"><error/></testcase>']))
+
+    assert report == JobReport(3, 1, 1, 1, 3.0, [FailedTest("a", "", ""), FailedTest("b", "", "")], complete=False)
 
 
 def test_of_many_failures_the_first_are_kept_and_all_are_counted() -> None:

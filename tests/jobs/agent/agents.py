@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import select
@@ -108,6 +109,7 @@ class Works:
 
     def agent(
         self, *, host: str = "host", name: str | None = None, slots: int = 4, clock_off: timedelta = timedelta(0),
+        **job_options: Any,
     ) -> tuple[Agent, StandIn, str]:
         """An agent, whose host's clock may be off; those of one host share its folder.
 
@@ -123,7 +125,7 @@ class Works:
             return self.clock() + clock_off
 
         preparer = StandIn(self.supervisors, clock)
-        finisher = Finisher(repository, Workspaces(home / "work", images=False), self.files, JobOptions(), pause=0.05)
+        finisher = Finisher(repository, Workspaces(home / "work", images=False), self.files, JobOptions(**job_options), pause=0.05)
         record = AgentRecord(name, slots, 0, self.clock(), "bubblewrap")
         agent = Agent(
             record, options, repository, self.files, Slots(home / "slots", count=slots), AgentNames(home, host), finisher, preparer,

@@ -8,6 +8,7 @@ import pytest
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason, JobStatus
 from api.jobs.agent.held_job import HeldJob
+from api.jobs.project.keeping import ArtifactLimits
 from api.storage.database import session, transact
 from api.storage.jobs import jobs
 from tests.builders import NOW
@@ -26,6 +27,21 @@ def test_a_job_is_claimed_run_and_reported_and_its_zip_goes(works: Works) -> Non
     assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
     await_true(lambda: not works.files.project(job_id).exists())
     assert files.manifest.exists()
+
+
+def test_the_log_says_at_its_end_which_limit_files_were_left_out_for(works: Works) -> None:
+    job_id = works.submit()
+    agent, _, _ = works.agent(artifacts=("large",), artifact_limits=ArtifactLimits(file_bytes=1))
+    files = works.running(agent, job_id)
+    workspace = works.folder / "host/work" / f"{job_id}-{files.folder.name}" / "workspace"
+    workspace.mkdir(parents=True)
+    (workspace / "large").write_bytes(b"xx")
+    files.log.write_text("half a line")
+    works.supervisors.end(files, ended(files))
+
+    works.over(agent, job_id)
+
+    assert files.log.read_text() == "half a line\n1 file was not kept: a file is larger than one may be (file_size).\n"
 
 
 @pytest.mark.parametrize(("reason", "code", "status"), [

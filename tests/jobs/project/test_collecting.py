@@ -53,7 +53,7 @@ def test_a_file_is_kept_with_its_size_and_digest(workspace: Path, files: Attempt
     manifest = collected(workspace, files, "out/*.txt")
 
     kept = {"name": "out/a.txt", "size_bytes": 7, "sha256": hashlib.sha256(b"content").hexdigest(), "kind": "file"}
-    assert manifest == {"artifacts": [kept], "junit": None, "left_out": 0}
+    assert manifest == {"artifacts": [kept], "junit": None, "left_out": 0, "limits_hit": []}
     assert (files.artifacts / "out/a.txt").read_bytes() == b"content"
 
 
@@ -143,7 +143,7 @@ def test_what_is_too_much_is_left_out_and_counted(workspace: Path, files: Attemp
 
     manifest = collected(workspace, files, "*", limits=ArtifactLimits(files=3, file_bytes=10, total_bytes=20))
 
-    assert (names(manifest), manifest["left_out"]) == (["b", "c"], 3)
+    assert (names(manifest), manifest["left_out"], manifest["limits_hit"]) == (["b", "c"], 3, ["file_size", "total_size"])
 
 
 def test_no_more_files_are_kept_than_allowed(workspace: Path, files: AttemptFiles) -> None:
@@ -152,14 +152,68 @@ def test_no_more_files_are_kept_than_allowed(workspace: Path, files: AttemptFile
 
     manifest = collected(workspace, files, "*", limits=ArtifactLimits(files=3))
 
-    assert (len(names(manifest)), manifest["left_out"]) == (3, 2)
+    assert (len(names(manifest)), manifest["left_out"], manifest["limits_hit"]) == (3, 2, ["file_count"])
 
 
-def test_a_sparse_file_counts_as_large_as_it_says(workspace: Path, files: AttemptFiles) -> None:
-    with put(workspace, "sparse").open("r+b") as file:
-        file.truncate(1 << 40)
+@pytest.mark.parametrize(("limits", "hit"), [
+    (ArtifactLimits(quota_bytes=9), "quota"), (ArtifactLimits(quota_bytes=-1), "quota"), (ArtifactLimits(reserve=1 << 62), "disk")])
+def test_what_the_account_or_the_disk_has_no_room_for_is_not_kept(
+    limits: ArtifactLimits, hit: str, workspace: Path, files: AttemptFiles,
+) -> None:
+    put(workspace, "a", bytes(10))
 
-    assert collected(workspace, files, "*")["left_out"] == 1
+    manifest = collected(workspace, files, "*", limits=limits)
+
+    assert (names(manifest), manifest["limits_hit"]) == ([], [hit])
+
+
+def test_a_report_counts_although_it_cannot_be_kept(workspace: Path, files: AttemptFiles) -> None:
+    put(workspace, ".ci-job/junit.xml", JUNIT)
+
+    manifest = collected(workspace, files, limits=ArtifactLimits(quota_bytes=0))
+
+    assert (names(manifest), manifest["junit"]["tests"]) == ([], 2)
+
+
+def test_reports_of_several_suites_count_together_unless_the_job_has_one_of_its_own(workspace: Path, files: AttemptFiles) -> None:
+    for name in ("a/TEST-one.xml", "a/TEST-two.xml"):
+        put(workspace, name, JUNIT)
+    put(workspace, "a/pom.xml", b"<project/>")
+    together = collected(workspace, files, "**/*.xml")
+
+    put(workspace, ".ci-job/junit.xml", JUNIT)
+
+    assert (together["junit"]["tests"], [each["kind"] for each in together["artifacts"]]) == (4, ["junit", "junit", "file"])
+    assert collected(workspace, files, "**/*.xml")["junit"]["tests"] == 2
+
+
+def sparse(workspace: Path, name: str, size: int) -> None:
+    """A file of this size with one byte in the middle; its other blocks take no space."""
+    with put(workspace, name, b"").open("r+b") as file:
+        file.truncate(size)
+        os.pwrite(file.fileno(), b"x", size // 2)
+
+
+def test_files_with_holes_count_by_the_space_that_they_take_and_are_kept_with_their_holes(workspace: Path, files: AttemptFiles) -> None:
+    for name in "abc":
+        sparse(workspace, name, 1 << 20)
+
+    manifest = collected(workspace, files, "*", limits=ArtifactLimits(total_bytes=1 << 20))
+
+    content = bytes(1 << 19) + b"x" + bytes((1 << 19) - 1)
+    assert [(each["size_bytes"], each["sha256"]) for each in manifest["artifacts"]] == [(1 << 20, hashlib.sha256(content).hexdigest())] * 3
+    assert (files.artifacts / "b").read_bytes() == content
+    assert (files.artifacts / "b").stat().st_blocks * 512 < 1 << 19
+
+
+def test_files_that_take_no_space_are_not_read_for_ever(workspace: Path, files: AttemptFiles) -> None:
+    sparse(workspace, "huge", 1 << 40)
+    for number in range(6):
+        sparse(workspace, f"large{number}", 1 << 20)
+
+    manifest = collected(workspace, files, "*", limits=ArtifactLimits(total_bytes=1 << 20))
+
+    assert (len(names(manifest)), manifest["limits_hit"]) == (4, ["file_size", "total_size"])
 
 
 def test_a_folder_of_great_depth_is_not_walked_for_ever(workspace: Path, files: AttemptFiles) -> None:
@@ -169,7 +223,7 @@ def test_a_folder_of_great_depth_is_not_walked_for_ever(workspace: Path, files: 
 
 
 def test_without_a_workspace_nothing_is_kept(files: AttemptFiles, tmp_path: Path) -> None:
-    assert collected(tmp_path / "gone", files, "**") == {"artifacts": [], "junit": None, "left_out": 0}
+    assert collected(tmp_path / "gone", files, "**") == {"artifacts": [], "junit": None, "left_out": 0, "limits_hit": []}
 
 
 def test_collecting_again_gives_the_same(workspace: Path, files: AttemptFiles) -> None:
