@@ -6,19 +6,25 @@ from dataclasses import dataclass
 
 from api.domain.causes.attribution import Attributed, Confidence, attribute
 from api.domain.causes.came import Facts, Known, Pair, facts_between, pairs_between, telling
-from api.domain.causes.clustering import Cluster, Failing, clusters_of
-from api.domain.causes.first_bad import FirstBad, cluster_first_bad, first_bad_of
-from api.domain.causes.stability import STABLE, Stability
+from api.domain.causes.clustering import Cluster, clusters_of
+from api.domain.causes.first_bad import FirstBad, common_first_bad, first_bad_of_step, oldest_bad
+from api.domain.causes.groups import Failing
+from api.domain.causes.noise import QUIET, noise_of
+from api.domain.causes.signs import Sign, Signs, signs_of
+from api.domain.causes.stability import STABLE, Stability, StabilityState
 from api.domain.causes.step import Step, Walk, needed_pairs, steps_of
 from api.domain.results.origin import Origin
 
 # So many pairs of files are compared for one run.
-PAIR_LIMIT = 2_000
+PAIR_LIMIT = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """A failing test: what is different `now` against its baseline, its steps (the nearest first), whose it is, and since when."""
+    """A failing test: what is different from what is expected, its steps (the nearest first), whose it is, and since when.
+
+    `first_bad` has one entry for each step that lasts.
+    """
 
     regression_id: int
     sample_id: int
@@ -26,65 +32,93 @@ class Analysed:
     steps: tuple[Step, ...]
     attributed: Attributed
     first_bad: tuple[FirstBad, ...]
+    stability: StabilityState = StabilityState.NONE
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A cluster with whose it is, how sure that is, and the commit that it came with."""
+    """A cluster with whose it is, how sure that is, and the commit that it came with, which noise does not have."""
 
     cluster: Cluster
     origin: Origin
     confidence: Confidence
-    first_bad: FirstBad | None
+    first_bad: FirstBad | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """The failing tests of a run by their ids, and their causes: those of the run's own change first."""
 
-    tests: tuple[Analysed, ...]
-    causes: tuple[Cause, ...]
+    tests: tuple[Analysed, ...] = ()
+    causes: tuple[Cause, ...] = ()
 
 
 def pairs_to_compare(walks: Sequence[Walk], stabilities: Mapping[int, Stability], limit: int = PAIR_LIMIT) -> tuple[Pair, ...]:
     """The pairs of files whose facts `analyse` wants, at most so many; what lacks is told as `unread`."""
     noise = [
-        pair for each in walks for pair in _noise_pairs(each, stabilities.get(each.subject.regression_id, STABLE))]
+        pair for each in walks for proof in stabilities.get(each.subject.regression_id, STABLE).evidence
+        for pair in pairs_between(each.subject, proof.came, proof.other)]
     return tuple(dict.fromkeys([*needed_pairs(walks, limit), *noise]))[:limit]
-
-
-def _noise_pairs(found: Walk, stability: Stability) -> list[Pair]:
-    return [pair for each in stability.evidence for pair in pairs_between(found.subject, each.came, each.other)]
 
 
 def analyse(walks: Sequence[Walk], known: Known, stabilities: Mapping[int, Stability]) -> Analysis:
     """Analyse the failing tests of a run, whose ways back are given, by the facts of the pairs that they need."""
-    tests = tuple(
-        _analysed(each, known, stabilities.get(each.subject.regression_id, STABLE))
-        for each in sorted(walks, key=lambda each: each.subject.regression_id))
-    clusters = clusters_of(
-        Failing(test.regression_id, test.sample_id, telling(test.facts), test.attributed.origin is Origin.FLAKY) for test in tests)
+    tests, signs = [], {}
+    for each in sorted(walks, key=lambda each: each.subject.regression_id):
+        test, told = _analysed(each, known, stabilities.get(each.subject.regression_id, STABLE))
+        tests.append(test)
+        signs[test.regression_id] = told
+    clusters = clusters_of(Failing(test.regression_id, test.sample_id, signs[test.regression_id].signs) for test in tests)
     by_id = {test.regression_id: test for test in tests}
-    causes = [_cause(cluster, [by_id[each] for each in cluster.regression_ids]) for cluster in clusters]
+    places = {each.subject.regression_id: each.base_place if each.base else None for each in walks}
+    causes = [_cause(cluster, by_id, signs, places) for cluster in clusters]
     order = list(Origin)
-    return Analysis(tests, tuple(sorted(causes, key=lambda each: order.index(each.origin))))
+    return Analysis(tuple(tests), tuple(sorted(causes, key=lambda each: (each.cluster.is_flaky, order.index(each.origin)))))
 
 
-def _analysed(found: Walk, known: Known, stability: Stability) -> Analysed:
+def _analysed(found: Walk, known: Known, stability: Stability) -> tuple[Analysed, Signs]:
     subject = found.subject
-    now = facts_between(subject, None, subject.came, known)
+    against = [facts_between(subject, None, stretch.came, known) for stretch in found.stretches]
     steps = steps_of(found, known)
-    noise = frozenset(
-        fact.kind for each in stability.evidence for fact in facts_between(subject, each.came, each.other, known))
+    noise = noise_of(subject, stability, known) if stability.evidence else QUIET
+    told = signs_of(steps, against, [stretch.last for stretch in found.stretches], noise, ends_well=found.ends_well)
+    first_bad = tuple(map(first_bad_of_step, told.steps)) or (oldest_bad(found),)
+    attributed = attribute(found, known, stability.state, noise)
     return Analysed(
-        subject.regression_id, subject.test.sample_id, now, steps, attribute(found, known, stability.state, noise),
-        first_bad_of(found, steps, now))
+        subject.regression_id, subject.test.sample_id, telling(against[0]), steps, attributed, first_bad, stability.state), told
 
 
-def _cause(cluster: Cluster, members: Sequence[Analysed]) -> Cause:
-    """Whose a cluster is: what most of its tests are, those that are nobody's own left aside."""
-    origins = [test.attributed.origin for test in members]
-    origin = Origin.FLAKY if cluster.is_flaky else max(Origin, key=lambda each: (origins.count(each), -list(Origin).index(each)))
-    sure = {test.attributed.confidence for test in members if test.attributed.origin is origin}
+def _cause(
+    cluster: Cluster, tests: Mapping[int, Analysed], signs: Mapping[int, Signs], base_places: Mapping[int, int | None],
+) -> Cause:
+    """Whose a cluster is: what it is for most of its tests; how sure that is, and since when."""
+    if cluster.is_flaky:
+        return Cause(cluster, Origin.FLAKY, Confidence.LIKELY)
+    members = [tests[regression_id] for regression_id in cluster.regression_ids]
+    shown = {test.regression_id: _signs_in(cluster, signs[test.regression_id]) for test in members}
+    origins = [_origin(test, shown[test.regression_id], base_places[test.regression_id]) for test in members]
+    order = list(Origin)
+    origin = max(order, key=lambda each: (origins.count(each), -order.index(each)))
+    sure = {test.attributed.confidence for test, each in zip(members, origins, strict=True) if each is origin}
     confidence = next((each for each in reversed(Confidence) if each in sure), Confidence.UNCERTAIN)
-    return Cause(cluster, origin, confidence, cluster_first_bad([test.first_bad for test in members]))
+    steps = [
+        step for test in members for step in signs[test.regression_id].steps
+        if any((step.first, step.before) == (sign.first, sign.before) for sign in shown[test.regression_id])]
+    first_bad = common_first_bad(steps, is_common=cluster.first < cluster.before) if steps else members[0].first_bad[0]
+    return Cause(cluster, origin, confidence, first_bad)
+
+
+def _signs_in(cluster: Cluster, told: Signs) -> list[Sign]:
+    """The signs of a test by which it is in a cluster."""
+    keys = cluster.keys
+    return [sign for sign in told.signs if sign.key in keys and sign.first <= cluster.first and cluster.before <= sign.before]
+
+
+def _origin(test: Analysed, shown: Sequence[Sign], base_place: int | None) -> Origin:
+    """Whose a cause is in one of its tests, which may have others besides."""
+    said = test.attributed
+    if base_place is None or said.origin in (Origin.REBASELINED, Origin.NOT_MINE):
+        return said.origin
+    if all(sign.first >= base_place or sign.key in said.inherited for sign in shown):
+        return Origin.NOT_MINE
+    return said.origin if said.origin in (Origin.MINE, Origin.UNKNOWN) else Origin.UNKNOWN

@@ -4,9 +4,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from api.domain.causes.came import Came, Facts, Known, Subject, facts_between
+from api.domain.causes.came import Came, Facts, Known, Subject, facts_between, telling
+from api.domain.causes.key import Key, keys_of
+from api.domain.causes.noise import Noise
 from api.domain.causes.stability import StabilityState
-from api.domain.causes.step import Walk
+from api.domain.causes.step import Walk, hides
 from api.domain.results.origin import Origin
 
 
@@ -14,9 +16,13 @@ class Reason(StrEnum):
     """Why a failure is attributed as it is."""
 
     SAME_AS_BASE = "same_as_base"
+    SAME_CRASH = "same_crash"
     CHANGED_SINCE_BASE = "changed_since_base"
+    CHANGED_ON_OTHER_PLATFORM = "changed_on_other_platform"
+    FAILS_ON_OTHER_PLATFORM = "fails_on_other_platform"
     NONDETERMINISTIC = "nondeterministic"
     FEWER_DIFFERENCES = "fewer_differences"
+    HIDDEN_IN_BASE = "hidden_in_base"
     OTHER_BASELINE = "other_baseline"
     UNTESTED_COMMITS = "untested_commits"
     NO_BASE = "no_base"
@@ -34,7 +40,8 @@ class Confidence(StrEnum):
 class Attributed:
     """Whose a failure is, why, and how sure that is.
 
-    `suspects` are the untested commits between base and run, nearest first. `facts` are what changed since the base.
+    `suspects` are the commits between base and run that were not tested, or hid what the test does, nearest first. `facts` are what
+    changed since the base; those with a key that is `inherited` were seen in an ancestor on another platform.
     """
 
     origin: Origin
@@ -42,32 +49,84 @@ class Attributed:
     confidence: Confidence
     suspects: tuple[str, ...] = ()
     facts: Facts = ()
+    inherited: frozenset[Key] = frozenset()
 
 
-def attribute(found: Walk, known: Known, state: StabilityState, noise: frozenset[str]) -> Attributed:
-    """Whose a failure is. `noise` are the kinds of facts that outputs of one commit differ by, where the test is proven to vary."""
+# A crashed program may have written more or less each time.
+_OF_A_CUT = frozenset({"file.cut", "cues.lost", "cues.extra", "text.cut", "bytes.end"})
+
+
+def attribute(found: Walk, known: Known, state: StabilityState, noise: Noise) -> Attributed:
+    """Whose a failure is. `noise` is what outputs of one commit differ by, where the test is proven to be nondeterministic."""
     if found.base is None or found.base_came is None:
         return Attributed(Origin.UNKNOWN, Reason.NO_BASE, Confidence.UNCERTAIN)
     subject, base = found.subject, found.base_came
-    is_sure = not found.base.is_assumed and not found.untested
     if base == subject.came:
-        sure = Confidence.PROVEN if is_sure else Confidence.LIKELY
+        sure = Confidence.LIKELY if found.base.is_assumed or found.untested else Confidence.PROVEN
         if found.base_passed:
             return Attributed(Origin.REBASELINED, Reason.OTHER_BASELINE, sure)
         return Attributed(Origin.NOT_MINE, Reason.SAME_AS_BASE, sure)
     changed = facts_between(subject, base, subject.came, known)
-    if state is StabilityState.PROVEN and {fact.kind for fact in changed} <= noise:
-        return Attributed(Origin.FLAKY, Reason.NONDETERMINISTIC, Confidence.PROVEN, facts=changed)
-    if _is_improved(subject, base, known):
+    if state is StabilityState.PROVEN and not noise.without(changed):
+        return Attributed(Origin.FLAKY, Reason.NONDETERMINISTIC, Confidence.LIKELY, facts=changed)
+    return _known_state(found, known, changed) or _by_commits(found, known, noise.without(changed), state)
+
+
+def _known_state(found: Walk, known: Known, changed: Facts) -> Attributed | None:
+    """What is said of a test that failed in the base already, where all that is different now was so before; else None."""
+    subject, base = found.subject, found.base_came
+    assert base is not None, "a base has a result"
+    now, before = (facts_between(subject, None, each, known) for each in (subject.came, base))
+    if _is_same_crash(subject, base, changed):
+        return Attributed(Origin.NOT_MINE, Reason.SAME_CRASH, Confidence.LIKELY, facts=changed)
+    if _pairs(now) < _pairs(before) or _pairs(telling(now)) < _pairs(telling(before)):
         return Attributed(Origin.IMPROVED, Reason.FEWER_DIFFERENCES, Confidence.LIKELY, facts=changed)
-    if found.untested:
-        return Attributed(Origin.UNKNOWN, Reason.UNTESTED_COMMITS, Confidence.UNCERTAIN, found.untested, changed)
+    if not hides(before) or hides(now):
+        return None
+    open_ones = [
+        stretch for stretch in found.stretches
+        if stretch.first > found.base_place and not hides(facts_between(subject, None, stretch.came, known))]
+    if open_ones and keys_of(telling(now)) <= keys_of(facts_between(subject, None, open_ones[0].came, known)):
+        return Attributed(Origin.IMPROVED, Reason.FEWER_DIFFERENCES, Confidence.LIKELY, facts=changed)
+    hidden = [
+        stretch.newest.commit for stretch in found.stretches
+        if stretch.last >= found.base_place and not (open_ones and stretch.first >= open_ones[0].first)]
     return Attributed(
-        Origin.MINE, Reason.CHANGED_SINCE_BASE, Confidence.UNCERTAIN if found.base.is_assumed else Confidence.LIKELY, facts=changed)
+        Origin.UNKNOWN, Reason.HIDDEN_IN_BASE, Confidence.UNCERTAIN, tuple(dict.fromkeys((*found.untested, *hidden))), changed)
 
 
-def _is_improved(subject: Subject, base: Came, known: Known) -> bool:
-    """Whether everything that is different now was so in the base, and something more was."""
-    now, before = (
-        {(fact.kind, fact.parameter) for fact in facts_between(subject, None, each, known)} for each in (subject.came, base))
-    return now < before
+def _is_same_crash(subject: Subject, base: Came, changed: Facts) -> bool:
+    return base.ending == subject.came.ending != subject.wanted_ending and {fact.kind for fact in changed} <= _OF_A_CUT
+
+
+def _pairs(facts: Facts) -> frozenset[tuple[str, str]]:
+    return frozenset((fact.kind, fact.parameter) for fact in facts)
+
+
+def _by_commits(found: Walk, known: Known, changed: Facts, state: StabilityState) -> Attributed:
+    """Whose a change is, by the commits that it may have come with."""
+    if not found.untested:
+        assert found.base is not None, "what changed did so since a base"
+        is_sure = not found.base.is_assumed and state is StabilityState.NONE
+        return Attributed(
+            Origin.MINE, Reason.CHANGED_SINCE_BASE, Confidence.LIKELY if is_sure else Confidence.UNCERTAIN, facts=changed)
+    keys, inherited = keys_of(telling(changed)), _inherited(found, known)
+    if keys <= inherited:
+        return Attributed(
+            Origin.NOT_MINE, Reason.FAILS_ON_OTHER_PLATFORM, Confidence.LIKELY, found.untested, changed, inherited)
+    if keys <= _own(found, known):
+        return Attributed(Origin.MINE, Reason.CHANGED_ON_OTHER_PLATFORM, Confidence.LIKELY, found.untested, changed, inherited)
+    return Attributed(Origin.UNKNOWN, Reason.UNTESTED_COMMITS, Confidence.UNCERTAIN, found.untested, changed, inherited)
+
+
+def _inherited(found: Walk, known: Known) -> frozenset[Key]:
+    """What was different already in one of the commits that were not tested, on another platform."""
+    return frozenset(
+        key for commit in found.untested if commit in found.elsewhere
+        for key in keys_of(facts_between(found.subject, None, found.elsewhere[commit], known)))
+
+
+def _own(found: Walk, known: Known) -> frozenset[Key]:
+    """What changed with the run's own commits alone, on another platform."""
+    own, before = found.elsewhere.get(found.now.commit), found.elsewhere.get(found.untested[0])
+    return frozenset() if own is None or before is None else keys_of(facts_between(found.subject, before, own, known))
