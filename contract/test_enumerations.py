@@ -16,6 +16,7 @@ NOT_SHOWN = {
     "Bucket": "names of properties in a comparison", "Cancel": "what a cancel does to a job",
     "Confidence": "of an attribution, not shown yet",
     "Decision": "what a reviewer's request asks for", "FirstBadState": "of a first bad commit, not shown yet",
+    "FactsState": "of facts that are kept",
     "FileKind": "the kind of file within a signed address",
     "Format": "named in a fact's parameter",
     "Reason": "of an attribution, not shown yet",

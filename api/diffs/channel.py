@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 import orjson
 
+from api.domain.captions.fact import Fact
 from api.domain.results.failure_code import FailureCode
 from api.domain.text.byte_difference import ByteDifference
 from api.domain.text.decoding import Encoding, Side
@@ -19,6 +20,8 @@ LENGTH = struct.Struct(">IQ")
 RECEIVE = 1 << 20
 HEADER_LIMIT = 1 << 16
 BODY_LIMIT = 1 << 28
+# What is told of an output where there was no time for all of its facts.
+LATE = Fact("capped", "time")
 
 
 class ChannelClosed(Exception):
@@ -60,6 +63,35 @@ class CuesAnswer:
     def of(cls, header: Mapping[str, Any], shown: bytes) -> CuesAnswer:
         """What a process answered. Raises KeyError for what is no answer."""
         return cls(shown, header["is_final"], header["is_read"])
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Two contents whose facts are asked for, and how the program ended that wrote the second one; more than is looked at is not needed."""
+
+    expected: bytes
+    actual: bytes
+    code: FailureCode | None
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return len(self.expected) + len(self.actual)
+
+
+@dataclass(frozen=True, slots=True)
+class FactsAnswer:
+    """All facts of the first of many pairs, as many as there was time for; None for one that there was no time for."""
+
+    facts: Sequence[tuple[Fact, ...] | None]
+
+    @classmethod
+    def of(cls, header: Mapping[str, Any], shown: bytes) -> FactsAnswer:
+        """What a process answered. Raises KeyError or ValueError for what is no answer."""
+        found = [tuple(map(Fact.of_fields, each)) for each in orjson.loads(shown)]
+        if len(found) != header["done"] or not found:
+            raise ValueError
+        return cls([None if any(fact == LATE for fact in each) else each for each in found])
 
 
 @dataclass(frozen=True, slots=True)

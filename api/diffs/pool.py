@@ -4,14 +4,15 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from threading import Lock, Semaphore
 from typing import Any
 
 from api.diffs.cache import DiffCache
-from api.diffs.channel import ChannelClosed, CuesAnswer, CuesView, DeadlineExceeded, DiffAnswer, View
+from api.diffs.channel import ChannelClosed, Contents, CuesAnswer, CuesView, DeadlineExceeded, DiffAnswer, FactsAnswer, View
 from api.diffs.process import PROGRAM, Answer, DiffProcess, Readable
 from api.diffs.stretch import Part, count_lines, stretch_of
+from api.domain.captions.fact import Fact
 from api.domain.captions.facts import BYTE_LIMIT
 from api.domain.errors import Unavailable
 from api.domain.text.decoding import HEAD, Reading
@@ -23,6 +24,23 @@ SIZE_LIMIT = 32 << 20
 MEMORY = 16 << 20
 CUES_MEMORY = 4 << 20
 WAITING_FOR_EACH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file that is in memory."""
+
+    name: str
+    content: bytes
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return len(self.content)
+
+    def read(self, start: int, length: int) -> bytes:
+        """Up to `length` bytes from `start` on."""
+        return self.content[start:start + length]
 
 
 class DiffPool:
@@ -71,6 +89,22 @@ class DiffPool:
             if answer is not None:
                 self._cues_memory.put(key, answer)
         return answer
+
+    def tell_facts(self, pairs: Sequence[Contents]) -> Sequence[tuple[Fact, ...] | None]:
+        """All facts of the first of these pairs, as many as there was time for, and of one at least; None where that took too long.
+
+        Together they are to be shorter than `SIZE_LIMIT`. Raises Unavailable as `compare` does.
+        """
+        with self._turn():
+            answer = self._ask_facts(pairs)
+            if answer is None and len(pairs) > 1:
+                answer = self._ask_facts(pairs[:1])
+        return [None] if answer is None else answer.facts
+
+    def _ask_facts(self, pairs: Sequence[Contents]) -> FactsAnswer | None:
+        question = {"pairs": [(len(pair.expected), len(pair.actual), pair.code) for pair in pairs]}
+        content = b"".join(part for pair in pairs for part in (pair.expected, pair.actual))
+        return self._ask(Held("outputs", content), Held("outputs", b""), question, FactsAnswer.of)
 
     def _compare(self, expected: Readable, actual: Readable, view: View) -> DiffAnswer:
         if max(expected.size, actual.size) <= SIZE_LIMIT:

@@ -12,7 +12,7 @@ import socket
 from codecs import BOM_UTF8
 from contextlib import suppress
 from dataclasses import asdict
-from time import process_time
+from time import monotonic, process_time
 from typing import Any
 
 import orjson
@@ -21,6 +21,7 @@ from api.diffs.channel import Channel, ChannelClosed
 from api.diffs.child import ExactChild
 from api.diffs.cues_json import cues_json
 from api.domain.captions.cue_diff import cue_diff
+from api.domain.captions.facts import facts
 from api.domain.results.failure_code import FailureCode
 from api.domain.text.byte_difference import byte_difference
 from api.domain.text.decoding import MARK, Encoding, Reading, decode_cp1252, decode_pair
@@ -70,6 +71,21 @@ def compare_cues(expected: bytes, actual: bytes, question: dict[str, Any]) -> tu
     return {"is_final": not found.is_late, "is_read": found.is_read}, [orjson.dumps(cues_json(found))]
 
 
+def tell_facts(content: memoryview, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """The facts of the first pairs of many, of all that were begun within a part of the time; `question` holds sizes and codes."""
+    end, start, found = monotonic() + question["seconds"], 0, []
+    for expected, actual, code in question["pairs"]:
+        middle, behind = start + expected, start + expected + actual
+        told = facts(
+            bytes(content[start:middle]), bytes(content[middle:behind]), None if code is None else FailureCode[code], whole=True,
+            clock=process_time)
+        found.append([fact.fields for fact in told])
+        start = behind
+        if monotonic() > end:
+            break
+    return {"done": len(found)}, [orjson.dumps(found)]
+
+
 def _unified_json(found: Difference, name: str) -> tuple[list[bytes], bool]:
     text, truncated = unified(found, name)
     return [orjson.dumps(text)], truncated
@@ -98,14 +114,18 @@ def serve(channel: Channel, child: ExactChild) -> None:
             question, body = channel.receive()
         except ChannelClosed:
             return
-        content = memoryview(body)
-        expected, actual = bytes(content[:question["expected"]]), bytes(content[question["expected"]:])
-        del content, body
-        compared = compare_cues(expected, actual, question) if "cues" in question else compare(child, expected, actual, question)
-        header, shown = compared
+        header, shown = _answer(child, memoryview(body), question)
+        del body
         channel.send(header, sum(map(len, shown)), shown)
-        del expected, actual, shown, compared
+        del shown
         gc.collect()
+
+
+def _answer(child: ExactChild, content: memoryview, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    if "pairs" in question:
+        return tell_facts(content, question)
+    expected, actual = bytes(content[:question["expected"]]), bytes(content[question["expected"]:])
+    return compare_cues(expected, actual, question) if "cues" in question else compare(child, expected, actual, question)
 
 
 def main() -> None:

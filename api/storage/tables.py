@@ -125,6 +125,18 @@ class EvidenceRow(Base):
     body: Mapped[bytes] = mapped_column(LongBytes)
 
 
+class OutputFactsRow(Base):
+    """The facts of two outputs, by the contents of both; `pair` names these, `version` is that of the rules which told the facts."""
+
+    __tablename__ = "ci_output_facts"
+    __table_args__ = (OWN | {"sqlite_with_rowid": False},)
+
+    pair: Mapped[str] = mapped_column(String(32), primary_key=True)
+    version: Mapped[int]
+    state: Mapped[str] = mapped_column(String(20))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class ResultTimeRow(Base):
     """When a regression test of a run ended, by this server's clock; the platform's own row does not say."""
 

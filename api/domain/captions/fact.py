@@ -1,7 +1,9 @@
 """A fact: one thing that is different about an output, as small as it can be told."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 PLACES = 3
 
@@ -18,6 +20,17 @@ class Fact:
     parameter: str = ""
     share: float = 1.0
     place: tuple[int, ...] = ()
+
+    @property
+    def fields(self) -> list[Any]:
+        """All that it says, as JSON has it."""
+        return [self.kind, self.parameter, self.share, list(self.place)]
+
+    @classmethod
+    def of_fields(cls, fields: Sequence[Any]) -> Fact:
+        """The fact with these fields. Raises ValueError for what are none."""
+        kind, parameter, share, place = fields
+        return cls(kind, parameter, share, tuple(place))
 
 
 def fact_of(kind: str, parameter: str, indexes: list[int], total: int) -> Fact:

@@ -4,6 +4,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.domain.captions.cue import Format
 from api.domain.captions.fact import Fact
@@ -219,3 +221,8 @@ def test_every_fact_of_the_tables_has_words() -> None:
         for fact in facts(written(format), written(format, change(CUES)), None, whole=True)]
 
     assert all(words(fact) for fact in told)
+
+
+@given(st.builds(Fact, st.text(), st.text(), st.floats(0, 1), st.lists(st.integers(0), max_size=3).map(tuple)))
+def test_a_fact_comes_back_from_its_fields(fact: Fact) -> None:
+    assert Fact.of_fields(fact.fields) == fact
