@@ -36,20 +36,20 @@ def download_artifacts(
 
 
 def safe_place(folder: Path, name: str) -> Path:
-    """Where a file of this name is written. Raises CiError for a name that leads out of the folder, also through a link in it."""
+    """Where a file of this name is written. Raises Unreachable for a name that leads out of the folder, also through a link in it."""
     parts = name.split("/")
     if _REFUSED.search(name) or any(part in ("", ".", "..") for part in parts):
-        raise CiError(f"An artifact's name leads elsewhere, and nothing was fetched: {printable(name)[:200]}")
+        raise Unreachable(f"An artifact's name leads elsewhere, and nothing was fetched: {printable(name)[:200]}")
     place = folder.joinpath(*parts)
     if not place.parent.resolve().is_relative_to(folder.resolve()):
-        raise CiError(f"An artifact's name leads out of the folder through a link, and nothing was fetched: {printable(name)[:200]}")
+        raise Unreachable(f"An artifact's name leads out of the folder through a link, and nothing was fetched: {printable(name)[:200]}")
     return place
 
 
 def _listed(answer: Any) -> list[Mapping[str, Any]]:
     artifacts = answer.get("artifacts") if isinstance(answer, dict) else None
     if not isinstance(artifacts, list) or not all(isinstance(artifact, dict) for artifact in artifacts):
-        raise CiError("The server's answer is no list of artifacts.")
+        raise Unreachable("The server's answer is no list of artifacts.")
     return artifacts
 
 
@@ -62,7 +62,7 @@ def _fetch(connection: Connection, address: str, artifact: Mapping[str, Any], pl
             part = Path(aside) / "artifact"
             digest = _write(response, part)
             if artifact.get("sha256") not in (None, digest):
-                raise CiError(f"{printable(str(artifact['name']))} did not arrive as it was sent; try again.")
+                raise Unreachable(f"{printable(str(artifact['name']))} did not arrive as it was sent; try again.")
             os.replace(part, place)
     except httpx.RequestError as broken:
         raise Unreachable(f"The connection broke while {printable(str(artifact['name']))} was fetched; try again.") from broken

@@ -70,7 +70,7 @@ def list_jobs(
     with Connection(server_url, token, retries=retries, notice=notice) as connection:
         jobs = connection.ask("GET", "/jobs", params=wanted or None)
     if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
-        raise CiError(f"{connection.server_url} does not answer like a job service: there is no list of jobs.")
+        raise Unreachable(f"{connection.server_url} does not answer like a job service: there is no list of jobs.")
     return jobs
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ci_client.credentials import credentials_file, stored_token
 from ci_client.environment import checked_token, token_of
 from ci_client.errors import CiError, Refused, Unreachable, printable
 from ci_client.retry_delay import RetryPolicy
@@ -17,22 +18,26 @@ ANSWER_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
 MAX_REFUSAL_LENGTH = 64 * 1024
 WRONG_TOKEN = "Is the token right, and still valid?"
-NO_TOKEN = "Set CI_TOKEN to a token, or name a file that holds it by --token-file."
+NO_TOKEN = "Log in with `ci login`, set CI_TOKEN to a token, or name a file that holds it by --token-file."
 Notice = Callable[[str], None]
 
 
 class Connection:
-    """Sends requests to one server with a token. Messages for people go to `notice`."""
+    """Sends requests to one server with a token: the one given, else CI_TOKEN, else the one of `ci login`.
+
+    Messages for people go to `notice`.
+    """
 
     def __init__(
         self, server_url: str, token: str | None = None, *, retries: RetryPolicy | None = None, notice: Notice | None = None,
+        anonymous: bool = False,
     ) -> None:
         self.retries = retries or RetryPolicy()
         self.notice: Notice = notice or (lambda text: None)
         self.server_url = checked_url(server_url)
         self._has_token = False
         headers = {"Accept-Encoding": "identity", "User-Agent": "ci-client"}
-        if found := checked_token(token or token_of()):
+        if not anonymous and (found := checked_token(token or token_of() or stored_token(self.server_url, credentials_file()))):
             headers["Authorization"] = f"Bearer {found}"
             self._has_token = True
         self._client = httpx.Client(base_url=self.server_url, headers=headers)
@@ -54,7 +59,7 @@ class Connection:
         except httpx.RequestError as broken:
             raise Unreachable(f"The answer of {self.server_url} broke off.") from broken
         except ValueError as wrong:
-            raise CiError(f"{self.server_url} does not answer like a job service: its answer is not JSON.") from wrong
+            raise Unreachable(f"{self.server_url} does not answer like a job service: its answer is not JSON.") from wrong
         finally:
             response.close()
 

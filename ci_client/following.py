@@ -7,7 +7,7 @@ from http import HTTPStatus
 import httpx
 
 from ci_client.connection import Connection
-from ci_client.errors import CiError, Refused, Unreachable
+from ci_client.errors import Refused, Unreachable
 from ci_client.events import Event, Frame, FrameReader, MalformedStream
 from ci_client.job_id import checked_id
 from ci_client.retry_delay import Backoff
@@ -32,7 +32,7 @@ class Follower:
         self._again = ""
 
     def events(self, response: httpx.Response | None = None) -> Iterator[Event]:
-        """The events up to the last one, from this answer on if there is one. Raises Refused, Unreachable, CiError."""
+        """The events up to the last one, from this answer on if there is one. Raises Refused, Unreachable."""
         answer = response or self._open()
         while answer is not None:
             for event in self._read(answer):
@@ -99,14 +99,14 @@ class Follower:
     def _reconnect(self) -> httpx.Response | None:
         """Reconnect, with retries; None where all was sent."""
         if self._job_id is None:
-            raise CiError("The connection broke before the server told the job's id. `ci list` shows whether there is one.")
+            raise Unreachable("The connection broke before the server told the job's id. `ci list` shows whether there is one.")
         self._connection.notice("The connection broke; the job goes on, and this comes back to it.")
         self._again = self._unplaced
         at_least = 0.0
         while True:
             pause = self._back_off.next_pause(self._retry, at_least)
             if pause is None:
-                raise CiError(f"The server is away for too long. The job goes on; come back with: ci wait {self._job_id}")
+                raise Unreachable(f"The server is away for too long. The job goes on; come back with: ci wait {self._job_id}")
             self._back_off.pause_for(pause)
             try:
                 return self._open()
@@ -122,5 +122,5 @@ class Follower:
         job = self._connection.ask("GET", f"/jobs/{self._job_id}")
         success = job.get("success") if isinstance(job, dict) else None
         if not isinstance(success, bool):
-            raise CiError(f"The server sent all of the log, but does not say how the job ended. See: ci wait {self._job_id}")
+            raise Unreachable(f"The server sent all of the log, but does not say how the job ended. See: ci wait {self._job_id}")
         return {"type": "complete", "success": success}

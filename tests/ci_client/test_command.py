@@ -122,32 +122,32 @@ def test_what_a_job_left_is_fetched(tmp_path: Path) -> None:
     assert (tmp_path / f"ci-artifacts-{JOB_ID}/report.xml").read_text() == '"content"'
 
 
-def test_a_refusal_ends_with_1_and_says_why(project: Path) -> None:
+def test_a_refusal_ends_with_4_and_says_why(project: Path) -> None:
     details = {"remedy": "Send a plain zip.", "request_id": "01JD"}
     with stand_in(lambda asked: refusal(422, "unprocessable", "The zip is encrypted.", details)) as server:
         ended = ci(["submit", str(project)], server)
 
-    assert (ended.returncode, ended.stdout) == (1, "")
+    assert (ended.returncode, ended.stdout) == (4, "")
     assert ended.stderr == "Error: The zip is encrypted.\nSend a plain zip.\n(Request 01JD)\n"
 
 
-def test_a_server_that_is_not_there_ends_with_1(project: Path) -> None:
+def test_a_server_that_is_not_there_ends_with_5(project: Path) -> None:
     url = f"http://127.0.0.1:{closed_port()}"
 
     ended = ci(["submit", str(project), "--server", url], CI_SERVER="http://127.0.0.1:1")
 
-    assert ended.returncode == 1
+    assert ended.returncode == 5
     assert ended.stderr == f"Error: {url} cannot be reached. Is the server running, and CI_SERVER right?\n"
 
 
-def test_a_server_that_stays_away_ends_with_1() -> None:
+def test_a_server_that_stays_away_ends_with_5() -> None:
     def respond(asked: Asked) -> Iterable[bytes]:
         return refusal(503, "unavailable", "Away.") if "last-event-id" in asked.headers else stream([log("one\n", "1-4")])
 
     with stand_in(respond) as server:
         ended = ci(["wait", JOB_ID, "--give-up-after", "0.5"], server)
 
-    assert (ended.returncode, ended.stdout) == (1, "one\n")
+    assert (ended.returncode, ended.stdout) == (5, "one\n")
     assert f"The job goes on; come back with: ci wait {JOB_ID}" in ended.stderr
 
 
@@ -167,14 +167,14 @@ def test_a_file_without_a_token_is_said(tmp_path: Path, content: str | None) -> 
 
     ended = ci(["list", "--token-file", str(tmp_path / "token")])
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "The token's file" in ended.stderr
 
 
 def test_without_a_command_there_is_help() -> None:
     ended = ci([])
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "submit" in ended.stdout
 
 
@@ -250,7 +250,7 @@ def test_who_stops_reading_the_log_stops_the_command_quietly(tmp_path: Path) -> 
             process.stdout.close()
             status = process.wait(TIMEOUT)
 
-    assert (status, (tmp_path / "errors").read_text()) == (1, "")
+    assert (status, (tmp_path / "errors").read_text()) == (141, "")
 
 
 def test_an_upload_is_shown_on_a_terminal_and_nowhere_else(project: Path) -> None:

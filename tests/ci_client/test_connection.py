@@ -80,7 +80,7 @@ def test_a_refusal_is_told_with_its_remedy_and_the_requests_name() -> None:
 
 def test_who_has_no_token_is_told_how_to_set_one() -> None:
     with stand_in(lambda asked: refusal(401, "unauthorized", "Bearer token is missing, expired, or invalid.")) as server:
-        with pytest.raises(Refused, match="Set CI_TOKEN"):
+        with pytest.raises(Refused, match="ci login"):
             list_jobs(server.url)
 
 

@@ -122,7 +122,7 @@ def test_a_job_goes_on_after_an_interrupt_until_it_is_cancelled(installation: In
         cancelled = ci(installation, "cancel", job_id)
         waited = ci(installation, "wait", job_id)
 
-    assert (interrupted, cancelled.returncode, waited.returncode) == (130, 0, 1)
+    assert (interrupted, cancelled.returncode, waited.returncode) == (130, 0, 3)
     assert job_id in still.stdout
     assert cancelled.stdout == f"Job {job_id}: is asked to stop\n"
 
