@@ -23,12 +23,13 @@ from api.installation import LOOKUP_THREADS
 from api.mcp.endpoint import PATH as MCP_PATH
 from api.mcp.endpoint import McpEndpoint
 from api.mcp.tools import tools_of
+from api.rendering.pages.refusal import refused_page
 from api.services.login_guard import LoginGuard
 from api.site.routes import pages, service_description
 from api.specfirst.access.addresses import Addresses
 from api.specfirst.access.authentication import Authentication, LocalCaller, RunTokenKnown
 from api.specfirst.access.rate_limits import ANONYMOUS, DOWNLOADS, HEALTH, LOGINS, METRICS, READS, WORKER, WRITES, WRONG, Rate, RateLimits
-from api.specfirst.access.security import Authenticate, Bearer, permitted
+from api.specfirst.access.security import Authenticate, Bearer, SessionCookie, permitted
 from api.specfirst.binding.async_operations import native
 from api.specfirst.binding.binding import Functions, check, find_function
 from api.specfirst.binding.documents import Document, load, operations, with_roles
@@ -54,8 +55,9 @@ from api.specfirst.validation.validation import request_validation, response_val
 _HERE = Path(__file__).parent
 CI_DOCUMENT = Document("ci", "CI API", _HERE / "openapi-ci-api.yaml", "/api/v1", ("/api/v1/openapi.json", "/openapi.json"))
 WORKER_DOCUMENT = Document("worker", "Worker protocol", _HERE / "openapi-worker.yaml", "", ("/openapi-worker.json",))
+PAGES_DOCUMENT = Document("pages", "Pages", _HERE / "openapi-pages.yaml", "", ())
 JOBS_DOCUMENT = Document("jobs", "Job service", _HERE / "openapi-jobs.yaml", "", ("/openapi-jobs.json",))
-DOCUMENTS = (CI_DOCUMENT, WORKER_DOCUMENT, JOBS_DOCUMENT)
+DOCUMENTS = (CI_DOCUMENT, WORKER_DOCUMENT, JOBS_DOCUMENT, PAGES_DOCUMENT)
 
 _QUARTER = 15 * 60
 
@@ -72,7 +74,7 @@ class Application(connexion.FlaskApp):  # type: ignore[misc]
         self._middleware_app = flask_backend
         AbstractApp.__init__(
             self, "api", lifespan=_lifespan(hooks, pools), middlewares=list(middlewares), resolver=functions,
-            security_map={"bearer": Bearer})
+            security_map={"bearer": Bearer, "apiKey": SessionCookie})
         self.app = flask_backend.app
         self.app_context = app_context
         for document, content in documents.items():
@@ -104,6 +106,7 @@ def create_app(
     settings: Settings,
     *,
     authenticate: Authenticate,
+    find_session: Authenticate = lambda value: None,
     run_token_known: RunTokenKnown = lambda run_id, token: False,
     local_caller: LocalCaller | None = None,
     is_outage: Callable[[BaseException], bool] = lambda raised: False,
@@ -120,7 +123,8 @@ def create_app(
     """Make the application; raises what is wrong with documents, bindings or settings.
 
     `is_outage` tells which exceptions are answered with 503, `is_ready` whether the readiness probe is answered with 200.
-    `authenticate`, `run_token_known` and `local_caller` may block: they are called in threads, in Flask's application context.
+    `authenticate`, `find_session`, `run_token_known` and `local_caller` may block: they are called in threads, in Flask's
+    application context.
     `local_caller` is who asks from this machine without a token, for the operations that allow it.
     What `shows_runs` does is done before each operation that shows runs.
     `hooks` are entered in order when the server starts and left in reverse when it stops; `collaborators` are what
@@ -148,11 +152,11 @@ def create_app(
     routes = routes_of(texts, named, [*pages(documents, named, settings.public_url), *probe_pages(is_ready)], endpoints)
     outermost = OuterMiddleware(
         CrashHandler(Authentication(
-            Router(application.middleware, cross_origin),
+            Router(application.middleware, cross_origin, settings.public_url),
             routes=routes,
-            limits=limits, authenticate=authenticate, run_token_known=run_token_known,
+            limits=limits, authenticate=authenticate, find_session=find_session, run_token_known=run_token_known,
             in_thread=in_thread_of(lookups, flask_backend.app), cross_origin=cross_origin,
-            metrics_token=settings.metrics_token, local_caller=local_caller), is_outage),
+            metrics_token=settings.metrics_token, local_caller=local_caller), is_outage, refused_page(settings.public_url)),
         app_context=app_context, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
         cross_origin=cross_origin, service_description=service_description(documents, path_of(settings.public_url)),
         new_request_id=new_request_id, request_metrics=request_metrics, watch=watch)
@@ -168,7 +172,7 @@ def _mcp(
     async def count_write(context: RequestContext) -> None:
         assert context.caller is not None, "the endpoint refuses who has no token"
         count = partial(
-            limits.count, context, WRITES, f"token-{context.caller.token_id}", account=f"account-{context.caller.user_id}")
+            limits.count, context, WRITES, context.caller.counted_as, account=f"account-{context.caller.user_id}")
         await context.app_context.in_thread(count)
         if context.over_limit is not None:
             raise context.over_limit
@@ -209,6 +213,7 @@ def _values(settings: Settings) -> Values:
         allowed_repositories=settings.allowed_repositories,
         max_wait=settings.max_wait,
         max_upload=settings.max_upload,
+        public_results=settings.public_results,
     )
 
 

@@ -41,7 +41,7 @@ from api.services.platform_sync import catch_up
 from api.services.policies import AccountPolicy, Environments, JobPolicy, ReviewPolicy
 from api.services.runs import ShownRuns
 from api.storage import schema_state
-from api.storage.auth import tokens
+from api.storage.auth import sessions, tokens
 from api.storage.database import db, session
 from api.storage.database_faults import cause_of, is_transient
 from api.storage.files.archive import Archive
@@ -89,7 +89,8 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
     waits = RunWatch(partial(_states, clock))
     run_logs = RunLogTails()
     return _create_app(
-        settings, authenticate=partial(_authenticate, clock), clock=clock, is_outage=is_outage, is_ready=probes.is_ready,
+        settings, authenticate=partial(_authenticate, clock), find_session=partial(_find_reader, clock), clock=clock,
+        is_outage=is_outage, is_ready=probes.is_ready,
         run_token_known=lambda run_id, token: worker_access.is_worker_token(run_id, token, clock(), GRACE),
         local_caller=local_access(settings, flask), shows_runs=ShownRuns(clock),
         flask_setup=partial(attach_database, settings=settings, check=schema),
@@ -202,6 +203,10 @@ def _bucket_probe(stores: Stores) -> dict[str, Probe]:
 
 def _authenticate(clock: Clock, value: str) -> Caller | None:
     return tokens.find_caller(value, clock())
+
+
+def _find_reader(clock: Clock, value: str) -> Caller | None:
+    return sessions.find_reader(value, clock())
 
 
 def _states(clock: Clock, run_ids: Collection[int]) -> dict[int, str]:

@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).resolve().parent.parent / "api"
+# What no program reads.
+PAGES = "openapi-pages.yaml"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 # The C parser reads a document ten times faster; a build of PyYAML without it still works.
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -138,10 +140,16 @@ class Document:
 
 @cache
 def load_documents() -> tuple[Document, ...]:
-    """All documents of the project, by name."""
+    """All documents that programs read, by name."""
     return tuple(
         Document(path.name, BASE_PATHS.get(path.name, "/"), path.read_text(encoding="utf-8"))
-        for path in sorted(FOLDER.glob("openapi-*.yaml")))
+        for path in sorted(FOLDER.glob("openapi-*.yaml")) if path.name != PAGES)
+
+
+@cache
+def load_pages() -> Document:
+    """The document of the pages for people, which is not published."""
+    return Document(PAGES, "/", (FOLDER / PAGES).read_text(encoding="utf-8"))
 
 
 def _outermost(node: Any, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -87,7 +87,8 @@ def demo_settings(settings: Settings, folder: Path, public_url: str) -> Settings
     return replace(
         settings, database_url=f"sqlite:///{folder / 'ci.db'}", storage_root=folder / "files", executables=folder / "executables",
         public_url=public_url, worker_server_url="", trust_executables=True, work_dir=folder / "work",
-        rate_reads=max(settings.rate_reads, 1200), rate_writes=max(settings.rate_writes, 120), sync_interval=5, core_dump_limit=CORE_BYTES)
+        rate_reads=max(settings.rate_reads, 1200), rate_writes=max(settings.rate_writes, 120), sync_interval=5, public_results=True,
+        core_dump_limit=CORE_BYTES)
 
 
 def fill(settings: Settings, demo: Demo) -> tuple[str, str]:

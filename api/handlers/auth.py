@@ -22,7 +22,7 @@ from api.storage.database import transaction
 
 def create_token(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Issue a token to whoever knows an account's password."""
-    account = _log_in(body["email"], body["password"])
+    account = log_in(body["email"], body["password"])
     secret = request_context.collaborator(RandomSource).random_bytes(SECRET_BYTES)
     scopes = [Scope(scope) for scope in body["scopes"]]
     with audited(AuditEvent.TOKEN_ISSUED, audit.user(account.user_id)) as deed:
@@ -34,7 +34,8 @@ def create_token(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     return render_runs.issued_token(token_id, token), HTTPStatus.CREATED
 
 
-def _log_in(email: str, password: str) -> accounts.Account:
+def log_in(email: str, password: str) -> accounts.Account:
+    """The account of this e-mail and password. Raises InvalidCredentials, and TooMany after too many failures."""
     with audited(AuditEvent.LOGIN, audit.unknown_user(email)) as deed:
         deed.by_caller = False
         guard = request_context.collaborator(LoginGuard)
@@ -57,7 +58,7 @@ def _fits(password: str, stored: str | None) -> bool:
 def get_me() -> dict[str, Any]:
     """Tell the caller whose token this is, and what it may do now."""
     caller = request_context.caller()
-    return render_runs.me(caller, tokens.load_token(caller.user_id, caller.token_id))
+    return render_runs.me(caller, tokens.load_token(caller.user_id, caller.shown_token_id))
 
 
 def change_password(body: dict[str, Any]) -> tuple[None, int]:
@@ -94,7 +95,7 @@ def list_tokens(limit: int, offset: int) -> dict[str, Any]:
 
 def revoke_current_token() -> tuple[None, int]:
     """End the token that the request came with."""
-    return revoke_token(request_context.caller().token_id)
+    return revoke_token(request_context.caller().shown_token_id)
 
 
 def revoke_token(token_id: int) -> tuple[None, int]:

@@ -35,8 +35,8 @@ NOT_OPERATIONS = frozenset({
 
 def pages(documents: Sequence[Document], contents: Mapping[str, Mapping[str, Any]], public_url: str) -> list[Page]:
     """All pages of the server."""
-    path = path_of(public_url)
-    return [*_document_pages(documents, contents, path), _llms(documents, public_url), *_ui(documents, path), *view_pages(path)]
+    path, published = path_of(public_url), [document for document in documents if document.published]
+    return [*_document_pages(published, contents, path), _llms(published, public_url), *_ui(published, path), *view_pages(path)]
 
 
 def _document_pages(documents: Sequence[Document], contents: Mapping[str, Mapping[str, Any]], public_path: str) -> Iterator[Page]:
@@ -48,7 +48,9 @@ def _document_pages(documents: Sequence[Document], contents: Mapping[str, Mappin
 
 def service_description(documents: Iterable[Document], public_path: str) -> Callable[[str], bytes]:
     """Says, for a path, the Link header that points to the document which describes it."""
-    links = [(document.base_path, f'<{public_path}{document.published[0]}>; rel="service-desc"'.encode("ascii")) for document in documents]
+    links = [
+        (document.base_path, f'<{public_path}{document.published[0]}>; rel="service-desc"'.encode("ascii"))
+        for document in documents if document.published]
     nested = sorted(links, key=lambda link: -len(link[0]))
     fallback = links[0][1]
 

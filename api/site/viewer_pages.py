@@ -10,7 +10,7 @@ from api.specfirst.responses.static_pages import DOCUMENT_AGE, Page, constant
 VIEW = "/view"
 _JAVASCRIPT, _CSS = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 _FILES: Mapping[str, str] = {
-    "page.css": _CSS, "log.css": _CSS, "icon.svg": "image/svg+xml",
+    "theme.css": _CSS, "page.css": _CSS, "log.css": _CSS, "front.css": _CSS, "icon.svg": "image/svg+xml",
     **{f"{name}.js": _JAVASCRIPT for name in (
         "asking", "failed-tests", "following", "frames", "job", "line", "pane", "run", "search", "terminal", "view", "words")}}
 _PAGES: Mapping[str, tuple[str, str]] = {"/jobs/{job_id}/view": ("Job", "job.js"), "/runs/{run_id}/view": ("Run", "run.js")}

@@ -43,6 +43,7 @@ class Values:
     allowed_repositories: tuple[str, ...]
     max_wait: int
     max_upload: int
+    public_results: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ class AppContext:
 
 @dataclass(slots=True)
 class RequestContext:
-    """The state of one request."""
+    """The state of one request.
+
+    `is_page` says that a person asks for a page, and `is_open` that the page is shown without a session.
+    """
 
     request_id: str
     app_context: AppContext
@@ -79,6 +83,8 @@ class RequestContext:
     run_token_known: bool | None = None
     rate_headers: tuple[tuple[bytes, bytes], ...] = ()
     text_errors: bool = False
+    is_page: bool = False
+    is_open: bool = False
     headers_alone: bool = False
     row_members: frozenset[str] | None = None
     stream: Stream | None = None

@@ -233,6 +233,24 @@ class PasswordFingerprintRow(Base):
     fingerprint: Mapped[str] = mapped_column(String(64))
 
 
+class SessionRow(Base):
+    """A session of a page's reader, by the digest of its value. It dies with the password and the role that it began under.
+
+    `token_id` is the token that began it; null where a password did.
+    """
+
+    __tablename__ = "ci_session"
+    __table_args__ = (Index("ci_ix_session_user", "user_id", "expires_at"), OWN)
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    token_id: Mapped[int | None] = mapped_column(ForeignKey("api_token.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str | None] = mapped_column(String(20))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    scopes_json: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column(Exact)
+
+
 class ApprovalRow(Base):
     """A request that an output become the baseline. `pending_key` is unique while it is open, so that the same request is one row.
 

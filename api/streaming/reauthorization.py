@@ -39,7 +39,7 @@ class Reauthorization:
         self.interval = interval
         self._supervision = supervise("reauthorization", max_pause=MAX_PAUSE)
         # The streams of each token, as ordered sets.
-        self._tokens: dict[int, dict[WatchedStream, None]] = {}
+        self._tokens: dict[str, dict[WatchedStream, None]] = {}
         self._task: asyncio.Task[None] | None = None
 
     def watched(self, caller: Caller, look_up: TokenLookup, end: Callable[[], None]) -> WatchedStream:
@@ -48,7 +48,7 @@ class Reauthorization:
 
     def add(self, stream: WatchedStream) -> None:
         """Watch a stream. What it has in common with another of its token it shares with that."""
-        streams = self._tokens.setdefault(stream.caller.token_id, {})
+        streams = self._tokens.setdefault(stream.caller.counted_as, {})
         first = next(iter(streams), stream)
         stream.look_up = first.look_up
         if first.caller == stream.caller:
@@ -61,10 +61,10 @@ class Reauthorization:
 
     def discard(self, stream: WatchedStream) -> None:
         """Watch a stream no longer."""
-        streams = self._tokens[stream.caller.token_id]
+        streams = self._tokens[stream.caller.counted_as]
         del streams[stream]
         if not streams:
-            del self._tokens[stream.caller.token_id]
+            del self._tokens[stream.caller.counted_as]
         if not self._tokens and self._task is not None:
             self._task.cancel()
             self._task = None

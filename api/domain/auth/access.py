@@ -4,6 +4,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from api.domain.errors import Unauthorized
+
 
 class Role(StrEnum):
     """A user's role on the platform."""
@@ -29,15 +31,31 @@ STAFF = frozenset({Role.ADMIN, Role.TESTER, Role.CONTRIBUTOR})
 
 @dataclass(frozen=True)
 class Caller:
-    """The user behind a request and the token that was shown; role and scopes as they are now."""
+    """The user behind a request and the token or the session that was shown; role and scopes as they are now.
+
+    `token_id` is None for a session that was begun with a password; `session` is the digest of a session.
+    """
 
     user_id: int
     name: str
     email: str | None
     role: Role
     scopes: frozenset[Scope]
-    token_id: int
+    token_id: int | None
     github_login: str | None = None
+    session: str | None = None
+
+    @property
+    def shown_token_id(self) -> int:
+        """The id of the token that was shown. Raises Unauthorized for a session that a password began."""
+        if self.token_id is None:
+            raise Unauthorized
+        return self.token_id
+
+    @property
+    def counted_as(self) -> str:
+        """What the limits of requests count by."""
+        return f"token-{self.token_id}" if self.session is None else f"session-{self.session}"
 
     @property
     def is_staff(self) -> bool:

@@ -14,7 +14,7 @@ from api.domain.auth.access import Caller
 from api.specfirst.access.addresses import rate_limit_key
 from api.specfirst.access.local_access import is_local
 from api.specfirst.access.rate_limits import ANONYMOUS, PER_ADDRESS, READS, WORKER, WRITES, WRONG, RateLimits
-from api.specfirst.access.security import Authenticate, context_of, token_of
+from api.specfirst.access.security import Authenticate, context_of, cookie_of, token_of
 from api.specfirst.access.token_lookups import TokenLookups
 from api.specfirst.binding.routing import Match, Operation, Routes
 from api.specfirst.request_context import InThread, RequestContext
@@ -37,6 +37,7 @@ class Authentication:
         routes: Routes,
         limits: RateLimits,
         authenticate: Authenticate,
+        find_session: Authenticate,
         run_token_known: RunTokenKnown,
         in_thread: InThread,
         cross_origin: CorsHeaders,
@@ -47,6 +48,7 @@ class Authentication:
         self._routes = routes
         self._limits = limits
         self._lookups = TokenLookups(authenticate, in_thread)
+        self._sessions = TokenLookups(find_session, in_thread)
         self._run_token_known = run_token_known
         self._in_thread = in_thread
         self._cross_origin = cross_origin
@@ -67,15 +69,24 @@ class Authentication:
         operation = target[0] if target and isinstance(target[0], Operation) else None
         if operation is not None:
             context.operation_id, context.text_errors = operation.operation_id, operation.text_errors
+            context.is_page = operation.cookie is not None
+            context.is_open = operation.is_public and context.app_context.values.public_results
             context.subject = _subject(target[1] if target else {})
         await self._identify(scope, context, operation)
         bucket, key = await self._bucket(scope, context, operation, target[1] if target else {})
         # A preflight is the browser's doing: it announces a request that will be counted.
-        account = f"account-{context.caller.user_id}" if context.caller and key.startswith("token-") else None
+        account = f"account-{context.caller.user_id}" if context.caller and key == context.caller.counted_as else None
         await self._count(context, bucket, key, cost=0 if self._cross_origin.preflight(scope) else 1, account=account)
         await self._app(scope, receive, send)
 
     async def _identify(self, scope: Scope, context: RequestContext, operation: Operation | None) -> None:
+        if operation is not None and operation.cookie is not None:
+            # A page knows its reader by the session alone, and a session opens pages alone.
+            value = cookie_of(scope, operation.cookie)
+            if value is not None:
+                context.token_lookup = partial(self._sessions.find, value)
+                await self._record_caller(context, context.token_lookup())
+            return
         token = token_of(scope, context)
         if token is None:
             open_here = operation is not None and operation.local and not context.token_shown
@@ -116,7 +127,7 @@ class Authentication:
         if named in PER_ADDRESS:
             return str(named), address
         if context.caller is not None:
-            return named or (READS if scope["method"] in _READING else WRITES), f"token-{context.caller.token_id}"
+            return named or (READS if scope["method"] in _READING else WRITES), context.caller.counted_as
         return (WRONG if context.token_shown else ANONYMOUS), address
 
     async def _count(self, context: RequestContext, bucket: str, key: str, *, cost: int, account: str | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from connexion.exceptions import OAuthProblem
 from connexion.lifecycle import ConnexionRequest
 from connexion.operations import AbstractOperation
-from connexion.security import BearerSecurityHandler
+from connexion.security import ApiKeySecurityHandler, BearerSecurityHandler
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.domain.auth.access import Caller
@@ -17,6 +17,7 @@ from api.specfirst.request_context import RequestContext
 
 Verify = Callable[[ConnexionRequest], Awaitable[dict[str, Any]]]
 Authenticate = Callable[[str], Caller | None]
+_COOKIE = re.compile(rb"[A-Za-z0-9_-]{1,256}")
 # A longer token is not ours; the database is not asked.
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9\-._~+/]{1,256}=*)", re.IGNORECASE)
 
@@ -35,10 +36,26 @@ def token_of(scope: Scope, context: RequestContext) -> str | None:
     return found.group(1).decode("ascii") if found else None
 
 
+def cookie_of(scope: Scope, name: str) -> str | None:
+    """The value of a cookie; none where it is there twice or is nothing that this server would have set."""
+    pairs = (pair.strip().partition(b"=") for key, value in scope["headers"] if key == b"cookie" for pair in value.split(b";"))
+    given = [value for key, _, value in pairs if key == name.encode()]
+    return given[0].decode("ascii") if len(given) == 1 and _COOKIE.fullmatch(given[0]) else None
+
+
 async def bearer_info(token: str, request: ConnexionRequest) -> dict[str, Any] | None:
     """Connexion's question for the meaning of the request's token: it was looked up before the limits were counted."""
+    return _caller_info(request)
+
+
+async def session_info(token: str, request: ConnexionRequest) -> dict[str, Any] | None:
+    """Connexion's question for the meaning of the request's session, which was looked up like a token."""
+    return _caller_info(request)
+
+
+def _caller_info(request: ConnexionRequest) -> dict[str, Any] | None:
     context = context_of(request.scope)
-    if context.shows_metrics_token:
+    if context.shows_metrics_token or context.is_open:
         return {"sub": None}
     if context.failure is not None:
         raise context.failure
@@ -47,17 +64,28 @@ async def bearer_info(token: str, request: ConnexionRequest) -> dict[str, Any] |
     return {"sub": context.caller.user_id}
 
 
+def _verified_by(info: Callable[..., Awaitable[dict[str, Any] | None]]) -> Verify:
+    async def verify(request: ConnexionRequest) -> dict[str, Any]:
+        found = await info("", request)
+        if found is None:
+            raise OAuthProblem
+        return found
+
+    return verify
+
+
 class Bearer(BearerSecurityHandler):  # type: ignore[misc]
     """Connexion's handler for bearer tokens, without its own reading of the header: there is one reading, and it was strict."""
 
     def _get_verify_func(self, token_info_func: Callable[..., Awaitable[dict[str, Any] | None]]) -> Verify:
-        async def verify(request: ConnexionRequest) -> dict[str, Any]:
-            found = await token_info_func("", request)
-            if found is None:
-                raise OAuthProblem
-            return found
+        return _verified_by(token_info_func)
 
-        return verify
+
+class SessionCookie(ApiKeySecurityHandler):  # type: ignore[misc]
+    """Connexion's handler for sessions, without its own reading of the cookie."""
+
+    def _get_verify_func(self, api_key_info_func: Callable[..., Awaitable[dict[str, Any] | None]], *_: Any) -> Verify:
+        return _verified_by(api_key_info_func)
 
 
 class PermittedOperation:
@@ -74,7 +102,7 @@ class PermittedOperation:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse with Forbidden, or go on."""
         context = context_of(scope)
-        if context.shows_metrics_token:
+        if context.shows_metrics_token or (context.is_open and context.caller is None):
             await self.next_app(scope, receive, send)
             return
         caller = context.caller

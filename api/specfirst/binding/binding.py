@@ -15,7 +15,7 @@ from api.specfirst.responses.error_responses import not_implemented
 
 # The caller's own account and tokens: whoever holds a token may see and end what is theirs, whatever the token was issued for.
 WITHOUT_SCOPE = frozenset({"get_me", "change_password", "list_tokens", "revoke_token", "revoke_current_token"})
-_ON_THE_LOOP_ONLY = "only operations on the event loop (x-native-async) take a body that is not JSON"
+_ON_THE_LOOP_ONLY = "only operations on the event loop (x-native-async) take an upload"
 
 
 class BindingError(Exception):
@@ -90,8 +90,8 @@ def _check_policy(text: OperationText, content: Mapping[str, Any]) -> None:
 
 
 def check_body(operation: AbstractOperation) -> None:
-    """Raise BindingError for an operation that takes a body other than JSON and does not run on the event loop."""
-    kinds = {kind for kind in operation.consumes if kind != "application/json"}
+    """Raise BindingError for an operation that takes an upload and does not run on the event loop."""
+    kinds = {kind for kind in operation.consumes if kind not in ("application/json", "application/x-www-form-urlencoded")}
     if kinds and not operation._operation.get("x-native-async"):
         raise BindingError(f"{operation.operation_id}: {_ON_THE_LOOP_ONLY}")
 

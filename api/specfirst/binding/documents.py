@@ -13,13 +13,13 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 _INTERNAL = frozenset({
-    "x-bearerInfoFunc", "x-configured-roles", "x-native-async", "x-openapi-router-controller", "x-rate-bucket", "x-response-headers",
-    "x-shows-runs", "x-slashes", "x-stored", "x-upload"})
+    "x-apikeyInfoFunc", "x-bearerInfoFunc", "x-configured-roles", "x-native-async", "x-openapi-router-controller",
+    "x-public-results", "x-rate-bucket", "x-response-headers", "x-shows-runs", "x-slashes", "x-stored", "x-upload"})
 
 
 @dataclass(frozen=True)
 class Document:
-    """A document: its file, its base path without a final slash, and the paths at which it is published."""
+    """A document: its file, its base path without a final slash, and the paths at which it is published; none for one of pages."""
 
     name: str
     title: str

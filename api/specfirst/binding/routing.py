@@ -19,7 +19,11 @@ _ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Operation:
-    """What the middlewares need to know of an operation before the request is validated."""
+    """What the middlewares need to know of an operation before the request is validated.
+
+    `cookie` is the name of the cookie with the session of a page's reader; None for an operation that takes tokens. If `is_public`, a
+    server with public results shows the page to everybody.
+    """
 
     operation_id: str
     base_path: str
@@ -27,6 +31,8 @@ class Operation:
     secured: bool
     bucket: str | None
     text_errors: bool
+    cookie: str | None = field(default=None, kw_only=True)
+    is_public: bool = field(default=False, kw_only=True)
     takes_metrics_token: bool = field(default=False, kw_only=True)
     local: bool = field(default=False, kw_only=True)
 
@@ -153,9 +159,17 @@ def _operation(text: OperationText, content: Mapping[str, Any]) -> Operation:
         secured=bool(text.text.get("security", content.get("security"))),
         bucket=text.text.get("x-rate-bucket"),
         text_errors=_speaks_text(text, content),
+        cookie=_session_cookie(content),
+        is_public=bool(text.text.get("x-public-results")),
         takes_metrics_token=bool(text.text.get("x-metrics-token")),
         local=bool(text.text.get("x-local-anonymous")),
     )
+
+
+def _session_cookie(content: Mapping[str, Any]) -> str | None:
+    """The name of the cookie by which the document's operations know who asks; None if they take tokens."""
+    schemes = content.get("components", {}).get("securitySchemes", {}).values()
+    return next((str(scheme["name"]) for scheme in schemes if scheme.get("in") == "cookie"), None)
 
 
 def _speaks_text(text: OperationText, content: Mapping[str, Any]) -> bool:

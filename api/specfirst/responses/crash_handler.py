@@ -15,12 +15,17 @@ from api.specfirst.responses.error_responses import HttpProblem, Problem, intern
 
 log = logging.getLogger(__name__)
 
+# Makes the page that a person sees of a refusal, from that, the request's context and its method.
+RefusedPage = Callable[[Problem, RequestContext, str], ASGIApp]
+
 
 class CrashHandler:
     """Turns exceptions into the standard body; what was not foreseen is logged, and nothing of it is told."""
 
-    def __init__(self, app: ASGIApp, is_outage: Callable[[BaseException], bool]) -> None:
-        self._app, self._is_outage = app, is_outage
+    def __init__(
+        self, app: ASGIApp, is_outage: Callable[[BaseException], bool], refused_page: RefusedPage | None = None,
+    ) -> None:
+        self._app, self._is_outage, self._refused_page = app, is_outage, refused_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the inner application, and turn any exception into a response."""
@@ -41,8 +46,11 @@ class CrashHandler:
             if started:
                 # The response has begun; only an aborted connection can tell the client.
                 raise
-            await _send(send, context, problem(refusal, request_id=context.request_id, token_shown=context.token_shown))
-
+            refused = problem(refusal, request_id=context.request_id, token_shown=context.token_shown)
+            if context.is_page and self._refused_page is not None:
+                await self._refused_page(refused, context, scope["method"])(scope, receive, send)
+            else:
+                await _send(send, context, refused)
 
     def log_crash(self, raised: Exception, request_id: str, method: str, template: str | None) -> Refusal | HttpProblem:
         """Log an exception that is no refusal; what the client is told of it."""

@@ -15,6 +15,8 @@ UI_POLICY = (
 VIEW_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     b"form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
+# The same for pages with forms.
+PAGE_POLICY = VIEW_POLICY.replace(b"form-action 'none'", b"form-action 'self'")
 _HALF_A_YEAR = 15_552_000
 _PREFLIGHT_AGE = 600
 _EXPOSED = (
@@ -30,7 +32,6 @@ class SecurityHeaders:
     def __init__(self, public_url: str) -> None:
         always = [
             (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
             (b"x-frame-options", b"DENY"),
             (b"cross-origin-resource-policy", b"same-origin")]
         if public_url.startswith("https://"):
@@ -41,6 +42,8 @@ class SecurityHeaders:
         """The headers to add; an answer that set its own policy or its own caching keeps it."""
         names = frozenset(present)
         yield from self._always
+        if b"referrer-policy" not in names:
+            yield b"referrer-policy", b"no-referrer"
         if b"content-security-policy" not in names:
             yield b"content-security-policy", API_POLICY
         if b"cache-control" not in names:

@@ -7,9 +7,11 @@ from connexion.middleware.abstract import ROUTING_CONTEXT
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.domain.errors import Forbidden
 from api.domain.runs.worker_message import Answer
 from api.specfirst.access.authentication import match_of
 from api.specfirst.access.rate_limits import DEFERRED, WORKER
+from api.specfirst.access.same_origin import is_same_origin
 from api.specfirst.access.security import context_of
 from api.specfirst.binding.routing import Endpoint, Operation
 from api.specfirst.request_context import RequestContext
@@ -21,9 +23,15 @@ from api.specfirst.responses.static_pages import Page
 class Router:
     """Routes each request to a static page or an operation."""
 
-    def __init__(self, app: ASGIApp, cross_origin: CorsHeaders) -> None:
-        self._app = app
-        self._cross_origin = cross_origin
+    def __init__(self, app: ASGIApp, cross_origin: CorsHeaders, public_url: str) -> None:
+        self._app, self._cross_origin, self._public_url = app, cross_origin, public_url
+
+    def _check_origin(self, target: Operation | Page, scope: Scope) -> None:
+        """Raise Forbidden for a form that another site sends: the browser would send the session along."""
+        is_form = isinstance(target, Operation) and target.cookie is not None and target.method != "GET"
+        if is_form and not is_same_origin(scope, self._public_url):
+            raise Forbidden(
+                "This was not asked from a page of this server.", {"reason": "cross_origin"}, remedy="Open the page here, and try again.")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or pass it on as Connexion's routing would."""
@@ -42,6 +50,7 @@ class Router:
             raise unknown_path()
         if found is None or target is None:
             raise method_not_allowed(match.methods)
+        self._check_origin(target, scope)
         if isinstance(target, Operation) and target.bucket == WORKER and not context.run_token_known:
             await _refuse_stranger(context, scope, receive, send)
             return

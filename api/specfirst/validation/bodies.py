@@ -1,14 +1,16 @@
-"""Reads request bodies. JSON is read whole and validated, uploads are streamed; the size of both is limited."""
+"""Reads request bodies. JSON and forms are read whole and validated, uploads are streamed; the size of all is limited."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from connexion.operations import AbstractOperation
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
+from api.domain.errors import Invalid
 from api.specfirst.binding.binding import BindingError
 from api.specfirst.responses.error_responses import payload_too_large, unsupported_content_coding, unsupported_media_type
 from api.specfirst.transport.slow_body_timeout import with_body_timeout
@@ -26,6 +28,7 @@ _FORM = "multipart/form-data"
 _UPLOADS = (_FORM, "application/octet-stream", "application/zip")
 # What surrounds the largest file of a form: boundaries, headers and fields. The file itself is measured by its handler.
 _ROOM_FOR_A_FORM = 1 << 16
+_MOST_FIELDS = 20
 # Readers of the parameters behind a media type need more than linear time.
 _MAX_TYPE_LENGTH = 255
 
@@ -48,12 +51,15 @@ class Body:
         declared: Mapping[str, Any] = operation.request_body
         content: Mapping[str, Any] = declared.get("content", {})
         self.declared = bool(content)
-        self.json = JSON in content
+        # An operation on the event loop reads its forms itself.
+        self._is_form = _URLENCODED in content and not operation._operation.get("x-native-async")
+        read_whole = _URLENCODED if self._is_form else JSON
+        self.validated = read_whole in content
         self._required: bool = declared.get("required", False)
         self._upload = limits.project if operation._operation.get("x-upload") == PROJECT else limits.upload
         self._limits = {kind.lower(): self._limit(operation, kind.lower(), media["schema"]) for kind, media in content.items()}
-        self._validator = engine(content[JSON]["schema"]) if self.json else None
-        properties = content[JSON]["schema"].get("properties", {}) if self.json else {}
+        self._validator = engine(content[read_whole]["schema"]) if self.validated else None
+        properties = content[read_whole]["schema"].get("properties", {}) if self.validated else {}
         self._defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
 
     def _limit(self, operation: AbstractOperation, kind: str, schema: Mapping[str, Any]) -> int:
@@ -67,7 +73,7 @@ class Body:
             raise BindingError(f"{operation.operation_id}: {endless}") from endless
 
     async def read(self, scope: Scope, receive: Receive, arguments: dict[str, Any], faults: Faults) -> Receive:
-        """Read and validate a JSON body into `arguments["body"]`, and add its faults. The body of an upload is not read.
+        """Read and validate a body of JSON or a form into `arguments["body"]`, and add its faults. An upload is not read.
 
         Returns the `receive` to use from here on. Raises the refusals for a type, a coding or a size that is not allowed.
         """
@@ -79,7 +85,8 @@ class Body:
             self._check_kind(scope, kind, content_type)
         # What has no type, or one of which not even the beginning is taken, is read as JSON.
         counted = _counted(announced, pacing, self._limits.get(kind) or self._limits.get(JSON, 0))
-        if kind != JSON and kind in self._limits:
+        is_form = self._is_form and kind == _URLENCODED
+        if kind != JSON and kind in self._limits and not is_form:
             return counted
         raw = await _whole(counted)
         if not raw:
@@ -88,7 +95,7 @@ class Body:
             arguments["body"] = dict(self._defaults)
         else:
             self._check_kind(scope, kind, content_type)
-            arguments["body"] = self._judged(strict_json.read(raw), faults)
+            arguments["body"] = self._judged(_fields(raw) if is_form else strict_json.read(raw), faults)
         return _after(receive)
 
     def _check_kind(self, scope: Scope, kind: str, content_type: str) -> None:
@@ -107,6 +114,18 @@ class Body:
         if self._validator is not None and not self._validator.is_valid(value):
             faults.collect(self._validator.violations(value))
         return {**self._defaults, **value} if isinstance(value, dict) else value
+
+
+def _fields(raw: bytes) -> dict[str, str]:
+    """The fields of a form. Raises Invalid for what is no form, and for a field that is there twice."""
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError as wrong:
+        raise Invalid({"body": "Not a form."}) from wrong
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise Invalid({"body": "A field is there twice."})
+    return fields
 
 
 def _announced(scope: Scope) -> int:

@@ -44,7 +44,7 @@ class RequestOperation:
         self.next_app = next_app
         self._parameters = Parameters(operation, engine)
         self._body = Body(operation, engine, limits)
-        offered = self._parameters.arguments | ({"body"} if self._body.json else set())
+        offered = self._parameters.arguments | ({"body"} if self._body.validated else set())
         offered |= {"request"} if operation._operation.get("x-native-async") else set()
         if takes_run(operation):
             self._taken = check_signature(operation, offered | {RUN}, operation.function) - {RUN} | {RUN_ID}

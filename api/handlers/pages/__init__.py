@@ -1,0 +1,1 @@
+"""Operations of the pages for people: they show what the API's operations tell, and do what those do."""

@@ -1,0 +1,76 @@
+"""Operations of the pages over many runs: the front page, the list of runs, a pull request."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import flask
+
+from api.domain.background import dependency_of
+from api.domain.errors import NotFound
+from api.domain.health import OK
+from api.domain.page import Page
+from api.domain.results.approval import ApprovalStatus
+from api.domain.runs.run import Platform, Run, RunStatus
+from api.domain.runs.run_list import RunFilter, RunSort
+from api.handlers.pages.answering import show, told
+from api.handlers.triage import triage_run
+from api.rendering.pages.grid import grid_of
+from api.services import runs
+from api.specfirst import request_context
+from api.storage.results.approvals import list_approvals
+from api.storage.runs import queue
+from api.storage.runs.newest_runs import load_newest_main_runs, load_test_counts
+from api.supervision.loop import Background
+
+RED_RUNS, QUEUED_RUNS, PAGE_SIZE = 8, 6, 50
+# Bytes of triage that a page shows of one run.
+TRIAGE_BYTES = 65_536
+
+
+def front_page() -> flask.Response:
+    """Show what is red, what main is like, what runs, and what waits for a decision."""
+    red = _newest(RunFilter(status=RunStatus.FAIL), RED_RUNS).items
+    main = load_newest_main_runs(request_context.values().main_repository)
+    unwell = [found for found in map(dependency_of, request_context.collaborator(Background).states()) if found.status != OK]
+    return show(
+        "front.html", red=red, main=main, counts=_counts([*red, *main]), queue=queue.load_queue(None, None, limit=QUEUED_RUNS, offset=0),
+        proposals=list_approvals(ApprovalStatus.PENDING, None, limit=1, offset=0).total, unwell=unwell)
+
+
+def runs_page(
+    status: str, branch: str, commit: str, platform: str, pull_request: str, view: str, cursor: str | None = None,
+) -> flask.Response:
+    """Show runs, newest first."""
+    wanted = RunFilter(
+        status=RunStatus(status) if status else None, branch=branch or None, commit_sha=commit or None,
+        platform=Platform(platform) if platform else None, pull_request=int(pull_request) if pull_request else None)
+    found = _newest(wanted, PAGE_SIZE, cursor)
+    asked = {"status": status, "branch": branch, "commit": commit, "platform": platform, "pull_request": pull_request}
+    return show(
+        "runs.html", found=found, counts=_counts(found.items), asked=asked, view=view,
+        grid=grid_of(found.items) if view == "grid" else None, statuses=list(RunStatus), platforms=list(Platform))
+
+
+def pull_request_page(pull_request: int) -> flask.Response:
+    """Show the runs of a pull request by commit, and what its newest finished run breaks."""
+    found = _newest(RunFilter(pull_request=pull_request), PAGE_SIZE)
+    if not found.items:
+        raise NotFound("pull_request", pull_request)
+    finished = next((run for run in found.items if run.status.is_finished), None)
+    newest = None if finished is None else runs.show_run(finished.run_id, request_context.now())
+    return show(
+        "pull_request.html", number=pull_request, found=found, counts=_counts(found.items), grid=grid_of(found.items), newest=newest,
+        triage=None if newest is None else _triage(newest))
+
+
+def _triage(run: Run) -> Any:
+    return told(triage_run(run, TRIAGE_BYTES))
+
+
+def _newest(wanted: RunFilter, limit: int, cursor: str | None = None) -> Page[Run]:
+    return runs.list_runs(wanted, RunSort.CREATED_AT_DESC, limit=limit, cursor=cursor)
+
+
+def _counts(found: Sequence[Run]) -> Any:
+    return load_test_counts([run.run_id for run in found])

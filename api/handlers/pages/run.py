@@ -1,0 +1,82 @@
+"""Operations of the pages of one run: the run, and one test in it."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import flask
+
+from api.domain.errors import NotFound, Refusal
+from api.domain.page import Position
+from api.domain.results.history import HistoryFilter
+from api.domain.results.result import JudgedTest, OutputStatus
+from api.domain.results.sample_result import ShownOutput, shown_outputs
+from api.domain.runs.run import Run
+from api.domain.runs.run_list import RunFilter, RunSort
+from api.handlers.pages.answering import show, told
+from api.handlers.pages.overview import TRIAGE_BYTES
+from api.handlers.results import CUES, get_diff
+from api.handlers.runs import list_progress
+from api.handlers.samples import get_run_sample
+from api.handlers.triage import triage_run
+from api.rendering.pages.side_by_side import side_by_side
+from api.services import runs, verdicts
+from api.storage.results.history import list_history
+
+HISTORY, EVENTS, CONTEXT_LINES = 60, 100, 3
+
+
+def run_page(run: Run, only: str) -> flask.Response:
+    """Show a run: its causes, its failures, its tests, what it went through."""
+    tests = verdicts.judge_run(run).tests
+    shown = tests if only == "all" else [test for test in tests if test.verdict.is_failure]
+    return show(
+        "run.html", run=run, triage=told(triage_run(run, TRIAGE_BYTES)), tests=shown, test_count=len(tests), only=only,
+        events=told(list_progress(run, EVENTS, 0))["data"], neighbours=_neighbours(run))
+
+
+def run_test_page(run: Run, regression_id: int, against: str, output_id: int | None = None) -> flask.Response:
+    """Show a test in a run: expected and actual beside each other, its cues, its history."""
+    test = next((test for test in verdicts.judge_run(run).tests if test.test.regression_id == regression_id), None)
+    if test is None:
+        raise NotFound("regression_test", regression_id)
+    outputs = shown_outputs(test)
+    output = _chosen(outputs, output_id)
+    lines, cues = (None, None) if output is None else (_diff(run, test, output, against, "lines"), _diff(run, test, output, against, CUES))
+    history = list_history([regression_id], HistoryFilter(), limit=HISTORY, offset=0)
+    return show(
+        "test.html", run=run, test=test, result=told(get_run_sample(run, test.test.sample_id, regression_id)), outputs=outputs,
+        output=output, against=against, diff=lines, rows=side_by_side(lines.get("hunks", ()) if lines else ()),
+        cues=cues and cues.get("cues"), history=list(reversed(history.items)))
+
+
+def _chosen(outputs: Sequence[ShownOutput], output_id: int | None) -> ShownOutput | None:
+    if output_id is not None:
+        found = next((output for output in outputs if output.output_id == output_id), None)
+        if found is None:
+            raise NotFound("output", output_id)
+        return found
+    return next((output for output in outputs if output.status is not OutputStatus.MATCH), next(iter(outputs), None))
+
+
+def _diff(run: Run, test: JudgedTest, output: ShownOutput, against: str, view: str) -> dict[str, Any]:
+    """The comparison as the API tells it; where that refuses, why."""
+    try:
+        found: dict[str, Any] = told(get_diff(
+            run, test.test.sample_id, test.test.regression_id, output.output_id, CONTEXT_LINES, "structured", view, against))
+        return found
+    except Refusal as refused:
+        return {"status": "unknown", "message": refused.message}
+
+
+def _neighbours(run: Run) -> dict[str, Run | None]:
+    """The runs before and after this one, of the same platform and the same pull request or branch."""
+    wanted = RunFilter(
+        platform=run.platform, pull_request=run.pull_request, branch=None if run.pull_request is not None else run.branch,
+        repository=run.repository)
+    return {"before": _next(wanted, RunSort.RUN_ID_DESC, run), "after": _next(wanted, RunSort.RUN_ID, run)}
+
+
+def _next(wanted: RunFilter, sort: RunSort, run: Run) -> Run | None:
+    cursor = Position(sort.value, None, run.run_id).cursor()
+    return next(iter(runs.list_runs(wanted, sort, limit=1, cursor=cursor).items), None)

@@ -1,0 +1,1 @@
+"""Pages as HTML: templates, and the words and numbers that they show."""

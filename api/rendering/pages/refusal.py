@@ -1,0 +1,39 @@
+"""What a person sees of a refusal."""
+from __future__ import annotations
+
+from http import HTTPStatus
+from urllib.parse import quote
+
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.types import ASGIApp
+
+from api.rendering.pages.template import HEADERS, KIND, rendered
+from api.specfirst.request_context import RequestContext
+from api.specfirst.responses.crash_handler import RefusedPage
+from api.specfirst.responses.error_responses import Problem
+from api.specfirst.transport.public_path import path_of
+
+LOGIN = "/login"
+
+
+def refused_page(public_url: str) -> RefusedPage:
+    """Makes pages of refusals; who is not known and wants to read is led to the way in, and from there to what was wanted."""
+    def page(refused: Problem, context: RequestContext, method: str) -> ASGIApp:
+        if refused.status == HTTPStatus.UNAUTHORIZED and method in ("GET", "HEAD"):
+            return RedirectResponse(path_of(public_url) + way_in(context), HTTPStatus.SEE_OTHER, {**HEADERS, "Content-Type": KIND})
+        shown = rendered(
+            "refusal.html", context.caller, public_url, context.app_context.clock(), title=_title(refused.status), status=refused.status,
+            message=refused.message, request_id=context.request_id)
+        return HTMLResponse(shown, refused.status, HEADERS | dict(refused.headers))
+
+    return page
+
+
+def way_in(context: RequestContext) -> str:
+    """The login's address with the page that was wanted."""
+    wanted = context.path + (f"?{context.query}" if context.query else "")
+    return f"{LOGIN}?next={quote(wanted[:500], safe='')}"
+
+
+def _title(status: int) -> str:
+    return HTTPStatus(status).phrase.capitalize()

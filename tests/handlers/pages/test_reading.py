@@ -1,0 +1,207 @@
+"""What the pages show."""
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+
+from api.domain.auth.access import Role
+from api.domain.runs.run import Phase
+from tests.builders import BuiltTest, add_event, add_finished_run, add_regression_test, add_result_with_output, add_run, digest_of
+from tests.handlers.pages.conftest import Reader
+from tests.handlers.site import Client, Site
+
+EXPECTED = b"1\n00:00:01,000 --> 00:00:02,000\nhello\n"
+ACTUAL = b"1\n00:00:01,040 --> 00:00:02,040\n<b>hello</b>\n"
+MARKUP = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def page(reader: Reader) -> Client:
+    return reader(Role.USER)
+
+
+def store(site: Site, content: bytes) -> str:
+    digest = sha256(content).hexdigest()
+    (site.files / "TestResults").mkdir(exist_ok=True)
+    (site.files / "TestResults" / f"{digest}.srt").write_bytes(content)
+    return digest
+
+
+def failing_run(site: Site, test: BuiltTest, *, actual: bytes = ACTUAL, **options: object) -> int:
+    run_id = add_run(tests=[test.regression_id], **options)
+    add_event(run_id, Phase.TESTING)
+    add_result_with_output(run_id, test, got=store(site, actual), expected=store(site, EXPECTED))
+    add_event(run_id, Phase.COMPLETED)
+    return run_id
+
+
+def test_the_front_page_shows_red_runs_main_and_the_queue(page: Client, site: Site) -> None:
+    red, waiting = failing_run(site, add_regression_test()), add_run()
+
+    shown = page.get("/").text
+
+    assert f'href="/runs/{red}"' in shown and f'href="/runs/{waiting}"' in shown
+    assert "1 of 1 failed" in shown and "main on linux" in shown
+    assert "<strong>1</strong> waiting" in shown
+
+
+def test_an_empty_server_has_a_front_page(page: Client) -> None:
+    shown = page.get("/")
+
+    assert shown.status_code == 200
+    assert "No run is red." in shown.text
+
+
+def test_runs_are_filtered(page: Client, site: Site) -> None:
+    test = add_regression_test()
+    passed, failed = add_finished_run(test), failing_run(site, test)
+
+    shown = page.get("/runs", params={"status": "fail", "platform": "", "branch": "", "commit": "", "pull_request": ""}).text
+
+    assert f'href="/runs/{failed}"' in shown and f'href="/runs/{passed}"' not in shown
+
+
+def test_a_grid_has_a_row_for_each_commit(page: Client) -> None:
+    add_run(commit="a" * 40)
+    add_run(commit="a" * 40, platform="windows")
+    add_run(commit="b" * 40)
+
+    shown = page.get("/runs?view=grid").text
+
+    assert shown.count("<code>aaaaaaaa</code>") == 1 and shown.count("<code>bbbbbbbb</code>") == 1
+
+
+def test_a_long_list_goes_on(page: Client) -> None:
+    runs = [add_run() for _ in range(51)]
+
+    first = page.get("/runs").text
+    follow = first.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+    second = page.get(follow).text
+
+    assert f'href="/runs/{runs[0]}"' not in first and f'href="/runs/{runs[0]}"' in second
+
+
+def test_a_pull_request_shows_its_runs_and_what_the_newest_breaks(page: Client, site: Site) -> None:
+    test = add_regression_test()
+    run_id = failing_run(site, test, pull_request=7)
+
+    shown = page.get("/pull-requests/7").text
+
+    assert f'href="/runs/{run_id}"' in shown and f'href="/runs/{run_id}/tests/{test.regression_id}"' in shown
+
+
+def test_a_run_shows_its_failures_and_all_tests_when_asked(page: Client, site: Site) -> None:
+    test = add_regression_test()
+    run_id = failing_run(site, test)
+
+    shown, everything = page.get(f"/runs/{run_id}").text, page.get(f"/runs/{run_id}?only=all").text
+
+    assert "1 failure" in shown and "OUTPUT_DIFF" in shown and "Show all 1 tests" in shown
+    assert "Show all" not in everything
+
+
+def test_a_run_leads_to_the_one_before_and_after_it(page: Client, site: Site) -> None:
+    test = add_regression_test()
+    runs = [add_finished_run(test) for _ in range(3)]
+
+    shown = page.get(f"/runs/{runs[1]}").text
+
+    assert f'rel="prev" href="/runs/{runs[0]}"' in shown and f'rel="next" href="/runs/{runs[2]}"' in shown
+
+
+def test_a_test_shows_both_outputs_beside_each_other_and_the_changed_cues(page: Client, site: Site) -> None:
+    test = add_regression_test()
+    run_id = failing_run(site, test)
+
+    shown = page.get(f"/runs/{run_id}/tests/{test.regression_id}").text
+
+    assert "every cue is shown 40 ms later" in shown
+    assert "&lt;b&gt;" in shown and "<mark>" in shown
+    assert "00:00:01.040 → 00:00:02.040" in shown
+
+
+@pytest.mark.parametrize("actual", [b"\x00\x01binary", b"", b"1\n" * 3000, b"x" * 5000])
+def test_any_output_can_be_shown(page: Client, site: Site, actual: bytes) -> None:
+    test = add_regression_test()
+    run_id = failing_run(site, test, actual=actual)
+
+    shown = page.get(f"/runs/{run_id}/tests/{test.regression_id}")
+
+    assert shown.status_code == 200
+    assert len(shown.content) < 150_000
+
+
+def test_what_others_wrote_stays_text(page: Client, site: Site) -> None:
+    test = add_regression_test(command=MARKUP)
+    run_id = failing_run(site, test, actual=MARKUP.encode(), branch=MARKUP)
+
+    shown = "".join(page.get(path).text for path in (
+        "/", "/runs", "/runs?view=grid", f"/runs/{run_id}?only=all", f"/runs/{run_id}/tests/{test.regression_id}"))
+
+    assert "&lt;script&gt;" in shown and MARKUP not in shown
+
+
+@pytest.mark.parametrize("path", ["/runs/999", "/runs/999/tests/1", "/pull-requests/999"])
+def test_what_is_not_there_has_a_page_that_says_so(page: Client, path: str) -> None:
+    answer = page.get(path)
+
+    assert answer.status_code == 404
+    assert "Not found" in answer.text
+
+
+def test_a_test_that_is_not_of_the_run_is_not_found(page: Client) -> None:
+    run_id = add_finished_run(add_regression_test())
+
+    assert page.get(f"/runs/{run_id}/tests/4711").status_code == 404
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("/test/5", "/runs/5"), ("/test/diff/5/7/9", "/runs/5/tests/7?output_id=9")])
+def test_addresses_of_the_platform_lead_on(page: Client, old: str, new: str) -> None:
+    assert page.get(old).headers["location"] == new
+
+
+def test_a_policy_lets_no_script_of_a_page_run(page: Client) -> None:
+    policy = page.get("/").headers["content-security-policy"]
+
+    assert "default-src 'none'" in policy and "form-action 'self'" in policy and "unsafe" not in policy
+
+
+def test_a_test_that_has_not_ended_has_a_page(page: Client) -> None:
+    test = add_regression_test()
+    run_id = add_run(tests=[test.regression_id])
+
+    shown = page.get(f"/runs/{run_id}/tests/{test.regression_id}").text
+
+    assert "This test wrote nothing that is compared." in shown
+
+
+def test_an_output_is_compared_with_the_bases(page: Client, site: Site) -> None:
+    test = add_regression_test()
+    failing_run(site, test, actual=b"other\n")
+    run_id = failing_run(site, test)
+
+    shown = page.get(f"/runs/{run_id}/tests/{test.regression_id}", params={"against": "base"}).text
+
+    assert "Compare with the baseline" in shown and "other" in shown
+
+
+def test_without_a_base_there_is_nothing_to_compare_with(page: Client, site: Site) -> None:
+    test = add_regression_test()
+    run_id = failing_run(site, test)
+
+    assert "base" in page.get(f"/runs/{run_id}/tests/{test.regression_id}", params={"against": "base"}).text
+
+
+def test_a_hash_that_is_none_is_no_fault(page: Client) -> None:
+    test = add_regression_test()
+    run_id = add_run(tests=[test.regression_id])
+    add_event(run_id, Phase.TESTING)
+    add_result_with_output(run_id, test, got=digest_of("nowhere"), expected=digest_of("nothing"))
+    add_event(run_id, Phase.COMPLETED)
+
+    shown = page.get(f"/runs/{run_id}/tests/{test.regression_id}")
+
+    assert shown.status_code == 200
+    assert "is not there" in shown.text or "was not written" in shown.text
