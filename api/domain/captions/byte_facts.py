@@ -47,10 +47,16 @@ def byte_facts(expected: Written, actual: Written) -> Iterator[Fact]:
 
 
 def end_fact(expected: Written, actual: Written) -> Fact | None:
-    """The fact that only the newlines at the end are not the same; None where more is, or less."""
-    if expected.lines == actual.lines or expected.lines.rstrip(_ENDS) != actual.lines.rstrip(_ENDS):
+    """The fact that files that both have a last line have not as many newlines behind it; None where they have."""
+    one, other = (len(each.lines) - len(each.lines.rstrip(_ENDS)) for each in (expected, actual))
+    if one == other or len(expected.lines) == one or len(actual.lines) == other:
         return None
-    return Fact("bytes.end", "+" if len(actual.lines) > len(expected.lines) else "-")
+    return Fact("bytes.end", "+" if other > one else "-")
+
+
+def is_equal_but_for_end(expected: Written, actual: Written) -> bool:
+    """Whether two texts differ in nothing but the newlines at their ends."""
+    return expected.lines.rstrip(_ENDS) == actual.lines.rstrip(_ENDS)
 
 
 def first_difference(expected: bytes, actual: bytes) -> str:

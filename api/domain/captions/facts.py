@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from api.domain.captions.byte_facts import Written, byte_facts, end_fact, first_difference
+from api.domain.captions.byte_facts import Written, byte_facts, end_fact, first_difference, is_equal_but_for_end
 from api.domain.captions.comparison import aligned, captions_facts, compared, read_both
 from api.domain.captions.cue_facts import Paired
 from api.domain.captions.fact import Fact
@@ -84,10 +84,9 @@ def _of_files(expected: bytes, actual: bytes, *, is_capped: bool, crashed: bool)
         return
     one, other = Written.of(expected), Written.of(actual)
     yield list(byte_facts(one, other))
-    ended = end_fact(one, other)
-    if ended is not None and not is_capped:
+    if not is_capped and not crashed and (ended := end_fact(one, other)):
         yield [ended]
-    elif one.lines != other.lines:
+    if one.lines != other.lines and (is_capped or crashed or not is_equal_but_for_end(one, other)):
         both = read_both(one.lines, other.lines, is_capped=is_capped, crashed=crashed)
         yield []
         yield from captions_facts(both)

@@ -1,11 +1,12 @@
 """Whose a failure is: the run's own change's or not, by what became of the test since its base, with the reason for it."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from api.domain.causes.came import Came, Facts, Known, Subject, facts_between, telling
-from api.domain.causes.key import Key, keys_of
+from api.domain.causes.key import Key, aspect_of, key_of, keys_of
 from api.domain.causes.noise import Noise
 from api.domain.causes.stability import StabilityState
 from api.domain.causes.step import Walk, hides
@@ -79,7 +80,7 @@ def _known_state(found: Walk, known: Known, changed: Facts) -> Attributed | None
     now, before = (facts_between(subject, None, each, known) for each in (subject.came, base))
     if _is_same_crash(subject, base, changed):
         return Attributed(Origin.NOT_MINE, Reason.SAME_CRASH, Confidence.LIKELY, facts=changed)
-    if _pairs(now) < _pairs(before) or _pairs(telling(now)) < _pairs(telling(before)):
+    if _is_repair(now, before, changed):
         return Attributed(Origin.IMPROVED, Reason.FEWER_DIFFERENCES, Confidence.LIKELY, facts=changed)
     if not hides(before) or hides(now):
         return None
@@ -99,8 +100,20 @@ def _is_same_crash(subject: Subject, base: Came, changed: Facts) -> bool:
     return base.ending == subject.came.ending != subject.wanted_ending and {fact.kind for fact in changed} <= _OF_A_CUT
 
 
-def _pairs(facts: Facts) -> frozenset[tuple[str, str]]:
-    return frozenset((fact.kind, fact.parameter) for fact in facts)
+def _is_repair(now: Facts, before: Facts, changed: Facts) -> bool:
+    """Whether all that changed came nearer to what is expected: of each thing that did, less is different than was before."""
+    if keys_of(now) < keys_of(before) or keys_of(telling(now)) < keys_of(telling(before)):
+        return True
+    aspects = {aspect_of(fact) for fact in telling(changed)}
+    return bool(aspects) and all(_is_less(_about(now, aspect), _about(before, aspect)) for aspect in aspects)
+
+
+def _about(facts: Facts, aspect: str) -> dict[Key, float]:
+    return {key_of(fact): fact.share for fact in facts if aspect_of(fact) == aspect}
+
+
+def _is_less(now: Mapping[Key, float], before: Mapping[Key, float]) -> bool:
+    return now.keys() <= before.keys() and sum(now.values()) < sum(before.values()) and all(now[key] <= before[key] for key in now)
 
 
 def _by_commits(found: Walk, known: Known, changed: Facts, state: StabilityState) -> Attributed:
@@ -116,6 +129,9 @@ def _by_commits(found: Walk, known: Known, changed: Facts, state: StabilityState
             Origin.NOT_MINE, Reason.FAILS_ON_OTHER_PLATFORM, Confidence.LIKELY, found.untested, changed, inherited)
     if keys <= _own(found, known):
         return Attributed(Origin.MINE, Reason.CHANGED_ON_OTHER_PLATFORM, Confidence.LIKELY, found.untested, changed, inherited)
+    if not keys & inherited and found.elsewhere.keys() == set(found.untested):
+        # Every suspect was tested elsewhere and did not show it; whether the run's own commit does is not known there.
+        return Attributed(Origin.MINE, Reason.CHANGED_ON_OTHER_PLATFORM, Confidence.UNCERTAIN, found.untested, changed)
     return Attributed(Origin.UNKNOWN, Reason.UNTESTED_COMMITS, Confidence.UNCERTAIN, found.untested, changed, inherited)
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from api.domain.captions.fact import Fact
-from api.domain.causes.key import Key, has_value
+from api.domain.causes.key import Key, columns_of, has_value
 from api.domain.causes.signs import Sign
 
 # Groups with so much of their tests in common are one.
@@ -74,7 +74,12 @@ class Group:
         """What its facts are about."""
         return frozenset(_FAMILIES.get(kind.partition(".")[0], kind) for kind, _ in self.keys)
 
-    @property
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """The times that its facts are about."""
+        return frozenset(column for kind, _ in self.keys if kind.startswith("time.") for column in columns_of(kind))
+
+    @cached_property
     def is_weak(self) -> bool:
         """Whether half of its facts may be what a fact of another format looks like."""
         return 2 * sum(map(_is_weak, self.keys)) >= len(self.keys)
@@ -97,14 +102,14 @@ _FAMILIES = {"text": "text", "cues": "text", "frame": "frame", "bytes": "bytes",
 _WEAK_KINDS = frozenset({
     "cues.order", "cues.extra", "cues.doubled", "text.repeats-before", "text.wrap", "text.edited", "text.replaced",
     "text.cut", "text.indent", "text.letters-lost", "text.other", "other"})
-_WEAK_SHAPES = (".many", ".some")
+_WEAK_SHAPES = (".some", ".first", ".last")
 
 
 def _is_weak(key: Key) -> bool:
     kind, parameter = key
     if kind == "cues.lost":
-        return parameter in ("many", "some")
-    return kind in _WEAK_KINDS or kind.endswith(_WEAK_SHAPES)
+        return parameter == "some"
+    return kind in _WEAK_KINDS or kind.startswith("time.") and kind.endswith(_WEAK_SHAPES)
 
 
 def groups_of(tests: Iterable[Failing]) -> list[Group]:
@@ -113,10 +118,19 @@ def groups_of(tests: Iterable[Failing]) -> list[Group]:
     for test in sorted(tests, key=lambda test: test.regression_id):
         for sign in sorted(test.signs, key=_order)[:SIGN_LIMIT]:
             by_key.setdefault((sign.key, sign.is_noise), []).append((test, sign))
+    _settle_noise(by_key)
     groups = [
         group for (key, _), members in sorted(by_key.items()) for part in _by_place(members)
         for group in _by_value(Group(frozenset({key}), tuple(part)))]
     return _without_small(_joined(_joined(_largest(groups), _are_same), _are_siblings))
+
+
+def _settle_noise(by_key: dict[tuple[Key, bool], list[Member]]) -> None:
+    """Take what looks like noise for the cause of several other tests that show the same, where there are any."""
+    for key, is_noise in list(by_key):
+        others = by_key.get((key, False), ())
+        if is_noise and len({test.regression_id for test, _ in others}) >= _FEW:
+            by_key[key, False] = [*others, *((test, replace(sign, is_noise=False)) for test, sign in by_key.pop((key, True)))]
 
 
 def _order(sign: Sign) -> tuple[float, str, str, int, int]:
@@ -192,13 +206,17 @@ def _are_same(one: Group, other: Group) -> bool:
 
 
 def _are_siblings(one: Group, other: Group) -> bool:
+    """Whether two groups are what one cause looks like in different formats, or in files of different length."""
     if not one.may_be(other) or not one.families & other.families:
         return False
+    is_one_step = (one.first, one.before) == (other.first, other.before)
+    if is_one_step and one.columns & other.columns and one.is_weak and other.is_weak:
+        return True
     small, large = sorted((one, other), key=lambda group: len(group.samples))
-    if len(one.tests & other.tests) > _MOST_SHARED * min(len(one.tests), len(other.tests)):
-        return False
     if len(small.samples & large.samples) < _SAME_SAMPLES * len(small.samples):
         return False
+    if len(one.tests & other.tests) > _MOST_SHARED * min(len(one.tests), len(other.tests)):
+        return is_one_step and one.is_weak and other.is_weak
     return "time" in one.families & other.families or one.is_weak or other.is_weak
 
 
