@@ -10,8 +10,8 @@ from api.storage.database import NAMES
 from api.storage.migrations.steps import create_table, drop_table
 from api.storage.platform_tables import PLATFORM_TABLES
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 OPTIONS: dict[str, Any] = {
     "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB", "mysql_row_format": "DYNAMIC"}
