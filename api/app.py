@@ -190,7 +190,7 @@ def _middlewares(settings: Settings) -> list[Any]:
         middleware_of(permitted),
         middleware_of(conditional),
         request_validation(settings.validation_engine, BodyLimits(
-            upload=settings.max_upload, project=settings.job_zip_size)),
+            upload=settings.max_upload, project=settings.job_zip_size, sample=settings.sample_size)),
         response_validation(settings.validation_engine),
         LifespanMiddleware,
         middleware_of(native),

@@ -38,7 +38,7 @@ from api.services import worker_access
 from api.services.first_differences import DifferenceFinder
 from api.services.health_probes import HealthProbes, Probe
 from api.services.platform_sync import catch_up
-from api.services.policies import AccountPolicy, Environments, JobPolicy, ReviewPolicy
+from api.services.policies import AccountPolicy, Environments, JobPolicy, LibraryPolicy, ReviewPolicy
 from api.services.runs import ShownRuns
 from api.storage import schema_state
 from api.storage.auth import sessions, tokens
@@ -110,6 +110,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
             HealthProbes: probes,
             JobFiles: JobFiles(settings.storage_root),
             JobPolicy: job_policy(settings),
+            LibraryPolicy: LibraryPolicy(settings.sample_size),
             ReviewPolicy: ReviewPolicy(settings.allow_self_approval),
             Scanner: Scanner(shlex.split(settings.job_scanner)),
             SigningKey: key,

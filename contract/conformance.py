@@ -30,6 +30,7 @@ CODES: Mapping[int, frozenset[str]] = {
     405: frozenset({"method_not_allowed"}),
     408: frozenset({"request_timeout"}),
     409: frozenset({"conflict"}),
+    412: frozenset({"precondition_failed"}),
     413: frozenset({"payload_too_large"}),
     415: frozenset({"unsupported_media_type"}),
     416: frozenset({"range_not_satisfiable"}),

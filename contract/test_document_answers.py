@@ -27,7 +27,9 @@ VERSIONED = {
     "list_infrastructure_errors",
     "summarize_errors",
 }
-FILES = {"download_file", "get_job_artifact"}
+FILES = {"download_file", "get_job_artifact", "download_sample", "download_extra_file"}
+# What can be edited under If-Match.
+EDITED = {"get_sample", "upload_sample", "update_sample"}
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.operation_id)
 
@@ -69,7 +71,8 @@ def test_runs_their_parts_jobs_and_files_have_versions_and_nothing_else_has(oper
     tagged = {status for status, response in operation.responses.items() if "ETag" in response.required_headers}
 
     assert conditional == (operation.operation_id in VERSIONED)
-    assert tagged == ({"200", "304"} if conditional else {"200", "206"} if operation.operation_id in FILES else set())
+    edited = {status for status in ("200", "201") if status in operation.responses and operation.operation_id in EDITED}
+    assert tagged == ({"200", "304"} if conditional else {"200", "206"} if operation.operation_id in FILES else edited)
 
 
 @each_operation

@@ -41,8 +41,8 @@ from api.jobs.wakeup.wakeups import local_wakeup
 from api.sandbox.choice import Choice, choose, log_choice
 from api.sandbox.limits import Limits
 from api.specfirst.responses.access_log import configure_logging
+from api.storage.files.incoming import DISK_RESERVE
 from api.storage.jobs.files import JobFiles
-from api.storage.jobs.projects import DISK_RESERVE
 from api.storage.permissions import PRIVATE
 from api.supervision.loop import Background, Task
 

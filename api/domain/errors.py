@@ -104,6 +104,16 @@ class Conflict(Refusal):
     code = "conflict"
 
 
+class PreconditionFailed(Refusal):
+    """What is to be changed is not what the client last saw of it."""
+
+    code = "precondition_failed"
+    remedy = "Get it again, and make the change to what it is now."
+
+    def __init__(self) -> None:
+        super().__init__("It was changed since the version that If-Match names.")
+
+
 class Unprocessable(Refusal):
     """The request is well formed, but what it asks for makes no sense here."""
 

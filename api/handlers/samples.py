@@ -1,8 +1,10 @@
 """Operations on samples: the results of a run, the media library, histories, regression tests."""
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
+from api.domain.catalog.change import version_of
 from api.domain.catalog.media_info import SIZE_LIMIT, MediaInfo, Unreadable, parse_media_info
 from api.domain.catalog.regression_test import RegressionTestFilter
 from api.domain.catalog.sample import UNLABELLED, SampleFilter, SampleStatus
@@ -15,12 +17,14 @@ from api.domain.results.sample_result import RunSampleFilter, select_tests
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.text.tail import TAIL_BYTES
 from api.handlers.runs import api_base
+from api.rendering import library as render_library
 from api.rendering import runs as render_runs
 from api.rendering import runtimes as render_runtimes
 from api.rendering import samples as render_samples
 from api.rendering.log_tails import read_tail
 from api.rendering.timestamps import parse_instant
 from api.services import verdicts
+from api.services.library_samples import KeptSample, load_kept_sample
 from api.specfirst import request_context
 from api.storage.catalog import regression_tests, samples
 from api.storage.files import paths
@@ -57,13 +61,18 @@ def list_samples(
     return render_runs.page(samples.list_samples(wanted, limit=limit, offset=offset), render_samples.listed_sample)
 
 
-def get_sample(sample_id: int) -> dict[str, Any]:
+def get_sample(sample_id: int) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Show a media sample, with what MediaInfo told of it."""
-    found = samples.load_sample(sample_id)
+    return shown_sample(load_kept_sample(sample_id))
+
+
+def shown_sample(kept: KeptSample) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """The answer that shows a sample with its media info; its ETag is the version of what can be edited."""
+    headers = {"ETag": version_of(kept.values)}
     try:
-        return render_samples.sample_detail(found, _media_info(found.sha), readable=True)
+        return render_library.kept_sample(kept, _media_info(kept.sample.sha)), HTTPStatus.OK, headers
     except Unreadable:
-        return render_samples.sample_detail(found, None, readable=False)
+        return render_library.kept_sample(kept, None, readable=False), HTTPStatus.OK, headers
 
 
 def list_sample_history(

@@ -46,12 +46,12 @@ async def report(request: Request, run_id: int, token: str) -> Response:
     incoming = request_context.collaborator(FileStore).open_incoming()
     try:
         values = request_context.values()
-        fields, has_file = await read_form(request, incoming, max_file=values.max_upload)
-        message = parse_message(fields)
+        form = await read_form(request, incoming, max_file=values.max_upload)
+        message = parse_message(form.fields)
         if not isinstance(message, FinishMessage):
             # The runner in use dies of an error of `finish`, so that one is counted but never refused.
             request_context.refuse_if_over_limit()
-        if isinstance(message, WITH_FILE) and not has_file:
+        if isinstance(message, WITH_FILE) and not form.has_file:
             return PlainTextResponse(Answer.EMPTY)
         return PlainTextResponse(await request_context.in_thread(_take, run_id, message, incoming))
     except Malformed as wrong:

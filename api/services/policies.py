@@ -42,6 +42,13 @@ class ReviewPolicy:
 
 
 @dataclass(frozen=True)
+class LibraryPolicy:
+    """How many bytes a file of the library may have."""
+
+    file_bytes: int
+
+
+@dataclass(frozen=True)
 class JobPolicy:
     """Whether jobs are accepted, how large their projects may be, and which hosts webhooks may be sent to.
 

@@ -23,10 +23,22 @@ BATCH = 1 << 20
 class Sink(Protocol):
     """Where a form's file goes."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """How many bytes were written."""
+        ...
 
     def write(self, chunk: bytes) -> None:
         """Append bytes; may block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form that was read: its fields, whether it had a file, and the name that the sender gave that, empty for none."""
+
+    fields: dict[str, str]
+    has_file: bool = False
+    file_name: str = ""
 
 
 @dataclass
@@ -46,6 +58,7 @@ class MultipartForm:
     def __init__(self, boundary: bytes) -> None:
         self.fields: dict[str, str] = {}
         self.has_file = False
+        self.file_name = ""
         self.is_complete = False
         self._part = _Part()
         self._parts = 0
@@ -105,6 +118,8 @@ class MultipartForm:
             # The bytes of two files would come out as those of one.
             raise Malformed("file")
         self.has_file |= self._part.is_file
+        if self._part.is_file:
+            self.file_name = options.get(b"filename", b"").decode("utf-8", "replace")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._part.is_file:
@@ -124,8 +139,8 @@ class MultipartForm:
         self.is_complete = True
 
 
-async def read_form(request: Request, sink: Sink, *, max_file: int) -> tuple[dict[str, str], bool]:
-    """The fields of a form, and whether it had a file, whose bytes are now in the sink.
+async def read_form(request: Request, sink: Sink, *, max_file: int) -> Form:
+    """The fields of a form, and of its file, whose bytes are now in the sink, the name.
 
     Raises Malformed for what is no form, and the 413 of HTTP for a body or a file that is too large.
     """
@@ -135,7 +150,7 @@ async def read_form(request: Request, sink: Sink, *, max_file: int) -> tuple[dic
             # Without a boundary nothing would end the first part.
             raise Malformed("body")
         return await _read_multipart(request.stream(), boundary, sink, max_file)
-    return await _read_urlencoded(request.stream()), False
+    return Form(await _read_urlencoded(request.stream()))
 
 
 def _media_type(request: Request) -> tuple[str, bytes]:
@@ -147,7 +162,7 @@ def _media_type(request: Request) -> tuple[str, bytes]:
 
 async def _read_multipart(
     stream: AsyncIterator[bytes], boundary: bytes, sink: Sink, max_file: int,
-) -> tuple[dict[str, str], bool]:
+) -> Form:
     form = MultipartForm(boundary)
     async for chunk in stream:
         form.feed(chunk)
@@ -160,7 +175,7 @@ async def _read_multipart(
         raise Malformed("body")
     if form.pending:
         await request_context.in_thread(sink.write, form.take())
-    return form.fields, form.has_file
+    return Form(form.fields, form.has_file, form.file_name)
 
 
 async def _read_urlencoded(stream: AsyncIterator[bytes]) -> dict[str, str]:

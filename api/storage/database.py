@@ -146,6 +146,17 @@ def add_free_text(row: Base, attribute: str) -> None:
     session().flush()
 
 
+def change_free_text(row: Base, attribute: str, text: str | None) -> None:
+    """Within a transaction: put anybody's words into an attribute of a stored row; see `add_free_text`."""
+    try:
+        with session().begin_nested():
+            setattr(row, attribute, text)
+            session().flush()
+    except DataError:
+        setattr(row, attribute, (text or "").encode("ascii", "replace").decode())
+        session().flush()
+
+
 @contextmanager
 def transaction(*, wait: float | None = None) -> Iterator[Session]:
     """A transaction that writes: committed at the end, rolled back when anything is raised.

@@ -186,6 +186,22 @@ class SampleTagRow(PlatformRow):
     tag_id: Mapped[int] = mapped_column(Number, ForeignKey("tag.id", onupdate="CASCADE", ondelete="CASCADE"), primary_key=True)
 
 
+class ForbiddenExtensionRow(PlatformRow):
+    """An extension, without its dot, that no sample may have."""
+
+    __tablename__ = "extension_forbidden"
+
+    extension: Mapped[str] = mapped_column(Prose(32, null=""), primary_key=True)
+
+
+class ForbiddenTypeRow(PlatformRow):
+    """A media type that no sample may be of, whatever its extension."""
+
+    __tablename__ = "mimetype_forbidden"
+
+    mimetype: Mapped[str] = mapped_column(Prose(64, null=""), primary_key=True)
+
+
 class UploadRow(PlatformRow):
     """How a sample came to the platform."""
 

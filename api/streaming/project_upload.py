@@ -20,12 +20,13 @@ from api.services.policies import JobPolicy
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
 from api.storage.database import database_now, transact
-from api.storage.files.incoming import FileStore, IncomingFile
+from api.storage.files.incoming import DISK_RESERVE, FileStore, IncomingFile
 from api.storage.jobs import jobs
 from api.storage.jobs.agents import list_agents
 from api.storage.jobs.files import JobFiles
-from api.storage.jobs.projects import DISK_RESERVE, IncomingProject, delete_project, open_project, require_room
+from api.storage.jobs.projects import IncomingProject, delete_project, open_project
 from api.storage.jobs.zip_directory import check_zip
+from api.streaming.library_upload import content_length
 from api.streaming.stream_limits import UploadLimits
 
 FIELDS = frozenset({"priority", "web_hook"})
@@ -44,7 +45,7 @@ async def receive_job(request: Request) -> Job:
 
 
 async def _receive(request: Request, policy: JobPolicy) -> Job:
-    await request_context.in_thread(_check_admission, policy, _content_length(request))
+    await request_context.in_thread(_check_admission, policy, content_length(request))
     job_id = str(UUID(bytes=request_context.collaborator(RandomSource).random_bytes(16), version=4))
     project = open_project(request_context.collaborator(FileStore), job_id, reserve=DISK_RESERVE)
     try:
@@ -55,26 +56,22 @@ async def _receive(request: Request, policy: JobPolicy) -> Job:
             await request_context.in_thread(project.file.discard)
 
 
-def _check_admission(policy: JobPolicy, content_length: int) -> None:
+def _check_admission(policy: JobPolicy, length: int) -> None:
     """Refuse before the body is received, where its content does not matter."""
     if not can_accept(list_agents(), database_now()):
         raise Unavailable("No agent has a sandbox that can run projects.", retry_after=60)
     check_waiting(jobs.count_waiting(request_context.caller().user_id), policy.waiting)
-    require_room(request_context.collaborator(FileStore), DISK_RESERVE + content_length)
-
-
-def _content_length(request: Request) -> int:
-    length = request.headers.get("content-length", "")
-    return int(length[:20]) if length.isascii() and length.isdigit() else 0
+    request_context.collaborator(FileStore).require_room(DISK_RESERVE + length)
 
 
 async def _read(request: Request, incoming: IncomingFile, policy: JobPolicy) -> Mapping[str, str]:
     try:
-        fields, has_file = await read_form(request, incoming, max_file=policy.zip_bytes)
+        form = await read_form(request, incoming, max_file=policy.zip_bytes)
     except Malformed as wrong:
         raise Invalid({"body": "Is no multipart form that can be read."}) from wrong
+    fields = form.fields
     errors = {name[:100]: "Is not known." for name in fields if name not in FIELDS}
-    if not has_file:
+    if not form.has_file:
         errors["file"] = "Is required."
     if _priority(fields) not in PRIORITIES:
         errors["priority"] = "Must be a whole number from -10 to 10."

@@ -59,7 +59,7 @@ class StreamLimits(ConcurrencyLimit):
 
 
 class UploadLimits(ConcurrencyLimit):
-    """Uploads of projects, each of which takes memory and disk space however slowly it is sent."""
+    """Uploads of projects and files of the library, each of which takes memory and disk space however slowly it is sent."""
 
-    message = "Only {limit} of your projects may be on their way at a time."
-    remedy = "Send the project again once another has arrived."
+    message = "Only {limit} of your uploads may be on their way at a time."
+    remedy = "Send it again once another has arrived."

@@ -251,3 +251,11 @@ CREATE TABLE `sample_issue` (
   KEY `sample_id` (`sample_id`),
   CONSTRAINT `sample_issue_ibfk_1` FOREIGN KEY (`sample_id`) REFERENCES `sample` (`id`) ON DELETE CASCADE ON UPDATE CASCADE
 ) ENGINE=InnoDB DEFAULT CHARSET=latin1;
+CREATE TABLE extension_forbidden (
+	extension VARCHAR(32) NOT NULL, 
+	PRIMARY KEY (extension)
+)ENGINE=InnoDB;
+CREATE TABLE mimetype_forbidden (
+	mimetype VARCHAR(64) NOT NULL, 
+	PRIMARY KEY (mimetype)
+)ENGINE=InnoDB;

@@ -231,3 +231,11 @@ CREATE TABLE "sample_issue" (
 	PRIMARY KEY (id), 
 	FOREIGN KEY (sample_id) REFERENCES "sample" (id) ON DELETE CASCADE ON UPDATE CASCADE
 );
+CREATE TABLE "extension_forbidden" (
+	extension VARCHAR(32) NOT NULL, 
+	PRIMARY KEY (extension)
+);
+CREATE TABLE "mimetype_forbidden" (
+	mimetype VARCHAR(64) NOT NULL, 
+	PRIMARY KEY (mimetype)
+);

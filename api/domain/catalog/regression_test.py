@@ -14,6 +14,7 @@ class RegressionTest:
     definition: ExpectedTest
     active: bool
     tags: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

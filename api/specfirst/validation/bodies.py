@@ -20,7 +20,7 @@ from api.specfirst.validation.engines import Engine
 from api.specfirst.validation.request_faults import Faults
 
 JSON = "application/json"
-PROJECT = "project"
+PROJECT, SAMPLE = "project", "sample"
 # For how many seconds the sender of a body may be silent.
 BODY_TIMEOUT = 60.0
 _URLENCODED = "application/x-www-form-urlencoded"
@@ -35,17 +35,18 @@ _MAX_TYPE_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """The size limits of uploads in bytes: `project` for projects, `upload` for files of workers.
+    """The size limits of uploads in bytes: `project` for projects, `sample` for files of the library, `upload` for files of workers.
 
     The limit of every other body follows from its schema.
     """
 
     upload: int
     project: int
+    sample: int
 
 
 class Body:
-    """The body that an operation takes. With `x-upload: project` an upload has the limit for projects, else that for workers' files."""
+    """The body that an operation takes. `x-upload` says whose limit an upload has: `project`, `sample`, else that of workers' files."""
 
     def __init__(self, operation: AbstractOperation, engine: Engine, limits: BodyLimits) -> None:
         declared: Mapping[str, Any] = operation.request_body
@@ -56,7 +57,7 @@ class Body:
         read_whole = _URLENCODED if self._is_form else JSON
         self.validated = read_whole in content
         self._required: bool = declared.get("required", False)
-        self._upload = limits.project if operation._operation.get("x-upload") == PROJECT else limits.upload
+        self._upload = {PROJECT: limits.project, SAMPLE: limits.sample}.get(operation._operation.get("x-upload"), limits.upload)
         self._limits = {kind.lower(): self._limit(operation, kind.lower(), media["schema"]) for kind, media in content.items()}
         self._validator = engine(content[read_whole]["schema"]) if self.validated else None
         properties = content[read_whole]["schema"].get("properties", {}) if self.validated else {}

@@ -58,11 +58,11 @@ _NOTHING_KEPT = _Kept(NOTHING, Catalog((), ()), next(_versions))
 
 
 def _catalog_of(content: Content) -> Catalog:
-    samples, sample_tags, tags, uploads, tests, test_categories, categories, outputs, acceptable = _read(content)
+    samples, sample_tags, tags, uploads, notes, tests, test_categories, categories, outputs, acceptable = _read(content)
     tags_of = {sample_id: tuple(sorted(names)) for sample_id, names in _names(sample_tags, tags).items()}
-    notes_of = {sample_id: notes for _, sample_id, notes in _by_id(uploads) if notes}
+    notes_of = dict(notes) | {sample_id: words for _, sample_id, words in _by_id(uploads) if words}
     found = {
-        sample_id: Sample(sample_id, sha, extension, name, tags_of.get(sample_id, ()), notes_of.get(sample_id))
+        sample_id: Sample(sample_id, sha, extension, name, tags_of.get(sample_id, ()), notes_of.get(sample_id) or None)
         for sample_id, sha, extension, name in _by_id(samples) if _is_id(sample_id)}
     categories_of, outputs_of = _names(test_categories, categories), _outputs(outputs, acceptable)
     return Catalog(tuple(found.values()), tuple(
@@ -71,10 +71,10 @@ def _catalog_of(content: Content) -> Catalog:
 
 
 def _test(row: Row, sample: Sample, categories: tuple[str, ...], outputs: tuple[ExpectedOutput, ...]) -> RegressionTest:
-    regression_id, _, command, input_type, output_type, exit_code, active = row
+    regression_id, _, command, input_type, output_type, exit_code, active, description = row
     return RegressionTest(ExpectedTest(
         regression_id, sample.sample_id, sample.sha, sample.extension, command, input_type or "file", output_type or "file",
-        exit_code or 0, categories, outputs), active, sample.tags)
+        exit_code or 0, categories, outputs), active, sample.tags, description or "")
 
 
 def _outputs(outputs: Iterable[Row], acceptable: Iterable[Row]) -> Mapping[Any, list[ExpectedOutput]]:

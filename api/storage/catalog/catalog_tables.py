@@ -38,6 +38,7 @@ from api.storage.platform_tables import (
     TagRow,
     UploadRow,
 )
+from api.storage.tables import SampleNoteRow
 
 Column = InstrumentedAttribute[Any]
 # A row's values as the driver gives them, in the order of the columns below; more may stand behind them.
@@ -49,8 +50,9 @@ TABLES: tuple[tuple[Column, ...], ...] = (
     (SampleTagRow.sample_id, SampleTagRow.tag_id),
     (TagRow.id, TagRow.name),
     (UploadRow.id, UploadRow.sample_id, UploadRow.notes),
+    (SampleNoteRow.sample_id, SampleNoteRow.notes),
     (RegressionTestRow.id, RegressionTestRow.sample_id, RegressionTestRow.command, RegressionTestRow.input_type,
-     RegressionTestRow.output_type, RegressionTestRow.expected_rc, RegressionTestRow.active),
+     RegressionTestRow.output_type, RegressionTestRow.expected_rc, RegressionTestRow.active, RegressionTestRow.description),
     (RegressionCategoryRow.regression_id, RegressionCategoryRow.category_id),
     (CategoryRow.id, CategoryRow.name),
     (RegressionOutputRow.id, RegressionOutputRow.regression_id, RegressionOutputRow.correct, RegressionOutputRow.correct_extension,

@@ -160,6 +160,14 @@ class Archive:
         if is_it:
             self._record_sound(name, incoming.size)
 
+    def remove(self, name: str | None) -> None:
+        """Remove a file from every store; that it is not there is no error. Raises Unavailable where a store does not answer."""
+        try:
+            for backend in self._backends if name is not None else ():
+                backend.delete(name or "")
+        except OSError as away:
+            raise Unavailable(AWAY) from away
+
     def _is_damaged(self, name: str, size: int) -> bool:
         """Whether the disk has another content under this name, or one that cannot be read; `size` is the right one's."""
         try:

@@ -20,6 +20,9 @@ from api.storage.permissions import PRIVATE, Permissions
 
 log = logging.getLogger(__name__)
 
+# How many bytes of the file store's disk projects, artifacts and files of the library leave free.
+DISK_RESERVE = 256 << 20
+
 
 class IncomingFile:
     """An incoming file: hashed while it is written, moved to its place atomically, removed if it is not placed.
@@ -130,6 +133,13 @@ class FileStore:
             yield incoming
         finally:
             incoming.discard()
+
+    def require_room(self, wanted: int) -> None:
+        """Raise Unavailable where the disk has fewer bytes left than that."""
+        disk = os.statvfs(self.root)
+        if disk.f_bavail * disk.f_frsize < wanted:
+            log.error("the file store's disk has too little room for uploads: %d bytes", disk.f_bavail * disk.f_frsize)
+            raise Unavailable("The server's disk has no room for this upload at the moment.", retry_after=60)
 
     def remove_abandoned(self, before: datetime) -> int:
         """Remove what was on its way when its process was killed; what was written to since is in use. How many there were."""

@@ -11,7 +11,8 @@ from api.domain.runs.run import Platform
 from api.domain.runs.worker_message import ArtifactKind
 from api.domain.runs.worker_suite import dotted
 
-SAMPLES, MEDIA_INFO, RESULTS, LOGS, ARTIFACTS = "TestFiles", "TestFiles/media", "TestResults", "LogFiles", "test_artifacts"
+SAMPLES, MEDIA_INFO, EXTRA = "TestFiles", "TestFiles/media", "TestFiles/extra"
+RESULTS, LOGS, ARTIFACTS = "TestResults", "LogFiles", "test_artifacts"
 
 EXTENSION = re.compile(r"\.[A-Za-z0-9_-]{1,30}(?:\.[A-Za-z0-9_-]{1,30})?\Z")
 DIGEST = re.compile(r"[0-9a-fA-F]{64}\Z")
@@ -20,7 +21,9 @@ _NAME = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}/){1,4}[A-Za-z0-9_-][A
 _RESULT = re.compile(RESULTS + r"/([0-9a-f]{64})(?:\.[A-Za-z0-9._-]+)?\Z")
 # What the functions below make, each kind in its own folder.
 _KINDS = {
-    FileKind.SAMPLE: re.compile(SAMPLES + r"/(?:[0-9a-fA-F]{1,128}(?:\.[A-Za-z0-9_-]{1,30}){0,2}|media/[0-9a-fA-F]{1,128}\.xml)"),
+    FileKind.SAMPLE: re.compile(
+        SAMPLES + r"/(?:[0-9a-fA-F]{1,128}(?:\.[A-Za-z0-9_-]{1,30}){0,2}|media/[0-9a-fA-F]{1,128}\.xml"
+        r"|extra/[0-9a-fA-F]{1,128}_[0-9]{1,18}(?:\.[A-Za-z0-9_-]{1,30}){0,2})"),
     FileKind.RESULT: re.compile(RESULTS + r"/[0-9a-f]{64}(?:\.[A-Za-z0-9_-]{1,30}){0,2}"),
     FileKind.RUN_LOG: re.compile(LOGS + r"/[0-9]{1,18}(?:/[0-9]{1,18})?\.txt"),
     FileKind.ARTIFACT: re.compile(ARTIFACTS + r"/[0-9]{1,18}/(?:ccextractor|ccextractorwinfull\.exe|combined_stdout\.log|coredump)")}
@@ -34,6 +37,11 @@ def sample_name(digest: str, extension: str) -> str | None:
 def media_info_name(digest: str) -> str | None:
     """The name of the XML that describes a media sample. None for what is no hash."""
     return f"{MEDIA_INFO}/{digest}.xml" if SAMPLE_DIGEST.match(digest) else None
+
+
+def extra_file_name(digest: str, extra_id: int, extension: str) -> str | None:
+    """The name of a further file of the sample with this hash; the extension may lack its dot. None for what is no hash."""
+    return f"{EXTRA}/{digest}_{extra_id:d}{_safe(dotted(extension))}" if SAMPLE_DIGEST.match(digest) else None
 
 
 def result_name(digest: str | None, extension: str) -> str | None:

@@ -64,6 +64,11 @@ def record_failure(upload: PendingUpload, now: datetime) -> None:
         attempts=PendingUploadRow.attempts + 1, due_at=now + upload.next_delay))
 
 
+def forget_upload(name: str) -> None:
+    """Within a transaction: have a file sent no more, since it is to be removed."""
+    change(delete(PendingUploadRow).where(PendingUploadRow.name == name))
+
+
 def count_uploads() -> int:
     """How many files wait to be sent."""
     return session().execute(select(func.count()).select_from(PendingUploadRow)).scalar_one()

@@ -1,22 +1,15 @@
 """Incoming projects: a temporary file until it is checked, then a file of its job."""
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.domain.errors import Unavailable
 from api.storage.files.backends import INCOMING, UPLOADED
 from api.storage.files.incoming import FileStore, IncomingFile, full_disk_as_unavailable
 from api.storage.jobs.files import JobFiles
 from api.storage.permissions import PRIVATE
-
-# How many bytes of the file store's disk projects and artifacts leave free.
-DISK_RESERVE = 256 << 20
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +45,7 @@ class SpaceCheckedFile(IncomingFile):
 
     def write(self, chunk: bytes) -> None:
         """Append bytes. Raises Unavailable where the disk takes no more, or has too little left."""
-        require_room(self._store, self._reserve + len(chunk))
+        self._store.require_room(self._reserve + len(chunk))
         super().write(chunk)
 
 
@@ -67,11 +60,3 @@ def delete_project(files: JobFiles, job_id: str) -> None:
     with suppress(OSError):
         files.project(job_id).unlink(missing_ok=True)
         files.job(job_id).rmdir()
-
-
-def require_room(store: FileStore, wanted: int) -> None:
-    """Raise Unavailable where the store's disk has fewer bytes left than that."""
-    disk = os.statvfs(store.root)
-    if disk.f_bavail * disk.f_frsize < wanted:
-        log.error("the file store's disk has too little room for projects: %d bytes", disk.f_bavail * disk.f_frsize)
-        raise Unavailable("The server's disk has no room for another project at the moment.", retry_after=60)
