@@ -7,6 +7,7 @@ from api.domain.catalog.regression_test import RegressionTest, RegressionTestFil
 from api.domain.page import Page, slice_page
 from api.domain.runs.expected_tests import ExpectedTests
 from api.storage.catalog.catalog import load_catalog
+from api.storage.catalog.test_rows import test_not_found
 from api.storage.database import session
 from api.storage.platform_tables import RegressionTestRow
 
@@ -14,6 +15,14 @@ from api.storage.platform_tables import RegressionTestRow
 def list_regression_tests(wanted: RegressionTestFilter, *, limit: int, offset: int) -> Page[RegressionTest]:
     """A page of the definitions, by id, with the exact total."""
     return slice_page(load_catalog().find_tests(wanted), limit, offset)
+
+
+def load_regression_test(regression_id: int) -> RegressionTest:
+    """The regression test of this id. Raises NotFound."""
+    found = next((test for test in load_catalog().tests if test.definition.regression_id == regression_id), None)
+    if found is None:
+        raise test_not_found(regression_id)
+    return found
 
 
 def load_definitions() -> ExpectedTests:

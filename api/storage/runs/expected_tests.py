@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, and_, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.runs.expected_tests import ExpectedTests, parse_expected_tests
+from api.domain.runs.run import RunStatus
 from api.storage.column_types import is_id, is_on
 from api.storage.database import read, session
 from api.storage.platform_tables import CustomizedTestRow, RegressionTestRow, SampleRow
-from api.storage.tables import ExpectedTestsRow
+from api.storage.tables import ExpectedTestsRow, RunRow
 
 SETS_IN_MEMORY = 64
 _DIGEST = select(ExpectedTestsRow.digest).where(ExpectedTestsRow.id == bindparam("expected_tests_id"))
@@ -77,3 +78,13 @@ def customized_tests_of(run_ids: Collection[int]) -> dict[int, frozenset[int]]:
     for run_id, regression_id in rows:
         found[run_id].add(regression_id)
     return {run_id: frozenset(tests) for run_id, tests in found.items()}
+
+
+def find_waiting_runs(regression_id: int) -> list[int]:
+    """The runs that are not over and whose frozen set has this regression test."""
+    unfinished = [status.value for status in RunStatus if not status.is_finished]
+    rows = session().execute(
+        select(RunRow.run_id, RunRow.expected_tests_id).where(RunRow.status.in_(unfinished)).order_by(RunRow.run_id)).all()
+    having = {
+        set_id for set_id in {row.expected_tests_id for row in rows} if regression_id in load_expected_tests(set_id).by_id}
+    return [run_id for run_id, set_id in rows if set_id in having]
