@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from api.app import Application, create_app
 from api.background.embedded_agent import EmbeddedAgent
+from api.background.inspector import Inspector
 from api.background.sweeper import SecretErasure, Sweeper
 from api.background.uploader import Uploader
 from api.background.webhook_sender import WebhookSender
@@ -37,6 +38,7 @@ from api.jobs.wakeup.wakeups import BrokerUnusable, wakeups_of
 from api.services import worker_access
 from api.services.first_differences import DifferenceFinder
 from api.services.health_probes import HealthProbes, Probe
+from api.services.library_samples import NewSamples
 from api.services.platform_sync import catch_up
 from api.services.policies import AccountPolicy, Environments, JobPolicy, LibraryPolicy, ReviewPolicy
 from api.services.runs import ShownRuns
@@ -79,9 +81,11 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
     def is_shared() -> bool:
         return settings.shared_with_platform or schema.is_platforms
 
+    new_samples = NewSamples()
     background = Background(is_outage=is_outage, clock=clock)
     background.add([
         *Sweeper(flask, clock, store, SecretErasure(GRACE, chance, is_shared), chance=chance).tasks(every=settings.sync_interval),
+        Inspector(flask, stores.archive, stores.local, store, clock=clock).task(every=settings.sync_interval, wake=new_samples.arrived),
         *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance), *_embedded(settings)])
     follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
     probes = _probes(settings, flask, store, stores, clock)
@@ -111,6 +115,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
             JobFiles: JobFiles(settings.storage_root),
             JobPolicy: job_policy(settings),
             LibraryPolicy: LibraryPolicy(settings.sample_size),
+            NewSamples: new_samples,
             ReviewPolicy: ReviewPolicy(settings.allow_self_approval),
             Scanner: Scanner(shlex.split(settings.job_scanner)),
             SigningKey: key,

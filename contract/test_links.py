@@ -84,6 +84,8 @@ def ask_first(client: ValidatingClient, operation: Operation) -> Any:
     parameters = {each["name"]: known[each["name"]] for each in operation.parameters if each["in"] == "path"}
     if operation.operation_id == SUBMISSION:
         return ask(client, operation, parameters, files={"file": zip_of()})
+    if operation.operation_id == UPLOAD:
+        return ask(client, operation, parameters, files={"file": ("news.ts", b"media of its own")})
     if operation.operation_id == LOGIN:
         return ask(client, operation, parameters, json=_login(ADMIN))
     body = None if operation.body is None else operation.body["content"]["application/json"]["example"]

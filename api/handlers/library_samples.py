@@ -15,7 +15,7 @@ from api.handlers.samples import shown_sample
 from api.rendering import library as render_library
 from api.rendering.file_responses import file_answer
 from api.services import library_samples
-from api.services.library_samples import SampleEdit
+from api.services.library_samples import NewSamples, SampleEdit
 from api.specfirst import request_context
 from api.specfirst.responses.json_responses import answer, etag
 from api.storage.catalog import sample_rows, samples
@@ -35,6 +35,7 @@ async def upload_sample(request: Request) -> Response:
     keep = partial(
         library_samples.keep_sample, archive=request_context.collaborator(Archive), by=editor(), now=request_context.now())
     sample_id = await receive_file(request, lambda file: keep(file))
+    request_context.collaborator(NewSamples).arrived.set()
     kept = await request_context.in_thread(library_samples.load_kept_sample, sample_id)
     return answer(render_library.kept_sample(kept, None), HTTPStatus.CREATED, {"ETag": version_of(kept.values)})
 

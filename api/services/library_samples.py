@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from threading import Event
 from typing import Any
 
 from api.domain.catalog.change import Editor, LibraryKind, check_version
@@ -23,6 +24,13 @@ from api.storage.files.incoming import IncomingFile
 from api.storage.files.pending_uploads import forget_upload
 
 EXTRA_FILES = 50
+
+
+@dataclass(frozen=True)
+class NewSamples:
+    """Tells whoever makes media info that there are samples without."""
+
+    arrived: Event = field(default_factory=Event)
 
 
 @dataclass(frozen=True, slots=True)

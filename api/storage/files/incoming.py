@@ -95,6 +95,11 @@ class IncomingFile:
                 self._path.unlink()
 
     @property
+    def path(self) -> Path:
+        """Where it lies while it is not placed."""
+        return self._path
+
+    @property
     def has_begun(self) -> bool:
         """Whether there is anything to place or to discard."""
         return self._file is not None
