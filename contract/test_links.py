@@ -22,7 +22,7 @@ OPERATIONS = {each.operation_id: each for document in load_documents() for each 
 LINKED = [each for each in OPERATIONS.values() if any("links" in raw for raw in each.raw["responses"].values())]
 # As contract/application.py names them.
 DATABASE, FILES = "ci.db", "files"
-LOGIN, SUBMISSION = "create_token", "submit_job_async"
+LOGIN, SUBMISSION, UPLOAD = "create_token", "submit_job_async", "upload_sample"
 DECISIONS = {f"{decision}_baseline": number for decision, number in OPEN_REQUESTS.items()}
 # A run that just waits has no log, and what is decided is not decided otherwise.
 NOT_YET = {"log_not_found", "conflict"}

@@ -58,7 +58,7 @@ def run_sample(run_id: int, judged: JudgedTest, tags: Sequence[str]) -> Json:
 def _output(output: ShownOutput) -> Json:
     return {
         "output_id": output.output_id, "status": output.status.value, "expected_hash": _hash(output.expected_hash),
-        "actual_hash": _hash(output.actual_hash)}
+        "actual_hash": _hash(output.actual_hash), "proposed": output.is_proposed}
 
 
 def _hash(digest: str | None) -> str | None:

@@ -36,6 +36,11 @@ class ShownOutput:
     expected_hash: str
     actual_hash: str | None
 
+    @property
+    def is_proposed(self) -> bool:
+        """Whether a file was produced for which there is no baseline yet, so that it may become the first."""
+        return self.status is OutputStatus.MISSING_EXPECTED and self.actual_hash is not None
+
 
 def categories_of(test: ExpectedTest) -> tuple[str, ...]:
     """The categories of a test by name; `uncategorized` for none."""

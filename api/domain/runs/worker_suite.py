@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from xml.sax.saxutils import escape, quoteattr
 
-from api.domain.runs.expected_tests import ExpectedTests
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTests
 
 INDEX = "TestAll.xml"
 UNCHECKED = "unchecked.txt"
@@ -23,7 +23,7 @@ _RESERVED = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?|testall")
 
 @dataclass(frozen=True)
 class SuiteFile:
-    """An output that a regression test may produce: the baseline's file name, empty for none, and the name it is produced under."""
+    """An output that a regression test may produce: the baseline's file name, or one that no file has, and the name it is produced under."""
 
     output_id: int
     correct: str
@@ -153,10 +153,17 @@ def suite_of(expected: ExpectedTests) -> tuple[SuiteTest, ...]:
             test.sample_sha + dotted(test.sample_extension), test.output_type,
             tuple(
                 SuiteFile(
-                    output.output_id, output.baseline + output.extension,
-                    f"{test.sample_sha}{output.suffix}{output.extension}", output.ignored)
+                    output.output_id, _baseline_name(output), f"{test.sample_sha}{output.suffix}{output.extension}", output.ignored)
                 for output in test.outputs))
         for test in expected.tests)
+
+
+def _baseline_name(output: ExpectedOutput) -> str:
+    """The baseline's name in the store; without a baseline, a name of its own that no file has.
+
+    Runners in use take what is under it for different, and so upload what was produced; without a name they break off.
+    """
+    return f"{output.baseline}{output.extension}" if output.has_baseline else f"new-{output.output_id}{output.extension}"
 
 
 def dotted(extension: str) -> str:

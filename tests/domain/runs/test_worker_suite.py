@@ -4,7 +4,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.runs.worker_suite import SuiteFile, SuiteTest, category_names, presented, suite_files
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest, ExpectedTests
+from api.domain.runs.worker_suite import SuiteFile, SuiteTest, category_names, presented, suite_files, suite_of
 from tests.domain.runs.suites import suites
 
 
@@ -83,3 +84,16 @@ def test_no_entry_is_without_a_file_nor_has_a_checked_baseline_twice(tests: list
         checked = [file.correct for file in test.files if not file.ignore]
         assert test.files
         assert len(checked) == len(set(checked))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", " ", "b" * 64]), st.sampled_from([".srt", ".txt"])), max_size=6))
+def test_an_output_without_a_baseline_has_a_name_of_its_own_that_no_file_has(outputs: list[tuple[str, str]]) -> None:
+    expected = ExpectedTest(
+        1, 1, "a" * 64, "ts", "-x", "file", "file", 0,
+        outputs=tuple(ExpectedOutput(number, baseline, extension, "", False) for number, (baseline, extension) in enumerate(outputs, 1)))
+
+    [test] = suite_of(ExpectedTests((expected,)))
+
+    new = [file.correct for file, (baseline, _) in zip(test.files, outputs, strict=True) if not baseline.strip()]
+    assert len(set(new)) == len(new)
+    assert all(name.startswith("new-") for name in new)

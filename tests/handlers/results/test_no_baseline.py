@@ -70,6 +70,15 @@ def test_a_test_fails_by_the_rest_alone(
         "junit": 1}
 
 
+@pytest.mark.parametrize(("baseline", "got", "proposed"), [("", GOT, True), ("", "", False), (BASELINE, GOT, False), (BASELINE, None, False)])
+def test_what_was_written_without_a_baseline_is_proposed(client: Client, baseline: str, got: str | None, proposed: bool) -> None:
+    run_id = run_of(add_regression_test(outputs=[Output(baseline)]), got)
+
+    [result] = client.get(f"{RUNS}/{run_id}/samples").json()["data"]
+
+    assert [output["proposed"] for output in result["outputs"]] == [proposed]
+
+
 def test_runs_that_differ_in_an_output_without_a_baseline_show_no_change(site: Site, client: Client) -> None:
     test = add_regression_test(outputs=[Output("")])
     base, run_id = run_of(test, GOT), run_of(test, "c" * 64)
