@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from api.domain.errors import Unauthorized
+from api.domain.errors import Forbidden, Unauthorized
 
 
 class Role(StrEnum):
@@ -66,3 +66,9 @@ class Caller:
 def has_kept_rights(then: Caller, now: Caller | None) -> bool:
     """Whether what a caller was permitted to begin may last; `now` is who the token stands for by now, None for nobody."""
     return now is not None and now.role is then.role and then.scopes <= now.scopes
+
+
+def check_not_own(caller: Caller, user_id: int) -> None:
+    """Let pass a change of somebody else's role or access. Raises Forbidden, so that nobody locks themselves, or everybody, out."""
+    if caller.user_id == user_id:
+        raise Forbidden("This is your own account.", {"user_id": user_id}, remedy="Ask another admin.")

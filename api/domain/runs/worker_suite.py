@@ -23,7 +23,7 @@ _RESERVED = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?|testall")
 
 @dataclass(frozen=True)
 class SuiteFile:
-    """An output that a regression test may produce: the baseline's file name, or one that no file has, and the name it is produced under."""
+    """An output that a test may produce: the file name of its baseline, or one that no file has, and the name it is produced under."""
 
     output_id: int
     correct: str

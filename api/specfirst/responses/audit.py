@@ -1,4 +1,4 @@
-"""The audit log: who did what to accounts, tokens, runs and baselines, one JSON object per line."""
+"""The audit log: who did what to accounts, tokens, runs, baselines and switches, one JSON object per line."""
 from __future__ import annotations
 
 import json
@@ -37,6 +37,7 @@ class AuditEvent(StrEnum):
     RUN_TRIGGERED = "run_triggered"
     RUN_RETRIED = "run_retried"
     RUN_CANCELED = "run_canceled"
+    MAINTENANCE_CHANGED = "maintenance_changed"
 
 
 @dataclass

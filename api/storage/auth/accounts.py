@@ -3,11 +3,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.auth.access import Role
 from api.domain.errors import Conflict, NotFound
+from api.domain.page import Page
 from api.domain.text.casefold import casefold_ascii
 from api.storage.database import casefolded, session
 from api.storage.platform_tables import UserRow
@@ -51,6 +52,20 @@ def load_account(user_id: int) -> Account:
     if row is None:
         raise NotFound("user", user_id)
     return _account(row[0], row[1])
+
+
+def list_account_page(*, limit: int, offset: int) -> Page[Account]:
+    """A page of the accounts, by id."""
+    shown = UserRow.id > 0
+    total = session().execute(select(func.count()).select_from(UserRow).where(shown)).scalar_one()
+    rows = session().execute(_ACCOUNTS.where(shown).limit(limit).offset(offset))
+    return Page([_account(row[0], row[1]) for row in rows], limit, offset, total)
+
+
+def lock_account(user_id: int) -> Account:
+    """Within a transaction: hold an account's row until the end. Raises NotFound."""
+    session().execute(select(UserRow.id).where(UserRow.id == user_id).with_for_update())
+    return load_account(user_id)
 
 
 def list_accounts() -> list[Account]:

@@ -154,3 +154,8 @@ def revoke_token(user_id: int, token_id: int, now: datetime) -> None:
     """Within a transaction: end a live token of this user. Raises NotFound for every other."""
     if not change(update(TokenRow).where(TokenRow.id == token_id, *_live(user_id, now)).values(revoked_at=now)):
         raise NotFound("token", token_id, remedy="List your live tokens with GET /auth/tokens.")
+
+
+def revoke_all(user_id: int, now: datetime) -> int:
+    """Within a transaction: end every live token of an account. How many there were."""
+    return change(update(TokenRow).where(*_live(user_id, now)).values(revoked_at=now))

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, func, select, update
 
 from api.domain.display_bounds import repository_of
-from api.domain.runs.run import RunStatus
+from api.domain.runs.run import Platform, RunStatus
 from api.storage.column_types import spelled, spelling
 from api.storage.database import change, session
 from api.storage.platform_tables import ForkRow, InstanceRow, MaintenanceRow, TestRow
@@ -32,6 +32,16 @@ def in_maintenance(platform: str) -> bool:
     """Whether no run of the platform may be started."""
     rows = session().execute(select(MaintenanceRow.platform, MaintenanceRow.disabled))
     return any(disabled for each, disabled in rows if each == platform)
+
+
+def record_maintenance(platform: Platform, disabled: bool) -> None:
+    """Within a transaction: have no run of the platform started from now on, or have them started again."""
+    rows = [row for row in session().execute(select(MaintenanceRow).with_for_update()).scalars() if row.platform is platform]
+    if not rows:
+        session().add(MaintenanceRow(platform=platform, disabled=disabled))
+    for row in rows:
+        row.disabled = disabled
+    session().flush()
 
 
 def lock_oldest_queued(platform: str) -> int | None:

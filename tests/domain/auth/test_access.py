@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from api.domain.auth.access import Caller, Role, Scope, has_kept_rights
+from api.domain.auth.access import Caller, Role, Scope, check_not_own, has_kept_rights
 from api.domain.errors import (
     Conflict,
     Forbidden,
@@ -80,3 +80,11 @@ def test_a_refusals_details_are_its_own() -> None:
     given["a"] = 2
 
     assert refusal.details == {"a": 1}
+
+
+def test_somebody_elses_account_may_be_changed_and_ones_own_not() -> None:
+    admin = caller(Role.ADMIN)
+
+    check_not_own(admin, admin.user_id + 1)
+    with pytest.raises(Forbidden):
+        check_not_own(admin, admin.user_id)

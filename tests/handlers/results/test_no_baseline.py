@@ -70,8 +70,11 @@ def test_a_test_fails_by_the_rest_alone(
         "junit": 1}
 
 
-@pytest.mark.parametrize(("baseline", "got", "proposed"), [("", GOT, True), ("", "", False), (BASELINE, GOT, False), (BASELINE, None, False)])
-def test_what_was_written_without_a_baseline_is_proposed(client: Client, baseline: str, got: str | None, proposed: bool) -> None:
+@pytest.mark.parametrize(
+    ("baseline", "got", "proposed"), [("", GOT, True), ("", "", False), (BASELINE, GOT, False), (BASELINE, None, False)])
+def test_what_was_written_without_a_baseline_is_proposed(
+    client: Client, baseline: str, got: str | None, proposed: bool,
+) -> None:
     run_id = run_of(add_regression_test(outputs=[Output(baseline)]), got)
 
     [result] = client.get(f"{RUNS}/{run_id}/samples").json()["data"]
