@@ -11,8 +11,8 @@ from api.storage.column_types import UtcDateTime
 from api.storage.database import NAMES
 from api.storage.migrations.steps import create_table, drop_table, present_tables
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 EXACT = UtcDateTime(exact=True)
 LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
