@@ -80,7 +80,7 @@ class Settings:
         "CI_TRUSTED_PROXIES", (), read.networks, "addresses or networks of proxies whose X-Forwarded-For is believed", usual=True)
     cors_origins: tuple[str, ...] = _server("CI_CORS_ORIGINS", (), read.origins, "origins that browsers may call from; none by default")
     public_results: bool = _server(
-        "CI_PUBLIC_RESULTS", False, read.switch, "anybody may read runs and their results on the pages, without an account", usual=True)
+        "CI_PUBLIC_RESULTS", False, read.switch, "anybody may read runs and their results on the pages, without an account")
     signing_key: str = _server(
         "CI_SIGNING_KEY", "", read.signing_key, secret=True,
         about="secret behind signed addresses and cursors, of at least 32 characters; empty: one is made and kept in the file store")
