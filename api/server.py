@@ -14,6 +14,7 @@ from limits.errors import ConfigurationError as StoreUnusable
 from sqlalchemy.exc import DBAPIError
 
 from api.app import Application, create_app
+from api.background.analyst import AnalystTask
 from api.background.embedded_agent import EmbeddedAgent
 from api.background.inspector import Inspector
 from api.background.sweeper import SecretErasure, Sweeper
@@ -36,9 +37,12 @@ from api.jobs.project.scanner import Scanner
 from api.jobs.wakeup.wakeup import Wakeup, Wakeups
 from api.jobs.wakeup.wakeups import BrokerUnusable, wakeups_of
 from api.services import worker_access
+from api.services.analysing import Analyst
+from api.services.analysis_requests import AnalysisRequests
 from api.services.first_differences import DifferenceFinder
 from api.services.health_probes import HealthProbes, Probe
 from api.services.library_samples import NewSamples
+from api.services.output_facts import FactFinder
 from api.services.platform_sync import catch_up
 from api.services.policies import AccountPolicy, Environments, JobPolicy, LibraryPolicy, ReviewPolicy
 from api.services.runs import ShownRuns
@@ -81,15 +85,16 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
     def is_shared() -> bool:
         return settings.shared_with_platform or schema.is_platforms
 
-    new_samples = NewSamples()
+    new_samples, diffs, analyses = NewSamples(), DiffPool(), AnalysisRequests()
     background = Background(is_outage=is_outage, clock=clock)
+    analyst = AnalystTask(flask, Analyst(FactFinder(stores.archive, diffs), settings.main_repository), analyses)
     background.add([
         *Sweeper(flask, clock, store, SecretErasure(GRACE, chance, is_shared), chance=chance).tasks(every=settings.sync_interval),
         Inspector(flask, stores.archive, stores.local, store, clock=clock).task(every=settings.sync_interval, wake=new_samples.arrived),
+        analyst.task(every=settings.sync_interval),
         *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance), *_embedded(settings)])
     follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
     probes = _probes(settings, flask, store, stores, clock)
-    diffs = DiffPool()
     waits = RunWatch(partial(_states, clock))
     run_logs = RunLogTails()
     return _create_app(
@@ -100,6 +105,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
         flask_setup=partial(attach_database, settings=settings, check=schema),
         hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],
         collaborators={
+            AnalysisRequests: analyses,
             AccountPolicy: AccountPolicy(is_shared, settings.tokens_per_user),
             Archive: stores.archive,
             Background: background,

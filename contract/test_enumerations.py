@@ -12,6 +12,7 @@ from contract.documents import load_documents
 
 # What never leaves the server, or is the name of a property there.
 NOT_SHOWN = {
+    "AnalysisState": "of a run's analysis, not shown yet", "Obstacle": "why a run is not analysed, not shown yet",
     "Advance": "what becomes of a worker's report", "ArtifactPart": "the parts of an artifact's key",
     "Bucket": "names of properties in a comparison", "Cancel": "what a cancel does to a job",
     "Confidence": "of an attribution, not shown yet",

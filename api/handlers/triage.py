@@ -7,11 +7,9 @@ from typing import Any
 
 from api.domain.auth.signing import SigningKey
 from api.domain.errors import NoBaseRun
-from api.domain.results.compare import Bucket, compare
-from api.domain.results.failure import failures_of
+from api.domain.results.compare import compare
 from api.domain.results.failure_code import FailureCode
 from api.domain.results.judged_run import JudgedRun
-from api.domain.results.origin import FailingSince, origin_of
 from api.domain.results.result import JudgedTest
 from api.domain.results.triage import FailingTest, NoDifference, in_fair_order
 from api.domain.results.triage_cursor import TriageCursors
@@ -21,17 +19,12 @@ from api.handlers.runs import api_base
 from api.rendering import triage as render_triage
 from api.rendering.triage import LEAST_ENTRY, Failures
 from api.services import verdicts
-from api.services.comparisons import Basis, compare_runtimes, find_basis, find_history
+from api.services.comparisons import Basis, compare_runtimes, explain_failures, find_basis, find_history
 from api.services.first_differences import DifferenceFinder, Finding, Pair
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.runs.expected_tests import list_active_tests
-
-IN_BASE = {
-    Bucket.FAILING_SAME: "failing_same", Bucket.FAILING_DIFFERENTLY: "failing_differently", Bucket.BROKEN: "passing",
-    Bucket.REBASELINED: "passing",
-    Bucket.NOT_COMPARABLE: "unknown"}
 
 
 def compare_runs(run: Run, against: int | None = None) -> dict[str, Any]:
@@ -49,7 +42,7 @@ def triage_run(run: Run, max_bytes: int, attribution: str | None = None, cursor:
     judged = verdicts.judge_run(run)
     basis = _basis(run, judged.tests, None)
     runtimes, since = find_history(run, basis, judged.tests)
-    failing = _failing_tests(basis, judged.tests, since)
+    failing = explain_failures(basis, judged.tests, since)
     wanted = in_fair_order([test for test in failing if attribution in (None, test.origin)])
     cursors = TriageCursors(run.run_id, attribution, request_context.collaborator(SigningKey))
     start = cursors.start_of(cursor)
@@ -68,16 +61,6 @@ def _skipped(judged: JudgedRun) -> tuple[SkippedTest, ...]:
 
 def _basis(run: Run, tests: Sequence[JudgedTest], against: int | None) -> Basis:
     return find_basis(run, tests, against, request_context.values().main_repository, request_context.now())
-
-
-def _failing_tests(basis: Basis, tests: Sequence[JudgedTest], since: Mapping[int, FailingSince]) -> list[FailingTest]:
-    compared = compare(basis.tests, [test for test in tests if test.verdict.is_failure])
-    return [
-        FailingTest(
-            each.run, failures_of(each.run), since[each.regression_id], IN_BASE[each.bucket],
-            origin_of(each.bucket, since[each.regression_id], basis.line, basis.untested(each.regression_id)),
-            basis.others.get(each.regression_id), basis.untested(each.regression_id))
-        for each in compared if each.run is not None and each.run.verdict.is_failure]
 
 
 def _with_differences(tests: Sequence[FailingTest]) -> list[FailingTest]:

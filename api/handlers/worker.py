@@ -26,6 +26,7 @@ from api.domain.runs.worker_message import (
     parse_message,
 )
 from api.services import worker_reports
+from api.services.analysis_requests import AnalysisRequests
 from api.services.worker_access import lock_worker_run
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
@@ -78,7 +79,10 @@ def _take(run_id: int, message: WorkerMessage, incoming: IncomingFile) -> Answer
     match message:
         case ProgressMessage():
             main = request_context.values().main_repository
-            return transact(partial(worker_reports.store_progress, run_id, message, now=now, main_repository=main))
+            answer = transact(partial(worker_reports.store_progress, run_id, message, now=now, main_repository=main))
+            if message.phase.is_finished:
+                request_context.collaborator(AnalysisRequests).wake.set()
+            return answer
         case FinishMessage():
             return transact(partial(worker_reports.store_finish, run_id, message, now=now))
         case EqualityMessage():

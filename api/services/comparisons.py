@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from api.domain.results.base_run import Base, BaseReason, Line, PastRun
-from api.domain.results.origin import FailingSince, PastResult, failing_since
+from api.domain.results.compare import compare
+from api.domain.results.failure import failures_of
+from api.domain.results.origin import FailingSince, PastResult, failing_since, origin_of
 from api.domain.results.result import JudgedTest, Verdict
 from api.domain.results.runtime import PAST_RUNS, PastReports, RuntimeChanges, runtime_changes
+from api.domain.results.triage import IN_BASE, FailingTest
 from api.domain.runs.run import Run
 from api.services import runs, verdicts
 from api.storage.results.evidence import load_past_reports
@@ -93,6 +96,17 @@ def find_history(
     return _runtimes(timed, tests, reports), {
         regression_id: failing_since(line.runs, _past_results(regression_id, verdicts_of.get(regression_id, {}), reports), present, test)
         for regression_id, test in failing.items()}
+
+
+def explain_failures(basis: Basis, tests: Sequence[JudgedTest], since: Mapping[int, FailingSince]) -> list[FailingTest]:
+    """The failing tests, each with what became of it since the base."""
+    compared = compare(basis.tests, [test for test in tests if test.verdict.is_failure])
+    return [
+        FailingTest(
+            each.run, failures_of(each.run), since[each.regression_id], IN_BASE[each.bucket],
+            origin_of(each.bucket, since[each.regression_id], basis.line, basis.untested(each.regression_id)),
+            basis.others.get(each.regression_id), basis.untested(each.regression_id))
+        for each in compared if each.run is not None and each.run.verdict.is_failure]
 
 
 def _timed_runs(run: Run, line: Line) -> list[int]:

@@ -1,7 +1,7 @@
 """Finds the facts of pairs of outputs: those that are kept, and the others by comparing the files."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,8 +29,10 @@ class FactFinder:
     pool: DiffPool
     told: Callable[[FactsState], None] = lambda _: None
 
-    def find(self, pairs: Sequence[Pair]) -> dict[Pair, Facts]:
+    def find(self, pairs: Sequence[Pair], go_on: Callable[[], None] = lambda: None) -> dict[Pair, Facts]:
         """All facts of these pairs, and keep those that were not kept; pairs that cannot be compared are left out.
+
+        `go_on` is called after each batch, within the transaction that keeps its facts.
 
         Outside of a transaction. Raises Unavailable where a store of files does not answer, or too many files are being compared.
         """
@@ -41,8 +43,7 @@ class FactFinder:
         for batch in self._batches(missing):
             told = self._compare(batch)
             changed = {pair: each for pair, each in told.items() if kept.get(pair) != each}
-            if changed:
-                transact(partial(keep_facts, changed))
+            transact(partial(_keep, changed, go_on))
             kept |= told
         return {pair: each.facts for pair, each in kept.items() if each.state is FactsState.READY}
 
@@ -77,3 +78,8 @@ class FactFinder:
         for each in told.values():
             self.told(each.state)
         return told
+
+
+def _keep(told: Mapping[Pair, KeptFacts], go_on: Callable[[], None]) -> None:
+    keep_facts(told)
+    go_on()

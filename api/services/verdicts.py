@@ -8,6 +8,7 @@ from typing import Any
 
 from cachetools import LRUCache
 
+from api.domain.causes.run_analysis import AnalysisDue
 from api.domain.errors import Unavailable
 from api.domain.results.failure import failures_of
 from api.domain.results.failure_code import RULES_VERSION
@@ -20,6 +21,7 @@ from api.domain.runs.run import Phase, ProgressEvent, Run, RunStatus
 from api.domain.runs.status import run_status
 from api.domain.runs.summary import Summary
 from api.storage.database import database_now
+from api.storage.results.analyses import forget_analyses
 from api.storage.results.evidence import keep_evidence, load_evidence, load_reports_kept
 from api.storage.results.results import load_reports, load_reports_of, load_result_times, load_result_times_of
 from api.storage.results.verdicts import (
@@ -130,7 +132,9 @@ def derive_states(run_ids: Collection[int]) -> dict[int, RunStatus]:
     outcomes = _judge_runs(over, events, [row for row in over if row.last_progress_id == times[row.run_id].last_event_id])
     before = load_verdicts([row.run_id for row in over if _is_outdated(row)])
     # A run that is not over by its stored state has no verdicts.
-    forget_verdicts([row.run_id for row in rows if row.status in OVER])
+    were_over = [row.run_id for row in rows if row.status in OVER]
+    forget_verdicts(were_over)
+    forget_analyses(were_over)
     names = keep_evidence({run_id: outcome.judged.evidence for run_id, outcome in outcomes.items()})
     states = {row.run_id: run_status(times[row.run_id].phase, ()) for row in rows if not _is_finished(times[row.run_id])}
     states |= {run_id: outcome.judged.status for run_id, outcome in outcomes.items()}
@@ -188,7 +192,8 @@ def _state_values(row: RunState, times: Timeline, status: RunStatus) -> dict[str
     return {
         "of_run": row.run_id, "status": status.value, "last_progress_id": times.last_event_id, "started_at": times.started_at,
         "completed_at": times.completed_at, "expected_tests_id": row.expected_tests_id, "report_count": None, "evidence": None,
-        "rules_version": None, "altered": _altered(row.altered, times), **dict.fromkeys(COUNTS)}
+        "rules_version": None, "altered": _altered(row.altered, times), "analysis_due": None, "analysis_taken_until": None,
+        **dict.fromkeys(COUNTS)}
 
 
 def _altered(before: str | None, times: Timeline) -> str | None:
@@ -203,6 +208,7 @@ def _outcome_values(outcome: Outcome | None, evidence: str | None) -> dict[str, 
     counts = asdict(outcome.judged.summary)
     return {
         "expected_tests_id": outcome.set_id, "report_count": outcome.report_count, "evidence": evidence, "rules_version": RULES_VERSION,
+        "analysis_due": AnalysisDue.ENDED.value,
         **{name: counts[name] for name in COUNTS}}
 
 

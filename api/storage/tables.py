@@ -36,7 +36,8 @@ class RunRow(Base):
     verdicts of a run that is over were made from, which are made anew where there are more by now. `evidence` names what those are in
     `ci_evidence`: another name, another outcome. `rules_version` is that of the rules they were made by. `repository`, `branch`,
     `commit_sha`, `platform` and `pull_request` repeat the platform's row in a form that can be indexed and compared alike on
-    every database. `altered` names the fields of the contract, with spaces between, of which those rows say nothing that can be read.
+    every database. `analysis_due` says that the run waits to be analysed, and how urgently; `analysis_taken_until` until when nobody
+    else is to do so. `altered` names the fields of the contract, with spaces between, of which those rows say nothing that can be read.
     """
 
     __tablename__ = "ci_run"
@@ -55,6 +56,7 @@ class RunRow(Base):
         Index("ci_ix_run_platform_created", "platform", "created_at", "run_id"),
         Index("ci_ix_run_platform_started", "platform", "started_at", "run_id"),
         Index("ci_ix_run_pull_request", "pull_request", "created_at", "run_id"),
+        Index("ci_ix_run_analysis_due", "analysis_due", "run_id"),
         OWN,
     )
 
@@ -87,6 +89,8 @@ class RunRow(Base):
     evidence: Mapped[str | None] = mapped_column(String(32))
     rules_version: Mapped[int | None] = mapped_column(index=True)
     altered: Mapped[str | None] = mapped_column(String(100))
+    analysis_due: Mapped[int | None]
+    analysis_taken_until: Mapped[datetime | None] = mapped_column(Exact)
 
 
 class VerdictRow(Base):
@@ -135,6 +139,51 @@ class OutputFactsRow(Base):
     version: Mapped[int]
     state: Mapped[str] = mapped_column(String(20))
     body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AnalysisRow(Base):
+    """What was found out about the failures of a run that is over; `name` stands for all that this was made from, `version` for how."""
+
+    __tablename__ = "ci_analysis"
+    __table_args__ = (OWN,)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("ci_run.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(32))
+    version: Mapped[int] = mapped_column(index=True)
+    body: Mapped[bytes] = mapped_column(LongBytes)
+
+
+class StepRow(Base):
+    """A test that failed in a run, or whose output changed with it (`is_change`): what came out, and what is different since the base.
+
+    `came` names the outputs, `step` the facts by which they differ from those of the run `from_run_id`, `body` has these facts.
+    """
+
+    __tablename__ = "ci_step"
+    __table_args__ = (
+        Index("ci_ix_step_change", "regression_id", "is_change", "run_id"), Index("ci_ix_step_came", "regression_id", "came", "run_id"),
+        Index("ci_ix_step_step", "regression_id", "step", "run_id"), OWN | {"sqlite_with_rowid": False})
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("ci_analysis.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    regression_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    is_change: Mapped[bool]
+    came: Mapped[str] = mapped_column(String(32))
+    step: Mapped[str | None] = mapped_column(String(32))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ClusterRow(Base):
+    """A cause of a run's failures, in the order in which they are shown."""
+
+    __tablename__ = "ci_cluster"
+    __table_args__ = (Index("ci_ix_cluster_class", "class_id", "run_id"), OWN | {"sqlite_with_rowid": False})
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("ci_analysis.run_id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    ordinal: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    class_id: Mapped[str] = mapped_column(String(16))
+    exact_id: Mapped[str] = mapped_column(String(16))
+    origin: Mapped[str] = mapped_column(String(20))
+    test_count: Mapped[int]
 
 
 class ResultTimeRow(Base):

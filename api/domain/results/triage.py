@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
 
+from api.domain.results.compare import Bucket
 from api.domain.results.failure import Failure
 from api.domain.results.origin import FailingSince, Origin
 from api.domain.results.result import JudgedTest
 from api.domain.text.common_beginning import common_length
 from api.domain.text.decoding import Side, decode_pair
 
+IN_BASE = {
+    Bucket.FAILING_SAME: "failing_same", Bucket.FAILING_DIFFERENTLY: "failing_differently", Bucket.BROKEN: "passing",
+    Bucket.REBASELINED: "passing",
+    Bucket.NOT_COMPARABLE: "unknown"}
 WIDTH = 500
 REACH = 4 * (WIDTH + 2)
 

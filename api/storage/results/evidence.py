@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, insert, select
 
 from api.domain.results.failure_code import RULES_VERSION
 from api.domain.results.judged_run import Evidence
-from api.domain.results.result import OutputReport, Report, TestReports
+from api.domain.results.result import JudgedTest, OutputReport, Report, TestReports, judge
 from api.domain.results.runtime import PastReports
 from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
@@ -81,13 +81,8 @@ def _packed(reports: Reports, baselines: Mapping[tuple[int, int], str]) -> Itera
 def unpack(body: bytes, expected: ExpectedTests) -> Evidence:
     """The evidence that was packed with this set."""
     kept, baselines = _kept_in(body), _baselines(expected)
-    reports = {
-        regression_id: TestReports(None if end is None else Report(regression_id, *end), {
-            output_id: OutputReport(regression_id, output_id, got, baselines[regression_id, output_id] if other is None else other)
-            for output_id, got, other in outputs})
-        for regression_id, end, outputs in kept["reports"]}
     return Evidence(
-        expected, reports,
+        expected, _reports_in(kept["reports"], baselines),
         tuple(
             ProgressEvent(event_id, Phase(phase), datetime.fromisoformat(at), message, dated)
             for event_id, phase, at, message, dated in kept["events"]),
@@ -97,10 +92,33 @@ def unpack(body: bytes, expected: ExpectedTests) -> Evidence:
         {regression_id: datetime.fromisoformat(at) for regression_id, at in kept["ended_at"]})
 
 
+def _reports_in(kept: Iterable[Any], baselines: Mapping[tuple[int, int], str]) -> dict[int, TestReports]:
+    return {
+        regression_id: TestReports(None if end is None else Report(regression_id, *end), {
+            output_id: OutputReport(regression_id, output_id, got, baselines[regression_id, output_id] if other is None else other)
+            for output_id, got, other in outputs})
+        for regression_id, end, outputs in kept}
+
+
 def load_past_reports(run_ids: Collection[int], with_outputs: Collection[int] = ()) -> dict[int, PastReports]:
     """How tests ended in these runs, as far as they are over, by run id; of the tests in `with_outputs` also what came out."""
     rows = session().execute(select(EvidenceRow.run_id, EvidenceRow.body).where(EvidenceRow.run_id.in_(run_ids)))
     return {run_id: _past_reports(run_id, body, frozenset(with_outputs)) for run_id, body in rows}
+
+
+def load_tests_in(run_ids: Collection[int], regression_ids: Collection[int]) -> dict[int, dict[int, JudgedTest]]:
+    """These tests as they were judged in these runs, as far as they have a result there, by run id and regression id."""
+    rows = session().execute(
+        select(EvidenceRow.run_id, EvidenceRow.body, ExpectedTestsRow.digest)
+        .join(RunRow, RunRow.run_id == EvidenceRow.run_id).join(ExpectedTestsRow, ExpectedTestsRow.id == RunRow.expected_tests_id)
+        .where(EvidenceRow.run_id.in_(run_ids))).all()
+    wanted = frozenset(regression_ids)
+    return {row.run_id: _judged_in(row.body, parsed_set(row.digest).only(wanted)) for row in rows}
+
+
+def _judged_in(body: bytes, expected: ExpectedTests) -> dict[int, JudgedTest]:
+    reports = _reports_in([each for each in _kept_in(body)["reports"] if each[0] in expected.by_id], _baselines(expected))
+    return {test.test.regression_id: test for test in judge(expected, reports, Phase.COMPLETED) if test.verdict.has_result}
 
 
 def _past_reports(run_id: int, body: bytes, with_outputs: frozenset[int]) -> PastReports:

@@ -3,13 +3,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, CompoundSelect, Row, and_, case, false, func, literal, null, or_, select, true, union_all
 
 from api.domain.results.base_run import Line, PastRun, in_order, joined
 from api.domain.results.result import Verdict
-from api.domain.runs.run import Run, RunStatus
+from api.domain.runs.run import Platform, Run, RunStatus
 from api.storage.database import session
 from api.storage.tables import RunRow, VerdictRow
 
@@ -17,6 +18,8 @@ RAN = (RunStatus.PASS.value, RunStatus.FAIL.value, RunStatus.INCOMPLETE.value)
 GENERATIONS = 200
 # So many runs of a line are looked at.
 PAST_RUNS = 50
+# So many runs tell of another, those of its line and more of the same commits.
+SOURCES = 100
 OWN, MAIN, COMMITS = range(3)
 # A row of `_ancestors`: part, generation, run_id, commit_sha, created_at, environment_id.
 Found = Row[*tuple[Any, ...]]
@@ -117,6 +120,42 @@ def _older(run: Run, main_repository: str, ancestors: Sequence[tuple[int, PastRu
         .order_by(RunRow.run_id.desc()).limit(limit))
     return [
         PastRun(row.run_id, row.commit_sha, row.created_at, row.environment_id, bool(row.is_own), is_assumed=True) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A finished run by which another is judged: `evidence` names what it was itself judged by, `is_on_line` where it is on its
+    line, `is_main` where it is of no pull request.
+    """
+
+    run_id: int
+    commit: str
+    platform: Platform
+    evidence: str
+    is_on_line: bool
+    is_main: bool
+
+
+def load_sources(run: Run, line: Line) -> tuple[Source, ...]:
+    """The runs of a line, then others on the same platform of its commits or the run's, the newest first; at most `SOURCES` in all.
+
+    Where commits between the base and the run were not tested on the run's platform, runs of these and of the run's commit on another
+    platform are among them.
+    """
+    on_line, own = {past.run_id for past in line.runs}, run.commit.lower()
+    untested = () if line.base is None else line.between(line.base.run_id)
+    tested = {own, *(past.commit for past in line.runs)}
+    columns = RunRow.run_id, RunRow.commit_sha, RunRow.platform, RunRow.evidence, RunRow.pull_request
+    over = RunRow.evidence.is_not(None), RunRow.status.in_(RAN), RunRow.run_id != run.run_id
+    rows = session().execute(
+        select(*columns).where(RunRow.run_id.in_(on_line), *over)
+        .union(select(*columns).where(RunRow.commit_sha.in_([*tested, *untested]), *over))).all()
+    elsewhere = {own, *untested} if untested else frozenset[str]()
+    found = [
+        Source(row.run_id, row.commit_sha, Platform(row.platform), row.evidence, row.run_id in on_line, row.pull_request is None)
+        for row in rows
+        if row.run_id in on_line or row.commit_sha in (tested if row.platform == run.platform else elsewhere)]
+    return tuple(sorted(found, key=lambda source: (not source.is_on_line, -source.run_id))[:SOURCES])
 
 
 def _of_its_own(run: Run, main_repository: str) -> tuple[ColumnElement[bool], ...]:
