@@ -12,8 +12,10 @@ from api.domain.results.sample_lookup import choose_test
 from api.domain.runs.run import Run, RunStatus
 from api.domain.text.log import LogFilter, LogLine, LogSource
 from api.domain.text.log_cursor import FINGERPRINT_BYTES, LogPart, LogPlace, fingerprint, make_cursor, read_cursor, stale_cursor
+from api.domain.text.log_difference import LogView
 from api.domain.text.log_level import LogLevel
 from api.services import verdicts
+from api.services.failure_logs import FailureLog, find_failure_log
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive
@@ -36,15 +38,19 @@ def list_run_logs(
 
 
 def list_sample_logs(
-    run: Run, sample_id: int, limit: int, regression_id: int | None = None, cursor: str | None = None,
+    run: Run, sample_id: int, limit: int, regression_id: int | None = None, view: str = LogView.LINES, cursor: str | None = None,
     level: str | None = None, contains: str | None = None,
 ) -> dict[str, Any]:
-    """Show the next lines of what one regression test of a run printed."""
-    test = choose_test(verdicts.judge_run(run).tests, sample_id, regression_id).test
+    """Show the next lines of what one regression test of a run printed, or those that no passing log has."""
+    tests = verdicts.judge_run(run).tests
+    chosen = choose_test(tests, sample_id, regression_id)
+    test = chosen.test
 
     def shown(line: LogLine) -> dict[str, Any]:
         return log_line(run, line) | {"sample_id": test.sample_id, "regression_id": test.regression_id}
 
+    if view == LogView.FAILURE_ONLY:
+        return failure_log(find_failure_log(run, chosen, tests, request_context.collaborator(Archive), limit), limit, shown)
     wanted = LogFilter(LogLevel(level) if level else None, None, contains or None)
     subject = f"{subject_of(run.run_id)} test {test.regression_id}"
     with request_context.collaborator(Archive).hold(paths.test_log_name(run.run_id, test.regression_id)) as own:
@@ -55,6 +61,16 @@ def list_sample_logs(
         section = _section(log, start.part if start is not None else None, run.run_id, test.regression_id)
         grows = run.status is RunStatus.RUNNING and not section.has_ended
         return _page_from(section, subject, start or LogPlace(section.part.begin), limit, wanted, shown, grows=grows)
+
+
+def failure_log(found: FailureLog, limit: int, shown: RenderLine) -> dict[str, Any]:
+    """The lines that only a failing test's log has, with what it was compared with."""
+    return {
+        "data": [shown(each.line) | {"line": each.number, "is_new": each.is_new} for each in found.difference.lines],
+        "pagination": {"limit": limit, "next_cursor": None},
+        "compared": {
+            "by": found.by.value, "is_complete": found.difference.is_complete, "omitted_count": found.difference.omitted_count,
+            "logs": [{"run_id": run_id, "regression_id": regression_id} for run_id, regression_id in found.compared]}}
 
 
 def log_line(run: Run, line: LogLine) -> dict[str, Any]:

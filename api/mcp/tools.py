@@ -48,8 +48,13 @@ TEXTS = (
         "test_history", "list_sample_history", "How the regression tests of a sample fared from run to run, newest first, with runtimes.",
         ("sample_id", "regression_id", "branch", "platform", "result_status", "limit", "offset"), {"limit": 10}),
     ToolText(
-        "trigger_run", "create_run", "Queue a run of a commit. The same Idempotency-Key makes no second run.",
-        ("Idempotency-Key", "repository", "branch", "commit_sha", "pull_request", "platform", "parent_sha", "merge_base_sha")),
+        "failure_log", "list_sample_logs", "The lines of a failing test's log that its last passing logs do not have, with those around.",
+        ("run_id", "sample_id", "regression_id", "limit"), {}, {"view": "failure_only"}),
+    ToolText(
+        "trigger_run", "create_run",
+        "Queue a run of a commit, or several alike (repeat). The same Idempotency-Key makes no second run.",
+        ("Idempotency-Key", "repository", "branch", "commit_sha", "pull_request", "platform", "regression_test_ids", "repeat", "parent_sha",
+         "merge_base_sha")),
     ToolText("retry_run", "retry_run", "Queue the same run once more.", ("Idempotency-Key", "run_id", "reason")),
 )
 

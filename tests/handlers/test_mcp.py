@@ -67,7 +67,7 @@ def test_the_list_of_tools_is_short(agent: Client) -> None:
     answer = ask(agent, "tools/list")
 
     assert [tool["name"] for tool in answer.json()["result"]["tools"]] == [
-        "triage_run", "find_runs", "wait_for_run", "get_diff", "test_history", "trigger_run", "retry_run"]
+        "triage_run", "find_runs", "wait_for_run", "get_diff", "test_history", "failure_log", "trigger_run", "retry_run"]
     assert len(answer.content) <= 10_000
 
 

@@ -55,7 +55,7 @@ def entries(source: Readable, start: LogPlace, *, grows: bool = False) -> Iterat
     In a log that grows, a last line without a newline is not yielded. If it is so long that it is read in parts, the parts that
     cannot change any more are.
     """
-    wide = _utf_16(source, grows=grows)
+    wide = encoding_of(source, grows=grows)
     place, window = _aligned(start, wide), None
     while place.offset < source.size:
         entry = None if window is None else window.entry(place)
@@ -68,7 +68,7 @@ def entries(source: Readable, start: LogPlace, *, grows: bool = False) -> Iterat
             return
 
 
-def _utf_16(source: Readable, *, grows: bool) -> Encoding | None:
+def encoding_of(source: Readable, *, grows: bool = False) -> Encoding | None:
     """Detect the form of UTF-16 of a log. Returns None for a log that is not UTF-16; the encoding is then guessed line by line."""
     return utf_16_of_log(source.read(0, MARK_BYTES if grows else LOG_HEAD), grows=grows)
 
@@ -83,7 +83,7 @@ class _Search:
 
     def __init__(self, source: Readable, start: LogPlace, limit: int, wanted: LogFilter, *, grows: bool) -> None:
         self._source, self._limit, self._wanted, self._grows = source, limit, wanted, grows
-        self._wide = _utf_16(source, grows=grows)
+        self._wide = encoding_of(source, grows=grows)
         self._needles = wanted.needles(self._wide)
         self._place, self._end = _aligned(start, self._wide), min(source.size, start.offset + SEARCH_LIMIT)
         self._lines: list[LogLine] = []

@@ -1,0 +1,36 @@
+"""Finds where regression tests passed lately."""
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import select
+
+from api.domain.results.result import Verdict
+from api.domain.runs.run import Run, RunStatus
+from api.storage.database import session
+from api.storage.tables import RunRow, VerdictRow
+
+OVER = (RunStatus.PASS.value, RunStatus.FAIL.value, RunStatus.INCOMPLETE.value)
+
+
+def list_passing_runs(run: Run, regression_id: int, *, limit: int) -> list[int]:
+    """List the runs before this one, on its platform, in which the test passed, the newest first."""
+    return list(session().execute(
+        select(VerdictRow.run_id)
+        .where(
+            VerdictRow.regression_id == regression_id, VerdictRow.verdict == Verdict.PASS.value,
+            VerdictRow.platform == run.platform.value, VerdictRow.created_at <= run.created_at, VerdictRow.run_id != run.run_id)
+        .order_by(VerdictRow.created_at.desc(), VerdictRow.run_id.desc()).limit(limit)).scalars())
+
+
+def list_passing_tests(run: Run, regression_ids: Collection[int], *, runs: int, limit: int) -> list[tuple[int, int]]:
+    """List where these tests passed in the last `runs` runs before this one on its platform, as pairs of run id and regression id."""
+    before = (
+        select(RunRow.run_id)
+        .where(RunRow.platform == run.platform.value, RunRow.status.in_(OVER), RunRow.run_id < run.run_id)
+        .order_by(RunRow.run_id.desc()).limit(runs).subquery())
+    rows = session().execute(
+        select(VerdictRow.run_id, VerdictRow.regression_id).join(before, before.c.run_id == VerdictRow.run_id)
+        .where(VerdictRow.regression_id.in_(regression_ids), VerdictRow.verdict == Verdict.PASS.value)
+        .order_by(VerdictRow.run_id.desc(), VerdictRow.regression_id).limit(limit))
+    return [(run_id, regression_id) for run_id, regression_id in rows]
