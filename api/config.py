@@ -199,9 +199,25 @@ class Settings:
     job_command: str = _jobs(
         "CI_JOB_COMMAND", "python -m pytest -v", read.command, "what is run in a job's project, as one writes it for a shell")
     job_wheelhouse: Path | None = _jobs(
-        "CI_JOB_WHEELHOUSE", None, read.optional_path, "folder of Python packages from which a project's requirements.txt is installed")
+        "CI_JOB_WHEELHOUSE", None, read.optional_path, "folder of Python packages from which what a project declares is installed")
     job_install_network: bool = _jobs(
-        "CI_JOB_INSTALL_NETWORK", False, read.switch, "installing a project's requirements.txt may use the network; its tests never may")
+        "CI_JOB_INSTALL_NETWORK", False, read.switch, "installing what a project declares may use the network; its tests never may")
+    job_index_url: str = _jobs(
+        "CI_JOB_INDEX_URL", "", read.optional_http_url, secret=True,
+        about="index of Python packages to install from over the network; projects can read it; empty: the installer's own")
+    job_extra_index_urls: tuple[str, ...] = _jobs(
+        "CI_JOB_EXTRA_INDEX_URLS", (), read.http_urls, secret=True,
+        about="further indexes, separated by commas; a package is taken from the first that has it, these before CI_JOB_INDEX_URL")
+    job_certificates: Path | None = _jobs(
+        "CI_JOB_CERTIFICATES", None, read.optional_path, "file of certificates that installing trusts in place of the system's")
+    job_proxy: str = _jobs(
+        "CI_JOB_PROXY", "", read.optional_http_url, secret=True, about="proxy that installing uses; projects can read it")
+    job_caches: int = _jobs(
+        "CI_JOB_CACHES", 10, read.whole_number,
+        "how many accounts' caches of fetched and built packages each slot keeps, of half of CI_JOB_DISK each; 0: none", least=0)
+    job_pythons: tuple[Path, ...] = _jobs(
+        "CI_JOB_PYTHONS", (), read.folders,
+        "folders, separated by commas, in which further Pythons are installed, for bubblewrap; the first that a project accepts is taken")
     job_artifacts: tuple[str, ...] = _jobs(
         "CI_JOB_ARTIFACTS", ("junit.xml", "**/TEST-*.xml", "coverage.xml", ".coverage", "htmlcov/**", "artifacts/**"), read.words,
         "which files of a job's workspace are kept, as patterns separated by commas; ** stands for any folders")

@@ -42,7 +42,7 @@ def written(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -133,6 +133,19 @@ def public_url(text: str) -> str:
 def optional_http_url(text: str) -> str:
     """The same, or nothing."""
     return http_url(text) if text else ""
+
+
+def http_urls(text: str) -> tuple[str, ...]:
+    """Several, separated by commas, or nothing."""
+    return tuple(http_url(each.strip()) for each in text.split(",")) if text.strip() else ()
+
+
+def folders(text: str) -> tuple[Path, ...]:
+    """Paths of folders from the root, separated by commas, or nothing."""
+    paths = tuple(Path(each.strip()) for each in text.split(",")) if text.strip() else ()
+    if not all(path.is_absolute() and ":" not in str(path) for path in paths):
+        raise ValueError("must be absolute paths without a colon, separated by commas")
+    return paths
 
 
 def optional_path(text: str) -> Path | None:

@@ -7,7 +7,7 @@ import shlex
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -32,8 +32,9 @@ from api.jobs.agent.job_repository import DatabaseJobRepository, RepositoryUnava
 from api.jobs.agent.names import AgentNames
 from api.jobs.agent.options import AgentOptions
 from api.jobs.agent.preparing import JobPreparer
-from api.jobs.project.job_options import JobOptions
+from api.jobs.project.job_options import Index, JobOptions
 from api.jobs.project.keeping import ArtifactLimits
+from api.jobs.project.package_caches import PackageCaches
 from api.jobs.project.python_runtime import PythonRuntime, host_runtime, image_runtime
 from api.jobs.project.self_check import RETRY_INTERVAL, SelfCheck
 from api.jobs.project.workspaces import Workspaces
@@ -129,9 +130,10 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
     repository = DatabaseJobRepository(flask, name, per_owner=options.per_owner)
     preparer, self_check = None, None
     if chosen.sandbox is not None:
-        runtime = python_runtime(chosen, work)
+        runtime = python_runtime(chosen, work, settings.job_pythons)
         self_check = SelfCheck(chosen.sandbox, jobs, runtime)
-        preparer = JobPreparer(chosen.sandbox, runtime, workspaces, files, jobs, clock=utc_now)
+        caches = PackageCaches(job_home(settings) / "caches", most=settings.job_caches, size=settings.job_disk // 2)
+        preparer = JobPreparer(chosen.sandbox, runtime, workspaces, caches, files, jobs, clock=utc_now)
     card = AgentRecord(
         name, options.slots, 0, utc_now(), None if chosen.sandbox is None else chosen.sandbox.name, chosen.trouble,
         tuple(f"{guard.name}: {guard.words}" for guard in chosen.missing(workspaces.guard)))
@@ -142,11 +144,12 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
     return agent, housekeeping, self_check
 
 
-def python_runtime(chosen: Choice, work: Path) -> PythonRuntime:
+def python_runtime(chosen: Choice, work: Path, pythons: Sequence[Path]) -> PythonRuntime:
     """The Python that jobs have in their sandboxes. Logs a warning for a part of it that is not installed."""
     if chosen.sandbox is not None and chosen.sandbox.name == CONTAINER:
-        return image_runtime(work / "python")
-    runtime = host_runtime(work / "python")
+        runtime = image_runtime(work / "python")
+    else:
+        runtime = host_runtime(work / "python", pythons)
     if runtime.missing:
         log.warning("jobs have no %s: not installed beside this service", ", ".join(runtime.missing))
     return runtime
@@ -164,8 +167,11 @@ def job_options(settings: Settings) -> JobOptions:
     limits = Limits(
         seconds=settings.job_timeout, memory_bytes=settings.job_memory, processes=settings.job_processes, cpus=settings.job_cpus,
         workspace_bytes=settings.job_disk, log_bytes=settings.job_log_size, file_bytes=settings.job_disk)
-    wheelhouse = settings.job_wheelhouse
+    wheelhouse, certificates = settings.job_wheelhouse, settings.job_certificates
+    index = Index(
+        settings.job_index_url, settings.job_extra_index_urls, certificates=None if certificates is None else certificates.absolute(),
+        proxy=settings.job_proxy)
     return JobOptions(
         tuple(shlex.split(settings.job_command)), limits, archive_limits(settings),
         None if wheelhouse is None else wheelhouse.absolute(), settings.job_install_network, settings.job_artifacts,
-        ArtifactLimits(reserve=DISK_RESERVE))
+        ArtifactLimits(reserve=DISK_RESERVE), index)

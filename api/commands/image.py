@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +18,7 @@ def add(commands: Any) -> None:
     """Describe the command."""
     parser = commands.add_parser(
         "image", help="make the image that a container engine runs jobs in",
-        description="Make an image of this host's own Debian packages, with Python, pytest and pip, and give it to the engine behind "
+        description="Make an image of this host's own Debian packages, with Python, and give it to the engine behind "
         "CI_CONTAINER_SOCKET under the name CI_CONTAINER_IMAGE. An image of that name is replaced.")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write it into a tar file instead, for `docker import`")
     parser.set_defaults(run=run)
@@ -72,10 +71,8 @@ def _write(target: Path) -> None:
 
 def _make(target: Path) -> None:
     try:
-        missing = write_host_image(target)
+        write_host_image(target)
     except ImageNotBuilt as fault:
         raise CommandFailed(f"{fault}.") from fault
     except OSError as fault:
         raise CommandFailed(f"The image could not be written to {target.parent}: {fault.strerror}.") from fault
-    if missing:
-        print(f"The image has no {', '.join(missing)}: not installed beside this service.", file=sys.stderr)

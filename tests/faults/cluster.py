@@ -60,13 +60,13 @@ class Host:
         return {
             "CI_DATABASE_URL": self.cluster.database.url, "SAMPLE_REPOSITORY": str(self.cluster.store),
             "CI_WORK_DIR": str(self.folder / "work"), "CI_CGROUP": self.cluster.group, "CI_JOB_DISK": str(32 << 20),
-            "CI_JOBS_PER_USER": "100", "CI_JOB_COMMAND": "python job.py", "CI_JOBS": "separate"}
+            "CI_JOBS_PER_USER": "100", "CI_JOB_CACHES": "0", "CI_JOB_COMMAND": "python job.py", "CI_JOBS": "separate"}
 
     def workspace(self, attempt: AttemptFiles) -> Path:
         """The workspace of an attempt on this host, which is there while it is in use."""
         name = f"{attempt.folder.parent.name}-{attempt.folder.name}"
         found: Path | None = eventually(
-            lambda: next((self.folder / "work").glob(f"home-*/work/{name}/workspace"), None), f"the workspace {name}")
+            lambda: next((self.folder / "work").glob(f"home-*/work/{name}/disk/workspace"), None), f"the workspace {name}")
         assert found is not None
         return found
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -13,7 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+from api.domain.jobs.archive_check import ArchiveLimits
 from api.domain.jobs.exit_record import ExitRecord
+from api.jobs.project.environment import Installation
+from api.jobs.project.job_options import JobOptions
+from api.jobs.project.python_runtime import PythonRuntime
+from api.jobs.project.steps import mounts_for, steps_for
+from api.jobs.project.unpack import unpack
 from api.jobs.project.workspaces import Workspaces
 from api.jobs.supervisor.spec import Spec, Step
 from api.jobs.supervisor.start import start_supervisor
@@ -106,7 +111,7 @@ class Bench:
         steps = tuple(Step(f"step{number}", command, limits) for number, command in enumerate(commands))
         spec = Spec(
             job_id, 3, self.sandbox.description(), workspace.folder, steps, mounts=mounts, user_id=user_id, grace_seconds=grace,
-            watch_workspace=workspace.watched if watched is None else watched)
+            disk=workspace.disk if (workspace.watched if watched is None else watched) else None)
         files.prepare(spec.as_json(), datetime.now(UTC) + timedelta(seconds=lease))
         running = Running(files, workspace.folder, user_id)
         self._started.append(running)
@@ -118,15 +123,18 @@ class Bench:
         running = self.start(*commands, limits=limits, watched=watched)
         return running.ended(), running.log
 
-    def run_steps(self, project: Path, steps: tuple[Step, ...], mounts: tuple[Mount, ...]) -> tuple[int | None, str]:
-        """Run steps on a copy of a project; the exit code and the log."""
+    def run_project(
+        self, project: Path, options: JobOptions, runtime: PythonRuntime, *, cache: Path | None = None,
+    ) -> tuple[int | None, str]:
+        """Run a project as a job; the exit code and the log."""
         job_id, user_id = str(uuid4()), USER + len(self._started)
-        workspace = self._workspaces.create(job_id, LIMITS.workspace_bytes, user_id)
-        for file in project.iterdir():
-            copy = Path(shutil.copy(file, workspace.folder))
-            os.chown(copy, user_id, user_id)
+        workspace = self._workspaces.create(job_id, options.limits.workspace_bytes, user_id)
+        unpacked = unpack(project, workspace.folder, ArchiveLimits(), user_id=user_id)
+        installation = Installation(unpacked.declared, unpacked.digest, cache)
         files = self._files.attempt(job_id, 1, 3)
-        spec = Spec(job_id, 3, self.sandbox.description(), workspace.folder, steps, mounts=mounts, user_id=user_id)
+        spec = Spec(
+            job_id, 3, self.sandbox.description(), workspace.folder, steps_for(installation, options, runtime),
+            mounts=mounts_for(workspace.environment, runtime), user_id=user_id)
         files.prepare(spec.as_json(), datetime.now(UTC) + timedelta(hours=1))
         running = Running(files, workspace.folder, user_id)
         self._started.append(running)

@@ -14,7 +14,9 @@ from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
 from api.host.slots import Slot
 from api.jobs.agent.held_job import ClaimLost, HeldJob
+from api.jobs.project.environment import Installation
 from api.jobs.project.job_options import JobOptions
+from api.jobs.project.package_caches import PackageCaches
 from api.jobs.project.python_runtime import PythonRuntime
 from api.jobs.project.steps import mounts_for, steps_for
 from api.jobs.project.unpack import UnpackFailure, unpack
@@ -46,10 +48,11 @@ class JobPreparer:
     """Prepares jobs in a sandbox of this host."""
 
     def __init__(
-        self, sandbox: Sandbox, runtime: PythonRuntime, workspaces: Workspaces, files: JobFiles, options: JobOptions, *,
-        clock: Callable[[], datetime],
+        self, sandbox: Sandbox, runtime: PythonRuntime, workspaces: Workspaces, caches: PackageCaches, files: JobFiles,
+        options: JobOptions, *, clock: Callable[[], datetime],
     ) -> None:
-        self._sandbox, self._runtime, self._workspaces, self._files, self._options = sandbox, runtime, workspaces, files, options
+        self._sandbox, self._runtime, self._workspaces, self._caches = sandbox, runtime, workspaces, caches
+        self._files, self._options = files, options
         self._clock = clock
         self._forkserver = Forkserver()
 
@@ -79,17 +82,18 @@ class JobPreparer:
     def _start(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> None:
         self._workspaces.remove(held.name)
         workspace = self._workspaces.create(held.name, self._options.limits.workspace_bytes, slot.user_id)
-        unpack(self._files.project(held.job.job_id), workspace.folder, self._archive_limits(), user_id=slot.user_id)
+        unpacked = unpack(self._files.project(held.job.job_id), workspace.folder, self._archive_limits(), user_id=slot.user_id)
         if stopping.is_set():
             raise ClaimLost
-        held.prepare(self._spec(held, slot, workspace).as_json(), self._clock())
+        installation = Installation(unpacked.declared, unpacked.digest, self._caches.open(held.job.owner_id, slot))
+        held.prepare(self._spec(held, slot, workspace, installation).as_json(), self._clock())
         self._forkserver.start(held.files, keep=[slot.lock])
 
-    def _spec(self, held: HeldJob, slot: Slot, workspace: Workspace) -> Spec:
+    def _spec(self, held: HeldJob, slot: Slot, workspace: Workspace, installation: Installation) -> Spec:
         return Spec(
             held.name, held.job.fence, self._sandbox.description(), workspace.folder,
-            steps_for(workspace.folder, self._options, self._runtime), mounts_for(self._options, self._runtime), slot.user_id,
-            workspace.watched)
+            steps_for(installation, self._options, self._runtime), mounts_for(workspace.environment, self._runtime), slot.user_id,
+            workspace.disk if workspace.watched else None)
 
     def _archive_limits(self) -> ArchiveLimits:
         """The limits of unpacking: a project must fit into a workspace."""

@@ -5,16 +5,14 @@ import re
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from api.jobs.project.python_runtime import add_to_image
+from api.jobs.project.python_runtime import installer_program
 
 PACKAGES = (
     "base-files", "base-passwd", "bash", "ca-certificates", "coreutils", "dash", "diffutils", "findutils", "grep", "gzip", "libc-bin",
     "libpython3-stdlib", "media-types", "netbase", "procps", "python3", "python3-minimal", "sed", "tar", "util-linux")
-PYTEST = ("python3-pytest", "python3-attr", "python3-iniconfig", "python3-packaging", "python3-pluggy", "python3-pygments")
 PYTHON = Path("/usr/bin/python3")
 _PYTHON_NAME = re.compile(r"python3\.[0-9]+")
 EXCLUDED = tuple(f"/usr/share/{each}/" for each in ("doc", "info", "lintian", "locale", "man"))
@@ -30,21 +28,14 @@ class ImageNotBuilt(Exception):
     """No image can be built from this host's packages; the message is for the operator."""
 
 
-def write_host_image(target: Path) -> tuple[str, ...]:
-    """Write a root file system with this host's Python and pytest as a tar file; return the names of missing packages.
+def write_host_image(target: Path) -> None:
+    """Write a root file system with this host's Python as a tar file, of installed packages and the libraries that they need.
 
-    All comes from installed packages, with the libraries that they need, but for pip, and for pytest where there is no package of it:
-    those are copies of this service's own. Raises NotMade, OSError.
+    Raises ImageNotBuilt, OSError.
     """
-    packages, has_pytest = _python_packages(), _is_installed(PYTEST[0])
-    with tempfile.TemporaryDirectory() as folder:
-        missing = add_to_image(Path(folder), PYTHON.resolve().name, with_pytest=not has_pytest)
-        _compile(folder)
-        files = {name: f"/{name}" for name in MERGED_FOLDERS if Path("/", name).is_symlink()}
-        files |= {_inside(file): file for file in _with_libraries(_files([*PACKAGES, *packages, *(PYTEST if has_pytest else ())]))}
-        files |= {str(file.relative_to(folder)): str(file) for file in Path(folder).rglob("*") if file.is_file()}
-        _write(target, files)
-    return missing
+    files = {name: f"/{name}" for name in MERGED_FOLDERS if Path("/", name).is_symlink()}
+    files |= {_inside(file): file for file in _with_libraries(_files([*PACKAGES, *_python_packages()]))}
+    _write(target, files)
 
 
 def _python_packages() -> list[str]:
@@ -61,10 +52,6 @@ def _is_installed(package: str) -> bool:
     asked = ["dpkg-query", "--show", "--showformat=${db:Status-Status}\n", package]
     said = subprocess.run(asked, capture_output=True, text=True, env=ENVIRONMENT, check=False)
     return "installed" in said.stdout.split()
-
-
-def _compile(folder: str) -> None:
-    subprocess.run([PYTHON, "-IS", "-m", "compileall", "-q", "-f", "-s", folder, "-p", "/", folder], stdout=subprocess.DEVNULL, check=False)
 
 
 def _write(target: Path, files: dict[str, str]) -> None:
@@ -98,6 +85,8 @@ def _with_libraries(files: Iterable[str]) -> Iterator[str]:
     listed = list(files)
     yield from listed
     programs = [file for file in listed if not Path(file).is_symlink() and _is_program(file)]
+    # Jobs bring the installer with them, but not what it is linked with.
+    programs += [program] if (program := installer_program()) else []
     needed = subprocess.run(["ldd", *programs], capture_output=True, text=True, env=ENVIRONMENT, check=False).stdout
     for word in set(needed.split()):
         if word.startswith("/") and Path(word).is_file():

@@ -10,6 +10,16 @@ from api.sandbox.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """Where packages are installed from when there is a network: the installer's own choice where nothing is said."""
+
+    url: str = ""
+    extra_urls: tuple[str, ...] = ()
+    certificates: Path | None = None
+    proxy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JobOptions:
     """The settings of a job's steps and artifacts."""
 
@@ -20,3 +30,4 @@ class JobOptions:
     install_network: bool = False
     artifacts: tuple[str, ...] = ()
     artifact_limits: ArtifactLimits = field(default_factory=ArtifactLimits)
+    index: Index = field(default_factory=Index)

@@ -1,28 +1,32 @@
-"""The Python of jobs: the server's interpreter and a few packages, mounted read-only."""
+"""The Python of jobs: an interpreter, the installer of packages, and wheels of a few packages, mounted read-only."""
 from __future__ import annotations
 
-import compileall
 import hashlib
 import importlib.metadata
 import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.host.programs import PROJECT
-from api.sandbox.sandbox import PATH, WORKSPACE, Mount
+from api.jobs.project.wheels import write_wheel
+from api.sandbox.sandbox import PATH, Mount
 
 MOUNT_POINT = "/opt/ci"
+TOOLS, SEEDS = f"{MOUNT_POINT}/bin", f"{MOUNT_POINT}/wheels"
+# A job's own folder beside its workspace, on the same disk.
+ENVIRONMENT = f"{MOUNT_POINT}/env"
+VIRTUAL_ENVIRONMENT = f"{ENVIRONMENT}/venv"
 RESULTS = ".ci-job"
-DEPENDENCIES = f"{WORKSPACE}/{RESULTS}/dependencies"
 REPORT = f"{RESULTS}/junit.xml"
-PACKAGES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
-INSTALLER = ("pip",)
+# What can be installed where there is neither an index nor a folder of packages.
+PACKAGES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "setuptools", "pip")
+INSTALLER = "uv"
 SYSTEM = Path("/usr")
-SCRIPTS: Mapping[str, str] = {"pytest": "pytest", "pip": "pip"}
+VARIABLES: Mapping[str, str] = {"PYTHONUNBUFFERED": "1", "CI": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,60 +37,37 @@ class PythonRuntime:
     environment: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
 
-    def with_installer(self) -> dict[str, str]:
-        """The environment of the step that installs what a project needs."""
-        return {**self.environment, "PYTHONPATH": f"{MOUNT_POINT}/pip:{self.environment.get('PYTHONPATH', '')}".rstrip(":")}
-
 
 def image_runtime(folder: Path) -> PythonRuntime:
-    """For container engines: the image has its own Python and pytest; where it has no `python`, a script runs its `python3`."""
-    programs = folder / "image"
-    programs.mkdir(parents=True, exist_ok=True)
-    fresh = programs / f".python.{os.getpid()}"
-    fresh.write_text('#!/bin/sh\nexec python3 "$@"\n')
-    fresh.chmod(0o755)
-    fresh.rename(programs / "python")
-    programs.chmod(0o755)
-    return PythonRuntime((Mount(programs, f"{MOUNT_POINT}/bin"),), {
-        "PATH": f"{DEPENDENCIES}/bin:{PATH}:{MOUNT_POINT}/bin", "PYTHONPATH": DEPENDENCIES, "PYTHONUNBUFFERED": "1", "CI": "true"})
+    """For container engines: the image has its own Python; where it has no `python`, a script runs its `python3`."""
+    kit, missing = _build(folder)
+    _write_program(kit / "image" / "python", _write_script)
+    path = f"{VIRTUAL_ENVIRONMENT}/bin:{PATH}:{TOOLS}"
+    return PythonRuntime((Mount(kit / "image", TOOLS), Mount(kit / "wheels", SEEDS)), {**VARIABLES, "PATH": path}, missing)
 
 
-def host_runtime(folder: Path) -> PythonRuntime:
-    """For bubblewrap: the interpreter of this process, mounted, and copies of the packages, made once in `folder`."""
-    runtime, missing = _build(folder)
-    program, mounts, libraries = _interpreter()
-    _link(runtime / "bin", program)
-    shown = [*mounts, *(Mount(runtime / name, f"{MOUNT_POINT}/{name}") for name in ("bin", "site", "pip"))]
-    environment = {
-        "PATH": f"{MOUNT_POINT}/bin:{DEPENDENCIES}/bin:{PATH}", "PYTHONPATH": f"{DEPENDENCIES}:{MOUNT_POINT}/site", "PYTHONUNBUFFERED": "1",
-        "CI": "true", **libraries}
-    return PythonRuntime((*shown, *_masks(runtime / "nothing", mounts)), environment, missing)
+def host_runtime(folder: Path, pythons: Sequence[Path] = ()) -> PythonRuntime:
+    """For bubblewrap: the interpreter of this process where it lies, after it those installed below the folders `pythons`."""
+    kit, missing = _build(folder)
+    program, base = _interpreter()
+    for name in ("python", "python3"):
+        _write_program(kit / "bin" / name, lambda fresh: fresh.symlink_to(program))
+    shown = [Mount(each, str(each)) for each in dict.fromkeys((*base, *pythons)) if not _is_system(each)]
+    path = ":".join((f"{VIRTUAL_ENVIRONMENT}/bin", TOOLS, *(f"{each}/bin" for each in pythons), PATH))
+    kit_mounts = (Mount(kit / "bin", TOOLS), Mount(kit / "wheels", SEEDS))
+    return PythonRuntime(
+        (*shown, *kit_mounts, *_masks(kit / "nothing", shown)), {**VARIABLES, "PATH": path}, missing)
 
 
-def add_to_image(folder: Path, python: str, *, with_pytest: bool) -> tuple[str, ...]:
-    """Lay pip, and pytest where it is wanted, into the root folder of an image for its `python` ("python3.11"); what was not found."""
-    target, programs = folder / "usr/local/lib" / python / "dist-packages", folder / "usr/local/bin"
-    found = {name: _distribution(name) for name in (*(PACKAGES if with_pytest else ()), *INSTALLER)}
-    for distribution in found.values():
-        if distribution is not None:
-            _copy(distribution, target)
-    _make_readable(folder)
-    programs.mkdir(parents=True)
-    for name in SCRIPTS:
-        if found.get(name) is not None:
-            _write_script(programs / name, "python3", SCRIPTS[name])
-    return tuple(name for name, distribution in found.items() if distribution is None)
-
-
-def _interpreter() -> tuple[str, list[Mount], dict[str, str]]:
-    """The interpreter's path inside a sandbox, its mounts, and the environment for its libraries."""
+def _interpreter() -> tuple[Path, list[Path]]:
+    """The interpreter's path, and the folder that it is installed in, unless it is one of the system's."""
     base = Path(sys.base_prefix).resolve()
     program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-    if base == SYSTEM or SYSTEM in base.parents or not program.is_relative_to(base):
-        return str(program), [], {}
-    inside = f"{MOUNT_POINT}/python"
-    libraries = {"LD_LIBRARY_PATH": f"{inside}/lib"} if list((base / "lib").glob("libpython*.so*")) else {}
-    return f"{inside}/{program.relative_to(base)}", [Mount(base, inside)], libraries
+    return program, [] if _is_system(base) or not program.is_relative_to(base) else [base]
+
+
+def _is_system(folder: Path) -> bool:
+    return folder == SYSTEM or SYSTEM in folder.parents
 
 
 def _masks(nothing: Path, mounts: Sequence[Mount]) -> list[Mount]:
@@ -109,24 +90,30 @@ def _inside(place: Path, mounts: Sequence[Mount]) -> str | None:
 
 
 def _build(folder: Path) -> tuple[Path, tuple[str, ...]]:
-    """The folder with copies of the installed packages, made the first time."""
-    found = {name: _distribution(name) for name in (*PACKAGES, *INSTALLER)}
-    description = repr([(sys.version, name, None if each is None else each.version) for name, each in found.items()])
-    runtime = folder / hashlib.sha256(description.encode()).hexdigest()[:16]
-    missing = tuple(name for name, each in found.items() if each is None)
-    if not runtime.is_dir():
-        fresh = folder / f".{runtime.name}.{os.getpid()}"
+    """The folder with the installer and the wheels, made the first time."""
+    found = {name: _distribution(name) for name in (*PACKAGES, INSTALLER)}
+    description = repr([(name, None if each is None else each.version) for name, each in found.items()])
+    kit = folder / hashlib.sha256(description.encode()).hexdigest()[:16]
+    if not kit.is_dir():
+        fresh = folder / f".{kit.name}.{os.getpid()}"
         shutil.rmtree(fresh, ignore_errors=True)
-        for name in ("bin", "site", "pip", "nothing"):
+        for name in ("bin", "image", "wheels", "nothing"):
             (fresh / name).mkdir(parents=True)
-        for name, distribution in found.items():
-            if distribution is not None:
-                _copy(distribution, fresh / ("pip" if name in INSTALLER else "site"))
-        # Compiled files were copied with what they were made from, where there were any.
-        compileall.compile_dir(fresh, quiet=2)
+        for distribution in found.values():
+            if distribution is not None and distribution.name != INSTALLER:
+                write_wheel(distribution, fresh / "wheels")
         _make_readable(fresh)
-        _move_into_place(fresh, runtime)
-    return runtime, missing
+        if program := installer_program():
+            for name in ("bin", "image"):
+                shutil.copy(program, fresh / name / INSTALLER)
+        _move_into_place(fresh, kit)
+    missing = tuple(name for name, each in found.items() if each is None)
+    return kit, missing if installer_program() is not None else (*missing, INSTALLER)
+
+
+def installer_program() -> str | None:
+    """The installer's program: beside this interpreter, else on the path."""
+    return shutil.which(INSTALLER, path=sysconfig.get_path("scripts")) or shutil.which(INSTALLER)
 
 
 def _distribution(name: str) -> importlib.metadata.Distribution | None:
@@ -136,29 +123,16 @@ def _distribution(name: str) -> importlib.metadata.Distribution | None:
         return None
 
 
-def _copy(distribution: importlib.metadata.Distribution, target: Path) -> None:
-    for file in distribution.files or ():
-        source = Path(str(file.locate()))
-        # Programs are listed with a way up out of the folder of packages.
-        if ".." in file.parts or not source.is_file():
-            continue
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target / file)
+def _write_program(program: Path, make: Callable[[Path], None]) -> None:
+    """Put a program into its place in one step, since agents and jobs may be using it."""
+    fresh = program.with_name(f".{program.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    make(fresh)
+    fresh.rename(program)
 
 
-def _link(folder: Path, program: str) -> None:
-    for name in ("python", "python3"):
-        fresh = folder / f".{name}.{os.getpid()}"
-        fresh.symlink_to(program)
-        fresh.rename(folder / name)
-    for name, module in SCRIPTS.items():
-        script = folder / name
-        if not script.exists():
-            _write_script(script, "python", module)
-
-
-def _write_script(script: Path, python: str, module: str) -> None:
-    script.write_text(f'#!/bin/sh\nexec {python} -m {module} "$@"\n')
+def _write_script(script: Path) -> None:
+    script.write_text('#!/bin/sh\nexec python3 "$@"\n')
     script.chmod(0o755)
 
 

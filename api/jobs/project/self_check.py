@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from api.jobs.project.environment import PYTHON, tool_of
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.python_runtime import PythonRuntime
-from api.jobs.project.steps import PYTEST, mounts_for
 from api.sandbox.probing import MAX_OUTPUT_LENGTH, SELF_CHECK_USER
 from api.sandbox.sandbox import ExitStatus, Plan, Sandbox, SandboxFailure, SandboxProcess
 
@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 120.0
 RETRY_INTERVAL = 60.0
 POLL_SECONDS = 0.2
-PYTHONS = ("python", "python3")
+# A virtual environment, as every job gets one.
+TRIAL = ("/bin/sh", "-c", "uv venv --quiet --no-project /tmp/trial && /tmp/trial/bin/python -Ic ''")
 
 
 class CheckInconclusive(Exception):
@@ -57,25 +58,21 @@ class SelfCheck:
 
     def find_problem(self, stopping: threading.Event) -> str | None:
         """The problem that would fail every job, as a public message, or None. Raises CheckInconclusive."""
-        command = self._options.command
-        pytest = next((each for each in PYTEST if command[:len(each)] == each), None)
-        if pytest is not None and self._runs((*pytest, "--version"), stopping):
+        tool = tool_of(self._options.command)
+        if tool is None and self._options.command[:1] not in [(each,) for each in PYTHON]:
             return None
-        if command[:1] in [(each,) for each in PYTHONS] and not self._runs((command[0], "-c", ""), stopping):
-            return f"the sandbox has no {command[0]} that runs"
-        if pytest is None:
+        if self._runs(TRIAL, stopping):
             return None
-        if self._options.wheelhouse is not None or self._options.install_network:
-            log.warning("the sandbox has no pytest; projects must name it in their requirements.txt")
-            return None
-        return "the sandbox has no pytest"
+        if not self._runs(("python", "-c", ""), stopping):
+            return "the sandbox has no python that runs"
+        return "the sandbox has no uv that runs"
 
     def _runs(self, command: tuple[str, ...], stopping: threading.Event) -> bool:
         # Through a shell, a missing program fails alike in all sandboxes.
         plan = Plan(
             f"trial-{os.urandom(6).hex()}", ("/bin/sh", "-c", 'exec "$@"', "sh", *command),
             replace(self._options.limits, network=False), environment=dict(self._runtime.environment),
-            mounts=mounts_for(self._options, self._runtime), user_id=SELF_CHECK_USER if os.geteuid() == 0 else None)
+            mounts=self._runtime.mounts, user_id=SELF_CHECK_USER if os.geteuid() == 0 else None)
         try:
             process = self._sandbox.launch(plan)
         except SandboxFailure as failure:

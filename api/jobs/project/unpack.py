@@ -1,12 +1,14 @@
-"""Unpacks a project in a child process."""
+"""Unpacks a project in a child process, which also finds what the project declares to be installed."""
 from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
+from api.domain.jobs.declarations import Declaration, Declared
 from api.host.programs import module_command, module_environment
 
 TIMEOUT_SECONDS = 120
@@ -16,8 +18,17 @@ class UnpackFailure(Exception):
     """The project could not be unpacked, and the zip is not known to be bad; the message is for the operator."""
 
 
-def unpack(project: Path, folder: Path, limits: ArchiveLimits, *, user_id: int | None, seconds: int = TIMEOUT_SECONDS) -> int:
-    """Unpack a zip file into an empty folder, as the folder's user where that is ours to choose; return the number of files.
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """An unpacked project: how many files it has, and what it declares. `digest` is of the files that declare it."""
+
+    files: int
+    declared: Declared
+    digest: str
+
+
+def unpack(project: Path, folder: Path, limits: ArchiveLimits, *, user_id: int | None, seconds: int = TIMEOUT_SECONDS) -> Unpacked:
+    """Unpack a zip file into an empty folder, as the folder's user where that is ours to choose.
 
     Raises ZipRejected for a zip that is not what its directory says, and UnpackFailure for a full disk and the like. What was
     unpacked until then stays in the folder.
@@ -37,4 +48,8 @@ def unpack(project: Path, folder: Path, limits: ArchiveLimits, *, user_id: int |
         raise ZipRejected(said["rule"], said["message"])
     if "trouble" in said:
         raise UnpackFailure(f"The project could not be unpacked: {said['trouble']}.")
-    return int(said["files"])
+    return Unpacked(int(said["files"]), _declared(said["declared"]), said["declared"]["digest"])
+
+
+def _declared(said: dict[str, Any]) -> Declared:
+    return Declared(tuple(Declaration(tuple(each["words"]), each["source"]) for each in said["items"]), said["python"])

@@ -1,4 +1,4 @@
-"""The child process that unpacks a zip file, and can do nothing else.
+"""The child process that unpacks a zip file and finds what the project declares, and can do nothing else.
 
 Run as `python -m api.jobs.project.unpack_program FOLDER LIMITS`, the zip being its standard input and LIMITS JSON. It confines
 itself to the folder, as the folder's user where it may, and prints its result as JSON.
@@ -6,12 +6,17 @@ itself to the folder, as the folder's user where it may, and prints its result a
 from __future__ import annotations
 
 import codecs
+import hashlib
 import json
 import os
+import stat
 import sys
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
+from api.domain.jobs.declarations import FILES, MAX_BYTES, find_declarations
 from api.jobs.project.unpacking import unpack_into
 from api.sandbox.enter import give_up_rights, set_limit
 
@@ -38,6 +43,18 @@ def _confine(folder: str, orders: dict[str, Any]) -> int:
     return opened
 
 
+def _read_declarations(folder: int) -> dict[str, str]:
+    """The files in which projects declare what they need. They were just made, but by names from outside."""
+    found = {}
+    for name in FILES:
+        with suppress(OSError):
+            opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            with os.fdopen(opened, "rb") as file:
+                content = file.read(MAX_BYTES + 1) if stat.S_ISREG(os.fstat(opened).st_mode) else b""
+            found[name] = "" if len(content) > MAX_BYTES else content.decode(errors="replace")
+    return found
+
+
 def main(arguments: list[str]) -> int:
     """Unpack, and print the result."""
     orders = json.loads(arguments[1])
@@ -45,6 +62,9 @@ def main(arguments: list[str]) -> int:
         folder = _confine(arguments[0], orders)
         with open(0, "rb", closefd=False) as file:
             said: dict[str, Any] = {"files": unpack_into(file, folder, ArchiveLimits(**orders["archive"]))}
+        texts = _read_declarations(folder)
+        digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
+        said["declared"] = {**asdict(find_declarations(texts)), "digest": digest}
     except ZipRejected as refusal:
         said = {"rule": refusal.rule, "message": refusal.message}
     except (OSError, MemoryError) as fault:

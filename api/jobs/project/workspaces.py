@@ -17,7 +17,7 @@ from api.storage.permissions import PRIVATE
 log = logging.getLogger(__name__)
 
 IMAGE = "workspace.img"
-FOLDER = "workspace"
+DISK, FOLDER, ENVIRONMENT = "disk", "workspace", "environment"
 BYTES_PER_INODE = 8192
 TIMEOUT = 60
 MOUNT_OPTIONS = "loop,nosuid,nodev,noatime,noinit_itable,noauto_da_alloc,nobarrier"
@@ -32,10 +32,23 @@ class WorkspaceFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A workspace. `folder` is what the job sees; `watched`: its size is only polled by the supervisor."""
+    """A workspace. `folder` is for the project, `environment` for what is installed for it; both are on `disk`.
 
-    folder: Path
+    `watched`: the disk's size is only polled by the supervisor.
+    """
+
+    disk: Path
     watched: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where the project is unpacked."""
+        return self.disk / FOLDER
+
+    @property
+    def environment(self) -> Path:
+        """A place beside the project."""
+        return self.disk / ENVIRONMENT
 
 
 class Workspaces:
@@ -56,39 +69,42 @@ class Workspaces:
     def create(self, name: str, size: int, user_id: int | None) -> Workspace:
         """Make an empty workspace of `size` bytes that belongs to the user. Raises WorkspaceFailure."""
         place = self.root / name
-        folder = place / FOLDER
+        made = Workspace(place / DISK, watched=not self._images)
         try:
             PRIVATE.make_folder(self.root)
-            folder.mkdir(parents=True)
+            made.disk.mkdir(parents=True)
             # No other user may enter; a sandbox mounts the folder itself.
             place.chmod(0o700)
             if self._images:
-                self._mount(place / IMAGE, folder, size)
+                self._mount(place / IMAGE, made.disk, size)
+            for folder in (made.folder, made.environment):
+                folder.mkdir()
+                folder.chmod(0o700)
             if user_id is not None:
-                os.chown(folder, user_id, user_id)
-            folder.chmod(0o700)
+                for folder in (made.disk, made.folder, made.environment):
+                    os.chown(folder, user_id, user_id)
         except WorkspaceFailure:
             self.remove(name)
             raise
         except OSError as fault:
             raise WorkspaceFailure(f"The workspace cannot be made: {fault.strerror}.") from fault
-        return Workspace(folder, watched=not self._images)
+        return made
 
     def remove(self, name: str) -> None:
         """Remove a workspace with all that is in it; one that is not there is fine. Raises WorkspaceFailure while something uses it."""
         place = self.root / name
-        while os.path.ismount(place / FOLDER):
-            _run(["umount", str(place / FOLDER)])
+        while os.path.ismount(place / DISK):
+            _run(["umount", str(place / DISK)])
         if place.exists():
             remove(place)
 
     def folder(self, name: str) -> Path:
-        """The folder that the job sees, whether or not it exists."""
-        return self.root / name / FOLDER
+        """Where the project is, whether or not it exists."""
+        return Workspace(self.root / name / DISK, watched=False).folder
 
     def names(self) -> list[str]:
         """The workspaces that exist."""
-        return sorted(place.name for place in self.root.glob("*") if (place / FOLDER).is_dir())
+        return sorted(place.name for place in self.root.glob("*") if (place / DISK).is_dir())
 
     def _mount(self, image: Path, folder: Path, size: int) -> None:
         make_image(self._template(size), size)

@@ -74,15 +74,16 @@ class Attempt:
         spec = self._spec
         process = self._sandbox.launch(Plan(
             f"{spec.name}-{step.name}", step.command, step.limits, workspace=spec.workspace, environment=step.environment,
-            mounts=spec.mounts, user_id=spec.user_id))
+            mounts=(*spec.mounts, *step.mounts), user_id=spec.user_id))
         try:
             return self._watch(step, process)
         finally:
             process.close()
 
     def _watch(self, step: Step, process: SandboxProcess) -> _Result:
-        workspace = self._spec.workspace if self._spec.watch_workspace else None
-        watch = StepWatch(self._files, self._lease, step.limits, self._log, process, workspace, self._monotonic)
+        disk = self._spec.disk
+        watched = [*([] if disk is None else [disk]), *(mount.source for mount in step.mounts if mount.writable)]
+        watch = StepWatch(self._files, self._lease, step.limits, self._log, process, watched, self._monotonic)
         stop: Stop | None = None
         while stop is None and (ending := process.poll()) is None:
             self._forward_output(process)

@@ -1,7 +1,7 @@
 """The specification of an attempt, which the agent writes for the supervisor."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,21 +12,25 @@ from api.sandbox.sandbox import Mount
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command of an attempt. `heading` is put into the log before its output. A step that fails ends the attempt."""
+    """One command of an attempt. `heading` is put into the log before its output. A step that fails ends the attempt.
+
+    `mounts` are shown to this step alone.
+    """
 
     name: str
     command: tuple[str, ...]
     limits: Limits = field(default_factory=Limits)
     environment: Mapping[str, str] = field(default_factory=dict)
     heading: str = ""
+    mounts: tuple[Mount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
     """An attempt: what to run, in which sandbox and workspace, as which user of the host.
 
-    `name` is unique on the host and safe as a file's name. `watch_workspace`: the supervisor must poll the
-    workspace's size. `grace_seconds` is the time between SIGTERM and SIGKILL.
+    `name` is unique on the host and safe as a file's name. `disk` holds the workspace where no file system of
+    its own limits it, so that the supervisor must poll its size. `grace_seconds` is the time between SIGTERM and SIGKILL.
     """
 
     name: str
@@ -36,24 +40,34 @@ class Spec:
     steps: tuple[Step, ...]
     mounts: tuple[Mount, ...] = ()
     user_id: int | None = None
-    watch_workspace: bool = True
+    disk: Path | None = None
     grace_seconds: float = 5
 
     def as_json(self) -> dict[str, Any]:
         """The spec as it is written into a file."""
         steps = [
             {"name": step.name, "command": list(step.command), "limits": step.limits.as_json(), "environment": dict(step.environment),
-             "heading": step.heading} for step in self.steps]
-        mounts = [{"source": str(mount.source), "target": mount.target, "writable": mount.writable} for mount in self.mounts]
+             "heading": step.heading, "mounts": _listed(step.mounts)} for step in self.steps]
         return {
             "name": self.name, "fence": self.fence, "sandbox": dict(self.sandbox), "workspace": str(self.workspace), "steps": steps,
-            "mounts": mounts, "user_id": self.user_id, "watch_workspace": self.watch_workspace, "grace_seconds": self.grace_seconds}
+            "mounts": _listed(self.mounts), "user_id": self.user_id, "disk": None if self.disk is None else str(self.disk),
+            "grace_seconds": self.grace_seconds}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Spec:
         """The reverse of `as_json`."""
         steps = tuple(
-            Step(each["name"], tuple(each["command"]), Limits.from_json(each["limits"]), each["environment"], each["heading"])
+            Step(each["name"], tuple(each["command"]), Limits.from_json(each["limits"]), each["environment"], each["heading"],
+                 _mounts(each["mounts"]))
             for each in values["steps"])
-        mounts = tuple(Mount(Path(each["source"]), each["target"], each["writable"]) for each in values["mounts"])
-        return cls(**{**values, "workspace": Path(values["workspace"]), "steps": steps, "mounts": mounts})
+        return cls(**{
+            **values, "workspace": Path(values["workspace"]), "steps": steps, "mounts": _mounts(values["mounts"]),
+            "disk": None if values["disk"] is None else Path(values["disk"])})
+
+
+def _listed(mounts: Iterable[Mount]) -> list[dict[str, Any]]:
+    return [{"source": str(mount.source), "target": mount.target, "writable": mount.writable} for mount in mounts]
+
+
+def _mounts(listed: Iterable[Mapping[str, Any]]) -> tuple[Mount, ...]:
+    return tuple(Mount(Path(each["source"]), each["target"], each["writable"]) for each in listed)

@@ -1,7 +1,7 @@
 """Why a running step must end: a cancel, a lost lease, or a limit."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,14 +41,14 @@ class Lease:
 
 
 class StepWatch:
-    """Checks the conditions that end a running step."""
+    """Checks the conditions that end a running step. Each of the folders may grow to the workspace's size."""
 
     def __init__(
-        self, files: AttemptFiles, lease: Lease, limits: Limits, log: AttemptLog, process: SandboxProcess, workspace: Path | None,
+        self, files: AttemptFiles, lease: Lease, limits: Limits, log: AttemptLog, process: SandboxProcess, folders: Sequence[Path],
         monotonic: Callable[[], float],
     ) -> None:
         self._files, self._lease, self._limits, self._log, self._process = files, lease, limits, log, process
-        self._workspace, self._monotonic = workspace, monotonic
+        self._folders, self._monotonic = folders, monotonic
         self._deadline = monotonic() + limits.seconds
         self._next_poll = 0.0
 
@@ -71,8 +71,8 @@ class StepWatch:
         return None
 
     def _is_workspace_full(self) -> bool:
-        if self._workspace is None or self._monotonic() < self._next_poll:
+        if not self._folders or self._monotonic() < self._next_poll:
             return False
-        over = is_larger(self._workspace, self._limits.workspace_bytes)
+        over = any(is_larger(folder, self._limits.workspace_bytes) for folder in self._folders)
         self._next_poll = self._monotonic() + WORKSPACE_POLL_SECONDS
         return over

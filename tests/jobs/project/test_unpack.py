@@ -43,7 +43,7 @@ def test_a_project_is_unpacked_as_it_is(tmp_path: Path, user_id: int | None) -> 
     files = {"README": b"words", "src/a.py": os.urandom(300_000), "src/deep/er/b.py": b"", "ä/ü.txt": "ö".encode()}
     folder = workspace(tmp_path, user_id)
 
-    count = unpack(zipped(tmp_path, honest(files)), folder, LIMITS, user_id=user_id)
+    count = unpack(zipped(tmp_path, honest(files)), folder, LIMITS, user_id=user_id).files
 
     assert count == 4
     assert {name: (folder / name).read_bytes() for name in files} == files
@@ -112,7 +112,7 @@ def test_a_zip_of_the_large_format_is_taken(tmp_path: Path) -> None:
     large = ArchiveLimits(entries=70_000)
     folder = workspace(tmp_path, None)
 
-    count = unpack(zipped(tmp_path, honest({f"f{number}": b"" for number in range(65_536)})), folder, large, user_id=None)
+    count = unpack(zipped(tmp_path, honest({f"f{number}": b"" for number in range(65_536)})), folder, large, user_id=None).files
 
     assert count == 65_536
 

@@ -75,7 +75,7 @@ def test_an_image_holds_a_workspace_to_its_size_and_gives_no_rights(tmp_path: Pa
         lacking("this host lets us mount no images")
     workspaces = Workspaces(tmp_path / "work")
     workspace = workspaces.create("j1", SIZE, USER)
-    options = subprocess.run(["findmnt", "-no", "OPTIONS", workspace.folder], capture_output=True, text=True, check=True).stdout
+    options = subprocess.run(["findmnt", "-no", "OPTIONS", workspace.disk], capture_output=True, text=True, check=True).stdout
 
     with pytest.raises(OSError, match="No space") as full:
         (workspace.folder / "big").write_bytes(bytes(SIZE + 1))

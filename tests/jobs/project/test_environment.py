@@ -1,0 +1,139 @@
+"""The environment of a job: what is installed into it, and the Python that its tests find."""
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from api.jobs.project.job_options import JobOptions
+from api.jobs.project.python_runtime import PythonRuntime, host_runtime, image_runtime
+from api.sandbox.sandbox import Sandbox
+from tests.jobs.attempts import LIMITS, USER, Bench
+from tests.jobs.project.zips import honest
+from tests.jobs.wheels import USING_GREETING, write_greeting
+from tests.parts import need
+
+OPTIONS = JobOptions(limits=replace(LIMITS, workspace_bytes=256 << 20))
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> PythonRuntime:
+    return host_runtime(tmp_path_factory.mktemp("kit"))
+
+
+@pytest.fixture
+def sandboxed(bubblewrap: Sandbox, tmp_path: Path) -> Bench:
+    need("bwrap")
+    return Bench(bubblewrap, tmp_path)
+
+
+def run(
+    sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path, options: JobOptions, files: dict[str, str], cache: Path | None = None,
+) -> tuple[int | None, str]:
+    """Run a project; the exit code and the log."""
+    project = tmp_path / "project.zip"
+    project.write_bytes(honest({name: text.encode() for name, text in files.items()}))
+    ran = sandboxed.run_project(project, options, runtime, cache=cache)
+    sandboxed.clear()
+    return ran
+
+
+def test_a_projects_tests_are_run_by_a_pytest_that_is_installed_for_them(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
+    code, log = run(sandboxed, runtime, tmp_path, OPTIONS, {"test_a.py": "def test_good(): pass\ndef test_bad(): assert False\n"})
+
+    assert code == 1
+    assert "Running tests...\n" in log
+    assert "test_a.py::test_good PASSED" in log and "test_a.py::test_bad FAILED" in log
+
+
+def test_a_job_sees_neither_the_server_nor_what_is_installed_beside_it(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
+    looking = (
+        "import importlib.util, subprocess, sys\nfor name in ('api', 'sqlalchemy', 'flask', 'hypothesis'):\n"
+        "    assert importlib.util.find_spec(name) is None, name\n")
+    testing = looking + "def test_all():\n    subprocess.run(['python3', '-c', open(__file__).read()], check=True)\n"
+
+    bare, bare_log = run(sandboxed, runtime, tmp_path, replace(OPTIONS, command=("python", "look.py")), {"look.py": looking})
+    code, log = run(sandboxed, runtime, tmp_path, OPTIONS, {"test_look.py": testing})
+
+    assert (bare, code) == (0, 0), bare_log + log
+
+
+def test_the_project_is_installed_and_found_however_its_python_is_started(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
+    project = (
+        "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n[project]\nname = 'own'\nversion = '3'\n"
+        "[project.scripts]\nown = 'own:main'\n[project.optional-dependencies]\ntest = ['iniconfig']\n")
+    testing = (
+        "import subprocess, sys\ndef said(*command): return subprocess.run(command, env={}, check=True, capture_output=True).stdout\n"
+        "def test_isolated(): assert said(sys.executable, '-Ic', 'import own, iniconfig; own.main()') == b'own\\n'\n"
+        "def test_script(): assert said(sys.prefix + '/bin/own') == b'own\\n'\n")
+
+    code, log = run(sandboxed, runtime, tmp_path, OPTIONS, {
+        "pyproject.toml": project, "src/own/__init__.py": "def main(): print('own')\n", "tests/test_own.py": testing})
+
+    assert code == 0, log
+    assert "1. pyproject.toml: the project itself, editable, with the extra test\n2. pytest" in log
+
+
+def test_a_submitted_project_stands_before_a_package_of_its_name(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
+    write_greeting(tmp_path / "wheels")
+    script = "import setuptools\nsetuptools.setup(name='greeting', version='0.1', py_modules=['greeting'])\n"
+
+    code, log = run(sandboxed, runtime, tmp_path, replace(OPTIONS, wheelhouse=tmp_path / "wheels"), {
+        "setup.py": script, "greeting.py": "OWN = True\n", "requirements.txt": "greeting\n",
+        "tests/test_own.py": "import greeting\ndef test_own(): assert greeting.OWN\n"})
+
+    assert code == 0, log
+    assert "greeting==0.1 (from file:///workspace)" in log
+
+
+def test_what_a_wheelhouse_has_is_installed_and_found(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
+    options = replace(OPTIONS, wheelhouse=tmp_path / "wheels")
+    write_greeting(tmp_path / "wheels")
+
+    code, log = run(sandboxed, runtime, tmp_path, options, {
+        "requirements.txt": "greeting\n", "test_a.py": USING_GREETING})
+
+    assert code == 0, log
+    assert log.index("Installing dependencies...") < log.index("+ greeting==1.0") < log.index("Running tests...")
+
+
+def test_what_cannot_be_installed_is_said_and_ends_the_job(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
+    code, log = run(sandboxed, runtime, tmp_path, OPTIONS, {"requirements.txt": "greeting\n", "test_a.py": "def test_a(): pass\n"})
+
+    assert code == 1
+    assert "can be installed on this server" in log and "greeting was not found" in log
+    assert "Running tests..." not in log
+
+
+def test_no_test_can_write_into_the_cache(bubblewrap: Sandbox, runtime: PythonRuntime, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    os.chown(cache, USER, USER)
+    spoiling = (
+        "import os, pathlib, pytest\ndef test_a():\n    assert not os.path.exists('/opt/ci/cache')\n"
+        "    assert pathlib.Path(pytest.__file__).stat().st_nlink == 1\n    pathlib.Path(pytest.__file__).write_text('spoilt')\n")
+
+    first, _ = run(Bench(bubblewrap, tmp_path / "1"), runtime, tmp_path, OPTIONS, {"test_a.py": spoiling}, cache)
+    second, log = run(Bench(bubblewrap, tmp_path / "2"), runtime, tmp_path, OPTIONS, {"test_a.py": "def test_a(): pass\n"}, cache)
+
+    assert (first, second) == (0, 0), log
+
+
+def test_a_kit_is_made_once_and_says_what_it_lacks(tmp_path: Path) -> None:
+    first, second = host_runtime(tmp_path), host_runtime(tmp_path)
+
+    assert first == second
+    assert first.missing == ()
+    assert len([each for each in os.listdir(tmp_path)]) == 1
+
+
+def test_in_a_container_the_images_own_python_is_used(container: Sandbox, tmp_path: Path) -> None:
+    sandboxed = Bench(container, tmp_path)
+
+    looking = "import sys\ndef test_a(): assert sys.base_prefix == '/usr' and sys.prefix == '/opt/ci/env/venv'\n"
+
+    code, log = run(sandboxed, image_runtime(tmp_path / "kit"), tmp_path, OPTIONS, {"test_a.py": looking})
+
+    assert code == 0, log
