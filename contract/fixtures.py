@@ -11,18 +11,20 @@ from pathlib import Path
 from sqlalchemy import update
 
 from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal
+from api.domain.results.review import view_of
 from api.domain.runs.run import Phase
 from api.services.platform_sync import catch_up
 from api.storage.database import session, transact
 from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow, SampleRow
-from api.storage.results.approvals import record_decision, record_proposal
+from api.storage.results.approvals import record_proposal
+from api.storage.results.decisions import record_decisions
 from api.storage.tables import RunRow
 from tests.builders import NOW, add_event, add_output, add_result, add_run, digest_of, save
 
 # The run, and one of its outputs that is other than expected, with all files there.
 KNOWN = {"run_id": 9420, "sample_id": 137, "regression_id": 42, "output_id": 81}
-# Requests for new baselines that another admin made and nobody has decided, by what is to become of them.
-OPEN_REQUESTS = {"approve": 3, "reject": 4}
+# Requests for new baselines that another admin made, by what is to become of them, and the outputs that they are for.
+REQUESTS, REQUESTED = {"approve": 3, "reject": 4, "revert": 5}, {"approve": 84, "reject": 85, "revert": 86}
 # Earlier runs: one with the output that then became the baseline, and one of the commit that the known run's commit follows.
 OLD_RUN, BASE_RUN = 9388, 9400
 COMMIT, PARENT = "0632bff4e382d5f86eff9073b9ddd37f03f9778c", "7f4d0c1bb0c6a7c25a1f6be6de4a8c0a7a1b2c3d"
@@ -30,6 +32,8 @@ EXPECTED, PRODUCED, OLD = (sha256(content).hexdigest() for content in (b"1\nHell
 SAMPLES = {137: "news.ts", 138: "film.ts"}
 # The sample and the outputs of each regression test.
 TESTS = {42: (137, (81,)), 43: (138, (83,)), 44: (138, (84, 85))}
+# One that no run executed.
+LATER_TESTS = {45: (138, (86,))}
 REASON = "The new timing is right, see the discussion in pull request 2264."
 MEDIA_INFO = b'<Mediainfo version="0.7"><File><track type="General"><Format>MPEG-TS</Format></track></File></Mediainfo>'
 
@@ -40,6 +44,13 @@ class Person:
 
     user_id: int
     email: str
+
+
+def decision_of(name: str) -> dict[str, object]:
+    """The body of a decision about one request, which is bound to what there is to be seen of it."""
+    wish = BaselineProposal(1, REQUESTED[name], REASON)
+    seen = view_of([Proposal(KNOWN["run_id"], 1, wish, EXPECTED, PRODUCED, ".srt")])
+    return {"approval_ids": [str(REQUESTS[name])], "expected_count": seen.count, "digest": seen.digest}
 
 
 def add_known_run(root: Path, requester: Person, reviewer: Person) -> None:
@@ -54,15 +65,16 @@ def add_known_run(root: Path, requester: Person, reviewer: Person) -> None:
     _name_origin(KNOWN["run_id"])
     for output_id in (84, 85):
         _ask(KNOWN["run_id"], 44, output_id, requester)
+    _decide(_ask(KNOWN["run_id"], 45, 86, requester), ApprovalStatus.APPROVED, reviewer)
 
 
 def _add_tests() -> None:
     for sample_id, name in SAMPLES.items():
         save(SampleRow(id=sample_id, sha=digest_of(name), extension="ts", original_name=name))
-    for regression_id, (sample_id, outputs) in TESTS.items():
+    for regression_id, (sample_id, outputs) in (TESTS | LATER_TESTS).items():
         save(RegressionTestRow(
             id=regression_id, sample_id=sample_id, command="-out=srt", input_type="file", output_type="file", expected_rc=0,
-            active=True))
+            active=regression_id in TESTS))
         for output_id in outputs:
             save(RegressionOutputRow(
                 id=output_id, regression_id=regression_id, correct=_first_baseline(output_id), correct_extension=".srt",
@@ -94,12 +106,12 @@ def _name_origin(run_id: int) -> None:
 def _ask(run_id: int, regression_id: int, output_id: int, requester: Person) -> Approval:
     before, after = (OLD, EXPECTED) if output_id == KNOWN["output_id"] else (EXPECTED, PRODUCED)
     wish = BaselineProposal(regression_id, output_id, REASON)
-    proposal = Proposal(run_id, TESTS[regression_id][0], wish, before, after, ".srt")
+    proposal = Proposal(run_id, (TESTS | LATER_TESTS)[regression_id][0], wish, before, after, ".srt")
     return transact(partial(record_proposal, proposal, requester.user_id, requester.email, NOW))
 
 
 def _decide(approval: Approval, status: ApprovalStatus, reviewer: Person) -> None:
-    transact(partial(record_decision, approval, status, reviewer.email, "Compared by eye.", NOW))
+    transact(partial(record_decisions, [approval], status, reviewer.email, "Compared by eye.", NOW))
 
 
 def _write_files(root: Path) -> None:

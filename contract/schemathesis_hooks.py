@@ -19,7 +19,7 @@ from schemathesis.generation.meta import ComponentInfo, TestPhase
 
 from contract.application import ADMIN, CHANGED_PASSWORD, CHANGER, KNOWN_JOB, LOSER, PASSWORD, REVIEWER, WORKED_ON, make_token, worker_token
 from contract.documents import EVENT
-from contract.fixtures import KNOWN, OPEN_REQUESTS, REASON
+from contract.fixtures import KNOWN, REASON, REQUESTS, decision_of
 from tests.builders import MAIN_REPOSITORY
 
 TOKENS, OWN_PASSWORD, SUBMISSION, FILES = "/auth/tokens", "/auth/password", "/submit-async", "/runs/{run_id}/artifacts"
@@ -28,7 +28,7 @@ PASSWORDS = {PASSWORD: CHANGED_PASSWORD, CHANGED_PASSWORD: PASSWORD}
 SCOPES = ["runs:read", "runs:write", "results:read", "baselines:write", "system:read"]
 JOB_STREAM, LOG_STREAM = "/jobs/{job_id}/stream", "/runs/{run_id}/logs/stream"
 STREAMS = ("/submit", "/submit-stream", JOB_STREAM, LOG_STREAM)
-DECISIONS = tuple(f"/baseline-approvals/{{approval_id}}/{decision}" for decision in OPEN_REQUESTS)
+DECISIONS = tuple(f"/baseline-approvals{middle}/{decision}" for decision in REQUESTS for middle in ("/{approval_id}", ""))
 REPEAT = "Idempotency-Key"
 # No row has a larger number.
 NUMBERS = range(1, 10_000)
@@ -198,13 +198,15 @@ def _those_of(case: Case[Any], known: Mapping[str, Any]) -> dict[str, Any]:
 
 def _speak_of_what_is_there(case: Case[Any], body: dict[str, Any]) -> None:
     decision = case.operation.path.rpartition("/")[2]
-    known = KNOWN | {"approval_id": OPEN_REQUESTS.get(decision, OPEN_REQUESTS["approve"])}
+    known = KNOWN | {"approval_id": REQUESTS.get(decision, REQUESTS["approve"])}
     # Where requests follow each other, they are of what the one before has told.
     told = NUMBERS if case.meta is not None and case.meta.phase.name is TestPhase.STATEFUL else range(0)
+    if "approval_ids" in body and body["expected_count"] % 3:
+        body |= decision_of(decision)
     for given in (case.path_parameters, case.query, body, *body.get("requests", ())):
         given |= {
             name: value for name, value in known.items()
-            if name in given and int(given[name]) % 3 and int(given[name]) not in told}
+            if name in given and (int(given[name]) % 3 or int(given[name]) in REQUESTS.values()) and int(given[name]) not in told}
 
 
 def _say_something(case: Case[Any], body: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from api.server import make_server
 from contract.application import ADMIN, KNOWN_JOB, PASSWORD, REVIEWER, make_token, prepare, settings_for
 from contract.client import ValidatingClient
 from contract.documents import Operation, load_documents
-from contract.fixtures import KNOWN, OPEN_REQUESTS
+from contract.fixtures import KNOWN, REQUESTS
 from tests.submitted_jobs import zip_of
 
 OPERATIONS = {each.operation_id: each for document in load_documents() for each in document.operations}
@@ -23,7 +23,7 @@ LINKED = [each for each in OPERATIONS.values() if any("links" in raw for raw in 
 # As contract/application.py names them.
 DATABASE, FILES = "ci.db", "files"
 LOGIN, SUBMISSION, UPLOAD = "create_token", "submit_job_async", "upload_sample"
-DECISIONS = {f"{decision}_baseline": number for decision, number in OPEN_REQUESTS.items()}
+DECISIONS = {f"{decision}_baseline": number for decision, number in REQUESTS.items()}
 # A run that just waits has no log, and what is decided is not decided otherwise.
 NOT_YET = {"log_not_found", "conflict"}
 
@@ -80,7 +80,7 @@ def _login(email: str) -> dict[str, Any]:
 
 def ask_first(client: ValidatingClient, operation: Operation) -> Any:
     """The answer to an operation that is asked for what its document's examples speak of."""
-    known = {**KNOWN, **KNOWN_JOB, "approval_id": DECISIONS.get(operation.operation_id, OPEN_REQUESTS["approve"])}
+    known = {**KNOWN, **KNOWN_JOB, "approval_id": DECISIONS.get(operation.operation_id, REQUESTS["approve"])}
     parameters = {each["name"]: known[each["name"]] for each in operation.parameters if each["in"] == "path"}
     if operation.operation_id == SUBMISSION:
         return ask(client, operation, parameters, files={"file": zip_of()})

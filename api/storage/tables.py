@@ -303,11 +303,14 @@ class SessionRow(Base):
 class ApprovalRow(Base):
     """A request that an output become the baseline. `pending_key` is unique while it is open, so that the same request is one row.
 
+    A row with a `reverts_id` takes that approval back: the same outputs, with the hashes the other way round.
     The run may be deleted one day; what was asked for, by whom and why, is kept all the same.
     """
 
     __tablename__ = "ci_approval"
-    __table_args__ = (Index("ci_ix_approval_status", "status", "id"), Index("ci_ix_approval_run", "run_id", "id"), OWN)
+    __table_args__ = (
+        Index("ci_ix_approval_status", "status", "id"), Index("ci_ix_approval_run", "run_id", "id"),
+        Index("ci_ix_approval_reverts", "reverts_id", unique=True), OWN)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int]
@@ -327,6 +330,7 @@ class ApprovalRow(Base):
     decided_by: Mapped[str | None] = mapped_column(String(255))
     decided_at: Mapped[datetime | None] = mapped_column(Exact)
     decision_reason: Mapped[str | None] = mapped_column(Text)
+    reverts_id: Mapped[int | None]
 
 
 class BaselineChangeRow(Base):

@@ -1,4 +1,4 @@
-"""Requests to approve an output as the new baseline, and what a decision changes."""
+"""Requests to approve an output as the new baseline."""
 from __future__ import annotations
 
 import hashlib
@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from api.domain.auth.access import Caller, Role
-from api.domain.errors import Conflict, Forbidden, NotFound, Unprocessable
+from api.domain.errors import Conflict, NotFound, Unprocessable
 from api.domain.results.result import JudgedTest, OutputStatus, output_status
 
 
@@ -20,13 +19,6 @@ class ApprovalStatus(StrEnum):
     PENDING = "pending_review"
     APPROVED = "approved"
     REJECTED = "rejected"
-
-
-class Decision(StrEnum):
-    """What a reviewer may say to it."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +56,20 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Reversal:
+    """Who took an approval back, and by which approval, which puts the old baseline in the place of the new one."""
+
+    approval_id: int
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
-    """A recorded proposal and its fate; `requester_id` is None where the account is gone."""
+    """A recorded proposal and its fate; `requester_id` is None where the account is gone.
+
+    `reverts_id` names the approval that this one takes back, `reversal` what took this one back.
+    """
 
     approval_id: int
     proposal: Proposal
@@ -76,6 +80,8 @@ class Approval:
     decided_by: str | None = None
     decided_at: datetime | None = None
     decision_reason: str | None = None
+    reverts_id: int | None = None
+    reversal: Reversal | None = None
 
 
 FILLERS = frozenset(
@@ -142,36 +148,3 @@ def check_current(proposals: Iterable[Proposal], baselines: Mapping[int, str]) -
         raise Conflict(
             "The baseline has changed since the run.", {"output_ids": changed},
             remedy="Run the test again and, where its output still differs, ask with that run.")
-
-
-def authorize_decision(approval: Approval, caller: Caller, *, own_allowed: bool) -> None:
-    """Let pass an admin other than the requester; the requester too where the installation has one person. Raises Forbidden."""
-    if caller.role is not Role.ADMIN:
-        raise Forbidden("Only an admin decides about baselines.", {"required_roles": [Role.ADMIN.value], "role": caller.role.value})
-    if approval.requester_id == caller.user_id and not own_allowed:
-        raise Forbidden(
-            "Another admin must decide about your own request.", {"required_roles": [Role.ADMIN.value], "role": caller.role.value},
-            remedy="Ask another admin; the operator of a one-person installation can allow this.")
-
-
-def check_open(approval: Approval, decision: Decision) -> bool:
-    """Whether the decision is still to be carried out; False for a repeat. Raises Conflict for one that contradicts the last."""
-    if approval.status is ApprovalStatus.PENDING:
-        return True
-    if (approval.status is ApprovalStatus.APPROVED) is (decision is Decision.APPROVE):
-        return False
-    raise Conflict(
-        "The request was decided otherwise already.", {"status": approval.status.value},
-        remedy="Make a new request from a run that shows the output.")
-
-
-def check_unchanged(approval: Approval, baseline_now: str | None) -> None:
-    """Let pass when the baseline still is what the requester saw; None stands for a deleted output. Raises Conflict."""
-    if baseline_now is None:
-        raise Conflict(
-            "The output was deleted since the request was made: there is no baseline to replace.",
-            {"output_id": approval.proposal.wish.output_id}, remedy="Reject this request.")
-    if baseline_now.lower() != approval.proposal.hash_before:
-        raise Conflict(
-            "The baseline has changed since the request was made.", {"expected_hash": approval.proposal.hash_before},
-            remedy="Reject this request, and make a new one from a run made since.")

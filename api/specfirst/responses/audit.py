@@ -34,6 +34,7 @@ class AuditEvent(StrEnum):
     GITHUB_LINKED = "github_linked"
     BASELINE_APPROVED = "baseline_approved"
     BASELINE_REJECTED = "baseline_rejected"
+    BASELINE_REVERTED = "baseline_reverted"
     RUN_TRIGGERED = "run_triggered"
     RUN_RETRIED = "run_retried"
     RUN_CANCELED = "run_canceled"
@@ -46,6 +47,8 @@ class AuditRecord:
 
     event: AuditEvent
     subject: str | None = None
+    # Each is recorded in a line of its own.
+    more_subjects: tuple[str, ...] = ()
     actor_id: int | None = None
     detail: str | None = None
     # A login is nobody's doing yet, whatever token came with it.
@@ -63,9 +66,11 @@ def unknown_user(email: str) -> str:
 
 
 @contextmanager
-def audited(event: AuditEvent, subject: str | None = None, *, at: datetime | None = None) -> Iterator[AuditRecord]:
+def audited(
+    event: AuditEvent, subject: str | None = None, *more_subjects: str, at: datetime | None = None,
+) -> Iterator[AuditRecord]:
     """Record an event once it has happened, or has failed, by the caller of the request; `at` is for where there is none."""
-    deed = AuditRecord(event, subject)
+    deed = AuditRecord(event, subject, more_subjects)
     reason: str | None = "internal_error"
     try:
         yield deed
@@ -74,10 +79,11 @@ def audited(event: AuditEvent, subject: str | None = None, *, at: datetime | Non
         reason = refused.code
         raise
     finally:
-        _write(deed, at, reason)
+        for each in (deed.subject, *deed.more_subjects):
+            _write(deed, each, at, reason)
 
 
-def _write(deed: AuditRecord, at: datetime | None, reason: str | None) -> None:
+def _write(deed: AuditRecord, subject: str | None, at: datetime | None, reason: str | None) -> None:
     context = current.get(None)
     caller = context.caller if context and deed.by_caller else None
     when = at if at is not None else context.app_context.clock() if context else None
@@ -85,7 +91,7 @@ def _write(deed: AuditRecord, at: datetime | None, reason: str | None) -> None:
         "time": None if when is None else when.isoformat(timespec="milliseconds").replace("+00:00", "Z"), "logger": LOGGER,
         "event": deed.event.value, "outcome": "success" if reason is None else "failure", "source": "api" if context else "command",
         "actor_id": caller.user_id if caller else deed.actor_id, "token_id": caller.token_id if caller else None,
-        "subject": deed.subject, "address": context.address if context else None,
+        "subject": subject, "address": context.address if context else None,
         "request_id": context.request_id if context else None, "reason": reason, "detail": deed.detail}
     shown = {name: value[:MAX_TEXT_LENGTH] if isinstance(value, str) else value for name, value in entry.items()}
     log.info("%s", json.dumps(shown, ensure_ascii=True))

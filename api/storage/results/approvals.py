@@ -1,20 +1,26 @@
 """Requests for new baselines, their decisions, and the history of every baseline."""
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from api.domain.errors import NotFound
 from api.domain.page import Page
-from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal, check_unchanged
+from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal, Reversal
 from api.storage.database import TransactionConflict, session
-from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow
+from api.storage.platform_tables import RegressionOutputRow
 from api.storage.tables import ApprovalRow, BaselineChangeRow
+
+_Inverse = aliased(ApprovalRow)
+# Each request with what took it back.
+APPROVALS = select(ApprovalRow, _Inverse.id, _Inverse.decided_by, _Inverse.decided_at).outerjoin(
+    _Inverse, _Inverse.reverts_id == ApprovalRow.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +43,10 @@ def load_baselines(output_ids: Collection[int]) -> dict[int, str]:
 
 def find_granted(run_id: int, baselines: Mapping[int, str]) -> dict[str, Approval]:
     """The approved requests of a run whose outputs are the baselines still, by the key of their proposal; `baselines` by output id."""
-    rows = session().execute(
-        select(ApprovalRow).where(ApprovalRow.run_id == run_id, ApprovalRow.status == ApprovalStatus.APPROVED.value)
-        .order_by(ApprovalRow.id)).scalars()
-    approved = (_approval(row) for row in rows if row.hash_after == baselines.get(row.output_id, "").lower())
-    return {each.proposal.key: each for each in approved}
+    approved = _loaded((ApprovalRow.run_id == run_id) & (ApprovalRow.status == ApprovalStatus.APPROVED.value), locked=False)
+    return {
+        each.proposal.key: each for each in approved
+        if each.reversal is None and each.proposal.hash_after == baselines.get(each.proposal.wish.output_id, "").lower()}
 
 
 def record_proposal(proposal: Proposal, requester_id: int, requested_by: str, now: datetime) -> Approval:
@@ -66,11 +71,22 @@ def record_proposal(proposal: Proposal, requester_id: int, requested_by: str, no
 
 def load_approval(approval_id: int, *, locked: bool = False) -> Approval:
     """The request of this id; `locked`, within a transaction, holds its row until the end. Raises NotFound."""
-    query = select(ApprovalRow).where(ApprovalRow.id == approval_id)
-    row = session().execute(query.with_for_update() if locked else query).scalar_one_or_none()
-    if row is None:
-        raise NotFound("baseline_approval", approval_id, remedy="List requests with GET /baseline-approvals.")
-    return _approval(row)
+    return load_approvals([approval_id], locked=locked)[0]
+
+
+def load_approvals(approval_ids: Collection[int], *, locked: bool = False) -> list[Approval]:
+    """The requests of these ids, in the order of the ids; `locked` as of one. Raises NotFound for the first that there is not."""
+    found = _loaded(ApprovalRow.id.in_(approval_ids), locked=locked)
+    missing = set(approval_ids) - {each.approval_id for each in found}
+    if missing:
+        raise NotFound("baseline_approval", min(missing), remedy="List requests with GET /baseline-approvals.")
+    return found
+
+
+def list_of_outputs(run_id: int, output_ids: Collection[int], *, locked: bool = False) -> list[Approval]:
+    """What was requested of these outputs of a run, in the order of the ids; `locked` as of one."""
+    return _loaded(
+        (ApprovalRow.run_id == run_id) & ApprovalRow.output_id.in_(output_ids) & ApprovalRow.reverts_id.is_(None), locked=locked)
 
 
 def list_approvals(status: ApprovalStatus | None, run_id: int | None, *, limit: int, offset: int) -> Page[Approval]:
@@ -81,53 +97,14 @@ def list_approvals(status: ApprovalStatus | None, run_id: int | None, *, limit: 
     if run_id is not None:
         conditions.append(ApprovalRow.run_id == run_id)
     total = session().execute(select(func.count()).select_from(ApprovalRow).where(*conditions)).scalar_one()
-    rows = session().execute(
-        select(ApprovalRow).where(*conditions).order_by(ApprovalRow.id.desc()).limit(limit).offset(offset)).scalars()
-    return Page([_approval(row) for row in rows], limit, offset, total)
+    rows = session().execute(APPROVALS.where(*conditions).order_by(ApprovalRow.id.desc()).limit(limit).offset(offset))
+    return Page([_approval(*row) for row in rows], limit, offset, total)
 
 
-def record_decision(approval: Approval, status: ApprovalStatus, decided_by: str, reason: str | None, now: datetime) -> None:
-    """Within a transaction: close a request. An approval changes the baselines, in the same transaction.
-
-    Raises Conflict where the baseline is no longer what the requester saw.
-    """
-    if status is ApprovalStatus.APPROVED:
-        _change_baselines(approval, now)
-    session().execute(
-        update(ApprovalRow).where(ApprovalRow.id == approval.approval_id).values(
-            status=status.value, pending_key=None, decided_by=decided_by, decided_at=now, decision_reason=reason)
-        .execution_options(synchronize_session=False))
-    session().expire_all()
-
-
-def _change_baselines(approval: Approval, now: datetime) -> None:
-    proposal = approval.proposal
-    outputs = _outputs_of(proposal)
-    own = next((row for row in outputs if row.id == proposal.wish.output_id), None)
-    check_unchanged(approval, None if own is None else own.correct or "")
-    for row in outputs:
-        if row is not own and not _is_variant(row, proposal):
-            continue
-        session().add(BaselineChangeRow(
-            approval_id=approval.approval_id, regression_id=row.regression_id, output_id=row.id, hash_before=row.correct or "",
-            hash_after=proposal.hash_after, changed_at=now))
-        row.correct = proposal.hash_after
-    session().flush()
-
-
-def _outputs_of(proposal: Proposal) -> Sequence[RegressionOutputRow]:
-    """The output itself and, where variants follow, every output of the sample's tests; locked in one order, so that nobody deadlocks."""
-    query = select(RegressionOutputRow).order_by(RegressionOutputRow.id).with_for_update()
-    if proposal.spreads:
-        tests = select(RegressionTestRow.id).where(RegressionTestRow.sample_id == proposal.sample_id)
-        query = query.where(RegressionOutputRow.regression_id.in_(tests))
-    else:
-        query = query.where(RegressionOutputRow.id == proposal.wish.output_id)
-    return list(session().execute(query.execution_options(populate_existing=True)).scalars())
-
-
-def _is_variant(row: RegressionOutputRow, proposal: Proposal) -> bool:
-    return row.correct_extension == proposal.extension and (row.correct or "").lower() == proposal.hash_before
+def _loaded(condition: ColumnElement[bool], *, locked: bool) -> list[Approval]:
+    query = APPROVALS.where(condition).order_by(ApprovalRow.id)
+    rows = session().execute((query.with_for_update() if locked else query).execution_options(populate_existing=True))
+    return [_approval(*row) for row in rows]
 
 
 def list_changes(regression_id: int, output_id: int, *, limit: int, offset: int) -> Page[BaselineChange]:
@@ -140,9 +117,9 @@ def list_changes(regression_id: int, output_id: int, *, limit: int, offset: int)
     if not total and not _belongs(output_id, regression_id):
         raise NotFound("output", output_id, remedy="List the test's outputs with GET /regression-tests.")
     rows = session().execute(
-        select(BaselineChangeRow, ApprovalRow).join(ApprovalRow, ApprovalRow.id == BaselineChangeRow.approval_id)
+        APPROVALS.add_columns(BaselineChangeRow).join(BaselineChangeRow, BaselineChangeRow.approval_id == ApprovalRow.id)
         .where(*of_output).order_by(BaselineChangeRow.id.desc()).limit(limit).offset(offset))
-    return Page([_change(change, approval) for change, approval in rows], limit, offset, total)
+    return Page([_change(row[-1], _approval(*row[:-1])) for row in rows], limit, offset, total)
 
 
 def _belongs(output_id: int, regression_id: int) -> bool:
@@ -150,13 +127,14 @@ def _belongs(output_id: int, regression_id: int) -> bool:
     return session().execute(query).first() is not None
 
 
-def _change(row: BaselineChangeRow, approval: ApprovalRow) -> BaselineChange:
-    return BaselineChange(row.regression_id, row.output_id, row.hash_before, row.hash_after, row.changed_at, _approval(approval))
+def _change(row: BaselineChangeRow, approval: Approval) -> BaselineChange:
+    return BaselineChange(row.regression_id, row.output_id, row.hash_before, row.hash_after, row.changed_at, approval)
 
 
-def _approval(row: ApprovalRow) -> Approval:
+def _approval(row: ApprovalRow, reversal_id: int | None = None, by: str | None = None, at: datetime | None = None) -> Approval:
     wish = BaselineProposal(row.regression_id, row.output_id, row.reason, row.apply_to_variants)
     return Approval(
         approval_id=row.id, status=ApprovalStatus(row.status), requester_id=row.requester_id, requested_by=row.requested_by,
         proposal=Proposal(row.run_id, row.sample_id, wish, row.hash_before, row.hash_after, row.extension),
-        created_at=row.created_at, decided_by=row.decided_by, decided_at=row.decided_at, decision_reason=row.decision_reason)
+        created_at=row.created_at, decided_by=row.decided_by, decided_at=row.decided_at, decision_reason=row.decision_reason,
+        reverts_id=row.reverts_id, reversal=None if reversal_id is None or by is None or at is None else Reversal(reversal_id, by, at))

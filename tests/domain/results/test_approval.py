@@ -3,36 +3,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.auth.access import Role
-from api.domain.errors import Conflict, Forbidden, NotFound, Unprocessable
-from api.domain.results.approval import (
-    FILLERS,
-    Approval,
-    ApprovalStatus,
-    BaselineProposal,
-    Decision,
-    Proposal,
-    authorize_decision,
-    check_bulk,
-    check_current,
-    check_open,
-    check_reason,
-    check_unchanged,
-    propose,
-)
-from tests.domain.results.judging import BASELINE, OTHER, VARIANT, caller, expected_output, expected_test, judged, reported
+from api.domain.errors import Conflict, NotFound, Unprocessable
+from api.domain.results.approval import FILLERS, BaselineProposal, Proposal, check_bulk, check_current, check_reason, propose
+from tests.domain.results.judging import BASELINE, OTHER, VARIANT, expected_output, expected_test, judged, reported
 
 REASON = "Timing of the roll-up captions was corrected"
 WISH = BaselineProposal(1, 5, REASON)
 PROPOSAL = Proposal(9, 7, WISH, BASELINE, OTHER, ".srt")
-APPROVAL = Approval(1, PROPOSAL, ApprovalStatus.PENDING, 3, "Ann", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("reason", [REASON, "see #1234", "修正されました", "x264", "Fixed drop-frame output"])
@@ -157,58 +140,6 @@ def test_requests_together_pass_where_they_come_true_in_any_order(wanted: list[P
         with pytest.raises(Conflict) as refused:
             check_bulk(wanted)
         assert set(refused.value.details["output_ids"]) <= {each.wish.output_id for each in wanted}
-
-
-@pytest.mark.parametrize(("role", "user_id", "own_allowed", "may"), [
-    (Role.ADMIN, 4, False, True), (Role.ADMIN, 3, False, False), (Role.ADMIN, 3, True, True), (Role.CONTRIBUTOR, 4, True, False),
-    (Role.CONTRIBUTOR, 3, True, False), (Role.TESTER, 4, True, False), (Role.USER, 4, True, False)])
-def test_an_admin_other_than_the_requester_decides(role: Role, user_id: int, own_allowed: bool, may: bool) -> None:
-    person = caller(role, user_id=user_id)
-
-    if may:
-        authorize_decision(APPROVAL, person, own_allowed=own_allowed)
-    else:
-        with pytest.raises(Forbidden):
-            authorize_decision(APPROVAL, person, own_allowed=own_allowed)
-
-
-def test_any_admin_decides_where_the_requester_is_gone() -> None:
-    authorize_decision(replace(APPROVAL, requester_id=None), caller(Role.ADMIN), own_allowed=False)
-
-
-@pytest.mark.parametrize(("status", "decision", "is_open"), [
-    (ApprovalStatus.PENDING, Decision.APPROVE, True), (ApprovalStatus.PENDING, Decision.REJECT, True),
-    (ApprovalStatus.APPROVED, Decision.APPROVE, False), (ApprovalStatus.REJECTED, Decision.REJECT, False)])
-def test_a_decision_is_carried_out_once(status: ApprovalStatus, decision: Decision, is_open: bool) -> None:
-    assert check_open(replace(APPROVAL, status=status), decision) is is_open
-
-
-@pytest.mark.parametrize(("status", "decision"), [(ApprovalStatus.APPROVED, Decision.REJECT), (ApprovalStatus.REJECTED, Decision.APPROVE)])
-def test_a_decision_is_never_turned_round(status: ApprovalStatus, decision: Decision) -> None:
-    with pytest.raises(Conflict) as refused:
-        check_open(replace(APPROVAL, status=status), decision)
-
-    assert refused.value.details == {"status": status.value}
-
-
-def test_a_baseline_that_is_what_the_requester_saw_may_be_replaced() -> None:
-    check_unchanged(APPROVAL, BASELINE.upper())
-
-
-@pytest.mark.parametrize("now", ["", OTHER])
-def test_a_baseline_that_changed_meanwhile_may_not(now: str) -> None:
-    with pytest.raises(Conflict, match="has changed") as refused:
-        check_unchanged(APPROVAL, now)
-
-    assert refused.value.details == {"expected_hash": BASELINE}
-
-
-def test_of_an_output_that_was_deleted_nothing_else_is_said() -> None:
-    with pytest.raises(Conflict, match="deleted") as refused:
-        check_unchanged(APPROVAL, None)
-
-    assert refused.value.details == {"output_id": 5}
-    assert "new one" not in refused.value.remedy
 
 
 def for_output(output_id: int) -> Proposal:

@@ -151,6 +151,14 @@ def test_decisions_about_baselines_are_recorded(site: Site, audit: Audit, case: 
     assert told[-1] == ("baseline_approved", "success", f"approval:{approval_id}", site.accounts["admin"])
 
 
+def test_a_decision_about_several_requests_is_recorded_for_each(audit: Audit) -> None:
+    with audited(AuditEvent.BASELINE_APPROVED, "approval:1", "approval:2", at=NOW):
+        pass
+
+    assert audit.told("event", "outcome", "subject") == [
+        ("baseline_approved", "success", "approval:1"), ("baseline_approved", "success", "approval:2")]
+
+
 def test_each_event_is_one_line_of_bounded_length_whatever_it_is_about(audit: Audit) -> None:
     with audited(AuditEvent.RUN_TRIGGERED, 'run:1\n{"event": "forged"}\u2028', at=NOW) as deed:
         deed.detail = "d\0\x1b[31m" * 10_000
