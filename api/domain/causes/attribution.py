@@ -90,8 +90,8 @@ def _known_state(found: Walk, known: Known, changed: Facts) -> Attributed | None
     if open_ones and keys_of(telling(now)) <= keys_of(facts_between(subject, None, open_ones[0].came, known)):
         return Attributed(Origin.IMPROVED, Reason.FEWER_DIFFERENCES, Confidence.LIKELY, facts=changed)
     hidden = [
-        stretch.newest.commit for stretch in found.stretches
-        if stretch.last >= found.base_place and not (open_ones and stretch.first >= open_ones[0].first)]
+        commit for stretch in found.stretches[1:]
+        if stretch.last >= found.base_place and not (open_ones and stretch.first >= open_ones[0].first) for commit in stretch.commits]
     return Attributed(
         Origin.UNKNOWN, Reason.HIDDEN_IN_BASE, Confidence.UNCERTAIN, tuple(dict.fromkeys((*found.untested, *hidden))), changed)
 

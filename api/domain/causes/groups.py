@@ -72,7 +72,8 @@ class Group:
     @cached_property
     def families(self) -> frozenset[str]:
         """What its facts are about."""
-        return frozenset(_FAMILIES.get(kind.partition(".")[0], kind) for kind, _ in self.keys)
+        heads = (kind.partition(".")[0] for kind, _ in self.keys)
+        return frozenset("text" if head == "cues" else head for head in heads)
 
     @cached_property
     def columns(self) -> frozenset[str]:
@@ -98,7 +99,6 @@ class Group:
         return Group(self.keys | other.keys, (*self.members, *other.members), (*self.also, *other.also))
 
 
-_FAMILIES = {"text": "text", "cues": "text", "frame": "frame", "bytes": "bytes", "cue": "cue"}
 _WEAK_KINDS = frozenset({
     "cues.order", "cues.extra", "cues.doubled", "text.repeats-before", "text.wrap", "text.edited", "text.replaced",
     "text.cut", "text.indent", "text.letters-lost", "text.other", "other"})

@@ -42,31 +42,33 @@ def signs_of(steps: Sequence[Step], against: Sequence[Facts], places: Sequence[i
     """The signs of a test, by its steps, the nearest first.
 
     `against` has for each stretch what is different from what is expected, `places` its oldest run's place; the last one passes where
-    it `ends_well`. A step lasts if something of it was different ever since, as far as can be seen, and is now.
+    it `ends_well`. A step lasts if something of it was different ever since, as far as can be seen, and is now. What is different now
+    in words that no such step has came when these words did.
     """
     found: list[Sign] = []
-    lasting: list[Step] = []
     for index, step in enumerate(steps):
         since = [against[0], *(each for each in against[1:index + 1] if not hides(each))]
-        told = [fact for fact in telling(noise.without(step.facts)) if all(lasts(fact, each) for each in since)]
-        if not told and not hides(against[index + 1]):
-            told = _new_facts(against, index, noise)
-        found += [Sign(fact, step.first, step.before) for fact in told]
-        lasting += [step] if told else []
+        found += [
+            Sign(fact, step.first, step.before) for fact in telling(noise.without(step.facts))
+            if all(lasts(fact, each) for each in since)]
     if not ends_well:
         found += [Sign(fact, places[-1]) for fact in telling(noise.without(against[-1])) if lasts(fact, against[0])]
-    if not found:
-        found += [Sign(fact, *_range(steps)) for fact in telling(noise.without(against[0]))]
-        lasting += list(steps[:1]) if found else []
+    told = [sign.fact for sign in found]
+    for fact in telling(noise.without(against[0])):
+        if not lasts(fact, told):
+            index = _since(key_of(fact), against)
+            found.append(Sign(fact, *((steps[index].first, steps[index].before) if index < len(steps) else (places[-1], maxsize))))
+    places_told = {(sign.first, sign.before) for sign in found}
     found += [Sign(fact, is_noise=True) for fact in telling(against[0]) if noise.has(fact)]
-    return Signs(tuple(dict.fromkeys(found)), tuple(lasting))
+    return Signs(tuple(dict.fromkeys(found)), tuple(step for step in steps if (step.first, step.before) in places_told))
 
 
-def _range(steps: Sequence[Step]) -> tuple[int, int]:
-    return (steps[0].first, steps[0].before) if steps else (NOW, maxsize)
-
-
-def _new_facts(against: Sequence[Facts], index: int, noise: Noise) -> list[Fact]:
-    """What is different from what is expected since a step and still is now, where the step itself is told in other words."""
-    now, before = keys_of(against[0]), keys_of(against[index + 1])
-    return [fact for fact in telling(noise.without(against[index])) if key_of(fact) in now and key_of(fact) not in before]
+def _since(key: Key, against: Sequence[Facts]) -> int:
+    """The oldest of the stretches, nearest first, of which all show a key, those left aside that hide what they show."""
+    found = 0
+    for index, facts in enumerate(against):
+        if key in keys_of(facts):
+            found = index
+        elif not hides(facts):
+            break
+    return found

@@ -17,7 +17,7 @@ NOW = -1
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Runs that follow each other on a line and in which a test came to the same, `count` of them; `first` is the newest one's place."""
+    """Runs that follow each other on a line and in which a test came to the same: how many, of which commits, and their places there."""
 
     came: Came
     newest: PastRun
@@ -25,10 +25,11 @@ class Stretch:
     first: int
     last: int
     count: int = 1
+    commits: tuple[str, ...] = ()
 
     def with_older(self, run: PastRun, place: int) -> Stretch:
         """With one more run."""
-        return replace(self, oldest=run, last=place, count=self.count + 1)
+        return replace(self, oldest=run, last=place, count=self.count + 1, commits=(*self.commits, run.commit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def walk(
 def _stretches(
     now: PastRun, subject: Subject, results: Iterable[tuple[int, PastRun, Came]],
 ) -> tuple[tuple[Stretch, ...], bool]:
-    found, ends_well = [Stretch(subject.came, now, now, NOW, NOW)], False
+    found, ends_well = [Stretch(subject.came, now, now, NOW, NOW, commits=(now.commit,))], False
     for place, run, result in results:
         at = found[-1]
         if result == at.came:
@@ -110,7 +111,7 @@ def _stretches(
             continue
         if len(found) == STRETCH_LIMIT:
             break
-        found.append(Stretch(result, run, run, place, place))
+        found.append(Stretch(result, run, run, place, place, commits=(run.commit,)))
         ends_well = subject.accepts(result)
         if ends_well:
             break
@@ -175,7 +176,7 @@ def _revealing(step: Step, index: int, found: Walk, against: list[Facts]) -> Ste
     if open_one is None:
         return replace(step, facts=facts)
     before = found.stretches[open_one].newest
-    hidden = (stretch.newest.commit for stretch in found.stretches[index + 1:open_one])
+    hidden = (commit for stretch in found.stretches[index + 1:open_one] for commit in stretch.commits)
     return replace(
         step, facts=facts, from_commit=before.commit, from_run_id=before.run_id, before=found.stretches[open_one].first,
         untested=tuple(dict.fromkeys((*step.untested, *hidden, *(
