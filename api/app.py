@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -57,7 +58,9 @@ CI_DOCUMENT = Document("ci", "CI API", _HERE / "openapi-ci-api.yaml", "/api/v1",
 WORKER_DOCUMENT = Document("worker", "Worker protocol", _HERE / "openapi-worker.yaml", "", ("/openapi-worker.json",))
 PAGES_DOCUMENT = Document("pages", "Pages", _HERE / "openapi-pages.yaml", "", ())
 JOBS_DOCUMENT = Document("jobs", "Job service", _HERE / "openapi-jobs.yaml", "", ("/openapi-jobs.json",))
-DOCUMENTS = (CI_DOCUMENT, WORKER_DOCUMENT, JOBS_DOCUMENT, PAGES_DOCUMENT)
+PLATFORM_DOCUMENT = Document(
+    "platform", "Sample Platform API", _HERE / "openapi-platform-api.yaml", "/platform/api/v1", ("/openapi-platform-api.json",))
+DOCUMENTS = (CI_DOCUMENT, WORKER_DOCUMENT, JOBS_DOCUMENT, PAGES_DOCUMENT, PLATFORM_DOCUMENT)
 
 _QUARTER = 15 * 60
 
@@ -130,6 +133,7 @@ def create_app(
     `hooks` are entered in order when the server starts and left in reverse when it stops; `collaborators` are what
     handlers get by `context.collaborator(kind)`.
     """
+    documents = _served(documents, settings.platform_api)
     contents = {document: with_roles(load(document), settings.job_roles) for document in documents}
     texts = [text for document, content in contents.items() for text in operations(document, content)]
     named = {document.name: content for document, content in contents.items()}
@@ -162,6 +166,12 @@ def create_app(
         new_request_id=new_request_id, request_metrics=request_metrics, watch=watch)
     application.entrance = served_at(outermost, settings.public_url, routes)
     return application
+
+
+def _served(documents: Sequence[Document], platform_api: str) -> list[Document]:
+    """The documents, the platform's at the path of the settings; without it where that is empty."""
+    placed = (replace(each, base_path=platform_api) if each is PLATFORM_DOCUMENT else each for each in documents)
+    return [each for each in placed if each.name != PLATFORM_DOCUMENT.name or platform_api]
 
 
 def _mcp(

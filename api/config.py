@@ -76,6 +76,8 @@ class Settings:
     public_url: str = _server(
         "CI_PUBLIC_URL", "http://127.0.0.1:8000", read.public_url, "what links start with, a path included; never the Host header",
         usual=True)
+    platform_api: str = _server(
+        "CI_PLATFORM_API", "/platform/api/v1", read.prefix, "path below which the Sample Platform's own API is served; empty: nowhere")
     trusted_proxies: tuple[str, ...] = _server(
         "CI_TRUSTED_PROXIES", (), read.networks, "addresses or networks of proxies whose X-Forwarded-For is believed", usual=True)
     cors_origins: tuple[str, ...] = _server("CI_CORS_ORIGINS", (), read.origins, "origins that browsers may call from; none by default")

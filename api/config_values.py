@@ -18,6 +18,8 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9._-]{1,100}/[A-Za-z0-9._-]{1,100}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+# What is served there already, with all below.
+_TAKEN = ("/api/", "/ci/", "/jobs/", "/maintenance-mode/", "/mcp/", "/progress-reporter/", "/submit/", "/submit-async/", "/submit-stream/")
 _PUBLIC_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]{1,100}){0,10}")
 _MIN_KEY_LENGTH = 32
 # Of 32 random hexadecimal digits, fewer are different once in 28 million times; blanks do not count.
@@ -128,6 +130,14 @@ def public_url(text: str) -> str:
     if not _PUBLIC_PATH.fullmatch(parts.path) or "@" in parts.netloc:
         raise ValueError("must be an http or https URL, its path of A-Z, a-z, 0-9, . _ ~ -, such as https://example.org/ci")
     return http_url(text)
+
+
+def prefix(text: str) -> str:
+    """A path that operations are served below, or nothing; none of those that are taken."""
+    path = text.rstrip("/")
+    if path and (not _PUBLIC_PATH.fullmatch(path) or f"{path}/".startswith(_TAKEN)):
+        raise ValueError("must be a path such as /platform/api/v1, of A-Z, a-z, 0-9, . _ ~ -, and below none that is served already")
+    return path
 
 
 def optional_http_url(text: str) -> str:

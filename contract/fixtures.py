@@ -15,7 +15,7 @@ from api.domain.results.review import view_of
 from api.domain.runs.run import Phase
 from api.services.platform_sync import catch_up
 from api.storage.database import session, transact
-from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow, SampleRow
+from api.storage.platform_tables import AcceptableHashRow, RegressionOutputRow, RegressionTestRow, SampleExtraRow, SampleRow
 from api.storage.results.approvals import record_proposal
 from api.storage.results.decisions import record_decisions
 from api.storage.tables import RunRow
@@ -23,6 +23,8 @@ from tests.builders import NOW, add_event, add_output, add_result, add_run, dige
 
 # The run, and one of its outputs that is other than expected, with all files there.
 KNOWN = {"run_id": 9420, "sample_id": 137, "regression_id": 42, "output_id": 81}
+# What the platform's API calls by a name of its own, or knows of the same sample and output: a further file, and an acceptable hash.
+PLATFORM_KNOWN = {"regression_test_id": 42, "extra_id": 137, "variant_id": 137, "user_id": 1}
 # Requests for new baselines that another admin made, by what is to become of them, and the outputs that they are for.
 REQUESTS, REQUESTED = {"approve": 3, "reject": 4, "revert": 5}, {"approve": 84, "reject": 85, "revert": 86}
 # Earlier runs: one with the output that then became the baseline, and one of the commit that the known run's commit follows.
@@ -71,6 +73,7 @@ def add_known_run(root: Path, requester: Person, reviewer: Person) -> None:
 def _add_tests() -> None:
     for sample_id, name in SAMPLES.items():
         save(SampleRow(id=sample_id, sha=digest_of(name), extension="ts", original_name=name))
+    save(SampleExtraRow(id=PLATFORM_KNOWN["extra_id"], sample_id=KNOWN["sample_id"], original_name="news.txt", extension="txt"))
     for regression_id, (sample_id, outputs) in (TESTS | LATER_TESTS).items():
         save(RegressionTestRow(
             id=regression_id, sample_id=sample_id, command="-out=srt", input_type="file", output_type="file", expected_rc=0,
@@ -79,6 +82,8 @@ def _add_tests() -> None:
             save(RegressionOutputRow(
                 id=output_id, regression_id=regression_id, correct=_first_baseline(output_id), correct_extension=".srt",
                 expected_filename="", ignore=False))
+    save(AcceptableHashRow(
+        id=PLATFORM_KNOWN["variant_id"], file_hashes=OLD, regression_test_output_id=KNOWN["output_id"]))
 
 
 def _first_baseline(output_id: int) -> str:
@@ -120,6 +125,7 @@ def _write_files(root: Path) -> None:
     files = {f"TestResults/{digest}.srt": content for digest, content in outputs.items()} | {
         f"TestFiles/{digest_of(name)}.ts": b"media" for name in SAMPLES.values()} | {
         f"TestFiles/media/{digest_of(name)}.xml": MEDIA_INFO for name in SAMPLES.values()} | {
+        f"TestFiles/extra/{digest_of('news.ts')}_{PLATFORM_KNOWN['extra_id']}.txt": b"words\n",
         f"LogFiles/{run_id}.txt": b"[ERROR] one\n" * 500, f"LogFiles/{run_id}/{regression_id}.txt": b"own words\n" * 3,
         f"test_artifacts/{run_id}/ccextractor": b"\x7fELF", f"test_artifacts/{run_id}/combined_stdout.log": b"own words\n"}
     for name, content in files.items():

@@ -16,7 +16,7 @@ from contract.application import UNLIMITED, prepare, settings_for
 
 HERE = Path(__file__).parent
 CONFIGURATION = HERE / "schemathesis.toml"
-DOCUMENTS = ("/api/v1/openapi.json", "/openapi-worker.json", "/openapi-jobs.json")
+DOCUMENTS = ("/api/v1/openapi.json", "/openapi-worker.json", "/openapi-jobs.json", "/openapi-platform-api.json")
 START_SECONDS = 120
 
 

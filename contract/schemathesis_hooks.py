@@ -19,13 +19,15 @@ from schemathesis.generation.meta import ComponentInfo, TestPhase
 
 from contract.application import ADMIN, CHANGED_PASSWORD, CHANGER, KNOWN_JOB, LOSER, PASSWORD, REVIEWER, WORKED_ON, make_token, worker_token
 from contract.documents import EVENT
-from contract.fixtures import KNOWN, REASON, REQUESTS, decision_of
+from contract.fixtures import KNOWN, PLATFORM_KNOWN, REASON, REQUESTS, decision_of
 from tests.builders import MAIN_REPOSITORY
 
 TOKENS, OWN_PASSWORD, SUBMISSION, FILES = "/auth/tokens", "/auth/password", "/submit-async", "/runs/{run_id}/artifacts"
 # Each is what the other is changed to.
 PASSWORDS = {PASSWORD: CHANGED_PASSWORD, CHANGED_PASSWORD: PASSWORD}
 SCOPES = ["runs:read", "runs:write", "results:read", "baselines:write", "system:read"]
+# The platform's document has two more.
+TITLE, MORE_SCOPES = "Sample Platform API", ["system:write", "tokens:manage"]
 JOB_STREAM, LOG_STREAM = "/jobs/{job_id}/stream", "/runs/{run_id}/logs/stream"
 STREAMS = ("/submit", "/submit-stream", JOB_STREAM, LOG_STREAM)
 DECISIONS = tuple(f"/baseline-approvals{middle}/{decision}" for decision in REQUESTS for middle in ("/{approval_id}", ""))
@@ -94,7 +96,8 @@ def _log_in(schema: Any, email: str) -> str:
 
 def _try_password(schema: Any, email: str, password: str) -> str | None:
     """A new token of the account, None where this is not its password now."""
-    body = {"email": email, "password": password, "token_name": uuid4().hex, "scopes": SCOPES}
+    scopes = SCOPES + (MORE_SCOPES if schema.raw_schema["info"]["title"] == TITLE else [])
+    body = {"email": email, "password": password, "token_name": uuid4().hex, "scopes": scopes}
     answer = schema[TOKENS]["POST"].Case(body=body, media_type="application/json").call().json()
     return str(answer["token"]) if "token" in answer else None
 
@@ -198,7 +201,7 @@ def _those_of(case: Case[Any], known: Mapping[str, Any]) -> dict[str, Any]:
 
 def _speak_of_what_is_there(case: Case[Any], body: dict[str, Any]) -> None:
     decision = case.operation.path.rpartition("/")[2]
-    known = KNOWN | {"approval_id": REQUESTS.get(decision, REQUESTS["approve"])}
+    known = KNOWN | PLATFORM_KNOWN | {"approval_id": REQUESTS.get(decision, REQUESTS["approve"])}
     # Where requests follow each other, they are of what the one before has told.
     told = NUMBERS if case.meta is not None and case.meta.phase.name is TestPhase.STATEFUL else range(0)
     if "approval_ids" in body and body["expected_count"] % 3:

@@ -17,9 +17,13 @@ CI = next(document for document in DOCUMENTS if document.name == "openapi-ci-api
 WORKER = next(document for document in DOCUMENTS if document.name == "openapi-worker.yaml")
 
 SCOPES = {"runs:read", "runs:write", "results:read", "baselines:write", "system:read"}
+# Those of the platform's own API alone.
+PLATFORM_SCOPES = {"system:write", "tokens:manage"}
 BUCKETS = {"reads", "writes", "logins", "anonymous", "worker", "downloads", "metrics"}
 # The caller's own account and tokens: whoever shows a valid one may see and end them, whatever it was issued for.
-WITHOUT_SCOPE = {"get_me", "change_password", "list_tokens", "revoke_current_token", "revoke_token"}
+WITHOUT_SCOPE = {
+    "get_me", "change_password", "list_tokens", "revoke_current_token", "revoke_token", "platform_get_me", "platform_get_github_link",
+    "platform_revoke_current_token", "platform_revoke_token"}
 PLAIN_NAME = re.compile(r"[a-z]+(_[a-z]+)*")
 # Words that a reader of YAML 1.1 takes for truth values, where they stand as a key or as a value.
 BARE_TRUTH_VALUES = re.compile(r"(?mi)^\s*(?:-\s+)?(?:yes|no|on|off):|[:\[,]\s+(?:yes|no|on|off)\s*[,\]\n]")
@@ -123,7 +127,9 @@ def test_only_the_callers_own_tokens_need_no_scope(operation: Operation) -> None
 
 @each_operation
 def test_what_extensions_say_is_known_to_the_code_that_reads_them(operation: Operation) -> None:
-    assert operation.scope is None or operation.scope in SCOPES
+    scopes = SCOPES | (PLATFORM_SCOPES if operation.document.name == "openapi-platform-api.yaml" else set())
+
+    assert operation.scope is None or operation.scope in scopes
     assert set(operation.roles) <= {"admin", "contributor", "tester", "user"}
     assert operation.raw.get("x-rate-bucket", "reads") in BUCKETS
     assert operation.raw.get("x-native-async", True) is True

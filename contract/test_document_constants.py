@@ -8,7 +8,7 @@ import pytest
 
 from api.config import Settings
 from api.domain.auth import password, token
-from api.domain.auth.access import Scope
+from api.domain.auth.access import PLATFORM_SCOPES, Scope
 from api.domain.catalog import sample
 from api.domain.files import content
 from api.domain.jobs import junit_report, webhook
@@ -22,7 +22,7 @@ from api.specfirst.validation import violations
 from api.streaming import project_upload
 from contract.documents import load_documents
 
-CI, JOBS, WORKER = "openapi-ci-api.yaml", "openapi-jobs.yaml", "openapi-worker.yaml"
+CI, JOBS, WORKER, PLATFORM = "openapi-ci-api.yaml", "openapi-jobs.yaml", "openapi-worker.yaml", "openapi-platform-api.yaml"
 SCHEMAS = {(document.name, where): schema for document in load_documents() for where, schema in document.schemas()}
 DEFAULTS = Settings()
 
@@ -50,7 +50,8 @@ CONSTANTS: Mapping[tuple[str, str, str], int] = {
     (CI, "ErrorResponse.message", "maxLength"): error_responses.MESSAGE_LIMIT,
     (CI, "ErrorDetails.fields", "maxProperties"): violations.MAX_NAMED,
     (CI, "LogLine.message", "maxLength"): log.MESSAGE_LENGTH,
-    (CI, "Me.scopes", "maxItems"): len(Scope),
+    (CI, "Me.scopes", "maxItems"): len(set(Scope) - PLATFORM_SCOPES),
+    (PLATFORM, "PlatformMe.scopes", "maxItems"): len(Scope),
     (CI, "Token.token_prefix", "maxLength"): token.PREFIX_LENGTH,
     (CI, "AuthToken.token_prefix", "maxLength"): token.PREFIX_LENGTH,
     (CI, "PasswordChangeRequest.new_password", "minLength"): password.MIN_LENGTH,

@@ -41,6 +41,9 @@ NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 MAIN_REPOSITORY = "CCExtractor/ccextractor"
 NO_PASSWORD = "*"
 
+# The scopes that are not for every role.
+LIMITED = {
+    Scope.BASELINES_WRITE: (Role.ADMIN, Role.CONTRIBUTOR), Scope.SYSTEM_WRITE: (Role.ADMIN,), Scope.TOKENS_MANAGE: (Role.ADMIN,)}
 _numbers = count(1)
 
 
@@ -121,8 +124,7 @@ def add_token(user_id: int, *scopes: Scope, name: str | None = None, now: dateti
     number = next(_numbers)
     with transaction():
         account = load_account(user_id)
-        wanted = scopes or tuple(
-            scope for scope in Scope if scope is not Scope.BASELINES_WRITE or account.role in (Role.ADMIN, Role.CONTRIBUTOR))
+        wanted = scopes or tuple(scope for scope in Scope if account.role in LIMITED.get(scope, Role))
         token = issue_token(
             sha256(str(number).encode()).digest(), name or f"token{number}", account.role, wanted, days=days, now=now)
         store_token(account, token)

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.domain.auth.access import Scope
 from api.domain.auth.password import check_password
-from api.domain.auth.token import SECRET_BYTES, issue_token
+from api.domain.auth.token import SECRET_BYTES, NewToken, issue_token
 from api.domain.errors import Forbidden, InvalidCredentials, Unprocessable
 from api.domain.random_source import RandomSource
 from api.rendering import runs as render_runs
@@ -22,6 +22,11 @@ from api.storage.database import transaction
 
 def create_token(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Issue a token to whoever knows an account's password."""
+    return render_runs.issued_token(*issue(body)), HTTPStatus.CREATED
+
+
+def issue(body: dict[str, Any]) -> tuple[int, NewToken]:
+    """The id and the value of a new token for whoever the body names, if it knows the account's password."""
     account = log_in(body["email"], body["password"])
     secret = request_context.collaborator(RandomSource).random_bytes(SECRET_BYTES)
     scopes = [Scope(scope) for scope in body["scopes"]]
@@ -31,7 +36,7 @@ def create_token(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
         with transaction():
             token_id = tokens.store_token(account, token, most=request_context.collaborator(AccountPolicy).live_tokens)
         deed.subject = f"token:{token_id}"
-    return render_runs.issued_token(token_id, token), HTTPStatus.CREATED
+    return token_id, token
 
 
 def log_in(email: str, password: str) -> accounts.Account:

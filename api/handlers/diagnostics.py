@@ -37,12 +37,12 @@ def list_infrastructure_errors(
 ) -> dict[str, Any]:
     """List what went wrong around a run."""
     if include_stack:
-        _authorize_stacks()
+        authorize_stacks()
     # Whether there is a run is told only to those who may ask this of it.
     run = runs.show_run(run_id, request_context.now())
     wanted = ErrorFilter(type, Severity(severity) if severity else None)
     judged = verdicts.judge_run(run)
-    found = [item for item in infrastructure_items(run_id, judged.infrastructure, _times(run, judged)) if wanted.matches(item)]
+    found = [item for item in infrastructure_items(run_id, judged.infrastructure, times_of(run, judged)) if wanted.matches(item)]
     return render_runs.page(slice_page(found, limit, offset), lambda item: render_errors.error_item(
         run_id, _with_log(run_id, item), with_stack=include_stack))
 
@@ -64,16 +64,18 @@ def summarize_errors(run: Run, limit: int, offset: int, group_by: str, severity:
 
 def _test_errors(run: Run) -> tuple[ErrorItem, ...]:
     judged = verdicts.judge_run(run)
-    return errors_of(run.run_id, judged.tests, _times(run, judged))
+    return errors_of(run.run_id, judged.tests, times_of(run, judged))
 
 
-def _times(run: Run, judged: JudgedRun) -> Times:
+def times_of(run: Run, judged: JudgedRun) -> Times:
+    """When things went wrong in a run."""
     events = judged.evidence.events
     newest = events[-1].at if events else run.created_at
     return Times(judged.evidence.ended_at, run.started_at or run.created_at, run.completed_at or newest)
 
 
-def _authorize_stacks() -> None:
+def authorize_stacks() -> None:
+    """Raise Forbidden unless the caller may see stacks."""
     role = request_context.caller().role
     if role not in STACK_READERS:
         raise Forbidden(

@@ -24,7 +24,7 @@ from api.services import runs, verdicts
 from api.services.comparisons import find_basis
 from api.specfirst import request_context
 from api.specfirst.responses.metrics import RequestMetrics
-from api.storage.files.archive import Archive, Source
+from api.storage.files.archive import Archive, Found, Source
 from api.storage.files.paths import result_name
 
 Json = dict[str, Any]
@@ -38,7 +38,7 @@ BASELINE, BASE = "baseline", "base"
 
 def get_expected_output(run: Run, sample_id: int, regression_id: int, output_id: int, format: str) -> Json:
     """Show the baseline that an output of a run was compared with."""
-    found = _find(run, sample_id, regression_id, output_id)
+    found = find_output(run, sample_id, regression_id, output_id)
     return _show(run.run_id, found, found.baseline, format)
 
 
@@ -46,7 +46,7 @@ def get_actual_output(
     run: Run, sample_id: int, regression_id: int, output_id: int, format: str,
 ) -> Json | tuple[None, int]:
     """Show an output as the run produced it, where it is not the baseline."""
-    found = _find(run, sample_id, regression_id, output_id)
+    found = find_output(run, sample_id, regression_id, output_id)
     if found.produced is None:
         raise MissingOutput
     if found.is_baseline:
@@ -58,15 +58,15 @@ def get_diff(
     run: Run, sample_id: int, regression_id: int, output_id: int, context_lines: int, format: str, view: str, against: str,
 ) -> Json:
     """Compare an output with its baseline, or with what another run produced."""
-    found = _find(run, sample_id, regression_id, output_id)
+    found = find_output(run, sample_id, regression_id, output_id)
     other = None if against == BASELINE else _other_run(run, regression_id, against)
     shown = render_results.Compared(run.run_id, found, None if other is None else other.run_id)
-    digest = found.baseline if other is None else _find(other, sample_id, regression_id, output_id).produced
+    digest = found.baseline if other is None else find_output(other, sample_id, regression_id, output_id).produced
     if found.produced is None:
         return render_results.missing_diff(shown, DiffStatus.MISSING_ACTUAL)
     if digest == found.produced:
         return render_results.no_diff(shown, unified=format == UNIFIED)
-    expected, actual = None if digest is None else _open(found, digest), _open(found, found.produced)
+    expected, actual = None if digest is None else open_output(found, digest), open_output(found, found.produced)
     if expected is None or actual is None:
         return render_results.missing_diff(shown, DiffStatus.MISSING_EXPECTED if expected is None else DiffStatus.MISSING_ACTUAL)
     if view == CUES:
@@ -107,27 +107,35 @@ def get_run_junit(run: Run) -> bytes:
     return junit_report(run, judged.tests, judged.infrastructure, api_base())
 
 
-def _find(run: Run, sample_id: int, regression_id: int, output_id: int) -> RunOutput:
+def find_output(run: Run, sample_id: int, regression_id: int, output_id: int) -> RunOutput:
+    """An output of a run. Raises NotFound where it is not the run's."""
     evidence = verdicts.judge_run(run).evidence
     chosen = choose_output(evidence.expected, sample_id, regression_id, output_id)
     return RunOutput(chosen, evidence.reports.get(regression_id, NOTHING_REPORTED).outputs.get(output_id))
 
 
-def _open(found: RunOutput, digest: str) -> Source | None:
+def open_output(found: RunOutput, digest: str) -> Source | None:
+    """A file of an output, to be read; None where it is in no store."""
     return request_context.collaborator(Archive).open(result_name(digest, found.output.extension))
 
 
 def _show(run_id: int, found: RunOutput, digest: str, format: str) -> Json:
+    source, place, url = locate_output(found, digest)
+    return render_results.output_file(run_id, found, digest, content_of(source, format), source, place, url)
+
+
+def locate_output(found: RunOutput, digest: str) -> tuple[Source, Found, str | None]:
+    """A file of an output, where it is, and its address. Raises NotFound where it is in no store."""
     archive = request_context.collaborator(Archive)
-    source = _open(found, digest)
+    source = open_output(found, digest)
     if source is None:
         raise NotFound("output_file", found.output.output_id, remedy="The file is in none of the stores any more.")
     place = archive.look([source.name])[source.name]
-    url = archive.link(source.name, place, render_results.filename(source), content_type_of(found.output.extension))
-    return render_results.output_file(run_id, found, digest, _content(source, format), source, place, url)
+    return source, place, archive.link(source.name, place, render_results.filename(source), content_type_of(found.output.extension))
 
 
-def _content(source: Source, format: str) -> Content:
+def content_of(source: Source, format: str) -> Content:
+    """The beginning of a file as the text of a field: as it is where that is wanted and can be, else in base64."""
     text = as_text(_parts(source), whole=source.size <= EXAMINED) if format == TEXT else None
     return text or as_base64(source.read(0, RAW_LIMIT), source.size)
 

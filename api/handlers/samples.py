@@ -70,7 +70,7 @@ def shown_sample(kept: KeptSample) -> tuple[dict[str, Any], int, dict[str, str]]
     """The answer that shows a sample with its media info; its ETag is the version of what can be edited."""
     headers = {"ETag": version_of(kept.values)}
     try:
-        return render_library.kept_sample(kept, _media_info(kept.sample.sha)), HTTPStatus.OK, headers
+        return render_library.kept_sample(kept, load_media_info(kept.sample.sha)), HTTPStatus.OK, headers
     except Unreadable:
         return render_library.kept_sample(kept, None, readable=False), HTTPStatus.OK, headers
 
@@ -116,7 +116,8 @@ def _links(run_id: int, test: JudgedTest) -> dict[str, str]:
     return {"log": f"{api_base()}/runs/{run_id}/samples/{wanted.sample_id}/logs?regression_id={wanted.regression_id}"}
 
 
-def _media_info(digest: str) -> MediaInfo | None:
+def load_media_info(digest: str) -> MediaInfo | None:
+    """What MediaInfo told of a sample; None where nothing is stored. Raises Unreadable."""
     try:
         file = request_context.collaborator(Archive).open(paths.media_info_name(digest))
     except Unavailable as away:

@@ -1,6 +1,7 @@
 """Operations on the system: health, queue, branches, environments."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from api.domain.background import dependency_of
 from api.domain.files.artifact import ArtifactType, artifacts_of
-from api.domain.health import DOWN, overall
+from api.domain.health import DOWN, Dependency, overall
 from api.domain.page import slice_page
 from api.domain.runs.environment import Environment
 from api.domain.runs.run import Platform, Run, RunStatus
@@ -41,12 +42,17 @@ def list_artifacts(run: Run, limit: int, offset: int, type: str | None = None) -
 
 
 async def get_health(request: Request) -> Response:
-    """Probe what the server depends on, and tell of what it does between requests. No thread waits for the probes."""
-    probed = await request_context.collaborator(HealthProbes).probe(limits_degraded=request_context.limits_degraded())
-    found = (*probed, *map(dependency_of, request_context.collaborator(Background).states()))
-    status = overall(found)
+    """Probe what the server depends on, and tell of what it does between requests."""
+    status, found = await probe()
     shown = render_runs.health(status, request_context.now(), found)
     return answer(shown, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": RETRY_AFTER}) if status == DOWN else answer(shown)
+
+
+async def probe() -> tuple[str, Sequence[Dependency]]:
+    """How all is, and each thing that the server depends on or does between requests. No thread waits for the probes."""
+    probed = await request_context.collaborator(HealthProbes).probe(limits_degraded=request_context.limits_degraded())
+    found = (*probed, *map(dependency_of, request_context.collaborator(Background).states()))
+    return overall(found), found
 
 
 def list_queue(limit: int, offset: int, platform: str | None = None, status: str | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from orjson import Fragment
 
-from api.domain.auth.access import Caller
+from api.domain.auth.access import PLATFORM_SCOPES, Caller, Scope
 from api.domain.auth.token import NewToken, TokenRecord
 from api.domain.display_bounds import cut, cut_optional, run_errors, short_commit, shown_commit, shown_email, shown_repository
 from api.domain.health import Dependency
@@ -174,7 +174,7 @@ def issued_token(token_id: int, token: NewToken) -> Json:
     """A new token, with its value: the one time that it is shown."""
     return {
         "token": token.value, "token_type": "Bearer", "token_id": token_id, "token_name": token.name,
-        "token_prefix": token.prefix, "scopes": [scope.value for scope in token.scopes], "created_at": token.created_at,
+        "token_prefix": token.prefix, "scopes": shown_scopes(token.scopes), "created_at": token.created_at,
         "expires_at": token.expires_at}
 
 
@@ -183,9 +183,14 @@ def token_record(found: TokenRecord, caller: Caller) -> Json:
     stored = {"token_name": found.name, "token_prefix": found.prefix}
     unreadable = ("created_at",) if found.created_at == NO_INSTANT else ()
     return marked(stored, {"token_name": cut(found.name, 50), "token_prefix": cut(found.prefix, 16)}, unreadable) | {
-        "token_id": found.token_id, "scopes": [scope.value for scope in found.scopes], "created_at": found.created_at,
+        "token_id": found.token_id, "scopes": shown_scopes(found.scopes), "created_at": found.created_at,
         "expires_at": found.expires_at,
         "current": found.token_id == caller.token_id}
+
+
+def shown_scopes(scopes: Iterable[Scope]) -> list[str]:
+    """The scopes that the contract has words for; the others are good for the platform's own API alone."""
+    return [scope.value for scope in scopes if scope not in PLATFORM_SCOPES]
 
 
 def me(caller: Caller, token: TokenRecord) -> Json:
@@ -195,7 +200,7 @@ def me(caller: Caller, token: TokenRecord) -> Json:
         "name": cut(caller.name, 100), "email": shown_email(caller.email, caller.user_id),
         "github_login": cut_optional(caller.github_login, 100)}
     return marked(stored, shown) | {
-        "user_id": caller.user_id, "role": caller.role.value, "scopes": sorted(scope.value for scope in caller.scopes),
+        "user_id": caller.user_id, "role": caller.role.value, "scopes": sorted(shown_scopes(caller.scopes)),
         "token": token_record(token, caller)}
 
 

@@ -24,6 +24,12 @@ class Scope(StrEnum):
     RESULTS_READ = "results:read"
     BASELINES_WRITE = "baselines:write"
     SYSTEM_READ = "system:read"
+    SYSTEM_WRITE = "system:write"
+    TOKENS_MANAGE = "tokens:manage"
+
+
+# The scopes that operations of the platform's own API alone ask for.
+PLATFORM_SCOPES = frozenset({Scope.SYSTEM_WRITE, Scope.TOKENS_MANAGE})
 
 
 STAFF = frozenset({Role.ADMIN, Role.TESTER, Role.CONTRIBUTOR})

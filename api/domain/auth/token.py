@@ -15,7 +15,8 @@ PREFIX = "spci_"
 PREFIX_LENGTH = 16
 SECRET_BYTES = 32
 REVIEWERS = frozenset({Role.ADMIN, Role.CONTRIBUTOR})
-SCOPE_ROLES = {Scope.BASELINES_WRITE: REVIEWERS}
+ADMINS = frozenset({Role.ADMIN})
+SCOPE_ROLES = {Scope.BASELINES_WRITE: REVIEWERS, Scope.SYSTEM_WRITE: ADMINS, Scope.TOKENS_MANAGE: ADMINS}
 _SCOPES = {scope.value: scope for scope in Scope}
 
 
@@ -72,6 +73,11 @@ def usable_scopes(role: Role | None, scopes: Collection[Scope]) -> frozenset[Sco
     return frozenset(scope for scope in scopes if role is not None and role in SCOPE_ROLES.get(scope, Role))
 
 
+def _roles_of(scopes: Collection[Scope]) -> frozenset[Role]:
+    """The roles that have a use for all of these scopes."""
+    return frozenset.intersection(*(SCOPE_ROLES[scope] for scope in scopes))
+
+
 def issue_token(
     secret: bytes, name: str, role: Role | None, scopes: Collection[Scope], *, days: int, now: datetime,
 ) -> NewToken:
@@ -84,7 +90,7 @@ def issue_token(
     if useless:
         raise Forbidden(
             "Your role can never use one of the requested scopes.",
-            {"scopes": [scope.value for scope in useless], "required_roles": sorted(REVIEWERS), "role": role.value},
+            {"scopes": [scope.value for scope in useless], "required_roles": sorted(_roles_of(useless)), "role": role.value},
             remedy="Request the token without these scopes.")
     now = now.replace(microsecond=0)
     value = PREFIX + base64.urlsafe_b64encode(secret).decode().rstrip("=")

@@ -28,13 +28,17 @@ class HistoryEntry:
     verdict: Verdict
     runtime_ms: int | None
     signature: str | None
+    run_ended_at: datetime | None = None
     altered: tuple[str, ...] = ()
     environment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    """What a history is narrowed to; None asks for nothing. Created bounds are exclusive, branches match exactly."""
+    """What a history is narrowed to; None asks for nothing. Created bounds are exclusive, branches match exactly.
+
+    `with_result` leaves out tests that did not run to an end.
+    """
 
     run_status: RunStatus | None = None
     verdict: Verdict | None = None
@@ -43,13 +47,15 @@ class HistoryFilter:
     platform: Platform | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    with_result: bool = False
 
     def matches(self, entry: HistoryEntry) -> bool:
         """Whether an entry belongs to the list; what the database answers must always be the same."""
         wanted = (
             (self.run_status, entry.run_status), (self.verdict, entry.verdict), (self.regression_id, entry.regression_id),
             (self.branch, entry.branch), (self.platform, entry.platform))
-        return all(want is None or want == have for want, have in wanted) and (
+        has_result = entry.verdict.has_result or not self.with_result
+        return has_result and all(want is None or want == have for want, have in wanted) and (
             (self.created_after is None or entry.run_created_at > self.created_after)
             and (self.created_before is None or entry.run_created_at < self.created_before))
 

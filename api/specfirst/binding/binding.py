@@ -14,7 +14,9 @@ from api.specfirst.binding.documents import OperationText
 from api.specfirst.responses.error_responses import not_implemented
 
 # The caller's own account and tokens: whoever holds a token may see and end what is theirs, whatever the token was issued for.
-WITHOUT_SCOPE = frozenset({"get_me", "change_password", "list_tokens", "revoke_token", "revoke_current_token"})
+WITHOUT_SCOPE = frozenset({
+    "get_me", "change_password", "list_tokens", "revoke_token", "revoke_current_token", "platform_get_me", "platform_get_github_link",
+    "platform_revoke_token", "platform_revoke_current_token"})
 _ON_THE_LOOP_ONLY = "only operations on the event loop (x-native-async) take an upload"
 
 

@@ -120,7 +120,7 @@ class ResponseOperation:
             raise self._breach("headers", "a required one is missing")
         kind = next((value for name, value in start["headers"] if name.lower() == b"content-type"), b"")
         kind_text = kind.split(b";", 1)[0].strip().lower().decode("latin-1")
-        if kind_text not in declared.kinds and (declared.kinds or start["status"] not in (204, 304)):
+        if kind_text not in declared.kinds and (declared.kinds or start["status"] not in (204, 303, 304)):
             raise self._breach("content-type", "is not declared")
         return declared.validator if kind_text == JSON else None
 

@@ -36,6 +36,8 @@ def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
     equal: tuple[tuple[Any, str | None], ...] = (
         (VerdictRow.run_status, wanted.run_status), (VerdictRow.verdict, wanted.verdict), (VerdictRow.platform, wanted.platform))
     conditions: list[ColumnElement[bool]] = [column == str(value) for column, value in equal if value is not None]
+    if wanted.with_result:
+        conditions.append(VerdictRow.verdict.in_([verdict for verdict in Verdict if verdict.has_result]))
     if wanted.branch is not None:
         conditions.append(VerdictRow.branch == wanted.branch)
     if wanted.created_after is not None:
@@ -52,7 +54,7 @@ def _page(
     found = keys(regression_ids, conditions, window).subquery()
     page = select(found).order_by(*_order(found.c, window)).limit(window.limit).offset(window.offset).subquery()
     return (
-        select(VerdictRow.__table__, TestRow.commit, ResultRow.runtime, RunRow.altered, RunRow.environment_id)
+        select(VerdictRow.__table__, TestRow.commit, ResultRow.runtime, RunRow.altered, RunRow.environment_id, RunRow.completed_at)
         .select_from(page)
         .join(VerdictRow, and_(*(getattr(VerdictRow, name) == page.c[name] for name in KEY)))
         .join(TestRow, TestRow.id == page.c.run_id).join(RunRow, RunRow.run_id == page.c.run_id)
@@ -91,4 +93,4 @@ def _entry(row: Row[*tuple[Any, ...]]) -> HistoryEntry:
         run_id=row.run_id, regression_id=row.regression_id, run_created_at=row.created_at, run_status=RunStatus(row.run_status),
         commit=row.commit, branch=row.branch, platform=Platform(row.platform), verdict=Verdict(row.verdict),
         runtime_ms=row.runtime, signature=row.signature,
-        altered=altered_in(row.altered), environment_id=row.environment_id)
+        run_ended_at=row.completed_at, altered=altered_in(row.altered), environment_id=row.environment_id)

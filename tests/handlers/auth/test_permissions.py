@@ -9,13 +9,13 @@ import pytest
 from api.domain.auth.access import Role, Scope
 from contract.client import ValidatingClient
 from contract.documents import Operation, load_documents
-from tests.builders import add_finished_run, add_regression_test
+from tests.builders import LIMITED, add_finished_run, add_regression_test
 from tests.handlers.site import Site
 
 DOCUMENTS = [document for document in load_documents() if document.name != "openapi-worker.yaml"]
 SECURED = [each for document in DOCUMENTS for each in document.operations if each.secured]
 OPEN = [each for document in DOCUMENTS for each in document.operations if not each.secured]
-USABLE = {role: [scope for scope in Scope if scope is not Scope.BASELINES_WRITE or role in (Role.ADMIN, Role.CONTRIBUTOR)] for role in Role}
+USABLE = {role: [scope for scope in Scope if role in LIMITED.get(scope, Role)] for role in Role}
 # Streams that go on until somebody hangs up are asked to be short.
 BRIEFLY = {"timeout": 1}
 

@@ -1,0 +1,55 @@
+"""Operations on tokens and on the caller's own account, as the Sample Platform has them."""
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from api.domain.auth.access import Role
+from api.domain.errors import Forbidden
+from api.handlers import auth
+from api.handlers.platform.parameters import parse_flag
+from api.rendering.platform import system as render
+from api.rendering.platform.runs import page
+from api.specfirst import request_context
+from api.storage.auth import token_records, tokens
+from api.storage.auth.accounts import load_account
+
+Json = dict[str, Any]
+
+
+def platform_create_token(body: Json) -> tuple[Json, int]:
+    """Issue a token to whoever knows an account's password."""
+    _, token = auth.issue(body)
+    return render.new_token(token), HTTPStatus.CREATED
+
+
+def platform_list_tokens(limit: int, offset: int, all: str | None = None) -> Json:
+    """List the caller's tokens, or everybody's, newest first."""
+    caller, of_all = request_context.caller(), bool(parse_flag(all))
+    if of_all and caller.role is not Role.ADMIN:
+        raise Forbidden(
+            "Your role may not list the tokens of others.", {"required_roles": [Role.ADMIN], "role": caller.role},
+            remedy="Leave out all, or ask an administrator.")
+    found = token_records.list_issued_tokens(None if of_all else caller.user_id, limit=limit, offset=offset)
+    return page(found, render.token_record)
+
+
+def platform_revoke_current_token() -> tuple[None, int]:
+    """End the token that the request came with."""
+    return auth.revoke_current_token()
+
+
+def platform_revoke_token(token_id: int) -> tuple[None, int]:
+    """End one of the caller's live tokens."""
+    return auth.revoke_token(token_id)
+
+
+def platform_get_me() -> Json:
+    """Tell the caller whose token this is, and what it may do now."""
+    caller = request_context.caller()
+    return render.me(caller, tokens.load_token(caller.user_id, caller.shown_token_id))
+
+
+def platform_get_github_link() -> Json:
+    """Show the GitHub account that is known of the caller."""
+    return render.github_link(load_account(request_context.caller().user_id))

@@ -1,0 +1,4 @@
+"""Domain values as the Sample Platform's own JSON.
+
+Begin with `runs.py`.
+"""
