@@ -127,6 +127,9 @@ class Settings:
         "CI_ALLOW_SELF_APPROVAL", False, read.switch,
         "an admin may approve baselines that they requested themselves; for one-person installations")
     github_api_url: str = _runs("CI_GITHUB_API_URL", "https://api.github.com", read.http_url, "base URL of GitHub's API")
+    github_url: str = _runs("CI_GITHUB_URL", "https://github.com", read.http_url, "where people log in with GitHub")
+    github_client_id: str = _runs("CI_GITHUB_CLIENT_ID", "", str, "id of the OAuth application that people log in through; empty: none")
+    github_client_secret: str = _runs("CI_GITHUB_CLIENT_SECRET", "", str, "secret of that application", secret=True)
     github_token: str = _runs(
         "CI_GITHUB_TOKEN", "", str, secret=True,
         about="token that CI_GITHUB_API_URL is asked with, for build artifacts (Actions: read), users and pull requests", usual=True)

@@ -30,6 +30,7 @@ from api.domain.random_source import RandomSource
 from api.domain.runs.environment import Environment, parse_environments
 from api.domain.runs.trigger import RunPolicy
 from api.installation import SYSTEM_RANDOM, archive_limits, attach_database, job_home, prepare_store, utc_now
+from api.integrations.github.authorization import GitHubAuthorization
 from api.integrations.github.identity import GitHub
 from api.integrations.webhook_post import WebhookPost
 from api.job_service import EMBEDDED, agent_probe, local_access
@@ -95,6 +96,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
         *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance), *_embedded(settings)])
     follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
     probes = _probes(settings, flask, store, stores, clock)
+    github = GitHub(settings.github_api_url, token=settings.github_token)
     waits = RunWatch(partial(_states, clock))
     run_logs = RunLogTails()
     return _create_app(
@@ -116,7 +118,9 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
             Environments: Environments(environments),
             FileStore: store,
             Follower: follower,
-            GitHub: GitHub(settings.github_api_url, token=settings.github_token),
+            GitHub: github,
+            GitHubAuthorization: GitHubAuthorization(
+                settings.github_url, settings.github_client_id, settings.github_client_secret, github),
             HealthProbes: probes,
             JobFiles: JobFiles(settings.storage_root),
             JobPolicy: job_policy(settings),

@@ -1,11 +1,15 @@
 """Operations of the pages' forms, and of addresses that the platform had."""
 from __future__ import annotations
 
+from typing import Any
+
 import flask
 
+from api.domain.errors import NotFound
 from api.domain.runs.run import Run
-from api.handlers import runs
+from api.handlers import baselines, runs
 from api.handlers.pages.answering import lead_to
+from api.services import verdicts
 
 
 def cancel_run_form(run_id: int) -> flask.Response:
@@ -18,6 +22,15 @@ def retry_run_form(run: Run, failed_only: bool) -> flask.Response:
     """Make a run like this one, and lead to it."""
     made, _ = runs.retry_run(run, {"failed_only": failed_only})
     return lead_to(f"/runs/{made['new_run_id']}")
+
+
+def propose_baseline_form(run: Run, regression_id: int, body: dict[str, Any], output_id: int | None = None) -> flask.Response:
+    """Ask for what a test wrote to become the baseline, and lead back to the test."""
+    test = next((each.test for each in verdicts.judge_run(run).tests if each.test.regression_id == regression_id), None)
+    if test is None or output_id is None:
+        raise NotFound("output", output_id)
+    baselines.request_baseline_approval(run, test.sample_id, {"regression_id": regression_id, "output_id": output_id, **body})
+    return lead_to(f"/runs/{run.run_id}/tests/{regression_id}?output_id={output_id}")
 
 
 def old_run_page(run_id: int) -> flask.Response:

@@ -6,6 +6,7 @@ from typing import Any
 
 import flask
 
+from api.domain.auth.access import Scope
 from api.domain.errors import NotFound, Refusal
 from api.domain.page import Position
 from api.domain.results.history import HistoryFilter
@@ -13,6 +14,8 @@ from api.domain.results.result import JudgedTest, OutputStatus
 from api.domain.results.sample_result import ShownOutput, shown_outputs
 from api.domain.runs.run import Run
 from api.domain.runs.run_list import RunFilter, RunSort
+from api.domain.text.log_difference import LogView
+from api.handlers.logs import list_sample_logs
 from api.handlers.pages.answering import show, told
 from api.handlers.pages.overview import TRIAGE_BYTES
 from api.handlers.results import CUES, get_diff
@@ -23,7 +26,7 @@ from api.rendering.pages.side_by_side import side_by_side
 from api.services import runs, verdicts
 from api.storage.results.history import list_history
 
-HISTORY, EVENTS, CONTEXT_LINES = 60, 100, 3
+HISTORY, EVENTS, CONTEXT_LINES, LOG_LINES = 60, 100, 3, 200
 
 
 def run_page(run: Run, only: str) -> flask.Response:
@@ -47,7 +50,7 @@ def run_test_page(run: Run, regression_id: int, against: str, output_id: int | N
     return show(
         "test.html", run=run, test=test, result=told(get_run_sample(run, test.test.sample_id, regression_id)), outputs=outputs,
         output=output, against=against, diff=lines, rows=side_by_side(lines.get("hunks", ()) if lines else ()),
-        cues=cues and cues.get("cues"), history=list(reversed(history.items)))
+        cues=cues and cues.get("cues"), failure_log=_failure_log(run, test), history=list(reversed(history.items)))
 
 
 def _chosen(outputs: Sequence[ShownOutput], output_id: int | None) -> ShownOutput | None:
@@ -67,6 +70,17 @@ def _diff(run: Run, test: JudgedTest, output: ShownOutput, against: str, view: s
         return found
     except Refusal as refused:
         return {"status": "unknown", "message": refused.message}
+
+
+def _failure_log(run: Run, test: JudgedTest) -> Any:
+    """The lines that only this test's log has, as far as the reader may see logs; None where there are none to tell of."""
+    reader = request_context.current.get().caller
+    if reader is None or Scope.SYSTEM_READ not in reader.scopes or not test.verdict.is_failure:
+        return None
+    try:
+        return told(list_sample_logs(run, test.test.sample_id, LOG_LINES, test.test.regression_id, view=LogView.FAILURE_ONLY))
+    except Refusal:
+        return None
 
 
 def _neighbours(run: Run) -> dict[str, Run | None]:

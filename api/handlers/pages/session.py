@@ -13,6 +13,7 @@ from api.domain.errors import InvalidCredentials
 from api.domain.random_source import RandomSource
 from api.handlers.auth import log_in as check_password
 from api.handlers.pages.answering import lead_to, show
+from api.integrations.github.authorization import GitHubAuthorization
 from api.specfirst import request_context
 from api.specfirst.responses import audit
 from api.specfirst.responses.audit import AuditEvent, audited
@@ -25,7 +26,7 @@ COOKIE = "ci_session"
 
 def login_page(next: str) -> flask.Response:
     """Ask who is reading."""
-    return show("login.html", wanted=next, wrong="")
+    return _ask(next)
 
 
 def log_in(body: dict[str, Any]) -> flask.Response:
@@ -34,10 +35,8 @@ def log_in(body: dict[str, Any]) -> flask.Response:
         begun = _begin_by_token(body["token"].strip()) if body["token"] else _begin_by_password(body["email"], body["password"])
     except InvalidCredentials:
         wrong = "This token is not valid." if body["token"] else "The e-mail or the password is wrong."
-        return show("login.html", HTTPStatus.UNAUTHORIZED, wanted=body["next"], wrong=wrong)
-    answer = lead_to(_local(body["next"]))
-    _set_cookie(answer, begun.value, round(LIFE.total_seconds()))
-    return answer
+        return _ask(body["next"], HTTPStatus.UNAUTHORIZED, wrong)
+    return _opened(begun, body["next"])
 
 
 def log_out() -> flask.Response:
@@ -47,8 +46,13 @@ def log_out() -> flask.Response:
         with transaction():
             sessions.end_session(reader.session)
     answer = lead_to("/")
-    _set_cookie(answer, "", 0)
+    keep_cookie(answer, COOKIE, "", 0)
     return answer
+
+
+def _ask(wanted: str, status: int = HTTPStatus.OK, wrong: str = "") -> flask.Response:
+    has_github = bool(request_context.collaborator(GitHubAuthorization).client_id)
+    return show("login.html", status, wanted=wanted, wrong=wrong, has_github=has_github)
 
 
 def _begin_by_password(email: str, password: str) -> NewSession:
@@ -77,14 +81,26 @@ def _begin(account: accounts.Account, scopes: tuple[Scope, ...], shown: Caller |
     return begun
 
 
-def _local(wanted: str) -> str:
+def start_session(account: accounts.Account, scopes: tuple[Scope, ...], wanted: str) -> flask.Response:
+    """Begin a session of an account, and lead to the page that was wanted."""
+    return _opened(_begin(account, scopes, None), wanted)
+
+
+def _opened(begun: NewSession, wanted: str) -> flask.Response:
+    answer = lead_to(local_page(wanted))
+    keep_cookie(answer, COOKIE, begun.value, round(LIFE.total_seconds()))
+    return answer
+
+
+def local_page(wanted: str) -> str:
     """The page that was wanted, if it is one of this server."""
     is_local = wanted.startswith("/") and not wanted.startswith("//") and wanted.isascii() and wanted.isprintable() and "\\" not in wanted
     return wanted if is_local else "/"
 
 
-def _set_cookie(answer: flask.Response, value: str, seconds: int) -> None:
+def keep_cookie(answer: flask.Response, name: str, value: str, seconds: int) -> None:
+    """Have the browser keep a cookie that no script can read; for no seconds: forget it."""
     public_url = request_context.values().public_url
     answer.set_cookie(
-        COOKIE, value, max_age=seconds, path=path_of(public_url) or "/", secure=public_url.startswith("https://"), httponly=True,
+        name, value, max_age=seconds, path=path_of(public_url) or "/", secure=public_url.startswith("https://"), httponly=True,
         samesite="Lax")

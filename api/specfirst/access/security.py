@@ -17,7 +17,7 @@ from api.specfirst.request_context import RequestContext
 
 Verify = Callable[[ConnexionRequest], Awaitable[dict[str, Any]]]
 Authenticate = Callable[[str], Caller | None]
-_COOKIE = re.compile(rb"[A-Za-z0-9_-]{1,256}")
+_COOKIE = re.compile(rb"[A-Za-z0-9._-]{1,2048}")
 # A longer token is not ours; the database is not asked.
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9\-._~+/]{1,256}=*)", re.IGNORECASE)
 

@@ -1,4 +1,4 @@
-"""Parses and validates query, path and header parameters."""
+"""Parses and validates query, path, header and cookie parameters."""
 from __future__ import annotations
 
 import re
@@ -10,6 +10,7 @@ from connexion.operations import AbstractOperation
 from starlette.types import Scope
 
 from api.domain.errors import Invalid
+from api.specfirst.access.security import cookie_of
 from api.specfirst.validation.engines import Engine
 from api.specfirst.validation.formats import utc_text
 from api.specfirst.validation.request_faults import Faults
@@ -70,11 +71,12 @@ class Parameters:
         self._query = {parameter.name: parameter for place, parameter in declared if place == "query"}
         self._path = [parameter for place, parameter in declared if place == "path"]
         self._header = [parameter for place, parameter in declared if place == "header"]
+        self._cookie = [parameter for place, parameter in declared if place == "cookie"]
 
     @property
     def arguments(self) -> frozenset[str]:
         """The names of the handler's keyword arguments for all parameters."""
-        return frozenset(parameter.argument for parameter in (*self._query.values(), *self._path, *self._header))
+        return frozenset(parameter.argument for parameter in (*self._query.values(), *self._path, *self._header, *self._cookie))
 
     def read(self, scope: Scope, arguments: dict[str, Any], faults: Faults) -> None:
         """Read all parameters of a request into `arguments`, and add their faults, and those of unknown ones, to `faults`."""
@@ -89,6 +91,9 @@ class Parameters:
             wanted = parameter.name.lower().encode("latin-1")
             values = [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
             arguments[parameter.argument] = parameter.read(values, faults)
+        for parameter in self._cookie:
+            value = cookie_of(scope, parameter.name)
+            arguments[parameter.argument] = parameter.read(() if value is None else (value,), faults)
 
 
 def _query(raw: bytes) -> dict[str, list[str]]:

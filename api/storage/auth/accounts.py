@@ -68,6 +68,19 @@ def lock_account(user_id: int) -> Account:
     return load_account(user_id)
 
 
+def find_account_by_github_number(number: int) -> Account | None:
+    """The account whose GitHub login, of now, was that user's when it was stored; None where there is none."""
+    query = _ACCOUNTS.where(AccountRow.github_number == number, AccountRow.github_login == UserRow.github_login)
+    row = session().execute(query).first()
+    return None if row is None else _account(row[0], row[1])
+
+
+def has_github_login(login: str) -> bool:
+    """Whether an account has this GitHub login, without regard to ASCII case, whoever's it was when it was stored."""
+    rows = session().execute(select(UserRow.github_login).where(casefolded(UserRow.github_login) == casefold_ascii(login))).scalars()
+    return any(casefold_ascii(each or "") == casefold_ascii(login) for each in rows)
+
+
 def list_accounts() -> list[Account]:
     """All accounts, by id."""
     return [_account(row[0], row[1]) for row in session().execute(_ACCOUNTS)]
