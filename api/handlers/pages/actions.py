@@ -28,7 +28,7 @@ def propose_baseline_form(run: Run, regression_id: int, body: dict[str, Any], ou
     """Ask for what a test wrote to become the baseline, and lead back to the test."""
     test = next((each.test for each in verdicts.judge_run(run).tests if each.test.regression_id == regression_id), None)
     if test is None or output_id is None:
-        raise NotFound("output", output_id)
+        raise NotFound("output", output_id or 0)
     baselines.request_baseline_approval(run, test.sample_id, {"regression_id": regression_id, "output_id": output_id, **body})
     return lead_to(f"/runs/{run.run_id}/tests/{regression_id}?output_id={output_id}")
 

@@ -24,6 +24,7 @@ from api.handlers.samples import get_run_sample
 from api.handlers.triage import triage_run
 from api.rendering.pages.side_by_side import side_by_side
 from api.services import runs, verdicts
+from api.specfirst import request_context
 from api.storage.results.history import list_history
 
 HISTORY, EVENTS, CONTEXT_LINES, LOG_LINES = 60, 100, 3, 200

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from api.domain.auth.access import Role
 from tests.builders import add_finished_run, add_regression_test, add_run
+from tests.handlers.baselines import REASON, Case
 from tests.handlers.pages.conftest import Reader
 from tests.handlers.site import Site
 
@@ -42,3 +43,22 @@ def test_what_cannot_be_done_is_told_on_a_page(reader: Reader) -> None:
 
     assert answer.status_code in (409, 422)
     assert "<h1>" in answer.text
+
+
+def test_an_output_is_proposed_as_baseline(site: Site, reader: Reader, case: Case) -> None:
+    path = f"/runs/{case.run_id}/tests/{case.test.regression_id}"
+    holder = reader(Role.CONTRIBUTOR)
+
+    offered = "Propose as the new baseline" in holder.get(path).text
+    answer = holder.post(f"{path}/propose", params={"output_id": case.test.output_id}, data={"reason": REASON})
+
+    assert offered and answer.status_code == 303
+    assert site.as_role(Role.ADMIN).get("/api/v1/baseline-approvals").json()["data"][0]["reason"] == REASON
+
+
+def test_a_proposal_of_an_output_that_is_not_there_is_refused(reader: Reader, case: Case) -> None:
+    path = f"/runs/{case.run_id}/tests/{case.test.regression_id}/propose"
+
+    answers = [reader(Role.CONTRIBUTOR).post(f"{path}{query}", data={"reason": REASON}) for query in ("", "?output_id=4711")]
+
+    assert {answer.status_code for answer in answers} == {404}
