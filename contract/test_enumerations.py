@@ -21,7 +21,7 @@ NOT_SHOWN = {
     "FileKind": "the kind of file within a signed address",
     "Format": "named in a fact's parameter",
     "Reason": "of an attribution, not shown yet",
-    "LateEventKind": "shown as words of a message", "StabilityState": "of a test, not shown yet"}
+    "LateEventKind": "shown as words of a message",}
 # The reference's enumeration has a word more, which this server never says.
 PART_OF_ONE = {"ActionStatus"}
 

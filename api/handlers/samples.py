@@ -15,6 +15,7 @@ from api.domain.results.result import JudgedTest, Verdict
 from api.domain.results.sample_lookup import choose_test
 from api.domain.results.sample_result import RunSampleFilter, select_tests
 from api.domain.runs.run import Platform, Run, RunStatus
+from api.domain.runs.trigger import RunPolicy
 from api.domain.text.tail import TAIL_BYTES
 from api.handlers.runs import api_base
 from api.rendering import library as render_library
@@ -25,6 +26,7 @@ from api.rendering.log_tails import read_tail
 from api.rendering.timestamps import parse_instant
 from api.services import verdicts
 from api.services.library_samples import KeptSample, load_kept_sample
+from api.services.stability import find_stability
 from api.specfirst import request_context
 from api.storage.catalog import regression_tests, samples
 from api.storage.files import paths
@@ -91,6 +93,14 @@ def list_sample_history(
     found = history.list_history(regression_ids, wanted, limit=limit, offset=offset)
     shown = render_runs.page(found, lambda entry: render_samples.history_entry(entry, sample_id))
     return shown | {"runtimes": [render_runtimes.runtime_series(each) for each in runtime_series(found.items)]}
+
+
+def get_stability(regression_id: int, platform: str | None = None) -> dict[str, Any]:
+    """Say whether a regression test is the same each time."""
+    regression_tests.load_regression_test(regression_id)
+    main_repository = request_context.collaborator(RunPolicy).main_repository
+    found, count = find_stability(regression_id, Platform(platform) if platform else None, main_repository)
+    return render_samples.stability(regression_id, found, count)
 
 
 def list_regression_tests(

@@ -11,6 +11,7 @@ from orjson import Fragment
 from api.domain.catalog.media_info import MediaInfo
 from api.domain.catalog.regression_test import RegressionTest
 from api.domain.catalog.sample import TAG_LENGTH, Sample, without_dot
+from api.domain.causes.stability import Stability
 from api.domain.display_bounds import cut, cut_optional, shown_commit
 from api.domain.files.content_type import content_type_of
 from api.domain.files.storage_status import StorageStatus
@@ -154,3 +155,11 @@ def _baseline(test: ExpectedTest, output: ExpectedOutput, place: Found) -> Json:
         "content_type": content_type_of(output.extension), "encoding": "base64", "content": "", "content_omitted": True,
         "size_bytes": place.size, "storage_status": StorageStatus(place.status).value}
     return shown | ({"sha256": output.baseline} if _hash(output.baseline) else {})
+
+
+def stability(regression_id: int, found: Stability, result_count: int) -> Json:
+    """Whether a test is the same each time, with the pairs of runs that prove that it is not."""
+    return {
+        "regression_id": regression_id, "state": found.state.value, "result_count": result_count,
+        "evidence": [
+            {"commit_sha": shown_commit(each.commit), "run_id": each.run_id, "other_run_id": each.other_run_id} for each in found.evidence]}

@@ -1,12 +1,13 @@
-"""Finds where regression tests passed lately."""
+"""Finds the runs that regression tests had lately, and those in which they passed."""
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from api.domain.results.result import Verdict
-from api.domain.runs.run import Run, RunStatus
+from api.domain.runs.run import Platform, Run, RunStatus
 from api.storage.database import session
 from api.storage.tables import RunRow, VerdictRow
 
@@ -34,3 +35,26 @@ def list_passing_tests(run: Run, regression_ids: Collection[int], *, runs: int, 
         .where(VerdictRow.regression_id.in_(regression_ids), VerdictRow.verdict == Verdict.PASS.value)
         .order_by(VerdictRow.run_id.desc(), VerdictRow.regression_id).limit(limit))
     return [(run_id, regression_id) for run_id, regression_id in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOfTest:
+    """A finished run that executed a test; `repository` is in small letters."""
+
+    run_id: int
+    commit: str
+    platform: Platform
+    repository: str
+    pull_request: int | None
+
+
+def list_runs_with(regression_id: int, platform: Platform | None, *, limit: int) -> list[RunOfTest]:
+    """List the finished runs that have a verdict of the test, perhaps those on one platform alone, the newest first."""
+    rows = session().execute(
+        select(RunRow.run_id, RunRow.commit_sha, RunRow.platform, RunRow.repository, RunRow.pull_request)
+        .join(VerdictRow, VerdictRow.run_id == RunRow.run_id)
+        .where(
+            VerdictRow.regression_id == regression_id, VerdictRow.run_status.in_(OVER),
+            *(() if platform is None else (VerdictRow.platform == platform.value,)))
+        .order_by(VerdictRow.created_at.desc(), VerdictRow.run_id.desc()).limit(limit))
+    return [RunOfTest(run_id, commit, Platform(on), repository, pull_request) for run_id, commit, on, repository, pull_request in rows]
