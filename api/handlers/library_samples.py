@@ -44,17 +44,16 @@ async def download_sample(
     request: Request, sample_id: int, range: str | None = None, if_range: str | None = None,
 ) -> Response:
     """Send a sample's file, or the part of it that is asked for."""
-    sample = await request_context.in_thread(samples.load_sample, sample_id)
-    return await _file(paths.sample_name(sample.sha, sample.extension), sample.name, range, if_range)
+    source, name = await request_context.in_thread(_open_sample, sample_id)
+    return _file(source, name, range, if_range)
 
 
 async def download_extra_file(
     request: Request, sample_id: int, extra_id: int, range: str | None = None, if_range: str | None = None,
 ) -> Response:
     """Send a further file of a sample, or the part of it that is asked for."""
-    sample = await request_context.in_thread(samples.load_sample, sample_id)
-    extra = await request_context.in_thread(sample_rows.load_extra_file, sample_id, extra_id)
-    return await _file(paths.extra_file_name(sample.sha, extra_id, extra.extension), extra.name, range, if_range)
+    source, name = await request_context.in_thread(_open_extra_file, sample_id, extra_id)
+    return _file(source, name, range, if_range)
 
 
 def update_sample(sample_id: int, body: dict[str, Any], if_match: str | None = None) -> tuple[dict[str, Any], int, dict[str, str]]:
@@ -90,9 +89,23 @@ def delete_extra_file(sample_id: int, extra_id: int) -> tuple[None, int]:
     return None, HTTPStatus.NO_CONTENT
 
 
-async def _file(name: str | None, shown_as: str, wanted: str | None, if_range: str | None) -> Response:
-    source: Source | None = await request_context.in_thread(request_context.collaborator(Archive).open, name)
+def _open_sample(sample_id: int) -> tuple[Source, str]:
+    sample = samples.load_sample(sample_id)
+    return _opened(paths.sample_name(sample.sha, sample.extension), sample.name), sample.name
+
+
+def _open_extra_file(sample_id: int, extra_id: int) -> tuple[Source, str]:
+    sample, extra = samples.load_sample(sample_id), sample_rows.load_extra_file(sample_id, extra_id)
+    return _opened(paths.extra_file_name(sample.sha, extra_id, extra.extension), extra.name), extra.name
+
+
+def _opened(name: str | None, shown_as: str) -> Source:
+    source = request_context.collaborator(Archive).open(name)
     if source is None:
-        raise NotFound("file", shown_as[:100], remedy="Its storage status says where it should be; ask the operator.")
-    return file_answer(
-        source, tag=etag(f"{source.name} {source.version}".encode()), filename=shown_as, wanted=wanted, if_range=if_range)
+        raise NotFound("file", shown_as[:100], remedy="It is in no store; ask the operator.")
+    return source
+
+
+def _file(source: Source, name: str, wanted: str | None, if_range: str | None) -> Response:
+    tag = etag(f"{source.name} {source.version}".encode())
+    return file_answer(source, tag=tag, filename=name, wanted=wanted, if_range=if_range)

@@ -135,6 +135,9 @@ def platform(empty_url: str) -> Iterator[Platform]:
     """A platform's database in which anything may stand, within the application context of a server."""
     with platform_database(empty_url, loose=True):
         engine, fresh = lenient_engine(empty_url).execution_options(ci_writes=True), Flask("fresh")
+        with engine.begin() as connection:
+            # The one table of ours that the catalog is made of too.
+            connection.exec_driver_sql("CREATE TABLE ci_sample_note (sample_id INTEGER PRIMARY KEY, notes TEXT)")
         attach(fresh, empty_url, pool_size=2)
         yield Platform(engine, fresh)
         with fresh.app_context():
