@@ -20,6 +20,7 @@ class Reason(StrEnum):
     SAME_CRASH = "same_crash"
     CHANGED_SINCE_BASE = "changed_since_base"
     CHANGED_ON_OTHER_PLATFORM = "changed_on_other_platform"
+    NOT_BESIDE = "not_beside"
     FAILS_ON_OTHER_PLATFORM = "fails_on_other_platform"
     NONDETERMINISTIC = "nondeterministic"
     FEWER_DIFFERENCES = "fewer_differences"
@@ -69,7 +70,8 @@ def attribute(found: Walk, known: Known, state: StabilityState, noise: Noise) ->
         return Attributed(Origin.NOT_MINE, Reason.SAME_AS_BASE, sure)
     changed = facts_between(subject, base, subject.came, known)
     if state is StabilityState.PROVEN and not noise.without(changed):
-        return Attributed(Origin.FLAKY, Reason.NONDETERMINISTIC, Confidence.LIKELY, facts=changed)
+        is_more = bool(noise.without(telling(facts_between(subject, None, subject.came, known))))
+        return Attributed(Origin.NOT_MINE if is_more else Origin.FLAKY, Reason.NONDETERMINISTIC, Confidence.LIKELY, facts=changed)
     return _known_state(found, known, changed) or _by_commits(found, known, noise.without(changed), state)
 
 
@@ -127,12 +129,20 @@ def _by_commits(found: Walk, known: Known, changed: Facts, state: StabilityState
     if keys <= inherited:
         return Attributed(
             Origin.NOT_MINE, Reason.FAILS_ON_OTHER_PLATFORM, Confidence.LIKELY, found.untested, changed, inherited)
-    if keys <= _own(found, known):
-        return Attributed(Origin.MINE, Reason.CHANGED_ON_OTHER_PLATFORM, Confidence.LIKELY, found.untested, changed, inherited)
+    for reason, own in ((Reason.CHANGED_ON_OTHER_PLATFORM, _own(found, known)), (Reason.NOT_BESIDE, _cleared(found, known, keys))):
+        if keys & own - inherited:
+            return Attributed(Origin.MINE, reason, Confidence.LIKELY, found.untested, changed, inherited)
     if not keys & inherited and found.elsewhere.keys() == set(found.untested):
         # Every suspect was tested elsewhere and did not show it; whether the run's own commit does is not known there.
         return Attributed(Origin.MINE, Reason.CHANGED_ON_OTHER_PLATFORM, Confidence.UNCERTAIN, found.untested, changed)
     return Attributed(Origin.UNKNOWN, Reason.UNTESTED_COMMITS, Confidence.UNCERTAIN, found.untested, changed, inherited)
+
+
+def _cleared(found: Walk, known: Known, changed: frozenset[Key]) -> frozenset[Key]:
+    """What changed and is not seen in a pull request that branches off at the run's parent, so that no suspect can have brought it."""
+    results = [facts_between(found.subject, None, result, known) for result in found.beside]
+    seen = [keys_of(facts) for facts in results if not hides(facts)]
+    return changed - frozenset().union(*seen) if seen else frozenset()
 
 
 def _inherited(found: Walk, known: Known) -> frozenset[Key]:

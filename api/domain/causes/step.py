@@ -1,7 +1,7 @@
 """Steps: where on its line the output of a test changed, the nearest first, and what was different from then on."""
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 
@@ -11,6 +11,8 @@ from api.domain.results.base_run import Line, PastRun
 
 # So many results of a test that follow each other and differ are looked at; a test that is never the same twice has more.
 STRETCH_LIMIT = 9
+# So many pull requests that branch off at one commit are looked at.
+BESIDE_LIMIT = 3
 # The place on its line of the run that is looked at; the nearest run before it has place 0.
 NOW = -1
 
@@ -58,7 +60,8 @@ class Walk:
 
     `base` is the nearest run that is not of the run's own commits and has a result of the test, with its place, what the test came to
     there, whether it passed by what was expected there, and the untested commits between. `elsewhere` has what the test came to on
-    another platform, by commit, for those commits and the run's own.
+    another platform, by commit, for those commits and the run's own; `beside` what it came to in other pull requests that branch off at
+    the nearest of them.
     """
 
     now: PastRun
@@ -72,16 +75,18 @@ class Walk:
     base_passed: bool = False
     untested: tuple[str, ...] = ()
     elsewhere: Mapping[str, Came] = field(default_factory=dict)
+    beside: tuple[Came, ...] = ()
 
 
 def walk(
     now: PastRun, subject: Subject, line: Line, came: Mapping[int, Came], *, passed: Collection[int] = (),
-    elsewhere: Mapping[str, Came] | None = None,
+    elsewhere: Mapping[str, Came] | None = None, beside: Mapping[str, Sequence[Came]] | None = None,
 ) -> Walk:
     """Walk a line back from `now`. `came` has what the test came to in runs of the line, by run id, where it has a result.
 
-    `passed` are the runs in which it passed; `elsewhere` has results on another platform, by commit. Of runs of one commit the nearest
-    counts alone: where others differ, the test is not the same twice.
+    `passed` are the runs in which it passed; `elsewhere` has results on another platform, by commit, and `beside` those of other pull
+    requests on this platform, by their merge bases. Of runs of one commit the nearest counts alone: where others differ, the test is
+    not the same twice.
     """
     results = [(place, run, came[run.run_id]) for place, run in enumerate(line.runs) if run.run_id in came]
     stretches, ends_well = _stretches(now, subject, results)
@@ -95,7 +100,8 @@ def walk(
     wanted = {*untested, now.commit}
     return replace(
         found, base=base[1], base_place=base[0], base_came=base[2], base_passed=base[1].run_id in passed, untested=untested,
-        elsewhere={commit: result for commit, result in (elsewhere or {}).items() if untested and commit in wanted})
+        elsewhere={commit: result for commit, result in (elsewhere or {}).items() if untested and commit in wanted},
+        beside=tuple((beside or {}).get(untested[0], ())[:BESIDE_LIMIT]) if untested else ())
 
 
 def _stretches(
@@ -135,12 +141,14 @@ def pairs_of(found: Walk) -> Iterator[Pair]:
         yield from pairs_between(subject, found.base_came, subject.came)
         yield from pairs_between(subject, None, found.base_came)
     own = found.elsewhere.get(found.now.commit)
+    for result in found.beside:
+        yield from pairs_between(subject, None, result)
     for commit in found.untested:
-        result = found.elsewhere.get(commit)
-        if result is not None:
-            yield from pairs_between(subject, None, result)
+        there = found.elsewhere.get(commit)
+        if there is not None:
+            yield from pairs_between(subject, None, there)
             if own is not None:
-                yield from pairs_between(subject, result, own)
+                yield from pairs_between(subject, there, own)
 
 
 def needed_pairs(walks: Iterable[Walk], limit: int) -> tuple[Pair, ...]:

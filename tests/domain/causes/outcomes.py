@@ -40,7 +40,8 @@ def subject(result: Came, regression_id: int = 1, *, sample_id: int = 7) -> Subj
 
 def walked(
     *digests: str | Came | None, regression_id: int = 1, sample_id: int = 7, own: int = 0, untested: Sequence[str] = (),
-    passed: Sequence[int] = (), elsewhere: Mapping[str, Came] | None = None, is_assumed: bool = False,
+    passed: Sequence[int] = (), elsewhere: Mapping[str, Came] | None = None, beside: Mapping[str, Sequence[Came]] | None = None,
+    is_assumed: bool = False,
 ) -> Walk:
     """The way back of a test that came to these, the newest first, in runs 99, 98 and so on of commits c99, c98 and so on.
 
@@ -53,7 +54,7 @@ def walked(
     return walk(
         run(99), subject(results[0], regression_id, sample_id=sample_id), line(*past, untested=untested),
         {each.run_id: result for each, result in zip(past, results[1:], strict=True) if result is not None}, passed=passed,
-        elsewhere=elsewhere)
+        elsewhere=elsewhere, beside=beside)
 
 
 def known(**told: str) -> dict[Pair, Facts]:

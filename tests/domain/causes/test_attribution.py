@@ -66,9 +66,15 @@ NOISE = Noise(frozenset({("cues.order", "")}), 0.1)
 
 
 def test_a_change_that_outputs_of_one_commit_show_is_the_tests_nondeterminism() -> None:
-    said = attributed(walked("bad", "other"), known(other_bad="cues.order/0.2, text.edited/0.1"), NOISE)
+    said = attributed(walked("bad", "other"), known(other_bad="cues.order/0.2, text.edited/0.1", good_bad="cues.order/0.2"), NOISE)
 
     assert (said.origin, said.reason) == (Origin.FLAKY, Reason.NONDETERMINISTIC)
+
+
+def test_a_nondeterministic_test_that_fails_for_an_old_cause_besides_is_not_the_runs_own() -> None:
+    said = attributed(walked("bad", "other"), known(other_bad="cues.order/0.2", good_bad="bytes.bom +"), NOISE)
+
+    assert (said.origin, said.reason) == (Origin.NOT_MINE, Reason.NONDETERMINISTIC)
 
 
 def test_a_nondeterministic_test_shows_the_runs_own_change_too() -> None:
@@ -140,6 +146,25 @@ def test_another_platform_tells_whose_a_change_among_untested_commits_is(
     said = attributed(walked("bad", GOOD, untested=("c8", "c7"), elsewhere=results), known(good_bad="cues.order", **told))
 
     assert (said.origin, said.confidence) == (origin, confidence)
+
+
+@pytest.mark.parametrize(("beside", "origin"), [
+    ([GOOD], Origin.MINE), ([GOOD, "shown"], Origin.UNKNOWN), (["none"], Origin.UNKNOWN), ([], Origin.UNKNOWN)])
+def test_what_no_pull_request_from_the_runs_parent_shows_is_the_runs_own(beside: list[str], origin: Origin) -> None:
+    results = {"c8": [came(digest) for digest in beside], "c7": [came(GOOD)]}
+
+    said = attributed(walked("bad", "base", untested=("c8", "c7"), beside=results), known(
+        good_bad="cues.order, bytes.bom +", good_base="bytes.bom +", base_bad="cues.order", good_shown="cues.order", good_none="cues.none"))
+
+    assert said.origin is origin
+
+
+def test_a_change_of_which_a_part_is_the_runs_own_is_its_own() -> None:
+    found = walked("bad", GOOD, untested=("c8",), elsewhere={"c8": came("there"), "c99": came("there")}, beside={"c8": [came("there")]})
+
+    said = attributed(found, known(good_bad="cues.order, bytes.eol lf>crlf", good_there="cues.order"))
+
+    assert (said.origin, said.reason, [*said.inherited]) == (Origin.MINE, Reason.NOT_BESIDE, [("cues.order", "")])
 
 
 def test_no_failure_of_a_base_that_passed_is_proven_to_be_old() -> None:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from api.domain.causes.came import Pair
-from api.domain.causes.step import STRETCH_LIMIT, needed_pairs, steps_of, walk
+from api.domain.causes.step import BESIDE_LIMIT, STRETCH_LIMIT, needed_pairs, steps_of, walk
 from tests.domain.causes.outcomes import GOOD, SEGFAULT, came, known, line, run, subject, walked
 
 
@@ -67,6 +67,16 @@ def test_results_on_another_platform_are_asked_for_where_commits_were_not_tested
     assert set(found.elsewhere) == {"c97", "c99"}
     assert {Pair(GOOD, "elsewhere", ".srt"), Pair("elsewhere", "there", ".srt")} <= set(needed_pairs([found], 20))
     assert not walked("bad", GOOD, elsewhere=elsewhere).elsewhere
+
+
+def test_results_of_pull_requests_are_asked_for_that_branch_off_at_the_runs_untested_parent() -> None:
+    beside = {"c97": [came(f"beside{number}") for number in range(9)], "c96": [came("unasked")]}
+
+    found = walked("bad", GOOD, untested=("c97", "c96"), beside=beside)
+
+    assert found.beside == tuple(came(f"beside{number}") for number in range(BESIDE_LIMIT))
+    assert Pair(GOOD, "beside0", ".srt") in needed_pairs([found], 20)
+    assert walked("bad", GOOD, beside=beside).beside == ()
 
 
 def test_commits_that_were_not_tested_elsewhere_either_ask_for_nothing() -> None:
