@@ -5,15 +5,15 @@ from http import HTTPStatus
 from typing import Any
 
 from api.domain.errors import NotFound
-from api.domain.results.approval import ApprovalStatus, BaselineProposal, Proposal, propose
+from api.domain.results.approval import ApprovalStatus, BaselineProposal, Proposal, check_reason, propose
 from api.domain.results.result import JudgedTest
-from api.domain.results.review import Decision, View
+from api.domain.results.review import Decision, View, check_seen
 from api.domain.results.sample_lookup import choose_test
 from api.domain.runs.run import Run
 from api.rendering import baselines as render_baselines
 from api.rendering.runs import page
-from api.services import baseline_reviews, verdicts
-from api.services.baseline_reviews import Reviewer
+from api.services import baseline_reviews, runs, verdicts
+from api.services.baseline_reviews import Reviewer, Selection
 from api.services.policies import ReviewPolicy
 from api.specfirst import request_context
 from api.specfirst.responses.audit import AuditEvent, audited
@@ -34,8 +34,7 @@ def request_baseline_approval(run: Run, sample_id: int, body: dict[str, Any]) ->
 
 def request_baseline_approvals(run: Run, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Ask for several outputs of a run to become baselines: all are recorded, or none."""
-    judged = {test.test.regression_id: test for test in verdicts.judge_run(run).tests}
-    proposals = [_proposal(run.run_id, judged, _wish(each)) for each in body["requests"]]
+    proposals = _of_cause(run, body["cluster"]) if "cluster" in body else _of_list(run, body["requests"])
     recorded = baseline_reviews.ask(run.run_id, proposals, _reviewer())
     return {"data": [render_baselines.approval(each) for each in recorded]}, HTTPStatus.ACCEPTED
 
@@ -90,6 +89,18 @@ def _wish(body: dict[str, Any]) -> BaselineProposal:
     return BaselineProposal(body["regression_id"], body["output_id"], body["reason"], body.get("apply_to_variants", False))
 
 
+def _of_cause(run: Run, asked: dict[str, Any]) -> list[Proposal]:
+    check_reason(asked["reason"])
+    found = baseline_reviews.find_cause(run, asked["class_id"], request_context.values().main_repository, asked["reason"])
+    check_seen(found, _seen(asked))
+    return found
+
+
+def _of_list(run: Run, asked: list[dict[str, Any]]) -> list[Proposal]:
+    judged = {test.test.regression_id: test for test in verdicts.judge_run(run).tests}
+    return [_proposal(run.run_id, judged, _wish(each)) for each in asked]
+
+
 def _proposal(run_id: int, judged: dict[int, JudgedTest], wish: BaselineProposal) -> Proposal:
     test = judged.get(wish.regression_id)
     if test is None:
@@ -109,11 +120,23 @@ def _decide(approval_id: int, decision: Decision, reason: str | None) -> dict[st
 
 
 def _decide_many(body: dict[str, Any], decision: Decision) -> dict[str, Any]:
-    ids = sorted({int(each) for each in body["approval_ids"]})
-    with audited(EVENTS[decision], *map(_subject, ids)):
-        decided = baseline_reviews.decide_many(
-            baseline_reviews.by_ids(ids), View(body["expected_count"], body["digest"]), decision, body.get("reason"), _reviewer())
+    ids = sorted({int(each) for each in body.get("approval_ids", ())})
+    about = map(_subject, ids) if ids else [f"run:{body['run_id']}"]
+    with audited(EVENTS[decision], *about) as deed:
+        selection = baseline_reviews.by_ids(ids) if ids else _selected(body["run_id"], body["class_id"])
+        decided = baseline_reviews.decide_many(selection, _seen(body), decision, body.get("reason"), _reviewer())
+        deed.subject, *deed.more_subjects = (_subject(each.reverts_id or each.approval_id) for each in decided)
     return {"data": [render_baselines.approval(each) for each in decided]}
+
+
+def _selected(run_id: int, class_id: str) -> Selection:
+    run = runs.show_run(run_id, request_context.now())
+    found = baseline_reviews.find_cause(run, class_id, request_context.values().main_repository)
+    return baseline_reviews.by_outputs(run_id, [each.wish.output_id for each in found])
+
+
+def _seen(body: dict[str, Any]) -> View:
+    return View(body["expected_count"], body["digest"])
 
 
 def _subject(approval_id: int) -> str:

@@ -10,8 +10,11 @@ from api.domain.auth.access import Caller
 from api.domain.display_bounds import shown_email
 from api.domain.errors import Unprocessable
 from api.domain.files.storage_status import StorageStatus
-from api.domain.results.approval import Approval, Proposal, check_bulk, check_current
-from api.domain.results.review import STATUSES, Decision, View, authorize_decision, check_open, choose_seen, is_open
+from api.domain.results.approval import Approval, Proposal, check_bulk, check_current, proposals_of
+from api.domain.results.review import STATUSES, Decision, View, authorize_decision, check_open, choose_seen, failing_for_one_cause, is_open
+from api.domain.runs.run import Run
+from api.services import verdicts
+from api.services.analyses import load_causes
 from api.storage.database import transact
 from api.storage.files import paths
 from api.storage.files.archive import Archive
@@ -47,6 +50,16 @@ def by_ids(approval_ids: Collection[int]) -> Selection:
 def by_outputs(run_id: int, output_ids: Collection[int]) -> Selection:
     """Whatever was requested of these outputs of a run."""
     return partial(approvals.list_of_outputs, run_id, output_ids)
+
+
+def find_cause(run: Run, class_id: str, main_repository: str, reason: str = "") -> list[Proposal]:
+    """What can be proposed of the outputs of a run that fail for this cause and no other.
+
+    Raises NotFound where the run has no such cluster, and Unavailable as long as the causes are not known.
+    """
+    clusters = {each.cluster.class_id: each.cluster.regression_ids for each in load_causes(run, main_repository)}
+    own = failing_for_one_cause(clusters, class_id)
+    return proposals_of(run.run_id, [test for test in verdicts.judge_run(run).tests if test.test.regression_id in own], reason)
 
 
 def ask(run_id: int, proposals: Sequence[Proposal], who: Reviewer) -> list[Approval]:

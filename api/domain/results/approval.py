@@ -116,6 +116,16 @@ def propose(run_id: int, sample_id: int, judged: JudgedTest, wish: BaselinePropo
     return Proposal(run_id, sample_id, wish, output.baseline.lower(), reported.got.lower(), output.extension)
 
 
+def proposals_of(run_id: int, tests: Iterable[JudgedTest], reason: str) -> list[Proposal]:
+    """All that can be proposed of failing tests: a proposal for each of their outputs that came otherwise than expected."""
+    return [
+        Proposal(run_id, test.test.sample_id, BaselineProposal(test.test.regression_id, output.output_id, reason), output.baseline.lower(),
+                 reported.got.lower(), output.extension)
+        for test in tests if test.reports.report is not None for output in test.test.outputs
+        if (reported := test.reports.outputs.get(output.output_id)) is not None and reported.got is not None
+        and output_status(output, reported) is OutputStatus.DIFF_MISMATCH]
+
+
 def check_bulk(proposals: Sequence[Proposal]) -> None:
     """Let pass proposals that can all come true, in any order. Raises Conflict where one would take away another's baseline."""
     wanted = {proposal.key: proposal for proposal in proposals}

@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from api.domain.auth.access import Caller, Role
-from api.domain.errors import Conflict, Forbidden
+from api.domain.errors import Conflict, Forbidden, NotFound
 from api.domain.results.approval import Approval, ApprovalStatus, Proposal
 
 MAX_AT_ONCE = 500
@@ -53,6 +53,17 @@ def check_seen(proposals: Iterable[Proposal], seen: View) -> None:
         raise Conflict(
             "It is not what you looked at any more.", {"expected_count": seen.count, "count": now.count, "digest": now.digest},
             remedy="Look again, and ask for what is there now.")
+
+
+def failing_for_one_cause(clusters: Mapping[str, Collection[int]], class_id: str) -> frozenset[int]:
+    """The tests of a cluster that are in no other one, by the tests of each cluster: with others another fault would be approved too.
+
+    Raises NotFound where there is no such cluster.
+    """
+    if class_id not in clusters:
+        raise NotFound("cluster", class_id, remedy="List the run's clusters with GET /runs/{run_id}/clusters.")
+    others = {each for other, tests in clusters.items() if other != class_id for each in tests}
+    return frozenset(clusters[class_id]) - others
 
 
 def authorize_decision(approvals: Iterable[Approval], caller: Caller, *, own_allowed: bool) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,7 +48,7 @@ class AuditRecord:
     event: AuditEvent
     subject: str | None = None
     # Each is recorded in a line of its own.
-    more_subjects: tuple[str, ...] = ()
+    more_subjects: Sequence[str] = ()
     actor_id: int | None = None
     detail: str | None = None
     # A login is nobody's doing yet, whatever token came with it.

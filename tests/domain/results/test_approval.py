@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.errors import Conflict, NotFound, Unprocessable
-from api.domain.results.approval import FILLERS, BaselineProposal, Proposal, check_bulk, check_current, check_reason, propose
+from api.domain.results.approval import FILLERS, BaselineProposal, Proposal, check_bulk, check_current, check_reason, proposals_of, propose
 from tests.domain.results.judging import BASELINE, OTHER, VARIANT, expected_output, expected_test, judged, reported
 
 REASON = "Timing of the roll-up captions was corrected"
@@ -95,6 +95,16 @@ def test_an_output_of_another_test_is_not_found() -> None:
 
     with pytest.raises(NotFound):
         propose(9, 7, judged(test, reported(test, o5=OTHER)), replace(WISH, output_id=6))
+
+
+def test_of_failing_tests_every_output_that_came_otherwise_can_be_proposed() -> None:
+    several = expected_test(1, *(expected_output(each) for each in (5, 6, 7, 8)), expected_output(9, baseline=""))
+    silent = expected_test(2, expected_output(10))
+    tests = [
+        judged(several, reported(several, o5=OTHER.upper(), o6=None, o7=VARIANT, o9=OTHER)),
+        judged(silent, reported(silent, exit_code=None, o10=OTHER))]
+
+    assert proposals_of(9, tests, REASON) == [PROPOSAL]
 
 
 def test_the_same_request_has_the_same_key_whatever_its_reason() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.auth.access import Role
-from api.domain.errors import Conflict, Forbidden
+from api.domain.errors import Conflict, Forbidden, NotFound
 from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal, Reversal
 from api.domain.results.review import (
     Decision,
@@ -23,6 +23,7 @@ from api.domain.results.review import (
     check_seen,
     check_unchanged,
     choose_seen,
+    failing_for_one_cause,
     is_open,
     view_of,
 )
@@ -83,6 +84,15 @@ def test_what_is_not_as_it_was_seen_is_refused_with_what_there_is() -> None:
         check_seen([PROPOSAL, for_output(6)], seen)
 
     assert refused.value.details == {"expected_count": 1, "count": 2, "digest": now.digest}
+
+
+def test_a_test_that_fails_for_another_cause_too_is_left_out() -> None:
+    assert failing_for_one_cause({"a": (1, 2, 3), "b": (3, 4)}, "a") == {1, 2}
+
+
+def test_a_cluster_that_the_run_does_not_have_is_not_found() -> None:
+    with pytest.raises(NotFound):
+        failing_for_one_cause({"a": (1,)}, "b")
 
 
 @pytest.mark.parametrize(("role", "user_id", "own_allowed", "may"), [
