@@ -23,6 +23,8 @@ from tests.builders import NOW, add_event, add_output, add_result, add_run, dige
 
 # The run, and one of its outputs that is other than expected, with all files there.
 KNOWN = {"run_id": 9420, "sample_id": 137, "regression_id": 42, "output_id": 81}
+# The class of the cause of all that fails in the known run.
+CLASS_ID = "4cb84fb462f3ff2e"
 # What the platform's API calls by a name of its own, or knows of the same sample and output: a further file, and an acceptable hash.
 PLATFORM_KNOWN = {"regression_test_id": 42, "extra_id": 137, "variant_id": 137, "user_id": 1}
 # Requests for new baselines that another admin made, by what is to become of them, and the outputs that they are for.

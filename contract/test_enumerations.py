@@ -12,16 +12,12 @@ from contract.documents import load_documents
 
 # What never leaves the server, or is the name of a property there.
 NOT_SHOWN = {
-    "AnalysisState": "of a run's analysis, not shown yet", "Obstacle": "why a run is not analysed, not shown yet",
     "Advance": "what becomes of a worker's report", "ArtifactPart": "the parts of an artifact's key",
     "Bucket": "names of properties in a comparison", "Cancel": "what a cancel does to a job",
-    "Confidence": "of an attribution, not shown yet",
-    "Decision": "what a reviewer's request asks for", "FirstBadState": "of a first bad commit, not shown yet",
-    "FactsState": "of facts that are kept",
+    "Decision": "what a reviewer's request asks for", "FactsState": "of facts that are kept",
     "FileKind": "the kind of file within a signed address",
     "Format": "named in a fact's parameter",
-    "Reason": "of an attribution, not shown yet",
-    "LateEventKind": "shown as words of a message",}
+    "LateEventKind": "shown as words of a message"}
 # The reference's enumeration has a word more, which this server never says.
 PART_OF_ONE = {"ActionStatus"}
 

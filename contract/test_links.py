@@ -15,7 +15,7 @@ from api.server import make_server
 from contract.application import ADMIN, KNOWN_JOB, PASSWORD, REVIEWER, make_token, prepare, settings_for
 from contract.client import ValidatingClient
 from contract.documents import Operation, load_documents
-from contract.fixtures import KNOWN, REQUESTS
+from contract.fixtures import CLASS_ID, KNOWN, REQUESTS
 from tests.submitted_jobs import zip_of
 
 OPERATIONS = {each.operation_id: each for document in load_documents() for each in document.operations}
@@ -80,7 +80,7 @@ def _login(email: str) -> dict[str, Any]:
 
 def ask_first(client: ValidatingClient, operation: Operation) -> Any:
     """The answer to an operation that is asked for what its document's examples speak of."""
-    known = {**KNOWN, **KNOWN_JOB, "approval_id": DECISIONS.get(operation.operation_id, REQUESTS["approve"])}
+    known = {**KNOWN, **KNOWN_JOB, "class_id": CLASS_ID, "approval_id": DECISIONS.get(operation.operation_id, REQUESTS["approve"])}
     parameters = {each["name"]: known[each["name"]] for each in operation.parameters if each["in"] == "path"}
     if operation.operation_id == SUBMISSION:
         return ask(client, operation, parameters, files={"file": zip_of()})

@@ -2,28 +2,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from api.domain.auth.signing import SigningKey
+from api.domain.causes.analysis import Cause
+from api.domain.causes.run_analysis import BaseRun, RunAnalysis
 from api.domain.errors import NoBaseRun
 from api.domain.results.compare import compare
+from api.domain.results.failure import failures_of
 from api.domain.results.failure_code import FailureCode
 from api.domain.results.judged_run import JudgedRun
 from api.domain.results.result import JudgedTest
-from api.domain.results.triage import FailingTest, NoDifference, in_fair_order
+from api.domain.results.runtime import RuntimeChanges
+from api.domain.results.triage import FailingTest, NoDifference, in_fair_order, in_order_of_causes
 from api.domain.results.triage_cursor import TriageCursors
 from api.domain.runs.run import Run
 from api.domain.runs.unexecuted import SkippedTest, skipped_tests
+from api.handlers.causes import LATELY
 from api.handlers.runs import api_base
+from api.rendering import causes as render_causes
 from api.rendering import triage as render_triage
-from api.rendering.triage import LEAST_ENTRY, Failures
+from api.rendering.triage import LEAST_ENTRY, Causes, Failures
 from api.services import verdicts
+from api.services.analyses import AnalysisStatus, find_analysis
+from api.services.analysis_requests import AnalysisRequests
 from api.services.comparisons import Basis, compare_runtimes, explain_failures, find_basis, find_history
 from api.services.first_differences import DifferenceFinder, Finding, Pair
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive
+from api.storage.results.occurrences import find_elsewhere
 from api.storage.runs.expected_tests import list_active_tests
 
 
@@ -37,20 +46,59 @@ def compare_runs(run: Run, against: int | None = None) -> dict[str, Any]:
         run.run_id, basis, compare(basis.tests, tests), compare_runtimes(run, basis, tests), api_base())
 
 
-def triage_run(run: Run, max_bytes: int, attribution: str | None = None, cursor: str | None = None) -> dict[str, Any]:
-    """Show what failed in a run, each failure with its first difference, its history and the call that leads on."""
+def triage_run(
+    run: Run, max_bytes: int, attribution: str | None = None, cluster: str | None = None, cursor: str | None = None,
+) -> dict[str, Any]:
+    """Show what failed in a run and why: the causes, and failures with their first difference, their history and what leads on."""
     judged = verdicts.judge_run(run)
-    basis = _basis(run, judged.tests, None)
-    runtimes, since = find_history(run, basis, judged.tests)
-    failing = explain_failures(basis, judged.tests, since)
-    wanted = in_fair_order([test for test in failing if attribution in (None, test.origin)])
-    cursors = TriageCursors(run.run_id, attribution, request_context.collaborator(SigningKey))
+    status = find_analysis(run, judged, request_context.values().main_repository)
+    if status.is_due:
+        request_context.collaborator(AnalysisRequests).want(run.run_id)
+    told = _told_now(run, judged) if status.found is None else _told_by(status.found, judged)
+    members = [each.cluster.regression_ids for each in told.causes]
+    wanted = [test for test in told.failing if attribution in (None, test.origin)]
+    if cluster is not None:
+        own = {each for cause in told.causes if cause.cluster.class_id == cluster for each in cause.cluster.regression_ids}
+        wanted = [test for test in wanted if test.judged.test.regression_id in own]
+    wanted = in_fair_order(wanted) if status.found is None else in_order_of_causes(wanted, members)
+    cursors = TriageCursors(run.run_id, attribution, request_context.collaborator(SigningKey), cluster, status.name or "")
     start = cursors.start_of(cursor)
     # Those behind would not fit, however short they are.
     page = _with_differences(wanted[start:start + max_bytes // LEAST_ENTRY])
     return render_triage.triage(
-        run, judged, _skipped(judged), basis, Failures(failing, len(wanted), start, page, cursors), runtimes,
-        api_base=api_base(), max_bytes=max_bytes)
+        run, judged, _skipped(judged), told.base, Failures(told.failing, len(wanted), start, page, cursors), told.runtimes,
+        _causes(run, judged, status, told.causes), api_base=api_base(), max_bytes=max_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is known of a run's failures: its base, its failing tests, runtimes, and causes as far as they are known."""
+
+    base: BaseRun | None
+    failing: Sequence[FailingTest]
+    runtimes: RuntimeChanges
+    causes: Sequence[Cause] = ()
+
+
+def _told_now(run: Run, judged: JudgedRun) -> _Told:
+    basis = _basis(run, judged.tests, None)
+    runtimes, since = find_history(run, basis, judged.tests)
+    return _Told(basis.shown, explain_failures(basis, judged.tests, since), runtimes)
+
+
+def _told_by(found: RunAnalysis, judged: JudgedRun) -> _Told:
+    known = found.by_id
+    failing = [
+        FailingTest(
+            test, failures_of(test), each.since, each.in_base, each.analysed.attributed.origin, each.base_run_id, each.untested)
+        for test in judged.tests if (each := known.get(test.test.regression_id)) is not None]
+    return _Told(found.base, failing, found.runtimes, found.causes)
+
+
+def _causes(run: Run, judged: JudgedRun, status: AnalysisStatus, causes: Sequence[Cause]) -> Causes:
+    tests = {test.test.regression_id: test for test in judged.tests}
+    elsewhere = find_elsewhere([each.cluster.class_id for each in causes], run.run_id, request_context.now() - LATELY)
+    return render_causes.causes_in_triage(status, causes, tests, elsewhere)
 
 
 def _skipped(judged: JudgedRun) -> tuple[SkippedTest, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from api.domain.causes.run_analysis import BaseRun
 from api.domain.display_bounds import commit_is_exact, cut, shown_commit
 from api.domain.results.base_run import BaseReason
 from api.domain.results.compare import Bucket, Compared, OutputHashes
@@ -17,6 +18,7 @@ from api.domain.results.result import JudgedTest
 from api.domain.results.runtime import RuntimeChanges
 from api.domain.results.triage import WIDTH, FailingTest, FirstDifference, NoDifference, share
 from api.domain.results.triage_cursor import TriageCursors
+from api.domain.runs.expected_tests import ExpectedTest
 from api.domain.runs.infrastructure import InfrastructureError
 from api.domain.runs.run import Run
 from api.domain.runs.summary import Summary
@@ -36,17 +38,17 @@ UNTESTED_LIMIT, SUSPECT_LIMIT = 20, 5
 # No failure takes fewer bytes.
 LEAST_ENTRY = 400
 # Bytes of each difference that are kept free for it: some words on either side, and always the character that differs.
-RESERVED = 200
+RESERVED = 180
 
 
-def base_run(basis: Basis) -> Json | None:
+def base_run(found: BaseRun | None) -> Json | None:
     """The run that is compared with."""
-    if basis.base is None or basis.run is None:
+    if found is None:
         return None
-    found, untested = basis.run, _commits(basis.line.between(basis.run.run_id))
+    untested = _commits(found.untested)
     return {
         "run_id": found.run_id, "commit_sha": shown_commit(found.commit), "branch": found.branch and cut(found.branch, 100),
-        "status": found.status.value, "reason": basis.base.reason.value, "assumed_order": basis.base.reason is BaseReason.BEFORE,
+        "status": found.status.value, "reason": found.reason.value, "assumed_order": found.reason is BaseReason.BEFORE,
         "untested_commits": untested[:UNTESTED_LIMIT], "untested_count": len(untested)}
 
 
@@ -56,7 +58,7 @@ def _commits(commits: Sequence[str]) -> list[str]:
 
 def comparison(run_id: int, basis: Basis, tests: Sequence[Compared], runtimes: RuntimeChanges, api_base: str) -> Json:
     """What a run fixed and broke, bucket by bucket, and made slower; tests that pass in both are counted alone."""
-    base = base_run(basis)
+    base = base_run(basis.shown)
     shown: Json = {"run_id": run_id, "base": base and base | {"links": run_links(base["run_id"], api_base)}}
     for bucket in Bucket:
         members = [test for test in tests if test.bucket is bucket]
@@ -92,6 +94,26 @@ def _digest(text: str | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Causes:
+    """The analysis of a run: its state, its clusters as JSON in full and in short, and the sentence about them."""
+
+    analysis: Json
+    verdict: Json
+    full: Sequence[Json] = ()
+    short: Sequence[Json] = ()
+
+    def shown(self, budget: int) -> Json:
+        """As many clusters as fit into so many bytes, in full if all of them do."""
+        clusters = list(self.full)
+        if len(encode(clusters)) > budget:
+            ends = accumulate(len(encode(each)) + 1 for each in self.short)
+            clusters = [each for each, end in zip(self.short, ends, strict=True) if end <= budget]
+        return {
+            "verdict": self.verdict, "analysis": self.analysis, "clusters": clusters,
+            "clusters_omitted_count": len(self.full) - len(clusters)}
+
+
+@dataclass(frozen=True, slots=True)
 class Failures:
     """The failing tests of a run, how many of those are wanted, and those from `start` on, which are to be shown as far as they fit."""
 
@@ -103,8 +125,8 @@ class Failures:
 
 
 def triage(
-    run: Run, judged: JudgedRun, skipped: Sequence[SkippedTest], basis: Basis, failures: Failures, runtimes: RuntimeChanges,
-    *, api_base: str, max_bytes: int,
+    run: Run, judged: JudgedRun, skipped: Sequence[SkippedTest], base: BaseRun | None, failures: Failures, runtimes: RuntimeChanges,
+    causes: Causes, *, api_base: str, max_bytes: int,
 ) -> Json:
     """A run's failures within so many bytes of JSON: each failure in short, and shared fairly among them, what differs."""
     left, origins = max(0, failures.wanted_count - failures.start), Counter(test.origin for test in failures.all)
@@ -112,8 +134,9 @@ def triage(
         "run_id": run.run_id, "status": run.status.value, "commit_sha": shown_commit(run.commit), "counts": _counts(judged.summary),
         "infrastructure_errors": _infrastructure_errors(judged.infrastructure[:INFRASTRUCTURE_LIMIT], max_bytes // 4),
         "infrastructure_error_count": len(judged.infrastructure), "skipped": _skipped(skipped[:SKIPPED_LIMIT], max_bytes // 4),
-        "skipped_count": len(skipped), "base": base_run(basis), "runtimes": runtime_changes(runtimes, max_bytes // 16),
-        "origins": {origin.value: origins[origin] for origin in Origin}, "failures": [], "failure_count": len(failures.all),
+        "skipped_count": len(skipped), "base": base_run(base), "runtimes": runtime_changes(runtimes, max_bytes // 16),
+        "origins": {origin.value: origins[origin] for origin in Origin},
+        **causes.shown(max_bytes * 2 // 5), "failures": [], "failure_count": len(failures.all),
         "omitted_count": left, "next_cursor": failures.cursors.at(failures.wanted_count),
         "differences_omitted_count": left, "max_bytes": max_bytes,
         "links": BELOW_RUN | {"self": f"{api_base}/runs/{run.run_id}/triage"}}
@@ -171,17 +194,17 @@ def _entry(found: FailingTest) -> Json:
         "failing_since": {
             "run_id": since.run_id, "commit_sha": since.commit[:40] if commit_is_exact(since.commit) else None,
             "at_least": found.since.at_least, "assumed_order": found.since.is_assumed},
-        "origin": found.origin.value, "in_base": found.in_base, "first_difference": None, "next": _next_call(found)}
+        "origin": found.origin.value, "in_base": found.in_base, "first_difference": None,
+        "next": next_call(found.judged.test, found.output_id)}
     if found.base_run_id is not None:
         shown |= {"base_run_id": found.base_run_id, "untested_commits": _commits(found.untested)[:SUSPECT_LIMIT]}
     return shown | {"difference_omitted": found.difference.value} if isinstance(found.difference, NoDifference) else shown
 
 
-def _next_call(found: FailingTest) -> str:
+def next_call(test: ExpectedTest, output_id: int | None) -> str:
     """What tells more of a failure to a token of the default scopes, which logs are not for; relative to the triage's address."""
-    test = found.judged.test
-    if found.output_id is not None:
-        return f"samples/{test.sample_id}/diff?regression_id={test.regression_id}&output_id={found.output_id}"
+    if output_id is not None:
+        return f"samples/{test.sample_id}/diff?regression_id={test.regression_id}&output_id={output_id}"
     return f"samples/{test.sample_id}?regression_id={test.regression_id}"
 
 

@@ -22,13 +22,19 @@ from api.storage.runs.line import Source, load_line, load_sources
 
 @dataclass(frozen=True, slots=True)
 class AnalysisStatus:
-    """What is known of the analysis of a run: of `of` failing tests `done` were analysed; `found` where it is ready."""
+    """What is known of the analysis of a run: of `of` failing tests `done` were analysed; `found` where it is ready, under its `name`."""
 
     state: AnalysisState
     of: int
     done: int = 0
     reason: Obstacle | None = None
     found: RunAnalysis | None = None
+    name: str | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is a matter of moments."""
+        return self.state is AnalysisState.PENDING and self.reason is None
 
 
 def find_analysis(run: Run, judged: JudgedRun, main_repository: str) -> AnalysisStatus:
@@ -40,9 +46,10 @@ def find_analysis(run: Run, judged: JudgedRun, main_repository: str) -> Analysis
     kept = load_analysis(run.run_id)
     if kept is None or kept.name != name_of(run, *sources_of(run, main_repository)):
         return AnalysisStatus(AnalysisState.PENDING, of)
-    if kept.found is None:
+    found = kept.found
+    if found is None:
         return AnalysisStatus(AnalysisState.NOT_ANALYSABLE, of, reason=Obstacle.FAULT)
-    return AnalysisStatus(AnalysisState.READY, of, of, found=kept.found)
+    return AnalysisStatus(AnalysisState.READY, of, of, found=found, name=kept.name)
 
 
 def load_causes(run: Run, main_repository: str) -> tuple[Cause, ...]:

@@ -9,7 +9,7 @@ from functools import partial
 
 from api.domain.causes.analysis import analyse, pairs_to_compare
 from api.domain.causes.came import Facts, Known, came_of, facts_between, subject_of, telling
-from api.domain.causes.run_analysis import AnalysisDue, BaseRun, Explained, RunAnalysis, TestStep, obstacle_of
+from api.domain.causes.run_analysis import AnalysisDue, Explained, RunAnalysis, TestStep, obstacle_of
 from api.domain.causes.stability import Sighting, Stability, stability_of
 from api.domain.causes.step import Walk, walk
 from api.domain.errors import Refusal, Unavailable
@@ -148,7 +148,7 @@ class _Making:
             for each in analysis.tests)
         attributed = {each.regression_id: each.attributed.facts for each in analysis.tests}
         steps = tuple(step for each in walks if (step := _step(each, known, attributed)) is not None)
-        return RunAnalysis(_base_run(basis), runtimes, explained, analysis.causes), steps
+        return RunAnalysis(basis.shown, runtimes, explained, analysis.causes), steps
 
     def _walks(self, basis: Basis) -> tuple[list[Walk], dict[int, Stability]]:
         """The ways back of the tests that fail, or did in the base, and what is known of those being the same each time."""
@@ -182,13 +182,6 @@ class _Making:
         return stability_of([own, *(
             Sighting(source.run_id, source.commit, source.platform, test.test, came_of(test), is_main=source.is_main)
             for source, test in past)])
-
-
-def _base_run(basis: Basis) -> BaseRun | None:
-    if basis.base is None or basis.run is None:
-        return None
-    found = basis.run
-    return BaseRun(found.run_id, found.commit, found.branch, found.status, basis.base.reason, basis.line.between(found.run_id))
 
 
 def _step(found: Walk, known: Known, attributed: Mapping[int, Facts]) -> TestStep | None:

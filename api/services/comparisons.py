@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from api.domain.causes.run_analysis import BaseRun
 from api.domain.results.base_run import Base, BaseReason, Line, PastRun
 from api.domain.results.compare import compare
 from api.domain.results.failure import failures_of
@@ -34,6 +35,14 @@ class Basis:
     run: Run | None = None
     tests: tuple[JudgedTest, ...] = ()
     others: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> BaseRun | None:
+        """The base as it is shown; None where there is none."""
+        if self.base is None or self.run is None:
+            return None
+        found = self.run
+        return BaseRun(found.run_id, found.commit, found.branch, found.status, self.base.reason, self.line.between(found.run_id))
 
     def run_of(self, regression_id: int) -> int | None:
         """The run that a test is compared with."""

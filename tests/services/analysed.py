@@ -55,6 +55,12 @@ class OwnPool(DiffPool):
         return [facts(pair.expected, pair.actual, pair.code, whole=True) for pair in pairs]
 
 
+def archive_of(folder: Path) -> Archive:
+    """The files in a folder."""
+    local = LocalBackend(folder, link)
+    return Archive([local], spool=local, clock=now, link_lifetime=SOON, send_on=lambda _: None)
+
+
 @dataclass
 class Scene:
     """A store of outputs, and tests whose baselines are in it."""
@@ -67,15 +73,14 @@ class Scene:
     @classmethod
     def made(cls, folder: Path, test_count: int = 4) -> Scene:
         """A scene of so many tests."""
-        (folder / "TestResults").mkdir(parents=True)
+        (folder / "TestResults").mkdir(parents=True, exist_ok=True)
         scene = cls(folder, OwnPool(), add_user(), [])
         scene.tests += [add_regression_test(outputs=[Output(scene.add(captions(number)))]) for number in range(test_count)]
         return scene
 
     @property
     def archive(self) -> Archive:
-        local = LocalBackend(self.folder, link)
-        return Archive([local], spool=local, clock=now, link_lifetime=SOON, send_on=lambda _: None)
+        return archive_of(self.folder)
 
     @property
     def analyst(self) -> Analyst:

@@ -96,6 +96,17 @@ class FailingTest:
         return primary.code.value, self.judged.test.category, "" if output is None else output.extension
 
 
+def in_order_of_causes(tests: Sequence[FailingTest], causes: Sequence[Sequence[int]]) -> list[FailingTest]:
+    """One test of each cause, in the order of these, then the second of each, and so on; each test once, those of no cause last.
+
+    The causes are the regression ids of the tests that fail for them.
+    """
+    left = {test.judged.test.regression_id: test for test in tests}
+    rounds = zip_longest(*causes)
+    order = [each for some in rounds for each in some if each is not None]
+    return [left.pop(each) for each in dict.fromkeys(order) if each in left] + list(left.values())
+
+
 def in_fair_order(tests: Sequence[FailingTest]) -> list[FailingTest]:
     """One test of each cause, then the second of each, and so on; in each round by origin, then the causes of most tests first."""
     causes: dict[tuple[Origin, tuple[str, str, str]], list[FailingTest]] = {}

@@ -9,11 +9,16 @@ from api.domain.errors import Invalid
 
 @dataclass(frozen=True, slots=True)
 class TriageCursors:
-    """The cursors of one question: the triage of a run, of all failures or of those of one origin."""
+    """The cursors of one question: the triage of a run, of all failures or of those of one origin or cluster.
+
+    `order` names what their order was made from.
+    """
 
     run_id: int
     attribution: str | None
     key: SigningKey
+    cluster: str | None = None
+    order: str = ""
 
     def at(self, start: int) -> str:
         """The cursor behind so many failures."""
@@ -30,4 +35,4 @@ class TriageCursors:
 
     @property
     def _purpose(self) -> str:
-        return f"triage cursor {self.run_id} {self.attribution or 'all'}"
+        return f"triage cursor {self.run_id} {self.attribution or 'all'} {self.cluster or 'all'} {self.order}"

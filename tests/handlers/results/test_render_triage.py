@@ -21,12 +21,13 @@ from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.infrastructure import InfrastructureError, InfrastructureType
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.runs.unexecuted import SkippedTest, SkipReason
-from api.rendering.triage import Failures, triage
+from api.rendering.triage import Causes, Failures, triage
 from api.services.comparisons import Basis
 from api.specfirst.responses.json_responses import encode
 from tests.builders import NOW
 from tests.domain.results.judged_tests import OTHER, judged, make_test
 
+NO_CAUSES = Causes({}, {})
 CURSORS = TriageCursors(2**31 - 1, None, SigningKey(b"k" * 32))
 NO_CHANGES = RuntimeChanges(0, 0, None, False, (), ())
 API = "https://ci.example.test/api/v1"
@@ -76,7 +77,7 @@ def test_no_answer_is_longer_than_asked_for_and_all_that_is_listed_is_told_apart
     failures = Failures(tests, number, 0, tests, CURSORS)
 
     shown = triage(
-        RUN, judged_run(troubles), skipped, basis, failures, runtimes, api_base=API, max_bytes=max_bytes)
+        RUN, judged_run(troubles), skipped, basis.shown, failures, runtimes, NO_CAUSES, api_base=API, max_bytes=max_bytes)
 
     listed = shown["failures"]
     assert len(listed) > 0
@@ -95,7 +96,7 @@ def test_long_messages_of_the_machinery_share_a_quarter_of_the_answer() -> None:
     troubles = [InfrastructureError("event-1", InfrastructureType.WORKER, Severity.CRITICAL, each, NOW) for each in [*[long] * 11, short]]
 
     shown = triage(
-        RUN, judged_run(troubles[2:]), [], Basis(), Failures([], 0, 0, [], CURSORS), NO_CHANGES, api_base=API, max_bytes=8192)
+        RUN, judged_run(troubles[2:]), [], None, Failures([], 0, 0, [], CURSORS), NO_CHANGES, NO_CAUSES, api_base=API, max_bytes=8192)
 
     messages = [each["message"] for each in shown["infrastructure_errors"]]
     assert messages[-1] == short

@@ -4,13 +4,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from api.domain.auth.access import Role
+from api.services.analysing import Analyst
+from api.services.output_facts import FactFinder
+from api.services.platform_sync import judge_pending
+from api.storage.database import session
+from api.storage.tables import ClusterRow
 from contract.documents import load_documents
 from contract.largest_requests import Asked
 from tests.abundance import add_abundance
@@ -18,6 +24,7 @@ from tests.builders import add_token
 from tests.counting import Counted, counted
 from tests.handlers.site import Site, build_site
 from tests.handlers.system.asked import Ask
+from tests.services.analysed import OwnPool, archive_of
 
 OPERATION = load_documents()[0].operations[0]
 
@@ -61,7 +68,19 @@ def abundant_site(site: Site) -> Iterator[Abundant]:
         made = Abundant(site, owner, known)
         while made.ask(Asked(OPERATION, "first", "/api/v1/runs?limit=100", {}))[1].statements > 30:
             pass
-        yield made
+        yield replace(made, known={**known, "class_id": _analysed(site, known["run_id"])})
+
+
+def _analysed(site: Site, run_id: int) -> str:
+    """The class of a cause of this run, once all runs are analysed."""
+    while judge_pending(100):
+        pass
+    analyst = Analyst(FactFinder(archive_of(site.files), OwnPool()), site.settings.main_repository)
+    while analyst.analyse_next() is not None:
+        pass
+    found = session().execute(select(ClusterRow.class_id).where(ClusterRow.run_id == run_id)).scalars().first()
+    session().rollback()
+    return found or "0" * 16
 
 
 @pytest.fixture

@@ -1,0 +1,75 @@
+"""Operations on the causes of failures: the clusters of a run, the steps of a test, and where else a cause occurs."""
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from api.domain.errors import NotFound
+from api.domain.page import slice_page
+from api.domain.runs.run import Platform, Run
+from api.rendering import causes as render_causes
+from api.rendering.runs import page
+from api.services import verdicts
+from api.services.analyses import find_analysis, require_found
+from api.services.analysis_requests import AnalysisRequests
+from api.specfirst import request_context
+from api.storage.results import occurrences
+from api.storage.results.occurrences import NOWHERE
+
+Json = dict[str, Any]
+
+LATELY = timedelta(days=21)
+
+
+def list_clusters(run: Run, limit: int, offset: int) -> Json:
+    """List the causes of a run's failures, its own first."""
+    judged = verdicts.judge_run(run)
+    status = find_analysis(run, judged, request_context.values().main_repository)
+    if status.is_due:
+        request_context.collaborator(AnalysisRequests).want(run.run_id)
+    tests = {test.test.regression_id: test for test in judged.tests}
+    shown = slice_page(() if status.found is None else status.found.causes, limit, offset)
+    elsewhere = occurrences.find_elsewhere(
+        [each.cluster.class_id for each in shown.items], run.run_id, request_context.now() - LATELY)
+    return {"analysis": render_causes.analysis(status)} | page(
+        shown, lambda each: render_causes.cluster(each, tests, elsewhere.get(each.cluster.class_id, NOWHERE)))
+
+
+def get_cluster(run: Run, class_id: str, limit: int) -> Json:
+    """Show one cause of a run's failures with its tests."""
+    judged = verdicts.judge_run(run)
+    status = find_analysis(run, judged, request_context.values().main_repository)
+    if status.is_due:
+        request_context.collaborator(AnalysisRequests).want(run.run_id)
+    found = require_found(run, status)
+    cause = next((each for each in found.causes if each.cluster.class_id == class_id), None)
+    if cause is None:
+        raise NotFound("cluster", class_id, remedy="List the run's clusters with GET /runs/{run_id}/clusters.")
+    tests, ids = {test.test.regression_id: test for test in judged.tests}, cause.cluster.regression_ids
+    elsewhere = occurrences.find_elsewhere([class_id], run.run_id, request_context.now() - LATELY)
+    return {
+        "run_id": run.run_id, "cluster": render_causes.cluster(cause, tests, elsewhere.get(class_id, NOWHERE)),
+        "members": [render_causes.member(found.by_id[each].analysed, tests[each]) for each in ids[:limit]],
+        "omitted_count": max(0, len(ids) - limit)}
+
+
+def list_test_steps(regression_id: int, limit: int, platform: str | None = None, branch: str | None = None) -> Json:
+    """List where the output of a regression test changed."""
+    found = occurrences.list_steps(regression_id, platform=Platform(platform) if platform else None, branch=branch, limit=limit)
+    return {"regression_id": regression_id, "steps": [render_causes.step(each) for each in found]}
+
+
+def list_occurrences(
+    class_id: str, days: int, limit: int, run_id: int | None = None, regression_id: int | None = None,
+) -> Json:
+    """See where else a cause occurs."""
+    since = request_context.now() - timedelta(days=days)
+    shown: Json = {
+        "class_id": class_id, "days": days, "same_step": None, "same_output": None,
+        "same_class": render_causes.sightings(occurrences.find_class(class_id, since, besides=run_id, limit=limit))}
+    names = None if run_id is None or regression_id is None else occurrences.find_names(run_id, regression_id)
+    if names is None or regression_id is None:
+        return shown
+    same_output = occurrences.find_output(regression_id, names.came, since, besides=run_id, limit=limit)
+    same_step = None if names.step is None else occurrences.find_step(regression_id, names.step, since, besides=run_id, limit=limit)
+    return shown | {"same_output": render_causes.sightings(same_output), "same_step": render_causes.sightings(same_step)}

@@ -1,0 +1,155 @@
+"""The causes of a run's failures over HTTP: in triage, as clusters, as steps of a test, and where else they occur."""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.domain.auth.access import Role
+from api.storage.database import session
+from contract.client import ValidatingClient
+from tests.builders import NOW
+from tests.handlers.site import Site
+from tests.services.analysed import Scene
+
+
+@pytest.fixture
+def scene(site: Site) -> Scene:
+    site.clock.now = NOW
+    return Scene.made(site.files, 12)
+
+
+@pytest.fixture
+def client(site: Site) -> ValidatingClient:
+    return site.as_role(Role.TESTER)
+
+
+def history(scene: Scene) -> tuple[int, int, int]:
+    """Three runs: one that passes, one in which every cue of two tests ends earlier, one in which a third test changes besides."""
+    first = scene.run("a")
+    second = scene.run("b", "a", ends={0: "460", 1: "460"}, at=2)
+    third = scene.run("c", "b", ends={0: "460", 1: "460", 2: "900"}, at=4)
+    scene.analyse_all()
+    session().rollback()
+    return first, second, third
+
+
+def triage(client: ValidatingClient, run_id: int, **query: Any) -> Any:
+    return client.get(f"/api/v1/runs/{run_id}/triage", params=query).json()
+
+
+def test_triage_begins_with_the_causes_that_are_the_runs_own(scene: Scene, client: ValidatingClient) -> None:
+    *_, run_id = history(scene)
+
+    shown = triage(client, run_id)
+
+    assert shown["analysis"] == {"state": "ready", "reason": None, "done": 3, "of": 3}
+    assert [(each["origin"], each["test_count"]) for each in shown["clusters"]] == [("mine", 1), ("not_mine", 2)]
+    assert shown["verdict"]["words"].startswith("1 of 2 causes is this run's own: every cue ends 400 ms later (1 test)")
+    assert [each["origin"] for each in shown["failures"]] == ["mine", "not_mine", "not_mine"]
+    assert shown["base"]["commit_sha"] == "b" * 40
+
+
+def test_triage_of_one_cluster_shows_its_tests_alone(scene: Scene, client: ValidatingClient) -> None:
+    *_, run_id = history(scene)
+    [_, old] = triage(client, run_id)["clusters"]
+
+    shown = triage(client, run_id, cluster=old["class_id"])
+
+    assert [each["regression_id"] for each in shown["failures"]] == old["regression_ids"]
+
+
+def test_as_long_as_a_run_waits_to_be_analysed_triage_answers_without_causes(scene: Scene, client: ValidatingClient) -> None:
+    run_id = scene.run("a", ends={0: "460"})
+
+    shown = triage(client, run_id)
+
+    assert shown["analysis"]["state"] == "pending"
+    assert shown["clusters"] == []
+    assert len(shown["failures"]) == 1
+
+
+def test_in_eight_kilobytes_every_cause_of_five_is_shown(scene: Scene, client: ValidatingClient) -> None:
+    scene.run("a")
+    run_id = scene.run("b", "a", at=2, ends={
+        0: "460", 1: "460", 2: "900", 3: "900", 4: "400", 5: "400", 6: "501", 7: "501", 8: "700", 9: "700"})
+    scene.analyse_all()
+    session().rollback()
+
+    shown = triage(client, run_id, max_bytes=8192)
+
+    assert shown["clusters_omitted_count"] == 0
+    assert sum(each["test_count"] for each in shown["clusters"]) == 10
+
+
+def test_clusters_are_listed_and_shown_with_their_tests(scene: Scene, client: ValidatingClient) -> None:
+    _, second, run_id = history(scene)
+    listed = client.get(f"/api/v1/runs/{run_id}/clusters").json()["data"]
+
+    shown = client.get(f"/api/v1/runs/{run_id}/clusters/{listed[1]['class_id']}", params={"limit": 1}).json()
+
+    assert shown["cluster"] == listed[1]
+    assert shown["cluster"]["first_bad"]["run_id"] == second
+    assert shown["cluster"]["elsewhere"] == {"main_run_count": 1, "pull_request_count": 0, "newest_run_id": second}
+    assert [each["regression_id"] for each in shown["members"]] == [scene.tests[0].regression_id]
+    assert shown["omitted_count"] == 1
+
+
+def test_a_cluster_that_a_run_does_not_have_is_not_found(scene: Scene, client: ValidatingClient) -> None:
+    *_, run_id = history(scene)
+
+    assert client.get(f"/api/v1/runs/{run_id}/clusters/{'0' * 16}").status_code == 404
+
+
+def test_a_cluster_of_a_run_that_waits_to_be_analysed_is_to_be_asked_for_again(scene: Scene, client: ValidatingClient) -> None:
+    run_id = scene.run("a", ends={0: "460"})
+
+    assert client.get(f"/api/v1/runs/{run_id}/clusters/{'0' * 16}").status_code == 503
+
+
+def test_the_steps_of_a_test_are_the_runs_in_which_its_output_changed(scene: Scene, client: ValidatingClient) -> None:
+    first, second, third = history(scene)
+    fourth = scene.run("d", "c", ends={2: "900"}, at=6)
+    scene.analyse_all()
+    session().rollback()
+
+    shown = client.get(f"/api/v1/regression-tests/{scene.tests[0].regression_id}/steps").json()["steps"]
+
+    assert [(each["run"]["run_id"], each["from_run_id"]) for each in shown] == [(fourth, third), (second, first)]
+    assert [each["facts"][0]["words"] for each in shown] == ["every cue ends 40 ms later", "every cue ends 40 ms earlier"]
+
+
+def test_steps_are_narrowed_to_a_platform_and_a_branch(scene: Scene, client: ValidatingClient) -> None:
+    history(scene)
+    path = f"/api/v1/regression-tests/{scene.tests[0].regression_id}/steps"
+
+    found = [len(client.get(path, params=query).json()["steps"]) for query in (
+        {"platform": "linux", "branch": "master"}, {"platform": "windows"}, {"branch": "other"})]
+
+    assert found == [1, 0, 0]
+
+
+def test_where_a_cause_occurs_is_told_on_three_levels(scene: Scene, client: ValidatingClient) -> None:
+    scene.run("a")
+    main = scene.run("b", "a", ends={0: "460"}, at=2)
+    pull = scene.run("c", "a", ends={0: "460", 1: "460"}, at=4, pull_request=105)
+    scene.analyse_all()
+    session().rollback()
+    [cluster] = client.get(f"/api/v1/runs/{pull}/clusters").json()["data"]
+    path = f"/api/v1/clusters/{cluster['class_id']}/occurrences"
+    own = {"run_id": pull, "regression_id": scene.tests[0].regression_id}
+    other = {"run_id": pull, "regression_id": scene.tests[1].regression_id}
+
+    shown, of_other, all_of_them = (client.get(path, params=query).json() for query in (own, other, {"days": 7}))
+
+    assert [[run["run_id"] for run in shown[level]["runs"]] for level in ("same_class", "same_step", "same_output")] == [[main]] * 3
+    assert [of_other[level]["run_count"] for level in ("same_class", "same_step", "same_output")] == [1, 0, 0]
+    assert all_of_them["same_class"]["pull_requests"] == [105]
+    assert (all_of_them["same_step"], all_of_them["same_output"]) == (None, None)
+
+
+def test_a_class_that_was_never_seen_has_no_runs(client: ValidatingClient) -> None:
+    shown = client.get(f"/api/v1/clusters/{'0' * 16}/occurrences", params={"run_id": 1, "regression_id": 1}).json()
+
+    assert shown["same_class"]["run_count"] == 0
+    assert shown["same_output"] is None
