@@ -228,6 +228,9 @@ class Settings:
         "which files of a job's workspace are kept, as patterns separated by commas; ** stands for any folders")
     job_retention: int = _jobs(
         "CI_JOB_RETENTION", 1_209_600, read.whole_number, "how long a job's log and artifacts are kept after its end", least=60)
+    job_quota: int = _jobs(
+        "CI_JOB_QUOTA", 4 << 30, read.whole_number, "how many bytes the zips, logs and artifacts of an account's jobs may take together",
+        least=1 << 20)
     job_scanner: str = _jobs(
         "CI_JOB_SCANNER", "", read.optional_command,
         "command that looks at each zip, whose path it gets as its last argument; 0 accepts; empty: none")

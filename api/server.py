@@ -150,7 +150,7 @@ def job_policy(settings: Settings) -> JobPolicy:
     """What is taken in as a job."""
     return JobPolicy(
         settings.jobs != "off", settings.job_zip_size, archive_limits(settings), settings.webhook_hosts, settings.webhook_allow_private,
-        waiting=settings.queued_jobs_per_user)
+        waiting=settings.queued_jobs_per_user, quota=settings.job_quota, retention=timedelta(seconds=settings.job_retention))
 
 
 def _embedded(settings: Settings) -> list[Task]:

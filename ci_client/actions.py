@@ -18,6 +18,7 @@ from ci_client.client import (
     follow,
     get_job,
     list_jobs,
+    rerun_job,
     submit_tests_async,
     submit_tests_streaming,
 )
@@ -25,6 +26,7 @@ from ci_client.credentials import credentials_file
 from ci_client.environment import server_of
 from ci_client.errors import ExitStatus, printable
 from ci_client.events import Event
+from ci_client.identity import Identity, find_identity
 from ci_client.job_id import checked_id
 from ci_client.listing import table_of
 from ci_client.output import description, print_json, say, show, unproven
@@ -66,7 +68,9 @@ def run_submit(chosen: argparse.Namespace) -> ExitStatus:
     folder = Path("." if chosen.path == "test" else chosen.path)
     job_id = None
     with upload_bar() as progress:
-        options = {**_options(chosen), "priority": chosen.priority, "web_hook": chosen.web_hook, "progress": progress}
+        options = {
+            **_options(chosen), "priority": chosen.priority, "web_hook": chosen.web_hook, "progress": progress,
+            "identity": find_identity(folder).with_stated(_stated(chosen))}
         try:
             if chosen.is_async:
                 job_id = submit_tests_async(folder, **options)
@@ -115,7 +119,7 @@ def run_status(chosen: argparse.Namespace) -> ExitStatus:
 
 def run_list(chosen: argparse.Namespace) -> ExitStatus:
     """List jobs."""
-    jobs = list_jobs(status=chosen.status, limit=chosen.limit, **_options(chosen))
+    jobs = list_jobs(status=chosen.status, limit=chosen.limit, identity=Identity().with_stated(_stated(chosen)), **_options(chosen))
     if chosen.as_json:
         print_json(jobs)
     else:
@@ -134,6 +138,20 @@ def run_cancel(chosen: argparse.Namespace) -> ExitStatus:
     return ExitStatus.PASSED
 
 
+def run_rerun(chosen: argparse.Namespace) -> ExitStatus:
+    """Run a job's project once more; wait for its outcome unless told otherwise."""
+    job = rerun_job(chosen.job_id, **_options(chosen))
+    chosen.job_id, chosen.from_beginning = checked_id(str(job.get("job_id"))), True
+    if not chosen.is_async:
+        say(f"Job ID: {chosen.job_id}\n")
+        return run_wait(chosen)
+    if chosen.as_json:
+        print_json(job)
+    else:
+        print(f"Job submitted: {chosen.job_id}", flush=True)
+    return ExitStatus.PASSED
+
+
 def run_artifacts(chosen: argparse.Namespace) -> ExitStatus:
     """Download a job's artifacts."""
     folder = chosen.out or Path(f"ci-artifacts-{checked_id(chosen.job_id)}")
@@ -147,6 +165,10 @@ def run_artifacts(chosen: argparse.Namespace) -> ExitStatus:
 
 def _show(events: Iterator[Event], job_id: str, chosen: argparse.Namespace) -> ExitStatus:
     return show(events, lambda: get_job(job_id, **_options(chosen)), as_json=chosen.as_json)
+
+
+def _stated(chosen: argparse.Namespace) -> dict[str, str | None]:
+    return {"project": chosen.project, "commit": chosen.commit, "branch": chosen.branch, "label": chosen.label}
 
 
 def _ask(question: str) -> str:

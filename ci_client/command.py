@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ci_client.actions import run_artifacts, run_cancel, run_list, run_login, run_logout, run_status, run_submit, run_wait
+from ci_client.actions import run_artifacts, run_cancel, run_list, run_login, run_logout, run_rerun, run_status, run_submit, run_wait
 from ci_client.client import CiError, RetryPolicy
 from ci_client.errors import ExitStatus
 from ci_client.output import print_error, say
@@ -67,6 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add(commands, "status", run_status, "show how a job stands", _status_options)
     _add(commands, "list", run_list, "list jobs, newest first", _list_options)
     _add(commands, "cancel", run_cancel, "cancel a job", _job_option)
+    _add(commands, "rerun", run_rerun, "run a job's project once more", _rerun_options)
     _add(commands, "artifacts", run_artifacts, "fetch the files that a job left", _artifacts_options)
     return parser
 
@@ -104,6 +105,18 @@ def _submit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--async", dest="is_async", action="store_true", help="do not wait; print the job's id")
     parser.add_argument("--priority", metavar="N", type=int, help="from -10 to 10; the higher the sooner")
     parser.add_argument("--web-hook", metavar="URL", help="where the server tells of the job's end")
+    _identity_options(parser, " (default: what git knows)")
+
+
+def _rerun_options(parser: argparse.ArgumentParser) -> None:
+    _job_option(parser)
+    parser.add_argument("--async", dest="is_async", action="store_true", help="do not wait; print the new job's id")
+
+
+def _identity_options(parser: argparse.ArgumentParser, text: str) -> None:
+    for name in ("project", "commit", "branch"):
+        parser.add_argument(f"--{name}", metavar=name.upper(), help=f"the {name}{text}")
+    parser.add_argument("--label", metavar="LABEL", help="a word of your own, to find the job by")
 
 
 def _wait_options(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +128,7 @@ def _wait_options(parser: argparse.ArgumentParser) -> None:
 def _list_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--status", choices=STATUSES, help="only jobs that stand so")
     parser.add_argument("--limit", metavar="N", type=int, help="only so many")
+    _identity_options(parser, " that the jobs are of")
 
 
 def _job_option(parser: argparse.ArgumentParser) -> None:

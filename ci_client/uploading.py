@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, cast
 
@@ -44,11 +44,14 @@ class Upload:
 
 
 def submit(
-    connection: Connection, operation: str, folder: Path, *, priority: int | None, web_hook: str | None, progress: Progress | None,
+    connection: Connection, operation: str, folder: Path, *, fields: Mapping[str, object], progress: Progress | None,
 ) -> httpx.Response:
-    """Send the project in a folder; returns the server's answer, still to be read. Raises CiError."""
+    """Send the project in a folder, with those of the fields that are not None; returns the server's answer, still to be read.
+
+    Raises CiError.
+    """
     files = project_files(folder, connection.notice)
-    told = {name: str(value) for name, value in (("priority", priority), ("web_hook", web_hook)) if value is not None}
+    told = {name: str(value) for name, value in fields.items() if value is not None}
     with tempfile.TemporaryFile() as project:
         write_project_zip(folder.resolve(), files, project)
         upload = cast(IO[bytes], Upload(project, progress or _ignore_progress))

@@ -127,7 +127,7 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
     workspaces = Workspaces(job_home(settings) / "work")
     log_choice(chosen, workspaces.guard)
     files, options, jobs = JobFiles(settings.storage_root), agent_options(settings, work), job_options(settings)
-    repository = DatabaseJobRepository(flask, name, per_owner=options.per_owner)
+    repository = DatabaseJobRepository(flask, name, per_owner=options.per_owner, keep=options.keep)
     preparer, self_check = None, None
     if chosen.sandbox is not None:
         runtime = python_runtime(chosen, work, settings.job_pythons)
@@ -139,7 +139,7 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
         tuple(f"{guard.name}: {guard.words}" for guard in chosen.missing(workspaces.guard)))
     agent = Agent(
         card, options, repository, files, Slots(work / "slots", count=options.slots), names,
-        Finisher(repository, workspaces, files, jobs, pause=options.poll.total_seconds()), preparer, clock=utc_now)
+        Finisher(repository, workspaces, jobs, pause=options.poll.total_seconds()), preparer, clock=utc_now)
     housekeeping = Housekeeping(repository, files, workspaces, chosen.sandbox, keep=options.keep, clock=utc_now)
     return agent, housekeeping, self_check
 
@@ -174,4 +174,4 @@ def job_options(settings: Settings) -> JobOptions:
     return JobOptions(
         tuple(shlex.split(settings.job_command)), limits, archive_limits(settings),
         None if wheelhouse is None else wheelhouse.absolute(), settings.job_install_network, settings.job_artifacts,
-        ArtifactLimits(reserve=DISK_RESERVE), index)
+        ArtifactLimits(quota_bytes=settings.job_quota, reserve=DISK_RESERVE), index)

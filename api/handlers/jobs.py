@@ -22,13 +22,13 @@ from api.specfirst import request_context
 from api.specfirst.responses.json_responses import answer, etag
 from api.specfirst.responses.next_page import next_page
 from api.storage.database import transact
-from api.storage.jobs import jobs
+from api.storage.jobs import job_lists, jobs
 from api.storage.jobs.artifacts import LocalFile, Nothing, newest_attempt, open_artifact, open_file, read_manifest
 from api.storage.jobs.files import JobFiles
-from api.storage.jobs.jobs import JobFilter
+from api.storage.jobs.job_lists import JobFilter
 from api.storage.jobs.projects import delete_project
 from api.storage.text.log_windows import Readable
-from api.streaming.project_upload import receive_job, wake
+from api.streaming.project_upload import receive_job, submit_again, wake
 
 
 async def submit_job(request: Request, timeout: int | None = None) -> Response:
@@ -51,20 +51,22 @@ async def submit_job_async(request: Request) -> Response:
 
 def list_jobs(
     offset: int, status: str | None = None, limit: int | None = None, created_after: str | None = None, q: str | None = None,
+    project: str | None = None, commit: str | None = None, branch: str | None = None, label: str | None = None,
+    owner_id: int | None = None,
 ) -> tuple[list[dict[str, Any]], int, dict[str, str]]:
     """List the caller's jobs, all jobs for an admin, newest first."""
     caller = request_context.caller()
     wanted = JobFilter(
-        owner_id=None if caller.role is Role.ADMIN else caller.user_id, status=JobStatus(status) if status else None,
-        created_after=parse_instant("created_after", created_after), q=q or None)
-    found = jobs.list_jobs(wanted, limit=limit, offset=offset)
+        seen_by=None if caller.role is Role.ADMIN else caller.user_id, owner_id=owner_id, project=project, commit=commit, branch=branch,
+        label=label, status=JobStatus(status) if status else None, created_after=parse_instant("created_after", created_after), q=q or None)
+    found = job_lists.list_jobs(wanted, limit=limit, offset=offset)
     headers = {"X-Total-Count": str(found.total)} | next_page({"next_offset": found.next_offset})
-    return [render_jobs.job(each) for each in found.items], HTTPStatus.OK, headers
+    return [_shown(each) for each in found.items], HTTPStatus.OK, headers
 
 
 def get_job(job_id: str) -> dict[str, Any]:
     """Show how a job stands."""
-    return render_jobs.job(_load(job_id))
+    return _shown(_load(job_id))
 
 
 def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:
@@ -73,7 +75,12 @@ def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:
     if cancelled.status is JobStatus.CANCELLED and not cancelled.attempt:
         delete_project(request_context.collaborator(JobFiles), job_id)
     wake()
-    return render_jobs.job(cancelled), HTTPStatus.ACCEPTED
+    return _shown(cancelled), HTTPStatus.ACCEPTED
+
+
+def rerun_job(job_id: str) -> tuple[dict[str, Any], int]:
+    """Queue the same project once more, as a job of the caller's."""
+    return _shown(submit_again(_load(job_id))), HTTPStatus.ACCEPTED
 
 
 def list_job_logs(
@@ -101,6 +108,10 @@ async def get_job_artifact(
     found = await request_context.in_thread(_open_artifact, job_id, name)
     tag = etag(f"{job_id} {name} {found.version}".encode())
     return file_answer(found, tag=tag, filename=name.rpartition("/")[2], wanted=range, if_range=if_range)
+
+
+def _shown(job: Job) -> dict[str, Any]:
+    return render_jobs.job(job, with_owner=request_context.caller().role is Role.ADMIN)
 
 
 def _load(job_id: str) -> Job:

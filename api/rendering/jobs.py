@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from api.domain.jobs.job import Job
@@ -10,12 +11,15 @@ from api.domain.text.log import LogLine
 Json = dict[str, Any]
 
 
-def job(found: Job) -> Json:
-    """A job as it stands."""
+def job(found: Job, *, with_owner: bool = False) -> Json:
+    """A job as it stands; admins are told whose it is."""
+    owner = {"owner": {"user_id": found.owner_id, "name": found.owner or ""}} if with_owner else {}
     return {
         "job_id": found.job_id, "status": found.status.value, "success": found.success, "start_time": found.start_time,
         "end_time": found.end_time, "reason": None if found.reason is None else found.reason.value, "exit_code": found.exit_code,
-        "attempt": found.attempt, "priority": found.priority, "created_at": found.created_at, "queue_position": found.position}
+        "attempt": found.attempt, "priority": found.priority, "created_at": found.created_at, "queue_position": found.position,
+        "repeat_reason": None if found.repeat_reason is None else found.repeat_reason.value, "rerun_of": found.rerun_of,
+        "tests": found.tests, "failed_tests": found.failed_tests, **asdict(found.identity)} | owner
 
 
 def log_line(found: Job, line: LogLine) -> Json:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from api.domain.jobs.archive_check import ArchiveLimits
 from api.domain.runs.environment import Environment
@@ -52,7 +53,8 @@ class LibraryPolicy:
 class JobPolicy:
     """Whether jobs are accepted, how large their projects may be, and which hosts webhooks may be sent to.
 
-    `waiting`: how many jobs of one account may be queued.
+    `waiting`: how many jobs of one account may be queued. `quota` is how many bytes the files of its jobs may take, which are removed
+    `retention` after a job's end.
     """
 
     accepted: bool
@@ -61,3 +63,5 @@ class JobPolicy:
     hook_hosts: tuple[str, ...]
     hook_private: bool
     waiting: int
+    quota: int
+    retention: timedelta

@@ -10,7 +10,8 @@ from starlette.requests import Request
 
 from api.domain.errors import Invalid, TooMany, Unavailable
 from api.domain.jobs.agents import can_accept
-from api.domain.jobs.job import Job, JobStatus, check_waiting
+from api.domain.jobs.identity import IDENTITY_FIELDS, identity_errors, identity_of
+from api.domain.jobs.job import Job, JobStatus, QuotaExceeded, check_quota, check_waiting
 from api.domain.jobs.webhook import check_webhook_url
 from api.domain.random_source import RandomSource
 from api.domain.runs.worker_message import Malformed
@@ -24,12 +25,12 @@ from api.storage.files.incoming import DISK_RESERVE, FileStore, IncomingFile
 from api.storage.jobs import jobs
 from api.storage.jobs.agents import list_agents
 from api.storage.jobs.files import JobFiles
-from api.storage.jobs.projects import IncomingProject, delete_project, open_project
+from api.storage.jobs.projects import IncomingProject, delete_project, open_project, share_project
 from api.storage.jobs.zip_directory import check_zip
 from api.streaming.library_upload import content_length
 from api.streaming.stream_limits import UploadLimits
 
-FIELDS = frozenset({"priority", "web_hook"})
+FIELDS = frozenset({"priority", "web_hook"}) | IDENTITY_FIELDS
 PRIORITIES = range(-10, 11)
 _NUMBER = re.compile(r"-?[0-9]{1,2}")
 
@@ -46,7 +47,7 @@ async def receive_job(request: Request) -> Job:
 
 async def _receive(request: Request, policy: JobPolicy) -> Job:
     await request_context.in_thread(_check_admission, policy, content_length(request))
-    job_id = str(UUID(bytes=request_context.collaborator(RandomSource).random_bytes(16), version=4))
+    job_id = _new_id()
     project = open_project(request_context.collaborator(FileStore), job_id, reserve=DISK_RESERVE)
     try:
         fields = await _read(request, project.file, policy)
@@ -56,11 +57,15 @@ async def _receive(request: Request, policy: JobPolicy) -> Job:
             await request_context.in_thread(project.file.discard)
 
 
+def _new_id() -> str:
+    return str(UUID(bytes=request_context.collaborator(RandomSource).random_bytes(16), version=4))
+
+
 def _check_admission(policy: JobPolicy, length: int) -> None:
     """Refuse before the body is received, where its content does not matter."""
     if not can_accept(list_agents(), database_now()):
         raise Unavailable("No agent has a sandbox that can run projects.", retry_after=60)
-    check_waiting(jobs.count_waiting(request_context.caller().user_id), policy.waiting)
+    _check_account(request_context.caller().user_id, length, policy)
     request_context.collaborator(FileStore).require_room(DISK_RESERVE + length)
 
 
@@ -75,6 +80,7 @@ async def _read(request: Request, incoming: IncomingFile, policy: JobPolicy) -> 
         errors["file"] = "Is required."
     if _priority(fields) not in PRIORITIES:
         errors["priority"] = "Must be a whole number from -10 to 10."
+    errors |= identity_errors(fields)
     if errors:
         raise Invalid(errors)
     return fields
@@ -95,20 +101,43 @@ def _submit(fields: Mapping[str, str], project: IncomingProject, policy: JobPoli
     request_context.collaborator(Scanner).check(project.path)
     job = Job(
         job_id=project.job_id, owner_id=request_context.caller().user_id, status=JobStatus.QUEUED, created_at=request_context.now(),
-        priority=_priority(fields) or 0, web_hook=web_hook)
+        priority=_priority(fields) or 0, web_hook=web_hook, identity=identity_of(fields), kept_bytes=project.path.stat().st_size)
     project.keep(request_context.collaborator(JobFiles))
-    try:
-        transact(partial(_put_into_queue, job, policy))
-    except TooMany:
-        delete_project(request_context.collaborator(JobFiles), job.job_id)
-        raise
-    wake()
+    _queue(job, policy)
     return job
 
 
+def submit_again(job: Job) -> Job:
+    """Queue the project of a job once more, as a job of the caller's. Raises NotFound where it was removed."""
+    policy, files = request_context.collaborator(JobPolicy), request_context.collaborator(JobFiles)
+    _check_admission(policy, 0)
+    caller, job_id = request_context.caller(), _new_id()
+    again = Job(
+        job_id=job_id, owner_id=caller.user_id, status=JobStatus.QUEUED, created_at=request_context.now(), priority=min(job.priority, 0),
+        identity=job.identity, rerun_of=job.job_id, kept_bytes=share_project(files, job.job_id, job_id))
+    _queue(again, policy)
+    return again
+
+
+def _queue(job: Job, policy: JobPolicy) -> None:
+    """Put a job into the queue whose project is in its place; after a refusal nothing of it is kept."""
+    try:
+        transact(partial(_put_into_queue, job, policy))
+    except (TooMany, QuotaExceeded):
+        delete_project(request_context.collaborator(JobFiles), job.job_id)
+        raise
+    wake()
+
+
 def _put_into_queue(job: Job, policy: JobPolicy) -> None:
-    check_waiting(jobs.count_waiting(job.owner_id), policy.waiting)
+    _check_account(job.owner_id, job.kept_bytes or 0, policy)
     jobs.submit_job(job)
+
+
+def _check_account(owner_id: int, wanted: int, policy: JobPolicy) -> None:
+    waiting, kept = jobs.count_of_account(owner_id, since=request_context.now() - policy.retention)
+    check_waiting(waiting, policy.waiting)
+    check_quota(kept, wanted, policy.quota)
 
 
 def wake() -> None:

@@ -83,7 +83,7 @@ def test_jobs_are_listed_as_a_table() -> None:
     with stand_in(lambda asked: answer(200, JOBS)) as server:
         ended = ci(["list"], server, PYTHONUTF8="1")
 
-    assert [line.split("  ")[0] for line in ended.stdout.splitlines()] == ["JOB ID", "-" * 106, JOB_ID, JOB_ID, JOB_ID]
+    assert [line.split("  ")[0] for line in ended.stdout.splitlines()] == ["JOB ID", "-" * 124, JOB_ID, JOB_ID, JOB_ID]
     assert [" ".join(line.split()[1:]) for line in ended.stdout.splitlines()[2:]] == [
         "completed 2025-10-13 10:30:00 2025-10-13 10:30:15 ✓", "running 2025-10-13 10:35:00 N/A -",
         "failed\N{REPLACEMENT CHARACTER}[2J once N/A ✗"]

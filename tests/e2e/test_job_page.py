@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ class Attempt:
             kept = [{"name": "report.xml", "size_bytes": 13, "sha256": "0" * 64, "kind": "junit"}]
         self.files.manifest.write_text(json.dumps({"artifacts": kept, "junit": junit, "left_out": 0}))
         with opened(self.installation.database_url, migrated=False):
-            outcome = outcome_of(JobReason.EXIT_CODE, exit_code)
+            outcome = replace(outcome_of(JobReason.EXIT_CODE, exit_code), tests=1)
             assert transact(lambda: finish_job(self.job.job_id, self.job.fence, outcome, datetime.now(UTC)))
 
 

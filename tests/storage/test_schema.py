@@ -211,13 +211,13 @@ def test_a_migration_one_of_whose_tables_is_refused_can_be_repeated(empty_url: s
 
 
 @pytest.mark.parametrize("unreleased", [
-    ["CREATE TABLE ci_schema_version (version_num VARCHAR(32) PRIMARY KEY)", "INSERT INTO ci_schema_version VALUES ('0007')"],
+    ["CREATE TABLE ci_schema_version (version_num VARCHAR(32) PRIMARY KEY)", "INSERT INTO ci_schema_version VALUES ('9007')"],
     # The first of the unreleased steps has the number of the first released one.
     ["CREATE TABLE ci_added (name VARCHAR(100) PRIMARY KEY)", "CREATE TABLE ci_schema_version (version_num VARCHAR(32) PRIMARY KEY)",
      "INSERT INTO ci_schema_version VALUES ('0001')"],
     # MySQL keeps this much of one that broke off.
     ["CREATE TABLE ci_added (name VARCHAR(100) PRIMARY KEY)"],
-], ids=["0007", "0001", "broken off"])
+], ids=["unknown", "0001", "broken off"])
 @pytest.mark.parametrize("ask", [schema.migrate, schema.downgrade, schema_state.require_current, schema_state.SchemaCheck()])
 def test_what_an_unreleased_version_made_is_refused_and_left_as_it_is(
     empty_url: str, unreleased: list[str], ask: Callable[[Engine], None],

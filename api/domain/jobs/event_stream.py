@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from api.domain.errors import Invalid
-from api.domain.jobs.job import Job, JobStatus, end_message
+from api.domain.jobs.job import Job, JobReason, JobStatus, end_message
 
 EVENT_ID = re.compile(r"([1-9][0-9]{0,5})-([0-9]{1,15})\Z")
 MAX_CHUNK_BYTES = 64 * 1024
@@ -105,7 +105,10 @@ class End:
     @property
     def _line(self) -> str:
         reason = self.job.reason
-        return "" if reason is None else _on_a_line(end_message(reason, self.job.exit_code) + "\n", self.is_mid_line)
+        return "" if reason is None else _on_a_line(self._words(reason) + "\n", self.is_mid_line)
+
+    def _words(self, reason: JobReason) -> str:
+        return end_message(reason, self.job.exit_code, is_unproven=self.job.is_unproven)
 
     @property
     def _said(self) -> int:

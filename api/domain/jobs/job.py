@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from api.domain.auth.access import Caller, Role
-from api.domain.errors import LogNotFound, NotFound, Refusal, TooMany
+from api.domain.errors import LogNotFound, NotFound, Refusal, TooMany, Unprocessable
+from api.domain.jobs.identity import JobIdentity
 
 
 class JobStatus(StrEnum):
@@ -38,11 +39,19 @@ class JobReason(StrEnum):
     LOG_LIMIT = "log_limit"
 
 
+class RepeatReason(StrEnum):
+    """Why a job has more than one attempt: what became of the one before."""
+
+    NOT_STARTED = "not_started"
+    LOST = "lost"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job as it stands. `attempt` counts from 1, 0 before the first. Times are UTC.
 
-    `fence` marks the claim that may report now, `attempt_fence` the one that the newest attempt was started under.
+    `fence` marks the claim that may report now, `attempt_fence` the one that the newest attempt was started under. `tests` and
+    `failed_tests` are the counts of its report, None without one. `kept_bytes` is what its files take.
     """
 
     job_id: str
@@ -62,6 +71,18 @@ class Job:
     cancel_requested: bool = False
     web_hook: str | None = None
     position: int | None = None
+    identity: JobIdentity = JobIdentity()
+    rerun_of: str | None = None
+    repeat_reason: RepeatReason | None = None
+    tests: int | None = None
+    failed_tests: int | None = None
+    kept_bytes: int | None = None
+    owner: str | None = None
+
+    @property
+    def is_unproven(self) -> bool:
+        """Whether it succeeded without a report of any test."""
+        return self.success is True and not self.tests
 
     @property
     def attempt_folder(self) -> str | None:
@@ -71,12 +92,18 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """How a job ended; `success` is true only for a command that ran to its end with exit code 0."""
+    """How a job ended; `success` is true only for a command that ran to its end with exit code 0.
+
+    `tests` and `failed_tests` are the counts of its report; `kept_bytes` is what its log and artifacts take.
+    """
 
     status: JobStatus
     success: bool
     reason: JobReason
     exit_code: int | None = None
+    tests: int | None = None
+    failed_tests: int | None = None
+    kept_bytes: int = 0
 
 
 MAX_CLAIMS = 5
@@ -93,15 +120,18 @@ WORDS = {
 }
 
 
+UNPROVEN = " It left no report of any test."
+
+
 def outcome_of(reason: JobReason, exit_code: int | None) -> JobOutcome:
     """The end of a job, from why its attempt ended."""
     status = STATUS_OF.get(reason, JobStatus.FAILED)
     return JobOutcome(status, reason is JobReason.EXIT_CODE and exit_code == 0, reason, exit_code)
 
 
-def end_message(reason: JobReason, exit_code: int | None) -> str:
+def end_message(reason: JobReason, exit_code: int | None, *, is_unproven: bool = False) -> str:
     """What the stream of a job says of its end, as its last log line, without a line end."""
-    return WORDS[reason].format(exit_code=exit_code)
+    return WORDS[reason].format(exit_code=exit_code) + (UNPROVEN if is_unproven else "")
 
 
 def may_see(job: Job, caller: Caller) -> bool:
@@ -136,6 +166,21 @@ def check_waiting(waiting: int, most: int) -> None:
         raise TooMany(
             f"Only {most} of your jobs may wait at a time.", limit=most, retry_after=60,
             remedy="Send the project again once one of your jobs has begun, or cancel one with DELETE /jobs/{job_id}.")
+
+
+class QuotaExceeded(Unprocessable):
+    """The files of an account's jobs take all the room that they may."""
+
+    def __init__(self, kept: int, most: int) -> None:
+        super().__init__(
+            "The files of your jobs take all the room that they may.", {"rule": "quota", "kept_bytes": kept, "limit": most},
+            remedy="Wait until files of old jobs are removed, or ask the operator for more room (CI_JOB_QUOTA).")
+
+
+def check_quota(kept: int, wanted: int, most: int) -> None:
+    """Whether an account whose jobs' files take `kept` bytes may add so many. Raises QuotaExceeded."""
+    if kept + wanted > most:
+        raise QuotaExceeded(kept, most)
 
 
 def choose_next(queued: Iterable[Job], running_of: Mapping[int, int], *, per_owner: int) -> Job | None:

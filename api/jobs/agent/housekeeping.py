@@ -52,7 +52,7 @@ class Housekeeping:
             self._sandbox.sweep(time.time() - MIN_AGE_SECONDS)
 
     def tidy_files(self) -> None:
-        """Remove the files of old finished jobs, the zips of all finished jobs, and uploads without a job."""
+        """Remove the files of old finished jobs, and uploads without a job."""
         now = self._clock()
         folders = self._job_folders()
         while names := list(islice(folders, BATCH_SIZE)):
@@ -84,11 +84,12 @@ class Housekeeping:
             # It may belong to another installation that shares the folder, with the same retention.
             if _age(folder, now) > max(self._keep, UNKNOWN_RETENTION):
                 shutil.rmtree(folder, ignore_errors=True)
-        elif job.status.is_finished and not any(attempt.is_supervised() for attempt in self._files.attempts(name)):
-            if job.end_time is not None and job.end_time < now - self._keep:
-                shutil.rmtree(folder, ignore_errors=True)
-            else:
-                self._files.project(name).unlink(missing_ok=True)
+        elif _is_old(job, now - self._keep) and not any(attempt.is_supervised() for attempt in self._files.attempts(name)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_old(job: Job, before: datetime) -> bool:
+    return job.end_time is not None and job.end_time < before
 
 
 def _age(path: Path, now: datetime) -> timedelta:

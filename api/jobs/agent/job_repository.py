@@ -57,6 +57,9 @@ class JobRepository(Protocol):
     def finish(self, job: Job, outcome: JobOutcome) -> bool:
         """Record a job's outcome; False where the claim is lost."""
 
+    def kept_bytes(self, job: Job) -> int:
+        """How many bytes the files of the jobs of this one's owner take."""
+
     def give_up(self, job: Job, *, began: bool) -> bool:
         """Give up a lost attempt; False where the claim is lost."""
 
@@ -73,8 +76,11 @@ class JobRepository(Protocol):
 class DatabaseJobRepository:
     """The repository on the server's database. `clock` is called within the application's context."""
 
-    def __init__(self, app: Flask, agent: str, *, per_owner: int, clock: Callable[[], datetime] = database_now) -> None:
-        self._app, self._agent, self._clock, self._per_owner = app, agent, clock, per_owner
+    def __init__(
+        self, app: Flask, agent: str, *, per_owner: int, keep: timedelta = timedelta(days=14),
+        clock: Callable[[], datetime] = database_now,
+    ) -> None:
+        self._app, self._agent, self._clock, self._per_owner, self._keep = app, agent, clock, per_owner, keep
 
     def is_any_waiting(self) -> bool:
         """Whether there are jobs in the queue."""
@@ -112,6 +118,10 @@ class DatabaseJobRepository:
     def finish(self, job: Job, outcome: JobOutcome) -> bool:
         """Record a job's outcome; False where the claim is lost."""
         return self._transact(lambda: jobs.finish_job(job.job_id, job.fence, outcome, self._clock()))
+
+    def kept_bytes(self, job: Job) -> int:
+        """How many bytes the files of the jobs of this one's owner take."""
+        return self._query(lambda: jobs.count_of_account(job.owner_id, since=self._clock() - self._keep)[1])
 
     def give_up(self, job: Job, *, began: bool) -> bool:
         """Give up a lost attempt; False where the claim is lost."""

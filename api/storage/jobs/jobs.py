@@ -2,28 +2,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
 
-from api.domain.jobs.job import Cancel, Job, JobOutcome, JobReason, JobStatus, after_loss, decide_cancel, outcome_of, unknown_job
-from api.domain.page import Page
+from api.domain.jobs.identity import JobIdentity
+from api.domain.jobs.job import (
+    Cancel,
+    Job,
+    JobOutcome,
+    JobReason,
+    JobStatus,
+    RepeatReason,
+    after_loss,
+    decide_cancel,
+    outcome_of,
+    unknown_job,
+)
 from api.storage.database import change, session
 from api.storage.jobs.tables import JobRow, WebhookRow
+from api.storage.platform_tables import UserRow
 
 WAITING, RUNNING = JobStatus.QUEUED.value, JobStatus.RUNNING.value
-
-
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """What a list of jobs is narrowed to; None asks for nothing. `q` is contained in the id."""
-
-    owner_id: int | None = None
-    status: JobStatus | None = None
-    created_after: datetime | None = None
-    q: str | None = None
+OWNER = select(UserRow.name).where(UserRow.id == JobRow.owner_id).scalar_subquery()
 
 
 def submit_job(job: Job) -> None:
@@ -31,17 +34,19 @@ def submit_job(job: Job) -> None:
     session().add(JobRow(
         id=job.job_id, owner_id=job.owner_id, status=WAITING, success=None, reason=None, exit_code=None, priority=job.priority,
         attempt=0, max_attempts=job.max_attempts, fence=0, attempt_fence=0, agent=None, lease_until=None, cancel_requested=False,
-        created_at=job.created_at, start_time=None, end_time=None, web_hook=job.web_hook))
+        created_at=job.created_at, start_time=None, end_time=None, web_hook=job.web_hook,
+        rerun_of=job.rerun_of, kept_bytes=job.kept_bytes, **asdict(job.identity)))
     session().flush()
 
 
 def load_job(job_id: str, *, locked: bool = False) -> Job:
     """The job of this id, with its place in the queue while it waits; `locked`, within a transaction, holds its row. Raises NotFound."""
-    query = select(JobRow).where(JobRow.id == job_id).execution_options(populate_existing=True)
-    row = session().execute(query.with_for_update() if locked else query).scalar_one_or_none()
-    if row is None:
+    # No join: it would lock the account too.
+    query = select(JobRow, OWNER).where(JobRow.id == job_id).execution_options(populate_existing=True)
+    found = session().execute(query.with_for_update() if locked else query).one_or_none()
+    if found is None:
         raise unknown_job(job_id)
-    job = _job(row)
+    job = replace(job_of(found[0]), owner=found[1])
     return replace(job, position=_position(job)) if job.status is JobStatus.QUEUED else job
 
 
@@ -52,36 +57,6 @@ def _position(job: Job) -> int:
         and_(JobRow.priority == job.priority, JobRow.created_at == job.created_at, JobRow.id < job.job_id))
     return 1 + session().execute(
         select(func.count()).select_from(JobRow).where(JobRow.status == WAITING, ahead)).scalar_one()
-
-
-def list_jobs(wanted: JobFilter, *, limit: int | None, offset: int) -> Page[Job]:
-    """Jobs, newest first, with their places in the queue while they wait; all of them without a limit."""
-    conditions = _conditions(wanted)
-    total = session().execute(select(func.count()).select_from(JobRow).where(*conditions)).scalar_one()
-    queue = _queue_positions()
-    query = select(JobRow, queue.c.place).outerjoin(queue, queue.c.id == JobRow.id).where(*conditions)
-    query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).offset(offset).limit(limit)
-    rows = session().execute(query.execution_options(populate_existing=True))
-    return Page([replace(_job(row), position=place) for row, place in rows], limit or max(1, total), offset, total)
-
-
-def _queue_positions() -> Subquery:
-    """The waiting jobs, each with its place in the queue."""
-    order = (JobRow.priority.desc(), JobRow.created_at, JobRow.id)
-    return select(JobRow.id, func.row_number().over(order_by=order).label("place")).where(JobRow.status == WAITING).subquery()
-
-
-def _conditions(wanted: JobFilter) -> list[Any]:
-    conditions: list[Any] = []
-    if wanted.owner_id is not None:
-        conditions.append(JobRow.owner_id == wanted.owner_id)
-    if wanted.status is not None:
-        conditions.append(JobRow.status == wanted.status.value)
-    if wanted.created_after is not None:
-        conditions.append(JobRow.created_at > wanted.created_after)
-    if wanted.q is not None:
-        conditions.append(JobRow.id.contains(wanted.q.lower(), autoescape=True))
-    return conditions
 
 
 def claim_job(agent: str, *, now: datetime, lease_until: datetime, per_owner: int) -> Job | None:
@@ -114,10 +89,15 @@ def is_any_waiting() -> bool:
     return session().execute(select(JobRow.id).where(JobRow.status == WAITING).limit(1)).first() is not None
 
 
-def count_waiting(owner_id: int) -> int:
-    """How many jobs of an account wait in the queue."""
-    query = select(func.count()).select_from(JobRow).where(JobRow.owner_id == owner_id, JobRow.status == WAITING)
-    return session().execute(query).scalar_one()
+def count_of_account(owner_id: int, *, since: datetime) -> tuple[int, int]:
+    """How many jobs of an account wait in the queue, and how many bytes the files of its jobs take.
+
+    Those of jobs that ended before `since` were removed.
+    """
+    waiting = func.count(case((JobRow.status == WAITING, 1)))
+    kept = func.sum(case((or_(JobRow.end_time.is_(None), JobRow.end_time >= since), JobRow.kept_bytes), else_=0))
+    found = session().execute(select(waiting, kept).where(JobRow.owner_id == owner_id)).one()
+    return found[0], int(found[1] or 0)
 
 
 def renew_leases(agent: str, fences: Mapping[str, int], lease_until: datetime) -> dict[str, Job]:
@@ -131,7 +111,7 @@ def renew_leases(agent: str, fences: Mapping[str, int], lease_until: datetime) -
         JobRow.status == RUNNING, JobRow.agent == agent, or_(*(and_(JobRow.id == each, JobRow.fence == fences[each]) for each in fences)))
     change(update(JobRow).where(held).values(lease_until=lease_until))
     rows = session().execute(select(JobRow).where(held).execution_options(populate_existing=True)).scalars()
-    return {row.id: _job(row) for row in rows}
+    return {row.id: job_of(row) for row in rows}
 
 
 def list_claimed_by(agent: str) -> list[Job]:
@@ -168,10 +148,11 @@ def give_up_job(job: Job, now: datetime, *, began: bool) -> bool:
     `began` says whether anything of it can have been run.
     """
     found = load_job_states([job.job_id], locked=True).get(job.job_id, job)
-    return _change_held(job, after_loss(found, began=began), now)
+    outcome, why = after_loss(found, began=began), RepeatReason.LOST if began else RepeatReason.NOT_STARTED
+    return _change_held(job, outcome, now, repeat_reason=None if outcome is not None else why.value)
 
 
-def _change_held(job: Job, outcome: JobOutcome | None, now: datetime, **more: int) -> bool:
+def _change_held(job: Job, outcome: JobOutcome | None, now: datetime, **more: Any) -> bool:
     values = _WAITING_AGAIN if outcome is None else _end(outcome, now)
     # The fence grows, so that whoever held the job can report nothing any more.
     changed = bool(change(
@@ -188,7 +169,7 @@ _WAITING_AGAIN: Mapping[str, Any] = {"status": WAITING, "agent": None, "lease_un
 def _jobs_where(condition: ColumnElement[bool]) -> list[Job]:
     rows = session().execute(
         select(JobRow).where(JobRow.status == RUNNING, condition).order_by(JobRow.id).execution_options(populate_existing=True)).scalars()
-    return [_job(row) for row in rows]
+    return [job_of(row) for row in rows]
 
 
 def finish_job(job_id: str, fence: int, outcome: JobOutcome, now: datetime) -> bool:
@@ -208,7 +189,9 @@ def cancel_job(job_id: str, now: datetime) -> Cancel:
     job = load_job(job_id, locked=True)
     decided = decide_cancel(job)
     if decided is Cancel.AT_ONCE:
-        change(update(JobRow).where(JobRow.id == job_id).values(_end(outcome_of(JobReason.CANCELLED, None), now)))
+        # One that never began has no use for its project, which goes.
+        kept = {} if job.attempt else {"kept_bytes": 0}
+        change(update(JobRow).where(JobRow.id == job_id).values(_end(outcome_of(JobReason.CANCELLED, None), now) | kept))
         _queue_hook(job_id, now)
     elif decided is Cancel.ASKED:
         change(update(JobRow).where(JobRow.id == job_id).values(cancel_requested=True))
@@ -218,7 +201,8 @@ def cancel_job(job_id: str, now: datetime) -> Cancel:
 def _end(outcome: JobOutcome, now: datetime) -> dict[str, Any]:
     return {
         "status": outcome.status.value, "success": outcome.success, "reason": outcome.reason.value, "exit_code": outcome.exit_code,
-        "end_time": now, "agent": None, "lease_until": None}
+        "end_time": now, "agent": None, "lease_until": None, "tests": outcome.tests, "failed_tests": outcome.failed_tests,
+        "kept_bytes": func.coalesce(JobRow.kept_bytes, 0) + outcome.kept_bytes}
 
 
 def _queue_hook(job_id: str, now: datetime) -> None:
@@ -232,7 +216,7 @@ def load_job_states(job_ids: Collection[str], *, locked: bool = False) -> dict[s
     """Those of these jobs that exist, by id; one statement however many are watched. `locked`, within a transaction, holds their rows."""
     query = select(JobRow).where(JobRow.id.in_(job_ids)).execution_options(populate_existing=True)
     rows = session().execute(query.with_for_update() if locked else query).scalars()
-    return {row.id: _job(row) for row in rows}
+    return {row.id: job_of(row) for row in rows}
 
 
 def count_jobs() -> dict[tuple[JobStatus, int], int]:
@@ -243,9 +227,13 @@ def count_jobs() -> dict[tuple[JobStatus, int], int]:
     return {(JobStatus(status), priority): number for status, priority, number in rows}
 
 
-def _job(row: JobRow) -> Job:
+def job_of(row: JobRow) -> Job:
+    """The job that a row holds, without its owner's name."""
     return Job(
         job_id=row.id, owner_id=row.owner_id, status=JobStatus(row.status), created_at=row.created_at, priority=row.priority,
         attempt=row.attempt, fence=row.fence, attempt_fence=row.attempt_fence, max_attempts=row.max_attempts, success=row.success,
         reason=None if row.reason is None else JobReason(row.reason), exit_code=row.exit_code, start_time=row.start_time,
-        end_time=row.end_time, cancel_requested=row.cancel_requested, web_hook=row.web_hook)
+        end_time=row.end_time, cancel_requested=row.cancel_requested, web_hook=row.web_hook,
+        identity=JobIdentity(row.project, row.commit, row.branch, row.label), rerun_of=row.rerun_of,
+        repeat_reason=None if row.repeat_reason is None else RepeatReason(row.repeat_reason), tests=row.tests,
+        failed_tests=row.failed_tests, kept_bytes=row.kept_bytes)

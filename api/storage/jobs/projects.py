@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.domain.errors import NotFound
 from api.storage.files.backends import INCOMING, UPLOADED
 from api.storage.files.incoming import FileStore, IncomingFile, full_disk_as_unavailable
 from api.storage.jobs.files import JobFiles
@@ -53,6 +54,20 @@ def open_project(store: FileStore, job_id: str, *, reserve: int) -> IncomingProj
     """A new file for the project of a job of this id, to be kept or discarded."""
     path = store.root / INCOMING / f"{UPLOADED}{job_id}"
     return IncomingProject(job_id, path, SpaceCheckedFile(path, store, reserve))
+
+
+def share_project(files: JobFiles, job_id: str, new_id: str) -> int:
+    """Give the project of a job to a new one too, which takes no more room; its size. Raises NotFound where it was removed."""
+    source, target = files.project(job_id), files.project(new_id)
+    with full_disk_as_unavailable():
+        PRIVATE.make_folder(target.parent)
+        try:
+            # Whatever becomes of the one job's folder, the other's keeps the file.
+            os.link(source, target)
+            return target.stat().st_size
+        except FileNotFoundError as gone:
+            delete_project(files, new_id)
+            raise NotFound("project", job_id, remedy="The project of this job was removed; submit it again.") from gone
 
 
 def delete_project(files: JobFiles, job_id: str) -> None:

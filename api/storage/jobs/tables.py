@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.storage.database import Base
@@ -13,7 +13,8 @@ from api.storage.tables import OWN, Exact
 class JobRow(Base):
     """A job. `fence` grows with every claim and every loss; a result that carries an older one is worth nothing.
 
-    `attempt_fence` is the one that the newest attempt was claimed under, by which its files are found.
+    `attempt_fence` is the one that the newest attempt was claimed under, by which its files are found. `kept_bytes` is what its zip, log
+    and artifacts take, until they are removed with their age.
     """
 
     __tablename__ = "ci_job"
@@ -21,6 +22,7 @@ class JobRow(Base):
         Index("ci_ix_job_queue", "status", "priority", "created_at"),
         Index("ci_ix_job_owner", "owner_id", "status", "created_at"),
         Index("ci_ix_job_created", "created_at", "id"),
+        Index("ci_ix_job_project", "project", "created_at"),
         OWN,
     )
 
@@ -43,6 +45,15 @@ class JobRow(Base):
     end_time: Mapped[datetime | None] = mapped_column(Exact)
     web_hook: Mapped[str | None] = mapped_column(Text)
     refused: Mapped[int] = mapped_column(default=0, server_default="0")
+    project: Mapped[str | None] = mapped_column(String(100))
+    commit: Mapped[str | None] = mapped_column("commit_id", String(65))
+    branch: Mapped[str | None] = mapped_column(String(255))
+    label: Mapped[str | None] = mapped_column(String(100))
+    rerun_of: Mapped[str | None] = mapped_column(String(36))
+    repeat_reason: Mapped[str | None] = mapped_column(String(30))
+    tests: Mapped[int | None]
+    failed_tests: Mapped[int | None]
+    kept_bytes: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class WebhookRow(Base):

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -141,7 +142,7 @@ def ended(reason: JobReason | None = JobReason.EXIT_CODE, exit_code: int | None 
     outcome = None if reason is None else outcome_of(reason, exit_code)
     return Job(
         "j", 1, outcome.status if outcome else JobStatus.FAILED, NOW, attempt=attempt, reason=reason, exit_code=exit_code,
-        success=outcome.success if outcome else None)
+        success=outcome.success if outcome else None, tests=1)
 
 
 def read(events: Sequence[bytes]) -> list[tuple[str | None, dict[str, object]]]:
@@ -224,6 +225,13 @@ def expected(over: Job, attempts: Sequence[bytes]) -> str:
         between = f"This is attempt {number + 1} of the job; the one before was lost.\n" if number < len(attempts) else ""
         said += text + ("\n" if ends_in_line(log) else "") + between
     return said + "The command ended with exit code 0.\n"
+
+
+@pytest.mark.parametrize("tests", [None, 0])
+def test_the_last_line_of_a_success_that_no_test_stands_behind_says_so(tests: int | None) -> None:
+    said, _ = read(End(replace(ended(), tests=tests), 0, False).events_after(StreamPlace(1, 0)))
+
+    assert said[1]["data"] == "The command ended with exit code 0. It left no report of any test.\n"
 
 
 @pytest.mark.parametrize("reason", JobReason)

@@ -21,8 +21,8 @@ from tests.submitted_jobs import zip_of
 ASYNC = "/submit-async"
 
 
-def submit(client: ValidatingClient, project: bytes | None = None, **fields: str) -> Any:
-    return client.post(ASYNC, files={"file": ("../../project.zip", zip_of() if project is None else project)}, data=fields)
+def submit(client: ValidatingClient, zipped: bytes | None = None, /, **fields: str) -> Any:
+    return client.post(ASYNC, files={"file": ("../../project.zip", zip_of() if zipped is None else zipped)}, data=fields)
 
 
 def kept_files(site: Site) -> list[Path]:

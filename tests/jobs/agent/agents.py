@@ -125,7 +125,7 @@ class Works:
             return self.clock() + clock_off
 
         preparer = StandIn(self.supervisors, clock)
-        finisher = Finisher(repository, Workspaces(home / "work", images=False), self.files, JobOptions(**job_options), pause=0.05)
+        finisher = Finisher(repository, Workspaces(home / "work", images=False), JobOptions(**job_options), pause=0.05)
         record = AgentRecord(name, slots, 0, self.clock(), "bubblewrap")
         agent = Agent(
             record, options, repository, self.files, Slots(home / "slots", count=slots), AgentNames(home, host), finisher, preparer,

@@ -9,6 +9,7 @@ from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason, JobStatus
 from api.jobs.agent.held_job import HeldJob
 from api.jobs.project.keeping import ArtifactLimits
+from api.jobs.project.workspaces import Workspaces
 from api.storage.database import session, transact
 from api.storage.jobs import jobs
 from tests.builders import NOW
@@ -16,7 +17,7 @@ from tests.jobs.agent.agents import Works, ended, lost
 from tests.jobs.attempts import await_true
 
 
-def test_a_job_is_claimed_run_and_reported_and_its_zip_goes(works: Works) -> None:
+def test_a_job_is_claimed_run_and_reported_and_its_zip_stays_to_be_run_once_more(works: Works) -> None:
     job_id = works.submit()
     agent, _, _ = works.agent()
     files = works.running(agent, job_id)
@@ -25,15 +26,15 @@ def test_a_job_is_claimed_run_and_reported_and_its_zip_goes(works: Works) -> Non
     job = works.over(agent, job_id)
 
     assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
-    await_true(lambda: not works.files.project(job_id).exists())
-    assert files.manifest.exists()
+    await_true(files.manifest.exists)
+    assert works.files.project(job_id).exists()
 
 
 def test_the_log_says_at_its_end_which_limit_files_were_left_out_for(works: Works) -> None:
     job_id = works.submit()
     agent, _, _ = works.agent(artifacts=("large",), artifact_limits=ArtifactLimits(file_bytes=1))
     files = works.running(agent, job_id)
-    workspace = works.folder / "host/work" / f"{job_id}-{files.folder.name}" / "workspace"
+    workspace = Workspaces(works.folder / "host/work", images=False).folder(f"{job_id}-{files.folder.name}")
     workspace.mkdir(parents=True)
     (workspace / "large").write_bytes(b"xx")
     files.log.write_text("half a line")

@@ -101,7 +101,7 @@ def test_the_workspace_of_an_older_attempt_is_removed(works: Works, workspaces: 
     assert workspaces.names() == []
 
 
-def test_files_are_kept_for_as_long_as_is_said_and_zips_until_the_end(works: Works, housekeeping: Housekeeping) -> None:
+def test_files_and_zips_are_kept_for_as_long_as_is_said(works: Works, housekeeping: Housekeeping) -> None:
     over, waiting = claimed(works), works.submit()
     end(over)
     works.clock.advance(KEEP.total_seconds())
@@ -111,7 +111,7 @@ def test_files_are_kept_for_as_long_as_is_said_and_zips_until_the_end(works: Wor
     works.clock.advance(1)
     housekeeping.tidy_files()
 
-    assert kept == (True, False, True)
+    assert kept == (True, True, True)
     assert (works.files.job(over.job_id).exists(), works.files.project(waiting).exists()) == (False, True)
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import delete
 
-from api.domain.jobs.job import MAX_CLAIMS, Job, JobReason, JobStatus, outcome_of
+from api.domain.jobs.job import MAX_CLAIMS, Job, JobReason, JobStatus, RepeatReason, outcome_of
 from api.storage.database import change, session, transact
 from api.storage.jobs import jobs
 from api.storage.jobs.tables import JobRow
@@ -140,7 +140,7 @@ def test_after_a_job_was_given_up_its_holder_reports_nothing_any_more() -> None:
     late = transact(lambda: jobs.give_up_job(job, NOW, began=True))
 
     assert (given_up, refused, late) == (True, False, False)
-    assert (again.attempt, now_of(job).status) == (2, JobStatus.RUNNING)
+    assert (again.attempt, now_of(job).status, again.repeat_reason) == (2, JobStatus.RUNNING, RepeatReason.LOST)
     assert again.attempt_folder != job.attempt_folder
 
 
@@ -155,11 +155,13 @@ def test_a_users_job_that_was_running_is_lost() -> None:
 
 def test_a_job_of_which_nothing_was_run_waits_again_but_not_for_ever() -> None:
     submit()
-    seen = []
+    seen, reasons = [], list[RepeatReason | None]()
     while (job := claim()) is not None:
         transact(lambda job=job: jobs.give_up_job(job, NOW, began=False))  # type: ignore[misc]
         seen.append(now_of(job).status)
+        reasons.append(job.repeat_reason)
 
+    assert reasons == [None] + [RepeatReason.NOT_STARTED] * (MAX_CLAIMS - 1)
     assert seen == [JobStatus.QUEUED] * (MAX_CLAIMS - 1) + [JobStatus.FAILED]
 
 
