@@ -46,7 +46,7 @@ class Scene:
             "front": "/", "runs": "/runs", "grid": "/runs?view=grid", "nothing": "/runs?status=queued&branch=none",
             "run": f"/runs/{self.red}",
             "tests": f"/runs/{self.red}?only=all", "test": f"/runs/{self.red}/tests/{self.regression_id}",
-            "pull-request": "/pull-requests/7", "missing": "/runs/99999", "login": "/login"}
+            "pull-request": "/pull-requests/7", "missing": "/runs/99999", "login": "/login", "review": "/review"}
 
 
 @pytest.fixture(scope="module")
