@@ -15,7 +15,16 @@ from api.domain.results.review import view_of
 from api.domain.runs.run import Phase
 from api.services.platform_sync import catch_up
 from api.storage.database import session, transact
-from api.storage.platform_tables import AcceptableHashRow, RegressionOutputRow, RegressionTestRow, SampleExtraRow, SampleRow
+from api.storage.platform_tables import (
+    AcceptableHashRow,
+    BlockedUserRow,
+    CategoryRow,
+    ForbiddenExtensionRow,
+    RegressionOutputRow,
+    RegressionTestRow,
+    SampleExtraRow,
+    SampleRow,
+)
 from api.storage.results.approvals import record_proposal
 from api.storage.results.decisions import record_decisions
 from api.storage.tables import RunRow
@@ -26,7 +35,10 @@ KNOWN = {"run_id": 9420, "sample_id": 137, "regression_id": 42, "output_id": 81}
 # The class of the cause of all that fails in the known run.
 CLASS_ID = "4cb84fb462f3ff2e"
 # What the platform's API calls by a name of its own, or knows of the same sample and output: a further file, and an acceptable hash.
-PLATFORM_KNOWN = {"regression_test_id": 42, "extra_id": 137, "variant_id": 137, "user_id": 1}
+PLATFORM_KNOWN = {"regression_test_id": 42, "extra_id": 137, "variant_id": 137, "category_id": 137, "user_id": 7}
+# What nothing refers to, so that it may be deleted.
+UNUSED = {"regression_test_id": 337, "sample_id": 337, "extra_id": 137, "category_id": 337, "user_id": 7}
+UNUSED_EXTENSION = "bat"
 # Requests for new baselines that another admin made, by what is to become of them, and the outputs that they are for.
 REQUESTS, REQUESTED = {"approve": 3, "reject": 4, "revert": 5}, {"approve": 84, "reject": 85, "revert": 86}
 # Earlier runs: one with the output that then became the baseline, and one of the commit that the known run's commit follows.
@@ -75,6 +87,7 @@ def add_known_run(root: Path, requester: Person, reviewer: Person) -> None:
 def _add_tests() -> None:
     for sample_id, name in SAMPLES.items():
         save(SampleRow(id=sample_id, sha=digest_of(name), extension="ts", original_name=name))
+    _add_unused()
     save(SampleExtraRow(id=PLATFORM_KNOWN["extra_id"], sample_id=KNOWN["sample_id"], original_name="news.txt", extension="txt"))
     for regression_id, (sample_id, outputs) in (TESTS | LATER_TESTS).items():
         save(RegressionTestRow(
@@ -86,6 +99,17 @@ def _add_tests() -> None:
                 expected_filename="", ignore=False))
     save(AcceptableHashRow(
         id=PLATFORM_KNOWN["variant_id"], file_hashes=OLD, regression_test_output_id=KNOWN["output_id"]))
+
+
+def _add_unused() -> None:
+    save(SampleRow(id=UNUSED["sample_id"], sha=digest_of("unused"), extension="ts", original_name="unused.ts"))
+    save(RegressionTestRow(
+        id=UNUSED["regression_test_id"], sample_id=KNOWN["sample_id"], command="-out=txt", input_type="file", output_type="file",
+        expected_rc=0, active=False))
+    for category_id in (PLATFORM_KNOWN["category_id"], UNUSED["category_id"]):
+        save(CategoryRow(id=category_id, name=f"Category {category_id}", description=""))
+    save(BlockedUserRow(user_id=UNUSED["user_id"], comment="spam"))
+    save(ForbiddenExtensionRow(extension=UNUSED_EXTENSION))
 
 
 def _first_baseline(output_id: int) -> str:

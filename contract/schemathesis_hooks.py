@@ -19,7 +19,7 @@ from schemathesis.generation.meta import ComponentInfo, TestPhase
 
 from contract.application import ADMIN, CHANGED_PASSWORD, CHANGER, KNOWN_JOB, LOSER, PASSWORD, REVIEWER, WORKED_ON, make_token, worker_token
 from contract.documents import EVENT
-from contract.fixtures import CLASS_ID, KNOWN, PLATFORM_KNOWN, REASON, REQUESTS, decision_of
+from contract.fixtures import CLASS_ID, KNOWN, PLATFORM_KNOWN, REASON, REQUESTS, UNUSED, UNUSED_EXTENSION, decision_of
 from tests.builders import MAIN_REPOSITORY
 
 TOKENS, OWN_PASSWORD, SUBMISSION, FILES = "/auth/tokens", "/auth/password", "/submit-async", "/runs/{run_id}/artifacts"
@@ -201,7 +201,10 @@ def _those_of(case: Case[Any], known: Mapping[str, Any]) -> dict[str, Any]:
 
 def _speak_of_what_is_there(case: Case[Any], body: dict[str, Any]) -> None:
     decision = case.operation.path.rpartition("/")[2]
-    known = KNOWN | PLATFORM_KNOWN | {"approval_id": REQUESTS.get(decision, REQUESTS["approve"])}
+    unused = UNUSED if case.method.upper() == "DELETE" else {}
+    if len(str(case.path_parameters.get("extension", ""))) % 2:
+        case.path_parameters["extension"] = UNUSED_EXTENSION
+    known = KNOWN | PLATFORM_KNOWN | unused | {"approval_id": REQUESTS.get(decision, REQUESTS["approve"])}
     # Where requests follow each other, they are of what the one before has told.
     told = NUMBERS if case.meta is not None and case.meta.phase.name is TestPhase.STATEFUL else range(0)
     if "approval_ids" in body and body["expected_count"] % 3:
@@ -222,7 +225,7 @@ def _say_something(case: Case[Any], body: dict[str, Any]) -> None:
     if len(body.get("repository", "")) % 2:
         body |= {"repository": MAIN_REPOSITORY}
     for request in (body, *body.get("requests", ())):
-        if "output_id" in request and len(request["reason"]) % 2:
+        if "output_id" in request and len(request.get("reason", "")) % 2:
             request |= {"reason": REASON}
 
 

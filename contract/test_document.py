@@ -143,6 +143,8 @@ def test_a_role_has_an_exception_for_own_forks_and_own_runs_alone() -> None:
         "create_run": "own_fork",
         "cancel_run": "own_run",
         "retry_run": "own_run",
+        "platform_create_run": "own_fork",
+        "platform_cancel_run": "own_run",
     }
 
 

@@ -65,14 +65,14 @@ def platform_list_run_logs(
     run: Run, limit: int, cursor: str | None = None, level: str | None = None, source: str | None = None, contains: str | None = None,
 ) -> Json:
     """Show the next lines of a run's log."""
-    return _lines(logs.list_run_logs(run, limit, cursor, level, source, contains))
+    return _lines(logs.list_run_logs(run, limit, cursor=cursor, level=level, source=source, contains=contains))
 
 
 def platform_list_sample_logs(
     run: Run, sample_id: int, limit: int, cursor: str | None = None, level: str | None = None, contains: str | None = None,
 ) -> Json:
     """Show the next lines of what a regression test of a run printed."""
-    return _lines(logs.list_sample_logs(run, sample_id, limit, None, cursor, level, contains))
+    return _lines(logs.list_sample_logs(run, sample_id, limit, cursor=cursor, level=level, contains=contains))
 
 
 def _lines(found: Json) -> Json:

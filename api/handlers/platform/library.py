@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from api.domain.catalog.catalog import Catalog
@@ -21,13 +22,17 @@ from api.handlers.samples import load_media_info
 from api.rendering.platform import library as render
 from api.rendering.platform.runs import page
 from api.specfirst import request_context
-from api.storage.catalog import samples, shelves
+from api.storage.catalog import labels, sample_rows, samples, shelves
 from api.storage.catalog.catalog import load_catalog
+from api.storage.catalog.labels import Label
 from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.results import history
 
 Json = dict[str, Any]
+
+# No library has more tags or categories, which are few and are put in order here.
+MOST_LABELS = 10_000
 
 
 def platform_list_samples(
@@ -54,7 +59,7 @@ def platform_get_sample_details(sample_id: int) -> Json:
     """Show all that is known of a media sample."""
     found = samples.load_sample(sample_id)
     return render.sample_details(
-        found, shelves.load_tag_ids(), shelves.find_upload(sample_id), shelves.list_extra_files(sample_id), _media_info(found))
+        found, shelves.load_tag_ids(), shelves.find_arrival(sample_id), sample_rows.list_extra_files(sample_id), _media_info(found))
 
 
 def _media_info(found: Sample) -> MediaInfo | None:
@@ -77,7 +82,7 @@ def platform_download_media_info(sample_id: int) -> Json:
 
 def platform_download_extra_file(sample_id: int, extra_id: int) -> Json:
     """Say where a sample's further file is."""
-    found = shelves.load_extra_file(sample_id, extra_id)
+    found = sample_rows.load_extra_file(sample_id, extra_id)
     return _stored(paths.extra_file_name(samples.load_sample(sample_id).sha, found.extra_id, found.extension), "extra_file", extra_id)
 
 
@@ -125,8 +130,7 @@ def platform_list_regression_tests(
     is_active, catalog = parse_flag(active), load_catalog()
     wanted = RegressionTestFilter(True if is_active is None else is_active, category, tag, sample_id)
     found = slice_page(catalog.find_tests(wanted), limit, offset)
-    descriptions = shelves.load_descriptions([test.definition.regression_id for test in found.items])
-    return page(found, lambda test: _shown(catalog, test, descriptions))
+    return page(found, lambda test: _shown(catalog, test))
 
 
 def platform_get_regression_test(regression_test_id: int) -> Json:
@@ -134,14 +138,11 @@ def platform_get_regression_test(regression_test_id: int) -> Json:
     found = _test(regression_test_id)
     outputs = found.definition.outputs[:render.OUTPUT_LIMIT]
     variants = shelves.load_variants([output.output_id for output in outputs])
-    shown = _shown(load_catalog(), found, shelves.load_descriptions([regression_test_id]))
-    return shown | {"outputs": [render.output(output, variants) for output in outputs]}
+    return _shown(load_catalog(), found) | {"outputs": [render.output(output, variants) for output in outputs]}
 
 
-def _shown(catalog: Catalog, test: RegressionTest, descriptions: dict[int, str]) -> Json:
-    definition = test.definition
-    name = catalog.labels.get(definition.sample_id, UNLABELLED).name
-    return render.regression_test(test, name, descriptions.get(definition.regression_id, ""))
+def _shown(catalog: Catalog, test: RegressionTest) -> Json:
+    return render.regression_test(test, catalog.labels.get(test.definition.sample_id, UNLABELLED).name)
 
 
 def _test(regression_id: int) -> RegressionTest:
@@ -160,9 +161,13 @@ def _output(test: RegressionTest, output_id: int) -> ExpectedOutput:
 
 def platform_list_categories(limit: int, offset: int) -> Json:
     """List the groups of regression tests."""
-    return page(shelves.list_categories(limit=limit, offset=offset), render.category)
+    return page(slice_page(_by_name(labels.list_categories(limit=MOST_LABELS, offset=0).items), limit, offset), render.category)
 
 
 def platform_list_tags(limit: int, offset: int) -> Json:
     """List the words that samples are found by."""
-    return page(shelves.list_tags(limit=limit, offset=offset), render.tag)
+    return page(slice_page(_by_name(labels.list_tags(limit=MOST_LABELS, offset=0).items), limit, offset), render.tag)
+
+
+def _by_name(found: Sequence[Label]) -> list[Label]:
+    return sorted(found, key=lambda label: (label.name, label.label_id))

@@ -12,7 +12,9 @@ from api.domain.results.history import HistoryEntry
 from api.domain.runs.expected_tests import ExpectedOutput
 from api.rendering.platform.errors import signature
 from api.rendering.platform.runs import shown_categories
-from api.storage.catalog.shelves import Category, ExtraFile, Tag, Upload, Variant
+from api.storage.catalog.labels import Label
+from api.storage.catalog.sample_rows import ExtraFile
+from api.storage.catalog.shelves import Arrival, Variant
 from api.storage.files.archive import Found
 
 Json = dict[str, Any]
@@ -26,11 +28,11 @@ def sample(found: Sample, test_count: int, tags: Mapping[str, int]) -> Json:
 
 
 def sample_details(
-    found: Sample, tags: Mapping[str, int], upload: Upload | None, extra_files: Sequence[ExtraFile], info: MediaInfo | None,
+    found: Sample, tags: Mapping[str, int], arrival: Arrival | None, extra_files: Sequence[ExtraFile], info: MediaInfo | None,
 ) -> Json:
     """A media sample with all that is known of it."""
     return _sample(found, tags) | {
-        "upload": None if upload is None else _upload(upload), "extra_files": [_extra_file(each) for each in extra_files[:FILE_LIMIT]],
+        "upload": None if arrival is None else _upload(arrival), "extra_files": [_extra_file(each) for each in extra_files[:FILE_LIMIT]],
         "media_info": None if info is None else [{name: fields} for name, fields in info.items()]}
 
 
@@ -39,17 +41,22 @@ def _sample(found: Sample, tags: Mapping[str, int]) -> Json:
     return {
         "sample_id": found.sample_id, "sha": cut(found.sha, 128), "extension": cut(extension, 64), "original_name": cut(found.name, 255),
         "filename": cut(f"{found.sha}.{extension}" if extension else found.sha, 255),
-        "tags": [cut(tag, 64) for tag in sorted(found.tags, key=lambda name: tags.get(name, 0))[:TAG_LIMIT]]}
+        "tags": shown_tags(found, tags)}
 
 
-def _upload(found: Upload) -> Json:
+def shown_tags(found: Sample, tags: Mapping[str, int]) -> list[str]:
+    """The tags of a sample, in the order of their numbers."""
+    return [cut(tag, 64) for tag in sorted(found.tags, key=lambda name: tags.get(name, 0))[:TAG_LIMIT]]
+
+
+def _upload(found: Arrival) -> Json:
     return {
         "platform": cut(found.platform, 50), "parameters": cut(found.parameters, 1024), "notes": cut(found.notes, 4096),
         "version": cut_optional(found.version, 50), "version_released": found.released}
 
 
 def _extra_file(found: ExtraFile) -> Json:
-    return {"id": found.extra_id, "original_name": cut(found.original_name, 255), "extension": cut(found.extension, 64)}
+    return {"id": found.extra_id, "original_name": cut(found.name, 255), "extension": cut(found.extension, 64)}
 
 
 def stored_file(name: str, place: Found, url: str | None) -> Json:
@@ -65,14 +72,14 @@ def history_entry(found: HistoryEntry) -> Json:
         "failure_signature": signature(found.signature)}
 
 
-def regression_test(found: RegressionTest, name: str, description: str) -> Json:
+def regression_test(found: RegressionTest, name: str) -> Json:
     """A regression test; `name` is its sample's."""
     test = found.definition
     return {
         "regression_test_id": test.regression_id, "sample_id": test.sample_id, "sample_name": cut(name, 255),
         "command": cut(test.command, 500), "input_type": cut(test.input_type, 50), "output_type": cut(test.output_type, 50),
         "expected_rc": test.expected_exit_code, "active": found.active, "categories": shown_categories(test),
-        "description": cut(description, 1024)}
+        "description": cut(found.description, 1024)}
 
 
 def output(found: ExpectedOutput, variants: Mapping[int, Sequence[Variant]]) -> Json:
@@ -88,12 +95,12 @@ def variant(found: Variant) -> Json:
     return {"id": found.variant_id, "hash": cut(found.digest, 128)}
 
 
-def category(found: Category) -> Json:
+def category(found: Label) -> Json:
     """A group of regression tests."""
     return {
-        "id": found.category_id, "name": cut(found.name, 64), "description": cut(found.description, 1024), "test_count": found.test_count}
+        "id": found.label_id, "name": cut(found.name, 64), "description": cut(found.description, 1024), "test_count": found.uses or 0}
 
 
-def tag(found: Tag) -> Json:
+def tag(found: Label) -> Json:
     """A word that samples are found by."""
-    return {"id": found.tag_id, "name": cut(found.name, 64), "description": cut(found.description, 1024)}
+    return {"id": found.label_id, "name": cut(found.name, 64), "description": cut(found.description, 1024)}

@@ -39,6 +39,10 @@ class AuditEvent(StrEnum):
     RUN_RETRIED = "run_retried"
     RUN_CANCELED = "run_canceled"
     MAINTENANCE_CHANGED = "maintenance_changed"
+    USER_BLOCKED = "user_blocked"
+    USER_UNBLOCKED = "user_unblocked"
+    EXTENSION_FORBIDDEN = "extension_forbidden"
+    EXTENSION_ALLOWED = "extension_allowed"
 
 
 @dataclass
