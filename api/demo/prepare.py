@@ -23,7 +23,10 @@ from api.worker.process import Execution, Limits, run_process
 PLATFORM = "linux"
 REPOSITORY = "CCExtractor/ccextractor"
 
-# The module of the extractor that the second version changes.
+# The pull request that the last version is of, and the command of the test that it makes flaky.
+PULL_REQUEST = 105
+FLAKY_COMMAND = "--out=report"
+# The module of the extractor that later versions change.
 CHANGED = "writers.py"
 
 _HERE = Path(__file__).parent
@@ -78,21 +81,25 @@ class PreparedTest:
 
 @dataclass(frozen=True)
 class Build:
-    """A version of the extractor: its commit, what the commit says, and its modules by name."""
+    """A version of the extractor: its commit, what the commit says, its modules by name, and the pull request that it is of."""
 
     commit: str
     parent: str | None
     message: str
     source: Mapping[str, str]
+    pull_request: int | None = None
 
 
 @dataclass(frozen=True)
 class Builds:
-    """The commits that the demo runs: one that is right, its child, which breaks things, and a next one, which nobody built."""
+    """The commits that the demo runs: one that is right, its child, which breaks things, and two of that one's children: one that
+    nobody built, and one of a pull request, which breaks another thing, and makes a test flaky.
+    """
 
     good: Build
     regressed: Build
     unbuilt: Build
+    proposed: Build
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,8 @@ def prepare(store: Path, executables: Path) -> Demo:
     """
     made = builds()
     good = install(made.good, executables)
-    install(made.regressed, executables)
+    for build in (made.regressed, made.proposed):
+        install(build, executables)
     samples = {sample.name: _store_sample(sample, store / "TestFiles") for sample in catalog.SAMPLES}
     PRIVATE.make_folder(store / "TestResults")
     tests = tuple(_with_baselines(test, samples[test.sample], good, store) for test in catalog.TESTS)
@@ -123,14 +131,21 @@ def prepare(store: Path, executables: Path) -> Demo:
 
 
 def builds() -> Builds:
-    """Return both versions; a commit is the hash of its source and its parent, so that other code is another commit."""
+    """Return all versions; a commit is the hash of its source and its parent, so that other code is another commit."""
     source = {path.name: path.read_text(encoding="utf-8") for path in sorted((_HERE / "extractor").glob("*.py"))}
-    diff = (_HERE / "regression.diff").read_text(encoding="utf-8")
     good = Build(_commit(source, None), None, "Extract captions of eight formats", source)
-    changed = {**source, CHANGED: patched(source[CHANGED], diff)}
+    changed = _changed(source, "regression.diff")
     message = "Count WebVTT times in seconds, clip overlapping cues, name tracks by language, ask the terminal for its width"
     regressed = Build(_commit(changed, good.commit), good.commit, message, changed)
-    return Builds(good, regressed, Build(_commit({}, regressed.commit), regressed.commit, "Tidy up", {}))
+    other = _changed(changed, "pull_request.diff")
+    message = "End SubRip captions a frame early, and report how long it took"
+    return Builds(
+        good, regressed, Build(_commit({}, regressed.commit), regressed.commit, "Tidy up", {}),
+        Build(_commit(other, regressed.commit), regressed.commit, message, other, PULL_REQUEST))
+
+
+def _changed(source: Mapping[str, str], diff: str) -> dict[str, str]:
+    return {**source, CHANGED: patched(source[CHANGED], (_HERE / diff).read_text(encoding="utf-8"))}
 
 
 def install(build: Build, executables: Path) -> Path:

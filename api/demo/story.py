@@ -1,6 +1,7 @@
 """The demo's first part: triggers runs through the API, waits for them, proposes baselines, prints what to do next."""
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import time
@@ -11,11 +12,16 @@ from typing import Any
 
 import httpx
 
-from api.demo.prepare import PLATFORM, REPOSITORY, Build, Builds
+from api.demo.prepare import FLAKY_COMMAND, PLATFORM, REPOSITORY, Build, Builds
 
 WAIT = 20
 MIN_PAUSE = 0.25
 
+# So many runs of one commit tell whether a test is flaky.
+REPEAT = 2
+MAX_BYTES = 65536
+
+APPROVAL = "Compared in the viewer: each caption ends a frame earlier, as the pull request says."
 REASON = "The commit changes this on purpose, as its message says."
 REFUSAL = "The times of the file are right, and must come out as they are."
 
@@ -47,22 +53,30 @@ def tell(
     with ExitStack() as opened:
         asking = client or opened.enter_context(httpx.Client(timeout=WAIT + 30, trust_env=False))
         api = _Api(asking, f"{base_url}/api/v1", token)
-        triggered = [(api.trigger(build, branch), build) for build in (builds.good, builds.regressed, builds.unbuilt)]
+        flaky = api.find_test(FLAKY_COMMAND)
+        triggered = [
+            (run_id, build) for build in (builds.good, builds.regressed, builds.unbuilt, builds.proposed)
+            for run_id in api.trigger(build, branch)]
+        triggered += [(run_id, builds.proposed) for run_id in api.trigger(builds.proposed, branch, only=flaky, repeat=REPEAT)]
         out(f"\nTriggered {len(triggered)} runs through the API; the worker takes them one after the other.")
         told = tuple(_told(api, run_id, build, timeout, out) for run_id, build in triggered)
-        red = told[1]
-        different = [each for each in api.get(f"/runs/{red.run_id}/triage")["failures"] if each["first_difference"] is not None]
-        _propose(_Api(asking, f"{base_url}/api/v1", requester), api, red.run_id, different[:2], out)
-        look = next((f"{base_url}/api/v1/runs/{red.run_id}/{each['next']}" for each in different), None)
+        asked = _Api(asking, f"{base_url}/api/v1", requester)
+        _propose(asked, api, told[1].run_id, api.differing(told[1].run_id)[:2], out)
+        red = told[3]
+        caused = [each for each in api.differing(red.run_id, attribution="mine") if each["regression_id"] != flaky]
+        _review(asked, api, red.run_id, caused, out)
+        state = api.get(f"/regression-tests/{flaky}/stability")["state"]
+        out(f"\nRegression test {flaky}, {FLAKY_COMMAND}, came to something else in each run of one commit: flaky, {state}.")
+        look = next((f"{base_url}/api/v1/runs/{red.run_id}/{each['next']}&view=cues" for each in caused), None)
     for line in tour(base_url, token, red, look):
         out(line)
     return told
 
 
 def tour(base_url: str, token: str, red: Told, look: str | None = None) -> list[str]:
-    """Return the lines that say where to go from a red run; each curl line works when it is pasted.
+    """Return the lines that say where to go from a red pull request's run; each curl line works when it is pasted.
 
-    `look` is the address at which an output of the run is seen to differ, where one does.
+    `look` is the address at which the changed captions of an output are seen, where there are any.
     """
     authorization = f"-H {shlex.quote(f'Authorization: Bearer {token}')}"
     body = json.dumps({"repository": REPOSITORY, "commit_sha": red.commit, "platform": PLATFORM})
@@ -73,7 +87,7 @@ def tour(base_url: str, token: str, red: Told, look: str | None = None) -> list[
         f"Swagger UI  {base_url}/api/v1/ui",
         "",
         "Try:",
-        f"  curl -s {authorization} {shlex.quote(f'{runs}/{red.run_id}/triage')}",
+        f"  curl -s {authorization} {shlex.quote(f'{runs}/{red.run_id}/triage?attribution=mine')}",
         f"  curl -s {authorization} {shlex.quote(look or f'{runs}/{red.run_id}/summary')}",
         f"  curl -s -X POST {authorization} -H 'Content-Type: application/json' -d {shlex.quote(body)} {shlex.quote(runs)}",
         "",
@@ -87,11 +101,22 @@ class _Api:
         self._client, self._root = client, root
         self._headers = {"Authorization": f"Bearer {token}"}
 
-    def trigger(self, build: Build, branch: str) -> int:
-        """Trigger a run; return its id."""
-        parent = {} if build.parent is None else {"parent_sha": build.parent}
-        body = {"repository": REPOSITORY, "commit_sha": build.commit, "branch": branch, "platform": PLATFORM, **parent}
-        return int(self.post("/runs", body)["run_id"])
+    def trigger(self, build: Build, branch: str, *, only: int | None = None, repeat: int = 1) -> list[int]:
+        """Trigger so many runs, perhaps of one test alone; return their ids."""
+        asked = {
+            "repository": REPOSITORY, "commit_sha": build.commit, "branch": branch, "platform": PLATFORM, "parent_sha": build.parent,
+            "pull_request": build.pull_request, "regression_test_ids": None if only is None else [only], "repeat": repeat}
+        return [int(each) for each in self.post("/runs", {name: value for name, value in asked.items() if value is not None})["run_ids"]]
+
+    def find_test(self, command: str) -> int:
+        """The id of the regression test with this command."""
+        tests = self.get("/regression-tests", {"limit": 100})["data"]
+        return next(int(each["regression_id"]) for each in tests if each["command"] == command)
+
+    def differing(self, run_id: int, **parameters: str) -> list[Mapping[str, Any]]:
+        """The failures of a run of which a first difference is known."""
+        failures = self.get(f"/runs/{run_id}/triage", {"max_bytes": MAX_BYTES, **parameters})["failures"]
+        return [each for each in failures if each["first_difference"] is not None]
 
     def post(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         """Ask for something that must be done."""
@@ -109,7 +134,7 @@ class _Api:
             time.sleep(max(0.0, MIN_PAUSE - (time.monotonic() - asked)))
         raise StoryFailed(f"Run {run_id} was not over after {timeout:.0f} seconds; is the worker running?")
 
-    def get(self, path: str, parameters: Mapping[str, int] | None = None) -> dict[str, Any]:
+    def get(self, path: str, parameters: Mapping[str, int | str] | None = None) -> dict[str, Any]:
         """Read something that must be there."""
         return self._answer(self._client.get(f"{self._root}{path}", params=parameters, headers=self._headers))
 
@@ -134,6 +159,26 @@ def _propose(requester: _Api, admin: _Api, run_id: int, different: Sequence[Mapp
         proposed = requester.post(f"/runs/{run_id}/baseline-approvals", {"requests": wishes})["data"]
         admin.post(f"/baseline-approvals/{proposed[0]['approval_id']}/reject", {"reason": REFUSAL})
         out(f"\nProposed {len(proposed)} outputs of run {run_id} as new baselines; the first is rejected, none is approved.")
+
+
+def _review(requester: _Api, admin: _Api, run_id: int, caused: Sequence[Mapping[str, Any]], out: Say) -> None:
+    """Propose, approve and take back all outputs of one cause, each at once: the baselines are then what they were."""
+    wishes = [
+        {"regression_id": each["regression_id"], "output_id": each["first_difference"]["output_id"], "reason": REASON} for each in caused]
+    if wishes:
+        proposed = requester.post(f"/runs/{run_id}/baseline-approvals", {"requests": wishes})["data"]
+        seen = {
+            "approval_ids": [each["approval_id"] for each in proposed], "expected_count": len(proposed), "digest": _digest(proposed)}
+        admin.post("/baseline-approvals/approve", seen | {"reason": APPROVAL})
+        admin.post("/baseline-approvals/revert", seen | {"reason": REFUSAL})
+        out(f"\nApproved {len(proposed)} outputs of run {run_id}, which one cause changed, at once, and took that back.")
+
+
+def _digest(proposed: Sequence[Mapping[str, Any]]) -> str:
+    """What was looked at, as the document of the API says it."""
+    ordered = sorted(proposed, key=lambda each: int(each["output_id"]))
+    lines = "".join(f"{each['output_id']} {each['expected_hash']} {each['actual_hash']}\n" for each in ordered)
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _told(api: _Api, run_id: int, build: Build, timeout: float, out: Say) -> Told:

@@ -38,8 +38,8 @@ def list_run_logs(
 
 
 def list_sample_logs(
-    run: Run, sample_id: int, limit: int, regression_id: int | None = None, view: str = LogView.LINES, cursor: str | None = None,
-    level: str | None = None, contains: str | None = None,
+    run: Run, sample_id: int, limit: int, regression_id: int | None = None, cursor: str | None = None,
+    level: str | None = None, contains: str | None = None, view: str = LogView.LINES,
 ) -> dict[str, Any]:
     """Show the next lines of what one regression test of a run printed, or those that no passing log has."""
     tests = verdicts.judge_run(run).tests

@@ -11,7 +11,7 @@ import pytest
 from api.demo import catalog
 from api.demo.extractor.readers import read
 from api.demo.patch import patched
-from api.demo.prepare import CHANGED, PLATFORM, REPOSITORY, BaselineFailed, Build, Demo, PreparedTest, builds, prepare
+from api.demo.prepare import CHANGED, FLAKY_COMMAND, PLATFORM, REPOSITORY, BaselineFailed, Build, Demo, PreparedTest, builds, prepare
 from api.domain.catalog.media_info import parse_media_info
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest, presented
 from api.worker.command import invocation
@@ -86,6 +86,17 @@ def test_the_regression_is_a_change_of_the_good_program_and_knows_no_test() -> N
     assert not any(Path(sample.name).stem in changed for sample in catalog.SAMPLES)
 
 
+def test_the_pull_request_is_a_change_of_the_regressed_program_and_knows_no_test() -> None:
+    made = builds()
+
+    changed = made.proposed.source[CHANGED]
+    assert ast.parse(changed)
+    assert changed == patched(made.regressed.source[CHANGED], MEDIA.with_name("pull_request.diff").read_text())
+    assert made.proposed.source == {**made.regressed.source, CHANGED: changed}
+    assert made.proposed.parent == made.regressed.commit != made.proposed.commit
+    assert not any(Path(sample.name).stem in changed for sample in catalog.SAMPLES)
+
+
 def test_preparing_twice_changes_nothing(demo: Demo, root: Path) -> None:
     before = files_below(root)
 
@@ -157,6 +168,31 @@ def test_the_regressed_build_differs_misses_an_output_and_crashes_and_passes_the
     assert missing == ["--multiprogram --out=srt"]
     assert set(different) >= {"--out=webvtt", "--out=ttxt", "--stdin --out=ttxt"}
     assert len(passed) >= 10
+
+
+def test_the_pull_requests_build_changes_what_is_written_as_subrip_and_one_test_is_not_the_same_twice(
+    demo: Demo, root: Path, tmp_path: Path,
+) -> None:
+    written = {
+        (test.sample, test.command, build.commit, number): _written(demo, root, test, build, tmp_path / f"{place}-{build.commit}-{number}")
+        for place, test in enumerate(demo.tests) for build, numbers in ((demo.builds.regressed, (0,)), (demo.builds.proposed, (1, 2)))
+        for number in numbers}
+    before, first, second = demo.builds.regressed.commit, demo.builds.proposed.commit, demo.builds.proposed.commit
+
+    changed = {
+        test.command for test in demo.tests
+        if written[test.sample, test.command, before, 0] != written[test.sample, test.command, first, 1]}
+    flaky = {
+        test.command for test in demo.tests
+        if written[test.sample, test.command, first, 1] != written[test.sample, test.command, second, 2]}
+    assert changed == {"--out=srt", "--out=srt --delay 2500", "--multiprogram --out=srt", FLAKY_COMMAND}
+    assert flaky == {FLAKY_COMMAND}
+
+
+def _written(demo: Demo, root: Path, test: PreparedTest, build: Build, folder: Path) -> dict[str, str]:
+    """What a test writes, its report or standard output too."""
+    run(demo, root, test, build, folder)
+    return files_below(folder)
 
 
 def test_the_good_executable_needs_nothing_of_its_surroundings(root: Path, demo: Demo) -> None:
