@@ -1,17 +1,22 @@
 """Operations on the causes of failures: the clusters of a run, the steps of a test, and where else a cause occurs."""
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from api.domain.causes.analysis import Cause
 from api.domain.errors import NotFound
 from api.domain.page import slice_page
+from api.domain.results.result import JudgedTest
+from api.domain.results.review import view_of
 from api.domain.runs.run import Platform, Run
 from api.rendering import causes as render_causes
 from api.rendering.runs import page
 from api.services import verdicts
 from api.services.analyses import find_analysis, require_found
 from api.services.analysis_requests import AnalysisRequests
+from api.services.baseline_reviews import proposals_of_cause
 from api.specfirst import request_context
 from api.storage.results import occurrences
 from api.storage.results.occurrences import NOWHERE
@@ -31,8 +36,10 @@ def list_clusters(run: Run, limit: int, offset: int) -> Json:
     shown = slice_page(() if status.found is None else status.found.causes, limit, offset)
     elsewhere = occurrences.find_elsewhere(
         [each.cluster.class_id for each in shown.items], run.run_id, request_context.now() - LATELY)
+    known = () if status.found is None else status.found.causes
     return {"analysis": render_causes.analysis(status)} | page(
-        shown, lambda each: render_causes.cluster(each, tests, elsewhere.get(each.cluster.class_id, NOWHERE)))
+        shown, lambda each: render_causes.cluster(each, tests, elsewhere.get(each.cluster.class_id, NOWHERE))
+        | _approve(run, each, known, tests))
 
 
 def get_cluster(run: Run, class_id: str, limit: int) -> Json:
@@ -48,9 +55,14 @@ def get_cluster(run: Run, class_id: str, limit: int) -> Json:
     tests, ids = {test.test.regression_id: test for test in judged.tests}, cause.cluster.regression_ids
     elsewhere = occurrences.find_elsewhere([class_id], run.run_id, request_context.now() - LATELY)
     return {
-        "run_id": run.run_id, "cluster": render_causes.cluster(cause, tests, elsewhere.get(class_id, NOWHERE)),
+        "run_id": run.run_id, "cluster": render_causes.cluster(cause, tests, elsewhere.get(class_id, NOWHERE))
+        | _approve(run, cause, found.causes, tests),
         "members": [render_causes.member(found.by_id[each].analysed, tests[each]) for each in ids[:limit]],
         "omitted_count": max(0, len(ids) - limit)}
+
+
+def _approve(run: Run, cause: Cause, causes: Sequence[Cause], tests: Mapping[int, JudgedTest]) -> Json:
+    return render_causes.approve(view_of(proposals_of_cause(run.run_id, cause.cluster.class_id, causes, tests)))
 
 
 def list_test_steps(regression_id: int, limit: int, platform: str | None = None, branch: str | None = None) -> Json:

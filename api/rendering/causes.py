@@ -14,6 +14,7 @@ from api.domain.display_bounds import commit_is_exact, cut, cut_optional, shown_
 from api.domain.results.failure import failures_of
 from api.domain.results.origin import Origin
 from api.domain.results.result import JudgedTest
+from api.domain.results.review import View
 from api.rendering.triage import Causes, next_call
 from api.services.analyses import AnalysisStatus
 from api.storage.results.occurrences import NOWHERE, Elsewhere, SeenRun, SeenStep, Sightings
@@ -100,6 +101,11 @@ def cluster(cause: Cause, tests: Mapping[int, JudgedTest], elsewhere: Elsewhere)
         "representative": {
             "regression_id": first.regression_id, "sample_id": first.sample_id, "next": _next(members[0])},
         "regression_ids": list(found.regression_ids[:TEST_LIMIT])}
+
+
+def approve(seen: View) -> Json:
+    """What a request that a cluster's outputs become baselines is bound to."""
+    return {"approve": {"count": seen.count, "digest": seen.digest, "url": "baseline-approvals"} if seen.count else None}
 
 
 def _next(judged: JudgedTest) -> str:

@@ -1,16 +1,18 @@
 """Asks for new baselines, decides about them, and takes approvals back, one by one or many in one transaction."""
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from api.domain.auth.access import Caller
+from api.domain.causes.analysis import Cause
 from api.domain.display_bounds import shown_email
 from api.domain.errors import Unprocessable
 from api.domain.files.storage_status import StorageStatus
 from api.domain.results.approval import Approval, Proposal, check_bulk, check_current, proposals_of
+from api.domain.results.result import JudgedTest
 from api.domain.results.review import STATUSES, Decision, View, authorize_decision, check_open, choose_seen, failing_for_one_cause, is_open
 from api.domain.runs.run import Run
 from api.services import verdicts
@@ -57,9 +59,16 @@ def find_cause(run: Run, class_id: str, main_repository: str, reason: str = "") 
 
     Raises NotFound where the run has no such cluster, and Unavailable as long as the causes are not known.
     """
-    clusters = {each.cluster.class_id: each.cluster.regression_ids for each in load_causes(run, main_repository)}
-    own = failing_for_one_cause(clusters, class_id)
-    return proposals_of(run.run_id, [test for test in verdicts.judge_run(run).tests if test.test.regression_id in own], reason)
+    tests = {each.test.regression_id: each for each in verdicts.judge_run(run).tests}
+    return proposals_of_cause(run.run_id, class_id, load_causes(run, main_repository), tests, reason)
+
+
+def proposals_of_cause(
+    run_id: int, class_id: str, causes: Iterable[Cause], tests: Mapping[int, JudgedTest], reason: str = "",
+) -> list[Proposal]:
+    """The same, where the causes of the run and its tests by regression id are known."""
+    clusters = {each.cluster.class_id: each.cluster.regression_ids for each in causes}
+    return proposals_of(run_id, [tests[each] for each in sorted(failing_for_one_cause(clusters, class_id))], reason)
 
 
 def ask(run_id: int, proposals: Sequence[Proposal], who: Reviewer) -> list[Approval]:

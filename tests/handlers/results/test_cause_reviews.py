@@ -69,6 +69,14 @@ def class_of(run_id: int) -> str:
     return kept.found.causes[0].cluster.class_id
 
 
+def test_a_cluster_tells_what_a_request_for_it_is_bound_to(shown: Shown, requester: Client) -> None:
+    listed = requester.get(f"/api/v1/runs/{shown.run_id}/clusters").json()["data"]
+    alone = requester.get(f"/api/v1/runs/{shown.run_id}/clusters/{shown.class_id}").json()["cluster"]
+
+    assert [each["approve"] for each in listed] == [alone["approve"]]
+    assert alone["approve"] == {"count": 3, "digest": shown.seen["digest"], "url": "baseline-approvals"}
+
+
 def test_all_outputs_of_a_cause_are_requested_at_once(shown: Shown, requester: Client) -> None:
     answer = requester.post(shown.path, json=shown.request())
 
