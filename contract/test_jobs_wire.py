@@ -9,7 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGE = Path(__file__).with_name("JOBS-WIRE.md").read_text()
-ROWS = [line for line in PAGE.splitlines() if line.startswith("| ")][2:]
+LINES = PAGE.splitlines()
+# The rows of the tables: neither their heads nor the lines below those.
+ROWS = [
+    line for line, below in zip(LINES, [*LINES[1:], ""], strict=True)
+    if line.startswith("| ") and not below.startswith("| ---") and not line.startswith("| ---")]
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)` \|$")
 
 

@@ -1,6 +1,7 @@
 """The command `ci` against the server and its agent, as they are installed."""
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -93,6 +94,39 @@ def test_projects_are_submitted_watched_and_their_files_fetched(installation: In
     assert job_id in listed.stdout
     assert fetched.returncode == 0, fetched.stderr
     assert b"<testsuite" in (tmp_path / "out/junit.xml").read_bytes()
+
+
+def test_code_that_cannot_be_imported_fails_and_the_log_says_why(installation: Installation, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "broken", {"test_broken.py": "def test_broken(:\n    pass\n"})
+    with installation.server():
+        ended = ci(installation, "submit", str(project))
+
+    assert ended.returncode == 1
+    assert "SyntaxError" in ended.stdout
+
+
+def test_jobs_and_their_logs_outlive_the_server(installation: Installation, tmp_path: Path) -> None:
+    with installation.server():
+        submitted = [
+            ci(installation, "submit", str(make_project(tmp_path / name, files)), "--async", "--label", "outlive").stdout
+            for name, files in (("passing", PASSING), ("failing", FAILING))]
+        passed, failed = (re.findall(r"Job submitted: ([a-f0-9-]{36})\n", text)[0] for text in submitted)
+        statuses = [ci(installation, "wait", job_id, "--all").returncode for job_id in (passed, failed)]
+        before = ci(installation, "list", "--json", "--label", "outlive")
+        table = ci(installation, "list", "--label", "outlive").stdout
+    with installation.server():
+        after = ci(installation, "list", "--json", "--label", "outlive")
+        late, whole = ci(installation, "wait", passed), ci(installation, "wait", passed, "--all")
+
+    told = {job["job_id"]: job for job in json.loads(after.stdout)}
+    assert statuses == [0, 1]
+    assert after.stdout == before.stdout
+    assert {job_id: (job["status"], job["success"], job["tests"]) for job_id, job in told.items()} == {
+        passed: ("completed", True, 1), failed: ("completed", False, 1)}
+    assert all(job["start_time"] and job["end_time"] for job in told.values())
+    assert all(word in table for word in ("JOB ID", "STATUS", "START TIME", "END TIME", "SUCCESS", passed, failed, "completed", "✓", "✗"))
+    assert (late.returncode, late.stdout) == (0, "Job already completed.\n")
+    assert "test_two_and_two PASSED" in whole.stdout
 
 
 def test_a_log_is_whole_although_the_server_was_killed_on_the_way(installation: Installation, tmp_path: Path) -> None:
