@@ -174,7 +174,8 @@ class _Making:
         came = {source.run_id: came_of(test) for source, test in past if source.is_on_line}
         passed = [source.run_id for source, test in past if not test.verdict.is_failure]
         elsewhere = {source.commit: came_of(test) for source, test in reversed(past) if source.platform is not run.platform}
-        return walk(now, subject_of(judged), line, came, passed=passed, elsewhere=elsewhere)
+        beside = {line.commits[0]: [came_of(test) for source, test in past if source.is_beside]} if line.commits else {}
+        return walk(now, subject_of(judged), line, came, passed=passed, elsewhere=elsewhere, beside=beside)
 
     def _stability(self, judged: JudgedTest, past: Sequence[tuple[Source, JudgedTest]]) -> Stability:
         run = self.run

@@ -57,6 +57,7 @@ class RunRow(Base):
         Index("ci_ix_run_platform_started", "platform", "started_at", "run_id"),
         Index("ci_ix_run_pull_request", "pull_request", "created_at", "run_id"),
         Index("ci_ix_run_analysis_due", "analysis_due", "run_id"),
+        Index("ci_ix_run_merge_base", "merge_base_sha", "run_id"),
         OWN,
     )
 

@@ -93,11 +93,12 @@ class Scene:
 
     def run(
         self, commit: str, parent: str | None = None, *, ends: Mapping[int, str] | None = None, at: int = 0,
-        pull_request: int | None = None, platform: Platform = Platform.LINUX,
+        pull_request: int | None = None, platform: Platform = Platform.LINUX, merge_base: str | None = None,
     ) -> int:
         """A finished run of a commit, in which the cues of some tests, by their place, end at other milliseconds."""
         request = RunRequest(
-            MAIN_REPOSITORY, commit * 40, platform, "master", pull_request=pull_request, parent_sha=parent and parent * 40)
+            MAIN_REPOSITORY, commit * 40, platform, "master", pull_request=pull_request, parent_sha=parent and parent * 40,
+            merge_base_sha=merge_base and merge_base * 40)
         wanted = new_run(
             [test.regression_id for test in self.tests], requester_id=self.user_id, created_at=minutes(at), request=request)
         run_id = transact(lambda: create_run(wanted))

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from api.domain.causes.attribution import Reason
 from api.domain.causes.run_analysis import AnalysisDue, AnalysisState, Obstacle
 from api.domain.results.origin import Origin
+from api.domain.runs.run import Platform
 from api.services import runs
 from api.services.analyses import AnalysisStatus, find_analysis
 from api.services.verdicts import judge_run
@@ -95,6 +97,19 @@ def test_an_analysis_is_made_anew_when_a_run_of_its_line_ends_later(scene: Scene
     assert between.state is AnalysisState.PENDING
     assert dues[0] is AnalysisDue.ENDED
     assert after.state is AnalysisState.READY
+
+
+def test_a_pull_request_from_an_untested_commit_tells_what_did_not_come_with_that(scene: Scene) -> None:
+    scene.run("a")
+    scene.run("b", "a", platform=Platform.WINDOWS, at=2)
+    scene.run("d", "b", pull_request=7, merge_base="b", at=4)
+    last = scene.run("c", "b", ends={0: "460"}, at=6)
+    scene.analyse_all()
+
+    found = status_of(last).found
+
+    assert found is not None
+    assert [test.analysed.attributed.reason for test in found.tests] == [Reason.NOT_BESIDE]
 
 
 def test_two_never_hold_one_run_and_who_lost_it_keeps_nothing(scene: Scene) -> None:

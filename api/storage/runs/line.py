@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, CompoundSelect, Row, and_, case, false, func, literal, null, or_, select, true, union_all
 
+from api.domain.causes.step import BESIDE_LIMIT
 from api.domain.results.base_run import Line, PastRun, in_order, joined
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Platform, Run, RunStatus
@@ -125,7 +126,7 @@ def _older(run: Run, main_repository: str, ancestors: Sequence[tuple[int, PastRu
 @dataclass(frozen=True, slots=True)
 class Source:
     """A finished run by which another is judged: `evidence` names what it was itself judged by, `is_on_line` where it is on its
-    line, `is_main` where it is of no pull request.
+    line, `is_main` where it is of no pull request, `is_beside` where it is of another pull request that branches off at its parent.
     """
 
     run_id: int
@@ -134,28 +135,41 @@ class Source:
     evidence: str
     is_on_line: bool
     is_main: bool
+    is_beside: bool = False
 
 
 def load_sources(run: Run, line: Line) -> tuple[Source, ...]:
     """The runs of a line, then others on the same platform of its commits or the run's, the newest first; at most `SOURCES` in all.
 
     Where commits between the base and the run were not tested on the run's platform, runs of these and of the run's commit on another
-    platform are among them.
+    platform are among them, and on its own platform the newest of other pull requests that branch off at its parent.
     """
     on_line, own = {past.run_id for past in line.runs}, run.commit.lower()
     untested = () if line.base is None else line.between(line.base.run_id)
     tested = {own, *(past.commit for past in line.runs)}
-    columns = RunRow.run_id, RunRow.commit_sha, RunRow.platform, RunRow.evidence, RunRow.pull_request
+    columns = RunRow.run_id, RunRow.commit_sha, RunRow.platform, RunRow.evidence, RunRow.pull_request, RunRow.merge_base_sha
     over = RunRow.evidence.is_not(None), RunRow.status.in_(RAN), RunRow.run_id != run.run_id
     rows = session().execute(
         select(*columns).where(RunRow.run_id.in_(on_line), *over)
-        .union(select(*columns).where(RunRow.commit_sha.in_([*tested, *untested]), *over))).all()
+        .union(
+            select(*columns).where(RunRow.commit_sha.in_([*tested, *untested]), *over),
+            select(*columns).where(RunRow.merge_base_sha.in_(untested[:1]), RunRow.platform == run.platform.value, *over))).all()
     elsewhere = {own, *untested} if untested else frozenset[str]()
-    found = [
-        Source(row.run_id, row.commit_sha, Platform(row.platform), row.evidence, row.run_id in on_line, row.pull_request is None)
-        for row in rows
+    near = [
+        row for row in rows
         if row.run_id in on_line or row.commit_sha in (tested if row.platform == run.platform else elsewhere)]
+    beside = [
+        row for row in rows
+        if row not in near and row.merge_base_sha in untested[:1] and row.platform == run.platform and row.pull_request != run.pull_request]
+    found = [
+        *(_source(row, is_on_line=row.run_id in on_line) for row in near),
+        *(_source(row, is_beside=True) for row in sorted(beside, key=lambda row: -row.run_id)[:BESIDE_LIMIT])]
     return tuple(sorted(found, key=lambda source: (not source.is_on_line, -source.run_id))[:SOURCES])
+
+
+def _source(row: Any, *, is_on_line: bool = False, is_beside: bool = False) -> Source:
+    return Source(
+        row.run_id, row.commit_sha, Platform(row.platform), row.evidence, is_on_line, row.pull_request is None, is_beside)
 
 
 def _of_its_own(run: Run, main_repository: str) -> tuple[ColumnElement[bool], ...]:
