@@ -37,7 +37,8 @@ CLASS_ID = "4cb84fb462f3ff2e"
 # What the platform's API calls by a name of its own, or knows of the same sample and output: a further file, and an acceptable hash.
 PLATFORM_KNOWN = {"regression_test_id": 42, "extra_id": 137, "variant_id": 137, "category_id": 137, "user_id": 7}
 # What nothing refers to, so that it may be deleted.
-UNUSED = {"regression_test_id": 337, "sample_id": 337, "extra_id": 137, "category_id": 337, "user_id": 7}
+UNUSED = {"regression_test_id": 337, "regression_id": 338, "sample_id": 337, "extra_id": 137, "category_id": 337, "user_id": 7}
+UNUSED_OUTPUT = {"regression_id": 339, "output_id": 339}
 UNUSED_EXTENSION = "bat"
 # Requests for new baselines that another admin made, by what is to become of them, and the outputs that they are for.
 REQUESTS, REQUESTED = {"approve": 3, "reject": 4, "revert": 5}, {"approve": 84, "reject": 85, "revert": 86}
@@ -103,9 +104,13 @@ def _add_tests() -> None:
 
 def _add_unused() -> None:
     save(SampleRow(id=UNUSED["sample_id"], sha=digest_of("unused"), extension="ts", original_name="unused.ts"))
-    save(RegressionTestRow(
-        id=UNUSED["regression_test_id"], sample_id=KNOWN["sample_id"], command="-out=txt", input_type="file", output_type="file",
-        expected_rc=0, active=False))
+    for regression_id in (UNUSED["regression_test_id"], UNUSED["regression_id"], UNUSED_OUTPUT["regression_id"]):
+        save(RegressionTestRow(
+            id=regression_id, sample_id=KNOWN["sample_id"], command="-out=txt", input_type="file", output_type="file", expected_rc=0,
+            active=False))
+    save(RegressionOutputRow(
+        id=UNUSED_OUTPUT["output_id"], regression_id=UNUSED_OUTPUT["regression_id"], correct="", correct_extension=".txt",
+        expected_filename="", ignore=False))
     for category_id in (PLATFORM_KNOWN["category_id"], UNUSED["category_id"]):
         save(CategoryRow(id=category_id, name=f"Category {category_id}", description=""))
     save(BlockedUserRow(user_id=UNUSED["user_id"], comment="spam"))

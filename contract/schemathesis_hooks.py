@@ -19,7 +19,7 @@ from schemathesis.generation.meta import ComponentInfo, TestPhase
 
 from contract.application import ADMIN, CHANGED_PASSWORD, CHANGER, KNOWN_JOB, LOSER, PASSWORD, REVIEWER, WORKED_ON, make_token, worker_token
 from contract.documents import EVENT
-from contract.fixtures import CLASS_ID, KNOWN, PLATFORM_KNOWN, REASON, REQUESTS, UNUSED, UNUSED_EXTENSION, decision_of
+from contract.fixtures import CLASS_ID, KNOWN, PLATFORM_KNOWN, REASON, REQUESTS, UNUSED, UNUSED_EXTENSION, UNUSED_OUTPUT, decision_of
 from tests.builders import MAIN_REPOSITORY
 
 TOKENS, OWN_PASSWORD, SUBMISSION, FILES = "/auth/tokens", "/auth/password", "/submit-async", "/runs/{run_id}/artifacts"
@@ -32,6 +32,8 @@ JOB_STREAM, LOG_STREAM = "/jobs/{job_id}/stream", "/runs/{run_id}/logs/stream"
 STREAMS = ("/submit", "/submit-stream", JOB_STREAM, LOG_STREAM)
 DECISIONS = tuple(f"/baseline-approvals{middle}/{decision}" for decision in REQUESTS for middle in ("/{approval_id}", ""))
 REPEAT = "Idempotency-Key"
+# An account that nothing is asked as, so that it may lose its role.
+USER, KEPT_USER = "/users/{user_id}", 7
 # No row has a larger number.
 NUMBERS = range(1, 10_000)
 RUN_ID, NO_RUN = re.compile("-?[0-9]{1,18}"), 4711
@@ -150,7 +152,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     else:
         # The document's examples are of what is there.
         _speak_of_what_is_there(case, {} if case.meta.phase.name is TestPhase.EXAMPLES else body)
-    _change_the_password(case, body)
+    _change_an_account(case, body)
     if "offset" in case.operation.query and case.meta.phase.name is TestPhase.STATEFUL:
         # What leads on to other requests is a list that has something.
         case.query = {name: value for name, value in case.query.items() if name.endswith("_id")}
@@ -170,7 +172,9 @@ def _report_on_a_run(parameters: dict[str, Any]) -> None:
         parameters |= {"run_id": run_id, "token": worker_token(run_id)}
 
 
-def _change_the_password(case: Case[Any], body: dict[str, Any]) -> None:
+def _change_an_account(case: Case[Any], body: dict[str, Any]) -> None:
+    if case.operation.path == USER and case.method.upper() == "PATCH":
+        case.path_parameters["user_id"] = KEPT_USER
     if case.operation.path == OWN_PASSWORD and len(body["new_password"]) % 2:
         current, token = _password_now(case.operation.schema)
         case.headers["Authorization"] = f"Bearer {token}"
@@ -201,7 +205,7 @@ def _those_of(case: Case[Any], known: Mapping[str, Any]) -> dict[str, Any]:
 
 def _speak_of_what_is_there(case: Case[Any], body: dict[str, Any]) -> None:
     decision = case.operation.path.rpartition("/")[2]
-    unused = UNUSED if case.method.upper() == "DELETE" else {}
+    unused = {} if case.method.upper() != "DELETE" else UNUSED_OUTPUT if "output_id" in case.path_parameters else UNUSED
     if len(str(case.path_parameters.get("extension", ""))) % 2:
         case.path_parameters["extension"] = UNUSED_EXTENSION
     known = KNOWN | PLATFORM_KNOWN | unused | {"approval_id": REQUESTS.get(decision, REQUESTS["approve"])}

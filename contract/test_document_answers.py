@@ -30,7 +30,8 @@ VERSIONED = {
 FILES = {"download_file", "get_job_artifact", "download_sample", "download_extra_file"}
 # What can be edited under If-Match.
 EDITED = {
-    "get_sample", "upload_sample", "update_sample", "get_regression_test", "create_regression_test", "update_regression_test",
+    "get_sample", "upload_sample", "update_sample", "add_extra_file", "get_regression_test", "create_regression_test",
+    "update_regression_test",
     "add_output", "update_output"}
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.operation_id)

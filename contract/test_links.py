@@ -22,7 +22,10 @@ OPERATIONS = {each.operation_id: each for document in load_documents() for each 
 LINKED = [each for each in OPERATIONS.values() if any("links" in raw for raw in each.raw["responses"].values())]
 # As contract/application.py names them.
 DATABASE, FILES = "ci.db", "files"
-LOGIN, SUBMISSION, UPLOAD = "create_token", "submit_job_async", "upload_sample"
+LOGIN, SUBMISSION = "create_token", "submit_job_async"
+# Files of the library, with what is said beside them.
+UPLOADS: Mapping[str, Mapping[str, str]] = {
+    "upload_sample": {}, "add_extra_file": {}, "upload_baseline": {"reason": "The captions were typed off the screen by hand."}}
 DECISIONS = {f"{decision}_baseline": number for decision, number in REQUESTS.items()}
 # A run that just waits has no log, and what is decided is not decided otherwise.
 NOT_YET = {"log_not_found", "conflict"}
@@ -84,8 +87,8 @@ def ask_first(client: ValidatingClient, operation: Operation) -> Any:
     parameters = {each["name"]: known[each["name"]] for each in operation.parameters if each["in"] == "path"}
     if operation.operation_id == SUBMISSION:
         return ask(client, operation, parameters, files={"file": zip_of()})
-    if operation.operation_id == UPLOAD:
-        return ask(client, operation, parameters, files={"file": ("news.ts", b"media of its own")})
+    if operation.operation_id in UPLOADS:
+        return ask(client, operation, parameters, files={"file": ("news.ts", b"media of its own")}, data=UPLOADS[operation.operation_id])
     if operation.operation_id == LOGIN:
         return ask(client, operation, parameters, json=_login(ADMIN))
     body = None if operation.body is None else operation.body["content"]["application/json"]["example"]

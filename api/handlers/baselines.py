@@ -1,11 +1,15 @@
 """Operations on baselines: request an approval, review requests, list the history."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from api.domain.errors import NotFound
-from api.domain.results.approval import ApprovalStatus, BaselineProposal, Proposal, check_reason, propose
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.domain.errors import Invalid, NotFound
+from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal, check_reason, propose
 from api.domain.results.result import JudgedTest
 from api.domain.results.review import Decision, View, check_seen
 from api.domain.results.sample_lookup import choose_test
@@ -14,12 +18,16 @@ from api.rendering import baselines as render_baselines
 from api.rendering.runs import page
 from api.services import baseline_reviews, runs, verdicts
 from api.services.baseline_reviews import Reviewer, Selection
+from api.services.library_samples import ReceivedFile
 from api.services.policies import ReviewPolicy
 from api.specfirst import request_context
 from api.specfirst.responses.audit import AuditEvent, audited
+from api.specfirst.responses.json_responses import answer
 from api.storage.files.archive import Archive
 from api.storage.results import approvals
+from api.streaming.library_upload import receive_file
 
+REASON_LENGTH = 500
 EVENTS = {
     Decision.APPROVE: AuditEvent.BASELINE_APPROVED, Decision.REJECT: AuditEvent.BASELINE_REJECTED,
     Decision.REVERT: AuditEvent.BASELINE_REVERTED}
@@ -37,6 +45,19 @@ def request_baseline_approvals(run: Run, body: dict[str, Any]) -> tuple[dict[str
     proposals = _of_cause(run, body["cluster"]) if "cluster" in body else _of_list(run, body["requests"])
     recorded = baseline_reviews.ask(run.run_id, proposals, _reviewer())
     return {"data": [render_baselines.approval(each) for each in recorded]}, HTTPStatus.ACCEPTED
+
+
+async def upload_baseline(request: Request, regression_id: int, output_id: int) -> Response:
+    """Ask for a file that is sent in to become the baseline."""
+    reviewer = _reviewer()
+
+    def keep(file: ReceivedFile, fields: Mapping[str, str]) -> Approval:
+        reason = fields.get("reason", "")
+        if not 1 <= len(reason) <= REASON_LENGTH:
+            raise Invalid({"reason": f"Must have 1 to {REASON_LENGTH} characters."})
+        return baseline_reviews.ask_for_file(BaselineProposal(regression_id, output_id, reason), file.incoming, reviewer)
+
+    return answer(render_baselines.approval(await receive_file(request, keep, "reason")), HTTPStatus.ACCEPTED)
 
 
 def list_baseline_approvals(limit: int, offset: int, status: str | None = None, run_id: int | None = None) -> dict[str, Any]:

@@ -34,7 +34,7 @@ async def upload_sample(request: Request) -> Response:
     """Make a sample of a file that is sent in."""
     keep = partial(
         library_samples.keep_sample, archive=request_context.collaborator(Archive), by=editor(), now=request_context.now())
-    sample_id = await receive_file(request, lambda file: keep(file))
+    sample_id = await receive_file(request, lambda file, _: keep(file), "name")
     request_context.collaborator(NewSamples).arrived.set()
     kept = await request_context.in_thread(library_samples.load_kept_sample, sample_id)
     return answer(render_library.kept_sample(kept, None), HTTPStatus.CREATED, {"ETag": version_of(kept.values)})
@@ -78,8 +78,9 @@ async def add_extra_file(request: Request, sample_id: int) -> Response:
     await request_context.in_thread(samples.check_sample, sample_id)
     keep = partial(
         library_samples.add_extra_file, archive=request_context.collaborator(Archive), by=editor(), now=request_context.now())
-    added = await receive_file(request, lambda file: keep(sample_id, file))
-    return answer(render_library.extra_file(added), HTTPStatus.CREATED)
+    await receive_file(request, lambda file, _: keep(sample_id, file), "name")
+    content, _, headers = await request_context.in_thread(lambda: shown_sample(library_samples.load_kept_sample(sample_id)))
+    return answer(content, HTTPStatus.CREATED, headers)
 
 
 def delete_extra_file(sample_id: int, extra_id: int) -> tuple[None, int]:

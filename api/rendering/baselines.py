@@ -11,7 +11,7 @@ def approval(found: Approval) -> dict[str, Any]:
     """A request for a new baseline."""
     proposal, reversal = found.proposal, found.reversal
     return {
-        "approval_id": str(found.approval_id), "status": found.status.value, "run_id": proposal.run_id,
+        "approval_id": str(found.approval_id), "status": found.status.value, "run_id": proposal.run_id or None,
         "sample_id": proposal.sample_id, "regression_id": proposal.wish.regression_id, "output_id": proposal.wish.output_id,
         "requested_by": found.requested_by, "reason": proposal.wish.reason, "apply_to_variants": proposal.wish.apply_to_variants,
         "expected_hash": proposal.hash_before, "actual_hash": proposal.hash_after, "created_at": found.created_at,

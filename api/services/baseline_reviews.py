@@ -11,15 +11,26 @@ from api.domain.causes.analysis import Cause
 from api.domain.display_bounds import shown_email
 from api.domain.errors import Unprocessable
 from api.domain.files.storage_status import StorageStatus
-from api.domain.results.approval import Approval, Proposal, check_bulk, check_current, proposals_of
+from api.domain.results.approval import (
+    NO_RUN,
+    Approval,
+    BaselineProposal,
+    Proposal,
+    check_bulk,
+    check_current,
+    proposals_of,
+    propose_file,
+)
 from api.domain.results.result import JudgedTest
 from api.domain.results.review import STATUSES, Decision, View, authorize_decision, check_open, choose_seen, failing_for_one_cause, is_open
 from api.domain.runs.run import Run
 from api.services import verdicts
 from api.services.analyses import load_causes
+from api.storage.catalog.regression_tests import load_regression_test
 from api.storage.database import transact
 from api.storage.files import paths
 from api.storage.files.archive import Archive
+from api.storage.files.incoming import IncomingFile
 from api.storage.results import approvals
 from api.storage.results.decisions import record_decisions, record_reversals
 
@@ -79,6 +90,22 @@ def ask(run_id: int, proposals: Sequence[Proposal], who: Reviewer) -> list[Appro
     check_bulk(proposals)
     _check_files(((each.wish.output_id, each.hash_after, each.extension) for each in proposals), who.archive)
     return transact(partial(_record, run_id, proposals, who))
+
+
+def ask_for_file(wish: BaselineProposal, incoming: IncomingFile, who: Reviewer) -> Approval:
+    """Keep a file that came in, and record the proposal that it become a baseline. After a refusal nothing is kept.
+
+    Raises NotFound for an output that is not the test's, Unprocessable where nothing can be approved.
+    """
+    # A file of 0 bytes is a file.
+    incoming.write(b"")
+    proposal = propose_file(load_regression_test(wish.regression_id).definition, wish, incoming.digest)
+    name = paths.result_name(proposal.hash_after, proposal.extension)
+    assert name is not None
+    incoming.make_durable()
+    transact(partial(who.archive.keep, name, incoming))
+    incoming.sync_name()
+    return ask(NO_RUN, [proposal], who)[0]
 
 
 def decide(approval_id: int, decision: Decision, reason: str | None, who: Reviewer) -> Approval:

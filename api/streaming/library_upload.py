@@ -1,12 +1,12 @@
 """Receives a file of the library: streams it to disk, and hands it on once it is whole."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 from starlette.requests import Request
 
-from api.domain.catalog.new_sample import BEGINNING, FileName, parse_file_name
+from api.domain.catalog.new_sample import BEGINNING, parse_file_name
 from api.domain.errors import Invalid
 from api.domain.runs.worker_message import Malformed
 from api.services.library_samples import ReceivedFile
@@ -39,11 +39,11 @@ class BeginningKept:
         self._incoming.write(chunk)
 
 
-async def receive_file(request: Request, keep: Callable[[ReceivedFile], T]) -> T:
-    """Receive the file of a form, and have it kept in a thread; what was not kept is removed.
+async def receive_file(request: Request, keep: Callable[[ReceivedFile, Mapping[str, str]], T], *fields: str) -> T:
+    """Receive the file of a form, and have it kept, with the form's other fields, in a thread; what was not kept is removed.
 
-    The form's field `name` is the file's name in place of the one that comes with it. Raises Invalid, TooMany, Unavailable,
-    and what `keep` raises.
+    The form has these fields besides. `name` is the file's name in place of the one that comes with it.
+    Raises Invalid, TooMany, Unavailable, and what `keep` raises.
     """
     limits, user_id = request_context.collaborator(UploadLimits), request_context.caller().user_id
     limits.check(user_id)
@@ -53,27 +53,27 @@ async def receive_file(request: Request, keep: Callable[[ReceivedFile], T]) -> T
         incoming = store.open_incoming()
         try:
             sink = BeginningKept(incoming, store)
-            name = await _read(request, sink)
-            return await request_context.in_thread(keep, ReceivedFile(incoming, name, sink.beginning))
+            form = await _read(request, sink, fields)
+            name = parse_file_name(form.fields.get("name") or form.file_name)
+            return await request_context.in_thread(keep, ReceivedFile(incoming, name, sink.beginning), form.fields)
         finally:
             if incoming.has_begun:
                 await request_context.in_thread(incoming.discard)
 
 
-async def _read(request: Request, sink: BeginningKept) -> FileName:
+async def _read(request: Request, sink: BeginningKept, known: Collection[str]) -> Form:
     try:
         form = await read_form(request, sink, max_file=request_context.collaborator(LibraryPolicy).file_bytes)
     except Malformed as wrong:
         raise Invalid({"body": "Is no multipart form that can be read."}) from wrong
-    errors = _errors(form)
+    errors = {name[:100]: "Is not known." for name in form.fields if name not in known}
+    if not form.has_file:
+        errors["file"] = "Is required."
+    if form.fields.get("name") == "":
+        errors["name"] = "Must not be empty."
     if errors:
         raise Invalid(errors)
-    return parse_file_name(form.fields.get("name") or form.file_name)
-
-
-def _errors(form: Form) -> Mapping[str, str]:
-    errors = {name[:100]: "Is not known." for name in form.fields if name != "name"}
-    return errors if form.has_file else errors | {"file": "Is required."}
+    return form
 
 
 def content_length(request: Request) -> int:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from api.domain.errors import Conflict, NotFound, Unprocessable
 from api.domain.results.result import JudgedTest, OutputStatus, output_status
+from api.domain.runs.expected_tests import ExpectedTest
 
 
 class ApprovalStatus(StrEnum):
@@ -33,7 +34,10 @@ class BaselineProposal:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A wish that makes sense: the baseline that the requester saw, and the output that is to replace it (hashes, hex)."""
+    """A wish that makes sense: the baseline that the requester saw, and the output that is to replace it (hashes, hex).
+
+    A file that somebody uploaded is of no run: NO_RUN.
+    """
 
     run_id: int
     sample_id: int
@@ -84,6 +88,8 @@ class Approval:
     reversal: Reversal | None = None
 
 
+# In place of the run of a proposal that is of none.
+NO_RUN = 0
 FILLERS = frozenset(
     "a an and as approve approved approving asdf asdfgh baseline baselines because change changed changes default dummy example fix fixed "
     "fixes foo bar baz ipsum just lgtm lorem na new no none nothing null ok okay output outputs placeholder please qwerty reason "
@@ -114,6 +120,18 @@ def propose(run_id: int, sample_id: int, judged: JudgedTest, wish: BaselinePropo
             {"output_id": wish.output_id, "output_status": None if status is None else status.value},
             remedy="Choose an output whose status is diff_mismatch, or missing_expected with an actual_hash.")
     return Proposal(run_id, sample_id, wish, output.baseline.lower(), reported.got.lower(), output.extension)
+
+
+def propose_file(test: ExpectedTest, wish: BaselineProposal, digest: str) -> Proposal:
+    """Make a proposal of a file with this SHA-256 (hex, lower case). Raises as `propose`."""
+    check_reason(wish.reason)
+    output = test.output(wish.output_id)
+    if output is None:
+        raise NotFound("output", wish.output_id)
+    if output.accepts(digest):
+        raise Unprocessable(
+            "There is nothing to approve: the output accepts this file.", {"output_id": wish.output_id}, remedy="Send another file.")
+    return Proposal(NO_RUN, test.sample_id, wish, output.baseline.lower(), digest, output.extension)
 
 
 def proposals_of(run_id: int, tests: Iterable[JudgedTest], reason: str) -> list[Proposal]:

@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.errors import Conflict, NotFound, Unprocessable
-from api.domain.results.approval import FILLERS, BaselineProposal, Proposal, check_bulk, check_current, check_reason, proposals_of, propose
+from api.domain.results.approval import (
+    FILLERS,
+    NO_RUN,
+    BaselineProposal,
+    Proposal,
+    check_bulk,
+    check_current,
+    check_reason,
+    proposals_of,
+    propose,
+    propose_file,
+)
 from tests.domain.results.judging import BASELINE, OTHER, VARIANT, expected_output, expected_test, judged, reported
 
 REASON = "Timing of the roll-up captions was corrected"
@@ -167,3 +178,22 @@ def test_what_could_never_be_approved_is_refused_by_its_outputs(baselines: dict[
         check_current([for_output(8), for_output(6), for_output(5)], baselines)
 
     assert refused.value.details == {"output_ids": named}
+
+
+def test_a_file_that_somebody_sent_is_proposed_for_no_run() -> None:
+    test = expected_test(1, expected_output(5))
+    wish = BaselineProposal(test.regression_id, test.outputs[0].output_id, "Typed off the screen by hand.")
+
+    proposal = propose_file(test, wish, OTHER)
+
+    assert (proposal.run_id, proposal.hash_before, proposal.hash_after) == (NO_RUN, BASELINE, OTHER)
+
+
+def test_a_file_that_is_accepted_or_of_another_test_is_not_proposed() -> None:
+    test = expected_test(1, expected_output(5))
+    output_id, reason = test.outputs[0].output_id, "Typed off the screen by hand."
+
+    with pytest.raises(Unprocessable):
+        propose_file(test, BaselineProposal(test.regression_id, output_id, reason), BASELINE)
+    with pytest.raises(NotFound):
+        propose_file(test, BaselineProposal(test.regression_id, output_id + 1, reason), OTHER)

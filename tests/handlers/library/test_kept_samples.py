@@ -189,7 +189,7 @@ def test_extra_files_are_kept_with_a_sample_and_deleted(site: Site, client: Clie
     sample_id = send(client).json()["sample_id"]
     path = f"{SAMPLES}/{sample_id}/extra-files"
 
-    extra = send(client, b"words", "words.txt", path).json()
+    [extra] = send(client, b"words", "words.txt", path).json()["extra_files"]
 
     assert client.get(f"{SAMPLES}/{sample_id}").json()["extra_files"] == [extra]
     assert f"TestFiles/extra/{digest_of(MEDIA)}_{extra['extra_id']}.txt" in stored(site)
