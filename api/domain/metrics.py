@@ -16,7 +16,8 @@ class QueueMetrics:
 
     `waiting` and `running` are jobs by priority, `ended` those that are kept, by why they ended, `refused`
     how often an agent came with a result of a job that was no longer its own; `claim_seconds` are how long the jobs
-    of the last hour waited for an agent; `agents` are those that live; `hooks` and `runs` are what is still to be told or executed.
+    of the last hour waited for an agent; `agents` are those that live; `hooks` and `runs` are what is still to be told or executed,
+    `analyses` how many runs wait to be analysed.
     """
 
     at: datetime
@@ -29,6 +30,7 @@ class QueueMetrics:
     agents: Sequence[Agent]
     hooks: int
     runs: Mapping[tuple[Platform, RunStatus], int]
+    analyses: int = 0
 
     @property
     def max_wait(self) -> float:

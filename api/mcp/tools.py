@@ -14,6 +14,8 @@ Json = dict[str, Any]
 
 # What says nothing to who calls a tool, or only to generators of code.
 _LEFT_OUT = frozenset({"title", "example", "nullable", "x-enum-varnames"})
+# A bound that says nothing to who takes ids from answers.
+LARGEST_ID = 2**31 - 1
 SHOWN = "run_id,status,commit_sha,branch,pull_request,platform,created_at"
 
 
@@ -32,9 +34,19 @@ class ToolText:
 TEXTS = (
     ToolText(
         "triage_run", "triage_run",
-        "What failed in a run, one test of each cause first: how, since which commit, whether the run's own commits are to blame "
-        "(origin), and where the output first differs. next is relative to /runs/{run_id}/triage.",
-        ("run_id", "max_bytes", "attribution", "cursor"), {"max_bytes": 8192}),
+        "What failed in a run: its causes (clusters), own ones first, then tests of each: how, since which commit, whether the run's own "
+        "commits are to blame (origin), and where the output first differs. next is relative to /runs/{run_id}/triage.",
+        ("run_id", "max_bytes", "attribution", "cluster", "cursor"), {"max_bytes": 8192}),
+    ToolText(
+        "get_cluster", "get_cluster", "One cause of a run's failures with its tests: what is different, whose it is and why, since when.",
+        ("run_id", "class_id", "limit"), {"limit": 5}),
+    ToolText(
+        "seen_elsewhere", "list_occurrences",
+        "Other runs that fail for causes of a class; with run_id and regression_id also those where that test changed or came out alike.",
+        ("class_id", "days", "run_id", "regression_id"), fixed={"limit": 5}),
+    ToolText(
+        "test_steps", "list_test_steps", "The runs in which the output of a regression test changed, newest first, and how.",
+        ("regression_id", "platform", "branch", "limit"), {"limit": 10}),
     ToolText(
         "find_runs", "list_runs", "Runs, newest first.",
         ("status", "branch", "pull_request", "commit_sha", "platform", "limit", "cursor"), {"limit": 10}, {"fields": SHOWN}),
@@ -42,11 +54,14 @@ TEXTS = (
         "wait_for_run", "get_run", "A run as it stands. With wait, answers when its state changes, after so many seconds at most.",
         ("run_id", "wait"), {"wait": 30}),
     ToolText(
-        "get_diff", "get_diff", "The difference between an output and its baseline: in lines, or of captions in cues.",
-        ("run_id", "sample_id", "regression_id", "output_id", "view", "against", "context_lines", "format"), {"format": "unified"}),
+        "get_diff", "get_diff", "The difference between an output and its baseline, or another run's, in lines.",
+        ("run_id", "sample_id", "regression_id", "output_id", "against", "context_lines"), fixed={"format": "unified"}),
+    ToolText(
+        "get_cue_diff", "get_diff", "The same of captions, cue by cue: what is different, by how much, and which cues changed.",
+        ("run_id", "sample_id", "regression_id", "output_id", "against"), fixed={"view": "cues"}),
     ToolText(
         "test_history", "list_sample_history", "How the regression tests of a sample fared from run to run, newest first, with runtimes.",
-        ("sample_id", "regression_id", "branch", "platform", "result_status", "limit", "offset"), {"limit": 10}),
+        ("sample_id", "regression_id", "branch", "platform", "limit"), {"limit": 10}),
     ToolText(
         "failure_log", "list_sample_logs", "The lines of a failing test's log that its last passing logs do not have, with those around.",
         ("run_id", "sample_id", "regression_id", "limit"), {}, {"view": "failure_only"}),
@@ -92,7 +107,7 @@ class Tool:
         """The tool as a list of tools has it."""
         return {
             "name": self.text.name, "description": self.text.description, "inputSchema": self.schema,
-            "annotations": {"readOnlyHint": not self.writes, "destructiveHint": False, "openWorldHint": False}}
+            "annotations": {"readOnlyHint": not self.writes, "openWorldHint": False} | ({"destructiveHint": False} if self.writes else {})}
 
     def call(self, arguments: Mapping[str, Any]) -> Call:
         """The request that a call stands for. Raises RpcError for arguments that the tool does not have, or lacks."""
@@ -104,13 +119,22 @@ class Tool:
             place: {name: given[name] for name in given if self.places[name] == place} for place in ("path", "query", "header", "body")}
         path = self.path
         for name, value in parts["path"].items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise RpcError(INVALID_PARAMS, f"{name} must be an integer from 1.")
+            is_text = self.schema["properties"][name].get("type") == "string"
+            if not (_is_text(value) if is_text else _is_id(value)):
+                raise RpcError(INVALID_PARAMS, f"{name} must be {'a text' if is_text else 'an integer from 1'}.")
             path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
         body = json.dumps(parts["body"]).encode() if "body" in self.places.values() else b""
         headers = {name.lower(): str(value) for name, value in parts["header"].items()}
         query = urlencode({name: _text(value) for name, value in {**self.text.fixed, **parts["query"]}.items()}, safe=",")
         return Call(self.text.operation_id, self.method, path, parts["path"], query, headers, body)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _text(value: Any) -> str:
@@ -139,8 +163,7 @@ def _tool(
     properties = {
         name: _schema(schema, content, description, text.defaults.get(name)) for name, (_, schema, description, _) in chosen.items()}
     return Tool(text, method.upper(), path, {name: place for name, (place, *_) in chosen.items()}, {
-        "type": "object", "properties": properties, "required": [name for name, (*_, needed) in chosen.items() if needed],
-        "additionalProperties": False})
+        "type": "object", "properties": properties, "required": [name for name, (*_, needed) in chosen.items() if needed]})
 
 
 def _schema(schema: Mapping[str, Any], content: Mapping[str, Any], description: str | None, default: Any) -> Json:
@@ -153,5 +176,9 @@ def _schema(schema: Mapping[str, Any], content: Mapping[str, Any], description: 
             shown["enum"] = [*shown["enum"], None]
     if "items" in found:
         shown["items"] = _schema(found["items"], content, None, None)
-    said = description or found.get("description")
-    return shown | ({"description": " ".join(said.split())} if said else {}) | ({} if default is None else {"default": default})
+    if shown.get("maximum") == LARGEST_ID:
+        shown = {name: value for name, value in shown.items() if name not in ("minimum", "maximum")}
+    if "pattern" in shown:
+        shown = {name: value for name, value in shown.items() if name not in ("minLength", "maxLength")}
+    said = " ".join((description or found.get("description") or "").split()).partition(". ")[0].removesuffix(".")
+    return shown | ({"description": said} if said else {}) | ({} if default is None else {"default": default})

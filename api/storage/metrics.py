@@ -14,6 +14,7 @@ from api.storage.jobs.agents import list_agents
 from api.storage.jobs.jobs import count_jobs
 from api.storage.jobs.tables import JobRow
 from api.storage.jobs.webhooks import count_webhooks
+from api.storage.results.analyses import count_due_runs
 from api.storage.runs.queue import OPEN
 from api.storage.tables import RunRow
 
@@ -31,7 +32,7 @@ def load_queue_metrics(now: datetime) -> QueueMetrics:
         running={priority: number for (status, priority), number in jobs.items() if status is JobStatus.RUNNING},
         ended=ended, refused=refused, oldest_waiting=_oldest_waiting(), claim_seconds=_claim_seconds(now - LATELY),
         agents=alive(list_agents(), database_now()),
-        hooks=count_webhooks(), runs=_open_runs())
+        hooks=count_webhooks(), runs=_open_runs(), analyses=count_due_runs())
 
 
 def _outcomes() -> tuple[dict[JobReason, int], int]:

@@ -67,7 +67,8 @@ def test_the_list_of_tools_is_short(agent: Client) -> None:
     answer = ask(agent, "tools/list")
 
     assert [tool["name"] for tool in answer.json()["result"]["tools"]] == [
-        "triage_run", "find_runs", "wait_for_run", "get_diff", "test_history", "failure_log", "trigger_run", "retry_run"]
+        "triage_run", "get_cluster", "seen_elsewhere", "test_steps", "find_runs", "wait_for_run", "get_diff", "get_cue_diff",
+        "test_history", "failure_log", "trigger_run", "retry_run"]
     assert len(answer.content) <= 10_000
 
 
@@ -87,6 +88,19 @@ def test_a_tool_answers_as_the_api_does_and_counts_once(agent: Client, site: Sit
     assert [run["run_id"] for run in found[1]["data"]] == [run_id] and "links" not in found[1]["data"][0]
     assert (history[1]["data"][0]["run_id"], waited[1]["status"]) == (run_id, "fail")
     assert before - int(ask(agent, "ping").headers["X-RateLimit-Remaining"]) == 6
+
+
+@pytest.mark.parametrize("class_id", [7, ""])
+def test_a_part_of_an_address_that_is_a_text_must_be_one(agent: Client, class_id: Any) -> None:
+    answer = ask(agent, "tools/call", {"name": "seen_elsewhere", "arguments": {"class_id": class_id}})
+
+    assert answer.json()["error"]["message"] == "class_id must be a text."
+
+
+def test_a_cause_is_looked_for_elsewhere_by_its_class(agent: Client) -> None:
+    failed, found = call(agent, "seen_elsewhere", class_id="0" * 16)
+
+    assert (failed, found["same_class"]["run_count"]) == (False, 0)
 
 
 def test_a_run_is_triggered_and_retried_by_tools(agent: Client, site: Site) -> None:

@@ -138,6 +138,7 @@ def _app_context(measured: QueueMetrics) -> Iterator[Metric]:
     for platform_, status in ((each, status) for each in Platform for status in OPEN):
         runs.add_metric((platform_.value, status.value), measured.runs.get((platform_, status), 0))
     yield runs
+    yield GaugeMetricFamily("ci_analyses_waiting", "Runs that wait to be analysed.", measured.analyses)
 
 
 def _family(name: str, documentation: str, label: str, values: dict[str, float]) -> Metric:
