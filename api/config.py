@@ -233,7 +233,7 @@ class Settings:
         least=1 << 20)
     job_scanner: str = _jobs(
         "CI_JOB_SCANNER", "", read.optional_command,
-        "command that looks at each zip, whose path it gets as its last argument; 0 accepts; empty: none")
+        "command that looks at each zip, whose path it gets as its last argument; 0 accepts, 1 refuses; empty: none")
     job_roles: tuple[str, ...] = _jobs(
         "CI_JOB_ROLES", ("admin", "tester", "contributor"), read.roles, "roles, separated by commas, that may submit and cancel jobs")
     job_allow_anonymous: bool = _jobs(

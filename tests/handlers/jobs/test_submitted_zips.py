@@ -164,7 +164,9 @@ def test_the_scanner_sees_each_zip_and_its_verdict_counts(make_site: MakeSite, t
     assert len(kept_files(site)) == 1
 
 
-@pytest.mark.parametrize("command", ["/nonexistent/scanner", scanning(sys.executable, "-c", "import os; os.kill(os.getpid(), 9)")])
+@pytest.mark.parametrize("command", [
+    "/nonexistent/scanner", scanning(sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"),
+    scanning(sys.executable, "-c", "raise SystemExit(2)")], ids=["none", "killed", "failed"])
 def test_a_scanner_that_cannot_look_accepts_nothing(make_site: MakeSite, command: str) -> None:
     site = make_site(job_scanner=command)
 
