@@ -5,11 +5,14 @@ import os
 import select
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
+from api.domain.jobs.missing_import import missing_declaration
 from api.jobs.supervisor.attempt_log import AttemptLog
 from api.jobs.supervisor.spec import Spec, Step
 from api.jobs.supervisor.stop_conditions import Lease, StepWatch, Stop
@@ -19,6 +22,8 @@ from api.storage.jobs.files import AttemptFiles
 POLL_SECONDS = 0.1
 CHUNK = 1 << 16
 DRAIN_SECONDS = 2.0
+# In so much of the end of a failed job's log is looked for what was not declared, in bytes.
+END_BYTES = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class Attempt:
                     break
         except SandboxFailure as failure:
             result, detail = _Result(JobReason.ENGINE_ERROR, ExitStatus()), str(failure)
+        if result.reason is JobReason.EXIT_CODE and not result.is_success:
+            self._log.write_message(missing_declaration(_end_of(self._files.log)) or "")
         self._finish_log()
         return ExitRecord(
             fence=self._spec.fence, reason=result.reason, started_at=started_at, exit_code=result.ending.exit_code,
@@ -144,3 +151,10 @@ class Attempt:
         while self._log.is_blocked and not self._lease.has_passed() and not self._files.cancel.exists():
             self._sleep(POLL_SECONDS)
             self._log.flush()
+
+
+def _end_of(log: Path) -> str:
+    with suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - END_BYTES))
+        return file.read(END_BYTES).decode(errors="replace")
+    return ""

@@ -107,6 +107,13 @@ def test_what_cannot_be_installed_is_said_and_ends_the_job(sandboxed: Bench, run
     assert "Running tests..." not in log
 
 
+def test_the_last_line_says_what_to_declare_when_an_import_fails(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
+    code, log = run(sandboxed, runtime, tmp_path, OPTIONS, {"test_a.py": "import yaml\ndef test_a(): pass\n"})
+
+    assert code == 2
+    assert "has the module yaml: declare PyYAML in an extra" in log.splitlines()[-1]
+
+
 def test_no_test_can_write_into_the_cache(bubblewrap: Sandbox, runtime: PythonRuntime, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
