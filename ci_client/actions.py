@@ -69,7 +69,7 @@ def run_submit(chosen: argparse.Namespace) -> ExitStatus:
     job_id = None
     with upload_bar() as progress:
         options = {
-            **_options(chosen), "priority": chosen.priority, "web_hook": chosen.web_hook, "progress": progress,
+            **_options(chosen), "priority": chosen.priority, "web_hook": chosen.web_hook, "orders": _orders(chosen), "progress": progress,
             "identity": find_identity(folder).with_stated(_stated(chosen))}
         try:
             if chosen.is_async:
@@ -186,6 +186,14 @@ def _print_end(job_id: str | None, chosen: argparse.Namespace) -> str:
 def _resume_command(command: str, job_id: str, chosen: argparse.Namespace) -> str:
     """A command for the same server."""
     return f"ci {command} {job_id}" + (f" --server {printable(chosen.server)}" if chosen.server else "")
+
+
+def _orders(chosen: argparse.Namespace) -> dict[str, str]:
+    """What was said of how the job is to be run, as fields of the form."""
+    lists = {"environment": chosen.environment, "install": chosen.install, "artifacts": chosen.artifacts}
+    texts = {"command": chosen.command, "folder": chosen.folder, "python": chosen.python, "time_limit": chosen.time_limit}
+    said = {**texts, **{name: None if items is None else "\n".join(items) for name, items in lists.items()}}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _options(chosen: argparse.Namespace) -> dict[str, Any]:

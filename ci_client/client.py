@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,11 +25,13 @@ __all__ = [
 
 def submit_tests_streaming(
     path: str | os.PathLike[str], server_url: str = DEFAULT_SERVER, *, token: str | None = None, priority: int | None = None,
-    web_hook: str | None = None, identity: Identity | None = None, progress: Progress | None = None, notice: Notice | None = None,
+    web_hook: str | None = None, identity: Identity | None = None, orders: Mapping[str, str] | None = None,
+    progress: Progress | None = None, notice: Notice | None = None,
     retries: RetryPolicy | None = None,
 ) -> Iterator[Event]:
     """Submit the project in a folder, and follow its log; an interrupted stream is taken up where it broke off.
 
+    `orders` has further fields of the form, such as `command`, `python` and `install`, lists with one item a line.
     The events are dictionaries: `job_id` first, then `log` with its `data`, and last, once, `complete` with its `success`. The token
     is CI_TOKEN where none is given, else that of `ci login`; the identity is what git knows.
     `progress` is told the bytes sent and their total, `notice` what a person may want to know.
@@ -37,21 +39,22 @@ def submit_tests_streaming(
     """
     with Connection(server_url, token, retries=retries, notice=notice) as connection:
         response = submit(
-            connection, "/submit-stream", Path(path), fields={"priority": priority, "web_hook": web_hook, **_told(identity, path)},
-            progress=progress)
+            connection, "/submit-stream", Path(path), progress=progress,
+            fields={"priority": priority, "web_hook": web_hook, **_told(identity, path), **(orders or {})})
         yield from Follower(connection, None, from_beginning=True).events(response)
 
 
 def submit_tests_async(
     path: str | os.PathLike[str], server_url: str = DEFAULT_SERVER, *, token: str | None = None, priority: int | None = None,
-    web_hook: str | None = None, identity: Identity | None = None, progress: Progress | None = None, notice: Notice | None = None,
+    web_hook: str | None = None, identity: Identity | None = None, orders: Mapping[str, str] | None = None,
+    progress: Progress | None = None, notice: Notice | None = None,
     retries: RetryPolicy | None = None,
 ) -> str:
     """Submit the project in a folder; returns the job's id without waiting for the job. Raises CiError."""
     with Connection(server_url, token, retries=retries, notice=notice) as connection:
         response = submit(
-            connection, "/submit-async", Path(path), fields={"priority": priority, "web_hook": web_hook, **_told(identity, path)},
-            progress=progress)
+            connection, "/submit-async", Path(path), progress=progress,
+            fields={"priority": priority, "web_hook": web_hook, **_told(identity, path), **(orders or {})})
         answer = connection.read_json(response)
     return checked_id(str(answer.get("job_id")) if isinstance(answer, dict) else "")
 

@@ -106,6 +106,17 @@ def _submit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--priority", metavar="N", type=int, help="from -10 to 10; the higher the sooner")
     parser.add_argument("--web-hook", metavar="URL", help="where the server tells of the job's end")
     _identity_options(parser, " (default: what git knows)")
+    parser.add_argument("--command", metavar="LINE", help="what is run, as one writes it for a shell")
+    parser.add_argument("--folder", metavar="DIR", help="where in the project it is run")
+    parser.add_argument("--python", metavar="VERSION", help="the version of Python, such as 3.12")
+    for option, name, metavar, text in (
+        ("--env", "environment", "NAME=VALUE", "a variable of its environment; may be given several times"),
+        ("--install", "install", "WORDS",
+         "what to install in place of what is found: a requirement, or -e, -r, -c or --group with its value; may be given several times"),
+        ("--artifact", "artifacts", "PATTERN", "files that are kept; may be given several times"),
+    ):
+        parser.add_argument(option, dest=name, metavar=metavar, action="append", help=text)
+    parser.add_argument("--time-limit", metavar="SECONDS", help="how long it may run, within the server's limit")
 
 
 def _rerun_options(parser: argparse.ArgumentParser) -> None:

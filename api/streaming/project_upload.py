@@ -10,8 +10,11 @@ from starlette.requests import Request
 
 from api.domain.errors import Invalid, TooMany, Unavailable
 from api.domain.jobs.agents import can_accept
+from api.domain.jobs.declarations import MAX_BYTES, PYPROJECT
 from api.domain.jobs.identity import IDENTITY_FIELDS, identity_errors, identity_of
 from api.domain.jobs.job import Job, JobStatus, QuotaExceeded, check_quota, check_waiting
+from api.domain.jobs.orders import NAMES, read_project
+from api.domain.jobs.orders import read_form as read_orders
 from api.domain.jobs.webhook import check_webhook_url
 from api.domain.random_source import RandomSource
 from api.domain.runs.worker_message import Malformed
@@ -26,11 +29,11 @@ from api.storage.jobs import jobs
 from api.storage.jobs.agents import list_agents
 from api.storage.jobs.files import JobFiles
 from api.storage.jobs.projects import IncomingProject, delete_project, open_project, share_project
-from api.storage.jobs.zip_directory import check_zip
+from api.storage.jobs.zip_directory import check_zip, read_text
 from api.streaming.library_upload import content_length
 from api.streaming.stream_limits import UploadLimits
 
-FIELDS = frozenset({"priority", "web_hook"}) | IDENTITY_FIELDS
+FIELDS = frozenset({"priority", "web_hook"}) | IDENTITY_FIELDS | NAMES
 PRIORITIES = range(-10, 11)
 _NUMBER = re.compile(r"-?[0-9]{1,2}")
 
@@ -80,7 +83,7 @@ async def _read(request: Request, incoming: IncomingFile, policy: JobPolicy) -> 
         errors["file"] = "Is required."
     if _priority(fields) not in PRIORITIES:
         errors["priority"] = "Must be a whole number from -10 to 10."
-    errors |= identity_errors(fields)
+    errors |= identity_errors(fields) | read_orders(fields)[1]
     if errors:
         raise Invalid(errors)
     return fields
@@ -99,9 +102,13 @@ def _submit(fields: Mapping[str, str], project: IncomingProject, policy: JobPoli
     project.file.write(b"")
     check_zip(project.path, policy.limits)
     request_context.collaborator(Scanner).check(project.path)
+    said, errors = read_project(read_text(project.path, PYPROJECT, MAX_BYTES))
+    if errors:
+        raise Invalid(errors)
     job = Job(
         job_id=project.job_id, owner_id=request_context.caller().user_id, status=JobStatus.QUEUED, created_at=request_context.now(),
-        priority=_priority(fields) or 0, web_hook=web_hook, identity=identity_of(fields), kept_bytes=project.path.stat().st_size)
+        priority=_priority(fields) or 0, web_hook=web_hook, orders=read_orders(fields)[0].over(said),
+        identity=identity_of(fields), kept_bytes=project.path.stat().st_size)
     project.keep(request_context.collaborator(JobFiles))
     _queue(job, policy)
     return job
@@ -114,7 +121,7 @@ def submit_again(job: Job) -> Job:
     caller, job_id = request_context.caller(), _new_id()
     again = Job(
         job_id=job_id, owner_id=caller.user_id, status=JobStatus.QUEUED, created_at=request_context.now(), priority=min(job.priority, 0),
-        identity=job.identity, rerun_of=job.job_id, kept_bytes=share_project(files, job.job_id, job_id))
+        orders=job.orders, identity=job.identity, rerun_of=job.job_id, kept_bytes=share_project(files, job.job_id, job_id))
     _queue(again, policy)
     return again
 

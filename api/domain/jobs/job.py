@@ -9,6 +9,7 @@ from enum import StrEnum
 from api.domain.auth.access import Caller, Role
 from api.domain.errors import LogNotFound, NotFound, Refusal, TooMany, Unprocessable
 from api.domain.jobs.identity import JobIdentity
+from api.domain.jobs.orders import Orders
 
 
 class JobStatus(StrEnum):
@@ -70,6 +71,7 @@ class Job:
     end_time: datetime | None = None
     cancel_requested: bool = False
     web_hook: str | None = None
+    orders: Orders = Orders()
     position: int | None = None
     identity: JobIdentity = JobIdentity()
     rerun_of: str | None = None

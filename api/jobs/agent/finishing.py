@@ -64,7 +64,8 @@ class Finisher:
             taken = self._retry(lambda: self._repository.kept_bytes(held.job), stopping) + _size(held.files.log)
             limits = replace(limits, quota_bytes=limits.quota_bytes - taken)
         try:
-            kept = collect(self._workspaces.folder(held.name), held.files, self._options.artifacts, limits)
+            patterns = held.job.orders.artifacts or self._options.artifacts
+            kept = collect(self._workspaces.folder(held.name), held.files, patterns, limits)
             if kept.left_out:
                 _log_left_out(held, left_out_message(kept.left_out, kept.limits_hit))
             return kept

@@ -82,18 +82,21 @@ class JobPreparer:
     def _start(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> None:
         self._workspaces.remove(held.name)
         workspace = self._workspaces.create(held.name, self._options.limits.workspace_bytes, slot.user_id)
-        unpacked = unpack(self._files.project(held.job.job_id), workspace.folder, self._archive_limits(), user_id=slot.user_id)
+        unpacked = unpack(
+            self._files.project(held.job.job_id), workspace.folder, self._archive_limits(), user_id=slot.user_id,
+            declared_in=held.job.orders.folder or ".")
         if stopping.is_set():
             raise ClaimLost
-        installation = Installation(unpacked.declared, unpacked.digest, self._caches.open(held.job.owner_id, slot))
+        installation = Installation(unpacked.declared, unpacked.digest, self._caches.open(held.job.owner_id, slot)).ordered(
+            held.job.orders)
         held.prepare(self._spec(held, slot, workspace, installation).as_json(), self._clock())
         self._forkserver.start(held.files, keep=[slot.lock])
 
     def _spec(self, held: HeldJob, slot: Slot, workspace: Workspace, installation: Installation) -> Spec:
+        steps = steps_for(installation, self._options.ordered(held.job.orders), self._runtime)
         return Spec(
-            held.name, held.job.fence, self._sandbox.description(), workspace.folder,
-            steps_for(installation, self._options, self._runtime), mounts_for(workspace.environment, self._runtime), slot.user_id,
-            workspace.disk if workspace.watched else None)
+            held.name, held.job.fence, self._sandbox.description(), workspace.folder, steps,
+            mounts_for(workspace.environment, self._runtime), slot.user_id, workspace.disk if workspace.watched else None)
 
     def _archive_limits(self) -> ArchiveLimits:
         """The limits of unpacking: a project must fit into a workspace."""

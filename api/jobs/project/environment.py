@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from api.domain.jobs.declarations import Declaration, Declared
+from api.domain.jobs.orders import Orders
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.python_runtime import ENVIRONMENT, MOUNT_POINT, SEEDS, VIRTUAL_ENVIRONMENT, PythonRuntime
 from api.jobs.supervisor.spec import Step
@@ -65,6 +66,12 @@ class Installation:
     digest: str
     cache: Path | None = None
 
+    def ordered(self, orders: Orders) -> Installation:
+        """What is installed for a job with these orders."""
+        python = self.declared.python if orders.python is None else orders.python
+        said = () if not orders.install else (Declaration(orders.install, "what the submission or tool.ci says"),)
+        return replace(self, declared=Declared(self.declared.items if orders.install is None else said, python))
+
 
 def installation_step(wanted: Installation, command: Sequence[str], options: JobOptions, runtime: PythonRuntime) -> Step | None:
     """The step that installs; None where there is nothing to be installed, and the Python of all jobs will do."""
@@ -76,10 +83,18 @@ def installation_step(wanted: Installation, command: Sequence[str], options: Job
     folder = ENVIRONMENT if wanted.cache is None else CACHE
     key = hashlib.sha256(repr((wanted.digest, words, wanted.declared.python, command)).encode()).hexdigest()
     prepare = shlex.join((*PREPARING[tool], *arguments_of(command))) if tool in PREPARING else ""
+    script = ("/bin/sh", "-c", SCRIPT, "install")
     return Step(
-        "dependencies", ("/bin/sh", "-c", SCRIPT, "install", wanted.declared.python or "", f"{folder}/recent/{key}", prepare, *words),
-        replace(options.limits, network=options.install_network), {**runtime.environment, **_variables(options, folder)},
+        "dependencies",
+        in_folder(options, (*script, wanted.declared.python or "", f"{folder}/recent/{key}", prepare, *words)),
+        replace(options.limits, network=options.install_network),
+        {**runtime.environment, **options.environment, **_variables(options, folder)},
         _heading(items, options), _mounts(wanted, options))
+
+
+def in_folder(options: JobOptions, command: tuple[str, ...]) -> tuple[str, ...]:
+    """A command in the working folder; where that is not there, the shell says so."""
+    return command if options.folder is None else ("/bin/sh", "-c", 'cd -- "$0" && exec "$@"', options.folder, *command)
 
 
 def prepared(command: tuple[str, ...]) -> tuple[str, ...]:

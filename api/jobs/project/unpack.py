@@ -27,13 +27,17 @@ class Unpacked:
     digest: str
 
 
-def unpack(project: Path, folder: Path, limits: ArchiveLimits, *, user_id: int | None, seconds: int = TIMEOUT_SECONDS) -> Unpacked:
+def unpack(
+    project: Path, folder: Path, limits: ArchiveLimits, *, user_id: int | None, seconds: int = TIMEOUT_SECONDS, declared_in: str = ".",
+) -> Unpacked:
     """Unpack a zip file into an empty folder, as the folder's user where that is ours to choose.
+
+    What is to be installed is looked for in the folder `declared_in` of the project.
 
     Raises ZipRejected for a zip that is not what its directory says, and UnpackFailure for a full disk and the like. What was
     unpacked until then stays in the folder.
     """
-    orders = json.dumps({"archive": asdict(limits), "user_id": user_id, "seconds": seconds})
+    orders = json.dumps({"archive": asdict(limits), "user_id": user_id, "seconds": seconds, "declared_in": declared_in})
     command = [*module_command("api.jobs.project.unpack_program"), str(folder), orders]
     try:
         with project.open("rb") as file:

@@ -43,12 +43,12 @@ def _confine(folder: str, orders: dict[str, Any]) -> int:
     return opened
 
 
-def _read_declarations(folder: int) -> dict[str, str]:
+def _read_declarations(folder: int, within: str) -> dict[str, str]:
     """The files in which projects declare what they need. They were just made, but by names from outside."""
     found = {}
     for name in FILES:
         with suppress(OSError):
-            opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            opened = os.open(f"{within}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
             with os.fdopen(opened, "rb") as file:
                 content = file.read(MAX_BYTES + 1) if stat.S_ISREG(os.fstat(opened).st_mode) else b""
             found[name] = "" if len(content) > MAX_BYTES else content.decode(errors="replace")
@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
         folder = _confine(arguments[0], orders)
         with open(0, "rb", closefd=False) as file:
             said: dict[str, Any] = {"files": unpack_into(file, folder, ArchiveLimits(**orders["archive"]))}
-        texts = _read_declarations(folder)
+        texts = _read_declarations(folder, orders["declared_in"])
         digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
         said["declared"] = {**asdict(find_declarations(texts)), "digest": digest}
     except ZipRejected as refusal:

@@ -1,6 +1,7 @@
 """Rows of jobs: claimed by compare-and-set, held by a lease, fenced by a number."""
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -21,6 +22,7 @@ from api.domain.jobs.job import (
     outcome_of,
     unknown_job,
 )
+from api.domain.jobs.orders import Orders
 from api.storage.database import change, session
 from api.storage.jobs.tables import JobRow, WebhookRow
 from api.storage.platform_tables import UserRow
@@ -35,7 +37,8 @@ def submit_job(job: Job) -> None:
         id=job.job_id, owner_id=job.owner_id, status=WAITING, success=None, reason=None, exit_code=None, priority=job.priority,
         attempt=0, max_attempts=job.max_attempts, fence=0, attempt_fence=0, agent=None, lease_until=None, cancel_requested=False,
         created_at=job.created_at, start_time=None, end_time=None, web_hook=job.web_hook,
-        rerun_of=job.rerun_of, kept_bytes=job.kept_bytes, **asdict(job.identity)))
+        rerun_of=job.rerun_of, kept_bytes=job.kept_bytes, **asdict(job.identity),
+        orders=json.dumps(job.orders.as_json()) if job.orders != Orders() else None))
     session().flush()
 
 
@@ -236,4 +239,5 @@ def job_of(row: JobRow) -> Job:
         end_time=row.end_time, cancel_requested=row.cancel_requested, web_hook=row.web_hook,
         identity=JobIdentity(row.project, row.commit, row.branch, row.label), rerun_of=row.rerun_of,
         repeat_reason=None if row.repeat_reason is None else RepeatReason(row.repeat_reason), tests=row.tests,
-        failed_tests=row.failed_tests, kept_bytes=row.kept_bytes)
+        failed_tests=row.failed_tests, kept_bytes=row.kept_bytes,
+        orders=Orders() if row.orders is None else Orders.from_json(json.loads(row.orders)))

@@ -44,6 +44,7 @@ class JobRow(Base):
     start_time: Mapped[datetime | None] = mapped_column(Exact)
     end_time: Mapped[datetime | None] = mapped_column(Exact)
     web_hook: Mapped[str | None] = mapped_column(Text)
+    orders: Mapped[str | None] = mapped_column(Text)
     refused: Mapped[int] = mapped_column(default=0, server_default="0")
     project: Mapped[str | None] = mapped_column(String(100))
     commit: Mapped[str | None] = mapped_column("commit_id", String(65))

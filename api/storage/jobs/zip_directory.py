@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import struct
 import unicodedata
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -170,3 +171,14 @@ def _zip64_values(extra: bytes, *narrow: int) -> list[int]:
 
 def _broken() -> ZipRejected:
     return ZipRejected("broken", "The zip file is broken.")
+
+
+def read_text(path: Path, name: str, most: int) -> str:
+    """The text of a file at the top of a zip that was checked; empty where there is none, or one of more than `most` bytes."""
+    try:
+        with zipfile.ZipFile(path) as project, project.open(name) as file:
+            content = file.read(most + 1)
+    except (KeyError, OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError):
+        # Unpacking tells what is wrong with it.
+        return ""
+    return "" if len(content) > most else content.decode(errors="replace")

@@ -125,3 +125,21 @@ def test_a_submission_that_is_refused_is_no_stream(site: Site, client: Validatin
 
     assert (answer.status_code, answer.json()["details"]["rule"]) == (422, "no_zip")
     assert_nothing_is_left(site)
+
+
+def test_how_a_job_is_to_be_run_is_said_in_the_form_before_the_project(site: Site, client: ValidatingClient) -> None:
+    project = zip_of({"pyproject.toml": b"[tool.ci]\ncommand = 'make'\npython = '3.12'\n"})
+
+    answer = submit(client, project, command="make test", install="-e .\npytest")
+
+    assert answer.status_code == 200
+    assert site.rows(select(JobRow.orders)) == [('{"command": ["make", "test"], "python": "3.12", "install": ["-e", ".", "pytest"]}',)]
+
+
+def test_orders_that_cannot_be_carried_out_are_refused_all_at_once(site: Site, client: ValidatingClient) -> None:
+    said = submit(client, command="'", folder="../x", time_limit="0")
+    written = submit(client, zip_of({"pyproject.toml": b"[tool.ci]\ncommand = []\npythn = '3'\n"}))
+
+    assert (said.status_code, set(said.json()["details"]["fields"])) == (400, {"command", "folder", "time_limit"})
+    assert (written.status_code, set(written.json()["details"]["fields"])) == (400, {"tool.ci.command", "tool.ci.pythn"})
+    assert_nothing_is_left(site)
