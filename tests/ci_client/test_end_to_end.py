@@ -16,9 +16,12 @@ from pathlib import Path
 import pytest
 
 from api.sandbox.cgroups import ROOT
+from api.storage.auth.passwords import hash_password
+from tests.builders import add_user
 from tests.ci_client.projects import make_project
+from tests.databases import opened
 from tests.e2e.installation import Installation
-from tests.e2e.processes import CI_API, eventually, finished, started
+from tests.e2e.processes import CI_API, TIMEOUT, environment, eventually, finished, started
 from tests.parts import lacking, need
 
 CI = (sys.executable, "-m", "ci_client.command")
@@ -127,6 +130,27 @@ def test_jobs_and_their_logs_outlive_the_server(installation: Installation, tmp_
     assert all(word in table for word in ("JOB ID", "STATUS", "START TIME", "END TIME", "SUCCESS", passed, failed, "completed", "✓", "✗"))
     assert (late.returncode, late.stdout) == (0, "Job already completed.\n")
     assert "test_two_and_two PASSED" in whole.stdout
+
+
+def test_who_logs_in_submits_and_logs_out_again(installation: Installation, tmp_path: Path) -> None:
+    with opened(installation.database_url, migrated=False):
+        add_user("ada", email="ada@example.test", password_hash=hash_password("ten letters", platform=False))
+    project, file = make_project(tmp_path / "passing", PASSING), tmp_path / "credentials.json"
+
+    def ask(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        variables = environment({"CI_SERVER": installation.url, "CI_CREDENTIALS": str(file)})
+        return subprocess.run((*CI, *words), env=variables, input=typed, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+
+    with installation.server():
+        logged_in = ask("login", "--email", "ada@example.test", typed="ten letters\n")
+        submitted, shown = ask("submit", str(project)), ask("status", "--json")
+        again = ask("rerun", json.loads(shown.stdout)["job_id"])
+        logged_out, refused = ask("logout"), ask("list")
+
+    assert [each.returncode for each in (logged_in, submitted, again, logged_out, refused)] == [0, 0, 0, 0, 4], again.stderr
+    assert logged_in.stdout.startswith(f"Logged in to {installation.url} as ada@example.test, until 20")
+    assert json.loads(shown.stdout)["project"] == "passing"
+    assert "test_two_and_two PASSED" in again.stdout
 
 
 def test_a_log_is_whole_although_the_server_was_killed_on_the_way(installation: Installation, tmp_path: Path) -> None:
