@@ -34,6 +34,9 @@ def run_id(site: Site) -> int:
 def ask(client: ValidatingClient, operation: Operation, run_id: int) -> Any:
     """Ask for an operation; what it needs beyond its path is left out, since rights are looked at before that."""
     path = operation.full_path.replace("{run_id}", str(run_id))
+    if operation.operation_id == "platform_deactivate_user":
+        # Whoever is asked for would be asking next.
+        path = path.replace("{user_id}", "4711")
     for parameter in operation.parameters:
         path = path.replace("{" + parameter["name"] + "}", "1")
     known = {each["name"] for each in operation.parameters}
