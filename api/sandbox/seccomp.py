@@ -26,10 +26,44 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "quotactl_fd": (443, 443), "nfsservctl": (180, 42), "personality": (135, 92), "open_by_handle_at": (304, 265),
     "name_to_handle_at": (303, 264), "lookup_dcookie": (212, 18), "syslog": (103, 116), "iopl": (172, None), "ioperm": (173, None),
     "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "clone": (56, 220),
-    "clone3": (435, 435), "ioctl": (16, 29), "socket": (41, 198),
+    "clone3": (435, 435), "ioctl": (16, 29), "socket": (41, 198), "memfd_secret": (447, 447), "modify_ldt": (154, None),
+    "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188), "msgctl": (71, 187), "mq_open": (240, 180), "mq_unlink": (241, 181),
+    "mq_timedsend": (242, 182), "mq_timedreceive": (243, 183), "mq_notify": (244, 184), "mq_getsetattr": (245, 185), "vmsplice": (278, 75),
+    "statmount": (457, 457), "listmount": (458, 458), "lsm_get_self_attr": (459, 459), "lsm_set_self_attr": (460, 460),
+    "lsm_list_modules": (461, 461), "fanotify_mark": (301, 263), "migrate_pages": (256, 238), "move_pages": (279, 239),
+    "process_madvise": (440, 440), "process_mrelease": (448, 448), "vhangup": (153, 58), "uselib": (134, None), "_sysctl": (156, None),
+    "sysfs": (139, None), "ustat": (136, None), "create_module": (174, None), "get_kernel_syms": (177, None), "query_module": (178, None),
+}
+# Why each is refused, or looked at.
+REASONS: dict[str, tuple[str, ...]] = {
+    "reads or changes other processes": (
+        "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp", "migrate_pages", "move_pages", "process_madvise",
+        "process_mrelease"),
+    "keeps keys beyond the process": ("keyctl", "add_key", "request_key"),
+    "runs code in the kernel, or watches it": ("bpf", "perf_event_open", "userfaultfd", "syslog"),
+    "sees what others do with files": ("fanotify_init", "fanotify_mark"),
+    "changes or shows mounts": (
+        "mount", "umount2", "pivot_root", "move_mount", "open_tree", "fsopen", "fsmount", "fsconfig", "fspick", "mount_setattr", "chroot",
+        "statmount", "listmount", "ustat", "sysfs"),
+    "makes or joins namespaces": ("setns", "unshare", "clone", "clone3"),
+    "changes the machine": (
+        "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "create_module", "get_kernel_syms",
+        "query_module", "reboot", "swapon", "swapoff", "acct", "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "quotactl",
+        "quotactl_fd", "nfsservctl", "iopl", "ioperm", "_sysctl", "vhangup", "lsm_get_self_attr", "lsm_set_self_attr",
+        "lsm_list_modules"),
+    "makes what else is refused easier to exploit": ("personality", "modify_ldt", "vmsplice", "uselib"),
+    "opens files past the folders above them": ("open_by_handle_at", "name_to_handle_at", "lookup_dcookie"),
+    "does what this filter cannot look at": ("io_uring_setup", "io_uring_enter", "io_uring_register"),
+    "keeps memory that no limit counts, or that outlives its process": (
+        "memfd_secret", "msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify",
+        "mq_getsetattr"),
+    "types into terminals, by two of its requests": ("ioctl",),
+    "makes sockets that no network namespace holds back": ("socket",),
 }
 # The kernel says of these that it has no such call, and programs then take the older way, which can be looked at.
-UNKNOWN = frozenset({"clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"})
+UNKNOWN = frozenset({
+    "memfd_secret", "statmount", "listmount", "lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules",
+    "clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"})
 INSPECTED = frozenset({"clone", "ioctl", "socket"})
 NEW_NAMESPACES = 0x7E020000
 TYPE_INTO_TERMINALS = (0x5412, 0x541C)

@@ -19,6 +19,7 @@ from api.sandbox.seccomp import (
     KILL,
     LOAD,
     NUMBERS,
+    REASONS,
     RETURN,
     UNKNOWN,
     engine_profile,
@@ -66,6 +67,12 @@ def test_each_call_of_the_list_is_refused(machine: str) -> None:
 
     assert decided == {name: refused(errno.ENOSYS if name in UNKNOWN else errno.EPERM) for name in decided}
     assert len(decided) > 45
+
+
+def test_each_call_is_listed_for_one_reason() -> None:
+    listed = [name for names in REASONS.values() for name in names]
+
+    assert sorted(listed) == sorted(NUMBERS)
 
 
 @MACHINES
