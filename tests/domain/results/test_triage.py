@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from api.domain.results.base_run import PastRun
 from api.domain.results.failure import failures_of
 from api.domain.results.origin import FailingSince, Origin
-from api.domain.results.triage import FailingTest, first_difference, in_fair_order, share
+from api.domain.results.triage import FailingTest, first_difference, in_fair_order, in_order_of_causes, share
 from tests.domain.results.judged_tests import OTHER, judged, make_test
 
 SINCE = FailingSince(PastRun(9, "c9", datetime(2026, 1, 1, tzinfo=UTC)), at_least=False)
@@ -135,3 +135,11 @@ def test_no_cause_has_its_second_turn_before_every_cause_had_its_first(tests: li
     assert len(set(causes[:len(set(causes))])) == len(set(causes))
     firsts = [list(Origin).index(origin) for origin, _ in causes[:len(set(causes))]]
     assert firsts == sorted(firsts)
+
+
+def test_causes_that_are_known_take_turns_and_no_test_is_shown_twice_or_left_out() -> None:
+    tests = [failing(number, Origin.MINE) for number in range(1, 7)]
+
+    order = in_order_of_causes(tests, [(4, 5, 6), (2, 4), (9,)])
+
+    assert [test.judged.test.regression_id for test in order] == [4, 2, 5, 6, 1, 3]
