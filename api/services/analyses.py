@@ -57,6 +57,12 @@ def load_causes(run: Run, main_repository: str) -> tuple[Cause, ...]:
     return require_found(run, find_analysis(run, verdicts.judge_run(run), main_repository)).causes
 
 
+def find_causes(run: Run, main_repository: str) -> tuple[Cause, ...]:
+    """The causes of a run's failures; none as long as they are not known."""
+    found = find_analysis(run, verdicts.judge_run(run), main_repository).found
+    return () if found is None else found.causes
+
+
 def require_found(run: Run, status: AnalysisStatus) -> RunAnalysis:
     """What was found out about a run. Raises NotFound, and Unavailable as long as it is not known."""
     if status.state is AnalysisState.PENDING:

@@ -17,24 +17,26 @@ from api.handlers.pages.answering import show, told
 from api.handlers.triage import triage_run
 from api.rendering.pages.grid import grid_of
 from api.services import runs
+from api.services.analyses import find_causes
 from api.specfirst import request_context
 from api.storage.results.approvals import list_approvals
 from api.storage.runs import queue
 from api.storage.runs.newest_runs import load_newest_main_runs, load_test_counts
 from api.supervision.loop import Background
 
-RED_RUNS, QUEUED_RUNS, PAGE_SIZE = 8, 6, 50
+RED_RUNS, QUEUED_RUNS, PAGE_SIZE = 6, 6, 50
 # Bytes of triage that a page shows of one run.
 TRIAGE_BYTES = 65_536
 
 
 def front_page() -> flask.Response:
     """Show what is red, what main is like, what runs, and what waits for a decision."""
-    red = _newest(RunFilter(status=RunStatus.FAIL), RED_RUNS).items
-    main = load_newest_main_runs(request_context.values().main_repository)
+    repository = request_context.values().main_repository
+    red, main = _newest(RunFilter(status=RunStatus.FAIL), RED_RUNS).items, load_newest_main_runs(repository)
     unwell = [found for found in map(dependency_of, request_context.collaborator(Background).states()) if found.status != OK]
     return show(
-        "front.html", red=red, main=main, counts=_counts([*red, *main]), queue=queue.load_queue(None, None, limit=QUEUED_RUNS, offset=0),
+        "front.html", red=[{"run": run, "causes": find_causes(run, repository)} for run in red], main=main,
+        counts=_counts([*red, *main]), queue=queue.load_queue(None, None, limit=QUEUED_RUNS, offset=0),
         proposals=list_approvals(ApprovalStatus.PENDING, None, limit=1, offset=0).total, unwell=unwell)
 
 

@@ -9,6 +9,7 @@ import flask
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from api.domain.auth.access import Caller
+from api.domain.causes.words import cluster_words
 from api.specfirst.responses.headers import PAGE_POLICY
 from api.specfirst.transport.public_path import path_of
 
@@ -67,5 +68,7 @@ def _templates() -> Environment:
     made = Environment(
         loader=PackageLoader("api.rendering.pages"), autoescape=select_autoescape(default=True), undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, auto_reload=False)
-    made.filters |= {"ago": ago, "duration": duration, "clock": clock, "tone": lambda word: TONES.get(word, "plain")}
+    made.filters |= {
+        "ago": ago, "duration": duration, "clock": clock, "tone": lambda word: TONES.get(word, "plain"),
+        "cause_words": lambda cause: cluster_words(cause.cluster)}
     return made
