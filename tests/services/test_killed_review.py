@@ -17,7 +17,7 @@ from tests.databases import Database
 from tests.services.reviewing import GOT, People, asked, baselines, count_changes, decide
 
 ROOT = Path(__file__).parents[2]
-# Decides as the second admin, and dies just before the first statement of a kind.
+# Decides as an admin, and dies just before the first statement of a kind.
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
@@ -32,9 +32,9 @@ from tests.databases import opened
 from tests.services.reviewing import decide
 from tests.storage.files.file_stores import archive_of, link
 
-url, folder, last, decision, *ids = sys.argv[1:]
+url, folder, last, decision, user_id, *ids = sys.argv[1:]
 local = LocalBackend(Path(folder), link)
-who = Reviewer(Caller(4711, "eve", "eve@example.test", Role.ADMIN, frozenset(Scope), 1), NOW, archive_of([local], local))
+who = Reviewer(Caller(int(user_id), "eve", "eve@example.test", Role.ADMIN, frozenset(Scope), 1), NOW, archive_of([local], local))
 
 def die(connection, cursor, statement, *rest):
     if statement.startswith(last):
@@ -46,10 +46,10 @@ with opened(url, migrated=False) as database:
 """
 
 
-def killed(database: Database, folder: Path, decision: Decision, found: Sequence[Approval], *, before: str) -> int:
+def killed(database: Database, folder: Path, people: People, decision: Decision, found: Sequence[Approval], *, before: str) -> int:
     """How a process ended that was to decide about these, and was killed just before a statement."""
     ids = [str(each.approval_id) for each in found]
-    arguments = [sys.executable, "-c", PROGRAM, database.url, str(folder), before, decision.value, *ids]
+    arguments = [sys.executable, "-c", PROGRAM, database.url, str(folder), before, decision.value, str(people.bob.caller.user_id), *ids]
     return subprocess.run(arguments, cwd=ROOT, capture_output=True, check=False).returncode
 
 
@@ -57,7 +57,7 @@ def killed(database: Database, folder: Path, decision: Decision, found: Sequence
 def test_nothing_is_approved_by_halves(database: Database, people: People, tmp_path: Path, before: str) -> None:
     waiting = asked(people)
 
-    ended = killed(database, tmp_path / "files", Decision.APPROVE, waiting, before=before)
+    ended = killed(database, tmp_path / "files", people, Decision.APPROVE, waiting, before=before)
 
     assert ended == -signal.SIGKILL
     assert (baselines(waiting), count_changes()) == ([BASELINE] * 3, 0)
@@ -68,7 +68,7 @@ def test_nothing_is_approved_by_halves(database: Database, people: People, tmp_p
 def test_nothing_is_taken_back_by_halves(database: Database, people: People, tmp_path: Path, before: str) -> None:
     approved = decide(asked(people), Decision.APPROVE, people.ann)
 
-    ended = killed(database, tmp_path / "files", Decision.REVERT, approved, before=before)
+    ended = killed(database, tmp_path / "files", people, Decision.REVERT, approved, before=before)
 
     assert ended == -signal.SIGKILL
     assert (baselines(approved), count_changes()) == ([GOT] * 3, 3)
