@@ -38,6 +38,7 @@ class JobReason(StrEnum):
     ENGINE_ERROR = "engine_error"
     OUT_OF_MEMORY = "out_of_memory"
     LOG_LIMIT = "log_limit"
+    DISK_LIMIT = "disk_limit"
 
 
 class RepeatReason(StrEnum):
@@ -119,6 +120,7 @@ WORDS = {
     JobReason.ENGINE_ERROR: "The job could not be run: the sandbox did not start.",
     JobReason.OUT_OF_MEMORY: "The job was ended: it used more memory than it may.",
     JobReason.LOG_LIMIT: "The job was ended: it wrote more log than it may.",
+    JobReason.DISK_LIMIT: "The job was ended: its workspace grew larger than it may.",
 }
 
 

@@ -114,14 +114,12 @@ class Attempt:
         return process.poll()
 
     def _classify(self, process: SandboxProcess, stop: Stop | None, ending: ExitStatus) -> _Result:
-        if process.is_out_of_memory() and (stop is None or stop.reason is JobReason.EXIT_CODE):
+        if process.is_out_of_memory() and (stop is None or stop.reason is JobReason.DISK_LIMIT):
             return _Result(JobReason.OUT_OF_MEMORY, ending)
         if stop is None and self._log.is_over_limit:
             return _Result(JobReason.LOG_LIMIT, ending)
         if stop is None:
             return _Result(JobReason.ENGINE_ERROR if ending.failure else JobReason.EXIT_CODE, ending)
-        if stop.reason is JobReason.EXIT_CODE:
-            return _Result(stop.reason, ExitStatus(exit_code=ending.exit_code or 137))
         return _Result(stop.reason, ExitStatus(exit_code=ending.exit_code))
 
     def _forward_output(self, process: SandboxProcess) -> None:

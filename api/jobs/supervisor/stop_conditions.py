@@ -65,9 +65,8 @@ class StepWatch:
         if self._monotonic() >= self._deadline:
             return Stop(JobReason.TIMEOUT, gracefully=True)
         if self._is_workspace_full():
-            # As on a full disk, the command's own exit code is the outcome.
             message = f"The workspace has more than {self._limits.workspace_bytes} bytes; the job was ended."
-            return Stop(JobReason.EXIT_CODE, message=message)
+            return Stop(JobReason.DISK_LIMIT, message=message)
         return None
 
     def _is_workspace_full(self) -> bool:

@@ -10,7 +10,7 @@ import { count, size } from "./words.js";
 const REASONS = {
   exit_code: "the command ended", timeout: "ran longer than it may", cancelled: "was cancelled", lost: "its machine is gone",
   zip_rejected: "the zip is not safe to unpack", engine_error: "the sandbox did not start",
-  out_of_memory: "used more memory than it may", log_limit: "wrote more log than it may",
+  out_of_memory: "used more memory than it may", log_limit: "wrote more log than it may", disk_limit: "filled its workspace",
 };
 const LOOK_WAITING = 3000;
 const LOOK_RUNNING = 10_000;
