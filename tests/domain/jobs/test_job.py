@@ -20,7 +20,9 @@ from api.domain.jobs.job import (
     JobOutcome,
     JobReason,
     JobStatus,
+    QuotaExceeded,
     after_loss,
+    check_quota,
     check_waiting,
     choose_next,
     decide_cancel,
@@ -164,3 +166,12 @@ def test_an_account_of_which_enough_jobs_wait_waits_as_well(waiting: int) -> Non
         check_waiting(waiting, 3)
 
     assert (refused.value.code, refused.value.details) == ("rate_limited", {"limit": 3, "retry_after": 60})
+
+
+def test_files_of_jobs_may_take_the_whole_quota_and_no_byte_more() -> None:
+    check_quota(60, 40, 100)
+
+    with pytest.raises(QuotaExceeded) as refused:
+        check_quota(60, 41, 100)
+
+    assert refused.value.details == {"rule": "quota", "kept_bytes": 60, "limit": 100}
