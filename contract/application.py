@@ -22,6 +22,7 @@ from api.storage import schema
 from api.storage.auth.accounts import load_account
 from api.storage.auth.tokens import store_token
 from api.storage.database import db, session, transact
+from api.storage.jobs.files import JobFiles
 from api.storage.platform_tables import UserRow
 from contract.fixtures import Person, add_known_run
 from tests.builders import (
@@ -38,7 +39,7 @@ from tests.builders import (
     add_user,
     digest_of,
 )
-from tests.submitted_jobs import add_job, keep_artifacts, write_log
+from tests.submitted_jobs import add_job, keep_artifacts, write_log, zip_of
 
 # LOSER loses its tokens again and again; REVIEWER decides about what ADMIN asks for; CHANGER changes its password.
 ADMIN, LOSER, REVIEWER, CHANGER = (f"{name}@example.test" for name in ("admin", "loser", "reviewer", "changer"))
@@ -145,6 +146,7 @@ def _add_jobs(root: Path) -> None:
     known = add_job(owner, JobStatus.COMPLETED, job_id=KNOWN_JOB["job_id"], exit_code=1)
     for job_id in (*made, known):
         write_log(root, job_id, b"Installing dependencies...\n" + b"test_sums.py::test_two FAILED\n" * 100)
+    JobFiles(root).project(known).write_bytes(zip_of())
     failed = [{"name": "test_two", "classname": "test_sums", "message": "assert 5 == 4"}]
     report = {"tests": 2, "failures": 1, "errors": 0, "skipped": 0, "seconds": 0.25, "failed": failed}
     keep_artifacts(root, known, {KNOWN_JOB["name"]: b"<testsuites/>", "htmlcov/index.html": b"<p>"}, junit=report, left_out=1)
