@@ -73,7 +73,7 @@ def test_the_page_for_programs_has_this_servers_address(real: Application) -> No
 
     assert "https://ci.example/api/v1" in text
     assert "https://ci.example/openapi-worker.json" in text
-    named = ('{"code", "message", "details"}', '{"job_id"}', "{run_id}", "{sample_id}", "{job_id}", "{name}")
+    named = ('{"code", "message", "details"}', '{"job_id"}', "{run_id}", "{sample_id}", "{job_id}", "{name}", "{regression_id}", "{class_id}", "{approval_id}", "{extra_id}")
     assert "{" not in re.sub("|".join(map(re.escape, named)), "", text)
 
 
