@@ -9,8 +9,8 @@ _BYTES_A_CHARACTER = 12
 # Such texts are ASCII, of which at worst each character has a backslash before it, or is percent-encoded.
 _ASCII_FORMATS = frozenset({"date", "date-time", "email", "uri"})
 _BYTES_AN_ASCII_CHARACTER = 3
-# A name may be written in escapes too.
-_BYTES_A_CHARACTER_OF_A_NAME = 6
+# A word of the document, such as a name, may be written in escapes too.
+_BYTES_A_CHARACTER_OF_OURS = 6
 _MAX_NUMBER_LENGTH = 32
 # Quotes, colon and comma, a line break and the indentation after it.
 _AROUND_A_VALUE = 16
@@ -31,7 +31,7 @@ def _largest(schema: Mapping[str, Any], where: str) -> int:
     if branches:
         return max(branches)
     if "enum" in schema:
-        return _AROUND_A_VALUE + max(len(str(option)) for option in schema["enum"])
+        return _AROUND_A_VALUE + max(len(str(option)) for option in schema["enum"]) * _BYTES_A_CHARACTER_OF_OURS
     match schema.get("type"):
         case "object":
             return _largest_object(schema, where)
@@ -49,7 +49,7 @@ def _largest_object(schema: Mapping[str, Any], where: str) -> int:
     if schema.get("additionalProperties") is not False:
         raise Unbounded(f"{where} allows properties that it does not name")
     return _AROUND_A_VALUE + sum(
-        _AROUND_A_VALUE + len(name) * _BYTES_A_CHARACTER_OF_A_NAME + _largest(each, f"{where}.{name}")
+        _AROUND_A_VALUE + len(name) * _BYTES_A_CHARACTER_OF_OURS + _largest(each, f"{where}.{name}")
         for name, each in schema.get("properties", {}).items())
 
 
