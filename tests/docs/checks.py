@@ -8,8 +8,14 @@ from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import yaml
+from jsonschema import Draft202012Validator
+
 from api.cli import make_parser
 from api.config import Settings
+from api.domain.catalog.library_file import read_library
+from api.domain.jobs.orders import Orders, read_project
+from api.library_folder.reading import SCHEMA
 from api.worker.executable import find_executable
 from tests.docs.pages import ROOT, Block
 
@@ -91,6 +97,22 @@ def executable_places(block: Block) -> None:
             path.parent.mkdir(parents=True)
             path.touch(0o755)
             assert find_executable(Path(folder), MAIN, values["commit"], "linux", main_repository=MAIN) == path
+
+
+def orders_of_a_project(block: Block) -> None:
+    """The block says in a pyproject.toml how a job is run, and all of it is known."""
+    orders, errors = read_project(block.text)
+
+    assert errors == {}
+    assert orders != Orders()
+
+
+def library_file(block: Block) -> None:
+    """The block is the file of a library that can be imported, but for the files that it names."""
+    content = yaml.safe_load(block.text)
+
+    assert [error.message for error in Draft202012Validator(SCHEMA).iter_errors(content)] == []
+    assert read_library(content).paths
 
 
 def recipe(block: Block) -> None:

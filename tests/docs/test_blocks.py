@@ -10,7 +10,9 @@ from tests.docs.checks import (
     debian_packages,
     equals,
     executable_places,
+    library_file,
     make_targets,
+    orders_of_a_project,
     recipe,
     settings,
     settings_file,
@@ -56,9 +58,10 @@ CHECKS: dict[str, list[Check]] = {
     "docs/jobs.md": [
         IN_THE_DEMO("test_the_page_about_jobs_works_when_it_is_pasted"),
         IN_THE_DEMO("test_the_page_about_jobs_works_when_it_is_pasted"),
+        orders_of_a_project,
         settings,
     ],
-    "docs/operations.md": [WHEN_INSTALLED("test_a_backup_of_sqlite_is_the_database")],
+    "docs/operations.md": [library_file, WHEN_INSTALLED("test_a_backup_of_sqlite_is_the_database")],
     "docs/workers.md": [
         ci_api_calls,
         executable_places,

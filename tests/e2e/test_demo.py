@@ -174,17 +174,20 @@ def test_the_page_about_jobs_works_when_it_is_pasted(second: Running, folder: Pa
     # Names of tokens hold the second of their making, and the tour's own tokens may be of this one.
     login = tour_of(second, folder)[1][0].replace('"jobs-', '"page-')
     project, token = folder / "project", pasted([login, "echo $TOKEN"])[-1].strip()
-    lines = re.findall(r"^\$ (.*)$", shown.replace("https://ci.example.org", address_of(second)).replace("spci_…", token), re.MULTILINE)
-    ci = [f"cd {project}", f'ci() {{ {sys.executable} -m ci_client.command "$@"; }}', *lines[:1]]
+    server, _, submit, *later = re.findall(r"^\$ (.*)$", shown.replace("https://ci.example.org", address_of(second)), re.MULTILINE)
+    # Who has a token of the tour need not log in, which asks a person for a password.
+    ci = [f"cd {project}", f'ci() {{ {sys.executable} -m ci_client.command "$@"; }}', f"{server}; export CI_TOKEN={token}"]
 
-    submitted = pasted([*ci, f"exec 2>&1; {lines[1]}"])[-1]
+    submitted = pasted([*ci, f"exec 2>&1; {submit}"])[-1]
     job = submitted.split()[2]
-    waited, fetched, listed, cancelled = pasted([*ci, *(JOB_ID.sub(job, line) for line in lines[2:])])[3:]
+    waited, fetched, stood, listed, again, cancelled = pasted([*ci, *(JOB_ID.sub(job, line) for line in later)])[3:]
     written = program.replace("path/to/project", str(project)).replace("https://ci.example.org", address_of(second))
     streamed = finished((sys.executable, "-c", written), {"CI_TOKEN": token})
 
-    assert JOB_ID.sub("", submitted).splitlines()[:2] == [JOB_ID.sub("", line) for line in shown.splitlines()[2:4]]
+    told = [line for line in shown.splitlines() if line.startswith(("Job ID", "You can"))]
+    assert JOB_ID.sub("", submitted).splitlines()[:2] == [JOB_ID.sub("", line) for line in told]
     assert "Running tests..." in submitted and "Running tests..." in waited
+    assert job in stood and "Job ID: " in again
     assert (project / f"ci-artifacts-{job}" / "junit.xml").is_file(), fetched
     assert listed == "No jobs found.\n"
     assert cancelled == f"Job {job}: completed\n"
