@@ -73,8 +73,8 @@ def test_the_page_for_programs_has_this_servers_address(real: Application) -> No
 
     assert "https://ci.example/api/v1" in text
     assert "https://ci.example/openapi-worker.json" in text
-    named = ('{"code", "message", "details"}', '{"job_id"}', "{run_id}", "{sample_id}", "{job_id}", "{name}", "{regression_id}", "{class_id}", "{approval_id}", "{extra_id}")
-    assert "{" not in re.sub("|".join(map(re.escape, named)), "", text)
+    named = r'\{"code", "message", "details"\}|\{"job_id"\}|\{name\}|\{[a-z]+_id\}'
+    assert "{" not in re.sub(named, "", text)
 
 
 def test_every_path_that_the_page_for_programs_names_exists(real: Application) -> None:
