@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from api.domain.auth.signing import SigningKey
-from api.domain.errors import LogNotFound
+from api.domain.errors import Invalid, LogNotFound
 from api.domain.results.sample_lookup import choose_test
 from api.domain.runs.run import Run, RunStatus
 from api.domain.text.log import LogFilter, LogLine, LogSource
@@ -50,6 +50,7 @@ def list_sample_logs(
         return log_line(run, line) | {"sample_id": test.sample_id, "regression_id": test.regression_id}
 
     if view == LogView.FAILURE_ONLY:
+        _refuse_besides(cursor=cursor, level=level, contains=contains)
         return failure_log(find_failure_log(run, chosen, tests, request_context.collaborator(Archive), limit), limit, shown)
     wanted = LogFilter(LogLevel(level) if level else None, None, contains or None)
     subject = f"{subject_of(run.run_id)} test {test.regression_id}"
@@ -61,6 +62,12 @@ def list_sample_logs(
         section = _section(log, start.part if start is not None else None, run.run_id, test.regression_id)
         grows = run.status is RunStatus.RUNNING and not section.has_ended
         return _page_from(section, subject, start or LogPlace(section.part.begin), limit, wanted, shown, grows=grows)
+
+
+def _refuse_besides(**given: str | None) -> None:
+    """Raise Invalid for filters and cursors, which the lines of a failure have none of."""
+    if wrong := {name: "Must not be given with view=failure_only." for name, value in given.items() if value is not None}:
+        raise Invalid(wrong)
 
 
 def failure_log(found: FailureLog, limit: int, shown: RenderLine) -> dict[str, Any]:

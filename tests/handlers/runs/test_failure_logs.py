@@ -188,3 +188,16 @@ def test_a_view_that_there_is_not_is_refused_by_name(site: Site, view: str) -> N
         f"/api/v1/runs/{failed}/samples/{test.sample_id}/logs", params={"view": view})
 
     assert (answer.status_code, list(answer.json()["details"]["fields"])) == (400, ["view"])
+
+
+@pytest.mark.parametrize("besides", [{"cursor": "forged"}, {"level": "error"}, {"contains": "stream"}])
+def test_neither_a_cursor_nor_a_filter_goes_with_it(site: Site, besides: dict[str, str]) -> None:
+    test = a_test()
+    run_id = ran(site, failed=[test])
+    keep_log(site, run_id, test, WRONG)
+
+    answer = site.as_role(Role.USER, Scope.SYSTEM_READ).get(
+        f"/api/v1/runs/{run_id}/samples/{test.sample_id}/logs", params={"view": "failure_only"} | besides)
+
+    assert answer.status_code == 400
+    assert set(answer.json()["details"]["fields"]) == set(besides)
