@@ -18,7 +18,7 @@ from api.storage import schema
 from api.storage.database import Base, db
 from api.storage.platform_tables import PLATFORM_TABLES, BlockedUserRow, GeneralDataRow, SampleExtraRow, UploadRow, VersionRow
 from contract.documents import Operation, load_documents
-from contract.fixtures import KNOWN, Person, add_known_run
+from contract.fixtures import CLASS_ID, KNOWN, PLATFORM_KNOWN, Person, add_known_run
 from tests.builders import (
     NOW,
     Output,
@@ -192,31 +192,37 @@ def _add_victim() -> Victim:
     add_machine(waiting)
     set_maintenance("windows", False)
     add_acceptable_hash(test.output_ids[0], digest_of("w"))
-    _save_all(user, sample)
+    extra = _save_all(user, sample)
     ids = {
         "run_id": over, "sample_id": sample, "regression_id": test.regression_id, "output_id": test.output_ids[0],
-        "base_run_id": KNOWN["run_id"]}
+        "regression_test_id": test.regression_id, "user_id": user, "extra_id": extra, "base_run_id": KNOWN["run_id"]}
     return Victim(ids, waiting, token, "victim@example.test")
 
 
-def _save_all(user: int, sample: int) -> None:
+def _save_all(user: int, sample: int) -> int:
+    """Save what else belongs to the user and the sample; the id of the sample's further file."""
+    extra = SampleExtraRow(sample_id=sample, original_name="extra.txt", extension="txt")
     version = VersionRow(version="0.1", released=date(2020, 1, 1), commit="1" * 40)
     rows: list[Base] = [
-        version, GeneralDataRow(key="average_time_linux", value="1500"), BlockedUserRow(user_id=77, comment="spam"),
-        SampleExtraRow(sample_id=sample, original_name="extra.txt", extension="txt")]
+        version, GeneralDataRow(key="average_time_linux", value="1500"), BlockedUserRow(user_id=77, comment="spam"), extra]
     for row in rows:
         save(row)
     save(UploadRow(user_id=user, sample_id=sample, version_id=version.id, platform="linux", parameters="-x", notes="of a victim"))
+    return extra.id
 
 
-GETS = [operation for document in load_documents() for operation in document.operations if operation.method == "get"]
-# Whatever a path needs beyond the ids; none of these is there.
-NOWHERE = {"ticket": "none", "job_id": "550e8400-e29b-41d4-a716-446655440000", "name": "none", "approval_id": "1", "platform": "linux"}
+GETS = [
+    operation for document in load_documents() for operation in document.operations
+    if operation.method == "get" and "501" not in operation.responses]
+# Whatever a path needs beyond the ids: what belongs to the known run, and what is not there.
+OTHERWISE = {
+    **PLATFORM_KNOWN, "class_id": CLASS_ID, "ticket": "none", "job_id": "550e8400-e29b-41d4-a716-446655440000", "name": "none",
+    "approval_id": "1", "platform": "linux", "queued_id": 1}
 
 
 def ask(client: Client, operation: Operation, ids: Mapping[str, Any]) -> Any:
     """The answer to an operation with these ids."""
-    values = {**NOWHERE, **ids}
+    values = {**OTHERWISE, **ids}
     declared = {each["name"]: each for each in operation.parameters}
     query = {name: values[name] for name, each in declared.items() if each["in"] == "query" and each.get("required")}
     if "timeout" in declared:
@@ -242,9 +248,8 @@ def told(answer: Any, victim: Victim) -> Any:
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         return content
     mine = {name: {victim.ids[name]} for name in ("sample_id", "regression_id")} | {"run_id": {victim.ids["run_id"], victim.waiting}}
-    return [
-        item for item in content["data"]
-        if not any(item.get(name) in ids for name, ids in mine.items()) and "victim" not in json.dumps(item).lower()]
+    items = [item for item in content["data"] if "victim" not in json.dumps(item).lower()]
+    return [item for item in items if not (isinstance(item, dict) and any(item.get(name) in ids for name, ids in mine.items()))]
 
 
 def is_kept(expected: Any, told_now: Any) -> bool:

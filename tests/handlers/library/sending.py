@@ -21,6 +21,7 @@ def digest_of(content: bytes) -> str:
 
 
 def stored(site: Site) -> set[str]:
-    """The files of the library, and those that are on their way."""
+    """The files of the library, and those that are on their way; without media info, which is made at a time of its own."""
     folders = (site.files / "TestFiles", site.files / "TempFiles")
-    return {path.relative_to(site.files).as_posix() for folder in folders for path in folder.rglob("*") if path.is_file()}
+    found = {path.relative_to(site.files).as_posix() for folder in folders for path in folder.rglob("*") if path.is_file()}
+    return {name for name in found if not name.startswith("TestFiles/media/")}

@@ -213,5 +213,5 @@ def test_each_task_of_the_server_is_part_of_its_health(site: Site) -> None:
     dependencies = site.client.get(HEALTH).json()["dependencies"]
 
     assert [each["name"].removeprefix("background_") for each in dependencies if each["name"].startswith("background_")] == [
-        "platform_sync", "token_fingerprints", "lost_runs", "verdicts", "late_results", "dead_secrets", "abandoned_files", "job_logs",
-        "job_states", "job_pings", "reauthorization"]
+        "platform_sync", "token_fingerprints", "lost_runs", "verdicts", "late_results", "dead_secrets", "abandoned_files", "inspector",
+        "analyses", "job_logs", "job_states", "job_pings", "reauthorization"]
