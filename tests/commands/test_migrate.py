@@ -70,7 +70,7 @@ def test_a_database_that_is_away_is_said_in_one_line(bare_call: Call) -> None:
 @pytest.mark.parametrize("words", [("migrate",), ("migrate", "--downgrade"), ("users", "list")], ids=" ".join)
 def test_a_database_of_another_version_is_refused_in_a_sentence(migrated: Call, path: Path, words: tuple[str, ...]) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE ci_schema_version SET version_num = '0007'")
+        connection.execute("UPDATE ci_schema_version SET version_num = '9999'")
 
     said = migrated(*words)
 

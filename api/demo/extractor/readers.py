@@ -9,8 +9,8 @@ from api.demo.extractor.track import Cue, Track, Unreadable, milliseconds
 
 PLACE = re.compile(r"\{\\an([1-9])\}")
 BETWEEN_CUES = re.compile(r"\n\n(?=\d{1,9}\n\d{1,9}:)")
-SUBRIP_CUE = re.compile(r"(\d{1,9}):(\d\d):(\d\d),(\d\d\d) --> (\d{1,9}):(\d\d):(\d\d),(\d\d\d)[^\n]*\n(.*)", re.DOTALL)
-WEBVTT_CUE = re.compile(r"(?:(\d{2,9}):)?(\d\d):(\d\d)\.(\d\d\d) --> (?:(\d{2,9}):)?(\d\d):(\d\d)\.(\d\d\d)[^\n]*\n(.*)", re.DOTALL)
+SUBRIP_CUE = re.compile(r"(?m:^)(\d{1,9}):(\d\d):(\d\d),(\d\d\d) --> (\d{1,9}):(\d\d):(\d\d),(\d\d\d)[^\n]*\n(.*)", re.DOTALL)
+WEBVTT_CUE = re.compile(r"(?m:^)(?:(\d{2,9}):)?(\d\d):(\d\d)\.(\d\d\d) --> (?:(\d{2,9}):)?(\d\d):(\d\d)\.(\d\d\d)[^\n]*\n(.*)", re.DOTALL)
 WEBVTT_TAG = re.compile(r"</?([a-z]{1,9})[^<>]*>")
 ASS_TIME = re.compile(r"(\d{1,9}):(\d\d):(\d\d)\.(\d\d)")
 ASS_STYLE = re.compile(r"\\([bius])([01])(?=[\\}])")
