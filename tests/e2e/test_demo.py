@@ -141,6 +141,7 @@ def test_each_printed_curl_line_works_when_it_is_pasted(second: Running) -> None
 
 def test_the_readmes_tour_works_however_often_it_is_pasted(second: Running) -> None:
     lines, _, _ = tour_of(second, Path())
+    eventually(lambda: api_of(second).get("/runs/4/triage")["analysis"]["state"] == "ready", "the causes of the pull request's run")
 
     first = pasted(lines)
     # Names of tokens are told apart by the second that they were made in.
