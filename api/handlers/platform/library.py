@@ -22,7 +22,7 @@ from api.handlers.samples import load_media_info
 from api.rendering.platform import library as render
 from api.rendering.platform.runs import page
 from api.specfirst import request_context
-from api.storage.catalog import labels, sample_rows, samples, shelves
+from api.storage.catalog import labels, regression_tests, sample_rows, samples, shelves
 from api.storage.catalog.catalog import load_catalog
 from api.storage.catalog.labels import Label
 from api.storage.files import paths
@@ -118,8 +118,9 @@ def platform_list_sample_history(
         verdict=Verdict(status) if status else None, with_result=True, regression_id=regression_test_id, branch=branch,
         platform=Platform(platform) if platform else None,
         created_after=parse_instant("created_after", created_after), created_before=parse_instant("created_before", created_before))
-    samples.load_sample(sample_id)
-    regression_ids = [test.definition.regression_id for test in load_catalog().find_tests(RegressionTestFilter(sample_id=sample_id))]
+    regression_ids = regression_tests.regression_ids_of(sample_id)
+    if not regression_ids:
+        samples.check_sample(sample_id)
     return page(history.list_history(regression_ids, wanted, limit=limit, offset=offset), render.history_entry)
 
 

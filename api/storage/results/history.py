@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, and_, func, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, Subquery, and_, func, select, union_all
 
 from api.domain.page import Page
 from api.domain.results.history import HistoryEntry, HistoryFilter
@@ -32,6 +32,13 @@ def list_history(regression_ids: Sequence[int], wanted: HistoryFilter, *, limit:
     return Page([_entry(row) for row in window.in_order(rows)], limit, offset, total)
 
 
+def list_newest(regression_id: int) -> list[HistoryEntry]:
+    """The newest stored verdict of a regression test on each platform that has one, in the order of the platforms."""
+    newest = (_beginning(regression_id, [VerdictRow.platform == str(each)], Window(1, 0, False)).subquery() for each in Platform)
+    rows = session().execute(_with_facts(union_all(*(select(each) for each in newest)).subquery())).all()
+    return sorted(map(_entry, rows), key=lambda entry: list(Platform).index(entry.platform))
+
+
 def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:
     equal: tuple[tuple[Any, str | None], ...] = (
         (VerdictRow.run_status, wanted.run_status), (VerdictRow.verdict, wanted.verdict), (VerdictRow.platform, wanted.platform))
@@ -53,13 +60,16 @@ def _page(
     keys = _merged if len(regression_ids) <= MAX_MERGED else _every
     found = keys(regression_ids, conditions, window).subquery()
     page = select(found).order_by(*_order(found.c, window)).limit(window.limit).offset(window.offset).subquery()
+    return _with_facts(page).order_by(*_order(page.c, window))
+
+
+def _with_facts(page: Subquery) -> Select[*tuple[Any, ...]]:
     return (
         select(VerdictRow.__table__, TestRow.commit, ResultRow.runtime, RunRow.altered, RunRow.environment_id, RunRow.completed_at)
         .select_from(page)
         .join(VerdictRow, and_(*(getattr(VerdictRow, name) == page.c[name] for name in KEY)))
         .join(TestRow, TestRow.id == page.c.run_id).join(RunRow, RunRow.run_id == page.c.run_id)
-        .outerjoin(ResultRow, and_(ResultRow.test_id == page.c.run_id, ResultRow.regression_test_id == page.c.regression_id))
-        .order_by(*_order(page.c, window)))
+        .outerjoin(ResultRow, and_(ResultRow.test_id == page.c.run_id, ResultRow.regression_test_id == page.c.regression_id)))
 
 
 def _merged(regression_ids: Sequence[int], conditions: Sequence[ColumnElement[bool]], window: Window) -> CompoundSelect[*tuple[Any, ...]]:
