@@ -70,7 +70,8 @@ def test_a_receiver_is_told_of_the_job_as_the_api_shows_it(sqlite_database: Data
         "event": "job.completed", "delivered_at": "2026-11-21T12:00:00Z", "job": {
             "job_id": "j1", "status": "cancelled", "success": False, "start_time": None, "end_time": "2026-11-21T12:00:00Z",
             "reason": "cancelled", "exit_code": None, "attempt": 0, "priority": 0, "created_at": "2026-11-21T11:59:00Z",
-            "queue_position": None}}
+            "queue_position": None, "repeat_reason": None, "rerun_of": None, "tests": None, "failed_tests": None, "project": None,
+            "commit": None, "branch": None, "label": None}}
     assert got.headers["x-ci-signature-256"] == signature(SECRET, int(NOW.timestamp()), got.body)
     assert waiting() == 0
 

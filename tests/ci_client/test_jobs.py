@@ -59,11 +59,11 @@ def test_a_job_can_be_submitted_without_waiting(project: Path) -> None:
     assert (parts["priority"], parts["web_hook"]) == (b"-3", b"https://example.org/hook")
 
 
-def test_the_form_has_only_what_was_asked_for(project: Path) -> None:
+def test_the_form_has_only_what_was_asked_for_and_where_the_project_comes_from(project: Path) -> None:
     with stand_in(ServedJob()) as server:
         submit_tests_async(project, server.url)
 
-    assert list(parts_of(server.asked[0])) == ["file"]
+    assert list(parts_of(server.asked[0])) == ["project", "file"]
 
 
 def test_progress_goes_up_to_the_whole_upload(project: Path) -> None:

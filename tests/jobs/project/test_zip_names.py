@@ -94,9 +94,9 @@ def test_what_macos_adds_is_left_out(tmp_path: Path) -> None:
     folder.mkdir()
     (tmp_path / "project.zip").write_bytes(zip_of(*entries))
 
-    count = unpack(tmp_path / "project.zip", folder, LIMITS, user_id=None)
+    unpacked = unpack(tmp_path / "project.zip", folder, LIMITS, user_id=None)
 
-    assert count == 2
+    assert unpacked.files == 2
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) == ["a.py", "src", "src/b.py"]
 
 
