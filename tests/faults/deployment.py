@@ -4,6 +4,7 @@ from __future__ import annotations
 import io
 import json
 import socket
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -82,7 +83,8 @@ class Deployment:
         addresses = [[host, port] for host in ("127.0.0.1", "::1", own, "10.0.2.2", "host.docker.internal") for port in ports]
         wakeups = [str(path) for path in self.work.rglob("*.sock")]
         database = installation.database_url.removeprefix("sqlite:///")
-        paths = [database, "/etc/shadow", "/root", self.installation.files, self.work, installation.folder, "/var/run/docker.sock"]
+        home = _beside(Path(sys.base_prefix).resolve(), Path("/root"))
+        paths = [database, "/etc/shadow", *home, self.installation.files, self.work, installation.folder, "/var/run/docker.sock"]
         return {
             "addresses": [*addresses, ["169.254.169.254", 80], ["8.8.8.8", 53]], "sockets": [*wakeups, "\0ci-door", "/var/run/docker.sock"],
             "paths": list(map(str, paths)), "names": []}
@@ -126,6 +128,13 @@ class Deployment:
     def workspaces(self) -> list[Path]:
         """The workspaces that there are."""
         return list(self.work.glob("home-*/work/*-*/workspace"))
+
+
+def _beside(shown: Path, folder: Path) -> list[Path]:
+    """The folder, or what is in it beside the way to `shown`: bubblewrap mounts the interpreter where it lies, and nothing beside it."""
+    if not shown.is_relative_to(folder):
+        return [folder]
+    return [] if folder == shown else [each for entry in folder.iterdir() for each in _beside(shown, entry)]
 
 
 def zipped(files: Mapping[str, str]) -> bytes:

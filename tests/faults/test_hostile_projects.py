@@ -130,7 +130,9 @@ def test_it_ends_for_the_right_reason_and_the_stream_says_so(trials: Trials, nam
     outcome = trials.of(name)
 
     assert outcome.end == ENDS[name], outcome.log[-2000:]
-    assert outcome.closing_line == end_message(JobReason(outcome.job["reason"]), outcome.job["exit_code"]) + "\n"
+    words = end_message(
+        JobReason(outcome.job["reason"]), outcome.job["exit_code"], is_unproven=bool(outcome.job["success"] and not outcome.job["tests"]))
+    assert outcome.closing_line == words + "\n"
     assert [event["type"] for event in outcome.events].count("complete") == 1
     assert outcome.events[-1] == {"type": "complete", "success": outcome.job["success"]}
 
@@ -212,7 +214,8 @@ def test_a_report_is_read_as_text_and_nothing_it_declares_is_followed(trials: Tr
 @pytest.mark.parametrize("deployment", ["bubblewrap"], indirect=True, scope="module")
 def test_a_conftest_that_kills_what_it_can_harms_its_own_job_alone(deployment: Deployment) -> None:
     outcome = deployment.run({
-        "job.py": hostile.CONFTEST_STARTER, "conftest.py": hostile.CONFTEST, "test_x.py": "def test_x():\n    pass\n"})
+        "job.py": hostile.CONFTEST_STARTER, "requirements.txt": "pytest\n", "conftest.py": hostile.CONFTEST,
+        "test_x.py": "def test_x():\n    pass\n"})
 
     assert outcome.end == (COMPLETED, False, JobReason.EXIT_CODE)
     assert "begun" in outcome.log
