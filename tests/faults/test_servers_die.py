@@ -34,15 +34,16 @@ def is_up(port: int) -> bool:
 
 
 def agents_of(host: Host) -> list[int]:
-    """The agents that live on a host."""
-    found = []
+    """The agents that live on a host. A child that an agent has just forked has its command line too, and is none."""
+    found: dict[int, int] = {}
     ours = f"CI_WORK_DIR={host.folder / 'work'}".encode()
     for folder in Path("/proc").iterdir():
         with suppress(OSError):
             is_ours = folder.name.isdigit() and ours in (folder / "environ").read_bytes().split(b"\0")
             if is_ours and b"agent" in (folder / "cmdline").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-    return found
+                # After the name, which is in brackets: the state, and the parent.
+                found[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    return [pid for pid, parent in found.items() if parent not in found]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["told to stop", "killed"])
