@@ -30,6 +30,7 @@ EXCEPTIONS = {
     "stream_run_log": Bound(statements=100, size=8 << 20),
     "stream_job": Bound(size=8 << 20),
     "get_diff": Bound(size=2 << 20),
+    "platform_get_diff": Bound(size=2 << 20),
 }
 # Their bodies are forms with files: the last test says what these ask for.
 UPLOADS = {
@@ -44,6 +45,12 @@ def _within(bound: Bound, counts: Counted, answer: Any) -> bool:
     return counts.statements <= bound.statements and counts.rows <= bound.rows and len(answer.content) <= bound.size
 
 
+def _is_always_refused(operation: Operation) -> bool:
+    """Whether the document says that there is nothing behind this operation."""
+    responses = operation.raw["responses"]
+    return "501" in responses and not any(status.startswith("2") for status in responses)
+
+
 def test_the_exceptions_are_operations() -> None:
     assert EXCEPTIONS.keys() | UPLOADS <= NAMES
 
@@ -55,7 +62,7 @@ def test_the_largest_request_takes_a_bounded_number_of_statements_rows_and_bytes
     for asked in requests_of(operation, abundant.known):
         answer, counts = abundant.ask(asked)
 
-        assert answer.status_code < 500, (str(asked), answer.text[:200])
+        assert answer.status_code < 500 or _is_always_refused(operation), (str(asked), answer.text[:200])
         assert _within(bound, counts, answer), (str(asked), counts, len(answer.content))
 
 
@@ -87,7 +94,8 @@ def test_a_report_of_a_worker_takes_as_many_statements_however_long_its_words_ar
     [report] = [each for each in OPERATIONS if each.operation_id == "report"]
     taken = []
 
-    for length in (1, 1_000):
+    # The first run since the suite changed stores the list of its tests, which later runs share.
+    for length in (1, 1, 1_000):
         run_id = add_run()
         form = urlencode({"type": "progress", "status": "preparation", "message": "w" * length}).encode()
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -95,4 +103,4 @@ def test_a_report_of_a_worker_takes_as_many_statements_however_long_its_words_ar
         assert (answer.text, _within(ORDINARY, counts, answer)) == ("OK", True), (answer.text, counts)
         taken.append(counts.statements)
 
-    assert taken[0] == taken[1]
+    assert taken[1] == taken[2]

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 # Text of every kind but lone surrogates, which the parser refuses before any schema is asked.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _TWO, _FOUR = st.integers(0, 99).map("{:02}".format), st.integers(0, 9999).map("{:04}".format)
-_DATE = st.builds("{}-{}-{}".format, _FOUR, _TWO, _TWO) | st.dates().map(str)
+DATES = st.builds("{}-{}-{}".format, _FOUR, _TWO, _TWO) | st.dates().map(str)
 _LEAPS = st.sampled_from(["23:59:60", "15:59:60", "00:00:60.5"])
 _TIME = st.builds("{}:{}:{}".format, _TWO, _TWO, _TWO) | st.times().map(str) | _LEAPS
 _ZONE = st.sampled_from(["Z", "z", "", "+00:00", "-00:00", "+08:00", "-08:00", "+24:00", "+23:60", "+0800", "+8:00", " 08:00"])
-DATE_TIMES = st.builds("{}{}{}{}".format, _DATE, st.sampled_from(["T", "t", " ", ""]), _TIME, _ZONE)
+DATE_TIMES = st.builds("{}{}{}{}".format, DATES, st.sampled_from(["T", "t", " ", ""]), _TIME, _ZONE)
 _LABELS = st.from_regex(r"[A-Za-z0-9.-]{0,12}", fullmatch=True)
 _NAMES = st.from_regex(r"[A-Za-z0-9.!'+\" ()-]{0,12}", fullmatch=True)
 EMAILS = st.builds("{}@{}".format, _NAMES, _LABELS | st.just("[127.0.0.1]")) | st.emails()
@@ -25,7 +25,7 @@ _ODD_URIS = st.sampled_from([
     "http://a:b@c:99/", "http://ä/", "http://a:port/", "mailto:a@b", "http://a/%", "http://a/%zz", "//a/b", "/a", "a", "http:",
     "http://", "http://a b/", "http://a/\n"])
 URIS = st.builds("{}:{}{}{}".format, _SCHEMES, st.sampled_from(["//", "/", ""]), _CHUNK, _CHUNK) | _ODD_URIS
-FORMATS = {"date-time": DATE_TIMES, "email": EMAILS, "uri": URIS}
+FORMATS = {"date-time": DATE_TIMES, "date": DATES, "email": EMAILS, "uri": URIS}
 _EDGES = st.sampled_from([2**31 - 1, 2**31, 2**32, 2**63 - 1, 2**63, -2**63, 2**64, 10**30])
 INTEGERS = st.integers() | st.integers(-3, 200) | _EDGES
 SCALARS = st.none() | st.booleans() | INTEGERS | st.floats(allow_nan=False, allow_infinity=False) | TEXT

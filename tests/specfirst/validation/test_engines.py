@@ -17,7 +17,7 @@ from api.specfirst.validation.formats import is_date_time, utc_text
 from api.specfirst.validation.schemas import draft4
 from api.specfirst.validation.violations import Walk
 from tests.examples import examples
-from tests.specfirst.validation.instances import DATE_TIMES, EMAILS, TEXT, URIS, mutated
+from tests.specfirst.validation.instances import DATE_TIMES, DATES, EMAILS, TEXT, URIS, mutated
 
 THOROUGHLY = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -60,7 +60,7 @@ def test_both_engines_give_the_same_verdict_and_what_they_refuse_is_explained(na
     agree()
 
 
-@pytest.mark.parametrize(("keyword", "texts"), [("date-time", DATE_TIMES), ("email", EMAILS), ("uri", URIS)])
+@pytest.mark.parametrize(("keyword", "texts"), [("date-time", DATE_TIMES), ("date", DATES), ("email", EMAILS), ("uri", URIS)])
 def test_both_engines_have_the_same_idea_of_a_format(keyword: str, texts: st.SearchStrategy[str]) -> None:
     schema = {"type": "string", "format": keyword}
     engine, oracle = compiled(schema), plain(schema)
@@ -93,7 +93,7 @@ def _with_newline(text: str) -> str:
 def test_every_format_of_the_documents_is_checked_or_says_nothing_of_the_text() -> None:
     used = {schema["format"] for each in SCHEMAS.values() for schema in _strings(each) if "format" in schema}
 
-    assert used <= {"date-time", "email", "uri", "password", "binary", "int32", "int64"}
+    assert used <= {"date-time", "date", "email", "uri", "password", "binary", "int32", "int64"}
 
 
 def _strings(node: Any) -> Iterator[Mapping[str, Any]]:
