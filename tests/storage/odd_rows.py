@@ -54,6 +54,8 @@ ODD: Mapping[str, Odd] = {
 }
 # SQLite lets a text be anything.
 NOT_UTF_8 = "not UTF-8"
+# The account at GitHub that is blocked by the victim's row.
+BLOCKED = 77
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ def _save_all(user: int, sample: int) -> int:
     extra = SampleExtraRow(sample_id=sample, original_name="extra.txt", extension="txt")
     version = VersionRow(version="0.1", released=date(2020, 1, 1), commit="1" * 40)
     rows: list[Base] = [
-        version, GeneralDataRow(key="average_time_linux", value="1500"), BlockedUserRow(user_id=77, comment="spam"), extra]
+        version, GeneralDataRow(key="average_time_linux", value="1500"), BlockedUserRow(user_id=BLOCKED, comment="spam"), extra]
     for row in rows:
         save(row)
     save(UploadRow(user_id=user, sample_id=sample, version_id=version.id, platform="linux", parameters="-x", notes="of a victim"))
@@ -233,8 +235,11 @@ def ask(client: Client, operation: Operation, ids: Mapping[str, Any]) -> Any:
 
 
 def _answers_of_others(rows: OddRows) -> dict[str, Any]:
-    """What is said of those that are not the victim's, by path; some tell of the moment, and of the mean of all runs."""
-    others = ("stream", "metrics", "health", "environments")
+    """What is said of those that are not the victim's, by path.
+
+    Some tell of the moment, of the mean of all runs, of the newest version, or of causes, which are found in the background.
+    """
+    others = ("stream", "metrics", "health", "environments", "about", "triage", "clusters")
     return {
         operation.full_path: told(ask(rows.admin, operation, KNOWN), rows.victim)
         for operation in GETS if not any(word in operation.path for word in others)}
@@ -247,7 +252,8 @@ def told(answer: Any, victim: Victim) -> Any:
     content = answer.json()
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         return content
-    mine = {name: {victim.ids[name]} for name in ("sample_id", "regression_id")} | {"run_id": {victim.ids["run_id"], victim.waiting}}
+    mine = {name: {victim.ids[name]} for name in ("sample_id", "regression_id")} | {
+        "run_id": {victim.ids["run_id"], victim.waiting}, "user_id": {victim.ids["user_id"], BLOCKED}}
     items = [item for item in content["data"] if "victim" not in json.dumps(item).lower()]
     return [item for item in items if not (isinstance(item, dict) and any(item.get(name) in ids for name, ids in mine.items()))]
 
