@@ -91,7 +91,7 @@ def filter_program(machine: str | None = None) -> bytes:
 
 
 def engine_profile() -> dict[str, Any]:
-    """The same rules in the format of Docker's profiles."""
+    """The same rules in the format of Docker's profiles. An engine passes over the names that its libseccomp does not know."""
     names = sorted(set(NUMBERS) - INSPECTED - UNKNOWN)
     error = "SCMP_ACT_ERRNO"
     flagged = [

@@ -129,11 +129,22 @@ def test_no_file_gives_more_rights(bench: Bench) -> None:
     (272, "0x10000000"), (165, "b'none', b'/tmp', b'tmpfs', 0, 0"), (101, "0, 0, 0, 0"), (248, "b'user', b'a', b'b', 1, -1"),
     (321, "0, 0, 0"), (298, "0, 0, -1, -1, 0"), (323, "0"), (425, "1, 0"), (56, "0x10000011, 0, 0, 0, 0"), (304, "0, 0, 0"), (435, "0, 0"),
     (155, "b'/tmp', b'/tmp'"), (999, "0"), (447, "0"), (154, "0, 0, 0"), (68, "0, 0x3ff"), (240, "b'/q', 0x42, 0x1ff, 0"),
-    (278, "0, 0, 0, 0"), (457, "0, 0, 0, 0"), (458, "0, 0, 0, 0"),
+    (278, "0, 0, 0, 0"),
 ])
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of calls are another architecture's")
 def test_system_calls_that_reach_out_of_the_sandbox_are_refused(bench: Bench, call: int, arguments: str) -> None:
     _, log = bench.run(python(f"{SYSTEM_CALL}print(libc.syscall({call}, {arguments}), ctypes.get_errno() in (1, 38))"))
+
+    assert log == "-1 True\n"
+
+
+# Engines take calls by name alone, and pass over a name that their libseccomp does not know: before 2.6, statmount and listmount.
+# A container that makes them is shown the mounts of its own namespace, as it is in /proc/self/mountinfo.
+@pytest.mark.parametrize("sandbox", ["bubblewrap"], indirect=True)
+@pytest.mark.parametrize("call", [457, 458])
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of calls are another architecture's")
+def test_calls_that_show_mounts_are_unknown_to_a_job(bench: Bench, call: int) -> None:
+    _, log = bench.run(python(f"{SYSTEM_CALL}print(libc.syscall({call}, 0, 0, 0, 0), ctypes.get_errno() == 38)"))
 
     assert log == "-1 True\n"
 
