@@ -237,9 +237,9 @@ def ask(client: Client, operation: Operation, ids: Mapping[str, Any]) -> Any:
 def _answers_of_others(rows: OddRows) -> dict[str, Any]:
     """What is said of those that are not the victim's, by path.
 
-    Some tell of the moment, of the mean of all runs, of the newest version, or of causes, which are found in the background.
+    Some tell of the moment, of the mean of all runs, of the newest version, or of causes and steps, found in the background.
     """
-    others = ("stream", "metrics", "health", "environments", "about", "triage", "clusters")
+    others = ("stream", "metrics", "health", "environments", "about", "triage", "clusters", "steps")
     return {
         operation.full_path: told(ask(rows.admin, operation, KNOWN), rows.victim)
         for operation in GETS if not any(word in operation.path for word in others)}
