@@ -188,7 +188,7 @@ def test_the_page_about_jobs_works_when_it_is_pasted(second: Running, folder: Pa
     told = [line for line in shown.splitlines() if line.startswith(("Job ID", "You can"))]
     assert JOB_ID.sub("", submitted).splitlines()[:2] == [JOB_ID.sub("", line) for line in told]
     assert "Running tests..." in submitted and "Running tests..." in waited
-    assert job in stood and "Job ID: " in again
+    assert job in stood and "1 failed, 28 passed" in again
     assert (project / f"ci-artifacts-{job}" / "junit.xml").is_file(), fetched
     assert listed == "No jobs found.\n"
     assert cancelled == f"Job {job}: completed\n"
