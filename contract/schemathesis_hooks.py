@@ -217,6 +217,10 @@ def _speak_of_what_is_there(case: Case[Any], body: dict[str, Any]) -> None:
         given |= {
             name: value for name, value in known.items()
             if name in given and (int(given[name]) % 3 or int(given[name]) in REQUESTS.values()) and int(given[name]) not in told}
+    if unused is UNUSED_OUTPUT and case.path_parameters["output_id"] == UNUSED_OUTPUT["output_id"]:
+        # Only both together name something, of which the first is then deleted in whatever version.
+        case.path_parameters |= _those_of(case, UNUSED_OUTPUT)
+        case.headers.pop("If-Match", None)
     if "class_id" in case.path_parameters and int(case.path_parameters["class_id"], 16) % 3:
         case.path_parameters["class_id"] = CLASS_ID
 

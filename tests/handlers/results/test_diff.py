@@ -275,7 +275,7 @@ def test_how_a_program_ended_is_no_fact_where_it_ended_so_in_the_other_run_too(s
 
     shown = [output.get(client, "diff", view="cues", against=str(each)).json()["cues"]["facts"] for each in (crashed, ended)]
 
-    assert [[fact["kind"] for fact in facts] for facts in shown] == [["bytes.end", "text.other"], ["exit", "bytes.end", "text.other"]]
+    assert [[fact["kind"] for fact in facts] for facts in shown] == [["bytes.end", "text.other"], ["exit", "text.other"]]
 
 
 def test_a_run_that_there_is_not_is_not_found(site: Site, client: ValidatingClient) -> None:
