@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from api.domain.errors import Conflict, NotFound
 from api.domain.page import Page
 from api.domain.runs.run import Platform
+from api.storage.column_types import is_id
 from api.storage.database import Base, change, session
 from api.storage.platform_tables import BlockedUserRow, ForbiddenExtensionRow, GeneralDataRow, MaintenanceRow
 
@@ -20,8 +21,10 @@ def load_maintenance() -> dict[Platform, bool]:
 
 def list_blocked_users(*, limit: int, offset: int) -> Page[tuple[int, str]]:
     """A page of the blocked GitHub accounts, by number, each with the reason."""
-    total = session().execute(select(func.count()).select_from(BlockedUserRow)).scalar_one()
-    rows = session().execute(select(BlockedUserRow).order_by(BlockedUserRow.user_id).limit(limit).offset(offset)).scalars()
+    shown = is_id(BlockedUserRow.user_id)
+    total = session().execute(select(func.count()).select_from(BlockedUserRow).where(shown)).scalar_one()
+    query = select(BlockedUserRow).where(shown).order_by(BlockedUserRow.user_id).limit(limit).offset(offset)
+    rows = session().execute(query).scalars()
     return Page([(row.user_id, row.comment or "") for row in rows], limit, offset, total)
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.domain.page import slice_page
 from api.handlers import people
 from api.rendering.platform import system as render
 from api.rendering.platform.runs import page
@@ -11,7 +10,7 @@ from api.services import people as people_service
 from api.specfirst import request_context
 from api.specfirst.responses import audit
 from api.specfirst.responses.audit import AuditEvent, audited
-from api.storage.auth.accounts import list_accounts, load_account
+from api.storage.auth.accounts import list_account_page, load_account
 
 Json = dict[str, Any]
 
@@ -31,7 +30,7 @@ def platform_deactivate_user(user_id: int) -> Json:
 
 def platform_list_users(limit: int, offset: int) -> Json:
     """List all accounts."""
-    return page(slice_page(list_accounts(), limit, offset), render.user)
+    return page(list_account_page(limit=limit, offset=offset), render.user)
 
 
 def platform_get_user(user_id: int) -> Json:
