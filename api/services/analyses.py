@@ -10,7 +10,7 @@ import orjson
 from api.domain.captions.facts import FACTS_VERSION
 from api.domain.causes.analysis import Cause
 from api.domain.causes.clustering import CLUSTERS_VERSION
-from api.domain.causes.run_analysis import ANALYSIS_VERSION, AnalysisState, Obstacle, RunAnalysis, obstacle_of
+from api.domain.causes.run_analysis import ANALYSIS_VERSION, AnalysisState, NotAnalysed, RunAnalysis, reason_not_analysed
 from api.domain.errors import NotFound, Unavailable
 from api.domain.results.base_run import Line
 from api.domain.results.judged_run import JudgedRun
@@ -27,7 +27,7 @@ class AnalysisStatus:
     state: AnalysisState
     of: int
     done: int = 0
-    reason: Obstacle | None = None
+    reason: NotAnalysed | None = None
     found: RunAnalysis | None = None
     name: str | None = None
 
@@ -39,16 +39,16 @@ class AnalysisStatus:
 
 def find_analysis(run: Run, judged: JudgedRun, main_repository: str) -> AnalysisStatus:
     """The analysis of a run that is kept, if it was made from what is known now; in a fixed number of statements."""
-    of, obstacle = sum(test.verdict.is_failure for test in judged.tests), obstacle_of(judged)
-    if obstacle is not None:
-        state = AnalysisState.PENDING if obstacle is Obstacle.NOT_OVER else AnalysisState.NOT_ANALYSABLE
-        return AnalysisStatus(state, of, reason=obstacle)
+    of, reason = sum(test.verdict.is_failure for test in judged.tests), reason_not_analysed(judged)
+    if reason is not None:
+        state = AnalysisState.PENDING if reason is NotAnalysed.NOT_OVER else AnalysisState.NOT_ANALYSABLE
+        return AnalysisStatus(state, of, reason=reason)
     kept = load_analysis(run.run_id)
     if kept is None or kept.name != name_of(run, *sources_of(run, main_repository)):
         return AnalysisStatus(AnalysisState.PENDING, of)
     found = kept.found
     if found is None:
-        return AnalysisStatus(AnalysisState.NOT_ANALYSABLE, of, reason=Obstacle.FAULT)
+        return AnalysisStatus(AnalysisState.NOT_ANALYSABLE, of, reason=NotAnalysed.FAULT)
     return AnalysisStatus(AnalysisState.READY, of, of, found=found, name=kept.name)
 
 

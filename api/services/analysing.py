@@ -9,7 +9,7 @@ from functools import partial
 
 from api.domain.causes.analysis import analyse, pairs_to_compare
 from api.domain.causes.came import Facts, Known, came_of, facts_between, subject_of, telling
-from api.domain.causes.run_analysis import AnalysisDue, Explained, RunAnalysis, TestStep, obstacle_of
+from api.domain.causes.run_analysis import AnalysisDue, Explained, RunAnalysis, TestStep, reason_not_analysed
 from api.domain.causes.stability import Sighting, Stability, stability_of
 from api.domain.causes.step import Walk, walk
 from api.domain.errors import Refusal, Unavailable
@@ -80,7 +80,7 @@ class Analyst:
         taken = held.taken
         run = runs.show_run(taken.run_id, database_now())
         judged = verdicts.judge_run(run)
-        if run.evidence is None or obstacle_of(judged) is not None:
+        if run.evidence is None or reason_not_analysed(judged) is not None:
             transact(partial(_put_aside, taken))
             return
         kept, (line, sources) = load_analysis(run.run_id), sources_of(run, self.main_repository)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from api.domain.causes.attribution import Reason
-from api.domain.causes.run_analysis import AnalysisDue, AnalysisState, Obstacle
+from api.domain.causes.run_analysis import AnalysisDue, AnalysisState, NotAnalysed
 from api.domain.results.origin import Origin
 from api.domain.runs.run import Platform
 from api.services import runs
@@ -156,7 +156,7 @@ def test_an_analysis_that_fails_says_so_and_is_not_tried_for_ever(scene: Scene, 
 
     status = status_of(run_id)
     assert dues == [AnalysisDue.ENDED]
-    assert (status.state, status.reason) == (AnalysisState.NOT_ANALYSABLE, Obstacle.FAULT)
+    assert (status.state, status.reason) == (AnalysisState.NOT_ANALYSABLE, NotAnalysed.FAULT)
 
 
 def test_runs_of_an_older_version_are_analysed_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ class AnalysisState(StrEnum):
     NOT_ANALYSABLE = "not_analysable"
 
 
-class Obstacle(StrEnum):
+class NotAnalysed(StrEnum):
     """Why a run is not analysed; `FAULT` is one of the server's own, of which its log tells."""
 
     NOT_OVER = "not_over"
@@ -43,14 +43,14 @@ class Obstacle(StrEnum):
     FAULT = "fault"
 
 
-def obstacle_of(judged: JudgedRun) -> Obstacle | None:
+def reason_not_analysed(judged: JudgedRun) -> NotAnalysed | None:
     """Why a run cannot be analysed, if it cannot; what infrastructure ended before the tests has no results."""
     if not judged.status.is_finished:
-        return Obstacle.NOT_OVER
+        return NotAnalysed.NOT_OVER
     with_result = sum(test.verdict.has_result for test in judged.tests)
     if not with_result:
-        return Obstacle.NO_RESULTS
-    return Obstacle.TOO_FEW_RESULTS if len(judged.tests) - with_result > MOST_WITHOUT_RESULT * len(judged.tests) else None
+        return NotAnalysed.NO_RESULTS
+    return NotAnalysed.TOO_FEW_RESULTS if len(judged.tests) - with_result > MOST_WITHOUT_RESULT * len(judged.tests) else None
 
 
 @dataclass(frozen=True, slots=True)

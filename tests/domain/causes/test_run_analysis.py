@@ -7,7 +7,7 @@ import pytest
 
 from api.domain.causes.analysis import Analysed
 from api.domain.causes.attribution import Attributed, Confidence, Reason
-from api.domain.causes.run_analysis import Explained, Obstacle, RunAnalysis, obstacle_of
+from api.domain.causes.run_analysis import Explained, NotAnalysed, RunAnalysis, reason_not_analysed
 from api.domain.results.base_run import PastRun
 from api.domain.results.judged_run import Evidence, JudgedRun
 from api.domain.results.origin import FailingSince, Origin
@@ -25,15 +25,15 @@ def judged(status: RunStatus, *verdicts: Verdict) -> JudgedRun:
     return JudgedRun(Evidence(ExpectedTests(()), {}, (), {}, {}), status, tests, ())
 
 
-@pytest.mark.parametrize(("run", "obstacle"), [
-    (judged(RunStatus.RUNNING, Verdict.PASS), Obstacle.NOT_OVER),
-    (judged(RunStatus.ERROR), Obstacle.NO_RESULTS),
-    (judged(RunStatus.CANCELED, Verdict.SKIPPED), Obstacle.NO_RESULTS),
-    (judged(RunStatus.INCOMPLETE, Verdict.PASS, Verdict.FAIL, Verdict.SKIPPED), Obstacle.TOO_FEW_RESULTS),
+@pytest.mark.parametrize(("run", "reason"), [
+    (judged(RunStatus.RUNNING, Verdict.PASS), NotAnalysed.NOT_OVER),
+    (judged(RunStatus.ERROR), NotAnalysed.NO_RESULTS),
+    (judged(RunStatus.CANCELED, Verdict.SKIPPED), NotAnalysed.NO_RESULTS),
+    (judged(RunStatus.INCOMPLETE, Verdict.PASS, Verdict.FAIL, Verdict.SKIPPED), NotAnalysed.TOO_FEW_RESULTS),
     (judged(RunStatus.INCOMPLETE, Verdict.PASS, Verdict.FAIL, Verdict.PASS, Verdict.SKIPPED), None),
     (judged(RunStatus.PASS, Verdict.PASS), None)])
-def test_a_run_is_analysed_where_three_quarters_of_its_tests_have_a_result(run: JudgedRun, obstacle: Obstacle | None) -> None:
-    assert obstacle_of(run) is obstacle
+def test_a_run_is_analysed_where_three_quarters_of_its_tests_have_a_result(run: JudgedRun, reason: NotAnalysed | None) -> None:
+    assert reason_not_analysed(run) is reason
 
 
 def test_failing_tests_are_found_by_their_ids() -> None:
