@@ -25,7 +25,7 @@ from api.mcp.endpoint import PATH as MCP_PATH
 from api.mcp.endpoint import McpEndpoint
 from api.mcp.tools import tools_of
 from api.rendering.pages.refusal import refused_page
-from api.services.login_guard import LoginGuard
+from api.services.auth.login_guard import LoginGuard
 from api.site.routes import pages, service_description
 from api.specfirst.access.addresses import Addresses
 from api.specfirst.access.authentication import Authentication, LocalCaller, RunTokenKnown

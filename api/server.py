@@ -37,16 +37,16 @@ from api.job_service import EMBEDDED, agent_probe, local_access
 from api.jobs.project.scanner import Scanner
 from api.jobs.wakeup.wakeup import Wakeup, Wakeups
 from api.jobs.wakeup.wakeups import BrokerUnusable, wakeups_of
-from api.services import worker_access
-from api.services.analysing import Analyst
-from api.services.analysis_requests import AnalysisRequests
-from api.services.first_differences import DifferenceFinder
+from api.services.catalog.library_samples import NewSamples
 from api.services.health_probes import HealthProbes, Probe
-from api.services.library_samples import NewSamples
-from api.services.output_facts import FactFinder
-from api.services.platform_sync import catch_up
 from api.services.policies import AccountPolicy, Environments, JobPolicy, LibraryPolicy, ReviewPolicy
-from api.services.runs import ShownRuns
+from api.services.results.analysing import Analyst
+from api.services.results.analysis_requests import AnalysisRequests
+from api.services.results.first_differences import DifferenceFinder
+from api.services.results.output_facts import FactFinder
+from api.services.runs import worker_access
+from api.services.runs.platform_sync import catch_up
+from api.services.runs.runs import ShownRuns
 from api.storage import schema_state
 from api.storage.auth import sessions, tokens
 from api.storage.database import db, session

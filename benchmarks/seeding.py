@@ -13,7 +13,7 @@ from api.config import Settings
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
 from api.installation import attach_database
-from api.services.platform_sync import catch_up
+from api.services.runs.platform_sync import catch_up
 from api.storage import schema
 from api.storage.database import db, transaction
 from api.storage.tables import RunRow

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal
 from api.domain.results.review import view_of
 from api.domain.runs.run import Phase
-from api.services.platform_sync import catch_up
+from api.services.runs.platform_sync import catch_up
 from api.storage.database import session, transact
 from api.storage.platform_tables import (
     AcceptableHashRow,

@@ -84,7 +84,7 @@ def main(options: Sequence[str]) -> int:
 
 def _complaints(log: str) -> str:
     """The log without its ordinary lines."""
-    ordinary = " INFO ", " WARNING api.services.worker_reports ", '"logger": "api.audit"'
+    ordinary = " INFO ", " WARNING api.services.runs.worker_reports ", '"logger": "api.audit"'
     return "\n".join(line for line in log.splitlines() if not any(words in line for words in ordinary))
 
 

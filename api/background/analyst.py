@@ -8,8 +8,8 @@ from time import monotonic
 from flask import Flask
 
 from api.domain.causes.run_analysis import AnalysisDue
-from api.services.analysing import Analyst
-from api.services.analysis_requests import AnalysisRequests
+from api.services.results.analysing import Analyst
+from api.services.results.analysis_requests import AnalysisRequests
 from api.storage.database import session, transact
 from api.storage.results.analyses import require_analysis
 from api.storage.runs.platform_changes import look

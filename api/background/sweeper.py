@@ -11,8 +11,8 @@ from flask import Flask
 
 from api.domain.random_source import RandomSource
 from api.installation import SYSTEM_RANDOM
-from api.services.leases import give_up_expired_leases
-from api.services.platform_sync import catch_up, judge_late_results, judge_pending, sync_overlooked
+from api.services.runs.leases import give_up_expired_leases
+from api.services.runs.platform_sync import catch_up, judge_late_results, judge_pending, sync_overlooked
 from api.storage.auth.tokens import fingerprint_platform_tokens
 from api.storage.database import database_now, session, transact
 from api.storage.files.incoming import FileStore

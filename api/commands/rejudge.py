@@ -8,7 +8,7 @@ from api.commands.database import open_database
 from api.config import Settings
 from api.domain.results.failure_code import RULES_VERSION
 from api.domain.runs.progress import LateEventKind
-from api.services.platform_sync import judge_pending
+from api.services.runs.platform_sync import judge_pending
 from api.storage.database import transact
 from api.storage.runs.platform_changes import count_pending, mark_outdated
 from api.storage.runs.progress import count_late_events

@@ -10,7 +10,7 @@ from api.domain.auth.token import SECRET_BYTES, NewToken, issue_token
 from api.domain.errors import Forbidden, InvalidCredentials, Unprocessable
 from api.domain.random_source import RandomSource
 from api.rendering import runs as render_runs
-from api.services.login_guard import LoginGuard
+from api.services.auth.login_guard import LoginGuard
 from api.services.policies import AccountPolicy
 from api.specfirst import request_context
 from api.specfirst.responses import audit

@@ -16,10 +16,11 @@ from api.domain.results.sample_lookup import choose_test
 from api.domain.runs.run import Run
 from api.rendering import baselines as render_baselines
 from api.rendering.runs import page
-from api.services import baseline_reviews, runs, verdicts
-from api.services.baseline_reviews import Reviewer, Selection
-from api.services.library_samples import ReceivedFile
+from api.services.catalog.library_samples import ReceivedFile
 from api.services.policies import ReviewPolicy
+from api.services.results import baseline_reviews, verdicts
+from api.services.results.baseline_reviews import Reviewer, Selection
+from api.services.runs import runs
 from api.specfirst import request_context
 from api.specfirst.responses.audit import AuditEvent, audited
 from api.specfirst.responses.json_responses import answer

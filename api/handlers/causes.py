@@ -13,10 +13,10 @@ from api.domain.results.review import view_of
 from api.domain.runs.run import Platform, Run
 from api.rendering import causes as render_causes
 from api.rendering.runs import page
-from api.services import verdicts
-from api.services.analyses import find_analysis, require_found
-from api.services.analysis_requests import AnalysisRequests
-from api.services.baseline_reviews import proposals_of_cause
+from api.services.results import verdicts
+from api.services.results.analyses import find_analysis, require_found
+from api.services.results.analysis_requests import AnalysisRequests
+from api.services.results.baseline_reviews import proposals_of_cause
 from api.specfirst import request_context
 from api.storage.results import occurrences
 from api.storage.results.occurrences import NOWHERE

@@ -15,7 +15,8 @@ from api.domain.text.tail import ERROR_BYTES, last_error_line
 from api.rendering import errors as render_errors
 from api.rendering import runs as render_runs
 from api.rendering.log_tails import read_tail
-from api.services import runs, verdicts
+from api.services.results import verdicts
+from api.services.runs import runs
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive

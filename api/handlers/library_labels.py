@@ -8,7 +8,7 @@ from api.domain.catalog.change import LibraryKind
 from api.handlers.library_samples import editor
 from api.rendering import library as render_library
 from api.rendering.runs import page
-from api.services import library_labels
+from api.services.catalog import library_labels
 from api.specfirst import request_context
 from api.storage.catalog import changes, labels
 

@@ -14,8 +14,8 @@ from api.domain.errors import NotFound
 from api.handlers.samples import shown_sample
 from api.rendering import library as render_library
 from api.rendering.file_responses import file_answer
-from api.services import library_samples
-from api.services.library_samples import NewSamples, SampleEdit
+from api.services.catalog import library_samples
+from api.services.catalog.library_samples import NewSamples, SampleEdit
 from api.specfirst import request_context
 from api.specfirst.responses.json_responses import answer, etag
 from api.storage.catalog import sample_rows, samples

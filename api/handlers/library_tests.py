@@ -14,7 +14,7 @@ from api.handlers.library_samples import editor
 from api.rendering import library as render_library
 from api.rendering import runs as render_runs
 from api.rendering import samples as render_samples
-from api.services import library_tests
+from api.services.catalog import library_tests
 from api.specfirst import request_context
 from api.storage.catalog import regression_tests, samples
 from api.storage.results import history

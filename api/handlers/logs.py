@@ -14,8 +14,8 @@ from api.domain.text.log import LogFilter, LogLine, LogSource
 from api.domain.text.log_cursor import FINGERPRINT_BYTES, LogPart, LogPlace, fingerprint, make_cursor, read_cursor, stale_cursor
 from api.domain.text.log_difference import LogView
 from api.domain.text.log_level import LogLevel
-from api.services import verdicts
-from api.services.failure_logs import FailureLog, find_failure_log
+from api.services.results import verdicts
+from api.services.runs.failure_logs import FailureLog, find_failure_log
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive

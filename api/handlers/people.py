@@ -10,7 +10,7 @@ from api.domain.auth.access import Role
 from api.domain.runs.run import Platform
 from api.rendering import people as render_people
 from api.rendering.runs import page
-from api.services import people
+from api.services.auth import people
 from api.specfirst import request_context
 from api.specfirst.responses import audit
 from api.specfirst.responses.audit import AuditEvent, audited

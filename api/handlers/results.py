@@ -20,8 +20,9 @@ from api.domain.runs.run import Run
 from api.domain.text.diff import DiffStatus
 from api.handlers.runs import api_base
 from api.rendering import results as render_results
-from api.services import runs, verdicts
-from api.services.comparisons import find_basis
+from api.services.results import verdicts
+from api.services.results.comparisons import find_basis
+from api.services.runs import runs
 from api.specfirst import request_context
 from api.specfirst.responses.metrics import RequestMetrics
 from api.storage.files.archive import Archive, Found, Source

@@ -25,9 +25,10 @@ from api.domain.runs.trigger import RunPolicy, RunRequest, choose_environment, c
 from api.integrations.github.identity import GitHub
 from api.rendering import runs as render_runs
 from api.rendering.timestamps import parse_instant
-from api.services import runs, verdicts
 from api.services.policies import Environments
-from api.services.run_permission import require_permission
+from api.services.results import verdicts
+from api.services.runs import runs
+from api.services.runs.run_permission import require_permission
 from api.specfirst import request_context
 from api.specfirst.responses.audit import AuditEvent, audited
 from api.specfirst.responses.json_responses import JSON, encode, etag

@@ -24,9 +24,9 @@ from api.rendering import runtimes as render_runtimes
 from api.rendering import samples as render_samples
 from api.rendering.log_tails import read_tail
 from api.rendering.timestamps import parse_instant
-from api.services import verdicts
-from api.services.library_samples import KeptSample, load_kept_sample
-from api.services.stability import find_stability
+from api.services.catalog.library_samples import KeptSample, load_kept_sample
+from api.services.results import verdicts
+from api.services.results.stability import find_stability
 from api.specfirst import request_context
 from api.storage.catalog import regression_tests, samples
 from api.storage.files import paths

@@ -17,10 +17,10 @@ from api.domain.runs.environment import Environment
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.rendering import artifacts as render_artifacts
 from api.rendering import runs as render_runs
-from api.services import runs
 from api.services.health_probes import HealthProbes
 from api.services.policies import Environments
-from api.services.verdicts import judge_run
+from api.services.results.verdicts import judge_run
+from api.services.runs import runs
 from api.specfirst import request_context
 from api.specfirst.responses.json_responses import answer
 from api.storage.files.archive import Archive

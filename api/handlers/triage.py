@@ -24,11 +24,11 @@ from api.handlers.runs import api_base
 from api.rendering import causes as render_causes
 from api.rendering import triage as render_triage
 from api.rendering.triage import LEAST_ENTRY, Causes, Failures
-from api.services import verdicts
-from api.services.analyses import AnalysisStatus, find_analysis
-from api.services.analysis_requests import AnalysisRequests
-from api.services.comparisons import Basis, compare_runtimes, explain_failures, find_basis, find_history
-from api.services.first_differences import DifferenceFinder, Finding, Pair
+from api.services.results import verdicts
+from api.services.results.analyses import AnalysisStatus, find_analysis
+from api.services.results.analysis_requests import AnalysisRequests
+from api.services.results.comparisons import Basis, compare_runtimes, explain_failures, find_basis, find_history
+from api.services.results.first_differences import DifferenceFinder, Finding, Pair
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive

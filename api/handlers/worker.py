@@ -25,9 +25,9 @@ from api.domain.runs.worker_message import (
     WorkerMessage,
     parse_message,
 )
-from api.services import worker_reports
-from api.services.analysis_requests import AnalysisRequests
-from api.services.worker_access import lock_worker_run
+from api.services.results.analysis_requests import AnalysisRequests
+from api.services.runs import worker_reports
+from api.services.runs.worker_access import lock_worker_run
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
 from api.storage.database import transact

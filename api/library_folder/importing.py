@@ -13,8 +13,8 @@ from api.domain.catalog.library_file import FileOutput, FileSample, FileTest
 from api.domain.catalog.new_sample import parse_file_name
 from api.domain.errors import Unavailable
 from api.library_folder.reading import PIECE, Folder, read_folder
-from api.services import library_samples, library_tests
-from api.services.library_samples import SampleEdit
+from api.services.catalog import library_samples, library_tests
+from api.services.catalog.library_samples import SampleEdit
 from api.storage.catalog import labels, library_rows, sample_rows, test_rows
 from api.storage.catalog.catalog import load_catalog
 from api.storage.catalog.changes import record_change

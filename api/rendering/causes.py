@@ -16,7 +16,7 @@ from api.domain.results.origin import Origin
 from api.domain.results.result import JudgedTest
 from api.domain.results.review import View
 from api.rendering.triage import Causes, next_call
-from api.services.analyses import AnalysisStatus
+from api.services.results.analyses import AnalysisStatus
 from api.storage.results.occurrences import NOWHERE, Elsewhere, SeenRun, SeenStep, Sightings
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ from api.domain.display_bounds import cut
 from api.domain.runs.expected_tests import ExpectedOutput
 from api.rendering.runs import marked
 from api.rendering.samples import sample_detail
-from api.services.library_samples import KeptSample
+from api.services.catalog.library_samples import KeptSample
 from api.storage.catalog.labels import Label
 from api.storage.catalog.sample_rows import ExtraFile
 

@@ -25,7 +25,7 @@ from api.domain.runs.summary import Summary
 from api.domain.runs.unexecuted import SkippedTest
 from api.rendering.runs import BELOW_RUN, run_links
 from api.rendering.runtimes import runtime_changes
-from api.services.comparisons import Basis
+from api.services.results.comparisons import Basis
 from api.specfirst.responses.json_responses import encode
 
 Json = dict[str, Any]

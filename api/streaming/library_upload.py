@@ -9,7 +9,7 @@ from starlette.requests import Request
 from api.domain.catalog.new_sample import BEGINNING, parse_file_name
 from api.domain.errors import Invalid
 from api.domain.runs.worker_message import Malformed
-from api.services.library_samples import ReceivedFile
+from api.services.catalog.library_samples import ReceivedFile
 from api.services.policies import LibraryPolicy
 from api.specfirst import request_context
 from api.specfirst.multipart import Form, read_form

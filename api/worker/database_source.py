@@ -11,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.domain.errors import StoreFull, Unavailable
 from api.domain.random_source import RandomSource
 from api.domain.runs.worker_suite import REPORT, SuiteTest, suite_files, suite_of
-from api.services.leases import claim_run, release_claim, release_lost_claim, renew_claim
-from api.services.runs import load_run
+from api.services.runs.leases import claim_run, release_claim, release_lost_claim, renew_claim
+from api.services.runs.runs import load_run
 from api.storage.database import database_now
 from api.storage.files.incoming import FileStore
 from api.storage.runs.expected_tests import load_expected_tests

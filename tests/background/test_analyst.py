@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from api.background.analyst import AnalystTask
-from api.services.analysis_requests import MOST, AnalysisRequests
+from api.services.results.analysis_requests import MOST, AnalysisRequests
 from api.storage.database import session, transaction
 from api.storage.results.analyses import count_due_runs, load_analysis
 from tests.databases import Database
-from tests.services.analysed import Scene
+from tests.services.results.analysed import Scene
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from api.background.inspector import ATTEMPTS, LEASE, Inspector
 from api.domain.catalog.change import Editor
 from api.domain.catalog.media_info import Unreadable
 from api.domain.catalog.new_sample import FileName
-from api.services.library_samples import ReceivedFile, delete_sample, keep_sample
+from api.services.catalog.library_samples import ReceivedFile, delete_sample, keep_sample
 from api.storage.catalog.samples import load_sample
 from api.storage.files.archive import Archive
 from api.storage.files.backends import LocalBackend

@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from api.services.platform_sync import catch_up
+from api.services.runs.platform_sync import catch_up
 from tests.builders import NOW, add_finished_run, add_regression_test
 from tests.commands.conftest import Call
 from tests.databases import opened

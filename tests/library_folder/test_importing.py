@@ -14,7 +14,7 @@ from sqlalchemy import select
 from api.domain.catalog.change import Editor
 from api.domain.catalog.definition import DefinitionEdit
 from api.library_folder.reading import LibraryFaults
-from api.services.library_tests import edit_test
+from api.services.catalog.library_tests import edit_test
 from api.storage.catalog.catalog import load_catalog
 from api.storage.catalog.changes import list_changes
 from api.storage.database import session, transaction

@@ -10,7 +10,8 @@ from api.domain.runs.infrastructure import EventOrigin
 from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.domain.runs.worker_message import Answer, EqualityMessage, FinishMessage, ProgressMessage, UploadMessage
-from api.services import runs, verdicts, worker_reports
+from api.services.results import verdicts
+from api.services.runs import runs, worker_reports
 from api.storage.database import Base, session, transact
 from api.storage.runs import progress
 from api.storage.runs.new_runs import create_run

@@ -5,7 +5,7 @@ import pytest
 
 from api.storage.files.backends import LocalBackend
 from tests.databases import Database
-from tests.services.reviewing import People, gathered
+from tests.services.results.reviewing import People, gathered
 from tests.storage.conftest import empty_url, emulator, kept, local, shared_emulator, store
 
 __all__ = ["empty_url", "emulator", "kept", "local", "shared_emulator", "store"]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
-from api.services.platform_sync import catch_up
+from api.services.runs.platform_sync import catch_up
 from api.storage.database import transaction
 from api.storage.platform_tables import CustomizedTestRow, ProgressRow, ResultFileRow, ResultRow, TestRow
 from tests.builders import BASELINE, NOW, BuiltTest, Output, add_fork, add_regression_test, digest_of

@@ -11,9 +11,9 @@ from sqlalchemy.dialects import mysql, sqlite
 from api.domain.instant import NO_INSTANT
 from api.domain.runs.run import Phase, Platform
 from api.domain.runs.run_list import RunFilter, RunSort
-from api.services import leases, runs
-from api.services.platform_sync import catch_up
-from api.services.worker_access import is_worker_token
+from api.services.runs import leases, runs
+from api.services.runs.platform_sync import catch_up
+from api.services.runs.worker_access import is_worker_token
 from api.storage.column_types import BranchName, Day, ExitCode, Flag, Prose, UtcDateTime, WholeNumber, Word
 from api.storage.database import session, transaction
 from api.storage.platform_tables import PLATFORM_TABLES, TestRow

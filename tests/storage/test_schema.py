@@ -17,8 +17,8 @@ from api.domain.auth.access import Role
 from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.domain.runs.worker_message import Answer, EqualityMessage, FinishMessage, ProgressMessage
-from api.services import leases, runs, worker_reports
-from api.services.platform_sync import catch_up
+from api.services.runs import leases, runs, worker_reports
+from api.services.runs.platform_sync import catch_up
 from api.storage import schema, schema_state
 from api.storage.auth import accounts, tokens
 from api.storage.database import session, transact, transaction

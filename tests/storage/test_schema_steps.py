@@ -8,9 +8,9 @@ from alembic import command
 from sqlalchemy import Engine, delete, inspect, update
 
 from api.domain.runs.run import RunStatus
-from api.services import runs
-from api.services.platform_sync import catch_up
-from api.services.verdicts import judge_run
+from api.services.results.verdicts import judge_run
+from api.services.runs import runs
+from api.services.runs.platform_sync import catch_up
 from api.storage import schema
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ResultFileRow, ResultRow

@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 
 from api.domain.runs.run import Phase
 from api.installation import SYSTEM_RANDOM, utc_now
-from api.services.leases import give_up_expired_leases
-from api.services.verdicts import derive_state
+from api.services.results.verdicts import derive_state
+from api.services.runs.leases import give_up_expired_leases
 from api.storage.database import attach, change, database_now, session, transaction
 from api.storage.files.incoming import FileStore
 from api.storage.runs.progress import list_events, record_event

@@ -9,7 +9,7 @@ from api.domain.errors import NotFound
 from api.domain.runs.run import Run
 from api.handlers import baselines, runs
 from api.handlers.pages.answering import lead_to
-from api.services import verdicts
+from api.services.results import verdicts
 
 
 def cancel_run_form(run_id: int) -> flask.Response:

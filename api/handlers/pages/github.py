@@ -15,7 +15,7 @@ from api.handlers.pages.answering import lead_to
 from api.handlers.pages.session import keep_cookie, local_page, start_session
 from api.integrations.github.authorization import GitHubAuthorization
 from api.integrations.github.identity import GitHubSilent, GitHubUser
-from api.services.github_accounts import account_of
+from api.services.auth.github_accounts import account_of
 from api.specfirst import request_context
 from api.specfirst.responses import audit
 from api.specfirst.responses.audit import AuditEvent, audited

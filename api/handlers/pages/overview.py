@@ -16,8 +16,8 @@ from api.domain.runs.run_list import RunFilter, RunSort
 from api.handlers.pages.answering import show, told
 from api.handlers.triage import triage_run
 from api.rendering.pages.grid import grid_of
-from api.services import runs
-from api.services.analyses import find_causes
+from api.services.results.analyses import find_causes
+from api.services.runs import runs
 from api.specfirst import request_context
 from api.storage.results.approvals import list_approvals
 from api.storage.runs import queue

@@ -11,7 +11,7 @@ from api.domain.results.review import Decision
 from api.handlers import baselines
 from api.handlers.pages.answering import lead_to, show
 from api.services.policies import ReviewPolicy
-from api.services.review_board import Waiting, list_decided, list_waiting
+from api.services.results.review_board import Waiting, list_decided, list_waiting
 from api.specfirst import request_context
 
 DECIDE = {

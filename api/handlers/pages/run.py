@@ -23,7 +23,8 @@ from api.handlers.runs import list_progress
 from api.handlers.samples import get_run_sample
 from api.handlers.triage import triage_run
 from api.rendering.pages.side_by_side import side_by_side
-from api.services import runs, verdicts
+from api.services.results import verdicts
+from api.services.runs import runs
 from api.specfirst import request_context
 from api.storage.results.history import list_history
 

@@ -9,7 +9,7 @@ from api.domain.runs.run import Run
 from api.handlers import baselines
 from api.handlers import runs as run_handlers
 from api.rendering.platform import runs as render
-from api.services import runs
+from api.services.runs import runs
 
 Json = dict[str, Any]
 

@@ -15,7 +15,8 @@ from api.rendering.artifacts import stored_names
 from api.rendering.platform import errors as render
 from api.rendering.platform import outputs as render_outputs
 from api.rendering.platform.runs import page
-from api.services import runs, verdicts
+from api.services.results import verdicts
+from api.services.runs import runs
 from api.specfirst import request_context
 from api.storage.files.archive import Archive
 

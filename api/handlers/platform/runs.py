@@ -11,7 +11,8 @@ from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.handlers.platform.parameters import parse_instant
 from api.rendering.platform import runs as render
-from api.services import runs, verdicts
+from api.services.results import verdicts
+from api.services.runs import runs
 from api.storage.catalog import samples
 from api.storage.catalog.releases import find_release
 

@@ -8,8 +8,8 @@ from api.domain.catalog.definition import Definition, DefinitionEdit
 from api.domain.catalog.regression_test import RegressionTest
 from api.handlers.library_samples import editor
 from api.rendering.platform import library as render
-from api.services import library_labels, library_samples, library_tests
-from api.services.library_samples import SampleEdit
+from api.services.catalog import library_labels, library_samples, library_tests
+from api.services.catalog.library_samples import SampleEdit
 from api.specfirst import request_context
 from api.storage.catalog import samples, shelves
 from api.storage.files.archive import Archive

@@ -6,7 +6,7 @@ from typing import Any
 from api.handlers import people
 from api.rendering.platform import system as render
 from api.rendering.platform.runs import page
-from api.services import people as people_service
+from api.services.auth import people as people_service
 from api.specfirst import request_context
 from api.specfirst.responses import audit
 from api.specfirst.responses.audit import AuditEvent, audited

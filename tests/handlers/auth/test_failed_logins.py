@@ -7,7 +7,7 @@ import pytest
 
 from api.domain.auth.login_pause import FREE_ATTEMPTS, MAX_PAUSE
 from api.domain.errors import TooMany
-from api.services.login_guard import LoginGuard
+from api.services.auth.login_guard import LoginGuard
 from api.specfirst.access.rate_limits import FallbackCounters, ProcessCounters
 from tests.clocks import Clock
 from tests.handlers.conftest import MakeSite

@@ -98,7 +98,7 @@ def test_a_crash_is_logged_without_the_secret_that_caused_it(
     def crash(*_: Any, **__: Any) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("api.services.worker_reports.lock_worker_run", crash)
+    monkeypatch.setattr("api.services.runs.worker_reports.lock_worker_run", crash)
     answer = site.client.post(path, data={"type": "progress", "status": "testing", "message": ""})
 
     assert (answer.status_code, answer.text) == (500, "FAIL: Internal server error.")

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from api.domain.auth.access import Role
-from api.services.platform_sync import catch_up
+from api.services.runs.platform_sync import catch_up
 from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow
 from tests.builders import NOW, Output, add_category, add_finished_run, add_regression_test, add_run, add_sample
 from tests.handlers.site import Client, Site

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from api.background.sweeper import Sweeper
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
-from api.services.platform_sync import catch_up
+from api.services.runs.platform_sync import catch_up
 from contract.client import ValidatingClient
 from tests.builders import (
     BASELINE,

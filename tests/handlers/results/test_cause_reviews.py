@@ -13,7 +13,7 @@ from api.storage.results.analyses import load_analysis
 from tests.builders import Output, add_regression_test, add_user
 from tests.handlers.baselines import REASON, baseline_of
 from tests.handlers.site import Client, Site
-from tests.services.analysed import OwnPool, Scene, captions
+from tests.services.results.analysed import OwnPool, Scene, captions
 
 APPROVALS = "/api/v1/baseline-approvals"
 

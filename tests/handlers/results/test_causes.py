@@ -10,7 +10,7 @@ from api.storage.database import session
 from contract.client import ValidatingClient
 from tests.builders import NOW
 from tests.handlers.site import Site
-from tests.services.analysed import Scene
+from tests.services.results.analysed import Scene
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from api.domain.errors import Unavailable
 from api.domain.results.triage import NoDifference
-from api.services.first_differences import DifferenceFinder, Pair
+from api.services.results.first_differences import DifferenceFinder, Pair
 from api.storage.files.archive import Archive
 
 PAIR = Pair(1, "TestResults/a.srt", "TestResults/b.srt")

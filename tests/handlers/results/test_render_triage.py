@@ -22,7 +22,7 @@ from api.domain.runs.infrastructure import InfrastructureError, InfrastructureTy
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.runs.unexecuted import SkippedTest, SkipReason
 from api.rendering.triage import Causes, Failures, triage
-from api.services.comparisons import Basis
+from api.services.results.comparisons import Basis
 from api.specfirst.responses.json_responses import encode
 from tests.builders import NOW
 from tests.domain.results.judged_tests import OTHER, judged, make_test

@@ -9,7 +9,7 @@ import pytest
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
-from api.services.platform_sync import catch_up
+from api.services.runs.platform_sync import catch_up
 from tests.builders import NOW, BuiltTest, Output, add_event, add_regression_test, add_result_with_output, add_run, digest_of
 from tests.handlers.site import Site
 

@@ -9,7 +9,7 @@ import pytest
 
 from api.domain.auth.access import Role, Scope
 from api.domain.runs.run import Phase
-from api.services.platform_sync import catch_up
+from api.services.runs.platform_sync import catch_up
 from api.storage.files import paths
 from tests.builders import NOW, BuiltTest, add_event, add_passed_result, add_regression_test, add_result, add_run, add_sample
 from tests.handlers.conftest import MakeSite

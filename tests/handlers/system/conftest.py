@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import select
 
 from api.domain.auth.access import Role
-from api.services.analysing import Analyst
-from api.services.output_facts import FactFinder
-from api.services.platform_sync import judge_pending
+from api.services.results.analysing import Analyst
+from api.services.results.output_facts import FactFinder
+from api.services.runs.platform_sync import judge_pending
 from api.storage.database import session
 from api.storage.tables import ClusterRow
 from contract.documents import load_documents
@@ -24,7 +24,7 @@ from tests.builders import add_token
 from tests.counting import Counted, counted
 from tests.handlers.site import Site, build_site
 from tests.handlers.system.asked import Ask
-from tests.services.analysed import OwnPool, archive_of
+from tests.services.results.analysed import OwnPool, archive_of
 
 OPERATION = load_documents()[0].operations[0]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.services.platform_sync import judge_pending
+from api.services.runs.platform_sync import judge_pending
 from api.storage import connections
 from api.storage.database import session
 from contract.documents import Operation, load_documents

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import update
 
 from api.domain.runs.run import Phase
-from api.services.platform_sync import judge_pending
+from api.services.runs.platform_sync import judge_pending
 from api.storage.database import session, transaction
 from api.storage.runs.platform_changes import is_registered, look
 from api.storage.tables import RunRow

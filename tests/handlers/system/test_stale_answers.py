@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
-from api.services import verdicts
+from api.services.results import verdicts
 from api.specfirst.responses.stored_answers import StoredAnswers
 from api.storage.database import change, session, transaction
 from api.storage.platform_tables import ResultFileRow, ResultRow, UserRow

@@ -113,7 +113,7 @@ def test_while_secrets_cannot_be_looked_up_no_body_is_read_either(
         raise OperationalError("SELECT", {}, Exception("gone"), connection_invalidated=True)
 
     site = make_site()
-    monkeypatch.setattr("api.services.worker_access.is_worker_token", away)
+    monkeypatch.setattr("api.services.runs.worker_access.is_worker_token", away)
 
     sender = Sender(site.app, f"/ci/progress-reporter/{add_run()}/{'x' * 64}", MULTIPART | HUGE)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from api.domain.results.history import HistoryEntry, HistoryFilter
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Phase, Platform, RunStatus
-from api.services.platform_sync import catch_up
+from api.services.runs.platform_sync import catch_up
 from api.storage.database import session
 from api.storage.results.history import MAX_MERGED, list_history
 from api.storage.tables import VerdictRow

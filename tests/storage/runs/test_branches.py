@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from api.domain.runs.run import Phase
 from api.domain.text.casefold import contains
-from api.services.platform_sync import catch_up
+from api.services.runs.platform_sync import catch_up
 from api.storage.runs.queue import Branch, list_branches
 from tests.builders import NOW, add_event, add_run, minutes
 from tests.databases import Database

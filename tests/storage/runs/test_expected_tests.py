@@ -4,7 +4,7 @@ from __future__ import annotations
 from sqlalchemy import func, select, update
 
 from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTests
-from api.services import runs
+from api.services.runs import runs
 from api.storage.catalog.regression_tests import load_definitions
 from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import RegressionCategoryRow, RegressionOutputRow, RegressionTestRow

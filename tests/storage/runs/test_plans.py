@@ -13,8 +13,9 @@ from api.domain.results.history import HistoryFilter
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Phase, Platform, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
-from api.services import runs, verdicts
-from api.services.platform_sync import catch_up, judge_pending
+from api.services.results import verdicts
+from api.services.runs import runs
+from api.services.runs.platform_sync import catch_up, judge_pending
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
 from api.storage.results import evidence, history

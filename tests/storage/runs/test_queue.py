@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from api.domain.runs.run import Phase, Platform, RunStatus
-from api.services.platform_sync import catch_up
+from api.services.runs.platform_sync import catch_up
 from api.storage.database import session
 from api.storage.runs.queue import list_branches, load_queue
 from tests.builders import MAIN_REPOSITORY, NOW, add_event, add_finished_run, add_regression_test, add_run, minutes

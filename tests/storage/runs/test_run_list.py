@@ -9,8 +9,8 @@ from api.domain.errors import Invalid, Unavailable
 from api.domain.page import Position
 from api.domain.runs.run import Phase, Platform, Run, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
-from api.services import runs
-from api.services.platform_sync import catch_up, judge_pending
+from api.services.runs import runs
+from api.services.runs.platform_sync import catch_up, judge_pending
 from api.storage.database import session
 from tests.builders import NOW, add_event, add_finished_run, add_regression_test, add_run, minutes
 from tests.databases import Database

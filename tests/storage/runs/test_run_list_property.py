@@ -14,8 +14,8 @@ from api.domain.runs.progress import timeline
 from api.domain.runs.run import Phase, Platform, ProgressEvent, Run, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.domain.runs.status import run_status
-from api.services import runs
-from api.services.platform_sync import catch_up, judge_pending
+from api.services.runs import runs
+from api.services.runs.platform_sync import catch_up, judge_pending
 from api.storage.database import session
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow
 from api.storage.runs.expected_tests import load_expected_tests

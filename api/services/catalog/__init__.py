@@ -1,0 +1,1 @@
+"""Use cases about the library of samples and regression tests."""

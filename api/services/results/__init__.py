@@ -1,0 +1,1 @@
+"""Use cases about results: verdicts, comparisons, causes, baselines."""

@@ -1,0 +1,1 @@
+"""Use cases about runs: showing and repeating them, their workers, the platform."""
