@@ -24,7 +24,7 @@ from api.storage.auth.tokens import store_token
 from api.storage.database import db, session, transact
 from api.storage.jobs.files import JobFiles
 from api.storage.platform_tables import UserRow
-from contract.fixtures import Person, add_known_run
+from contract.fixtures import Person, add_known_run, add_spares
 from tests.builders import (
     NOW,
     BuiltTest,
@@ -76,6 +76,7 @@ def prepare(settings: Settings) -> None:
         for run_id in WORKED_ON:
             add_run(run_id=run_id, token=worker_token(run_id), platform="linux" if run_id % 2 else "windows")
         add_known_run(settings.storage_root, _person(ADMIN), _person(REVIEWER))
+        transact(add_spares)
         _add_jobs(settings.storage_root)
         db.session.remove()
         db.engine.dispose()

@@ -36,10 +36,9 @@ KNOWN = {"run_id": 9420, "sample_id": 137, "regression_id": 42, "output_id": 81}
 CLASS_ID = "4cb84fb462f3ff2e"
 # What the platform's API calls by a name of its own, or knows of the same sample and output: a further file, and an acceptable hash.
 PLATFORM_KNOWN = {"regression_test_id": 42, "extra_id": 137, "variant_id": 137, "category_id": 137, "user_id": 7}
-# What nothing refers to, so that it may be deleted.
-UNUSED = {"regression_test_id": 337, "regression_id": 338, "sample_id": 337, "extra_id": 137, "category_id": 337, "user_id": 7}
-UNUSED_OUTPUT = {"regression_id": 339, "output_id": 339}
 UNUSED_EXTENSION = "bat"
+# The numbers of what nothing refers to, so that it may be deleted.
+SPARES = range(1000, 1200)
 # Requests for new baselines that another admin made, by what is to become of them, and the outputs that they are for.
 REQUESTS, REQUESTED = {"approve": 3, "reject": 4, "revert": 5}, {"approve": 84, "reject": 85, "revert": 86}
 # Earlier runs: one with the output that then became the baseline, and one of the commit that the known run's commit follows.
@@ -88,7 +87,9 @@ def add_known_run(root: Path, requester: Person, reviewer: Person) -> None:
 def _add_tests() -> None:
     for sample_id, name in SAMPLES.items():
         save(SampleRow(id=sample_id, sha=digest_of(name), extension="ts", original_name=name))
-    _add_unused()
+    save(CategoryRow(id=PLATFORM_KNOWN["category_id"], name="DVB", description=""))
+    save(BlockedUserRow(user_id=PLATFORM_KNOWN["user_id"], comment="spam"))
+    save(ForbiddenExtensionRow(extension=UNUSED_EXTENSION))
     save(SampleExtraRow(id=PLATFORM_KNOWN["extra_id"], sample_id=KNOWN["sample_id"], original_name="news.txt", extension="txt"))
     for regression_id, (sample_id, outputs) in (TESTS | LATER_TESTS).items():
         save(RegressionTestRow(
@@ -102,19 +103,21 @@ def _add_tests() -> None:
         id=PLATFORM_KNOWN["variant_id"], file_hashes=OLD, regression_test_output_id=KNOWN["output_id"]))
 
 
-def _add_unused() -> None:
-    save(SampleRow(id=UNUSED["sample_id"], sha=digest_of("unused"), extension="ts", original_name="unused.ts"))
-    for regression_id in (UNUSED["regression_test_id"], UNUSED["regression_id"], UNUSED_OUTPUT["regression_id"]):
-        save(RegressionTestRow(
-            id=regression_id, sample_id=KNOWN["sample_id"], command="-out=txt", input_type="file", output_type="file", expected_rc=0,
-            active=False))
-    save(RegressionOutputRow(
-        id=UNUSED_OUTPUT["output_id"], regression_id=UNUSED_OUTPUT["regression_id"], correct="", correct_extension=".txt",
-        expected_filename="", ignore=False))
-    for category_id in (PLATFORM_KNOWN["category_id"], UNUSED["category_id"]):
-        save(CategoryRow(id=category_id, name=f"Category {category_id}", description=""))
-    save(BlockedUserRow(user_id=UNUSED["user_id"], comment="spam"))
-    save(ForbiddenExtensionRow(extension=UNUSED_EXTENSION))
+def add_spares() -> None:
+    """For each number of `SPARES` a sample with a further file, a test with an output, and a category: nothing refers to any of them."""
+    for spare in SPARES:
+        session().add_all([
+            SampleRow(id=spare, sha=digest_of(f"spare {spare}"), extension="ts", original_name="spare.ts"),
+            RegressionTestRow(
+                id=spare, sample_id=KNOWN["sample_id"], command="-out=txt", input_type="file", output_type="file", expected_rc=0,
+                active=False),
+            CategoryRow(id=spare, name=f"Category {spare}", description="")])
+    session().flush()
+    for spare in SPARES:
+        session().add_all([
+            SampleExtraRow(id=spare, sample_id=spare, original_name="spare.txt", extension="txt"),
+            RegressionOutputRow(
+                id=spare, regression_id=spare, correct="", correct_extension=".txt", expected_filename="", ignore=False)])
 
 
 def _first_baseline(output_id: int) -> str:

@@ -104,6 +104,16 @@ class Conflict(Refusal):
     code = "conflict"
 
 
+class NotReady(Conflict):
+    """What the answer needs is still being made, and no fault of the server's; `retry_after` is in seconds."""
+
+    remedy = "Try again after details.retry_after seconds."
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message, {"retry_after": retry_after})
+        self.retry_after = retry_after
+
+
 class PreconditionFailed(Refusal):
     """What is to be changed is not what the client last saw of it."""
 

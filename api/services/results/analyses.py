@@ -11,7 +11,7 @@ from api.domain.captions.facts import FACTS_VERSION
 from api.domain.causes.analysis import Cause
 from api.domain.causes.clustering import CLUSTERS_VERSION
 from api.domain.causes.run_analysis import ANALYSIS_VERSION, AnalysisState, NotAnalysed, RunAnalysis, reason_not_analysed
-from api.domain.errors import NotFound, Unavailable
+from api.domain.errors import NotFound, NotReady
 from api.domain.results.base_run import Line
 from api.domain.results.judged_run import JudgedRun
 from api.domain.runs.run import Run
@@ -53,7 +53,7 @@ def find_analysis(run: Run, judged: JudgedRun, main_repository: str) -> Analysis
 
 
 def load_causes(run: Run, main_repository: str) -> tuple[Cause, ...]:
-    """The causes of a run's failures. Raises NotFound, and Unavailable as long as they are not known."""
+    """The causes of a run's failures. Raises NotFound, and NotReady as long as they are not known."""
     return require_found(run, find_analysis(run, verdicts.judge_run(run), main_repository)).causes
 
 
@@ -64,9 +64,9 @@ def find_causes(run: Run, main_repository: str) -> tuple[Cause, ...]:
 
 
 def require_found(run: Run, status: AnalysisStatus) -> RunAnalysis:
-    """What was found out about a run. Raises NotFound, and Unavailable as long as it is not known."""
+    """What was found out about a run. Raises NotFound, and NotReady as long as it is not known."""
     if status.state is AnalysisState.PENDING:
-        raise Unavailable("The causes of this run's failures are still being found.", retry_after=1)
+        raise NotReady("The causes of this run's failures are still being found.", retry_after=1)
     if status.found is None:
         raise NotFound("analysis", run.run_id, remedy="This run has too few results; retry it with POST /runs/{run_id}/retry.")
     return status.found

@@ -68,7 +68,7 @@ def by_outputs(run_id: int, output_ids: Collection[int]) -> Selection:
 def find_cause(run: Run, class_id: str, main_repository: str, reason: str = "") -> list[Proposal]:
     """What can be proposed of the outputs of a run that fail for this cause and no other.
 
-    Raises NotFound where the run has no such cluster, and Unavailable as long as the causes are not known.
+    Raises NotFound where the run has no such cluster, and NotReady as long as the causes are not known.
     """
     tests = {each.test.regression_id: each for each in verdicts.judge_run(run).tests}
     return proposals_of_cause(run.run_id, class_id, load_causes(run, main_repository), tests, reason)

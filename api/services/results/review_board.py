@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import groupby
 
 from api.domain.causes.analysis import Cause
-from api.domain.errors import NotFound, Unavailable
+from api.domain.errors import NotFound, NotReady
 from api.domain.results.approval import Approval, ApprovalStatus
 from api.domain.results.review import MAX_AT_ONCE, View, view_of
 from api.services.results.analyses import load_causes
@@ -99,6 +99,6 @@ def _by_cause(run_id: int, asked: Sequence[Approval], causes: Sequence[Cause]) -
 
 
 def _causes_of(run_id: int, main_repository: str, now: datetime) -> Sequence[Cause]:
-    with suppress(NotFound, Unavailable):
+    with suppress(NotFound, NotReady):
         return load_causes(show_run(run_id, now), main_repository)
     return ()

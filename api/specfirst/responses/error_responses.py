@@ -13,6 +13,7 @@ from api.domain.errors import (
     InvalidCredentials,
     LogNotFound,
     NotFound,
+    NotReady,
     PreconditionFailed,
     Refusal,
     TooMany,
@@ -100,7 +101,7 @@ def _headers(refusal: Refusal | HttpProblem, token_shown: bool) -> Iterable[tupl
         yield "WWW-Authenticate", CHALLENGE
     elif isinstance(refusal, Forbidden) and "required_scope" in refusal.details:
         yield "WWW-Authenticate", f'{CHALLENGE}, error="insufficient_scope", scope="{refusal.details["required_scope"]}"'
-    elif isinstance(refusal, Unavailable | TooMany):
+    elif isinstance(refusal, Unavailable | NotReady | TooMany):
         yield "Retry-After", str(refusal.retry_after)
 
 

@@ -15,6 +15,7 @@ from api.domain.errors import (
     MissingOutput,
     NoBaseRun,
     NotFound,
+    NotReady,
     Refusal,
     Unauthorized,
     Unavailable,
@@ -49,6 +50,7 @@ def test_what_was_begun_goes_on_while_role_and_scopes_last(now: Caller | None, m
     (Unauthorized(), "unauthorized", "Bearer token is missing, expired, or invalid.", {}),
     (InvalidCredentials(), "invalid_credentials", "Email or password is incorrect.", {}),
     (Invalid({"limit": "Too big."}), "validation_error", "Request failed schema validation.", {"fields": {"limit": "Too big."}}),
+    (NotReady("Not yet.", retry_after=1), "conflict", "Not yet.", {"retry_after": 1}),
     (Unavailable("Too busy.", retry_after=9), "unavailable", "Too busy.", {"retry_after": 9}),
 ])
 def test_a_refusal_says_what_and_how_to_help_oneself(
@@ -88,3 +90,15 @@ def test_somebody_elses_account_may_be_changed_and_ones_own_not() -> None:
     check_not_own(admin, admin.user_id + 1)
     with pytest.raises(Forbidden):
         check_not_own(admin, admin.user_id)
+
+
+def test_requests_are_counted_by_the_token_or_the_session_that_they_came_with() -> None:
+    admin = caller(Role.ADMIN)
+
+    assert (admin.counted_as, admin.shown_token_id) == (f"token-{admin.token_id}", admin.token_id)
+    assert replace(admin, token_id=None, session="5f0c").counted_as == "session-5f0c"
+
+
+def test_a_session_that_a_password_began_has_shown_no_token() -> None:
+    with pytest.raises(Unauthorized):
+        _ = replace(caller(Role.ADMIN), token_id=None, session="5f0c").shown_token_id

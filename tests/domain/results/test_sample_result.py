@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from api.domain.catalog.sample import SampleLabel
 from api.domain.results.result import OutputStatus, Verdict
-from api.domain.results.sample_result import RunSampleFilter, categories_of, result_message, select_tests, shown_outputs
+from api.domain.results.sample_result import (
+    RunSampleFilter,
+    ShownOutput,
+    categories_of,
+    result_message,
+    select_tests,
+    shown_outputs,
+)
 from api.domain.runs.run import Phase
 from tests.domain.results.judged_tests import BASELINE, OTHER, VARIANT, judged, make_output, make_test
 
@@ -63,3 +70,9 @@ def test_there_is_a_message_exactly_where_a_test_failed(exit_code: int, got: dic
     found = judged(test, exit_code=exit_code, got=got, ended=ended)
 
     assert (result_message(found) is not None) == found.verdict.is_failure
+
+
+def test_what_was_produced_without_a_baseline_may_become_the_first_one() -> None:
+    assert ShownOutput(81, OutputStatus.MISSING_EXPECTED, "", OTHER).is_proposed
+    assert not ShownOutput(81, OutputStatus.MISSING_EXPECTED, "", None).is_proposed
+    assert not ShownOutput(81, OutputStatus.DIFF_MISMATCH, BASELINE, OTHER).is_proposed
