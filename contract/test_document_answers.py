@@ -17,6 +17,7 @@ VERSIONED = {
     "get_run_config",
     "list_run_samples",
     "get_run_sample",
+    "list_samples",
     "get_expected_output",
     "get_actual_output",
     "get_diff",

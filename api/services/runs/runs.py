@@ -33,6 +33,10 @@ class ShownRuns:
             return None
         return (run, load_catalog_version()) if labelled else run
 
+    def catalog_version(self) -> Hashable:
+        """A number that is another one whenever the catalog is."""
+        return load_catalog_version()
+
     def any(self) -> None:
         """Make what is known of runs agree with the platform's tables."""
         catch_up(self.clock())

@@ -12,6 +12,8 @@ SHOWS, STORED = "x-shows-runs", "x-stored"
 COUNTED = "counted"
 # The value of `x-stored` for an answer that shows the library's names and tags, too.
 LABELLED = "labelled"
+# And for an answer that shows the library alone, and no run.
+CATALOG = "catalog"
 RUN, RUN_ID = "run", "run_id"
 
 
@@ -27,6 +29,10 @@ class ShowsRuns(Protocol):
 
         With `labelled` the answer also shows samples' names and tags.
         """
+        ...
+
+    def catalog_version(self) -> Hashable:
+        """A value that changes whenever an answer about the library may change."""
         ...
 
     def any(self) -> None:
@@ -54,9 +60,13 @@ class Preparation:
     def prepare(self, arguments: dict[str, Any]) -> Hashable | None:
         """Bring runs up to date. If the function takes `run`, replace `run_id` by the run in `arguments`.
 
-        Returns the version of the run under which the answer may be stored; None if it must not be stored.
+        Returns the version of what is shown, under which the answer may be stored; None if it must not be stored.
         """
-        if self._shows is None or not self._how:
+        if self._shows is None:
+            return None
+        if self._stored == CATALOG:
+            return self._shows.catalog_version()
+        if not self._how:
             return None
         if not self._takes_run:
             (self._shows.counted if self._how == COUNTED else self._shows.any)()

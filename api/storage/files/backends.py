@@ -121,6 +121,7 @@ class LocalBackend:
 
     def __init__(self, root: Path, link: TicketLink, permissions: Permissions = PRIVATE) -> None:
         self._root, self._link, self._permissions = root.absolute(), link, permissions
+        self._below = f"{self._root}{os.sep}"
 
     def path(self, name: str) -> Path:
         """Where a file lies."""
@@ -129,7 +130,7 @@ class LocalBackend:
     def stat(self, name: str) -> Stat | None:
         """What is stored under a name now; what is no regular file counts as nothing."""
         try:
-            found = os.stat(self.path(name))
+            found = os.stat(self._below + checked(name))
         except (FileNotFoundError, NotADirectoryError):
             return None
         return _described(found) if modes.S_ISREG(found.st_mode) else None

@@ -11,6 +11,7 @@ from api.domain.runs.run import Phase
 from api.specfirst.binding.flask_app import Operation
 from tests.builders import add_event, add_regression_test, add_result, add_run
 from tests.handlers.site import Client, Site
+from tests.platform_writes import rename_sample
 
 STORED = ("summary", "errors", "error-summary", "junit.xml")
 PARTS = (*STORED, "samples", "progress", "config", "infrastructure-errors")
@@ -77,3 +78,16 @@ def test_an_answer_that_breaks_the_contract_is_refused_each_time(client: Client,
             f"/api/v1/runs/{red}/summary", headers=client._headers).status_code for _ in range(2)]
 
     assert broken == [500, 500]
+
+
+def test_a_list_of_samples_is_given_again_without_being_made_until_the_library_changes(client: Client) -> None:
+    sample_id = add_regression_test().sample_id
+    first = client.get("/api/v1/samples")
+
+    with patch.object(Operation, "_rendered", side_effect=AssertionError):
+        again = client.get("/api/v1/samples", headers={"If-None-Match": first.headers["ETag"]})
+    rename_sample(sample_id, "renamed.ts")
+    changed = client.get("/api/v1/samples", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert again.status_code == 304
+    assert (changed.status_code, changed.json()["data"][0]["name"]) == (200, "renamed.ts")
