@@ -87,7 +87,7 @@ def add_known_run(root: Path, requester: Person, reviewer: Person) -> None:
 def _add_tests() -> None:
     for sample_id, name in SAMPLES.items():
         save(SampleRow(id=sample_id, sha=digest_of(name), extension="ts", original_name=name))
-    save(CategoryRow(id=PLATFORM_KNOWN["category_id"], name="DVB", description=""))
+    save(CategoryRow(id=PLATFORM_KNOWN["category_id"], name="Category 137", description=""))
     save(BlockedUserRow(user_id=PLATFORM_KNOWN["user_id"], comment="spam"))
     save(ForbiddenExtensionRow(extension=UNUSED_EXTENSION))
     save(SampleExtraRow(id=PLATFORM_KNOWN["extra_id"], sample_id=KNOWN["sample_id"], original_name="news.txt", extension="txt"))
