@@ -239,9 +239,6 @@ class Settings:
     job_allow_anonymous: bool = _jobs(
         "CI_JOB_ALLOW_ANONYMOUS", False, read.switch,
         "jobs need no token from this machine itself; for a server that listens on loopback alone")
-    broker_url: str = _jobs(
-        "CI_BROKER_URL", "", read.broker, secret=True,
-        about="amqp:// or redis:// URL of the broker that wakes agents on other hosts at once; empty: they look by themselves")
 
     webhook_hosts: tuple[str, ...] = _webhooks(
         "CI_WEBHOOK_HOSTS", (), read.webhook_hosts,

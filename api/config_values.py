@@ -36,7 +36,6 @@ _DATABASE = "must be sqlite:///FILE or mysql+pymysql://USER:PASSWORD@HOST/NAME"
 _DRIVERS = ("mysql+pymysql", "mariadb+pymysql")
 _STORES = ("redis", "rediss", "redis+unix")
 _ROLES = frozenset({"admin", "contributor", "tester", "user"})
-_BROKERS = ("amqp", "amqps", "redis", "rediss")
 
 
 def written(value: Any) -> str:
@@ -97,13 +96,6 @@ def rate_store(text: str) -> str:
     """Where limits are counted; the text may hold a password, so no error quotes it."""
     if text != "memory://" and urlsplit(text).scheme not in _STORES:
         raise ValueError("must be memory://, or redis://HOST:PORT/0")
-    return text
-
-
-def broker(text: str) -> str:
-    """A broker's URL, or nothing; the text may hold a password, so no error quotes it."""
-    if text and urlsplit(text).scheme not in _BROKERS:
-        raise ValueError("must be amqp://USER:PASSWORD@HOST//, or redis://HOST:PORT/0")
     return text
 
 

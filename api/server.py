@@ -35,8 +35,7 @@ from api.integrations.github.identity import GitHub
 from api.integrations.webhook_post import WebhookPost
 from api.job_service import EMBEDDED, agent_probe, local_access
 from api.jobs.project.scanner import Scanner
-from api.jobs.wakeup.wakeup import Wakeup, Wakeups
-from api.jobs.wakeup.wakeups import BrokerUnusable, wakeups_of
+from api.jobs.wakeup.wakeup import Wakeup, Wakeups, local_wakeup
 from api.services.catalog.library_samples import NewSamples
 from api.services.health_probes import HealthProbes, Probe
 from api.services.policies import AccountPolicy, Environments, JobPolicy, LibraryPolicy, ReviewPolicy
@@ -114,7 +113,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
             RandomSource: chance,
             DiffPool: diffs,
             DifferenceFinder: DifferenceFinder(),
-            Wakeup: Wakeups([_wakeups(settings), follower]),
+            Wakeup: Wakeups([local_wakeup(settings.work_dir), follower]),
             Environments: Environments(environments),
             FileStore: store,
             Follower: follower,
@@ -156,13 +155,6 @@ def job_policy(settings: Settings) -> JobPolicy:
 def _embedded(settings: Settings) -> list[Task]:
     """The agent that starts with the server, configured as the server is."""
     return [EmbeddedAgent(job_home(settings), {**os.environ, **settings.as_environment()}).task()] if settings.jobs == EMBEDDED else []
-
-
-def _wakeups(settings: Settings) -> Wakeup:
-    try:
-        return wakeups_of(settings.work_dir, settings.broker_url)
-    except BrokerUnusable as missing:
-        raise ConfigurationError(f"{missing}.") from missing
 
 
 def _create_app(settings: Settings, **collaborators: Any) -> Application:

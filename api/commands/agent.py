@@ -18,7 +18,6 @@ from flask import Flask
 from api.commands.attached import when_left
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
-from api.commands.wakeup import listening
 from api.commands.worker import sandbox_options
 from api.config import Settings
 from api.domain.jobs.agents import Agent as AgentRecord
@@ -38,7 +37,7 @@ from api.jobs.project.package_caches import PackageCaches
 from api.jobs.project.python_runtime import PythonRuntime, host_runtime, image_runtime
 from api.jobs.project.self_check import RETRY_INTERVAL, SelfCheck
 from api.jobs.project.workspaces import Workspaces
-from api.jobs.wakeup.wakeups import local_wakeup
+from api.jobs.wakeup.wakeup import local_wakeup
 from api.sandbox.choice import Choice, choose, log_choice
 from api.sandbox.limits import Limits
 from api.specfirst.responses.access_log import configure_logging
@@ -82,7 +81,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             when_left(stop)
         background = Background(is_outage=is_outage)
         background.add(tasks(agent, housekeeping, self_check, stopping))
-        with local_wakeup(work).listen() as listener, listening(settings), background.entered():
+        with local_wakeup(work).listen() as listener, background.entered():
             log.info("agent %s: %d slots", name, settings.job_slots)
             agent.run(listener)
     return 0

@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from api.domain.jobs.job import Job, JobStatus
-from api.jobs.wakeup.wakeups import local_wakeup
+from api.jobs.wakeup.wakeup import local_wakeup
 from api.sandbox.cgroups import ROOT
 from api.storage.database import session, transact
 from api.storage.jobs import jobs

@@ -1,4 +1,1 @@
-"""Wakes agents when there are new jobs: on this host, and through a broker on others.
-
-Begin with `wakeup.py`.
-"""
+"""Wakes the agents of this host when there are new jobs."""

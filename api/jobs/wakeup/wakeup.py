@@ -13,6 +13,7 @@ from uuid import uuid4
 from api.storage.permissions import PRIVATE
 
 MAX_PENDING = 64
+FOLDER = "wakeups"
 
 
 class Wakeup(Protocol):
@@ -81,6 +82,11 @@ class LocalWakeup:
             finally:
                 with suppress(OSError):
                     (self._folder / name).unlink()
+
+
+def local_wakeup(work: Path) -> LocalWakeup:
+    """The wake-up of the host with this work folder."""
+    return LocalWakeup(work.absolute() / FOLDER)
 
 
 def _wake(sender: socket.socket, path: str) -> None:
