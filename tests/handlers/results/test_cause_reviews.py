@@ -117,7 +117,7 @@ def test_until_the_causes_are_known_there_is_nothing_to_request(scene: Scene, re
 
     answer = requester.post(body.path, json=body.request())
 
-    assert answer.status_code == 503
+    assert answer.status_code == 409
 
 
 @pytest.mark.parametrize("body", [{}, {"requests": [], "cluster": {}}])

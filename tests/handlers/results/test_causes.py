@@ -104,7 +104,7 @@ def test_a_cluster_that_a_run_does_not_have_is_not_found(scene: Scene, client: V
 def test_a_cluster_of_a_run_that_waits_to_be_analysed_is_to_be_asked_for_again(scene: Scene, client: ValidatingClient) -> None:
     run_id = scene.run("a", ends={0: "460"})
 
-    assert client.get(f"/api/v1/runs/{run_id}/clusters/{'0' * 16}").status_code == 503
+    assert client.get(f"/api/v1/runs/{run_id}/clusters/{'0' * 16}").status_code == 409
 
 
 def test_the_steps_of_a_test_are_the_runs_in_which_its_output_changed(scene: Scene, client: ValidatingClient) -> None:
