@@ -138,9 +138,6 @@ def test_system_calls_that_reach_out_of_the_sandbox_are_refused(bench: Bench, ca
     assert log == "-1 True\n"
 
 
-# Engines take calls by name alone, and pass over a name that their libseccomp does not know: before 2.6, statmount and listmount.
-# A container that makes them is shown the mounts of its own namespace, as it is in /proc/self/mountinfo.
-@pytest.mark.parametrize("sandbox", ["bubblewrap"], indirect=True)
 @pytest.mark.parametrize("call", [457, 458])
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of calls are another architecture's")
 def test_calls_that_show_mounts_are_unknown_to_a_job(bench: Bench, call: int) -> None:
