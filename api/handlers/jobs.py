@@ -65,8 +65,9 @@ def list_jobs(
 
 
 def get_job(job_id: str) -> dict[str, Any]:
-    """Show how a job stands."""
-    return _shown(_load(job_id))
+    """Show how a job stands, and how it was to be run."""
+    job = _load(job_id)
+    return _shown(job) | {"orders": render_jobs.orders(job.orders)}
 
 
 def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:

@@ -1,11 +1,13 @@
 """Jobs, their logs and artifacts as JSON."""
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from api.domain.jobs.job import Job
+from api.domain.jobs.orders import Orders, install_lines
 from api.domain.text.log import LogLine
 
 Json = dict[str, Any]
@@ -20,6 +22,18 @@ def job(found: Job, *, with_owner: bool = False) -> Json:
         "attempt": found.attempt, "priority": found.priority, "created_at": found.created_at, "queue_position": found.position,
         "repeat_reason": None if found.repeat_reason is None else found.repeat_reason.value, "rerun_of": found.rerun_of,
         "tests": found.tests, "failed_tests": found.failed_tests, **asdict(found.identity)} | owner
+
+
+def orders(said: Orders) -> Json:
+    """How a job was to be run, in the words of the form; only what was said."""
+    shown = said.as_json()
+    if said.command is not None:
+        shown["command"] = shlex.join(said.command)
+    if said.environment is not None:
+        shown["environment"] = [f"{name}={value}" for name, value in said.environment.items()]
+    if said.install is not None:
+        shown["install"] = install_lines(said.install)
+    return shown
 
 
 def log_line(found: Job, line: LogLine) -> Json:

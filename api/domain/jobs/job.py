@@ -39,6 +39,7 @@ class JobReason(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     LOG_LIMIT = "log_limit"
     DISK_LIMIT = "disk_limit"
+    PROCESS_LIMIT = "process_limit"
 
 
 class RepeatReason(StrEnum):
@@ -121,6 +122,7 @@ WORDS = {
     JobReason.OUT_OF_MEMORY: "The job was ended: it used more memory than it may.",
     JobReason.LOG_LIMIT: "The job was ended: it wrote more log than it may.",
     JobReason.DISK_LIMIT: "The job was ended: its workspace grew larger than it may.",
+    JobReason.PROCESS_LIMIT: "The job could not be run to its end: it wanted more processes than it may have.",
 }
 
 

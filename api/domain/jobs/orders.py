@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -136,6 +136,17 @@ def _install(value: Any) -> tuple[str, ...]:
         else:
             raise ValueError(f"Must be requirements, or one of {', '.join(sorted(_OPTIONS))} with its value.")
     return tuple(words)
+
+
+def install_lines(words: Sequence[str]) -> list[str]:
+    """The installer's arguments as they are written, one item a line."""
+    lines: list[str] = []
+    for word in words:
+        if lines and lines[-1] in _OPTIONS:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def _lines(value: Any) -> tuple[str, ...]:

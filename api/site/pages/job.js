@@ -11,6 +11,7 @@ const REASONS = {
   exit_code: "the command ended", timeout: "ran longer than it may", cancelled: "was cancelled", lost: "its machine is gone",
   zip_rejected: "the zip is not safe to unpack", engine_error: "the sandbox did not start",
   out_of_memory: "used more memory than it may", log_limit: "wrote more log than it may", disk_limit: "filled its workspace",
+  process_limit: "had more processes than it may",
 };
 const LOOK_WAITING = 3000;
 const LOOK_RUNNING = 10_000;
@@ -64,6 +65,7 @@ function show(told) {
     "In the queue": job.queue_position === null ? null : `place ${job.queue_position}`,
     Waited: { since: job.created_at, until: job.start_time ?? job.end_time },
     Ran: job.start_time === null ? null : { since: job.start_time, until: job.end_time },
+    Command: job.orders?.command === undefined ? null : { code: job.orders.command },
     "Exit code": job.exit_code,
     Reason: job.reason === null ? null : REASONS[job.reason] ?? job.reason,
     Attempt: job.attempt > 0 ? job.attempt : null,

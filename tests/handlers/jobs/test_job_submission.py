@@ -136,6 +136,18 @@ def test_how_a_job_is_to_be_run_is_said_in_the_form_before_the_project(site: Sit
     assert site.rows(select(JobRow.orders)) == [('{"command": ["make", "test"], "python": "3.12", "install": ["-e", ".", "pytest"]}',)]
 
 
+def test_a_job_tells_alone_how_it_is_to_be_run_in_the_words_that_it_was_said_in(client: ValidatingClient) -> None:
+    project = zip_of({"pyproject.toml": b"[tool.ci]\nfolder = 'a'\nenvironment = {STAGE = 'x y', EMPTY = ''}\ntime_limit = 7\n"})
+    said = {"command": "sh -c 'echo \"$1\"' x", "install": "-e .[all]\n-r more.txt\npytest>=8", "artifacts": "out/**", "python": "3.12"}
+
+    job_id = submit(client, project, **said).json()["job_id"]
+
+    assert client.get(f"/jobs/{job_id}").json()["orders"] == {
+        "command": said["command"], "folder": "a", "python": "3.12", "environment": ["STAGE=x y", "EMPTY="],
+        "install": ["-e .[all]", "-r more.txt", "pytest>=8"], "artifacts": ["out/**"], "time_limit": 7}
+    assert "orders" not in client.get("/jobs").json()[0]
+
+
 def test_orders_that_cannot_be_carried_out_are_refused_all_at_once(site: Site, client: ValidatingClient) -> None:
     said = submit(client, command="'", folder="../x", time_limit="0")
     written = submit(client, zip_of({"pyproject.toml": b"[tool.ci]\ncommand = []\npythn = '3'\n"}))

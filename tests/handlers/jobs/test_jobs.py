@@ -48,7 +48,7 @@ def test_a_finished_job_is_shown_as_its_clients_know_it(owner: int, client: Vali
         "job_id": job_id, "status": "completed", "success": False, "start_time": "2026-11-21T12:00:01Z",
         "end_time": "2026-11-21T12:01:00Z", "reason": "exit_code", "exit_code": 1, "attempt": 1, "priority": 0,
         "created_at": "2026-11-21T12:00:00Z", "queue_position": None, "repeat_reason": None, "rerun_of": None, "tests": None,
-        "failed_tests": None, "project": None, "commit": None, "branch": None, "label": None}
+        "failed_tests": None, "project": None, "commit": None, "branch": None, "label": None, "orders": {}}
 
 
 def test_a_waiting_job_tells_its_place_in_the_queue_and_no_outcome(owner: int, client: ValidatingClient) -> None:
