@@ -177,6 +177,9 @@ class Settings:
     sandbox: str = _sandbox(
         "CI_SANDBOX", "auto", read.one_of("auto", "bubblewrap", "container", "none"),
         "what programs are run in: auto takes the container engine where one is configured, else bubblewrap")
+    sandbox_root: Path | None = _sandbox(
+        "CI_SANDBOX_ROOT", None, read.optional_path,
+        "folder with a root file system whose programs bubblewrap runs; empty: this host's /usr, as far as programs need it")
     container_socket: str = _sandbox("CI_CONTAINER_SOCKET", "", str, "the socket of Docker or Podman on this host; empty: none")
     container_image: str = _sandbox("CI_CONTAINER_IMAGE", "", str, "the image that jobs are run in; it must have /bin/sh")
     container_prefix: str = _sandbox("CI_CONTAINER_PREFIX", "", read.name_part, "what the names of containers begin with")

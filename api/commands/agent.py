@@ -38,7 +38,9 @@ from api.jobs.project.python_runtime import PythonRuntime, host_runtime, image_r
 from api.jobs.project.self_check import RETRY_INTERVAL, SelfCheck
 from api.jobs.project.workspaces import Workspaces
 from api.jobs.wakeup.wakeup import local_wakeup
+from api.sandbox.bubblewrap import Bubblewrap
 from api.sandbox.choice import Choice, choose, log_choice
+from api.sandbox.container import ContainerEngine
 from api.sandbox.limits import Limits
 from api.specfirst.responses.access_log import configure_logging
 from api.storage.files.incoming import DISK_RESERVE
@@ -47,8 +49,6 @@ from api.storage.permissions import PRIVATE
 from api.supervision.loop import Background, Task
 
 log = logging.getLogger(__name__)
-
-CONTAINER = "container"
 
 
 def add(commands: Any) -> None:
@@ -145,7 +145,8 @@ def make_agent(settings: Settings, flask: Flask, names: AgentNames, name: str) -
 
 def python_runtime(chosen: Choice, work: Path, pythons: Sequence[Path]) -> PythonRuntime:
     """The Python that jobs have in their sandboxes. Logs a warning for a part of it that is not installed."""
-    if chosen.sandbox is not None and chosen.sandbox.name == CONTAINER:
+    sandbox = chosen.sandbox
+    if isinstance(sandbox, ContainerEngine) or (isinstance(sandbox, Bubblewrap) and sandbox.root):
         runtime = image_runtime(work / "python")
     else:
         runtime = host_runtime(work / "python", pythons)

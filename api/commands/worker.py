@@ -96,7 +96,7 @@ def sandbox_options(settings: Settings) -> SandboxOptions:
     """The options of the sandbox, from the settings."""
     return SandboxOptions(
         settings.sandbox, settings.work_dir.absolute(), settings.cgroup, settings.container_socket, settings.container_image,
-        settings.container_prefix)
+        settings.container_prefix, settings.sandbox_root)
 
 
 def options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import Any
 from api.sandbox.cgroups import MEMORY, PARENT, PROCESSES, ROOT, Cgroups, Group, detect
 from api.sandbox.children import descendants
 from api.sandbox.enter import STAGE
+from api.sandbox.file_system import NAME_SERVERS, host_system, masks, root_system
 from api.sandbox.probing import guards, try_sandbox
-from api.sandbox.sandbox import WORKSPACE, Capabilities, ExitStatus, Guard, Mount, Plan, SandboxFailure
+from api.sandbox.sandbox import MORE_PROCESSES, WORKSPACE, Capabilities, ExitStatus, Guard, Mount, Plan, SandboxFailure
 from api.sandbox.seccomp import filter_program, is_supported
 from api.sandbox.spawn import LaunchSpec, memory_file, spawn
 
@@ -25,11 +26,7 @@ OWN_PROCESSES = 2
 OPEN_FILES = 8192
 # For a missing command, a shell's message and exit code are familiar; bubblewrap's would look like its own failure.
 EXEC_COMMAND = ("/bin/sh", "-c", 'exec "$@"', "job")
-SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-ETC_FILES = (
-    "alternatives", "ca-certificates", "crypto-policies", "debian_version", "fonts", "gai.conf", "host.conf", "ld.so.cache", "ld.so.conf",
-    "ld.so.conf.d", "localtime", "mime.types", "nsswitch.conf", "os-release", "pki", "protocols", "services", "ssl/certs",
-    "ssl/openssl.cnf", "timezone")
+ROOT_NAME = "root"
 FILES = {
     "/etc/passwd": f"job:x:{USER_INSIDE}:{USER_INSIDE}::/tmp:/bin/sh\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n",
     "/etc/group": f"job:x:{USER_INSIDE}:\nnogroup:x:65534:\n",
@@ -41,11 +38,15 @@ HOST_NETWORK = Guard(
 
 @dataclass(frozen=True)
 class Bubblewrap:
-    """The sandbox. `program` is bubblewrap's path; `cgroup_root` and `cgroup_parent` say where its control groups are made."""
+    """The sandbox. `program` is bubblewrap's path; `cgroup_root` and `cgroup_parent` say where its control groups are made.
+
+    `root` is a folder with a root file system, whose programs are run in place of this host's; empty: none.
+    """
 
     program: str = "/usr/bin/bwrap"
     cgroup_root: str = str(ROOT)
     cgroup_parent: str = PARENT
+    root: str = ""
 
     name = "bubblewrap"
 
@@ -58,7 +59,7 @@ class Bubblewrap:
         if not os.access(self.program, os.X_OK):
             raise SandboxFailure(f"bubblewrap is not installed as {self.program}")
         try:
-            return BubblewrapProcess(plan, self.program, self._groups())
+            return BubblewrapProcess(plan, self, self._groups())
         except OSError as fault:
             raise SandboxFailure(f"bubblewrap: {fault}") from fault
 
@@ -88,7 +89,7 @@ class Bubblewrap:
 class BubblewrapProcess:
     """A running command: bubblewrap's monitor outside, its first process inside, and below that the command."""
 
-    def __init__(self, plan: Plan, program: str, groups: Cgroups | None) -> None:
+    def __init__(self, plan: Plan, sandbox: Bubblewrap, groups: Cgroups | None) -> None:
         self._exit_status: ExitStatus | None = None
         self._group: Group | None = None
         if groups is not None:
@@ -105,7 +106,7 @@ class BubblewrapProcess:
         given[INPUT] = files["stdin"][1] if plan.has_input else os.open(os.devnull, os.O_RDONLY)
         given |= _memory_files()
         try:
-            self._pid = spawn(_launch_spec(plan, program, self._group), given)
+            self._pid = spawn(_launch_spec(plan, sandbox, self._group), given)
         finally:
             for each in set(given.values()):
                 os.close(each)
@@ -139,6 +140,10 @@ class BubblewrapProcess:
         """Whether the kernel killed something for the memory limit."""
         return self._group is not None and self._group.out_of_memory_kills() > 0
 
+    def is_out_of_processes(self) -> bool:
+        """Whether the kernel refused a process for the limit."""
+        return self._group is not None and self._group.refused_processes() > 0
+
     def close(self) -> None:
         """Kill what is left, close all descriptors, remove the group."""
         self.kill()
@@ -150,15 +155,21 @@ class BubblewrapProcess:
             self._group.remove()
 
 
-def _launch_spec(plan: Plan, program: str, group: Group | None) -> LaunchSpec:
+def _launch_spec(plan: Plan, sandbox: Bubblewrap, group: Group | None) -> LaunchSpec:
     mounts = [*plan.mounts, *([Mount(plan.workspace, WORKSPACE, writable=True)] if plan.workspace is not None else [])]
     # The slot's user has no access to these paths, so root binds them elsewhere first; without root there is one user only.
     shown = {str(number): mount.source for number, mount in enumerate(mounts)} if plan.user_id is not None else {}
+    system: Iterable[str] = host_system()
+    if sandbox.root and plan.user_id is not None:
+        shown[ROOT_NAME] = Path(sandbox.root)
+        system = root_system(Path(sandbox.root), f"{STAGE}/{ROOT_NAME}")
+    elif sandbox.root:
+        system = root_system(Path(sandbox.root), sandbox.root)
     binds: list[str] = []
     for number, mount in enumerate(mounts):
-        source = f"{STAGE}/{number}" if shown else str(mount.source)
+        source = f"{STAGE}/{number}" if plan.user_id is not None else str(mount.source)
         binds += ["--bind" if mount.writable else "--ro-bind", source, mount.target]
-    argv = [program, *_namespaces(plan), *_system(plan), *binds, "--remount-ro", "/", *_variables(plan.variables)]
+    argv = [sandbox.program, *_namespaces(plan), *system, *_own_files(plan), *binds, "--remount-ro", "/", *_variables(plan.variables)]
     argv += ["--chdir", plan.working_folder, "--json-status-fd", str(STATUS)]
     if is_supported():
         argv += ["--seccomp", str(FILTER)]
@@ -170,7 +181,7 @@ def _launch_spec(plan: Plan, program: str, group: Group | None) -> LaunchSpec:
 def _limits(plan: Plan) -> dict[str, int]:
     limits = {"RLIMIT_FSIZE": plan.limits.file_bytes, "RLIMIT_CORE": plan.core_bytes, "RLIMIT_NOFILE": OPEN_FILES}
     # Without a user of its own, all our processes would count.
-    return limits if plan.user_id is None else {**limits, "RLIMIT_NPROC": plan.limits.processes + OWN_PROCESSES}
+    return limits if plan.user_id is None else {**limits, "RLIMIT_NPROC": plan.limits.processes + OWN_PROCESSES + MORE_PROCESSES}
 
 
 def _namespaces(plan: Plan) -> list[str]:
@@ -181,21 +192,14 @@ def _namespaces(plan: Plan) -> list[str]:
     return wanted if plan.limits.network else ["--unshare-net", *wanted]
 
 
-def _system(plan: Plan) -> list[str]:
-    """The host's programs, read-only, and nothing else of the host; writable folders are bounded tmpfs."""
-    words = ["--ro-bind", "/usr", "/usr"]
-    for folder in map(Path, SYSTEM_FOLDERS):
-        if folder.is_symlink():
-            words += ["--symlink", os.readlink(folder), str(folder)]
-        elif folder.is_dir():
-            words += ["--ro-bind", str(folder), str(folder)]
-    for setting in (*ETC_FILES, *(("resolv.conf",) if plan.limits.network else ())):
-        words += ["--ro-bind-try", f"/etc/{setting}", f"/etc/{setting}"]
+def _own_files(plan: Plan) -> list[str]:
+    """What every sandbox has of its own; writable folders are bounded tmpfs."""
+    words = ["--ro-bind-try", f"/etc/{NAME_SERVERS}", f"/etc/{NAME_SERVERS}"] if plan.limits.network else []
     for number, path in enumerate(FILES):
         words += ["--perms", "0444", "--file", str(FIRST_FILE + number), path]
     half, quarter = str(plan.limits.memory_bytes // 2), str(plan.limits.memory_bytes // 4)
-    words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", quarter, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
-    return [*words, "--perms", "1777", "--size", half, "--tmpfs", "/tmp"]
+    words += ["--proc", "/proc", *masks(), "--dev", "/dev", "--perms", "1777", "--size", quarter, "--tmpfs", "/dev/shm"]
+    return [*words, "--remount-ro", "/dev", "--perms", "1777", "--size", half, "--tmpfs", "/tmp"]
 
 
 def _variables(environment: Mapping[str, str]) -> Iterator[str]:

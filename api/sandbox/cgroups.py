@@ -26,7 +26,8 @@ class Group:
     """One group, made of one folder per hierarchy. What is put into it stays in it, with all that it starts."""
 
     folders: Sequence[Path]
-    count_file: Path | None = None
+    memory_events: Path | None = None
+    process_events: Path | None = None
     kill_file: Path | None = None
     sleep: Callable[[float], None] = field(default=time.sleep)
 
@@ -37,14 +38,11 @@ class Group:
 
     def out_of_memory_kills(self) -> int:
         """How many processes the kernel has killed for the memory limit."""
-        if self.count_file is None:
-            return 0
-        with suppress(OSError):
-            for line in self.count_file.read_text().splitlines():
-                name, _, number = line.partition(" ")
-                if name == "oom_kill":
-                    return int(number)
-        return 0
+        return _count(self.memory_events, "oom_kill")
+
+    def refused_processes(self) -> int:
+        """How many processes the kernel has not let begin, for the limit of their number."""
+        return _count(self.process_events, "max")
 
     def members(self) -> set[int]:
         """The processes in the group."""
@@ -128,8 +126,9 @@ class VersionOne:
                 controller: parent / name for controller, parent in self._parents.items() if (parent / name).is_dir()})
 
     def _group(self, folders: dict[str, Path]) -> Group:
-        memory = folders.get(MEMORY)
-        return Group(tuple(folders.values()), count_file=memory / "memory.oom_control" if memory else None)
+        memory, processes = folders.get(MEMORY), folders.get(PROCESSES)
+        return Group(
+            tuple(folders.values()), memory / "memory.oom_control" if memory else None, processes / "pids.events" if processes else None)
 
 
 class VersionTwo:
@@ -164,7 +163,7 @@ class VersionTwo:
 
     @staticmethod
     def _group(folder: Path) -> Group:
-        return Group((folder,), count_file=folder / "memory.events", kill_file=folder / "cgroup.kill")
+        return Group((folder,), folder / "memory.events", folder / "pids.events", folder / "cgroup.kill")
 
 
 def detect(root: Path = ROOT, parent: str = PARENT) -> Cgroups | None:
@@ -206,3 +205,14 @@ def _is_removed(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _count(events: Path | None, wanted: str) -> int:
+    """A number in a file of events, which has a name and a number on each line; 0 where there is none."""
+    if events is not None:
+        with suppress(OSError):
+            for line in events.read_text().splitlines():
+                name, _, number = line.partition(" ")
+                if name == wanted:
+                    return int(number)
+    return 0

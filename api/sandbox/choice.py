@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ class SandboxOptions:
     socket: str = ""
     image: str = ""
     prefix: str = "ci-"
+    root: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,11 @@ def log_choice(choice: Choice, *others: Guard) -> None:
 
 def _bubblewrap(options: SandboxOptions) -> Sandbox | str:
     program = find_bubblewrap()
-    return Bubblewrap(program, cgroup_parent=options.cgroup) if program else "bubblewrap (the program bwrap) is not installed."
+    if not program:
+        return "bubblewrap (the program bwrap) is not installed."
+    if options.root is not None and not os.access(options.root / "bin" / "sh", os.X_OK):
+        return f"CI_SANDBOX_ROOT has no /bin/sh: {options.root}"
+    return Bubblewrap(program, cgroup_parent=options.cgroup, root="" if options.root is None else str(options.root.absolute()))
 
 
 def _container(options: SandboxOptions) -> Sandbox | str:

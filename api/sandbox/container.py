@@ -16,9 +16,10 @@ from urllib.parse import quote
 from api.host.programs import module_command, module_environment
 from api.sandbox.cgroups import Group
 from api.sandbox.engine import Engine, EngineError
+from api.sandbox.file_system import masked_paths
 from api.sandbox.own_group import group_of
 from api.sandbox.probing import guards, try_sandbox
-from api.sandbox.sandbox import WORKSPACE, Capabilities, ExitStatus, Guard, Mount, Plan, SandboxFailure
+from api.sandbox.sandbox import MORE_PROCESSES, WORKSPACE, Capabilities, ExitStatus, Guard, Mount, Plan, SandboxFailure
 from api.sandbox.seccomp import engine_profile
 
 LABEL = "sample-platform-ci.folder"
@@ -102,7 +103,7 @@ class ContainerProcess:
         self._exit_status: ExitStatus | None = None
         self._group: Group | None = None
         self._guard = 0
-        self._was_out_of_memory = False
+        self._was_out_of_memory = self._was_out_of_processes = False
         place.mkdir(mode=0o700)
         wanted = [OUTPUT, *([ERRORS] if plan.separate_errors else [])]
         # Both ends stay open, so that a reader sees no end of file before the command has opened the pipe.
@@ -169,6 +170,12 @@ class ContainerProcess:
         if self._group is not None and self._group.out_of_memory_kills() > 0:
             self._was_out_of_memory = True
         return self._was_out_of_memory
+
+    def is_out_of_processes(self) -> bool:
+        """Whether the kernel refused a process for the limit. The engine removes what counts that as soon as the command has ended."""
+        if self._group is not None and self._group.refused_processes() > 0:
+            self._was_out_of_processes = True
+        return self._was_out_of_processes
 
     def close(self) -> None:
         """Remove the container, its guard and its pipes."""
@@ -248,8 +255,11 @@ def _host_configuration(plan: Plan, place: Path, profile: Path, *, by_path: bool
     return {
         "Memory": limits.memory_bytes, "MemorySwap": limits.memory_bytes, "PidsLimit": limits.processes + OWN_PROCESSES,
         "NanoCpus": int(limits.cpus * 1e9), "CapDrop": ["ALL"], "ReadonlyRootfs": True, "Init": True, "OomScoreAdj": 500,
-        # Podman takes a profile by its path, Docker by its content.
-        "SecurityOpt": ["no-new-privileges", f"seccomp={profile if by_path else profile.read_text()}"],
+        # Podman takes a profile by its path and what is to be hidden as an option, Docker both by their content.
+        "SecurityOpt": [
+            "no-new-privileges", f"seccomp={profile if by_path else profile.read_text()}",
+            *([f"mask={':'.join(masked_paths())}"] if by_path else [])],
+        **({} if by_path else {"MaskedPaths": masked_paths()}),
         "Tmpfs": {"/tmp": f"rw,nosuid,nodev,exec,mode=1777,size={limits.memory_bytes // 2}"}, "ShmSize": limits.memory_bytes // 4,
         "NetworkMode": "bridge" if limits.network else "none", "LogConfig": {"Type": "none"}, "IpcMode": "private",
         "Ulimits": [{"Name": name, "Soft": value, "Hard": value} for name, value in _limits(plan).items()],
@@ -259,7 +269,7 @@ def _host_configuration(plan: Plan, place: Path, profile: Path, *, by_path: bool
 
 def _limits(plan: Plan) -> dict[str, int]:
     # Without a user of its own, all our processes would count. An engine's own defaults may be more than this host allows.
-    processes = plan.limits.processes + OWN_PROCESSES if plan.user_id is not None else -1
+    processes = plan.limits.processes + OWN_PROCESSES + MORE_PROCESSES if plan.user_id is not None else -1
     wanted = {"fsize": plan.limits.file_bytes, "core": plan.core_bytes, "nofile": OPEN_FILES, "nproc": processes}
     return {name: _clamped(getattr(resource, f"RLIMIT_{name.upper()}"), value) for name, value in wanted.items()}
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from api.sandbox.cgroups import MEMORY, ROOT, Group
+from api.sandbox.cgroups import MEMORY, PROCESSES, ROOT, Group
 
 PROC = Path("/proc")
 
 
 def group_of(pid: int, *, proc: Path = PROC, root: Path = ROOT) -> Group | None:
-    """The group that holds a process's memory; None where that cannot be seen."""
+    """The group that counts what a process does at its limits; None where that cannot be seen."""
+    places: dict[str, Path] = {}
     with suppress(OSError, ValueError):
         for line in (proc / str(pid) / "cgroup").read_text().splitlines():
             number, controllers, path = line.split(":", 2)
-            if MEMORY in controllers.split(","):
-                return Group((), count_file=root / MEMORY / path.lstrip("/") / "memory.oom_control")
-            if number == "0" and (root / "cgroup.controllers").exists():
-                return Group((), count_file=root / path.lstrip("/") / "memory.events")
-    return None
+            places |= {name: root / name / path.lstrip("/") for name in controllers.split(",") if name in (MEMORY, PROCESSES)}
+            if number == "0" and MEMORY not in places and (root / "cgroup.controllers").exists():
+                folder = root / path.lstrip("/")
+                return Group((), folder / "memory.events", folder / "pids.events")
+    if MEMORY not in places:
+        return None
+    return Group((), places[MEMORY] / "memory.oom_control", places[PROCESSES] / "pids.events" if PROCESSES in places else None)

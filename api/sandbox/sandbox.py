@@ -11,6 +11,8 @@ from api.sandbox.limits import Limits
 WORKSPACE = "/workspace"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 HOME = "/tmp"
+# The user's own limit of processes is so much above the control group's, which then is hit first and counts that.
+MORE_PROCESSES = 16
 
 
 class SandboxFailure(Exception):
@@ -91,6 +93,9 @@ class SandboxProcess(Protocol):
 
     def is_out_of_memory(self) -> bool:
         """Whether the kernel killed something in the sandbox for its memory limit."""
+
+    def is_out_of_processes(self) -> bool:
+        """Whether the kernel refused the sandbox a process for its limit; to be asked while it runs, and once more at its end."""
 
     def close(self) -> None:
         """Release the sandbox's resources."""

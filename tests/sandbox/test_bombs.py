@@ -25,6 +25,29 @@ def test_a_fork_bomb_is_contained(bench: Bench) -> None:
     assert is_unharmed(bench)
 
 
+def test_a_job_that_fails_for_want_of_processes_says_so(bench: Bench) -> None:
+    body = (
+        "import threading\nthreads = [threading.Thread(target=time.sleep, args=(99,), daemon=True) for _ in range(99)]\n"
+        "try:\n"
+        "    [one.start() for one in threads]\nexcept RuntimeError:\n    print('refused', flush=True)\n    time.sleep(1)\n    os._exit(3)")
+
+    record, log = bench.run(python(body))
+
+    assert (record.reason, record.exit_code) == (JobReason.PROCESS_LIMIT, 3)
+    assert log == f"refused\nA process or thread was refused: there may be {LIMITS.processes} at once.\n"
+
+
+def test_a_job_that_gets_along_with_the_processes_that_it_may_have_is_a_success(bench: Bench) -> None:
+    body = (
+        "held = []\ntry:\n    for _ in range(200):\n        pid = os.fork()\n        if not pid:\n            time.sleep(600)\n"
+        "        held.append(pid)\nexcept OSError:\n    time.sleep(1)\nfor pid in held:\n    os.kill(pid, signal.SIGKILL)\n    os.wait()")
+
+    record, log = bench.run(python(body))
+
+    assert (record.reason, record.exit_code) == (JobReason.EXIT_CODE, 0)
+    assert "was refused" in log
+
+
 def test_a_memory_bomb_is_contained(bench: Bench) -> None:
     record, log = bench.run(python("held = []\nwhile True:\n    held.append(bytearray(16 << 20))"))
 

@@ -111,11 +111,17 @@ def test_a_host_without_control_groups_has_none(tmp_path: Path) -> None:
 def test_kills_for_memory_are_counted(tmp_path: Path, text: str, kills: int) -> None:
     (tmp_path / "events").write_text(text)
 
-    assert Group((tmp_path,), count_file=tmp_path / "events").out_of_memory_kills() == kills
+    assert Group((tmp_path,), memory_events=tmp_path / "events").out_of_memory_kills() == kills
+
+
+def test_processes_that_were_refused_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "events").write_text("max 12\n")
+
+    assert Group((tmp_path,), process_events=tmp_path / "events").refused_processes() == 12
 
 
 def test_a_group_that_is_gone_counts_no_kills(tmp_path: Path) -> None:
-    gone = Group((tmp_path / "gone",), count_file=tmp_path / "gone" / "x")
+    gone = Group((tmp_path / "gone",), memory_events=tmp_path / "gone" / "x")
 
     assert (gone.out_of_memory_kills(), gone.members(), gone.created_at(), gone.remove()) == (0, set(), 0, True)
 
@@ -148,9 +154,10 @@ def test_a_group_in_use_is_not_removed(tmp_path: Path) -> None:
     assert pauses
 
 
-@pytest.mark.parametrize(("lines", "file"), [
-    ("9:name=systemd:/\n4:memory:/a/b\n0::/\n", "memory/a/b/memory.oom_control"), ("0::/a/b\n", "a/b/memory.events")])
-def test_the_group_of_a_process_is_found(tmp_path: Path, lines: str, file: str) -> None:
+@pytest.mark.parametrize(("lines", "files"), [
+    ("9:name=systemd:/\n5:pids:/c\n4:memory:/a/b\n0::/\n", ("memory/a/b/memory.oom_control", "pids/c/pids.events")),
+    ("0::/a/b\n", ("a/b/memory.events", "a/b/pids.events"))])
+def test_the_group_of_a_process_is_found(tmp_path: Path, lines: str, files: tuple[str, str]) -> None:
     (tmp_path / "proc/7").mkdir(parents=True)
     (tmp_path / "proc/7/cgroup").write_text(lines)
     root = made_up(tmp_path / "root", ".", controllers="memory")
@@ -158,7 +165,7 @@ def test_the_group_of_a_process_is_found(tmp_path: Path, lines: str, file: str) 
     group = group_of(7, proc=tmp_path / "proc", root=root)
 
     assert group is not None
-    assert group.count_file == root / file
+    assert (group.memory_events, group.process_events) == tuple(root / file for file in files)
 
 
 def test_a_process_that_is_gone_has_no_group(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from api.host.programs import PROJECT
 from api.jobs.project.wheels import write_wheel
+from api.sandbox.file_system import SYSTEM, is_shown
 from api.sandbox.sandbox import PATH, Mount
 
 MOUNT_POINT = "/opt/ci"
@@ -25,7 +26,6 @@ REPORT = f"{RESULTS}/junit.xml"
 # What can be installed where there is neither an index nor a folder of packages.
 PACKAGES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "setuptools", "pip")
 INSTALLER = "uv"
-SYSTEM = Path("/usr")
 VARIABLES: Mapping[str, str] = {"PYTHONUNBUFFERED": "1", "CI": "true"}
 
 
@@ -39,7 +39,7 @@ class PythonRuntime:
 
 
 def image_runtime(folder: Path) -> PythonRuntime:
-    """For container engines: the image has its own Python; where it has no `python`, a script runs its `python3`."""
+    """For images and an operator's root file system, which have a Python of their own; without `python`, a script runs their `python3`."""
     kit, missing = _build(folder)
     _write_program(kit / "image" / "python", _write_script)
     path = f"{VIRTUAL_ENVIRONMENT}/bin:{PATH}:{TOOLS}"
@@ -67,7 +67,7 @@ def _interpreter() -> tuple[Path, list[Path]]:
 
 
 def _is_system(folder: Path) -> bool:
-    return folder == SYSTEM or SYSTEM in folder.parents
+    return folder in (SYSTEM, SYSTEM / "local") or is_shown(folder)
 
 
 def _masks(nothing: Path, mounts: Sequence[Mount]) -> list[Mount]:
@@ -81,7 +81,7 @@ def _masks(nothing: Path, mounts: Sequence[Mount]) -> list[Mount]:
 
 def _inside(place: Path, mounts: Sequence[Mount]) -> str | None:
     """Where a sandbox shows a folder of the host; None where it does not."""
-    if SYSTEM in place.parents:
+    if is_shown(place):
         return str(place)
     for mount in mounts:
         if place.is_relative_to(mount.source):

@@ -22,6 +22,7 @@ from api.storage.jobs.files import AttemptFiles
 POLL_SECONDS = 0.1
 CHUNK = 1 << 16
 DRAIN_SECONDS = 2.0
+PROCESSES_REFUSED = "A process or thread was refused: there may be {limit} at once."
 # In so much of the end of a failed job's log is looked for what was not declared, in bytes.
 END_BYTES = 256 << 10
 
@@ -94,11 +95,14 @@ class Attempt:
         stop: Stop | None = None
         while stop is None and (ending := process.poll()) is None:
             self._forward_output(process)
+            process.is_out_of_processes()
             stop = watch.check()
         if stop is not None:
             ending = self._stop(process, stop)
         process.kill()
         self._drain(process)
+        if process.is_out_of_processes():
+            self._log.write_message(PROCESSES_REFUSED.format(limit=step.limits.processes))
         assert ending is not None
         return self._classify(process, stop, ending)
 
@@ -118,6 +122,8 @@ class Attempt:
             return _Result(JobReason.OUT_OF_MEMORY, ending)
         if stop is None and self._log.is_over_limit:
             return _Result(JobReason.LOG_LIMIT, ending)
+        if stop is None and ending.exit_code and process.is_out_of_processes():
+            return _Result(JobReason.PROCESS_LIMIT, ending)
         if stop is None:
             return _Result(JobReason.ENGINE_ERROR if ending.failure else JobReason.EXIT_CODE, ending)
         return _Result(stop.reason, ExitStatus(exit_code=ending.exit_code))
