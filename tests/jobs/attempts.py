@@ -127,10 +127,10 @@ class Bench:
         self, project: Path, options: JobOptions, runtime: PythonRuntime, *, cache: Path | None = None,
     ) -> tuple[int | None, str]:
         """Run a project as a job; the exit code and the log."""
-        job_id, user_id = str(uuid4()), USER + len(self._started)
+        job_id, user_id = str(uuid4()), USER
         workspace = self._workspaces.create(job_id, options.limits.workspace_bytes, user_id)
         unpacked = unpack(project, workspace.folder, ArchiveLimits(), user_id=user_id)
-        installation = Installation(unpacked.declared, unpacked.digest, cache)
+        installation = Installation(unpacked.declared, unpacked.digests, cache)
         files = self._files.attempt(job_id, 1, 3)
         spec = Spec(
             job_id, 3, self.sandbox.description(), workspace.folder, steps_for(installation, options, runtime),
@@ -140,6 +140,11 @@ class Bench:
         self._started.append(running)
         start_supervisor(files)
         return running.ended().exit_code, running.log
+
+    @property
+    def last(self) -> Running:
+        """The attempt that was started last."""
+        return self._started[-1]
 
     def clear(self) -> None:
         """End what still runs, and remove the workspaces."""

@@ -87,7 +87,7 @@ class JobPreparer:
             declared_in=held.job.orders.folder or ".")
         if stopping.is_set():
             raise ClaimLost
-        installation = Installation(unpacked.declared, unpacked.digest, self._caches.open(held.job.owner_id, slot)).ordered(
+        installation = Installation(unpacked.declared, unpacked.digests, self._caches.open(held.job.owner_id, slot)).ordered(
             held.job.orders)
         held.prepare(self._spec(held, slot, workspace, installation).as_json(), self._clock())
         self._forkserver.start(held.files, keep=[slot.lock])

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from api.domain.jobs.declarations import Declaration, Declared
 from api.domain.jobs.orders import Orders
+from api.domain.jobs.project_digests import Digests
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.python_runtime import ENVIRONMENT, MOUNT_POINT, SEEDS, VIRTUAL_ENVIRONMENT, PythonRuntime
 from api.jobs.supervisor.spec import Step
-from api.sandbox.sandbox import Mount
+from api.sandbox.sandbox import WORKSPACE, Mount
 
 CACHE, WHEELHOUSE, CERTIFICATES = f"{MOUNT_POINT}/cache", f"{MOUNT_POINT}/wheelhouse", f"{MOUNT_POINT}/certificates.pem"
 INSTALLING = "Installing dependencies...\n"
@@ -30,14 +31,30 @@ PREPARED = {"tox": ("env", "TOX_SKIP_PKG_INSTALL=true", "tox"), "nox": ("nox", "
 FIXED = {
     "UV_LINK_MODE": "copy", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_PROGRESS_BAR": "off", "PIP_NO_INPUT": "1"}
-# Arguments: the range of Pythons, the mark of what is fresh, a command that prepares more, then the requirements.
+# How many environments are kept as they were built, each no larger than this, in MiB.
+MOST_BUILT, BUILT_MIB = 3, 128
+# Arguments: the range of Pythons, the mark of what is fresh, a command that prepares more, names under which the environment is kept as it
+# was built, then the requirements. The first name holds for all projects of which a build may depend on the same; the second one for the
+# same files alone, and is taken where the build left anything of its own among them. What was built without such a name is not kept.
 SCRIPT = f"""
-python={VIRTUAL_ENVIRONMENT}/bin/python mark=$2 prepare=$3
+python={VIRTUAL_ENVIRONMENT}/bin/python mark=$2 prepare=$3 built=$4 exact=$5
+for kept in $built $exact; do
+    [ -n "$(find "$kept.tar" -mmin -{FRESH_MINUTES} 2>/dev/null)" ] || continue
+    if tar -xPf "$kept.tar" 2>/dev/null && "$python" -ISc '' 2>/dev/null; then
+        cat "$kept.log"
+        echo "Taken as it was built before."
+        exit
+    fi
+    rm -rf {VIRTUAL_ENVIRONMENT} "$kept.tar"
+done
+began=/tmp/began said=/tmp/said-by-the-installer
+touch "$began"
 uv venv --quiet --no-project ${{1:+--python "$1"}} {VIRTUAL_ENVIRONMENT} || exit
-shift 3
+shift 5
 # The installer has certificates of its own for where the system has none.
 [ -n "$UV_NO_INDEX" ] || [ ! -s "${{SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}}" ] || export UV_SYSTEM_CERTS=true
-echo "Python $("$python" -c 'import platform; print(platform.python_version())')"
+version="Python $("$python" -c 'import platform; print(platform.python_version())')"
+echo "$version"
 bundled=$("$python" -ISc 'import ensurepip; print(ensurepip.__path__[0])' 2>/dev/null)
 if ls "$bundled"/_bundled/*.whl >/dev/null 2>&1; then
     uv pip install --quiet --no-index --no-deps --python "$python" "$bundled"/_bundled/*.whl || exit
@@ -46,24 +63,31 @@ else
 fi
 # What was built of another project in this place is not this one's.
 rm -rf "$UV_CACHE_DIR"/sdists-*/editable "$UV_CACHE_DIR"/sdists-*/path
-said=/tmp/said-by-the-installer
 if [ -n "$(find "$mark" -mmin -{FRESH_MINUTES} 2>/dev/null)" ] && uv pip install --offline --python "$python" "$@" >"$said" 2>&1; then
     cat "$said"
 else
-    uv pip install --python "$python" "$@" || exit
+    {{ uv pip install --python "$python" "$@"; echo $? >/tmp/status; }} 2>&1 | tee "$said"
+    read -r status </tmp/status && [ "$status" = 0 ] || exit "$status"
     mkdir -p "${{mark%/*}}" && touch "$mark"
 fi
-rm -f "$said"
 [ -z "$prepare" ] || exec /bin/sh -c "$prepare"
+[ -n "$built" ] && [ "$(du -sm {VIRTUAL_ENVIRONMENT} | cut -f1)" -le {BUILT_MIB} ] || exit 0
+made=/tmp/made
+find {WORKSPACE} ! -type d -cnewer "$began" ! -path '*/__pycache__/*' -print0 >"$made" || exit 0
+if tr '\\0' '\\n' <"$made" | grep -qv '\\.egg-info/'; then built=$exact; fi
+mkdir -p "${{built%/*}}"
+{{ echo "$version"; cat "$said"; }} >"$built.log"
+tar -cPf "$built.part" {VIRTUAL_ENVIRONMENT} --null -T "$made" && mv "$built.part" "$built.tar" || rm -f "$built".*
+ls -t "${{built%/*}}"/*.tar 2>/dev/null | tail -n +{MOST_BUILT + 1} | while read -r old; do rm -f "$old" "${{old%.tar}}.log"; done
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What is installed for a job. `digest` is of the files that declare it; `cache` is a folder for what is fetched and built."""
+    """What is installed for a job, digests of the project, and a folder for what is fetched and built, if there is one."""
 
     declared: Declared
-    digest: str
+    digests: Digests
     cache: Path | None = None
 
     def ordered(self, orders: Orders) -> Installation:
@@ -81,15 +105,19 @@ def installation_step(wanted: Installation, command: Sequence[str], options: Job
         return None
     words = [word for item in items for word in item.words]
     folder = ENVIRONMENT if wanted.cache is None else CACHE
-    key = hashlib.sha256(repr((wanted.digest, words, wanted.declared.python, command)).encode()).hexdigest()
+    variables = {**runtime.environment, **options.environment, **_variables(options, folder)}
+    asked = (words, wanted.declared.python, command, options.folder, sorted(variables.items()))
+    declaring, *rest = (_key(digest, asked) for digest in (wanted.digests.declaring, wanted.digests.building, wanted.digests.exact))
     prepare = shlex.join((*PREPARING[tool], *arguments_of(command))) if tool in PREPARING else ""
-    script = ("/bin/sh", "-c", SCRIPT, "install")
+    built = ["", ""] if prepare or wanted.cache is None else [f"{folder}/built/{key}" for key in rest]
+    script = ("/bin/sh", "-c", SCRIPT, "install", wanted.declared.python or "", f"{folder}/recent/{declaring}", prepare, *built)
     return Step(
-        "dependencies",
-        in_folder(options, (*script, wanted.declared.python or "", f"{folder}/recent/{key}", prepare, *words)),
-        replace(options.limits, network=options.install_network),
-        {**runtime.environment, **options.environment, **_variables(options, folder)},
+        "dependencies", in_folder(options, (*script, *words)), replace(options.limits, network=options.install_network), variables,
         _heading(items, options), _mounts(wanted, options))
+
+
+def _key(digest: str, asked: object) -> str:
+    return hashlib.sha256(repr((digest, asked)).encode()).hexdigest()
 
 
 def in_folder(options: JobOptions, command: tuple[str, ...]) -> tuple[str, ...]:

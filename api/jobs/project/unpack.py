@@ -9,6 +9,7 @@ from typing import Any
 
 from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
 from api.domain.jobs.declarations import Declaration, Declared
+from api.domain.jobs.project_digests import Digests
 from api.host.programs import module_command, module_environment
 
 TIMEOUT_SECONDS = 120
@@ -20,11 +21,11 @@ class UnpackFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """An unpacked project: how many files it has, and what it declares. `digest` is of the files that declare it."""
+    """An unpacked project: how many files it has, and what it declares."""
 
     files: int
     declared: Declared
-    digest: str
+    digests: Digests
 
 
 def unpack(
@@ -52,7 +53,7 @@ def unpack(
         raise ZipRejected(said["rule"], said["message"])
     if "trouble" in said:
         raise UnpackFailure(f"The project could not be unpacked: {said['trouble']}.")
-    return Unpacked(int(said["files"]), _declared(said["declared"]), said["declared"]["digest"])
+    return Unpacked(int(said["files"]), _declared(said["declared"]), Digests(**said["digests"]))
 
 
 def _declared(said: dict[str, Any]) -> Declared:

@@ -6,17 +6,18 @@ itself to the folder, as the folder's user where it may, and prints its result a
 from __future__ import annotations
 
 import codecs
-import hashlib
 import json
 import os
 import stat
 import sys
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
 from api.domain.jobs.declarations import FILES, MAX_BYTES, find_declarations
+from api.domain.jobs.project_digests import MAX_MODULE_BYTES, digests_of
 from api.jobs.project.unpacking import unpack_into
 from api.sandbox.enter import give_up_rights, set_limit
 
@@ -43,14 +44,19 @@ def _confine(folder: str, orders: dict[str, Any]) -> int:
     return opened
 
 
+def _read(folder: int, name: str, most: int = MAX_MODULE_BYTES) -> bytes:
+    """The beginning of a file. It was just made, but by a name from outside. Raises OSError."""
+    opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    with os.fdopen(opened, "rb") as file:
+        return file.read(most) if stat.S_ISREG(os.fstat(opened).st_mode) else b""
+
+
 def _read_declarations(folder: int, within: str) -> dict[str, str]:
-    """The files in which projects declare what they need. They were just made, but by names from outside."""
+    """The files in which projects declare what they need."""
     found = {}
     for name in FILES:
         with suppress(OSError):
-            opened = os.open(f"{within}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-            with os.fdopen(opened, "rb") as file:
-                content = file.read(MAX_BYTES + 1) if stat.S_ISREG(os.fstat(opened).st_mode) else b""
+            content = _read(folder, f"{within}/{name}", MAX_BYTES + 1)
             found[name] = "" if len(content) > MAX_BYTES else content.decode(errors="replace")
     return found
 
@@ -61,10 +67,10 @@ def main(arguments: list[str]) -> int:
     try:
         folder = _confine(arguments[0], orders)
         with open(0, "rb", closefd=False) as file:
-            said: dict[str, Any] = {"files": unpack_into(file, folder, ArchiveLimits(**orders["archive"]))}
+            files = unpack_into(file, folder, ArchiveLimits(**orders["archive"]))
         texts = _read_declarations(folder, orders["declared_in"])
-        digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
-        said["declared"] = {**asdict(find_declarations(texts)), "digest": digest}
+        digests = digests_of(texts, {path: (entry.size, entry.checksum) for path, entry in files.items()}, partial(_read, folder))
+        said: dict[str, Any] = {"files": len(files), "declared": asdict(find_declarations(texts)), "digests": asdict(digests)}
     except ZipRejected as refusal:
         said = {"rule": refusal.rule, "message": refusal.message}
     except (OSError, MemoryError) as fault:

@@ -16,19 +16,19 @@ RAW_DEFLATE = -15
 PROGRAM, PLAIN = 0o755, 0o644
 
 
-def unpack_into(file: BinaryIO, folder: int, limits: ArchiveLimits) -> int:
-    """Unpack into an empty folder, given as a descriptor, and return the number of files. Raises ZipRejected, or OSError."""
+def unpack_into(file: BinaryIO, folder: int, limits: ArchiveLimits) -> dict[str, ArchiveEntry]:
+    """Unpack into an empty folder, given as a descriptor, and return its files by path. Raises ZipRejected, or OSError."""
     entries = read_directory(file, limits)
     room = _content_ends(file, entries)
-    count = 0
+    made = {}
     for path, entry in entries.items():
         if entry.is_folder:
             _make_folders(folder, path)
             continue
         _make_folders(folder, path[:-1])
         _unpack_file(file, folder, path, entry, room[entry.offset])
-        count += 1
-    return count
+        made[str(PurePosixPath(*path))] = entry
+    return made
 
 
 def _content_ends(file: BinaryIO, entries: Mapping[tuple[str, ...], ArchiveEntry]) -> dict[int, int]:

@@ -29,6 +29,14 @@ def sandboxed(bubblewrap: Sandbox, tmp_path: Path) -> Bench:
     return Bench(bubblewrap, tmp_path)
 
 
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    made = tmp_path / "cache"
+    made.mkdir()
+    os.chown(made, USER, USER)
+    return made
+
+
 def run(
     sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path, options: JobOptions, files: dict[str, str], cache: Path | None = None,
 ) -> tuple[int | None, str]:
@@ -114,10 +122,20 @@ def test_the_last_line_says_what_to_declare_when_an_import_fails(sandboxed: Benc
     assert "has the module yaml: declare PyYAML in an extra" in log.splitlines()[-1]
 
 
-def test_no_test_can_write_into_the_cache(bubblewrap: Sandbox, runtime: PythonRuntime, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    os.chown(cache, USER, USER)
+OWN = {
+    "setup.py": (
+        "import re, setuptools\nversion = re.search('[0-9]+', open('own/about.py').read())[0]\n"
+        "setuptools.setup(name='own', version=version, packages=['own'], entry_points={'console_scripts': ['own = own:main']})\n"),
+    "own/__init__.py": "def main(): print('own')\n", "own/about.py": "__version__ = '3'\n",
+    "tests/test_own.py": (
+        "import importlib.metadata, subprocess, sys, own.about\n"
+        "def test_own():\n    assert importlib.metadata.version('own') == own.about.__version__\n"
+        "    assert subprocess.run([sys.prefix + '/bin/own'], capture_output=True, text=True).stdout == 'own\\n'\n"
+        "def test_spoil():\n    open(own.__file__, 'a').write('spoilt\\n')\n    open(sys.prefix + '/bin/own', 'w').write('spoilt\\n')\n")}
+TAKEN = "Taken as it was built before.\n"
+
+
+def test_no_test_can_write_into_the_cache(bubblewrap: Sandbox, runtime: PythonRuntime, tmp_path: Path, cache: Path) -> None:
     spoiling = (
         "import os, pathlib, pytest\ndef test_a():\n    assert not os.path.exists('/opt/ci/cache')\n"
         "    assert pathlib.Path(pytest.__file__).stat().st_nlink == 1\n    pathlib.Path(pytest.__file__).write_text('spoilt')\n")
@@ -126,6 +144,49 @@ def test_no_test_can_write_into_the_cache(bubblewrap: Sandbox, runtime: PythonRu
     second, log = run(Bench(bubblewrap, tmp_path / "2"), runtime, tmp_path, OPTIONS, {"test_a.py": "def test_a(): pass\n"}, cache)
 
     assert (first, second) == (0, 0), log
+
+
+def test_an_environment_is_taken_as_it_was_built_while_its_build_can_come_to_nothing_else(
+    sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path, cache: Path,
+) -> None:
+    changed = {**OWN, "own/__init__.py": "def main():\n    print('own')\n", "tests/test_more.py": "def test_more(): pass\n"}
+    newer = {**OWN, "own/about.py": "__version__ = '4'\n"}
+
+    first, first_log = run(sandboxed, runtime, tmp_path, OPTIONS, OWN, cache)
+    again, again_log = run(sandboxed, runtime, tmp_path, OPTIONS, OWN, cache)
+    listed, listed_log = run(sandboxed, runtime, tmp_path, OPTIONS, changed, cache)
+    after, after_log = run(sandboxed, runtime, tmp_path, OPTIONS, newer, cache)
+
+    assert (first, again, listed, after) == (0, 0, 0, 0), first_log + again_log + listed_log + after_log
+    # Another list of files may make another package of it.
+    assert [TAKEN in log for log in (first_log, again_log, listed_log, after_log)] == [False, True, False, False]
+    assert "+ own==3 (from file:///workspace)" in again_log and "+ own==4 (from file:///workspace)" in after_log
+
+
+def test_a_change_that_no_build_depends_on_takes_the_same_environment(
+    sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path, cache: Path,
+) -> None:
+    run(sandboxed, runtime, tmp_path, OPTIONS, OWN, cache)
+
+    code, log = run(sandboxed, runtime, tmp_path, OPTIONS, {**OWN, "own/__init__.py": "def main():\n    print('own')\n"}, cache)
+
+    assert code == 0, log
+    assert TAKEN in log
+
+
+def test_what_a_build_leaves_among_the_files_is_there_again_and_of_the_same_files_alone(
+    sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path, cache: Path,
+) -> None:
+    writing = "text = open('own/__init__.py').read()\nopen('own/made.py', 'w').write(f'made = {text!r}')\n"
+    testing = "from own.made import made\ndef test_made(): assert made == open('own/__init__.py').read()\n"
+    writes = {**OWN, "setup.py": writing + OWN["setup.py"], "tests/test_own.py": testing}
+
+    ran = [
+        run(sandboxed, runtime, tmp_path, OPTIONS, files, cache)
+        for files in (writes, writes, {**writes, "own/__init__.py": "def main():\n    print('own')\n"})]
+
+    assert [code for code, _ in ran] == [0, 0, 0], ran
+    assert [TAKEN in log for _, log in ran] == [False, True, False]
 
 
 def test_a_kit_is_made_once_and_says_what_it_lacks(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.domain.jobs.declarations import Declaration, Declared
+from api.domain.jobs.project_digests import Digests
 from api.jobs.project.environment import Installation
 from api.jobs.project.job_options import Index, JobOptions
 from api.jobs.project.python_runtime import PythonRuntime, image_runtime
@@ -15,12 +16,13 @@ from api.jobs.supervisor.spec import Step
 from api.sandbox.sandbox import Mount
 from tests.jobs.attempts import LIMITS
 
+DIGESTS = Digests("declaring", "building", "exact")
 OPTIONS = JobOptions(limits=replace(LIMITS, workspace_bytes=256 << 20))
 
 
 def steps(tmp_path: Path, options: JobOptions = OPTIONS, *words: str) -> list[Step]:
     declared = Declared((Declaration(words, "a file"),) if words else ())
-    return list(steps_for(Installation(declared, "digest"), options, image_runtime(tmp_path / "kit")))
+    return list(steps_for(Installation(declared, DIGESTS), options, image_runtime(tmp_path / "kit")))
 
 
 def test_a_program_of_a_project_that_declares_nothing_is_run_at_once(tmp_path: Path) -> None:
@@ -47,7 +49,7 @@ def test_only_installing_may_use_the_network_and_only_where_that_is_allowed(tmp_
 
 def test_only_installing_is_shown_the_wheelhouse_and_the_cache(tmp_path: Path) -> None:
     options = replace(OPTIONS, wheelhouse=tmp_path / "wheels")
-    wanted = Installation(Declared(), "digest", tmp_path / "cache")
+    wanted = Installation(Declared(), DIGESTS, tmp_path / "cache")
 
     install, tests = steps_for(wanted, options, PythonRuntime())
 
