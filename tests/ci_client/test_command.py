@@ -15,7 +15,7 @@ import pytest
 
 from tests.ci_client.projects import make_project
 from tests.ci_client.stand_in import JOB_ID, TIMEOUT, Asked, Respond, StandIn, answer, closed_port, refusal, stand_in, stream
-from tests.ci_client.wire import RETRY, ServedJob, complete, frame, log
+from tests.ci_client.wire import RETRY, ServedJob, complete, frame, log, parts_of
 from tests.e2e.processes import environment, eventually, finished, started
 
 CI = (sys.executable, "-m", "ci_client.command")
@@ -68,6 +68,30 @@ def test_without_waiting_the_jobs_id_is_printed(project: Path) -> None:
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"Job submitted: {JOB_ID}\n", "")
     assert b"\r\n\r\n-2\r\n" in server.asked[0].body
+
+
+SAID = {
+    "command": ("--command", "make 'all tests'"), "folder": ("--folder", "services/api"), "python": ("--python", "3.12"),
+    "environment": ("--env", "STAGE=test", "--env", "EMPTY="), "install": ("--install", "-e .[all]", "--install", "-r more.txt"),
+    "artifacts": ("--artifact", "reports/**", "--artifact", "*.log"), "time_limit": ("--time-limit", "300")}
+
+
+@pytest.mark.parametrize("field", SAID)
+def test_each_option_of_a_submission_is_a_field_of_its_form_with_lists_by_line(project: Path, field: str) -> None:
+    with stand_in(ServedJob()) as server:
+        ended = ci(["submit", str(project), "--async", *SAID[field]], server)
+
+    parts = parts_of(server.asked[0])
+    assert ended.returncode == 0
+    assert parts[field].decode() == "\n".join(SAID[field][1::2])
+    assert parts.keys() & SAID.keys() == {field}
+
+
+def test_what_is_installed_may_be_said_to_be_nothing(project: Path) -> None:
+    with stand_in(ServedJob()) as server:
+        ci(["submit", str(project), "--async", "--install", ""], server)
+
+    assert parts_of(server.asked[0])["install"] == b""
 
 
 @pytest.mark.parametrize(("words", "query"), [((), {}), (("--all",), {"from_beginning": "true"})])

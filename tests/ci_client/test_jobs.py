@@ -1,9 +1,6 @@
 """Submitting projects from a program."""
 from __future__ import annotations
 
-import email
-import email.message
-import email.policy
 import io
 import random
 import zipfile
@@ -15,7 +12,7 @@ import pytest
 from ci_client.client import CiError, Refused, submit_tests_async, submit_tests_streaming
 from tests.ci_client.projects import PROJECT, make_project
 from tests.ci_client.stand_in import JOB_ID, Asked, Cut, answer, refusal, stand_in, stream
-from tests.ci_client.wire import RETRY, ServedJob, Slept, complete, frame, log, text_of
+from tests.ci_client.wire import RETRY, ServedJob, Slept, complete, frame, log, parts_of, text_of
 
 TOLD = {"type": "job_id", "job_id": JOB_ID}
 
@@ -24,14 +21,6 @@ TOLD = {"type": "job_id", "job_id": JOB_ID}
 def project(tmp_path: Path) -> Path:
     """A small project."""
     return make_project(tmp_path / "project")
-
-
-def parts_of(asked: Asked) -> dict[str, bytes]:
-    """The fields of a form, by their names."""
-    head = f"Content-Type: {asked.headers['content-type']}\r\n\r\n".encode()
-    message = email.message_from_bytes(head + asked.body, policy=email.policy.HTTP)
-    parts = [part for part in message.walk() if not part.is_multipart()]
-    return {str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True) for part in parts}
 
 
 def test_a_project_is_submitted_and_followed(project: Path) -> None:

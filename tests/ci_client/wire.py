@@ -1,6 +1,9 @@
 """A job as the wire has it: its log in frames, from any place on."""
 from __future__ import annotations
 
+import email
+import email.message
+import email.policy
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -88,3 +91,11 @@ class Slept:
 def text_of(events: Iterable[dict[str, Any]]) -> str:
     """The log that events make together."""
     return "".join(event["data"] for event in events if event["type"] == "log")
+
+
+def parts_of(asked: Asked) -> dict[str, bytes]:
+    """The fields of a form, by their names."""
+    head = f"Content-Type: {asked.headers['content-type']}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + asked.body, policy=email.policy.HTTP)
+    parts = [part for part in message.walk() if not part.is_multipart()]
+    return {str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True) for part in parts}
