@@ -64,15 +64,6 @@ def test_the_end_of_the_lease_is_the_end_of_the_job(bench: Bench) -> None:
     assert processes_of(late.user_id) == []
 
 
-def test_a_lease_that_is_renewed_goes_on(bench: Bench) -> None:
-    running = bench.start(shell("sleep 3; echo done"), lease=2)
-
-    running.files.renew(datetime.now(UTC) + timedelta(hours=1))
-    record = running.ended()
-
-    assert (record.reason, running.log) == (JobReason.EXIT_CODE, "done\n")
-
-
 def test_a_daemon_does_not_survive(bench: Bench) -> None:
     body = (
         "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

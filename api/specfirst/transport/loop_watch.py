@@ -108,8 +108,13 @@ class LoopWatch:
             if late > _LONG_SECONDS and not told:
                 _log_stall(logging.ERROR, late, self._seen or _NOTHING, "has stood still")
             told = late > _LONG_SECONDS
-            while self._stalls:
-                self._count(*self._stalls.popleft())
+            self._count_all()
+        # The last stall may be as new as the end.
+        self._count_all()
+
+    def _count_all(self) -> None:
+        while self._stalls:
+            self._count(*self._stalls.popleft())
 
     def _count(self, seconds: float, seen: _Observation) -> None:
         self._request_metrics.stalled(seen.operation_id)
