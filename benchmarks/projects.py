@@ -12,6 +12,7 @@ import ensurepip
 import hashlib
 import io
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,10 @@ from api.storage.jobs.files import JobFiles
 
 LIST = Path(__file__).with_name("projects.txt")
 USER = 1_899_000_000
+PYTHON = str(getattr(sys, "_base_executable", sys.executable))
+# Jobs have a user of that kind too, with a name and without rights.
+HOME_USER = "nobody"
+AS_NOBODY = {"user": HOME_USER, "group": pwd.getpwnam(HOME_USER).pw_gid, "extra_groups": []}
 SECONDS = 900
 OPTIONS = JobOptions(install_network=True, limits=Limits(seconds=SECONDS, memory_bytes=2 << 30))
 # What a new virtual environment has.
@@ -66,12 +71,14 @@ class Ran:
 
 
 def fetch(requirement: str, folder: Path) -> Path:
-    """Unpack a project's source distribution, and return its folder."""
+    """Unpack a project's source distribution, and return its folder, above which lies nothing that pytest would look at."""
+    asked = folder / "asked"
+    asked.mkdir()
     project = f"[project]\nname = 'one'\nversion = '0'\nrequires-python = '>={sys.version_info[0]}.{sys.version_info[1]}'\n"
-    (folder / "pyproject.toml").write_text(f"{project}dependencies = ['{requirement}']\n")
-    subprocess.run([str(installer_program()), "lock", "--quiet", "--system-certs"], cwd=folder, check=True)
+    (asked / "pyproject.toml").write_text(f"{project}dependencies = ['{requirement}']\n")
+    subprocess.run([str(installer_program()), "lock", "--quiet", "--system-certs"], cwd=asked, check=True)
     name = requirement.partition("==")[0]
-    package = next(each for each in tomllib.loads((folder / "uv.lock").read_text())["package"] if each["name"] == name)
+    package = next(each for each in tomllib.loads((asked / "uv.lock").read_text())["package"] if each["name"] == name)
     content = httpx.get(package["sdist"]["url"], follow_redirects=True, timeout=120).raise_for_status().content
     if f"sha256:{hashlib.sha256(content).hexdigest()}" != package["sdist"]["hash"]:
         raise SystemExit(f"{requirement}: the index sent something else than it says")
@@ -116,7 +123,7 @@ class JobPlace:
         try:
             unpacked = unpack(project, workspace.folder, ArchiveLimits(), user_id=USER)
             cache = PackageCaches(self.folder / "caches", most=1, size=4 << 30).open(1, Slot(0, USER, -1))
-            steps = steps_for(Installation(unpacked.declared, unpacked.digest, cache), OPTIONS, self.runtime)
+            steps = steps_for(Installation(unpacked.declared, unpacked.digests, cache), OPTIONS, self.runtime)
             sandbox = Bubblewrap(find_bubblewrap() or "").description()
             yield unpacked, Spec(name, 1, sandbox, workspace.folder, steps, mounts_for(workspace.environment, self.runtime), USER)
         finally:
@@ -139,24 +146,28 @@ class JobPlace:
 
 
 def at_home(source: Path, unpacked: Unpacked, folder: Path, pip: Path) -> Ran:
-    """Run a project's tests in a plain virtual environment."""
+    """Run a project's tests in a plain virtual environment, as a user without rights, as in jobs."""
+    subprocess.run(("chown", "-R", HOME_USER, source, folder), check=True)
     begun = time.monotonic()
     environment = {
         "PATH": f"{folder}/venv/bin:/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8", "CI": "true", "TZ": "UTC"}
     environment |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
+    environment["PIP_CACHE_DIR"] = str(pip.parents[2] / "pip-cache")
     python = f"{folder}/venv/bin/python"
     words = [word for item in unpacked.declared.items for word in item.words]
     for command in (
-        (sys.executable, "-m", "venv", "--without-pip", f"{folder}/venv"),
+        (PYTHON, "-m", "venv", "--without-pip", f"{folder}/venv"),
         (pip, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps", *BUNDLED),
         (pip, "-m", "pip", "--python", python, "install", "--quiet", *words, "pytest"),
     ):
-        if subprocess.run(command, cwd=source, env=environment, check=False).returncode:
+        if subprocess.run(command, cwd=source, env=environment, **AS_NOBODY, check=False).returncode:
             return Ran({}, None, 0)
     ready = time.monotonic() - begun
     command = (python, *TEST[1:], f"--junitxml={folder}/report.xml")
     done = subprocess.run(
-        command, cwd=source, env=environment, capture_output=True, timeout=SECONDS, check=False)
+        command, cwd=source, env=environment, **AS_NOBODY, capture_output=True, timeout=SECONDS,
+        check=False)
+    (folder / "log").write_bytes(done.stdout + done.stderr)
     return Ran(outcomes_of(folder / "report.xml"), done.returncode, ready)
 
 
@@ -173,6 +184,8 @@ def compare(requirement: str, place: JobPlace, *, again: bool, keep: Path | None
         home = at_home(source, unpacked, folder / "home", place.pip)
         if keep is not None:
             (keep / f"{requirement}.log").write_text(log)
+            if (folder / "home" / "log").exists():
+                shutil.copy(folder / "home" / "log", keep / f"{requirement}.home.log")
     other = sorted(name for name in {*home.outcomes, *job.outcomes} if home.outcomes.get(name) != job.outcomes.get(name))
     shown = "; ".join(f"{'.'.join(name)}: {home.outcomes.get(name, '–')} → {job.outcomes.get(name, '–')}" for name in other[:5])
     seconds = " | ".join(f"{each:.1f}" for each in (job.ready, cached, home.ready))
@@ -199,13 +212,16 @@ def main() -> None:
     try:
         subprocess.run((sys.executable, "-m", "venv", folder / "pip"), check=True)
         subprocess.run((folder / "pip/bin/python", "-m", "pip", "install", "--quiet", "--upgrade", "pip"), check=True)
+        (folder / "pip-cache").mkdir()
+        shutil.chown(folder / "pip-cache", HOME_USER)
+        folder.chmod(0o755)
         place = JobPlace(folder, host_runtime(folder / "python"), folder / "pip/bin/python")
-        for requirement in listed:
-            if not chosen.names or requirement.partition("==")[0] in chosen.names:
-                try:
-                    print(compare(requirement, place, again=chosen.again, keep=chosen.keep), flush=True)
-                except (httpx.HTTPError, subprocess.SubprocessError) as fault:
-                    print(f"| {requirement} | {type(fault).__name__} | | | | | |", flush=True)
+        names = [requirement.partition("==")[0] for requirement in listed]
+        for requirement in [listed[names.index(name)] for name in chosen.names or names]:
+            try:
+                print(compare(requirement, place, again=chosen.again, keep=chosen.keep), flush=True)
+            except (httpx.HTTPError, subprocess.SubprocessError) as fault:
+                print(f"| {requirement} | {type(fault).__name__} | | | | | |", flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
