@@ -3,16 +3,13 @@
     python -m benchmarks.projects [NAME…] [--again] [--keep FOLDER]
 
 Takes the projects of `projects.txt` from the package index, as uv is configured to reach it, and keeps nothing of them. At home means: a
-plain virtual environment, and pip. Needs root and bubblewrap, as an agent does that gives each slot a user of its own.
+plain virtual environment, without root's rights. Needs root and bubblewrap, as an agent does that gives each slot a user of its own.
 """
 from __future__ import annotations
 
 import argparse
-import ensurepip
 import hashlib
 import io
-import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -50,13 +47,10 @@ from api.storage.jobs.files import JobFiles
 LIST = Path(__file__).with_name("projects.txt")
 USER = 1_899_000_000
 PYTHON = str(getattr(sys, "_base_executable", sys.executable))
-# Jobs have a user of that kind too, with a name and without rights.
-HOME_USER = "nobody"
-AS_NOBODY = {"user": HOME_USER, "group": pwd.getpwnam(HOME_USER).pw_gid, "extra_groups": []}
+# Takes root's rights away, which jobs do not have either; the name stays, since its Python may lie where others may not look.
+WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 SECONDS = 900
 OPTIONS = JobOptions(install_network=True, limits=Limits(seconds=SECONDS, memory_bytes=2 << 30))
-# What a new virtual environment has.
-BUNDLED = sorted(map(str, (Path(ensurepip.__file__).parent / "_bundled").glob("*.whl")))
 TEST = ("python", "-m", "pytest", "-v")
 Outcomes = Mapping[tuple[str, str], str]
 
@@ -109,11 +103,11 @@ def outcomes_of(report: Path) -> Outcomes:
 
 @dataclass(frozen=True)
 class JobPlace:
-    """Where projects are run as jobs, and the pip of those that are run at home."""
+    """Where projects are run as jobs, and the cache of packages for those that are run at home."""
 
     folder: Path
     runtime: PythonRuntime
-    pip: Path
+    home_cache: Path
 
     @contextmanager
     def prepared(self, project: Path) -> Iterator[tuple[Unpacked, Spec]]:
@@ -145,28 +139,24 @@ class JobPlace:
             return unpacked, Ran(outcomes_of(spec.workspace / REPORT), record.exit_code if record else None, ready), log
 
 
-def at_home(source: Path, unpacked: Unpacked, folder: Path, pip: Path) -> Ran:
-    """Run a project's tests in a plain virtual environment, as a user without rights, as in jobs."""
-    subprocess.run(("chown", "-R", HOME_USER, source, folder), check=True)
+def at_home(source: Path, unpacked: Unpacked, folder: Path, cache: Path) -> Ran:
+    """Run a project's tests in a plain virtual environment, without root's rights, as in jobs."""
+    subprocess.run(("chown", "-R", "root", source), check=True)
     begun = time.monotonic()
     environment = {
-        "PATH": f"{folder}/venv/bin:/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8", "CI": "true", "TZ": "UTC"}
-    environment |= {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))}
-    environment["PIP_CACHE_DIR"] = str(pip.parents[2] / "pip-cache")
-    python = f"{folder}/venv/bin/python"
+        "PATH": f"{folder}/venv/bin:/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8", "CI": "true", "TZ": "UTC",
+        "UV_CACHE_DIR": str(cache), "UV_SYSTEM_CERTS": "true", "UV_LINK_MODE": "copy"}
+    python, uv = f"{folder}/venv/bin/python", str(installer_program())
     words = [word for item in unpacked.declared.items for word in item.words]
     for command in (
-        (PYTHON, "-m", "venv", "--without-pip", f"{folder}/venv"),
-        (pip, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps", *BUNDLED),
-        (pip, "-m", "pip", "--python", python, "install", "--quiet", *words, "pytest"),
+        (uv, "venv", "--quiet", "--seed", "--no-project", "--python", PYTHON, f"{folder}/venv"),
+        (uv, "pip", "install", "--quiet", "--python", python, *words, "pytest"),
     ):
-        if subprocess.run(command, cwd=source, env=environment, **AS_NOBODY, check=False).returncode:
+        if subprocess.run(command, cwd=source, env=environment, check=False).returncode:
             return Ran({}, None, 0)
     ready = time.monotonic() - begun
-    command = (python, *TEST[1:], f"--junitxml={folder}/report.xml")
-    done = subprocess.run(
-        command, cwd=source, env=environment, **AS_NOBODY, capture_output=True, timeout=SECONDS,
-        check=False)
+    command = (*WITHOUT_RIGHTS, python, *TEST[1:], f"--junitxml={folder}/report.xml")
+    done = subprocess.run(command, cwd=source, env=environment, capture_output=True, timeout=SECONDS, check=False)
     (folder / "log").write_bytes(done.stdout + done.stderr)
     return Ran(outcomes_of(folder / "report.xml"), done.returncode, ready)
 
@@ -181,7 +171,7 @@ def compare(requirement: str, place: JobPlace, *, again: bool, keep: Path | None
         unpacked, job, log = place.run(zipped(source, folder / "project.zip"))
         cached = place.run(folder / "project.zip")[1].ready if again else 0
         (folder / "home").mkdir()
-        home = at_home(source, unpacked, folder / "home", place.pip)
+        home = at_home(source, unpacked, folder / "home", place.home_cache)
         if keep is not None:
             (keep / f"{requirement}.log").write_text(log)
             if (folder / "home" / "log").exists():
@@ -210,12 +200,10 @@ def main() -> None:
     print("| project | at home (exit code) | as a job (exit code) | other outcomes | ready after, s | again | at home |")
     print("|---|---|---|---|---|---|---|", flush=True)
     try:
-        subprocess.run((sys.executable, "-m", "venv", folder / "pip"), check=True)
-        subprocess.run((folder / "pip/bin/python", "-m", "pip", "install", "--quiet", "--upgrade", "pip"), check=True)
-        (folder / "pip-cache").mkdir()
-        shutil.chown(folder / "pip-cache", HOME_USER)
+        home_cache = folder / "home-cache"
+        home_cache.mkdir()
         folder.chmod(0o755)
-        place = JobPlace(folder, host_runtime(folder / "python"), folder / "pip/bin/python")
+        place = JobPlace(folder, host_runtime(folder / "python"), home_cache)
         names = [requirement.partition("==")[0] for requirement in listed]
         for requirement in [listed[names.index(name)] for name in chosen.names or names]:
             try:
