@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -46,16 +46,21 @@ def _document_pages(documents: Sequence[Document], contents: Mapping[str, Mappin
             yield Page(path, _JSON, constant(body), DOCUMENT_AGE)
 
 
-def service_description(documents: Iterable[Document], public_path: str) -> Callable[[str], bytes]:
-    """Says, for a path, the Link header that points to the document which describes it."""
-    links = [
-        (document.base_path, f'<{public_path}{document.published[0]}>; rel="service-desc"'.encode("ascii"))
-        for document in documents if document.published]
-    nested = sorted(links, key=lambda link: -len(link[0]))
-    fallback = links[0][1]
+def service_description(documents: Sequence[Document], public_path: str) -> Callable[[str, str], bytes | None]:
+    """Says the Link header to the document that describes an operation, by the document's name; None where it is not published.
 
-    def link(path: str) -> bytes:
-        return next((text for base, text in nested if path.startswith(base + "/")), fallback)
+    Where no operation is, the path decides, and in the end the first document.
+    """
+    links = {
+        document.name: f'<{public_path}{document.published[0]}>; rel="service-desc"'.encode("ascii") if document.published else None
+        for document in documents}
+    bases = sorted(((document.base_path, document.name) for document in documents if document.base_path), reverse=True)
+    first = next(text for text in links.values() if text is not None)
+
+    def link(name: str, path: str) -> bytes | None:
+        if name in links:
+            return links[name]
+        return next((links[each] for base, each in bases if path.startswith(base + "/")), first)
 
     return link
 

@@ -61,7 +61,8 @@ class AppContext:
 class RequestContext:
     """The state of one request.
 
-    `is_page` says that a person asks for a page, and `is_open` that the page is shown without a session.
+    `document` is the name of the operation's document, empty where there is no operation. `is_page` says that a person asks for a page,
+    and `is_open` that the page is shown without a session.
     """
 
     request_id: str
@@ -72,6 +73,7 @@ class RequestContext:
     query: str = ""
     template: str | None = None
     operation_id: str | None = None
+    document: str = ""
     caller: Caller | None = None
     token_shown: bool = False
     token_lookup: TokenLookup | None = None

@@ -69,7 +69,7 @@ class Authentication:
         operation = target[0] if target and isinstance(target[0], Operation) else None
         if operation is not None:
             context.operation_id, context.text_errors = operation.operation_id, operation.text_errors
-            context.is_page = operation.cookie is not None
+            context.document, context.is_page = operation.document, operation.cookie is not None
             context.is_open = operation.is_public and context.app_context.values.public_results
             context.subject = _subject(target[1] if target else {})
         await self._identify(scope, context, operation)

@@ -21,8 +21,8 @@ _ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 class Operation:
     """What the middlewares need to know of an operation before the request is validated.
 
-    `cookie` is the name of the cookie with the session of a page's reader; None for an operation that takes tokens. If `is_public`, a
-    server with public results shows the page to everybody.
+    `document` is the name of the document that it is of. `cookie` is the name of the cookie with the session of a page's reader; None
+    for an operation that takes tokens. If `is_public`, a server with public results shows the page to everybody.
     """
 
     operation_id: str
@@ -31,6 +31,7 @@ class Operation:
     secured: bool
     bucket: str | None
     text_errors: bool
+    document: str = field(default="", kw_only=True)
     cookie: str | None = field(default=None, kw_only=True)
     is_public: bool = field(default=False, kw_only=True)
     takes_metrics_token: bool = field(default=False, kw_only=True)
@@ -159,6 +160,7 @@ def _operation(text: OperationText, content: Mapping[str, Any]) -> Operation:
         secured=bool(text.text.get("security", content.get("security"))),
         bucket=text.text.get("x-rate-bucket"),
         text_errors=_speaks_text(text, content),
+        document=text.document.name,
         cookie=_session_cookie(content),
         is_public=bool(text.text.get("x-public-results")),
         takes_metrics_token=bool(text.text.get("x-metrics-token")),

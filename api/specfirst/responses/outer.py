@@ -33,7 +33,7 @@ class OuterMiddleware:
         addresses: Addresses,
         security: SecurityHeaders,
         cross_origin: CorsHeaders,
-        service_description: Callable[[str], bytes],
+        service_description: Callable[[str, str], bytes | None],
         new_request_id: Callable[[], str],
         request_metrics: RequestMetrics,
         watch: LoopWatch,
@@ -99,7 +99,9 @@ class OuterMiddleware:
         headers.append((HEADER, context.request_id.encode("ascii")))
         headers += context.rate_headers
         headers += self._cross_origin.headers(scope)
-        headers.append((b"link", self._service_description(scope["path"])))
+        described = self._service_description(context.document, scope["path"])
+        if described is not None:
+            headers.append((b"link", described))
         return headers
 
 
