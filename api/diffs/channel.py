@@ -43,9 +43,10 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class CuesView:
-    """A difference cue by cue; `code` says how the program ended that wrote the actual file."""
+    """A difference cue by cue; `code` says how the program ended that wrote the actual file, `places` whether it says where cues stand."""
 
     code: FailureCode | None
+    places: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.domain.captions.cue import Cue
-from api.domain.captions.cue_diff import CueChange, CueDiff
+from api.domain.captions.cue_diff import CueChange, CueDiff, CuePlace
 from api.domain.captions.fact import Fact
 from api.domain.captions.words import words
 
@@ -20,6 +20,17 @@ def cues_json(found: CueDiff) -> dict[str, Any]:
         "offsets": [{"column": each.column.value, "ms": each.ms, "cues": each.cues} for each in found.offsets if abs(each.ms) <= _MOST_MS],
         "changes": [_change(each) for each in found.changes],
         "omitted": {"offsets": found.omitted_offsets, "changes": found.omitted_changes}}
+
+
+def places_json(found: CueDiff) -> list[dict[str, Any]]:
+    """Where the cues stand in time, as the pages draw it."""
+    return [_place(each) for each in found.places]
+
+
+def _place(each: CuePlace) -> dict[str, Any]:
+    both = {"expected": each.expected, "actual": each.actual}
+    return {"op": each.op and each.op.value} | {
+        name: None if cue is None else (_time(cue.start), _time(cue.end)) for name, cue in both.items()}
 
 
 def fact_json(fact: Fact) -> dict[str, Any]:

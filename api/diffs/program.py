@@ -19,7 +19,7 @@ import orjson
 
 from api.diffs.channel import Channel, ChannelClosed
 from api.diffs.child import ExactChild
-from api.diffs.cues_json import cues_json
+from api.diffs.cues_json import cues_json, places_json
 from api.domain.captions.cue_diff import cue_diff
 from api.domain.captions.facts import facts
 from api.domain.results.failure_code import FailureCode
@@ -65,10 +65,11 @@ def compare(
 
 
 def compare_cues(expected: bytes, actual: bytes, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """The answer's header, and its body; `question` holds the code of how the program ended."""
+    """The answer's header, and its body; `question` holds the code of how the program ended, and `places`."""
     code = question["code"]
     found = cue_diff(expected, actual, None if code is None else FailureCode[code], clock=process_time)
-    return {"is_final": not found.is_late, "is_read": found.is_read}, [orjson.dumps(cues_json(found))]
+    shown = cues_json(found) | ({"places": places_json(found)} if question["places"] else {})
+    return {"is_final": not found.is_late, "is_read": found.is_read}, [orjson.dumps(shown)]
 
 
 def tell_facts(content: memoryview, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:

@@ -34,6 +34,8 @@ PIECE = 1 << 20
 TEXT = "text"
 UNIFIED = "unified"
 CUES = "cues"
+# The same for a picture, which pages alone show.
+PLACES = "places"
 BASELINE, BASE = "baseline", "base"
 
 
@@ -70,8 +72,8 @@ def get_diff(
     expected, actual = None if digest is None else open_output(found, digest), open_output(found, found.produced)
     if expected is None or actual is None:
         return render_results.missing_diff(shown, DiffStatus.MISSING_EXPECTED if expected is None else DiffStatus.MISSING_ACTUAL)
-    if view == CUES:
-        return _compare_cues(run, other, shown, expected, actual)
+    if view != "lines":
+        return _compare_cues(run, other, shown, expected, actual, places=view == PLACES)
     answer = request_context.collaborator(DiffPool).compare(expected, actual, View(context_lines, format == UNIFIED, found.patched_name))
     return render_results.diff(shown, answer, unified=format == UNIFIED)
 
@@ -88,10 +90,12 @@ def _other_run(run: Run, regression_id: int, against: str) -> Run:
     return runs.show_run(base_id, request_context.now())
 
 
-def _compare_cues(run: Run, other: Run | None, shown: render_results.Compared, expected: Source, actual: Source) -> Json:
+def _compare_cues(
+    run: Run, other: Run | None, shown: render_results.Compared, expected: Source, actual: Source, *, places: bool,
+) -> Json:
     code, before = (None if each is None else _ending(each, shown.found.test.regression_id) for each in (run, other))
     # How the program ended is no difference where it ended so in the other run too.
-    view = CuesView(None if code is before else code)
+    view = CuesView(None if code is before else code, places)
     answer = request_context.collaborator(DiffPool).compare_cues(expected, actual, view)
     outcome = "late" if answer is None or not answer.is_final else "read" if answer.is_read else "unread"
     request_context.collaborator(RequestMetrics).told_facts(outcome)

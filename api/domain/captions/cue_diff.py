@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from api.domain.captions.cue import Cue
 from api.domain.captions.cue_facts import Paired
@@ -14,6 +15,7 @@ from api.domain.results.failure_code import FailureCode
 
 OFFSET_LIMIT = 20
 CHANGE_LIMIT = 100
+PLACE_LIMIT = 400
 _UNREAD = frozenset({"binary.other", "frame.many", "other"})
 
 
@@ -52,12 +54,25 @@ class CueChange:
 
 
 @dataclass(frozen=True, slots=True)
+class CuePlace:
+    """A cue as it should be and as it is; None for one that is not there. `op` is None where at most its times changed, as most did."""
+
+    op: Became | None
+    expected: Cue | None
+    actual: Cue | None
+
+
+@dataclass(frozen=True, slots=True)
 class CueDiff:
-    """At most 20 offsets, the most frequent first, and 100 changes in their order; how many of each were left out."""
+    """At most 20 offsets, the most frequent first, and 100 changes in their order; how many of each were left out.
+
+    `places` are those of the first 400 cues.
+    """
 
     facts: tuple[Fact, ...]
     offsets: tuple[Offset, ...] = ()
     changes: tuple[CueChange, ...] = ()
+    places: tuple[CuePlace, ...] = ()
     omitted_offsets: int = 0
     omitted_changes: int = 0
 
@@ -86,8 +101,19 @@ def cue_diff(expected: bytes, actual: bytes, code: FailureCode | None, *, clock:
     usual = {column: max(counts, key=lambda ms: counts[ms]) for column, counts in moved.items() if counts}
     changes = list(_changes(both, usual))
     return CueDiff(
-        found, tuple(offsets[:OFFSET_LIMIT]), tuple(changes[:CHANGE_LIMIT]), max(0, len(offsets) - OFFSET_LIMIT),
+        found, tuple(offsets[:OFFSET_LIMIT]), tuple(changes[:CHANGE_LIMIT]), tuple(islice(_places(both, changes), PLACE_LIMIT)),
+        max(0, len(offsets) - OFFSET_LIMIT),
         max(0, len(changes) - CHANGE_LIMIT))
+
+
+def _places(both: Paired, changes: Sequence[CueChange]) -> Iterator[CuePlace]:
+    """The places of all cues, the paired ones in the baseline's order and then those that one file alone has."""
+    changed = {each.index for each in changes if each.op is Became.CHANGED}
+    for one, other in both.alignment.pairs:
+        yield CuePlace(Became.CHANGED if one in changed else None, both.expected.cues[one], both.actual.cues[other])
+    for change in changes:
+        if change.op is not Became.CHANGED:
+            yield CuePlace(change.op, change.expected, change.actual)
 
 
 def _move(one: Cue, other: Cue, column: Column) -> int | None:
