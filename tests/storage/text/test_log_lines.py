@@ -1,0 +1,71 @@
+"""Lines of a log by their numbers, and by words."""
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.storage.text import log_lines
+from api.storage.text.log_lines import find_lines, read_lines
+from tests.storage.text.test_logs import InMemory
+
+LINES = st.lists(st.sampled_from(["", "plain", "A needle", "caf\xe9 字 ਊ", "z" * 90, "needle needle", "NEEDLE"]), max_size=40)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks that a log of a test has many of, and lines that are longer than one."""
+    monkeypatch.setattr(log_lines, "BLOCK", 64)
+
+
+@given(LINES, st.sampled_from(["utf-8", "utf-16-le", "utf-16-be"]), st.booleans(), st.integers(1, 45))
+def test_lines_have_the_numbers_that_an_editor_gives_them(lines: list[str], encoding: str, ended: bool, first: int) -> None:
+    text = "\ufeff" + "mark\n" * 40 + "".join(f"{line}\n" for line in lines) + ("" if ended else "open")
+    known = text.removeprefix("\ufeff").split("\n")
+    known = known[:-1] if not known[-1] else known
+
+    found = read_lines(InMemory(text.encode(encoding)), first, 5)
+
+    assert found.total == len(known)
+    begin = min(first, len(known))
+    assert [(line.number, line.text) for line in found.lines] == list(enumerate(known, 1))[begin - 1:begin + 4]
+
+
+@given(LINES, st.sampled_from(["utf-8", "utf-16-le"]), st.integers(1, 90), st.integers(1, 5))
+def test_the_lines_with_some_words_are_found_from_any_line_on(lines: list[str], encoding: str, first: int, most: int) -> None:
+    text = "\ufeff" + "mark\n" * 40 + "".join(f"{line}\n" for line in lines)
+    known = [number for number, line in enumerate(text.split("\n"), 1) if "needle" in line.lower() and number >= first]
+
+    found = find_lines(InMemory(text.encode(encoding)), "Needle", first, most)
+
+    assert [line.number for line in found.lines] == known[:most]
+    assert found.next == (known[most] if len(known) > most else None)
+
+
+def test_where_there_are_not_so_many_lines_the_last_one_is_read() -> None:
+    found = read_lines(InMemory(b"one\ntwo\n"), 4711, 5)
+
+    assert [(line.number, line.text) for line in found.lines] == [(2, "two")]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n"])
+def test_a_log_may_be_empty(content: bytes) -> None:
+    assert find_lines(InMemory(content), "x", 1, 5).lines == ()
+    assert read_lines(InMemory(content), 1, 5).total == len(content)
+
+
+def test_a_word_far_behind_in_a_long_line_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_lines, "BLOCK", 1 << 20)
+
+    line, = find_lines(InMemory(b"x" * 50_000 + b" needle " + b"x" * 50_000 + b"\n"), "needle", 1, 5).lines
+
+    assert "needle" in line.text and line.is_cut and len(line.text) <= log_lines.SHOWN_BYTES
+
+
+def test_what_is_read_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_lines, "SEARCH_LIMIT", 256)
+    log = InMemory(b"line\n" * 1_000)
+
+    found = read_lines(log, 900, 5)
+
+    assert not found.is_counted and found.total < 100
