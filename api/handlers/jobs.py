@@ -55,9 +55,8 @@ def list_jobs(
     owner_id: int | None = None,
 ) -> tuple[list[dict[str, Any]], int, dict[str, str]]:
     """List the caller's jobs, all jobs for an admin, newest first."""
-    caller = request_context.caller()
     wanted = JobFilter(
-        seen_by=None if caller.role is Role.ADMIN else caller.user_id, owner_id=owner_id, project=project, commit=commit, branch=branch,
+        seen_by=seen_by(), owner_id=owner_id, project=project, commit=commit, branch=branch,
         label=label, status=JobStatus(status) if status else None, created_after=parse_instant("created_after", created_after), q=q or None)
     found = job_lists.list_jobs(wanted, limit=limit, offset=offset)
     headers = {"X-Total-Count": str(found.total)} | next_page({"next_offset": found.next_offset})
@@ -66,7 +65,7 @@ def list_jobs(
 
 def get_job(job_id: str) -> dict[str, Any]:
     """Show how a job stands, and how it was to be run."""
-    job = _load(job_id)
+    job = load_visible(job_id)
     return _shown(job) | {"orders": render_jobs.orders(job.orders)}
 
 
@@ -81,7 +80,7 @@ def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:
 
 def rerun_job(job_id: str) -> tuple[dict[str, Any], int]:
     """Queue the same project once more, as a job of the caller's."""
-    return _shown(submit_again(_load(job_id))), HTTPStatus.ACCEPTED
+    return _shown(submit_again(load_visible(job_id))), HTTPStatus.ACCEPTED
 
 
 def list_job_logs(
@@ -89,7 +88,7 @@ def list_job_logs(
     contains: str | None = None,
 ) -> dict[str, Any]:
     """Show the next lines of the log of a job's newest attempt."""
-    job = _load(job_id)
+    job = load_visible(job_id)
     wanted = LogFilter(LogLevel(level) if level else None, LogSource(source) if source else None, contains or None)
     subject = f"job {job.job_id} {job.attempt_folder}"
     grows = job.status is JobStatus.RUNNING
@@ -98,7 +97,7 @@ def list_job_logs(
 
 def list_job_artifacts(job_id: str) -> dict[str, Any]:
     """List what was kept of a job's newest attempt."""
-    job = _load(job_id)
+    job = load_visible(job_id)
     return render_jobs.artifacts(job, read_manifest(newest_attempt(request_context.collaborator(JobFiles), job)))
 
 
@@ -115,12 +114,19 @@ def _shown(job: Job) -> dict[str, Any]:
     return render_jobs.job(job, with_owner=request_context.caller().role is Role.ADMIN)
 
 
-def _load(job_id: str) -> Job:
+def seen_by() -> int | None:
+    """The account whose jobs alone the caller may see; None for who may see all."""
+    caller = request_context.caller()
+    return None if caller.role is Role.ADMIN else caller.user_id
+
+
+def load_visible(job_id: str) -> Job:
+    """A job that the caller may see. Raises NotFound for others."""
     return visible(jobs.load_job(job_id), request_context.caller())
 
 
 def _cancel(job_id: str) -> Job:
-    job = _load(job_id)
+    job = load_visible(job_id)
     jobs.cancel_job(job.job_id, request_context.now())
     return jobs.load_job(job.job_id)
 
@@ -134,7 +140,7 @@ def _open_log(job: Job) -> Readable:
 
 
 def _open_artifact(job_id: str, name: str) -> LocalFile:
-    attempt = newest_attempt(request_context.collaborator(JobFiles), _load(job_id))
+    attempt = newest_attempt(request_context.collaborator(JobFiles), load_visible(job_id))
     found = open_artifact(attempt, name)
     if found is None:
         raise NotFound("artifact", name, remedy="List the artifacts with GET /jobs/{job_id}/artifacts.")

@@ -33,11 +33,38 @@ def propose_baseline_form(run: Run, regression_id: int, body: dict[str, Any], ou
     return lead_to(f"/runs/{run.run_id}/tests/{regression_id}?output_id={output_id}")
 
 
+def propose_cause_form(run: Run, class_id: str, body: dict[str, Any]) -> flask.Response:
+    """Ask for all outputs that fail for one cause to become baselines, as they were shown, and lead to the proposals."""
+    seen = {"expected_count": int(body["expected_count"]), "digest": body["digest"], "reason": body["reason"]}
+    baselines.request_baseline_approvals(run, {"cluster": {"class_id": class_id, **seen}})
+    return lead_to("/review")
+
+
 def old_run_page(run_id: int) -> flask.Response:
     """Lead from the platform's address of a run to its page."""
     return lead_to(f"/runs/{run_id}")
 
 
+def old_commit_page(commit: str) -> flask.Response:
+    """Lead from the platform's address of a commit to its runs."""
+    return lead_to(f"/runs?commit={commit}")
+
+
+def old_log_page(run_id: int) -> flask.Response:
+    """Lead from the platform's address of a run's log to the page of the log."""
+    return lead_to(f"/runs/{run_id}/log")
+
+
 def old_diff_page(run_id: int, regression_id: int, output_id: int) -> flask.Response:
     """Lead from the platform's address of a difference to the page of the test."""
     return lead_to(f"/runs/{run_id}/tests/{regression_id}?output_id={output_id}")
+
+
+def old_sample_page(sample_id: int) -> flask.Response:
+    """Lead from the platform's address of a sample to its page."""
+    return lead_to(f"/samples/{sample_id}")
+
+
+def old_regression_test_page(regression_id: int) -> flask.Response:
+    """Lead from the platform's address of a regression test to its page."""
+    return lead_to(f"/regression-tests/{regression_id}")

@@ -6,27 +6,31 @@ from typing import Any
 
 import flask
 
+from api.domain.auth.access import Scope
 from api.domain.background import dependency_of
 from api.domain.errors import NotFound
 from api.domain.health import OK
+from api.domain.jobs.job import Job
 from api.domain.page import Page
 from api.domain.results.approval import ApprovalStatus
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
+from api.handlers import jobs
 from api.handlers.pages.answering import show, told
+from api.handlers.pages.failures import TRIAGE_BYTES, groups_of
 from api.handlers.triage import triage_run
 from api.rendering.pages.grid import grid_of
 from api.services.results.analyses import find_causes
 from api.services.runs import runs
 from api.specfirst import request_context
+from api.storage.jobs import job_lists
+from api.storage.jobs.job_lists import JobFilter
 from api.storage.results.approvals import list_approvals
 from api.storage.runs import queue
 from api.storage.runs.newest_runs import load_newest_main_runs, load_test_counts
 from api.supervision.loop import Background
 
-RED_RUNS, QUEUED_RUNS, PAGE_SIZE = 6, 6, 50
-# Bytes of triage that a page shows of one run.
-TRIAGE_BYTES = 65_536
+RED_RUNS, QUEUED_RUNS, NEWEST_JOBS, PAGE_SIZE = 6, 6, 3, 50
 
 
 def front_page() -> flask.Response:
@@ -37,7 +41,7 @@ def front_page() -> flask.Response:
     return show(
         "front.html", red=[{"run": run, "causes": find_causes(run, repository)} for run in red], main=main,
         counts=_counts([*red, *main]), queue=queue.load_queue(None, None, limit=QUEUED_RUNS, offset=0),
-        proposals=list_approvals(ApprovalStatus.PENDING, None, limit=1, offset=0).total, unwell=unwell)
+        proposals=list_approvals(ApprovalStatus.PENDING, None, limit=1, offset=0).total, unwell=unwell, jobs=_own_jobs())
 
 
 def runs_page(
@@ -63,11 +67,20 @@ def pull_request_page(pull_request: int) -> flask.Response:
     newest = None if finished is None else runs.show_run(finished.run_id, request_context.now())
     return show(
         "pull_request.html", number=pull_request, found=found, counts=_counts(found.items), grid=grid_of(found.items), newest=newest,
-        triage=None if newest is None else _triage(newest))
+        **({"triage": None, "groups": ()} if newest is None else _broken(newest)))
 
 
-def _triage(run: Run) -> Any:
-    return told(triage_run(run, TRIAGE_BYTES))
+def _own_jobs() -> Page[Job] | None:
+    """The newest jobs that the reader may see; None for who may see none."""
+    reader = request_context.current.get().caller
+    if reader is None or Scope.RUNS_READ not in reader.scopes:
+        return None
+    return job_lists.list_jobs(JobFilter(seen_by=jobs.seen_by()), limit=NEWEST_JOBS, offset=0)
+
+
+def _broken(run: Run) -> dict[str, Any]:
+    triage = told(triage_run(run, TRIAGE_BYTES))
+    return {"triage": triage, "groups": groups_of(run, triage, "cause")}
 
 
 def _newest(wanted: RunFilter, limit: int, cursor: str | None = None) -> Page[Run]:

@@ -6,10 +6,9 @@ from typing import Any
 
 import flask
 
-from api.domain.auth.access import Scope
+from api.domain.auth.access import Role, Scope
 from api.domain.errors import NotFound, Refusal
 from api.domain.page import Position
-from api.domain.results.history import HistoryFilter
 from api.domain.results.result import JudgedTest, OutputStatus
 from api.domain.results.sample_result import ShownOutput, shown_outputs
 from api.domain.runs.run import Run
@@ -17,27 +16,27 @@ from api.domain.runs.run_list import RunFilter, RunSort
 from api.domain.text.log_difference import LogView
 from api.handlers.logs import list_sample_logs
 from api.handlers.pages.answering import show, told
-from api.handlers.pages.overview import TRIAGE_BYTES
-from api.handlers.results import CUES, get_diff
+from api.handlers.pages.failures import LEAST_TRIAGE_BYTES, TRIAGE_BYTES, groups_of
+from api.handlers.pages.library import past_of
+from api.handlers.results import PLACES, get_diff
 from api.handlers.runs import list_progress
 from api.handlers.samples import get_run_sample
 from api.handlers.triage import triage_run
 from api.rendering.pages.side_by_side import side_by_side
+from api.rendering.pages.timeline import pictures_of
 from api.services.results import verdicts
 from api.services.runs import runs
 from api.specfirst import request_context
-from api.storage.results.history import list_history
 
-HISTORY, EVENTS, CONTEXT_LINES, LOG_LINES = 60, 100, 3, 200
+EVENTS, CONTEXT_LINES, LOG_LINES = 100, 3, 200
 
 
-def run_page(run: Run, only: str) -> flask.Response:
-    """Show a run: its causes, its failures, its tests, what it went through."""
-    tests = verdicts.judge_run(run).tests
-    shown = tests if only == "all" else [test for test in tests if test.verdict.is_failure]
+def run_page(run: Run, by: str) -> flask.Response:
+    """Show a run: its failures by cause or category or all of its tests, and what it went through."""
+    triage = told(triage_run(run, TRIAGE_BYTES if by != "test" else LEAST_TRIAGE_BYTES))
     return show(
-        "run.html", run=run, triage=told(triage_run(run, TRIAGE_BYTES)), tests=shown, test_count=len(tests), only=only,
-        events=told(list_progress(run, EVENTS, 0))["data"], neighbours=_neighbours(run))
+        "run.html", run=run, triage=triage, tests=verdicts.judge_run(run).tests, by=by, groups=groups_of(run, triage, by),
+        proposes=_may_propose(), events=told(list_progress(run, EVENTS, 0))["data"], neighbours=_neighbours(run))
 
 
 def run_test_page(run: Run, regression_id: int, against: str, output_id: int | None = None) -> flask.Response:
@@ -47,12 +46,19 @@ def run_test_page(run: Run, regression_id: int, against: str, output_id: int | N
         raise NotFound("regression_test", regression_id)
     outputs = shown_outputs(test)
     output = _chosen(outputs, output_id)
-    lines, cues = (None, None) if output is None else (_diff(run, test, output, against, "lines"), _diff(run, test, output, against, CUES))
-    history = list_history([regression_id], HistoryFilter(), limit=HISTORY, offset=0)
+    lines = output and _diff(run, test, output, against, "lines")
+    cues = output and _diff(run, test, output, against, PLACES).get("cues")
     return show(
         "test.html", run=run, test=test, result=told(get_run_sample(run, test.test.sample_id, regression_id)), outputs=outputs,
         output=output, against=against, diff=lines, rows=side_by_side(lines.get("hunks", ()) if lines else ()),
-        cues=cues and cues.get("cues"), failure_log=_failure_log(run, test), history=list(reversed(history.items)))
+        cues=cues, pictures=pictures_of(cues["places"]) if cues else [], proposes=_may_propose(), failure_log=_failure_log(run, test),
+        **past_of(regression_id))
+
+
+def _may_propose() -> bool:
+    """Whether the reader may ask for outputs to become baselines."""
+    reader = request_context.current.get().caller
+    return reader is not None and reader.role in (Role.ADMIN, Role.CONTRIBUTOR) and Scope.BASELINES_WRITE in reader.scopes
 
 
 def _chosen(outputs: Sequence[ShownOutput], output_id: int | None) -> ShownOutput | None:

@@ -1,12 +1,11 @@
 // The review page by keyboard. Whatever a key does, a button on the page does too.
 
-const proposals = [...document.querySelectorAll("[data-proposal]")];
-
 function current() {
   return document.activeElement?.closest("[data-proposal]") ?? null;
 }
 
 function move(step) {
+  const proposals = [...document.querySelectorAll("[data-proposal]")];
   const at = proposals.indexOf(current());
   const next = at < 0 ? (step > 0 ? 0 : proposals.length - 1) : at + step;
   proposals[Math.min(Math.max(next, 0), proposals.length - 1)]?.focus();

@@ -95,10 +95,10 @@ def test_a_run_shows_its_failures_and_all_tests_when_asked(page: Client, site: S
     test = add_regression_test()
     run_id = failing_run(site, test)
 
-    shown, everything = page.get(f"/runs/{run_id}").text, page.get(f"/runs/{run_id}?only=all").text
+    shown, everything = page.get(f"/runs/{run_id}").text, page.get(f"/runs/{run_id}?by=test").text
 
-    assert "1 failure" in shown and "OUTPUT_DIFF" in shown and "Show all 1 tests" in shown
-    assert "Show all" not in everything
+    assert "1 failure" in shown and "OUTPUT_DIFF" in shown and "All 1 tests" in shown
+    assert "OUTPUT_DIFF" not in everything and "-out=srt" in everything
 
 
 def test_a_run_leads_to_the_one_before_and_after_it(page: Client, site: Site) -> None:
@@ -137,12 +137,13 @@ def test_what_others_wrote_stays_text(page: Client, site: Site) -> None:
     run_id = failing_run(site, test, actual=MARKUP.encode(), branch=MARKUP)
 
     shown = "".join(page.get(path).text for path in (
-        "/", "/runs", "/runs?view=grid", f"/runs/{run_id}?only=all", f"/runs/{run_id}/tests/{test.regression_id}"))
+        "/", "/runs", "/runs?view=grid", f"/runs/{run_id}?by=test", f"/runs/{run_id}/tests/{test.regression_id}"))
 
     assert "&lt;script&gt;" in shown and MARKUP not in shown
 
 
-@pytest.mark.parametrize("path", ["/runs/999", "/runs/999/tests/1", "/pull-requests/999"])
+@pytest.mark.parametrize("path", [
+    "/runs/999", "/runs/999/tests/1", "/pull-requests/999", "/samples/999", "/regression-tests/999", "/runs/999/log"])
 def test_what_is_not_there_has_a_page_that_says_so(page: Client, path: str) -> None:
     answer = page.get(path)
 
@@ -157,7 +158,9 @@ def test_a_test_that_is_not_of_the_run_is_not_found(page: Client) -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), [
-    ("/test/5", "/runs/5"), ("/test/diff/5/7/9", "/runs/5/tests/7?output_id=9")])
+    ("/test/5", "/runs/5"), ("/test/diff/5/7/9", "/runs/5/tests/7?output_id=9"), ("/test/log-files/5", "/runs/5/log"),
+    (f"/test/commit/{'a' * 40}", f"/runs?commit={'a' * 40}"), ("/sample/5", "/samples/5"),
+    ("/regression/test/5/view", "/regression-tests/5")])
 def test_addresses_of_the_platform_lead_on(page: Client, old: str, new: str) -> None:
     assert page.get(old).headers["location"] == new
 
@@ -205,3 +208,43 @@ def test_a_hash_that_is_none_is_no_fault(page: Client) -> None:
 
     assert shown.status_code == 200
     assert "is not there" in shown.text or "was not written" in shown.text
+
+
+def test_failures_are_listed_by_category(page: Client, site: Site) -> None:
+    run_id = failing_run(site, add_regression_test(categories=["Teletext"]))
+
+    assert '<strong class="plain">Teletext</strong>' in page.get(f"/runs/{run_id}?by=category").text
+
+
+def test_cues_stand_on_a_timeline_that_needs_no_script(page: Client, site: Site) -> None:
+    test = add_regression_test()
+    run_id = failing_run(site, test)
+
+    shown = page.get(f"/runs/{run_id}/tests/{test.regression_id}").text
+
+    assert 'data-op="changed"' in shown and "40 at most" in shown and " style=" not in shown
+
+
+def test_a_sample_shows_its_tests_and_a_test_how_it_fared(page: Client, site: Site) -> None:
+    test = add_regression_test(description=MARKUP)
+    run_id = failing_run(site, test)
+
+    sample, shown = page.get(f"/samples/{test.sample_id}").text, page.get(f"/regression-tests/{test.regression_id}").text
+
+    assert f'href="/regression-tests/{test.regression_id}"' in sample and f'href="/runs/{run_id}/tests/{test.regression_id}"' in sample
+    assert f'href="/runs/{run_id}/tests/{test.regression_id}"' in shown and "Not known to be flaky" in shown
+    assert MARKUP not in shown
+
+
+def test_a_test_that_came_to_something_else_for_the_same_commit_is_flaky(page: Client, site: Site) -> None:
+    test = add_regression_test()
+    runs = [failing_run(site, test, actual=content, commit="c" * 40) for content in (ACTUAL, b"other\n")]
+
+    shown = page.get(f"/regression-tests/{test.regression_id}").text
+
+    assert "Flaky: the same commit came to something else" in shown
+    assert all(f'/runs/{run_id}/tests/{test.regression_id}">{run_id}</a>' in shown for run_id in runs)
+
+
+def test_pages_name_no_document_for_programs(page: Client) -> None:
+    assert "link" not in page.get("/runs").headers

@@ -1,0 +1,38 @@
+"""Operations of the pages of jobs: their list, and one with what failed in it and its log."""
+from __future__ import annotations
+
+import flask
+
+from api.domain.jobs.job import JobStatus
+from api.handlers import jobs
+from api.handlers.pages.answering import show
+from api.handlers.pages.logs import part_of
+from api.rendering import jobs as render_jobs
+from api.specfirst import request_context
+from api.storage.jobs import job_lists
+from api.storage.jobs.artifacts import Nothing, newest_attempt, open_file, read_manifest
+from api.storage.jobs.files import JobFiles
+from api.storage.jobs.job_lists import JobFilter
+
+PAGE_SIZE, SHOWN_TESTS, SHOWN_FILES = 50, 100, 50
+
+
+def jobs_page(status: str, project: str, branch: str, offset: int) -> flask.Response:
+    """Show the reader's jobs, all jobs to an admin, newest first."""
+    wanted = JobFilter(
+        seen_by=jobs.seen_by(), status=JobStatus(status) if status else None, project=project or None, branch=branch or None)
+    found = job_lists.list_jobs(wanted, limit=PAGE_SIZE, offset=offset)
+    return show(
+        "jobs.html", found=found, asked={"status": status, "project": project, "branch": branch}, statuses=list(JobStatus))
+
+
+def job_page(job_id: str, q: str, first: int, line: int | None = None) -> flask.Response:
+    """Show a job: how it stands, which tests failed, what was kept of it, and its log."""
+    job = jobs.load_visible(job_id)
+    attempt = newest_attempt(request_context.collaborator(JobFiles), job)
+    log = None if attempt is None else open_file(attempt.log)
+    kept = render_jobs.artifacts(job, read_manifest(attempt))
+    report = kept["junit"] or {"failed": []}
+    return show(
+        "job.html", job=job, has_log=log is not None, log=part_of(log or Nothing(), q, first, line), report=kept["junit"],
+        failed=report["failed"][:SHOWN_TESTS], artifacts=kept["artifacts"][:SHOWN_FILES], kept=kept)
