@@ -23,18 +23,22 @@ from api.commands.serve import port
 from api.commands.tokens import issue
 from api.config import Settings
 from api.demo.job_story import run_job_story
-from api.demo.prepare import BaselineFailed, Demo, prepare
+from api.demo.prepare import BaselineFailed, prepare
 from api.demo.project import write_project
 from api.demo.story import StoryFailed, tell
 from api.domain.auth.access import Role
+from api.domain.catalog.change import Editor
+from api.installation import prepare_store, utc_now
+from api.library_folder.importing import import_folder
 from api.specfirst.access.local_access import is_loopback_host
 from api.storage import schema
 from api.storage.auth import accounts
 from api.storage.auth.passwords import hash_password
-from api.storage.catalog import library
 from api.storage.database import db, transaction
 from api.storage.permissions import PRIVATE
+from api.stores import load_signing_key, make_stores
 
+BY = Editor(None, "ci-api demo")
 START_SECONDS = 90
 STOP_SECONDS = 15
 # Several times what a crash of the demo's extractor leaves.
@@ -66,8 +70,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         signal.signal(number, _interrupt)
     try:
         _refuse_taken_port(arguments.host, arguments.port)
-        demo = prepare(configured.storage_root, configured.executables)
-        token, requester = fill(configured, demo)
+        library = arguments.folder.absolute() / "library"
+        demo = prepare(library, configured.executables)
+        token, requester = fill(configured, library)
         with processes(configured, arguments):
             tell(configured.public_url, token, demo.builds, requester=requester)
             run_job_story(configured.public_url, token, write_project(arguments.folder))
@@ -91,22 +96,15 @@ def demo_settings(settings: Settings, folder: Path, public_url: str) -> Settings
         core_dump_limit=CORE_BYTES)
 
 
-def fill(settings: Settings, demo: Demo) -> tuple[str, str]:
-    """Put accounts and library into the database, where they are missing; issue tokens. Returns an admin's and a contributor's."""
+def fill(settings: Settings, library: Path) -> tuple[str, str]:
+    """Add accounts where they are missing, import the library's folder, issue tokens. Returns an admin's and a contributor's."""
+    store = prepare_store(settings)
+    stores = make_stores(settings, load_signing_key(settings), utc_now)
     with open_database(settings, migrated=False):
         schema.migrate(db.engine)
         for role in Role:
             _add_account(role)
-        with transaction():
-            library.add_tags(dict(demo.tags))
-            library.add_categories(dict(demo.categories))
-            library.add_samples([
-                library.NewSample(each.sha256, each.extension, each.original_name, each.tags) for each in demo.samples])
-            library.add_tests([
-                library.NewTest(
-                    each.sample, each.command, each.category, each.description, each.input_type, each.output_type, each.exit_code,
-                    tuple(library.NewOutput(o.correct, o.correct_extension, o.expected_filename, o.ignore) for o in each.outputs))
-                for each in demo.tests])
+        import_folder(library, stores.archive, store, BY, utc_now(), lambda what, about: None)
         return _issue(Role.ADMIN), _issue(Role.CONTRIBUTOR)
 
 

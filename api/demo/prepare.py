@@ -1,4 +1,4 @@
-"""Prepares the demo's files: stores media, writes executables, and makes baselines by running the extractor."""
+"""Prepares the demo's files: a library's folder, with baselines that the extractor makes, and the extractor's versions."""
 from __future__ import annotations
 
 import hashlib
@@ -12,10 +12,14 @@ from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
+import yaml
+
 from api.demo import catalog
-from api.demo.media_info import media_info
 from api.demo.patch import patched
+from api.domain.catalog.definition import NewOutput
+from api.domain.catalog.library_file import FILE_NAME, FileOutput, FileSample, FileTest, LibraryFile, content_of
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest, presented
+from api.library_folder.exporting import BASELINES, SAMPLES
 from api.storage.permissions import PRIVATE
 from api.worker.command import invocation
 from api.worker.process import Execution, Limits, run_process
@@ -37,46 +41,6 @@ _PARENTS = ("api/__init__.py", "api/demo/__init__.py")
 
 class BaselineFailed(Exception):
     """The good extractor did not do on this host what its test says."""
-
-
-@dataclass(frozen=True)
-class PreparedSample:
-    """A sample in the store, as TestFiles/{sha256}{extension}, with its description, TestFiles/media/{sha256}.xml."""
-
-    sha256: str
-    extension: str
-    original_name: str
-    notes: str
-    tags: tuple[str, ...]
-
-    @property
-    def file_name(self) -> str:
-        """Its name in the store."""
-        return f"{self.sha256}{self.extension}"
-
-
-@dataclass(frozen=True)
-class PreparedOutput:
-    """An output with its baseline in the store, as TestResults/{correct}{correct_extension}; `expected_filename` is a suffix."""
-
-    correct: str
-    correct_extension: str
-    expected_filename: str
-    ignore: bool
-
-
-@dataclass(frozen=True)
-class PreparedTest:
-    """A regression test with its baselines; `sample` is the sample's hash."""
-
-    sample: str
-    command: str
-    category: str
-    description: str
-    input_type: str
-    output_type: str
-    exit_code: int
-    outputs: tuple[PreparedOutput, ...]
 
 
 @dataclass(frozen=True)
@@ -104,19 +68,14 @@ class Builds:
 
 @dataclass(frozen=True)
 class Demo:
-    """All that the demo puts into a database, with its files in place."""
+    """What the demo has: a library, whose folder can be imported, and versions of the program that it tests."""
 
-    samples: tuple[PreparedSample, ...]
-    tags: tuple[tuple[str, str], ...]
-    categories: tuple[tuple[str, str], ...]
-    tests: tuple[PreparedTest, ...]
+    library: LibraryFile
     builds: Builds
-    repository: str = REPOSITORY
-    platform: str = PLATFORM
 
 
-def prepare(store: Path, executables: Path) -> Demo:
-    """Write everything below `store` and `executables`; a second time changes nothing but what is missing.
+def prepare(folder: Path, executables: Path) -> Demo:
+    """Write the library into `folder` and the versions below `executables`; a second time changes nothing but what is missing.
 
     Raises BaselineFailed where the good extractor does not extract what it should.
     """
@@ -124,10 +83,15 @@ def prepare(store: Path, executables: Path) -> Demo:
     good = install(made.good, executables)
     for build in (made.regressed, made.proposed):
         install(build, executables)
-    samples = {sample.name: _store_sample(sample, store / "TestFiles") for sample in catalog.SAMPLES}
-    PRIVATE.make_folder(store / "TestResults")
-    tests = tuple(_with_baselines(test, samples[test.sample], good, store) for test in catalog.TESTS)
-    return Demo(tuple(samples.values()), tuple(catalog.TAGS.items()), tuple(catalog.CATEGORIES.items()), tests, made)
+    for sample in catalog.SAMPLES:
+        _write(folder / SAMPLES / sample.name, (_HERE / "media" / sample.name).read_bytes(), 0o600)
+    library = LibraryFile(
+        catalog.TAGS, catalog.CATEGORIES,
+        tuple(FileSample(f"{SAMPLES}/{each.name}", each.name, each.tags, each.notes) for each in catalog.SAMPLES),
+        tuple(_with_baselines(test, good, folder) for test in catalog.TESTS))
+    text = yaml.safe_dump(content_of(library), sort_keys=False, allow_unicode=True, width=120)
+    _write(folder / FILE_NAME, text.encode(), 0o600)
+    return Demo(library, made)
 
 
 def builds() -> Builds:
@@ -168,47 +132,44 @@ def _commit(source: Mapping[str, str], parent: str | None) -> str:
     return hashlib.sha1(f"{parent or ''}{written}".encode(), usedforsecurity=False).hexdigest()
 
 
-def _store_sample(sample: catalog.Sample, folder: Path) -> PreparedSample:
-    content = (_HERE / "media" / sample.name).read_bytes()
-    stored = PreparedSample(hashlib.sha256(content).hexdigest(), Path(sample.name).suffix, sample.name, sample.notes, sample.tags)
-    _write(folder / stored.file_name, content, 0o600)
-    _write(folder / "media" / f"{stored.sha256}.xml", media_info(sample, len(content)), 0o600)
-    return stored
-
-
-def _with_baselines(test: catalog.Test, sample: PreparedSample, executable: Path, store: Path) -> PreparedTest:
+def _with_baselines(test: catalog.Test, executable: Path, folder: Path) -> FileTest:
+    sample = folder / SAMPLES / test.sample
     files = tuple(
-        SuiteFile(number, "", f"{sample.sha256}{output.suffix}{output.extension}", output.ignore)
+        SuiteFile(number, "", f"{sample.stem}{output.suffix}{output.extension}", output.ignore)
         for number, output in enumerate(test.outputs, 1))
-    [entry] = presented([SuiteTest(1, test.category, test.command, test.input_type, sample.file_name, test.output_type, files)])
+    [entry] = presented([SuiteTest(1, test.category, test.command, test.input_type, sample.name, test.output_type, files)])
     # As our own worker does, which knows that a report is printed.
     entry = replace(entry, output_type=test.output_type)
     with tempfile.TemporaryDirectory(prefix="ci-demo-") as temporary:
-        folder = Path(temporary).resolve() / "work"
-        folder.mkdir()
-        log = folder.with_name("log")
-        execution = _executed(entry, executable, store / "TestFiles" / sample.file_name, folder, log)
+        work = Path(temporary).resolve() / "work"
+        work.mkdir()
+        log = work.with_name("log")
+        execution = _executed(entry, executable, sample, work, log)
         if execution.exit_code != test.exit_code:
             said = log.read_text(errors="replace")[-500:]
             raise BaselineFailed(f"{test.sample} {test.command}: exit code {execution.exit_code}, not {test.exit_code}: {said}")
         outputs = tuple(
-            _store_output(test, output, folder / file.expected, store / "TestResults")
+            FileOutput(NewOutput(output.extension, output.suffix, output.ignore), _keep_output(test, output, work / file.expected, folder))
             for output, file in zip(test.outputs, files, strict=True))
-    return PreparedTest(
-        sample.sha256, test.command, test.category, test.description, test.input_type, test.output_type, test.exit_code, outputs)
+    return FileTest(
+        f"{SAMPLES}/{test.sample}", test.command, (test.category,), test.input_type, test.output_type, test.exit_code, test.description,
+        outputs=outputs)
 
 
 def _executed(entry: SuiteTest, executable: Path, sample: Path, folder: Path, log: Path) -> Execution:
     return run_process(invocation(entry, executable, sample, folder, log), Limits(seconds=60), stop=lambda: False)
 
 
-def _store_output(test: catalog.Test, output: catalog.Output, produced: Path, results: Path) -> PreparedOutput:
-    if not produced.is_file() and not output.ignore:
+def _keep_output(test: catalog.Test, output: catalog.Output, produced: Path, folder: Path) -> str | None:
+    """The path of the baseline below the library's folder; None where nothing needs to come and nothing came."""
+    if not produced.is_file():
+        if output.ignore:
+            return None
         raise BaselineFailed(f"{test.sample} {test.command}: no output {output.suffix}{output.extension}")
-    content = produced.read_bytes() if produced.is_file() else b""
-    digest = hashlib.sha256(content).hexdigest()
-    _write(results / f"{digest}{output.extension}", content, 0o600)
-    return PreparedOutput(digest, output.extension, output.suffix, output.ignore)
+    content = produced.read_bytes()
+    name = f"{BASELINES}/{hashlib.sha256(content).hexdigest()}{output.extension}"
+    _write(folder / name, content, 0o600)
+    return name
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from api.demo import catalog
 from api.demo.extractor.readers import read
 from api.demo.patch import patched
-from api.demo.prepare import CHANGED, FLAKY_COMMAND, PLATFORM, REPOSITORY, BaselineFailed, Build, Demo, PreparedTest, builds, prepare
-from api.domain.catalog.media_info import parse_media_info
+from api.demo.prepare import CHANGED, FLAKY_COMMAND, PLATFORM, REPOSITORY, BaselineFailed, Build, Demo, builds, prepare
+from api.domain.catalog.library_file import FileTest, read_library
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest, presented
 from api.worker.command import invocation
 from api.worker.output_comparison import compare_outputs
@@ -30,7 +31,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def demo(root: Path) -> Demo:
-    return prepare(root / "store", root / "executables")
+    return prepare(root / "library", root / "executables")
 
 
 def files_below(folder: Path) -> dict[str, str]:
@@ -38,23 +39,21 @@ def files_below(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def run(demo: Demo, root: Path, test: PreparedTest, build: Build, folder: Path) -> tuple[Execution, dict[str, bool]]:
+def run(root: Path, test: FileTest, build: Build, folder: Path) -> tuple[Execution, dict[str, bool]]:
     """Execute a test with a build as a worker does; return how it ended, and whether each output that came matches."""
-    sample = next(each for each in demo.samples if each.sha256 == test.sample)
+    sample = root / "library" / test.sample
     files = tuple(
-        SuiteFile(
-            number, f"{each.correct}{each.correct_extension}",
-            f"{test.sample}{each.expected_filename}{each.correct_extension}", each.ignore)
+        SuiteFile(number, Path(each.baseline or "").name, f"{sample.stem}{each.output.suffix}{each.output.extension}", each.output.ignored)
         for number, each in enumerate(test.outputs, 1))
-    [entry] = presented([SuiteTest(1, test.category, test.command, test.input_type, sample.file_name, test.output_type, files)])
+    [entry] = presented([SuiteTest(1, test.categories[0], test.command, test.input_type, sample.name, test.output_type, files)])
     # As our own worker does, which knows that a report is printed.
     entry = replace(entry, output_type=test.output_type)
     executable = root / "executables" / REPOSITORY / PLATFORM / build.commit / "ccextractor"
     folder.mkdir()
-    call = invocation(entry, executable, root / "store" / "TestFiles" / sample.file_name, folder, folder.with_suffix(".log"))
-    execution = run_process(call, Limits(seconds=60), stop=lambda: False)
-    produced = compare_outputs(entry.files, folder, root / "store" / "TestResults")
-    return execution, {test.outputs[each.output_id - 1].expected_filename: each.matches for each in produced}
+    execution = run_process(
+        invocation(entry, executable, sample, folder, folder.with_suffix(".log")), Limits(seconds=60), stop=lambda: False)
+    produced = compare_outputs(entry.files, folder, root / "library" / "baselines")
+    return execution, {test.outputs[each.output_id - 1].output.suffix: each.matches for each in produced}
 
 
 def test_the_library_is_as_large_and_as_varied_as_it_says() -> None:
@@ -100,39 +99,28 @@ def test_the_pull_request_is_a_change_of_the_regressed_program_and_knows_no_test
 def test_preparing_twice_changes_nothing(demo: Demo, root: Path) -> None:
     before = files_below(root)
 
-    again = prepare(root / "store", root / "executables")
+    again = prepare(root / "library", root / "executables")
 
     assert again == demo
     assert files_below(root) == before
 
 
-def test_preparing_elsewhere_gives_the_same_samples_and_baselines(demo: Demo, root: Path, tmp_path: Path) -> None:
-    elsewhere = prepare(tmp_path / "store", tmp_path / "executables")
+def test_preparing_elsewhere_gives_the_same_library(demo: Demo, root: Path, tmp_path: Path) -> None:
+    elsewhere = prepare(tmp_path / "library", tmp_path / "executables")
 
     assert elsewhere == demo
-    assert files_below(tmp_path / "store") == files_below(root / "store")
+    assert files_below(tmp_path / "library") == files_below(root / "library")
 
 
-def test_files_are_stored_under_the_hash_of_their_content(demo: Demo, root: Path) -> None:
-    for path in [*(root / "store" / "TestFiles").glob("*.*"), *(root / "store" / "TestResults").iterdir()]:
-        assert path.name.partition(".")[0] == hashlib.sha256(path.read_bytes()).hexdigest()
+def test_the_file_of_the_library_says_what_the_demo_has(demo: Demo, root: Path) -> None:
+    content = yaml.safe_load((root / "library" / "library.yaml").read_text())
 
-
-def test_each_sample_has_a_description_that_the_server_reads(demo: Demo, root: Path) -> None:
-    media = root / "store" / "TestFiles"
-
-    read = {each.original_name: parse_media_info((media / "media" / f"{each.sha256}.xml").read_bytes()) for each in demo.samples}
-
-    assert read.keys() == {sample.name for sample in catalog.SAMPLES}
-    assert all(info["General"]["CompleteName"] == name for name, info in read.items())
-    assert all(info["General"]["FileSize"] == str((MEDIA / name).stat().st_size) for name, info in read.items())
-    assert read["evening.mkv"]["Text #2"] == {"Format": "UTF-8", "Language": "ja"}
-    assert "Text" not in read["notes.bin"]
+    assert read_library(content) == demo.library
+    assert set(demo.library.paths) | {"library.yaml"} == set(files_below(root / "library"))
 
 
 def test_baselines_hold_what_the_authors_wrote(demo: Demo, root: Path) -> None:
-    results = root / "store" / "TestResults"
-    text = "\n".join(path.read_text() for path in results.iterdir())
+    text = "\n".join(path.read_text() for path in (root / "library" / "baselines").iterdir())
 
     for words in ("HARBOUR MASTER", "zwei Äpfel", "كم سعر", "זה לא למכירה. 🪔", "I never left.", "Libertà", "Crème fraîche",
                   "mañana", "こんばんは", "μουσείο", "Ships & tides <notes>", "Ships &amp; tides &lt;notes&gt;"):
@@ -140,11 +128,11 @@ def test_baselines_hold_what_the_authors_wrote(demo: Demo, root: Path) -> None:
 
 
 def test_the_good_build_passes_every_test(demo: Demo, root: Path, tmp_path: Path) -> None:
-    for number, test in enumerate(demo.tests):
-        execution, outputs = run(demo, root, test, demo.builds.good, tmp_path / str(number))
+    for number, test in enumerate(demo.library.tests):
+        execution, outputs = run(root, test, demo.builds.good, tmp_path / str(number))
 
         assert execution.exit_code == test.exit_code, test.command
-        assert outputs == {each.expected_filename: True for each in test.outputs if not each.ignore}, test.command
+        assert outputs == {each.output.suffix: True for each in test.outputs if not each.output.ignored}, test.command
 
 
 def test_the_regressed_build_differs_misses_an_output_and_crashes_and_passes_the_rest(
@@ -154,9 +142,9 @@ def test_the_regressed_build_differs_misses_an_output_and_crashes_and_passes_the
     missing: list[str] = []
     different: list[str] = []
     passed: list[str] = []
-    for number, test in enumerate(demo.tests):
-        execution, outputs = run(demo, root, test, demo.builds.regressed, tmp_path / str(number))
-        wanted = {each.expected_filename for each in test.outputs if not each.ignore}
+    for number, test in enumerate(demo.library.tests):
+        execution, outputs = run(root, test, demo.builds.regressed, tmp_path / str(number))
+        wanted = {each.output.suffix for each in test.outputs if not each.output.ignored}
         if execution.exit_code != test.exit_code:
             crashed.append((test.command, execution.exit_code))
         elif wanted - outputs.keys():
@@ -174,24 +162,24 @@ def test_the_pull_requests_build_changes_what_is_written_as_subrip_and_one_test_
     demo: Demo, root: Path, tmp_path: Path,
 ) -> None:
     written = {
-        (test.sample, test.command, build.commit, number): _written(demo, root, test, build, tmp_path / f"{place}-{build.commit}-{number}")
-        for place, test in enumerate(demo.tests) for build, numbers in ((demo.builds.regressed, (0,)), (demo.builds.proposed, (1, 2)))
-        for number in numbers}
+        (test.sample, test.command, build.commit, number): _written(root, test, build, tmp_path / f"{place}-{build.commit}-{number}")
+        for place, test in enumerate(demo.library.tests)
+        for build, numbers in ((demo.builds.regressed, (0,)), (demo.builds.proposed, (1, 2))) for number in numbers}
     before, first, second = demo.builds.regressed.commit, demo.builds.proposed.commit, demo.builds.proposed.commit
 
     changed = {
-        test.command for test in demo.tests
+        test.command for test in demo.library.tests
         if written[test.sample, test.command, before, 0] != written[test.sample, test.command, first, 1]}
     flaky = {
-        test.command for test in demo.tests
+        test.command for test in demo.library.tests
         if written[test.sample, test.command, first, 1] != written[test.sample, test.command, second, 2]}
     assert changed == {"--out=srt", "--out=srt --delay 2500", "--multiprogram --out=srt", FLAKY_COMMAND}
     assert flaky == {FLAKY_COMMAND}
 
 
-def _written(demo: Demo, root: Path, test: PreparedTest, build: Build, folder: Path) -> dict[str, str]:
+def _written(root: Path, test: FileTest, build: Build, folder: Path) -> dict[str, str]:
     """What a test writes, its report or standard output too."""
-    run(demo, root, test, build, folder)
+    run(root, test, build, folder)
     return files_below(folder)
 
 
@@ -222,4 +210,4 @@ def test_a_baseline_that_cannot_be_made_stops_the_preparation(tmp_path: Path, mo
     monkeypatch.setattr(catalog, "TESTS", (replace(catalog.TESTS[0], exit_code=3),))
 
     with pytest.raises(BaselineFailed, match=r"harbour.srt --out=srt: exit code 0, not 3"):
-        prepare(tmp_path / "store", tmp_path / "executables")
+        prepare(tmp_path / "library", tmp_path / "executables")
