@@ -71,11 +71,12 @@ class Artifact:
 
 def artifacts_of(run_id: int, platform: Platform, tests: Iterable[JudgedTest], only: ArtifactType | None = None) -> tuple[Artifact, ...]:
     """The files of a run with these tests: its own first, then each test's in the order of the tests and outputs."""
-    listed = [*_own_files(run_id, platform), *_files_of_tests(run_id, tests)]
+    listed = [*own_files(run_id, platform), *_files_of_tests(run_id, tests)]
     return tuple(each for each in listed if only in (None, each.type))
 
 
-def _own_files(run_id: int, platform: Platform) -> Iterator[Artifact]:
+def own_files(run_id: int, platform: Platform) -> Iterator[Artifact]:
+    """The files of a run that are of no test."""
     binary = "ccextractorwinfull.exe" if platform is Platform.WINDOWS else "ccextractor"
     yield Artifact(run_id, ArtifactPart.BUILD_LOG, f"{run_id}.txt", TEXT)
     yield Artifact(run_id, ArtifactPart.COMBINED_STDOUT, "combined_stdout.log", TEXT)
@@ -91,10 +92,10 @@ def _files_of_tests(run_id: int, tests: Iterable[JudgedTest]) -> Iterator[Artifa
             described.add(test.sample_id)
             yield Artifact(run_id, ArtifactPart.MEDIA_INFO, f"{test.sample_sha}.xml", XML, test)
         for output in test.outputs:
-            yield from _files_of_output(run_id, judged, output)
+            yield from files_of_output(run_id, judged, output)
 
 
-def _files_of_output(run_id: int, judged: JudgedTest, output: ExpectedOutput) -> Iterator[Artifact]:
+def files_of_output(run_id: int, judged: JudgedTest, output: ExpectedOutput) -> Iterator[Artifact]:
     """The baseline; and where something else was produced, that and how the two differ."""
     test, produced = judged.test, differing_hash(output, judged.reports.outputs.get(output.output_id))
     filename, kind = f"{test.sample_sha}{output.suffix}{output.extension}", content_type_of(output.extension)

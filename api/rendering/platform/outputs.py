@@ -8,7 +8,7 @@ import orjson
 
 from api.diffs.channel import DiffAnswer
 from api.domain.display_bounds import cut
-from api.domain.files.artifact import Artifact, ArtifactPart, artifacts_of
+from api.domain.files.artifact import Artifact, ArtifactPart, files_of_output, own_files
 from api.domain.files.content import Content
 from api.domain.files.content_type import OCTETS
 from api.domain.results.result import JudgedTest
@@ -26,7 +26,7 @@ WORDS = {
     ArtifactPart.COMBINED_STDOUT: ("combined_stdout", "combined_stdout"), ArtifactPart.BUILD_LOG: ("build_log", "buildlog"),
     ArtifactPart.EXPECTED_OUTPUT: ("expected_output", "expected"), ArtifactPart.SAMPLE_OUTPUT: ("actual_output", "actual")}
 UNIFIED_HEAD = "--- expected\n+++ actual\n"
-OF_RUN = tuple(WORDS)[:4]
+OF_RUN, OF_OUTPUTS = tuple(WORDS)[:4], tuple(WORDS)[4:]
 
 
 def output_file(compared: Compared, digest: str, content: Content, source: Source, place: Found, url: str | None) -> Json:
@@ -69,16 +69,14 @@ def _hunk(hunk: Json) -> Json:
 
 def artifacts(run: Run, tests: Iterable[JudgedTest], only: str | None) -> list[Artifact]:
     """The files of a run that the platform lists: its own, then each output that was reported, in the order of the tests."""
-    judged = list(tests)
-    reported = {(test.test.regression_id, output_id) for test in judged for output_id in test.reports.outputs}
-    listed = [
-        each for each in artifacts_of(run.run_id, run.platform, judged)
-        if each.part in WORDS and only in (None, WORDS[each.part][0]) and _is_listed(each, reported)]
-    return sorted(listed, key=lambda each: OF_RUN.index(each.part) if each.part in OF_RUN else len(OF_RUN))
-
-
-def _is_listed(found: Artifact, reported: set[tuple[int, int]]) -> bool:
-    return found.test is None or found.output is None or (found.test.regression_id, found.output.output_id) in reported
+    wanted = {part for part, (kind, _) in WORDS.items() if only in (None, kind)}
+    own = {each.part: each for each in own_files(run.run_id, run.platform)}
+    listed = [own[part] for part in OF_RUN if part in wanted]
+    if wanted.isdisjoint(OF_OUTPUTS):
+        return listed
+    return listed + [
+        each for test in tests for output in test.test.outputs if output.output_id in test.reports.outputs
+        for each in files_of_output(run.run_id, test, output) if each.part in wanted]
 
 
 def artifact(found: Artifact, platform: Platform, places: Mapping[str, Found], link: Link) -> Json:
