@@ -74,7 +74,9 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        keys = [key.value for key, _ in node.value]
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if len(keys) != len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a key is no plain word", node.start_mark)
         if len(keys) != len(set(keys)):
             raise yaml.constructor.ConstructorError(None, None, "a key stands there twice", node.start_mark)
         return super().construct_mapping(node, deep)
@@ -111,14 +113,31 @@ def _bounded(faults: list[str]) -> list[str]:
 
 def _content(file: Path) -> Any:
     try:
+        if file.exists() and not file.is_file():
+            # A pipe or a device may have no end.
+            raise LibraryFaults([f"{FILE_NAME} is no file"])
         if file.stat().st_size > MAX_BYTES:
             raise LibraryFaults([f"{FILE_NAME} is larger than {MAX_BYTES} bytes"])
         content = yaml.load(file.read_bytes(), _Loader)
+        _check_text(content)
     except OSError as fault:
         raise LibraryFaults([f"{FILE_NAME}: {fault.strerror}"]) from fault
     except (yaml.YAMLError, ValueError, RecursionError) as wrong:
         raise LibraryFaults([f"{FILE_NAME} is no plain YAML: {' '.join(str(wrong).split())[:300]}"]) from wrong
     return {} if content is None else content
+
+
+def _check_text(content: Any) -> None:
+    """Let pass texts that can be written down. Raises ValueError for half a character, which YAML can name by its number."""
+    if isinstance(content, str):
+        content.encode()
+    elif isinstance(content, Mapping):
+        for name, value in content.items():
+            _check_text(name)
+            _check_text(value)
+    elif isinstance(content, list):
+        for each in content:
+            _check_text(each)
 
 
 def _place(root: Path, path: str) -> Path | str:

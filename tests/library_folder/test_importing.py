@@ -112,7 +112,19 @@ def test_a_baseline_that_is_there_stays_and_one_that_lacks_is_added(library: Lib
     (changed(lambda c: c["samples"][1].update(file="samples/empty.mp4")), "is empty"),
     (changed(lambda c: c["samples"][1].update(file="samples/setup.exe")), "are not taken"),
     ("tags: [", "no plain YAML"), ("a: &a [1]\nb: *a", "aliases"), ("tags: []\ntags: []", "twice"), ("- 1", "is not of type 'object'"),
-    ("\x00", "no plain YAML"), ("[" * 5000, "no plain YAML")])
+    ("\x00", "no plain YAML"), ("[" * 5000, "no plain YAML"), ("? [a]\n: b", "no plain word"), ("? {a: b}\n: c", "no plain word"),
+    ('tags: [{name: "\\ud800"}]', "no plain YAML"), ("tags: [{name: 2026-13-45}]", "no plain YAML"),
+    ("tags: [{name: 2026-11-30}]", "is not of type 'string'"), ("1: a", "1 was unexpected"),
+    ("tags: !!python/object/apply:os.getcwd []", "no plain YAML"),
+    (changed(lambda c: c["regression_tests"][0].update(command="-out=srt\n-x")), "regression_tests[0].command"),
+    (changed(lambda c: c["regression_tests"][0].update(expected_exit_code=2**31)), "expected_exit_code"),
+    (changed(lambda c: c["samples"][0].update(file="samples/news.ts\x00")), "is no path of a file in the folder"),
+    (changed(lambda c: c["samples"][0].update(file="samples\\news.ts")), "is no path of a file in the folder"),
+    (changed(lambda c: c["samples"][0].update(file="samples/pipe.ts")), "is no file"),
+    (changed(lambda c: c["samples"][0].update(file="samples/" + "a" * 300)), "too long"),
+    (changed(lambda c: c["regression_tests"][0]["outputs"][0].update(baseline="../../etc/passwd")), "is no path of a file in the folder"),
+    (changed(lambda c: c["regression_tests"][0]["outputs"][0].update(extension="/../x")), "regression_tests[0].outputs"),
+    (changed(lambda c: c["regression_tests"][0]["outputs"][0].update(suffix="/../x")), "regression_tests[0].outputs")])
 def test_with_anything_wrong_nothing_is_imported(library: Library, content: Any, said: str) -> None:
     save(ForbiddenExtensionRow(extension="exe"))
     library.write(content)
@@ -121,6 +133,7 @@ def test_with_anything_wrong_nothing_is_imported(library: Library, content: Any,
     (samples / "empty.mp4").touch()
     (samples / "setup.exe").write_bytes(b"anything")
     os.symlink("/etc/passwd", samples / "link.ts")
+    os.mkfifo(samples / "pipe.ts")
 
     with pytest.raises(LibraryFaults) as wrong:
         library.bring()
@@ -153,6 +166,14 @@ def test_a_folder_without_a_library_is_refused(library: Library, tmp_path: Path)
     library.folder = tmp_path / "empty"
 
     with pytest.raises(LibraryFaults, match=r"library.yaml: No such file"):
+        library.bring()
+
+
+def test_a_library_that_is_no_file_is_not_waited_for(library: Library) -> None:
+    (library.folder / "library.yaml").unlink()
+    os.mkfifo(library.folder / "library.yaml")
+
+    with pytest.raises(LibraryFaults, match=r"library.yaml is no file"):
         library.bring()
 
 

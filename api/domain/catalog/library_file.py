@@ -79,7 +79,7 @@ def _sample(content: Mapping[str, Any]) -> FileSample:
 def _test(content: Mapping[str, Any]) -> FileTest:
     return FileTest(
         content["sample"], content["command"], tuple(content.get("categories", ())), content.get("input_type", "file"),
-        content.get("output_type", "file"), content.get("expected_exit_code", 0), content.get("description", ""),
+        content.get("output_type", "file"), int(content.get("expected_exit_code", 0)), content.get("description", ""),
         content.get("active", True), tuple(
             FileOutput(
                 NewOutput(each["extension"], each.get("suffix", ""), each.get("ignored", False)), each.get("baseline"),
