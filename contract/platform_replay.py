@@ -7,6 +7,7 @@ recording. It ends with 1 where an answer differs in a way that `contract/platfo
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 import urllib.error
@@ -17,11 +18,13 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from contract.platform_differences import Difference, find_reason
+from contract.platform_differences import ABSENT, Difference, find_reason
 
 Send = Callable[[str, str, Any], tuple[int, Any]]
-ABSENT = "(absent)"
 PATIENCE = 120
+# The lists whose items are told apart by what they are of, since one more or less shifts all others.
+NAMED = re.compile(r"/samples/\d+/history(\?.*)?")
+NAMES = ("run_id", "regression_test_id")
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,27 @@ def differences(recorded: Recorded, status: int, answer: Any) -> list[Difference
     """Where an answer differs from the recorded one."""
     if status != recorded.status:
         return [Difference(recorded.method, recorded.path, "status", recorded.status, status)]
+    theirs_left, ours_left, found = recorded.answer, answer, []
+    if NAMED.fullmatch(recorded.path) and status == HTTPStatus.OK:
+        found = list(_compared_by_name(recorded.answer["data"], answer["data"]))
+        theirs_left, ours_left = ({name: value for name, value in each.items() if name != "data"} for each in (recorded.answer, answer))
     return [
-        Difference(recorded.method, recorded.path, place, theirs, ours) for place, theirs, ours in _compared("", recorded.answer, answer)]
+        Difference(recorded.method, recorded.path, place, theirs, ours)
+        for place, theirs, ours in (*found, *_compared("", theirs_left, ours_left))]
+
+
+def _compared_by_name(theirs: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Any, Any]]:
+    """Items that only one of the lists has, at `data[-]` or `data[+]`; of those that both have, what differs, and their order.
+
+    An item of ours alone stands beside the last one of theirs.
+    """
+    of_theirs, of_ours = ({tuple(each[name] for name in NAMES): each for each in items} for items in (theirs, ours))
+    yield from (("data[-]", each, ABSENT) for name, each in of_theirs.items() if name not in of_ours)
+    yield from (("data[+]", theirs[-1] if theirs else ABSENT, each) for name, each in of_ours.items() if name not in of_theirs)
+    both = [name for name in of_theirs if name in of_ours]
+    yield from _compared("data.order", both, [name for name in of_ours if name in of_theirs])
+    for name in both:
+        yield from _compared("data[]", of_theirs[name], of_ours[name])
 
 
 def _compared(place: str, theirs: Any, ours: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -82,7 +104,7 @@ def replay(recording: Sequence[Recorded], send: Send) -> tuple[list[Difference],
     unexplained, reasons = [], dict[str, int]()
     for recorded in recording:
         for difference in differences(recorded, *send(recorded.method, recorded.path, recorded.body)):
-            reason = find_reason(difference)
+            reason = find_reason(difference, send)
             if reason is None:
                 unexplained.append(difference)
             else:

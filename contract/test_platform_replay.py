@@ -11,10 +11,10 @@ import pytest
 from api.server import make_server
 from contract.application import make_token, prepare, settings_for
 from contract.client import ValidatingClient
-from contract.platform_differences import REASONS, Difference, find_reason
+from contract.platform_differences import ABSENT, REASONS, Difference, find_reason
 from contract.platform_replay import Recorded, differences, read_recording, replay
 
-BASE = "/platform/api/v1"
+BASE, NOON = "/platform/api/v1", "2026-11-21T12:00:00Z"
 OUTPUT = "/runs/9420/samples/137/regression-tests/42/outputs/81"
 # What a platform would answer on the same database, written by hand.
 EXAMPLES = [
@@ -29,6 +29,8 @@ EXAMPLES = [
         "content": "--- expected\n+++ actual\n@@ -1,2 +1,2 @@\n 1\n-Hello\n+Hullo"}),
     Recorded("GET", "/samples/32000", None, 404, {"code": "not_found", "message": "Gone.", "details": {}}),
     Recorded("POST", "/runs/9420/restart", None, 202, {"run_id": 9420}),
+    Recorded(
+        "POST", "/regression-tests/42/outputs/81/variants", {"hash": "aa"}, 201, {"hash": "aa", "id": 138}),
     Recorded("PATCH", "/system/maintenance/linux", {"disabled": True}, 200, {"platform": "linux", "disabled": True}),
     Recorded("GET", "/system/maintenance", None, 200, {
         "platforms": [{"platform": "linux", "disabled": True}, {"platform": "windows", "disabled": False}]})]
@@ -51,7 +53,16 @@ def test_answers_differ_from_the_platforms_only_where_they_are_meant_to(client: 
     unexplained, reasons = replay(EXAMPLES, send)
 
     assert [str(each) for each in unexplained] == []
-    assert len(reasons) == 3
+    assert len(reasons) == 6
+
+
+def told(method: str, path: str, body: Any) -> tuple[int, Any]:
+    """What a server says of run 1, which is over, and run 2, which is not and has told of one test of sample 1."""
+    if path in ("/runs/1", "/runs/2"):
+        return 200, {"status": "fail" if path == "/runs/1" else "running"}
+    tests = [{"sample_id": 1, "status": "pass"}, {"sample_id": 1, "status": "not_started"}, {"sample_id": 3, "status": "pass"}]
+    data = [{"run_id": 2}] if path.startswith("/runs?status=running") else tests
+    return 200, {"data": data, "pagination": {"next_offset": None}}
 
 
 def test_every_member_that_differs_is_found() -> None:
@@ -66,9 +77,39 @@ def test_another_status_is_a_difference_by_itself() -> None:
     assert [each.place for each in differences(Recorded("GET", "/x", None, 200, {"a": 1}), 404, {"code": "no"})] == ["status"]
 
 
-def test_what_the_table_does_not_name_has_no_reason() -> None:
-    assert find_reason(Difference("GET", "/runs/1/summary", "pass_count", 1, 2)) is None
-    assert find_reason(Difference("GET", "/runs/1/summary", "duration_ms", 1, 2)) is not None
+@pytest.mark.parametrize("found", [
+    Difference("GET", "/runs/1/summary", "pass_count", 1, 2), Difference("GET", "/runs/1/summary", "duration_ms", 1, None),
+    Difference("GET", "/runs/1", "created_at", NOON, None), Difference("GET", "/runs/1", "created_at", None, "yesterday"),
+    Difference("GET", "/runs/1/samples", "data[].outputs[].status", "pass", "fail"),
+    Difference("GET", "/samples/1", "status", 200, 404), Difference("POST", "/runs/1/restart", "status", 202, 500),
+    Difference("GET", "/samples/1/history", "data[].status", "pass", "fail"),
+    Difference("GET", "/samples/1/history", "data.order", [1, 2], [2, 1]),
+    Difference("GET", "/samples/1/history", "data[-]", {"run_id": 1}, ABSENT),
+    Difference("GET", "/samples/1/history", "data[+]", {"run_id": 1}, {"run_id": 2}),
+    Difference("GET", "/samples/1/history", "pagination.total", 9, 7), Difference("GET", "/samples/1/history", "pagination.total", 7, 9)])
+def test_what_the_table_does_not_mean_has_no_reason(found: Difference) -> None:
+    assert find_reason(found, told) is None
+
+
+@pytest.mark.parametrize("found", [
+    Difference("GET", "/runs/1/summary", "duration_ms", 1, 2), Difference("GET", "/runs/1", "created_at", None, NOON),
+    Difference("GET", "/runs/1/samples", "data[].outputs[].status", "fail", "pass"),
+    Difference("POST", "/runs/1/restart", "status", 202, 409), Difference("GET", "/samples/1/history", "data[-]", {"run_id": 2}, ABSENT),
+    Difference("GET", "/samples/1/history", "data[+]", {"run_id": 2}, {"run_id": 1}),
+    Difference("GET", "/samples/1/history", "pagination.total", 9, 8)])
+def test_what_the_table_means_has_a_reason(found: Difference) -> None:
+    assert find_reason(found, told) is not None
+
+
+def test_of_a_history_items_are_told_apart_by_what_they_are_of() -> None:
+    entries = [{"run_id": run_id, "regression_test_id": 5, "status": "pass"} for run_id in (4, 3, 2, 1)]
+    recorded = Recorded("GET", "/samples/1/history?limit=3", None, 200, {"data": entries[:3], "pagination": {"total": 4}})
+    answer = {"data": [entries[1] | {"status": "fail"}, *entries[2:]], "pagination": {"total": 3}}
+
+    found = {each.place: (each.theirs, each.ours) for each in differences(recorded, 200, answer)}
+
+    assert found == {
+        "data[-]": (entries[0], ABSENT), "data[+]": (entries[2], entries[3]), "data[].status": ("pass", "fail"), "pagination.total": (4, 3)}
 
 
 def test_each_reason_says_why_in_words_of_its_own() -> None:
