@@ -10,10 +10,12 @@ from pathlib import Path
 
 from sqlalchemy import update
 
+from api.domain.catalog.change import Editor, LibraryKind
 from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal
 from api.domain.results.review import view_of
 from api.domain.runs.run import Phase
 from api.services.runs.platform_sync import catch_up
+from api.storage.catalog.changes import record_change
 from api.storage.database import session, transact
 from api.storage.platform_tables import (
     AcceptableHashRow,
@@ -24,6 +26,8 @@ from api.storage.platform_tables import (
     RegressionTestRow,
     SampleExtraRow,
     SampleRow,
+    TagRow,
+    VersionRow,
 )
 from api.storage.results.approvals import record_proposal
 from api.storage.results.decisions import record_decisions
@@ -35,7 +39,8 @@ KNOWN = {"run_id": 9420, "sample_id": 137, "regression_id": 42, "output_id": 81}
 # The class of the cause of all that fails in the known run.
 CLASS_ID = "4cb84fb462f3ff2e"
 # What the platform's API calls by a name of its own, or knows of the same sample and output: a further file, and an acceptable hash.
-PLATFORM_KNOWN = {"regression_test_id": 42, "extra_id": 137, "variant_id": 137, "category_id": 137, "user_id": 7}
+PLATFORM_KNOWN = {"regression_test_id": 42, "extra_id": 137, "variant_id": 137, "category_id": 137, "user_id": 7, "queued_id": 137}
+RELEASE = "0.94"
 UNUSED_EXTENSION = "bat"
 # The numbers of what nothing refers to, so that it may be deleted.
 SPARES = range(1000, 1200)
@@ -103,15 +108,21 @@ def _add_tests() -> None:
         id=PLATFORM_KNOWN["variant_id"], file_hashes=OLD, regression_test_output_id=KNOWN["output_id"]))
 
 
-def add_spares() -> None:
-    """For each number of `SPARES` a sample with a further file, a test with an output, and a category: nothing refers to any of them."""
+def add_spares(uploader: Person) -> None:
+    """For each number of `SPARES` a sample with a further file, a test with an output, a category and a tag: nothing refers to any of them.
+
+    The samples, and the known one, are uploads that wait to be described.
+    """
+    session().add(VersionRow(version=RELEASE, released=NOW.date(), commit="c" * 40))
+    for sample_id in (KNOWN["sample_id"], *SPARES):
+        record_change(LibraryKind.SAMPLE, sample_id, None, {"name": "spare.ts"}, Editor(uploader.user_id, uploader.email), NOW)
     for spare in SPARES:
         session().add_all([
             SampleRow(id=spare, sha=digest_of(f"spare {spare}"), extension="ts", original_name="spare.ts"),
             RegressionTestRow(
                 id=spare, sample_id=KNOWN["sample_id"], command="-out=txt", input_type="file", output_type="file", expected_rc=0,
                 active=False),
-            CategoryRow(id=spare, name=f"Category {spare}", description="")])
+            CategoryRow(id=spare, name=f"Category {spare}", description=""), TagRow(id=spare, name=f"tag {spare}", description="")])
     session().flush()
     for spare in SPARES:
         session().add_all([
@@ -159,6 +170,7 @@ def _write_files(root: Path) -> None:
     files = {f"TestResults/{digest}.srt": content for digest, content in outputs.items()} | {
         f"TestFiles/{digest_of(name)}.ts": b"media" for name in SAMPLES.values()} | {
         f"TestFiles/media/{digest_of(name)}.xml": MEDIA_INFO for name in SAMPLES.values()} | {
+        f"TestFiles/{digest_of(f'spare {spare}')}.ts": b"media" for spare in SPARES} | {
         f"TestFiles/extra/{digest_of('news.ts')}_{PLATFORM_KNOWN['extra_id']}.txt": b"words\n",
         f"LogFiles/{run_id}.txt": b"[ERROR] one\n" * 500, f"LogFiles/{run_id}/{regression_id}.txt": b"own words\n" * 3,
         f"test_artifacts/{run_id}/ccextractor": b"\x7fELF", f"test_artifacts/{run_id}/combined_stdout.log": b"own words\n"}

@@ -20,7 +20,7 @@ from schemathesis.generation.meta import ComponentInfo, TestPhase
 
 from contract.application import ADMIN, CHANGED_PASSWORD, CHANGER, KNOWN_JOB, LOSER, PASSWORD, REVIEWER, WORKED_ON, make_token, worker_token
 from contract.documents import EVENT
-from contract.fixtures import CLASS_ID, KNOWN, PLATFORM_KNOWN, REASON, REQUESTS, SPARES, UNUSED_EXTENSION, decision_of
+from contract.fixtures import CLASS_ID, KNOWN, PLATFORM_KNOWN, REASON, RELEASE, REQUESTS, SPARES, UNUSED_EXTENSION, decision_of
 from tests.builders import MAIN_REPOSITORY
 
 TOKENS, OWN_PASSWORD, SUBMISSION, FILES = "/auth/tokens", "/auth/password", "/submit-async", "/runs/{run_id}/artifacts"
@@ -34,10 +34,12 @@ STREAMS = ("/submit", "/submit-stream", JOB_STREAM, LOG_STREAM)
 DECISIONS = tuple(f"/baseline-approvals{middle}/{decision}" for decision in REQUESTS for middle in ("/{approval_id}", ""))
 REPEAT, UNCHANGED = "Idempotency-Key", "If-Match"
 # What goes by the number of a spare one.
-SPARED = ("regression_test_id", "regression_id", "output_id", "sample_id", "extra_id", "category_id")
-SAMPLE = "/samples/{sample_id}"
+SPARED = ("regression_test_id", "regression_id", "output_id", "sample_id", "extra_id", "category_id", "tag_id", "queued_id")
+SAMPLE, FINALIZE = "/samples/{sample_id}", "/finalize"
+# How paths end that end the waiting of an upload.
+ENDING = ("finalize", "link")
 # An account that nothing is asked as, so that it may lose its role.
-USER, KEPT_USER = "/users/{user_id}", 7
+USER, KEPT_USER, OWN_ACCOUNT = "/users/{user_id}", 7, "/auth/me"
 # No row has a larger number.
 NUMBERS = range(1, 10_000)
 RUN_ID, NO_RUN = re.compile("-?[0-9]{1,18}"), 4711
@@ -186,6 +188,9 @@ def _report_on_a_run(parameters: dict[str, Any]) -> None:
 def _change_an_account(case: Case[Any], body: dict[str, Any]) -> None:
     if case.operation.path == USER and case.method.upper() == "PATCH":
         case.path_parameters["user_id"] = KEPT_USER
+    if case.operation.path == OWN_ACCOUNT and body:
+        # All else is asked as this account, whose address and password therefore stay.
+        case.body = {"name": uuid4().hex}
     if case.operation.path == OWN_PASSWORD and len(body["new_password"]) % 2:
         current, token = _password_now(case.operation.schema)
         case.headers["Authorization"] = f"Bearer {token}"
@@ -227,13 +232,15 @@ def _speak_of_what_is_there(case: Case[Any], body: dict[str, Any]) -> None:
         given |= {
             name: value for name, value in known.items()
             if name in given and (int(given[name]) % 3 or int(given[name]) in REQUESTS.values()) and int(given[name]) not in told}
-    if case.method.upper() == "DELETE" and not told:
-        _delete_a_spare(case)
+    # A variant is not gone until somebody approves that.
+    ends = case.method.upper() == "DELETE" and "variant_id" not in case.path_parameters or decision in ENDING
+    if ends and not told:
+        _end_a_spare(case)
     if "class_id" in case.path_parameters and int(case.path_parameters["class_id"], 16) % 3:
         case.path_parameters["class_id"] = CLASS_ID
 
 
-def _delete_a_spare(case: Case[Any]) -> None:
+def _end_a_spare(case: Case[Any]) -> None:
     """Leave what others refer to alone in two of three requests."""
     spare = _those_of(case, _conversation(case.operation.schema).spare())
     if spare:
@@ -247,6 +254,8 @@ def _say_something(case: Case[Any], body: dict[str, Any]) -> None:
     if sum(map(ord, case.headers.get(UNCHANGED, ""))) % 2:
         del case.headers[UNCHANGED]
     _name_no_labels(case, body)
+    if case.operation.path.endswith(FINALIZE) and len(body.get("version", "")) % 2:
+        body |= {"version": RELEASE}
     if len(case.headers.get(REPEAT, "")) % 2:
         case.headers[REPEAT] = uuid4().hex
     if len(body.get("repository", "")) % 2:

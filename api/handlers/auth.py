@@ -71,18 +71,22 @@ def change_password(body: dict[str, Any]) -> tuple[None, int]:
     caller = request_context.caller()
     account = accounts.load_account(caller.user_id)
     with audited(AuditEvent.PASSWORD_CHANGED, audit.user(account.user_id)):
-        _check_current(account, body["current_password"])
-        new = body["new_password"]
-        check_password(new, email=account.email, name=account.name, common=common_passwords())
-        if new == body["current_password"]:
-            raise Unprocessable("This is the current password.", {"reason": "unchanged"}, remedy="Choose another password.")
-        hashed = passwords.hash_password(new, platform=request_context.collaborator(AccountPolicy).platform_passwords)
+        check_current(account, body["current_password"])
+        hashed = hash_new(account, body["current_password"], body["new_password"])
         with transaction():
             accounts.replace_password(account.user_id, account.password_hash, hashed)
     return None, HTTPStatus.NO_CONTENT
 
 
-def _check_current(account: accounts.Account, password: str) -> None:
+def hash_new(account: accounts.Account, current: str, new: str) -> str:
+    """The hash of an account's new password. Raises Unprocessable for one that is guessed first, and for the current one."""
+    check_password(new, email=account.email, name=account.name, common=common_passwords())
+    if new == current:
+        raise Unprocessable("This is the current password.", {"reason": "unchanged"}, remedy="Choose another password.")
+    return passwords.hash_password(new, platform=request_context.collaborator(AccountPolicy).platform_passwords)
+
+
+def check_current(account: accounts.Account, password: str) -> None:
     """Let pass who knows the password; guesses are counted together with those at the login."""
     guard, counted_as = request_context.collaborator(LoginGuard), account.email or f"user {account.user_id}"
     guard.admit(counted_as, request_context.client_network())

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.domain.errors import Invalid, NotFound
-from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal, check_reason, propose
+from api.domain.results.approval import Approval, ApprovalKind, ApprovalStatus, BaselineProposal, Proposal, check_reason, propose
 from api.domain.results.result import JudgedTest
 from api.domain.results.review import Decision, View, check_seen
 from api.domain.results.sample_lookup import choose_test
@@ -38,25 +38,25 @@ def request_baseline_approval(run: Run, sample_id: int, body: dict[str, Any]) ->
     """Ask for an output of a run to become the baseline."""
     chosen = choose_test(verdicts.judge_run(run).tests, sample_id, body["regression_id"])
     proposal = propose(run.run_id, chosen.test.sample_id, chosen, _wish(body))
-    return render_baselines.approval(baseline_reviews.ask(run.run_id, [proposal], _reviewer())[0]), HTTPStatus.ACCEPTED
+    return render_baselines.approval(baseline_reviews.ask(run.run_id, [proposal], reviewer())[0]), HTTPStatus.ACCEPTED
 
 
 def request_baseline_approvals(run: Run, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Ask for several outputs of a run to become baselines: all are recorded, or none."""
     proposals = _of_cause(run, body["cluster"]) if "cluster" in body else _of_list(run, body["requests"])
-    recorded = baseline_reviews.ask(run.run_id, proposals, _reviewer())
+    recorded = baseline_reviews.ask(run.run_id, proposals, reviewer())
     return {"data": [render_baselines.approval(each) for each in recorded]}, HTTPStatus.ACCEPTED
 
 
 async def upload_baseline(request: Request, regression_id: int, output_id: int) -> Response:
     """Ask for a file that is sent in to become the baseline."""
-    reviewer = _reviewer()
+    who = reviewer()
 
     def keep(file: ReceivedFile, fields: Mapping[str, str]) -> Approval:
         reason = fields.get("reason", "")
         if not 1 <= len(reason) <= REASON_LENGTH:
             raise Invalid({"reason": f"Must have 1 to {REASON_LENGTH} characters."})
-        return baseline_reviews.ask_for_file(BaselineProposal(regression_id, output_id, reason), file.incoming, reviewer)
+        return baseline_reviews.ask_for_file(BaselineProposal(regression_id, output_id, reason), file.incoming, who)
 
     return answer(render_baselines.approval(await receive_file(request, keep, "reason")), HTTPStatus.ACCEPTED)
 
@@ -108,7 +108,9 @@ def list_baselines(regression_id: int, output_id: int, limit: int, offset: int) 
 
 
 def _wish(body: dict[str, Any]) -> BaselineProposal:
-    return BaselineProposal(body["regression_id"], body["output_id"], body["reason"], body.get("apply_to_variants", False))
+    return BaselineProposal(
+        body["regression_id"], body["output_id"], body["reason"], body.get("apply_to_variants", False),
+        ApprovalKind(body.get("kind", ApprovalKind.BASELINE)))
 
 
 def _of_cause(run: Run, asked: dict[str, Any]) -> list[Proposal]:
@@ -130,7 +132,8 @@ def _proposal(run_id: int, judged: dict[int, JudgedTest], wish: BaselineProposal
     return propose(run_id, test.test.sample_id, test, wish)
 
 
-def _reviewer() -> Reviewer:
+def reviewer() -> Reviewer:
+    """Who asks or decides with this request."""
     return Reviewer(
         request_context.caller(), request_context.now(), request_context.collaborator(Archive),
         own_allowed=request_context.collaborator(ReviewPolicy).own_requests)
@@ -138,7 +141,7 @@ def _reviewer() -> Reviewer:
 
 def _decide(approval_id: int, decision: Decision, reason: str | None) -> dict[str, Any]:
     with audited(EVENTS[decision], _subject(approval_id)):
-        return render_baselines.approval(baseline_reviews.decide(approval_id, decision, reason, _reviewer()))
+        return render_baselines.approval(baseline_reviews.decide(approval_id, decision, reason, reviewer()))
 
 
 def _decide_many(body: dict[str, Any], decision: Decision) -> dict[str, Any]:
@@ -146,7 +149,7 @@ def _decide_many(body: dict[str, Any], decision: Decision) -> dict[str, Any]:
     about = map(_subject, ids) if ids else [f"run:{body['run_id']}"]
     with audited(EVENTS[decision], *about) as deed:
         selection = baseline_reviews.by_ids(ids) if ids else _selected(body["run_id"], body["class_id"])
-        decided = baseline_reviews.decide_many(selection, _seen(body), decision, body.get("reason"), _reviewer())
+        decided = baseline_reviews.decide_many(selection, _seen(body), decision, body.get("reason"), reviewer())
         deed.subject, *deed.more_subjects = (_subject(each.reverts_id or each.approval_id) for each in decided)
     return {"data": [render_baselines.approval(each) for each in decided]}
 

@@ -24,6 +24,12 @@ def create_tag(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     return render_library.tag(made), HTTPStatus.CREATED
 
 
+def delete_tag(tag_id: int) -> tuple[None, int]:
+    """Delete a tag that no sample has."""
+    library_labels.delete_tag(tag_id, editor(), request_context.now())
+    return None, HTTPStatus.NO_CONTENT
+
+
 def list_library_changes(limit: int, offset: int, kind: str | None = None, subject_id: int | None = None) -> dict[str, Any]:
     """List who changed what in the library."""
     found = changes.list_changes(LibraryKind(kind) if kind else None, subject_id, limit=limit, offset=offset)

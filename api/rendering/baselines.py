@@ -14,6 +14,7 @@ def approval(found: Approval) -> dict[str, Any]:
         "approval_id": str(found.approval_id), "status": found.status.value, "run_id": proposal.run_id or None,
         "sample_id": proposal.sample_id, "regression_id": proposal.wish.regression_id, "output_id": proposal.wish.output_id,
         "requested_by": found.requested_by, "reason": proposal.wish.reason, "apply_to_variants": proposal.wish.apply_to_variants,
+        "kind": proposal.wish.kind.value,
         "expected_hash": proposal.hash_before, "actual_hash": proposal.hash_after, "created_at": found.created_at,
         "decided_by": found.decided_by, "decided_at": found.decided_at, "decision_reason": found.decision_reason,
         "reverts_id": None if found.reverts_id is None else str(found.reverts_id),

@@ -302,9 +302,11 @@ class SessionRow(Base):
 
 
 class ApprovalRow(Base):
-    """A request that an output become the baseline. `pending_key` is unique while it is open, so that the same request is one row.
+    """A request that an output become the baseline, or as good, as `kind` says.
 
-    A row with a `reverts_id` takes that approval back: the same outputs, with the hashes the other way round.
+    `pending_key` is unique while it is open, so that the same request is one row.
+
+    A row with a `reverts_id` takes that approval back: the same outputs, with the hashes of a baseline the other way round.
     The run may be deleted one day; what was asked for, by whom and why, is kept all the same.
     """
 
@@ -322,6 +324,7 @@ class ApprovalRow(Base):
     hash_before: Mapped[str] = mapped_column(String(64))
     hash_after: Mapped[str] = mapped_column(String(64))
     apply_to_variants: Mapped[bool]
+    kind: Mapped[str] = mapped_column(String(20), server_default="baseline")
     reason: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(20))
     pending_key: Mapped[str | None] = mapped_column(String(64), unique=True)

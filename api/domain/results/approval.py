@@ -1,17 +1,17 @@
-"""Requests to approve an output as the new baseline."""
+"""Requests to approve an output as the new baseline, or as one that is as good."""
 from __future__ import annotations
 
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from api.domain.errors import Conflict, NotFound, Unprocessable
 from api.domain.results.result import JudgedTest, OutputStatus, output_status
-from api.domain.runs.expected_tests import ExpectedTest
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest
 
 
 class ApprovalStatus(StrEnum):
@@ -22,21 +22,30 @@ class ApprovalStatus(StrEnum):
     REJECTED = "rejected"
 
 
+class ApprovalKind(StrEnum):
+    """What an approval does with a hash: makes it the baseline, takes it for as good as the baseline, or does so no longer."""
+
+    BASELINE = "baseline"
+    VARIANT = "variant"
+    VARIANT_REMOVAL = "variant_removal"
+
+
 @dataclass(frozen=True, slots=True)
 class BaselineProposal:
-    """What is asked for: that an output of a run be expected from now on."""
+    """What is asked for: that an output of a run be expected from now on, or be accepted beside the baseline."""
 
     regression_id: int
     output_id: int
     reason: str
     apply_to_variants: bool = False
+    kind: ApprovalKind = ApprovalKind.BASELINE
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A wish that makes sense: the baseline that the requester saw, and the output that is to replace it (hashes, hex).
+    """A wish that makes sense: the baseline that the requester saw, and the output that is meant (hashes, hex).
 
-    A file that somebody uploaded is of no run: NO_RUN.
+    A file that somebody uploaded and a hash that somebody named are of no run: NO_RUN.
     """
 
     run_id: int
@@ -52,11 +61,23 @@ class Proposal:
         return self.wish.apply_to_variants and bool(self.hash_before)
 
     @property
+    def is_baseline(self) -> bool:
+        """Whether the baseline itself is to change."""
+        return self.wish.kind is ApprovalKind.BASELINE
+
+    def in_force(self, baseline: str, variants: Collection[str]) -> bool:
+        """Whether the output is as an approval would make it, with this baseline and these variants (hashes as they are stored)."""
+        if self.is_baseline:
+            return self.hash_after == baseline.lower()
+        return (self.hash_after in {each.lower() for each in variants}) is (self.wish.kind is ApprovalKind.VARIANT)
+
+    @property
     def key(self) -> str:
         """The same for the same request, so that it is recorded once."""
         wish = self.wish
         words = (self.run_id, wish.regression_id, wish.output_id, self.hash_before, self.hash_after, wish.apply_to_variants)
-        return hashlib.sha256(repr(words).encode()).hexdigest()
+        kind = () if self.is_baseline else (wish.kind.value,)
+        return hashlib.sha256(repr(words + kind).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +109,8 @@ class Approval:
     reversal: Reversal | None = None
 
 
+# Of a SHA-256 in hex.
+HASH_LENGTH = 64
 # In place of the run of a proposal that is of none.
 NO_RUN = 0
 FILLERS = frozenset(
@@ -119,6 +142,7 @@ def propose(run_id: int, sample_id: int, judged: JudgedTest, wish: BaselinePropo
             "There is nothing to approve: the output matches, or the run did not produce it.",
             {"output_id": wish.output_id, "output_status": None if status is None else status.value},
             remedy="Choose an output whose status is diff_mismatch, or missing_expected with an actual_hash.")
+    _check_kind(output, wish)
     return Proposal(run_id, sample_id, wish, output.baseline.lower(), reported.got.lower(), output.extension)
 
 
@@ -132,6 +156,26 @@ def propose_file(test: ExpectedTest, wish: BaselineProposal, digest: str) -> Pro
         raise Unprocessable(
             "There is nothing to approve: the output accepts this file.", {"output_id": wish.output_id}, remedy="Send another file.")
     return Proposal(NO_RUN, test.sample_id, wish, output.baseline.lower(), digest, output.extension)
+
+
+def propose_hash(test: ExpectedTest, wish: BaselineProposal, digest: str) -> Proposal:
+    """Make a proposal of a variant by its SHA-256 (hex, lower case) alone, of which there need be no file. Raises as `propose`."""
+    check_reason(wish.reason)
+    output = test.output(wish.output_id)
+    if output is None:
+        raise NotFound("output", wish.output_id)
+    _check_kind(output, wish)
+    if digest == output.baseline.lower() or len(digest) > HASH_LENGTH:
+        raise Unprocessable(
+            "This is the hash of the baseline, or none of a file.", {"output_id": wish.output_id}, remedy="Name the SHA-256 of an output.")
+    return Proposal(NO_RUN, test.sample_id, wish, output.baseline.lower(), digest, output.extension)
+
+
+def _check_kind(output: ExpectedOutput, wish: BaselineProposal) -> None:
+    if wish.kind is not ApprovalKind.BASELINE and (wish.apply_to_variants or not output.has_baseline):
+        raise Unprocessable(
+            "A variant is of an output that has a baseline, and of that one alone.", {"output_id": wish.output_id},
+            remedy="Ask for a baseline, or leave out apply_to_variants.")
 
 
 def proposals_of(run_id: int, tests: Iterable[JudgedTest], reason: str) -> list[Proposal]:
@@ -150,7 +194,8 @@ def check_bulk(proposals: Sequence[Proposal]) -> None:
     owners: defaultdict[int, set[str]] = defaultdict(set)
     variants = {_variants(each): key for key, each in wanted.items() if each.spreads}
     for key, each in wanted.items():
-        owners[each.wish.output_id] |= {key, variants.get(_variants(each), key)}
+        # Any number of variants of an output may come and go together, but not with its baseline.
+        owners[each.wish.output_id] |= {key, variants.get(_variants(each), key)} if each.is_baseline else {"variants"}
     torn = sorted(output_id for output_id, keys in owners.items() if len(keys) > 1)
     if torn:
         raise Conflict(
@@ -176,3 +221,14 @@ def check_current(proposals: Iterable[Proposal], baselines: Mapping[int, str]) -
         raise Conflict(
             "The baseline has changed since the run.", {"output_ids": changed},
             remedy="Run the test again and, where its output still differs, ask with that run.")
+
+
+def check_variants(proposals: Iterable[Proposal], baselines: Mapping[int, str], variants: Mapping[int, Collection[str]]) -> None:
+    """Let pass proposals of variants that change something today; hashes by output id. Raises Conflict, once for all."""
+    idle = sorted({
+        each.wish.output_id for each in proposals
+        if not each.is_baseline and each.in_force(baselines.get(each.wish.output_id, ""), variants.get(each.wish.output_id, ()))})
+    if idle:
+        raise Conflict(
+            "The output accepts the variant already, or does not accept it any more.", {"output_ids": idle},
+            remedy="Leave it out; GET /regression-tests/{regression_id} shows what is accepted.")

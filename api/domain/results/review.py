@@ -39,11 +39,17 @@ class View:
 def view_of(proposals: Iterable[Proposal]) -> View:
     """What is to be seen of proposals, whatever their order: the SHA-256 of a line for each, with output, hash before and hash after.
 
-    The line of one that applies to variants says so, since it changes more than it names.
+    The line of one that applies to variants says so, since it changes more than it names; the line of a variant ends with its kind.
     """
-    lines = sorted((each.wish.output_id, each.hash_before, each.hash_after, " variants" if each.spreads else "") for each in proposals)
-    text = "".join(f"{output_id} {before} {after}{spreads}\n" for output_id, before, after, spreads in lines)
+    lines = sorted((each.wish.output_id, each.hash_before, each.hash_after, _ending(each)) for each in proposals)
+    text = "".join(f"{output_id} {before} {after}{ending}\n" for output_id, before, after, ending in lines)
     return View(len(lines), hashlib.sha256(text.encode()).hexdigest())
+
+
+def _ending(proposal: Proposal) -> str:
+    if not proposal.is_baseline:
+        return f" {proposal.wish.kind.value}"
+    return " variants" if proposal.spreads else ""
 
 
 def check_seen(proposals: Iterable[Proposal], seen: View) -> None:

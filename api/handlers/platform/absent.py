@@ -23,55 +23,6 @@ def platform_restart_run(run: Run) -> NoReturn:
         remedy="Send details.retry: it makes a new run like this one, and keeps the old one.")
 
 
-def platform_create_variant(regression_test_id: int, output_id: int) -> NoReturn:
-    """Refuse a hash of which nobody has seen the file."""
-    raise Conflict(
-        "A hash alone is not accepted.", {"regression_id": regression_test_id, "output_id": output_id},
-        remedy="Ask for an approval of the output in a run: POST /api/v1/runs/{run_id}/samples/{sample_id}/baseline-approval.")
-
-
-def platform_delete_variant(regression_test_id: int, output_id: int, variant_id: int) -> NoReturn:
-    """Refuse to drop a hash that was approved."""
-    raise Conflict(
-        "What was approved is not dropped by its hash.",
-        {"regression_id": regression_test_id, "output_id": output_id, "variant_id": variant_id},
-        remedy="Take the approval back: POST /api/v1/baseline-approvals/{approval_id}/revert.")
-
-
-def _no_queue() -> HttpProblem:
-    return _not_offered("Files do not wait here.", "Make a sample of the file in one step: POST /api/v1/samples.")
-
-
-def platform_upload_sample() -> NoReturn:
-    """Refuse a file."""
-    raise _no_queue()
-
-
-def platform_list_queued_samples() -> NoReturn:
-    """Tell that no files wait."""
-    raise _no_queue()
-
-
-def platform_get_queued_sample(queued_id: int) -> NoReturn:
-    """Tell that no files wait."""
-    raise _no_queue()
-
-
-def platform_delete_queued_sample(queued_id: int) -> NoReturn:
-    """Tell that no files wait."""
-    raise _no_queue()
-
-
-def platform_finalize_queued_sample(queued_id: int) -> NoReturn:
-    """Tell that no files wait."""
-    raise _no_queue()
-
-
-def platform_link_queued_sample(queued_id: int) -> NoReturn:
-    """Tell that no files wait."""
-    raise _not_offered("Files do not wait here.", "Add the file to the sample: POST /api/v1/samples/{sample_id}/extra-files.")
-
-
 def platform_sign_up() -> NoReturn:
     """Tell who makes accounts."""
     raise _not_offered("Nobody gets an account by mail.", f"{ADMINS} for an account.")
@@ -95,18 +46,6 @@ def platform_complete_password_reset() -> NoReturn:
 def platform_send_password_reset(user_id: int) -> NoReturn:
     """Tell who sets passwords."""
     raise _not_offered("Passwords are not set by mail.", "Set the password on the server: ci-api users password.")
-
-
-def platform_update_me() -> NoReturn:
-    """Tell who keeps names and addresses."""
-    raise _not_offered(
-        "Accounts do not change themselves here.",
-        f"{ADMINS} for another name or address; change the password by PUT /api/v1/auth/password.")
-
-
-def platform_unlink_github() -> NoReturn:
-    """Tell who keeps GitHub accounts."""
-    raise _not_offered("GitHub accounts are recorded by administrators.", f"{ADMINS} to forget the account.")
 
 
 def platform_get_ftp_credentials() -> NoReturn:

@@ -8,6 +8,7 @@ from api.domain.catalog.media_info import MediaInfo
 from api.domain.catalog.regression_test import RegressionTest
 from api.domain.catalog.sample import Sample, without_dot
 from api.domain.display_bounds import cut, cut_optional, shown_commit
+from api.domain.results.approval import Approval
 from api.domain.results.history import HistoryEntry
 from api.domain.runs.expected_tests import ExpectedOutput
 from api.rendering.platform.errors import signature
@@ -15,6 +16,7 @@ from api.rendering.platform.runs import shown_categories
 from api.storage.catalog.labels import Label
 from api.storage.catalog.sample_rows import ExtraFile
 from api.storage.catalog.shelves import Arrival, Variant
+from api.storage.catalog.waiting_uploads import WaitingUpload
 from api.storage.files.archive import Found
 
 Json = dict[str, Any]
@@ -93,6 +95,29 @@ def output(found: ExpectedOutput, variants: Mapping[int, Sequence[Variant]]) -> 
 def variant(found: Variant) -> Json:
     """An acceptable hash."""
     return {"id": found.variant_id, "hash": cut(found.digest, 128)}
+
+
+def variant_filed(variant_id: int | None, filed: Approval, status: str) -> Json:
+    """A request about an acceptable hash."""
+    return {
+        "id": variant_id, "hash": cut(filed.proposal.hash_after, 128), "approval_id": str(filed.approval_id), "status": status}
+
+
+def waiting_upload(found: WaitingUpload) -> Json:
+    """An upload that waits to be described."""
+    return {
+        "id": found.sample_id, "sha": cut(found.sha, 128), "extension": cut(found.extension, 64), "original_name": cut(found.name, 255),
+        "user_id": found.user_id}
+
+
+def described_upload(found: WaitingUpload) -> Json:
+    """The sample that an upload is."""
+    return {"sample_id": found.sample_id, "sha": cut(found.sha, 128), "original_name": cut(found.name, 255)}
+
+
+def extra_file_name(found: ExtraFile) -> str:
+    """What a further file is called."""
+    return cut(found.name, 255)
 
 
 def category(found: Label) -> Json:

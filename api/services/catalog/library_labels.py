@@ -24,6 +24,19 @@ def create_tag(name: str, description: str, by: Editor, now: datetime) -> Label:
     return transact(create)
 
 
+def delete_tag(tag_id: int, by: Editor, now: datetime) -> None:
+    """Delete a tag. Raises NotFound, and Conflict while a sample has it."""
+    transact(partial(_delete_tag, tag_id, by, now))
+
+
+def _delete_tag(tag_id: int, by: Editor, now: datetime) -> None:
+    before = labels.load_tag(tag_id, locked=True)
+    if before.uses:
+        raise Conflict("Samples have this tag.", {"sample_count": before.uses}, remedy="Take it off them first.")
+    labels.delete_tag_row(tag_id)
+    record_change(LibraryKind.TAG, tag_id, _values(before), None, by, now)
+
+
 def create_category(name: str, description: str, by: Editor, now: datetime) -> Label:
     """Add a category. Raises Conflict where there is one of this name."""
     def create() -> Label:

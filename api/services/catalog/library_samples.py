@@ -9,9 +9,9 @@ from threading import Event
 from typing import Any
 
 from api.domain.catalog.change import Editor, LibraryKind, check_version
-from api.domain.catalog.new_sample import FileName, check_allowed
+from api.domain.catalog.new_sample import BEGINNING, FileName, check_allowed, parse_file_name
 from api.domain.catalog.sample import Sample, without_dot
-from api.domain.errors import Conflict, Unavailable, Unprocessable
+from api.domain.errors import Conflict, NotFound, Unavailable, Unprocessable
 from api.storage.catalog import sample_rows
 from api.storage.catalog.changes import record_change
 from api.storage.catalog.regression_tests import regression_ids_of
@@ -20,10 +20,11 @@ from api.storage.catalog.samples import load_sample
 from api.storage.database import transact
 from api.storage.files import paths
 from api.storage.files.archive import Archive
-from api.storage.files.incoming import IncomingFile
+from api.storage.files.incoming import FileStore, IncomingFile
 from api.storage.files.pending_uploads import forget_upload
 
 EXTRA_FILES = 50
+PIECE = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -162,15 +163,19 @@ def _delete(sample_id: int, wanted: str | None, archive: Archive, by: Editor, no
     sample_rows.lock_sample(sample_id)
     before = load_kept_sample(sample_id)
     check_version(wanted, before.values)
+    _check_unused(sample_id)
+    sample_rows.delete_sample_row(sample_id)
+    record_change(LibraryKind.SAMPLE, sample_id, before.values, None, by, now)
+    # Until the transaction ends nobody can add a sample of the same content, whose file this would be.
+    _remove_files(before, archive)
+
+
+def _check_unused(sample_id: int) -> None:
     uses = regression_ids_of(sample_id)
     if uses:
         raise Conflict(
             "Regression tests are made of this sample.", {"regression_ids": uses[:100], "regression_count": len(uses)},
             remedy="Delete the tests first; those that have results stay, and can be made inactive.")
-    sample_rows.delete_sample_row(sample_id)
-    record_change(LibraryKind.SAMPLE, sample_id, before.values, None, by, now)
-    # Until the transaction ends nobody can add a sample of the same content, whose file this would be.
-    _remove_files(before, archive)
 
 
 def _remove_files(kept: KeptSample, archive: Archive) -> None:
@@ -204,6 +209,26 @@ def _add_extra_file(sample_id: int, file: ReceivedFile, archive: Archive, by: Ed
     # Last, since the name has the id, which is another one where the transaction is begun again.
     archive.keep(name, file.incoming)
     return ExtraFile(extra_id, file.name.name, file.name.extension)
+
+
+def move_to_extra_files(sample_id: int, target_id: int, archive: Archive, store: FileStore, by: Editor, now: datetime) -> ExtraFile:
+    """Make a sample that no regression test is made of a further file of another one.
+
+    Raises NotFound, Conflict where it cannot be deleted, and as `add_extra_file`.
+    """
+    if sample_id == target_id:
+        raise Conflict("A sample is no further file of itself.", {"sample_id": sample_id}, remedy="Name another sample.")
+    kept = load_kept_sample(sample_id)
+    _check_unused(sample_id)
+    with archive.hold(kept.file_name) as source, store.receive() as incoming:
+        if source is None:
+            raise NotFound("file", kept.sample.name[:100], remedy="It is in no store; ask the operator.")
+        beginning = source.read(0, BEGINNING)
+        for start in range(0, source.size, PIECE):
+            incoming.write(source.read(start, PIECE))
+        extra = add_extra_file(target_id, ReceivedFile(incoming, parse_file_name(kept.sample.name), beginning), archive, by, now)
+    delete_sample(sample_id, None, archive, by, now)
+    return extra
 
 
 def delete_extra_file(sample_id: int, extra_id: int, archive: Archive, by: Editor, now: datetime) -> None:

@@ -18,8 +18,10 @@ from api.domain.results.approval import (
     Proposal,
     check_bulk,
     check_current,
+    check_variants,
     proposals_of,
     propose_file,
+    propose_hash,
 )
 from api.domain.results.result import JudgedTest
 from api.domain.results.review import STATUSES, Decision, View, authorize_decision, check_open, choose_seen, failing_for_one_cause, is_open
@@ -31,7 +33,7 @@ from api.storage.database import transact
 from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.files.incoming import IncomingFile
-from api.storage.results import approvals
+from api.storage.results import approvals, variants
 from api.storage.results.decisions import record_decisions, record_reversals
 
 # Loads the requests that a reviewer named; with `locked=True`, within a transaction, their rows are held until its end.
@@ -88,8 +90,16 @@ def ask(run_id: int, proposals: Sequence[Proposal], who: Reviewer) -> list[Appro
     Raises Conflict where they contradict each other or the baselines of today, Unprocessable where a file is gone.
     """
     check_bulk(proposals)
-    _check_files(((each.wish.output_id, each.hash_after, each.extension) for each in proposals), who.archive)
+    _check_files(((each.wish.output_id, each.hash_after, each.extension) for each in proposals if each.is_baseline), who.archive)
     return transact(partial(_record, run_id, proposals, who))
+
+
+def ask_for_hash(wish: BaselineProposal, digest: str, who: Reviewer) -> Approval:
+    """Record the proposal that a hash (SHA-256, hex) be accepted beside a baseline, or no longer.
+
+    Raises NotFound for an output that is not the test's, Unprocessable for one without a baseline, Conflict where it is so already.
+    """
+    return ask(NO_RUN, [propose_hash(load_regression_test(wish.regression_id).definition, wish, digest.lower())], who)[0]
 
 
 def ask_for_file(wish: BaselineProposal, incoming: IncomingFile, who: Reviewer) -> Approval:
@@ -160,16 +170,22 @@ def _results(chosen: Iterable[Approval], decision: Decision) -> list[int]:
 
 
 def _record(run_id: int, proposals: Sequence[Proposal], who: Reviewer) -> list[Approval]:
-    baselines = approvals.load_baselines([each.wish.output_id for each in proposals])
-    granted = approvals.find_granted(run_id, baselines)
-    check_current((each for each in proposals if each.key not in granted), baselines)
+    output_ids = [each.wish.output_id for each in proposals]
+    baselines, accepted = approvals.load_baselines(output_ids), variants.load_digests(output_ids)
+    granted = approvals.find_granted(run_id, baselines, accepted)
+    new = [each for each in proposals if each.key not in granted]
+    check_current(new, baselines)
+    check_variants(new, baselines, accepted)
     return [
         granted.get(each.key) or approvals.record_proposal(each, who.caller.user_id, who.name, who.now) for each in proposals]
 
 
 def _coming(chosen: Iterable[Approval], decision: Decision) -> list[tuple[int, str, str]]:
-    """The files that are to be baselines by a decision: output, hash and extension of each; an output may go back to having none."""
-    proposals = [each.proposal for each in chosen]
+    """The files that are to be baselines by a decision: output, hash and extension of each; an output may go back to having none.
+
+    Variants are compared with by their hashes alone.
+    """
+    proposals = [each.proposal for each in chosen if each.proposal.is_baseline]
     if decision is Decision.APPROVE:
         return [(each.wish.output_id, each.hash_after, each.extension) for each in proposals]
     reverted = decision is Decision.REVERT

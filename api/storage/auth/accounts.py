@@ -122,6 +122,25 @@ def replace_password(user_id: int, known_hash: str, password_hash: str) -> None:
     record_password(user_id, password_hash)
 
 
+def record_profile(user_id: int, name: str | None, email: str | None) -> None:
+    """Within a transaction: give an account another name or address; None leaves it. Raises Conflict where another account has it."""
+    row = _row(user_id)
+    other = None if email is None else find_account(email)
+    if other is not None and other.user_id != user_id:
+        raise Conflict("An account with this e-mail exists already.", remedy="Choose another.")
+    row.name, row.email = row.name if name is None else name, row.email if email is None else email
+    try:
+        with session().begin_nested():
+            session().flush()
+    except IntegrityError as taken:
+        raise Conflict("An account with this name or e-mail exists already.", remedy="Choose another.") from taken
+
+
+def forget_github_token(user_id: int) -> None:
+    """Within a transaction: drop the token that the platform holds of an account at GitHub; its login stays as it is."""
+    _row(user_id).github_token = None
+
+
 def record_role(user_id: int, role: Role) -> None:
     """Within a transaction: change a role."""
     _row(user_id).role = role

@@ -3,18 +3,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Delete, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.errors import Conflict, NotFound
 from api.domain.page import Page
 from api.storage.database import TransactionConflict, add_free_text, change, change_free_text, session
-from api.storage.platform_tables import CategoryRow, RegressionCategoryRow, TagRow
+from api.storage.platform_tables import CategoryRow, RegressionCategoryRow, SampleTagRow, TagRow
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A tag or a category. `uses` is how many regression tests are in a category; None of a tag, where nobody asks."""
+    """A tag or a category. `uses` is how many samples have it, or regression tests are in it; None where nobody asks."""
 
     label_id: int
     name: str
@@ -28,6 +28,21 @@ def list_tags(*, limit: int, offset: int) -> Page[Label]:
     rows = session().execute(
         select(TagRow.id, TagRow.name, TagRow.description).where(TagRow.id > 0).order_by(TagRow.id).limit(limit).offset(offset))
     return Page([Label(tag_id, name, description or "") for tag_id, name, description in rows], limit, offset, total)
+
+
+def load_tag(tag_id: int, *, locked: bool = False) -> Label:
+    """A tag; `locked`, within a transaction, holds its row until the end. Raises NotFound."""
+    query = select(TagRow).where(TagRow.id == tag_id)
+    row = session().execute((query.with_for_update() if locked else query).execution_options(populate_existing=True)).scalar_one_or_none()
+    if row is None:
+        raise NotFound("tag", tag_id, remedy="List tags with GET /tags.")
+    uses = session().execute(select(func.count()).select_from(SampleTagRow).where(SampleTagRow.tag_id == tag_id)).scalar_one()
+    return Label(row.id, row.name, row.description or "", uses)
+
+
+def delete_tag_row(tag_id: int) -> None:
+    """Within a transaction: delete a tag that no sample has. Raises TransactionConflict where one got it meanwhile."""
+    _delete(delete(TagRow).where(TagRow.id == tag_id))
 
 
 def insert_tag(name: str, description: str) -> Label:
@@ -82,10 +97,14 @@ def record_category(category_id: int, name: str | None, description: str | None)
 
 
 def delete_category_row(category_id: int) -> None:
-    """Within a transaction: delete a category that no regression test is in. Raises Conflict where one came meanwhile."""
+    """Within a transaction: delete a category that no regression test is in. Raises TransactionConflict where one came meanwhile."""
+    _delete(delete(CategoryRow).where(CategoryRow.id == category_id))
+
+
+def _delete(statement: Delete) -> None:
     try:
         with session().begin_nested():
-            change(delete(CategoryRow).where(CategoryRow.id == category_id))
+            change(statement)
     except IntegrityError as used:
         raise TransactionConflict from used
 

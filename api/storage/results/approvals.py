@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from api.domain.errors import NotFound
 from api.domain.page import Page
-from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal, Reversal
+from api.domain.results.approval import Approval, ApprovalKind, ApprovalStatus, BaselineProposal, Proposal, Reversal
 from api.storage.database import TransactionConflict, session
 from api.storage.platform_tables import RegressionOutputRow
 from api.storage.tables import ApprovalRow, BaselineChangeRow
@@ -41,12 +41,13 @@ def load_baselines(output_ids: Collection[int]) -> dict[int, str]:
     return {output_id: baseline or "" for output_id, baseline in rows}
 
 
-def find_granted(run_id: int, baselines: Mapping[int, str]) -> dict[str, Approval]:
-    """The approved requests of a run whose outputs are the baselines still, by the key of their proposal; `baselines` by output id."""
+def find_granted(run_id: int, baselines: Mapping[int, str], variants: Mapping[int, Collection[str]]) -> dict[str, Approval]:
+    """The approved requests of a run that hold still, by the key of their proposal; baselines and variants of today by output id."""
     approved = _loaded((ApprovalRow.run_id == run_id) & (ApprovalRow.status == ApprovalStatus.APPROVED.value), locked=False)
     return {
         each.proposal.key: each for each in approved
-        if each.reversal is None and each.proposal.hash_after == baselines.get(each.proposal.wish.output_id, "").lower()}
+        if each.reversal is None and (output_id := each.proposal.wish.output_id) in baselines
+        and each.proposal.in_force(baselines[output_id], variants.get(output_id, ()))}
 
 
 def record_proposal(proposal: Proposal, requester_id: int, requested_by: str, now: datetime) -> Approval:
@@ -59,8 +60,8 @@ def record_proposal(proposal: Proposal, requester_id: int, requested_by: str, no
     row = ApprovalRow(
         run_id=proposal.run_id, sample_id=proposal.sample_id, regression_id=wish.regression_id, output_id=wish.output_id,
         extension=proposal.extension, hash_before=proposal.hash_before, hash_after=proposal.hash_after,
-        apply_to_variants=wish.apply_to_variants, reason=wish.reason, status=ApprovalStatus.PENDING.value, pending_key=proposal.key,
-        requester_id=requester_id, requested_by=requested_by, created_at=now)
+        apply_to_variants=wish.apply_to_variants, kind=wish.kind.value, reason=wish.reason, status=ApprovalStatus.PENDING.value,
+        pending_key=proposal.key, requester_id=requester_id, requested_by=requested_by, created_at=now)
     try:
         with session().begin_nested():
             session().add(row)
@@ -131,10 +132,15 @@ def _change(row: BaselineChangeRow, approval: Approval) -> BaselineChange:
     return BaselineChange(row.regression_id, row.output_id, row.hash_before, row.hash_after, row.changed_at, approval)
 
 
+def proposal_of(row: ApprovalRow) -> Proposal:
+    """What a row asks for."""
+    wish = BaselineProposal(row.regression_id, row.output_id, row.reason, row.apply_to_variants, ApprovalKind(row.kind))
+    return Proposal(row.run_id, row.sample_id, wish, row.hash_before, row.hash_after, row.extension)
+
+
 def _approval(row: ApprovalRow, reversal_id: int | None = None, by: str | None = None, at: datetime | None = None) -> Approval:
-    wish = BaselineProposal(row.regression_id, row.output_id, row.reason, row.apply_to_variants)
     return Approval(
         approval_id=row.id, status=ApprovalStatus(row.status), requester_id=row.requester_id, requested_by=row.requested_by,
-        proposal=Proposal(row.run_id, row.sample_id, wish, row.hash_before, row.hash_after, row.extension),
+        proposal=proposal_of(row),
         created_at=row.created_at, decided_by=row.decided_by, decided_at=row.decided_at, decision_reason=row.decision_reason,
         reverts_id=row.reverts_id, reversal=None if reversal_id is None or by is None or at is None else Reversal(reversal_id, by, at))

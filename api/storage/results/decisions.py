@@ -6,21 +6,26 @@ from datetime import datetime
 
 from sqlalchemy import or_, select, update
 
-from api.domain.results.approval import Approval, ApprovalStatus, Proposal
+from api.domain.results.approval import Approval, ApprovalKind, ApprovalStatus, Proposal, check_variants
 from api.domain.results.review import check_in_force, check_unchanged
 from api.storage.database import session
 from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow
-from api.storage.results.approvals import load_approvals
+from api.storage.results.approvals import load_approvals, proposal_of
+from api.storage.results.variants import change_variant, load_digests
 from api.storage.tables import ApprovalRow, BaselineChangeRow
+
+INVERSE = {
+    ApprovalKind.BASELINE: ApprovalKind.BASELINE, ApprovalKind.VARIANT: ApprovalKind.VARIANT_REMOVAL,
+    ApprovalKind.VARIANT_REMOVAL: ApprovalKind.VARIANT}
 
 
 def record_decisions(approvals: Sequence[Approval], status: ApprovalStatus, by: str, reason: str | None, now: datetime) -> None:
-    """Within a transaction: close requests, all of them. Where they are approved, their baselines change in the same transaction.
+    """Within a transaction: close requests, all of them. Where they are approved, what they ask for is so in the same transaction.
 
     Raises Conflict where a baseline is no longer what the requester saw.
     """
     if status is ApprovalStatus.APPROVED:
-        _change_baselines(approvals, now)
+        _carry_out(approvals, now)
     session().execute(
         update(ApprovalRow).where(ApprovalRow.id.in_([each.approval_id for each in approvals])).values(
             status=status.value, pending_key=None, decided_by=by, decided_at=now, decision_reason=reason)
@@ -29,28 +34,39 @@ def record_decisions(approvals: Sequence[Approval], status: ApprovalStatus, by: 
 
 
 def record_reversals(approvals: Sequence[Approval], user_id: int, by: str, reason: str | None, now: datetime) -> list[Approval]:
-    """Within a transaction: put back the baselines that approvals replaced, all of them, by an inverse approval of each.
+    """Within a transaction: put back what approvals changed, all of it, by an inverse approval of each.
 
     The inverse ones are in the order of `approvals`. Raises Conflict where a baseline is not the approved one any more.
     """
     inverses = {each.approval_id: _inverse(each, user_id, by, reason, now) for each in approvals}
     session().add_all(inverses.values())
     session().flush()
-    _put_back(inverses, now)
+    _put_back({approval_id: row for approval_id, row in inverses.items() if row.kind == ApprovalKind.BASELINE}, now)
+    _put_back_variants([proposal_of(row) for row in inverses.values() if row.kind != ApprovalKind.BASELINE])
     session().expire_all()
     made = {each.reverts_id: each for each in load_approvals([row.id for row in inverses.values()])}
     return [made[each.approval_id] for each in approvals]
 
 
-def _change_baselines(approvals: Sequence[Approval], now: datetime) -> None:
+def _carry_out(approvals: Sequence[Approval], now: datetime) -> None:
     places = _lock_places([each.proposal for each in approvals])
     check_unchanged(approvals, {row.id: row.correct or "" for row, _ in places})
     for approval in approvals:
         proposal = approval.proposal
+        if not proposal.is_baseline:
+            _change_variants([proposal])
+            continue
         for row, sample_id in places:
             if row.id == proposal.wish.output_id or proposal.spreads and _is_variant(row, sample_id, proposal):
                 _replace(row, proposal.hash_after, approval.approval_id, now)
     session().flush()
+
+
+def _change_variants(proposals: Sequence[Proposal]) -> None:
+    """Accept hashes, or do so no longer, of outputs that are locked. Raises Conflict where one of them is so already."""
+    for each in proposals:
+        check_variants([each], {}, load_digests([each.wish.output_id]))
+        change_variant(each)
 
 
 def _lock_places(proposals: Sequence[Proposal]) -> list[tuple[RegressionOutputRow, int | None]]:
@@ -85,9 +101,11 @@ def _replace(row: RegressionOutputRow, digest: str, approval_id: int, now: datet
 def _inverse(approval: Approval, user_id: int, by: str, reason: str | None, now: datetime) -> ApprovalRow:
     proposal = approval.proposal
     wish = proposal.wish
+    # Of a variant both the baseline beside which it is, and its own hash, stay what they are.
+    hashes = (proposal.hash_after, proposal.hash_before) if proposal.is_baseline else (proposal.hash_before, proposal.hash_after)
     return ApprovalRow(
         run_id=proposal.run_id, sample_id=proposal.sample_id, regression_id=wish.regression_id, output_id=wish.output_id,
-        extension=proposal.extension, hash_before=proposal.hash_after, hash_after=proposal.hash_before,
+        extension=proposal.extension, hash_before=hashes[0], hash_after=hashes[1], kind=INVERSE[wish.kind],
         apply_to_variants=wish.apply_to_variants, reason=f"Takes back approval {approval.approval_id}.",
         status=ApprovalStatus.APPROVED.value, pending_key=None, requester_id=user_id, requested_by=by, created_at=now, decided_by=by,
         decided_at=now, decision_reason=reason, reverts_id=approval.approval_id)
@@ -109,3 +127,9 @@ def _put_back(inverses: Mapping[int, ApprovalRow], now: datetime) -> None:
             changed.add(change.output_id)
     check_in_force(sorted(changed), sorted({inverse.output_id for inverse in inverses.values()} - rows.keys()))
     session().flush()
+
+
+def _put_back_variants(inverses: Sequence[Proposal]) -> None:
+    outputs = {row.id for row in _lock_outputs({each.wish.output_id for each in inverses})} if inverses else set()
+    check_in_force([], sorted({each.wish.output_id for each in inverses} - outputs))
+    _change_variants(inverses)

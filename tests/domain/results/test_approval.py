@@ -13,6 +13,7 @@ from api.domain.errors import Conflict, NotFound, Unprocessable
 from api.domain.results.approval import (
     FILLERS,
     NO_RUN,
+    ApprovalKind,
     BaselineProposal,
     Proposal,
     check_bulk,
@@ -125,7 +126,7 @@ def test_the_same_request_has_the_same_key_whatever_its_reason() -> None:
 @pytest.mark.parametrize("other", [
     replace(PROPOSAL, run_id=8), replace(PROPOSAL, hash_before=VARIANT), replace(PROPOSAL, hash_after=VARIANT),
     replace(PROPOSAL, wish=replace(WISH, regression_id=2)), replace(PROPOSAL, wish=replace(WISH, output_id=6)),
-    replace(PROPOSAL, wish=replace(WISH, apply_to_variants=True))])
+    replace(PROPOSAL, wish=replace(WISH, apply_to_variants=True)), replace(PROPOSAL, wish=replace(WISH, kind=ApprovalKind.VARIANT))])
 def test_another_request_has_another_key(other: Proposal) -> None:
     assert other.key != PROPOSAL.key
 

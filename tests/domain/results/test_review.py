@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from api.domain.auth.access import Role
 from api.domain.errors import Conflict, Forbidden, NotFound
-from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal, Reversal
+from api.domain.results.approval import Approval, ApprovalKind, ApprovalStatus, BaselineProposal, Proposal, Reversal
 from api.domain.results.review import (
     Decision,
     View,
@@ -53,10 +53,12 @@ def seen_of(approvals: Sequence[Approval]) -> View:
 
 
 def test_what_was_seen_is_a_line_for_each_output_with_both_hashes() -> None:
-    text = f"5 {BASELINE} {OTHER}\n11 {BASELINE} {OTHER} variants\n12  {OTHER}\n"
-    asked = [for_output(11, apply_to_variants=True), for_output(5), replace(for_output(12, apply_to_variants=True), hash_before="")]
+    text = f"5 {BASELINE} {OTHER}\n11 {BASELINE} {OTHER} variants\n12  {OTHER}\n13 {BASELINE} {OTHER} variant\n"
+    asked = [
+        for_output(11, apply_to_variants=True), for_output(5), replace(for_output(12, apply_to_variants=True), hash_before=""),
+        for_output(13, kind=ApprovalKind.VARIANT)]
 
-    assert view_of(asked) == View(3, hashlib.sha256(text.encode()).hexdigest())
+    assert view_of(asked) == View(4, hashlib.sha256(text.encode()).hexdigest())
 
 
 proposals = st.builds(

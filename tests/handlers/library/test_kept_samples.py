@@ -217,3 +217,19 @@ def test_who_changed_what_is_recorded(client: Client) -> None:
     assert [each["action"] for each in found] == ["deleted", "changed", "created"]
     assert {each["changed_by"] for each in found} == {"contributor@example.test"}
     assert (found[1]["before"], found[1]["after"]) == ({"notes": None}, {"notes": "Off air."})
+
+
+def test_a_tag_is_deleted_once_no_sample_has_it(client: Client) -> None:
+    tag("dvb")
+    sample_id = add_sample()
+    tag_id = client.get("/api/v1/tags").json()["data"][0]["tag_id"]
+    client.patch(f"{SAMPLES}/{sample_id}", json={"tags": ["dvb"]})
+
+    refused = client.delete(f"/api/v1/tags/{tag_id}")
+    client.patch(f"{SAMPLES}/{sample_id}", json={"tags": []})
+    statuses = [client.delete(f"/api/v1/tags/{tag_id}").status_code for _ in range(2)]
+
+    assert (refused.status_code, refused.json()["details"]["sample_count"]) == (409, 1)
+    assert (statuses, client.get("/api/v1/tags").json()["data"]) == ([204, 404], [])
+    changes = client.get("/api/v1/library-changes", params={"kind": "tag", "subject_id": tag_id}).json()["data"]
+    assert [(each["before"]["name"], each["after"]) for each in changes] == [("dvb", None)]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from api.domain.auth.access import Role, Scope
+from tests.builders import add_user
 from tests.handlers.platform.test_run_reads import BASE, ask
 from tests.handlers.site import PASSWORD, Site
 
@@ -57,3 +58,46 @@ def test_accounts_are_listed_for_admins(site: Site) -> None:
 def test_the_platform_switches_are_shown(site: Site) -> None:
     assert ask(site.as_role(Role.ADMIN), "/system/maintenance") == {
         "platforms": [{"platform": "linux", "disabled": False}, {"platform": "windows", "disabled": False}]}
+
+
+def test_a_name_is_changed_by_whoever_has_it(site: Site) -> None:
+    client = site.as_role(Role.USER)
+
+    changed = client.patch(f"{BASE}/auth/me", json={"name": "Ada"})
+
+    assert (changed.status_code, changed.json()["name"], ask(client, "/auth/me")["name"]) == (200, "Ada", "Ada")
+
+
+def test_an_address_and_a_password_are_changed_by_whoever_knows_the_current_one(site: Site) -> None:
+    client, new = site.as_role(Role.ADMIN), "seven tin lanterns drift north"
+
+    refused = [
+        client.patch(f"{BASE}/auth/me", json={"name": "Ada", "email": "ada@example.test", **more}).status_code
+        for more in ({}, {"current_password": "another one"})]
+    changed = client.patch(
+        f"{BASE}/auth/me", json={"email": "ada@example.test", "current_password": PASSWORD, "new_password": new})
+    token = site.client.post(f"{BASE}/auth/tokens", json=LOGIN | {"email": "ada@example.test", "password": new})
+
+    assert (refused, changed.status_code, changed.json()["email"], changed.json()["name"]) == ([400, 403], 200, "ada@example.test", "admin")
+    assert (token.status_code, client.get(f"{BASE}/auth/me").status_code) == (201, 401)
+
+
+def test_a_name_or_an_address_of_another_account_is_not_taken(site: Site) -> None:
+    site.account(Role.USER)
+    client = site.as_role(Role.ADMIN)
+
+    taken = [
+        client.patch(f"{BASE}/auth/me", json={**wish, "current_password": PASSWORD}).status_code
+        for wish in ({"name": "user"}, {"email": "USER@example.test"})]
+
+    assert taken == [409, 409]
+    assert ask(client, "/auth/me")["email"] == "admin@example.test"
+
+
+def test_the_platforms_token_of_a_github_account_is_forgotten_and_its_login_is_not(site: Site) -> None:
+    client = site.as_user(add_user("ada", github_login="ada", github_token="gho_secret"))
+
+    linked = ask(client, "/auth/me/github")["linked"]
+    forgotten = client.delete(f"{BASE}/auth/me/github").json()
+
+    assert (linked, forgotten) == (True, {"linked": False, "github_login": "ada"})

@@ -7,7 +7,7 @@ import pytest
 
 from api.domain.auth.access import Role
 from contract.client import ValidatingClient
-from tests.builders import add_finished_run, add_regression_test, add_run, add_sample
+from tests.builders import add_finished_run, add_regression_test, add_run, add_sample, add_user, digest_of
 from tests.handlers.platform.test_run_reads import BASE, ask
 from tests.handlers.site import Site
 
@@ -125,9 +125,7 @@ def test_an_account_that_is_locked_out_loses_its_tokens(site: Site, admin: Valid
 ABSENT = [
     ("POST", "/auth/signup"), ("POST", "/auth/password-reset"), ("POST", "/auth/password-reset/complete"),
     ("POST", "/users/1/password-reset"),
-    ("PATCH", "/auth/me"), ("DELETE", "/auth/me/github"), ("GET", "/auth/me/ftp-credentials"), ("POST", "/samples/upload"),
-    ("GET", "/queued-samples"), ("GET", "/queued-samples/1"), ("DELETE", "/queued-samples/1"), ("POST", "/queued-samples/1/finalize"),
-    ("POST", "/queued-samples/1/link")]
+    ("GET", "/auth/me/ftp-credentials")]
 
 
 @pytest.mark.parametrize(("method", "path"), ABSENT)
@@ -138,11 +136,26 @@ def test_what_there_is_none_of_says_what_to_do_instead(admin: ValidatingClient, 
     assert answer.json()["details"]["remedy"]
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "/variants"), ("DELETE", "/variants/1")])
-def test_a_hash_alone_is_neither_accepted_nor_dropped(admin: ValidatingClient, method: str, path: str) -> None:
-    answer = send(admin, method, f"/regression-tests/1/outputs/1{path}", {"hash": "aa"} if method == "POST" else None)
+def test_a_hash_is_accepted_and_dropped_by_requests_that_another_admin_approves(site: Site, admin: ValidatingClient) -> None:
+    test, digest = add_regression_test(), digest_of("another")
+    path, reviewer = f"/regression-tests/{test.regression_id}", site.as_user(add_user("reviewer", role=Role.ADMIN))
 
-    assert answer.status_code == 409 and "approval" in answer.json()["details"]["remedy"]
+    filed = send(admin, "POST", f"{path}/outputs/{test.output_id}/variants", {"hash": digest.upper()})
+    waiting = ask(admin, path)["outputs"][0]["variants"]
+    reviewer.post(f"/api/v1/baseline-approvals/{filed.json()['approval_id']}/approve", json={})
+    accepted = ask(admin, path)["outputs"][0]["variants"]
+    again = send(admin, "DELETE", f"{path}/outputs/{test.output_id}/variants/{accepted[0]['id']}")
+    reviewer.post(f"/api/v1/baseline-approvals/{again.json()['approval_id']}/approve", json={})
+
+    assert (filed.status_code, filed.json()["status"], filed.json()["hash"], waiting) == (202, "pending", digest, [])
+    assert [each["hash"] for each in accepted] == [digest]
+    assert (again.status_code, again.json()["id"], ask(admin, path)["outputs"][0]["variants"]) == (202, accepted[0]["id"], [])
+
+
+def test_a_variant_that_there_is_none_of_is_not_dropped(admin: ValidatingClient) -> None:
+    test = add_regression_test()
+
+    assert send(admin, "DELETE", f"/regression-tests/{test.regression_id}/outputs/{test.output_id}/variants/1").status_code == 404
 
 
 def test_an_approval_drops_no_variants(admin: ValidatingClient) -> None:
