@@ -151,6 +151,8 @@ REASONS: Sequence[Reason] = (
         "a GitHub account is verified by an administrator, not by a visit to GitHub"),
     Reason(TOKENS, r"data", is_list, is_list, "the token of the recording's own login is not in the database, nor that of this one in it"),
     Reason(TOKENS, r"pagination\.total", is_count, is_count, "the recording's own login is a token more, or another one"),
+    Reason(TOKENS, r"data\[\]\.(created_at|expires_at)", is_instant, is_instant, "the recording's own login was at another time"),
+    Reason(TOKENS, r"data\[\]\.token_name", is_text, is_text, "the recording's own login had another name"),
     Reason(r"GET /auth/me", r"scopes", is_list, is_list, "the recording's own login is another token, whose scopes are its own"),
     Reason(
         r"GET /regression-tests/\d+", r"outputs\[\]\.variants", is_list, one_of([]),
@@ -159,6 +161,22 @@ REASONS: Sequence[Reason] = (
     Reason(
         r".*", r"details\.(remedy|request_id)", one_of(ABSENT), is_text, "a refusal says what to do next, and by what number it is found"),
     Reason(r".*", r"details\..*", one_of(ABSENT), anything, "a refusal says what it is about"),
+    Reason(
+        r".*", r"details\.fields\..*", lambda value: is_text(value) or is_list(value), is_text,
+        "a rule that a request breaks is worded by this server"),
+    Reason(
+        r"DELETE /categories/\d+", r"details\.regression_test_count", is_count, one_of(ABSENT),
+        "tests are counted in a refusal under the CI API's name, regression_count"),
+    Reason(
+        r".*", r"details\.(missing|required)_scopes", is_list, one_of(ABSENT),
+        "a refusal names the one scope that it takes, and the scopes there are"),
+    Reason(r".*", r"(details\.token_|data\[\]\.)scopes\[\]", is_text, is_text, "scopes are told in the order of their names"),
+    Reason(
+        r"GET /system/forbidden-extensions(\?.*)?", r"data", one_of([]), one_of(["exe", "php", "sh"]),
+        "the recorded platform had no such rows, and the filler makes three"),
+    Reason(
+        r"GET /system/forbidden-extensions(\?.*)?", r"pagination\.total", one_of(0), one_of(3),
+        "the recorded platform counted no such rows, and the filler makes three"),
     Reason(
         r"GET /auth/me/ftp-credentials", r"status", one_of(200), one_of(501),
         "there are no FTP accounts: 501 names the upload in their place"),
