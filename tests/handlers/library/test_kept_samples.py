@@ -232,4 +232,4 @@ def test_a_tag_is_deleted_once_no_sample_has_it(client: Client) -> None:
     assert (refused.status_code, refused.json()["details"]["sample_count"]) == (409, 1)
     assert (statuses, client.get("/api/v1/tags").json()["data"]) == ([204, 404], [])
     changes = client.get("/api/v1/library-changes", params={"kind": "tag", "subject_id": tag_id}).json()["data"]
-    assert [(each["before"]["name"], each["after"]) for each in changes] == [("dvb", None)]
+    assert [(each["action"], each["before"]["name"], each["after"]) for each in changes] == [("deleted", "dvb", {})]
