@@ -26,6 +26,7 @@ MAX_BYTES = 256 << 10
 _VERSIONS = re.compile(r"[0-9.*,<>=!~ ]{1,100}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DEPENDENCIES_OF_FACTORS = re.compile(r"[A-Za-z0-9_.,{}!-]+: ")
+_PYTEST = re.compile(r"pytest(?![A-Za-z0-9._-])")
 _SEPARATORS = re.compile(r"[\s,]+")
 _TOX_FOLDER = "{toxinidir}/"
 Table = Mapping[str, Any]
@@ -52,7 +53,7 @@ def find_declarations(files: Mapping[str, str]) -> Declared:
 
     The order: the project itself, editable, with what it has for tests; requirements; what else is there for tests. What is there
     for tests is the extras, groups and files named so; only where there are none, tox's dependencies; only where there are none either,
-    what is there for development.
+    what is there for development; and only where there is none of that, the extras and groups that have pytest.
     """
     project = _toml(files.get(PYPROJECT, ""))
     setup = _ini(files.get(SETUP_CFG, ""))
@@ -61,7 +62,7 @@ def find_declarations(files: Mapping[str, str]) -> Declared:
                      *_section(setup, "options.extras_require"), *_names_of(script)})
     found = _Found(files, project, setup, script, extras)
     for_tests = found.named(TEST_NAMES, TEST_FILES)
-    rest = for_tests or found.tox() or found.named(DEVELOPMENT_NAMES, DEVELOPMENT_FILES)
+    rest = for_tests or found.tox() or found.named(DEVELOPMENT_NAMES, DEVELOPMENT_FILES) or found.with_pytest()
     wanted = [extra for item in rest for extra in item.extras]
     packaged = _packaged(files, project, setup, wanted)
     items = [
@@ -119,6 +120,16 @@ class _Found:
             yield Declaration(lines, f"{SETUP_CFG}: tests_require")
         if words := _words(self._script.get("tests_require")):
             yield Declaration(words, f"{SETUP_PY}: tests_require")
+
+    def with_pytest(self) -> list[_Item]:
+        """The extras and dependency groups that pytest is one of."""
+        lists = {name: _words(words) for name, words in _table(self._project, "project", "optional-dependencies").items()}
+        lists |= {name: _lines(text) for name, text in _section(self._setup, "options.extras_require").items()}
+        extras = tuple(name for name in self._extras if any(map(_PYTEST.match, lists.get(name, ()))))
+        groups = [name for name, words in _table(self._project, "dependency-groups").items() if any(map(_PYTEST.match, _words(words)))]
+        items = [_Item(extras=extras)] if extras else []
+        return items + [
+            _Item(Declaration(("--group", name), f"{PYPROJECT}: dependency group {name}")) for name in groups if _NAME.fullmatch(name)]
 
     def tox(self) -> list[_Item]:
         """What tox installs for tests. Lines with conditions or variables are left out, since only tox can read them."""

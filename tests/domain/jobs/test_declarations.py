@@ -134,6 +134,17 @@ def test_whatever_stands_in_the_files_no_option_comes_of_it(files: dict[str, str
         assert all(not word.startswith("-") or word in options for word in item.words)
 
 
+def test_what_has_pytest_counts_only_where_nothing_is_named_for_tests_or_development() -> None:
+    extras = PROJECT + "[project.optional-dependencies]\nall = ['pytest >= 8', 'hypothesis']\ndocs = ['sphinx']\nplugin = ['pytest-cov']\n"
+    groups = "[dependency-groups]\nci = ['pytest']\nlint = ['ruff']\n"
+    setup = "[metadata]\nname = a\n[options.extras_require]\nfull =\n    ruff\n    pytest\n"
+
+    assert words(pyproject_toml=extras) == [("-e", ".[all]")]
+    assert words(pyproject_toml=groups) == [("--group", "ci")]
+    assert words(setup_cfg=setup) == [("-e", ".[full]")]
+    assert words(pyproject_toml=extras + "test = ['x']\n") == [("-e", ".[test]")]
+
+
 def test_no_file_is_both_for_tests_and_for_development() -> None:
     assert not set(TEST_FILES) & set(DEVELOPMENT_FILES)
     assert len(set(FILES)) == len(FILES)
