@@ -78,7 +78,7 @@ def _counts_runs_that_are_not_over(found: Difference, ask: Ask) -> bool:
     told = sum(
         test["sample_id"] == sample_id and test["status"] != "not_started"
         for run in open_runs for test in _results(run["run_id"], ask))
-    return 0 < found.theirs - found.ours <= told
+    return bool(0 < found.theirs - found.ours <= told)
 
 
 def _results(run_id: int, ask: Ask) -> list[Mapping[str, Any]]:

@@ -43,7 +43,7 @@ def load_waiting(sample_id: int, user_id: int | None) -> WaitingUpload:
     return _upload(row)
 
 
-def _waiting(user_id: int | None) -> Select[Any]:
+def _waiting(user_id: int | None) -> Select[int, str, str, str, int | None]:
     # The number of a sample that was deleted may be another's since.
     other = aliased(LibraryChangeRow)
     newest = select(func.max(other.id)).where(
