@@ -61,7 +61,7 @@ class AppContext:
 class RequestContext:
     """The state of one request.
 
-    `document` is the name of the operation's document, empty where there is no operation. `is_page` says that a person asks for a page,
+    `document` is the name of the document that has the path, empty where none has. `is_page` says that a person asks for a page,
     and `is_open` that the page is shown without a session.
     """
 

@@ -61,6 +61,9 @@ class Authentication:
         match = self._routes.match(scope["path"], scope.get("raw_path") or b"")
         scope["extensions"]["ci.match"] = match
         context.template, context.path, context.query = match.template, scope["path"], scope["query_string"].decode("latin-1")
+        # A method that a path has not is described where its others are.
+        here = (each for route, _ in match.routes for each in route.targets.values() if isinstance(each, Operation))
+        context.document = next((each.document for each in here), "")
         target = match.target(scope["method"])
         if target and isinstance(target[0], ProbePage):
             # Whether the process lives must hang neither on the database, which knows tokens, nor on the store of limits.
@@ -69,7 +72,7 @@ class Authentication:
         operation = target[0] if target and isinstance(target[0], Operation) else None
         if operation is not None:
             context.operation_id, context.text_errors = operation.operation_id, operation.text_errors
-            context.document, context.is_page = operation.document, operation.cookie is not None
+            context.is_page = operation.cookie is not None
             context.is_open = operation.is_public and context.app_context.values.public_results
             context.subject = _subject(target[1] if target else {})
         await self._identify(scope, context, operation)
