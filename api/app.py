@@ -142,12 +142,13 @@ def create_app(
     lookups = ThreadPoolExecutor(LOOKUP_THREADS, "lookup")
     flask_backend = FlaskBackend("api", requests, shows_runs)
     flask_setup(flask_backend.app)
-    request_metrics = RequestMetrics(str(os.getpid()))
+    given = dict(collaborators or {})
+    request_metrics = given.setdefault(RequestMetrics, RequestMetrics(str(os.getpid())))
     watch = LoopWatch(request_metrics)
     limits = RateLimits(_rates(settings), settings.rate_store, clock)
     app_context = AppContext(
         _values(settings), clock, in_thread_of(requests, flask_backend.app), lambda: limits.degraded,
-        {LoginGuard: LoginGuard(limits.counters, clock), RequestMetrics: request_metrics, **(collaborators or {})})
+        {LoginGuard: LoginGuard(limits.counters, clock), **given})
     application = Application(
         flask_backend, functions=Functions(find), app_context=app_context, middlewares=_middlewares(settings),
         documents=contents, hooks=[*hooks, watch.running], pools=(requests, lookups))

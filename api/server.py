@@ -46,6 +46,7 @@ from api.services.results.output_facts import FactFinder
 from api.services.runs import worker_access
 from api.services.runs.platform_sync import catch_up
 from api.services.runs.runs import ShownRuns
+from api.specfirst.responses.metrics import RequestMetrics
 from api.storage import schema_state
 from api.storage.auth import sessions, tokens
 from api.storage.database import db, session
@@ -85,9 +86,9 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
     def is_shared() -> bool:
         return settings.shared_with_platform or schema.is_platforms
 
-    new_samples, diffs, analyses = NewSamples(), DiffPool(), AnalysisRequests()
+    new_samples, diffs, analyses, metrics = NewSamples(), DiffPool(), AnalysisRequests(), RequestMetrics(str(os.getpid()))
     background = Background(is_outage=is_outage, clock=clock)
-    analyst = AnalystTask(flask, Analyst(FactFinder(stores.archive, diffs), settings.main_repository), analyses)
+    analyst = AnalystTask(flask, Analyst(FactFinder(stores.archive, diffs, metrics.told_facts), settings.main_repository), analyses)
     background.add([
         *Sweeper(flask, clock, store, SecretErasure(GRACE, chance, is_shared), chance=chance).tasks(every=settings.sync_interval),
         Inspector(flask, stores.archive, stores.local, store, clock=clock).task(every=settings.sync_interval, wake=new_samples.arrived),
@@ -107,6 +108,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
         hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],
         collaborators={
             AnalysisRequests: analyses,
+            RequestMetrics: metrics,
             AccountPolicy: AccountPolicy(is_shared, settings.tokens_per_user),
             Archive: stores.archive,
             Background: background,

@@ -1,7 +1,7 @@
 """A fact: one thing that is different about an output, as small as it can be told."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,3 +36,11 @@ class Fact:
 def fact_of(kind: str, parameter: str, indexes: list[int], total: int) -> Fact:
     """A fact that holds for the cues of these indexes, out of so many."""
     return Fact(kind, parameter, round(min(1.0, len(indexes) / max(1, total)), 4), tuple(indexes[:PLACES]))
+
+
+_UNREAD = frozenset({"other", "binary.other", "frame.many"})
+
+
+def is_unread(found: Iterable[Fact]) -> bool:
+    """Whether facts say no more than that two files differ, since these are in no format of captions."""
+    return any(fact.kind in _UNREAD for fact in found)

@@ -23,11 +23,11 @@ Compared = tuple[Pair, Contents]
 
 @dataclass(frozen=True, slots=True)
 class FactFinder:
-    """Compares files in other processes. `told` is called with the state of each pair that was compared."""
+    """Compares files in other processes. `told` is called with the outcome of each pair that was compared."""
 
     archive: Archive
     pool: DiffPool
-    told: Callable[[FactsState], None] = lambda _: None
+    told: Callable[[str], None] = lambda _: None
 
     def find(self, pairs: Sequence[Pair], go_on: Callable[[], None] = lambda: None) -> dict[Pair, Facts]:
         """All facts of these pairs, and keep those that were not kept; pairs that cannot be compared are left out.
@@ -76,7 +76,8 @@ class FactFinder:
                 told[pair] = KeptFacts(FactsState.LATE) if facts is None else KeptFacts(FactsState.READY, facts)
             rest = rest[len(answer):]
         for each in told.values():
-            self.told(each.state)
+            if each.outcome is not None:
+                self.told(each.outcome)
         return told
 
 

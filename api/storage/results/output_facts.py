@@ -8,7 +8,7 @@ from hashlib import blake2b
 import orjson
 from sqlalchemy import delete, insert, select
 
-from api.domain.captions.fact import Fact
+from api.domain.captions.fact import Fact, is_unread
 from api.domain.captions.facts import FACTS_VERSION
 from api.domain.captions.facts_state import FactsState
 from api.domain.causes.came import Facts, Pair
@@ -27,6 +27,13 @@ class KeptFacts:
 
     state: FactsState
     facts: Facts = ()
+
+    @property
+    def outcome(self) -> str | None:
+        """Whether the files were `read`, `unread` because they are in no format of captions, or `late`; None where they are gone."""
+        if self.state is FactsState.MISSING:
+            return None
+        return "late" if self.state is FactsState.LATE else "unread" if is_unread(self.facts) else "read"
 
 
 def load_facts(pairs: Iterable[Pair]) -> dict[Pair, KeptFacts]:

@@ -104,11 +104,23 @@ def test_what_stands_for_no_file_is_one_that_is_gone(files: Store, pool: Countin
 def test_a_pair_that_took_too_long_is_not_tried_again(files: Store, pool: CountingPool) -> None:
     pool.late = {OTHER}
     pair = Pair(files.add(ONE), files.add(OTHER), ".srt")
-    told: list[FactsState] = []
+    told: list[str] = []
     find = FactFinder(files.archive, pool, told.append).find
 
     assert find([pair]) == find([pair]) == {}
-    assert told == [FactsState.LATE]
+    assert told == ["late"]
+
+
+@pytest.mark.usefixtures("database")
+def test_it_is_told_which_outputs_are_in_no_format_of_captions(files: Store, pool: CountingPool) -> None:
+    told: list[str] = []
+    find = FactFinder(files.archive, pool, told.append).find
+
+    find([Pair(files.add(ONE), files.add(OTHER), ".srt")])
+    find([Pair(files.add(b"\0binary"), files.add(b"\0other"), ".srt")])
+    find([Pair(sha256(b"gone").hexdigest(), files.add(OTHER), ".srt")])
+
+    assert told == ["read", "unread"]
 
 
 @pytest.mark.usefixtures("database")
