@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from api.domain.captions.facts import facts
@@ -39,16 +39,6 @@ class Asked:
             if run.tests:
                 yield run, self.analysed(run)
 
-    def figures(self) -> dict[str, str]:
-        """Which tests are known to be nondeterministic in the end, and what everything took."""
-        truly = {number for number, test in self.corpus.tests.items() if test["flaky"]}
-        states = {number: self.stability(number).state for number in self.corpus.tests}
-        proven = {number for number, state in states.items() if state is StabilityState.PROVEN}
-        return {
-            "nondeterministic tests found": f"{len(proven & truly)} of {len(truly)}, falsely {len(proven - truly)}",
-            "facts": f"{len(self.known)} pairs, {1000 * self.spent[0] / max(1, len(self.known)):.1f} ms each",
-            "analysis of a run besides": f"{1000 * self.spent[1] / max(1, len(self.runs)):.0f} ms, {1000 * self.longest:.0f} ms at most"}
-
     def analysed(self, run: Run) -> Analysis:
         """The analysis of a run by it and those before it."""
         began = time.process_time()
@@ -83,16 +73,26 @@ class Asked:
         self.spent[0] += time.process_time() - began
 
     def line(self, run: Run) -> Line:
-        """The line of a run, as the server finds it."""
-        order = [run.commit, *self.corpus.ancestors(run.commit)]
+        """The line of a run, as the server finds it: parents are known of commits that were run, and behind these stand older runs."""
         base = self.corpus.history.PRS[run.pull_request][0] if run.pull_request is not None else None
-        own_commits = order[:order.index(base)] if base is not None else [run.commit]
-        past = [
-            each for each in self.runs if each.platform == run.platform and each.tests and each.commit in order
-            and (each.commit != run.commit or each.run_id < run.run_id)]
+        ancestors = list(self.corpus.ancestors(run.commit))
+        left = ancestors.index(base) if base is not None else 0
+        own, main = self._known([run.commit, *ancestors[:left]]), self._known(ancestors[left:])
+        order = [*own, *main]
+        here = [each for each in self.runs if each.platform == run.platform and each.tests]
+        past = [each for each in here if each.commit in order and (each.commit != run.commit or each.run_id < run.run_id)]
         past.sort(key=lambda each: (order.index(each.commit), -each.run_id))
-        commits = order[len(own_commits):]
-        return Line(tuple(_past(each, is_own=each.commit in own_commits) for each in past), tuple(commits), base)
+        farthest = next((each.commit for each in reversed(past) if each.commit in main), run.commit)
+        before = min((each.run_id for each in here if each.commit == farthest), default=run.run_id)
+        older = [each for each in reversed(here) if each.pull_request is None and each.run_id < before and each not in past]
+        return Line(
+            (*(_past(each, is_own=each.commit in own) for each in past), *(_past(each, is_assumed=True) for each in older)),
+            tuple(main), base)
+
+    def _known(self, commits: list[str]) -> list[str]:
+        """Commits as far as it is known that each is the parent of the one before: by its runs."""
+        told = {each.commit for each in self.runs}
+        return commits[:next((place + 1 for place, each in enumerate(commits) if each not in told), len(commits))]
 
     def elsewhere(self, run: Run, number: int) -> dict[str, Came]:
         """What a test came to on other platforms, by commit."""
@@ -129,5 +129,21 @@ class Asked:
             for run in self.runs if number in run.tests])
 
 
-def _past(run: Run, *, is_own: bool = False) -> PastRun:
-    return PastRun(run.run_id, run.commit, START + timedelta(hours=run.run_id), is_own=is_own)
+def _past(run: Run, *, is_own: bool = False, is_assumed: bool = False) -> PastRun:
+    return PastRun(run.run_id, run.commit, START + timedelta(hours=run.run_id), is_own=is_own, is_assumed=is_assumed)
+
+
+def costs_of(corpora: Sequence[Asked]) -> dict[str, str]:
+    """Which tests are known to be nondeterministic in the end, and what everything took."""
+    tests = [(asked, number) for asked in corpora for number in asked.corpus.tests]
+    truly = {(asked, number) for asked, number in tests if asked.corpus.tests[number]["flaky"]}
+    states = {(asked, number): asked.stability(number).state for asked, number in tests}
+    proven, suspected = (
+        {each for each, state in states.items() if state is wanted} for wanted in (StabilityState.PROVEN, StabilityState.SUSPECTED))
+    facts_ms, analysis_ms = (1000 * sum(asked.spent[place] for asked in corpora) for place in (0, 1))
+    pairs, runs = (sum(map(len, each)) for each in ([asked.known for asked in corpora], [asked.runs for asked in corpora]))
+    return {
+        "nondeterministic tests found": f"{len(proven & truly)} proven and {len(suspected & truly)} suspected of {len(truly)}, "
+        f"falsely {len(proven - truly)} and {len(suspected - truly)}",
+        "facts": f"{pairs} pairs, {facts_ms / max(1, pairs):.1f} ms each",
+        "analysis of a run besides": f"{analysis_ms / max(1, runs):.0f} ms, {1000 * max(each.longest for each in corpora):.0f} ms at most"}

@@ -7,30 +7,34 @@ from __future__ import annotations
 
 import importlib
 import json
+import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from api.domain.results.exit_code import signed_32_bits
+from benchmarks.causes.invented import FLAKY, Extractor, History
 
 EXTENSIONS = {
     "srt": ".srt", "vtt": ".vtt", "ttxt": ".txt", "smptett": ".ttml", "sami": ".smi", "ass": ".ass", "txt": ".txt", "bin": ".bin",
     "ucla": ".txt"}
-# What is no cause, but nondeterminism.
-FLAKY = "flaky-order"
 APPROVED = "colour-lost"
 
 
 @dataclass(frozen=True)
 class Came:
-    """What a test came to in a run, and the causes of that: those without which it would have come to something else."""
+    """What a test came to in a run, and the causes of that: those without which it would have come to something else.
+
+    Where not `is_told`, these are not the truth.
+    """
 
     digest: str | None
     exit_code: int
     causes: tuple[str, ...]
+    is_told: bool = True
 
 
 @dataclass
@@ -51,16 +55,27 @@ class Run:
 class Corpus:
     """The tests of a corpus by their ids, the contents of all files by their hashes, and its runs in their order."""
 
-    def __init__(self, folder: Path) -> None:
-        sys.path.insert(0, str(folder))
-        self.causes: Any = importlib.import_module("causes")
-        self.history: Any = importlib.import_module("history")
-        sys.path.remove(str(folder))
-        tests = self.causes.tests_of(json.loads((folder / "media.json").read_text()))
+    def __init__(self, causes: Any, history: Any, tests: Sequence[dict[str, Any]]) -> None:
+        self.causes, self.history = causes, history
         self.tests: dict[int, dict[str, Any]] = dict(enumerate(tests, 1))
         self.samples = {name: number for number, name in enumerate(dict.fromkeys(test["sample"] for test in tests), 1)}
         self.contents: dict[str, bytes] = {}
         self._outputs: dict[Any, tuple[str | None, int]] = {}
+
+    @classmethod
+    def read(cls, folder: Path) -> Corpus:
+        """The corpus in a folder."""
+        sys.path.insert(0, str(folder))
+        causes, history = importlib.import_module("causes"), importlib.import_module("history")
+        sys.path.remove(str(folder))
+        return cls(causes, history, causes.tests_of(json.loads((folder / "media.json").read_text())))
+
+    @classmethod
+    def invented(cls, seed: int) -> Corpus:
+        """A corpus that is made up."""
+        chance = random.Random(seed)
+        extractor = Extractor(chance)
+        return cls(extractor, History(chance, [each for each in extractor.CAUSES if each != FLAKY]), extractor.tests_of())
 
     def extension(self, test: dict[str, Any]) -> str:
         """The extension of a test's output."""
@@ -85,13 +100,15 @@ class Corpus:
         of_requests = {commit: number for number, (_, commits) in self.history.PRS.items() for commit, _ in commits}
         baselines = {
             number: str(self._output(number, (), "linux", 0)[0]) for number in self.tests}
-        approved: set[int] = set()
+        approved: dict[int, str] = {}
         done: list[Run] = []
         for seed, (commit, platform, what) in enumerate(self.history.ORDER):
             if commit == "APPROVE":
+                cause = APPROVED if what == "ok" else what
                 newest = [run for run in done if run.platform == platform and run.pull_request is None][-1]
-                approved |= {number for number, came in newest.tests.items() if came.causes == (APPROVED,)}
-                baselines |= {number: str(self._output(number, (APPROVED,), "linux", 0)[0]) for number in approved}
+                now = [number for number, came in newest.tests.items() if came.causes == (cause,) and number not in approved]
+                approved |= dict.fromkeys(now, cause)
+                baselines |= {number: str(self._output(number, (cause,), "linux", 0)[0]) for number in now}
                 continue
             causes = tuple(self.history.C[commit])
             number = of_requests.get(commit)
@@ -104,7 +121,7 @@ class Corpus:
             done.append(run)
             yield run
 
-    def _came(self, run: Run, number: int, seed: int, approved: set[int]) -> Came:
+    def _came(self, run: Run, number: int, seed: int, approved: Mapping[int, str]) -> Came:
         test = self.tests[number]
         causes = run.causes + ((FLAKY,) if test["flaky"] else ())
         digest, code = self._output(number, causes, run.platform, seed)
@@ -114,8 +131,10 @@ class Corpus:
             cause for cause in causes
             if self._output(number, tuple(each for each in causes if each != cause), run.platform, seed) != (digest, code))
         if number in approved:
-            return Came(digest, code, tuple(cause for cause in active if cause != APPROVED))
-        return Came(digest, code, active or causes)
+            # Of a commit that lacks what was approved, no cause is to blame.
+            return Came(digest, code, tuple(cause for cause in active if cause != approved[number]), approved[number] in causes)
+        # Where each cause hides the other, none can be told.
+        return Came(digest, code, active or causes, bool(active))
 
     def _output(self, number: int, causes: tuple[str, ...], platform: str, seed: int) -> tuple[str | None, int]:
         test = self.tests[number]

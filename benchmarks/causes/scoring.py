@@ -2,69 +2,118 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.domain.captions.fact import Fact
 from api.domain.causes.analysis import Analysed, Analysis, Cause
 from api.domain.causes.attribution import Confidence
 from api.domain.results.origin import Origin
-from benchmarks.causes.corpus import FLAKY, Corpus, Run
+from benchmarks.causes.corpus import Corpus, Run
+from benchmarks.causes.invented import FLAKY
 
 
 @dataclass
 class Score:
     """What was counted: members of clusters, for each cause of each run its recall and its clusters, and claims by their kind."""
 
-    corpus: Corpus
     members: Counter[bool] = field(default_factory=Counter)
     recalls: list[float] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
     claims: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
-    def judge(self, run: Run, found: Analysis, runs: Iterable[Run]) -> None:
-        """Compare an analysis with the truth about its run."""
-        self._judge_clusters(run, found)
+    corpus: Corpus = field(init=False)
+
+    def begin(self, corpus: Corpus) -> None:
+        """Go on with another corpus."""
+        self.corpus = corpus
+
+    def judge(self, run: Run, found: Analysis, runs: Sequence[Run], since: Mapping[int, str | None] | None = None) -> None:
+        """Compare an analysis with the truth about its run, which is the last of these; and since when tests fail, where it is told."""
+        self._judge_clusters(run, found, runs)
         has_parent = run.pull_request is not None or run.commit in self.corpus.history.PARENT
         for test in found.tests if has_parent else ():
+            if not run.tests[test.regression_id].is_told:
+                continue
             self._judge_origin(run, test)
             self._judge_first_bad(run, test, runs)
+            if since is not None:
+                self._judge_since(run, test.regression_id, since[test.regression_id], runs)
 
     def figures(self) -> dict[str, str]:
         """The figures that goals are set for."""
         count = {kind: len(claims) for kind, claims in self.claims.items()}
         mine = {each: count.get(f"mine {each}", 0) for each in ("right", "wrong", "unknown")}
         first = {each: count.get(f"first bad {each}", 0) for each in ("exact", "superset", "part", "wrong")}
+        since = {each: count.get(f"failing since {each}", 0) for each in ("right", "one of several", "wrong")}
+        own = {each: count.get(f"cluster mine {each}", 0) for each in ("right", "wrong", "unknown")}
+        came = {each: count.get(f"cluster first bad {each}", 0) for each in ("right", "wrong")}
         return {
             "membership precision": f"{self.members[True] / max(1, self.members.total()):.4f}",
             "mean recall of a cause": f"{sum(self.recalls) / max(1, len(self.recalls)):.4f}",
             "clusters for each cause": f"{sum(self.groups) / max(1, len(self.groups)):.3f} of {len(self.groups)}",
             "is it mine": _shares(mine), "marked proven, wrong": f"{count.get('proven wrong', 0)} of {count.get('proven', 0)}",
             "unknown, and the guilty commit is named": f"{count.get('unknown, guilty is named', 0)} of {mine['unknown']}",
-            "first bad commits": _shares(first), "said to be flaky, wrong": f"{count.get('flaky wrong', 0)} of {count.get('flaky', 0)}"}
+            "first bad commits": _shares(first), "failing since": _shares(since),
+            "clusters: is it mine": _shares(own), "clusters: first bad commit": _shares(came),
+            "said to be flaky, wrong": f"{count.get('flaky wrong', 0)} of {count.get('flaky', 0)}"}
 
-    def _judge_clusters(self, run: Run, found: Analysis) -> None:
+    def _judge_clusters(self, run: Run, found: Analysis, runs: Sequence[Run]) -> None:
+        told = {test.regression_id for test in found.tests if run.tests[test.regression_id].is_told}
         truth: dict[str, set[int]] = defaultdict(set)
-        for test in found.tests:
-            for cause in run.tests[test.regression_id].causes:
-                truth[cause].add(test.regression_id)
+        for number in told:
+            for cause in run.tests[number].causes:
+                truth[cause].add(number)
         assigned: dict[str, list[Cause]] = defaultdict(list)
         for cluster in found.causes:
-            members = set(cluster.cluster.regression_ids)
-            best = max(truth, key=lambda each: (len(truth[each] & members), -len(truth[each]), each))
-            assigned[best].append(cluster)
-            self.members.update(number in truth[best] for number in members)
-            if not members <= truth[best]:
-                self.claims["cluster of several causes"].append(f"{_named(run)} {best} {_words(cluster)} of {members - truth[best]} too")
+            if members := set(cluster.cluster.regression_ids) & told:
+                best = max(truth, key=lambda each: (len(truth[each] & members), -len(truth[each]), each))
+                assigned[best].append(cluster)
+                self._judge_cluster(run, cluster, best, members - truth[best], runs)
         for cause, tests in truth.items():
-            clusters = assigned[cause]
-            recall = max((len(tests & set(each.cluster.regression_ids)) / len(tests) for each in clusters), default=0.0)
-            self.recalls.append(recall)
-            self.groups.append(len(clusters))
-            if len(clusters) != 1 or recall < 1:
-                elsewhere = [each for each in found.causes if tests & set(each.cluster.regression_ids)]
-                self.claims["cause not one cluster"].append(
-                    f"{_named(run)} {cause} of {len(tests)} tests, recall {recall:.2f}: " + "; ".join(map(_words, elsewhere)))
+            self._judge_cause(run, cause, tests, assigned[cause], found.causes)
+
+    def _judge_cause(self, run: Run, cause: str, tests: set[int], clusters: Sequence[Cause], told: Sequence[Cause]) -> None:
+        recall = max((len(tests & set(each.cluster.regression_ids)) / len(tests) for each in clusters), default=0.0)
+        self.recalls.append(recall)
+        self.groups.append(len(clusters))
+        if len(clusters) != 1 or recall < 1:
+            elsewhere = [each for each in told if tests & set(each.cluster.regression_ids)]
+            self.claims["cause not one cluster"].append(
+                f"{_named(run)} {cause} of {len(tests)} tests, recall {recall:.2f}: " + "; ".join(map(_words, elsewhere)))
+
+    def _judge_cluster(self, run: Run, found: Cause, cause: str, strange: set[int], runs: Sequence[Run]) -> None:
+        """Compare a cluster with the truth about the cause that most of it has: its members, whose it is, and since when."""
+        self.members.update({True: len(found.cluster.regression_ids) - len(strange), False: len(strange)})
+        if strange:
+            self.claims["cluster of several causes"].append(f"{_named(run)} {cause} {_words(found)} of {strange} too")
+        if cause == FLAKY or run.pull_request is None and run.commit not in self.corpus.history.PARENT:
+            return
+        truly, origin = cause in run.own, found.origin
+        answer = "unknown" if origin is Origin.UNKNOWN else "right" if (origin is Origin.MINE) is truly else "wrong"
+        words = f"{_named(run)} {_words(found)}: {origin}, {cause}, own {set(run.own)}"
+        self.claims[f"cluster mine {answer}"].append(words)
+        if found.first_bad is not None:
+            members = set(found.cluster.regression_ids)
+            tested = {each.commit for each in runs if each.platform == run.platform and members & each.tests.keys()}
+            guilty = self._introduced(cause, run.commit, tested)
+            answer = "right" if found.first_bad.commit == guilty else "wrong"
+            self.claims[f"cluster first bad {answer}"].append(f"{words}; {found.first_bad.commit}, truly {guilty}")
+
+    def _introduced(self, cause: str, commit: str, tested: Collection[str]) -> str:
+        """The commit that brought a cause in; of one that was not tested the next that was is as near as can be known."""
+        line = [commit, *self.corpus.ancestors(commit)]
+        place = line.index(self.corpus.introduced(cause, commit))
+        return next((each for each in reversed(line[:place + 1]) if each in tested), commit)
+
+    def _judge_since(self, run: Run, number: int, said: str | None, runs: Sequence[Run]) -> None:
+        causes = [cause for cause in run.tests[number].causes if cause != FLAKY]
+        if causes:
+            tested = {each.commit for each in runs if each.platform == run.platform and number in each.tests}
+            guilty = {self._introduced(cause, run.commit, tested) for cause in causes}
+            answer = "right" if {said} == guilty else "one of several" if said in guilty else "wrong"
+            self.claims[f"failing since {answer}"].append(
+                f"{_named(run)} {self.corpus.tests[number]['name']}: {said}, truly {sorted(guilty)} by {causes}")
 
     def _judge_origin(self, run: Run, test: Analysed) -> None:
         causes, said = run.tests[test.regression_id].causes, test.attributed
@@ -82,17 +131,12 @@ class Score:
                 if answer == "wrong" or kind == "flaky" and FLAKY not in causes:
                     self.claims[f"{kind} wrong"].append(words)
 
-    def _judge_first_bad(self, run: Run, test: Analysed, runs: Iterable[Run]) -> None:
+    def _judge_first_bad(self, run: Run, test: Analysed, runs: Sequence[Run]) -> None:
         causes = [cause for cause in run.tests[test.regression_id].causes if cause != FLAKY]
         if not causes:
             return
         tested = {each.commit for each in runs if each.platform == run.platform and test.regression_id in each.tests}
-        line = [run.commit, *self.corpus.ancestors(run.commit)]
-        guilty = set()
-        for cause in causes:
-            # Of a commit that was not tested the next one that was is as near as can be known.
-            place = line.index(self.corpus.introduced(cause, run.commit))
-            guilty.add(next((commit for commit in reversed(line[:place + 1]) if commit in tested), run.commit))
+        guilty = {self._introduced(cause, run.commit, tested) for cause in causes}
         said = {each.commit for each in test.first_bad}
         answer = "exact" if said == guilty else "superset" if said > guilty else "part" if said < guilty else "wrong"
         steps = [(step.commit, _facts(step.facts)) for step in test.steps]
