@@ -23,6 +23,8 @@ VERSIONED = {
     "get_diff",
     "compare_runs",
     "triage_run",
+    "list_clusters",
+    "get_cluster",
     "get_run_junit",
     "list_errors",
     "list_infrastructure_errors",

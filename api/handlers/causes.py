@@ -1,68 +1,60 @@
 """Operations on the causes of failures: the clusters of a run, the steps of a test, and where else a cause occurs."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from api.domain.causes.analysis import Cause
 from api.domain.errors import NotFound
 from api.domain.page import slice_page
-from api.domain.results.result import JudgedTest
-from api.domain.results.review import view_of
+from api.domain.results.judged_run import JudgedRun
 from api.domain.runs.run import Platform, Run
 from api.rendering import causes as render_causes
 from api.rendering.runs import page
 from api.services.results import verdicts
-from api.services.results.analyses import find_analysis, require_found
+from api.services.results.analyses import AnalysisStatus, find_analysis, require_found
 from api.services.results.analysis_requests import AnalysisRequests
-from api.services.results.baseline_reviews import proposals_of_cause
+from api.services.results.baseline_reviews import view_of_cause
 from api.specfirst import request_context
 from api.storage.results import occurrences
-from api.storage.results.occurrences import NOWHERE
 
 Json = dict[str, Any]
 
 LATELY = timedelta(days=21)
 
 
+def find_status(run: Run, judged: JudgedRun) -> AnalysisStatus:
+    """What is known of the analysis of a run and where else its causes were seen; one that is due is asked for."""
+    status = find_analysis(run, judged, request_context.values().main_repository, since=request_context.now() - LATELY)
+    if status.is_due:
+        request_context.collaborator(AnalysisRequests).want(run.run_id)
+    return status
+
+
 def list_clusters(run: Run, limit: int, offset: int) -> Json:
     """List the causes of a run's failures, its own first."""
     judged = verdicts.judge_run(run)
-    status = find_analysis(run, judged, request_context.values().main_repository)
-    if status.is_due:
-        request_context.collaborator(AnalysisRequests).want(run.run_id)
+    status = find_status(run, judged)
     tests = {test.test.regression_id: test for test in judged.tests}
-    shown = slice_page(() if status.found is None else status.found.causes, limit, offset)
-    elsewhere = occurrences.find_elsewhere(
-        [each.cluster.class_id for each in shown.items], run.run_id, request_context.now() - LATELY)
     known = () if status.found is None else status.found.causes
     return {"analysis": render_causes.analysis(status)} | page(
-        shown, lambda each: render_causes.cluster(each, tests, elsewhere.get(each.cluster.class_id, NOWHERE))
-        | _approve(run, each, known, tests))
+        slice_page(known, limit, offset),
+        lambda each: render_causes.cluster(each, tests, status.elsewhere, view_of_cause(run.run_id, each, known, tests)))
 
 
 def get_cluster(run: Run, class_id: str, limit: int) -> Json:
     """Show one cause of a run's failures with its tests."""
     judged = verdicts.judge_run(run)
-    status = find_analysis(run, judged, request_context.values().main_repository)
-    if status.is_due:
-        request_context.collaborator(AnalysisRequests).want(run.run_id)
+    status = find_status(run, judged)
     found = require_found(run, status)
     cause = next((each for each in found.causes if each.cluster.class_id == class_id), None)
     if cause is None:
         raise NotFound("cluster", class_id, remedy="List the run's clusters with GET /runs/{run_id}/clusters.")
     tests, ids = {test.test.regression_id: test for test in judged.tests}, cause.cluster.regression_ids
-    elsewhere = occurrences.find_elsewhere([class_id], run.run_id, request_context.now() - LATELY)
     return {
-        "run_id": run.run_id, "cluster": render_causes.cluster(cause, tests, elsewhere.get(class_id, NOWHERE))
-        | _approve(run, cause, found.causes, tests),
+        "run_id": run.run_id,
+        "cluster": render_causes.cluster(cause, tests, status.elsewhere, view_of_cause(run.run_id, cause, found.causes, tests)),
         "members": [render_causes.member(found.by_id[each].analysed, tests[each]) for each in ids[:limit]],
         "omitted_count": max(0, len(ids) - limit)}
-
-
-def _approve(run: Run, cause: Cause, causes: Sequence[Cause], tests: Mapping[int, JudgedTest]) -> Json:
-    return render_causes.approve(view_of(proposals_of_cause(run.run_id, cause.cluster.class_id, causes, tests)))
 
 
 def list_test_steps(regression_id: int, limit: int, platform: str | None = None, branch: str | None = None) -> Json:

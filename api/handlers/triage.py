@@ -19,20 +19,19 @@ from api.domain.results.triage import FailingTest, NoDifference, in_fair_order, 
 from api.domain.results.triage_cursor import TriageCursors
 from api.domain.runs.run import Run
 from api.domain.runs.unexecuted import SkippedTest, skipped_tests
-from api.handlers.causes import LATELY
+from api.handlers.causes import find_status
 from api.handlers.runs import api_base
 from api.rendering import causes as render_causes
 from api.rendering import triage as render_triage
 from api.rendering.triage import LEAST_ENTRY, Causes, Failures
 from api.services.results import verdicts
-from api.services.results.analyses import AnalysisStatus, find_analysis
-from api.services.results.analysis_requests import AnalysisRequests
+from api.services.results.analyses import AnalysisStatus
+from api.services.results.baseline_reviews import view_of_cause
 from api.services.results.comparisons import Basis, compare_runtimes, explain_failures, find_basis, find_history
 from api.services.results.first_differences import DifferenceFinder, Finding, Pair
 from api.specfirst import request_context
 from api.storage.files import paths
 from api.storage.files.archive import Archive
-from api.storage.results.occurrences import find_elsewhere
 from api.storage.runs.expected_tests import list_active_tests
 
 
@@ -51,9 +50,7 @@ def triage_run(
 ) -> dict[str, Any]:
     """Show what failed in a run and why: the causes, and failures with their first difference, their history and what leads on."""
     judged = verdicts.judge_run(run)
-    status = find_analysis(run, judged, request_context.values().main_repository)
-    if status.is_due:
-        request_context.collaborator(AnalysisRequests).want(run.run_id)
+    status = find_status(run, judged)
     told = _told_now(run, judged) if status.found is None else _told_by(status.found, judged)
     members = [each.cluster.regression_ids for each in told.causes]
     wanted = [test for test in told.failing if attribution in (None, test.origin)]
@@ -97,8 +94,8 @@ def _told_by(found: RunAnalysis, judged: JudgedRun) -> _Told:
 
 def _causes(run: Run, judged: JudgedRun, status: AnalysisStatus, causes: Sequence[Cause]) -> Causes:
     tests = {test.test.regression_id: test for test in judged.tests}
-    elsewhere = find_elsewhere([each.cluster.class_id for each in causes], run.run_id, request_context.now() - LATELY)
-    return render_causes.causes_in_triage(status, causes, tests, elsewhere)
+    return render_causes.causes_in_triage(
+        status, causes, tests, [view_of_cause(run.run_id, each, causes, tests) for each in causes])
 
 
 def _skipped(judged: JudgedRun) -> tuple[SkippedTest, ...]:

@@ -32,19 +32,21 @@ def analysis(found: AnalysisStatus) -> Json:
 
 
 def causes_in_triage(
-    found: AnalysisStatus, causes: Sequence[Cause], tests: Mapping[int, JudgedTest], elsewhere: Mapping[str, Elsewhere],
+    found: AnalysisStatus, causes: Sequence[Cause], tests: Mapping[int, JudgedTest], views: Sequence[View],
 ) -> Causes:
-    """The causes as triage shows them."""
-    clusters = [cluster(each, tests, elsewhere.get(each.cluster.class_id, NOWHERE)) for each in causes]
-    return Causes(analysis(found), verdict(found, causes), clusters, [_in_short(each) for each in clusters])
+    """The causes as triage shows them; `views` are what requests about each of them are bound to."""
+    clusters = [cluster(each, tests, found.elsewhere, view) for each, view in zip(causes, views, strict=True)]
+    short = [_in_short(each) for each in clusters]
+    bare = [{name: value for name, value in each.items() if name != "approve"} for each in short]
+    return Causes(analysis(found), verdict(found, causes), (clusters, short, bare))
 
 
 def _in_short(full: Json) -> Json:
-    """A cluster in 600 bytes at most."""
+    """A cluster in 700 bytes at most, 115 of which are `approve`."""
     first_bad = full["first_bad"]
     short = {
         name: full[name] for name in
-        ("class_id", "origin", "confidence", "test_count", "sample_count", "elsewhere", "representative")}
+        ("class_id", "origin", "confidence", "test_count", "sample_count", "elsewhere", "representative", "approve")}
     return short | {
         "words": cut(full["words"], SHORT_WORDS), "regression_ids": full["regression_ids"][:TESTS_IN_SHORT],
         "first_bad": first_bad and {name: first_bad[name] for name in ("commit_sha", "run_id", "state")}}
@@ -84,9 +86,13 @@ def words_of(cause: Cause) -> str:
     return ", ".join(dict.fromkeys(words(fact) for fact in cause.cluster.facts[:2])) or "what is different is not known"
 
 
-def cluster(cause: Cause, tests: Mapping[int, JudgedTest], elsewhere: Elsewhere) -> Json:
-    """A cluster; `tests` are those of the run, by regression id."""
+def cluster(cause: Cause, tests: Mapping[int, JudgedTest], seen: Mapping[str, Elsewhere], view: View) -> Json:
+    """A cluster; `tests` are those of the run, by regression id, and `seen` has where else classes were.
+
+    `view` is what a request is bound to that its outputs become baselines.
+    """
     found = cause.cluster
+    elsewhere = seen.get(found.class_id, NOWHERE)
     members = [tests[each] for each in found.regression_ids]
     first = members[0].test
     return {
@@ -100,12 +106,8 @@ def cluster(cause: Cause, tests: Mapping[int, JudgedTest], elsewhere: Elsewhere)
             "newest_run_id": elsewhere.newest_run_id},
         "representative": {
             "regression_id": first.regression_id, "sample_id": first.sample_id, "next": _next(members[0])},
-        "regression_ids": list(found.regression_ids[:TEST_LIMIT])}
-
-
-def approve(seen: View) -> Json:
-    """What a request that a cluster's outputs become baselines is bound to."""
-    return {"approve": {"count": seen.count, "digest": seen.digest, "url": "baseline-approvals"} if seen.count else None}
+        "regression_ids": list(found.regression_ids[:TEST_LIMIT]),
+        "approve": {"count": view.count, "digest": view.digest, "url": "baseline-approvals"} if view.count else None}
 
 
 def _next(judged: JudgedTest) -> str:

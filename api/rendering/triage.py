@@ -95,22 +95,20 @@ def _digest(text: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Causes:
-    """The analysis of a run: its state, its clusters as JSON in full and in short, and the sentence about them."""
+    """The analysis of a run: its state, the sentence about its clusters, and these as JSON, from the longest form to the shortest."""
 
     analysis: Json
     verdict: Json
-    full: Sequence[Json] = ()
-    short: Sequence[Json] = ()
+    forms: Sequence[Sequence[Json]] = ((),)
 
     def shown(self, budget: int) -> Json:
-        """As many clusters as fit into so many bytes, in full if all of them do."""
-        clusters = list(self.full)
-        if len(encode(clusters)) > budget:
-            ends = accumulate(len(encode(each)) + 1 for each in self.short)
-            clusters = [each for each, end in zip(self.short, ends, strict=True) if end <= budget]
+        """The clusters in the longest form in which all fit into so many bytes, else as many as fit in the shortest."""
+        clusters = next((each for each in self.forms if len(encode(list(each))) <= budget), self.forms[-1])
+        ends = accumulate(len(encode(each)) + 1 for each in clusters)
+        fitting = [each for each, end in zip(clusters, ends, strict=True) if end <= budget]
         return {
-            "verdict": self.verdict, "analysis": self.analysis, "clusters": clusters,
-            "clusters_omitted_count": len(self.full) - len(clusters)}
+            "verdict": self.verdict, "analysis": self.analysis, "clusters": fitting,
+            "clusters_omitted_count": len(clusters) - len(fitting)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """The analysis of a finished run, as it is kept; reading never makes one."""
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import blake2b
 
 import orjson
@@ -17,12 +18,16 @@ from api.domain.results.judged_run import JudgedRun
 from api.domain.runs.run import Run
 from api.services.results import verdicts
 from api.storage.results.analyses import load_analysis
-from api.storage.runs.line import Source, load_line, load_sources
+from api.storage.results.occurrences import Elsewhere, load_analysis_and_elsewhere
+from api.storage.runs.line import Source, load_line_and_sources
 
 
 @dataclass(frozen=True, slots=True)
 class AnalysisStatus:
-    """What is known of the analysis of a run: of `of` failing tests `done` were analysed; `found` where it is ready, under its `name`."""
+    """What is known of the analysis of a run: of `of` failing tests `done` were analysed; `found` where it is ready, under its `name`.
+
+    `elsewhere` has where else its causes were seen, by class, where that was asked for.
+    """
 
     state: AnalysisState
     of: int
@@ -30,6 +35,7 @@ class AnalysisStatus:
     reason: NotAnalysed | None = None
     found: RunAnalysis | None = None
     name: str | None = None
+    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
 
     @property
     def is_due(self) -> bool:
@@ -37,19 +43,22 @@ class AnalysisStatus:
         return self.state is AnalysisState.PENDING and self.reason is None
 
 
-def find_analysis(run: Run, judged: JudgedRun, main_repository: str) -> AnalysisStatus:
-    """The analysis of a run that is kept, if it was made from what is known now; in a fixed number of statements."""
+def find_analysis(run: Run, judged: JudgedRun, main_repository: str, *, since: datetime | None = None) -> AnalysisStatus:
+    """The analysis of a run that is kept, if it was made from what is known now; in three statements.
+
+    With `since` it is also told where else its causes were seen since then.
+    """
     of, reason = sum(test.verdict.is_failure for test in judged.tests), reason_not_analysed(judged)
     if reason is not None:
         state = AnalysisState.PENDING if reason is NotAnalysed.NOT_OVER else AnalysisState.NOT_ANALYSABLE
         return AnalysisStatus(state, of, reason=reason)
-    kept = load_analysis(run.run_id)
+    kept, elsewhere = (load_analysis(run.run_id), {}) if since is None else load_analysis_and_elsewhere(run.run_id, since)
     if kept is None or kept.name != name_of(run, *sources_of(run, main_repository)):
         return AnalysisStatus(AnalysisState.PENDING, of)
     found = kept.found
     if found is None:
         return AnalysisStatus(AnalysisState.NOT_ANALYSABLE, of, reason=NotAnalysed.FAULT)
-    return AnalysisStatus(AnalysisState.READY, of, of, found=found, name=kept.name)
+    return AnalysisStatus(AnalysisState.READY, of, of, found=found, name=kept.name, elsewhere=elsewhere)
 
 
 def load_causes(run: Run, main_repository: str) -> tuple[Cause, ...]:
@@ -74,8 +83,7 @@ def require_found(run: Run, status: AnalysisStatus) -> RunAnalysis:
 
 def sources_of(run: Run, main_repository: str) -> tuple[Line, tuple[Source, ...]]:
     """The line of a run, and the runs that tell of it."""
-    line = load_line(run, main_repository)
-    return line, load_sources(run, line)
+    return load_line_and_sources(run, main_repository)
 
 
 def name_of(run: Run, line: Line, sources: Sequence[Source]) -> str:

@@ -24,7 +24,17 @@ from api.domain.results.approval import (
     propose_hash,
 )
 from api.domain.results.result import JudgedTest
-from api.domain.results.review import STATUSES, Decision, View, authorize_decision, check_open, choose_seen, failing_for_one_cause, is_open
+from api.domain.results.review import (
+    STATUSES,
+    Decision,
+    View,
+    authorize_decision,
+    check_open,
+    choose_seen,
+    failing_for_one_cause,
+    is_open,
+    view_of,
+)
 from api.domain.runs.run import Run
 from api.services.results import verdicts
 from api.services.results.analyses import load_causes
@@ -82,6 +92,11 @@ def proposals_of_cause(
     """The same, where the causes of the run and its tests by regression id are known."""
     clusters = {each.cluster.class_id: each.cluster.regression_ids for each in causes}
     return proposals_of(run_id, [tests[each] for each in sorted(failing_for_one_cause(clusters, class_id))], reason)
+
+
+def view_of_cause(run_id: int, cause: Cause, causes: Iterable[Cause], tests: Mapping[int, JudgedTest]) -> View:
+    """What a request is bound to that a cause's outputs become baselines."""
+    return view_of(proposals_of_cause(run_id, cause.cluster.class_id, causes, tests))
 
 
 def ask(run_id: int, proposals: Sequence[Proposal], who: Reviewer) -> list[Approval]:

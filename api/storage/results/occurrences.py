@@ -1,19 +1,21 @@
 """Where causes, steps and outputs were seen: in runs that were analysed by the present version."""
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, null, select, union_all
+from sqlalchemy.orm import aliased
 
 from api.domain.captions.fact import Fact
 from api.domain.causes.came import Facts
 from api.domain.causes.run_analysis import ANALYSIS_VERSION
 from api.domain.runs.run import Platform
-from api.storage.database import session
+from api.storage.database import read, session
+from api.storage.results.analyses import KeptAnalysis
 from api.storage.tables import AnalysisRow, ClusterRow, RunRow, StepRow
 
 PULL_REQUESTS = 50
@@ -75,23 +77,33 @@ class TestNames:
     step: str | None
 
 
+_OWN = aliased(ClusterRow)
+_KEPT_AND_ELSEWHERE = union_all(
+    select(AnalysisRow.name, AnalysisRow.body, null(), null(), null(), null()).where(AnalysisRow.run_id == bindparam("run_id")),
+    select(
+        null(), null(), _OWN.class_id, func.sum(case((RunRow.pull_request.is_(None), 1), else_=0)),
+        func.count(RunRow.pull_request.distinct()), func.max(RunRow.run_id))
+    .join(ClusterRow, and_(ClusterRow.class_id == _OWN.class_id, ClusterRow.run_id != _OWN.run_id))
+    .join(RunRow, RunRow.run_id == ClusterRow.run_id).join(AnalysisRow, AnalysisRow.run_id == ClusterRow.run_id)
+    .where(
+        _OWN.run_id == bindparam("run_id"), RunRow.created_at >= bindparam("since", type_=RunRow.created_at.type),
+        AnalysisRow.version == ANALYSIS_VERSION)
+    .group_by(_OWN.class_id))
 _RUN = RunRow.run_id, RunRow.commit_sha, RunRow.branch, RunRow.pull_request, RunRow.platform, RunRow.created_at
 
 
-def find_elsewhere(class_ids: Collection[str], run_id: int, since: datetime) -> Mapping[str, Elsewhere]:
-    """Where else classes were seen since an instant, besides a run; those that were not are left out."""
-    if not class_ids:
-        return {}
-    rows = session().execute(
-        select(
-            ClusterRow.class_id, func.sum(case((RunRow.pull_request.is_(None), 1), else_=0)), func.count(RunRow.pull_request.distinct()),
-            func.max(RunRow.run_id))
-        .join(RunRow, RunRow.run_id == ClusterRow.run_id).join(AnalysisRow, AnalysisRow.run_id == ClusterRow.run_id)
-        .where(
-            ClusterRow.class_id.in_(class_ids), ClusterRow.run_id != run_id, RunRow.created_at >= since,
-            AnalysisRow.version == ANALYSIS_VERSION)
-        .group_by(ClusterRow.class_id))
-    return {class_id: Elsewhere(int(main), pulls, newest) for class_id, main, pulls, newest in rows}
+def load_analysis_and_elsewhere(run_id: int, since: datetime) -> tuple[KeptAnalysis | None, Mapping[str, Elsewhere]]:
+    """What is kept of a run, and where else its classes were seen since an instant, in one statement.
+
+    Classes that were not are left out.
+    """
+    kept, elsewhere = None, {}
+    for name, body, class_id, main, pulls, newest in read(_KEPT_AND_ELSEWHERE, {"run_id": run_id, "since": since}):
+        if name is None:
+            elsewhere[class_id] = Elsewhere(int(main), pulls, newest)
+        else:
+            kept = KeptAnalysis(name, body)
+    return kept, elsewhere
 
 
 def find_class(class_id: str, since: datetime, *, besides: int | None, limit: int) -> Sightings:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, CompoundSelect, Row, and_, case, false, func, literal, null, or_, select, true, union_all
+from sqlalchemy import CTE, ColumnElement, CompoundSelect, Row, Select, and_, case, false, func, literal, null, or_, select, true, union_all
 
 from api.domain.causes.step import BESIDE_LIMIT
 from api.domain.results.base_run import Line, PastRun, in_order, joined
@@ -21,9 +21,29 @@ GENERATIONS = 200
 PAST_RUNS = 50
 # So many runs tell of another, those of its line and more of the same commits.
 SOURCES = 100
+# Among so many runs, with ids no farther away, it is looked for commits that were run more than once; so many runs of these are looked at.
+RECENT, NEAR, REPEATS = 400, 2_000, 24
 OWN, MAIN, COMMITS = range(3)
-# A row of `_ancestors`: part, generation, run_id, commit_sha, created_at, environment_id.
+_PAST = (
+    RunRow.commit_sha, RunRow.run_id, RunRow.created_at, RunRow.environment_id, RunRow.platform, RunRow.pull_request,
+    RunRow.merge_base_sha, RunRow.evidence, RunRow.status)
+# A row of `_ancestors`: part, generation and the columns of `_PAST`.
 Found = Row[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A finished run by which another is judged: `evidence` names what it was itself judged by, `is_on_line` where it is on its
+    line, `is_main` where it is of no pull request, `is_beside` where it is of another pull request that branches off at its parent.
+    """
+
+    run_id: int
+    commit: str
+    platform: Platform
+    evidence: str
+    is_on_line: bool
+    is_main: bool
+    is_beside: bool = False
 
 
 def load_line(run: Run, main_repository: str, *, generations: int = GENERATIONS) -> Line:
@@ -38,18 +58,105 @@ def load_line(run: Run, main_repository: str, *, generations: int = GENERATIONS)
 
     Other runs of the same commit belong to the first group, unless that commit is the merge base that the run names.
     """
+    known = _known_line(run, main_repository, generations)
+    rows = session().execute(_older(run, main_repository, known.main, PAST_RUNS - len(known.found)))
+    return known.with_older(rows.all())
+
+
+def load_line_and_sources(run: Run, main_repository: str) -> tuple[Line, tuple[Source, ...]]:
+    """The line of a run, as `load_line` tells it, and the runs that tell of it: at most `SOURCES`; in two statements.
+
+    These are the runs of the line, then others on the same platform of the commits that are known to be the run's ancestors or its
+    own, the newest first. Where commits between the base and the run were not tested on the run's platform, or not all of their tests
+    were, runs of these and of the run's commit on another platform are among them, and on its own platform the newest of other pull
+    requests that branch off at its parent.
+    """
+    known = _known_line(run, main_repository, GENERATIONS)
+    untested, own = known.untested, run.commit.lower()
+    tested = {own, *(past.commit for past in known.found)}
+    older = _older(run, main_repository, known.main, PAST_RUNS - len(known.found)).subquery()
+    others = select(*_PAST, false(), false()).where(RunRow.evidence.is_not(None), RunRow.status.in_(RAN), RunRow.run_id != run.run_id)
+    rows = session().execute(union_all(
+        select(older), others.where(RunRow.commit_sha.in_([*tested, *untested])),
+        others.where(RunRow.merge_base_sha.in_(untested[:1]), RunRow.platform == run.platform.value))).all()
+    line = known.with_older([row for row in rows if row.is_assumed])
+    on_line = {past.run_id for past in line.runs}
+    told = {row.run_id: row for row in (*known.rows, *rows) if row.evidence is not None}
+    elsewhere = {own, *untested} if untested else frozenset[str]()
+    near, beside = [], []
+    for row in told.values():
+        if row.run_id in on_line or row.commit_sha in (tested if row.platform == run.platform else elsewhere):
+            near.append(_source(row, is_on_line=row.run_id in on_line))
+        elif row.merge_base_sha in untested[:1] and row.platform == run.platform and row.pull_request != run.pull_request:
+            beside.append(_source(row, is_beside=True))
+    found = [*near, *sorted(beside, key=lambda source: -source.run_id)[:BESIDE_LIMIT]]
+    return line, tuple(sorted(found, key=lambda source: (not source.is_on_line, -source.run_id))[:SOURCES])
+
+
+def load_repeats(run: Run, besides: frozenset[int]) -> tuple[Source, ...]:
+    """Runs of commits that were run more than once on a platform about then: by these it shows which tests are not the same twice.
+
+    At most `REPEATS`, those of a commit together; the run itself and those in `besides` are left out.
+    """
+    rows = session().execute(
+        select(*_PAST).where(
+            RunRow.run_id > run.run_id - NEAR, RunRow.run_id < run.run_id + NEAR,
+            RunRow.status.in_(RAN), RunRow.evidence.is_not(None))
+        .order_by(RunRow.run_id.desc()).limit(RECENT)).all()
+    commits: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
+    for row in rows:
+        commits[row.commit_sha, row.platform].append(row)
+    repeated = [row for each in commits.values() if len(each) > 1 for row in each if row.run_id not in besides | {run.run_id}]
+    return tuple(_source(row) for row in repeated[:REPEATS])
+
+
+def _source(row: Any, *, is_on_line: bool = False, is_beside: bool = False) -> Source:
+    return Source(
+        row.run_id, row.commit_sha, Platform(row.platform), row.evidence, is_on_line, row.pull_request is None, is_beside)
+
+
+@dataclass(frozen=True)
+class _KnownLine:
+    """What is known of a run's line by the parents that runs name: rows of runs, and the commits of the main repository."""
+
+    rows: Sequence[Found]
+    own: Sequence[tuple[int, PastRun]]
+    main: Sequence[tuple[int, PastRun]]
+    commits: tuple[str, ...]
+    merge_base: str | None
+
+    @property
+    def found(self) -> tuple[PastRun, ...]:
+        """The runs, the nearest first."""
+        return joined(in_order(self.own)[:PAST_RUNS // 2], in_order(self.main))[:PAST_RUNS]
+
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """The commits between the run and the nearest base that has all its results, nearest first; all, where none is known."""
+        incomplete = {row.run_id for row in self.rows if row.status == RunStatus.INCOMPLETE.value}
+        line = self.with_older(())
+        base = next((past for past in line.bases if past.run_id not in incomplete), None)
+        return line.commits if base is None else line.between(base.run_id)
+
+    def with_older(self, rows: Sequence[Any]) -> Line:
+        """The line, with runs behind that are assumed to be of ancestors, the newest first."""
+        assumed = [
+            PastRun(row.run_id, row.commit_sha, row.created_at, row.environment_id, bool(row.is_own), is_assumed=True)
+            for row in sorted(rows, key=lambda row: -row.run_id)]
+        of_its_own = {past.commit for _, past in self.own if past.commit != self.merge_base}
+        return Line(
+            joined(self.found, assumed), tuple(commit for commit in self.commits if commit not in of_its_own), self.merge_base)
+
+
+def _known_line(run: Run, main_repository: str, generations: int) -> _KnownLine:
     rows = session().execute(_ancestors(run, main_repository, generations)).all()
     parts: defaultdict[int, list[Found]] = defaultdict(list)
     for row in rows:
         parts[row.part].append(row)
-    own, main = [_placed(row, is_own=True) for row in parts[OWN]], [_placed(row) for row in parts[MAIN]]
-    found = joined(in_order(own)[:PAST_RUNS // 2], in_order(main))[:PAST_RUNS]
-    assumed = _older(run, main_repository, main, PAST_RUNS - len(found))
     commits = dict.fromkeys(row.commit_sha for row in sorted(parts[COMMITS], key=lambda row: row.generation))
-    of_its_own = {past.commit for _, past in own if past.commit != (run.merge_base_sha or "").lower()}
-    return Line(
-        joined(found, assumed),
-        tuple(commit for commit in commits if commit not in of_its_own), run.merge_base_sha and run.merge_base_sha.lower())
+    return _KnownLine(
+        [*parts[OWN], *parts[MAIN]], [_placed(row, is_own=True) for row in parts[OWN]], [_placed(row) for row in parts[MAIN]],
+        tuple(commits), run.merge_base_sha and run.merge_base_sha.lower())
 
 
 def _placed(row: Found, *, is_own: bool = False) -> tuple[int, PastRun]:
@@ -79,7 +186,7 @@ def _ancestors(run: Run, main_repository: str, generations: int) -> CompoundSele
     at_base = true() if is_its_own_base else elsewhere
     return union_all(
         _runs_at(own_line, OWN, and_(own, ran, before)), _runs_at(main_line, MAIN, and_(of_the_main, ran, at_base)),
-        select(literal(COMMITS), main_line.c.generation, null(), main_line.c.commit_sha, null(), null())
+        select(literal(COMMITS), main_line.c.generation, main_line.c.commit_sha, *(null() for _ in _PAST[1:]))
         .where(main_line.c.commit_sha.is_not(None)))
 
 
@@ -94,12 +201,12 @@ def _line(start: Any, name: str, told: ColumnElement[bool], generations: int) ->
 
 def _runs_at(line: CTE, part: int, wanted: ColumnElement[bool]) -> Any:
     return (
-        select(literal(part).label("part"), line.c.generation, RunRow.run_id, RunRow.commit_sha, RunRow.created_at, RunRow.environment_id)
+        select(literal(part).label("part"), line.c.generation, *_PAST)
         .join(line, RunRow.commit_sha == line.c.commit_sha).where(case((wanted, 1), else_=0) == 1))
 
 
-def _older(run: Run, main_repository: str, ancestors: Sequence[tuple[int, PastRun]], limit: int) -> list[PastRun]:
-    """Load up to `limit` runs that are assumed to be of ancestor commits.
+def _older(run: Run, main_repository: str, ancestors: Sequence[tuple[int, PastRun]], limit: int) -> Select[*tuple[Any, ...]]:
+    """Select up to `limit` runs that are assumed to be of ancestor commits.
 
     These are the main repository's runs that are older than the farthest known ancestor. Without a known ancestor they are those
     older than the first run of the commit. If the run names no parent, older runs of its own are among them.
@@ -114,62 +221,10 @@ def _older(run: Run, main_repository: str, ancestors: Sequence[tuple[int, PastRu
     wanted = [and_(*_of_main(main_repository), RunRow.run_id < before)]
     if run.parent_sha is None:
         wanted.append(own)
-    rows = session().execute(
-        select(
-            RunRow.run_id, RunRow.commit_sha, RunRow.created_at, RunRow.environment_id, case((own, True), else_=False).label("is_own"))
+    return (
+        select(*_PAST, case((own, True), else_=False).label("is_own"), true().label("is_assumed"))
         .where(RunRow.run_id < run.run_id, RunRow.platform == run.platform.value, RunRow.status.in_(RAN), or_(*wanted))
         .order_by(RunRow.run_id.desc()).limit(limit))
-    return [
-        PastRun(row.run_id, row.commit_sha, row.created_at, row.environment_id, bool(row.is_own), is_assumed=True) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A finished run by which another is judged: `evidence` names what it was itself judged by, `is_on_line` where it is on its
-    line, `is_main` where it is of no pull request, `is_beside` where it is of another pull request that branches off at its parent.
-    """
-
-    run_id: int
-    commit: str
-    platform: Platform
-    evidence: str
-    is_on_line: bool
-    is_main: bool
-    is_beside: bool = False
-
-
-def load_sources(run: Run, line: Line) -> tuple[Source, ...]:
-    """The runs of a line, then others on the same platform of its commits or the run's, the newest first; at most `SOURCES` in all.
-
-    Where commits between the base and the run were not tested on the run's platform, runs of these and of the run's commit on another
-    platform are among them, and on its own platform the newest of other pull requests that branch off at its parent.
-    """
-    on_line, own = {past.run_id for past in line.runs}, run.commit.lower()
-    untested = () if line.base is None else line.between(line.base.run_id)
-    tested = {own, *(past.commit for past in line.runs)}
-    columns = RunRow.run_id, RunRow.commit_sha, RunRow.platform, RunRow.evidence, RunRow.pull_request, RunRow.merge_base_sha
-    over = RunRow.evidence.is_not(None), RunRow.status.in_(RAN), RunRow.run_id != run.run_id
-    rows = session().execute(
-        select(*columns).where(RunRow.run_id.in_(on_line), *over)
-        .union(
-            select(*columns).where(RunRow.commit_sha.in_([*tested, *untested]), *over),
-            select(*columns).where(RunRow.merge_base_sha.in_(untested[:1]), RunRow.platform == run.platform.value, *over))).all()
-    elsewhere = {own, *untested} if untested else frozenset[str]()
-    near = [
-        row for row in rows
-        if row.run_id in on_line or row.commit_sha in (tested if row.platform == run.platform else elsewhere)]
-    beside = [
-        row for row in rows
-        if row not in near and row.merge_base_sha in untested[:1] and row.platform == run.platform and row.pull_request != run.pull_request]
-    found = [
-        *(_source(row, is_on_line=row.run_id in on_line) for row in near),
-        *(_source(row, is_beside=True) for row in sorted(beside, key=lambda row: -row.run_id)[:BESIDE_LIMIT])]
-    return tuple(sorted(found, key=lambda source: (not source.is_on_line, -source.run_id))[:SOURCES])
-
-
-def _source(row: Any, *, is_on_line: bool = False, is_beside: bool = False) -> Source:
-    return Source(
-        row.run_id, row.commit_sha, Platform(row.platform), row.evidence, is_on_line, row.pull_request is None, is_beside)
 
 
 def _of_its_own(run: Run, main_repository: str) -> tuple[ColumnElement[bool], ...]:

@@ -11,6 +11,7 @@ from contract.client import ValidatingClient
 from tests.builders import NOW
 from tests.handlers.site import Site
 from tests.services.results.analysed import Scene
+from tests.traffic import sent
 
 
 @pytest.fixture
@@ -80,6 +81,39 @@ def test_in_eight_kilobytes_every_cause_of_five_is_shown(scene: Scene, client: V
 
     assert shown["clusters_omitted_count"] == 0
     assert sum(each["test_count"] for each in shown["clusters"]) == 10
+
+
+def test_triage_of_a_run_that_is_analysed_takes_five_statements_whatever_there_is_to_say(
+    site: Site, scene: Scene, client: ValidatingClient,
+) -> None:
+    for run_id in history(scene):
+        triage(client, run_id)
+
+        with sent(site.database.engine) as words:
+            triage(client, run_id)
+
+        # The token, the run, what is kept of its causes, and its line twice.
+        assert len([word for word in words if not word.startswith("-- ")]) == 5, words
+
+
+def test_a_cluster_within_triage_tells_what_its_approval_is_bound_to(scene: Scene, client: ValidatingClient) -> None:
+    *_, run_id = history(scene)
+
+    for max_bytes in (8192, 32768):
+        shown = triage(client, run_id, max_bytes=max_bytes)
+
+        listed = client.get(f"/api/v1/runs/{run_id}/clusters").json()["data"]
+        assert [each["approve"] for each in shown["clusters"]] == [each["approve"] for each in listed]
+        assert [each["approve"]["count"] for each in listed] == [1, 2]
+
+
+def test_who_has_the_clusters_of_a_run_is_told_that_they_are_the_same(scene: Scene, client: ValidatingClient) -> None:
+    *_, run_id = history(scene)
+    listed = client.get(f"/api/v1/runs/{run_id}/clusters")
+    one = f"/api/v1/runs/{run_id}/clusters/{listed.json()['data'][0]['class_id']}"
+    before = {path: client.get(path).headers["ETag"] for path in (f"/api/v1/runs/{run_id}/clusters", one)}
+
+    assert [client.get(path, headers={"If-None-Match": tag}).status_code for path, tag in before.items()] == [304, 304]
 
 
 def test_clusters_are_listed_and_shown_with_their_tests(scene: Scene, client: ValidatingClient) -> None:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +13,7 @@ from api.domain.results.base_run import Base, BaseReason
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.storage.database import session, transaction
 from api.storage.platform_tables import TestRow
-from api.storage.runs.line import PAST_RUNS, RAN, load_line
+from api.storage.runs.line import GENERATIONS, PAST_RUNS, RAN, load_line, load_line_and_sources, load_repeats
 from api.storage.tables import RunRow
 from tests.builders import MAIN_REPOSITORY, add_fork, digest_of, minutes
 from tests.databases import Database
@@ -55,7 +55,8 @@ def keep(history: Sequence[Told]) -> list[Run]:
         current.execute(insert(RunRow), [
             {"run_id": number, "platform": each.platform, "repository": each.repository.lower(), "branch": each.branch,
              "commit_sha": each.commit, "pull_request": each.pull_request, "created_at": minutes(number), "status": each.status,
-             "parent_sha": each.parent, "merge_base_sha": each.merge_base} for number, each in numbered])
+             "parent_sha": each.parent, "merge_base_sha": each.merge_base, "evidence": digest_of(f"evidence {number}")[:32]}
+            for number, each in numbered])
     return [
         Run(number, RunStatus(each.status), Platform(each.platform), each.repository, each.branch, each.commit, each.pull_request,
             minutes(number), None, parent_sha=each.parent, merge_base_sha=each.merge_base) for number, each in numbered]
@@ -206,6 +207,35 @@ def check(database: Database, history: list[Told], generations: int) -> None:
 
         assert [(each.run_id, each.is_own, each.is_assumed) for each in found.runs] == [
             (kept[index].run_id, is_own, is_assumed) for index, is_own, is_assumed in expected]
+        if generations == GENERATIONS:
+            line, sources = load_line_and_sources(run, MAIN_REPOSITORY)
+            assert line == found
+            assert {each.run_id for each in sources if each.is_on_line} == {each.run_id for each in line.runs}
+            assert run.run_id not in {each.run_id for each in sources}
+
+
+def test_runs_on_another_platform_tell_of_commits_of_which_not_all_tests_were_run(database: Database) -> None:
+    _, half, there, before, run = keep([
+        Told("a" * 40), Told("b" * 40, RunStatus.INCOMPLETE.value, parent="a" * 40), Told("b" * 40, platform="windows", parent="a" * 40),
+        Told("a" * 40, platform="windows"), Told("c" * 40, parent="b" * 40)])
+
+    line, sources = load_line_and_sources(run, MAIN_REPOSITORY)
+
+    assert line.base == Base(half.run_id, BaseReason.ANCESTOR)
+    assert [each.run_id for each in sources if each.platform is Platform.WINDOWS] == [there.run_id]
+    assert before.run_id not in [each.run_id for each in sources]
+
+
+def test_commits_that_were_run_more_than_once_tell_which_tests_are_not_the_same_twice(database: Database) -> None:
+    once, twice, own = Told("a" * 40), Told("b" * 40, pull_request=9), Told("c" * 40)
+    there = replace(own, platform="windows")
+    _, first, _, before, second, run, *others = keep([once, twice, replace(twice, platform="windows"), own, twice, own, there, there])
+
+    found = load_repeats(run, frozenset())
+    left = load_repeats(run, frozenset(each.run_id for each in (before, *others)))
+
+    assert {each.run_id for each in found} == {each.run_id for each in (first, before, second, *others)}
+    assert [each.run_id for each in left] == [second.run_id, first.run_id]
 
 
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
