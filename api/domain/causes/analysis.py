@@ -83,7 +83,7 @@ def _analysed(found: Walk, known: Known, stability: Stability) -> tuple[Analysed
     noise = noise_of(subject, stability, known) if stability.evidence else QUIET
     told = signs_of(steps, against, [stretch.last for stretch in found.stretches], noise, ends_well=found.ends_well)
     first_bad = tuple(map(first_bad_of_step, told.steps)) or (oldest_bad(found),)
-    attributed = attribute(found, known, stability.state, noise)
+    attributed = attribute(found, known, stability, noise)
     return Analysed(
         subject.regression_id, subject.test.sample_id, telling(against[0]), steps, attributed, first_bad, stability.state), told
 

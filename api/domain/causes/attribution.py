@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from api.domain.captions.fact import Fact
 from api.domain.causes.came import Came, Facts, Known, Subject, facts_between, telling
 from api.domain.causes.key import Key, aspect_of, key_of, keys_of
-from api.domain.causes.noise import Noise
-from api.domain.causes.stability import StabilityState
+from api.domain.causes.noise import Noise, may_be_noise
+from api.domain.causes.stability import Stability, StabilityState
 from api.domain.causes.step import Walk, hides
 from api.domain.results.origin import Origin
 
@@ -58,21 +59,33 @@ class Attributed:
 _OF_A_CUT = frozenset({"file.cut", "cues.lost", "cues.extra", "text.cut", "bytes.end"})
 
 
-def attribute(found: Walk, known: Known, state: StabilityState, noise: Noise) -> Attributed:
+def attribute(found: Walk, known: Known, stability: Stability, noise: Noise) -> Attributed:
     """Whose a failure is. `noise` is what outputs of one commit differ by, where the test is proven to be nondeterministic."""
     if found.base is None or found.base_came is None:
         return Attributed(Origin.UNKNOWN, Reason.NO_BASE, Confidence.UNCERTAIN)
     subject, base = found.subject, found.base_came
     if base == subject.came:
+        if _is_brought_back(found, known):
+            return Attributed(Origin.MINE, Reason.CHANGED_ON_OTHER_PLATFORM, Confidence.LIKELY, found.untested)
         sure = Confidence.LIKELY if found.base.is_assumed or found.untested else Confidence.PROVEN
         if found.base_passed:
             return Attributed(Origin.REBASELINED, Reason.OTHER_BASELINE, sure)
         return Attributed(Origin.NOT_MINE, Reason.SAME_AS_BASE, sure)
     changed = facts_between(subject, base, subject.came, known)
-    if state is StabilityState.PROVEN and not noise.without(changed):
+    if stability.state is StabilityState.PROVEN and not noise.without(changed):
         is_more = bool(noise.without(telling(facts_between(subject, None, subject.came, known))))
         return Attributed(Origin.NOT_MINE if is_more else Origin.FLAKY, Reason.NONDETERMINISTIC, Confidence.LIKELY, facts=changed)
-    return _known_state(found, known, changed) or _by_commits(found, known, noise.without(changed), state)
+    return _known_state(found, known, changed) or _by_commits(found, known, noise.without(changed), stability)
+
+
+def _is_brought_back(found: Walk, known: Known) -> bool:
+    """Whether a commit between took away what is different, and the run's own brought it back, as another platform shows."""
+    own, before = found.elsewhere.get(found.now.commit), found.elsewhere.get(found.untested[0]) if found.untested else None
+    if own is None or before is None or own == before:
+        return False
+    subject = found.subject
+    now, came, was = (keys_of(telling(facts_between(subject, None, each, known))) for each in (subject.came, own, before))
+    return bool(now & came - was)
 
 
 def _known_state(found: Walk, known: Known, changed: Facts) -> Attributed | None:
@@ -83,6 +96,8 @@ def _known_state(found: Walk, known: Known, changed: Facts) -> Attributed | None
     if _is_same_crash(subject, base, changed):
         return Attributed(Origin.NOT_MINE, Reason.SAME_CRASH, Confidence.LIKELY, facts=changed)
     if _is_repair(now, before, changed):
+        return Attributed(Origin.IMPROVED, Reason.FEWER_DIFFERENCES, Confidence.LIKELY, facts=changed)
+    if _came_back(found) and len(telling(now)) <= len(telling(before)):
         return Attributed(Origin.IMPROVED, Reason.FEWER_DIFFERENCES, Confidence.LIKELY, facts=changed)
     if not hides(before) or hides(now):
         return None
@@ -96,6 +111,11 @@ def _known_state(found: Walk, known: Known, changed: Facts) -> Attributed | None
         if stretch.last >= found.base_place and not (open_ones and stretch.first >= open_ones[0].first) for commit in stretch.commits]
     return Attributed(
         Origin.UNKNOWN, Reason.HIDDEN_IN_BASE, Confidence.UNCERTAIN, tuple(dict.fromkeys((*found.untested, *hidden))), changed)
+
+
+def _came_back(found: Walk) -> bool:
+    """Whether the same came out before the base already, and something else in the base."""
+    return any(stretch.came == found.subject.came for stretch in found.stretches[1:] if stretch.first > found.base_place)
 
 
 def _is_same_crash(subject: Subject, base: Came, changed: Facts) -> bool:
@@ -118,11 +138,13 @@ def _is_less(now: Mapping[Key, float], before: Mapping[Key, float]) -> bool:
     return now.keys() <= before.keys() and sum(now.values()) < sum(before.values()) and all(now[key] <= before[key] for key in now)
 
 
-def _by_commits(found: Walk, known: Known, changed: Facts, state: StabilityState) -> Attributed:
+def _by_commits(found: Walk, known: Known, changed: Facts, stability: Stability) -> Attributed:
     """Whose a change is, by the commits that it may have come with."""
+    if stability.is_doubtful and all(map(may_be_noise, telling(changed))):
+        return Attributed(Origin.UNKNOWN, Reason.NONDETERMINISTIC, Confidence.UNCERTAIN, found.untested, changed)
     if not found.untested:
         assert found.base is not None, "what changed did so since a base"
-        is_sure = not found.base.is_assumed and state is StabilityState.NONE
+        is_sure = not found.base.is_assumed and stability.state is StabilityState.NONE
         return Attributed(
             Origin.MINE, Reason.CHANGED_SINCE_BASE, Confidence.LIKELY if is_sure else Confidence.UNCERTAIN, facts=changed)
     keys, inherited = keys_of(telling(changed)), _inherited(found, known)
@@ -139,10 +161,16 @@ def _by_commits(found: Walk, known: Known, changed: Facts, state: StabilityState
 
 
 def _cleared(found: Walk, known: Known, changed: frozenset[Key]) -> frozenset[Key]:
-    """What changed and is not seen in a pull request that branches off at the run's parent, so that no suspect can have brought it."""
+    """What changed and is not seen in a pull request that branches off at the run's parent, so that no suspect can have brought it.
+
+    Where that pull request differs in the same respect, it may be seen there in other words.
+    """
     results = [facts_between(found.subject, None, result, known) for result in found.beside]
-    seen = [keys_of(facts) for facts in results if not hides(facts)]
-    return changed - frozenset().union(*seen) if seen else frozenset()
+    seen = [facts for facts in results if not hides(facts)]
+    if not seen:
+        return frozenset()
+    there = frozenset(aspect_of(fact) for facts in seen for fact in facts)
+    return frozenset(key for key in changed if aspect_of(Fact(*key)) not in there)
 
 
 def _inherited(found: Walk, known: Known) -> frozenset[Key]:

@@ -13,6 +13,7 @@ _CUES = ("cues.", "text.", "markup", "cue.settings")
 _ONE_END = ("tail", "head")
 _SHAPES = (".some", ".many", ".first", ".last")
 _FACTOR = 2.0
+MOST_OF_NOISE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Noise:
 
 
 QUIET = Noise()
+
+
+def may_be_noise(fact: Fact) -> bool:
+    """Whether a fact is one that outputs of one commit often differ by: of a few cues."""
+    return fact.share <= MOST_OF_NOISE and _is_of_cues(key_of(fact))
 
 
 def noise_of(subject: Subject, stability: Stability, known: Known) -> Noise:

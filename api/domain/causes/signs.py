@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from sys import maxsize
 
 from api.domain.captions.fact import Fact
@@ -46,6 +46,7 @@ def signs_of(steps: Sequence[Step], against: Sequence[Facts], places: Sequence[i
     in words that no such step has came when these words did.
     """
     found: list[Sign] = []
+    steps = _without_undone(steps)
     for index, step in enumerate(steps):
         since = [against[0], *(each for each in against[1:index + 1] if not hides(each))]
         found += [
@@ -61,6 +62,24 @@ def signs_of(steps: Sequence[Step], against: Sequence[Facts], places: Sequence[i
     places_told = {(sign.first, sign.before) for sign in found}
     found += [Sign(fact, is_noise=True) for fact in telling(against[0]) if noise.has(fact)]
     return Signs(tuple(dict.fromkeys(found)), tuple(step for step in steps if (step.first, step.before) in places_told))
+
+
+def _without_undone(steps: Sequence[Step]) -> list[Step]:
+    """The steps without constants by which times moved once there and once back."""
+    undone: set[tuple[int, Fact]] = set()
+    for index, step in enumerate(steps):
+        for fact in step.facts:
+            if (index, fact) in undone or not fact.kind.endswith(".const"):
+                continue
+            back = ((older, each) for older in range(index + 1, len(steps)) for each in steps[older].facts if _is_opposite(fact, each))
+            there = next((each for each in back if each not in undone), None)
+            if there is not None:
+                undone |= {(index, fact), there}
+    return [replace(step, facts=tuple(fact for fact in step.facts if (index, fact) not in undone)) for index, step in enumerate(steps)]
+
+
+def _is_opposite(one: Fact, other: Fact) -> bool:
+    return one.kind == other.kind and {one.parameter[:1], other.parameter[:1]} == {"+", "-"} and one.parameter[1:] == other.parameter[1:]
 
 
 def _since(key: Key, against: Sequence[Facts]) -> int:

@@ -11,8 +11,11 @@ from api.domain.results.failure_code import Attribution, FailureCode
 from api.domain.runs.run import Platform
 
 EVIDENCE_LIMIT = 5
-# A test is suspected where its output changed in half of so many adjacent runs of the main repository.
+# A test is suspected where its output changed in three of five adjacent runs, of so many of the main repository.
 FEWEST_RUNS = 8
+OFTEN = 0.6
+# In so few runs it is only taken to be possible, where it changed in four of five.
+FEW_RUNS, NEARLY_ALWAYS = 5, 0.8
 
 
 class StabilityState(StrEnum):
@@ -48,10 +51,14 @@ class Nondeterminism:
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """What is known of a test: `evidence` are the newest pairs of runs that prove it."""
+    """What is known of a test: `evidence` are the newest pairs of runs that prove it.
+
+    `is_doubtful` where its output changed so often that a change need not be a commit's, though too little is known to suspect it.
+    """
 
     state: StabilityState = StabilityState.NONE
     evidence: tuple[Nondeterminism, ...] = ()
+    is_doubtful: bool = False
 
 
 STABLE = Stability()
@@ -69,7 +76,9 @@ def stability_of(sightings: Sequence[Sighting]) -> Stability:
     found = sorted((each for group in groups.values() for each in _differing(group)), key=lambda each: -each.other_run_id)
     if found:
         return Stability(StabilityState.PROVEN, tuple(found[:EVIDENCE_LIMIT]))
-    return Stability(StabilityState.SUSPECTED) if any(_changes_often(told, platform) for platform in Platform) else STABLE
+    if any(_changes(told, platform, FEWEST_RUNS, OFTEN) for platform in Platform):
+        return Stability(StabilityState.SUSPECTED, is_doubtful=True)
+    return Stability(is_doubtful=any(_changes(told, platform, FEW_RUNS, NEARLY_ALWAYS) for platform in Platform))
 
 
 def _is_cut_short(came: Came) -> bool:
@@ -83,7 +92,8 @@ def _differing(group: Sequence[Sighting]) -> Iterator[Nondeterminism]:
             yield Nondeterminism(one.run_id, other.run_id, one.commit, one.came, other.came)
 
 
-def _changes_often(told: Sequence[Sighting], platform: Platform) -> bool:
+def _changes(told: Sequence[Sighting], platform: Platform, fewest: int, part: float) -> bool:
+    """Whether the output changed in so large a part of adjacent runs of the main repository, of which there are enough."""
     came = [each.came for each in told if each.is_main and each.platform is platform]
     changed = sum(one != other for one, other in pairwise(came))
-    return len(came) >= FEWEST_RUNS and 2 * changed >= len(came) - 1
+    return len(came) >= fewest and changed >= part * (len(came) - 1)

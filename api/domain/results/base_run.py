@@ -70,10 +70,11 @@ class Line:
         return Base(nearest.run_id, BaseReason.MERGE_BASE if nearest.commit == self.merge_base else BaseReason.ANCESTOR)
 
     def between(self, run_id: int) -> tuple[str, ...]:
-        """The commits between the run and this one of its line, nearest first: none of them was tested."""
+        """The commits between the run and this one of its line, nearest first, as far as they are known: none of them was tested."""
         run = next((run for run in self.runs if run.run_id == run_id), None)
-        if run is None or run.is_assumed or run.commit not in self.commits:
-            return ()
+        if run is None or run.commit not in self.commits:
+            # What is assumed to be an ancestor stands behind all those that are known.
+            return self.commits if run is not None and run.is_assumed and not run.is_own else ()
         return self.commits[:self.commits.index(run.commit)]
 
     def nearest_results(self, verdicts: Mapping[int, Mapping[int, Verdict]], regression_ids: Collection[int]) -> dict[int, int]:

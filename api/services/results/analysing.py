@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from api.domain.causes.analysis import analyse, pairs_to_compare
+from api.domain.causes.analysis import Analysed, analyse, pairs_to_compare
 from api.domain.causes.came import Facts, Known, came_of, facts_between, subject_of, telling
+from api.domain.causes.first_bad import FirstBadState
 from api.domain.causes.run_analysis import AnalysisDue, Explained, RunAnalysis, TestStep, reason_not_analysed
 from api.domain.causes.stability import Sighting, Stability, stability_of
 from api.domain.causes.step import Walk, walk
 from api.domain.errors import Refusal, Unavailable
 from api.domain.results.base_run import Line, PastRun
 from api.domain.results.judged_run import JudgedRun
+from api.domain.results.origin import FailingSince
 from api.domain.results.result import JudgedTest
 from api.domain.runs.run import Run
 from api.services.results import verdicts
@@ -35,7 +37,7 @@ from api.storage.results.analyses import (
     take_due_run,
 )
 from api.storage.results.evidence import load_tests_in
-from api.storage.runs.line import Source
+from api.storage.runs.line import Source, load_repeats
 
 log = logging.getLogger(__name__)
 
@@ -144,12 +146,24 @@ class _Making:
         failing = {test.judged.test.regression_id: test for test in explain_failures(basis, tests, since)}
         analysis = analyse([each for each in walks if each.subject.regression_id in failing], known, stabilities)
         explained = tuple(
-            Explained(each, failing[each.regression_id].since, failing[each.regression_id].in_base, failing[each.regression_id].base_run_id,
-                      failing[each.regression_id].untested)
-            for each in analysis.tests)
+            Explained(each, self._since(basis, each, told.since), told.in_base, told.base_run_id, told.untested)
+            for each in analysis.tests for told in [failing[each.regression_id]])
         attributed = {each.regression_id: each.attributed.facts for each in analysis.tests}
         steps = tuple(step for each in walks if (step := _step(each, known, attributed)) is not None)
         return RunAnalysis(basis.shown, runtimes, explained, analysis.causes), steps
+
+    def _since(self, basis: Basis, found: Analysed, told: FailingSince) -> FailingSince:
+        """Since when a test fails: since the newest of its changes that last, where one is known."""
+        newest = found.first_bad[0]
+        runs = {past.run_id: past for past in basis.line.runs}
+        if newest.state is FirstBadState.AT_LEAST or newest.run_id not in runs and newest.run_id != self.run.run_id:
+            return told
+        return FailingSince(runs.get(newest.run_id) or self._now, at_least=False, is_assumed=newest.is_assumed)
+
+    @property
+    def _now(self) -> PastRun:
+        run = self.run
+        return PastRun(run.run_id, run.commit.lower(), run.created_at, run.environment_id)
 
     def _walks(self, basis: Basis) -> tuple[list[Walk], dict[int, Stability]]:
         """The ways back of the tests that fail, or did in the base, and what is known of those being the same each time."""
@@ -159,24 +173,23 @@ class _Making:
             if test.verdict.is_failure or test.verdict.has_result and test.test.regression_id in failed}
         if not subjects:
             return [], {}
-        past = load_tests_in([source.run_id for source in self.sources], subjects)
+        # What is known of a test being the same each time changes with runs that are not on this line; it is told as of now.
+        sources = [*self.sources, *load_repeats(self.run, frozenset(source.run_id for source in self.sources))]
+        loaded = load_tests_in([source.run_id for source in sources], subjects)
+        past = {
+            each: [(source, loaded[source.run_id][each]) for source in sources if each in loaded.get(source.run_id, ())]
+            for each in subjects}
         return (
-            [self._walk(basis.line, judged, self._past_of(regression_id, past)) for regression_id, judged in subjects.items()],
-            {regression_id: self._stability(judged, self._past_of(regression_id, past)) for regression_id, judged in subjects.items()})
-
-    def _past_of(self, regression_id: int, past: Mapping[int, Mapping[int, JudgedTest]]) -> list[tuple[Source, JudgedTest]]:
-        return [
-            (source, past[source.run_id][regression_id]) for source in self.sources
-            if source.run_id in past and regression_id in past[source.run_id]]
+            [self._walk(basis.line, judged, past[each]) for each, judged in subjects.items()],
+            {each: self._stability(judged, past[each]) for each, judged in subjects.items()})
 
     def _walk(self, line: Line, judged: JudgedTest, past: Sequence[tuple[Source, JudgedTest]]) -> Walk:
         run = self.run
-        now = PastRun(run.run_id, run.commit.lower(), run.created_at, run.environment_id)
         came = {source.run_id: came_of(test) for source, test in past if source.is_on_line}
         passed = [source.run_id for source, test in past if not test.verdict.is_failure]
         elsewhere = {source.commit: came_of(test) for source, test in reversed(past) if source.platform is not run.platform}
         beside = {line.commits[0]: [came_of(test) for source, test in past if source.is_beside]} if line.commits else {}
-        return walk(now, subject_of(judged), line, came, passed=passed, elsewhere=elsewhere, beside=beside)
+        return walk(self._now, subject_of(judged), line, came, passed=passed, elsewhere=elsewhere, beside=beside)
 
     def _stability(self, judged: JudgedTest, past: Sequence[tuple[Source, JudgedTest]]) -> Stability:
         run = self.run

@@ -7,7 +7,7 @@ from api.domain.captions.fact import Fact
 from api.domain.causes.attribution import Attributed, Confidence, Reason, attribute
 from api.domain.causes.came import Facts, Pair
 from api.domain.causes.noise import QUIET, Noise
-from api.domain.causes.stability import StabilityState
+from api.domain.causes.stability import Stability, StabilityState
 from api.domain.causes.step import Walk
 from api.domain.results.failure_code import FailureCode
 from api.domain.results.origin import Origin
@@ -15,7 +15,7 @@ from tests.domain.causes.outcomes import GOOD, SEGFAULT, came, known, walked
 
 
 def attributed(found: Walk, facts: dict[Pair, Facts] | None = None, noise: Noise = QUIET) -> Attributed:
-    return attribute(found, facts or {}, StabilityState.PROVEN if noise.keys else StabilityState.NONE, noise)
+    return attribute(found, facts or {}, Stability(StabilityState.PROVEN if noise.keys else StabilityState.NONE), noise)
 
 
 def test_without_a_base_nothing_is_known() -> None:
@@ -57,9 +57,32 @@ def test_the_base_is_looked_for_behind_the_runs_own_commits() -> None:
 @pytest.mark.parametrize(("found", "state"), [
     (walked("bad", GOOD, is_assumed=True), StabilityState.NONE), (walked("bad", GOOD), StabilityState.SUSPECTED)])
 def test_an_assumed_base_or_a_suspected_test_leaves_it_uncertain(found: Walk, state: StabilityState) -> None:
-    said = attribute(found, known(good_bad="cues.order"), state, QUIET)
+    said = attribute(found, known(good_bad="cues.order"), Stability(state), QUIET)
 
     assert (said.origin, said.confidence) == (Origin.MINE, Confidence.UNCERTAIN)
+
+
+@pytest.mark.parametrize(("facts", "origin"), [
+    ("cues.order/0.1", Origin.UNKNOWN), ("cues.order/0.9", Origin.MINE), ("cues.order/0.1, bytes.bom +", Origin.MINE)])
+def test_a_few_cues_of_a_test_that_is_hardly_ever_the_same_are_nobodys(facts: str, origin: Origin) -> None:
+    said = attribute(walked("bad", GOOD), known(good_bad=facts), Stability(is_doubtful=True), QUIET)
+
+    assert said.origin is origin
+
+
+def test_what_came_out_before_the_base_already_is_not_new_where_less_is_different() -> None:
+    told = known(good_bad="text.wrap", good_base="text.repeats-before", base_bad="text.cut")
+
+    assert attributed(walked("bad", "base", "bad", GOOD), told).origin is Origin.IMPROVED
+    assert attributed(walked("bad", "base", "other", GOOD), told | known(good_other="text.wrap")).origin is Origin.MINE
+
+
+def test_what_an_untested_commit_took_away_and_the_own_brought_back_elsewhere_is_its_own() -> None:
+    elsewhere = {"c8": came(GOOD), "c99": came("bad")}
+
+    said = attributed(walked("bad", "bad", untested=("c8",), elsewhere=elsewhere), known(good_bad="cues.order"))
+
+    assert (said.origin, said.reason) == (Origin.MINE, Reason.CHANGED_ON_OTHER_PLATFORM)
 
 
 NOISE = Noise(frozenset({("cues.order", "")}), 0.1)

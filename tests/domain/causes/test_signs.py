@@ -70,6 +70,14 @@ def test_what_a_stronger_difference_explained_came_when_that_did() -> None:
     assert [step.commit for step in found.steps] == ["c98"]
 
 
+def test_times_that_moved_once_there_and_once_back_are_no_sign() -> None:
+    found = signs(
+        walked("now", "moved", "before", GOOD), good_now="time.end.many", good_moved="time.end.many", good_before="time.end.many",
+        moved_now="time.end.const +40", before_moved="time.end.const -40")
+
+    assert [step.commit for step in found.steps] == ["c97"]
+
+
 def test_a_test_that_never_was_otherwise_has_signs_of_any_age() -> None:
     assert told(signs(walked("bad"), good_bad="cues.order")) == [("cues.order", NOW, maxsize)]
     assert told(signs(walked("bad"))) == [("unread", NOW, maxsize)]

@@ -27,9 +27,9 @@ def test_the_base_is_the_nearest_run_that_is_not_the_runs_own(runs: list[PastRun
     assert Line(tuple(runs), merge_base=merge_base).base == base
 
 
-@pytest.mark.parametrize(("run_id", "between"), [(9, ()), (7, ("c9", "c8")), (6, ()), (5, ())])
+@pytest.mark.parametrize(("run_id", "between"), [(9, ()), (7, ("c9", "c8")), (6, ("c9", "c8", "c7")), (5, ("c9", "c8", "c7")), (4, ())])
 def test_nearer_commits_lie_between(run_id: int, between: tuple[str, ...]) -> None:
-    line = Line((past(9), past(7), past(6, is_assumed=True)), ("c9", "c8", "c7", "c6"))
+    line = Line((past(9), past(7), past(6, is_assumed=True), past(5, is_assumed=True)), ("c9", "c8", "c7"))
 
     assert line.between(run_id) == between
 

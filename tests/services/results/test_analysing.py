@@ -1,20 +1,26 @@
 """Finished runs are analysed once, and again when something changed that their analysis was made from."""
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from api.diffs.pool import DiffPool
 from api.domain.causes.attribution import Reason
 from api.domain.causes.run_analysis import AnalysisDue, AnalysisState, NotAnalysed
 from api.domain.results.origin import Origin
 from api.domain.runs.run import Platform
 from api.services.results.analyses import AnalysisStatus, find_analysis
+from api.services.results.analysing import Analyst
+from api.services.results.output_facts import FactFinder
 from api.services.results.verdicts import judge_run
 from api.services.runs import runs
 from api.storage.database import session, transact, transaction
 from api.storage.results.analyses import count_due_runs, drop_due_run, renew_due_run, take_due_run
+from api.storage.results.occurrences import Elsewhere
 from tests.builders import MAIN_REPOSITORY, NOW, minutes
+from tests.databases import Database
 from tests.services.results.analysed import Scene
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -39,6 +45,23 @@ def test_a_run_is_pending_until_it_is_analysed(scene: Scene) -> None:
     assert (before.state, before.of, before.done) == (AnalysisState.PENDING, 1, 0)
     assert status_of(run_id).state is AnalysisState.READY
     assert count_due_runs() == 0
+
+
+def test_an_analysis_is_read_in_three_statements_with_where_else_its_causes_were_seen(scene: Scene, database: Database) -> None:
+    scene.run("a", at=0)
+    first = scene.run("b", "a", ends={0: "460", 1: "460"}, at=2)
+    last = scene.run("c", "b", ends={0: "460", 1: "460", 2: "900"}, at=4)
+    scene.analyse_all()
+    run = runs.show_run(last, NOW)
+    judged = judge_run(run)
+
+    with database.counted() as words:
+        found = find_analysis(run, judged, MAIN_REPOSITORY, since=NOW - timedelta(days=1))
+
+    assert len(words) == 3, words
+    assert found.found is not None
+    [old] = [each.cluster.class_id for each in found.found.causes if each.origin is Origin.NOT_MINE]
+    assert found.elsewhere == {old: Elsewhere(1, 0, first)}
 
 
 def test_the_causes_of_a_run_are_found_along_its_line(scene: Scene) -> None:
@@ -157,6 +180,24 @@ def test_an_analysis_that_fails_says_so_and_is_not_tried_for_ever(scene: Scene, 
     status = status_of(run_id)
     assert dues == [AnalysisDue.ENDED]
     assert (status.state, status.reason) == (AnalysisState.NOT_ANALYSABLE, NotAnalysed.FAULT)
+
+
+def test_a_run_with_hostile_outputs_is_analysed_and_its_other_causes_are_found(scene: Scene) -> None:
+    hostile = [b"<tt>" + b"<p " * 340_000, b"a" * (10 << 20), b"1\n0:0:1,0 --> 0:0:2,0\nx\n" * 1_000_000]
+    scene.run("a")
+    run_id = scene.run("b", "a", ends={3: "460"}, outputs=dict(enumerate(hostile)), at=2)
+    pool = DiffPool()
+    analyst = Analyst(FactFinder(scene.archive, pool), MAIN_REPOSITORY)
+    while analyst.analyse_next() is not None:
+        pass
+    pool.close()
+
+    found = status_of(run_id).found
+
+    assert found is not None
+    assert [each.analysed.attributed.origin for each in found.tests] == [Origin.MINE] * 4
+    told = [{fact.kind for fact in each.cluster.facts} for each in found.causes]
+    assert {"time.end.const"} in told
 
 
 def test_runs_of_an_older_version_are_analysed_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
