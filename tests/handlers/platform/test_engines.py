@@ -24,7 +24,7 @@ DOCUMENT = next(document for document in load_documents() if document.name == "o
 OWN = {"request_id", "checked_at", "token", "expires_at", "created_at", "dependencies", "download_url", "next_cursor", "queued_at"}
 # End the token that all is asked with, and so come last.
 LAST = ("platform_revoke_token", "platform_revoke_current_token")
-KNOWN_WORDS = {"extension": UNUSED_EXTENSION, "platform": "linux", "token_id": 1}
+KNOWN_WORDS: Mapping[str, Any] = {"extension": UNUSED_EXTENSION, "platform": "linux", "token_id": 1}
 LOGIN = {"email": ADMIN, "password": PASSWORD}
 # What is always refused, what asks without a token that is good any more, and what is there already.
 REFUSED = {
@@ -50,12 +50,12 @@ class Asked:
 def requests_of(number: int, operation: Operation) -> Iterator[Asked]:
     """The operation with what it needs, and once with each word that a filter can have."""
     content = {} if operation.body is None else operation.body["content"]
-    body = next((media["example"] for media in content.values()), None)
+    body: Any = next((media["example"] for media in content.values()), None)
     if operation.path == "/auth/tokens" and body is not None:
         body = body | LOGIN
     elif operation.method == "post" and "name" in (body or {}):
         body = body | {"name": f"new {number}"}
-    target = operation.full_path.format_map(KNOWN | PLATFORM_KNOWN | KNOWN_WORDS | _spare(number, operation))
+    target = operation.full_path.format_map({**KNOWN, **PLATFORM_KNOWN, **KNOWN_WORDS, **_spare(number, operation)})
     is_form = "multipart/form-data" in content
     yield Asked(operation.method.upper(), target, body, is_form)
     if operation.method == "get":

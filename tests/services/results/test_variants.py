@@ -170,7 +170,7 @@ def test_of_two_who_approve_one_variant_at_once_one_does(database: Database, peo
     waiting = ask(people, test)
 
     answers = database.together(*(
-        lambda by=by: attempt(lambda: decide(waiting, Decision.APPROVE, by)) for by in (people.ann, people.bob)))  # type: ignore[misc]
+        lambda by=by: attempt(lambda: decide(waiting, Decision.APPROVE, by)) for by in (people.ann, people.bob)))
 
     assert answers.count("done") == 1
     assert expected(test) == (BASELINE, (GOT,))
