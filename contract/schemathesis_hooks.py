@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 from uuid import uuid4
+from zlib import crc32
 
 import schemathesis
 from schemathesis import AuthContext, Case, CheckContext, GenerationMode, HookContext, Response
@@ -251,7 +252,7 @@ def _end_a_spare(case: Case[Any]) -> None:
 def _say_something(case: Case[Any], body: dict[str, Any]) -> None:
     if len(body.get("token_name", "")) % 2:
         case.body = body | {"email": LOSER, "password": PASSWORD, "token_name": uuid4().hex}
-    if sum(map(ord, case.headers.get(UNCHANGED, ""))) % 2:
+    if UNCHANGED in case.headers and crc32(repr((case.body, case.path_parameters)).encode(errors="replace")) % 2:
         del case.headers[UNCHANGED]
     _name_no_labels(case, body)
     if case.operation.path.endswith(FINALIZE) and len(body.get("version", "")) % 2:
