@@ -34,8 +34,9 @@ JOB_STREAM, LOG_STREAM = "/jobs/{job_id}/stream", "/runs/{run_id}/logs/stream"
 STREAMS = ("/submit", "/submit-stream", JOB_STREAM, LOG_STREAM)
 DECISIONS = tuple(f"/baseline-approvals{middle}/{decision}" for decision in REQUESTS for middle in ("/{approval_id}", ""))
 REPEAT, UNCHANGED = "Idempotency-Key", "If-Match"
-# What goes by the number of a spare one.
-SPARED = ("regression_test_id", "regression_id", "output_id", "sample_id", "extra_id", "category_id", "tag_id", "queued_id")
+# What nothing keeps from being ended, by a number that nothing has; and all that goes by the number of a spare one.
+UNHELD = dict.fromkeys(("extra_id", "category_id", "tag_id", "queued_id"), 4711)
+SPARED = ("regression_test_id", "regression_id", "output_id", "sample_id", *UNHELD)
 SAMPLE, FINALIZE = "/samples/{sample_id}", "/finalize"
 # How paths end that end the waiting of an upload.
 ENDING = ("finalize", "link")
@@ -158,6 +159,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         # An address without a number is none of the workers' protocol, whose document therefore has no 404.
         case.path_parameters["run_id"] = NO_RUN
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
+        _keep_what_is_known(case)
         return
     body: dict[str, Any] = case.body if isinstance(case.body, dict) else {}
     _ask_for_a_job(case)
@@ -242,11 +244,20 @@ def _speak_of_what_is_there(case: Case[Any], body: dict[str, Any]) -> None:
 
 
 def _end_a_spare(case: Case[Any]) -> None:
-    """Leave what others refer to alone in two of three requests."""
+    """In two of three requests end what nothing refers to; in the third leave alone what other requests speak of."""
     spare = _those_of(case, _conversation(case.operation.schema).spare())
     if spare:
         case.path_parameters |= spare
         case.headers.pop(UNCHANGED, None)
+    else:
+        case.path_parameters |= _those_of(case, UNHELD)
+
+
+def _keep_what_is_known(case: Case[Any]) -> None:
+    """Leave alone what other requests speak of: a part of the requests that should be refused differ in nothing that matters."""
+    if case.method.upper() == "DELETE":
+        case.path_parameters |= {
+            name: nothing for name, nothing in UNHELD.items() if str(case.path_parameters.get(name)) == str(PLATFORM_KNOWN.get(name))}
 
 
 def _say_something(case: Case[Any], body: dict[str, Any]) -> None:
