@@ -9,7 +9,7 @@ from api.domain.captions.cue_diff import Became, Column, CueChange, CueDiff, Off
 def test_long_texts_are_cut_and_times_beyond_all_numbers_left_out() -> None:
     cue = Cue(2**63, -(2**63), ("x" * 600,), settings="a")
 
-    shown = cues_json(CueDiff((), (Offset(Column.START, 2**64, 1),), (CueChange(Became.EXTRA, 0, None, cue),), 2, 3))
+    shown = cues_json(CueDiff((), (Offset(Column.START, 2**64, 1),), (CueChange(Became.EXTRA, 0, None, cue),), (), 2, 3))
 
     assert shown == {
         "facts": [], "offsets": [], "omitted": {"offsets": 2, "changes": 3},

@@ -31,13 +31,14 @@ PREPARED = {"tox": ("env", "TOX_SKIP_PKG_INSTALL=true", "tox"), "nox": ("nox", "
 FIXED = {
     "UV_LINK_MODE": "copy", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_PROGRESS_BAR": "off", "PIP_NO_INPUT": "1"}
-# How many environments are kept as they were built, each no larger than this, in MiB.
-MOST_BUILT, BUILT_MIB = 3, 128
+# How many environments are kept as they were built, each no larger than this, in MiB, nor than a part of what a job may write.
+MOST_BUILT, BUILT_MIB, BUILT_PART = 3, 128, 4
 # Arguments: the range of Pythons, the mark of what is fresh, a command that prepares more, names under which the environment is kept as it
-# was built, then the requirements. The first name holds for all projects of which a build may depend on the same; the second one for the
-# same files alone, and is taken where the build left anything of its own among them. What was built without such a name is not kept.
+# was built, how large it may be for that, then the requirements. The first name holds for all projects of which a build may depend on the
+# same; the second one for the same files alone, and is taken where the build left anything of its own among them. What was built without
+# such a name is not kept.
 SCRIPT = f"""
-python={VIRTUAL_ENVIRONMENT}/bin/python mark=$2 prepare=$3 built=$4 exact=$5
+python={VIRTUAL_ENVIRONMENT}/bin/python mark=$2 prepare=$3 built=$4 exact=$5 most=$6
 for kept in $built $exact; do
     [ -n "$(find "$kept.tar" -mmin -{FRESH_MINUTES} 2>/dev/null)" ] || continue
     if tar -xPf "$kept.tar" 2>/dev/null && "$python" -ISc '' 2>/dev/null; then
@@ -50,7 +51,7 @@ done
 began=/tmp/began said=/tmp/said-by-the-installer
 touch "$began"
 uv venv --quiet --no-project ${{1:+--python "$1"}} {VIRTUAL_ENVIRONMENT} || exit
-shift 5
+shift 6
 # The installer has certificates of its own for where the system has none.
 [ -n "$UV_NO_INDEX" ] || [ ! -s "${{SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}}" ] || export UV_SYSTEM_CERTS=true
 version="Python $("$python" -c 'import platform; print(platform.python_version())')"
@@ -71,7 +72,7 @@ else
     mkdir -p "${{mark%/*}}" && touch "$mark"
 fi
 [ -z "$prepare" ] || exec /bin/sh -c "$prepare"
-[ -n "$built" ] && [ "$(du -sm {VIRTUAL_ENVIRONMENT} | cut -f1)" -le {BUILT_MIB} ] || exit 0
+[ -n "$built" ] && [ "$(du -sm {VIRTUAL_ENVIRONMENT} | cut -f1)" -le "$most" ] || exit 0
 made=/tmp/made
 find {WORKSPACE} ! -type d -cnewer "$began" ! -path '*/__pycache__/*' -print0 >"$made" || exit 0
 if tr '\\0' '\\n' <"$made" | grep -qv '\\.egg-info/'; then built=$exact; fi
@@ -110,7 +111,8 @@ def installation_step(wanted: Installation, command: Sequence[str], options: Job
     declaring, *rest = (_key(digest, asked) for digest in (wanted.digests.declaring, wanted.digests.building, wanted.digests.exact))
     prepare = shlex.join((*PREPARING[tool], *arguments_of(command))) if tool in PREPARING else ""
     built = ["", ""] if prepare or wanted.cache is None else [f"{folder}/built/{key}" for key in rest]
-    script = ("/bin/sh", "-c", SCRIPT, "install", wanted.declared.python or "", f"{folder}/recent/{declaring}", prepare, *built)
+    most = min(BUILT_MIB, options.limits.workspace_bytes // BUILT_PART >> 20)
+    script = ("/bin/sh", "-c", SCRIPT, "install", wanted.declared.python or "", f"{folder}/recent/{declaring}", prepare, *built, str(most))
     return Step(
         "dependencies", in_folder(options, (*script, *words)), replace(options.limits, network=options.install_network), variables,
         _heading(items, options), _mounts(wanted, options))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, null, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, bindparam, case, func, null, select, union_all
 from sqlalchemy.orm import aliased
 
 from api.domain.captions.fact import Fact
@@ -78,7 +78,7 @@ class TestNames:
 
 
 _OWN = aliased(ClusterRow)
-_KEPT_AND_ELSEWHERE = union_all(
+_KEPT_AND_ELSEWHERE: CompoundSelect[Any] = union_all(
     select(AnalysisRow.name, AnalysisRow.body, null(), null(), null(), null()).where(AnalysisRow.run_id == bindparam("run_id")),
     select(
         null(), null(), _OWN.class_id, func.sum(case((RunRow.pull_request.is_(None), 1), else_=0)),
