@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.captions.cue import Format
-from api.domain.captions.fact import Fact
+from api.domain.captions.fact import Fact, fact_of, is_unread
 from api.domain.captions.facts import BYTE_LIMIT, SECONDS, facts
 from api.domain.captions.words import words
 from api.domain.results.failure_code import FailureCode
@@ -226,3 +226,10 @@ def test_every_fact_of_the_tables_has_words() -> None:
 @given(st.builds(Fact, st.text(), st.text(), st.floats(0, 1), st.lists(st.integers(0), max_size=3).map(tuple)))
 def test_a_fact_comes_back_from_its_fields(fact: Fact) -> None:
     assert Fact.of_fields(fact.fields) == fact
+
+
+def test_facts_of_what_is_no_captions_say_that_nobody_reads_it() -> None:
+    read, unread = fact_of("text.case", "", [0], 2), fact_of("binary.other", "", [0], 1)
+
+    assert is_unread([read, unread])
+    assert not is_unread([read])

@@ -194,3 +194,11 @@ def test_no_failure_of_a_base_that_passed_is_proven_to_be_old() -> None:
     said = attributed(walked("bad", GOOD), {})
 
     assert said.confidence is not Confidence.PROVEN
+
+
+def test_a_crash_that_went_improved_a_test_whose_differences_before_it_were_the_same_in_other_bytes() -> None:
+    told = known(good_bad="cues.order", good_old="cues.order", old_bad="text.case/0.1")
+
+    said = attributed(walked("bad", came(None, SEGFAULT), "old", GOOD), told)
+
+    assert (said.origin, said.reason) == (Origin.IMPROVED, Reason.FEWER_DIFFERENCES)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.jobs.orders import NAMES, READERS, Orders, read_form, read_project
+from api.domain.jobs.orders import NAMES, READERS, Orders, install_lines, read_form, read_project
 
 FORM = {
     "command": "make 'unit test'", "folder": "sub/dir/", "python": "3.12", "environment": "A=1\n\n B=x=y\n",
@@ -82,3 +82,9 @@ def test_every_form_is_read_or_told_what_is_wrong(form: dict[str, str]) -> None:
     orders, errors = read_form(form)
 
     assert {*orders.as_json(), *errors} == set(form)
+
+
+def test_what_is_installed_is_written_with_each_options_value_on_its_line() -> None:
+    assert install_lines(SAID.install or ()) == ["-e .[x]", "pytest>=8"]
+    assert install_lines(["-r", "a.txt", "-r", "b.txt"]) == ["-r a.txt", "-r b.txt"]
+    assert install_lines(()) == []

@@ -19,9 +19,11 @@ from api.domain.results.approval import (
     check_bulk,
     check_current,
     check_reason,
+    check_variants,
     proposals_of,
     propose,
     propose_file,
+    propose_hash,
 )
 from tests.domain.results.judging import BASELINE, OTHER, VARIANT, expected_output, expected_test, judged, reported
 
@@ -198,3 +200,40 @@ def test_a_file_that_is_accepted_or_of_another_test_is_not_proposed() -> None:
         propose_file(test, BaselineProposal(test.regression_id, output_id, reason), BASELINE)
     with pytest.raises(NotFound):
         propose_file(test, BaselineProposal(test.regression_id, output_id + 1, reason), OTHER)
+
+
+ADDED, DROPPED = (replace(WISH, kind=kind) for kind in (ApprovalKind.VARIANT, ApprovalKind.VARIANT_REMOVAL))
+
+
+def test_a_variant_is_proposed_by_its_hash_alone() -> None:
+    assert propose_hash(expected_test(), ADDED, OTHER) == Proposal(NO_RUN, 7, ADDED, BASELINE, OTHER, ".srt")
+
+
+@pytest.mark.parametrize(("wish", "digest"), [
+    (ADDED, BASELINE), (ADDED, OTHER + "0"), (replace(ADDED, apply_to_variants=True), OTHER)])
+def test_what_can_be_no_variant_is_refused(wish: BaselineProposal, digest: str) -> None:
+    with pytest.raises(Unprocessable):
+        propose_hash(expected_test(), wish, digest)
+
+
+def test_an_output_of_another_test_has_no_variants_here() -> None:
+    with pytest.raises(NotFound):
+        propose_hash(expected_test(), replace(ADDED, output_id=6), OTHER)
+
+
+def test_a_variant_is_in_force_while_it_is_accepted_and_its_removal_while_it_is_not() -> None:
+    added, dropped, baseline = (Proposal(NO_RUN, 7, wish, BASELINE, OTHER, ".srt") for wish in (ADDED, DROPPED, WISH))
+
+    assert [each.in_force(BASELINE, [OTHER.upper()]) for each in (added, dropped, baseline)] == [True, False, False]
+    assert [each.in_force(OTHER.upper(), []) for each in (added, dropped, baseline)] == [False, True, True]
+
+
+def test_a_variant_that_changes_nothing_today_is_refused_and_one_that_does_passes() -> None:
+    added, dropped = (Proposal(NO_RUN, 7, wish, BASELINE, OTHER, ".srt") for wish in (ADDED, DROPPED))
+    baselines = {WISH.output_id: BASELINE}
+
+    check_variants([added, PROPOSAL], baselines, {})
+    check_variants([dropped], baselines, {WISH.output_id: [OTHER]})
+    with pytest.raises(Conflict) as refused:
+        check_variants([dropped], baselines, {})
+    assert refused.value.details == {"output_ids": [WISH.output_id]}
