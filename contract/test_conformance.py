@@ -80,6 +80,8 @@ def never_successful(statuses: Mapping[str, Mapping[int, int]]) -> set[str]:
     return {operation_id for operation_id, counts in statuses.items() if not any(200 <= status < 300 for status in counts)}
 
 
+# `make fuzz` tries the same, and more of it, against a server of its own.
+@pytest.mark.verify
 @pytest.mark.parametrize("document", [document for document in DOCUMENTS if document.published], ids=lambda document: document.name)
 def test_the_server_keeps_a_document(app: Application, document: Document) -> None:
     findings = fuzz(app, document.published[0])

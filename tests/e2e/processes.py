@@ -52,8 +52,10 @@ def descendants(pid: int) -> list[int]:
     """The process's children, their children and so on."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            found += [child, *descendants(child)]
+        # A thread may end meanwhile, and its process too.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in map(int, task.read_text().split()):
+                found += [child, *descendants(child)]
     return found
 
 
