@@ -60,8 +60,13 @@ def _shown(line: PlacedLine, words: str, width: int) -> ShownLine:
 def _marked(text: str, words: str) -> tuple[Part, ...]:
     if not words:
         return (Part(text, False),)
-    pieces = re.split(f"({re.escape(words)})", text, flags=re.IGNORECASE | re.ASCII)
-    return tuple(Part(piece, place % 2 == 1) for place, piece in enumerate(pieces) if piece)
+    plain, sought = _lower(text), _lower(words)
+    parts, start = [], 0
+    while (at := plain.find(sought, start)) >= 0:
+        end = at + len(sought)
+        parts += [Part(text[start:at], False), Part(text[at:end], True)]
+        start = end
+    return tuple(part for part in (*parts, Part(text[start:], False)) if part.text)
 
 
 def _lower(text: str) -> str:
