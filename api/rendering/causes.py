@@ -37,8 +37,8 @@ def causes_in_triage(
     """The causes as triage shows them; `views` are what requests about each of them are bound to."""
     clusters = [cluster(each, tests, found.elsewhere, view) for each, view in zip(causes, views, strict=True)]
     short = [_in_short(each) for each in clusters]
-    bare = [{name: value for name, value in each.items() if name != "approve"} for each in short]
-    return Causes(analysis(found), verdict(found, causes), (clusters, short, bare))
+    without_approve = [{name: value for name, value in each.items() if name != "approve"} for each in short]
+    return Causes(analysis(found), verdict(found, causes), (clusters, short, without_approve))
 
 
 def _in_short(full: Json) -> Json:

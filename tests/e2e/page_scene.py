@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
+from typing import Any
 
 from api.domain.auth.access import Role
 from api.domain.jobs.job import JobStatus
@@ -100,8 +102,8 @@ def make_scene(served: Installation) -> Scene:
         timed.sample_id, job_id)
 
 
-def _run(results: dict[BuiltTest, bytes], **options: str | int) -> int:
-    run_id = add_run(tests=[test.regression_id for test in results], **options)  # type: ignore[arg-type]
+def _run(results: dict[BuiltTest, bytes], **options: Any) -> int:
+    run_id = add_run(tests=[test.regression_id for test in results], **options)
     add_event(run_id, Phase.TESTING)
     for test, content in results.items():
         add_result_with_output(run_id, test, got=None if content == EXPECTED else digest(content), expected=digest(EXPECTED))
@@ -113,4 +115,4 @@ def _propose(run_id: int, tests: list[BuiltTest], asker: int) -> None:
     for test in tests:
         wish = BaselineProposal(test.regression_id, test.output_id, REASON)
         proposal = Proposal(run_id, test.sample_id, wish, digest(EXPECTED), digest(COLOURLESS), ".srt")
-        transact(lambda proposal=proposal: record_proposal(proposal, asker, "asker@example.test", NOW))  # type: ignore[misc]
+        transact(partial(record_proposal, proposal, asker, "asker@example.test", NOW))

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from hashlib import sha256
 
 import pytest
@@ -35,7 +36,7 @@ def address(served: Installation) -> str:
             test = add_regression_test(outputs=[Output(OLD)])
             wish = BaselineProposal(test.regression_id, test.output_id, f"The new timing of run {run_id} is right.")
             proposal = Proposal(run_id, test.sample_id, wish, OLD, NEW, ".srt")
-            transact(lambda proposal=proposal: record_proposal(proposal, asker, "asker@example.test", NOW))  # type: ignore[misc]
+            transact(partial(record_proposal, proposal, asker, "asker@example.test", NOW))
     return served.url
 
 
