@@ -39,7 +39,7 @@ KNOWN = {"run_id": 9420, "sample_id": 137, "regression_id": 42, "output_id": 81}
 # The class of the cause of all that fails in the known run.
 CLASS_ID = "4cb84fb462f3ff2e"
 # What the platform's API calls by a name of its own, or knows of the same sample and output: a further file, and an acceptable hash.
-PLATFORM_KNOWN = {"regression_test_id": 42, "extra_id": 137, "variant_id": 137, "category_id": 137, "user_id": 7, "queued_id": 137}
+PLATFORM_KNOWN = {"regression_test_id": 42, "extra_id": 137, "variant_id": 137, "category_id": 137, "user_id": 7, "queued_id": 1200}
 RELEASE = "0.94"
 UNUSED_EXTENSION = "bat"
 # The numbers of what nothing refers to, so that it may be deleted.
@@ -111,14 +111,16 @@ def _add_tests() -> None:
 def add_spares(uploader: Person) -> None:
     """For each number of `SPARES` a sample with a further file, a test with an output, a category and a tag: nothing refers to any of them.
 
-    The samples, and the known one, are uploads that wait to be described.
+    The samples, the known one and one more are uploads that wait to be described.
     """
+    waiting = PLATFORM_KNOWN["queued_id"]
     session().add(VersionRow(version=RELEASE, released=NOW.date(), commit="c" * 40))
-    for sample_id in (KNOWN["sample_id"], *SPARES):
+    for sample_id in (KNOWN["sample_id"], waiting, *SPARES):
         record_change(LibraryKind.SAMPLE, sample_id, None, {"name": "spare.ts"}, Editor(uploader.user_id, uploader.email), NOW)
+    for sample_id in (waiting, *SPARES):
+        session().add(SampleRow(id=sample_id, sha=digest_of(f"spare {sample_id}"), extension="ts", original_name="spare.ts"))
     for spare in SPARES:
         session().add_all([
-            SampleRow(id=spare, sha=digest_of(f"spare {spare}"), extension="ts", original_name="spare.ts"),
             RegressionTestRow(
                 id=spare, sample_id=KNOWN["sample_id"], command="-out=txt", input_type="file", output_type="file", expected_rc=0,
                 active=False),

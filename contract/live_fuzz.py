@@ -1,23 +1,30 @@
-"""Fuzzes a live server with the schemathesis command line: `python -m contract.live_fuzz [options of schemathesis run]`."""
+"""Fuzzes a live server with the schemathesis command line: `python -m contract.live_fuzz [options of schemathesis run]`.
+
+Without options it also fails if an operation was never answered with a success: nothing is known of what was only refused.
+"""
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
 from contract.application import UNLIMITED, prepare, settings_for
+from contract.documents import load_documents
 
 HERE = Path(__file__).parent
 CONFIGURATION = HERE / "schemathesis.toml"
 DOCUMENTS = ("/api/v1/openapi.json", "/openapi-worker.json", "/openapi-jobs.json", "/openapi-platform-api.json")
 START_SECONDS = 120
+SUCCESS = re.compile("operation=([a-z_]+) status=2")
 
 
 @contextmanager
@@ -77,9 +84,23 @@ def main(options: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="ci-fuzz-") as folder:
         with serving(Path(folder)) as address:
             failed = fuzz(address, options)
-        if failed:
-            print(_complaints((Path(folder) / "server.log").read_text(errors="replace")), file=sys.stderr)
-    return failed
+        log = (Path(folder) / "server.log").read_text(errors="replace")
+    if failed:
+        print(_complaints(log), file=sys.stderr)
+    unreached = [] if options else never_successful(log)
+    if unreached:
+        print(f"never answered with a success: {', '.join(unreached)}", file=sys.stderr)
+    return failed + len(unreached)
+
+
+def never_successful(log: str) -> list[str]:
+    """The operations that the server never answered with a success, but for those that the configuration says it always refuses."""
+    projects = tomllib.loads(CONFIGURATION.read_text(encoding="utf-8"))["project"]
+    refused = {
+        name for project in projects for each in project.get("operations", ()) if not each.get("enabled", True)
+        for name in each["include-operation-id"]}
+    operations = (operation.operation_id for document in load_documents() for operation in document.operations)
+    return sorted(set(operations) - refused - set(SUCCESS.findall(log)))
 
 
 def _complaints(log: str) -> str:

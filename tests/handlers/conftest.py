@@ -5,17 +5,23 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Lock
 
 import pytest
 from passlib.hash import sha512_crypt
 
 from api.domain.auth.access import Role
+from api.domain.causes.run_analysis import AnalysisDue
+from api.services.results.analysing import Analyst
 from api.storage.auth import passwords
 from tests.builders import NOW, add_regression_test
 from tests.handlers.baselines import Case, failed_run, store_output
 from tests.handlers.site import QUICK, Client, Site, build_site
 
 MakeSite = Callable[..., Site]
+
+# Held while a run is analysed, and while the tests' rows are thrown away: the next test's runs may have the same ids.
+_analysing = Lock()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,6 +30,19 @@ def _quick_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "OWN_SCHEME", QUICK)
         patch.setattr(passwords, "PLATFORM_SCHEME", sha512_crypt.using(rounds=1_000))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_analysis_outlives_its_rows() -> Iterator[None]:
+    analyse_next = Analyst.analyse_next
+
+    def analyse_alone(self: Analyst) -> AnalysisDue | None:
+        with _analysing:
+            return analyse_next(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Analyst, "analyse_next", analyse_alone)
         yield
 
 
@@ -40,7 +59,8 @@ def shared_site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory)
 def site(shared_site: Site) -> Iterator[Site]:
     """A running server without accounts, runs or files, within its application context."""
     with shared_site.app.flask.app_context():
-        shared_site.database.empty()
+        with _analysing:
+            shared_site.database.empty()
         shared_site.accounts.clear()
         shared_site.clock.now = NOW
         for folder in shared_site.files.iterdir():

@@ -59,13 +59,14 @@ def refused(error: int) -> int:
 
 
 def engine_verdict(name: str, *arguments: int) -> int:
-    """What an engine would have the kernel decide; no two rules of its profile may decide of the same."""
+    """What an engine would have the kernel decide; no two rules of its profile may decide differently of the same."""
     profile = engine_profile()
     found = [rule for rule in profile["syscalls"] if name in rule["names"] and all(
         arguments[each["index"]] & each["value"] == each["valueTwo"] for each in rule.get("args", ()))]
-    assert len(found) <= 1
-    rule = found[0] if found else {"action": profile["defaultAction"], "errnoRet": profile["defaultErrnoRet"]}
-    return ALLOW if rule["action"] == "SCMP_ACT_ALLOW" else refused(rule["errnoRet"])
+    default = {"action": profile["defaultAction"], "errnoRet": profile["defaultErrnoRet"]}
+    verdicts = {ALLOW if rule["action"] == "SCMP_ACT_ALLOW" else refused(rule["errnoRet"]) for rule in found or [default]}
+    assert len(verdicts) == 1
+    return verdicts.pop()
 
 
 # A few of the numbers that the kernel documents (man 2 syscalls, and its tables), at the ends of each list and where it has gaps.

@@ -51,8 +51,8 @@ async function again() {
     pause = found ? 0 : Math.min(LONGEST_PAUSE, 2 * Math.max(wanted, pause));
     if (found && !isBusy()) {
       const fresh = found.getElementById("main");
-      if (fresh.innerHTML !== main.innerHTML) put(fresh);
       main.dataset.pause = fresh.dataset.pause;
+      if (!fresh.isEqualNode(main)) put(fresh);
       document.title = found.title;
     }
   }
