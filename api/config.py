@@ -146,6 +146,7 @@ class Settings:
     lease_duration: int = _workers(
         "CI_LEASE_DURATION", 60, read.whole_number,
         "how long a run stays with a worker, and a job with an agent, of which nothing is heard", least=10)
+    run_timeout: int = _workers("CI_RUN_TIMEOUT", 21_600, read.whole_number, "time limit of a whole run, its build included", least=1)
     test_timeout: int = _workers("CI_TEST_TIMEOUT", 600, read.whole_number, "time limit of one regression test", least=1)
     test_memory: int = _workers(
         "CI_TEST_MEMORY", 2 << 30, read.whole_number, "how much memory a regression test may use in a sandbox", least=16 << 20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,6 +34,16 @@ def pytest_configure(config: pytest.Config) -> None:
         memory = os.statvfs(MEMORY)
         if memory.f_bavail * memory.f_frsize >= ENOUGH and not memory.f_flag & os.ST_NOEXEC:
             os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_stays_mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Take away the disks of agents that were killed: else pytest could not delete its folders of before."""
+    yield
+    mounts, own = Path("/proc/self/mounts"), f"{tmp_path_factory.getbasetemp()}/"
+    places = [line.split()[1] for line in mounts.read_text().splitlines()] if mounts.is_file() else []
+    for place in (each for each in reversed(places) if each.startswith(own)):
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

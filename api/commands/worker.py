@@ -69,7 +69,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     chosen = choose(sandbox_options(settings))
     log_choice(chosen)
     with open_database(settings) as flask, Slots(settings.work_dir.absolute() / "slots", count=MAX_SLOTS).acquire() as slot:
-        claims = DatabaseRunSource(flask, arguments.name, store, lease=timedelta(seconds=settings.lease_duration), chance=SYSTEM_RANDOM)
+        claims = DatabaseRunSource(
+            flask, arguments.name, store, settings.main_repository, lease=timedelta(seconds=settings.lease_duration), chance=SYSTEM_RANDOM)
         if chosen.sandbox is not None and slot is None:
             raise CommandFailed(f"all of this host's {MAX_SLOTS} slots are held")
         runner = bare_run() if chosen.sandbox is None or slot is None else sandboxed_run(chosen.sandbox, slot, settings)
@@ -109,4 +110,5 @@ def options(arguments: argparse.Namespace, settings: Settings) -> WorkerOptions:
         main_repository=settings.main_repository, trusted=settings.trust_executables,
         limits=Limits(seconds=settings.test_timeout, core_bytes=settings.core_dump_limit),
         places=SandboxPaths(f"{settings.sandbox_repository}/TestFiles", f"{settings.sandbox_repository}/TempFiles"),
-        ffmpeg=Path(found) if found else None, lease_timeout=settings.lease_duration / 2)
+        ffmpeg=Path(found) if found else None, lease_timeout=settings.lease_duration / 2,
+        run_seconds=settings.run_timeout)

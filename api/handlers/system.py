@@ -58,7 +58,8 @@ async def probe() -> tuple[str, Sequence[Dependency]]:
 def list_queue(limit: int, offset: int, platform: str | None = None, status: str | None = None) -> dict[str, Any]:
     """List the runs that are not over, with how many wait and how many are being executed."""
     found = queue.load_queue(
-        Platform(platform) if platform else None, RunStatus(status) if status else None, limit=limit, offset=offset)
+        Platform(platform) if platform else None, RunStatus(status) if status else None, request_context.values().main_repository,
+        limit=limit, offset=offset)
     return render_runs.page(found.page, render_runs.queued_run) | {"queue_depth": found.depth, "running_count": found.running}
 
 

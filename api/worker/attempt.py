@@ -79,6 +79,9 @@ class Attempt:
     def _handle_cancellation(self, run: RunExecution, build_log: BuildLog, reason: CancelReason) -> None:
         if reason is CancelReason.WORKER_STOPPED:
             self._give_up(run, build_log, RunError(InfrastructureType.WORKER, "The worker was stopped."), self._final_reporter())
+        elif reason is CancelReason.TIME_LIMIT:
+            why = f"The run was ended at the time limit of {self.options.run_seconds:g} seconds."
+            self._give_up(run, build_log, RunError(InfrastructureType.WORKER, why), self._final_reporter())
         else:
             self._abandon(run, build_log, f"Stopped: {reason}.")
 

@@ -1,6 +1,7 @@
 """Cancellation of a worker's work from another thread, and the renewal of its lease."""
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ class CancelReason(StrEnum):
     RUN_CLOSED = "the run is over or belongs to another worker"
     WORKER_STOPPED = "the worker was stopped"
     LEASE_LOST = "the lease could not be renewed"
+    TIME_LIMIT = "the run takes longer than a run may"
 
 
 class Cancelled(Exception):
@@ -28,16 +30,22 @@ class Cancelled(Exception):
 
 
 class Cancellation:
-    """A cancellation token; the first reason stands. `worker_stops` is shared by all runs of a worker."""
+    """A cancellation token; the first reason stands. `worker_stops` is shared by all runs of a worker; the work may take `seconds`."""
 
-    def __init__(self, worker_stops: threading.Event) -> None:
-        self._worker_stops = worker_stops
+    def __init__(
+        self, worker_stops: threading.Event, seconds: float = math.inf, *, monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._worker_stops, self._monotonic, self._end = worker_stops, monotonic, monotonic() + seconds
         self._reason: CancelReason | None = None
 
     @property
     def reason(self) -> CancelReason | None:
         """The reason, or None while the work goes on."""
-        return self._reason or (CancelReason.WORKER_STOPPED if self._worker_stops.is_set() else None)
+        if self._reason is None and self._worker_stops.is_set():
+            return CancelReason.WORKER_STOPPED
+        if self._reason is None and self._monotonic() >= self._end:
+            self._reason = CancelReason.TIME_LIMIT
+        return self._reason
 
     def cancel(self, reason: CancelReason) -> None:
         """Cancel for this reason, unless cancelled already."""

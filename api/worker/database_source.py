@@ -27,15 +27,16 @@ class DatabaseRunSource:
     """
 
     def __init__(
-        self, app: Flask, worker: str, store: FileStore, *, lease: timedelta, chance: RandomSource,
+        self, app: Flask, worker: str, store: FileStore, main_repository: str, *, lease: timedelta, chance: RandomSource,
         clock: Callable[[], datetime] = database_now,
     ) -> None:
-        self._app, self._worker, self._store, self._clock, self._lease, self._chance = app, worker, store, clock, lease, chance
+        self._app, self._worker, self._store, self._main_repository = app, worker, store, main_repository
+        self._clock, self._lease, self._chance = clock, lease, chance
 
     def claim(self, platform: str) -> ClaimedRun | None:
-        """Take the oldest queued run of the platform, or None."""
+        """Take the next run in the platform's queue, or None."""
         with self._database():
-            claim = claim_run(self._worker, platform, now=self._clock(), lease=self._lease)
+            claim = claim_run(self._worker, platform, self._main_repository, now=self._clock(), lease=self._lease)
             if claim is None:
                 return None
             suite = suite_of(load_expected_tests(load_run(claim.run_id).expected_tests_id))

@@ -1,6 +1,7 @@
 """Settings of a worker."""
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class WorkerOptions:
     `sources` are asked for executables in this order; none: the operator's own folder alone.
     `lease_timeout` must be less than a lease's length.
     `stop_timeout` bounds how long a worker that is told to stop may take to say so to its server.
+    `run_seconds` is how long a whole run may take.
     """
 
     name: str
@@ -57,3 +59,4 @@ class WorkerOptions:
     renew_seconds: float = 2
     lease_timeout: float = 30
     stop_timeout: float = 10
+    run_seconds: float = math.inf

@@ -35,7 +35,7 @@ class RunSource(Protocol):
     """Hands out queued runs, each to one worker at a time. Every method may raise RunSourceUnavailable, having changed nothing."""
 
     def claim(self, platform: str) -> ClaimedRun | None:
-        """Claim the oldest queued run of the platform and put it into preparation; None where there is none."""
+        """Claim the next run in the platform's queue and put it into preparation; None where there is none."""
 
     def renew(self, claimed: ClaimedRun) -> bool:
         """Renew the lease; False when the run has finished or the claim is lost: the worker then stops it."""

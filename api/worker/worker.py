@@ -97,7 +97,7 @@ class Worker:
             self._execute(claimed)
 
     def _execute(self, claimed: ClaimedRun) -> None:
-        cancellation = Cancellation(self.stop)
+        cancellation = Cancellation(self.stop, self.options.run_seconds)
         failure: RunError | None = None
         log.info("run %d: claimed", claimed.run_id)
         with LeaseRenewer(self.run_source, claimed, cancellation, interval=self.options.renew_seconds, timeout=self.options.lease_timeout):

@@ -20,7 +20,7 @@ from api.storage.tables import ClaimRow
 from api.worker.database_source import DatabaseRunSource
 from api.worker.run_source import RunSourceUnavailable
 from api.worker.suite import load_suite
-from tests.builders import add_regression_test, add_run
+from tests.builders import MAIN_REPOSITORY, add_regression_test, add_run
 from tests.clocks import OFF, clock_off
 from tests.databases import Database
 from tests.worker.run_source_suite import ClaimsSuite
@@ -63,7 +63,7 @@ class TestLeasedClaims(ClaimsSuite):
         add_regression_test()
         store = FileStore(tmp_path)
         store.prepare()
-        return DatabaseQueue(DatabaseRunSource(database.app, "worker", store, lease=LEASE, chance=SYSTEM_RANDOM))
+        return DatabaseQueue(DatabaseRunSource(database.app, "worker", store, MAIN_REPOSITORY, lease=LEASE, chance=SYSTEM_RANDOM))
 
     def test_a_claimed_run_finds_its_suite_in_the_store(self, queue: DatabaseQueue, tmp_path: Path) -> None:
         queue.add()
@@ -123,7 +123,7 @@ class TestLeasedClaims(ClaimsSuite):
     def test_a_database_that_is_away_is_told_from_an_empty_queue(self, tmp_path: Path) -> None:
         away = Flask("away")
         attach(away, f"sqlite:///{tmp_path / 'nothing.db'}", pool_size=1)
-        run_source = DatabaseRunSource(away, "worker", FileStore(tmp_path), lease=LEASE, chance=SYSTEM_RANDOM)
+        run_source = DatabaseRunSource(away, "worker", FileStore(tmp_path), MAIN_REPOSITORY, lease=LEASE, chance=SYSTEM_RANDOM)
 
         with pytest.raises(RunSourceUnavailable):
             run_source.claim("linux")

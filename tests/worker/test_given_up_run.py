@@ -122,6 +122,20 @@ def test_a_worker_that_is_stopped_gives_its_run_up_visibly(
 
 
 @pytest.mark.usefixtures("extractor")
+def test_a_run_that_takes_too_long_is_ended_and_says_so(
+    store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
+) -> None:
+    queue(store, run_source, a_captioned_test(store, 1, "--hang"))
+
+    run(replace(options, run_seconds=1.5), run_source)
+
+    assert server.of("finish") == []
+    assert server.of("progress")[-1].fields == {
+        "type": "progress", "status": "canceled", "message": "[worker] The run was ended at the time limit of 1.5 seconds."}
+    assert run_source.lost == set()
+
+
+@pytest.mark.usefixtures("extractor")
 def test_a_worker_that_is_stopped_while_the_server_is_away_leaves_the_reason_with_the_claim(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
 ) -> None:

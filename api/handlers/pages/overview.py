@@ -40,7 +40,7 @@ def front_page() -> flask.Response:
     unwell = [found for found in map(dependency_of, request_context.collaborator(Background).states()) if found.status != OK]
     return show(
         "front.html", red=[{"run": run, "causes": find_causes(run, repository)} for run in red], main=main,
-        counts=_counts([*red, *main]), queue=queue.load_queue(None, None, limit=QUEUED_RUNS, offset=0),
+        counts=_counts([*red, *main]), queue=queue.load_queue(None, None, repository, limit=QUEUED_RUNS, offset=0),
         proposals=list_approvals(ApprovalStatus.PENDING, None, limit=1, offset=0).total, unwell=unwell, jobs=_own_jobs())
 
 

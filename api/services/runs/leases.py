@@ -7,7 +7,7 @@ from functools import partial
 
 from api.domain.random_source import RandomSource
 from api.domain.runs.infrastructure import EventOrigin, origin_of_report
-from api.domain.runs.run import Phase
+from api.domain.runs.run import Phase, Platform
 from api.services.results.verdicts import derive_state
 from api.services.runs.platform_sync import catch_up
 from api.services.runs.replacements import replace_run
@@ -20,19 +20,19 @@ TAKEN = "Taken by worker"
 LOST = "[worker] The worker was lost: its lease passed without a word."
 
 
-def claim_run(worker: str, platform: str, *, now: datetime, lease: timedelta) -> Claim | None:
-    """Claim the platform's oldest queued run, and record a `preparation` event so that nobody else starts it.
+def claim_run(worker: str, platform: str, main_repository: str, *, now: datetime, lease: timedelta) -> Claim | None:
+    """Claim the next run in the platform's queue, and record a `preparation` event so that nobody else starts it.
 
     None where nothing is queued, or the platform is in maintenance.
     """
     catch_up(now)
     if leases.in_maintenance(platform):
         return None
-    return transact(partial(_claim, worker, platform, now, lease))
+    return transact(partial(_claim, worker, Platform(platform), main_repository, now, lease))
 
 
-def _claim(worker: str, platform: str, now: datetime, lease: timedelta) -> Claim | None:
-    run_id = leases.lock_oldest_queued(platform)
+def _claim(worker: str, platform: Platform, main_repository: str, now: datetime, lease: timedelta) -> Claim | None:
+    run_id = leases.lock_next_queued(platform, main_repository)
     if run_id is None:
         return None
     fence = leases.take(run_id, worker, now + lease)

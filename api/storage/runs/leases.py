@@ -11,6 +11,7 @@ from api.domain.runs.run import Platform, RunStatus
 from api.storage.column_types import spelled, spelling
 from api.storage.database import change, session
 from api.storage.platform_tables import ForkRow, InstanceRow, MaintenanceRow, TestRow
+from api.storage.runs.queue import list_waiting
 from api.storage.tables import ClaimRow, RunRow
 
 
@@ -44,18 +45,21 @@ def record_maintenance(platform: Platform, disabled: bool) -> None:
     session().flush()
 
 
-def lock_oldest_queued(platform: str) -> int | None:
-    """Within a transaction: lock the platform's oldest run that a worker may start. Returns its id, or None if there is none."""
+def lock_next_queued(platform: Platform, main_repository: str) -> int | None:
+    """Within a transaction: lock the platform's next run that a worker may start. Returns its id, or None if there is none."""
+    return next((run_id for run_id in list_waiting(platform, main_repository) if _lock_queued(run_id, platform)), None)
+
+
+def _lock_queued(run_id: int, platform: Platform) -> bool:
+    """Lock the run, unless somebody else started it or no worker could finish it."""
     # The platform's own programs start a queued run by giving it a virtual machine first, its first event comes later.
     has_machine = exists().where(InstanceRow.test_id == RunRow.run_id)
     # A run of which the platform's row says otherwise, or that has no secret to report with, is nothing that a worker could finish.
     is_fit = exists().where(
-        TestRow.id == RunRow.run_id, spelled(TestRow.platform) == spelling(platform), TestRow.token != "")
-    oldest = (
-        select(RunRow.run_id).where(
-            RunRow.platform == platform, RunRow.status == RunStatus.QUEUED.value, ~has_machine, is_fit)
-        .order_by(RunRow.run_id).limit(1).with_for_update())
-    return session().execute(oldest).scalar_one_or_none()
+        TestRow.id == RunRow.run_id, spelled(TestRow.platform) == spelling(platform.value), TestRow.token != "")
+    free = select(RunRow.run_id).where(
+        RunRow.run_id == run_id, RunRow.status == RunStatus.QUEUED.value, ~has_machine, is_fit).with_for_update()
+    return session().execute(free).first() is not None
 
 
 def take(run_id: int, worker: str, deadline: datetime) -> int:

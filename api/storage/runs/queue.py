@@ -1,4 +1,4 @@
-"""Lists the queue and the branches, from the rows of runs."""
+"""Lists the queue, in the order in which runs are to be taken, and the branches, from the rows of runs."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from api.domain.display_bounds import repository_of
@@ -21,6 +21,10 @@ from api.storage.tables import RunRow
 from api.storage.windows import find_window
 
 OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
+# What a commit is told by already, or will be.
+TOLD = (*OPEN, RunStatus.PASS.value, RunStatus.FAIL.value)
+# The kinds of runs in the order of the queue: those of the main repository's branches, those of pull requests and forks, and repeats.
+MAIN, PROPOSED, REPEAT = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +36,55 @@ class Queue:
     running: int
 
 
-def load_queue(platform: Platform | None, status: RunStatus | None, *, limit: int, offset: int) -> Queue:
-    """List the runs that are not finished: first those being executed, then the waiting ones, each in the order of their ids."""
-    waiting = RunRow.status == RunStatus.QUEUED.value
-    place = func.row_number().over(partition_by=(RunRow.platform, RunRow.status), order_by=RunRow.run_id)
+def load_queue(platform: Platform | None, status: RunStatus | None, main_repository: str, *, limit: int, offset: int) -> Queue:
+    """List the runs that are not finished: first those being executed, by id, then the waiting ones in the order of the queue."""
+    run = _in_turn(platform, main_repository)
+    waiting = run.c.status == RunStatus.QUEUED.value
+    place = func.row_number().over(partition_by=(run.c.platform, run.c.status), order_by=_order(run))
     query = select(
-        RunRow.run_id, RunRow.status, RunRow.platform, RunRow.created_at, RunRow.started_at,
-        case((waiting, place), else_=None), RunRow.altered).where(RunRow.status.in_(OPEN)).order_by(waiting, RunRow.run_id)
+        run.c.run_id, run.c.status, run.c.platform, run.c.created_at, run.c.started_at, case((waiting, place), else_=None),
+        run.c.altered).order_by(waiting, *(case((waiting, each), else_=0) for each in (run.c.kind, run.c.turn)), run.c.run_id)
     rows = [
         QueuedRun(row[0], RunStatus(row[1]), Platform(row[2]), row[3], row[4], row[5], altered_in(row[6]))
-        for row in session().execute(query if platform is None else query.where(RunRow.platform == platform.value))]
+        for row in session().execute(query)]
     shown = [row for row in rows if status in (None, row.status)]
     depth = sum(row.status is RunStatus.QUEUED for row in rows)
     return Queue(slice_page(shown, limit, offset), depth, len(rows) - depth)
+
+
+def list_waiting(platform: Platform, main_repository: str) -> list[int]:
+    """The ids of the platform's waiting runs, in the order of the queue."""
+    run = _in_turn(platform, main_repository)
+    query = select(run.c.run_id).where(run.c.status == RunStatus.QUEUED.value).order_by(*_order(run))
+    return list(session().execute(query).scalars())
+
+
+def _order(run: Subquery) -> tuple[ColumnElement[Any], ...]:
+    return run.c.kind, run.c.turn, run.c.run_id
+
+
+def _in_turn(platform: Platform | None, main_repository: str) -> Subquery:
+    """The runs that are not finished, each with its kind and its turn among those of its kind and pull request, or branch.
+
+    Everybody's first run comes before anybody's second; what is being executed counts.
+    """
+    open_runs = select(
+        *(getattr(RunRow, name) for name in (
+            "run_id", "status", "platform", "created_at", "started_at", "altered", "pull_request", "repository", "branch")),
+        _kind(main_repository).label("kind")).where(RunRow.status.in_(OPEN))
+    run = (open_runs if platform is None else open_runs.where(RunRow.platform == platform.value)).subquery()
+    whose = run.c.platform, run.c.kind, run.c.pull_request, run.c.repository, run.c.branch
+    turn = func.row_number().over(partition_by=whose, order_by=(run.c.status == RunStatus.QUEUED.value, run.c.run_id))
+    return select(run, turn.label("turn")).subquery()
+
+
+def _kind(main_repository: str) -> ColumnElement[int]:
+    earlier = aliased(RunRow)
+    is_repeat = exists().where(
+        earlier.commit_sha == RunRow.commit_sha, earlier.repository == RunRow.repository, earlier.platform == RunRow.platform,
+        earlier.run_id < RunRow.run_id, earlier.status.in_(TOLD))
+    is_main = and_(RunRow.pull_request.is_(None), RunRow.repository == casefold_ascii(main_repository))
+    return case((is_repeat, REPEAT), (is_main, MAIN), else_=PROPOSED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from api.storage.database import session
 from api.storage.runs.leases import Claim, in_maintenance
 from api.storage.runs.progress import list_events
 from api.storage.tables import ClaimRow
-from tests.builders import NOW, add_event, add_machine, add_regression_test, add_run, minutes, set_maintenance
+from tests.builders import MAIN_REPOSITORY, NOW, add_event, add_machine, add_regression_test, add_run, minutes, set_maintenance
 from tests.databases import Database
 from tests.platform_writes import delete_events, delete_run
 from tests.services.acting import cancel, create, execute, status_of, tell
@@ -29,7 +29,7 @@ LEASE = timedelta(minutes=5)
 
 def take(worker: str = "w", platform: str = "linux", *, at: float = 0) -> Claim | None:
     session().rollback()
-    return claim_run(worker, platform, now=minutes(at), lease=LEASE)
+    return claim_run(worker, platform, MAIN_REPOSITORY, now=minutes(at), lease=LEASE)
 
 
 def taken(worker: str = "w", *, at: float = 0) -> Claim:

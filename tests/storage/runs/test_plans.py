@@ -132,7 +132,7 @@ def others() -> dict[str, Work]:
     """What else is asked of runs."""
     return {
         "looking for what happened": lambda: catch_up(NOW + timedelta(days=1)),
-        "queue": lambda: queue.load_queue(None, None, limit=50, offset=0),
+        "queue": lambda: queue.load_queue(None, None, MAIN, limit=50, offset=0),
         "branches": lambda: queue.list_branches(None, None, NOW, None, limit=50, offset=0),
         "active branches": lambda: queue.list_branches(None, None, NOW, True, limit=50, offset=0),
         "branches of a repository": lambda: queue.list_branches(MAIN, None, NOW, None, limit=50, offset=0),

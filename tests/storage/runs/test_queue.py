@@ -39,7 +39,7 @@ def test_the_queue_shows_running_runs_first_and_then_the_waiting_in_their_order(
 ) -> None:
     made = fill()
 
-    queue = load_queue(platform, status, limit=10, offset=0)
+    queue = load_queue(platform, status, MAIN_REPOSITORY, limit=10, offset=0)
 
     assert [run.run_id for run in queue.page.items] == [made[name] for name in expected]
     assert queue.page.total == len(expected)
@@ -48,9 +48,9 @@ def test_the_queue_shows_running_runs_first_and_then_the_waiting_in_their_order(
 def test_a_place_in_the_queue_depends_on_the_platform_alone(database: Database) -> None:
     made = fill()
 
-    whole = load_queue(None, None, limit=100, offset=0)
-    parts = [run for offset in range(5) for run in load_queue(None, None, limit=1, offset=offset).page.items]
-    waiting = load_queue(Platform.LINUX, RunStatus.QUEUED, limit=1, offset=1)
+    whole = load_queue(None, None, MAIN_REPOSITORY, limit=100, offset=0)
+    parts = [run for offset in range(5) for run in load_queue(None, None, MAIN_REPOSITORY, limit=1, offset=offset).page.items]
+    waiting = load_queue(Platform.LINUX, RunStatus.QUEUED, MAIN_REPOSITORY, limit=1, offset=1)
 
     places = {run.run_id: run.position for run in whole.page.items}
     assert {name: places.get(made[name]) for name in made} == {
@@ -62,7 +62,8 @@ def test_a_place_in_the_queue_depends_on_the_platform_alone(database: Database) 
 def test_depth_and_running_count_whatever_is_shown(database: Database) -> None:
     fill()
 
-    whole, linux = load_queue(None, RunStatus.RUNNING, limit=1, offset=5), load_queue(Platform.LINUX, None, limit=1, offset=0)
+    whole = load_queue(None, RunStatus.RUNNING, MAIN_REPOSITORY, limit=1, offset=5)
+    linux = load_queue(Platform.LINUX, None, MAIN_REPOSITORY, limit=1, offset=0)
 
     assert (whole.depth, whole.running, linux.depth, linux.running) == (3, 2, 2, 1)
 
@@ -72,15 +73,55 @@ def test_places_move_up_when_runs_are_taken_canceled_or_restarted(database: Data
     made = [create(test) for _ in range(4)]
     tell(made[0], Phase.PREPARATION)
     cancel(made[1])
-    before = [(run.run_id, run.position) for run in load_queue(None, None, limit=10, offset=0).page.items]
+    before = [(run.run_id, run.position) for run in load_queue(None, None, MAIN_REPOSITORY, limit=10, offset=0).page.items]
     session().rollback()
     delete_events(made[1])
     catch_up(minutes(1))
 
-    after = [(run.run_id, run.position) for run in load_queue(None, None, limit=10, offset=0).page.items]
+    after = [(run.run_id, run.position) for run in load_queue(None, None, MAIN_REPOSITORY, limit=10, offset=0).page.items]
 
     assert before == [(made[0], None), (made[2], 1), (made[3], 2)]
     assert after == [(made[0], None), (made[1], 1), (made[2], 2), (made[3], 3)]
+
+
+def waiting_now() -> list[int]:
+    catch_up(NOW)
+    return [run.run_id for run in load_queue(Platform.LINUX, RunStatus.QUEUED, MAIN_REPOSITORY, limit=100, offset=0).page.items]
+
+
+def test_main_comes_before_pull_requests_and_these_before_repeats(database: Database) -> None:
+    add_finished_run(add_regression_test(), commit="a" * 40)
+    repeats = [add_run(commit="a" * 40), add_run(commit="A" * 40, branch="topic")]
+    proposed = [add_run(branch="pull_request", pull_request=7), add_run(repository="ada/fork")]
+    main = [add_run(), add_run(branch="topic")]
+
+    assert waiting_now() == [*main, *proposed, *repeats]
+
+
+def test_of_a_commit_whose_run_came_to_nothing_another_is_no_repeat(database: Database) -> None:
+    test = add_regression_test()
+    cancel(create(test))
+    again, proposed = create(test), add_run(branch="pull_request", pull_request=7)
+
+    assert waiting_now() == [again, proposed]
+
+
+def test_each_pull_requests_first_run_comes_before_the_second_of_any(database: Database) -> None:
+    busy = [add_run(branch="pull_request", pull_request=7) for _ in range(3)]
+    calm = [add_run(branch="pull_request", pull_request=number) for number in (8, 9)]
+    fork = add_run(repository="ada/fork", branch="x")
+    busy.append(add_run(branch="pull_request", pull_request=7))
+    add_event(busy[0], Phase.TESTING)
+
+    # The first of the busy one is being executed.
+    assert waiting_now() == [*calm, fork, *busy[1:]]
+
+
+def test_a_run_of_another_platform_takes_nobodys_turn(database: Database) -> None:
+    add_run(branch="pull_request", pull_request=7, platform="windows")
+    first, other = add_run(branch="pull_request", pull_request=7), add_run(branch="pull_request", pull_request=8)
+
+    assert waiting_now() == [first, other]
 
 
 def test_a_branch_shows_the_newest_runs_commit(database: Database) -> None:
@@ -126,7 +167,7 @@ def test_branches_come_page_by_page_without_gap_or_repeat(database: Database) ->
 
 
 def test_an_empty_database_has_no_queue_and_no_branches(database: Database) -> None:
-    queue = load_queue(None, None, limit=10, offset=0)
+    queue = load_queue(None, None, MAIN_REPOSITORY, limit=10, offset=0)
 
     assert (queue.page.total, queue.depth, queue.running) == (0, 0, 0)
     assert list_branches(None, None, LONG_AGO, None, limit=10, offset=0).total == 0
@@ -137,4 +178,4 @@ def test_a_run_leaves_the_queue_when_it_is_over(database: Database) -> None:
     run_id = create(test)
     execute(run_id, test)
 
-    assert load_queue(None, None, limit=10, offset=0).page.total == 0
+    assert load_queue(None, None, MAIN_REPOSITORY, limit=10, offset=0).page.total == 0
