@@ -83,11 +83,11 @@ def require_analysis(run_ids: Collection[int], due: AnalysisDue) -> None:
 
 
 def require_outdated(most: int) -> int:
-    """Within a transaction: have runs analysed again that an older version analysed, the newest first; how many these are."""
+    """Within a transaction: have runs analysed again that older versions analysed, of each the newest first; how many these are."""
     found = list(session().execute(
         select(AnalysisRow.run_id).join(RunRow, RunRow.run_id == AnalysisRow.run_id)
         .where(AnalysisRow.version < ANALYSIS_VERSION, RunRow.analysis_due.is_(None))
-        .order_by(AnalysisRow.run_id.desc()).limit(most)).scalars())
+        .order_by(AnalysisRow.version.desc(), AnalysisRow.run_id.desc()).limit(most)).scalars())
     require_analysis(found, AnalysisDue.BEHIND)
     return len(found)
 

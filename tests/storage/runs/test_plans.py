@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert
 
+from api.domain.causes.run_analysis import ANALYSIS_VERSION
 from api.domain.results.history import HistoryFilter
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Phase, Platform, RunStatus
@@ -18,12 +19,13 @@ from api.services.runs import runs
 from api.services.runs.platform_sync import catch_up, judge_pending
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
-from api.storage.results import evidence, history
+from api.storage.results import analyses, evidence, history
 from api.storage.runs import line, queue
+from api.storage.tables import AnalysisRow
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, add_sample, digest_of, minutes
 from tests.databases import Database
 
-GROWING = ("test", "test_progress", "test_result", "test_result_file", "customized_test", "ci_run", "ci_verdict")
+GROWING = ("test", "test_progress", "test_result", "test_result_file", "customized_test", "ci_run", "ci_verdict", "ci_analysis")
 RUNS = 1500
 
 Work = Callable[[], Any]
@@ -212,3 +214,23 @@ def test_a_narrowed_history_is_counted_in_an_index_of_its_own(database: Database
     plan = plan_of(database, *total)
     assert index in plan
     assert ("COVERING INDEX" if database.is_sqlite else "Using index") in plan
+
+
+@pytest.mark.parametrize(("work", "index"), [
+    (lambda: line.load_line_and_sources(runs.load_run(RUNS), MAIN), "ci_ix_run_platform"),
+    (lambda: analyses.require_outdated(10), "ci_ix_ci_analysis_version")])
+def test_of_older_runs_no_more_are_read_than_are_wanted(database: Database, work: Work, index: str) -> None:
+    fill()
+    with transaction() as current:
+        current.execute(insert(AnalysisRow), [
+            {"run_id": each, "name": "0" * 32, "version": ANALYSIS_VERSION, "body": b""} for each in range(1, RUNS)])
+    analyze(database)
+    session().rollback()
+
+    with collected(database) as statements:
+        work()
+    session().rollback()
+
+    found = plan_of(database, *statements[-1])
+    assert index in found
+    assert not database.is_sqlite or "run_id<?" in found or "version<?" in found
