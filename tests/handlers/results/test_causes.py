@@ -70,6 +70,18 @@ def test_as_long_as_a_run_waits_to_be_analysed_triage_answers_without_causes(sce
     assert len(shown["failures"]) == 1
 
 
+def test_who_pages_through_failures_while_more_becomes_known_is_told_to_start_again(scene: Scene, client: ValidatingClient) -> None:
+    run_id = scene.run("b", "a", ends=dict.fromkeys(range(12), "460"), at=2)
+    scene.analyse_all()
+    session().rollback()
+    before = triage(client, run_id, max_bytes=8192)
+    scene.run("a")
+
+    late = client.get(f"/api/v1/runs/{run_id}/triage", params={"max_bytes": 8192, "cursor": before["next_cursor"]})
+
+    assert (late.status_code, late.json()["details"]["remedy"]) == (409, "Start again without a cursor.")
+
+
 def test_in_eight_kilobytes_every_cause_of_five_is_shown(scene: Scene, client: ValidatingClient) -> None:
     scene.run("a")
     run_id = scene.run("b", "a", at=2, ends={

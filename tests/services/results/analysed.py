@@ -61,6 +61,14 @@ def archive_of(folder: Path) -> Archive:
     return Archive([local], spool=local, clock=now, link_lifetime=SOON, send_on=lambda _: None)
 
 
+def analyse_all(analyst: Analyst) -> list[AnalysisDue]:
+    """Analyse all runs that wait; how urgently each did."""
+    found = []
+    while (due := analyst.analyse_next()) is not None:
+        found.append(due)
+    return found
+
+
 @dataclass
 class Scene:
     """A store of outputs, and tests whose baselines are in it."""
@@ -117,7 +125,4 @@ class Scene:
         return run_id
 
     def analyse_all(self) -> list[AnalysisDue]:
-        found = []
-        while (due := self.analyst.analyse_next()) is not None:
-            found.append(due)
-        return found
+        return analyse_all(self.analyst)
