@@ -37,13 +37,13 @@ class Queue:
 
 
 def load_queue(platform: Platform | None, status: RunStatus | None, main_repository: str, *, limit: int, offset: int) -> Queue:
-    """List the runs that are not finished: first those being executed, by id, then the waiting ones in the order of the queue."""
+    """List the runs that are not finished: first those being executed, by id, then the waiting ones by their places."""
     run = _in_turn(platform, main_repository)
     waiting = run.c.status == RunStatus.QUEUED.value
     place = func.row_number().over(partition_by=(run.c.platform, run.c.status), order_by=_order(run))
     query = select(
         run.c.run_id, run.c.status, run.c.platform, run.c.created_at, run.c.started_at, case((waiting, place), else_=None),
-        run.c.altered).order_by(waiting, *(case((waiting, each), else_=0) for each in (run.c.kind, run.c.turn)), run.c.run_id)
+        run.c.altered).order_by(waiting, case((waiting, place), else_=0), run.c.run_id)
     rows = [
         QueuedRun(row[0], RunStatus(row[1]), Platform(row[2]), row[3], row[4], row[5], altered_in(row[6]))
         for row in session().execute(query)]
