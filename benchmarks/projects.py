@@ -1,9 +1,10 @@
 """Whether real projects run as jobs as they run at home: the outcome of each of their tests.
 
-    python -m benchmarks.projects [NAME…] [--again] [--keep FOLDER]
+    python -m benchmarks.projects [NAME | NAME==VERSION …] [--again] [--keep FOLDER]
 
 Takes the projects of `projects.txt` from the package index, as uv is configured to reach it, and keeps nothing of them. At home means: a
-plain virtual environment, without root's rights. Needs root and bubblewrap, as an agent does that gives each slot a user of its own.
+plain virtual environment, without root's rights and without a network while the tests run, so that they reach nobody. Needs root and
+bubblewrap, as an agent does that gives each slot a user of its own.
 """
 from __future__ import annotations
 
@@ -155,7 +156,8 @@ def at_home(source: Path, unpacked: Unpacked, folder: Path, cache: Path) -> Ran:
         if subprocess.run(command, cwd=source, env=environment, check=False).returncode:
             return Ran({}, None, 0)
     ready = time.monotonic() - begun
-    command = (*WITHOUT_RIGHTS, python, *TEST[1:], f"--junitxml={folder}/report.xml")
+    without_network = (find_bubblewrap() or "", "--die-with-parent", "--dev-bind", "/", "/", "--unshare-net", "--")
+    command = (*without_network, *WITHOUT_RIGHTS, python, *TEST[1:], f"--junitxml={folder}/report.xml")
     done = subprocess.run(command, cwd=source, env=environment, capture_output=True, timeout=SECONDS, check=False)
     (folder / "log").write_bytes(done.stdout + done.stderr)
     return Ran(outcomes_of(folder / "report.xml"), done.returncode, ready)
@@ -191,7 +193,7 @@ def _counted(ran: Ran) -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="only these projects")
+    parser.add_argument("names", nargs="*", help="only these projects of the list, or others with their versions: name==version")
     parser.add_argument("--again", action="store_true", help="run each job twice, to see how soon a cached environment is ready")
     parser.add_argument("--keep", type=Path, help="a folder for the jobs' logs")
     chosen = parser.parse_args()
@@ -205,7 +207,7 @@ def main() -> None:
         folder.chmod(0o755)
         place = JobPlace(folder, host_runtime(folder / "python"), home_cache)
         names = [requirement.partition("==")[0] for requirement in listed]
-        for requirement in [listed[names.index(name)] for name in chosen.names or names]:
+        for requirement in [name if "==" in name else listed[names.index(name)] for name in chosen.names or names]:
             try:
                 print(compare(requirement, place, again=chosen.again, keep=chosen.keep), flush=True)
             except (httpx.HTTPError, subprocess.SubprocessError) as fault:
