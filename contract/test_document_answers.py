@@ -18,6 +18,7 @@ VERSIONED = {
     "list_run_samples",
     "get_run_sample",
     "list_samples",
+    "list_regression_tests",
     "get_expected_output",
     "get_actual_output",
     "get_diff",

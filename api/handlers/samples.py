@@ -28,6 +28,7 @@ from api.services.catalog.library_samples import KeptSample, load_kept_sample
 from api.services.results import verdicts
 from api.services.results.stability import find_stability
 from api.specfirst import request_context
+from api.specfirst.responses.stored_answers import UnmadeAnswer
 from api.storage.catalog import regression_tests, samples
 from api.storage.files import paths
 from api.storage.files.archive import Archive
@@ -60,7 +61,7 @@ def list_samples(
 ) -> dict[str, Any]:
     """List the media samples."""
     wanted = SampleFilter(SampleStatus(status) if status else None, name, tag, sha256, extension)
-    return render_runs.page(samples.list_samples(wanted, limit=limit, offset=offset), render_samples.listed_sample)
+    return render_runs.page(samples.list_samples(wanted, limit=limit, offset=offset), render_samples.sample)
 
 
 def get_sample(sample_id: int) -> tuple[dict[str, Any], int, dict[str, str]]:
@@ -106,12 +107,14 @@ def get_stability(regression_id: int, platform: str | None = None) -> dict[str, 
 def list_regression_tests(
     limit: int, offset: int, active: bool | None = None, category: str | None = None, tag: str | None = None,
     sample_id: int | None = None,
-) -> dict[str, Any]:
+) -> UnmadeAnswer:
     """List the definitions of regression tests."""
     wanted = RegressionTestFilter(active, category, tag, sample_id)
-    found = regression_tests.list_regression_tests(wanted, limit=limit, offset=offset)
+    found, version = regression_tests.list_tests_with_version(wanted, limit=limit, offset=offset)
     files = request_context.collaborator(Archive).look(render_samples.baseline_names(found.items))
-    return render_runs.page(found, lambda test: render_samples.listed_regression_test(test, files))
+    return UnmadeAnswer(
+        (version, *((each.status, each.size) for each in files.values())),
+        lambda: render_runs.page(found, lambda test: render_samples.regression_test(test, files)))
 
 
 def _tail(run_id: int, regression_id: int) -> str | None:

@@ -3,10 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
 from typing import Any
-
-from orjson import Fragment
 
 from api.domain.catalog.media_info import MediaInfo
 from api.domain.catalog.regression_test import RegressionTest
@@ -21,15 +18,12 @@ from api.domain.results.result import JudgedTest, expected_exit_code
 from api.domain.results.sample_result import ShownOutput, categories_of, result_message, shown_outputs
 from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest
 from api.rendering.runs import marked
-from api.specfirst.responses.json_responses import encode
-from api.specfirst.responses.row_members import Item, Members, only
 from api.storage.files.archive import NOWHERE, Found
 from api.storage.files.paths import result_name
 
 Json = dict[str, Any]
 
 TAG_LIMIT, OUTPUT_LIMIT = 50, 20
-REMEMBERED = 1024
 SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
 NO_HASH = "0" * 64
 
@@ -106,17 +100,6 @@ def history_entry(entry: HistoryEntry, sample_id: int) -> Json:
         "failure_signature": entry.signature}
 
 
-def listed_sample(found: Sample) -> Item:
-    """A media sample as an item of a list."""
-    return partial(_encoded_sample, found)
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _encoded_sample(found: Sample, members: Members) -> Fragment:
-    # Most of the samples of a list were in the one before, unchanged.
-    return Fragment(encode(only(sample(found), members)))
-
-
 def baseline_names(tests: Sequence[RegressionTest]) -> list[str | None]:
     """The files whose whereabouts a page of regression tests tells."""
     return [
@@ -124,21 +107,11 @@ def baseline_names(tests: Sequence[RegressionTest]) -> list[str | None]:
         for test in tests for output in test.definition.outputs[:OUTPUT_LIMIT]]
 
 
-def listed_regression_test(found: RegressionTest, files: Mapping[str, Found]) -> Item:
-    """The definition of a regression test as an item of a list, with its baselines as they were found in the stores."""
-    names = (result_name(output.baseline, output.extension) for output in found.definition.outputs)
-    return partial(_encoded_regression_test, found, tuple(files.get(name or "", NOWHERE) for name in names))
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _encoded_regression_test(found: RegressionTest, places: Sequence[Found], members: Members) -> Fragment:
-    return Fragment(encode(only(_regression_test(found, places), members)))
-
-
-def _regression_test(found: RegressionTest, places: Sequence[Found]) -> Json:
+def regression_test(found: RegressionTest, files: Mapping[str, Found]) -> Json:
+    """The definition of a regression test, with its baselines as they were found in the stores."""
     test = found.definition
     category = categories_of(test)[0]
-    baselines = [_baseline(test, output, place) for output, place in zip(test.outputs, places, strict=True)]
+    baselines = [_baseline(test, output, files) for output in test.outputs]
     stored = {"category": category, "command": test.command, "tags": list(found.tags), "expected_outputs": baselines}
     shown = {
         "category": cut(category, 100), "command": cut(test.command, 500), "tags": shown_tags(found.tags),
@@ -148,7 +121,8 @@ def _regression_test(found: RegressionTest, places: Sequence[Found]) -> Json:
         "expected_outputs_total": len(test.outputs)}
 
 
-def _baseline(test: ExpectedTest, output: ExpectedOutput, place: Found) -> Json:
+def _baseline(test: ExpectedTest, output: ExpectedOutput, files: Mapping[str, Found]) -> Json:
+    place = files.get(result_name(output.baseline, output.extension) or "", NOWHERE)
     filename = f"{test.sample_sha}{output.suffix}{output.extension}"
     shown = marked({"filename": filename}, {"filename": cut(filename, 255)}) | {
         "run_id": None, "sample_id": test.sample_id, "regression_id": test.regression_id, "output_id": output.output_id,

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from api.specfirst.binding.shown_runs import Preparation, ShowsRuns
 from api.specfirst.responses.json_responses import JSON, encode, etag
 from api.specfirst.responses.next_page import next_page
 from api.specfirst.responses.row_members import shown_items
-from api.specfirst.responses.stored_answers import StoredAnswer, StoredAnswers
+from api.specfirst.responses.stored_answers import StoredAnswer, StoredAnswers, UnmadeAnswer
 from api.specfirst.transport.asgi_to_wsgi import AsgiToWsgi
 
 
@@ -35,12 +36,16 @@ class Operation:
         """Answer the request that Flask is handling, with the validated arguments. Flask's own arguments are ignored."""
         arguments = arguments_of(flask.request.environ["asgi.scope"])
         version = self._preparation.prepare(arguments)
-        if version is None:
-            return self._rendered(self._function(**arguments))
-        key = self.__name__, request_context.asked_for(), version
+        if version is not None:
+            return self._stored_answer(UnmadeAnswer(version, partial(self._function, **arguments)))
+        returned = self._function(**arguments)
+        return self._stored_answer(returned) if isinstance(returned, UnmadeAnswer) else self._rendered(returned)
+
+    def _stored_answer(self, wanted: UnmadeAnswer) -> flask.Response:
+        key = self.__name__, request_context.asked_for(), wanted.version
         answer = self._stored.find(key)
         if answer is None:
-            answer = _storable(self._rendered(self._function(**arguments)))
+            answer = _storable(self._rendered(wanted.make()))
             self._stored.keep(key, answer)
         return flask.Response(answer.body, HTTPStatus.OK, cast(Any, answer.headers), content_type=answer.kind)
 

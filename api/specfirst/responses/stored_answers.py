@@ -1,14 +1,23 @@
 """Answers that were given before, as bytes, for as long as what they were made from stays the same."""
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 from cachetools import LRUCache
 
 # So many bytes are kept in all, and no answer that is larger than a part of that.
 MEMORY, LARGEST = 16 << 20, 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class UnmadeAnswer:
+    """What a handler returns that knows the version of its answer before it makes it; it is made where none of this version is stored."""
+
+    version: Hashable
+    make: Callable[[], Any]
 
 
 @dataclass(frozen=True, slots=True)

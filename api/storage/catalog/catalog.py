@@ -43,6 +43,12 @@ def load_catalog_version() -> int:
     return _load().version
 
 
+def load_catalog_with_version() -> tuple[Catalog, int]:
+    """Both, by the same look."""
+    kept = _load()
+    return kept.catalog, kept.version
+
+
 def _load() -> _Kept:
     kept: _Kept = current_app.extensions.get(KEPT, _NOTHING_KEPT)
     content = look(kept.content)

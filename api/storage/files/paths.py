@@ -5,12 +5,15 @@ Nothing that comes from outside becomes part of a name unless it has the form of
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from api.domain.files.signed_url import FileKind
 from api.domain.runs.run import Platform
 from api.domain.runs.worker_message import ArtifactKind
 from api.domain.runs.worker_suite import dotted
 
+# Names of the last lists, whose files are looked up again and again.
+REMEMBERED = 1024
 SAMPLES, MEDIA_INFO, EXTRA = "TestFiles", "TestFiles/media", "TestFiles/extra"
 RESULTS, LOGS, ARTIFACTS = "TestResults", "LogFiles", "test_artifacts"
 
@@ -44,6 +47,7 @@ def extra_file_name(digest: str, extra_id: int, extension: str) -> str | None:
     return f"{EXTRA}/{digest}_{extra_id:d}{_safe(dotted(extension))}" if SAMPLE_DIGEST.match(digest) else None
 
 
+@lru_cache(REMEMBERED)
 def result_name(digest: str | None, extension: str) -> str | None:
     """The name of an expected or actual output, by its SHA-256. None for what is none, such as an old row's stand-in."""
     return f"{RESULTS}/{digest.lower()}{_safe(extension)}" if digest and DIGEST.match(digest) else None
@@ -66,6 +70,7 @@ def artifact_name(run_id: int, kind: ArtifactKind, platform: str) -> str:
     return f"{ARTIFACTS}/{run_id:d}/{files[kind]}"
 
 
+@lru_cache(REMEMBERED)
 def is_name(text: str) -> bool:
     """Whether a text can be the name of a stored file: folders and a file below the root, in plain characters."""
     return _NAME.match(text) is not None
@@ -76,6 +81,7 @@ def kind_of(name: str) -> FileKind | None:
     return next((kind for kind, pattern in _KINDS.items() if pattern.fullmatch(name)), None)
 
 
+@lru_cache(REMEMBERED)
 def digest_in(name: str) -> str | None:
     """The SHA-256 that a file's content must have because its name says so; None for names that say nothing."""
     found = _RESULT.match(name)

@@ -1,6 +1,7 @@
 """Parts of finished runs are answered from what was stored, until something happens to the run."""
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 from unittest.mock import patch
 
@@ -9,9 +10,9 @@ import pytest
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
 from api.specfirst.binding.flask_app import Operation
-from tests.builders import add_event, add_regression_test, add_result, add_run
+from tests.builders import Output, add_event, add_regression_test, add_result, add_run
 from tests.handlers.site import Client, Site
-from tests.platform_writes import rename_sample
+from tests.platform_writes import deactivate, rename_sample
 
 STORED = ("summary", "errors", "error-summary", "junit.xml")
 PARTS = (*STORED, "samples", "progress", "config", "infrastructure-errors")
@@ -91,3 +92,21 @@ def test_a_list_of_samples_is_given_again_without_being_made_until_the_library_c
 
     assert again.status_code == 304
     assert (changed.status_code, changed.json()["data"][0]["name"]) == (200, "renamed.ts")
+
+
+def test_a_list_of_regression_tests_is_given_again_until_the_library_or_a_baselines_file_changes(client: Client, site: Site) -> None:
+    digest = sha256(b"baseline").hexdigest()
+    tests = [add_regression_test(outputs=[Output(digest)]) for _ in range(2)]
+    first = client.get("/api/v1/regression-tests")
+
+    with patch.object(Operation, "_rendered", side_effect=AssertionError):
+        again = client.get("/api/v1/regression-tests", headers={"If-None-Match": first.headers["ETag"]})
+    (site.files / "TestResults").mkdir(exist_ok=True)
+    (site.files / f"TestResults/{digest}.srt").write_bytes(b"baseline")
+    found = client.get("/api/v1/regression-tests", headers={"If-None-Match": first.headers["ETag"]})
+    deactivate(tests[0])
+    retired = client.get("/api/v1/regression-tests", headers={"If-None-Match": found.headers["ETag"]})
+
+    assert (again.status_code, found.status_code, retired.status_code) == (304, 200, 200)
+    assert [each.json()["data"][0]["expected_outputs"][0]["storage_status"] for each in (first, found)] == ["missing", "degraded"]
+    assert [each["active"] for each in retired.json()["data"]] == [False, True]

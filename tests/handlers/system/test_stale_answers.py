@@ -18,17 +18,18 @@ from api.domain.runs.run import Phase
 from api.services.results import verdicts
 from api.specfirst.responses.stored_answers import StoredAnswers
 from api.storage.database import change, session, transaction
+from api.storage.files.paths import result_name
 from api.storage.platform_tables import ResultFileRow, ResultRow, UserRow
 from api.storage.runs.platform_changes import mark_outdated
-from tests.builders import NOW, BuiltTest, add_event, add_output, add_regression_test, add_result, add_run, digest_of
+from tests.builders import BASELINE, NOW, BuiltTest, add_event, add_output, add_regression_test, add_result, add_run, digest_of
 from tests.databases import Database
 from tests.examples import examples
 from tests.handlers.site import Site, build_site
-from tests.platform_writes import change_run, delete_last_event, delete_results, delete_run, rename_sample, restart_run
+from tests.platform_writes import change_run, deactivate, delete_last_event, delete_results, delete_run, rename_sample, restart_run
 
 PARTS = (
     "", "/summary", "/progress", "/config", "/samples", "/samples?status=fail", "/errors", "/error-summary", "/infrastructure-errors",
-    "/junit.xml", "/artifacts")
+    "/junit.xml", "/artifacts", "/samples/{sample_id}", "/compare")
 LISTS = ("/runs", "/runs?status=fail", "/regression-tests", "/samples", "/samples/{sample_id}/history")
 
 
@@ -129,6 +130,19 @@ def judged_by_older_rules(world: World, run_id: int, number: int) -> None:
         mark_outdated()
 
 
+def regression_test_deactivated(world: World, run_id: int, number: int) -> None:
+    deactivate(world.tests[number % len(world.tests)])
+
+
+def baseline_file_changed(world: World, run_id: int, number: int) -> None:
+    file = world.oracle.files / (result_name(BASELINE, ".srt") or "")
+    if file.exists():
+        file.unlink()
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"baseline")
+
+
 def deleted(world: World, run_id: int, number: int) -> None:
     delete_run(run_id)
     world.run_ids.remove(run_id)
@@ -136,7 +150,7 @@ def deleted(world: World, run_id: int, number: int) -> None:
 
 DEEDS: tuple[Callable[[World, int, int], None], ...] = (
     late_result, late_output, restarted, canceled, completed, last_event_deleted, results_deleted, sample_renamed, requester_changed,
-    branch_renamed, judged_by_older_rules, deleted)
+    branch_renamed, judged_by_older_rules, regression_test_deactivated, baseline_file_changed, deleted)
 reads = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2), st.sampled_from(PARTS) | st.sampled_from(LISTS)), min_size=1, max_size=4)
 steps = st.lists(st.tuples(st.none() | st.sampled_from(DEEDS), st.integers(0, 11), reads), min_size=2, max_size=6)
 
@@ -179,6 +193,6 @@ def test_a_server_that_keeps_answers_gives_those_of_one_that_keeps_none(world: W
                 new_run(world, number)
             for server, which, part in seen:
                 known = world.run_ids[which % len(world.run_ids)] if world.run_ids else 1
-                path = part.format(sample_id=world.tests[0].sample_id) if part in LISTS else f"/runs/{known}{part}"
-                world.check(server, path)
+                path = part if part in LISTS else f"/runs/{known}{part}"
+                world.check(server, path.format(sample_id=world.tests[0].sample_id))
     assert isinstance(oracles_answers, StoredAnswers)
