@@ -64,7 +64,8 @@ def _of_servers(corpora: Iterator[Corpus]) -> tuple[Score, dict[str, str]]:
                 served = Served(corpus, site, OwnPool())
                 for run, claims in served.answers():
                     score.judge(run, claims.analysis, served.runs, claims.since)
-                states += [(corpus.tests[number]["flaky"], state) for number, state in served.stable().items()]
+                truly = corpus.never_the_same(served.runs)
+                states += [(number in truly, state) for number, state in served.stable().items()]
     counts = {
         state: [sum(truly is wanted and each is state for truly, each in states) for wanted in (True, False)] for state in StabilityState}
     proven, suspected = counts[StabilityState.PROVEN], counts[StabilityState.SUSPECTED]

@@ -136,7 +136,7 @@ def _past(run: Run, *, is_own: bool = False, is_assumed: bool = False) -> PastRu
 def costs_of(corpora: Sequence[Asked]) -> dict[str, str]:
     """Which tests are known to be nondeterministic in the end, and what everything took."""
     tests = [(asked, number) for asked in corpora for number in asked.corpus.tests]
-    truly = {(asked, number) for asked, number in tests if asked.corpus.tests[number]["flaky"]}
+    truly = {(asked, number) for asked in corpora for number in asked.corpus.never_the_same(asked.runs)}
     states = {(asked, number): asked.stability(number).state for asked, number in tests}
     proven, suspected = (
         {each for each, state in states.items() if state is wanted} for wanted in (StabilityState.PROVEN, StabilityState.SUSPECTED))

@@ -9,7 +9,7 @@ import importlib
 import json
 import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -80,6 +80,11 @@ class Corpus:
     def extension(self, test: dict[str, Any]) -> str:
         """The extension of a test's output."""
         return EXTENSIONS.get(test["fmt"], f".{test['fmt']}")
+
+    def never_the_same(self, runs: Iterable[Run]) -> set[int]:
+        """The tests that are not the same each time, and showed it in one of these runs."""
+        return {
+            number for run in runs for number, came in run.tests.items() if FLAKY in came.causes and self.tests[number]["flaky"]}
 
     def introduced(self, cause: str, commit: str) -> str:
         """The commit that brought a cause in, on the way back from one that has it."""

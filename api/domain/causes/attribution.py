@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from api.domain.captions.fact import Fact
 from api.domain.causes.came import Came, Facts, Known, Subject, facts_between, telling
@@ -22,6 +23,7 @@ class Reason(StrEnum):
     CHANGED_SINCE_BASE = "changed_since_base"
     CHANGED_ON_OTHER_PLATFORM = "changed_on_other_platform"
     NOT_BESIDE = "not_beside"
+    NOT_IN_EARLIER_COMMIT = "not_in_earlier_commit"
     FAILS_ON_OTHER_PLATFORM = "fails_on_other_platform"
     NONDETERMINISTIC = "nondeterministic"
     FEWER_DIFFERENCES = "fewer_differences"
@@ -151,13 +153,25 @@ def _by_commits(found: Walk, known: Known, changed: Facts, stability: Stability)
     if keys <= inherited:
         return Attributed(
             Origin.NOT_MINE, Reason.FAILS_ON_OTHER_PLATFORM, Confidence.LIKELY, found.untested, changed, inherited)
-    for reason, own in ((Reason.CHANGED_ON_OTHER_PLATFORM, _own(found, known)), (Reason.NOT_BESIDE, _cleared(found, known, keys))):
+    for reason, own in (
+        (Reason.NOT_IN_EARLIER_COMMIT, _since_own(found, known)), (Reason.CHANGED_ON_OTHER_PLATFORM, _own(found, known)),
+        (Reason.NOT_BESIDE, _cleared(found, known, keys)),
+    ):
         if keys & own - inherited:
             return Attributed(Origin.MINE, reason, Confidence.LIKELY, found.untested, changed, inherited)
     if not keys & inherited and found.elsewhere.keys() == set(found.untested):
         # Every suspect was tested elsewhere and did not show it; whether the run's own commit does is not known there.
         return Attributed(Origin.MINE, Reason.CHANGED_ON_OTHER_PLATFORM, Confidence.UNCERTAIN, found.untested, changed)
     return Attributed(Origin.UNKNOWN, Reason.UNTESTED_COMMITS, Confidence.UNCERTAIN, found.untested, changed, inherited)
+
+
+def _since_own(found: Walk, known: Known) -> frozenset[Key]:
+    """What changed between runs of the run's own commits, which lie behind all suspects."""
+    subject = found.subject
+    return frozenset(
+        key for newer, older in pairwise(found.stretches)
+        if older.newest.is_own and not hides(facts_between(subject, None, older.came, known))
+        for key in keys_of(facts_between(subject, older.came, newer.came, known)))
 
 
 def _cleared(found: Walk, known: Known, changed: frozenset[Key]) -> frozenset[Key]:

@@ -14,6 +14,10 @@ EVIDENCE_LIMIT = 5
 # A test is suspected where its output changed in three of five adjacent runs, of so many of the main repository.
 FEWEST_RUNS = 8
 OFTEN = 0.6
+# Of so many commits that were tested on two platforms, a test comes to the same on both for three of four where commits determine it;
+# it is suspected where it does and does not by turns, of one commit in three.
+FEWEST_COMMITS, STEADY = 4, 0.75
+FEWEST_TURNS, TURNS = 6, 1 / 3
 # In so few runs it is only taken to be possible, where it changed in four of five.
 FEW_RUNS, NEARLY_ALWAYS = 5, 0.8
 
@@ -53,7 +57,8 @@ class Nondeterminism:
 class Stability:
     """What is known of a test: `evidence` are the newest pairs of runs that prove it.
 
-    `is_doubtful` where its output changed so often that a change need not be a commit's, though too little is known to suspect it.
+    `is_doubtful` where its output changed so often, or came to something else on another platform for the newest commit of both, that
+    a change need not be a commit's, though too little is known to suspect it.
     """
 
     state: StabilityState = StabilityState.NONE
@@ -64,21 +69,26 @@ class Stability:
 STABLE = Stability()
 
 
-def stability_of(sightings: Sequence[Sighting]) -> Stability:
-    """Judge one test by its results in any order; runs are as old as their ids say.
+def stability_of(sightings: Sequence[Sighting], platform: Platform | None = None) -> Stability:
+    """Judge one test, perhaps on one platform alone, by its results in any order; runs are as old as their ids say.
 
     What infrastructure ends, such as a time limit, proves nothing.
     """
-    told = sorted((each for each in sightings if not _is_cut_short(each.came)), key=lambda each: each.run_id)
+    everywhere = sorted((each for each in sightings if not _is_cut_short(each.came)), key=lambda each: each.run_id)
+    told = [each for each in everywhere if platform in (None, each.platform)]
     groups: dict[tuple[str, Platform, Hashable], list[Sighting]] = {}
     for each in told:
         groups.setdefault((each.commit, each.platform, each.expected), []).append(each)
     found = sorted((each for group in groups.values() for each in _differing(group)), key=lambda each: -each.other_run_id)
     if found:
         return Stability(StabilityState.PROVEN, tuple(found[:EVIDENCE_LIMIT]))
-    if any(_changes(told, platform, FEWEST_RUNS, OFTEN) for platform in Platform):
+    agreed = _agreements(everywhere)
+    if len(agreed) >= FEWEST_COMMITS and sum(agreed) >= STEADY * len(agreed):
+        return STABLE
+    if _is_by_turns(agreed) or any(_changes(told, each, FEWEST_RUNS, OFTEN) for each in Platform):
         return Stability(StabilityState.SUSPECTED, is_doubtful=True)
-    return Stability(is_doubtful=any(_changes(told, platform, FEW_RUNS, NEARLY_ALWAYS) for platform in Platform))
+    is_doubtful = agreed[-1:] == [False] or any(_changes(told, each, FEW_RUNS, NEARLY_ALWAYS) for each in Platform)
+    return Stability(is_doubtful=is_doubtful)
 
 
 def _is_cut_short(came: Came) -> bool:
@@ -90,6 +100,19 @@ def _differing(group: Sequence[Sighting]) -> Iterator[Nondeterminism]:
     for one, other in pairwise(group):
         if one.came != other.came:
             yield Nondeterminism(one.run_id, other.run_id, one.commit, one.came, other.came)
+
+
+def _agreements(told: Sequence[Sighting]) -> list[bool]:
+    """Of each commit that was tested on several platforms, in order, whether the newest results there are the same."""
+    groups: dict[tuple[str, Hashable], dict[Platform, Came]] = {}
+    for each in told:
+        groups.setdefault((each.commit, each.expected), {})[each.platform] = each.came
+    return [all(came == other for came, other in pairwise(group.values())) for group in groups.values() if len(group) > 1]
+
+
+def _is_by_turns(agreed: Sequence[bool]) -> bool:
+    turns = sum(one != other for one, other in pairwise(agreed))
+    return turns >= max(FEWEST_TURNS, TURNS * (len(agreed) - 1))
 
 
 def _changes(told: Sequence[Sighting], platform: Platform, fewest: int, part: float) -> bool:

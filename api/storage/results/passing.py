@@ -48,13 +48,11 @@ class RunOfTest:
     pull_request: int | None
 
 
-def list_runs_with(regression_id: int, platform: Platform | None, *, limit: int) -> list[RunOfTest]:
-    """List the finished runs that have a verdict of the test, perhaps those on one platform alone, the newest first."""
+def list_runs_with(regression_id: int, *, limit: int) -> list[RunOfTest]:
+    """List the finished runs that have a verdict of the test, the newest first."""
     rows = session().execute(
         select(RunRow.run_id, RunRow.commit_sha, RunRow.platform, RunRow.repository, RunRow.pull_request)
         .join(VerdictRow, VerdictRow.run_id == RunRow.run_id)
-        .where(
-            VerdictRow.regression_id == regression_id, VerdictRow.run_status.in_(OVER),
-            *(() if platform is None else (VerdictRow.platform == platform.value,)))
+        .where(VerdictRow.regression_id == regression_id, VerdictRow.run_status.in_(OVER))
         .order_by(VerdictRow.created_at.desc(), VerdictRow.run_id.desc()).limit(limit))
     return [RunOfTest(run_id, commit, Platform(on), repository, pull_request) for run_id, commit, on, repository, pull_request in rows]

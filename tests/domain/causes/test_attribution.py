@@ -182,6 +182,19 @@ def test_what_no_pull_request_from_the_runs_parent_shows_is_the_runs_own(beside:
     assert said.origin is origin
 
 
+@pytest.mark.parametrize(("earlier", "origin", "reason"), [
+    ("clean", Origin.MINE, Reason.NOT_IN_EARLIER_COMMIT), ("shown", Origin.UNKNOWN, Reason.UNTESTED_COMMITS),
+    ("none", Origin.UNKNOWN, Reason.UNTESTED_COMMITS)])
+def test_what_an_earlier_commit_of_the_same_change_did_not_show_is_its_own(earlier: str, origin: Origin, reason: Reason) -> None:
+    told = known(
+        base_bad="cues.order, bytes.bom +", good_clean="bytes.bom +", good_shown="cues.order", good_none="cues.none",
+        clean_bad="cues.order", shown_bad="bytes.bom +/0", none_bad="cues.order")
+
+    said = attributed(walked("bad", earlier, "base", own=1, untested=("c8",)), told | known(base_bad="cues.order"))
+
+    assert (said.origin, said.reason) == (origin, reason)
+
+
 def test_a_change_of_which_a_part_is_the_runs_own_is_its_own() -> None:
     found = walked("bad", GOOD, untested=("c8",), elsewhere={"c8": came("there"), "c99": came("there")}, beside={"c8": [came("there")]})
 

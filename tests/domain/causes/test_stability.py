@@ -25,10 +25,14 @@ def test_two_outputs_of_one_commit_that_differ_prove_that_a_test_is_nondetermini
 
 
 @pytest.mark.parametrize("other", [
-    seen(2, came("two"), commit="d"), seen(2, came("two"), platform=Platform.WINDOWS), seen(2, came("two"), expected="another set"),
+    seen(2, came("two"), commit="d"), seen(2, came("two"), expected="another set"),
     seen(2, came("one")), seen(2, came("one", 124)), seen(2, Came(None, {}))])
 def test_nothing_is_proven_by_other_commits_platforms_sets_equal_outputs_or_what_infrastructure_ended(other: Sighting) -> None:
     assert stability_of([seen(1, came("one")), other]) == STABLE
+
+
+def test_nothing_is_proven_by_another_platform() -> None:
+    assert stability_of([seen(1, came("one")), seen(2, came("two"), platform=Platform.WINDOWS)]).state is StabilityState.NONE
 
 
 def test_another_ending_of_one_commit_is_a_proof_too() -> None:
@@ -49,6 +53,31 @@ def test_a_test_is_suspected_if_three_of_five_of_the_main_repositorys_runs_chang
     sightings = [seen(number, came(digest), commit=str(number)) for number, digest in enumerate(digests)]
 
     assert stability_of(sightings).state is state
+
+
+def on_both(linux: str, windows: str) -> list[Sighting]:
+    """What a test came to in commits that were tested on two platforms."""
+    return [
+        seen(2 * number + place, came(digest), commit=str(number), platform=platform)
+        for place, (platform, digests) in enumerate(((Platform.LINUX, linux), (Platform.WINDOWS, windows)))
+        for number, digest in enumerate(digests)]
+
+
+@pytest.mark.parametrize(("linux", "windows", "state"), [
+    # It changes often, and always on both.
+    ("abababab", "abababab", StabilityState.NONE), ("abababab", "abababcc", StabilityState.NONE),
+    ("abababab", "babababa", StabilityState.SUSPECTED),
+    # It seldom changes, and comes to the same on both by turns.
+    ("aaaaaaaaa", "abbaabbaa", StabilityState.NONE), ("aaaaaaaaa", "aababbaba", StabilityState.SUSPECTED)])
+def test_a_test_that_comes_to_the_same_on_two_platforms_is_determined_by_the_commit(
+    linux: str, windows: str, state: StabilityState,
+) -> None:
+    assert stability_of(on_both(linux, windows)).state is state
+
+
+def test_a_test_is_doubtful_where_the_newest_commit_came_to_something_else_on_another_platform() -> None:
+    assert stability_of(on_both("aab", "aaa")) == Stability(is_doubtful=True)
+    assert stability_of(on_both("aba", "aaa")) == STABLE
 
 
 @pytest.mark.parametrize(("digests", "is_doubtful"), [("ababa", True), ("abab", False), ("abbba", False), ("abcbaab", True)])

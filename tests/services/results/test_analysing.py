@@ -8,7 +8,7 @@ import pytest
 
 from api.diffs.pool import DiffPool
 from api.domain.causes.attribution import Reason
-from api.domain.causes.run_analysis import AnalysisDue, AnalysisState, NotAnalysed
+from api.domain.causes.run_analysis import ANALYSIS_VERSION, AnalysisDue, AnalysisState, NotAnalysed
 from api.domain.results.origin import Origin
 from api.domain.runs.run import Platform
 from api.services.results.analyses import AnalysisStatus, find_analysis
@@ -204,7 +204,7 @@ def test_runs_of_an_older_version_are_analysed_again(scene: Scene, monkeypatch: 
     run_id = scene.run("a", ends={0: "460"})
     scene.analyse_all()
     for module in ("api.services.results.analyses", "api.storage.results.analyses"):
-        monkeypatch.setattr(f"{module}.ANALYSIS_VERSION", 2)
+        monkeypatch.setattr(f"{module}.ANALYSIS_VERSION", ANALYSIS_VERSION + 1)
     before = status_of(run_id).state
     dues = scene.analyse_all()
 
