@@ -84,6 +84,7 @@ def tour(base_url: str, token: str, red: Told, look: str | None = None) -> list[
     return [
         "",
         f"Token       {token}",
+        f"Pages       {base_url}/",
         f"Swagger UI  {base_url}/api/v1/ui",
         "",
         "Try:",

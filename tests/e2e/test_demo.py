@@ -55,6 +55,7 @@ def test_the_demo_runs_all_commits_and_says_where_to_look(first: subprocess.Comp
     assert [line.split()[0].strip(":") for line in lines if re.match(r"  \w+: of ", line)] == [
         "pass", "fail", "canceled", "fail", "fail", "fail"]
     assert re.search(r"^Token +spci_[A-Za-z0-9_-]{43}$", first.stdout, re.MULTILINE)
+    assert re.search(r"^Pages +http://127\.0\.0\.1:\d+/$", first.stdout, re.MULTILINE)
     assert re.search(r"^Swagger UI +http://127\.0\.0\.1:\d+/api/v1/ui$", first.stdout, re.MULTILINE)
     assert sum(line.startswith("  curl ") for line in lines) == 3
 
