@@ -51,7 +51,7 @@ PROGRAMS = (
 def parse_file_name(text: str) -> FileName:
     """The name of a file that is sent in; of a path, its last part. Raises Invalid for what is no name, or has no usable extension."""
     name = _SEPARATOR.split(text)[-1].strip()
-    if not name.strip(".") or not name.isprintable() or len(name) > NAME_LENGTH:
+    if not _is_file_name(name):
         raise Invalid({"file": f"Must have a file name of 1 to {NAME_LENGTH} printable characters."})
     stem, _, extension = name.rpartition(".")
     if not stem:
@@ -59,6 +59,16 @@ def parse_file_name(text: str) -> FileName:
     if _EXTENSION.fullmatch(extension) is None:
         raise Invalid({"file": "Must have an extension of 1 to 10 letters, digits, hyphens or underscores, or none."})
     return FileName(name, extension)
+
+
+def check_shown_name(name: str) -> None:
+    """Let pass a name under which a sample may be shown: one that a file could have, and no path. Raises Invalid."""
+    if not _is_file_name(name) or name != name.strip() or _SEPARATOR.search(name) is not None:
+        raise Invalid({"name": f"Must be a file's name of 1 to {NAME_LENGTH} printable characters, without a path or blanks around it."})
+
+
+def _is_file_name(name: str) -> bool:
+    return bool(name.strip(".")) and name.isprintable() and len(name) <= NAME_LENGTH
 
 
 def check_allowed(name: FileName, beginning: bytes, forbidden: Forbidden) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from api.domain.catalog.change import Editor, LibraryKind
+from api.domain.catalog.label import check_label
 from api.domain.errors import Conflict
 from api.storage.catalog import labels
 from api.storage.catalog.changes import record_change
@@ -15,7 +16,9 @@ from api.storage.database import transact
 
 
 def create_tag(name: str, description: str, by: Editor, now: datetime) -> Label:
-    """Add a tag. Raises Conflict where there is one of this name."""
+    """Add a tag. Raises Invalid for what is no name, and Conflict where there is one of this name."""
+    check_label(name)
+
     def create() -> Label:
         tag = labels.insert_tag(name, description)
         record_change(LibraryKind.TAG, tag.label_id, None, _values(tag), by, now)
@@ -38,7 +41,9 @@ def _delete_tag(tag_id: int, by: Editor, now: datetime) -> None:
 
 
 def create_category(name: str, description: str, by: Editor, now: datetime) -> Label:
-    """Add a category. Raises Conflict where there is one of this name."""
+    """Add a category. Raises Invalid for what is no name, and Conflict where there is one of this name."""
+    check_label(name)
+
     def create() -> Label:
         category = labels.insert_category(name, description)
         record_change(LibraryKind.CATEGORY, category.label_id, None, _values(category), by, now)
@@ -48,7 +53,9 @@ def create_category(name: str, description: str, by: Editor, now: datetime) -> L
 
 
 def edit_category(category_id: int, name: str | None, description: str | None, by: Editor, now: datetime) -> Label:
-    """Rename or describe a category; None leaves a thing as it is. Raises NotFound, and Conflict for a name that is taken."""
+    """Rename or describe a category; None leaves a thing as it is. Raises Invalid, NotFound, and Conflict for a name that is taken."""
+    if name is not None:
+        check_label(name)
     return transact(partial(_edit_category, category_id, name, description, by, now))
 
 

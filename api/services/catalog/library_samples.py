@@ -9,7 +9,7 @@ from threading import Event
 from typing import Any
 
 from api.domain.catalog.change import Editor, LibraryKind, check_version
-from api.domain.catalog.new_sample import BEGINNING, FileName, check_allowed, parse_file_name
+from api.domain.catalog.new_sample import BEGINNING, FileName, check_allowed, check_shown_name, parse_file_name
 from api.domain.catalog.sample import Sample, without_dot
 from api.domain.errors import Conflict, NotFound, Unavailable, Unprocessable
 from api.storage.catalog import sample_rows
@@ -120,8 +120,10 @@ def _insert(file: ReceivedFile, archive: Archive, by: Editor, now: datetime) -> 
 def edit_sample(sample_id: int, edit: SampleEdit, wanted: str | None, by: Editor, now: datetime) -> KeptSample:
     """Change what is known of a sample; `wanted` is the If-Match of whoever edits.
 
-    Raises NotFound, PreconditionFailed, Unprocessable for unknown tags and versions.
+    Raises Invalid for what is no name, NotFound, PreconditionFailed, Unprocessable for unknown tags and versions.
     """
+    if edit.name is not None:
+        check_shown_name(edit.name)
     return transact(partial(_edit, sample_id, edit, wanted, by, now))
 
 

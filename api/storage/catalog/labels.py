@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Delete, delete, func, select
 from sqlalchemy.exc import IntegrityError
 
+from api.domain.catalog.label import label_key
 from api.domain.errors import Conflict, NotFound
 from api.domain.page import Page
 from api.storage.database import TransactionConflict, add_free_text, change, change_free_text, session
@@ -47,7 +48,7 @@ def delete_tag_row(tag_id: int) -> None:
 
 def insert_tag(name: str, description: str) -> Label:
     """Within a transaction: add a tag. Raises Conflict where there is one of this name."""
-    if session().execute(select(TagRow.id).where(TagRow.name == name)).first() is not None:
+    if _find_twin(TagRow, name) is not None:
         raise Conflict("There is a tag of this name already.", remedy="Use that one; GET /tags lists it.")
     row = TagRow(name=name, description=description)
     _insert(row)
@@ -110,9 +111,16 @@ def _delete(statement: Delete) -> None:
 
 
 def _check_category_name(name: str, category_id: int | None) -> None:
-    known = session().execute(select(CategoryRow.id).where(CategoryRow.name == name)).scalar_one_or_none()
-    if known not in (None, category_id):
+    known = _find_twin(CategoryRow, name, besides=category_id)
+    if known is not None:
         raise Conflict("There is a category of this name already.", {"category_id": known}, remedy="Use that one, or another name.")
+
+
+def _find_twin(row: type[TagRow | CategoryRow], name: str, besides: int | None = None) -> int | None:
+    """The id of another label that the database, or any other one, takes for the same name."""
+    found = session().execute(select(row.id, row.name, row.name == name).order_by(row.id))
+    return next((
+        label_id for label_id, known, same in found if (same or label_key(known) == label_key(name)) and label_id != besides), None)
 
 
 def _insert(row: TagRow | CategoryRow) -> None:

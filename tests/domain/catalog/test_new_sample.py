@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.catalog.new_sample import PROGRAMS, FileName, Forbidden, check_allowed, parse_file_name
+from api.domain.catalog.new_sample import PROGRAMS, FileName, Forbidden, check_allowed, check_shown_name, parse_file_name
 from api.domain.errors import Invalid, Unprocessable
 
 
@@ -31,6 +31,17 @@ def test_no_name_has_a_part_that_leads_anywhere(text: str) -> None:
 
     assert not set(name.name) & set("/\\\0") and name.name not in (".", "..")
     assert name.name.endswith(name.extension)
+
+
+@pytest.mark.parametrize("name", ["Evening news.ts", "news", "-x.ts", "中.ts", "part 1.of two"])
+def test_a_sample_may_be_shown_under_any_name_of_a_file(name: str) -> None:
+    check_shown_name(name)
+
+
+@pytest.mark.parametrize("name", ["", " ", "..", "../a.ts", "a\\b.ts", "a\u202eb.ts", "a\n.ts", " a.ts", "x" * 256])
+def test_a_sample_is_not_shown_under_a_path_or_what_cannot_be_seen(name: str) -> None:
+    with pytest.raises(Invalid):
+        check_shown_name(name)
 
 
 def test_an_extension_is_forbidden_in_any_case() -> None:

@@ -136,6 +136,16 @@ def test_a_sample_is_renamed_tagged_and_described(client: Client) -> None:
     assert client.get(f"{SAMPLES}/{sample_id}").json() == edited
 
 
+@pytest.mark.parametrize("name", ["../news.ts", "a\u202est.ts", "..", " ", " news.ts"])
+def test_a_sample_is_renamed_to_no_path_and_nothing_that_cannot_be_seen(client: Client, name: str) -> None:
+    sample_id = add_sample("news.ts")
+
+    refused = client.patch(f"{SAMPLES}/{sample_id}", json={"name": name})
+
+    assert (refused.status_code, set(refused.json()["details"]["fields"])) == (400, {"name"})
+    assert client.get(f"{SAMPLES}/{sample_id}").json()["name"] == "news.ts"
+
+
 def test_notes_stand_in_the_platforms_upload_where_there_is_one(site: Site, client: Client) -> None:
     sample_id = send(client).json()["sample_id"]
     client.patch(f"{SAMPLES}/{sample_id}", json={"notes": "Before."})

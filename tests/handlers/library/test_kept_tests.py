@@ -147,6 +147,16 @@ def test_categories_are_made_renamed_and_deleted_while_they_are_empty(client: Cl
     assert [each["name"] for each in client.get(CATEGORIES).json()["data"]] == ["DVB"]
 
 
+@pytest.mark.parametrize(("name", "status"), [("dvb", 409), ("DVB ", 400), ("D\u202eVB", 400), (" ", 400), ("DVB-T", 201)])
+def test_a_category_is_named_by_words_that_differ_from_all_others(client: Client, name: str, status: int) -> None:
+    other = client.post(CATEGORIES, json={"name": "Other"}).json()["category_id"]
+
+    renamed, made = client.patch(f"{CATEGORIES}/{other}", json={"name": name}), client.post(CATEGORIES, json={"name": f"{name}"})
+
+    assert (renamed.status_code, made.status_code) == ((200, 409) if status == 201 else (status, status))
+    assert client.patch(f"{CATEGORIES}/{other}", json={"name": "OTHER" if status != 201 else "dvb-t"}).status_code == 200
+
+
 def test_the_history_of_a_test_has_the_newest_verdict_on_each_platform(client: Client) -> None:
     test, other = add_regression_test(), add_regression_test()
     runs = [add_finished_run(test, other), add_finished_run(test, other)]

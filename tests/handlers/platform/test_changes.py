@@ -55,6 +55,12 @@ def test_a_category_is_kept_until_nothing_is_in_it(admin: ValidatingClient) -> N
     assert (refused.status_code, renamed.json()["name"], deleted.json()) == (409, "Broadcast", {"id": made["id"], "deleted": True})
 
 
+def test_names_of_categories_and_tags_are_words_in_the_platforms_api_too(admin: ValidatingClient) -> None:
+    answers = [send(admin, "POST", path, {"name": name}) for path in ("/categories", "/tags") for name in ("a\x00b", " ", "a\u202eb")]
+
+    assert {answer.status_code for answer in answers} == {400}
+
+
 def test_a_test_is_made_inactive_edited_and_deleted(admin: ValidatingClient) -> None:
     send(admin, "POST", "/categories", {"name": "DVB"})
 
