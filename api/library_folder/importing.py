@@ -12,6 +12,7 @@ from api.domain.catalog.definition import Definition, DefinitionEdit
 from api.domain.catalog.library_file import FileOutput, FileSample, FileTest
 from api.domain.catalog.new_sample import parse_file_name
 from api.domain.errors import Unavailable
+from api.domain.runs.expected_tests import ExpectedOutput
 from api.library_folder.reading import PIECE, Folder, read_folder
 from api.services.catalog import library_samples, library_tests
 from api.services.catalog.library_samples import SampleEdit
@@ -45,13 +46,17 @@ class Import:
         self.present = library_rows.load_present()
 
     def carry_out(self) -> None:
-        """Import everything. What is new comes in one transaction, once its files are in their places."""
+        """Import everything. What is new comes in one transaction, once its files are in their places.
+
+        Labels come first, since a database may refuse one, and nothing is left behind then.
+        """
         library, present = self.folder.library, self.present
         new = [sample for sample in library.samples if self._digest(sample.file) not in present.samples]
         self._tell_of_labels()
         if not self.dry:
+            transact(self._add_labels)
             self._place_files()
-            transact(partial(self._add_labels_and_samples, new))
+            transact(partial(self._add_samples, new))
             self.present = library_rows.load_present()
         for sample in library.samples:
             self._bring_sample(sample, is_new=sample in new)
@@ -107,7 +112,7 @@ class Import:
             transact(partial(self.archive.keep, name, incoming))
             incoming.sync_name()
 
-    def _add_labels_and_samples(self, new: list[FileSample]) -> None:
+    def _add_labels(self) -> None:
         for name, words in self.folder.library.tags.items():
             if name not in self.present.tags:
                 tag = labels.insert_tag(name, words)
@@ -116,6 +121,8 @@ class Import:
             if name not in self.present.categories:
                 category = labels.insert_category(name, words)
                 record_change(LibraryKind.CATEGORY, category.label_id, None, {"name": name, "description": words}, self.by, self.now)
+
+    def _add_samples(self, new: list[FileSample]) -> None:
         for sample in new:
             self._add_sample(sample)
 
@@ -156,7 +163,8 @@ class Import:
     def _add_output(self, regression_id: int, output: FileOutput) -> None:
         baseline = "" if output.baseline is None else self._digest(output.baseline)
         output_id = test_rows.insert_output(regression_id, output.output, baseline)
-        library_rows.insert_variants(output_id, [self._digest(path) for path in output.variants])
+        variants = dict.fromkeys(self._digest(path) for path in output.variants)
+        library_rows.insert_variants(output_id, [variant for variant in variants if variant != baseline])
 
     def _bring_test(self, test: FileTest) -> None:
         shown, regression_id = f"regression test {test.sample} {test.command}", self._test_id(test, self.present)
@@ -176,13 +184,23 @@ class Import:
         for output in test.outputs:
             name = f"{shown}, output {output.output.suffix}{output.output.extension}"
             found = present.get((output.output.suffix, output.output.extension))
-            baseline = None if output.baseline is None else self._digest(output.baseline)
-            if found is None or (baseline is not None and not found.has_baseline):
-                self.tell(ADDED, name if found is None else f"{name}, its baseline")
+            self._bring_baseline(definition.regression_id, found, output, name)
+            if found is not None and found.ignored is not output.output.ignored:
+                self.tell(CHANGED, name)
                 if not self.dry:
-                    transact(partial(self._add_to_test, definition.regression_id, None if found is None else found.output_id, output))
-            elif baseline is not None and not found.accepts(baseline):
-                self.tell(KEPT, f"{name}, whose baseline is another; baselines are changed by approvals")
+                    library_tests.edit_output(
+                        definition.regression_id, found.output_id, None, output.output.ignored, None, self.by, self.now)
+
+    def _bring_baseline(self, regression_id: int, found: ExpectedOutput | None, output: FileOutput, name: str) -> None:
+        baseline = None if output.baseline is None else self._digest(output.baseline)
+        if found is None or (baseline is not None and not found.has_baseline):
+            self.tell(ADDED, name if found is None else f"{name}, its baseline")
+            if not self.dry:
+                transact(partial(self._add_to_test, regression_id, None if found is None else found.output_id, output))
+        elif baseline is not None and not found.accepts(baseline):
+            self.tell(KEPT, f"{name}, whose baseline is another; baselines are changed by approvals")
+        elif not all(found.accepts(self._digest(path)) for path in output.variants):
+            self.tell(KEPT, f"{name}, which has not all of the variants; variants are added by approvals")
 
     def _add_to_test(self, regression_id: int, output_id: int | None, output: FileOutput) -> None:
         if output_id is None:

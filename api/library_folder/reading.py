@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 
 from api.domain.catalog.definition import COMMAND_LENGTH, INPUT_TYPES, OUTPUT_TYPES
 from api.domain.catalog.library_file import FILE_NAME, LibraryFile, library_faults, read_library
-from api.domain.catalog.new_sample import BEGINNING, Forbidden, check_allowed, parse_file_name
-from api.domain.errors import Refusal
+from api.domain.catalog.new_sample import BEGINNING, Forbidden, check_allowed, check_shown_name, parse_file_name
+from api.domain.errors import Invalid, Refusal
 
 MAX_BYTES = 16 << 20
 FAULTS = 100
@@ -119,7 +119,7 @@ def _content(file: Path) -> Any:
         if file.stat().st_size > MAX_BYTES:
             raise LibraryFaults([f"{FILE_NAME} is larger than {MAX_BYTES} bytes"])
         content = yaml.load(file.read_bytes(), _Loader)
-        _check_text(content)
+        _check_values(content)
     except OSError as fault:
         raise LibraryFaults([f"{FILE_NAME}: {fault.strerror}"]) from fault
     except (yaml.YAMLError, ValueError, RecursionError) as wrong:
@@ -127,17 +127,19 @@ def _content(file: Path) -> Any:
     return {} if content is None else content
 
 
-def _check_text(content: Any) -> None:
-    """Let pass texts that can be written down. Raises ValueError for half a character, which YAML can name by its number."""
+def _check_values(content: Any) -> None:
+    """Let pass what can be written down. Raises ValueError for half a character and for a number without end, which YAML can name."""
     if isinstance(content, str):
         content.encode()
+    elif isinstance(content, int) and content.bit_length() > 64:
+        raise ValueError("a number has more than 64 bits")
     elif isinstance(content, Mapping):
         for name, value in content.items():
-            _check_text(name)
-            _check_text(value)
+            _check_values(name)
+            _check_values(value)
     elif isinstance(content, list):
         for each in content:
-            _check_text(each)
+            _check_values(each)
 
 
 def _place(root: Path, path: str) -> Path | str:
@@ -152,13 +154,16 @@ def _place(root: Path, path: str) -> Path | str:
         return place if place.is_file() else "is no file"
     except OSError as fault:
         return fault.strerror or "cannot be read"
+    except RuntimeError:
+        return "is a link that leads to itself"
 
 
 def _name_faults(library: LibraryFile) -> Iterator[str]:
     for number, sample in enumerate(library.samples):
         try:
             parse_file_name(sample.name)
-        except Refusal:
+            check_shown_name(sample.name)
+        except Invalid:
             yield f"samples[{number}].name: {sample.name!r} is no name of a file"
 
 
@@ -178,6 +183,9 @@ def _content_faults(
             if not beginning:
                 yield f"{sample.file!r}: is empty"
             check_allowed(parse_file_name(sample.name), beginning, forbidden)
+        except Invalid:
+            # It is told among the names.
+            continue
         except Refusal as refused:
             yield f"{sample.file!r}: {refused.message}"
 

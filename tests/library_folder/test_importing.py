@@ -13,8 +13,10 @@ from sqlalchemy import select
 
 from api.domain.catalog.change import Editor
 from api.domain.catalog.definition import DefinitionEdit
+from api.domain.errors import Conflict
 from api.library_folder.reading import LibraryFaults
 from api.services.catalog.library_tests import edit_test
+from api.storage.catalog import labels
 from api.storage.catalog.catalog import load_catalog
 from api.storage.catalog.changes import list_changes
 from api.storage.database import session, transaction
@@ -111,6 +113,11 @@ def test_a_baseline_that_is_there_stays_and_one_that_lacks_is_added(library: Lib
     (changed(lambda c: c["samples"][1].update(file="samples/same.mp4")), "has the same content"),
     (changed(lambda c: c["samples"][1].update(file="samples/empty.mp4")), "is empty"),
     (changed(lambda c: c["samples"][1].update(file="samples/setup.exe")), "are not taken"),
+    (changed(lambda c: c["samples"][0].update(file="samples/loop.ts")), "leads to itself"),
+    (changed(lambda c: c["samples"][0].update(name="../news.ts")), "is no name of a file"),
+    (changed(lambda c: c["tags"].append({"name": "DVB"})), "'DVB' is the same name as 'dvb'"),
+    (changed(lambda c: c["categories"].append({"name": "a\nb"})), "Must be printable characters"),
+    ("regression_tests: [{expected_exit_code: 0x" + "f" * 20_000 + "}]", "more than 64 bits"),
     ("tags: [", "no plain YAML"), ("a: &a [1]\nb: *a", "aliases"), ("tags: []\ntags: []", "twice"), ("- 1", "is not of type 'object'"),
     ("\x00", "no plain YAML"), ("[" * 5000, "no plain YAML"), ("? [a]\n: b", "no plain word"), ("? {a: b}\n: c", "no plain word"),
     ('tags: [{name: "\\ud800"}]', "no plain YAML"), ("tags: [{name: 2026-13-45}]", "no plain YAML"),
@@ -133,6 +140,7 @@ def test_with_anything_wrong_nothing_is_imported(library: Library, content: Any,
     (samples / "empty.mp4").touch()
     (samples / "setup.exe").write_bytes(b"anything")
     os.symlink("/etc/passwd", samples / "link.ts")
+    os.symlink("loop.ts", samples / "loop.ts")
     os.mkfifo(samples / "pipe.ts")
 
     with pytest.raises(LibraryFaults) as wrong:
@@ -141,6 +149,40 @@ def test_with_anything_wrong_nothing_is_imported(library: Library, content: Any,
     assert said in str(wrong.value)
     assert session().execute(select(SampleRow.id)).all() == []
     assert library.stored() == set()
+
+
+def test_a_name_that_only_the_database_takes_for_another_leaves_no_file(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str, description: str) -> None:
+        raise Conflict("There is a tag of this name already.")
+
+    monkeypatch.setattr(labels, "insert_tag", refuse)
+
+    with pytest.raises(Conflict):
+        library.bring()
+
+    assert library.stored() == set()
+
+
+def test_an_output_accepts_each_variant_once_and_its_baseline_is_none(library: Library) -> None:
+    library.write(changed(lambda c: c["regression_tests"][0]["outputs"][0].update(
+        variants=["baselines/other.srt", "baselines/news.srt", "baselines/other.srt"])))
+
+    library.bring()
+
+    assert load_catalog().tests[0].definition.outputs[0].acceptable == (VARIANT,)
+    assert library.bring() == []
+
+
+def test_of_an_output_that_is_there_it_is_brought_whether_it_counts_and_told_what_lacks(library: Library) -> None:
+    library.bring()
+    library.write(changed(lambda c: (
+        c["regression_tests"][0]["outputs"][0].update(variants=["samples/film.mp4"]),
+        c["regression_tests"][0]["outputs"][1].update(ignored=False))))
+
+    told = library.bring()
+
+    assert [what for what, _ in told] == ["kept as it is", "changed"]
+    assert [each.ignored for each in load_catalog().tests[0].definition.outputs] == [False, False]
 
 
 def test_all_that_is_wrong_is_told_at_once(library: Library) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from api.domain.catalog.definition import NewOutput, command_fault, outputs_fault
+from api.domain.catalog.label import label_fault, label_key
 
 FILE_NAME = "library.yaml"
 
@@ -117,8 +118,8 @@ def repeated(words: Iterable[Any]) -> list[Any]:
 def library_faults(content: Mapping[str, Any], tags: Sequence[str] = (), categories: Sequence[str] = ()) -> Iterator[str]:
     """All that is wrong with a content that has its form, in words; `tags` and `categories` are there already."""
     library = read_library(content)
-    for kind in ("tags", "categories"):
-        yield from (f"{kind}: {name!r} stands there twice" for name in repeated(each["name"] for each in content.get(kind, ())))
+    for kind, known in (("tags", tags), ("categories", categories)):
+        yield from _label_faults(kind, [each["name"] for each in content.get(kind, ())], known)
     yield from (f"samples: the file {name!r} stands there twice" for name in repeated(each.file for each in library.samples))
     yield from (
         f"regression_tests: the sample {sample!r} with the command {command!r} stands there twice"
@@ -128,6 +129,19 @@ def library_faults(content: Mapping[str, Any], tags: Sequence[str] = (), categor
     files = {sample.file for sample in library.samples}
     for number, test in enumerate(library.tests):
         yield from _test_faults(f"regression_tests[{number}]", test, files, {*categories, *library.categories})
+
+
+def _label_faults(kind: str, names: Sequence[str], known: Sequence[str]) -> Iterator[str]:
+    yield from (f"{kind}: {name!r} stands there twice" for name in repeated(names))
+    seen = {label_key(name): name for name in known}
+    for name in dict.fromkeys(names):
+        if name in known:
+            continue
+        fault, twin = label_fault(name), seen.setdefault(label_key(name), name)
+        if fault is not None:
+            yield f"{kind}: {name!r}: {fault}"
+        elif twin != name:
+            yield f"{kind}: {name!r} is the same name as {twin!r} but for case, accents or blanks"
 
 
 def _test_faults(where: str, test: FileTest, files: set[str], categories: set[str]) -> Iterator[str]:

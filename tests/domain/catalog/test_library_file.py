@@ -43,6 +43,7 @@ def test_what_is_left_out_has_its_usual_value() -> None:
 
 @pytest.mark.parametrize(("content", "count"), [
     ({"tags": [{"name": "a"}, {"name": "a"}]}, 1), ({"categories": [{"name": "a"}, {"name": "a"}]}, 1),
+    ({"tags": [{"name": "a"}, {"name": "A"}, {"name": "There"}, {"name": "there"}, {"name": "b "}]}, 3),
     ({"samples": [{"file": "a"}, {"file": "a"}]}, 1), ({"samples": [{"file": "a", "tags": ["x", "y", "there"]}]}, 2),
     ({"regression_tests": [{"sample": "a", "command": "'", "categories": ["x", "there"], "outputs": [{"extension": "/"}]}] * 2}, 9)])
 def test_all_that_is_wrong_is_told(content: dict[str, Any], count: int) -> None:
