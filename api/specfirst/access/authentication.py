@@ -75,6 +75,8 @@ class Authentication:
             context.is_page = operation.cookie is not None
             context.is_open = operation.is_public and context.app_context.values.public_results
             context.subject = _subject(target[1] if target else {})
+        elif not match.routes:
+            context.is_page = _is_browser(scope)
         await self._identify(scope, context, operation)
         bucket, key = await self._bucket(scope, context, operation, target[1] if target else {})
         # A preflight is the browser's doing: it announces a request that will be counted.
@@ -140,6 +142,10 @@ class Authentication:
         else:
             count()
 
+
+def _is_browser(scope: Scope) -> bool:
+    """Whether a person looks for a page: programs that ask for JSON, or for anything, do not name HTML."""
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
 
 def _subject(parameters: Mapping[str, Any]) -> dict[str, int | str]:
     """The run or the job that a path names, for the log; text that is no id of ours stays out of it."""
