@@ -151,7 +151,8 @@ def job_policy(settings: Settings) -> JobPolicy:
     """What is taken in as a job."""
     return JobPolicy(
         settings.jobs != "off", settings.job_zip_size, archive_limits(settings), settings.webhook_hosts, settings.webhook_allow_private,
-        waiting=settings.queued_jobs_per_user, quota=settings.job_quota, retention=timedelta(seconds=settings.job_retention))
+        waiting=settings.queued_jobs_per_user, quota=settings.job_quota, retention=timedelta(seconds=settings.job_retention),
+        roles=settings.job_roles)
 
 
 def _embedded(settings: Settings) -> list[Task]:

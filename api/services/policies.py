@@ -54,7 +54,7 @@ class JobPolicy:
     """Whether jobs are accepted, how large their projects may be, and which hosts webhooks may be sent to.
 
     `waiting`: how many jobs of one account may be queued. `quota` is how many bytes the files of its jobs may take, which are removed
-    `retention` after a job's end.
+    `retention` after a job's end. Accounts of `roles` may submit jobs.
     """
 
     accepted: bool
@@ -65,3 +65,4 @@ class JobPolicy:
     waiting: int
     quota: int
     retention: timedelta
+    roles: tuple[str, ...]

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import flask
 
+from api.domain.auth.access import Scope
 from api.domain.jobs.job import JobStatus
 from api.handlers import jobs
-from api.handlers.pages.answering import show
+from api.handlers.pages.answering import lead_to, show
 from api.handlers.pages.logs import part_of
 from api.rendering import jobs as render_jobs
+from api.services.policies import JobPolicy
 from api.specfirst import request_context
 from api.storage.jobs import job_lists
 from api.storage.jobs.artifacts import Nothing, newest_attempt, open_file, read_manifest
@@ -35,4 +37,22 @@ def job_page(job_id: str, q: str, first: int, line: int | None = None) -> flask.
     report = kept["junit"] or {"failed": []}
     return show(
         "job.html", job=job, has_log=log is not None, log=part_of(log or Nothing(), q, first, line), report=kept["junit"],
-        failed=report["failed"][:SHOWN_TESTS], artifacts=kept["artifacts"][:SHOWN_FILES], kept=kept)
+        failed=report["failed"][:SHOWN_TESTS], artifacts=kept["artifacts"][:SHOWN_FILES], kept=kept, acts=_may_act())
+
+
+def cancel_job_form(job_id: str) -> flask.Response:
+    """Cancel a job, and lead back to it."""
+    cancelled, _ = jobs.cancel_job(job_id)
+    return lead_to(f"/view/jobs/{cancelled['job_id']}")
+
+
+def rerun_job_form(job_id: str) -> flask.Response:
+    """Queue the same project once more, and lead to the new job."""
+    made, _ = jobs.rerun_job(job_id)
+    return lead_to(f"/view/jobs/{made['job_id']}")
+
+
+def _may_act() -> bool:
+    """Whether the reader may cancel jobs and run them again."""
+    reader, policy = request_context.caller(), request_context.collaborator(JobPolicy)
+    return policy.accepted and str(reader.role) in policy.roles and Scope.RUNS_WRITE in reader.scopes
