@@ -12,19 +12,22 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
 from contract.application import UNLIMITED, prepare, settings_for
-from contract.documents import load_documents
+from contract.documents import FOLDER, PAGES, Operation, load_documents, load_pages
+from contract.github_stand_in import github
 
 HERE = Path(__file__).parent
 CONFIGURATION = HERE / "schemathesis.toml"
 DOCUMENTS = ("/api/v1/openapi.json", "/openapi-worker.json", "/openapi-jobs.json", "/openapi-platform-api.json")
+# Where each document is, and what it is tried on; the pages decide about what the programs decide about, and have a server of their own.
+SERVED = (DOCUMENTS, (str(FOLDER / PAGES),))
 START_SECONDS = 120
-SUCCESS = re.compile("operation=([a-z_]+) status=2")
+ANSWERED = re.compile("operation=([a-z_]+) status=([0-9]{3})")
 
 
 @contextmanager
@@ -32,10 +35,10 @@ def serving(folder: Path) -> Iterator[str]:
     """The address of a server on a filled database in this folder, in a process of its own."""
     prepare(settings_for(folder))
     port = _free_port()
-    with (folder / "server.log").open("wb") as log:
+    with github() as github_url, (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", "api.asgi:app", "--port", str(port), "--timeout-graceful-shutdown", "3"],
-            env=os.environ | _environment(folder, port), stdout=log, stderr=log, cwd=HERE.parent)
+            env=os.environ | _environment(folder, port, github_url), stdout=log, stderr=log, cwd=HERE.parent)
         try:
             _wait_until_it_answers(f"http://127.0.0.1:{port}/api/v1/system/health", server, folder / "server.log")
             yield f"http://127.0.0.1:{port}"
@@ -44,13 +47,14 @@ def serving(folder: Path) -> Iterator[str]:
             server.wait(START_SECONDS)
 
 
-def _environment(folder: Path, port: int) -> dict[str, str]:
+def _environment(folder: Path, port: int, github_url: str) -> dict[str, str]:
     limits = {f"CI_RATE_{name}": str(UNLIMITED) for name in ("READS", "WRITES", "LOGINS", "ANONYMOUS", "WORKER")}
     settings = settings_for(folder)
     return limits | {
         "CI_DATABASE_URL": settings.database_url, "SAMPLE_REPOSITORY": str(settings.storage_root),
         "CI_TOKENS_PER_USER": str(settings.tokens_per_user), "CI_JOBS": settings.jobs, "CI_MAX_WAIT": str(settings.max_wait),
-        "CI_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+        "CI_PUBLIC_URL": f"http://127.0.0.1:{port}", "CI_GITHUB_URL": github_url, "CI_GITHUB_API_URL": github_url,
+        "CI_GITHUB_CLIENT_ID": "fuzzer"}
 
 
 def _free_port() -> int:
@@ -70,21 +74,28 @@ def _wait_until_it_answers(url: str, server: subprocess.Popen[bytes], log: Path)
     raise RuntimeError(f"the server did not start:\n{log.read_text(errors='replace')}")
 
 
-def fuzz(address: str, options: Sequence[str]) -> int:
+def fuzz(address: str, documents: Iterable[str], options: Sequence[str]) -> int:
     """Run the command line over each document in turn. Returns how many of the runs failed."""
     # The hooks are imported by their module's name.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])}
     program = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIGURATION), "run"]
-    runs = [[*program, f"{address}{document}", *options] for document in DOCUMENTS]
+    runs = [[*program, *_location(address, document), *options] for document in documents]
     return sum(subprocess.run(run, env=environment, check=False).returncode != 0 for run in runs)
 
 
+def _location(address: str, document: str) -> tuple[str, ...]:
+    """Where the fuzzer finds a document: on the server, but for the one that the server does not publish."""
+    return (f"{address}{document}",) if document in DOCUMENTS else (document, "--url", address)
+
+
 def main(options: Sequence[str]) -> int:
-    """Serve, fuzz, and say whether all was well; if not, also what the server's log has to say."""
-    with tempfile.TemporaryDirectory(prefix="ci-fuzz-") as folder:
-        with serving(Path(folder)) as address:
-            failed = fuzz(address, options)
-        log = (Path(folder) / "server.log").read_text(errors="replace")
+    """Serve, fuzz, and say whether all was well; if not, also what the servers' logs have to say."""
+    failed, log = 0, ""
+    for documents in SERVED:
+        with tempfile.TemporaryDirectory(prefix="ci-fuzz-") as folder:
+            with serving(Path(folder)) as address:
+                failed += fuzz(address, documents, options)
+            log += (Path(folder) / "server.log").read_text(errors="replace")
     if failed:
         print(_complaints(log), file=sys.stderr)
     unreached = [] if options else never_successful(log)
@@ -99,8 +110,15 @@ def never_successful(log: str) -> list[str]:
     refused = {
         name for project in projects for each in project.get("operations", ()) if not each.get("enabled", True)
         for name in each["include-operation-id"]}
-    operations = (operation.operation_id for document in load_documents() for operation in document.operations)
-    return sorted(set(operations) - refused - set(SUCCESS.findall(log)))
+    answered = set(ANSWERED.findall(log))
+    operations = (operation for document in (*load_documents(), load_pages()) for operation in document.operations)
+    reached = {each.operation_id: any((each.operation_id, status) in answered for status in _successes(each)) for each in operations}
+    return sorted(name for name, is_reached in reached.items() if not is_reached and name not in refused)
+
+
+def _successes(operation: Operation) -> list[str]:
+    """What an operation answers where it succeeds: a form that leads on has nothing else to say."""
+    return [status for status in operation.responses if status.startswith("2")] or ["303"]
 
 
 def _complaints(log: str) -> str:

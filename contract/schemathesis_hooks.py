@@ -15,10 +15,11 @@ from uuid import uuid4
 from zlib import crc32
 
 import schemathesis
-from schemathesis import AuthContext, Case, CheckContext, GenerationMode, HookContext, Response
+from schemathesis import AuthContext, Case, CheckContext, DeserializationContext, GenerationMode, HookContext, Response
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import ComponentInfo, TestPhase
 
+from contract import page_requests
 from contract.application import ADMIN, CHANGED_PASSWORD, CHANGER, KNOWN_JOB, LOSER, PASSWORD, REVIEWER, WORKED_ON, make_token, worker_token
 from contract.documents import EVENT
 from contract.fixtures import CLASS_ID, KNOWN, PLATFORM_KNOWN, REASON, RELEASE, REQUESTS, SPARES, UNUSED_EXTENSION, decision_of
@@ -105,6 +106,10 @@ _conversations: dict[int, Conversation] = {}
 _forged: set[str] = set()
 
 
+def _is_page(case: Case[Any]) -> bool:
+    return bool(case.operation.schema.raw_schema["info"]["title"] == page_requests.TITLE)
+
+
 def _conversation(schema: Any) -> Conversation:
     return _conversations.setdefault(id(schema), Conversation(schema))
 
@@ -133,6 +138,8 @@ class Tokens:
     def get(self, case: Case[Any], context: AuthContext) -> str | None:
         """The token of the account that this request is made with."""
         path, schema = context.operation.path, context.operation.schema
+        if _is_page(case):
+            return page_requests.session_for(case)
         if path.startswith(TOKENS):
             return _log_in(schema, LOSER)
         if path == OWN_PASSWORD:
@@ -141,6 +148,9 @@ class Tokens:
 
     def set(self, case: Case[Any], data: str, context: AuthContext) -> None:
         """Show the token."""
+        if _is_page(case):
+            page_requests.keep_session(case, data)
+            return
         case.headers["Authorization"] = f"Bearer {data}"
 
 
@@ -157,6 +167,13 @@ def before_load_schema(context: HookContext, raw_schema: dict[str, Any]) -> None
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """Let a part of the valid requests be of what there is: no generator finds a password, a secret or the one repository."""
+    if _is_page(case):
+        page_requests.visit(case)
+    else:
+        _make_fitting(case)
+
+
+def _make_fitting(case: Case[Any]) -> None:
     if "token" in case.path_parameters and not RUN_ID.fullmatch(str(case.path_parameters["run_id"])):
         # An address without a number is none of the workers' protocol, whose document therefore has no 404.
         case.path_parameters["run_id"] = NO_RUN
@@ -331,3 +348,17 @@ def _call_invalid(case: Case[Any]) -> None:
 def forged_places_are_refused(context: CheckContext, response: Response, case: Case[Any]) -> None:
     """A cursor that the server did not make is good for nothing."""
     assert case.id not in _forged or 400 <= response.status_code < 500, "A forged cursor was accepted."
+
+
+@schemathesis.check
+def strangers_are_led_to_the_way_in(context: CheckContext, response: Response, case: Case[Any]) -> None:
+    """Somebody without a session sees the login instead of a page, and what was wanted is kept."""
+    if _is_page(case) and page_requests.is_stranger(case) and response.status_code < 400:
+        location = response.headers.get("location", [""])[0]
+        assert location.startswith("/login?next="), f"A stranger was answered with {response.status_code} {location}."
+
+
+@schemathesis.deserializer("text/html")
+def read_page(context: DeserializationContext, response: Response) -> str:
+    """A page is held against its schema as the text that it is."""
+    return response.text

@@ -10,7 +10,7 @@ from api.app import Application
 from api.server import make_server
 from api.specfirst.binding.binding import find_function
 from contract.application import prepare, settings_for
-from contract.documents import load_documents
+from contract.documents import load_documents, load_pages
 
 OPERATIONS = [operation for document in load_documents() for operation in document.operations]
 
@@ -47,4 +47,4 @@ def test_the_fuzzers_configuration_names_operations_that_there_are() -> None:
 
     named = {name for names in included for name in ([names] if isinstance(names, str) else names)}
 
-    assert named and named <= {operation.operation_id for operation in OPERATIONS}
+    assert named and named <= {operation.operation_id for operation in (*OPERATIONS, *load_pages().operations)}
