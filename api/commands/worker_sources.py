@@ -15,6 +15,7 @@ from api.sandbox.sandbox import Sandbox
 from api.worker.sandboxed_run import SandboxedRun
 from api.worker.sources.artifact import ArtifactSource
 from api.worker.sources.build import BuildSource
+from api.worker.sources.build_cache import BuildCache
 from api.worker.sources.checkout import Checkout
 from api.worker.sources.git import GitOptions
 from api.worker.sources.source import FolderSource, MissingSource, Source
@@ -50,4 +51,5 @@ def _build(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> So
     git = GitOptions(
         settings.git_base_url, settings.work_dir.absolute() / "repositories", authorities=settings.git_ca_file, cgroup=settings.cgroup)
     checkout = Checkout(git, settings.main_repository, settings.base_branch)
-    return BuildSource(checkout, settings.build_command, settings.build_output, settings.build_timeout, sandboxed)
+    built = BuildCache(settings.work_dir.absolute() / "builds")
+    return BuildSource(checkout, settings.build_command, settings.build_output, settings.build_timeout, sandboxed, built)

@@ -21,6 +21,14 @@ TIP, HEADS, PULL, BASE = f"{REF_PREFIX}/tip", f"{REF_PREFIX}/heads", f"{REF_PREF
 
 
 @dataclass(frozen=True)
+class CheckedOut:
+    """What was checked out: the run's commit, and the object whose files these are, which is another where a pull request was merged."""
+
+    commit: str
+    tree: str
+
+
+@dataclass(frozen=True)
 class Checkout:
     """Checks out commits. `base_branch` is what pull requests are merged into; empty: the main repository's default branch."""
 
@@ -28,7 +36,7 @@ class Checkout:
     main_repository: str
     base_branch: str = ""
 
-    def check_out(self, request: FetchRequest, folder: Path) -> None:
+    def check_out(self, request: FetchRequest, folder: Path) -> CheckedOut:
         """Put the files into the empty folder; raise RunError, type checkout or merge, or Cancelled.
 
         The commit must be in the history of a branch or of the pull request: a server also serves commits of any fork, whose code
@@ -43,12 +51,12 @@ class Checkout:
             place = stack.enter_context(Mirrors(self.git.mirrors).locked(self.git.address(claimed.repository), request.cancellation))
             stack.callback(shutil.rmtree, home, ignore_errors=True)
             try:
-                self._lay_out(request, Repository(git, place, request.build_log), folder, home / "index")
+                return self._lay_out(request, Repository(git, place, request.build_log), folder, home / "index")
             except RunError:
                 self._forget_if_too_large(place)
                 raise
 
-    def _lay_out(self, request: FetchRequest, repository: Repository, folder: Path, index: Path) -> None:
+    def _lay_out(self, request: FetchRequest, repository: Repository, folder: Path, index: Path) -> CheckedOut:
         claimed = request.claimed
         request.report_step(f"Checking out {claimed.repository} at {claimed.commit[:12]}.")
         find = self._find_branch_commit if claimed.pull_request is None else self._find_pull_request_commit
@@ -60,6 +68,7 @@ class Checkout:
         request.build_log.info(f"Checked out {commit}.")
         tree = commit if claimed.pull_request is None else self._merge(request, repository, commit)
         repository.lay_out(tree, folder, index)
+        return CheckedOut(commit, tree)
 
     def _find_branch_commit(self, claimed: ClaimedRun, repository: Repository) -> str | None:
         """The commit of a branch; a shallow fetch is enough for the branch's tip in an empty mirror."""

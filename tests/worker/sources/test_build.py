@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun
 from api.worker.sandboxed_run import SandboxedRun
 from api.worker.sources.build import BuildSource
+from api.worker.sources.build_cache import BuildCache
 from api.worker.sources.checkout import Checkout
 from api.worker.sources.git import GitOptions
 from api.worker.sources.source import FetchRequest
@@ -47,12 +49,15 @@ class Site:
 
     def build(self, command: str, files: dict[str, str | bytes] | None = None, platform: str = "linux") -> Path:
         """Build a commit with these files by the command; return the executable."""
+        shutil.rmtree(self.folder / "origins", ignore_errors=True)
         origin = Origin.make(self.folder / "origins", REPOSITORY)
         commit = origin.commit("refs/heads/master", files or {"a.txt": "a"})
         git = GitOptions(f"file://{self.folder}/origins", self.folder / "mirrors", seconds=120)
         process = SandboxedRun(self.sandbox, self.limits, ITS_USER, lambda: f"build-test-{os.getpid()}-{next(NUMBERS)}")
-        source = BuildSource(Checkout(git, REPOSITORY), command, self.result, self.seconds, process)
+        source = BuildSource(
+            Checkout(git, REPOSITORY), command, self.result, self.seconds, process, BuildCache(self.folder / "builds"))
         run = self.folder / "run"
+        shutil.rmtree(run, ignore_errors=True)
         run.mkdir(mode=0o700)
         path = run / "build.log"
         with BuildLog(path, lambda: NOW) as build_log:
@@ -85,6 +90,30 @@ def test_what_the_build_says_is_in_the_runs_log_and_its_stages_are_told(site: Si
     assert lines == [f"[2026-01-01T00:00:00Z] [INFO] [build] {words}" for words in ("first", "second", "last")]
     assert "Build command: echo first" in site.log
     assert [words.split()[0] for words in site.told] == ["Checking", "Building"]
+
+
+def test_the_same_commit_is_built_once_by_the_same_command(site: Site) -> None:
+    command = "mkdir out; head -c 16 /dev/urandom > out/program"
+    first = site.build(command).read_bytes()
+
+    again = site.build(command).read_bytes()
+    words = site.log
+    others = [site.build(f"{command};").read_bytes(), site.build(command, {"a.txt": "b"}).read_bytes()]
+
+    assert again == first and "This was built here before" in words
+    assert first not in others and "This was built here before" not in site.log
+
+
+def test_what_failed_is_built_again(site: Site) -> None:
+    for _ in range(2):
+        with pytest.raises(RunError, match="exit code 3"):
+            site.build("echo why; exit 3")
+
+
+def test_git_tells_a_build_its_commit(site: Site) -> None:
+    program = site.build("mkdir out; git rev-parse HEAD > out/program")
+
+    assert f"Checked out {program.read_text().strip()}." in site.log
 
 
 def test_a_build_that_fails_is_an_obstacle_of_the_build_with_its_exit_code(site: Site) -> None:
