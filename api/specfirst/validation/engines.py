@@ -1,8 +1,11 @@
 """Two JSON Schema engines: a compiled one (jsonschema-rs), and a plain one (jsonschema) to check it against."""
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import blake2b
 from typing import Any
+from weakref import WeakValueDictionary
 
 import jsonschema_rs
 from jsonschema import Draft4Validator, FormatChecker, ValidationError
@@ -38,12 +41,26 @@ class Validator:
 Engine = Callable[[Schema], Validator]
 
 
+# The documents have the same schemas in very many places, such as that of errors in every operation.
+_compiled: WeakValueDictionary[bytes, Validator] = WeakValueDictionary()
+
+
 def compiled(schema: Schema) -> Validator:
-    """Prepare a schema with jsonschema-rs. Raises ValueError for a pattern that cannot be matched in linear time."""
+    """Prepare a schema with jsonschema-rs, or give what an equal one was prepared as.
+
+    Raises ValueError for a pattern that cannot be matched in linear time.
+    """
     written = draft4(schema)
-    judge = jsonschema_rs.Draft4Validator(
+    digest = blake2b(json.dumps(written).encode(), digest_size=16).digest()
+    found = _compiled.get(digest)
+    if found is None:
+        found = _compiled[digest] = Validator(written, _judge(written).is_valid)
+    return found
+
+
+def _judge(written: dict[str, Any]) -> jsonschema_rs.Draft4Validator:
+    return jsonschema_rs.Draft4Validator(
         written, validate_formats=True, formats=dict(BOTH_ENGINES), pattern_options=jsonschema_rs.RegexOptions())
-    return Validator(written, judge.is_valid)
 
 
 def plain(schema: Schema) -> Validator:
