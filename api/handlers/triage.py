@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from api.domain.auth.signing import SigningKey
@@ -13,7 +14,6 @@ from api.domain.results.compare import compare
 from api.domain.results.failure import failures_of
 from api.domain.results.failure_code import FailureCode
 from api.domain.results.judged_run import JudgedRun
-from api.domain.results.result import JudgedTest
 from api.domain.results.runtime import RuntimeChanges
 from api.domain.results.triage import FailingTest, NoDifference, in_fair_order, in_order_of_causes
 from api.domain.results.triage_cursor import TriageCursors
@@ -27,20 +27,34 @@ from api.rendering.triage import LEAST_ENTRY, Causes, Failures
 from api.services.results import verdicts
 from api.services.results.analyses import AnalysisStatus
 from api.services.results.baseline_reviews import view_of_cause
-from api.services.results.comparisons import Basis, compare_runtimes, explain_failures, find_basis, find_history
+from api.services.results.comparisons import Basis, choose_base, compare_runtimes, explain_failures, find_history, with_tests
 from api.services.results.first_differences import DifferenceFinder, Finding, Pair
 from api.specfirst import request_context
+from api.specfirst.responses.stored_answers import UnmadeAnswer
 from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.runs.expected_tests import list_active_tests
 
 
-def compare_runs(run: Run, against: int | None = None) -> dict[str, Any]:
+def compare_runs(run: Run, against: int | None = None) -> UnmadeAnswer | dict[str, Any]:
     """Compare a run with a base: what it fixed, broke, and what fails as before."""
-    tests = verdicts.judge_run(run).tests
-    basis = _basis(run, tests, against)
+    basis = _choose_base(run, against)
     if basis.base is None or basis.run is None:
         raise NoBaseRun(run.run_id)
+    make = partial(_comparison, run, basis)
+    if run.evidence is None or basis.version is None:
+        return make()
+    version = run, basis.version
+    return UnmadeAnswer(version, make, lambda: version == (run, _choose_base(run, against).version))
+
+
+def _choose_base(run: Run, against: int | None) -> Basis:
+    return choose_base(run, against, request_context.values().main_repository, request_context.now())
+
+
+def _comparison(run: Run, chosen: Basis) -> dict[str, Any]:
+    tests = verdicts.judge_run(run).tests
+    basis = with_tests(chosen, tests, request_context.now())
     return render_triage.comparison(
         run.run_id, basis, compare(basis.tests, tests), compare_runtimes(run, basis, tests), api_base())
 
@@ -78,7 +92,7 @@ class _Told:
 
 
 def _told_now(run: Run, judged: JudgedRun) -> _Told:
-    basis = _basis(run, judged.tests, None)
+    basis = with_tests(_choose_base(run, None), judged.tests, request_context.now())
     runtimes, since = find_history(run, basis, judged.tests)
     return _Told(basis.shown, explain_failures(basis, judged.tests, since), runtimes)
 
@@ -102,10 +116,6 @@ def _skipped(judged: JudgedRun) -> tuple[SkippedTest, ...]:
     """The tests without a result of a run that is over; only then is it of interest which are in use."""
     active = list_active_tests() if judged.summary.skipped_count else frozenset[int]()
     return skipped_tests(judged.tests, judged.evidence.events, judged.evidence.origins, active)
-
-
-def _basis(run: Run, tests: Sequence[JudgedTest], against: int | None) -> Basis:
-    return find_basis(run, tests, against, request_context.values().main_repository, request_context.now())
 
 
 def _with_differences(tests: Sequence[FailingTest]) -> list[FailingTest]:

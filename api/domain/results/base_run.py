@@ -47,12 +47,14 @@ class PastRun:
 class Line:
     """The finished runs that a run comes from, the nearest first, and the commits of the main repository among its ancestors.
 
-    `merge_base` is the commit at which the run's own left the main repository, where it says so.
+    `merge_base` is the commit at which the run's own left the main repository, where it says so. `evidence` names what each of the runs
+    was judged by.
     """
 
     runs: tuple[PastRun, ...] = ()
     commits: tuple[str, ...] = ()
     merge_base: str | None = None
+    evidence: tuple[str | None, ...] = ()
 
     @property
     def bases(self) -> tuple[PastRun, ...]:

@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import blake2b
+
+import orjson
 
 from api.domain.causes.run_analysis import BaseRun
 from api.domain.results.base_run import Base, BaseReason, Line, PastRun
@@ -38,6 +41,13 @@ class Basis:
     others: Mapping[int, int] = field(default_factory=dict)
 
     @property
+    def version(self) -> Hashable | None:
+        """Another value whenever what is said of the base, its tests or its line may be another; None while the base is not over."""
+        if self.run is None or self.run.evidence is None:
+            return None
+        return self.run, blake2b(orjson.dumps(self.line), digest_size=16).digest()
+
+    @property
     def shown(self) -> BaseRun | None:
         """The base as it is shown; None where there is none."""
         if self.base is None or self.run is None:
@@ -57,21 +67,36 @@ class Basis:
 
 def find_basis(run: Run, tests: Sequence[JudgedTest], against: int | None, main_repository: str, now: datetime) -> Basis:
     """What a run's tests are compared with: the base on its line, or the run that was asked for. Raises NotFound for that one."""
+    return with_tests(choose_base(run, against, main_repository, now), tests, now)
+
+
+def choose_base(run: Run, against: int | None, main_repository: str, now: datetime) -> Basis:
+    """What a run is compared with, before any tests are looked at. Raises NotFound for a run that was asked for and is not there."""
     if against is not None:
         other = runs.show_run(against, now)
-        past = PastRun(other.run_id, other.commit, other.created_at, other.environment_id)
-        line = Line((past, *load_line(other, main_repository).bases)) if other.platform is run.platform else Line()
-        return Basis(line, Base(against, BaseReason.REQUESTED), other, verdicts.judge_run(other).tests)
+        line = Line()
+        if other.platform is run.platform:
+            past, before = PastRun(other.run_id, other.commit, other.created_at, other.environment_id), load_line(other, main_repository)
+            names = (name for each, name in zip(before.runs, before.evidence, strict=True) if not each.is_own)
+            line = Line((past, *before.bases), evidence=(other.evidence, *names))
+        return Basis(line, Base(against, BaseReason.REQUESTED), other)
     line = load_line(run, main_repository)
-    if line.base is None:
-        return Basis(line)
-    other = runs.show_run(line.base.run_id, now)
-    known = {test.test.regression_id: test for test in verdicts.judge_run(other).tests}
-    others = _earlier_results(line, _without_result(tests, known))
+    return Basis(line) if line.base is None else Basis(line, line.base, runs.show_run(line.base.run_id, now))
+
+
+def with_tests(basis: Basis, tests: Sequence[JudgedTest], now: datetime) -> Basis:
+    """The tests of a base as they were there; those of its line that it has no result of, as they were in the nearest run that has."""
+    if basis.base is None or basis.run is None:
+        return basis
+    judged = verdicts.judge_run(basis.run).tests
+    if basis.base.reason is BaseReason.REQUESTED:
+        return replace(basis, tests=judged)
+    known = {test.test.regression_id: test for test in judged}
+    others = _earlier_results(basis.line, _without_result(tests, known))
     for run_id in sorted(set(others.values())):
-        judged = {test.test.regression_id: test for test in verdicts.judge_run(runs.show_run(run_id, now)).tests}
-        known |= {each: judged[each] for each, source in others.items() if source == run_id and each in judged}
-    return Basis(line, line.base, other, tuple(known.values()), others)
+        there = {test.test.regression_id: test for test in verdicts.judge_run(runs.show_run(run_id, now)).tests}
+        known |= {each: there[each] for each, source in others.items() if source == run_id and each in there}
+    return replace(basis, tests=tuple(known.values()), others=others)
 
 
 def _without_result(tests: Sequence[JudgedTest], known: Mapping[int, JudgedTest]) -> list[int]:

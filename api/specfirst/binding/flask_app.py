@@ -46,7 +46,8 @@ class Operation:
         answer = self._stored.find(key)
         if answer is None:
             answer = _storable(self._rendered(wanted.make()))
-            self._stored.keep(key, answer)
+            if wanted.is_current():
+                self._stored.keep(key, answer)
         return flask.Response(answer.body, HTTPStatus.OK, cast(Any, answer.headers), content_type=answer.kind)
 
     def _rendered(self, returned: Any) -> flask.Response:

@@ -14,10 +14,15 @@ MEMORY, LARGEST = 16 << 20, 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class UnmadeAnswer:
-    """What a handler returns that knows the version of its answer before it makes it; it is made where none of this version is stored."""
+    """What a handler returns that knows the version of its answer before it makes it; it is made where none of this version is stored.
+
+    What it is made of may be newer than the version where that is of several rows: it is stored only if `is_current` says afterwards
+    that the version still holds.
+    """
 
     version: Hashable
     make: Callable[[], Any]
+    is_current: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,8 +144,10 @@ class _KnownLine:
             PastRun(row.run_id, row.commit_sha, row.created_at, row.environment_id, bool(row.is_own), is_assumed=True)
             for row in sorted(rows, key=lambda row: -row.run_id)]
         of_its_own = {past.commit for _, past in self.own if past.commit != self.merge_base}
+        runs, names = joined(self.found, assumed), {row.run_id: row.evidence for row in (*self.rows, *rows)}
         return Line(
-            joined(self.found, assumed), tuple(commit for commit in self.commits if commit not in of_its_own), self.merge_base)
+            runs, tuple(commit for commit in self.commits if commit not in of_its_own), self.merge_base,
+            tuple(names[past.run_id] for past in runs))
 
 
 def _known_line(run: Run, main_repository: str, generations: int) -> _KnownLine:

@@ -1,6 +1,7 @@
 """Parts of finished runs are answered from what was stored, until something happens to the run."""
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 from unittest.mock import patch
@@ -9,8 +10,10 @@ import pytest
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
+from api.handlers import triage
+from api.services.results.comparisons import Basis, choose_base
 from api.specfirst.binding.flask_app import Operation
-from tests.builders import Output, add_event, add_regression_test, add_result, add_run
+from tests.builders import Output, add_event, add_passed_result, add_regression_test, add_result, add_run
 from tests.handlers.site import Client, Site
 from tests.platform_writes import deactivate, rename_sample
 
@@ -110,3 +113,48 @@ def test_a_list_of_regression_tests_is_given_again_until_the_library_or_a_baseli
     assert (again.status_code, found.status_code, retired.status_code) == (304, 200, 200)
     assert [each.json()["data"][0]["expected_outputs"][0]["storage_status"] for each in (first, found)] == ["missing", "degraded"]
     assert [each["active"] for each in retired.json()["data"]] == [False, True]
+
+
+@pytest.fixture
+def pair(site: Site) -> tuple[int, int, int]:
+    """A run, a later one of another commit, and a regression test that neither has a result of."""
+    test, silent = add_regression_test(), add_regression_test()
+    both = [test.regression_id, silent.regression_id]
+    runs = add_run(commit="a" * 40, tests=both), add_run(commit="b" * 40, tests=both)
+    for run_id in runs:
+        add_event(run_id, Phase.TESTING)
+        add_passed_result(run_id, test)
+        add_event(run_id, Phase.COMPLETED)
+    return *runs, silent.regression_id
+
+
+def test_a_comparison_is_given_again_without_being_made_until_either_run_changes(client: Client, pair: tuple[int, int, int]) -> None:
+    base, later, silent = pair
+    first = get(client, later, "compare")
+
+    with patch.object(Operation, "_rendered", side_effect=AssertionError):
+        again = get(client, later, "compare", **{"If-None-Match": first.headers["ETag"]})
+        same = get(client, later, "compare")
+    answers = []
+    for run_id in (base, later):
+        add_result(run_id, silent, exit_code=1)
+        answers.append(get(client, later, "compare", **{"If-None-Match": first.headers["ETag"]}))
+
+    assert (again.status_code, same.content) == (304, first.content)
+    assert [each.status_code for each in answers] == [200, 200]
+    assert len({each.headers["ETag"] for each in (first, *answers)}) == 3
+
+
+def test_a_comparison_during_which_a_run_of_its_line_changes_is_not_stored(client: Client, pair: tuple[int, int, int]) -> None:
+    chosen: list[Basis] = []
+
+    def choose(*given: Any) -> Basis:
+        found = choose_base(*given)
+        chosen.append(replace(found, line=replace(found.line, evidence=(str(len(chosen)),))))
+        return chosen[-1]
+
+    with patch.object(triage, "choose_base", choose):
+        answers = [get(client, pair[1], "compare") for _ in range(2)]
+
+    # Each was made, and asked afterwards whether it may be stored.
+    assert ([each.status_code for each in answers], len(chosen)) == ([200, 200], 4)
