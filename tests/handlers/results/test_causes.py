@@ -10,8 +10,11 @@ from api.storage.database import session
 from contract.client import ValidatingClient
 from tests.builders import NOW
 from tests.handlers.site import Site
-from tests.services.results.analysed import Scene
+from tests.services.results.analysed import Scene, captions
 from tests.traffic import sent
+
+# The token, the run, what is kept of its causes, and its line twice.
+STATEMENTS = 5
 
 
 @pytest.fixture
@@ -82,20 +85,30 @@ def test_who_pages_through_failures_while_more_becomes_known_is_told_to_start_ag
     assert (late.status_code, late.json()["details"]["remedy"]) == (409, "Start again without a cursor.")
 
 
-def test_in_eight_kilobytes_every_cause_of_five_is_shown(scene: Scene, client: ValidatingClient) -> None:
+def test_triage_of_300_tests_with_45_failures_for_five_causes_is_one_short_answer(site: Site, client: ValidatingClient) -> None:
+    site.clock.now = NOW
+    scene, good = Scene.made(site.files, 300), [captions(place) for place in range(45)]
+    outputs = [
+        *(captions(place, ends="460") for place in range(9)), *(b"\xef\xbb\xbf" + each for each in good[9:18]),
+        *(each.replace(b"\n", b"\r\n") for each in good[18:27]), *(each.replace(b"line", b"LINE") for each in good[27:36]),
+        *(each[each.index(b"2\n"):] for each in good[36:])]
     scene.run("a")
-    run_id = scene.run("b", "a", at=2, ends={
-        0: "460", 1: "460", 2: "900", 3: "900", 4: "400", 5: "400", 6: "501", 7: "501", 8: "700", 9: "700"})
+    run_id = scene.run("b", "a", at=2, outputs=dict(enumerate(outputs)))
     scene.analyse_all()
     session().rollback()
 
-    shown = triage(client, run_id, max_bytes=8192)
+    whole, short = (client.get(f"/api/v1/runs/{run_id}/triage", params={"max_bytes": size}) for size in (32_768, 8_192))
+    with sent(site.database.engine) as words:
+        triage(client, run_id)
 
-    assert shown["clusters_omitted_count"] == 0
-    assert sum(each["test_count"] for each in shown["clusters"]) == 10
+    assert [len(whole.content) <= 32_768, len(short.content) <= 8_192] == [True, True]
+    for shown in (whole.json(), short.json()):
+        assert (shown["failure_count"], shown["clusters_omitted_count"]) == (45, 0)
+        assert [(each["test_count"], each["origin"]) for each in shown["clusters"]] == [(9, "mine")] * 5
+    assert len([word for word in words if not word.startswith("-- ")]) == STATEMENTS, words
 
 
-def test_triage_of_a_run_that_is_analysed_takes_five_statements_whatever_there_is_to_say(
+def test_triage_of_a_run_that_is_analysed_takes_as_many_statements_whatever_there_is_to_say(
     site: Site, scene: Scene, client: ValidatingClient,
 ) -> None:
     for run_id in history(scene):
@@ -104,8 +117,7 @@ def test_triage_of_a_run_that_is_analysed_takes_five_statements_whatever_there_i
         with sent(site.database.engine) as words:
             triage(client, run_id)
 
-        # The token, the run, what is kept of its causes, and its line twice.
-        assert len([word for word in words if not word.startswith("-- ")]) == 5, words
+        assert len([word for word in words if not word.startswith("-- ")]) == STATEMENTS, words
 
 
 def test_a_cluster_within_triage_tells_what_its_approval_is_bound_to(scene: Scene, client: ValidatingClient) -> None:
