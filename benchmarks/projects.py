@@ -30,8 +30,9 @@ from xml.etree import ElementTree
 import httpx
 
 from api.domain.jobs.archive_check import ArchiveLimits
+from api.domain.jobs.declarations import LOCK
 from api.host.slots import Slot
-from api.jobs.project.environment import Installation
+from api.jobs.project.environment import EXPORT, Installation
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.package_caches import PackageCaches
 from api.jobs.project.python_runtime import REPORT, PythonRuntime, host_runtime, installer_program
@@ -147,8 +148,11 @@ def at_home(source: Path, unpacked: Unpacked, folder: Path, cache: Path) -> Ran:
     environment = {
         "PATH": f"{folder}/venv/bin:/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8", "CI": "true", "TZ": "UTC",
         "UV_CACHE_DIR": str(cache), "UV_SYSTEM_CERTS": "true", "UV_LINK_MODE": "copy"}
-    python, uv = f"{folder}/venv/bin/python", str(installer_program())
-    words = [word for item in unpacked.declared.items for word in item.words]
+    python, uv, locked = f"{folder}/venv/bin/python", str(installer_program()), f"{folder}/locked.txt"
+    words = [locked if word == LOCK else word for item in unpacked.declared.items for word in item.words]
+    if locked in words:
+        installing = {**environment, "PATH": f"{Path(uv).parent}:{environment['PATH']}"}
+        subprocess.run(("/bin/sh", "-c", f'{EXPORT} >"$0"', locked), cwd=source, env=installing, check=False)
     for command in (
         (uv, "venv", "--quiet", "--seed", "--no-project", "--python", PYTHON, f"{folder}/venv"),
         (uv, "pip", "install", "--quiet", "--python", python, *words, "pytest"),

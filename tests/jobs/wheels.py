@@ -7,11 +7,12 @@ from pathlib import Path
 USING_GREETING = "import greeting\ndef test_a(): assert greeting.WORD == 'hello'\n"
 
 
-def write_greeting(folder: Path) -> None:
+def write_greeting(folder: Path, version: str = "1.0") -> None:
     """Write the wheel of a package `greeting`, which has a word."""
-    folder.mkdir()
-    with zipfile.ZipFile(folder / "greeting-1.0-py3-none-any.whl", "w") as wheel:
+    folder.mkdir(parents=True, exist_ok=True)
+    about = f"greeting-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"greeting-{version}-py3-none-any.whl", "w") as wheel:
         wheel.writestr("greeting.py", "WORD = 'hello'\n")
-        wheel.writestr("greeting-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
-        wheel.writestr("greeting-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr("greeting-1.0.dist-info/RECORD", "greeting.py,,\n")
+        wheel.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: greeting\nVersion: {version}\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "greeting.py,,\n")

@@ -13,15 +13,17 @@ from typing import Any
 from api.domain.jobs.poetry_requirements import poetry_requirements
 
 PYPROJECT, SETUP_CFG, SETUP_PY, TOX_INI = "pyproject.toml", "setup.cfg", "setup.py", "tox.ini"
-REQUIREMENTS, CONSTRAINTS = "requirements.txt", "constraints.txt"
+REQUIREMENTS, CONSTRAINTS, LOCK = "requirements.txt", "constraints.txt", "uv.lock"
 TEST_NAMES = ("test", "tests", "testing")
 DEVELOPMENT_NAMES = ("dev", "develop", "development")
 _PATTERNS = ("requirements-{}.txt", "requirements_{}.txt", "{}-requirements.txt", "{}_requirements.txt", "requirements/{}.txt")
 TEST_FILES = (*(pattern.format(name) for name in TEST_NAMES for pattern in _PATTERNS), "tests/requirements.txt", "test/requirements.txt")
 DEVELOPMENT_FILES = tuple(pattern.format(name) for name in DEVELOPMENT_NAMES for pattern in _PATTERNS)
 # The files that are read, and the most that is read of each, in bytes. A longer one counts as one that cannot be read.
-FILES = (PYPROJECT, SETUP_CFG, SETUP_PY, TOX_INI, REQUIREMENTS, *TEST_FILES, *DEVELOPMENT_FILES, CONSTRAINTS)
+FILES = (PYPROJECT, SETUP_CFG, SETUP_PY, TOX_INI, REQUIREMENTS, *TEST_FILES, *DEVELOPMENT_FILES, CONSTRAINTS, LOCK)
 MAX_BYTES = 256 << 10
+# Those of which counts only that they are there.
+UNREAD = (LOCK,)
 
 _VERSIONS = re.compile(r"[0-9.*,<>=!~ ]{1,100}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -69,7 +71,8 @@ def find_declarations(files: Mapping[str, str]) -> Declared:
         *([packaged] if packaged is not None else []),
         *([Declaration(("-r", REQUIREMENTS), REQUIREMENTS)] if REQUIREMENTS in files else []),
         *(item.declaration for item in rest if item.declaration is not None),
-        *([Declaration(("-c", CONSTRAINTS), CONSTRAINTS)] if CONSTRAINTS in files else [])]
+        *([Declaration(("-c", CONSTRAINTS), CONSTRAINTS)] if CONSTRAINTS in files else []),
+        *([Declaration(("-c", LOCK), f"{LOCK}: the versions that it names")] if LOCK in files and packaged is not None else [])]
     return Declared(tuple(items), _python(project, setup))
 
 

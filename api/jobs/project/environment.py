@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from api.domain.jobs.declarations import Declaration, Declared
+from api.domain.jobs.declarations import LOCK, Declaration, Declared
 from api.domain.jobs.orders import Orders
 from api.domain.jobs.project_digests import Digests
 from api.jobs.project.job_options import JobOptions
@@ -27,6 +27,11 @@ TOOLS = ("pytest", "tox", "nox", "coverage")
 # How a runner of environments is told to make them and do no more, while there is a network, and to use them as they are.
 PREPARING = {"tox": ("env", "TOX_NOTEST=true", "tox"), "nox": ("nox", "--install-only")}
 PREPARED = {"tox": ("env", "TOX_SKIP_PKG_INSTALL=true", "tox"), "nox": ("nox", "--reuse-existing-virtualenvs", "--no-install")}
+# How the versions of a lock are written down as constraints: of all that it may be used for, since each is resolved to one version.
+LOCKED = "/tmp/locked.txt"
+EXPORT = (
+    "uv export --quiet --frozen --no-hashes --no-header --no-annotate --no-emit-local --all-groups --all-extras | "
+    "grep -E '^[A-Za-z0-9._-]+=='")
 # A test must not reach the cache through its environment, so files are copied out of it.
 FIXED = {
     "UV_LINK_MODE": "copy", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never",
@@ -62,6 +67,9 @@ if ls "$bundled"/_bundled/*.whl >/dev/null 2>&1; then
 else
     set -- pip "$@"
 fi
+# Without an index there is but one version of most packages, and a lock would name another.
+for word; do [ "$word" = {LOCKED} ] && [ -z "$UV_NO_INDEX" ] && {EXPORT} >{LOCKED}; done
+[ -e {LOCKED} ] || : >{LOCKED}
 # What was built of another project in this place is not this one's.
 rm -rf "$UV_CACHE_DIR"/sdists-*/editable "$UV_CACHE_DIR"/sdists-*/path
 if [ -n "$(find "$mark" -mmin -{FRESH_MINUTES} 2>/dev/null)" ] && uv pip install --offline --python "$python" "$@" >"$said" 2>&1; then
@@ -104,7 +112,7 @@ def installation_step(wanted: Installation, command: Sequence[str], options: Job
     items = _items(wanted.declared, tool)
     if not items:
         return None
-    words = [word for item in items for word in item.words]
+    words = [LOCKED if word == LOCK else word for item in items for word in item.words]
     folder = ENVIRONMENT if wanted.cache is None else CACHE
     variables = {**runtime.environment, **options.environment, **_variables(options, folder)}
     asked = (words, wanted.declared.python, command, options.folder, sorted(variables.items()))

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
-from api.domain.jobs.declarations import FILES, MAX_BYTES, find_declarations
+from api.domain.jobs.declarations import FILES, MAX_BYTES, UNREAD, find_declarations
 from api.domain.jobs.project_digests import MAX_MODULE_BYTES, digests_of
 from api.jobs.project.unpacking import unpack_into
 from api.sandbox.enter import give_up_rights, set_limit
@@ -56,7 +56,7 @@ def _read_declarations(folder: int, within: str) -> dict[str, str]:
     found = {}
     for name in FILES:
         with suppress(OSError):
-            content = _read(folder, f"{within}/{name}", MAX_BYTES + 1)
+            content = _read(folder, f"{within}/{name}", 0 if name in UNREAD else MAX_BYTES + 1)
             found[name] = "" if len(content) > MAX_BYTES else content.decode(errors="replace")
     return found
 

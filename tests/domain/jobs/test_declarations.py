@@ -40,15 +40,19 @@ def test_files_with_settings_of_tools_alone_make_no_package(files: dict[str, str
 def test_all_that_is_for_tests_is_found_in_a_fixed_order() -> None:
     project = PROJECT + "[project.optional-dependencies]\ntest = ['a']\ntesting = ['b']\ndocs = ['c']\n[dependency-groups]\ntests = ['d']\n"
     files = {
-        "constraints.txt": "", "requirements-test.txt": "", "requirements.txt": "", "pyproject.toml": project,
+        "constraints.txt": "", "uv.lock": "", "requirements-test.txt": "", "requirements.txt": "", "pyproject.toml": project,
         "setup.cfg": "[options]\ntests_require =\n    e>1\n    f  # why\n"}
 
     found = find_declarations(files)
 
     assert [item.words for item in found.items] == [
         ("-e", ".[test,testing]"), ("-r", "requirements.txt"), ("--group", "tests"), ("-r", "requirements-test.txt"), ("e>1", "f"),
-        ("-c", "constraints.txt")]
+        ("-c", "constraints.txt"), ("-c", "uv.lock")]
     assert found.items[0].source == "pyproject.toml: the project itself, editable, with the extra test and testing"
+
+
+def test_a_lock_without_a_project_says_nothing() -> None:
+    assert words(uv_lock="", requirements_txt="") == [("-r", "requirements.txt")]
 
 
 def test_what_is_for_development_counts_only_where_nothing_is_for_tests() -> None:

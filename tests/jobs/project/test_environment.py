@@ -2,13 +2,19 @@
 from __future__ import annotations
 
 import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from api.jobs.project.job_options import JobOptions
-from api.jobs.project.python_runtime import PythonRuntime, host_runtime, image_runtime
+from api.jobs.project.job_options import Index, JobOptions
+from api.jobs.project.python_runtime import SEEDS, PythonRuntime, host_runtime, image_runtime
 from api.sandbox.sandbox import Sandbox
 from tests.jobs.attempts import LIMITS, USER, Bench
 from tests.jobs.project.zips import honest
@@ -105,6 +111,59 @@ def test_what_a_wheelhouse_has_is_installed_and_found(sandboxed: Bench, runtime:
 
     assert code == 0, log
     assert log.index("Installing dependencies...") < log.index("+ greeting==1.0") < log.index("Running tests...")
+
+
+@contextmanager
+def index(folder: Path, runtime: PythonRuntime) -> Iterator[str]:
+    """An index of two versions of a package, and of what this server has for jobs; its address."""
+    for version in ("1.0", "2.0"):
+        write_greeting(folder / "greeting", version)
+    seeds = next(mount.source for mount in runtime.mounts if mount.target == SEEDS)
+    for wheel in seeds.glob("*.whl"):
+        (folder / wheel.name.partition("-")[0]).mkdir(exist_ok=True)
+        shutil.copy(wheel, folder / wheel.name.partition("-")[0])
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+LOCKING = {
+    "pyproject.toml": (
+        "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n[tool.setuptools]\npy-modules = []\n"
+        "[project]\nname = 'own'\nversion = '3'\nrequires-python = '>=3.9'\ndependencies = ['greeting']\n"),
+    "uv.lock": (
+        "version = 1\nrequires-python = '>=3.9'\n[[package]]\nname = 'own'\nversion = '3'\nsource = { editable = '.' }\n"
+        "dependencies = [{ name = 'greeting' }]\n[package.metadata]\nrequires-dist = [{ name = 'greeting' }]\n"
+        "[[package]]\nname = 'greeting'\nversion = '1.0'\nsource = { registry = 'https://index.example.org/simple' }\n"
+        "wheels = [{ url = 'https://index.example.org/greeting-1.0-py3-none-any.whl' }]\n"),
+    "look.py": "import importlib.metadata\nprint('version', importlib.metadata.version('greeting'))\n"}
+
+
+@pytest.mark.parametrize(("left_out", "version"), [(None, "1.0"), ("uv.lock", "2.0")])
+def test_the_versions_of_a_lock_hold(
+    sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path, left_out: str | None, version: str,
+) -> None:
+    files = {name: text for name, text in LOCKING.items() if name != left_out}
+
+    with index(tmp_path / "index", runtime) as url:
+        options = replace(OPTIONS, command=("python", "look.py"), install_network=True, index=Index(url))
+        code, log = run(sandboxed, runtime, tmp_path, options, files)
+
+    assert code == 0, log
+    assert f"\nversion {version}\n" in log
+
+
+def test_without_an_index_a_lock_does_not_hold(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
+    write_greeting(tmp_path / "wheels", "2.0")
+    options = replace(OPTIONS, command=("python", "look.py"), wheelhouse=tmp_path / "wheels")
+
+    code, log = run(sandboxed, runtime, tmp_path, options, LOCKING)
+
+    assert code == 0, log
+    assert "\nversion 2.0\n" in log
 
 
 def test_what_cannot_be_installed_is_said_and_ends_the_job(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
