@@ -1,6 +1,8 @@
 """How the documentation's code blocks are checked: one function a kind."""
 from __future__ import annotations
 
+import argparse
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -17,11 +19,15 @@ from api.domain.catalog.library_file import read_library
 from api.domain.jobs.orders import Orders, read_project
 from api.library_folder.reading import SCHEMA
 from api.worker.executable import find_executable
+from contract.documents import load_documents
+from contract.schemas import faults, validator
 from tests.docs.pages import ROOT, Block
 
 Check = Callable[[Block], None]
 
 MAIN = "CCExtractor/ccextractor"
+# What stands for a value in the path of an operation.
+PLACE = re.compile(r"\{[a-z_]+\}")
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 INSTALLED = re.compile(r"missing\+=\((\S+)\)|for program in ([a-z ]+);")
 
@@ -113,6 +119,33 @@ def library_file(block: Block) -> None:
 
     assert [error.message for error in Draft202012Validator(SCHEMA).iter_errors(content)] == []
     assert read_library(content).paths
+
+
+def requests(block: Block) -> None:
+    """Each line asks the CI API what can be asked of it, with a body that its document allows."""
+    [document] = [each for each in load_documents() if each.name == "openapi-ci-api.yaml"]
+    for line in block.lines:
+        program, *words = shlex.split(line)
+        if program == "ask":
+            options = make_curl_parser().parse_args(words)
+            path = options.address.removeprefix("$API").partition("?")[0]
+            method = options.request or ("POST" if options.json or options.form else "GET")
+            [operation] = [
+                each for each in document.operations
+                if each.method == method.lower() and re.fullmatch(PLACE.sub("[^/]+", each.path), path)]
+            [content] = operation.body["content"].values() if operation.body else [{}]
+            sent = json.loads(options.json) if options.json else dict(field.split("=", 1) for field in options.form)
+            assert faults(validator(document, content.get("schema", {})), sent) == [], line
+
+
+def make_curl_parser() -> argparse.ArgumentParser:
+    """The options of curl that the pages use."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--json")
+    parser.add_argument("--form", action="append", default=[])
+    parser.add_argument("--request")
+    parser.add_argument("address")
+    return parser
 
 
 def recipe(block: Block) -> None:

@@ -14,6 +14,7 @@ from tests.docs.checks import (
     make_targets,
     orders_of_a_project,
     recipe,
+    requests,
     settings,
     settings_file,
     unit,
@@ -61,7 +62,8 @@ CHECKS: dict[str, list[Check]] = {
         orders_of_a_project,
         settings,
     ],
-    "docs/operations.md": [library_file, WHEN_INSTALLED("test_a_backup_of_sqlite_is_the_database")],
+    "docs/library.md": [*[requests] * 6, library_file],
+    "docs/operations.md": [WHEN_INSTALLED("test_a_backup_of_sqlite_is_the_database")],
     "docs/workers.md": [
         ci_api_calls,
         executable_places,
