@@ -174,3 +174,22 @@ def test_a_cause_of_which_a_part_was_requested_is_not_approved_as_a_whole(
 
 def test_a_run_that_there_is_not_has_no_cause_to_decide_about(shown: Shown, admin: Client) -> None:
     assert admin.post(f"{APPROVALS}/approve", json=shown.decision(run_id=4711)).status_code == 404
+
+
+@pytest.mark.parametrize("second", ["approve", "reject"])
+def test_of_two_who_decide_about_a_cause_at_once_one_wins_and_the_other_is_told_what_changed(
+    site: Site, shown: Shown, requester: Client, admin: Client, second: str,
+) -> None:
+    requester.post(shown.path, json=shown.request())
+    before = {baseline_of(site, each) for each in shown.output_ids}
+    grace = site.as_user(site.account(Role.ADMIN, "grace"))
+
+    answers = site.together(
+        lambda: admin.post(f"{APPROVALS}/approve", json=shown.decision()),
+        lambda: grace.post(f"{APPROVALS}/{second}", json=shown.decision()))
+
+    won, lost = sorted(answers, key=lambda answer: int(answer.status_code))
+    by = {each["decided_by"] for each in won.json()["data"]}
+    assert (won.status_code, lost.status_code, len(won.json()["data"])) == (200, 409, 3)
+    assert {each["decided_by"] for each in lost.json()["details"]["changed"]} == by
+    assert len({baseline_of(site, each) in before for each in shown.output_ids}) == 1

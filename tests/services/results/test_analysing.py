@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.diffs.pool import DiffPool
-from api.domain.causes.attribution import Reason
+from api.domain.causes.attribution import Confidence, Reason
 from api.domain.causes.run_analysis import ANALYSIS_VERSION, AnalysisDue, AnalysisState, NotAnalysed
 from api.domain.results.origin import Origin
 from api.domain.runs.run import Platform
@@ -198,6 +198,32 @@ def test_a_run_with_hostile_outputs_is_analysed_and_its_other_causes_are_found(s
     assert [each.analysed.attributed.origin for each in found.tests] == [Origin.MINE] * 4
     told = [{fact.kind for fact in each.cluster.facts} for each in found.causes]
     assert {"time.end.const"} in told
+
+
+@pytest.mark.parametrize("history", [
+    # In a circle.
+    (("a", "b", False), ("b", "c", True), ("c", "a", True)), (("a", "a", False), ("b", "b", True), ("b", "a", True)),
+    # With parents that nobody ran.
+    (("a", None, False), ("b", "z", True), ("c", "y", True)),
+    # Rewritten: of one commit two parents are told, and what was an ancestor is none any more.
+    (("a", None, False), ("b", "a", True), ("b", "f", True), ("c", "b", True), ("f", "c", False)),
+])
+def test_whatever_runs_say_of_their_parents_nothing_that_changed_is_proven(
+    scene: Scene, history: tuple[tuple[str, str | None, bool], ...],
+) -> None:
+    runs_made = [
+        scene.run(commit, parent, ends={0: "460", 1: str(600 + place)} if is_bad else {}, at=2 * place)
+        for place, (commit, parent, is_bad) in enumerate(history)]
+    scene.analyse_all()
+
+    always, once = (test.regression_id for test in scene.tests[:2])
+    for run_id, (*_, is_bad) in zip(runs_made, history, strict=True):
+        found = status_of(run_id).found
+        assert found is not None
+        assert sorted(found.by_id) == ([always, once] if is_bad else [])
+        if is_bad:
+            assert found.by_id[once].analysed.attributed.confidence is not Confidence.PROVEN
+            assert found.by_id[always].analysed.attributed.origin in (Origin.MINE, Origin.NOT_MINE, Origin.UNKNOWN)
 
 
 def test_runs_of_an_older_version_are_analysed_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
