@@ -11,7 +11,7 @@ from api.domain.catalog.change import Editor, LibraryKind
 from api.domain.catalog.definition import Definition, DefinitionEdit
 from api.domain.catalog.library_file import FileOutput, FileSample, FileTest
 from api.domain.catalog.new_sample import parse_file_name
-from api.domain.errors import Unavailable
+from api.domain.errors import Conflict, Unavailable
 from api.domain.runs.expected_tests import ExpectedOutput
 from api.library_folder.reading import PIECE, Folder, read_folder
 from api.services.catalog import library_samples, library_tests
@@ -150,6 +150,12 @@ class Import:
             library_samples.edit_sample(known.sample_id, edit, None, self.by, self.now)
 
     def _add_tests(self, tests: list[FileTest]) -> None:
+        # No constraint keeps a test from being there twice. With the samples locked, a second import at once sees the first one's.
+        for sample_id in sorted({self.present.samples[self._digest(test.sample)] for test in tests}):
+            sample_rows.lock_sample(sample_id)
+        present = library_rows.load_present()
+        if any(self._test_id(test, present) is not None for test in tests):
+            raise Conflict("Regression tests of this library were added meanwhile.", {}, remedy="Import it again.")
         for test in tests:
             sample_id = self.present.samples[self._digest(test.sample)]
             definition = Definition(

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from api.domain.catalog.change import Editor
 from api.domain.catalog.definition import DefinitionEdit
 from api.domain.errors import Conflict
+from api.library_folder.importing import import_folder
 from api.library_folder.reading import LibraryFaults
 from api.services.catalog.library_tests import edit_test
 from api.storage.catalog import labels
@@ -161,6 +162,20 @@ def test_a_name_that_only_the_database_takes_for_another_leaves_no_file(library:
         library.bring()
 
     assert library.stored() == set()
+
+
+def test_of_two_imports_at_once_the_second_adds_no_test_again(library: Library) -> None:
+    heard: list[str] = []
+
+    def import_in_between(what: str, about: str) -> None:
+        if about.startswith("sample") and not heard:
+            heard.append(about)
+            library.bring()
+
+    with pytest.raises(Conflict):
+        import_folder(library.folder, library.archive, library.store, Editor(None, "a test"), NOW, import_in_between)
+
+    assert len(load_catalog().tests) == 2
 
 
 def test_an_output_accepts_each_variant_once_and_its_baseline_is_none(library: Library) -> None:
