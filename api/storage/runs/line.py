@@ -21,8 +21,9 @@ GENERATIONS = 200
 PAST_RUNS = 50
 # So many runs tell of another, those of its line and more of the same commits.
 SOURCES = 100
-# Among so many runs, with ids no farther away, it is looked for commits that were run more than once; so many runs of these are looked at.
-RECENT, NEAR, REPEATS = 400, 2_000, 24
+# Among so many runs, with ids no farther away, it is looked for commits that were run more than once; so many runs of these are looked at,
+# on one platform and on another.
+RECENT, NEAR, REPEATS, TWINS = 400, 2_000, 24, 10
 OWN, MAIN, COMMITS = range(3)
 _PAST = (
     RunRow.commit_sha, RunRow.run_id, RunRow.created_at, RunRow.environment_id, RunRow.platform, RunRow.pull_request,
@@ -94,9 +95,10 @@ def load_line_and_sources(run: Run, main_repository: str) -> tuple[Line, tuple[S
 
 
 def load_repeats(run: Run, besides: frozenset[int]) -> tuple[Source, ...]:
-    """Runs of commits that were run more than once on a platform about then: by these it shows which tests are not the same twice.
+    """Runs of commits that were run more than once about then: by these it shows which tests are not the same twice.
 
-    At most `REPEATS`, those of a commit together; the run itself and those in `besides` are left out.
+    First at most `REPEATS` of those that were on one platform, those of a commit together; then at most `TWINS` on another platform than
+    the run, of its own commit and of others that were run on both. The run itself and those in `besides` are left out.
     """
     rows = session().execute(
         select(*_PAST).where(
@@ -107,7 +109,13 @@ def load_repeats(run: Run, besides: frozenset[int]) -> tuple[Source, ...]:
     for row in rows:
         commits[row.commit_sha, row.platform].append(row)
     repeated = [row for each in commits.values() if len(each) > 1 for row in each if row.run_id not in besides | {run.run_id}]
-    return tuple(_source(row) for row in repeated[:REPEATS])
+    own = run.commit.lower()
+    twins = sorted(
+        (row for row in rows if row.platform != run.platform and row.run_id not in besides
+         and (row.commit_sha == own or (row.commit_sha, run.platform.value) in commits)),
+        key=lambda row: (row.commit_sha != own, -row.run_id))
+    found = {row.run_id: row for row in (*repeated[:REPEATS], *twins[:TWINS])}
+    return tuple(map(_source, found.values()))
 
 
 def _source(row: Any, *, is_on_line: bool = False, is_beside: bool = False) -> Source:

@@ -229,13 +229,15 @@ def test_runs_on_another_platform_tell_of_commits_of_which_not_all_tests_were_ru
 def test_commits_that_were_run_more_than_once_tell_which_tests_are_not_the_same_twice(database: Database) -> None:
     once, twice, own = Told("a" * 40), Told("b" * 40, pull_request=9), Told("c" * 40)
     there = replace(own, platform="windows")
-    _, first, _, before, second, run, *others = keep([once, twice, replace(twice, platform="windows"), own, twice, own, there, there])
+    _, first, twin, before, second, run, *others = keep([
+        once, twice, replace(twice, platform="windows"), own, twice, own, there, there, replace(there, commit="d" * 40)])
+    others.pop()
 
     found = load_repeats(run, frozenset())
     left = load_repeats(run, frozenset(each.run_id for each in (before, *others)))
 
-    assert {each.run_id for each in found} == {each.run_id for each in (first, before, second, *others)}
-    assert [each.run_id for each in left] == [second.run_id, first.run_id]
+    assert {each.run_id for each in found} == {each.run_id for each in (first, twin, before, second, *others)}
+    assert [each.run_id for each in left] == [second.run_id, first.run_id, twin.run_id]
 
 
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
