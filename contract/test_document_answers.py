@@ -11,6 +11,7 @@ OPERATIONS = [operation for document in load_documents() for operation in docume
 STAMPS = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Request-Id"}
 VERSIONED = {
     "get_job",
+    "list_runs",
     "get_run",
     "get_run_summary",
     "list_progress",

@@ -32,6 +32,7 @@ from api.services.runs.run_permission import require_permission
 from api.specfirst import request_context
 from api.specfirst.responses.audit import AuditEvent, audited
 from api.specfirst.responses.json_responses import JSON, encode, etag
+from api.specfirst.responses.stored_answers import UnmadeAnswer
 from api.storage.database import transact
 from api.storage.runs import expected_tests, new_runs, progress
 from api.storage.runs.idempotency import RequestKey, find_answered_run, record_answer
@@ -45,7 +46,7 @@ def list_runs(
     limit: int, offset: int, sort: str, cursor: str | None = None, status: str | None = None, branch: str | None = None,
     commit_sha: str | None = None, repository: str | None = None, platform: str | None = None, pull_request: int | None = None,
     created_after: str | None = None, created_before: str | None = None,
-) -> dict[str, Any]:
+) -> UnmadeAnswer:
     """List runs, newest first unless asked otherwise."""
     if cursor is not None and offset:
         raise Invalid({"offset": "Must not be given with a cursor."})
@@ -53,8 +54,8 @@ def list_runs(
         status=RunStatus(status) if status else None, branch=branch, commit_sha=commit_sha, repository=repository,
         platform=Platform(platform) if platform else None, pull_request=pull_request,
         created_after=parse_instant("created_after", created_after), created_before=parse_instant("created_before", created_before))
-    found = runs.list_runs(wanted, RunSort(sort), limit=limit, offset=offset, cursor=cursor)
-    return render_runs.run_page(found, api_base(), by_cursor=cursor is not None)
+    found = runs.find_runs(wanted, RunSort(sort), limit=limit, offset=offset, cursor=cursor)
+    return UnmadeAnswer(found.version, lambda: render_runs.run_page(found.page, api_base(), by_cursor=cursor is not None))
 
 
 def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tuple[dict[str, Any], int, dict[str, str]]:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,6 +98,20 @@ def read(statement: Executable, values: Mapping[str, Any] | None = None) -> Curs
     A statement that is made once, with parameters for its values, costs a fraction of one that is made for each request.
     """
     return session().connection().execute(statement, values)
+
+
+def read_rows(statement: Executable, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    """Execute a statement as `read` does, and return its rows as the driver gives them; `values_of` reads them."""
+    with read(statement, values) as result:
+        return list(cast(Any, result).cursor.fetchall())
+
+
+def values_of(columns: Iterable[ColumnElement[Any]], rows: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+    """The values of rows that `read_rows` returned, each as its column's type reads it; those behind the columns are left out."""
+    dialect = session().connection().dialect
+    converters = [each.type.result_processor(dialect, None) for each in columns]
+    for row in rows:
+        yield tuple(value if convert is None else convert(value) for convert, value in zip(converters, row, strict=False))
 
 
 def database_now() -> datetime:

@@ -12,8 +12,8 @@ from api.domain.runs.run_list import RunFilter, RunSort
 from api.services.runs.platform_sync import catch_up, judge_runs, still_judging
 from api.storage.catalog.catalog import load_catalog_version
 from api.storage.runs.platform_changes import MAX_RUN, look
-from api.storage.runs.run_pages import find_page, position_of
-from api.storage.runs.run_rows import OVER, run_of
+from api.storage.runs.run_pages import RunPage, find_page, position_of
+from api.storage.runs.run_rows import OVER
 from api.storage.runs.runs import FoundRun, find_run, list_durations, lock_run
 
 
@@ -80,8 +80,35 @@ def _existing(found: FoundRun | None, run_id: int) -> Run:
     return found.run
 
 
+@dataclass(frozen=True, slots=True)
+class FoundRuns:
+    """A page of runs as its rows were found."""
+
+    found: RunPage
+    sort: RunSort
+    limit: int
+    offset: int
+
+    @property
+    def version(self) -> bytes:
+        """Another value whenever anything on the page is."""
+        return self.found.version
+
+    @property
+    def page(self) -> Page[Run]:
+        """The runs, with the exact total."""
+        runs = self.found.runs
+        cursor = position_of(runs[-1], self.sort).cursor() if self.found.more and runs else None
+        return Page(runs, self.limit, self.offset, self.found.total, cursor)
+
+
 def list_runs(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int = 0, cursor: str | None = None) -> Page[Run]:
-    """A page of runs with the exact total: from `offset`, or behind `cursor` where one is given.
+    """The page of `find_runs`."""
+    return find_runs(wanted, sort, limit=limit, offset=offset, cursor=cursor).page
+
+
+def find_runs(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int = 0, cursor: str | None = None) -> FoundRuns:
+    """Find a page of runs: from `offset`, or behind `cursor` where one is given.
 
     Raises Invalid for a cursor of another list, Unavailable while finished runs of an adopted database are being judged
     and the answer depends on them.
@@ -89,11 +116,10 @@ def list_runs(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int = 0, 
     if wanted.status in OVER and look().has_pending:
         raise still_judging()
     page = find_page(wanted, sort, limit=limit, offset=offset, cursor=cursor)
-    while pending := [row.run_id for row in page.rows if row.is_due]:
-        judge_runs(pending)
+    while due := page.due:
+        judge_runs(due)
         page = find_page(wanted, sort, limit=limit, offset=offset, cursor=cursor)
-    runs = [run_of(row) for row in page.rows]
-    return Page(runs, limit, offset, page.total, position_of(runs[-1], sort).cursor() if page.more and runs else None)
+    return FoundRuns(page, sort, limit, offset)
 
 
 def average_duration(platform: Platform, *, runs: int = 20) -> timedelta | None:

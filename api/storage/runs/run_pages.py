@@ -5,16 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, and_, bindparam, func, or_, select
+import orjson
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, or_, select
 
 from api.domain.errors import Invalid
 from api.domain.page import Position, parse_cursor
 from api.domain.runs.run import Run
 from api.domain.runs.run_list import RunFilter, RunSort
-from api.storage.database import read
-from api.storage.runs.run_rows import IS_DUE, RUNS
+from api.storage.database import read, read_rows, values_of
+from api.storage.runs.run_rows import COLUMNS, IS_DUE, RUNS, run_of
 from api.storage.tables import RunRow
 from api.storage.windows import Window, find_window
 
@@ -31,19 +33,32 @@ _CONDITIONS: Mapping[str, ColumnElement[bool]] = {
     "created_after": RunRow.created_at > bindparam("created_after"),
     "created_before": RunRow.created_at < bindparam("created_before")}
 
-Rows = Sequence[Row[*tuple[Any, ...]]]
+# Rows as the driver gives them, in the order of the columns of `RUNS`, and behind these whether the run is due to be judged.
+Rows = Sequence[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
-    """The rows of a page's runs in order, the length of the whole list, and whether more follow.
-
-    If `is_due` holds for a row, its run must be judged before it is shown.
-    """
+    """A page of runs as it was found: its rows in order, the length of the whole list, and whether more follow."""
 
     rows: Rows
     total: int
     more: bool
+
+    @property
+    def version(self) -> bytes:
+        """A digest of all that the page is made of. To read the rows' values takes longer."""
+        return blake2b(orjson.dumps((self.rows, self.total, self.more), default=str), digest_size=16).digest()
+
+    @property
+    def due(self) -> list[int]:
+        """The ids of the runs that must be judged before they are shown."""
+        return [row[0] for row in self.rows if row[COLUMNS]]
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs."""
+        return list(map(run_of, values_of(RUNS.selected_columns, self.rows)))
 
 
 def find_page(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int, cursor: str | None) -> RunPage:
@@ -54,7 +69,7 @@ def find_page(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int, curs
     total: int = read(_total(names), values).scalar_one()
     window = find_window(total, limit, offset) if behind is None else Window(limit + 1, 0, False)
     statement = _page(names, sort, window.backwards) if behind is None else _made_page(names, sort, False, behind)
-    rows = read(statement, values | {"limit": window.limit, "offset": window.offset}).all()
+    rows = read_rows(statement, values | {"limit": window.limit, "offset": window.offset})
     return RunPage(rows[:limit], total, len(rows) > limit if behind is not None else offset + len(rows) < total)
 
 

@@ -15,7 +15,7 @@ from api.services.results.comparisons import Basis, choose_base
 from api.specfirst.binding.flask_app import Operation
 from tests.builders import Output, add_event, add_passed_result, add_regression_test, add_result, add_run
 from tests.handlers.site import Client, Site
-from tests.platform_writes import deactivate, rename_sample
+from tests.platform_writes import change_run, deactivate, rename_sample
 
 STORED = ("summary", "errors", "error-summary", "junit.xml")
 PARTS = (*STORED, "samples", "progress", "config", "infrastructure-errors")
@@ -113,6 +113,19 @@ def test_a_list_of_regression_tests_is_given_again_until_the_library_or_a_baseli
     assert (again.status_code, found.status_code, retired.status_code) == (304, 200, 200)
     assert [each.json()["data"][0]["expected_outputs"][0]["storage_status"] for each in (first, found)] == ["missing", "degraded"]
     assert [each["active"] for each in retired.json()["data"]] == [False, True]
+
+
+def test_a_list_of_runs_is_given_again_without_being_made_until_one_of_them_changes(client: Client, red: int) -> None:
+    first = client.get("/api/v1/runs")
+
+    with patch.object(Operation, "_rendered", side_effect=AssertionError):
+        again = client.get("/api/v1/runs", headers={"If-None-Match": first.headers["ETag"]})
+    change_run(red, commit="f" * 40)
+    add_event(red, Phase.CANCELED, "Build failed")
+    changed = client.get("/api/v1/runs", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert again.status_code == 304
+    assert (changed.status_code, changed.json()["data"][0]["commit_short"]) == (200, "f" * 7)
 
 
 @pytest.fixture

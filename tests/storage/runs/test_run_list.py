@@ -11,7 +11,9 @@ from api.domain.runs.run import Phase, Platform, Run, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.services.runs import runs
 from api.services.runs.platform_sync import catch_up, judge_pending
-from api.storage.database import session
+from api.storage.database import read, session
+from api.storage.runs.run_rows import RUNS, run_of
+from api.storage.tables import RunRow
 from tests.builders import NOW, add_event, add_finished_run, add_regression_test, add_run, minutes
 from tests.databases import Database
 from tests.services.acting import EVERYTHING, create, listed, tell
@@ -187,3 +189,17 @@ def test_a_list_shows_the_same_run_as_loading_it(database: Database) -> None:
     shown = runs.list_runs(RunFilter(), RunSort.RUN_ID, limit=1).items[0]
 
     assert shown == runs.load_run(run_id)
+
+
+def test_a_page_has_the_values_that_its_statement_gives_by_the_types_of_its_columns(database: Database) -> None:
+    add_regression_test()
+    for platform in ("linux", "windows"):
+        add_finished_run(platform=platform)
+    add_run(pull_request=12)
+    catch_up(NOW)
+    judge_pending(9)
+
+    listed = runs.list_runs(EVERYTHING, RunSort.RUN_ID, limit=9).items
+
+    assert listed == [run_of(row) for row in read(RUNS.order_by(RunRow.run_id))]
+    assert {type(each.created_at) for each in listed} == {datetime}
