@@ -106,8 +106,8 @@ def questions(count: int) -> dict[str, Work]:
         "runs of an older version": lambda: analyses.require_outdated(200)}
 
 
-def measure(database: Database, count: int, *, plans: bool) -> Iterator[tuple[str, int, float]]:
-    """Each question with its statements and milliseconds."""
+def measure(database: Database, count: int, *, plans: bool) -> Iterator[tuple[str, int, str]]:
+    """Each question with its statements, and its median and least milliseconds."""
     for name, work in questions(count).items():
         session().rollback()
         spent = []
@@ -117,7 +117,7 @@ def measure(database: Database, count: int, *, plans: bool) -> Iterator[tuple[st
                 work()
             spent.append(1000 * (time.perf_counter() - began))
             session().rollback()
-        yield name, len(words), median(spent)
+        yield name, len(words), f"{median(spent):.1f} ms ({min(spent):.1f})"
         if plans:
             print(name, *_plans(database, work), sep="\n  ")
 
@@ -156,7 +156,7 @@ def main() -> None:
                     tables = "test, ci_run, ci_analysis, ci_cluster, ci_step"
                     connection.exec_driver_sql("ANALYZE" if database.is_sqlite else f"ANALYZE TABLE {tables}")
                 for name, statements, spent in measure(database, arguments.runs, plans=arguments.plans):
-                    rows.setdefault(name, [str(statements)]).append(f"{spent:.1f} ms")
+                    rows.setdefault(name, [str(statements)]).append(spent)
     print("| question | statements | SQLite | MariaDB |\n|---|---|---|---|")
     for name, cells in rows.items():
         print(f"| {name} | {' | '.join(cells)} |")

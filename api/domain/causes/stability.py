@@ -15,7 +15,7 @@ EVIDENCE_LIMIT = 5
 FEWEST_RUNS = 8
 OFTEN = 0.6
 # Of so many commits that were tested on two platforms, a test comes to the same on both for three of four where commits determine it;
-# it is suspected where it does and does not by turns, of one commit in three.
+# it is suspected where it does and does not by turns, of one commit in three of the main repository.
 FEWEST_COMMITS, STEADY = 4, 0.75
 FEWEST_TURNS, TURNS = 6, 1 / 3
 # In so few runs it is only taken to be possible, where it changed in four of five.
@@ -85,7 +85,8 @@ def stability_of(sightings: Sequence[Sighting], platform: Platform | None = None
     agreed = _agreements(everywhere)
     if len(agreed) >= FEWEST_COMMITS and sum(agreed) >= STEADY * len(agreed):
         return STABLE
-    if _is_by_turns(agreed) or any(_changes(told, each, FEWEST_RUNS, OFTEN) for each in Platform):
+    is_by_turns = _is_by_turns(_agreements([each for each in everywhere if each.is_main]))
+    if is_by_turns or any(_changes(told, each, FEWEST_RUNS, OFTEN) for each in Platform):
         return Stability(StabilityState.SUSPECTED, is_doubtful=True)
     is_doubtful = agreed[-1:] == [False] or any(_changes(told, each, FEW_RUNS, NEARLY_ALWAYS) for each in Platform)
     return Stability(is_doubtful=is_doubtful)

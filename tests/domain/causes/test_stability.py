@@ -55,10 +55,10 @@ def test_a_test_is_suspected_if_three_of_five_of_the_main_repositorys_runs_chang
     assert stability_of(sightings).state is state
 
 
-def on_both(linux: str, windows: str) -> list[Sighting]:
+def on_both(linux: str, windows: str, *, is_main: bool = True) -> list[Sighting]:
     """What a test came to in commits that were tested on two platforms."""
     return [
-        seen(2 * number + place, came(digest), commit=str(number), platform=platform)
+        seen(2 * number + place, came(digest), commit=str(number), platform=platform, is_main=is_main)
         for place, (platform, digests) in enumerate(((Platform.LINUX, linux), (Platform.WINDOWS, windows)))
         for number, digest in enumerate(digests)]
 
@@ -73,6 +73,8 @@ def test_a_test_that_comes_to_the_same_on_two_platforms_is_determined_by_the_com
     linux: str, windows: str, state: StabilityState,
 ) -> None:
     assert stability_of(on_both(linux, windows)).state is state
+    # The commits of pull requests do not lie on one line.
+    assert stability_of(on_both(linux, windows, is_main=False)).state is StabilityState.NONE
 
 
 def test_a_test_is_doubtful_where_the_newest_commit_came_to_something_else_on_another_platform() -> None:
