@@ -77,9 +77,11 @@ def load_line_and_sources(run: Run, main_repository: str) -> tuple[Line, tuple[S
     tested = {own, *(past.commit for past in known.found)}
     older = _older(run, main_repository, known.main, PAST_RUNS - len(known.found)).subquery()
     others = select(*_PAST, false(), false()).where(RunRow.evidence.is_not(None), RunRow.status.in_(RAN), RunRow.run_id != run.run_id)
-    rows: Sequence[Any] = session().execute(union_all(
-        select(older), others.where(RunRow.commit_sha.in_([*tested, *untested])),
-        others.where(RunRow.merge_base_sha.in_(untested[:1]), RunRow.platform == run.platform.value))).all()
+    asked = [select(older), others.where(RunRow.commit_sha.in_([*tested, *untested]))]
+    if untested:
+        # For no commit a database would look through all runs of the platform.
+        asked.append(others.where(RunRow.merge_base_sha == untested[0], RunRow.platform == run.platform.value))
+    rows: Sequence[Any] = session().execute(union_all(*asked)).all()
     line = known.with_older([row for row in rows if row.is_assumed])
     on_line = {past.run_id for past in line.runs}
     told = {row.run_id: row for row in (*known.rows, *rows) if row.evidence is not None}

@@ -80,9 +80,11 @@ def _in_turn(platform: Platform | None, main_repository: str) -> Subquery:
 
 def _kind(main_repository: str) -> ColumnElement[int]:
     earlier = aliased(RunRow)
-    is_repeat = exists().where(
-        earlier.commit_sha == RunRow.commit_sha, earlier.repository == RunRow.repository, earlier.platform == RunRow.platform,
-        earlier.run_id < RunRow.run_id, earlier.status.in_(TOLD))
+    is_told = and_(
+        earlier.repository == RunRow.repository, earlier.platform == RunRow.platform, earlier.run_id < RunRow.run_id,
+        earlier.status.in_(TOLD))
+    # In CASE, so that no database chooses another index than the one over commits.
+    is_repeat = exists().where(earlier.commit_sha == RunRow.commit_sha, case((is_told, 1), else_=0) == 1)
     is_main = and_(RunRow.pull_request.is_(None), RunRow.repository == casefold_ascii(main_repository))
     return case((is_repeat, REPEAT), (is_main, MAIN), else_=PROPOSED)
 
