@@ -9,6 +9,7 @@ from itertools import islice
 from api.domain.text.decoding import Encoding, decode_line
 from api.domain.text.log import LogFilter, LogLine
 from api.domain.text.log_cursor import LogPlace
+from api.storage.text.kept_scans import KeptScans
 from api.storage.text.log_windows import Readable
 from api.storage.text.logs import SEARCH_LIMIT, encoding_of, entries
 
@@ -16,6 +17,7 @@ BLOCK = 1 << 20
 # Of a line with a word this many bytes are shown, from a little before the word on if it stands further behind.
 SHOWN_BYTES = 4_000
 BEFORE_WORD = 400
+_indexes: KeptScans[tuple[list[tuple[int, int]], int, int]] = KeptScans()
 # A line is read in parts; so many parts for each line that is wanted are read at most.
 PARTS = 4
 
@@ -96,7 +98,7 @@ class _Block:
 
 def read_lines(log: Readable, first: int, most: int) -> Excerpt:
     """Read up to `most` lines from the one with the number `first` on; where there are not so many, the last line."""
-    places, total, reaches = _index(log)
+    places, total, reaches = _indexes.find(log, 0, lambda: _index(log))
     if not total:
         return Excerpt((), 0, is_counted=True)
     number = min(max(1, first), total)

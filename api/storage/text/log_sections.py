@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from api.domain.text.log_cursor import LogPart
+from api.storage.text.kept_scans import KeptScans
 from api.storage.text.log_windows import Readable
 from api.storage.text.logs import SCAN_WINDOW, SEARCH_LIMIT, WINDOW
 
 # How our own worker begins what it says of a test; the text behind the number is the test's category.
 TEST_BEGINS = re.compile(rb"^\[[^\]\n]{1,40}\] \[[A-Z]+\] \[worker\] Regression test (\d{1,10}) \(", re.MULTILINE)
+_begins: KeptScans[int | None] = KeptScans()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ def find_section(log: Readable, regression_id: int) -> Section | None:
 
     Searches the first 256 MiB of the log for the beginning. Returns None if it is not there.
     """
-    begins = next((each.offset for each in _beginnings(log, 0) if each.regression_id == regression_id), None)
+    begins = _begins.find(
+        log, regression_id, lambda: next((each.offset for each in _beginnings(log, 0) if each.regression_id == regression_id), None))
     return None if begins is None else section_of(log, LogPart(begins, begins))
 
 
