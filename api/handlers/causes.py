@@ -33,7 +33,11 @@ def find_status(run: Run, judged: JudgedRun) -> AnalysisStatus:
 def list_clusters(run: Run, limit: int, offset: int) -> Json:
     """List the causes of a run's failures, its own first."""
     judged = verdicts.judge_run(run)
-    status = find_status(run, judged)
+    return clusters_of(run, judged, find_status(run, judged), limit, offset)
+
+
+def clusters_of(run: Run, judged: JudgedRun, status: AnalysisStatus, limit: int, offset: int) -> Json:
+    """The causes of a run's failures by what is known of its analysis."""
     tests = {test.test.regression_id: test for test in judged.tests}
     known = () if status.found is None else status.found.causes
     return {"analysis": render_causes.analysis(status)} | page(

@@ -64,7 +64,14 @@ def triage_run(
 ) -> dict[str, Any]:
     """Show what failed in a run and why: the causes, and failures with their first difference, their history and what leads on."""
     judged = verdicts.judge_run(run)
-    status = find_status(run, judged)
+    return triage_of(run, judged, find_status(run, judged), max_bytes, attribution, cluster, cursor)
+
+
+def triage_of(
+    run: Run, judged: JudgedRun, status: AnalysisStatus, max_bytes: int, attribution: str | None = None, cluster: str | None = None,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """What failed in a run and why, by what is known of its analysis."""
     told = _told_now(run, judged) if status.found is None else _told_by(status.found, judged)
     members = [each.cluster.regression_ids for each in told.causes]
     wanted = [test for test in told.failing if attribution in (None, test.origin)]

@@ -16,9 +16,8 @@ from api.domain.results.approval import ApprovalStatus
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.handlers import jobs
-from api.handlers.pages.answering import show, told
-from api.handlers.pages.failures import TRIAGE_BYTES, groups_of
-from api.handlers.triage import triage_run
+from api.handlers.pages.answering import show
+from api.handlers.pages.failures import failures_of
 from api.rendering.pages.grid import grid_of
 from api.services.results.analyses import find_causes
 from api.services.runs import runs
@@ -67,7 +66,7 @@ def pull_request_page(pull_request: int) -> flask.Response:
     newest = None if finished is None else runs.show_run(finished.run_id, request_context.now())
     return show(
         "pull_request.html", number=pull_request, found=found, counts=_counts(found.items), grid=grid_of(found.items), newest=newest,
-        **({"triage": None, "groups": ()} if newest is None else _broken(newest)))
+        **({"triage": None, "groups": ()} if newest is None else failures_of(newest, "cause")))
 
 
 def _own_jobs() -> Page[Job] | None:
@@ -76,11 +75,6 @@ def _own_jobs() -> Page[Job] | None:
     if reader is None or Scope.RUNS_READ not in reader.scopes:
         return None
     return job_lists.list_jobs(JobFilter(seen_by=jobs.seen_by()), limit=NEWEST_JOBS, offset=0)
-
-
-def _broken(run: Run) -> dict[str, Any]:
-    triage = told(triage_run(run, TRIAGE_BYTES))
-    return {"triage": triage, "groups": groups_of(run, triage, "cause")}
 
 
 def _newest(wanted: RunFilter, limit: int, cursor: str | None = None) -> Page[Run]:

@@ -16,12 +16,11 @@ from api.domain.runs.run_list import RunFilter, RunSort
 from api.domain.text.log_difference import LogView
 from api.handlers.logs import list_sample_logs
 from api.handlers.pages.answering import show, told
-from api.handlers.pages.failures import LEAST_TRIAGE_BYTES, TRIAGE_BYTES, groups_of
+from api.handlers.pages.failures import failures_of
 from api.handlers.pages.library import past_of
 from api.handlers.results import PLACES, get_diff
 from api.handlers.runs import list_progress
 from api.handlers.samples import get_run_sample
-from api.handlers.triage import triage_run
 from api.rendering.pages.side_by_side import side_by_side
 from api.rendering.pages.timeline import pictures_of
 from api.services.results import verdicts
@@ -33,10 +32,9 @@ EVENTS, CONTEXT_LINES, LOG_LINES = 100, 3, 200
 
 def run_page(run: Run, by: str) -> flask.Response:
     """Show a run: its failures by cause or category or all of its tests, and what it went through."""
-    triage = told(triage_run(run, TRIAGE_BYTES if by != "test" else LEAST_TRIAGE_BYTES))
     return show(
-        "run.html", run=run, triage=triage, tests=verdicts.judge_run(run).tests, by=by, groups=groups_of(run, triage, by),
-        proposes=_may_propose(), events=told(list_progress(run, EVENTS, 0))["data"], neighbours=_neighbours(run))
+        "run.html", run=run, by=by, proposes=_may_propose(), events=told(list_progress(run, EVENTS, 0))["data"],
+        neighbours=_neighbours(run), **failures_of(run, by))
 
 
 def run_test_page(run: Run, regression_id: int, against: str, output_id: int | None = None) -> flask.Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 
 import orjson
@@ -18,6 +19,7 @@ from api.storage.tables import AnalysisRow, ClusterRow, RunRow, StepRow
 # So many runs around one that ended or was judged anew are looked at again.
 NEAR_RUNS = 50
 STEP_FACTS, STEP_COMMITS = 16, 20
+FOUND_IN_MEMORY = 32
 _ONE = select(AnalysisRow.name, AnalysisRow.body).where(AnalysisRow.run_id == bindparam("run_id"))
 _IS_DUE = RunRow.analysis_due >= min(AnalysisDue)
 
@@ -41,7 +43,13 @@ class KeptAnalysis:
     @property
     def found(self) -> RunAnalysis | None:
         """What was found out."""
-        return unpacked(RunAnalysis, self.body) if self.body else None
+        return _found(self.body) if self.body else None
+
+
+# Those of the runs that are looked at now: a page asks several times for one.
+@lru_cache(maxsize=FOUND_IN_MEMORY)
+def _found(body: bytes) -> RunAnalysis:
+    return unpacked(RunAnalysis, body)
 
 
 def take_due_run(now: datetime, lease: timedelta) -> DueRun | None:
