@@ -8,7 +8,6 @@ import flask
 
 from api.domain.auth.access import Role, Scope
 from api.domain.errors import NotFound, Refusal
-from api.domain.page import Position
 from api.domain.results.result import JudgedTest, OutputStatus
 from api.domain.results.sample_result import ShownOutput, shown_outputs
 from api.domain.runs.run import Run
@@ -24,8 +23,8 @@ from api.handlers.samples import get_run_sample
 from api.rendering.pages.side_by_side import side_by_side
 from api.rendering.pages.timeline import pictures_of
 from api.services.results import verdicts
-from api.services.runs import runs
 from api.specfirst import request_context
+from api.storage.runs.run_pages import find_next
 
 EVENTS, CONTEXT_LINES, LOG_LINES = 100, 3, 200
 
@@ -89,14 +88,9 @@ def _failure_log(run: Run, test: JudgedTest) -> Any:
         return None
 
 
-def _neighbours(run: Run) -> dict[str, Run | None]:
+def _neighbours(run: Run) -> dict[str, int | None]:
     """The runs before and after this one, of the same platform and the same pull request or branch."""
     wanted = RunFilter(
         platform=run.platform, pull_request=run.pull_request, branch=None if run.pull_request is not None else run.branch,
         repository=run.repository)
-    return {"before": _next(wanted, RunSort.RUN_ID_DESC, run), "after": _next(wanted, RunSort.RUN_ID, run)}
-
-
-def _next(wanted: RunFilter, sort: RunSort, run: Run) -> Run | None:
-    cursor = Position(sort.value, None, run.run_id).cursor()
-    return next(iter(runs.list_runs(wanted, sort, limit=1, cursor=cursor).items), None)
+    return {"before": find_next(run, wanted, RunSort.CREATED_AT_DESC), "after": find_next(run, wanted, RunSort.CREATED_AT)}

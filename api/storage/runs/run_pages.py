@@ -73,6 +73,13 @@ def find_page(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int, curs
     return RunPage(rows[:limit], total, len(rows) > limit if behind is not None else offset + len(rows) < total)
 
 
+def find_next(run: Run, wanted: RunFilter, sort: RunSort) -> int | None:
+    """The id of the run that follows a run in a list, which need not be counted for that; None behind the last one."""
+    values = _values(wanted)
+    ids = select(RunRow.run_id).where(*_conditions(frozenset(values)), _behind(position_of(run, sort), sort))
+    return read(ids.order_by(*_order(sort, False)).limit(1), values).scalar_one_or_none()
+
+
 def position_of(run: Run, sort: RunSort) -> Position:
     """The position just after a run in a list of this order."""
     key = None if sort.field == "run_id" else getattr(run, sort.field)

@@ -248,3 +248,13 @@ def test_a_test_that_came_to_something_else_for_the_same_commit_is_flaky(page: C
 
 def test_pages_name_no_document_for_programs(page: Client) -> None:
     assert "link" not in page.get("/runs").headers
+
+
+def test_a_run_leads_to_those_before_and_after_it_on_its_branch_and_platform(reader: Reader) -> None:
+    first, _, middle, last = (add_run(platform=platform) for platform in ("linux", "windows", "linux", "linux"))
+    holder = reader(Role.USER)
+
+    pages = [holder.get(f"/runs/{run_id}").text for run_id in (first, middle, last)]
+
+    assert [f'rel="prev" href="/runs/{first}"' in pages[1], f'rel="next" href="/runs/{last}"' in pages[1]] == [True, True]
+    assert ['rel="prev"' in pages[0], 'rel="next"' in pages[2]] == [False, False]
