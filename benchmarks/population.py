@@ -57,7 +57,7 @@ def _library() -> Iterator[tuple[Any, Rows]]:
     yield platform.CategoryRow, ({"id": number, "name": name, "description": ""} for number, name in enumerate(CATEGORIES, 1))
     yield platform.TagRow, ({"id": number, "name": name} for number, name in enumerate(TAGS, 1))
     yield platform.SampleRow, (
-        {"id": number, "sha": digest(f"sample {number}"), "extension": ("ts", "mpg", "mp4")[number % 3],
+        {"id": number, "sha": digest(f"populated sample {number}"), "extension": ("ts", "mpg", "mp4")[number % 3],
          "original_name": f"Sample {number:04} {TAGS[number % 10]} recording.ts"} for number in range(1, SAMPLES + 1))
     yield platform.SampleTagRow, ({"sample_id": number, "tag_id": 1 + number % 10} for number in range(1, SAMPLES + 1))
     yield platform.RegressionTestRow, (

@@ -18,7 +18,17 @@ from typing import Any
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
-from tests.builders import Output, add_event, add_finished_run, add_output, add_passed_result, add_regression_test, add_result, add_run
+from tests.builders import (
+    BuiltTest,
+    Output,
+    add_event,
+    add_finished_run,
+    add_output,
+    add_passed_result,
+    add_regression_test,
+    add_result,
+    add_run,
+)
 from tests.databases import opened
 from tests.handlers.site import Client, Site, build_site
 
@@ -102,26 +112,26 @@ def captions(test: int, shift: int) -> bytes:
     return b"\n".join(b"%d\n00:00:%02d,%03d --> 00:00:%02d,900\ntest %d" % (n, n % 60, shift, n % 60, test) for n in range(1, 1200))
 
 
-def failing_run(reading: Reading) -> int:
-    """A run of 300 tests of which 45 fail, behind 30 runs in which all passed."""
-    tests = [add_regression_test(outputs=[Output(baseline=store(reading.site, captions(number, 0)))]) for number in range(TESTS)]
+def failing_run(site: Site, count: int, failing: int) -> tuple[int, list[BuiltTest]]:
+    """A run of so many tests of which the first so many fail, behind 30 runs in which all passed."""
+    tests = [add_regression_test(outputs=[Output(baseline=store(site, captions(number, 0)))]) for number in range(count)]
     for _ in range(PAST):
         add_finished_run(*tests)
     run_id = add_run()
     add_event(run_id, Phase.TESTING)
     for number, test in enumerate(tests):
-        if number < FAILING:
-            add_output(run_id, test.regression_id, test.output_id, got=store(reading.site, captions(number, 40)))
+        if number < failing:
+            add_output(run_id, test.regression_id, test.output_id, got=store(site, captions(number, 40)))
             add_result(run_id, test.regression_id)
         else:
             add_passed_result(run_id, test)
     add_event(run_id, Phase.COMPLETED)
-    return run_id
+    return run_id, tests
 
 
 def triage(reading: Reading, rounds: int) -> None:
     """Print what it costs to see what failed, and why."""
-    run_id = failing_run(reading)
+    run_id, _ = failing_run(reading.site, TESTS, FAILING)
     path = f"/api/v1/runs/{run_id}"
     answer = reading.client.get(f"{path}/triage")
     sample_id = answer.json()["failures"][0]["sample_id"]
