@@ -37,8 +37,9 @@ def front_page() -> flask.Response:
     repository = request_context.values().main_repository
     red, main = _newest(RunFilter(status=RunStatus.FAIL), RED_RUNS).items, load_newest_main_runs(repository)
     unwell = [found for found in map(dependency_of, request_context.collaborator(Background).states()) if found.status != OK]
+    causes = find_causes([run.run_id for run in red])
     return show(
-        "front.html", red=[{"run": run, "causes": find_causes(run, repository)} for run in red], main=main,
+        "front.html", red=[{"run": run, "causes": causes.get(run.run_id, ())} for run in red], main=main,
         counts=_counts([*red, *main]), queue=queue.load_queue(None, None, repository, limit=QUEUED_RUNS, offset=0),
         proposals=list_approvals(ApprovalStatus.PENDING, None, limit=1, offset=0).total, unwell=unwell, jobs=_own_jobs())
 

@@ -1,7 +1,7 @@
 """The analysis of a finished run, as it is kept; reading never makes one."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
@@ -17,7 +17,7 @@ from api.domain.results.base_run import Line
 from api.domain.results.judged_run import JudgedRun
 from api.domain.runs.run import Run
 from api.services.results import verdicts
-from api.storage.results.analyses import load_analysis
+from api.storage.results.analyses import load_analyses, load_analysis
 from api.storage.results.occurrences import Elsewhere, load_analysis_and_elsewhere
 from api.storage.runs.line import Source, load_line_and_sources
 
@@ -66,10 +66,13 @@ def load_causes(run: Run, main_repository: str) -> tuple[Cause, ...]:
     return require_found(run, find_analysis(run, verdicts.judge_run(run), main_repository)).causes
 
 
-def find_causes(run: Run, main_repository: str) -> tuple[Cause, ...]:
-    """The causes of a run's failures; none as long as they are not known."""
-    found = find_analysis(run, verdicts.judge_run(run), main_repository).found
-    return () if found is None else found.causes
+def find_causes(run_ids: Collection[int]) -> dict[int, tuple[Cause, ...]]:
+    """The causes of the failures of runs, by id, as they were last found; nothing of a run that was never analysed.
+
+    In one statement: the analyst is about to find out what has happened since, and the run's own page knows of it.
+    """
+    kept = {run_id: each.found for run_id, each in load_analyses(run_ids).items()}
+    return {run_id: found.causes for run_id, found in kept.items() if found is not None}
 
 
 def require_found(run: Run, status: AnalysisStatus) -> RunAnalysis:

@@ -122,6 +122,12 @@ def load_analysis(run_id: int) -> KeptAnalysis | None:
     return None if row is None else KeptAnalysis(row.name, row.body)
 
 
+def load_analyses(run_ids: Collection[int]) -> dict[int, KeptAnalysis]:
+    """What is kept of these runs, by id."""
+    query = select(AnalysisRow.run_id, AnalysisRow.name, AnalysisRow.body).where(AnalysisRow.run_id.in_(run_ids))
+    return {row.run_id: KeptAnalysis(row.name, row.body) for row in session().execute(query)}
+
+
 def forget_analyses(run_ids: Collection[int]) -> None:
     """Within a transaction: keep nothing of what was found out about these runs."""
     if run_ids:
