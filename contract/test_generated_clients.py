@@ -111,6 +111,7 @@ def test_a_typescript_client_is_strictly_typed_and_works(address: str, documents
 
 
 @each_document
+@pytest.mark.verify
 def test_spectral_finds_nothing(document: Document) -> None:
     options = ["--ruleset", str(HERE / "spectral.yaml"), "--fail-severity", "hint"]
 
@@ -123,6 +124,7 @@ def test_redocly_finds_nothing() -> None:
     run([*installed("redocly"), "lint", "--config", str(HERE / "redocly.yaml"), *paths], HERE)
 
 
+@pytest.mark.verify
 def test_linters_are_heard_when_they_find_something(tmp_path: Path) -> None:
     flawed = tmp_path / "flawed.yaml"
     flawed.write_text(DOCUMENTS[0].text.replace("operationId: list_runs\n", "operationId: listRuns!\n"), "utf-8")

@@ -122,6 +122,7 @@ def started_units(block: str) -> set[str]:
     return {f"{name.partition('@')[0]}{'@' if '@' in name else ''}.service" for name in names}
 
 
+@pytest.mark.verify
 def test_another_server_serves_the_same_application(tmp_path: Path) -> None:
     [command] = shell_blocks("docs/deployment.md")
     port = free_port()

@@ -46,7 +46,7 @@ def agents_of(host: Host) -> list[int]:
     return [pid for pid, parent in found.items() if parent not in found]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["told to stop", "killed"])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.verify), signal.SIGKILL], ids=["told to stop", "killed"])
 def test_a_job_outlives_the_server_and_its_agent(number: signal.Signals, cluster: Cluster, host: Host) -> None:
     command, variables, _ = serving(host)
     job_id = cluster.submit()

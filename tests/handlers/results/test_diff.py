@@ -173,6 +173,7 @@ def test_a_unified_text_beyond_its_limit_is_truncated(site: Site, client: Valida
     assert shown["summary"]["added_lines"] == 300_000
 
 
+@pytest.mark.verify
 def test_no_pair_of_files_keeps_the_server_from_answering_others(site: Site) -> None:
     client = site.as_role(Role.USER)
     words = [b"%x\n" % random.Random(number).getrandbits(40) for number in range(4000)]

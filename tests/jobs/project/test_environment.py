@@ -205,6 +205,7 @@ def test_no_test_can_write_into_the_cache(bubblewrap: Sandbox, runtime: PythonRu
     assert (first, second) == (0, 0), log
 
 
+@pytest.mark.verify
 def test_an_environment_is_taken_as_it_was_built_while_its_build_can_come_to_nothing_else(
     sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path, cache: Path,
 ) -> None:
