@@ -52,9 +52,7 @@ def troubles(rows: OddRows) -> list[str]:
             except AssertionError as broken:
                 found.append(f"{operation.full_path} breaks the contract: {broken}")
                 continue
-            # The causes of failures are found in the background; until then whoever asks for one is to ask again.
-            is_early = answer.status_code == 503 and "Retry-After" in answer.headers and "class_id" in operation.path
-            if answer.status_code >= 500 and not is_early:
+            if answer.status_code >= 500:
                 found.append(f"{operation.full_path} of run {ids['run_id']}: {answer.status_code}")
         said = rows.said.get(operation.full_path)
         if said is not None and not is_kept(said, told(answer, rows.victim)):
