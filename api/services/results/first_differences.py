@@ -4,6 +4,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Lock
+
+from cachetools import LRUCache
 
 from api.domain.errors import Unavailable
 from api.domain.results.triage import REACH, FirstDifference, NoDifference, first_difference
@@ -13,6 +16,8 @@ from api.storage.files.archive import Archive, Source
 
 CHUNK = HEAD
 LIMIT = 8 << 20
+# So many pairs are remembered, each with a kilobyte or two.
+REMEMBERED = 2048
 Finding = FirstDifference | NoDifference
 
 
@@ -26,31 +31,42 @@ class Pair:
 
 
 class DifferenceFinder:
-    """Compares pairs of files in threads of its own; those that are not done within `seconds` are left out."""
+    """Compares pairs of files in threads of its own; those that are not done within `seconds` are left out.
+
+    What was found is remembered for as long as both files are the same.
+    """
 
     def __init__(self, *, threads: int = 8, seconds: float = 1.0) -> None:
         self._pool = ThreadPoolExecutor(threads, "difference")
         self._seconds = seconds
+        self._known: LRUCache[tuple[str, ...], Finding] = LRUCache(REMEMBERED)
+        self._lock = Lock()
 
     def find(self, pairs: Sequence[Pair], archive: Archive) -> dict[Pair, Finding]:
         """The first difference of each pair, or why it is unknown."""
-        started = {self._pool.submit(find_first_difference, archive, pair): pair for pair in pairs}
+        started = {self._pool.submit(self._find_one, archive, pair): pair for pair in pairs}
         finished, late = wait(started, self._seconds)
         for future in late:
             future.cancel()
         found: dict[Pair, Finding] = {started[future]: NoDifference.TIME_LIMIT for future in late}
         return found | {started[future]: future.result() for future in finished}
 
-
-def find_first_difference(archive: Archive, pair: Pair) -> Finding:
-    """Where two files first differ, looking at no more than their first 8 MiB, or why that is not known."""
-    try:
-        expected, actual = archive.open(pair.expected), archive.open(pair.actual)
-        if expected is None or actual is None:
-            return NoDifference.FILE_MISSING
-        return _compare(expected, actual) or NoDifference.NONE_FOUND
-    except Unavailable:
-        return NoDifference.STORE_UNAVAILABLE
+    def _find_one(self, archive: Archive, pair: Pair) -> Finding:
+        """Where two files first differ, looking at no more than their first 8 MiB, or why that is not known."""
+        try:
+            expected, actual = archive.open(pair.expected), archive.open(pair.actual)
+            if expected is None or actual is None:
+                return NoDifference.FILE_MISSING
+            key = expected.name, expected.version, actual.name, actual.version
+            with self._lock:
+                known = self._known.get(key)
+            if known is None:
+                known = _compare(expected, actual) or NoDifference.NONE_FOUND
+                with self._lock:
+                    self._known[key] = known
+            return known
+        except Unavailable:
+            return NoDifference.STORE_UNAVAILABLE
 
 
 def _compare(expected: Source, actual: Source) -> FirstDifference | None:
