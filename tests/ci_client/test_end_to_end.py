@@ -108,6 +108,7 @@ def test_code_that_cannot_be_imported_fails_and_the_log_says_why(installation: I
     assert "SyntaxError" in ended.stdout
 
 
+@pytest.mark.verify
 def test_jobs_and_their_logs_outlive_the_server(installation: Installation, tmp_path: Path) -> None:
     with installation.server():
         submitted = [

@@ -170,6 +170,7 @@ def test_the_readmes_tour_of_a_job_works_when_it_is_pasted(second: Running, fold
     assert set(json.loads(refused)["details"]["fields"]) == {"commit_sha", "platform"}
 
 
+@pytest.mark.verify
 def test_the_page_about_jobs_works_when_it_is_pasted(second: Running, folder: Path) -> None:
     need("bwrap")
     shown, program = (block.text for block in blocks_of("docs/jobs.md")[:2])

@@ -274,6 +274,7 @@ def test_a_failing_sample_says_where_its_output_first_differs(
     awaited(reader.browser, is_told, told)
 
 
+@pytest.mark.verify
 def test_a_connection_that_broke_is_made_again_without_a_line_lost_or_doubled(browser: WebDriver, installation: Installation) -> None:
     run_id = _do(installation, _start_run)
     log = _log(installation, run_id)

@@ -5,6 +5,8 @@ import os
 import signal
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from api.domain.jobs.job import JobReason, JobStatus
 from tests.e2e.processes import eventually, is_alive
 from tests.faults.cluster import COUNTING, LONGER, SHORT, Cluster, Host, is_contiguous, supervisor_of
@@ -86,6 +88,7 @@ def test_a_job_that_may_be_tried_again_is(cluster: Cluster, host: Host) -> None:
     assert (job.success, job.attempt) == (True, 2)
 
 
+@pytest.mark.verify
 def test_what_an_agent_that_was_frozen_past_its_lease_has_to_say_is_refused(cluster: Cluster, host: Host) -> None:
     other = cluster.host()
     job_id = cluster.submit(max_attempts=2)

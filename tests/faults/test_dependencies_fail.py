@@ -77,6 +77,7 @@ def test_a_job_goes_on_and_is_reported_when_sqlite_was_held_by_another(cluster: 
     assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
 
 
+@pytest.mark.verify
 def test_a_full_disk_holds_a_job_up_for_longer_than_its_lease_and_loses_nothing(
     cluster: Cluster, host: Host, small_disk: SmallDisk,
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_job_outlives_the_server_and_its_agent(number: signal.Signals, cluster
     assert is_contiguous(cluster.log(attempt))
 
 
+@pytest.mark.verify
 def test_a_stop_that_is_told_to_all_of_our_processes_at_once_loses_nothing(cluster: Cluster, host: Host) -> None:
     command, variables, _ = serving(host)
     job_id, waiting = cluster.submit(), cluster.submit("print('done')")
@@ -116,6 +117,7 @@ def test_a_server_that_is_killed_in_the_middle_of_an_upload_leaves_no_job_and_ta
     assert (job.status, job.success) == (JobStatus.COMPLETED, True)
 
 
+@pytest.mark.verify
 def test_a_server_of_several_processes_has_one_agent(cluster: Cluster, host: Host) -> None:
     command, variables, port = serving(host, "--workers", "3")
     with started(command, variables, cluster.folder / "server.log"):
