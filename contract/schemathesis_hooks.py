@@ -225,7 +225,7 @@ def _ask_for_a_job(case: Case[Any]) -> None:
         case.path_parameters |= _those_of(case, KNOWN_JOB)
     # Each stream is waited for, so that few are opened.
     share = 9 if case.operation.path in STREAMS else 2
-    if isinstance(case.body, dict) and crc32(repr(case.body).encode(errors="replace")) % share == 0:
+    if isinstance(case.body, dict) and "file" in case.body and crc32(repr(case.body).encode(errors="replace")) % share == 0:
         case.body |= {"file": SMALLEST_ZIP}
 
 
