@@ -27,6 +27,8 @@ DOCUMENTS = ("/api/v1/openapi.json", "/openapi-worker.json", "/openapi-jobs.json
 # Where each document is, and what it is tried on; the pages decide about what the programs decide about, and have a server of their own.
 SERVED = (DOCUMENTS, (str(FOLDER / PAGES),))
 START_SECONDS = 120
+# Whether an output is left to propose depends on what the fuzzer had approved through the CI API before; test_changes.py proposes one.
+DECIDED = frozenset({"platform_approve_baseline"})
 ANSWERED = re.compile("operation=([a-z_]+) status=([0-9]{3})")
 
 
@@ -113,7 +115,7 @@ def never_successful(log: str) -> list[str]:
     answered = set(ANSWERED.findall(log))
     operations = (operation for document in (*load_documents(), load_pages()) for operation in document.operations)
     reached = {each.operation_id: any((each.operation_id, status) in answered for status in _successes(each)) for each in operations}
-    return sorted(name for name, is_reached in reached.items() if not is_reached and name not in refused)
+    return sorted(name for name, is_reached in reached.items() if not is_reached and name not in refused | DECIDED)
 
 
 def _successes(operation: Operation) -> list[str]:
