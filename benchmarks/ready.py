@@ -21,6 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import insert
 
@@ -197,9 +198,8 @@ def measure(scene: Scene, rounds: int) -> Iterator[tuple[str, str]]:
 def profile(scene: Scene) -> None:
     """Tell where the analysis of one run spends its time."""
     run_id, profiler, analyse_next = scene.failing(0), cProfile.Profile(), Analyst.analyse_next
-    Analyst.analyse_next = lambda self: profiler.runcall(analyse_next, self)  # type: ignore[method-assign]
-    scene.end(run_id)
-    Analyst.analyse_next = analyse_next  # type: ignore[method-assign]
+    with patch.object(Analyst, "analyse_next", lambda self: profiler.runcall(analyse_next, self)):
+        scene.end(run_id)
     pstats.Stats(profiler).sort_stats("cumulative").print_stats(60)
 
 
