@@ -264,14 +264,14 @@ def test_a_failing_sample_says_where_its_output_first_differs(
 ) -> None:
     run_id = _failed_run(served, wanted, written)
 
-    def is_told() -> bool:
+    def is_shown() -> bool:
         reader.go(_path(run_id))
         reader.show(served.token)
         awaited(reader.browser, lambda: reader.text("#failures-list"), "the failures")
         return told in reader.text("#failures-list")
 
     # A busy machine may not have compared the outputs yet when the page asks.
-    awaited(reader.browser, is_told, told)
+    awaited(reader.browser, is_shown, told)
 
 
 @pytest.mark.verify

@@ -21,8 +21,8 @@ from api.storage.tables import RunRow
 from api.storage.windows import find_window
 
 OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)
-# What a commit is told by already, or will be.
-TOLD = (*OPEN, RunStatus.PASS.value, RunStatus.FAIL.value)
+# The statuses of runs that have a result of their commit, or will have one.
+CONCLUSIVE = (*OPEN, RunStatus.PASS.value, RunStatus.FAIL.value)
 # The kinds of runs in the order of the queue: those of the main repository's branches, those of pull requests and forks, and repeats.
 MAIN, PROPOSED, REPEAT = range(3)
 
@@ -80,11 +80,11 @@ def _in_turn(platform: Platform | None, main_repository: str) -> Subquery:
 
 def _kind(main_repository: str) -> ColumnElement[int]:
     earlier = aliased(RunRow)
-    is_told = and_(
+    is_conclusive = and_(
         earlier.repository == RunRow.repository, earlier.platform == RunRow.platform, earlier.run_id < RunRow.run_id,
-        earlier.status.in_(TOLD))
+        earlier.status.in_(CONCLUSIVE))
     # In CASE, so that no database chooses another index than the one over commits.
-    is_repeat = exists().where(earlier.commit_sha == RunRow.commit_sha, case((is_told, 1), else_=0) == 1)
+    is_repeat = exists().where(earlier.commit_sha == RunRow.commit_sha, case((is_conclusive, 1), else_=0) == 1)
     is_main = and_(RunRow.pull_request.is_(None), RunRow.repository == casefold_ascii(main_repository))
     return case((is_repeat, REPEAT), (is_main, MAIN), else_=PROPOSED)
 
