@@ -67,7 +67,7 @@ def page_of(rows: Rows, total: int, base: str) -> dict[str, Any]:
 def run_of(row: Sequence[Any], base: str) -> dict[str, Any]:
     """A run of a row, in the columns' order."""
     (run_id, status, platform, github, branch, commit, pull_request, created_at, _, started_at, completed_at, _, name,
-     environment_id, source_run_id, replaced_by, reason, parent_sha, merge_base_sha, errors, *_) = row
+     environment_id, source_run_id, replaced_by, reason, parent_sha, merge_base_sha, build_duration_ms, errors, *_) = row
     created, started, completed = instant(created_at), instant(started_at), instant(completed_at)
     own = f"{base}/runs/{run_id}"
     over = status not in ("queued", "running")
@@ -79,7 +79,7 @@ def run_of(row: Sequence[Any], base: str) -> dict[str, Any]:
         "platform": platform, "run_errors": "yes" if errors else "no" if over else "unknown", "created_at": created,
         "queued_at": created, "started_at": started, "completed_at": completed, "duration_ms": took,
         "source_run_id": source_run_id, "replaced_by": replaced_by, "environment_id": environment_id, "reason": reason,
-        "parent_sha": parent_sha, "merge_base_sha": merge_base_sha,
+        "parent_sha": parent_sha, "merge_base_sha": merge_base_sha, "build_duration_ms": build_duration_ms,
         "links": {"self": own, **{name: f"{own}/{part}" for name, part in PARTS.items()}}}
 
 

@@ -38,6 +38,7 @@ class RunRow(Base):
     `commit_sha`, `platform` and `pull_request` repeat the platform's row in a form that can be indexed and compared alike on
     every database. `analysis_due` says that the run waits to be analysed, and how urgently; `analysis_taken_until` until when nobody
     else is to do so. `altered` names the fields of the contract, with spaces between, of which those rows say nothing that can be read.
+    `build_duration_ms` is what its worker told of its build.
     """
 
     __tablename__ = "ci_run"
@@ -74,6 +75,7 @@ class RunRow(Base):
     reason: Mapped[str | None] = mapped_column(String(255))
     parent_sha: Mapped[str | None] = mapped_column(String(40))
     merge_base_sha: Mapped[str | None] = mapped_column(String(40))
+    build_duration_ms: Mapped[int | None]
     expected_tests_id: Mapped[int | None] = mapped_column(ForeignKey("ci_expected_tests.id"), index=True)
     status: Mapped[str] = mapped_column(String(20))
     last_progress_id: Mapped[int | None] = mapped_column(ForeignKey("test_progress.id", ondelete="SET NULL"), index=True)

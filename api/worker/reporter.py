@@ -86,9 +86,12 @@ class Reporter:
         self._retries, self._pause = retries, pause
         self._monotonic, self._random = monotonic, random_fraction
 
-    def progress(self, status: str, message: str) -> None:
-        """Report preparation, testing, completed or canceled; raise RunClosed where the run cannot get there any more."""
-        self._require({"type": "progress", "status": status, "message": message[:MAX_MESSAGE_LENGTH]})
+    def progress(self, status: str, message: str, **own: str) -> None:
+        """Report preparation, testing, completed or canceled; raise RunClosed where the run cannot get there any more.
+
+        `own` are fields of our own, unknown to other servers.
+        """
+        self._require({"type": "progress", "status": status, "message": message[:MAX_MESSAGE_LENGTH], **own})
 
     def equality(self, regression_id: int, output_id: int) -> None:
         """Report that an output is its baseline."""

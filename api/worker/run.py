@@ -21,7 +21,7 @@ from api.worker.process import Execution, RunProcess
 from api.worker.reporter import Answer, Artifact, Reporter, RunClosed, ServerDiskFull, ServerUnreachable
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun
-from api.worker.sources.source import FetchRequest, FolderSource, provide
+from api.worker.sources.source import Build, FetchRequest, FolderSource, provide
 from api.worker.suite import load_suite
 
 COMBINED_LIMIT = 32 << 20
@@ -42,6 +42,7 @@ class RunExecution:
         # Sends live logs without retries, so that it never delays a test.
         self._best_effort = best_effort
         self._executable: Path | None = None
+        self._build = Build()
         # Made with the first test, so that a run without tests has none.
         self._combined: BoundedLog | None = None
 
@@ -61,7 +62,7 @@ class RunExecution:
         self._executable = self._fetch_executable()
         tests = self._suite()
         self._build_log.info(f"The suite has {len(tests)} regression tests.")
-        self._reporter.progress("testing", f"Executing {len(tests)} regression tests.")
+        self._reporter.progress("testing", f"Executing {len(tests)} regression tests.", **self._build.fields())
         errors = [run_error for test in tests if (run_error := self._try_test(test)) is not None]
         if errors and len(errors) == len(tests):
             raise errors[0]
@@ -93,7 +94,8 @@ class RunExecution:
                 InfrastructureType.WORKER,
                 "This worker has no sandbox, and the setting CI_TRUST_EXECUTABLES does not allow it to execute anything without one.")
         sources = self._options.sources or (FolderSource(self._options.folders.executables, self._options.main_repository),)
-        request = FetchRequest(claimed, self._folder, self._build_log, self._cancellation, self._report_step, self._share_log)
+        request = FetchRequest(
+            claimed, self._folder, self._build_log, self._cancellation, self._report_step, self._share_log, self._build)
         return provide(sources, request, sandboxed=self._options.sandboxed)
 
     def _report_step(self, message: str) -> None:

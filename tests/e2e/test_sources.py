@@ -105,6 +105,7 @@ def test_a_pull_request_is_judged_as_merged_into_the_base_branch(site: Site, fir
     run = site.executed(run_id, CI_BASE_BRANCH="mended")
 
     assert run["status"] == "pass"
+    assert run["merge_base_sha"] == broken and run["build_duration_ms"] > 0
     assert any("Merging" in message for message in site.installation.api.messages(run_id))
 
 

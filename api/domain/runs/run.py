@@ -99,6 +99,7 @@ class Run(NamedTuple):
     reason: str | None = None
     parent_sha: str | None = None
     merge_base_sha: str | None = None
+    build_duration_ms: int | None = None
     infrastructure_error_count: int | None = None
     altered: tuple[str, ...] = ()
     evidence: str | None = None

@@ -16,6 +16,7 @@ from api.services.runs.run_finished import record_run_finished
 from api.services.runs.worker_access import WorkerRun, lock_worker_run
 from api.storage.results.results import record_output, record_report, record_result_time
 from api.storage.results.verdicts import count_infrastructure_error
+from api.storage.runs.builds import record_build
 from api.storage.runs.progress import list_events, record_event
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ def store_progress(run_id: int, message: ProgressMessage, *, now: datetime, main
     if outcome is Advance.STORED:
         origin = origin_of_report(message.phase, message.message)
         record_event(run_id, message.phase, message.message, at=now, origin=origin)
+        record_build(run_id, message.build)
         if derive_state(run_id).is_finished:
             record_run_finished(run_id, main_repository=main_repository)
     return Answer.FAIL if outcome is Advance.REFUSED else Answer.OK

@@ -87,6 +87,7 @@ class BuildSource:
         if execution.stopped:
             request.cancellation.check()
         _require_built(execution, self.seconds)
+        request.build.duration_ms = execution.runtime_ms
 
     def _take_executable(self, request: FetchRequest, folder: Path, target: Path) -> None:
         try:

@@ -99,6 +99,7 @@ class Checkout:
         if onto is None:
             raise RunError(InfrastructureType.MERGE, "The base branch holds no commit.")
         tree = repository.merged(onto, commit)
+        request.build.merge_base = repository.merge_base(onto, commit)
         request.build_log.info(f"Merged into the base branch at {onto}.")
         return tree
 

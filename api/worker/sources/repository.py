@@ -104,6 +104,12 @@ class Repository:
         self._require(said, "The commit could not be merged into its base branch.", InfrastructureType.MERGE)
         return tree
 
+    def merge_base(self, base: str, commit: str) -> str | None:
+        """The newest commit that both have in their history; None where that is `commit` itself: what was merged has left nothing."""
+        said = self._run("merge-base", base, commit)
+        found = said.output.decode().strip()
+        return found if said.code == 0 and found != commit else None
+
     def lay_out(self, tree: str, folder: Path, index: Path) -> None:
         """Write the files of a tree into an empty folder. Raises RunError, type checkout, for too many or too large ones."""
         max_files, space = self.git.options.files, self.git.options.space

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -14,12 +14,25 @@ from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun
 
 
+@dataclass
+class Build:
+    """What a source learned on the way: where a pull request left its base branch, and how long the build took, in milliseconds."""
+
+    merge_base: str | None = None
+    duration_ms: int | None = None
+
+    def fields(self) -> dict[str, str]:
+        """The same as fields of a report, as far as it is known."""
+        known = {"merge_base_sha": self.merge_base, "build_duration_ms": self.duration_ms}
+        return {name: str(value) for name, value in known.items() if value is not None}
+
+
 @dataclass(frozen=True)
 class FetchRequest:
     """Whose executable is wanted.
 
     `folder` is the run's own, for what is made on the way; `report_step` says to the server what is being done,
-    `share_log` sends it the log as far as it goes, without insisting.
+    `share_log` sends it the log as far as it goes, without insisting. `build` is where a source that builds leaves what it learned.
     """
 
     claimed: ClaimedRun
@@ -28,6 +41,7 @@ class FetchRequest:
     cancellation: Cancellation
     report_step: Callable[[str], None]
     share_log: Callable[[], None] = lambda: None
+    build: Build = field(default_factory=Build)
 
 
 class Source(Protocol):

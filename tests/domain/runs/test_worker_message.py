@@ -11,6 +11,7 @@ from api.domain.runs.worker_message import (
     MESSAGE_LENGTH,
     ArtifactKind,
     ArtifactMessage,
+    BuildReport,
     EqualityMessage,
     FinishMessage,
     LogMessage,
@@ -64,6 +65,14 @@ def test_the_first_field_that_is_missing_or_wrong_is_named(fields: dict[str, str
     ("9" * 18, MAX_INTEGER), ("9" * 19, 0), (str(MAX_INTEGER), MAX_INTEGER)])
 def test_a_bad_time_costs_no_result(text: str, runtime_ms: int) -> None:
     assert parse_message({**FINISH, "runTime": text}) == FinishMessage(5, 0, runtime_ms)
+
+
+@pytest.mark.parametrize(("fields", "told"), [
+    ({"merge_base_sha": f" {'A' * 40} ", "build_duration_ms": " 1500 "}, BuildReport("a" * 40, 1500)),
+    ({"merge_base_sha": "a" * 40}, BuildReport("a" * 40)), ({"build_duration_ms": "-1"}, BuildReport(None, 0)),
+    ({"merge_base_sha": "a" * 41, "build_duration_ms": "soon"}, BuildReport()), ({"merge_base_sha": ""}, BuildReport())])
+def test_what_is_told_of_a_build_comes_with_progress_and_costs_it_nothing(fields: dict[str, str], told: BuildReport) -> None:
+    assert parse_message({"type": "progress", "status": "testing", **fields}) == ProgressMessage(Phase.TESTING, "", told)
 
 
 def test_a_missing_time_costs_no_result() -> None:

@@ -118,6 +118,21 @@ def test_a_pull_request_is_compared_with_its_merge_base_and_fails_since_its_own_
     assert (shown["failures"][0]["origin"], shown["failures"][0]["failing_since"]["run_id"]) == ("mine", first)
 
 
+def test_the_merge_base_that_a_worker_found_chooses_the_base_unless_the_trigger_named_one(site: Site, agent: Client) -> None:
+    test = add_regression_test()
+    bases = {letter: run_of(agent, letter, None, {test: None}) for letter in "abc"}
+    shown = {}
+    for letter, named in (("d", {}), ("e", {"merge_base_sha": commit("b")})):
+        body = {"repository": MAIN, "commit_sha": commit(letter), "platform": "linux", "pull_request": 7, **named}
+        run_id = int(agent.post("/api/v1/runs", json=body).json()["run_id"])
+        site.report(run_id, type="progress", status="testing", message="", merge_base_sha=commit("a"))
+        add_passed_result(run_id, test)
+        add_event(run_id, Phase.COMPLETED)
+        shown[letter] = triage(agent, run_id)["base"]
+
+    assert [(base["run_id"], base["reason"]) for base in shown.values()] == [(bases["a"], "merge_base"), (bases["b"], "merge_base")]
+
+
 def test_a_baseline_that_was_approved_fixes_nothing(agent: Client) -> None:
     test = add_regression_test()
     run_of(agent, "a", None, {test: "new"})

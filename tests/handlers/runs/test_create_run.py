@@ -61,7 +61,7 @@ def test_a_run_is_queued_with_everything_that_was_asked_for(site: Site, tester: 
         "commit_short": COMMIT[:7], "pull_request": 2264, "platform": "linux", "run_errors": "unknown", "triggered_by": "tester",
         "created_at": "2026-11-21T12:00:00Z", "queued_at": "2026-11-21T12:00:00Z", "started_at": None, "completed_at": None,
         "duration_ms": None, "source_run_id": None, "replaced_by": None, "environment_id": "linux-latest", "reason": None,
-        "parent_sha": "b" * 40, "merge_base_sha": "c" * 40}
+        "parent_sha": "b" * 40, "merge_base_sha": "c" * 40, "build_duration_ms": None}
     assert links["self"] == answer.headers["Location"] == f"https://ci.example.test/api/v1/runs/{run['run_id']}"
 
 

@@ -25,6 +25,7 @@ class Desk:
         self.origins, self.mirrors = folder / "origins", folder / "mirrors"
         self.options = GitOptions(f"file://{self.origins}", self.mirrors, seconds=120)
         self.told: list[str] = []
+        self.merge_base: str | None = None
         self.stopped = threading.Event()
         self._folder, self._count = folder, 0
 
@@ -40,6 +41,7 @@ class Desk:
         with BuildLog(folder / "build.log", lambda: NOW) as build_log:
             request = FetchRequest(claimed, folder, build_log, Cancellation(self.stopped), self.told.append)
             Checkout(self.options, REPOSITORY, base).check_out(request, source)
+            self.merge_base = request.build.merge_base
         assert not (folder / "git").exists()
         return source
 

@@ -52,6 +52,35 @@ def test_a_forks_commit_is_merged_into_the_main_repositorys_branch(desk: Desk, o
     assert {"c.txt", "d.txt"} <= {path.name for path in source.iterdir()}
 
 
+def test_where_a_pull_request_left_its_base_branch_is_told(desk: Desk, origin: Origin) -> None:
+    first = origin.commit("refs/heads/master", FILES)
+    left = origin.commit("refs/heads/master", changed(d_txt="d\n"), first)
+    proposed = origin.commit("refs/pull/7/head", changed(c_txt="c\n", d_txt="d\n"), left)
+    origin.commit("refs/heads/master", changed(d_txt="d\n", e_txt="e\n"), left)
+
+    desk.check_out(proposed, pull_request=7)
+
+    assert desk.merge_base == left
+
+
+def test_a_pull_request_that_was_merged_already_tells_nothing(desk: Desk, origin: Origin) -> None:
+    first = origin.commit("refs/heads/master", FILES)
+    proposed = origin.commit("refs/pull/7/head", changed(c_txt="c\n"), first)
+    origin.commit("refs/heads/master", changed(c_txt="c\n"), first, proposed)
+
+    desk.check_out(proposed, pull_request=7)
+
+    assert desk.merge_base is None
+
+
+def test_a_branchs_commit_has_no_merge_base(desk: Desk, origin: Origin) -> None:
+    first = origin.commit("refs/heads/master", FILES)
+
+    desk.check_out(origin.commit("refs/heads/master", changed(c_txt="c\n"), first))
+
+    assert desk.merge_base is None
+
+
 def test_a_conflict_is_an_obstacle_of_the_merge_and_the_log_names_the_files(desk: Desk, origin: Origin) -> None:
     first = origin.commit("refs/heads/master", FILES)
     proposed = origin.commit("refs/pull/7/head", changed(a_txt="mine\n"), first)
