@@ -25,6 +25,7 @@ from api.mcp.endpoint import PATH as MCP_PATH
 from api.mcp.endpoint import McpEndpoint
 from api.mcp.tools import tools_of
 from api.rendering.pages.refusal import refused_page
+from api.rendering.pages.template import compile_templates
 from api.services.auth.login_guard import LoginGuard
 from api.site.routes import pages, service_description
 from api.specfirst.access.addresses import Addresses
@@ -138,6 +139,7 @@ def create_app(
     texts = [text for document, content in contents.items() for text in operations(document, content)]
     named = {document.name: content for document, content in contents.items()}
     check(texts, named)
+    compile_templates()
     requests = ThreadPoolExecutor(settings.threads, "operation")
     lookups = ThreadPoolExecutor(LOOKUP_THREADS, "lookup")
     flask_backend = FlaskBackend("api", requests, shows_runs)

@@ -28,6 +28,13 @@ def rendered(name: str, reader: Caller | None, public_url: str, now: datetime, *
     return _templates().get_template(name).render(reader=reader, root=path_of(public_url), now=now, **values)
 
 
+def compile_templates() -> None:
+    """Compile all templates, so that no reader waits for it."""
+    templates = _templates()
+    for name in templates.list_templates():
+        templates.get_template(name)
+
+
 def page(text: str, status: int = 200) -> flask.Response:
     """The answer with a page."""
     return flask.Response(text, status, HEADERS, content_type=KIND)

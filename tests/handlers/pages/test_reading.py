@@ -4,10 +4,13 @@ from __future__ import annotations
 from hashlib import sha256
 
 import pytest
+from jinja2 import Environment
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
+from api.rendering.pages import template
 from tests.builders import BuiltTest, add_event, add_finished_run, add_regression_test, add_result_with_output, add_run, digest_of
+from tests.handlers.conftest import MakeSite
 from tests.handlers.pages.conftest import Reader
 from tests.handlers.site import Client, Site
 
@@ -51,6 +54,16 @@ def test_an_empty_server_has_a_front_page(page: Client) -> None:
 
     assert shown.status_code == 200
     assert "No run is red." in shown.text
+
+
+def test_no_reader_waits_for_templates_to_be_compiled(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    template._templates.cache_clear()
+    site = make_site(public_results=True)
+    monkeypatch.setattr(Environment, "compile", None)
+
+    shown = [site.client._http.get(path).status_code for path in ("/", "/runs", "/login", "/runs/1")]
+
+    assert shown == [200, 200, 200, 404]
 
 
 def test_runs_are_filtered(page: Client, site: Site) -> None:
