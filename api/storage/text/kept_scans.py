@@ -19,6 +19,12 @@ class KeptScans(Generic[Found]):
         self._found: OrderedDict[tuple[str, int], Found] = OrderedDict()
         self._lock = Lock()
 
+    def known(self, log: Readable, subject: int) -> Found | None:
+        """What the scan for a subject found in this version of the log; None where there was none lately."""
+        version: str | None = getattr(log, "version", None)
+        with self._lock:
+            return None if version is None else self._found.get((version, subject))
+
     def find(self, log: Readable, subject: int, scan: Callable[[], Found]) -> Found:
         """What the scan for a subject finds in this version of the log."""
         version: str | None = getattr(log, "version", None)

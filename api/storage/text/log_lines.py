@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
+from types import MappingProxyType
 
 from api.domain.text.decoding import Encoding, decode_line
 from api.domain.text.log import LogFilter, LogLine
@@ -48,7 +50,7 @@ class FoundLines:
     next: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Block:
     """Whole lines of a log, or a part of a line that is longer than a block. `number` is that of its first line."""
 
@@ -57,7 +59,7 @@ class _Block:
     content: bytes
     wide: Encoding | None
 
-    @property
+    @cached_property
     def after(self) -> int:
         """The number of the line that begins behind this block, or goes on there."""
         return self.number + self.count(0, len(self.content))
@@ -111,13 +113,11 @@ def read_lines(log: Readable, first: int, most: int) -> Excerpt:
 
 def find_lines(log: Readable, words: str, first: int, most: int) -> FoundLines:
     """Find up to `most` lines with these words, from the line with the number `first` on. Letters of ASCII have no case."""
+    if "\n" in words:
+        return FoundLines((), None)
     needles = [each.lower() for each in LogFilter(contains=words).needles(encoding_of(log))]
     found: list[PlacedLine] = []
-    number = 1
-    for block in _blocks(log):
-        number = block.after
-        if number < first or "\n" in words:
-            continue
+    for block in _blocks_from(log, first):
         for line in _hits(block, needles):
             if line.number >= first and (not found or found[-1].number != line.number):
                 if len(found) == most:
@@ -126,14 +126,27 @@ def find_lines(log: Readable, words: str, first: int, most: int) -> FoundLines:
     return FoundLines(tuple(found), None)
 
 
-def _blocks(log: Readable) -> Iterator[_Block]:
-    offset, number, wide = 0, 1, encoding_of(log)
+def _blocks_from(log: Readable, first: int) -> Iterator[_Block]:
+    """The blocks of a log that have the line with this number and what follows. Lines that were counted once are not counted again."""
+    index = _indexes.known(log, 0)
+    if index is None or not index[0]:
+        yield from (block for block in _blocks(log) if block.number >= first or block.after >= first)
+        return
+    places = index[0]
+    begin = max(0, bisect_right(places, first, key=lambda each: each[0]) - 1)
+    yield from _blocks(log, *places[begin], {offset: number for number, offset in places[begin:]})
+
+
+def _blocks(log: Readable, number: int = 1, offset: int = 0, known: Mapping[int, int] = MappingProxyType({})) -> Iterator[_Block]:
+    """The blocks of a log from a line on. `known` has the numbers of the lines that begin at some offsets."""
+    wide = encoding_of(log)
     while offset < min(log.size, SEARCH_LIMIT):
         block = _block(log, offset, number, wide)
         if not block.content:
             return
         yield block
-        offset, number = offset + len(block.content), block.after
+        offset += len(block.content)
+        number = known.get(offset) or block.after
 
 
 def _block(log: Readable, offset: int, number: int, wide: Encoding | None) -> _Block:

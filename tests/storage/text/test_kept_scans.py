@@ -42,6 +42,15 @@ def test_a_version_is_scanned_once_for_each_subject() -> None:
     assert found == [1, 1, 2, 3, 1]
 
 
+def test_what_a_scan_found_is_known_until_the_log_is_another() -> None:
+    kept, scanned = KeptScans[int](), list[int]()
+    before = kept.known(Log("a"), 0)
+
+    kept.find(Log("a"), 0, lambda: counting(scanned))
+
+    assert (before, kept.known(Log("a"), 0), kept.known(Log("b"), 0), kept.known(Unversioned(), 0)) == (None, 1, None, None)
+
+
 def test_a_log_without_a_version_is_scanned_each_time() -> None:
     kept, scanned = KeptScans[int](), list[int]()
 

@@ -1,6 +1,8 @@
 """Lines of a log by their numbers, and by words."""
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,13 @@ from api.storage.text.log_lines import find_lines, read_lines
 from tests.storage.text.test_logs import InMemory
 
 LINES = st.lists(st.sampled_from(["", "plain", "A needle", "caf\xe9 字 ਊ", "z" * 90, "needle needle", "NEEDLE"]), max_size=40)
+
+
+@dataclass
+class Versioned(InMemory):
+    """A file in memory that says which version it is."""
+
+    version: str = ""
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +49,27 @@ def test_the_lines_with_some_words_are_found_from_any_line_on(lines: list[str], 
 
     assert [line.number for line in found.lines] == known[:most]
     assert found.next == (known[most] if len(known) > most else None)
+
+
+@given(LINES, st.sampled_from(["utf-8", "utf-16-le"]), st.integers(1, 90))
+def test_in_a_log_whose_lines_were_counted_the_same_is_found(lines: list[str], encoding: str, first: int) -> None:
+    text = "\ufeff" + "mark\n" * 40 + "".join(f"{line}\n" for line in lines)
+    content = text.encode(encoding)
+    counted = Versioned(content, version=content.hex())
+    read_lines(counted, 1, 1)
+
+    assert find_lines(counted, "Needle", first, 3) == find_lines(InMemory(content), "Needle", first, 3)
+
+
+def test_of_a_log_whose_lines_were_counted_only_what_follows_a_line_is_searched() -> None:
+    log = Versioned(b"line\n" * 1_000, version="a thousand lines")
+    read_lines(log, 1, 1)
+    log.reads = 0
+
+    found = find_lines(log, "line", 990, 5)
+
+    assert [line.number for line in found.lines] == [990, 991, 992, 993, 994]
+    assert log.reads < len(log.content)
 
 
 def test_where_there_are_not_so_many_lines_the_last_one_is_read() -> None:
