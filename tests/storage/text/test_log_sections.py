@@ -69,3 +69,12 @@ def test_a_section_says_up_to_which_line_its_end_was_looked_for() -> None:
 
     assert section is not None
     assert (section.part, section.size) == (LogPart(7, len(content) - 9), len(content))
+
+
+def test_what_only_quotes_a_beginning_begins_nothing() -> None:
+    quoted = b"[2026-11-21T11:00:00Z] [INFO] [test] said " + mark(2)
+    log = InMemory(b"before\n" + quoted * 2 + mark(1) + LINE + quoted + mark(2) + LINE)
+
+    sections = [find_section(log, test) for test in (1, 2)]
+
+    assert [log.content[each.part.begin:each.size] for each in sections if each] == [mark(1) + LINE + quoted, mark(2) + LINE]
