@@ -116,10 +116,7 @@ def _read(content: Content) -> Iterator[Sequence[Row]]:
     """The tables' rows, each value as its column's type reads it; but keys as they stand, since they are compared so."""
     dialect = session().connection().dialect
     for columns, rows in zip(TABLES, content.rows, strict=True):
-        reads = [_same if is_key(each) else each.type.result_processor(dialect, None) or _same for each in columns]
-        # Behind the columns' values a row may have more.
-        yield [tuple(read(value) for read, value in zip(reads, row, strict=False)) for row in rows]
-
-
-def _same(value: Any) -> Any:
-    return value
+        reads = [None if is_key(each) else each.type.result_processor(dialect, None) for each in columns]
+        # Column by column, since most stay as they are. Behind the columns' values a row may have more.
+        values = (column if read is None else map(read, column) for read, column in zip(reads, zip(*rows, strict=True), strict=False))
+        yield list(zip(*values, strict=True))
