@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 ROW_LIMIT = 400
-# Of longer lines only the common beginning and end are found, since more takes the square of their length.
+# Between the common beginning and end of two lines more is found where that is no longer, since it takes the square of the length.
 COMPARED_LENGTH = 300
 
 
@@ -78,25 +78,34 @@ def _row(expected: Mapping[str, Any] | None, actual: Mapping[str, Any] | None, b
 
 def _parts(expected: str, actual: str) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
     """Two lines in the parts that they share and those that they do not."""
-    if max(len(expected), len(actual)) > COMPARED_LENGTH:
-        blocks = _ends(expected, actual)
-    else:
-        blocks = [(a, b, size) for a, b, size in SequenceMatcher(None, expected, actual, autojunk=False).get_matching_blocks() if size]
+    begin, end = _ends(expected, actual)
+    left, right = expected[begin:len(expected) - end], actual[begin:len(actual) - end]
+    blocks = [(0, 0, begin), *_shared(left, right, begin), (len(expected) - end, len(actual) - end, end)]
     return _cut(expected, [(start, size) for start, _, size in blocks]), _cut(actual, [(start, size) for _, start, size in blocks])
 
 
-def _ends(expected: str, actual: str) -> list[tuple[int, int, int]]:
+def _ends(expected: str, actual: str) -> tuple[int, int]:
+    """The lengths of the common beginning and, behind it, of the common end."""
     shorter = min(len(expected), len(actual))
     begin = next((index for index in range(shorter) if expected[index] != actual[index]), shorter)
     end = next((index for index in range(shorter - begin) if expected[-1 - index] != actual[-1 - index]), shorter - begin)
-    blocks = [(0, 0, begin), (len(expected) - end, len(actual) - end, end)]
-    return [block for block in blocks if block[2]]
+    return begin, end
+
+
+def _shared(expected: str, actual: str, offset: int) -> list[tuple[int, int, int]]:
+    """What two middles share; places count from the beginnings of the lines."""
+    if not expected or not actual or max(len(expected), len(actual)) > COMPARED_LENGTH:
+        return []
+    found = SequenceMatcher(None, expected, actual, autojunk=False).get_matching_blocks()
+    return [(offset + left, offset + right, size) for left, right, size in found]
 
 
 def _cut(text: str, shared: Sequence[tuple[int, int]]) -> tuple[Part, ...]:
     parts: list[Part] = []
     position = 0
     for start, size in shared:
+        if not size:
+            continue
         if start > position:
             parts.append(Part(text[position:start], True))
         parts.append(Part(text[start:start + size], False))

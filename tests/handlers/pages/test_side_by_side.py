@@ -40,6 +40,12 @@ def test_of_long_lines_the_common_ends_are_found() -> None:
     assert row.expected is not None and [part.text for part in row.expected.parts if part.is_changed] == ["b"]
 
 
+def test_what_lies_between_the_ends_of_long_lines_is_compared() -> None:
+    row, = side_by_side([hunk([("removed", "a" * 400 + "bxb" + "c" * 400), ("added", "a" * 400 + "dxd" + "c" * 400)])])
+
+    assert row.expected is not None and [part.text for part in row.expected.parts if part.is_changed] == ["b", "b"]
+
+
 def test_rows_are_bounded() -> None:
     assert len(side_by_side([hunk([("added", "x")] * 300)] * 3)) == ROW_LIMIT
 
