@@ -3,15 +3,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
 from api.storage.permissions import PRIVATE
+from api.worker.cancellation import Cancellation
 from api.worker.sources.executable_fetch import PROGRAM
+from api.worker.sources.locks import wait_for
 
 MAX_KEPT = 16
+# So many first digits of a build's name say which lock it has: what lies in the folder stays bounded, and hardly two builds share one.
+LOCK_DIGITS = 2
+LOCK = ".lock"
 
 
 class BuildCache:
@@ -19,6 +25,24 @@ class BuildCache:
 
     def __init__(self, root: Path, *, max_kept: int = MAX_KEPT) -> None:
         self._root, self._max_kept = root, max_kept
+
+    @contextmanager
+    def locked(self, made_of: tuple[str, ...], cancellation: Cancellation) -> Iterator[None]:
+        """Hold what is made of these, so that it is built here once at a time. Raises Cancelled while waiting.
+
+        A host that cannot keep anything has no locks either.
+        """
+        lock = None
+        with suppress(OSError):
+            PRIVATE.make_folder(self._root)
+            lock = PRIVATE.open(self._root / f"{self._place(made_of).name[:LOCK_DIGITS]}{LOCK}", os.O_RDWR)
+        try:
+            if lock is not None:
+                wait_for(lock, cancellation)
+            yield
+        finally:
+            if lock is not None:
+                os.close(lock)
 
     def take(self, made_of: tuple[str, ...], target: Path) -> bool:
         """Copy what was built of these to `target`, a new file; False where it was not built here, or is kept no longer."""
@@ -49,5 +73,6 @@ class BuildCache:
 
     def _remove_oldest(self) -> None:
         # What a killed worker left unfinished ages like the others.
-        for path in sorted(self._root.iterdir(), key=lambda each: each.stat().st_mtime)[:-self._max_kept]:
+        kept = [path for path in self._root.iterdir() if path.suffix != LOCK]
+        for path in sorted(kept, key=lambda each: each.stat().st_mtime)[:-self._max_kept]:
             path.unlink(missing_ok=True)

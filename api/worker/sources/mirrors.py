@@ -5,17 +5,16 @@ import fcntl
 import hashlib
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from api.storage.permissions import PRIVATE
 from api.worker.cancellation import Cancellation
+from api.worker.sources.locks import wait_for
 
 MAX_KEPT = 16
 MAX_PACKS = 50
-LOCK_PAUSE = 0.1
 
 
 class Mirrors:
@@ -31,7 +30,7 @@ class Mirrors:
         place = self._root / f"{hashlib.sha256(address.encode()).hexdigest()[:32]}.git"
         lock = PRIVATE.open(place.with_suffix(".lock"), os.O_RDWR)
         try:
-            _wait_for(lock, cancellation)
+            wait_for(lock, cancellation)
             os.utime(lock)
             _tidy(place)
             yield place
@@ -44,15 +43,6 @@ class Mirrors:
         for path in locks[self._max_kept:]:
             if path.with_suffix(".git") != latest:
                 _remove_unless_locked(path)
-
-
-def _wait_for(lock: int, cancellation: Cancellation) -> None:
-    while True:
-        with suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        cancellation.check()
-        time.sleep(LOCK_PAUSE)
 
 
 def _tidy(place: Path) -> None:
