@@ -165,6 +165,13 @@ class Settings:
         "CI_GIT_CA_FILE", None, read.optional_path, "file of certificates that git trusts in place of the system's")
     base_branch: str = _builds(
         "CI_BASE_BRANCH", "", read.branch, "what pull requests are merged into before they are built; empty: the main repository's default")
+    build_dependencies: str = _builds(
+        "CI_BUILD_DEPENDENCIES", "", str,
+        "the shell's line that fetches what builds need, run in the checkout before the build, with the network, which no build has; "
+        "empty: none")
+    build_tools: tuple[Path, ...] = _builds(
+        "CI_BUILD_TOOLS", (), read.folders,
+        "folders of this host that builds see too, read-only and in the same place, with commas between: compilers outside /usr")
     build_command: str = _builds("CI_BUILD_COMMAND", "cd linux && ./build", str, "the shell's line that builds, run in the checkout")
     build_output: str = _builds(
         "CI_BUILD_OUTPUT", "linux/ccextractor", read.required_inner_path, "where in the checkout the executable then lies")

@@ -52,4 +52,6 @@ def _build(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> So
         settings.git_base_url, settings.work_dir.absolute() / "repositories", authorities=settings.git_ca_file, cgroup=settings.cgroup)
     checkout = Checkout(git, settings.main_repository, settings.base_branch)
     built = BuildCache(settings.work_dir.absolute() / "builds")
-    return BuildSource(checkout, settings.build_command, settings.build_output, settings.build_timeout, sandboxed, built)
+    return BuildSource(
+        checkout, settings.build_command, settings.build_output, settings.build_timeout, sandboxed, built, settings.build_dependencies,
+        settings.build_tools)

@@ -42,13 +42,14 @@ FED = (
 class SandboxedRun:
     """A RunProcess: each execution is in a sandbox of its own, as `user_id`, within `limits` beside those of the call.
 
-    `name` gives each sandbox a name that is unique on the host.
+    `name` gives each sandbox a name that is unique on the host. No sandbox has a network, unless `network` says so.
     """
 
     sandbox: Sandbox
     limits: SandboxLimits
     user_id: int | None
     name: Callable[[], str]
+    network: bool = False
     monotonic: Callable[[], float] = time.monotonic
 
     def __call__(self, invocation: Invocation, limits: Limits, *, stop: Callable[[], bool]) -> Execution:
@@ -78,7 +79,8 @@ class SandboxedRun:
             Mount(path, invocation.place_of(path)) for path in dict.fromkeys(reads)
             if path in invocation.shown or SYSTEM not in path.parents]
         return Plan(
-            self.name(), _command(invocation), replace(self.limits, seconds=limits.seconds, file_bytes=limits.file_bytes, network=False),
+            self.name(), _command(invocation),
+            replace(self.limits, seconds=limits.seconds, file_bytes=limits.file_bytes, network=self.network),
             environment={"HOME": folder}, mounts=(*mounts, Mount(invocation.folder, folder, writable=True)), user_id=self.user_id,
             folder=folder, core_bytes=limits.core_bytes, separate_errors=invocation.stdout is not None,
             has_input=invocation.stdin is not None)

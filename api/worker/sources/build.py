@@ -1,9 +1,10 @@
-"""Executables that this worker builds, in a sandbox without network."""
+"""Executables that this worker builds, in a sandbox; only what fetches their dependencies before has a network."""
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +17,7 @@ from api.worker.process import Execution, Limits
 from api.worker.run_error import RunError
 from api.worker.sandboxed_run import SandboxedRun
 from api.worker.sources.build_cache import BuildCache
-from api.worker.sources.checkout import Checkout
+from api.worker.sources.checkout import CheckedOut, Checkout
 from api.worker.sources.executable_fetch import ExecutableNotFound, copy_executable
 from api.worker.sources.source import FetchRequest
 
@@ -29,11 +30,22 @@ SHARE_INTERVAL = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
+class _Step:
+    """A line for the shell, and what the server is told when it begins."""
+
+    name: str
+    command: str
+    report: str
+    network: bool = False
+
+
+@dataclass(frozen=True)
 class BuildSource:
-    """Checkout, merge and build, unless the same was built here before.
+    """Checkout, merge, fetch dependencies and build, unless the same was built here before.
 
     `command` is a line for the shell, run in the checkout, of which git knows the commit and nothing else; `result` is the executable's
-    path there. `process` holds the limits of a build, but for its time in `seconds`.
+    path there. `dependencies` is such a line too, run before, with a network; empty: the checkout has all that it needs. `process` holds
+    the limits of a build, but for its time in `seconds`. `tools` are folders of this host that builds see, read-only, in the same place.
     """
 
     checkout: Checkout
@@ -42,6 +54,8 @@ class BuildSource:
     seconds: float
     process: SandboxedRun
     built: BuildCache
+    dependencies: str = ""
+    tools: tuple[Path, ...] = ()
 
     name = "build"
     needs_sandbox = True
@@ -56,38 +70,56 @@ class BuildSource:
         try:
             with blame_full_disk(request.folder):
                 checked_out = self.checkout.check_out(request, source)
-                made_of = checked_out.commit, checked_out.tree, self.command, self.result
+                made_of = self._made_of(checked_out)
                 target = request.folder / "executable"
-                if self.built.take(made_of, target):
-                    request.build_log.info("This was built here before, by the same command: nothing is built again.")
-                    return target
-                _name_commit(source, checked_out.commit)
-                if self.process.user_id is not None:
-                    _chown_tree(source, self.process.user_id)
-                request.report_step("Building the executable.")
-                self._build(request, folder)
-                self._take_executable(request, folder, target)
-                self.built.keep(made_of, target)
+                with self.built.locked(made_of, request.cancellation):
+                    if self.built.take(made_of, target):
+                        request.build_log.info("This was built here before, by the same command: nothing is built again.")
+                        return target
+                    _name_commit(source, checked_out.commit)
+                    if self.process.user_id is not None:
+                        _chown_tree(source, self.process.user_id)
+                    self._build(request, folder)
+                    self._take_executable(request, folder, target)
+                    self.built.keep(made_of, target)
                 return target
         finally:
             remove(folder)
 
+    def _made_of(self, checked_out: CheckedOut) -> tuple[str, ...]:
+        sandbox = json.dumps(self.process.sandbox.description(), sort_keys=True)
+        return (
+            checked_out.commit, checked_out.tree, self.dependencies, self.command, self.result, sandbox,
+            *(str(folder) for folder in self.tools))
+
     def _build(self, request: FetchRequest, folder: Path) -> None:
+        took_ms = 0
+        for step in self._steps():
+            request.report_step(step.report)
+            request.build_log.info(f"{step.name.capitalize()} command: {step.command}")
+            execution = self._run(step, request, folder, self.seconds - took_ms / 1000)
+            if execution.stopped:
+                request.cancellation.check()
+            _require_done(execution, step, self.seconds)
+            took_ms += execution.runtime_ms
+        request.build.duration_ms = took_ms
+
+    def _steps(self) -> Iterator[_Step]:
+        if self.dependencies:
+            yield _Step("dependency step", self.dependencies, "Fetching the dependencies.", network=True)
+        yield _Step("build", self.command, "Building the executable.")
+
+    def _run(self, step: _Step, request: FetchRequest, folder: Path, seconds: float) -> Execution:
         log = request.folder / "build-output.log"
         log.touch()
-        request.build_log.info(f"Build command: {self.command}")
         forwarder = LogForwarder(request.build_log, log, "build")
-        call = Invocation((SHELL, "-c", ENTER, "build", self.command), folder, log)
-        limits = Limits(seconds=self.seconds, file_bytes=self.process.limits.file_bytes, log_bytes=LOG_BYTES)
+        call = Invocation((SHELL, "-c", ENTER, "build", step.command), folder, log, reads=self.tools)
+        limits = Limits(seconds=seconds, file_bytes=self.process.limits.file_bytes, log_bytes=LOG_BYTES)
         try:
-            execution = self.process(call, limits, stop=_is_cancelled(forwarder, request))
+            return replace(self.process, network=step.network)(call, limits, stop=_is_cancelled(forwarder, request))
         finally:
             forwarder.forward(to_end=True)
             log.unlink()
-        if execution.stopped:
-            request.cancellation.check()
-        _require_built(execution, self.seconds)
-        request.build.duration_ms = execution.runtime_ms
 
     def _take_executable(self, request: FetchRequest, folder: Path, target: Path) -> None:
         try:
@@ -116,13 +148,14 @@ def _is_cancelled(forwarder: LogForwarder, request: FetchRequest) -> Callable[[]
     return is_cancelled
 
 
-def _require_built(execution: Execution, seconds: float) -> None:
+def _require_done(execution: Execution, step: _Step, seconds: float) -> None:
     if execution.timed_out:
         raise RunError(InfrastructureType.BUILD, f"The build took more than {seconds:.0f} seconds.")
+    what = f"The {step.name}"
     if execution.exit_code < 0:
-        raise RunError(InfrastructureType.BUILD, f"The build was ended by signal {-execution.exit_code}, as limits on memory and size do.")
+        raise RunError(InfrastructureType.BUILD, f"{what} was ended by signal {-execution.exit_code}, as limits on memory and size do.")
     if execution.exit_code:
-        raise RunError(InfrastructureType.BUILD, f"The build failed with exit code {execution.exit_code}; the log has its output.")
+        raise RunError(InfrastructureType.BUILD, f"{what} failed with exit code {execution.exit_code}; the log has its output.")
 
 
 def _chown_tree(folder: Path, user_id: int) -> None:

@@ -3,10 +3,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 
@@ -23,8 +27,9 @@ from api.worker.sources.build import BuildSource
 from api.worker.sources.build_cache import BuildCache
 from api.worker.sources.checkout import Checkout
 from api.worker.sources.git import GitOptions
-from api.worker.sources.source import FetchRequest
+from api.worker.sources.source import Build, FetchRequest
 from tests.jobs.attempts import USER, await_true, processes_of
+from tests.parts import need
 from tests.worker.inputs import REPOSITORY, TOKEN
 from tests.worker.sources.origin import Origin
 
@@ -43,6 +48,9 @@ class Site:
     result: str = "out/program"
     seconds: float = 120
     limits: Limits = SANDBOX_LIMITS
+    dependencies: str = ""
+    tools: tuple[Path, ...] = ()
+    learned: Build = field(default_factory=Build)
     told: list[str] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     log: str = ""
@@ -55,15 +63,18 @@ class Site:
         git = GitOptions(f"file://{self.folder}/origins", self.folder / "mirrors", seconds=120)
         process = SandboxedRun(self.sandbox, self.limits, ITS_USER, lambda: f"build-test-{os.getpid()}-{next(NUMBERS)}")
         source = BuildSource(
-            Checkout(git, REPOSITORY), command, self.result, self.seconds, process, BuildCache(self.folder / "builds"))
+            Checkout(git, REPOSITORY), command, self.result, self.seconds, process, BuildCache(self.folder / "builds"), self.dependencies,
+            self.tools)
         run = self.folder / "run"
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir(mode=0o700)
         path = run / "build.log"
         with BuildLog(path, lambda: NOW) as build_log:
             claimed = ClaimedRun(1, TOKEN, "lease", platform, REPOSITORY, commit, "master")
+            request = FetchRequest(claimed, run, build_log, Cancellation(self.stopped), self.told.append)
+            self.learned = request.build
             try:
-                return source.provide(FetchRequest(claimed, run, build_log, Cancellation(self.stopped), self.told.append))
+                return source.provide(request)
             finally:
                 self.log = path.read_text()
                 assert not (run / "build").exists()
@@ -102,6 +113,16 @@ def test_the_same_commit_is_built_once_by_the_same_command(site: Site) -> None:
 
     assert again == first and "This was built here before" in words
     assert first not in others and "This was built here before" not in site.log
+
+
+def test_how_long_a_build_took_is_told_where_there_was_one(site: Site) -> None:
+    command = "mkdir out; : > out/program"
+    site.build(command)
+    took = site.learned.duration_ms
+    site.build(command)
+
+    assert took is not None
+    assert site.learned.duration_ms is None
 
 
 def test_what_failed_is_built_again(site: Site) -> None:
@@ -155,6 +176,98 @@ def test_a_build_has_no_network(site: Site) -> None:
         site.build(f'exec /usr/bin/python3 -IS -c "{body}"')
 
     assert "Network is unreachable" in site.log
+
+
+@contextmanager
+def serving_files(folder: Path) -> Iterator[str]:
+    """A web server of this host with a folder's files; its address."""
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def fetch(address: str) -> str:
+    """A line for the shell that fetches a file from there into the home folder, where a build finds it."""
+    body = f"import os, urllib.request; urllib.request.urlretrieve('{address}/fetched', os.environ['HOME'] + '/got')"
+    return f'exec /usr/bin/python3 -IS -c "{body}"'
+
+
+def test_dependencies_are_fetched_before_the_build_which_has_no_network(site: Site) -> None:
+    shelf = site.folder / "shelf"
+    shelf.mkdir()
+    (shelf / "fetched").write_text("a dependency\n")
+    with serving_files(shelf) as address:
+        site.dependencies = fetch(address)
+
+        program = site.build("mkdir out; cp ~/got out/program").read_text()
+        site.dependencies, again = "", fetch(address)
+        with pytest.raises(RunError, match=r"^\[build\] The build failed with exit code 1"):
+            site.build(again)
+
+    assert program == "a dependency\n"
+    assert "Connection refused" in site.log or "Network is unreachable" in site.log
+    assert [words.split()[0] for words in site.told] == ["Checking", "Fetching", "Building", "Checking", "Building"]
+
+
+def test_a_retry_of_what_was_built_fetches_nothing(site: Site) -> None:
+    site.dependencies = "head -c 16 /dev/urandom > ~/got"
+    built = [site.build("mkdir out; cp ~/got out/program").read_bytes() for _ in range(2)]
+    site.dependencies += ";"
+    other = site.build("mkdir out; cp ~/got out/program").read_bytes()
+
+    assert built[0] == built[1] != other
+
+
+def test_dependencies_that_cannot_be_fetched_end_the_run_by_an_error_of_the_build(site: Site) -> None:
+    site.dependencies = "echo no such crate >&2; exit 4"
+
+    with pytest.raises(RunError, match=r"^\[build\] The dependency step failed with exit code 4; the log has its output\.$"):
+        site.build("mkdir out; : > out/program")
+
+    assert "[build] no such crate\n" in site.log
+
+
+def test_both_steps_share_the_time_limit(site: Site) -> None:
+    site.seconds, site.dependencies = 3, "sleep 2"
+
+    with pytest.raises(RunError, match=r"^\[build\] The build took more than 3 seconds\.$"):
+        site.build("sleep 2; mkdir out; : > out/program")
+
+
+def test_tools_outside_the_system_are_seen_in_their_place_and_cannot_be_changed(site: Site, tmp_path: Path) -> None:
+    compiler = tmp_path / "tools" / "bin" / "compile"
+    compiler.parent.mkdir(parents=True)
+    compiler.write_text("#!/bin/sh\nmkdir out; echo compiled > out/program; touch $0 || true\n")
+    compiler.chmod(0o777)
+    site.tools = (tmp_path / "tools",)
+
+    program = site.build(f"PATH={compiler.parent}:$PATH; compile")
+
+    assert program.read_text() == "compiled\n"
+    assert "Read-only file system" in site.log
+
+
+def test_a_crate_is_built_of_the_dependencies_that_its_repository_holds(site: Site) -> None:
+    system = Path(subprocess.run(
+        [need("rustc"), "--print", "sysroot"], check=True, capture_output=True, text=True).stdout.strip())
+    site.tools = () if system == Path("/usr") else (system,)
+    site.limits = replace(SANDBOX_LIMITS, memory_bytes=1 << 30, workspace_bytes=256 << 20, file_bytes=64 << 20)
+    site.result = "target/release/crate"
+
+    program = site.build(f"PATH={system}/bin:$PATH; cargo build --release --offline --quiet", {
+        "Cargo.toml": '[package]\nname = "crate"\nversion = "1.0.0"\nedition = "2021"\n[dependencies]\ngreeting = "1"\n',
+        "src/main.rs": 'fn main() { println!("{}", greeting::words()); }\n',
+        ".cargo/config.toml": '[source.crates-io]\nreplace-with = "vendored"\n[source.vendored]\ndirectory = "vendor"\n',
+        "vendor/greeting/Cargo.toml": '[package]\nname = "greeting"\nversion = "1.2.3"\nedition = "2021"\n',
+        "vendor/greeting/src/lib.rs": 'pub fn words() -> &\'static str { "of the vendored crate" }\n',
+        "vendor/greeting/.cargo-checksum.json": '{"files": {}, "package": null}'})
+
+    assert subprocess.run([program], check=True, capture_output=True, text=True).stdout == "of the vendored crate\n"
 
 
 def test_a_build_sees_nothing_of_the_host_and_none_of_the_workers_environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
