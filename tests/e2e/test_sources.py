@@ -95,6 +95,18 @@ def test_a_run_of_a_commit_is_built_executed_and_readable(site: Site, first: str
     assert "The executable is from the source build." in site.log(run_id)
 
 
+def test_a_retry_takes_what_was_built(site: Site, first: str) -> None:
+    run_id = site.trigger(first)
+    site.executed(run_id, CI_BUILD_DEPENDENCIES="echo fetching")
+    retried = int(site.installation.api.ask("POST", f"/api/v1/runs/{run_id}/retry", json={}).json()["new_run_id"])
+
+    again = site.executed(retried, CI_BUILD_DEPENDENCIES="echo fetching")
+
+    assert again["status"] == "pass" and again["build_duration_ms"] is None
+    assert "fetching" in site.log(run_id)
+    assert "This was built here before" in site.log(retried) and "fetching" not in site.log(retried)
+
+
 def test_a_pull_request_is_judged_as_merged_into_the_base_branch(site: Site, first: str) -> None:
     # Alone the proposed commit's captions differ; the base branch has mended them meanwhile.
     broken = site.origin.commit("refs/heads/broken", files("1\nbroken\n"))

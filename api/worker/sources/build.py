@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from api.domain.runs.infrastructure import InfrastructureType
@@ -72,7 +73,8 @@ class BuildSource:
                 checked_out = self.checkout.check_out(request, source)
                 made_of = self._made_of(checked_out)
                 target = request.folder / "executable"
-                with self.built.locked(made_of, request.cancellation):
+                wait = partial(request.report_step, "Waiting for a build of the same on this host.")
+                with self.built.locked(made_of, request.cancellation, wait):
                     if self.built.take(made_of, target):
                         request.build_log.info("This was built here before, by the same command: nothing is built again.")
                         return target

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -27,10 +27,12 @@ class BuildCache:
         self._root, self._max_kept = root, max_kept
 
     @contextmanager
-    def locked(self, made_of: tuple[str, ...], cancellation: Cancellation) -> Iterator[None]:
+    def locked(
+        self, made_of: tuple[str, ...], cancellation: Cancellation, on_wait: Callable[[], None] = lambda: None,
+    ) -> Iterator[None]:
         """Hold what is made of these, so that it is built here once at a time. Raises Cancelled while waiting.
 
-        A host that cannot keep anything has no locks either.
+        `on_wait` is called where another holds it. A host that cannot keep anything has no locks either.
         """
         lock = None
         with suppress(OSError):
@@ -38,7 +40,7 @@ class BuildCache:
             lock = PRIVATE.open(self._root / f"{self._place(made_of).name[:LOCK_DIGITS]}{LOCK}", os.O_RDWR)
         try:
             if lock is not None:
-                wait_for(lock, cancellation)
+                wait_for(lock, cancellation, on_wait)
             yield
         finally:
             if lock is not None:

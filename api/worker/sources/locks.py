@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import fcntl
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from api.worker.cancellation import Cancellation
@@ -10,11 +11,18 @@ from api.worker.cancellation import Cancellation
 LOCK_PAUSE = 0.1
 
 
-def wait_for(lock: int, cancellation: Cancellation) -> None:
-    """Lock an open file; it is unlocked when it is closed. Raises Cancelled while waiting."""
-    while True:
-        with suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
+def wait_for(lock: int, cancellation: Cancellation, on_wait: Callable[[], None] = lambda: None) -> None:
+    """Lock an open file; it is unlocked when it is closed. `on_wait` is called where another has it. Raises Cancelled while waiting."""
+    if _is_taken(lock):
+        return
+    on_wait()
+    while not _is_taken(lock):
         cancellation.check()
         time.sleep(LOCK_PAUSE)
+
+
+def _is_taken(lock: int) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False

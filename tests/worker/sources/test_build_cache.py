@@ -65,13 +65,8 @@ def test_the_same_is_made_by_one_worker_at_a_time(tmp_path: Path) -> None:
     entered: list[str] = []
     waits = threading.Event()
 
-    class Watched(Cancellation):
-        def check(self) -> None:
-            waits.set()
-            super().check()
-
     def take() -> None:
-        with second.locked(("commit",), Watched(threading.Event())):
+        with second.locked(("commit",), Cancellation(threading.Event()), waits.set):
             entered.append("taken" if second.take(("commit",), tmp_path / "taken") else "missing")
 
     other = threading.Thread(target=take)
