@@ -1,7 +1,7 @@
 """Operations on the system: health, queue, branches, environments."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -51,8 +51,17 @@ async def get_health(request: Request) -> Response:
 async def probe() -> tuple[str, Sequence[Dependency]]:
     """How all is, and each thing that the server depends on or does between requests. No thread waits for the probes."""
     probed = await request_context.collaborator(HealthProbes).probe(limits_degraded=request_context.limits_degraded())
-    found = (*probed, *map(dependency_of, request_context.collaborator(Background).states()))
+    found = (*probed, *_background())
     return overall(found), found
+
+
+def look() -> Sequence[Dependency]:
+    """What `probe` finds, for a thread that does not wait for what is slow to answer."""
+    return (*request_context.collaborator(HealthProbes).look(limits_degraded=request_context.limits_degraded()), *_background())
+
+
+def _background() -> Iterator[Dependency]:
+    return map(dependency_of, request_context.collaborator(Background).states())
 
 
 def list_queue(limit: int, offset: int, platform: str | None = None, status: str | None = None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 
 from api.domain.health import DEGRADED, DOWN, OK, Dependency, Finding
 
@@ -54,12 +54,20 @@ class HealthProbes:
     ) -> None:
         self._probes, self._vital, self._timeout, self._remember, self._clock = dict(probes), vital, timeout, remember, clock
         self._asked: dict[str, ProbeCall] = {}
+        self._lock = threading.Lock()
 
     async def probe(self, *, limits_degraded: bool) -> tuple[Dependency, ...]:
         """The state of each dependency; the store of rate limits is listed only while it is down. Call it on the event loop."""
         found = await self._ask(self._probes)
-        limits = Dependency("rate_limit_store", DEGRADED, "Limits are counted per process.")
-        return (*found, limits) if limits_degraded else found
+        return self._with_limits(found, limits_degraded)
+
+    def look(self, *, limits_degraded: bool, patience: float = 0.2) -> tuple[Dependency, ...]:
+        """`probe` for a thread, which waits `patience` seconds at most. What has begun to answer and is not late counts as well."""
+        asked = {name: self._question(name) for name in self._probes}
+        wait([each.found for each in asked.values() if not self._is_late(each)], timeout=patience)
+        found = tuple(
+            self._dependency(name, each.found) for name, each in asked.items() if each.found.done() or self._is_late(each))
+        return self._with_limits(found, limits_degraded)
 
     async def is_ready(self) -> bool:
         """Whether the vital dependencies are up; only they are probed. Call it on the event loop."""
@@ -68,17 +76,26 @@ class HealthProbes:
     async def _ask(self, names: Iterable[str]) -> tuple[Dependency, ...]:
         asked = {name: self._question(name) for name in names}
         now = self._clock()
-        in_time = [each for each in asked.values() if now - each.began < self._timeout]
+        in_time = [each for each in asked.values() if not self._is_late(each)]
         if in_time:
             left = max(each.began for each in in_time) + self._timeout - now
             await asyncio.wait([asyncio.wrap_future(each.found) for each in in_time], timeout=left)
         return tuple(self._dependency(name, each.found) for name, each in asked.items())
 
     def _question(self, name: str) -> ProbeCall:
-        asked = self._asked.get(name)
-        if asked is None or (asked.found.done() and self._clock() - asked.ended >= self._remember):
-            self._asked[name] = asked = ProbeCall(name, self._probes[name], self._clock)
-        return asked
+        with self._lock:
+            asked = self._asked.get(name)
+            if asked is None or (asked.found.done() and self._clock() - asked.ended >= self._remember):
+                self._asked[name] = asked = ProbeCall(name, self._probes[name], self._clock)
+            return asked
+
+    def _is_late(self, asked: ProbeCall) -> bool:
+        return self._clock() - asked.began >= self._timeout
+
+    @staticmethod
+    def _with_limits(found: tuple[Dependency, ...], limits_degraded: bool) -> tuple[Dependency, ...]:
+        limits = Dependency("rate_limit_store", DEGRADED, "Limits are counted per process.")
+        return (*found, limits) if limits_degraded else found
 
     def _dependency(self, name: str, answer: Future[Finding]) -> Dependency:
         found = answer.result() if answer.done() else LATE

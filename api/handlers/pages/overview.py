@@ -7,7 +7,6 @@ from typing import Any
 import flask
 
 from api.domain.auth.access import Scope
-from api.domain.background import dependency_of
 from api.domain.errors import NotFound
 from api.domain.health import OK
 from api.domain.jobs.job import Job
@@ -18,6 +17,7 @@ from api.domain.runs.run_list import RunFilter, RunSort
 from api.handlers import jobs
 from api.handlers.pages.answering import show
 from api.handlers.pages.failures import failures_of
+from api.handlers.system import look
 from api.rendering.pages.grid import grid_of
 from api.services.results.analyses import find_causes
 from api.services.runs import runs
@@ -27,7 +27,6 @@ from api.storage.jobs.job_lists import JobFilter
 from api.storage.results.approvals import list_approvals
 from api.storage.runs import queue
 from api.storage.runs.newest_runs import load_newest_main_runs, load_test_counts
-from api.supervision.loop import Background
 
 RED_RUNS, QUEUED_RUNS, NEWEST_JOBS, PAGE_SIZE = 6, 6, 3, 50
 
@@ -36,7 +35,7 @@ def front_page() -> flask.Response:
     """Show what is red, what main is like, what runs, and what waits for a decision."""
     repository = request_context.values().main_repository
     red, main = _newest(RunFilter(status=RunStatus.FAIL), RED_RUNS).items, load_newest_main_runs(repository)
-    unwell = [found for found in map(dependency_of, request_context.collaborator(Background).states()) if found.status != OK]
+    unwell = [found for found in look() if found.status != OK]
     causes = find_causes([run.run_id for run in red])
     return show(
         "front.html", red=[{"run": run, "causes": causes.get(run.run_id, ())} for run in red], main=main,

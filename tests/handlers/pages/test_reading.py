@@ -1,6 +1,7 @@
 """What the pages show."""
 from __future__ import annotations
 
+import shutil
 from hashlib import sha256
 
 import pytest
@@ -54,6 +55,17 @@ def test_an_empty_server_has_a_front_page(page: Client) -> None:
 
     assert shown.status_code == 200
     assert "No run is red." in shown.text
+
+
+def test_the_front_page_says_what_is_not_well(page: Client, make_site: MakeSite) -> None:
+    site = make_site(public_results=True)
+    shutil.rmtree(site.files / "TempFiles")
+    (site.files / "TempFiles").write_bytes(b"in the way")
+
+    unwell = site.client._http.get("/").text
+
+    assert "file store: The file store cannot be written to." in unwell
+    assert "cannot be written" not in page.get("/").text
 
 
 def test_no_reader_waits_for_templates_to_be_compiled(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,6 +114,20 @@ def test_one_that_hung_and_came_back_is_asked_again(hanging: list[Hanging]) -> N
     run(work)
 
 
+def test_a_thread_is_told_what_is_known_without_waiting_for_what_hangs(hanging: list[Hanging]) -> None:
+    clock = Monotonic()
+    probes = HealthProbes(
+        {"slow": hanging[0], "quick": lambda: None, "away": lambda: Finding("degraded", "It is away.")}, vital=frozenset(), clock=clock)
+
+    early = probes.look(limits_degraded=True, patience=1)
+    clock.seconds = 2
+    late = probes.look(limits_degraded=False)
+
+    assert [(each.name, each.status) for each in early] == [("quick", "ok"), ("away", "degraded"), ("rate_limit_store", "degraded")]
+    assert [(each.name, each.message) for each in late] == [("slow", LATE), ("quick", None), ("away", "It is away.")]
+    assert hanging[0].asked == 1
+
+
 def test_answers_are_kept_for_a_moment() -> None:
     clock, asked = Monotonic(), []
     probes = HealthProbes({"quick": lambda: asked.append(1)}, vital=frozenset(), remember=1, clock=clock)
