@@ -1,9 +1,11 @@
 """What a person sees of a refusal."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import quote
 
+import orjson
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp
 
@@ -14,6 +16,11 @@ from api.specfirst.responses.error_responses import Problem
 from api.specfirst.transport.public_path import path_of
 
 LOGIN = "/login"
+# What a person is told instead of what a program is.
+WORDS: Mapping[int, str] = {
+    HTTPStatus.INTERNAL_SERVER_ERROR: "This page could not be made. The server's log says why, under the number of this request."}
+# Of these a request may be answered otherwise the next time.
+PASSING = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 def refused_page(public_url: str) -> RefusedPage:
@@ -23,7 +30,8 @@ def refused_page(public_url: str) -> RefusedPage:
             return RedirectResponse(path_of(public_url) + way_in(context), HTTPStatus.SEE_OTHER, {**HEADERS, "Content-Type": KIND})
         shown = rendered(
             "refusal.html", context.caller, public_url, context.app_context.clock(), title=_title(refused.status), status=refused.status,
-            message=refused.message, request_id=context.request_id)
+            message=WORDS.get(refused.status, refused.message), fields=_fields(refused), request_id=context.request_id,
+            can_repeat=method in ("GET", "HEAD") and refused.status in PASSING, is_known=context.operation_id is not None)
         return HTMLResponse(shown, refused.status, HEADERS | dict(refused.headers))
 
     return page
@@ -33,6 +41,12 @@ def way_in(context: RequestContext) -> str:
     """The login's address with the page that was wanted."""
     wanted = context.path + (f"?{context.query}" if context.query else "")
     return f"{LOGIN}?next={quote(wanted[:500], safe='')}"
+
+
+def _fields(refused: Problem) -> dict[str, str]:
+    """What is wrong with each parameter, where that was told."""
+    found: dict[str, str] = orjson.loads(refused.body)["details"].get("fields", {})
+    return found
 
 
 def _title(status: int) -> str:

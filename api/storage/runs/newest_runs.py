@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select, union_all
@@ -11,6 +12,15 @@ from api.storage.database import session
 from api.storage.runs.line import RAN
 from api.storage.runs.run_rows import RUNS, run_of
 from api.storage.tables import RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many tests a run has, how many passed, and how many failed or wrote nothing; the others did not run to an end."""
+
+    tests: int
+    passed: int
+    failed: int
 
 
 def load_newest_main_runs(main_repository: str) -> list[Run]:
@@ -25,11 +35,12 @@ def load_newest_main_runs(main_repository: str) -> list[Run]:
     return [run_of(row) for row in rows]
 
 
-def load_test_counts(run_ids: Collection[int]) -> Mapping[int, tuple[int, int]]:
-    """Load how many tests each of these runs has, and how many of them failed or wrote nothing; those that are not over are left out."""
+def load_test_counts(run_ids: Collection[int]) -> Mapping[int, Tally]:
+    """Load what the tests of each of these runs came to; those that are not over are left out."""
     if not run_ids:
         return {}
     rows = session().execute(
-        select(RunRow.run_id, RunRow.total_samples, RunRow.fail_count, RunRow.missing_output_count)
+        select(RunRow.run_id, RunRow.total_samples, RunRow.pass_count, RunRow.fail_count, RunRow.missing_output_count)
         .where(RunRow.run_id.in_(run_ids), RunRow.total_samples.is_not(None)))
-    return {run_id: (total or 0, (failed or 0) + (missing or 0)) for run_id, total, failed, missing in rows}
+    return {
+        run_id: Tally(total or 0, passed or 0, (failed or 0) + (missing or 0)) for run_id, total, passed, failed, missing in rows}

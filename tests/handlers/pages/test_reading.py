@@ -3,12 +3,15 @@ from __future__ import annotations
 
 import shutil
 from hashlib import sha256
+from unittest.mock import Mock
 
 import pytest
 from jinja2 import Environment
 
 from api.domain.auth.access import Role
+from api.domain.errors import Unavailable
 from api.domain.runs.run import Phase
+from api.handlers.pages import overview
 from api.rendering.pages import template
 from tests.builders import BuiltTest, add_event, add_finished_run, add_regression_test, add_result_with_output, add_run, digest_of
 from tests.handlers.conftest import MakeSite
@@ -64,7 +67,7 @@ def test_the_front_page_says_what_is_not_well(page: Client, make_site: MakeSite)
 
     unwell = site.client._http.get("/").text
 
-    assert "file store: The file store cannot be written to." in unwell
+    assert "File store: The file store cannot be written to." in unwell
     assert "cannot be written" not in page.get("/").text
 
 
@@ -176,6 +179,36 @@ def test_what_is_not_there_has_a_page_that_says_so(page: Client, path: str) -> N
     assert "Not found" in answer.text
 
 
+@pytest.mark.parametrize(("raised", "status", "words"), [
+    (RuntimeError("nobody is to read this"), 500, "The server&#39;s log says why"),
+    (Unavailable("The store is away."), 503, "The store is away.")])
+def test_a_page_that_cannot_be_made_says_so_and_can_be_asked_for_again(
+    page: Client, monkeypatch: pytest.MonkeyPatch, raised: Exception, status: int, words: str,
+) -> None:
+    monkeypatch.setattr(overview, "load_test_counts", Mock(side_effect=raised))
+
+    answer = page._http.get("/runs", headers=page._headers)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert words in answer.text and '<a href="">Try again</a>' in answer.text
+    assert "nobody is to read this" not in answer.text
+
+
+def test_a_value_that_cannot_be_is_named(page: Client) -> None:
+    shown = page.get("/runs", params={"status": "nonsense"})
+
+    assert shown.status_code == 400
+    assert "<code>status</code>" in shown.text and "Try again" not in shown.text
+
+
+def test_tests_that_did_not_run_did_not_pass(page: Client) -> None:
+    add_event(add_run(tests=[add_regression_test().regression_id]), Phase.CANCELED, "Canceled by ada: superseded")
+
+    shown = page.get("/runs").text
+
+    assert "0 of 1 passed" in shown
+
+
 def test_a_test_that_is_not_of_the_run_is_not_found(page: Client) -> None:
     run_id = add_finished_run(add_regression_test())
 
@@ -202,7 +235,7 @@ def test_a_test_that_has_not_ended_has_a_page(page: Client) -> None:
 
     shown = page.get(f"/runs/{run_id}/tests/{test.regression_id}").text
 
-    assert "This test wrote nothing that is compared." in shown
+    assert "This test has not been run yet." in shown
 
 
 def test_an_output_is_compared_with_the_bases(page: Client, site: Site) -> None:

@@ -14,6 +14,8 @@ def test_a_person_gets_a_page_where_there_is_nothing(visitor: Client, path: str)
 
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "text/html; charset=utf-8" and "<h1>Not found</h1>" in answer.text
+    # Nobody looked for a session, so the page does not ask for a login.
+    assert 'href="/login"' not in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
