@@ -63,7 +63,7 @@ class Scene:
             "pull-request": "/pull-requests/7", "sample": f"/samples/{self.sample}", "regression-test": f"/regression-tests/{self.flaky}",
             "jobs": "/view/jobs", "no-jobs": "/view/jobs?project=none", "job": job, "job-search": f"{job}?q={FAILED_TEST}",
             "job-line": f"{job}?line={FAILED_LINE}#L{FAILED_LINE}", "job-nothing": f"{job}?q=nowhere", "missing": "/runs/99999",
-            "login": "/login", "review": "/review"}
+            "wrong": "/runs?status=nonsense", "login": "/login", "review": "/review"}
 
 
 def digest(content: bytes) -> str:

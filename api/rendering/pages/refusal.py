@@ -1,7 +1,6 @@
 """What a person sees of a refusal."""
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -17,8 +16,8 @@ from api.specfirst.transport.public_path import path_of
 
 LOGIN = "/login"
 # What a person is told instead of what a program is.
-WORDS: Mapping[int, str] = {
-    HTTPStatus.INTERNAL_SERVER_ERROR: "This page could not be made. The server's log says why, under the number of this request."}
+FAILED = "This page could not be made. The server's log says why, under the number of this request."
+WRONG = "The address, or what was sent with it, is not right."
 # Of these a request may be answered otherwise the next time.
 PASSING = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
 
@@ -30,7 +29,7 @@ def refused_page(public_url: str) -> RefusedPage:
             return RedirectResponse(path_of(public_url) + way_in(context), HTTPStatus.SEE_OTHER, {**HEADERS, "Content-Type": KIND})
         shown = rendered(
             "refusal.html", context.caller, public_url, context.app_context.clock(), title=_title(refused.status), status=refused.status,
-            message=WORDS.get(refused.status, refused.message), fields=_fields(refused), request_id=context.request_id,
+            message=_message(refused), fields=_fields(refused), request_id=context.request_id,
             can_repeat=method in ("GET", "HEAD") and refused.status in PASSING, is_known=context.operation_id is not None)
         return HTMLResponse(shown, refused.status, HEADERS | dict(refused.headers))
 
@@ -47,6 +46,12 @@ def _fields(refused: Problem) -> dict[str, str]:
     """What is wrong with each parameter, where that was told."""
     found: dict[str, str] = orjson.loads(refused.body)["details"].get("fields", {})
     return found
+
+
+def _message(refused: Problem) -> str:
+    if refused.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return FAILED
+    return WRONG if _fields(refused) else refused.message
 
 
 def _title(status: int) -> str:

@@ -12,7 +12,7 @@ _TYPES = {
 
 _WORDS: Mapping[str, Callable[[Any], str]] = {
     "additionalProperties": lambda _: "Unknown property.",
-    "enum": lambda options: f"Must be one of {', '.join(_shown(option) for option in options)}.",
+    "enum": lambda options: f"Must be one of {', '.join(_shown(option) for option in options if option != '')}.",
     "format": lambda name: f"Must be a valid {name}.",
     "maximum": lambda limit: f"Must be at most {limit}.",
     "maxItems": lambda limit: f"Must have at most {limit} items.",

@@ -58,6 +58,8 @@ def test_an_empty_server_has_a_front_page(page: Client) -> None:
 
     assert shown.status_code == 200
     assert "No run is red." in shown.text
+    assert "There is no run yet." in page.get("/runs").text
+    assert "No run is like that." in page.get("/runs", params={"branch": "none"}).text
 
 
 def test_the_front_page_says_what_is_not_well(page: Client, make_site: MakeSite) -> None:
@@ -125,7 +127,7 @@ def test_a_run_shows_its_failures_and_all_tests_when_asked(page: Client, site: S
 
     shown, everything = page.get(f"/runs/{run_id}").text, page.get(f"/runs/{run_id}?by=test").text
 
-    assert "1 failure" in shown and "OUTPUT_DIFF" in shown and "All 1 tests" in shown
+    assert "1 failure" in shown and "OUTPUT_DIFF" in shown and "All tests (1)" in shown
     assert "OUTPUT_DIFF" not in everything and "-out=srt" in everything
 
 
@@ -199,6 +201,7 @@ def test_a_value_that_cannot_be_is_named(page: Client) -> None:
 
     assert shown.status_code == 400
     assert "<code>status</code>" in shown.text and "Try again" not in shown.text
+    assert "Must be one of queued, " in shown.text
 
 
 def test_tests_that_did_not_run_did_not_pass(page: Client) -> None:
