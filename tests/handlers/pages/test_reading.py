@@ -162,6 +162,15 @@ def test_any_output_can_be_shown(page: Client, site: Site, actual: bytes) -> Non
     assert len(shown.content) < 150_000
 
 
+def test_bytes_are_shown_one_by_one(page: Client, site: Site) -> None:
+    test = add_regression_test()
+    run_id = failing_run(site, test, actual=b"\x00\x01binary")
+
+    shown = page.get(f"/runs/{run_id}/tests/{test.regression_id}").text
+
+    assert "<code>00 01 62 69 6e 61 72 79</code>" in shown
+
+
 def test_what_others_wrote_stays_text(page: Client, site: Site) -> None:
     test = add_regression_test(command=MARKUP)
     run_id = failing_run(site, test, actual=MARKUP.encode(), branch=MARKUP)
