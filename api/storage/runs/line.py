@@ -4,15 +4,35 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, CompoundSelect, Row, Select, and_, case, false, func, literal, null, or_, select, true, union_all
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Row,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from api.domain.causes.step import BESIDE_LIMIT
 from api.domain.results.base_run import Line, PastRun, in_order, joined
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Platform, Run, RunStatus
-from api.storage.database import session
+from api.storage.database import read, session
 from api.storage.tables import RunRow, VerdictRow
 
 RAN = (RunStatus.PASS.value, RunStatus.FAIL.value, RunStatus.INCOMPLETE.value)
@@ -60,8 +80,8 @@ def load_line(run: Run, main_repository: str, *, generations: int = GENERATIONS)
     Other runs of the same commit belong to the first group, unless that commit is the merge base that the run names.
     """
     known = _known_line(run, main_repository, generations)
-    rows = session().execute(_older(run, main_repository, known.main, PAST_RUNS - len(known.found)))
-    return known.with_older(rows.all())
+    shape, values = _asked_for(run, main_repository), _values(run, main_repository, known)
+    return known.with_older(read(_older(shape, known.farthest is not None), values).all())
 
 
 def load_line_and_sources(run: Run, main_repository: str) -> tuple[Line, tuple[Source, ...]]:
@@ -75,13 +95,13 @@ def load_line_and_sources(run: Run, main_repository: str) -> tuple[Line, tuple[S
     known = _known_line(run, main_repository, GENERATIONS)
     untested, own = known.untested, run.commit.lower()
     tested = {own, *(past.commit for past in known.found)}
-    older = _older(run, main_repository, known.main, PAST_RUNS - len(known.found)).subquery()
+    older = _older(_asked_for(run, main_repository), known.farthest is not None).subquery()
     others = select(*_PAST, false(), false()).where(RunRow.evidence.is_not(None), RunRow.status.in_(RAN), RunRow.run_id != run.run_id)
     asked = [select(older), others.where(RunRow.commit_sha.in_([*tested, *untested]))]
     if untested:
         # For no commit a database would look through all runs of the platform.
         asked.append(others.where(RunRow.merge_base_sha == untested[0], RunRow.platform == run.platform.value))
-    rows: Sequence[Any] = session().execute(union_all(*asked)).all()
+    rows: Sequence[Any] = read(union_all(*asked), _values(run, main_repository, known)).all()
     line = known.with_older([row for row in rows if row.is_assumed])
     on_line = {past.run_id for past in line.runs}
     told = {row.run_id: row for row in (*known.rows, *rows) if row.evidence is not None}
@@ -141,6 +161,12 @@ class _KnownLine:
         return joined(in_order(self.own)[:PAST_RUNS // 2], in_order(self.main))[:PAST_RUNS]
 
     @property
+    def farthest(self) -> int | None:
+        """The oldest run of the farthest ancestor that is known; None where none is."""
+        distance = max((each for each, _ in self.main), default=0)
+        return min((past.run_id for each, past in self.main if each == distance), default=None)
+
+    @property
     def untested(self) -> tuple[str, ...]:
         """The commits between the run and the nearest base that has all its results, nearest first; all, where none is known."""
         incomplete = {row.run_id for row in self.rows if row.status == RunStatus.INCOMPLETE.value}
@@ -161,7 +187,7 @@ class _KnownLine:
 
 
 def _known_line(run: Run, main_repository: str, generations: int) -> _KnownLine:
-    rows = session().execute(_ancestors(run, main_repository, generations)).all()
+    rows = read(_ancestors(_asked_for(run, main_repository), generations), _values(run, main_repository)).all()
     parts: defaultdict[int, list[Found]] = defaultdict(list)
     for row in rows:
         parts[row.part].append(row)
@@ -175,29 +201,69 @@ def _placed(row: Found, *, is_own: bool = False) -> tuple[int, PastRun]:
     return row.generation, PastRun(row.run_id, row.commit_sha, row.created_at, row.environment_id, is_own=is_own)
 
 
-def _ancestors(run: Run, main_repository: str, generations: int) -> CompoundSelect[*tuple[Any, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What of a run decides how its line is asked for; its values are parameters. To put a statement together takes longer than to
+    execute it, so that each of the few shapes is made once.
+    """
+
+    own: str
+    has_base: bool
+    is_its_own_base: bool
+    names_parent: bool
+
+
+def _asked_for(run: Run, main_repository: str) -> _Shape:
+    if run.pull_request is not None:
+        own = "pull_request"
+    elif run.repository.lower() == main_repository.lower():
+        own = "commit"
+    else:
+        own = "branch"
+    base = (run.merge_base_sha or "").lower()
+    return _Shape(own, bool(base), base == run.commit.lower(), run.parent_sha is not None)
+
+
+def _values(run: Run, main_repository: str, known: _KnownLine | None = None) -> Mapping[str, Any]:
+    """The parameters of a run's line; `known` has those of the runs behind it."""
+    values = {
+        "run_id": run.run_id, "commit": run.commit.lower(), "platform": run.platform.value, "repository": run.repository.lower(),
+        "main_repository": main_repository.lower(), "pull_request": run.pull_request, "branch": run.branch}
+    return values if known is None else {**values, "farthest": known.farthest, "places": PAST_RUNS - len(known.found)}
+
+
+_RUN_ID, _COMMIT, _PLATFORM = bindparam("run_id", type_=Integer), bindparam("commit", type_=String), bindparam("platform", type_=String)
+_PULL_REQUEST = bindparam("pull_request", type_=Integer)
+_OF_MAIN = and_(RunRow.repository == bindparam("main_repository"), RunRow.pull_request.is_(None))
+# The platform gives the runs of all pull requests one branch, and others may have none, which equals no other.
+_OWN: Mapping[str, ColumnElement[bool]] = {name: and_(RunRow.repository == bindparam("repository"), *told) for name, told in {
+    "pull_request": (RunRow.pull_request == _PULL_REQUEST,), "commit": (RunRow.pull_request.is_(None), RunRow.commit_sha == _COMMIT),
+    "branch": (RunRow.branch == bindparam("branch"), RunRow.pull_request.is_(None))}.items()}
+
+
+@cache
+def _ancestors(shape: _Shape, generations: int) -> CompoundSelect[*tuple[Any, ...]]:
     """Select the runs of its own commits, the main repository's runs at ancestor commits, and those commits.
 
     The conditions stand in CASE, so that no database chooses another index than the one over commits.
     """
-    commit, of_the_main, own = run.commit.lower(), and_(*_of_main(main_repository)), and_(*_of_its_own(run, main_repository))
+    own = _OWN[shape.own]
     own_line = _line(
-        select(func.lower(RunRow.commit_sha).label("commit_sha"), literal(0).label("generation")).where(RunRow.run_id == run.run_id),
+        select(func.lower(RunRow.commit_sha).label("commit_sha"), literal(0).label("generation")).where(RunRow.run_id == _RUN_ID),
         "own_line", own, generations)
-    if run.merge_base_sha:
+    if shape.has_base:
         start = select(func.lower(RunRow.merge_base_sha).label("commit_sha"), literal(0).label("generation")).where(
-            RunRow.run_id == run.run_id)
+            RunRow.run_id == _RUN_ID)
     else:
         start = select(own_line.c.commit_sha, own_line.c.generation).where(
-            own_line.c.generation > 0, own_line.c.commit_sha != commit)
-    main_line = _line(start, "main_line", of_the_main, generations)
-    is_its_own_base = (run.merge_base_sha or "").lower() == commit
-    ran = and_(RunRow.platform == run.platform.value, RunRow.status.in_(RAN), RunRow.run_id != run.run_id)
-    elsewhere = RunRow.commit_sha != commit
-    before = elsewhere if is_its_own_base else or_(elsewhere, RunRow.run_id < run.run_id)
-    at_base = true() if is_its_own_base else elsewhere
+            own_line.c.generation > 0, own_line.c.commit_sha != _COMMIT)
+    main_line = _line(start, "main_line", _OF_MAIN, generations)
+    ran = and_(RunRow.platform == _PLATFORM, RunRow.status.in_(RAN), RunRow.run_id != _RUN_ID)
+    elsewhere = RunRow.commit_sha != _COMMIT
+    before = elsewhere if shape.is_its_own_base else or_(elsewhere, RunRow.run_id < _RUN_ID)
+    at_base = true() if shape.is_its_own_base else elsewhere
     return union_all(
-        _runs_at(own_line, OWN, and_(own, ran, before)), _runs_at(main_line, MAIN, and_(of_the_main, ran, at_base)),
+        _runs_at(own_line, OWN, and_(own, ran, before)), _runs_at(main_line, MAIN, and_(_OF_MAIN, ran, at_base)),
         select(literal(COMMITS), main_line.c.generation, main_line.c.commit_sha, *(null() for _ in _PAST[1:]))
         .where(main_line.c.commit_sha.is_not(None)))
 
@@ -217,45 +283,30 @@ def _runs_at(line: CTE, part: int, wanted: ColumnElement[bool]) -> Any:
         .join(line, RunRow.commit_sha == line.c.commit_sha).where(case((wanted, 1), else_=0) == 1))
 
 
-def _older(run: Run, main_repository: str, ancestors: Sequence[tuple[int, PastRun]], limit: int) -> Select[*tuple[Any, ...]]:
-    """Select up to `limit` runs that are assumed to be of ancestor commits.
+@cache
+def _older(shape: _Shape, has_ancestors: bool) -> Select[*tuple[Any, ...]]:
+    """Select up to `places` runs that are assumed to be of ancestor commits.
 
     These are the main repository's runs that are older than the farthest known ancestor. Without a known ancestor they are those
     older than the first run of the commit. If the run names no parent, older runs of its own are among them.
     """
-    farthest = max(ancestors, key=lambda each: each[0])[0] if ancestors else 0
-    before: Any = min((past.run_id for distance, past in ancestors if distance == farthest), default=None)
-    if before is None:
+    before: Any = bindparam("farthest", type_=Integer)
+    if not has_ancestors:
         before = select(func.min(RunRow.run_id)).where(
-            RunRow.commit_sha == run.commit.lower(), RunRow.repository == run.repository.lower(),
-            RunRow.pull_request.is_not_distinct_from(run.pull_request)).scalar_subquery()
-    own = and_(*_of_its_own(run, main_repository), RunRow.run_id < run.run_id)
-    wanted = [and_(*_of_main(main_repository), RunRow.run_id < before)]
-    if run.parent_sha is None:
+            RunRow.commit_sha == _COMMIT, RunRow.repository == bindparam("repository"),
+            RunRow.pull_request.is_not_distinct_from(_PULL_REQUEST)).scalar_subquery()
+    own = and_(_OWN[shape.own], RunRow.run_id < _RUN_ID)
+    wanted = [and_(_OF_MAIN, RunRow.run_id < before)]
+    if not shape.names_parent:
         wanted.append(own)
+    limit = bindparam("places", type_=Integer)
     newest: Select[*tuple[Any, ...]] = (
         select(*_PAST, case((own, True), else_=False).label("is_own"), true().label("is_assumed"))
-        .where(RunRow.run_id < run.run_id, RunRow.platform == run.platform.value, case((or_(*wanted), 1), else_=0) == 1)
+        .where(RunRow.run_id < _RUN_ID, RunRow.platform == _PLATFORM, case((or_(*wanted), 1), else_=0) == 1)
         .order_by(RunRow.run_id.desc()).limit(limit))
     # Of each status by itself they lie in their order in an index, so that no more are read than are wanted.
     each = union_all(*(select(newest.where(RunRow.status == status).subquery()) for status in RAN)).subquery()
     return select(each).order_by(each.c.run_id.desc()).limit(limit)
-
-
-def _of_its_own(run: Run, main_repository: str) -> tuple[ColumnElement[bool], ...]:
-    # The platform gives the runs of all pull requests one branch, and others may have none.
-    repository = RunRow.repository == run.repository.lower()
-    if run.pull_request is not None:
-        return repository, RunRow.pull_request == run.pull_request
-    if run.repository.lower() == main_repository.lower():
-        return repository, RunRow.pull_request.is_(None), RunRow.commit_sha == run.commit.lower()
-    if run.branch is None:
-        return (false(),)
-    return repository, RunRow.branch == run.branch, RunRow.pull_request.is_(None)
-
-
-def _of_main(main_repository: str) -> tuple[ColumnElement[bool], ...]:
-    return RunRow.repository == main_repository.lower(), RunRow.pull_request.is_(None)
 
 
 def verdicts_in(runs: Sequence[PastRun], regression_ids: Collection[int]) -> Mapping[int, Mapping[int, Verdict]]:
