@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from functools import partial
 
 from api.domain.auth.access import Caller
@@ -19,14 +20,14 @@ class TokenLookups:
         self._authenticate, self._in_thread = authenticate, in_thread
         self._waiting: dict[str, asyncio.Future[Caller | None]] = {}
 
-    async def find(self, token: str) -> Caller | None:
+    def find(self, token: str) -> Awaitable[Caller | None]:
         """The caller of a token; raises what the lookup raises."""
         look = self._waiting.get(token)
         if look is None:
             look = self._waiting[token] = asyncio.ensure_future(self._in_thread(self._look_up, token))
             look.add_done_callback(partial(self._forget, token))
         # A cancelled request must not cancel the lookup of the others.
-        return await asyncio.shield(look)
+        return asyncio.shield(look)
 
     def _look_up(self, token: str) -> Caller | None:
         self._waiting.pop(token, None)

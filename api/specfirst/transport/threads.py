@@ -19,11 +19,11 @@ T = TypeVar("T")
 def in_thread_of(pool: Executor, app: Flask) -> InThread:
     """Runs a function in the pool, in an application context of its own: what is bound to that is released at its end."""
 
-    async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         def run() -> T:
             with app.app_context():
                 return work(*args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(pool, partial(copy_context().run, run))
+        return asyncio.get_running_loop().run_in_executor(pool, partial(copy_context().run, run))
 
     return in_thread

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, case, func, or_, select
+from sqlalchemy import ScalarSelect, Select, case, func, literal, or_, select
 
 from api.domain.display_bounds import repository_of
 from api.domain.results.failure_code import RULES_VERSION
@@ -27,7 +27,7 @@ IS_DUE = or_(RunRow.status == UNJUDGED, func.coalesce(RunRow.rules_version, RULE
 # some after a run's end, and nothing marks such a row.
 IS_BEHIND = case(
     (IS_DUE, True),
-    (RunRow.status.in_(OVER), RunRow.report_count.is_distinct_from(_count(ResultRow) + _count(ResultFileRow))),
+    (RunRow.status.in_(list(map(literal, sorted(OVER)))), RunRow.report_count.is_distinct_from(_count(ResultRow) + _count(ResultFileRow))),
     else_=False)
 
 RUNS: Select[*tuple[Any, ...]] = (
