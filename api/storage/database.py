@@ -12,7 +12,20 @@ from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import ColumnElement, CursorResult, Engine, Executable, Insert, MetaData, String, UpdateBase, func, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    Insert,
+    MetaData,
+    Result,
+    String,
+    UpdateBase,
+    func,
+    text,
+)
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError
@@ -60,9 +73,10 @@ def attach(
     Before a session is used for the first time, `check` must let the database pass.
     """
     parsed = make_url(url)
-    # Bound values hold tokens' hashes and workers' secrets; they must not stand in what is logged of a failure.
+    # Bound values hold tokens' hashes and workers' secrets; they must not stand in what is logged of a failure. The connection that was
+    # used last is taken first: what a connection of SQLite has seen of the library is of use to the next read.
     options: dict[str, Any] = {
-        "pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "hide_parameters": True}
+        "pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "pool_use_lifo": True, "hide_parameters": True}
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             path = Path(parsed.database).absolute()
@@ -86,29 +100,45 @@ def attach(
 
 def session() -> Session:
     """The session of the current application context."""
-    if CHECK in current_app.extensions:
-        current_app.extensions[CHECK](db.engine)
-        current_app.extensions.pop(CHECK, None)
+    _check_once()
     return db.session()
 
 
-def read(statement: Executable, values: Mapping[str, Any] | None = None) -> CursorResult[*tuple[Any, ...]]:
+def _check_once() -> None:
+    if CHECK in current_app.extensions:
+        current_app.extensions[CHECK](db.engine)
+        current_app.extensions.pop(CHECK, None)
+
+
+@contextmanager
+def connection_to_read() -> Iterator[Connection]:
+    """The session's where the context has one, which may have written something; else one for this moment, which costs less."""
+    if db.session.registry.has():
+        yield session().connection()
+        return
+    _check_once()
+    with db.engine.connect() as connection:
+        yield connection
+
+
+def read(statement: Executable, values: Mapping[str, Any] | None = None) -> Result[*tuple[Any, ...]]:
     """Execute a statement that reads columns, without the session's work for mapped objects; nothing is flushed before.
 
     A statement that is made once, with parameters for its values, costs a fraction of one that is made for each request.
     """
-    return session().connection().execute(statement, values)
+    with connection_to_read() as connection:
+        return connection.execute(statement, values).freeze()()
 
 
 def read_rows(statement: Executable, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
     """Execute a statement as `read` does, and return its rows as the driver gives them; `values_of` reads them."""
-    with read(statement, values) as result:
+    with connection_to_read() as connection, connection.execute(statement, values) as result:
         return list(cast(Any, result).cursor.fetchall())
 
 
 def values_of(columns: Iterable[ColumnElement[Any]], rows: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
     """The values of rows that `read_rows` returned, each as its column's type reads it; those behind the columns are left out."""
-    dialect = session().connection().dialect
+    dialect = db.engine.dialect
     converters = [each.type.result_processor(dialect, None) for each in columns]
     for row in rows:
         yield tuple(value if convert is None else convert(value) for convert, value in zip(converters, row, strict=False))

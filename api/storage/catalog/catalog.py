@@ -16,7 +16,7 @@ from api.domain.catalog.sample import Sample
 from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest
 from api.storage.catalog.catalog_tables import NOTHING, TABLES, Content, Row, is_key, look
 from api.storage.column_types import MAX_ID
-from api.storage.database import session
+from api.storage.database import db
 
 Read = Callable[[Any], Any]
 
@@ -114,7 +114,7 @@ def _is_id(value: int) -> bool:
 
 def _read(content: Content) -> Iterator[Sequence[Row]]:
     """The tables' rows, each value as its column's type reads it; but keys as they stand, since they are compared so."""
-    dialect = session().connection().dialect
+    dialect = db.engine.dialect
     for columns, rows in zip(TABLES, content.rows, strict=True):
         reads = [None if is_key(each) else each.type.result_processor(dialect, None) for each in columns]
         # Column by column, since most stay as they are. Behind the columns' values a row may have more.

@@ -10,6 +10,7 @@ from weakref import ref
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
+    Connection,
     Dialect,
     Integer,
     LargeBinary,
@@ -27,7 +28,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import NullType
 
 from api.storage.column_types import Prose
-from api.storage.database import read, session
+from api.storage.database import connection_to_read
 from api.storage.platform_tables import (
     AcceptableHashRow,
     CategoryRow,
@@ -85,17 +86,17 @@ def look(known: Content) -> Content:
 
     It sees what a statement of the session's sees, within a transaction what that has written too.
     """
-    return _look_at_all(known) if session().connection().dialect.name == "sqlite" else _look_at_marks(known)
+    with connection_to_read() as connection:
+        return _look_at_all(connection, known) if connection.dialect.name == "sqlite" else _look_at_marks(connection, known)
 
 
-def _look_at_all(known: Content) -> Content:
-    connection = session().connection()
+def _look_at_all(connection: Connection, known: Content) -> Content:
     driver = cast(Any, connection.connection.dbapi_connection)
     # How often others have committed, and how many rows this connection has changed: numbers that SQLite has at hand.
     state = (driver.execute("SELECT data_version FROM pragma_data_version").fetchone()[0], driver.total_changes)
     if connection.info.get(SEEN) == (state, ref(known)):
         return known
-    found = cast(Any, read(_EVERYTHING)).cursor.fetchall()
+    found = cast(Any, connection.execute(_EVERYTHING)).cursor.fetchall()
     content = known if found == known.marks else Content(found, _by_table(found))
     if not connection.get_execution_options().get("ci_writes", False):
         # What a transaction has written may be taken back, which the numbers do not tell.
@@ -110,15 +111,15 @@ def _by_table(found: Sequence[Row]) -> list[list[Row]]:
     return rows
 
 
-def _look_at_marks(known: Content) -> Content:
-    connection = session().connection()
+def _look_at_marks(connection: Connection, known: Content) -> Content:
     # As a text: to find it among the compiled ones takes the statement of all tables longer than to execute it.
     marks = sorted((number, count, total or 0) for number, count, total in connection.exec_driver_sql(_marks_in(connection.dialect)))
     if marks == known.marks:
         return known
     kept = known.marks or [None] * len(TABLES)
     rows = [
-        known.rows[number] if mark == kept[number] else [tuple(row) for row in read(_MARKED[number])] for number, mark in enumerate(marks)]
+        known.rows[number] if mark == kept[number] else [tuple(row) for row in connection.execute(_MARKED[number])]
+        for number, mark in enumerate(marks)]
     # Of the rows that were read, as others may have come since the look.
     return Content([(number, len(table), sum(row[-1] for row in table)) for number, table in enumerate(rows)], rows)
 
