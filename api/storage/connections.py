@@ -6,14 +6,16 @@ A connection is in autocommit: what only reads sends statements, and nothing bes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from math import ceil
 from select import POLLIN, poll
 from time import monotonic
 from typing import Any
 
 from pymysql import Error
+from pymysql.connections import Connection as ServerConnection
 from pymysql.constants.SERVER_STATUS import SERVER_STATUS_AUTOCOMMIT, SERVER_STATUS_IN_TRANS
+from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DisconnectionError
@@ -32,11 +34,29 @@ def prepare_engine(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
         return
+    event.listen(engine, "do_connect", _connect_to_server)
     event.listen(engine, "connect", _configure_server)
     event.listen(engine, "checkout", _require_alive)
     dialect: Any = engine.dialect
     dialect.do_commit = partial(_within_transaction, dialect.do_commit)
     dialect.do_rollback = partial(_within_transaction, dialect.do_rollback)
+
+
+class _RememberingConnection(ServerConnection):
+    """Reads what the server tells of a column once: it tells the same with each answer, and that takes longer to read than a value."""
+
+    def _read_packet(self, packet_type: Any = MysqlPacket) -> Any:
+        read: Any = super()._read_packet
+        return read(_described if packet_type is FieldDescriptorPacket else packet_type)
+
+
+@lru_cache(maxsize=2048)
+def _described(description: bytes, encoding: str) -> Any:
+    return FieldDescriptorPacket(description, encoding)
+
+
+def _connect_to_server(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+    return _RememberingConnection(*arguments, **options)
 
 
 def _configure_sqlite(connection: Any, record: Any) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, select, text
 
 from api.storage import connections
 from api.storage.connections import LOCK_TIMEOUT
-from api.storage.database import session, transact, transaction
+from api.storage.database import read, session, transact, transaction
 from api.storage.platform_tables import TagRow
 from tests.databases import Database, opened
 from tests.mariadb import PrivateServer
@@ -56,6 +56,32 @@ def test_a_read_sends_its_statements_and_nothing_else(database: Database) -> Non
         session().commit()
 
     assert first_words(words) == ["SELECT", "SELECT"]
+
+
+def test_an_answer_is_read_by_its_own_columns_whatever_those_of_the_same_words_were_before(database: Database) -> None:
+    said = text("SELECT * FROM told")
+    answers = []
+    for columns, values in (("one INT", "1"), ("one VARCHAR(9)", "'1'"), ("other INT, one INT", "2, 1")):
+        with transaction():
+            session().execute(text(f"CREATE TABLE told ({columns})"))
+            session().execute(text(f"INSERT INTO told VALUES ({values})"))
+        answers.append([dict(row) for row in read(said).mappings()])
+        with transaction():
+            session().execute(text("DROP TABLE told"))
+
+    assert answers == [[{"one": 1}], [{"one": "1"}], [{"other": 2, "one": 1}]]
+
+
+def test_a_read_within_a_transaction_has_what_that_has_written(database: Database) -> None:
+    names = select(TagRow.name)
+
+    with transaction():
+        add_tag("written")
+        within = read(names).scalars().all()
+        session().rollback()
+
+    assert within == ["written"]
+    assert read(names).scalars().all() == []
 
 
 def test_a_writer_sends_one_beginning_and_one_end(database: Database) -> None:
