@@ -50,8 +50,7 @@ def list_run_samples(
 def get_run_sample(run: Run, sample_id: int, regression_id: int | None = None) -> dict[str, Any]:
     """Show one result of a run, with the end of what the program itself printed."""
     test = choose_test(verdicts.judge_run(run).tests, sample_id, regression_id)
-    labels = samples.load_labels([test.test.sample_id])
-    shown = render_samples.run_sample(run.run_id, test, labels.get(test.test.sample_id, UNLABELLED).tags)
+    shown = render_samples.run_sample(run.run_id, test, samples.load_tags(test.test.sample_id))
     return shown | {"output_tail": _tail(run.run_id, test.test.regression_id), "links": _links(run.run_id, test)}
 
 
