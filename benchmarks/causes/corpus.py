@@ -111,7 +111,9 @@ class Corpus:
             if commit == "APPROVE":
                 cause = APPROVED if what == "ok" else what
                 newest = [run for run in done if run.platform == platform and run.pull_request is None][-1]
-                now = [number for number, came in newest.tests.items() if came.causes == (cause,) and number not in approved]
+                now = [
+                    number for number, came in newest.tests.items()
+                    if came.causes == (cause,) and number not in approved and self._output(number, (cause,), "linux", 0)[0] is not None]
                 approved |= dict.fromkeys(now, cause)
                 baselines |= {number: str(self._output(number, (cause,), "linux", 0)[0]) for number in now}
                 continue
