@@ -100,12 +100,20 @@ class Extractor:
         content: bytes | None = written(FORMATS[test["fmt"]], cues, style)
         for each in active:
             assert content is not None, "nothing changes a file that was not written"
-            content = each["bytes"](content) if "bytes" in each else content
+            content = _changed(content, each["bytes"]) if "bytes" in each else content
         for each in active:
             if "exit" in each:
                 code = each["exit"][context["platform"]]
                 content = each["left"](content, test)
         return content, code, 300, ""
+
+
+def _changed(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """A file changed so, or as it is where another change left what cannot be written so."""
+    try:
+        return change(content)
+    except UnicodeError:
+        return content
 
 
 def _styled(style: Style, other: Style) -> Style:

@@ -1,8 +1,9 @@
 """The causes of a run's failures: the facts, steps and origin of each failing test, and the clusters that they make."""
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.domain.causes.attribution import Attributed, Confidence, attribute
 from api.domain.causes.came import Facts, Known, Pair, facts_between, pairs_between, telling
@@ -10,6 +11,7 @@ from api.domain.causes.clustering import Cluster, clusters_of
 from api.domain.causes.first_bad import FirstBad, common_first_bad, first_bad_of_step, oldest_bad
 from api.domain.causes.groups import Failing
 from api.domain.causes.noise import QUIET, noise_of
+from api.domain.causes.peers import Member, agreed, settled
 from api.domain.causes.signs import Sign, Signs, signs_of
 from api.domain.causes.stability import STABLE, Stability, StabilityState
 from api.domain.causes.step import Step, Walk, needed_pairs, steps_of
@@ -71,9 +73,10 @@ def analyse(walks: Sequence[Walk], known: Known, stabilities: Mapping[int, Stabi
     clusters = clusters_of(Failing(test.regression_id, test.sample_id, signs[test.regression_id].signs) for test in tests)
     by_id = {test.regression_id: test for test in tests}
     places = {each.subject.regression_id: each.base_place if each.base else None for each in walks}
-    causes = [_cause(cluster, by_id, signs, places) for cluster in clusters]
+    members = [_members(cluster, by_id, signs, places) for cluster in clusters]
+    causes = [_cause(cluster, each, by_id, signs) for cluster, each in zip(clusters, members, strict=True)]
     order = list(Origin)
-    return Analysis(tuple(tests), tuple(sorted(causes, key=lambda each: (each.cluster.is_flaky, order.index(each.origin)))))
+    return Analysis(_settled(tests, members), tuple(sorted(causes, key=lambda each: (each.cluster.is_flaky, order.index(each.origin)))))
 
 
 def _analysed(found: Walk, known: Known, stability: Stability) -> tuple[Analysed, Signs]:
@@ -88,24 +91,43 @@ def _analysed(found: Walk, known: Known, stability: Stability) -> tuple[Analysed
         subject.regression_id, subject.test.sample_id, telling(against[0]), steps, attributed, first_bad, stability.state), told
 
 
-def _cause(
+def _members(
     cluster: Cluster, tests: Mapping[int, Analysed], signs: Mapping[int, Signs], base_places: Mapping[int, int | None],
-) -> Cause:
-    """Whose a cluster is: what it is for most of its tests; how sure that is, and since when."""
+) -> tuple[Member, ...]:
+    """The tests of a cluster, each with whose the cluster's cause is in it; none of noise."""
+    return () if cluster.is_flaky else tuple(
+        Member(number, tests[number].sample_id, tests[number].attributed, _origin(
+            tests[number], _signs_in(cluster, signs[number]), base_places[number])) for number in cluster.regression_ids)
+
+
+def _cause(cluster: Cluster, members: Sequence[Member], tests: Mapping[int, Analysed], signs: Mapping[int, Signs]) -> Cause:
+    """Whose a cluster is: what it is for most of its tests, or for those that tell; how sure that is, and since when."""
     if cluster.is_flaky:
         return Cause(cluster, Origin.FLAKY, Confidence.LIKELY)
-    members = [tests[regression_id] for regression_id in cluster.regression_ids]
-    shown = {test.regression_id: _signs_in(cluster, signs[test.regression_id]) for test in members}
-    origins = [_origin(test, shown[test.regression_id], base_places[test.regression_id]) for test in members]
+    counts = Counter(member.origin for member in members)
     order = list(Origin)
-    origin = max(order, key=lambda each: (origins.count(each), -order.index(each)))
-    sure = {test.attributed.confidence for test, each in zip(members, origins, strict=True) if each is origin}
+    origin = max(order, key=lambda each: (counts[each], -order.index(each)))
+    origin = agreed(members) or origin if origin is Origin.UNKNOWN else origin
+    sure = {member.attributed.confidence for member in members if member.origin is origin}
     confidence = next((each for each in reversed(Confidence) if each in sure), Confidence.UNCERTAIN)
+    shown = {member.regression_id: _signs_in(cluster, signs[member.regression_id]) for member in members}
     steps = [
-        step for test in members for step in signs[test.regression_id].steps
-        if any((step.first, step.before) == (sign.first, sign.before) for sign in shown[test.regression_id])]
-    first_bad = common_first_bad(steps, is_common=cluster.first < cluster.before) if steps else members[0].first_bad[0]
+        step for number, told in shown.items() for step in signs[number].steps
+        if any((step.first, step.before) == (sign.first, sign.before) for sign in told)]
+    first_bad = common_first_bad(
+        steps, is_common=cluster.first < cluster.before) if steps else tests[cluster.regression_ids[0]].first_bad[0]
     return Cause(cluster, origin, confidence, first_bad)
+
+
+def _settled(tests: Sequence[Analysed], clusters: Sequence[Sequence[Member]]) -> tuple[Analysed, ...]:
+    """The tests, where it is not known whose they are by what the others of their clusters tell."""
+    of_each: dict[int, list[tuple[Member, Sequence[Member]]]] = {}
+    for members in clusters:
+        for member in members:
+            of_each.setdefault(member.regression_id, []).append((member, members))
+    return tuple(
+        replace(test, attributed=settled(found)) if (found := of_each.get(test.regression_id)) else test
+        for test in tests)
 
 
 def _signs_in(cluster: Cluster, told: Signs) -> list[Sign]:
@@ -121,4 +143,6 @@ def _origin(test: Analysed, shown: Sequence[Sign], base_place: int | None) -> Or
         return said.origin
     if all(sign.first >= base_place or sign.key in said.inherited for sign in shown):
         return Origin.NOT_MINE
+    if said.undecided and all(sign.first >= base_place or sign.key in said.undecided | said.inherited for sign in shown):
+        return Origin.UNKNOWN
     return said.origin if said.origin in (Origin.MINE, Origin.UNKNOWN) else Origin.UNKNOWN

@@ -7,8 +7,8 @@ from enum import StrEnum
 from itertools import pairwise
 
 from api.domain.captions.fact import Fact
-from api.domain.causes.came import Came, Facts, Known, Subject, facts_between, telling
-from api.domain.causes.key import Key, aspect_of, key_of, keys_of
+from api.domain.causes.came import Facts, Known, facts_between, telling
+from api.domain.causes.key import Key, aspect_of, is_engulfing, key_of, keys_of
 from api.domain.causes.noise import Noise, may_be_noise
 from api.domain.causes.stability import Stability, StabilityState
 from api.domain.causes.step import Walk, hides
@@ -25,6 +25,7 @@ class Reason(StrEnum):
     NOT_BESIDE = "not_beside"
     NOT_IN_EARLIER_COMMIT = "not_in_earlier_commit"
     FAILS_ON_OTHER_PLATFORM = "fails_on_other_platform"
+    AS_OTHERS_OF_ITS_CAUSE = "as_others_of_its_cause"
     NONDETERMINISTIC = "nondeterministic"
     FEWER_DIFFERENCES = "fewer_differences"
     HIDDEN_IN_BASE = "hidden_in_base"
@@ -46,7 +47,8 @@ class Attributed:
     """Whose a failure is, why, and how sure that is.
 
     `suspects` are the commits between base and run that were not tested, or hid what the test does, nearest first. `facts` are what
-    changed since the base; those with a key that is `inherited` were seen in an ancestor on another platform.
+    changed since the base; those with a key that is `inherited` were seen in an ancestor on another platform. Of those with a key that is
+    `undecided` it is not known whose they are, though another of the facts is the run's own.
     """
 
     origin: Origin
@@ -55,6 +57,7 @@ class Attributed:
     suspects: tuple[str, ...] = ()
     facts: Facts = ()
     inherited: frozenset[Key] = frozenset()
+    undecided: frozenset[Key] = frozenset()
 
 
 # A crashed program may have written more or less each time.
@@ -95,11 +98,11 @@ def _known_state(found: Walk, known: Known, changed: Facts) -> Attributed | None
     subject, base = found.subject, found.base_came
     assert base is not None, "a base has a result"
     now, before = (facts_between(subject, None, each, known) for each in (subject.came, base))
-    if _is_same_crash(subject, base, changed):
+    if base.ending == subject.came.ending != subject.wanted_ending and (_is_of_a_cut(changed) or keys_of(now) <= keys_of(before)):
         return Attributed(Origin.NOT_MINE, Reason.SAME_CRASH, Confidence.LIKELY, facts=changed)
     if _is_repair(now, before, changed):
         return Attributed(Origin.IMPROVED, Reason.FEWER_DIFFERENCES, Confidence.LIKELY, facts=changed)
-    if _came_back(found) and len(telling(now)) <= len(telling(before)):
+    if _came_back(found) and len(telling(now)) <= len(telling(before)) and any(map(is_engulfing, now)) <= any(map(is_engulfing, before)):
         return Attributed(Origin.IMPROVED, Reason.FEWER_DIFFERENCES, Confidence.LIKELY, facts=changed)
     if not hides(before) or hides(now):
         return None
@@ -120,14 +123,16 @@ def _came_back(found: Walk) -> bool:
     return any(stretch.came == found.subject.came for stretch in found.stretches[1:] if stretch.first > found.base_place)
 
 
-def _is_same_crash(subject: Subject, base: Came, changed: Facts) -> bool:
-    return base.ending == subject.came.ending != subject.wanted_ending and {fact.kind for fact in changed} <= _OF_A_CUT
+def _is_of_a_cut(changed: Facts) -> bool:
+    return {fact.kind for fact in changed} <= _OF_A_CUT
 
 
 def _is_repair(now: Facts, before: Facts, changed: Facts) -> bool:
     """Whether all that changed came nearer to what is expected: of each thing that did, less is different than was before."""
     if keys_of(now) < keys_of(before) or keys_of(telling(now)) < keys_of(telling(before)):
         return True
+    if keys_of(telling(now)) & keys_of(changed) - keys_of(before):
+        return False
     aspects = {aspect_of(fact) for fact in telling(changed)}
     return bool(aspects) and all(_is_less(_about(now, aspect), _about(before, aspect)) for aspect in aspects)
 
@@ -158,9 +163,9 @@ def _by_commits(found: Walk, known: Known, changed: Facts, stability: Stability)
         (Reason.NOT_BESIDE, _cleared(found, known, keys)),
     ):
         if keys & own - inherited:
-            return Attributed(Origin.MINE, reason, Confidence.LIKELY, found.untested, changed, inherited)
-    if not keys & inherited and found.elsewhere.keys() == set(found.untested):
-        # Every suspect was tested elsewhere and did not show it; whether the run's own commit does is not known there.
+            return Attributed(Origin.MINE, reason, Confidence.LIKELY, found.untested, changed, inherited, keys - own - inherited)
+    if not keys & inherited and found.untested[0] in found.elsewhere and found.now.commit not in found.elsewhere:
+        # The parent was tested elsewhere and did not show it; whether the run's own commit does is not known there.
         return Attributed(Origin.MINE, Reason.CHANGED_ON_OTHER_PLATFORM, Confidence.UNCERTAIN, found.untested, changed)
     return Attributed(Origin.UNKNOWN, Reason.UNTESTED_COMMITS, Confidence.UNCERTAIN, found.untested, changed, inherited)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.causes.analysis import Analysis, Cause, analyse, pairs_to_compare
-from api.domain.causes.attribution import Confidence
+from api.domain.causes.attribution import Confidence, Reason
 from api.domain.causes.came import Facts, Pair
 from api.domain.causes.first_bad import FirstBadState
 from api.domain.causes.stability import Sighting, Stability, StabilityState, stability_of
@@ -113,6 +113,30 @@ def test_a_cause_of_a_test_that_is_improved_is_an_old_one() -> None:
 
     assert only(found).origin is Origin.NOT_MINE
     assert {test.attributed.origin for test in found.tests} == {Origin.IMPROVED}
+
+
+def test_a_cause_is_its_most_certain_tests_where_most_have_no_result_at_the_parent() -> None:
+    sure = each("bad", GOOD, GOOD, tests=range(3))
+    others = [
+        walked("bad", None, GOOD, regression_id=number, sample_id=number, untested=("c8",)) for number in range(3, 8)]
+
+    found = analysed(*sure, *others, good_bad="bytes.bom +")
+
+    assert only(found).origin is Origin.MINE
+    assert {test.attributed.reason for test in found.tests} == {Reason.CHANGED_SINCE_BASE, Reason.AS_OTHERS_OF_ITS_CAUSE}
+    assert {test.attributed.origin for test in found.tests} == {Origin.MINE}
+
+
+def test_a_cause_of_untested_commits_is_unknown_in_a_test_whose_other_cause_is_the_runs_own() -> None:
+    walks = [
+        walked("both", "clean", GOOD, regression_id=number, sample_id=number, own=1, untested=("c8",)) for number in range(3)]
+
+    found = analysed(
+        *walks, *(walked("bom", "bom", GOOD, regression_id=number, sample_id=number, own=1, untested=("c8",)) for number in range(4, 8)),
+        good_both="bytes.bom +, cues.order", good_clean="bytes.bom +", clean_both="cues.order", good_bom="bytes.bom +")
+
+    assert [(cause.origin, cause.cluster.keys) for cause in found.causes] == [
+        (Origin.MINE, {("cues.order", "")}), (Origin.UNKNOWN, {("bytes.bom", "+")})]
 
 
 def test_a_cause_behind_a_crash_is_as_unknown_as_its_tests() -> None:

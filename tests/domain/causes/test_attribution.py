@@ -75,6 +75,8 @@ def test_what_came_out_before_the_base_already_is_not_new_where_less_is_differen
 
     assert attributed(walked("bad", "base", "bad", GOOD), told).origin is Origin.IMPROVED
     assert attributed(walked("bad", "base", "other", GOOD), told | known(good_other="text.wrap")).origin is Origin.MINE
+    other = known(good_bad="text.other", good_base="text.cut", base_bad="text.other")
+    assert attributed(walked("bad", "base", "bad", GOOD), other).origin is Origin.MINE
 
 
 def test_what_an_untested_commit_took_away_and_the_own_brought_back_elsewhere_is_its_own() -> None:
@@ -115,7 +117,9 @@ def test_a_nondeterministic_test_shows_the_runs_own_change_too() -> None:
     ("text.edited/0.3, number.first 1>0", "text.edited/0.2, number.first 1>0", "text.edited/0.1", Origin.IMPROVED),
     ("text.edited/0.2", "text.edited/0.3", "text.edited/0.1", Origin.MINE),
     ("text.edited/0.2, text.case/0.9", "text.edited/0.3, text.case/0.1", "text.edited/0.1", Origin.MINE),
-    ("text.edited/0.2", "text.edited/0.2", "", Origin.MINE)])
+    ("text.edited/0.2", "text.edited/0.2", "", Origin.MINE),
+    # Other times came while all texts were mended, beside which a change of times is not told.
+    ("text.other", "time.start.some/0.1", "text.other, time.start.some/0.1", Origin.MINE)])
 def test_a_test_of_which_less_is_different_than_was_before_is_improved(before: str, now: str, changed: str, origin: Origin) -> None:
     said = attributed(walked("bad", "base"), known(good_base=before, good_bad=now, base_bad=changed))
 
@@ -145,6 +149,15 @@ def test_a_crash_that_is_the_bases_may_write_more_or_less() -> None:
     assert (said.origin, said.reason) == (Origin.NOT_MINE, Reason.SAME_CRASH)
 
 
+def test_a_crash_that_is_the_bases_with_the_same_differences_is_the_same_crash_whatever_was_written_before_it() -> None:
+    pairs = {Pair(GOOD, each, ".srt", FailureCode.SEGFAULT): (Fact("exit", "SEGFAULT"), Fact("file.cut")) for each in ("bad", "base")}
+
+    said = attributed(walked(came("bad", SEGFAULT), came("base", SEGFAULT)), {
+        **pairs, Pair("base", "bad", ".srt"): (Fact("text.trailing-space", "-"),)})
+
+    assert (said.origin, said.reason) == (Origin.NOT_MINE, Reason.SAME_CRASH)
+
+
 def test_a_change_among_untested_commits_is_anybodys() -> None:
     said = attributed(walked("bad", GOOD, untested=("c8", "c7")), known(good_bad="cues.order"))
 
@@ -160,7 +173,9 @@ def test_a_change_among_untested_commits_is_anybodys() -> None:
     ({"c8": GOOD, "c7": GOOD}, {}, Origin.MINE, Confidence.UNCERTAIN),
     # It is seen on this platform alone.
     ({"c8": GOOD, "c7": GOOD, "c99": GOOD}, {}, Origin.UNKNOWN, Confidence.UNCERTAIN),
-    ({"c7": GOOD}, {}, Origin.UNKNOWN, Confidence.UNCERTAIN)])
+    ({"c7": GOOD}, {}, Origin.UNKNOWN, Confidence.UNCERTAIN),
+    # The parent does not show it there, and whatever an older suspect brought the parent would have.
+    ({"c8": GOOD}, {}, Origin.MINE, Confidence.UNCERTAIN)])
 def test_another_platform_tells_whose_a_change_among_untested_commits_is(
     elsewhere: dict[str, str], told: dict[str, str], origin: Origin, confidence: Confidence,
 ) -> None:

@@ -125,3 +125,9 @@ def test_a_fact_lasts_in_its_own_words_or_in_those_of_a_cause_beside_it(one: str
     ("cue.settings lost", "cue")])
 def test_a_fact_is_about_an_aspect_of_an_output(one: str, aspect: str) -> None:
     assert aspect_of(fact(one)) == aspect
+
+
+def test_what_each_result_shows_and_no_step_brought_is_as_old_as_the_line() -> None:
+    found = signs_of([], [facts("bytes.bom +"), facts("bytes.bom +, cues.order")], [3, 5], QUIET, ends_well=True)
+
+    assert told(found) == [("bytes.bom", 5, maxsize)]
