@@ -30,8 +30,21 @@ from api.services.auth.login_guard import LoginGuard
 from api.site.routes import pages, service_description
 from api.specfirst.access.addresses import Addresses
 from api.specfirst.access.authentication import Authentication, LocalCaller, RunTokenKnown
-from api.specfirst.access.rate_limits import ANONYMOUS, DOWNLOADS, HEALTH, LOGINS, METRICS, READS, WORKER, WRITES, WRONG, Rate, RateLimits
-from api.specfirst.access.security import Authenticate, Bearer, SessionCookie, permitted
+from api.specfirst.access.rate_limits import (
+    ANONYMOUS,
+    DOWNLOADS,
+    HEALTH,
+    LOGINS,
+    MACHINE,
+    METRICS,
+    READS,
+    WORKER,
+    WRITES,
+    WRONG,
+    Rate,
+    RateLimits,
+)
+from api.specfirst.access.security import Authenticate, Bearer, FindMachine, SessionCookie, permitted
 from api.specfirst.binding.async_operations import native
 from api.specfirst.binding.binding import Functions, check, find_function
 from api.specfirst.binding.documents import Document, load, operations, with_roles
@@ -61,7 +74,8 @@ PAGES_DOCUMENT = Document("pages", "Pages", _HERE / "openapi-pages.yaml", "", ()
 JOBS_DOCUMENT = Document("jobs", "Job service", _HERE / "openapi-jobs.yaml", "", ("/openapi-jobs.json",))
 PLATFORM_DOCUMENT = Document(
     "platform", "Sample Platform API", _HERE / "openapi-platform-api.yaml", "/platform/api/v1", ("/openapi-platform-api.json",))
-DOCUMENTS = (CI_DOCUMENT, WORKER_DOCUMENT, JOBS_DOCUMENT, PAGES_DOCUMENT, PLATFORM_DOCUMENT)
+MACHINES_DOCUMENT = Document("machines", "Machines", _HERE / "openapi-machines.yaml", "/machine-api/v1", ("/openapi-machines.json",))
+DOCUMENTS = (CI_DOCUMENT, WORKER_DOCUMENT, MACHINES_DOCUMENT, JOBS_DOCUMENT, PAGES_DOCUMENT, PLATFORM_DOCUMENT)
 
 _QUARTER = 15 * 60
 
@@ -112,6 +126,7 @@ def create_app(
     authenticate: Authenticate,
     find_session: Authenticate = lambda value: None,
     run_token_known: RunTokenKnown = lambda run_id, token: False,
+    find_machine: FindMachine = lambda token: None,
     local_caller: LocalCaller | None = None,
     is_outage: Callable[[BaseException], bool] = lambda raised: False,
     is_ready: IsReady = always,
@@ -127,7 +142,7 @@ def create_app(
     """Make the application; raises what is wrong with documents, bindings or settings.
 
     `is_outage` tells which exceptions are answered with 503, `is_ready` whether the readiness probe is answered with 200.
-    `authenticate`, `find_session`, `run_token_known` and `local_caller` may block: they are called in threads, in Flask's
+    `authenticate`, `find_session`, `run_token_known`, `find_machine` and `local_caller` may block: they are called in threads, in Flask's
     application context.
     `local_caller` is who asks from this machine without a token, for the operations that allow it.
     What `shows_runs` does is done before each operation that shows runs.
@@ -162,6 +177,7 @@ def create_app(
             Router(application.middleware, cross_origin, settings.public_url),
             routes=routes,
             limits=limits, authenticate=authenticate, find_session=find_session, run_token_known=run_token_known,
+            find_machine=find_machine,
             in_thread=in_thread_of(lookups, flask_backend.app), cross_origin=cross_origin,
             metrics_token=settings.metrics_token, local_caller=local_caller), is_outage, refused_page(settings.public_url)),
         app_context=app_context, addresses=Addresses(settings.trusted_proxies), security=SecurityHeaders(settings.public_url),
@@ -216,7 +232,7 @@ def _rates(settings: Settings) -> dict[str, Rate]:
     return {
         READS: Rate(settings.rate_reads), WRITES: Rate(settings.rate_writes), LOGINS: Rate(settings.rate_logins, _QUARTER),
         ANONYMOUS: per_address, WRONG: per_address, HEALTH: per_address, DOWNLOADS: per_address, METRICS: per_address,
-        WORKER: Rate(settings.rate_worker)}
+        WORKER: Rate(settings.rate_worker), MACHINE: Rate(settings.rate_worker)}
 
 
 def _values(settings: Settings) -> Values:

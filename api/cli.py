@@ -12,7 +12,8 @@ from api.config import ConfigurationError, Settings, unknown_variables
 from api.domain.errors import Refusal
 from api.version import package_version
 
-COMMANDS = ("serve", "agent", "worker", "image", "migrate", "rejudge", "users", "tokens", "files", "library", "settings", "demo")
+COMMANDS = (
+    "serve", "agent", "machine", "machines", "image", "migrate", "rejudge", "users", "tokens", "files", "library", "settings", "demo")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -141,8 +141,8 @@ class Settings:
         "where a worker gets executables, in this order: folder, artifact (of GitHub's workflows), build (in a sandbox)", usual=True)
     trust_executables: bool = _workers(
         "CI_TRUST_EXECUTABLES", False, read.switch, "a worker may execute what lies in CI_EXECUTABLES without a sandbox")
-    worker_server_url: str = _workers(
-        "CI_WORKER_SERVER_URL", "", read.optional_http_url, "where a worker reports to; empty: the public URL")
+    cache_size: int = _workers(
+        "CI_CACHE_SIZE", 20 << 30, read.whole_number, "how many bytes of samples and executables a machine keeps", least=1 << 20)
     lease_duration: int = _workers(
         "CI_LEASE_DURATION", 60, read.whole_number,
         "how long a run stays with a worker, and a job with an agent, of which nothing is heard", least=10)

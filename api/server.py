@@ -28,6 +28,7 @@ from api.domain.health import DEGRADED, DOWN, Finding
 from api.domain.jobs.job import Job
 from api.domain.random_source import RandomSource
 from api.domain.runs.environment import Environment, parse_environments
+from api.domain.runs.machine import Machine, WorkKind
 from api.domain.runs.trigger import RunPolicy
 from api.installation import SYSTEM_RANDOM, archive_limits, attach_database, job_home, prepare_store, utc_now
 from api.integrations.github.authorization import GitHubAuthorization
@@ -38,24 +39,26 @@ from api.jobs.project.scanner import Scanner
 from api.jobs.wakeup.wakeup import Wakeup, Wakeups, local_wakeup
 from api.services.catalog.library_samples import NewSamples
 from api.services.health_probes import HealthProbes, Probe
-from api.services.policies import AccountPolicy, Environments, JobPolicy, LibraryPolicy, ReviewPolicy
+from api.services.policies import AccountPolicy, Environments, JobPolicy, LibraryPolicy, ReviewPolicy, WorkPolicy
 from api.services.results.analysing import Analyst
 from api.services.results.analysis_requests import AnalysisRequests
 from api.services.results.first_differences import DifferenceFinder
 from api.services.results.output_facts import FactFinder
-from api.services.runs import worker_access
+from api.services.runs import machine_access, worker_access
+from api.services.runs.leases import claim_run
 from api.services.runs.platform_sync import catch_up
 from api.services.runs.runs import ShownRuns
 from api.specfirst.responses.metrics import RequestMetrics
 from api.storage import schema_state
 from api.storage.auth import sessions, tokens
-from api.storage.database import db, session
+from api.storage.database import database_now, db, session
 from api.storage.database_faults import cause_of, is_transient
 from api.storage.files.archive import Archive
 from api.storage.files.incoming import FileStore
 from api.storage.jobs.changes import load_changed_jobs
 from api.storage.jobs.files import JobFiles
 from api.storage.outage import is_outage
+from api.storage.runs.leases import Claim, Holder
 from api.storage.runs.runs import load_states
 from api.stores import Stores, load_signing_key, make_stores
 from api.streaming.log_follower import Follower
@@ -63,6 +66,7 @@ from api.streaming.reauthorization import Reauthorization
 from api.streaming.run_log_tail import RunLogTails
 from api.streaming.stream_limits import StreamLimits, UploadLimits
 from api.streaming.waiting import RunWatch
+from api.streaming.work_queue import WorkQueue
 from api.supervision.loop import Background, Task
 
 log = logging.getLogger(__name__)
@@ -99,13 +103,16 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
     github = GitHub(settings.github_api_url, token=settings.github_token)
     waits = RunWatch(partial(_states, clock))
     run_logs = RunLogTails()
+    policy = WorkPolicy(settings.main_repository, timedelta(seconds=settings.lease_duration), settings.executables.absolute())
+    work = WorkQueue(partial(_take_work, policy), local_wakeup(settings.work_dir))
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), find_session=partial(_find_reader, clock), clock=clock,
         is_outage=is_outage, is_ready=probes.is_ready,
         run_token_known=lambda run_id, token: worker_access.is_worker_token(run_id, token, clock(), GRACE),
+        find_machine=lambda token: machine_access.find_by_token(token, clock()),
         local_caller=local_access(settings, flask), shows_runs=ShownRuns(clock),
         flask_setup=partial(attach_database, settings=settings, check=schema),
-        hooks=[waits.running, diffs.running, follower.running, run_logs.running, background.running],
+        hooks=[waits.running, work.running, diffs.running, follower.running, run_logs.running, background.running],
         collaborators={
             AnalysisRequests: analyses,
             RequestMetrics: metrics,
@@ -135,6 +142,8 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
             RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
             RunWatch: waits,
             RunLogTails: run_logs,
+            WorkPolicy: policy,
+            WorkQueue: work,
             UploadLimits: UploadLimits(settings.streams_per_user),
         })
 
@@ -223,6 +232,13 @@ def _find_reader(clock: Clock, value: str) -> Caller | None:
 def _states(clock: Clock, run_ids: Collection[int]) -> dict[int, str]:
     catch_up(clock())
     return load_states(run_ids)
+
+
+def _take_work(policy: WorkPolicy, machine: Machine, holder: Holder) -> Claim | None:
+    """The next run that the machine may take, by the database's clock."""
+    if WorkKind.RUN not in machine.kinds:
+        return None
+    return claim_run(holder, machine.platform, policy.main_repository, now=database_now(), lease=policy.lease)
 
 
 def _changed_jobs(flask: Flask, known: Mapping[str, Job]) -> dict[str, Job | None]:

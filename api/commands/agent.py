@@ -17,12 +17,10 @@ from flask import Flask
 
 from api.commands.attached import when_left
 from api.commands.database import open_database
-from api.commands.failure import CommandFailed
-from api.commands.worker import sandbox_options
+from api.commands.machine import make_work_folder, sandbox_options
 from api.config import Settings
 from api.domain.jobs.agents import Agent as AgentRecord
 from api.host.slots import Slots
-from api.host.work_folder import work_folder
 from api.installation import archive_limits, job_home, prepare_store, utc_now
 from api.jobs.agent.agent import Agent
 from api.jobs.agent.finishing import Finisher
@@ -100,14 +98,6 @@ def tasks(agent: Agent, housekeeping: Housekeeping, self_check: SelfCheck | None
 def is_outage(raised: BaseException) -> bool:
     """Whether an exception means that the database is unreachable. The agent logs that itself."""
     return isinstance(raised, RepositoryUnavailable) and raised.is_outage
-
-
-def make_work_folder(settings: Settings) -> Path:
-    """Make the work folder of this host. Raises CommandFailed if that is impossible."""
-    try:
-        return work_folder(settings.work_dir.absolute())
-    except OSError as fault:
-        raise CommandFailed(f"CI_WORK_DIR: {fault}") from fault
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`ci-api demo`: a server, a worker and real runs, on one machine, from nothing."""
+"""`ci-api demo`: a server, a machine and real runs, on one machine, from nothing."""
 from __future__ import annotations
 
 import argparse
@@ -19,6 +19,8 @@ import httpx
 
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
+from api.commands.machines import issue as issue_machine
+from api.commands.machines import rotate
 from api.commands.serve import port
 from api.commands.tokens import issue
 from api.config import Settings
@@ -28,6 +30,7 @@ from api.demo.project import write_project
 from api.demo.story import StoryFailed, tell
 from api.domain.auth.access import Role
 from api.domain.catalog.change import Editor
+from api.domain.runs.run import Platform
 from api.installation import prepare_store, utc_now
 from api.library_folder.importing import import_folder
 from api.specfirst.access.local_access import is_loopback_host
@@ -36,9 +39,11 @@ from api.storage.auth import accounts
 from api.storage.auth.passwords import hash_password
 from api.storage.database import db, transaction
 from api.storage.permissions import PRIVATE
+from api.storage.runs import machines
 from api.stores import load_signing_key, make_stores
 
 BY = Editor(None, "ci-api demo")
+MACHINE = "demo-machine"
 START_SECONDS = 90
 STOP_SECONDS = 15
 # Several times what a crash of the demo's extractor leaves.
@@ -51,7 +56,7 @@ def add(commands: Any) -> None:
     """Describe the command."""
     parser = commands.add_parser(
         "demo", help="show everything on this machine",
-        description="Make a database, a media library and accounts in a folder, start server and worker, trigger runs through the "
+        description="Make a database, a media library and accounts in a folder, start server and machine, trigger runs through the "
         "API, and print where to look. Ctrl-C stops everything; the next start goes on with the same folder.")
     parser.add_argument("--folder", type=Path, default=Path("instance/demo"), help="where everything is kept (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address, no other (default: %(default)s)")
@@ -73,11 +78,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         library = arguments.folder.absolute() / "library"
         demo = prepare(library, configured.executables)
         token, requester = fill(configured, library)
-        with processes(configured, arguments):
+        with processes(configured, arguments, enrol(configured)):
             tell(configured.public_url, token, demo.builds, requester=requester)
             run_job_story(configured.public_url, token, write_project(arguments.folder))
             if not arguments.once:
-                print("Server and worker go on; Ctrl-C stops them.", flush=True)
+                print("Server and machine go on; Ctrl-C stops them.", flush=True)
                 while True:
                     time.sleep(3600)
     except KeyboardInterrupt:
@@ -91,7 +96,7 @@ def demo_settings(settings: Settings, folder: Path, public_url: str) -> Settings
     """The settings of the demo: everything below one folder, and rates that let a person try things."""
     return replace(
         settings, database_url=f"sqlite:///{folder / 'ci.db'}", storage_root=folder / "files", executables=folder / "executables",
-        public_url=public_url, worker_server_url="", trust_executables=True, work_dir=folder / "work",
+        public_url=public_url, trust_executables=True, work_dir=folder / "work",
         rate_reads=max(settings.rate_reads, 1200), rate_writes=max(settings.rate_writes, 120), sync_interval=5, public_results=True,
         core_dump_limit=CORE_BYTES)
 
@@ -108,6 +113,19 @@ def fill(settings: Settings, library: Path) -> tuple[str, str]:
         return _issue(Role.ADMIN), _issue(Role.CONTRIBUTOR)
 
 
+def enrol(settings: Settings) -> Path:
+    """Add the demo's machine, or give it a new token. Returns the file with the token."""
+    with open_database(settings):
+        if all(each.name != MACHINE for each in machines.list_machines()):
+            token = issue_machine(MACHINE, Platform.LINUX)
+        else:
+            token = rotate(MACHINE)
+    place = settings.storage_root.parent / "machine.token"
+    with os.fdopen(PRIVATE.open(place, os.O_WRONLY | os.O_TRUNC), "w") as file:
+        file.write(token)
+    return place
+
+
 def _issue(role: Role) -> str:
     return issue(f"{role.value}@example.test", f"demo-{secrets.token_hex(4)}", None, days=30)
 
@@ -120,8 +138,8 @@ def _add_account(role: Role) -> None:
 
 
 @contextmanager
-def processes(settings: Settings, arguments: argparse.Namespace) -> Iterator[None]:
-    """Server and worker as processes of their own, stopped when the context ends."""
+def processes(settings: Settings, arguments: argparse.Namespace, token_file: Path) -> Iterator[None]:
+    """Server and machine as processes of their own, stopped when the context ends."""
     environment = {**os.environ, **settings.as_environment()}
     command = (sys.executable, "-m", "api.cli")
     server = _start((*command, "serve", "--host", arguments.host, "--port", str(arguments.port)), environment, "server.log", settings)
@@ -130,10 +148,10 @@ def processes(settings: Settings, arguments: argparse.Namespace) -> Iterator[Non
         _await_health(settings.public_url, server)
         # Its executables are the demo's own, so it needs no sandbox; a submitted project does, and gets what this machine has.
         bare = {**environment, "CI_SANDBOX": "none"}
-        started.append(_start((*command, "worker", "--platform", "linux", "--name", "demo-worker"), bare, "worker.log", settings))
+        started.append(_start((*command, "machine", "--token-file", str(token_file)), bare, "machine.log", settings))
         yield
     finally:
-        # A second signal must not leave one of them behind. The worker first, so that it can still say that it stops.
+        # A second signal must not leave one of them behind. The machine first, so that it can still say that it stops.
         for number in STOPPING:
             signal.signal(number, signal.SIG_IGN)
         for process in reversed(started):

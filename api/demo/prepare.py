@@ -7,7 +7,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
@@ -18,7 +18,7 @@ from api.demo import catalog
 from api.demo.patch import patched
 from api.domain.catalog.definition import NewOutput
 from api.domain.catalog.library_file import FILE_NAME, FileOutput, FileSample, FileTest, LibraryFile, content_of
-from api.domain.runs.worker_suite import SuiteFile, SuiteTest, presented
+from api.domain.runs.worker_suite import NO_OUTPUT, UNCHECKED, SuiteFile, SuiteTest
 from api.library_folder.exporting import BASELINES, SAMPLES
 from api.storage.permissions import PRIVATE
 from api.worker.command import invocation
@@ -135,11 +135,11 @@ def _commit(source: Mapping[str, str], parent: str | None) -> str:
 def _with_baselines(test: catalog.Test, executable: Path, folder: Path) -> FileTest:
     sample = folder / SAMPLES / test.sample
     files = tuple(
-        SuiteFile(number, "", f"{sample.stem}{output.suffix}{output.extension}", output.ignore)
+        SuiteFile(number, None, f"{sample.stem}{output.suffix}{output.extension}", output.ignore)
         for number, output in enumerate(test.outputs, 1))
-    [entry] = presented([SuiteTest(1, test.category, test.command, test.input_type, sample.name, test.output_type, files)])
-    # As our own worker does, which knows that a report is printed.
-    entry = replace(entry, output_type=test.output_type)
+    entry = SuiteTest(
+        1, test.category, test.command, test.input_type, test.output_type, "", sample.name,
+        files or (SuiteFile(NO_OUTPUT, None, UNCHECKED, ignored=True),))
     with tempfile.TemporaryDirectory(prefix="ci-demo-") as temporary:
         work = Path(temporary).resolve() / "work"
         work.mkdir()
@@ -149,7 +149,7 @@ def _with_baselines(test: catalog.Test, executable: Path, folder: Path) -> FileT
             said = log.read_text(errors="replace")[-500:]
             raise BaselineFailed(f"{test.sample} {test.command}: exit code {execution.exit_code}, not {test.exit_code}: {said}")
         outputs = tuple(
-            FileOutput(NewOutput(output.extension, output.suffix, output.ignore), _keep_output(test, output, work / file.expected, folder))
+            FileOutput(NewOutput(output.extension, output.suffix, output.ignore), _keep_output(test, output, work / file.name, folder))
             for output, file in zip(test.outputs, files, strict=True))
     return FileTest(
         f"{SAMPLES}/{test.sample}", test.command, (test.category,), test.input_type, test.output_type, test.exit_code, test.description,

@@ -28,7 +28,8 @@ from api.storage.jobs.files import JobFiles
 from api.storage.jobs.job_lists import JobFilter
 from api.storage.jobs.projects import delete_project
 from api.storage.text.log_windows import Readable
-from api.streaming.project_upload import receive_job, submit_again, wake
+from api.streaming.project_upload import receive_job, submit_again
+from api.streaming.work_queue import wake
 
 
 async def submit_job(request: Request, timeout: int | None = None) -> Response:

@@ -40,6 +40,7 @@ from api.storage.runs.new_runs import NewRun
 from api.storage.runs.runs import find_triggering_logins, load_states
 from api.streaming.reauthorization import call_on_revocation
 from api.streaming.waiting import RunWatch
+from api.streaming.work_queue import wake
 
 
 def list_runs(
@@ -68,6 +69,7 @@ def create_run(body: dict[str, Any], idempotency_key: str | None = None) -> tupl
         run_ids = transact(partial(_create_runs, request, body, idempotency_key))
         deed.subject = f"run:{run_ids[0]}"
         deed.detail = " ".join([request.repository, request.commit_sha, *(f"run:{each}" for each in run_ids[1:])])
+    wake()
     shown = render_runs.run(runs.load_run(run_ids[0]), api_base()) | {"run_ids": run_ids}
     return shown, HTTPStatus.ACCEPTED, {"Location": f"{api_base()}/runs/{run_ids[0]}"}
 
@@ -164,6 +166,7 @@ def retry_run(run: Run, body: dict[str, Any], idempotency_key: str | None = None
         _authorize_retry(run)
         new_id = transact(lambda: _once(idempotency_key, f"retry_run {run.run_id}", body, make))
         deed.detail = f"run:{new_id}"
+    wake()
     return render_runs.retry(run.run_id, new_id, message), HTTPStatus.ACCEPTED
 
 

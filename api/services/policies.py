@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from api.domain.jobs.archive_check import ArchiveLimits
 from api.domain.runs.environment import Environment
@@ -47,6 +48,15 @@ class LibraryPolicy:
     """How many bytes a file of the library may have."""
 
     file_bytes: int
+
+
+@dataclass(frozen=True)
+class WorkPolicy:
+    """How long what a machine has claimed stays with it, and the folder with the operator's executables."""
+
+    main_repository: str
+    lease: timedelta
+    executables: Path
 
 
 @dataclass(frozen=True)

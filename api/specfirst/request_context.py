@@ -11,6 +11,7 @@ from starlette.types import Receive, Send
 
 from api.domain.auth.access import Caller
 from api.domain.errors import Unauthorized
+from api.domain.runs.machine import Machine
 from api.specfirst.responses.error_responses import HttpProblem
 
 P = ParamSpec("P")
@@ -75,6 +76,7 @@ class RequestContext:
     operation_id: str | None = None
     document: str = ""
     caller: Caller | None = None
+    machine: Machine | None = None
     token_shown: bool = False
     token_lookup: TokenLookup | None = None
     failure: BaseException | None = None
@@ -98,6 +100,14 @@ current: ContextVar[RequestContext] = ContextVar("request")
 def caller() -> Caller:
     """The user behind the request; raises Unauthorized on an operation that asks for no token and got none."""
     found = current.get().caller
+    if found is None:
+        raise Unauthorized
+    return found
+
+
+def machine() -> Machine:
+    """The machine behind the request; raises Unauthorized where no machine's token came."""
+    found = current.get().machine
     if found is None:
         raise Unauthorized
     return found

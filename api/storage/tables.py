@@ -237,14 +237,33 @@ class IdempotencyKeyRow(Base):
     created_at: Mapped[datetime] = mapped_column(Exact)
 
 
+class MachineRow(Base):
+    """A machine that executes runs or jobs. `next_digest` is of a new token, which takes the place of `digest`'s once it is first used."""
+
+    __tablename__ = "ci_machine"
+    __table_args__ = (OWN,)
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    kinds: Mapped[str] = mapped_column(String(30))
+    platform: Mapped[str] = mapped_column(String(20))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    next_digest: Mapped[str | None] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(Exact)
+    seen_at: Mapped[datetime | None] = mapped_column(Exact)
+
+
 class ClaimRow(Base):
-    """The worker that a run belongs to, until its lease ends; `fence` grows with every claim."""
+    """The machine that a run belongs to, until its lease ends; `fence` grows with every claim.
+
+    `session` is the process of the machine that claimed it: what an earlier one held is lost with it.
+    """
 
     __tablename__ = "ci_claim"
     __table_args__ = (OWN,)
 
     run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
     worker: Mapped[str] = mapped_column(String(100))
+    session: Mapped[str | None] = mapped_column(String(36))
     fence: Mapped[int]
     deadline: Mapped[datetime] = mapped_column(Exact, index=True)
 

@@ -19,7 +19,6 @@ from api.domain.jobs.webhook import check_webhook_url
 from api.domain.random_source import RandomSource
 from api.domain.runs.worker_message import Malformed
 from api.jobs.project.scanner import Scanner
-from api.jobs.wakeup.wakeup import Wakeup
 from api.services.policies import JobPolicy
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
@@ -32,6 +31,7 @@ from api.storage.jobs.projects import IncomingProject, delete_project, open_proj
 from api.storage.jobs.zip_directory import check_zip, read_text
 from api.streaming.library_upload import content_length
 from api.streaming.stream_limits import UploadLimits
+from api.streaming.work_queue import wake
 
 FIELDS = frozenset({"priority", "web_hook"}) | IDENTITY_FIELDS | NAMES
 PRIORITIES = range(-10, 11)
@@ -145,8 +145,3 @@ def _check_account(owner_id: int, wanted: int, policy: JobPolicy) -> None:
     waiting, kept = jobs.count_of_account(owner_id, since=request_context.now() - policy.retention)
     check_waiting(waiting, policy.waiting)
     check_quota(kept, wanted, policy.quota)
-
-
-def wake() -> None:
-    """Wake the agents."""
-    request_context.collaborator(Wakeup).wake()  # type: ignore[type-abstract]

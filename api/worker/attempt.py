@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import httpx
 
@@ -21,7 +22,7 @@ from api.worker.process import RunProcess
 from api.worker.reporter import Reporter, Retries, RunClosed, ServerDiskFull, ServerUnreachable
 from api.worker.run import RunExecution
 from api.worker.run_error import RunError, WorkerLost
-from api.worker.run_source import ClaimedRun
+from api.worker.run_source import ClaimedRun, RunSource
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Attempt:
     """The execution of a claimed run, with its collaborators."""
 
     claimed: ClaimedRun
+    run_source: RunSource
     options: WorkerOptions
     client: httpx.Client
     cancellation: Cancellation
@@ -50,10 +52,11 @@ class Attempt:
             raise host_error(fault) from fault
 
     def _execute(self) -> None:
-        with run_folder(self.options.folders.temporary, self.claimed.run_id) as folder:
+        with run_folder(self.options.temporary, self.claimed.run_id) as folder:
             with BuildLog(folder / "build.log", self.now) as build_log:
                 with RunExecution(
-                    self.claimed, self.options, self._reporter(), self.cancellation, build_log, folder, run_process=self.run_process,
+                    self.claimed, self.run_source, self.options, self._reporter(), self.cancellation, build_log, folder,
+                    run_process=self.run_process, pause=partial(_pause, self.cancellation),
                     best_effort=self._make_reporter(replace(self.options.retries, timeout=0, deferral=0), self.cancellation),
                 ) as run:
                     self._finish(run, build_log)
@@ -122,7 +125,7 @@ class Attempt:
     def _make_reporter(self, retries: Retries, cancellation: Cancellation) -> Reporter:
         return Reporter(
             self.client, self.options.server, self.claimed.run_id, self.claimed.token,
-            retries=retries, pause=lambda seconds: _pause(cancellation, seconds))
+            retries=retries, pause=partial(_pause, cancellation))
 
 
 def _pause(cancellation: Cancellation, seconds: float) -> None:

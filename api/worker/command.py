@@ -76,7 +76,7 @@ def invocation(
     source, target = shown.get(sample, str(sample)), shown.get(folder, str(folder))
     arguments = [shown.get(executable, str(executable)), *_words(test), "--no-progress-bar"]
     if test.output_type in NAMED_OUTPUTS:
-        arguments += ["-o", f"{target}/{test.files[0].expected}"]
+        arguments += ["-o", f"{target}/{test.files[0].name}"]
     if test.input_type == "file":
         arguments.append(source)
     if feed is not None and test.input_type == "udp":
@@ -86,7 +86,7 @@ def invocation(
         folder=folder,
         log=log,
         stdin=sample if test.input_type == "stdin" else None,
-        stdout=folder / test.files[0].expected if test.output_type in PRINTED_OUTPUTS else None,
+        stdout=folder / test.files[0].name if test.output_type in PRINTED_OUTPUTS else None,
         sender=_sender(feed, source) if feed is not None and test.input_type == "udp" else None,
         reads=(executable, sample),
         shown=shown,

@@ -1,54 +1,16 @@
-"""Finds the executable of a run in the operator's folder."""
+"""What an executable is called, and what it must be of."""
 from __future__ import annotations
 
-import os
-import re
-from pathlib import Path
-
-from api.domain.runs.infrastructure import InfrastructureType
+from api.storage.files import executables
+from api.storage.files.executables import NoExecutable, program_name
 from api.worker.run_error import RunError
 
-_COMMIT = re.compile(r"[0-9a-f]{4,64}")
-_REPOSITORY = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9._-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
-_NAMES = {"linux": "ccextractor", "windows": "ccextractorwinfull.exe"}
+__all__ = ["program_name", "require_names"]
 
 
 def require_names(repository: str, commit: str, platform: str) -> None:
     """Raise RunError, type checkout, where a part is not what it is said to be, and so may lead anywhere."""
-    if _REPOSITORY.fullmatch(repository) is None or platform not in _NAMES:
-        raise RunError(InfrastructureType.CHECKOUT, "The run names no repository or platform that can be looked up.")
-    if _COMMIT.fullmatch(commit.lower()) is None:
-        raise RunError(InfrastructureType.CHECKOUT, "The run's commit is not a hexadecimal hash.")
-
-
-def program_name(platform: str) -> str:
-    """What the executable is called on the platform."""
-    return _NAMES[platform]
-
-
-def candidates(repository: str, commit: str, platform: str, *, main_repository: str) -> tuple[str, ...]:
-    """Return where an executable may lie, relative to the folder, the better place first.
-
-    That is `owner/name/platform/commit/…`, and for the main repository also without the first two.
-    Raises RunError, type checkout, where a part is not what it is said to be.
-    """
-    require_names(repository, commit, platform)
-    own = f"{platform}/{commit.lower()}/{_NAMES[platform]}"
-    if repository.lower() == main_repository.lower():
-        return f"{repository}/{own}", own
-    return (f"{repository}/{own}",)
-
-
-def find_executable(folder: Path, repository: str, commit: str, platform: str, *, main_repository: str) -> Path:
-    """Return the executable's real path, inside `folder`; raise RunError where there is none to be executed."""
-    places = candidates(repository, commit, platform, main_repository=main_repository)
-    found = next((folder / place for place in places if (folder / place).exists()), None)
-    if found is None:
-        where = f"put it at {places[0]} in the executables folder"
-        raise RunError(InfrastructureType.BUILD, f"No executable of {repository} at {commit[:12]} for {platform}: {where}.")
-    real = found.resolve()
-    if not real.is_relative_to(folder.resolve()):
-        raise RunError(InfrastructureType.STORAGE, "The executable is a link that leads out of the executables folder.")
-    if not real.is_file() or not os.access(real, os.X_OK):
-        raise RunError(InfrastructureType.BUILD, f"The file at {found.relative_to(folder)} cannot be executed.")
-    return real
+    try:
+        executables.require_names(repository, commit, platform)
+    except NoExecutable as wrong:
+        raise RunError(wrong.kind, wrong.reason) from wrong

@@ -8,27 +8,7 @@ from pathlib import Path
 from api.worker.command import SandboxPaths
 from api.worker.process import Limits
 from api.worker.reporter import Retries
-from api.worker.sources.source import Source
-
-
-@dataclass(frozen=True)
-class Folders:
-    """Where a worker reads and writes; it writes to `temporary` alone."""
-
-    samples: Path
-    baselines: Path
-    suites: Path
-    executables: Path
-    temporary: Path
-
-    @classmethod
-    def of_store(cls, root: Path, *, executables: Path, temporary: Path) -> Folders:
-        """Return the folders of a file store in the platform's layout."""
-        return cls(root / "TestFiles", root / "TestResults", root / "vm_data", executables, temporary)
-
-    def suite(self, platform: str, run_id: int) -> Path:
-        """Return the folder that holds a run's suite."""
-        return self.suites / f"{platform}-{run_id}" / "ci-tests"
+from api.worker.sources.source import FolderSource, Source
 
 
 @dataclass(frozen=True)
@@ -37,20 +17,18 @@ class WorkerOptions:
 
     `sandboxed` says that programs are run in a sandbox; `trusted` allows executing without one, and nothing else does.
     `places` are what programs see in the sandbox; on a bare host they see the host.
-    `sources` are asked for executables in this order; none: the operator's own folder alone.
+    `temporary` is the folder of runs; `sources` are asked for executables in this order.
     `lease_timeout` must be less than a lease's length.
     `stop_timeout` bounds how long a worker that is told to stop may take to say so to its server.
     `run_seconds` is how long a whole run may take.
     """
 
     name: str
-    platform: str
     server: str
-    folders: Folders
-    main_repository: str
+    temporary: Path
     trusted: bool = False
     sandboxed: bool = False
-    sources: tuple[Source, ...] = ()
+    sources: tuple[Source, ...] = (FolderSource(),)
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
     ffmpeg: Path | None = None

@@ -21,18 +21,17 @@ class Produced:
     matches: bool
 
 
-def compare_outputs(files: Sequence[SuiteFile], folder: Path, baselines: Path) -> tuple[Produced, ...]:
+def compare_outputs(files: Sequence[SuiteFile], folder: Path) -> tuple[Produced, ...]:
     """Return the checked outputs that exist in `folder`; one that was not produced is simply left out.
 
     Only regular files count: a program under test could leave a link to any file of the host, which would then be sent away.
     """
     produced = []
     for file in files:
-        path = folder / file.expected
-        digest = None if file.ignore else _sha256(path)
+        path = folder / file.name
+        digest = None if file.ignored else _sha256(path)
         if digest is not None:
-            is_baseline = bool(file.correct) and digest == _sha256(baselines / file.correct)
-            produced.append(Produced(file.output_id, path, digest, is_baseline))
+            produced.append(Produced(file.output_id, path, digest, digest == file.baseline))
     return tuple(produced)
 
 

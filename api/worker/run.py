@@ -3,12 +3,11 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from api.domain.runs.infrastructure import InfrastructureType
-from api.domain.runs.worker_suite import REPORT, SuiteTest
+from api.domain.runs.worker_suite import SuiteTest
 from api.host.temporary_folder import remove
 from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation
@@ -20,9 +19,8 @@ from api.worker.output_comparison import Produced, compare_outputs
 from api.worker.process import Execution, RunProcess
 from api.worker.reporter import Answer, Artifact, Reporter, RunClosed, ServerDiskFull, ServerUnreachable
 from api.worker.run_error import RunError, TestRunError
-from api.worker.run_source import ClaimedRun
-from api.worker.sources.source import Build, FetchRequest, FolderSource, provide
-from api.worker.suite import load_suite
+from api.worker.run_source import ClaimedRun, Pause, RunSource
+from api.worker.sources.source import Build, FetchRequest, provide
 
 COMBINED_LIMIT = 32 << 20
 COPY_CHUNK = 1 << 20
@@ -34,10 +32,11 @@ class RunExecution:
     """One run in its temporary folder."""
 
     def __init__(
-        self, claimed: ClaimedRun, options: WorkerOptions, reporter: Reporter, cancellation: Cancellation, build_log: BuildLog,
-        folder: Path, *, run_process: RunProcess, best_effort: Reporter,
+        self, claimed: ClaimedRun, run_source: RunSource, options: WorkerOptions, reporter: Reporter, cancellation: Cancellation,
+        build_log: BuildLog, folder: Path, *, run_process: RunProcess, best_effort: Reporter, pause: Pause,
     ) -> None:
-        self._claimed, self._options, self._reporter, self._cancellation = claimed, options, reporter, cancellation
+        self._claimed, self._run_source, self._options, self._reporter = claimed, run_source, options, reporter
+        self._cancellation, self._pause = cancellation, pause
         self._build_log, self._folder, self._run_process = build_log, folder, run_process
         # Sends live logs without retries, so that it never delays a test.
         self._best_effort = best_effort
@@ -60,18 +59,13 @@ class RunExecution:
         self._reporter.progress("preparation", f"Prepared by worker {self._options.name}.")
         require_room(self._folder)
         self._executable = self._fetch_executable()
-        tests = self._suite()
+        tests = self._run_source.tests(self._claimed, self._pause)
         self._build_log.info(f"The suite has {len(tests)} regression tests.")
         self._reporter.progress("testing", f"Executing {len(tests)} regression tests.", **self._build.fields())
         errors = [run_error for test in tests if (run_error := self._try_test(test)) is not None]
         if errors and len(errors) == len(tests):
             raise errors[0]
         return _conclusion(len(tests), errors)
-
-    def _suite(self) -> list[SuiteTest]:
-        """The run's tests; the suite's files call a report `file`, for other workers' sake."""
-        tests = load_suite(self._options.folders.suite(self._claimed.platform, self._claimed.run_id))
-        return [replace(test, output_type=REPORT) if test.regression_id in self._claimed.reports else test for test in tests]
 
     def send_artifacts(self, reporter: Reporter) -> None:
         """Send the artifacts of the run, as far as they exist."""
@@ -93,10 +87,10 @@ class RunExecution:
             raise RunError(
                 InfrastructureType.WORKER,
                 "This worker has no sandbox, and the setting CI_TRUST_EXECUTABLES does not allow it to execute anything without one.")
-        sources = self._options.sources or (FolderSource(self._options.folders.executables, self._options.main_repository),)
         request = FetchRequest(
-            claimed, self._folder, self._build_log, self._cancellation, self._report_step, self._share_log, self._build)
-        return provide(sources, request, sandboxed=self._options.sandboxed)
+            claimed, self._run_source, self._folder, self._build_log, self._cancellation, self._pause, self._report_step, self._share_log,
+            self._build)
+        return provide(self._options.sources, request, sandboxed=self._options.sandboxed)
 
     def _report_step(self, message: str) -> None:
         self._build_log.info(message)
@@ -126,7 +120,7 @@ class RunExecution:
             execution = self._run_test(test, folder, log)
             # On a full disk the program's result is meaningless.
             require_room(self._folder)
-            produced = compare_outputs(test.files, folder, self._options.folders.baselines)
+            produced = compare_outputs(test.files, folder)
             self._record(test, execution, produced)
             self._report(test, execution, produced)
             self._save_core(folder)
@@ -137,10 +131,7 @@ class RunExecution:
             log.unlink(missing_ok=True)
 
     def _run_test(self, test: SuiteTest, folder: Path, log: Path) -> Execution:
-        sample = self._sample(test.input_file)
-        if not sample.is_file():
-            why = f"The sample of regression test {test.regression_id} is not in the store."
-            raise TestRunError(InfrastructureType.STORAGE, why)
+        sample = self._sample(test)
         assert self._executable is not None
         call = invocation(test, self._executable, sample, folder, log, self._feed(test), self._places)
         self._build_log.info(f"Regression test {test.regression_id} ({test.category}): {test.command}")
@@ -153,13 +144,14 @@ class RunExecution:
     def _places(self) -> SandboxPaths | None:
         return self._options.places if self._options.sandboxed else None
 
-    def _sample(self, name: str) -> Path:
-        """The sample's path; on a bare host the path that programs see in a sandbox, where the operator has the store there too."""
-        sample, places = self._options.folders.samples / name, self._options.places
-        if self._options.sandboxed or places is None:
-            return sample
-        usual = Path(places.samples, name)
-        return usual if usual.is_file() and sample.is_file() and usual.samefile(sample) else sample
+    def _sample(self, test: SuiteTest) -> Path:
+        """The path of a test's sample, which is fetched for the first of the tests that use it."""
+        folder = self._folder / "samples"
+        folder.mkdir(exist_ok=True)
+        sample = folder / test.sample_name
+        if not sample.is_file():
+            self._run_source.fetch_sample(self._claimed, test, sample, self._pause)
+        return sample
 
     def _feed(self, test: SuiteTest) -> Feed | None:
         if test.input_type != "udp" or self._options.ffmpeg is None:
@@ -176,7 +168,7 @@ class RunExecution:
             self._build_log.info(f"{name}: exit code {execution.exit_code} after {execution.runtime_ms} ms.")
         there = {each.output_id for each in produced}
         for file in test.files:
-            if not file.ignore and file.output_id not in there:
+            if not file.ignored and file.output_id not in there:
                 self._build_log.warning(f"{name}: output {file.output_id} was not produced.")
 
     def _report(self, test: SuiteTest, execution: Execution, produced: tuple[Produced, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The worker's main loop: claims queued runs of its platform and executes them, one at a time."""
+"""The worker's main loop: claims runs and executes them, one at a time."""
 from __future__ import annotations
 
 import logging
@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 
@@ -58,39 +57,29 @@ class Worker:
                     self._serve(claimed)
             if claimed is None and until_idle:
                 break
-            if claimed is None or supervision.pause:
-                self.stop.wait(supervision.pause or self.options.poll_seconds)
+            self.stop.wait(supervision.pause)
         return executed
 
     def _sweep(self) -> None:
-        removed = sweep(self.options.folders.temporary)
+        removed = sweep(self.options.temporary)
         if removed:
             log.info("removed %d folders of dead workers", removed)
 
     def _has_room(self) -> bool:
         """Whether the disk has room for another run; the first run is claimed anyway, so that it reports a full disk."""
-        if has_room(self.options.folders.temporary):
+        if has_room(self.options.temporary):
             return True
         log.error("the worker's disk is full; taking no run")
+        self.stop.wait(self.options.poll_seconds)
         return False
 
     def _next(self) -> ClaimedRun | None:
-        if not self._is_open():
-            return None
         try:
-            return self.run_source.claim(self.options.platform)
-        except RunSourceUnavailable:
-            log.warning("the queue does not answer; trying again")
+            return self.run_source.claim()
+        except RunSourceUnavailable as why:
+            log.warning("the queue does not answer; trying again: %s", why)
+            self.stop.wait(self.options.poll_seconds)
             return None
-
-    def _is_open(self) -> bool:
-        """Whether the server answers and the platform is not under maintenance."""
-        try:
-            response = self.client.get(f"{self.options.server}/maintenance-mode/{self.options.platform}")
-        except httpx.TransportError:
-            log.warning("the server does not answer; taking no run")
-            return False
-        return response.is_success and response.text.strip() == "False"
 
     def _serve(self, claimed: ClaimedRun) -> None:
         with bind_log_context(run_id=claimed.run_id):
@@ -102,7 +91,7 @@ class Worker:
         log.info("run %d: claimed", claimed.run_id)
         with LeaseRenewer(self.run_source, claimed, cancellation, interval=self.options.renew_seconds, timeout=self.options.lease_timeout):
             try:
-                Attempt(claimed, self.options, self.client, cancellation, self.run_process, self.now).execute()
+                Attempt(claimed, self.run_source, self.options, self.client, cancellation, self.run_process, self.now).execute()
             except RunError as run_error:
                 failure = run_error
             except Exception:  # The crash handler: a bug of the worker ends one run, never the worker.
@@ -119,21 +108,9 @@ class Worker:
             log.warning("run %d: could not be released; its lease ends by itself", claimed.run_id)
 
 
-def work(
-    options: WorkerOptions, run_source: RunSource, *, stop: threading.Event, until_idle: bool = False,
-    run_process: RunProcess = run_process,
-) -> int:
-    """Work on the queue until `stop` is set, and return how many runs were taken; the entry point of `ci-api worker`.
-
-    Proxies of the environment are not used: reports carry a secret, and go to the configured server alone.
-    """
-    # These libraries log each request with its URL, which holds the run's token.
+def http_client() -> httpx.Client:
+    """A client for the server alone. Proxies of the environment are not used, since requests carry secrets."""
+    # These libraries log each request with its URL, which holds a run's token.
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    with httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False) as client:
-        return Worker(options, run_source, client, stop, run_process).work(until_idle=until_idle)
-
-
-def default_temporary(root: Path) -> Path:
-    """Return the default folder for runs: the worker's own, below the store's."""
-    return root / "TempFiles" / "worker"
+    return httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False)

@@ -1,26 +1,29 @@
-"""Leases of workers on runs, fenced by a number that only grows. Those of agents on jobs are in `api/storage/jobs/jobs.py`."""
+"""Leases of machines on runs, fenced by a number that only grows. Those of agents on jobs are in `api/storage/jobs/jobs.py`."""
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
 
 from api.domain.random_source import RandomSource
 from api.domain.runs.infrastructure import EventOrigin, origin_of_report
+from api.domain.runs.machine import RunClaim
 from api.domain.runs.run import Phase, Platform
 from api.services.results.verdicts import derive_state
 from api.services.runs.platform_sync import catch_up
 from api.services.runs.replacements import replace_run
 from api.storage.database import transact
 from api.storage.runs import leases
-from api.storage.runs.leases import Claim
+from api.storage.runs.leases import Claim, Holder
 from api.storage.runs.progress import record_event
 
 TAKEN = "Taken by worker"
 LOST = "[worker] The worker was lost: its lease passed without a word."
+RESTARTED = "[worker] The worker was lost: its machine started anew."
 
 
-def claim_run(worker: str, platform: str, main_repository: str, *, now: datetime, lease: timedelta) -> Claim | None:
+def claim_run(holder: Holder, platform: str, main_repository: str, *, now: datetime, lease: timedelta) -> Claim | None:
     """Claim the next run in the platform's queue, and record a `preparation` event so that nobody else starts it.
 
     None where nothing is queued, or the platform is in maintenance.
@@ -28,41 +31,54 @@ def claim_run(worker: str, platform: str, main_repository: str, *, now: datetime
     catch_up(now)
     if leases.in_maintenance(platform):
         return None
-    return transact(partial(_claim, worker, Platform(platform), main_repository, now, lease))
+    return transact(partial(_claim, holder, Platform(platform), main_repository, now, lease))
 
 
-def _claim(worker: str, platform: Platform, main_repository: str, now: datetime, lease: timedelta) -> Claim | None:
+def _claim(holder: Holder, platform: Platform, main_repository: str, now: datetime, lease: timedelta) -> Claim | None:
     run_id = leases.lock_next_queued(platform, main_repository)
     if run_id is None:
         return None
-    fence = leases.take(run_id, worker, now + lease)
-    record_event(run_id, Phase.PREPARATION, f"{TAKEN} {worker}", at=now)
+    fence = leases.take(run_id, holder, now + lease)
+    record_event(run_id, Phase.PREPARATION, f"{TAKEN} {holder.machine}", at=now)
     derive_state(run_id)
-    return leases.load_claim(run_id, fence, platform)
+    return leases.load_claim(RunClaim(run_id, fence))
 
 
-def renew_claim(run_id: int, fence: int, *, deadline: datetime) -> bool:
-    """Renew a lease; False when the run has finished or another worker has claimed it."""
-    return transact(partial(leases.prolong, run_id, fence, deadline))
+def find_unheard_claim(holder: Holder, holding: Collection[RunClaim], *, now: datetime, chance: RandomSource) -> Claim | None:
+    """A run that the process has claimed and does not know of, since it never got the answer; None where there is none.
+
+    What an earlier process of the machine had claimed is lost with it, and is given up.
+    """
+    for claim, session in leases.list_held(holder.machine):
+        if session != holder.session:
+            release_lost_claim(claim, holder.machine, failure=RESTARTED, now=now, chance=chance)
+        elif claim not in holding:
+            return leases.load_claim(claim)
+    return None
 
 
-def release_claim(run_id: int, fence: int, *, failure: str | None, now: datetime) -> None:
+def renew_claim(claim: RunClaim, machine: str, *, deadline: datetime) -> bool:
+    """Renew a lease; False when the run has finished or another machine has claimed it."""
+    return transact(partial(leases.prolong, claim, machine, deadline))
+
+
+def release_claim(claim: RunClaim, machine: str, *, failure: str | None, now: datetime) -> None:
     """Release a claim; with a failure, also cancel an unfinished run. A lost claim is left alone."""
-    transact(partial(_release, run_id, fence, failure, now))
+    transact(partial(_release, claim, machine, failure, now))
 
 
-def _release(run_id: int, fence: int, failure: str | None, now: datetime) -> bool:
+def _release(claim: RunClaim, machine: str, failure: str | None, now: datetime) -> bool:
     """Whether the claim was still held, and its run was ended."""
-    if not leases.remove(run_id, fence) or failure is None:
+    if not leases.remove(claim, machine) or failure is None:
         return False
-    return _give_up(run_id, failure, origin_of_report(Phase.CANCELED, failure), now)
+    return _give_up(claim.run_id, failure, origin_of_report(Phase.CANCELED, failure), now)
 
 
-def release_lost_claim(run_id: int, fence: int, *, failure: str, now: datetime, chance: RandomSource) -> None:
+def release_lost_claim(claim: RunClaim, machine: str, *, failure: str, now: datetime, chance: RandomSource) -> None:
     """`release_claim` for a lost worker: a new run is queued in the place of an unfinished one."""
     def lose() -> None:
-        if _release(run_id, fence, failure, now):
-            replace_run(run_id, now=now, chance=chance)
+        if _release(claim, machine, failure, now):
+            replace_run(claim.run_id, now=now, chance=chance)
 
     transact(lose)
 
@@ -72,8 +88,8 @@ def give_up_expired_leases(now: datetime, chance: RandomSource) -> int:
     lost = leases.list_expired(now)
     # A failure does not stop the others; it is raised once all were tried.
     with ExitStack() as all_of_them:
-        for run_id, fence in lost:
-            all_of_them.callback(release_lost_claim, run_id, fence, failure=LOST, now=now, chance=chance)
+        for claim, machine in lost:
+            all_of_them.callback(release_lost_claim, claim, machine, failure=LOST, now=now, chance=chance)
     return len(lost)
 
 

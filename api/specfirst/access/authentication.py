@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.domain.auth.access import Caller
 from api.specfirst.access.addresses import rate_limit_key
 from api.specfirst.access.local_access import is_local
-from api.specfirst.access.rate_limits import ANONYMOUS, PER_ADDRESS, READS, WORKER, WRITES, WRONG, RateLimits
-from api.specfirst.access.security import Authenticate, context_of, cookie_of, token_of
+from api.specfirst.access.rate_limits import ANONYMOUS, MACHINE, PER_ADDRESS, READS, WORKER, WRITES, WRONG, RateLimits
+from api.specfirst.access.security import Authenticate, FindMachine, context_of, cookie_of, token_of
 from api.specfirst.access.token_lookups import TokenLookups
 from api.specfirst.binding.routing import Match, Operation, Routes
 from api.specfirst.request_context import InThread, RequestContext
@@ -39,6 +39,7 @@ class Authentication:
         authenticate: Authenticate,
         find_session: Authenticate,
         run_token_known: RunTokenKnown,
+        find_machine: FindMachine,
         in_thread: InThread,
         cross_origin: CorsHeaders,
         metrics_token: str = "",
@@ -49,7 +50,7 @@ class Authentication:
         self._limits = limits
         self._lookups = TokenLookups(authenticate, in_thread)
         self._sessions = TokenLookups(find_session, in_thread)
-        self._run_token_known = run_token_known
+        self._run_token_known, self._find_machine = run_token_known, find_machine
         self._in_thread = in_thread
         self._cross_origin = cross_origin
         self._metrics_token = metrics_token.encode()
@@ -98,6 +99,13 @@ class Authentication:
             if self._local_caller is not None and open_here and is_local(scope):
                 await self._record_caller(context, self._in_thread(self._local_caller))
             return
+        if operation is not None and operation.for_machines:
+            [found] = await asyncio.gather(self._in_thread(self._find_machine, token), return_exceptions=True)
+            if isinstance(found, BaseException):
+                context.failure = found
+            else:
+                context.machine = found
+            return
         if operation is not None and operation.takes_metrics_token and self._is_metrics_token(token):
             context.shows_metrics_token = True
             return
@@ -131,6 +139,8 @@ class Authentication:
             return (WORKER, str(run_id)) if known is True else (WRONG, address)
         if named in PER_ADDRESS:
             return str(named), address
+        if context.machine is not None:
+            return MACHINE, context.machine.name
         if context.caller is not None:
             return named or (READS if scope["method"] in _READING else WRITES), context.caller.counted_as
         return (WRONG if context.token_shown else ANONYMOUS), address

@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MINUTE = 60
-READS, WRITES, LOGINS, ANONYMOUS, WRONG, HEALTH, DOWNLOADS, METRICS, WORKER = BUCKETS = (
-    "reads", "writes", "logins", "anonymous", "wrong", "health", "downloads", "metrics", "worker")
+READS, WRITES, LOGINS, ANONYMOUS, WRONG, HEALTH, DOWNLOADS, METRICS, WORKER, MACHINE = BUCKETS = (
+    "reads", "writes", "logins", "anonymous", "wrong", "health", "downloads", "metrics", "worker", "machine")
 PER_ADDRESS = frozenset({LOGINS, ANONYMOUS, WRONG, HEALTH, DOWNLOADS, METRICS})
 # Whether a worker's post is exempt stands in its body; so its handler refuses, once it has read that far.
 DEFERRED = frozenset({WORKER})

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from connexion.exceptions import OAuthProblem
@@ -13,10 +13,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.domain.auth.access import Caller
 from api.domain.errors import Forbidden, Unauthorized
+from api.domain.runs.machine import Machine
 from api.specfirst.request_context import RequestContext
 
+# The name of the security scheme of operations for machines.
+MACHINE_TOKEN = "machineToken"
 Verify = Callable[[ConnexionRequest], Awaitable[dict[str, Any]]]
 Authenticate = Callable[[str], Caller | None]
+FindMachine = Callable[[str], Machine | None]
 _COOKIE = re.compile(rb"[A-Za-z0-9._-]{1,2048}")
 # A longer token is not ours; the database is not asked.
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9\-._~+/]{1,256}=*)", re.IGNORECASE)
@@ -46,6 +50,14 @@ def cookie_of(scope: Scope, name: str) -> str | None:
 async def bearer_info(token: str, request: ConnexionRequest) -> dict[str, Any] | None:
     """Connexion's question for the meaning of the request's token: it was looked up before the limits were counted."""
     return _caller_info(request)
+
+
+async def machine_info(token: str, request: ConnexionRequest) -> dict[str, Any] | None:
+    """Connexion's question for the meaning of a machine's token, which was looked up like a person's."""
+    context = context_of(request.scope)
+    if context.failure is not None:
+        raise context.failure
+    return None if context.machine is None else {"sub": context.machine.name}
 
 
 async def session_info(token: str, request: ConnexionRequest) -> dict[str, Any] | None:
@@ -122,5 +134,10 @@ class PermittedOperation:
 
 
 def permitted(next_app: ASGIApp, operation: AbstractOperation) -> ASGIApp:
-    """The step for an operation: none where the document asks for no token."""
-    return PermittedOperation(next_app, operation) if operation.security else next_app
+    """The step for an operation: none where the document asks for no token, or for a machine's, which has neither scopes nor a role."""
+    return PermittedOperation(next_app, operation) if operation.security and not is_for_machines(operation.security) else next_app
+
+
+def is_for_machines(security: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an operation's `security` asks for a machine's token."""
+    return any(MACHINE_TOKEN in scheme for scheme in security)

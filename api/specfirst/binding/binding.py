@@ -10,6 +10,7 @@ from connexion.operations import AbstractOperation
 from connexion.resolver import Resolution, Resolver
 
 from api.specfirst.access.rate_limits import BUCKETS
+from api.specfirst.access.security import is_for_machines
 from api.specfirst.binding.documents import OperationText
 from api.specfirst.responses.error_responses import not_implemented
 
@@ -82,7 +83,8 @@ def check(texts: Iterable[OperationText], contents: Mapping[str, Mapping[str, An
 
 def _check_policy(text: OperationText, content: Mapping[str, Any]) -> None:
     secured = bool(text.text.get("security", content.get("security")))
-    if secured and "x-required-scope" not in text.text and text.operation_id not in WITHOUT_SCOPE:
+    for_machines = is_for_machines(text.text.get("security", content.get("security", ())))
+    if secured and not for_machines and "x-required-scope" not in text.text and text.operation_id not in WITHOUT_SCOPE:
         raise BindingError(f"{text.operation_id}: is secured, but names no x-required-scope")
     if not secured and ("x-required-scope" in text.text or "x-required-roles" in text.text):
         raise BindingError(f"{text.operation_id}: asks for a scope or role of a caller who need not be known")

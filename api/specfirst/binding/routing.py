@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.specfirst.access.security import is_for_machines
 from api.specfirst.binding.documents import OperationText
 from api.specfirst.responses.static_pages import Page
 
@@ -22,7 +23,8 @@ class Operation:
     """What the middlewares need to know of an operation before the request is validated.
 
     `document` is the name of the document that it is of. `cookie` is the name of the cookie with the session of a page's reader; None
-    for an operation that takes tokens. If `is_public`, a server with public results shows the page to everybody.
+    for an operation that takes tokens: those of machines if it is `for_machines`. If `is_public`, a server with public results shows the
+    page to everybody.
     """
 
     operation_id: str
@@ -36,6 +38,7 @@ class Operation:
     is_public: bool = field(default=False, kw_only=True)
     takes_metrics_token: bool = field(default=False, kw_only=True)
     local: bool = field(default=False, kw_only=True)
+    for_machines: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,7 @@ def _operation(text: OperationText, content: Mapping[str, Any]) -> Operation:
         is_public=bool(text.text.get("x-public-results")),
         takes_metrics_token=bool(text.text.get("x-metrics-token")),
         local=bool(text.text.get("x-local-anonymous")),
+        for_machines=is_for_machines(text.text.get("security", content.get("security", ()))),
     )
 
 

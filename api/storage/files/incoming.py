@@ -1,10 +1,10 @@
-"""The file store's root on the local disk: incoming files, and suites for workers."""
+"""The file store's root on the local disk, and incoming files."""
 from __future__ import annotations
 
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import FileIO
@@ -123,7 +123,7 @@ class FileStore:
 
     def prepare(self) -> None:
         """Make the folders that there must be."""
-        for name in (SAMPLES, RESULTS, LOGS, ARTIFACTS, INCOMING, "vm_data"):
+        for name in (SAMPLES, RESULTS, LOGS, ARTIFACTS, INCOMING):
             self._permissions.make_folder(self.root / name)
 
     def open_incoming(self) -> IncomingFile:
@@ -155,18 +155,6 @@ class FileStore:
                     path.unlink()
                     removed += 1
         return removed
-
-    def suite_folder(self, platform: str, run_id: int) -> Path:
-        """Where a run's worker finds what it is to execute. `platform` is one of the two platforms' names."""
-        return self.root / "vm_data" / f"{platform}-{run_id:d}" / "ci-tests"
-
-    def write_suite(self, platform: str, run_id: int, files: Mapping[str, bytes]) -> None:
-        """Put a run's suite in place, file by file, the list of all (`TestAll.xml`) last."""
-        folder = self.suite_folder(platform, run_id)
-        for name in sorted(files, key=lambda each: each == "TestAll.xml"):
-            with self.receive() as incoming:
-                incoming.write(files[name])
-                incoming.place(folder / Path(name).name)
 
     def is_writable(self) -> bool:
         """Whether a file can be made in the store just now."""

@@ -1,12 +1,14 @@
-"""The rows of leases: which worker has a run and until when. The fence is the number of a run's claims, and only grows."""
+"""The rows of leases: which machine has a run and until when. The fence is the number of a run's claims, and only grows."""
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 
 from api.domain.display_bounds import repository_of
+from api.domain.errors import NotFound
+from api.domain.runs.machine import RunClaim
 from api.domain.runs.run import Platform, RunStatus
 from api.storage.column_types import spelled, spelling
 from api.storage.database import change, session
@@ -16,8 +18,16 @@ from api.storage.tables import ClaimRow, RunRow
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Who claims: a machine, and which of its processes."""
+
+    machine: str
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """A run in a worker's hands. `token` is the run's secret for reports."""
+    """A run in a machine's hands. `token` is the run's secret for reports."""
 
     run_id: int
     fence: int
@@ -62,45 +72,64 @@ def _lock_queued(run_id: int, platform: Platform) -> bool:
     return session().execute(free).first() is not None
 
 
-def take(run_id: int, worker: str, deadline: datetime) -> int:
-    """Within a transaction: give the run to the worker until the deadline. Returns the fence."""
+def take(run_id: int, holder: Holder, deadline: datetime) -> int:
+    """Within a transaction: give the run to a machine's process until the deadline. Returns the fence."""
     held = session().get(ClaimRow, run_id, with_for_update=True)
     if held is None:
-        held = ClaimRow(run_id=run_id, worker=worker, fence=0, deadline=deadline)
+        held = ClaimRow(run_id=run_id, worker=holder.machine, session=holder.session, fence=0, deadline=deadline)
         session().add(held)
-    held.worker, held.fence, held.deadline = worker, held.fence + 1, deadline
+    held.worker, held.session, held.fence, held.deadline = holder.machine, holder.session, held.fence + 1, deadline
     session().flush()
     return held.fence
 
 
-def load_claim(run_id: int, fence: int, platform: str) -> Claim:
-    """Load the claim on a run, with all that the worker needs to execute it."""
+def load_claim(claim: RunClaim) -> Claim:
+    """Load the claim on a run, with all that the machine needs to execute it."""
     fork = func.coalesce(ForkRow.github, "")
     row = session().execute(
-        select(TestRow, fork).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id == run_id)).one()
+        select(TestRow, fork).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id == claim.run_id)).one()
     return Claim(
-        run_id, fence, row[0].token, platform, repository=repository_of(row[1]), commit=row[0].commit,
+        claim.run_id, claim.fence, row[0].token, str(row[0].platform), repository=repository_of(row[1]), commit=row[0].commit,
         branch=row[0].branch or None, pull_request=row[0].pr_nr if row[0].pr_nr > 0 else None)
 
 
-def prolong(run_id: int, fence: int, deadline: datetime) -> bool:
+def load_held_claim(claim: RunClaim, machine: str) -> Claim:
+    """`load_claim`, of a claim that the machine has. Raises NotFound."""
+    if session().execute(select(ClaimRow.run_id).where(*_of(claim, machine))).first() is None:
+        raise NotFound("claim", str(claim), remedy="The claim is another machine's by now; leave its run.")
+    return load_claim(claim)
+
+
+def list_held(machine: str) -> list[tuple[RunClaim, str | None]]:
+    """The claims that a machine has on runs that are being executed, each with the session that claimed it."""
+    columns = ClaimRow.run_id, ClaimRow.fence, ClaimRow.session
+    rows = session().execute(
+        select(*columns).join(RunRow, RunRow.run_id == ClaimRow.run_id)
+        .where(ClaimRow.worker == machine, RunRow.status == RunStatus.RUNNING.value).order_by(ClaimRow.run_id))
+    return [(RunClaim(run_id, fence), holding) for run_id, fence, holding in rows]
+
+
+def prolong(claim: RunClaim, machine: str, deadline: datetime) -> bool:
     """Within a transaction: move the end of a lease. Returns False if the run is not being executed or has another claim by now."""
-    alive = select(RunRow.run_id).where(RunRow.run_id == run_id, RunRow.status == RunStatus.RUNNING.value)
+    alive = select(RunRow.run_id).where(RunRow.run_id == claim.run_id, RunRow.status == RunStatus.RUNNING.value)
     if session().execute(alive).first() is None:
         return False
-    held = ClaimRow.run_id == run_id, ClaimRow.fence == fence
-    return change(update(ClaimRow).where(*held).values(deadline=deadline)) > 0
+    return change(update(ClaimRow).where(*_of(claim, machine)).values(deadline=deadline)) > 0
 
 
-def remove(run_id: int, fence: int) -> bool:
+def remove(claim: RunClaim, machine: str) -> bool:
     """Within a transaction: delete the claim. Returns False if the run has another claim, or none, by now."""
-    return bool(change(delete(ClaimRow).where(ClaimRow.run_id == run_id, ClaimRow.fence == fence)))
+    return bool(change(delete(ClaimRow).where(*_of(claim, machine))))
 
 
-def list_expired(now: datetime) -> list[tuple[int, int]]:
-    """The run and fence of each claim whose lease has passed."""
-    return [(run_id, fence) for run_id, fence in session().execute(
-        select(ClaimRow.run_id, ClaimRow.fence).where(ClaimRow.deadline < now))]
+def list_expired(now: datetime) -> list[tuple[RunClaim, str]]:
+    """Each claim whose lease has passed, with its machine."""
+    rows = session().execute(select(ClaimRow.run_id, ClaimRow.fence, ClaimRow.worker).where(ClaimRow.deadline < now))
+    return [(RunClaim(run_id, fence), machine) for run_id, fence, machine in rows]
+
+
+def _of(claim: RunClaim, machine: str) -> tuple[ColumnElement[bool], ...]:
+    return ClaimRow.run_id == claim.run_id, ClaimRow.fence == claim.fence, ClaimRow.worker == machine
 
 
 def lock_running(run_id: int) -> bool:

@@ -9,9 +9,9 @@ from typing import Protocol
 from api.domain.runs.infrastructure import InfrastructureType
 from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation
-from api.worker.executable import find_executable
+from api.worker.executable import program_name
 from api.worker.run_error import RunError
-from api.worker.run_source import ClaimedRun
+from api.worker.run_source import ClaimedRun, Pause, RunSource
 
 
 @dataclass
@@ -36,9 +36,11 @@ class FetchRequest:
     """
 
     claimed: ClaimedRun
+    run_source: RunSource
     folder: Path
     build_log: BuildLog
     cancellation: Cancellation
+    pause: Pause
     report_step: Callable[[str], None]
     share_log: Callable[[], None] = lambda: None
     build: Build = field(default_factory=Build)
@@ -61,19 +63,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class FolderSource:
-    """The operator's own folder."""
-
-    folder: Path
-    main_repository: str
+    """The operator's own folder, at the server."""
 
     name = "folder"
     needs_sandbox = False
 
     def provide(self, request: FetchRequest) -> Path:
-        """Return the executable that the operator put there."""
-        claimed = request.claimed
-        return find_executable(
-            self.folder, claimed.repository, claimed.commit, claimed.platform, main_repository=self.main_repository)
+        """Return the executable that the operator put there, as a file of the run's folder."""
+        target = request.folder / program_name(request.claimed.platform)
+        request.run_source.fetch_executable(request.claimed, target, request.pause)
+        return target
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ BUILD_PROCESSES, BUILD_DISK = 512, 4 << 30
 def sources(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> tuple[Source, ...]:
     """The sources in the configured order. Raises CommandFailed if a source lacks a setting."""
     makers: dict[str, Callable[[], Source]] = {
-        "folder": lambda: FolderSource(settings.executables.absolute(), settings.main_repository),
+        "folder": FolderSource,
         "artifact": partial(_artifact, settings, slot),
         "build": partial(_build, settings, sandbox, slot)}
     return tuple(makers[name]() for name in settings.executable_sources)

@@ -1,0 +1,133 @@
+"""`ci-api machine`: executes queued runs on this machine."""
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from api.commands.executable_sources import sources
+from api.commands.failure import CommandFailed
+from api.config import Settings
+from api.host.slots import Slot, Slots
+from api.host.work_folder import work_folder
+from api.sandbox.choice import SandboxOptions, choose, log_choice
+from api.sandbox.limits import Limits as SandboxLimits
+from api.sandbox.sandbox import Sandbox
+from api.specfirst.responses.access_log import configure_logging
+from api.worker.command import SandboxPaths
+from api.worker.file_cache import FileCache
+from api.worker.machine_client import MachineClient, Refused, ServerUnavailable, TokenRefused
+from api.worker.options import WorkerOptions
+from api.worker.process import Limits, RunProcess, run_process
+from api.worker.sandboxed_run import SandboxedRun
+from api.worker.server_source import ServerRunSource
+from api.worker.worker import Worker, http_client
+
+# What a program under test sees of the worker's environment, which holds secrets; its home is a folder of its own.
+INHERITED = ("PATH", "LANG", "TZ")
+MAX_SLOTS = 1000
+TEST_PROCESSES = 128
+# How long a question for work lasts, in seconds.
+WAIT = 25
+# A server that starts at the same time as its machines needs a moment.
+STARTING_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+
+log = logging.getLogger(__name__)
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "machine", help="execute queued runs on this machine",
+        description="Claim queued runs from a server, one after the other, execute their regression tests and report to the server. "
+        "It needs the server's address and a token (`ci-api machines add`). CI_EXECUTABLE_SOURCES says where executables come from. "
+        "Without a sandbox only executables of the server's folder are run, and only with CI_TRUST_EXECUTABLES=true.")
+    parser.add_argument("--server", help="the server's address (default: CI_PUBLIC_URL)")
+    parser.add_argument("--token-file", type=Path, required=True, help="file with the machine's token")
+    parser.add_argument("--once", action="store_true", help="stop when nothing is queued")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Execute runs until SIGTERM or Ctrl-C. A run that is being executed then ends with a reported failure."""
+    configure_logging(settings.log_format)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    work_dir = make_work_folder(settings)
+    chosen = choose(sandbox_options(settings))
+    log_choice(chosen)
+    server = arguments.server or settings.public_url
+    with http_client() as http, Slots(work_dir / "slots", count=MAX_SLOTS).acquire() as slot:
+        if chosen.sandbox is not None and slot is None:
+            raise CommandFailed(f"all of this host's {MAX_SLOTS} slots are held")
+        client = MachineClient(http, server, arguments.token_file)
+        found = options(server, identify(client), settings)
+        sandboxed = replace(found, sandboxed=chosen.sandbox is not None, sources=sources(settings, chosen.sandbox, slot))
+        runs = ServerRunSource(
+            client, FileCache(work_dir / "cache", settings.cache_size), stop, found.retries, wait=0 if arguments.once else WAIT)
+        runner = bare_run() if chosen.sandbox is None or slot is None else sandboxed_run(chosen.sandbox, slot, settings)
+        Worker(sandboxed, runs, http, stop, runner).work(until_idle=arguments.once)
+    return 0
+
+
+def identify(client: MachineClient) -> Mapping[str, Any]:
+    """Who this machine is. Raises CommandFailed where the server does not know the token; one that is away is waited for."""
+    for pause in (*STARTING_PAUSES, None):
+        try:
+            return client.identify()
+        except ServerUnavailable as away:
+            if pause is None:
+                raise CommandFailed(f"the server does not answer: {away}") from away
+            log.warning("the server does not answer yet: %s", away)
+            time.sleep(pause)
+        except (TokenRefused, Refused) as refused:
+            raise CommandFailed(str(refused)) from refused
+    raise AssertionError("the last try returns or raises")
+
+
+def make_work_folder(settings: Settings) -> Path:
+    """Make the work folder of this host. Raises CommandFailed if that is impossible."""
+    try:
+        return work_folder(settings.work_dir.absolute())
+    except OSError as fault:
+        raise CommandFailed(f"CI_WORK_DIR: {fault}") from fault
+
+
+def bare_run() -> RunProcess:
+    """Make the function that runs processes without a sandbox."""
+    return partial(run_process, inherited={name: os.environ[name] for name in INHERITED if name in os.environ})
+
+
+def sandboxed_run(sandbox: Sandbox, slot: Slot, settings: Settings) -> RunProcess:
+    """Make the function that runs processes in the sandbox, as the slot's user."""
+    limits = SandboxLimits(memory_bytes=settings.test_memory, processes=TEST_PROCESSES)
+    numbers = count()
+    return SandboxedRun(sandbox, limits, slot.user_id, lambda: f"worker-{os.getpid()}-{next(numbers)}")
+
+
+def sandbox_options(settings: Settings) -> SandboxOptions:
+    """The options of the sandbox, from the settings."""
+    return SandboxOptions(
+        settings.sandbox, settings.work_dir.absolute(), settings.cgroup, settings.container_socket, settings.container_image,
+        settings.container_prefix, settings.sandbox_root)
+
+
+def options(server: str, machine: Mapping[str, Any], settings: Settings) -> WorkerOptions:
+    """The worker's options, from what the server says of this machine, and the settings."""
+    found = shutil.which("ffmpeg")
+    return WorkerOptions(
+        name=machine["name"], server=server, temporary=settings.work_dir.absolute() / "runs", trusted=settings.trust_executables,
+        limits=Limits(seconds=settings.test_timeout, core_bytes=settings.core_dump_limit),
+        places=SandboxPaths(f"{settings.sandbox_repository}/TestFiles", f"{settings.sandbox_repository}/TempFiles"),
+        ffmpeg=Path(found) if found else None, lease_timeout=machine["lease_seconds"] / 2, run_seconds=settings.run_timeout)

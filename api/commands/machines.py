@@ -1,0 +1,100 @@
+"""`ci-api machines`: says which machines may execute runs, and issues their tokens."""
+from __future__ import annotations
+
+import argparse
+import re
+import secrets
+from functools import partial
+from typing import Any
+
+from api.commands.audit import audit_log
+from api.commands.database import open_database
+from api.config import Settings
+from api.domain.auth.token import token_digest
+from api.domain.runs.machine import SECRET_BYTES, Machine, WorkKind, machine_token
+from api.domain.runs.run import Platform
+from api.installation import utc_now
+from api.specfirst.responses.audit import AuditEvent, audited
+from api.storage.database import transact
+from api.storage.runs import machines
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "machines", help="add, list and remove machines, and change their tokens",
+        description="Say which machines may execute runs. A machine is one process of `ci-api machine` at a time.")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    new = actions.add_parser("add", help="add a machine", description="Add a machine; its token is printed, this once.")
+    new.add_argument("name", type=_name)
+    new.add_argument("--platform", choices=[platform.value for platform in Platform], default="linux", help="default: %(default)s")
+    new.set_defaults(run=_add)
+    listing = actions.add_parser(
+        "list", help="list the machines", description="List the machines: name, what they take, platform, and when they were last seen.")
+    listing.set_defaults(run=_list)
+    rotate = actions.add_parser(
+        "rotate", help="change a machine's token",
+        description="Issue a new token for a machine; it is printed, this once. The old one ends when the new one is first used.")
+    rotate.add_argument("name")
+    rotate.set_defaults(run=_rotate)
+    remove = actions.add_parser(
+        "remove", help="remove a machine", description="End a machine's tokens. What it is executing is lost when its lease has passed.")
+    remove.add_argument("name")
+    remove.set_defaults(run=_remove)
+
+
+def _add(arguments: argparse.Namespace, settings: Settings) -> int:
+    with audit_log(settings), open_database(settings):
+        print(issue(arguments.name, Platform(arguments.platform)))
+    return 0
+
+
+def issue(name: str, platform: Platform) -> str:
+    """Add a machine that executes runs, and return its token. Raises Conflict where the name is taken."""
+    token = _new_token()
+    machine = Machine(name, (WorkKind.RUN,), platform, utc_now())
+    with audited(AuditEvent.TOKEN_ISSUED, f"machine:{name}", at=utc_now()):
+        transact(partial(machines.add_machine, machine, token_digest(token)))
+    return token
+
+
+def _list(arguments: argparse.Namespace, settings: Settings) -> int:
+    with open_database(settings):
+        for each in machines.list_machines():
+            seen = "never" if each.seen_at is None else f"{each.seen_at:%Y-%m-%dT%H:%M:%SZ}"
+            print(f"{each.name}\t{' '.join(each.kinds)}\t{each.platform}\t{seen}")
+    return 0
+
+
+def _rotate(arguments: argparse.Namespace, settings: Settings) -> int:
+    with audit_log(settings), open_database(settings):
+        print(rotate(arguments.name))
+    return 0
+
+
+def rotate(name: str) -> str:
+    """Give a machine a new token, and return it. Raises NotFound."""
+    token = _new_token()
+    with audited(AuditEvent.TOKEN_ISSUED, f"machine:{name}", at=utc_now()):
+        transact(partial(machines.rotate_token, name, token_digest(token)))
+    return token
+
+
+def _remove(arguments: argparse.Namespace, settings: Settings) -> int:
+    with audit_log(settings), open_database(settings):
+        with audited(AuditEvent.TOKEN_REVOKED, f"machine:{arguments.name}", at=utc_now()):
+            transact(partial(machines.remove_machine, arguments.name))
+    print("The machine is removed.")
+    return 0
+
+
+def _new_token() -> str:
+    return machine_token(secrets.token_bytes(SECRET_BYTES))
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError("must be letters, digits, dots, hyphens and underscores, 60 at most, a letter or digit first")
+    return text

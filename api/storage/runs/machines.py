@@ -1,0 +1,65 @@
+"""Machines and the digests of their tokens. While a machine has two tokens, the newer takes over once it is first used."""
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from api.domain.errors import Conflict, NotFound
+from api.domain.runs.machine import Machine, WorkKind
+from api.domain.runs.run import Platform
+from api.storage.database import change, read, session
+from api.storage.tables import MachineRow
+
+_BY_DIGEST = select(MachineRow.name, MachineRow.kinds, MachineRow.platform, MachineRow.created_at, MachineRow.seen_at).where(
+    or_(MachineRow.digest == bindparam("digest"), MachineRow.next_digest == bindparam("digest")))
+
+
+def add_machine(machine: Machine, digest: str) -> None:
+    """Within a transaction: keep a machine with the digest of its token. Raises Conflict where the name is taken."""
+    session().add(MachineRow(
+        name=machine.name, kinds=" ".join(machine.kinds), platform=machine.platform.value, digest=digest, next_digest=None,
+        created_at=machine.created_at, seen_at=machine.seen_at))
+    try:
+        session().flush()
+    except IntegrityError as taken:
+        raise Conflict("There is a machine of this name.", remedy="Choose another name, or rotate that machine's token.") from taken
+
+
+def find_machine(digest: str) -> Machine | None:
+    """The machine whose token has this digest; None where there is none."""
+    row = read(_BY_DIGEST, {"digest": digest}).one_or_none()
+    return None if row is None else _machine(*row)
+
+
+def record_seen(name: str, digest: str, now: datetime) -> None:
+    """Within a transaction: a machine was heard of, by the token of this digest; if that is its new one, the other one ends."""
+    change(update(MachineRow).where(MachineRow.name == name).values(seen_at=now))
+    change(update(MachineRow).where(MachineRow.name == name, MachineRow.next_digest == digest).values(digest=digest, next_digest=None))
+
+
+def rotate_token(name: str, digest: str) -> None:
+    """Within a transaction: give a machine a new token beside the one that it has. Raises NotFound."""
+    if not change(update(MachineRow).where(MachineRow.name == name).values(next_digest=digest)):
+        raise _unknown(name)
+
+
+def remove_machine(name: str) -> None:
+    """Within a transaction: end a machine's tokens. What it has claimed is lost when its leases pass. Raises NotFound."""
+    if not change(delete(MachineRow).where(MachineRow.name == name)):
+        raise _unknown(name)
+
+
+def list_machines() -> list[Machine]:
+    """All machines, by name."""
+    columns = MachineRow.name, MachineRow.kinds, MachineRow.platform, MachineRow.created_at, MachineRow.seen_at
+    return [_machine(*row) for row in session().execute(select(*columns).order_by(MachineRow.name))]
+
+
+def _machine(name: str, kinds: str, platform: str, created_at: datetime, seen_at: datetime | None) -> Machine:
+    return Machine(name, tuple(WorkKind(kind) for kind in kinds.split()), Platform(platform), created_at, seen_at)
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound("machine", name, remedy="`ci-api machines list` names them.")

@@ -1,0 +1,134 @@
+"""Hands work to the machines that wait for it: one dispatcher per process for all of them."""
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+
+from api.domain.runs.machine import Machine, WorkKind
+from api.domain.runs.run import Platform
+from api.jobs.wakeup.wakeup import LocalWakeup, Wakeup
+from api.specfirst import request_context
+from api.storage.runs.leases import Claim, Holder
+from api.streaming.shutdown import on_stop_signal
+
+# The kinds and the platform of work.
+Queue = tuple[tuple[WorkKind, ...], Platform]
+# How often the queues are looked at for what other hosts put there, in seconds.
+INTERVAL = 2.0
+
+
+@dataclass(eq=False)
+class Waiter:
+    """A process of a machine that waits for work."""
+
+    machine: Machine
+    holder: Holder
+    taken: asyncio.Future[Claim | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def queue(self) -> Queue:
+        """What those have in common that would be given the same."""
+        return self.machine.kinds, self.machine.platform
+
+
+class WorkQueue:
+    """Claims on behalf of those that wait, in the order in which they came: of all that a queue wakes, one takes the work.
+
+    `take` blocks; it claims the next run or job that a machine may take. A wake-up comes from whoever queues something on this host.
+    """
+
+    def __init__(self, take: Callable[[Machine, Holder], Claim | None], wakeup: LocalWakeup, *, interval: float = INTERVAL) -> None:
+        self._take, self._wakeup, self._interval = take, wakeup, interval
+        self._waiters: list[Waiter] = []
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._is_closing = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While the server runs; on a stop signal nobody waits any longer."""
+        self._is_closing, self._news = False, asyncio.Event()
+        with ExitStack() as stack:
+            stack.enter_context(on_stop_signal(self.close))
+            with suppress(OSError):
+                stack.enter_context(self._woken())
+            yield
+
+    @contextmanager
+    def _woken(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        with self._wakeup.listen() as listener:
+            def heard() -> None:
+                listener.clear()
+                self._news.set()
+
+            loop.add_reader(listener.descriptor, heard)
+            try:
+                yield
+            finally:
+                loop.remove_reader(listener.descriptor)
+
+    def close(self) -> None:
+        """End all waits. Call it on the event loop."""
+        self._is_closing = True
+        for waiter in tuple(self._waiters):
+            _deliver(waiter, None)
+
+    async def wait(self, machine: Machine, holder: Holder, seconds: float) -> Claim | None:
+        """The next run or job that the machine may take; None where none came in time.
+
+        Whoever leaves while something is being claimed for it gets that with its next question.
+        """
+        if self._is_closing:
+            return None
+        waiter = Waiter(machine, holder)
+        if all(each.queue != waiter.queue for each in self._waiters):
+            # Where others wait already, there was nothing a moment ago.
+            self._news.set()
+        self._waiters.append(waiter)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._dispatch())
+        try:
+            return await asyncio.wait_for(waiter.taken, seconds)
+        except TimeoutError:
+            return None
+        finally:
+            self._waiters.remove(waiter)
+
+    async def _dispatch(self) -> None:
+        while self._waiters:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), self._interval)
+            self._news.clear()
+            try:
+                for queue in dict.fromkeys(waiter.queue for waiter in self._waiters):
+                    await self._serve(queue)
+            # Whatever it is, those who wait ask again, and then it is they who are told.
+            except Exception as failed:
+                for waiter in tuple(self._waiters):
+                    _fail(waiter, failed)
+
+    async def _serve(self, queue: Queue) -> None:
+        """Claim for those who wait in a queue, as long as there is something in it."""
+        while waiter := next((each for each in self._waiters if each.queue == queue and not each.taken.done()), None):
+            claim = await request_context.in_thread(self._take, waiter.machine, waiter.holder)
+            if claim is None:
+                return
+            _deliver(waiter, claim)
+
+
+def wake() -> None:
+    """Say that there is something new in a queue, or to be cancelled."""
+    request_context.collaborator(Wakeup).wake()  # type: ignore[type-abstract]
+
+
+def _deliver(waiter: Waiter, claim: Claim | None) -> None:
+    if not waiter.taken.done():
+        waiter.taken.set_result(claim)
+
+
+def _fail(waiter: Waiter, failed: Exception) -> None:
+    if not waiter.taken.done():
+        waiter.taken.set_exception(failed)
