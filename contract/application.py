@@ -14,9 +14,10 @@ from sqlalchemy import select
 
 from api.config import Settings
 from api.domain.auth.access import Role, Scope
-from api.domain.auth.token import NewToken, issue_token
+from api.domain.auth.token import NewToken, issue_token, token_digest
 from api.domain.jobs.job import JobStatus
-from api.domain.runs.run import Phase
+from api.domain.runs.machine import Machine, WorkKind, machine_token
+from api.domain.runs.run import Phase, Platform
 from api.installation import attach_database
 from api.storage import schema
 from api.storage.auth.accounts import load_account
@@ -24,6 +25,8 @@ from api.storage.auth.tokens import store_token
 from api.storage.database import db, session, transact
 from api.storage.jobs.files import JobFiles
 from api.storage.platform_tables import UserRow
+from api.storage.runs import leases
+from api.storage.runs.machines import add_machine
 from contract.fixtures import Person, add_known_run, add_spares
 from tests.builders import (
     NOW,
@@ -36,6 +39,7 @@ from tests.builders import (
     add_result,
     add_result_with_output,
     add_run,
+    add_sample,
     add_user,
     digest_of,
 )
@@ -50,6 +54,8 @@ KNOWN_JOB = {"job_id": "550e8400-e29b-41d4-a716-446655440000", "name": "report.x
 TOKEN_SECRET = sha256(b"a token of the fuzzer").digest()
 # Runs for workers to report on: their secrets are known, and nobody else's are.
 WORKED_ON = range(9_000, 9_012)
+# A machine, its process, and the run that it has claimed, whose sample is this.
+MACHINE, SESSION, CLAIMED, SAMPLE = "fuzzer", "550e8400-e29b-41d4-a716-446655440000", 9_100, b"a sample"
 # A hash that is verified in no time, so that a login for each request costs nothing.
 QUICK = argon2.using(type="ID", rounds=1, memory_cost=8, parallelism=1)
 
@@ -78,6 +84,7 @@ def prepare(settings: Settings) -> None:
         add_known_run(settings.storage_root, _person(ADMIN), _person(REVIEWER))
         transact(partial(add_spares, _person(ADMIN)))
         _add_jobs(settings.storage_root)
+        _add_machine(settings.storage_root)
         db.session.remove()
         db.engine.dispose()
 
@@ -99,6 +106,24 @@ def _add_accounts() -> None:
     for role in Role:
         add_user(role.value, role=role, password_hash=password_hash)
     transact(partial(store_token, load_account(_person(ADMIN).user_id), make_token()))
+
+
+def machine_token_value() -> str:
+    """The token of the machine; its value is always the same."""
+    return machine_token(sha256(b"a machine of the fuzzer").digest())
+
+
+def _add_machine(root: Path) -> None:
+    """A machine that holds a claim on a run of a test whose sample is there."""
+    test = add_regression_test(sample_id=add_sample(sha=sha256(SAMPLE).hexdigest()))
+    machine = Machine(MACHINE, (WorkKind.RUN,), Platform.WINDOWS, NOW)
+    transact(partial(add_machine, machine, token_digest(machine_token_value())))
+    run_id = add_run(run_id=CLAIMED, platform="windows", tests=[test.regression_id])
+    transact(partial(leases.take, run_id, leases.Holder(MACHINE, SESSION), datetime.now(UTC) + timedelta(days=1)))
+    add_event(run_id, Phase.PREPARATION, "Preparing the machine")
+    place = root / "TestFiles" / f"{sha256(SAMPLE).hexdigest()}.ts"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(SAMPLE)
 
 
 def _person(email: str) -> Person:

@@ -15,7 +15,8 @@ from contract.schemas import faults, validator
 
 # Paths that are no operations and no mistakes either: the documents, and the pages that show them.
 PAGES = frozenset({
-    "/api/v1/openapi.json", "/openapi.json", "/openapi-worker.json", "/openapi-jobs.json", "/openapi-platform-api.json", "/llms.txt"})
+    "/api/v1/openapi.json", "/openapi.json", "/openapi-worker.json", "/openapi-jobs.json", "/openapi-platform-api.json",
+    "/openapi-machines.json", "/llms.txt"})
 PAGE_FOLDERS = ("/api/v1/ui/",)
 # What answers a POST here does so in a protocol of its own, which no document describes.
 OTHER_PROTOCOLS = frozenset({"/mcp"})

@@ -17,7 +17,10 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What each event of a stream is. The stream's own `schema` is a text, since generators of clients would read it as one object.
 EVENT = "x-event-schema"
-BASE_PATHS = {"openapi-ci-api.yaml": "/api/v1", "openapi-platform-api.yaml": "/platform/api/v1"}
+BASE_PATHS = {
+    "openapi-ci-api.yaml": "/api/v1", "openapi-platform-api.yaml": "/platform/api/v1", "openapi-machines.yaml": "/machine-api/v1"}
+# Whose operations take tokens of machines, which have neither scopes nor a role.
+MACHINES = "openapi-machines.yaml"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from contract.github_stand_in import github
 
 HERE = Path(__file__).parent
 CONFIGURATION = HERE / "schemathesis.toml"
-DOCUMENTS = ("/api/v1/openapi.json", "/openapi-worker.json", "/openapi-jobs.json", "/openapi-platform-api.json")
+DOCUMENTS = (
+    "/api/v1/openapi.json", "/openapi-worker.json", "/openapi-machines.json", "/openapi-jobs.json", "/openapi-platform-api.json")
 # Where each document is, and what it is tried on; the pages decide about what the programs decide about, and have a server of their own.
 SERVED = (DOCUMENTS, (str(FOLDER / PAGES),))
 START_SECONDS = 120

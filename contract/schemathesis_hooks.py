@@ -19,8 +19,20 @@ from schemathesis import AuthContext, Case, CheckContext, DeserializationContext
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import ComponentInfo, TestPhase
 
-from contract import page_requests
-from contract.application import ADMIN, CHANGED_PASSWORD, CHANGER, KNOWN_JOB, LOSER, PASSWORD, REVIEWER, WORKED_ON, make_token, worker_token
+from contract import machine_requests, page_requests
+from contract.application import (
+    ADMIN,
+    CHANGED_PASSWORD,
+    CHANGER,
+    KNOWN_JOB,
+    LOSER,
+    PASSWORD,
+    REVIEWER,
+    WORKED_ON,
+    machine_token_value,
+    make_token,
+    worker_token,
+)
 from contract.documents import EVENT
 from contract.fixtures import CLASS_ID, KNOWN, PLATFORM_KNOWN, REASON, RELEASE, REQUESTS, SPARES, UNUSED_EXTENSION, decision_of
 from tests.builders import MAIN_REPOSITORY
@@ -106,8 +118,12 @@ _conversations: dict[int, Conversation] = {}
 _forged: set[str] = set()
 
 
+def _title(case: Case[Any]) -> str:
+    return str(case.operation.schema.raw_schema["info"]["title"])
+
+
 def _is_page(case: Case[Any]) -> bool:
-    return bool(case.operation.schema.raw_schema["info"]["title"] == page_requests.TITLE)
+    return _title(case) == page_requests.TITLE
 
 
 def _conversation(schema: Any) -> Conversation:
@@ -140,6 +156,8 @@ class Tokens:
         path, schema = context.operation.path, context.operation.schema
         if _is_page(case):
             return page_requests.session_for(case)
+        if _title(case) == machine_requests.TITLE:
+            return machine_token_value()
         if path.startswith(TOKENS):
             return _log_in(schema, LOSER)
         if path == OWN_PASSWORD:
@@ -169,6 +187,8 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     """Let a part of the valid requests be of what there is: no generator finds a password, a secret or the one repository."""
     if _is_page(case):
         page_requests.visit(case)
+    elif _title(case) == machine_requests.TITLE:
+        machine_requests.fit(case)
     else:
         _make_fitting(case)
 

@@ -32,7 +32,7 @@ VERSIONED = {
     "list_infrastructure_errors",
     "summarize_errors",
 }
-FILES = {"download_file", "get_job_artifact", "download_sample", "download_extra_file"}
+FILES = {"download_file", "get_claim_file", "get_job_artifact", "download_sample", "download_extra_file"}
 # What can be edited under If-Match.
 EDITED = {
     "get_sample", "upload_sample", "update_sample", "add_extra_file", "get_regression_test", "create_regression_test",

@@ -29,7 +29,7 @@ MODULES = HERE / "node_modules"
 DOCUMENTS = load_documents()
 SERVED = {
     "ci_api": "/api/v1/openapi.json", "jobs": "/openapi-jobs.json", "workers": "/openapi-worker.json",
-    "sample_platform": "/openapi-platform-api.json"}
+    "sample_platform": "/openapi-platform-api.json", "machines": "/openapi-machines.json"}
 QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "NO_COLOR": "1"}
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)

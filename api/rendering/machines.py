@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from api.domain.runs.machine import ClaimState, Machine, RunClaim, WorkKind
+from api.domain.runs.machine import ClaimState, Machine, WorkKind
 from api.domain.runs.worker_suite import SuiteTest
 from api.storage.runs.leases import Claim
 
@@ -23,7 +23,7 @@ def work(claim: Claim | None) -> Json:
     run = {
         "run_id": claim.run_id, "report_token": claim.token, "platform": claim.platform, "repository": claim.repository,
         "commit_sha": claim.commit, "branch": claim.branch, "pull_request": claim.pull_request}
-    return {"work": {"claim": str(RunClaim(claim.run_id, claim.fence)), "kind": WorkKind.RUN, "run": run}}
+    return {"work": {"claim": str(claim.reference), "kind": WorkKind.RUN, "run": run}}
 
 
 def claims(states: Mapping[str, ClaimState]) -> Json:
@@ -37,6 +37,6 @@ def tests(suite: Iterable[SuiteTest]) -> Json:
         {"regression_test_id": each.regression_id, "category": each.category, "command": each.command, "input_type": each.input_type,
          "output_type": each.output_type, "sample_sha256": each.sample_sha, "sample_name": each.sample_name,
          "outputs": [
-             {"output_id": file.output_id, "baseline_sha256": file.baseline, "name": file.name, "ignored": file.ignored}
+             {"test_file_id": file.output_id, "baseline_sha256": file.baseline, "name": file.name, "ignored": file.ignored}
              for file in each.files]}
         for each in suite]}

@@ -29,7 +29,8 @@ _OWN: Mapping[str, str] = {"start.js": "text/javascript; charset=utf-8", "page.c
 
 # Every path that answers and is no operation of a document; a test holds the server to it.
 NOT_OPERATIONS = frozenset({
-    "/api/v1/openapi.json", "/openapi.json", "/openapi-worker.json", "/openapi-jobs.json", "/openapi-platform-api.json", LLMS, UI, "/mcp",
+    "/api/v1/openapi.json", "/openapi.json", "/openapi-worker.json", "/openapi-jobs.json", "/openapi-platform-api.json",
+    "/openapi-machines.json", LLMS, UI, "/mcp",
     *(f"{UI}/{name}" for name in (*_PACKAGED, *_OWN))}) | VIEW_PATHS | PROBE_PATHS
 
 

@@ -83,6 +83,8 @@ class WorkQueue:
         """
         if self._is_closing:
             return None
+        if seconds <= 0:
+            return await request_context.in_thread(self._take, machine, holder)
         waiter = Waiter(machine, holder)
         if all(each.queue != waiter.queue for each in self._waiters):
             # Where others wait already, there was nothing a moment ago.

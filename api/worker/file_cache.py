@@ -14,7 +14,6 @@ import httpx
 from api.storage.permissions import PRIVATE
 from api.worker.machine_client import ServerUnavailable, require
 
-PIECE = 1 << 20
 LOCK, PARTIAL = ".lock", ".part"
 # Programs run as other users, who must be able to read samples and to execute executables.
 MODE = 0o755
@@ -70,7 +69,7 @@ class FileCache:
             require(response)
             fresh = response.status_code != httpx.codes.PARTIAL_CONTENT
             with os.fdopen(PRIVATE.open(partial, os.O_WRONLY | (os.O_TRUNC if fresh else os.O_APPEND)), "wb") as file:
-                for piece in response.iter_bytes(PIECE):
+                for piece in response.iter_bytes():
                     file.write(piece)
 
     @contextmanager

@@ -14,7 +14,7 @@ from api.demo.extractor.readers import read
 from api.demo.patch import patched
 from api.demo.prepare import CHANGED, FLAKY_COMMAND, PLATFORM, REPOSITORY, BaselineFailed, Build, Demo, builds, prepare
 from api.domain.catalog.library_file import FileTest, read_library
-from api.domain.runs.worker_suite import SuiteFile, SuiteTest, presented
+from api.domain.runs.worker_suite import NO_OUTPUT, UNCHECKED, SuiteFile, SuiteTest
 from api.worker.command import invocation
 from api.worker.output_comparison import compare_outputs
 from api.worker.process import Execution, Limits, run_process
@@ -43,16 +43,18 @@ def run(root: Path, test: FileTest, build: Build, folder: Path) -> tuple[Executi
     """Execute a test with a build as a worker does; return how it ended, and whether each output that came matches."""
     sample = root / "library" / test.sample
     files = tuple(
-        SuiteFile(number, Path(each.baseline or "").name, f"{sample.stem}{each.output.suffix}{each.output.extension}", each.output.ignored)
+        SuiteFile(
+            number, each.baseline and Path(each.baseline).stem, f"{sample.stem}{each.output.suffix}{each.output.extension}",
+            each.output.ignored)
         for number, each in enumerate(test.outputs, 1))
-    [entry] = presented([SuiteTest(1, test.categories[0], test.command, test.input_type, sample.name, test.output_type, files)])
-    # As our own worker does, which knows that a report is printed.
-    entry = replace(entry, output_type=test.output_type)
+    entry = SuiteTest(
+        1, test.categories[0], test.command, test.input_type, test.output_type, "", sample.name,
+        files or (SuiteFile(NO_OUTPUT, None, UNCHECKED, ignored=True),))
     executable = root / "executables" / REPOSITORY / PLATFORM / build.commit / "ccextractor"
     folder.mkdir()
     execution = run_process(
         invocation(entry, executable, sample, folder, folder.with_suffix(".log")), Limits(seconds=60), stop=lambda: False)
-    produced = compare_outputs(entry.files, folder, root / "library" / "baselines")
+    produced = compare_outputs(entry.files, folder)
     return execution, {test.outputs[each.output_id - 1].output.suffix: each.matches for each in produced}
 
 

@@ -18,7 +18,7 @@ from api.config import Settings
 from api.domain.catalog.library_file import read_library
 from api.domain.jobs.orders import Orders, read_project
 from api.library_folder.reading import SCHEMA
-from api.worker.executable import find_executable
+from api.storage.files.executables import find_executable
 from contract.documents import load_documents
 from contract.schemas import faults, validator
 from tests.docs.pages import ROOT, Block

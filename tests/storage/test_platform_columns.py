@@ -17,6 +17,7 @@ from api.services.runs.worker_access import is_worker_token
 from api.storage.column_types import BranchName, Day, ExitCode, Flag, Prose, UtcDateTime, WholeNumber, Word
 from api.storage.database import session, transaction
 from api.storage.platform_tables import PLATFORM_TABLES, TestRow
+from api.storage.runs.leases import Holder
 from api.storage.runs.progress import list_events
 from api.storage.runs.queue import list_branches
 from tests.builders import MAIN_REPOSITORY, NOW, add_event, add_machine, add_run, minutes
@@ -113,13 +114,13 @@ def test_a_run_without_a_secret_has_no_worker(database: Database) -> None:
         current.execute(text("UPDATE test SET token = '' WHERE id = :id"), {"id": run_id})
 
     assert not is_worker_token(run_id, "", NOW, LEASE)
-    assert leases.claim_run("worker", "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE) is None
+    assert leases.claim_run(Holder("worker", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE) is None
 
 
 def test_a_run_of_a_platform_that_is_not_known_is_shown_and_never_claimed(database: Database) -> None:
     unknown, known = add_run(platform="solaris"), add_run(platform="Linux")
 
-    claimed = [leases.claim_run("worker", "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE) for _ in range(2)]
+    claimed = [leases.claim_run(Holder("worker", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE) for _ in range(2)]
 
     assert [each and each.run_id for each in claimed] == [known, None]
     assert (runs.load_run(unknown).platform, runs.load_run(unknown).altered) == (Platform.LINUX, ("platform",))
@@ -130,7 +131,7 @@ def test_a_machine_of_no_run_keeps_no_run_from_being_claimed(database: Database)
     add_machine(add_run(platform="windows"))
     unchecked(database, "UPDATE gcp_instance SET test_id = 0")
 
-    claimed = leases.claim_run("worker", "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
+    claimed = leases.claim_run(Holder("worker", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
 
     assert claimed is not None and claimed.run_id == run_id
 

@@ -24,6 +24,7 @@ from api.storage.auth import accounts, tokens
 from api.storage.database import session, transact, transaction
 from api.storage.jobs.tables import JobRow
 from api.storage.platform_tables import PLATFORM_TABLES
+from api.storage.runs.leases import Holder
 from api.storage.runs.new_runs import create_run
 from tests.builders import (
     MAIN_REPOSITORY,
@@ -93,9 +94,9 @@ def use() -> None:
     test = add_regression_test(categories=["DVB"])
     catch_up(NOW)
     run_id = transact(lambda: create_run(new_run([test.regression_id], requester_id=user)))
-    claim = leases.claim_run("worker", "linux", MAIN_REPOSITORY, now=NOW, lease=HOUR)
+    claim = leases.claim_run(Holder("worker", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=HOUR)
     while claim is not None and claim.run_id != run_id:
-        claim = leases.claim_run("worker", "linux", MAIN_REPOSITORY, now=NOW, lease=HOUR)
+        claim = leases.claim_run(Holder("worker", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=HOUR)
     transact(lambda: worker_reports.store_equality(run_id, EqualityMessage(test.regression_id, test.output_id), now=NOW))
     transact(lambda: worker_reports.store_finish(run_id, FinishMessage(test.regression_id, 0, 7), now=NOW))
     for phase in (Phase.TESTING, Phase.COMPLETED):

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from api.worker.options import Folders, WorkerOptions
+from api.worker.options import WorkerOptions
 from api.worker.process import Limits
 from api.worker.reporter import Retries
 from tests.sandbox.machine_sandboxes import bubblewrap, container, sandbox
 from tests.worker.fake_run_source import FakeRunSource
-from tests.worker.inputs import EXTRACTOR, REPOSITORY, MakeProgram, Store
+from tests.worker.inputs import EXTRACTOR, MakeProgram, Store
 from tests.worker.stand_in import StandIn
 
 __all__ = ["bubblewrap", "container", "sandbox"]
@@ -21,10 +21,10 @@ __all__ = ["bubblewrap", "container", "sandbox"]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    folders = Folders.of_store(tmp_path / "store", executables=tmp_path / "executables", temporary=tmp_path / "temporary")
-    for folder in (folders.samples, folders.baselines, folders.suites, folders.executables, folders.temporary):
-        folder.mkdir(parents=True)
-    return Store(folders)
+    made = Store(tmp_path / "store", tmp_path / "temporary")
+    for folder in (made.folder, made.temporary):
+        folder.mkdir()
+    return made
 
 
 @pytest.fixture
@@ -48,14 +48,14 @@ def server() -> Iterator[StandIn]:
 @pytest.fixture
 def options(server: StandIn, store: Store) -> WorkerOptions:
     return WorkerOptions(
-        name="tester", platform="linux", server=server.url, folders=store.folders, main_repository=REPOSITORY, trusted=True,
+        name="tester", server=server.url, temporary=store.temporary, trusted=True,
         limits=Limits(seconds=60), retries=Retries(timeout=30, first_pause=0.02, max_pause=0.1), poll_seconds=0.02, renew_seconds=0.02,
         stop_timeout=1)
 
 
 @pytest.fixture
-def run_source() -> FakeRunSource:
-    return FakeRunSource()
+def run_source(store: Store) -> FakeRunSource:
+    return FakeRunSource(store.folder)
 
 
 @pytest.fixture
@@ -67,4 +67,4 @@ def extractor(store: Store, make_program: MakeProgram) -> None:
 def nothing_is_left_behind(store: Store) -> Iterator[None]:
     """No message and no test leaves a file in the temporary folder."""
     yield
-    assert list(store.folders.temporary.iterdir()) == []
+    assert list(store.temporary.iterdir()) == []

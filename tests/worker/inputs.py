@@ -2,17 +2,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.domain.runs.worker_suite import SuiteFile, SuiteTest, suite_files
-from api.worker.options import Folders
+from api.domain.runs.worker_suite import SuiteFile, SuiteTest
 from api.worker.run_source import ClaimedRun
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "CCExtractor/ccextractor"
 TOKEN = "T" * 64
+EXECUTABLE = "ccextractor"
 
 EXTRACTOR = """
 arguments = sys.argv[1:]
@@ -40,46 +40,35 @@ MakeProgram = Callable[[str], Path]
 
 @dataclass(frozen=True)
 class Store:
-    """A file store with the executables folder and the temporary folder beside it."""
+    """What a server has for workers: samples by their hashes, and one executable. `temporary` is the worker's own."""
 
-    folders: Folders
+    folder: Path
+    temporary: Path
 
-    def sample(self, content: bytes, extension: str = ".ts") -> str:
-        """Keep a sample; return its name."""
-        return _keep(self.folders.samples, content, extension)
-
-    def baseline(self, content: bytes, extension: str = ".srt") -> str:
-        """Keep a baseline; return its name."""
-        return _keep(self.folders.baselines, content, extension)
-
-    def suite(self, run_id: int, tests: Sequence[SuiteTest]) -> None:
-        """Write a run's suite."""
-        folder = self.folders.suite("linux", run_id)
-        folder.mkdir(parents=True)
-        for name, content in suite_files(tests).items():
-            (folder / name).write_bytes(content)
+    def sample(self, content: bytes) -> str:
+        """Keep a sample; return its hash."""
+        digest = sha256_of(content)
+        (self.folder / digest).write_bytes(content)
+        return digest
 
     def executable(self, program: Path) -> None:
-        """Make a program the executable of the commit that the tests use."""
-        place = self.folders.executables / REPOSITORY / "linux" / COMMIT / "ccextractor"
-        place.parent.mkdir(parents=True)
-        program.rename(place)
+        """Make a program the executable."""
+        program.rename(self.folder / EXECUTABLE)
+
+
+def sha256_of(content: bytes) -> str:
+    """The hash by which a file is known."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def a_claim(run_id: int = 7) -> ClaimedRun:
     """A run of the main repository at the commit that the tests use."""
-    return ClaimedRun(run_id, TOKEN, f"lease-{run_id}", "linux", REPOSITORY, COMMIT)
+    return ClaimedRun(run_id, TOKEN, f"run-{run_id}-1", "linux", REPOSITORY, COMMIT)
 
 
 def a_test(
-    regression_id: int = 1, *, command: str = "--out=srt", input_file: str = "sample.ts", output_type: str = "file",
-    input_type: str = "file", files: tuple[SuiteFile, ...] = (SuiteFile(11, "baseline.srt", "out.srt"),), category: str = "DVB",
+    regression_id: int = 1, *, command: str = "--out=srt", sample: str = "a" * 64, output_type: str = "file",
+    input_type: str = "file", files: tuple[SuiteFile, ...] = (SuiteFile(11, "b" * 64, "out.srt"),), category: str = "DVB",
 ) -> SuiteTest:
     """A regression test with the outputs given."""
-    return SuiteTest(regression_id, category, command, input_type, input_file, output_type, files)
-
-
-def _keep(folder: Path, content: bytes, extension: str) -> str:
-    name = hashlib.sha256(content).hexdigest() + extension
-    (folder / name).write_bytes(content)
-    return name
+    return SuiteTest(regression_id, category, command, input_type, output_type, sample, f"{sample}.ts", files)

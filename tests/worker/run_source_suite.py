@@ -12,6 +12,9 @@ class Queue(Protocol):
 
     run_source: RunSource
 
+    def another(self) -> RunSource:
+        """The run source of another worker."""
+
     def add(self, platform: str = "linux") -> int:
         """Queue a run; return its id."""
 
@@ -29,13 +32,13 @@ class ClaimsSuite:
     """Subclass it and give a fixture `queue`."""
 
     def test_an_empty_queue_gives_nothing(self, queue: Queue) -> None:
-        assert queue.run_source.claim("linux") is None
+        assert queue.run_source.claim() is None
 
     def test_the_oldest_run_of_the_platform_is_given_first(self, queue: Queue) -> None:
         queue.add("windows")
         first, second = queue.add(), queue.add()
 
-        taken = [queue.run_source.claim("linux"), queue.run_source.claim("linux")]
+        taken = [queue.run_source.claim(), queue.another().claim()]
 
         assert [claimed and claimed.run_id for claimed in taken] == [first, second]
 
@@ -43,7 +46,7 @@ class ClaimsSuite:
         ids = {queue.add() for _ in range(6)}
 
         with ThreadPoolExecutor(4) as workers:
-            taken = list(workers.map(lambda _: queue.run_source.claim("linux"), range(12)))
+            taken = list(workers.map(lambda each: each.claim(), [queue.another() for _ in range(9)]))
 
         given = [claimed.run_id for claimed in taken if claimed is not None]
         assert len(given) == len(set(given))
@@ -79,7 +82,7 @@ class ClaimsSuite:
         claimed = self.taken(queue)
         queue.lapse(run_id)
 
-        other = queue.run_source.claim("linux")
+        other = queue.another().claim()
 
         assert other is None or not queue.run_source.renew(claimed)
 
@@ -111,6 +114,6 @@ class ClaimsSuite:
         assert queue.ended_with(run_id) == before
 
     def taken(self, queue: Queue) -> ClaimedRun:
-        claimed = queue.run_source.claim("linux")
+        claimed = queue.run_source.claim()
         assert claimed is not None
         return claimed

@@ -14,7 +14,7 @@ from api.worker.run_error import TestRunError
 from tests.worker.inputs import a_test
 
 EXECUTABLE, SAMPLE, FOLDER, LOG = Path("/x/ccextractor"), Path("/store/aa.ts"), Path("/tmp/work dir"), Path("/tmp/log")
-FILES = (SuiteFile(1, "bb.srt", "aa.srt"), SuiteFile(2, "cc.srt", "aa_1.srt"))
+FILES = (SuiteFile(1, "b" * 64, "aa.srt"), SuiteFile(2, "c" * 64, "aa_1.srt"))
 
 
 def arguments(command: str, input_type: str = "file", output_type: str = "file") -> list[str]:

@@ -1,6 +1,8 @@
 """The fake claims service does what the real one must."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.worker.fake_run_source import FakeRunSource
@@ -11,5 +13,5 @@ class TestFakeClaims(ClaimsSuite):
     """The suite, over the fake."""
 
     @pytest.fixture
-    def queue(self) -> FakeRunSource:
-        return FakeRunSource()
+    def queue(self, tmp_path: Path) -> FakeRunSource:
+        return FakeRunSource(tmp_path)

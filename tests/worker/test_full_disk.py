@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import errno
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,15 +14,15 @@ from api.installation import utc_now
 from api.worker.build_log import BuildLog
 from api.worker.command import Invocation
 from api.worker.full_disk import DiskFull, blame_full_disk, has_room
-from api.worker.options import Folders, WorkerOptions
+from api.worker.options import WorkerOptions
 from api.worker.process import Limits, run_process
 from api.worker.reporter import Retries
 from api.worker.run_error import RunError
-from api.worker.worker import work
 from tests.jobs.small_disk import SmallDisk, small_disk
 from tests.worker.fake_run_source import FakeRunSource
-from tests.worker.inputs import REPOSITORY, MakeProgram, Store, a_test
+from tests.worker.inputs import MakeProgram, Store, a_test, sha256_of
 from tests.worker.stand_in import StandIn
+from tests.worker.working import run
 
 __all__ = ["small_disk"]
 
@@ -41,32 +40,18 @@ sys.exit(0 if '--careless' in sys.argv else 1)
 PRINTER = "for _ in range(1024): sys.stdout.write('x' * 4096)\n"
 
 
-@pytest.fixture
-def run_source() -> FakeRunSource:
-    return FakeRunSource()
-
-
 def options_on(disk: SmallDisk, server: StandIn, store: Store) -> WorkerOptions:
-    folders = Folders(
-        store.folders.samples, store.folders.baselines, store.folders.suites, store.folders.executables, disk.folder / "runs")
     return WorkerOptions(
-        name="tester", platform="linux", server=server.url, folders=folders, main_repository=REPOSITORY, trusted=True,
+        name="tester", server=server.url, temporary=disk.folder / "runs", trusted=True,
         limits=Limits(seconds=60), retries=Retries(timeout=30, first_pause=0.02, max_pause=0.1), poll_seconds=0.02, renew_seconds=0.02)
 
 
 def queue(store: Store, run_source: FakeRunSource, *commands: str) -> int:
-    run_id = run_source.add()
-    tests = [made_test(store, number, command) for number, command in enumerate(commands, 1)]
-    store.suite(run_id, tests)
-    return run_id
+    return run_source.add(tests=[made_test(store, number, command) for number, command in enumerate(commands, 1)])
 
 
 def made_test(store: Store, number: int, command: str) -> SuiteTest:
-    return a_test(number, command=command, input_file=store.sample(b"a"), files=(SuiteFile(number, store.baseline(b"b"), "out.srt"),))
-
-
-def run(options: WorkerOptions, run_source: FakeRunSource) -> int:
-    return work(options, run_source, stop=threading.Event(), until_idle=True)
+    return a_test(number, command=command, sample=store.sample(b"a"), files=(SuiteFile(number, sha256_of(b"b"), "out.srt"),))
 
 
 @pytest.mark.parametrize("command", ["--careful", "--careless"])

@@ -10,65 +10,45 @@ import pytest
 from api.domain.runs.worker_suite import SuiteFile
 from api.worker.output_comparison import compare_outputs
 
-FILE = SuiteFile(3, "baseline.srt", "out.srt")
 
-
-@pytest.fixture
-def folders(tmp_path: Path) -> tuple[Path, Path]:
-    work, baselines = tmp_path / "work", tmp_path / "baselines"
-    work.mkdir()
-    baselines.mkdir()
-    return work, baselines
+def a_file(baseline: bytes | None) -> SuiteFile:
+    return SuiteFile(3, None if baseline is None else sha256(baseline).hexdigest(), "out.srt")
 
 
 @pytest.mark.parametrize(("baseline", "matches"), [(b"same", True), (b"other", False), (b"", False), (None, False)])
-def test_an_output_matches_its_baseline_only_to_the_byte(folders: tuple[Path, Path], baseline: bytes | None, matches: bool) -> None:
-    work, baselines = folders
-    (work / "out.srt").write_bytes(b"same")
-    if baseline is not None:
-        (baselines / "baseline.srt").write_bytes(baseline)
+def test_an_output_matches_its_baseline_only_to_the_byte(tmp_path: Path, baseline: bytes | None, matches: bool) -> None:
+    (tmp_path / "out.srt").write_bytes(b"same")
 
-    produced = compare_outputs([FILE], work, baselines)
+    produced = compare_outputs([a_file(baseline)], tmp_path)
 
     assert [(each.output_id, each.matches) for each in produced] == [(3, matches)]
 
 
 @pytest.mark.parametrize(("baseline", "matches"), [(b"", True), (b"\n", False), (None, False)])
-def test_an_empty_output_is_an_output(folders: tuple[Path, Path], baseline: bytes | None, matches: bool) -> None:
-    work, baselines = folders
-    (work / "out.srt").touch()
-    if baseline is not None:
-        (baselines / "baseline.srt").write_bytes(baseline)
+def test_an_empty_output_is_an_output(tmp_path: Path, baseline: bytes | None, matches: bool) -> None:
+    (tmp_path / "out.srt").touch()
 
-    produced = compare_outputs([FILE], work, baselines)
+    produced = compare_outputs([a_file(baseline)], tmp_path)
 
     assert [(each.sha256, each.matches) for each in produced] == [(sha256(b"").hexdigest(), matches)]
 
 
-def test_an_output_that_no_baseline_is_named_for_matches_nothing(folders: tuple[Path, Path]) -> None:
-    (folders[0] / "out.srt").write_bytes(b"same")
-
-    produced = compare_outputs([SuiteFile(3, "", "out.srt")], *folders)
-
-    assert [each.matches for each in produced] == [False]
+def test_an_output_that_was_not_produced_is_not_mentioned(tmp_path: Path) -> None:
+    assert compare_outputs([a_file(b"same")], tmp_path) == ()
 
 
-def test_an_output_that_was_not_produced_is_not_mentioned(folders: tuple[Path, Path]) -> None:
-    assert compare_outputs([FILE], *folders) == ()
+def test_an_ignored_output_is_not_mentioned(tmp_path: Path) -> None:
+    (tmp_path / "out.srt").write_bytes(b"x")
+
+    assert compare_outputs([SuiteFile(3, None, "out.srt", ignored=True)], tmp_path) == ()
 
 
-def test_an_ignored_output_is_not_mentioned(folders: tuple[Path, Path]) -> None:
-    (folders[0] / "out.srt").write_bytes(b"x")
-
-    assert compare_outputs([SuiteFile(3, "baseline.srt", "out.srt", ignore=True)], *folders) == ()
-
-
-def test_links_folders_and_pipes_are_no_outputs(folders: tuple[Path, Path]) -> None:
-    work, baselines = folders
+def test_links_folders_and_pipes_are_no_outputs(tmp_path: Path) -> None:
+    work = tmp_path
     (work / "link").symlink_to("/etc/hostname")
     (work / "folder").mkdir()
     os.mkfifo(work / "pipe")
 
-    produced = compare_outputs([SuiteFile(n, "b", name) for n, name in enumerate(["link", "folder", "pipe"])], work, baselines)
+    produced = compare_outputs([SuiteFile(n, None, name) for n, name in enumerate(["link", "folder", "pipe"])], work)
 
     assert produced == ()

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from api.domain.runs.worker_suite import SuiteFile
-from api.worker.command import SandboxPaths
 from api.worker.options import WorkerOptions
 from api.worker.process import Limits
 from tests.worker.fake_run_source import FakeRunSource
-from tests.worker.inputs import TOKEN, MakeProgram, Store, a_test
+from tests.worker.inputs import TOKEN, MakeProgram, Store, a_test, sha256_of
 from tests.worker.stand_in import Reply, StandIn
 from tests.worker.working import a_captioned_test, queue, run
 
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 def test_a_good_run_is_reported_in_the_order_of_the_protocol(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
 ) -> None:
-    queue(store, run_source, a_captioned_test(store, 1), a_captioned_test(store, 2, "--three", b"other"))
+    queue(run_source, a_captioned_test(store, 1), a_captioned_test(store, 2, "--three", b"other"))
 
     assert run(options, run_source) == 1
 
@@ -43,7 +42,7 @@ def test_a_good_run_is_reported_in_the_order_of_the_protocol(
 def test_each_test_has_its_log_and_the_run_has_the_workers(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
 ) -> None:
-    queue(store, run_source, a_captioned_test(store))
+    queue(run_source, a_captioned_test(store))
 
     run(options, run_source)
 
@@ -59,15 +58,15 @@ def test_each_test_has_its_log_and_the_run_has_the_workers(
 def test_inputs_and_outputs_of_all_kinds_are_served(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
 ) -> None:
-    sample, good, reversed_ = store.sample(b"captions"), store.baseline(b"CAPTIONS"), store.baseline(b"SNOITPAC")
-    log_and_text = store.baseline(b"extracting\nCAPTIONS")
+    sample, good, reversed_ = store.sample(b"captions"), sha256_of(b"CAPTIONS"), sha256_of(b"SNOITPAC")
+    log_and_text = sha256_of(b"extracting\nCAPTIONS")
     queue(
-        store, run_source,
-        a_test(1, command="-", input_type="stdin", input_file=sample, files=(SuiteFile(11, good, "out.srt"),)),
-        a_test(2, command="--stdout", output_type="stdout", input_file=sample, files=(SuiteFile(12, log_and_text, "out.srt"),)),
-        a_test(3, command="--multi", output_type="multiprogram", input_file=sample,
+        run_source,
+        a_test(1, command="-", input_type="stdin", sample=sample, files=(SuiteFile(11, good, "out.srt"),)),
+        a_test(2, command="--stdout", output_type="stdout", sample=sample, files=(SuiteFile(12, log_and_text, "out.srt"),)),
+        a_test(3, command="--multi", output_type="multiprogram", sample=sample,
                files=(SuiteFile(13, good, "out.srt"), SuiteFile(14, reversed_, "out_2.srt"))),
-        a_test(4, output_type="null", input_file=sample, files=()))
+        a_test(4, output_type="null", sample=sample, files=()))
 
     run(options, run_source)
 
@@ -79,13 +78,13 @@ def test_empty_files_are_reported_and_sent_like_others(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions, make_program: MakeProgram,
 ) -> None:
     store.executable(make_program("if '-o' in sys.argv: open(sys.argv[sys.argv.index('-o') + 1], 'wb').close()"))
-    sample, empty, other = store.sample(b"captions"), store.baseline(b""), store.baseline(b"CAPTIONS")
+    sample, empty, other = store.sample(b"captions"), sha256_of(b""), sha256_of(b"CAPTIONS")
     queue(
-        store, run_source,
-        a_test(1, input_file=sample, files=(SuiteFile(11, empty, "out.srt"),)),
-        a_test(2, input_file=sample, files=(SuiteFile(12, other, "out.srt"),)),
-        a_test(3, output_type="stdout", input_file=sample, files=(SuiteFile(13, other, "out.srt"),)),
-        a_test(4, input_file=sample, files=(SuiteFile(14, "", "out.srt"),)))
+        run_source,
+        a_test(1, sample=sample, files=(SuiteFile(11, empty, "out.srt"),)),
+        a_test(2, sample=sample, files=(SuiteFile(12, other, "out.srt"),)),
+        a_test(3, output_type="stdout", sample=sample, files=(SuiteFile(13, other, "out.srt"),)),
+        a_test(4, sample=sample, files=(SuiteFile(14, None, "out.srt"),)))
 
     run(options, run_source)
 
@@ -97,15 +96,14 @@ def test_empty_files_are_reported_and_sent_like_others(
 
 
 def test_a_report_is_read_from_the_standard_output(
-    store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions, make_program: MakeProgram, tmp_path: Path,
+    store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions, make_program: MakeProgram,
 ) -> None:
-    store.executable(make_program("print('File:', sys.argv[-1])\nsys.exit('-o' in sys.argv)\n"))
+    store.executable(make_program("print('File:', sys.argv[-1].rpartition('/')[2])\nsys.exit('-o' in sys.argv)\n"))
     sample = store.sample(b"captions")
-    (tmp_path / "TestFiles").symlink_to(store.folders.samples)
-    store.suite(run_source.add(reports=frozenset({1})), [a_test(1, command="-out=report", input_file=sample, files=(
-        SuiteFile(11, store.baseline(f"File: {tmp_path}/TestFiles/{sample}\n".encode()), "out.txt"),))])
+    queue(run_source, a_test(1, command="-out=report", output_type="report", sample=sample, files=(
+        SuiteFile(11, sha256_of(f"File: {sample}.ts\n".encode()), "out.txt"),)))
 
-    run(replace(options, places=SandboxPaths(f"{tmp_path}/TestFiles", "/repository/TempFiles")), run_source)
+    run(options, run_source)
 
     assert [post.brief() for post in server.posts if post.kind in ("equality", "upload", "finish")] == ["equality 1 11", "finish 1 0"]
 
@@ -114,7 +112,7 @@ def test_a_report_is_read_from_the_standard_output(
 def test_a_missing_output_is_not_mentioned_and_a_crash_is_reported_as_its_signal(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
 ) -> None:
-    queue(store, run_source, a_captioned_test(store, 1, "--nothing"), a_captioned_test(store, 2, "--crash"))
+    queue(run_source, a_captioned_test(store, 1, "--nothing"), a_captioned_test(store, 2, "--crash"))
 
     run(options, run_source)
 
@@ -126,7 +124,7 @@ def test_a_missing_output_is_not_mentioned_and_a_crash_is_reported_as_its_signal
 def test_the_time_limit_ends_a_test_and_the_run_goes_on(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
 ) -> None:
-    queue(store, run_source, a_captioned_test(store, 1, "--hang"), a_captioned_test(store, 2))
+    queue(run_source, a_captioned_test(store, 1, "--hang"), a_captioned_test(store, 2))
 
     run(replace(options, limits=Limits(seconds=1)), run_source)
 
@@ -138,7 +136,7 @@ def test_the_time_limit_ends_a_test_and_the_run_goes_on(
 def test_the_runs_token_stands_in_no_log(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions, caplog: pytest.LogCaptureFixture,
 ) -> None:
-    queue(store, run_source, a_captioned_test(store))
+    queue(run_source, a_captioned_test(store))
     refused: Iterator[Reply] = iter([(503, "", {}), (403, "FAIL", {})])
     server.script = lambda post: next(refused, None) if post.kind == "finish" else None
 
@@ -157,7 +155,7 @@ def test_the_runs_token_stands_in_no_log(
     reason="this host sends core files elsewhere")
 @pytest.mark.usefixtures("extractor")
 def test_a_core_file_is_sent_where_it_is_allowed(store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions) -> None:
-    queue(store, run_source, a_captioned_test(store, 1, "--crash"))
+    queue(run_source, a_captioned_test(store, 1, "--crash"))
 
     run(replace(options, limits=Limits(seconds=60, core_bytes=1 << 30)), run_source)
 

@@ -253,8 +253,8 @@ def test_a_program_finds_its_sample_and_leaves_its_outputs_where_baselines_were_
     sample, program = tmp_path / "aa.ts", Path(desk.call("print(sys.argv[-1])\nopen(sys.argv[-2], 'w').write(os.getcwd())").arguments[0])
     sample.write_bytes(b"captions")
     places = SandboxPaths("/repository/TestFiles", "/repository/TempFiles")
-    report = a_test(command="", output_type="report", files=(SuiteFile(1, "bb.txt", "aa.txt"),))
-    named = a_test(command="", output_type="file", files=(SuiteFile(1, "bb.txt", "out.txt"),))
+    report = a_test(command="", output_type="report", files=(SuiteFile(1, "b" * 64, "aa.txt"),))
+    named = a_test(command="", output_type="file", files=(SuiteFile(1, "b" * 64, "out.txt"),))
 
     codes = [
         desk.run(invocation(test, program, sample, desk.folder, desk.log, places=places)).exit_code for test in (named, report)]

@@ -1,4 +1,4 @@
-"""A worker outlives servers that are away, maintenance, an empty queue and faults of its own."""
+"""A worker outlives servers that are away, an empty queue and faults of its own."""
 from __future__ import annotations
 
 import threading
@@ -10,11 +10,10 @@ import pytest
 from api.worker.options import WorkerOptions
 from api.worker.reporter import Retries
 from api.worker.run_source import ClaimedRun
-from api.worker.worker import work
 from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.inputs import TOKEN, Store
 from tests.worker.stand_in import Post, Reply, StandIn
-from tests.worker.working import a_captioned_test, await_hanging, queue, run, working
+from tests.worker.working import a_captioned_test, await_hanging, queue, run, work, working
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 def test_a_restart_of_the_server_in_the_middle_loses_nothing(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
 ) -> None:
-    queue(store, run_source, a_captioned_test(store, 1), a_captioned_test(store, 2))
+    queue(run_source, a_captioned_test(store, 1), a_captioned_test(store, 2))
     went_down = threading.Event()
 
     def go_down(post: Post) -> Reply | None:
@@ -49,7 +48,7 @@ def test_a_restart_of_the_server_in_the_middle_loses_nothing(
 def test_a_server_that_never_comes_back_ends_the_run_through_its_claim(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
 ) -> None:
-    queue(store, run_source, a_captioned_test(store, 1))
+    queue(run_source, a_captioned_test(store, 1))
     server.script = lambda post: (503, "", {}) if post.kind == "finish" else None
 
     run(replace(options, retries=Retries(timeout=0.2, first_pause=0.05, max_pause=0.1)), run_source)
@@ -63,7 +62,7 @@ def test_a_server_that_never_comes_back_ends_the_run_through_its_claim(
 def test_a_server_that_asks_for_more_time_than_the_worker_has_costs_no_run(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions, asked: str,
 ) -> None:
-    queue(store, run_source, a_captioned_test(store, 1))
+    queue(run_source, a_captioned_test(store, 1))
     replies: list[Reply] = [(503, "", {"Retry-After": asked})] * 3
     server.script = lambda post: replies.pop() if post.kind == "finish" and replies else None
 
@@ -74,26 +73,8 @@ def test_a_server_that_asks_for_more_time_than_the_worker_has_costs_no_run(
 
 
 @pytest.mark.usefixtures("extractor")
-def test_under_maintenance_no_run_is_taken(store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions) -> None:
-    queue(store, run_source, a_captioned_test(store))
-    server.maintenance = "True"
-
-    assert run(options, run_source) == 0
-    assert len(run_source.waiting) == 1
-
-
-@pytest.mark.usefixtures("extractor")
-def test_without_a_server_no_run_is_taken(store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions) -> None:
-    queue(store, run_source, a_captioned_test(store))
-    server.stop()
-
-    assert run(options, run_source) == 0
-    assert len(run_source.waiting) == 1
-
-
-@pytest.mark.usefixtures("extractor")
 def test_without_a_queue_the_worker_waits(store: Store, run_source: FakeRunSource, options: WorkerOptions) -> None:
-    queue(store, run_source, a_captioned_test(store))
+    queue(run_source, a_captioned_test(store))
     run_source.available = False
 
     assert run(options, run_source) == 0
@@ -102,9 +83,9 @@ def test_without_a_queue_the_worker_waits(store: Store, run_source: FakeRunSourc
 @pytest.mark.usefixtures("extractor")
 def test_several_workers_share_a_queue(store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions) -> None:
     for _ in range(6):
-        queue(store, run_source, a_captioned_test(store, 1), a_captioned_test(store, 2))
+        queue(run_source, a_captioned_test(store, 1), a_captioned_test(store, 2))
     stop = threading.Event()
-    threads = [threading.Thread(target=work, args=(options, run_source), kwargs={"stop": stop, "until_idle": True}) for _ in range(3)]
+    threads = [threading.Thread(target=work, args=(options, run_source, stop), kwargs={"until_idle": True}) for _ in range(3)]
 
     for thread in threads:
         thread.start()
@@ -120,13 +101,13 @@ def test_several_workers_share_a_queue(store: Store, run_source: FakeRunSource, 
 def test_a_fault_of_the_worker_ends_the_run_and_not_the_worker(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
 ) -> None:
-    queue(store, run_source, a_captioned_test(store))
-    queue(store, run_source, a_captioned_test(store))
+    queue(run_source, a_captioned_test(store))
+    queue(run_source, a_captioned_test(store))
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    taken = work(options, run_source, stop=threading.Event(), until_idle=True, run_process=broken)  # type: ignore[arg-type]
+    taken = run(options, run_source, broken)  # type: ignore[arg-type]
 
     assert taken == 2
     assert run_source.released == [(number, "[worker] The worker failed; its log has the details.") for number in (1, 2)]
@@ -138,7 +119,7 @@ def test_a_fault_of_the_worker_ends_the_run_and_not_the_worker(
 def test_a_fault_in_looking_for_a_run_ends_no_worker(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions, fault: BaseException,
 ) -> None:
-    queue(store, run_source, a_captioned_test(store))
+    queue(run_source, a_captioned_test(store))
     run_source.faults = [fault]
 
     with working(options, run_source):
@@ -151,7 +132,7 @@ def test_a_fault_in_looking_for_a_run_ends_no_worker(
 def test_a_fault_in_renewing_a_lease_does_not_end_the_renewals(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
 ) -> None:
-    run_id = queue(store, run_source, a_captioned_test(store, 1, "--hang"))
+    run_id = queue(run_source, a_captioned_test(store, 1, "--hang"))
 
     with working(options, run_source):
         await_hanging(store)
@@ -172,8 +153,8 @@ def test_a_lease_that_cannot_be_renewed_for_any_reason_is_lost_and_its_run_is_le
         def renew(self, claimed: ClaimedRun) -> bool:
             raise OSError
 
-    faulty = Faulty()
-    queue(store, faulty, a_captioned_test(store, 1, "--hang"))
+    faulty = Faulty(store.folder)
+    queue(faulty, a_captioned_test(store, 1, "--hang"))
 
     with working(replace(options, lease_timeout=0.05), faulty):
         faulty.await_release()

@@ -19,6 +19,9 @@ def find_by_token(token: str, now: datetime) -> Machine | None:
         return None
     digest = token_digest(token)
     found = find_machine(digest)
-    if found is not None and (found.seen_at is None or now - found.seen_at >= SEEN_EVERY):
-        transact(partial(record_seen, found.name, digest, now))
-    return found
+    if found is None:
+        return None
+    machine, is_new = found
+    if is_new or machine.seen_at is None or now - machine.seen_at >= SEEN_EVERY:
+        transact(partial(record_seen, machine.name, digest, now))
+    return machine

@@ -38,6 +38,11 @@ class Claim:
     branch: str | None
     pull_request: int | None
 
+    @property
+    def reference(self) -> RunClaim:
+        """What tells this claim from others."""
+        return RunClaim(self.run_id, self.fence)
+
 
 def in_maintenance(platform: str) -> bool:
     """Whether no run of the platform may be started."""

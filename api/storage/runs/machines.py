@@ -12,7 +12,8 @@ from api.domain.runs.run import Platform
 from api.storage.database import change, read, session
 from api.storage.tables import MachineRow
 
-_BY_DIGEST = select(MachineRow.name, MachineRow.kinds, MachineRow.platform, MachineRow.created_at, MachineRow.seen_at).where(
+_COLUMNS = MachineRow.name, MachineRow.kinds, MachineRow.platform, MachineRow.created_at, MachineRow.seen_at
+_BY_DIGEST = select(MachineRow.next_digest, *_COLUMNS).where(
     or_(MachineRow.digest == bindparam("digest"), MachineRow.next_digest == bindparam("digest")))
 
 
@@ -27,10 +28,10 @@ def add_machine(machine: Machine, digest: str) -> None:
         raise Conflict("There is a machine of this name.", remedy="Choose another name, or rotate that machine's token.") from taken
 
 
-def find_machine(digest: str) -> Machine | None:
-    """The machine whose token has this digest; None where there is none."""
+def find_machine(digest: str) -> tuple[Machine, bool] | None:
+    """The machine whose token has this digest, and whether that is its new one; None where there is none."""
     row = read(_BY_DIGEST, {"digest": digest}).one_or_none()
-    return None if row is None else _machine(*row)
+    return None if row is None else (_machine(*row[1:]), row[0] == digest)
 
 
 def record_seen(name: str, digest: str, now: datetime) -> None:
@@ -53,8 +54,7 @@ def remove_machine(name: str) -> None:
 
 def list_machines() -> list[Machine]:
     """All machines, by name."""
-    columns = MachineRow.name, MachineRow.kinds, MachineRow.platform, MachineRow.created_at, MachineRow.seen_at
-    return [_machine(*row) for row in session().execute(select(*columns).order_by(MachineRow.name))]
+    return [_machine(*row) for row in session().execute(select(*_COLUMNS).order_by(MachineRow.name))]
 
 
 def _machine(name: str, kinds: str, platform: str, created_at: datetime, seen_at: datetime | None) -> Machine:

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.domain.runs.expected_tests import NO_CATEGORY, ExpectedOutput, ExpectedTest, ExpectedTests, parse_expected_tests
-from api.domain.runs.worker_suite import SuiteFile, suite_of
 from tests.domain.results.judging import BASELINE, OTHER, VARIANT, expected_output, expected_test
 
 words = st.text(max_size=8)
@@ -88,12 +87,3 @@ def test_a_hash_is_accepted_in_any_case_and_nothing_is_no_hash() -> None:
 
     assert output.accepts(BASELINE.upper()) and output.accepts(VARIANT.upper())
     assert not output.accepts(OTHER) and not output.accepts("")
-
-
-def test_a_worker_is_told_which_files_to_compare() -> None:
-    test = replace(expected_test(1, replace(expected_output(), suffix="_1")), sample_extension="ts")
-
-    [told] = suite_of(ExpectedTests.of([test]))
-
-    assert (told.regression_id, told.category, told.input_file) == (1, "DVB", "sha.ts")
-    assert told.files == (SuiteFile(5, f"{BASELINE}.srt", "sha_1.srt"),)

@@ -8,11 +8,11 @@ import pytest
 
 from api.domain.auth.access import Role, Scope
 from contract.client import ValidatingClient
-from contract.documents import Operation, load_documents
+from contract.documents import MACHINES, Operation, load_documents
 from tests.builders import LIMITED, add_finished_run, add_regression_test
 from tests.handlers.site import Site
 
-DOCUMENTS = [document for document in load_documents() if document.name != "openapi-worker.yaml"]
+DOCUMENTS = [document for document in load_documents() if document.name not in ("openapi-worker.yaml", MACHINES)]
 SECURED = [each for document in DOCUMENTS for each in document.operations if each.secured]
 OPEN = [each for document in DOCUMENTS for each in document.operations if not each.secured]
 USABLE = {role: [scope for scope in Scope if role in LIMITED.get(scope, Role)] for role in Role}

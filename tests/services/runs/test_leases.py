@@ -13,10 +13,10 @@ from api.domain.runs.worker_message import Answer
 from api.installation import SYSTEM_RANDOM
 from api.services.results.verdicts import judge_run
 from api.services.runs import runs
-from api.services.runs.leases import claim_run, give_up_expired_leases, release_claim, renew_claim
+from api.services.runs.leases import claim_run, find_unheard_claim, give_up_expired_leases, release_claim, renew_claim
 from api.services.runs.platform_sync import catch_up
 from api.storage.database import session
-from api.storage.runs.leases import Claim, in_maintenance
+from api.storage.runs.leases import Claim, Holder, in_maintenance
 from api.storage.runs.progress import list_events
 from api.storage.tables import ClaimRow
 from tests.builders import MAIN_REPOSITORY, NOW, add_event, add_machine, add_regression_test, add_run, minutes, set_maintenance
@@ -29,7 +29,7 @@ LEASE = timedelta(minutes=5)
 
 def take(worker: str = "w", platform: str = "linux", *, at: float = 0) -> Claim | None:
     session().rollback()
-    return claim_run(worker, platform, MAIN_REPOSITORY, now=minutes(at), lease=LEASE)
+    return claim_run(Holder(worker, "s"), platform, MAIN_REPOSITORY, now=minutes(at), lease=LEASE)
 
 
 def taken(worker: str = "w", *, at: float = 0) -> Claim:
@@ -97,7 +97,7 @@ def test_a_claim_is_renewed_while_its_run_goes_on(database: Database) -> None:
     add_run()
     claim = taken()
 
-    renewed = renew_claim(claim.run_id, claim.fence, deadline=minutes(20))
+    renewed = renew_claim(claim.reference, "w", deadline=minutes(20))
 
     assert renewed
     assert give_up_expired_leases(minutes(19), SYSTEM_RANDOM) == 0
@@ -114,7 +114,7 @@ def test_a_claim_of_a_run_that_is_over_is_not_renewed(database: Database, end: s
     else:
         execute(run_id, test)
 
-    assert not renew_claim(run_id, claim.fence, deadline=minutes(20))
+    assert not renew_claim(claim.reference, "w", deadline=minutes(20))
 
 
 def test_a_run_whose_lease_passed_is_given_up_visibly(database: Database) -> None:
@@ -162,8 +162,8 @@ def test_a_fence_grows_with_every_claim_and_an_older_one_is_worth_nothing(databa
     delete_events(run_id)
     second = taken("second", at=1)
 
-    renewed = [renew_claim(run_id, claim.fence, deadline=minutes(30)) for claim in (first, second)]
-    release_claim(run_id, first.fence, failure="[worker] too late", now=minutes(2))
+    renewed = [renew_claim(claim.reference, holder, deadline=minutes(30)) for claim, holder in ((first, "first"), (second, "second"))]
+    release_claim(first.reference, "first", failure="[worker] too late", now=minutes(2))
 
     assert (first.run_id, second.run_id, second.fence) == (run_id, run_id, first.fence + 1)
     assert renewed == [False, True]
@@ -176,7 +176,7 @@ def test_a_released_claim_is_gone_and_its_run_stays_as_it_is(database: Database)
     claim = taken()
     execute(run_id, test)
 
-    release_claim(run_id, claim.fence, failure=None, now=NOW)
+    release_claim(claim.reference, "w", failure=None, now=NOW)
 
     assert session().execute(select(ClaimRow)).first() is None
     assert status_of(run_id) is RunStatus.PASS
@@ -186,8 +186,8 @@ def test_a_claim_released_with_a_failure_ends_the_run_with_it(database: Database
     run_id = create(add_regression_test())
     claim = taken()
 
-    release_claim(run_id, claim.fence, failure="[checkout] no such commit", now=NOW)
-    release_claim(run_id, claim.fence, failure="[checkout] no such commit", now=NOW)
+    release_claim(claim.reference, "w", failure="[checkout] no such commit", now=NOW)
+    release_claim(claim.reference, "w", failure="[checkout] no such commit", now=NOW)
 
     found = runs.load_run(run_id)
     assert [error.type for error in judge_run(found).infrastructure] == [InfrastructureType.CHECKOUT]
@@ -209,3 +209,48 @@ def test_a_claim_goes_with_its_run(database: Database) -> None:
 
     assert session().execute(select(ClaimRow)).first() is None
     assert give_up_expired_leases(minutes(60), SYSTEM_RANDOM) == 0
+
+
+def unheard(session_id: str = "s", *holding: Claim) -> Claim | None:
+    session().rollback()
+    return find_unheard_claim(Holder("w", session_id), [each.reference for each in holding], now=NOW, chance=SYSTEM_RANDOM)
+
+
+def test_another_machine_can_do_nothing_with_a_claim(database: Database) -> None:
+    run_id = create(add_regression_test())
+    claim = taken()
+
+    renewed = renew_claim(claim.reference, "other", deadline=minutes(20))
+    release_claim(claim.reference, "other", failure="[worker] not mine", now=NOW)
+
+    assert not renewed
+    assert status_of(run_id) is RunStatus.RUNNING
+
+
+def test_a_claim_whose_answer_was_lost_is_given_again_to_the_process_that_asked(database: Database) -> None:
+    create(add_regression_test())
+    claim = taken()
+
+    assert unheard() == claim
+    assert unheard("s", claim) is None
+    assert renew_claim(claim.reference, "w", deadline=minutes(20))
+
+
+def test_a_run_that_is_over_is_not_given_again(database: Database) -> None:
+    test = add_regression_test()
+    run_id = create(test)
+    taken()
+    execute(run_id, test)
+
+    assert unheard() is None
+
+
+def test_a_machine_that_starts_anew_gives_up_what_it_had_claimed_before(database: Database) -> None:
+    run_id = create(add_regression_test())
+    taken()
+
+    assert unheard("another process") is None
+
+    assert status_of(run_id) is RunStatus.CANCELED
+    assert list_events(run_id)[-1].message == "[worker] The worker was lost: its machine started anew."
+    assert take(at=1) is not None

@@ -17,6 +17,7 @@ from api.services.runs.replacements import MAX_IN_A_ROW
 from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import TestForkRow, TestRow
 from api.storage.runs.expected_tests import load_expected_tests
+from api.storage.runs.leases import Holder
 from api.storage.runs.new_runs import create_run
 from api.storage.runs.progress import list_events
 from api.storage.tables import RunReplacementRow, RunRow
@@ -37,7 +38,7 @@ def test(database: Database) -> BuiltTest:
 def lose(*, at: float = 0) -> int | None:
     """Have a worker take the oldest run and vanish; the run's id."""
     session().rollback()
-    claim = claim_run("w", "linux", MAIN_REPOSITORY, now=minutes(at), lease=LEASE)
+    claim = claim_run(Holder("w", "s"), "linux", MAIN_REPOSITORY, now=minutes(at), lease=LEASE)
     give_up_expired_leases(minutes(at + 6), SYSTEM_RANDOM)
     return None if claim is None else claim.run_id
 
@@ -80,7 +81,7 @@ def test_a_run_is_attempted_once_however_its_worker_was_lost(test: BuiltTest) ->
 def test_of_servers_that_sweep_at_once_one_queues_a_replacement(database: Database, test: BuiltTest) -> None:
     made = [create(test) for _ in range(3)]
     for _ in made:
-        claim_run("w", "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
+        claim_run(Holder("w", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
     session().rollback()
 
     database.together(*[lambda: give_up_expired_leases(minutes(6), SYSTEM_RANDOM)] * 6)
@@ -100,7 +101,7 @@ def test_no_more_than_a_few_runs_in_a_row_are_queued_for_one(test: BuiltTest) ->
 
 def test_a_run_that_a_person_canceled_is_not_queued_anew(test: BuiltTest) -> None:
     run_id = create(test)
-    claim_run("w", "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
+    claim_run(Holder("w", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
     cancel(run_id)
 
     give_up_expired_leases(minutes(6), SYSTEM_RANDOM)
@@ -156,7 +157,7 @@ def test_a_lost_run_that_the_platform_restarted_keeps_the_replacement_that_it_ha
 
 def test_a_replacement_that_cannot_be_made_leaves_the_run_to_the_next_sweep(test: BuiltTest) -> None:
     run_id = create(test)
-    claim_run("w", "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
+    claim_run(Holder("w", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
 
     def broken(length: int) -> bytes:
         raise RuntimeError
@@ -188,7 +189,7 @@ def test_a_lost_run_of_which_nobody_can_tell_what_it_executed_ends_and_has_no_re
 ) -> None:
     run_id, other = create(test), create(test)
     for _ in range(2):
-        claim_run("w", "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
+        claim_run(Holder("w", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
     make_odd(run_id, **odd)
 
     assert give_up_expired_leases(minutes(6), SYSTEM_RANDOM) == 2
@@ -200,7 +201,7 @@ def test_a_lost_run_of_which_nobody_can_tell_what_it_executed_ends_and_has_no_re
 def test_a_lost_run_that_cannot_be_given_up_keeps_no_other_from_it(test: BuiltTest) -> None:
     first, second = create(test), create(test)
     for _ in range(2):
-        claim_run("w", "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
+        claim_run(Holder("w", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
     with transaction():
         session().execute(delete(RunRow).where(RunRow.run_id == first))
 

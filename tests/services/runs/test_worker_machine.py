@@ -19,6 +19,7 @@ from api.services.runs import runs
 from api.services.runs.leases import claim_run
 from api.services.runs.platform_sync import catch_up
 from api.storage.database import session
+from api.storage.runs.leases import Holder
 from api.storage.tables import VerdictRow
 from tests.builders import MAIN_REPOSITORY, NOW, BuiltTest, Output, add_regression_test, add_user, digest_of, minutes
 from tests.databases import Database
@@ -159,7 +160,7 @@ class Workers(RuleBasedStateMachine):
     @rule()
     def a_worker_asks_for_a_run(self) -> None:
         session().rollback()
-        claim = claim_run("w", "linux", MAIN_REPOSITORY, now=NOW, lease=minutes(5) - NOW)
+        claim = claim_run(Holder("w", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=minutes(5) - NOW)
         waiting = [run for run, model in enumerate(self.models) if model.phase is None]
 
         assert (claim and self.run_ids.index(claim.run_id)) == (waiting[0] if waiting else None)

@@ -2,12 +2,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from api.domain.errors import Unavailable
@@ -125,33 +124,6 @@ def test_discarding_twice_is_no_fault(store: FileStore) -> None:
     incoming.discard()
 
     assert files_in(store.root) == {}
-
-
-def test_a_suites_list_is_put_in_place_last(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    order: list[str] = []
-    real: Callable[[Path, Path], None] = os.replace
-
-    def note(source: Path, target: Path) -> None:
-        order.append(Path(target).name)
-        real(source, target)
-
-    monkeypatch.setattr(os, "replace", note)
-
-    store.write_suite("linux", 7, {"TestAll.xml": b"all", "Z.xml": b"z", "A.xml": b"a"})
-
-    assert sorted(order[:2]) == ["A.xml", "Z.xml"]
-    assert order[2] == "TestAll.xml"
-    assert files_in(store.suite_folder("linux", 7)) == {"TestAll.xml": b"all", "A.xml": b"a", "Z.xml": b"z"}
-
-
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(name=TEXTS.filter(lambda text: "\x00" not in text and Path(text).name not in ("", "..") and text.isprintable()))
-def test_a_suites_file_never_leaves_its_folder(store: FileStore, name: str) -> None:
-    before = {path for path in files_in(store.root) if "/ci-tests/" not in path}
-
-    store.write_suite("linux", 7, {name: b"x"})
-
-    assert {path for path in files_in(store.root) if "/ci-tests/" not in path} == before
 
 
 @settings(max_examples=500)

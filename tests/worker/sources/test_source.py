@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from api.commands.worker_sources import sources
 
 from api.commands.failure import CommandFailed
-from api.commands.worker_sources import sources
 from api.config import Settings
 from api.domain.runs.infrastructure import InfrastructureType
 from api.host.slots import Slot

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from api.worker.executable import find_executable
-from api.worker.run_error import RunError
+from api.domain.runs.infrastructure import InfrastructureType
+from api.storage.files.executables import NoExecutable, find_executable
 
 MAIN = "CCExtractor/ccextractor"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -39,8 +39,11 @@ def test_the_main_repository_needs_no_folder_of_its_own(tmp_path: Path) -> None:
 def test_a_fork_never_gets_the_main_repositorys_executable(tmp_path: Path) -> None:
     put(tmp_path, f"linux/{COMMIT}/ccextractor")
 
-    with pytest.raises(RunError, match=rf"^\[build\] .* put it at someone/ccextractor/linux/{COMMIT}/ccextractor"):
+    with pytest.raises(NoExecutable, match=rf" put it at someone/ccextractor/linux/{COMMIT}/ccextractor") as caught:
         find(tmp_path, "someone/ccextractor")
+
+    assert caught.value.kind is InfrastructureType.BUILD
+    assert str(tmp_path) not in caught.value.reason
 
 
 def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
@@ -50,15 +53,19 @@ def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
     place.parent.mkdir(parents=True)
     place.symlink_to(outside)
 
-    with pytest.raises(RunError, match=r"^\[storage\] .* leads out"):
+    with pytest.raises(NoExecutable, match="leads out") as caught:
         find(folder)
+
+    assert caught.value.kind is InfrastructureType.STORAGE
 
 
 def test_a_file_without_the_right_to_be_executed_is_told(tmp_path: Path) -> None:
     put(tmp_path, f"linux/{COMMIT}/ccextractor", 0o644)
 
-    with pytest.raises(RunError, match=r"^\[build\] The file at linux/.* cannot be executed"):
+    with pytest.raises(NoExecutable, match="The file at linux/.* cannot be executed") as caught:
         find(tmp_path)
+
+    assert caught.value.kind is InfrastructureType.BUILD
 
 
 @pytest.mark.parametrize(("repository", "commit", "platform"), [
@@ -67,5 +74,7 @@ def test_a_file_without_the_right_to_be_executed_is_told(tmp_path: Path) -> None
     (MAIN, "../../etc", "linux"), (MAIN, "", "linux"), (MAIN, COMMIT + "\n", "linux"), (MAIN, COMMIT, "../linux"),
 ])
 def test_hostile_names_are_an_obstacle_of_the_checkout(tmp_path: Path, repository: str, commit: str, platform: str) -> None:
-    with pytest.raises(RunError, match=r"^\[checkout\] "):
+    with pytest.raises(NoExecutable) as caught:
         find(tmp_path, repository, commit, platform)
+
+    assert caught.value.kind is InfrastructureType.CHECKOUT

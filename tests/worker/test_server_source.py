@@ -1,0 +1,289 @@
+"""The claims on the server do what the fake ones do, over a real socket and on either kind of database."""
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from api.app import Application
+from api.domain.auth.token import token_digest
+from api.domain.runs.machine import Machine, WorkKind, machine_token
+from api.domain.runs.run import Phase, Platform
+from api.installation import SYSTEM_RANDOM, utc_now
+from api.jobs.wakeup.wakeup import local_wakeup
+from api.server import make_server
+from api.services.results.verdicts import derive_state
+from api.services.runs.leases import give_up_expired_leases
+from api.storage.database import change, database_now, session, transact, transaction
+from api.storage.runs.machines import add_machine, remove_machine, rotate_token
+from api.storage.runs.progress import list_events, record_event
+from api.storage.tables import ClaimRow
+from api.worker.file_cache import FileCache
+from api.worker.machine_client import MachineClient, TokenRefused
+from api.worker.reporter import Retries, RunClosed
+from api.worker.run_error import RunError, TestRunError
+from api.worker.run_source import ClaimedRun, RunSourceUnavailable
+from api.worker.server_source import ServerRunSource
+from tests.builders import MAIN_REPOSITORY, Output, add_regression_test, add_run, add_sample
+from tests.clocks import OFF, clock_off
+from tests.databases import Database
+from tests.handlers.site import settings_for
+from tests.specfirst.transport.sockets import listening
+from tests.worker.run_source_suite import ClaimsSuite
+
+LEASE = timedelta(minutes=1)
+SAMPLE = b"a sample"
+COMMIT = "c" * 40
+QUICK = Retries(timeout=0.3, first_pause=0.05, max_pause=0.1)
+
+
+def nothing(_: float) -> None:
+    """Wait for nothing: the server of these tests is there."""
+
+
+@dataclass
+class ServerQueue:
+    """The server's side of the claims: runs come in, lapse and end; and a machine that claims them."""
+
+    run_source: ServerRunSource
+    client: MachineClient
+    cache: FileCache
+    database: Database
+    folder: Path
+    http: httpx.Client
+    url: str
+
+    @property
+    def token_file(self) -> Path:
+        """The file with the machine's token."""
+        return self.folder / "worker.token"
+
+    def another(self) -> ServerRunSource:
+        """The run source of another machine."""
+        client = MachineClient(self.http, self.url, enrol(f"worker-{uuid4()}", self.folder))
+        return ServerRunSource(client, self.cache, threading.Event(), QUICK, wait=0)
+
+    def wake(self) -> None:
+        """Say that something was queued, as whoever queues it does."""
+        local_wakeup(self.folder / "work").wake()
+
+    def add(self, platform: str = "linux") -> int:
+        """Queue a run; return its id."""
+        return add_run(platform=platform, commit=COMMIT, repository=MAIN_REPOSITORY)
+
+    def cancel(self, run_id: int) -> None:
+        """End a run as a person would."""
+        with transaction():
+            record_event(run_id, Phase.CANCELED, "Canceled by a person.", at=utc_now(), origin=None)
+            derive_state(run_id)
+
+    def lapse(self, run_id: int) -> None:
+        """Let a claim's lease end."""
+        with transaction():
+            change(update(ClaimRow).where(ClaimRow.run_id == run_id).values(deadline=database_now() - LEASE))
+
+    def ended_with(self, run_id: int) -> str | None:
+        """The message of the run's cancellation."""
+        session().rollback()
+        return next((event.message for event in list_events(run_id) if event.phase is Phase.CANCELED), None)
+
+    def install(self, content: bytes) -> Path:
+        """Put an executable into the server's folder."""
+        place = self.folder / "executables" / MAIN_REPOSITORY / "linux" / COMMIT / "ccextractor"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        place.chmod(0o755)
+        return place
+
+
+def enrol(name: str, folder: Path) -> Path:
+    """Add a machine of this name; return the file with its token."""
+    token, file = machine_token(sha256(name.encode()).digest()), folder / f"{name}.token"
+    transact(partial(add_machine, Machine(name, (WorkKind.RUN,), Platform.LINUX, utc_now()), token_digest(token)))
+    file.write_text(f"{token}\n")
+    return file
+
+
+@contextmanager
+def working(server: Application, folder: Path, url: str) -> Iterator[ServerQueue]:
+    """A machine of a server, named `worker`."""
+    with httpx.Client(trust_env=False) as http:
+        client = MachineClient(http, url, enrol("worker", folder))
+        cache = FileCache(folder / "cache", 1 << 20)
+        made = ServerRunSource(client, cache, threading.Event(), QUICK, wait=0)
+        yield ServerQueue(made, client, cache, Database(server.flask, ""), folder, http, url)
+
+
+class TestServedClaims(ClaimsSuite):
+    """The suite, over SQLite and MariaDB."""
+
+    @pytest.fixture
+    def queue(self, database: Database, tmp_path: Path) -> Iterator[ServerQueue]:
+        add_regression_test(
+            sample_id=add_sample(sha=sha256(SAMPLE).hexdigest(), extension="ts"), outputs=[Output(baseline=sha256(b"x").hexdigest())])
+        settings = settings_for(
+            tmp_path, tmp_path / "none", database_url=database.url, executables=tmp_path / "executables", lease_duration=60)
+        server = make_server(settings)
+        path = settings.storage_root / "TestFiles" / f"{sha256(SAMPLE).hexdigest()}.ts"
+        path.write_bytes(SAMPLE)
+        with listening(server) as port, working(server, tmp_path, f"http://127.0.0.1:{port}") as queue:
+            yield queue
+
+    @pytest.mark.parametrize("off", OFF, ids=str)
+    def test_a_run_stays_with_a_worker_whose_clock_is_wrong_and_is_lost_with_it_no_later(
+        self, database: Database, queue: ServerQueue, off: timedelta,
+    ) -> None:
+        run_id = queue.add()
+
+        with clock_off(database, off), clock_off(queue.database, off):
+            claimed = self.taken(queue)
+            early = give_up_expired_leases(database_now(), SYSTEM_RANDOM)
+            renewed = queue.run_source.renew(claimed)
+            session().rollback()
+            left = session().execute(select(ClaimRow.deadline)).scalar_one() - database_now()
+            queue.lapse(run_id)
+            late = give_up_expired_leases(database_now(), SYSTEM_RANDOM)
+
+        assert (early, renewed, late) == (0, True, 1)
+        assert LEASE - timedelta(seconds=30) < left <= LEASE
+
+    @pytest.mark.parametrize("lost", [False, True])
+    def test_a_run_that_was_given_up_is_queued_anew_only_where_it_had_no_part_in_it(self, queue: ServerQueue, lost: bool) -> None:
+        run_id = queue.add()
+
+        queue.run_source.release(self.taken(queue), "[worker] The worker was stopped.", lost=lost)
+
+        assert queue.ended_with(run_id) == "[worker] The worker was stopped."
+        assert (queue.run_source.claim() is not None) is lost
+
+    def test_a_run_is_told_with_its_tests(self, queue: ServerQueue) -> None:
+        queue.add()
+
+        [test] = queue.run_source.tests(self.taken(queue), nothing)
+
+        assert (test.sample_sha, test.sample_name) == (sha256(SAMPLE).hexdigest(), f"{sha256(SAMPLE).hexdigest()}.ts")
+        # No store has the baseline's file, so that the output is sent however it is.
+        assert [file.baseline for file in test.files] == [None]
+
+    def test_a_sample_is_fetched_once_and_kept(self, queue: ServerQueue, tmp_path: Path) -> None:
+        queue.add()
+        claimed = self.taken(queue)
+        [test] = queue.run_source.tests(claimed, nothing)
+
+        queue.run_source.fetch_sample(claimed, test, tmp_path / "first", nothing)
+        (tmp_path / "files" / "TestFiles" / test.sample_name).unlink()
+        queue.run_source.fetch_sample(claimed, test, tmp_path / "second", nothing)
+
+        assert [(tmp_path / name).read_bytes() for name in ("first", "second")] == [SAMPLE] * 2
+
+    def test_a_sample_that_is_not_there_or_is_another_is_told(self, queue: ServerQueue, tmp_path: Path) -> None:
+        queue.add()
+        claimed = self.taken(queue)
+        [test] = queue.run_source.tests(claimed, nothing)
+        path = tmp_path / "files" / "TestFiles" / test.sample_name
+
+        path.write_bytes(b"another")
+        with pytest.raises(TestRunError, match="is not what its hash says"):
+            queue.run_source.fetch_sample(claimed, test, tmp_path / "x", nothing)
+        path.unlink()
+        with pytest.raises(TestRunError, match="is not in the store"):
+            queue.run_source.fetch_sample(claimed, test, tmp_path / "x", nothing)
+
+        assert not (tmp_path / "x").exists()
+
+    def test_the_executable_is_the_one_of_now(self, queue: ServerQueue, tmp_path: Path) -> None:
+        queue.add()
+        claimed, target = self.taken(queue), tmp_path / "program"
+
+        with pytest.raises(RunError, match="put it at"):
+            queue.run_source.fetch_executable(claimed, target, nothing)
+        for content in (b"#!/bin/sh\n", b"#!/bin/sh\nexit 3\n"):
+            queue.install(content)
+            queue.run_source.fetch_executable(claimed, target, nothing)
+            assert target.read_bytes() == content
+
+        assert target.stat().st_mode & 0o111
+
+    def test_files_of_a_run_that_another_has_by_now_are_not_told_of(self, queue: ServerQueue, tmp_path: Path) -> None:
+        run_id = queue.add()
+        claimed = self.taken(queue)
+        lost = ClaimedRun(run_id, claimed.token, f"run-{run_id}-2", "linux", MAIN_REPOSITORY, COMMIT)
+
+        with pytest.raises(RunClosed):
+            queue.run_source.tests(lost, nothing)
+        with pytest.raises(RunClosed):
+            queue.run_source.fetch_executable(lost, tmp_path / "x", nothing)
+
+    def test_an_end_that_the_server_did_not_take_is_told_before_the_next_claim(self, queue: ServerQueue) -> None:
+        run_id = queue.add()
+        claimed = self.taken(queue)
+        token = queue.token_file.read_text()
+
+        queue.token_file.write_text("spcm_wrong")
+        with pytest.raises(RunSourceUnavailable):
+            queue.run_source.release(claimed, "[worker] The worker was stopped.")
+        queue.token_file.write_text(token)
+
+        assert queue.run_source.claim() is None
+        assert queue.ended_with(run_id) == "[worker] The worker was stopped."
+
+    def test_a_new_token_ends_the_old_one_when_it_is_first_used(self, queue: ServerQueue) -> None:
+        old, new = queue.token_file.read_text(), machine_token(b"n" * 32)
+        transact(partial(rotate_token, "worker", token_digest(new)))
+
+        names = []
+        for token in (old, new):
+            queue.token_file.write_text(token)
+            names.append(queue.client.identify()["name"])
+
+        assert names == ["worker", "worker"]
+        queue.token_file.write_text(old)
+        with pytest.raises(TokenRefused):
+            queue.client.identify()
+
+    def test_a_removed_machine_is_told_nothing(self, queue: ServerQueue) -> None:
+        queue.add()
+        transact(partial(remove_machine, "worker"))
+
+        with pytest.raises(RunSourceUnavailable):
+            queue.run_source.claim()
+
+    def test_a_question_for_work_lasts_until_there_is_some(self, queue: ServerQueue) -> None:
+        patient = ServerRunSource(queue.client, queue.cache, threading.Event(), QUICK, wait=30)
+        with ThreadPoolExecutor(1) as thread:
+            waiting = thread.submit(patient.claim)
+            run_id = queue.add()
+            queue.wake()
+            claimed = waiting.result(30)
+
+        assert claimed is not None and claimed.run_id == run_id
+
+    def test_a_worker_that_stops_does_not_wait_for_an_answer(self, queue: ServerQueue) -> None:
+        stop = threading.Event()
+        patient = ServerRunSource(queue.client, queue.cache, stop, QUICK, wait=30)
+
+        with ThreadPoolExecutor(1) as thread:
+            waiting = thread.submit(patient.claim)
+            stop.set()
+
+            assert waiting.result(20) is None
+
+    def test_a_server_that_is_away_is_told_from_an_empty_queue(self, tmp_path: Path) -> None:
+        (tmp_path / "token").touch()
+        with httpx.Client(trust_env=False) as http:
+            away = MachineClient(http, "http://127.0.0.1:9", tmp_path / "token")
+            run_source = ServerRunSource(away, FileCache(tmp_path, 1), threading.Event(), QUICK)
+
+            with pytest.raises(RunSourceUnavailable):
+                run_source.claim()
