@@ -67,7 +67,8 @@ def test_only_the_login_the_health_check_and_downloads_by_ticket_are_open() -> N
 
 
 def test_only_the_callers_own_tokens_need_no_scope() -> None:
-    texts = [(text.text, content) for document in DOCUMENTS if document is not MACHINES_DOCUMENT for content in [load(document)] for text in operations(document, content)]
+    documents = [document for document in DOCUMENTS if document is not MACHINES_DOCUMENT]
+    texts = [(text.text, content) for document in documents for content in [load(document)] for text in operations(document, content)]
     secured = [text for text, content in texts if text.get("security", content.get("security"))]
 
     assert {text["operationId"] for text in secured if "x-required-scope" not in text} == WITHOUT_SCOPE

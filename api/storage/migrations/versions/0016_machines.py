@@ -11,7 +11,7 @@ from api.storage.database import NAMES
 from api.storage.migrations.steps import columns_of, create_table, drop_table, present_tables
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 
 CLAIM, COLUMN = "ci_claim", "session"
 OPTIONS: dict[str, Any] = {
