@@ -114,7 +114,7 @@ class Settings:
     rate_logins: int = _rates("CI_RATE_LOGINS", 5, read.whole_number, "logins per 15 minutes and address", least=1)
     rate_anonymous: int = _rates(
         "CI_RATE_ANONYMOUS", 120, read.whole_number, "anonymous requests, and wrong tokens, per minute and address", least=1)
-    rate_worker: int = _rates("CI_RATE_WORKER", 1200, read.whole_number, "a worker's posts per minute and run", least=1)
+    rate_worker: int = _rates("CI_RATE_WORKER", 1200, read.whole_number, "a worker's posts per minute and run, and a machine's requests per minute", least=1)
 
     main_repository: str = _runs(
         "CI_MAIN_REPOSITORY", "CCExtractor/ccextractor", read.repository, "the repository whose runs staff may trigger")
@@ -135,17 +135,17 @@ class Settings:
         about="token that CI_GITHUB_API_URL is asked with, for build artifacts (Actions: read), users and pull requests", usual=True)
 
     executables: Path = _workers(
-        "CI_EXECUTABLES", Path("instance/executables"), Path, "the operator's own folder of executables, for workers", usual=True)
+        "CI_EXECUTABLES", Path("instance/executables"), Path, "the operator's own folder of executables, which the server hands to machines", usual=True)
     executable_sources: tuple[str, ...] = _workers(
         "CI_EXECUTABLE_SOURCES", ("folder",), read.sources,
-        "where a worker gets executables, in this order: folder, artifact (of GitHub's workflows), build (in a sandbox)", usual=True)
+        "where a machine gets executables, in this order: folder, artifact (of GitHub's workflows), build (in a sandbox)", usual=True)
     trust_executables: bool = _workers(
-        "CI_TRUST_EXECUTABLES", False, read.switch, "a worker may execute what lies in CI_EXECUTABLES without a sandbox")
+        "CI_TRUST_EXECUTABLES", False, read.switch, "a machine may execute what lies in the server's CI_EXECUTABLES without a sandbox")
     cache_size: int = _workers(
         "CI_CACHE_SIZE", 20 << 30, read.whole_number, "how many bytes of samples and executables a machine keeps", least=1 << 20)
     lease_duration: int = _workers(
         "CI_LEASE_DURATION", 60, read.whole_number,
-        "how long a run stays with a worker, and a job with an agent, of which nothing is heard", least=10)
+        "how long a run stays with a machine, and a job with an agent, of which nothing is heard", least=10)
     run_timeout: int = _workers("CI_RUN_TIMEOUT", 21_600, read.whole_number, "time limit of a whole run, its build included", least=1)
     test_timeout: int = _workers("CI_TEST_TIMEOUT", 600, read.whole_number, "time limit of one regression test", least=1)
     test_memory: int = _workers(

@@ -12,6 +12,7 @@ from api.host.slots import Slot
 from api.integrations.github.build_artifacts import GitHubBuilds
 from api.sandbox.limits import Limits
 from api.sandbox.sandbox import Sandbox
+from api.worker.run_source import RunSource
 from api.worker.sandboxed_run import SandboxedRun
 from api.worker.sources.artifact import ArtifactSource
 from api.worker.sources.build import BuildSource
@@ -23,10 +24,10 @@ from api.worker.sources.source import FolderSource, MissingSource, Source
 BUILD_PROCESSES, BUILD_DISK = 512, 4 << 30
 
 
-def sources(settings: Settings, sandbox: Sandbox | None, slot: Slot | None) -> tuple[Source, ...]:
+def sources(settings: Settings, runs: RunSource, sandbox: Sandbox | None, slot: Slot | None) -> tuple[Source, ...]:
     """The sources in the configured order. Raises CommandFailed if a source lacks a setting."""
     makers: dict[str, Callable[[], Source]] = {
-        "folder": FolderSource,
+        "folder": lambda: FolderSource(runs),
         "artifact": partial(_artifact, settings, slot),
         "build": partial(_build, settings, sandbox, slot)}
     return tuple(makers[name]() for name in settings.executable_sources)

@@ -73,9 +73,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             raise CommandFailed(f"all of this host's {MAX_SLOTS} slots are held")
         client = MachineClient(http, server, arguments.token_file)
         found = options(server, identify(client), settings)
-        sandboxed = replace(found, sandboxed=chosen.sandbox is not None, sources=sources(settings, chosen.sandbox, slot))
         runs = ServerRunSource(
             client, FileCache(work_dir / "cache", settings.cache_size), stop, found.retries, wait=0 if arguments.once else WAIT)
+        sandboxed = replace(found, sandboxed=chosen.sandbox is not None, sources=sources(settings, runs, chosen.sandbox, slot))
         runner = bare_run() if chosen.sandbox is None or slot is None else sandboxed_run(chosen.sandbox, slot, settings)
         Worker(sandboxed, runs, http, stop, runner).work(until_idle=arguments.once)
     return 0

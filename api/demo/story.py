@@ -58,7 +58,7 @@ def tell(
             (run_id, build) for build in (builds.good, builds.regressed, builds.unbuilt, builds.proposed)
             for run_id in api.trigger(build, branch)]
         triggered += [(run_id, builds.proposed) for run_id in api.trigger(builds.proposed, branch, only=flaky, repeat=REPEAT)]
-        out(f"\nTriggered {len(triggered)} runs through the API; the worker takes them one after the other.")
+        out(f"\nTriggered {len(triggered)} runs through the API; the machine takes them one after the other.")
         told = tuple(_told(api, run_id, build, timeout, out) for run_id, build in triggered)
         asked = _Api(asking, f"{base_url}/api/v1", requester)
         _propose(asked, api, told[1].run_id, api.differing(told[1].run_id)[:2], out)

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Set
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from starlette.responses import Response
 from api.domain.errors import NotFound
 from api.domain.random_source import RandomSource
 from api.domain.runs.expected_tests import ExpectedTests
-from api.domain.runs.machine import ClaimState, Machine, RunClaim, parse_claim
+from api.domain.runs.machine import ClaimState, Machine, RunClaim, find_claim, parse_claim
 from api.domain.runs.worker_suite import dotted, suite_of
 from api.rendering import machines as render_machines
 from api.rendering.file_responses import Sendable, file_answer
@@ -39,14 +41,14 @@ def get_machine() -> dict[str, Any]:
 async def claim_work(request: Request, body: dict[str, Any]) -> Response:
     """Give a machine its next work, waiting for some; first what it was given before and does not know of."""
     machine = request_context.machine()
-    holder, holding = Holder(machine.name, body["session"]), {parse_claim(name) for name in body["holding"]}
+    holder, holding = Holder(machine.name, body["session"]), {find_claim(name) for name in body["holding"]}
     found = await request_context.in_thread(_find_unheard, holder, holding)
     if found is None:
         found = await _wait(request, machine, holder, body["wait"])
     return answer(render_machines.work(found))
 
 
-def _find_unheard(holder: Holder, holding: set[RunClaim]) -> Claim | None:
+def _find_unheard(holder: Holder, holding: Set[RunClaim | None]) -> Claim | None:
     return leases.find_unheard_claim(holder, holding, now=database_now(), chance=request_context.collaborator(RandomSource))
 
 
@@ -70,9 +72,12 @@ async def _hung_up(request: Request) -> None:
 def renew_claims(body: dict[str, Any]) -> dict[str, Any]:
     """Keep a machine's claims for another lease."""
     name, until = request_context.machine().name, database_now() + _policy().lease
-    return render_machines.claims({
-        each: ClaimState.HELD if leases.renew_claim(parse_claim(each), name, deadline=until) else ClaimState.LOST
-        for each in body["claims"]})
+    return render_machines.claims({each: _renewed(each, name, until) for each in body["claims"]})
+
+
+def _renewed(claim: str, machine: str, until: datetime) -> ClaimState:
+    found = find_claim(claim)
+    return ClaimState.HELD if found is not None and leases.renew_claim(found, machine, deadline=until) else ClaimState.LOST
 
 
 def end_claim(claim: str, body: dict[str, Any]) -> None:

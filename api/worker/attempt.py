@@ -3,12 +3,10 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
 import httpx
 
@@ -25,8 +23,6 @@ from api.worker.run_error import RunError, WorkerLost
 from api.worker.run_source import ClaimedRun, RunSource
 
 log = logging.getLogger(__name__)
-
-PAUSE_STEP = 0.05
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class Attempt:
             with BuildLog(folder / "build.log", self.now) as build_log:
                 with RunExecution(
                     self.claimed, self.run_source, self.options, self._reporter(), self.cancellation, build_log, folder,
-                    run_process=self.run_process, pause=partial(_pause, self.cancellation),
+                    run_process=self.run_process,
                     best_effort=self._make_reporter(replace(self.options.retries, timeout=0, deferral=0), self.cancellation),
                 ) as run:
                     self._finish(run, build_log)
@@ -125,13 +121,4 @@ class Attempt:
     def _make_reporter(self, retries: Retries, cancellation: Cancellation) -> Reporter:
         return Reporter(
             self.client, self.options.server, self.claimed.run_id, self.claimed.token,
-            retries=retries, pause=partial(_pause, cancellation))
-
-
-def _pause(cancellation: Cancellation, seconds: float) -> None:
-    """Wait, and raise Cancelled as soon as there is a reason to stop."""
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        cancellation.check()
-        time.sleep(min(PAUSE_STEP, left))
-    cancellation.check()
+            retries=retries, pause=cancellation.pause)

@@ -11,6 +11,8 @@ from types import TracebackType
 from api.supervision.supervision import Supervision, never
 from api.worker.run_source import ClaimedRun, RunSource, RunSourceUnavailable
 
+PAUSE_STEP = 0.05
+
 
 class CancelReason(StrEnum):
     """Why a run is cancelled while it is executed."""
@@ -59,6 +61,14 @@ class Cancellation:
         """Raise Cancelled if the work is cancelled."""
         if self.reason is not None:
             raise Cancelled(self.reason)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, and raise Cancelled as soon as the work is cancelled."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(PAUSE_STEP, left))
+        self.check()
 
 
 class LeaseRenewer:

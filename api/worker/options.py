@@ -8,7 +8,7 @@ from pathlib import Path
 from api.worker.command import SandboxPaths
 from api.worker.process import Limits
 from api.worker.reporter import Retries
-from api.worker.sources.source import FolderSource, Source
+from api.worker.sources.source import Source
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class WorkerOptions:
     temporary: Path
     trusted: bool = False
     sandboxed: bool = False
-    sources: tuple[Source, ...] = (FolderSource(),)
+    sources: tuple[Source, ...] = ()
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
     ffmpeg: Path | None = None

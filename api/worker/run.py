@@ -19,7 +19,7 @@ from api.worker.output_comparison import Produced, compare_outputs
 from api.worker.process import Execution, RunProcess
 from api.worker.reporter import Answer, Artifact, Reporter, RunClosed, ServerDiskFull, ServerUnreachable
 from api.worker.run_error import RunError, TestRunError
-from api.worker.run_source import ClaimedRun, Pause, RunSource
+from api.worker.run_source import ClaimedRun, RunSource
 from api.worker.sources.source import Build, FetchRequest, provide
 
 COMBINED_LIMIT = 32 << 20
@@ -33,10 +33,10 @@ class RunExecution:
 
     def __init__(
         self, claimed: ClaimedRun, run_source: RunSource, options: WorkerOptions, reporter: Reporter, cancellation: Cancellation,
-        build_log: BuildLog, folder: Path, *, run_process: RunProcess, best_effort: Reporter, pause: Pause,
+        build_log: BuildLog, folder: Path, *, run_process: RunProcess, best_effort: Reporter,
     ) -> None:
         self._claimed, self._run_source, self._options, self._reporter = claimed, run_source, options, reporter
-        self._cancellation, self._pause = cancellation, pause
+        self._cancellation = cancellation
         self._build_log, self._folder, self._run_process = build_log, folder, run_process
         # Sends live logs without retries, so that it never delays a test.
         self._best_effort = best_effort
@@ -59,7 +59,7 @@ class RunExecution:
         self._reporter.progress("preparation", f"Prepared by worker {self._options.name}.")
         require_room(self._folder)
         self._executable = self._fetch_executable()
-        tests = self._run_source.tests(self._claimed, self._pause)
+        tests = self._run_source.tests(self._claimed, self._cancellation.pause)
         self._build_log.info(f"The suite has {len(tests)} regression tests.")
         self._reporter.progress("testing", f"Executing {len(tests)} regression tests.", **self._build.fields())
         errors = [run_error for test in tests if (run_error := self._try_test(test)) is not None]
@@ -88,8 +88,7 @@ class RunExecution:
                 InfrastructureType.WORKER,
                 "This worker has no sandbox, and the setting CI_TRUST_EXECUTABLES does not allow it to execute anything without one.")
         request = FetchRequest(
-            claimed, self._run_source, self._folder, self._build_log, self._cancellation, self._pause, self._report_step, self._share_log,
-            self._build)
+            claimed, self._folder, self._build_log, self._cancellation, self._report_step, self._share_log, self._build)
         return provide(self._options.sources, request, sandboxed=self._options.sandboxed)
 
     def _report_step(self, message: str) -> None:
@@ -150,7 +149,7 @@ class RunExecution:
         folder.mkdir(exist_ok=True)
         sample = folder / test.sample_name
         if not sample.is_file():
-            self._run_source.fetch_sample(self._claimed, test, sample, self._pause)
+            self._run_source.fetch_sample(self._claimed, test, sample, self._cancellation.pause)
         return sample
 
     def _feed(self, test: SuiteTest) -> Feed | None:

@@ -39,7 +39,7 @@ CHECKS: dict[str, list[Check]] = {
         unit("deploy/ci-api.service"),
         WHEN_INSTALLED("test_another_server_serves_the_same_application"),
         unit("deploy/ci-agent.service"),
-        unit("deploy/ci-worker@.service"),
+        unit("deploy/ci-machine@.service"),
         settings_file("deploy/container.env"),
         equals("deploy/compose.yaml"),
     ],
@@ -49,7 +49,7 @@ CHECKS: dict[str, list[Check]] = {
         WHEN_INSTALLED("test_the_pages_users_and_folders_can_be_made"),
         WHEN_INSTALLED("test_the_page_works_when_it_is_pasted"),
         settings_file("deploy/ci-api.env"),
-        settings_file("deploy/ci-worker.env"),
+        settings_file("deploy/ci-machine.env"),
         equals("deploy/database.sql"),
         WHEN_INSTALLED("test_the_page_works_when_it_is_pasted"),
         WHEN_INSTALLED("test_the_page_works_when_it_is_pasted"),
@@ -64,7 +64,7 @@ CHECKS: dict[str, list[Check]] = {
     ],
     "docs/library.md": [*[requests] * 6, library_file],
     "docs/operations.md": [WHEN_INSTALLED("test_a_backup_of_sqlite_is_the_database")],
-    "docs/workers.md": [
+    "docs/machines.md": [
         ci_api_calls,
         executable_places,
     ],

@@ -17,11 +17,13 @@ from contract.conformance import Conformance
 from contract.documents import load_documents
 from tests.builders import MAIN_REPOSITORY, Output, add_regression_test, add_sample, add_token, add_user
 from tests.databases import opened
-from tests.e2e.processes import CI_API, Running, eventually, free_port, started
+from tests.e2e.processes import CI_API, Running, eventually, finished, free_port, started
 
 COMMIT = "a" * 40
 CAPTIONS = b"1\n00:00:01,000 --> 00:00:02,000\nThe tide is out.\n"
 UNLIMITED = {f"CI_RATE_{name}": "10000000" for name in ("READS", "WRITES", "LOGINS", "ANONYMOUS", "WORKER")}
+# What a machine is not told.
+SERVERS_OWN = frozenset({"CI_DATABASE_URL", "SAMPLE_REPOSITORY", "CI_EXECUTABLES", "CI_PUBLIC_URL"})
 # Writes a line when it begins, waits for as long as it is held, and then does what is expected of it.
 PROGRAM = """#!/bin/sh
 echo "$1" >>"{begun}"
@@ -152,10 +154,21 @@ class Installation:
 
     @contextmanager
     def worker(self, name: str, *arguments: str, changes: Mapping[str, str] | None = None) -> Iterator[Running]:
-        """A worker, for as long as the context lasts."""
-        command = (*CI_API, "worker", "--platform", "linux", "--name", name, *arguments)
-        with started(command, {**self.variables, **(changes or {})}, self.folder / f"{name}.log") as running:
+        """A machine's process, for as long as the context lasts. It knows of the server its address and a token, and nothing else."""
+        command = (*CI_API, "machine", "--server", self.changes.get("CI_PUBLIC_URL", self.url), "--token-file", str(self._enrolled(name)), *arguments)
+        kept = {variable: value for variable, value in self.variables.items() if variable not in SERVERS_OWN}
+        variables = {**kept, "CI_WORK_DIR": str(self.folder / f"work-{name}"), **(changes or {})}
+        with started(command, variables, self.folder / f"{name}.log") as running:
             yield running
+
+    def _enrolled(self, name: str) -> Path:
+        """The file with the token of a machine, which is added where it is not there."""
+        file = self.folder / f"{name}.token"
+        if not file.exists():
+            added = finished((*CI_API, "machines", "add", name), self.variables)
+            assert added.returncode == 0, added.stderr
+            file.write_text(added.stdout)
+        return file
 
     def fill(self, tests: int = 1) -> None:
         """Make an admin's token, an executable, and regression tests that it passes."""

@@ -23,7 +23,7 @@ from tests.e2e.processes import CI_API, ROOT, TIMEOUT, Running, environment, eve
 from tests.parts import need
 
 JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-ON = "Server and worker go on"
+ON = "Server and machine go on"
 
 
 @pytest.fixture(scope="module")
@@ -204,12 +204,12 @@ def test_its_swagger_ui_is_where_it_says(second: Running) -> None:
     assert "<!doctype html>" in page.text.lower()
 
 
-def test_no_secret_is_in_the_logs_of_server_and_worker(second: Running, folder: Path) -> None:
+def test_no_secret_is_in_the_logs_of_server_and_machine(second: Running, folder: Path) -> None:
     with opened(f"sqlite:///{folder / 'ci.db'}", migrated=False):
         secrets = list(session().execute(select(TestRow.token)).scalars())
-    secrets.append(api_of(second).token or "")
+    secrets += [api_of(second).token or "", (folder / "machine.token").read_text()]
 
-    written = "".join((folder / name).read_text() for name in ("server.log", "worker.log"))
+    written = "".join((folder / name).read_text() for name in ("server.log", "machine.log"))
 
     assert len(secrets) >= 5
     assert all(len(secret) > 40 for secret in secrets)
@@ -227,7 +227,7 @@ def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "demo").exists()
 
 
-def test_ctrl_c_stops_the_server_and_the_worker(second: Running) -> None:
+def test_ctrl_c_stops_the_server_and_the_machine(second: Running) -> None:
     family = second.family()
 
     second.tell(signal.SIGINT)

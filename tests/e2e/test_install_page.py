@@ -7,7 +7,7 @@ import re
 import shlex
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def test_the_pages_users_and_folders_can_be_made(tmp_path: Path) -> None:
 
     assert told.stdout.replace(str(tmp_path), "").splitlines() == [
         "root root 755 /srv/ci-executables", "ci sample-platform 2770 /srv/sample-platform",
-        "ci root 700 /var/lib/ci-jobs", "ci-worker root 700 /var/lib/ci-worker"]
+        "ci root 700 /var/lib/ci-jobs", "ci-machine root 700 /var/lib/ci-machine"]
 
 
 def test_the_page_works_when_it_is_pasted(tmp_path: Path, mariadb: PrivateServer) -> None:
@@ -87,13 +87,15 @@ def test_the_page_works_when_it_is_pasted(tmp_path: Path, mariadb: PrivateServer
     ready = pasted(here(migrating, tmp_path).replace("mariadb <", f"mariadb --no-defaults --user=root --socket={socket} <").replace(
         "ada@example.org", f"ada@example.org <<<'{PASSWORD}'"), ROOT)
     pasted(SYSTEMD.sub("", here(services, tmp_path)), ROOT)
-    serve, worker = (command_of(tmp_path, name) for name in ("ci-api.service", "ci-worker@.service"))
+    serve, machine = (command_of(tmp_path, name) for name in ("ci-api.service", "ci-machine@.service"))
+    given = {"127.0.0.1:8000": f"127.0.0.1:{port}", "${CREDENTIALS_DIRECTORY}/token": f"{tmp_path}/etc/ci-machine-1.token"}
     with started((*serve, "--port", str(port)), settings_of(tmp_path, "ci-api.env"), tmp_path / "log"):
         eventually(lambda: Api(f"http://127.0.0.1:{port}").health(), "an answer")
         asked = here(looking, tmp_path).replace("127.0.0.1:8000", f"127.0.0.1:{port}")
         token = pasted(asked, ROOT, **settings_of(tmp_path, "ci-api.env")).rpartition("spci_")[2].strip()
         answer = json.loads(pasted(triggering.replace(":8000", f":{port}"), ROOT, TOKEN=f"spci_{token}", COMMIT="a" * 40))
-        ended = finished((*worker, "--once"), settings_of(tmp_path, "ci-worker.env"))
+        words = [replaced(word, given) for word in machine]
+        ended = finished((*words, "--once"), settings_of(tmp_path, "ci-machine.env"))
 
     assert MIGRATED in ready
     assert started_units(services) <= {path.name for path in (tmp_path / "etc/systemd/system").iterdir()}
@@ -107,6 +109,13 @@ def edit(root: Path, socket: str, port: int) -> None:
         text = here(path.read_text(), root).replace("sample_platform\n", f"sample_platform?unix_socket={socket}\n")
         text = text.replace("redis://127.0.0.1:6379/0", "memory://").replace("127.0.0.1:8000", f"127.0.0.1:{port}")
         path.write_text(text.replace("CI_FILE_GROUP=sample-platform", f"CI_FILE_GROUP={os.getegid()}"))
+
+
+def replaced(text: str, given: Mapping[str, str]) -> str:
+    """The text with what this test has in place of what a unit names."""
+    for old, new in given.items():
+        text = text.replace(old, new)
+    return text
 
 
 def command_of(root: Path, unit: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import pytest
 from api.worker.options import WorkerOptions
 from api.worker.process import Limits
 from api.worker.reporter import Retries
+from api.worker.sources.source import FolderSource
 from tests.sandbox.machine_sandboxes import bubblewrap, container, sandbox
 from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.inputs import EXTRACTOR, MakeProgram, Store
@@ -46,9 +47,9 @@ def server() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def options(server: StandIn, store: Store) -> WorkerOptions:
+def options(server: StandIn, store: Store, run_source: FakeRunSource) -> WorkerOptions:
     return WorkerOptions(
-        name="tester", server=server.url, temporary=store.temporary, trusted=True,
+        name="tester", server=server.url, temporary=store.temporary, trusted=True, sources=(FolderSource(run_source),),
         limits=Limits(seconds=60), retries=Retries(timeout=30, first_pause=0.02, max_pause=0.1), poll_seconds=0.02, renew_seconds=0.02,
         stop_timeout=1)
 

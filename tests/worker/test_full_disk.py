@@ -18,6 +18,7 @@ from api.worker.options import WorkerOptions
 from api.worker.process import Limits, run_process
 from api.worker.reporter import Retries
 from api.worker.run_error import RunError
+from api.worker.sources.source import FolderSource
 from tests.jobs.small_disk import SmallDisk, small_disk
 from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.inputs import MakeProgram, Store, a_test, sha256_of
@@ -40,9 +41,9 @@ sys.exit(0 if '--careless' in sys.argv else 1)
 PRINTER = "for _ in range(1024): sys.stdout.write('x' * 4096)\n"
 
 
-def options_on(disk: SmallDisk, server: StandIn, store: Store) -> WorkerOptions:
+def options_on(disk: SmallDisk, server: StandIn, run_source: FakeRunSource) -> WorkerOptions:
     return WorkerOptions(
-        name="tester", server=server.url, temporary=disk.folder / "runs", trusted=True,
+        name="tester", server=server.url, temporary=disk.folder / "runs", trusted=True, sources=(FolderSource(run_source),),
         limits=Limits(seconds=60), retries=Retries(timeout=30, first_pause=0.02, max_pause=0.1), poll_seconds=0.02, renew_seconds=0.02)
 
 
@@ -61,7 +62,7 @@ def test_a_program_that_met_a_full_disk_is_no_failure_of_a_test(
     store.executable(make_program(WRITER))
     queue(store, run_source, command, command)
 
-    run(options_on(small_disk, server, store), run_source)
+    run(options_on(small_disk, server, run_source), run_source)
 
     assert server.of("finish") == server.of("upload") == []
     assert server.of("progress")[-1].fields == {"type": "progress", "status": "canceled", "message": FULL}
@@ -73,7 +74,7 @@ def test_what_a_program_prints_onto_a_full_disk_holds_nothing_up(
     store.executable(make_program(PRINTER))
     queue(store, run_source, "--loud")
 
-    run(options_on(small_disk, server, store), run_source)
+    run(options_on(small_disk, server, run_source), run_source)
 
     assert server.of("finish") == []
     assert server.of("progress")[-1].fields["message"] == FULL
@@ -88,7 +89,7 @@ def test_a_disk_that_was_full_before_ends_one_run_and_not_all_that_wait(
     (small_disk.folder / "runs").mkdir()
     small_disk.fill()
 
-    taken = run(options_on(small_disk, server, store), run_source)
+    taken = run(options_on(small_disk, server, run_source), run_source)
 
     told = [post.fields["message"] for post in server.of("progress")] + [failure for _, failure in run_source.released if failure]
     assert (taken, told[-1]) == (1, FULL)
@@ -104,7 +105,7 @@ def test_a_workspace_that_finds_no_room_is_told_with_the_claim(
 
     monkeypatch.setattr(temporary_folder.tempfile, "mkdtemp", full)
 
-    run(options_on(small_disk, server, store), run_source)
+    run(options_on(small_disk, server, run_source), run_source)
 
     assert run_source.released == [(1, FULL)]
 
@@ -145,7 +146,7 @@ def test_a_server_whose_disk_is_full_is_told_from_one_that_is_away(
     store.executable(make_program("open(sys.argv[sys.argv.index('-o') + 1], 'wb').close()\n"))
     queue(store, run_source, "")
     server.script = lambda post: None if post.file is None else (503, f"FAIL: {StoreFull.MESSAGE}", {"Retry-After": "60"})
-    options = options_on(SmallDisk(tmp_path / "large"), server, store)
+    options = options_on(SmallDisk(tmp_path / "large"), server, run_source)
 
     run(replace(options, retries=Retries(timeout=0.2, first_pause=0.05), stop_timeout=0.1), run_source)
 

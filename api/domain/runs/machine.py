@@ -9,10 +9,12 @@ from enum import StrEnum
 
 from api.domain.errors import NotFound
 from api.domain.runs.run import Platform
+from api.domain.runs.worker_message import MAX_INTEGER
 
 TOKEN_PREFIX = "spcm_"
 SECRET_BYTES = 32
-_CLAIM = re.compile("run-([1-9][0-9]{0,9})-([1-9][0-9]{0,9})")
+_CLAIM = re.compile("run-([1-9][0-9]{0,9})-([1-9][0-9]{0,8})")
+
 
 
 class WorkKind(StrEnum):
@@ -51,12 +53,20 @@ class RunClaim:
         return f"run-{self.run_id}-{self.fence}"
 
 
+def find_claim(name: str) -> RunClaim | None:
+    """The claim of this name; None for what is no such name."""
+    found = _CLAIM.fullmatch(name)
+    if found is None or int(found.group(1)) > MAX_INTEGER:
+        return None
+    return RunClaim(int(found.group(1)), int(found.group(2)))
+
+
 def parse_claim(name: str) -> RunClaim:
     """The claim of this name. Raises NotFound for what is no such name."""
-    found = _CLAIM.fullmatch(name)
+    found = find_claim(name)
     if found is None:
         raise NotFound("claim", name, remedy="A claim's name comes with the work that was claimed.")
-    return RunClaim(int(found.group(1)), int(found.group(2)))
+    return found
 
 
 def machine_token(secret: bytes) -> str:

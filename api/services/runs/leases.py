@@ -44,7 +44,7 @@ def _claim(holder: Holder, platform: Platform, main_repository: str, now: dateti
     return leases.load_claim(RunClaim(run_id, fence))
 
 
-def find_unheard_claim(holder: Holder, holding: Collection[RunClaim], *, now: datetime, chance: RandomSource) -> Claim | None:
+def find_unheard_claim(holder: Holder, holding: Collection[RunClaim | None], *, now: datetime, chance: RandomSource) -> Claim | None:
     """A run that the process has claimed and does not know of, since it never got the answer; None where there is none.
 
     What an earlier process of the machine had claimed is lost with it, and is given up.

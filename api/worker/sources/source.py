@@ -11,7 +11,7 @@ from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation
 from api.worker.executable import program_name
 from api.worker.run_error import RunError
-from api.worker.run_source import ClaimedRun, Pause, RunSource
+from api.worker.run_source import ClaimedRun, RunSource
 
 
 @dataclass
@@ -36,11 +36,9 @@ class FetchRequest:
     """
 
     claimed: ClaimedRun
-    run_source: RunSource
     folder: Path
     build_log: BuildLog
     cancellation: Cancellation
-    pause: Pause
     report_step: Callable[[str], None]
     share_log: Callable[[], None] = lambda: None
     build: Build = field(default_factory=Build)
@@ -65,13 +63,15 @@ class Source(Protocol):
 class FolderSource:
     """The operator's own folder, at the server."""
 
+    run_source: RunSource
+
     name = "folder"
     needs_sandbox = False
 
     def provide(self, request: FetchRequest) -> Path:
         """Return the executable that the operator put there, as a file of the run's folder."""
         target = request.folder / program_name(request.claimed.platform)
-        request.run_source.fetch_executable(request.claimed, target, request.pause)
+        self.run_source.fetch_executable(request.claimed, target, request.cancellation.pause)
         return target
 
 

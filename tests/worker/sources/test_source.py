@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from api.commands.worker_sources import sources
 
+from api.commands.executable_sources import sources
 from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.domain.runs.infrastructure import InfrastructureType
@@ -21,8 +21,10 @@ from api.worker.run_error import RunError
 from api.worker.sources.artifact import ArtifactSource
 from api.worker.sources.build import BuildSource
 from api.worker.sources.source import FetchRequest, FolderSource, MissingSource, Source, provide
+from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.inputs import COMMIT, REPOSITORY, a_claim
 
+RUNS = FakeRunSource(Path("nowhere"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -123,18 +125,18 @@ def configured(*names: str, **settings: str) -> Settings:
 def test_sources_come_in_the_configured_order(tmp_path: Path) -> None:
     settings = configured("build", "folder", "artifact", CI_BUILD_ARTIFACT="linux", CI_MAIN_REPOSITORY=REPOSITORY)
 
-    made = sources(settings, Bubblewrap(), Slot(0, 1000, -1))
+    made = sources(settings, RUNS, Bubblewrap(), Slot(0, 1000, -1))
 
     assert [type(each) for each in made] == [BuildSource, FolderSource, ArtifactSource]
     assert [(each.name, each.needs_sandbox) for each in made] == [("build", True), ("folder", False), ("artifact", True)]
 
 
 def test_unless_others_are_configured_the_folder_is_the_only_source() -> None:
-    assert [each.name for each in sources(Settings(), None, None)] == ["folder"]
+    assert [each.name for each in sources(Settings(), RUNS, None, None)] == ["folder"]
 
 
 def test_without_a_sandbox_a_build_is_configured_but_refused(ask: Ask) -> None:
-    made, = sources(configured("build"), None, None)
+    made, = sources(configured("build"), RUNS, None, None)
 
     assert isinstance(made, MissingSource)
     for sandboxed in (True, False):
@@ -144,4 +146,4 @@ def test_without_a_sandbox_a_build_is_configured_but_refused(ask: Ask) -> None:
 
 def test_an_artifact_without_a_name_cannot_be_asked_for() -> None:
     with pytest.raises(CommandFailed, match="CI_BUILD_ARTIFACT"):
-        sources(configured("artifact"), Bubblewrap(), Slot(0, 1000, -1))
+        sources(configured("artifact"), RUNS, Bubblewrap(), Slot(0, 1000, -1))
