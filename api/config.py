@@ -114,7 +114,8 @@ class Settings:
     rate_logins: int = _rates("CI_RATE_LOGINS", 5, read.whole_number, "logins per 15 minutes and address", least=1)
     rate_anonymous: int = _rates(
         "CI_RATE_ANONYMOUS", 120, read.whole_number, "anonymous requests, and wrong tokens, per minute and address", least=1)
-    rate_worker: int = _rates("CI_RATE_WORKER", 1200, read.whole_number, "a worker's posts per minute and run, and a machine's requests per minute", least=1)
+    rate_worker: int = _rates(
+        "CI_RATE_WORKER", 1200, read.whole_number, "a worker's posts per minute and run, and a machine's requests per minute", least=1)
 
     main_repository: str = _runs(
         "CI_MAIN_REPOSITORY", "CCExtractor/ccextractor", read.repository, "the repository whose runs staff may trigger")
@@ -135,7 +136,8 @@ class Settings:
         about="token that CI_GITHUB_API_URL is asked with, for build artifacts (Actions: read), users and pull requests", usual=True)
 
     executables: Path = _workers(
-        "CI_EXECUTABLES", Path("instance/executables"), Path, "the operator's own folder of executables, which the server hands to machines", usual=True)
+        "CI_EXECUTABLES", Path("instance/executables"), Path,
+        "the operator's own folder of executables, which the server hands to machines", usual=True)
     executable_sources: tuple[str, ...] = _workers(
         "CI_EXECUTABLE_SOURCES", ("folder",), read.sources,
         "where a machine gets executables, in this order: folder, artifact (of GitHub's workflows), build (in a sandbox)", usual=True)

@@ -155,7 +155,8 @@ class Installation:
     @contextmanager
     def worker(self, name: str, *arguments: str, changes: Mapping[str, str] | None = None) -> Iterator[Running]:
         """A machine's process, for as long as the context lasts. It knows of the server its address and a token, and nothing else."""
-        command = (*CI_API, "machine", "--server", self.changes.get("CI_PUBLIC_URL", self.url), "--token-file", str(self._enrolled(name)), *arguments)
+        server = self.changes.get("CI_PUBLIC_URL", self.url)
+        command = (*CI_API, "machine", "--server", server, "--token-file", str(self._enrolled(name)), *arguments)
         kept = {variable: value for variable, value in self.variables.items() if variable not in SERVERS_OWN}
         variables = {**kept, "CI_WORK_DIR": str(self.folder / f"work-{name}"), **(changes or {})}
         with started(command, variables, self.folder / f"{name}.log") as running:
