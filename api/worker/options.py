@@ -34,7 +34,7 @@ class WorkerOptions:
     ffmpeg: Path | None = None
     places: SandboxPaths | None = None
     poll_seconds: float = 2
-    renew_seconds: float = 2
+    renew_seconds: float = 5
     lease_timeout: float = 30
     stop_timeout: float = 10
     run_seconds: float = math.inf

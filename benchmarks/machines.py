@@ -1,0 +1,154 @@
+"""Machines that wait, claim and renew, in steps: `python -m benchmarks.machines [--machines 10 100 1000] [--runs 200]`.
+
+One server process on MariaDB. Runs are triggered one by one, and taken by machines that wait by long polls. The time is that from the
+trigger's beginning to the machine's having the run. Then each claim is renewed, as machines do that execute runs.
+"""
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import resource
+import tempfile
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from statistics import median
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from api.domain.auth.access import Role
+from api.domain.auth.token import token_digest
+from api.domain.runs.machine import Machine, WorkKind, machine_token
+from api.domain.runs.run import Platform
+from api.storage.database import transact
+from api.storage.runs.machines import add_machine
+from benchmarks.seeding import NO_LIMITS
+from benchmarks.servers import LOAD_CORE, OURS, Server, running
+from tests.builders import MAIN_REPOSITORY, NOW, add_regression_test, add_token, add_user
+from tests.databases import opened
+from tests.mariadb import running_server
+
+HEALTH = "/maintenance-mode/linux"
+API = "/machine-api/v1"
+WAIT = 25
+# Between two triggers: what is measured is a hand-over, not a queue.
+PAUSE = 0.02
+
+
+@dataclass
+class Taken:
+    """When each run was triggered, and when some machine had it."""
+
+    triggered: dict[int, float] = field(default_factory=dict)
+    had: dict[int, float] = field(default_factory=dict)
+    claims: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def delays(self) -> list[float]:
+        """Milliseconds from the trigger to the machine, of each run."""
+        return [(self.had[run_id] - began) * 1000 for run_id, began in self.triggered.items()]
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--machines", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--runs", type=int, default=200)
+    arguments = parser.parse_args()
+    os.sched_setaffinity(0, {LOAD_CORE})
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    print("| machines | claim, ms: median | p99 | greatest | claim, CPU ms | waiting, CPU ms per machine and minute | renewal, CPU ms |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for machines in arguments.machines:
+        print(step(machines, arguments.runs), flush=True)
+
+
+def step(machines: int, runs: int) -> str:
+    """A row of the table, on a database and a server of its own."""
+    with running_server() as mariadb, tempfile.TemporaryDirectory() as folder:
+        url = mariadb.create_database().render_as_string(hide_password=False)
+        with opened(url):
+            add_regression_test()
+            token = add_token(add_user(role=Role.ADMIN), now=NOW.now(NOW.tzinfo))
+            for number in range(machines):
+                transact(partial(add_machine, machine_of(number), token_digest(token_of(number))))
+        environment = {
+            "CI_DATABASE_URL": url, "SAMPLE_REPOSITORY": str(Path(folder) / "files"), "CI_WORK_DIR": str(Path(folder) / "work"),
+            "CI_JOBS": "off", **NO_LIMITS}
+        with running(OURS, HEALTH, environment) as server:
+            return asyncio.run(measured(server, machines, runs, token))
+
+
+def machine_of(number: int) -> Machine:
+    """A machine for linux."""
+    return Machine(f"machine-{number}", (WorkKind.RUN,), Platform.LINUX, NOW)
+
+
+def token_of(number: int) -> str:
+    """The machine's token."""
+    return machine_token(sha256(f"machine {number}".encode()).digest())
+
+
+async def measured(server: Server, machines: int, runs: int, token: str) -> str:
+    """Let all wait, trigger the runs, renew the claims."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    base, found = f"http://127.0.0.1:{server.port}", Taken()
+    async with httpx.AsyncClient(base_url=base, limits=limits, timeout=WAIT + 30, trust_env=False) as http:
+        waiting = [asyncio.create_task(machine(http, number, found)) for number in range(machines)]
+        await asyncio.sleep(3 + machines / 200)
+        before = server.cpu_seconds
+        await asyncio.sleep(10)
+        idle = (server.cpu_seconds - before) / 10 * 60_000 / machines
+        before = server.cpu_seconds
+        await trigger(http, token, runs, found)
+        while len(found.had) < runs:
+            await asyncio.sleep(0.05)
+        claim = (server.cpu_seconds - before) * 1000 / runs
+        for each in waiting:
+            each.cancel()
+        renewal = await renewed(http, server, found.claims)
+    delays = found.delays
+    p99 = sorted(delays)[round(0.99 * (len(delays) - 1))]
+    return f"| {machines} | {median(delays):.1f} | {p99:.1f} | {max(delays):.1f} | {claim:.1f} | {idle:.1f} | {renewal:.1f} |"
+
+
+async def machine(http: httpx.AsyncClient, number: int, found: Taken) -> None:
+    """Wait for runs, again and again."""
+    headers, session, holding = {"Authorization": f"Bearer {token_of(number)}"}, str(uuid4()), list[str]()
+    while True:
+        body: dict[str, Any] = {"session": session, "holding": holding[-90:], "wait": WAIT}
+        answer = await http.post(f"{API}/claims", json=body, headers=headers)
+        work = answer.raise_for_status().json()["work"]
+        if work is not None:
+            found.had[work["run"]["run_id"]] = time.perf_counter()
+            found.claims.append((headers["Authorization"], work["claim"]))
+            holding.append(work["claim"])
+
+
+async def trigger(http: httpx.AsyncClient, token: str, runs: int, found: Taken) -> None:
+    """Trigger runs, each of a commit of its own."""
+    for number in range(runs):
+        body = {"repository": MAIN_REPOSITORY, "commit_sha": f"{number:040x}", "platform": "linux"}
+        began = time.perf_counter()
+        answer = await http.post("/api/v1/runs", json=body, headers={"Authorization": f"Bearer {token}"})
+        found.triggered[answer.raise_for_status().json()["run_id"]] = began
+        await asyncio.sleep(PAUSE)
+
+
+async def renewed(http: httpx.AsyncClient, server: Server, claims: list[tuple[str, str]]) -> float:
+    """Milliseconds of processor time for each renewal."""
+    before = server.cpu_seconds
+    for authorization, claim in claims:
+        answer = await http.post(f"{API}/claims/renew", json={"claims": [claim]}, headers={"Authorization": authorization})
+        assert answer.json()["claims"][0]["state"] == "held", answer.text
+    return (server.cpu_seconds - before) * 1000 / len(claims)
+
+
+if __name__ == "__main__":
+    main()
