@@ -122,7 +122,7 @@ async def machine(http: httpx.AsyncClient, number: int, found: Taken) -> None:
     """Wait for runs, again and again."""
     headers, session, holding = {"Authorization": f"Bearer {token_of(number)}"}, str(uuid4()), list[str]()
     while True:
-        body: dict[str, Any] = {"session": session, "holding": holding[-90:], "wait": WAIT}
+        body: dict[str, Any] = {"session": session, "holding": holding[-40:], "wait": WAIT}
         answer = await http.post(f"{API}/claims", json=body, headers=headers)
         work = answer.raise_for_status().json()["work"]
         if work is not None:
