@@ -4,9 +4,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, exists, func, literal, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, bindparam, case, exists, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from api.domain.display_bounds import repository_of
@@ -14,7 +15,7 @@ from api.domain.page import Page, slice_page
 from api.domain.runs.queue import QueuedRun
 from api.domain.runs.run import Platform, RunStatus
 from api.domain.text.casefold import casefold_ascii, contains
-from api.storage.database import session
+from api.storage.database import read, session
 from api.storage.platform_tables import ForkRow, TestRow
 from api.storage.runs.run_rows import altered_in
 from api.storage.tables import RunRow
@@ -38,7 +39,7 @@ class Queue:
 
 def load_queue(platform: Platform | None, status: RunStatus | None, main_repository: str, *, limit: int, offset: int) -> Queue:
     """List the runs that are not finished: first those being executed, by id, then the waiting ones by their places."""
-    run = _in_turn(platform, main_repository)
+    run = _in_turn(one_platform=platform is not None)
     waiting = run.c.status == RunStatus.QUEUED.value
     place = func.row_number().over(partition_by=(run.c.platform, run.c.status), order_by=_order(run))
     query = select(
@@ -46,7 +47,7 @@ def load_queue(platform: Platform | None, status: RunStatus | None, main_reposit
         run.c.altered).order_by(waiting, case((waiting, place), else_=0), run.c.run_id)
     rows = [
         QueuedRun(row[0], RunStatus(row[1]), Platform(row[2]), row[3], row[4], row[5], altered_in(row[6]))
-        for row in session().execute(query)]
+        for row in session().execute(query, _values(platform, main_repository))]
     shown = [row for row in rows if status in (None, row.status)]
     depth = sum(row.status is RunStatus.QUEUED for row in rows)
     return Queue(slice_page(shown, limit, offset), depth, len(rows) - depth)
@@ -54,38 +55,49 @@ def load_queue(platform: Platform | None, status: RunStatus | None, main_reposit
 
 def list_waiting(platform: Platform, main_repository: str) -> list[int]:
     """The ids of the platform's waiting runs, in the order of the queue."""
-    run = _in_turn(platform, main_repository)
-    query = select(run.c.run_id).where(run.c.status == RunStatus.QUEUED.value).order_by(*_order(run))
-    return list(session().execute(query).scalars())
+    return [row[0] for row in read(_waiting(), _values(platform, main_repository))]
+
+
+@cache
+def _waiting() -> Select[int]:
+    """Select the waiting runs of a platform. A machine that waits asks this again and again, so it is made once."""
+    run = _in_turn(one_platform=True)
+    return select(run.c.run_id).where(run.c.status == RunStatus.QUEUED.value).order_by(*_order(run))
+
+
+def _values(platform: Platform | None, main_repository: str) -> dict[str, str | None]:
+    return {"platform": None if platform is None else platform.value, "main_repository": casefold_ascii(main_repository)}
 
 
 def _order(run: Subquery) -> tuple[ColumnElement[Any], ...]:
     return run.c.kind, run.c.turn, run.c.run_id
 
 
-def _in_turn(platform: Platform | None, main_repository: str) -> Subquery:
+def _in_turn(*, one_platform: bool) -> Subquery:
     """The runs that are not finished, each with its kind and its turn among those of its kind and pull request, or branch.
+
+    `_values` says which platform, and what the main repository is.
 
     Everybody's first run comes before anybody's second; what is being executed counts.
     """
     open_runs = select(
         *(getattr(RunRow, name) for name in (
             "run_id", "status", "platform", "created_at", "started_at", "altered", "pull_request", "repository", "branch")),
-        _kind(main_repository).label("kind")).where(RunRow.status.in_(OPEN))
-    run = (open_runs if platform is None else open_runs.where(RunRow.platform == platform.value)).subquery()
+        _kind().label("kind")).where(RunRow.status.in_(OPEN))
+    run = (open_runs.where(RunRow.platform == bindparam("platform")) if one_platform else open_runs).subquery()
     whose = run.c.platform, run.c.kind, run.c.pull_request, run.c.repository, run.c.branch
     turn = func.row_number().over(partition_by=whose, order_by=(run.c.status == RunStatus.QUEUED.value, run.c.run_id))
     return select(run, turn.label("turn")).subquery()
 
 
-def _kind(main_repository: str) -> ColumnElement[int]:
+def _kind() -> ColumnElement[int]:
     earlier = aliased(RunRow)
     is_conclusive = and_(
         earlier.repository == RunRow.repository, earlier.platform == RunRow.platform, earlier.run_id < RunRow.run_id,
         earlier.status.in_(CONCLUSIVE))
     # In CASE, so that no database chooses another index than the one over commits.
     is_repeat = exists().where(earlier.commit_sha == RunRow.commit_sha, case((is_conclusive, 1), else_=0) == 1)
-    is_main = and_(RunRow.pull_request.is_(None), RunRow.repository == casefold_ascii(main_repository))
+    is_main = and_(RunRow.pull_request.is_(None), RunRow.repository == bindparam("main_repository"))
     return case((is_repeat, REPEAT), (is_main, MAIN), else_=PROPOSED)
 
 
