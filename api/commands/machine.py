@@ -7,17 +7,17 @@ import os
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from itertools import count
+from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
 
 from api.commands.executable_sources import sources
 from api.commands.failure import CommandFailed
 from api.config import Settings
+from api.config_values import http_url
 from api.host.slots import Slot, Slots
 from api.host.work_folder import work_folder
 from api.sandbox.choice import SandboxOptions, choose, log_choice
@@ -52,7 +52,7 @@ def add(commands: Any) -> None:
         description="Claim queued runs from a server, one after the other, execute their regression tests and report to the server. "
         "It needs the server's address and a token (`ci-api machines add`). CI_EXECUTABLE_SOURCES says where executables come from. "
         "Without a sandbox only executables of the server's folder are run, and only with CI_TRUST_EXECUTABLES=true.")
-    parser.add_argument("--server", help="the server's address (default: CI_PUBLIC_URL)")
+    parser.add_argument("--server", type=address, help="the server's address (default: CI_PUBLIC_URL)")
     parser.add_argument("--token-file", type=Path, required=True, help="file with the machine's token")
     parser.add_argument("--once", action="store_true", help="stop when nothing is queued")
     parser.set_defaults(run=run)
@@ -72,7 +72,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         if chosen.sandbox is not None and slot is None:
             raise CommandFailed(f"all of this host's {MAX_SLOTS} slots are held")
         client = MachineClient(http, server, arguments.token_file)
-        found = options(server, identify(client), settings)
+        machine = identify(client, stop, once=arguments.once)
+        if machine is None:
+            return 0
+        found = options(server, machine, settings)
         runs = ServerRunSource(
             client, FileCache(work_dir / "cache", settings.cache_size), stop, found.retries, wait=0 if arguments.once else WAIT)
         sandboxed = replace(found, sandboxed=chosen.sandbox is not None, sources=sources(settings, runs, chosen.sandbox, slot))
@@ -81,19 +84,31 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def identify(client: MachineClient) -> Mapping[str, Any]:
-    """Who this machine is. Raises CommandFailed where the server does not know the token; one that is away is waited for."""
-    for pause in (*STARTING_PAUSES, None):
+def identify(client: MachineClient, stop: threading.Event, *, once: bool) -> Mapping[str, Any] | None:
+    """Who this machine is; None where it is told to stop first. A server that is away is waited for, unless this is to be done `once`.
+
+    Raises CommandFailed where the server does not know the token.
+    """
+    pauses = chain(STARTING_PAUSES, repeat(STARTING_PAUSES[-1]))
+    while not stop.is_set():
         try:
             return client.identify()
         except ServerUnavailable as away:
-            if pause is None:
+            if once:
                 raise CommandFailed(f"the server does not answer: {away}") from away
-            log.warning("the server does not answer yet: %s", away)
-            time.sleep(pause)
+            log.warning("the server does not answer; trying again: %s", away)
+            stop.wait(next(pauses))
         except (TokenRefused, Refused) as refused:
             raise CommandFailed(str(refused)) from refused
-    raise AssertionError("the last try returns or raises")
+    return None
+
+
+def address(text: str) -> str:
+    """Parse the server's address from the command line."""
+    try:
+        return http_url(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from wrong
 
 
 def make_work_folder(settings: Settings) -> Path:

@@ -1,7 +1,7 @@
 """A machine's side of the machines' protocol."""
 from __future__ import annotations
 
-import logging
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,11 +9,12 @@ from typing import Any
 
 import httpx
 
-log = logging.getLogger(__name__)
+from api.domain.runs.machine import TOKEN_PREFIX
 
 BASE = "/machine-api/v1"
 # How much longer than it was asked to a server may take to answer, in seconds.
 PATIENCE = 30.0
+_TOKEN = re.compile(TOKEN_PREFIX + "[A-Za-z0-9_-]{1,200}")
 
 
 class ServerUnavailable(Exception):
@@ -76,15 +77,18 @@ class MachineClient:
         try:
             response = self._http.request(method, self._base + path, headers=self._headers(), **options)
         except httpx.TransportError as fault:
-            raise ServerUnavailable(type(fault).__name__) from fault
+            raise ServerUnavailable(str(fault) or type(fault).__name__) from fault
         require(response)
         return response
 
     def _headers(self) -> dict[str, str]:
         try:
-            return {"Authorization": f"Bearer {self._token_file.read_text(encoding='ascii').strip()}"}
-        except (OSError, UnicodeDecodeError) as fault:
-            raise TokenRefused(f"the token's file cannot be read: {fault}") from fault
+            token = self._token_file.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError as fault:
+            raise TokenRefused(f"the token's file cannot be read: {fault.strerror}") from fault
+        if _TOKEN.fullmatch(token) is None:
+            raise TokenRefused("the token's file holds no machine's token")
+        return {"Authorization": f"Bearer {token}"}
 
 
 def require(response: httpx.Response) -> None:

@@ -28,7 +28,8 @@ def test_every_command_has_help(bare_call: Call, command: str) -> None:
 
 @pytest.mark.parametrize("words", [
     (), ("rule",), ("serve", "--port", "0"), ("serve", "--port", "65536"), ("serve", "--port", "http"), ("serve", "--workers", "0"),
-    ("demo", "--port", "-1"), ("machine",), ("machines", "add", "a name"), ("machines", "add", "name", "--platform", "amiga"),
+    ("demo", "--port", "-1"), ("machine",), ("machine", "--token-file", "x", "--server", "ftp://x"),
+    ("machines", "add", "a name"), ("machines", "add", "name", "--platform", "amiga"),
     ("users",), ("users", "add", "ada@example.test"),
     ("users", "add", "ada@example.test", "--name", "Ada", "--role", "king"), ("tokens", "issue", "ada@example.test"),
     ("tokens", "issue", "ada@example.test", "laptop", "--days", "91"), ("tokens", "revoke", "ada@example.test", "first"),

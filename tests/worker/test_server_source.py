@@ -252,6 +252,15 @@ class TestServedClaims(ClaimsSuite):
         with pytest.raises(TokenRefused):
             queue.client.identify()
 
+    @pytest.mark.parametrize("content", [b"", b"spci_a", b"spcm_a\nspcm_b", b"\xff\xfe", b"spcm_" + b"a" * 1000])
+    def test_a_file_that_holds_no_token_is_told_without_asking_anybody(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "token").write_bytes(content)
+        with httpx.Client(trust_env=False) as http:
+            nobody = MachineClient(http, "http://127.0.0.1:9", tmp_path / "token")
+
+            with pytest.raises(TokenRefused, match="holds no machine's token"):
+                nobody.identify()
+
     def test_a_removed_machine_is_told_nothing(self, queue: ServerQueue) -> None:
         queue.add()
         transact(partial(remove_machine, "worker"))
@@ -280,7 +289,7 @@ class TestServedClaims(ClaimsSuite):
             assert waiting.result(20) is None
 
     def test_a_server_that_is_away_is_told_from_an_empty_queue(self, tmp_path: Path) -> None:
-        (tmp_path / "token").touch()
+        (tmp_path / "token").write_text(machine_token(b"t" * 32))
         with httpx.Client(trust_env=False) as http:
             away = MachineClient(http, "http://127.0.0.1:9", tmp_path / "token")
             run_source = ServerRunSource(away, FileCache(tmp_path, 1), threading.Event(), QUICK)
