@@ -14,6 +14,7 @@ from api.domain.auth.access import Role
 from api.domain.causes.run_analysis import AnalysisDue
 from api.services.results.analysing import Analyst
 from api.storage.auth import passwords
+from api.supervision.loop import Background
 from tests.builders import NOW, add_regression_test
 from tests.handlers.baselines import Case, failed_run, store_output
 from tests.handlers.site import QUICK, Client, Site, build_site
@@ -83,6 +84,13 @@ def make_site(sqlite_path: Path, tmp_path: Path) -> Iterator[MakeSite]:
             return site
 
         yield make
+
+
+@pytest.fixture
+def quiet_site(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A running server of this test's own that does nothing between requests: whatever is read or written, a request does."""
+    monkeypatch.setattr(Background, "_start", lambda _: None)
+    return make_site()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 
 from api.domain.auth.access import Role, Scope
 from api.domain.runs.run import Phase
-from api.services.results.analysis_requests import AnalysisRequests
 from tests.builders import (
     NOW,
     BuiltTest,
@@ -249,9 +248,8 @@ def test_a_difference_far_into_a_file_is_found_with_its_line(agent: Client, site
     assert (found["line"], found["expected"], found["actual"]) == (15_001, "line 15000 of a long file", "changed")
 
 
-def test_many_failures_take_as_many_statements_as_few(agent: Client, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Nothing is analysed meanwhile.
-    monkeypatch.setattr(AnalysisRequests, "want", lambda *_: None)
+def test_many_failures_take_as_many_statements_as_few(quiet_site: Site) -> None:
+    agent = quiet_site.as_role(Role.ADMIN)
     add_finished_run(add_regression_test())
     counts = []
     for number in (2, 15):
@@ -260,7 +258,7 @@ def test_many_failures_take_as_many_statements_as_few(agent: Client, site: Site,
         for test in tests:
             add_result_with_output(run_id, test, got=digest_of("other"))
         agent.get(f"/api/v1/runs/{finish(run_id)}/triage")
-        with site.database.counted() as statements:
+        with quiet_site.database.counted() as statements:
             assert agent.get(f"/api/v1/runs/{run_id}/triage").json()["failure_count"] == number
         counts.append(len(statements))
 
