@@ -7,7 +7,17 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 
 from api.domain.runs.run import Phase
 from api.storage.database import session, transaction
-from api.storage.platform_tables import ProgressRow, RegressionOutputRow, RegressionTestRow, ResultFileRow, ResultRow, SampleRow, TestRow
+from api.storage.platform_tables import (
+    CustomizedTestRow,
+    ProgressRow,
+    RegressionOutputRow,
+    RegressionTestRow,
+    ResultFileRow,
+    ResultRow,
+    SampleRow,
+    TestForkRow,
+    TestRow,
+)
 from tests.builders import BuiltTest
 
 
@@ -26,6 +36,14 @@ def restart_run(run_id: int) -> None:
     with transaction():
         for table in (ProgressRow, ResultRow, ResultFileRow):
             session().execute(delete(table).where(table.test_id == run_id))
+
+
+def restrict_run(run_id: int, *regression_ids: int, requester_id: int | None = None) -> None:
+    """Say which tests a run executes, and who asked for it, as the platform does in a transaction after the one that made the run."""
+    with transaction() as current:
+        current.add_all([CustomizedTestRow(test_id=run_id, regression_id=each) for each in regression_ids])
+        if requester_id is not None:
+            current.add(TestForkRow(test_id=run_id, user_id=requester_id))
 
 
 def delete_events(run_id: int, phase: Phase | None = None) -> None:

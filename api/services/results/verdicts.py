@@ -37,6 +37,7 @@ from api.storage.results.verdicts import (
 from api.storage.runs.expected_test_backfill import find_expected_tests
 from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.progress import events_of, list_events, origins_of, record_late_event
+from api.storage.runs.restrictions import follow_restrictions
 from api.storage.runs.run_rows import OVER, altered_in
 
 TIMES = ("started_at", "completed_at")
@@ -128,8 +129,12 @@ def derive_states(run_ids: Collection[int]) -> dict[int, RunStatus]:
     rows = lock_runs(run_ids)
     events = events_of([row.run_id for row in rows])
     times = {row.run_id: timeline(events.get(row.run_id, ())) for row in rows}
+    # What a run that only begins now executes may have been said after it was seen.
+    sets = {row.run_id: row.expected_tests_id for row in rows}
+    sets |= follow_restrictions([row.run_id for row in rows if row.status == RunStatus.QUEUED])
     over = [row for row in rows if _is_finished(times[row.run_id])]
-    outcomes = _judge_runs(over, events, [row for row in over if row.last_progress_id == times[row.run_id].last_event_id])
+    unmoved = [row.run_id for row in over if row.last_progress_id == times[row.run_id].last_event_id]
+    outcomes = _judge_runs({row.run_id: sets[row.run_id] for row in over}, events, unmoved)
     before = load_verdicts([row.run_id for row in over if _is_outdated(row)])
     # A run that is not over by its stored state has no verdicts.
     were_over = [row.run_id for row in rows if row.status in OVER]
@@ -140,7 +145,7 @@ def derive_states(run_ids: Collection[int]) -> dict[int, RunStatus]:
     states |= {run_id: outcome.judged.status for run_id, outcome in outcomes.items()}
     store_verdicts([value for row in over for value in _verdict_values(row, outcomes[row.run_id].judged)])
     store_states([
-        _state_values(row, times[row.run_id], states[row.run_id])
+        _state_values(row, times[row.run_id], states[row.run_id]) | {"expected_tests_id": sets[row.run_id]}
         | _outcome_values(outcomes.get(row.run_id), names.get(row.run_id)) for row in rows])
     _tell_of_changes([row for row in over if _is_outdated(row)], outcomes, before)
     return states
@@ -156,18 +161,20 @@ def _is_outdated(row: RunState) -> bool:
 
 
 def _judge_runs(
-    rows: Sequence[RunState], events: Mapping[int, Sequence[ProgressEvent]],
-    unmoved: Sequence[RunState],
+    stored: Mapping[int, int | None], events: Mapping[int, Sequence[ProgressEvent]], unmoved: Sequence[int],
 ) -> dict[int, Outcome]:
-    """The outcome of each of these runs, all of which are over. For those in `unmoved`, what they were judged by before stays."""
-    if not rows:
+    """The outcome of each of these runs, given with the ids of their sets, all of which are over.
+
+    For those in `unmoved`, what they were judged by before stays.
+    """
+    if not stored:
         return {}
-    run_ids = [row.run_id for row in rows]
+    run_ids = list(stored)
     present, ended_at = load_reports_of(run_ids), load_result_times_of(run_ids)
-    kept = load_reports_kept({row.run_id: load_expected_tests(row.expected_tests_id) for row in unmoved})
+    kept = load_reports_kept({run_id: load_expected_tests(stored[run_id]) for run_id in unmoved})
     reports = {run_id: merged(kept.get(run_id, {}), present[run_id]) for run_id in run_ids}
     origins = _origins([event for run_id in run_ids for event in events[run_id]])
-    sets = find_expected_tests({row.run_id: row.expected_tests_id for row in rows}, reports)
+    sets = find_expected_tests(stored, reports)
     found = {}
     for run_id in run_ids:
         own = {event.event_id: origins[event.event_id] for event in events[run_id] if event.event_id in origins}
@@ -191,7 +198,7 @@ def _verdict_values(row: RunState, outcome: JudgedRun) -> Iterator[dict[str, Any
 def _state_values(row: RunState, times: Timeline, status: RunStatus) -> dict[str, Any]:
     return {
         "of_run": row.run_id, "status": status.value, "last_progress_id": times.last_event_id, "started_at": times.started_at,
-        "completed_at": times.completed_at, "expected_tests_id": row.expected_tests_id, "report_count": None, "evidence": None,
+        "completed_at": times.completed_at, "report_count": None, "evidence": None,
         "rules_version": None, "altered": _altered(row.altered, times), "analysis_due": None, "analysis_taken_until": None,
         **dict.fromkeys(COUNTS)}
 

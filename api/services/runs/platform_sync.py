@@ -17,6 +17,7 @@ from api.storage.runs import platform_changes
 from api.storage.runs.expected_tests import list_active_tests, list_customized_tests, save_expected_tests
 from api.storage.runs.platform_changes import PlatformRun
 from api.storage.runs.progress import events_of
+from api.storage.runs.restrictions import list_overtaken_runs
 from api.storage.runs.run_rows import UNJUDGED
 
 BATCH_SIZE = 10
@@ -81,9 +82,11 @@ def sync_run(run_id: int, now: datetime) -> None:
 
 
 def sync_overlooked(now: datetime) -> None:
-    """Register the runs that `catch_up` misses; too expensive to do in every request."""
+    """Register the runs that `catch_up` misses, and see what was said of queued ones later; too expensive to do in every request."""
     while overlooked := platform_changes.list_overlooked_runs():
         transact(partial(_sync, overlooked, now))
+    if overtaken := list_overtaken_runs():
+        judge_runs(overtaken)
 
 
 def _sync(run_ids: Sequence[int], now: datetime) -> None:

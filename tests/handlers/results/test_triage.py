@@ -24,6 +24,7 @@ from tests.builders import (
     digest_of,
 )
 from tests.handlers.site import Client, Site
+from tests.platform_writes import restrict_run
 
 EXPECTED = b"1\n00:00:01,000 --> 00:00:02,000\nhello\n"
 ACTUAL = b"1\n00:00:01,040 --> 00:00:02,040\nhello\n"
@@ -263,6 +264,24 @@ def test_many_failures_take_as_many_statements_as_few(quiet_site: Site) -> None:
         counts.append(len(statements))
 
     assert counts[0] == counts[1] <= 15
+
+
+def test_a_run_that_was_seen_while_it_was_restricted_tells_of_all_of_its_failures_everywhere(quiet_site: Site) -> None:
+    agent = quiet_site.as_role(Role.ADMIN)
+    tests = [add_regression_test() for _ in range(3)]
+    run_id = add_run(tests=[tests[0].regression_id])
+    seen = agent.get(f"/api/v1/runs/{run_id}/summary").json()
+    restrict_run(run_id, *(test.regression_id for test in tests[1:]))
+    for test in tests:
+        add_result_with_output(run_id, test, got=digest_of("other"))
+    finish(run_id)
+
+    triage, summary, errors, groups = (
+        agent.get(f"/api/v1/runs/{run_id}/{part}").json() for part in ("triage", "summary", "errors", "error-summary"))
+
+    assert seen["total_samples"] == 1
+    assert (summary["total_samples"], triage["failure_count"], summary["fail_count"], errors["pagination"]["total"]) == (3, 3, 3, 3)
+    assert [group["count"] for group in groups["data"]] == [3]
 
 
 @pytest.mark.parametrize("length", [100_000, 65_536, 65_535, 65_534])
