@@ -163,8 +163,12 @@ class _KnownLine:
     @property
     def farthest(self) -> int | None:
         """The oldest run of the farthest ancestor that is known; None where none is."""
-        distance = max((each for each, _ in self.main), default=0)
-        return min((past.run_id for each, past in self.main if each == distance), default=None)
+        nearest: dict[str, int] = {}
+        # A commit that is its own ancestor, as parents may be told wrongly, is met again and again, farther away each time.
+        for distance, past in self.main:
+            nearest[past.commit] = min(distance, nearest.get(past.commit, distance))
+        most = max(nearest.values(), default=0)
+        return min((past.run_id for _, past in self.main if nearest[past.commit] == most), default=None)
 
     @property
     def untested(self) -> tuple[str, ...]:

@@ -189,6 +189,18 @@ def test_commits_of_the_main_repository_that_were_not_tested_are_named(database:
     assert line.commits == ("c" * 40, "b" * 40, "a" * 40)
 
 
+def test_a_commit_that_is_told_to_be_its_own_parent_is_no_farther_away_for_that(database: Database) -> None:
+    history = [
+        Told("b" * 40, parent="a" * 40), Told("c" * 40), Told("a" * 40), Told("b" * 40, parent="b" * 40),
+        Told("e" * 40, pull_request=9, merge_base="b" * 40)]
+    first, older, parent, base, run = keep(history)
+
+    line = load_line(run, MAIN_REPOSITORY, generations=1)
+
+    assert [(past.run_id, past.is_assumed) for past in line.runs] == [
+        (base.run_id, False), (first.run_id, False), (parent.run_id, False), (older.run_id, True)]
+
+
 HISTORIES = st.lists(st.builds(
     Told, st.sampled_from(COMMITS), st.sampled_from([*RAN, RunStatus.QUEUED.value, RunStatus.ERROR.value]),
     st.sampled_from(["linux", "linux", "windows"]), st.sampled_from([MAIN_REPOSITORY, MAIN_REPOSITORY, FORK]),
