@@ -13,7 +13,7 @@ from api.domain.results.failure_code import FailureCode, FailureType
 from api.domain.text.decoding import is_binary
 
 # Facts that an older version told are told anew.
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 # Of longer files only so many bytes are looked at, and no longer than this many seconds.
 BYTE_LIMIT = 1 << 20
 SECONDS = 0.25

@@ -9,7 +9,8 @@ _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:]{0,15})([^<>]{0,400})>")
 _OVERRIDES = re.compile(r"\{([^{}]{0,400})\}")
 _OVERRIDE = re.compile(r"\\([0-9]?[a-zA-Z]{1,8})([^\\]{0,60})")
 _BREAK = re.compile(r"<[Bb][Rr][ /]{0,3}>\r?\n?")
-_COLOUR = re.compile(r"""[Cc]olor[ =:"']{1,4}([#&]?[A-Za-z0-9]{1,20})""")
+# A background is no colour of the text.
+_COLOUR = re.compile(r"""(?<![A-Za-z])[Cc]olor[ =:"']{1,4}([#&]?[A-Za-z0-9]{1,20})""")
 _STYLE = re.compile(r"""font(Style|Weight)[ =:"']{1,4}([A-Za-z]{1,12})""", re.IGNORECASE)
 _UNDERLINE = re.compile(r"""textDecoration[ =:"']{1,4}underline""", re.IGNORECASE)
 

@@ -14,7 +14,7 @@ from api.domain.results.runtime import RuntimeChanges
 from api.domain.runs.run import RunStatus
 
 # What an older version found out is found out anew.
-ANALYSIS_VERSION = 3
+ANALYSIS_VERSION = 4
 # Of a run that lacks more of its results than this part, nothing is said.
 MOST_WITHOUT_RESULT = 0.25
 

@@ -117,6 +117,42 @@ def test_lines_of_ass_that_are_no_dialogue_are_frame() -> None:
     assert len(found.frame) == 2
 
 
+def test_ass_of_ccextractor_tells_hundredths_as_a_number() -> None:
+    found = read_captions("\n".join((
+        "[Script Info]", "Title: Default file",
+        'Dialogue: 0,00:00:01.7,00:00:02.99,Default,,0000,0000,0000,,<i>Hola mañana</i>\\N<font color="#ffff00">Está</font>  aquí',
+        "Dialogue: 0,00:00:03.50,00:00:05.99,Default,,0000,0000,0000,,TOM & JERRY")))
+
+    assert [(cue.start, cue.end, cue.lines, cue.markup) for cue in found.cues] == [
+        (1070, 2990, ("Hola mañana", "Está  aquí"), (("colour", "#ffff00"), ("italic", ""))), (3500, 5990, ("TOM & JERRY",), ())]
+    assert {cue.time_form for cue in found.cues} == {"NN:NN:NN.NN,NN:NN:NN.NN"}
+
+
+def test_ucla_of_ccextractor_has_the_mode_before_the_text() -> None:
+    found = read_captions(
+        "20160209064001.071|20160209064003.000|CC1|POP|Hola mañana\n20160209064003.501|20160209064006.000|CC1|TOM & JERRY\n")
+
+    assert [(cue.settings, cue.text) for cue in found.cues] == [("CC1|POP", "Hola mañana"), ("CC1", "TOM & JERRY")]
+
+
+def test_ttml_of_ccextractor_is_read_without_its_layout_and_backgrounds() -> None:
+    found = read_captions("""<?xml version="1.0" encoding="UTF-8" standalone="no" ?>
+  <tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling">
+  <body>
+    <div>
+      <p begin="00:00:01.071" end="00:00:02.999" tts:origin="12.500% 84.667%">
+        <span><span>Está<style tts:backgroundColor="#FFFF00FF" tts:color="ffff00" tts:fontSize="18px"/></span>  aquí
+        <style tts:backgroundColor="#000000FF" tts:fontSize="18px"/></span>
+      </p>
+    </div>
+  </body>
+</tt>
+""")
+
+    assert found.cues == (Cue(
+        1071, 2999, ("Está  aquí",), (("colour", "ffff00"),), "tts:origin=12.500% 84.667%", "NN:NN:NN.NNN|NN:NN:NN.NNN|"),)
+
+
 def test_scc_is_read_through_its_parity() -> None:
     found = read_captions(
         "Scenarist_SCC V1.0\n\n00:00:01;15\t94ae 94ae 9420 c8e5 ec6c efa1\n\n00:00:02;00\t942f\n\n00:00:03;00\t942c 942c\n")

@@ -9,7 +9,7 @@ import pytest
 
 from api.diffs.channel import Contents
 from api.diffs.pool import DiffPool
-from api.domain.captions.facts import facts
+from api.domain.captions.facts import FACTS_VERSION, facts
 from api.domain.captions.facts_state import FactsState
 from api.domain.causes.came import Facts, Pair
 from api.domain.errors import Unavailable
@@ -151,7 +151,7 @@ def test_facts_of_another_version_are_not_known(monkeypatch: pytest.MonkeyPatch)
     pair = Pair("a" * 64, "b" * 64, ".srt")
     transact(lambda: keep_facts({pair: KeptFacts(FactsState.READY)}))
     known = load_facts([pair])
-    monkeypatch.setattr("api.storage.results.output_facts.FACTS_VERSION", 2)
+    monkeypatch.setattr("api.storage.results.output_facts.FACTS_VERSION", FACTS_VERSION + 1)
     other = load_facts([pair])
     transact(lambda: keep_facts({pair: KeptFacts(FactsState.LATE)}))
 

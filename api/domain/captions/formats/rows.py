@@ -10,10 +10,12 @@ from api.domain.captions.markup import read_line, read_lines
 from api.domain.captions.times import calendar_time, clock_time, frame_time, time_form
 
 _TIMED = re.compile(r"([0-9:.,;]{5,20})\|([0-9:.,;]{5,20})\|([^|\n]{0,40})\|(.*)$")
-_UCLA = re.compile(r"([0-9]{14}\.[0-9]{1,3})\|([0-9]{14}\.[0-9]{1,3})\|([^|\n]{0,40})\|(.*)$")
+_UCLA = re.compile(r"([0-9]{14}\.[0-9]{1,3})\|([0-9]{14}\.[0-9]{1,3})\|([^|\n]{0,40}(?:\|[A-Z0-9]{3})?)\|(.*)$")
 _DIALOGUE = re.compile(
     r"Dialogue: {0,4}([^,\n]{0,40}),([0-9:.]{1,20}),([0-9:.]{1,20}),([^,\n]{0,100},[^,\n]{0,100},[^,\n]{0,20},[^,\n]{0,20},[^,\n]{0,20},"
     r"[^,\n]{0,200}),(.*)$")
+# CCExtractor writes "1.7" for 1.07: players read hundredths as a number.
+_ONE_HUNDREDTH = re.compile(r"\.([0-9])$")
 _ASS_BREAK = re.compile(r"\\[Nn]")
 _SCC = re.compile(r"([0-9]{1,3}):([0-9]{1,2}):([0-9]{1,2})([:;.,])([0-9]{1,2})\s{1,4}([0-9a-fA-F]{4}(?: [0-9a-fA-F]{4}){0,400})\s{0,4}$")
 # So many lines tell whether a file has a format.
@@ -42,8 +44,8 @@ def _dialogue(line: str) -> Cue | None:
     if found is None:
         return None
     lines, markup = read_lines([part.replace("\\h", "\xa0") for part in _ASS_BREAK.split(found[5])])
-    settings = f"{found[1]},{found[4]}"
-    return Cue(clock_time(found[2]), clock_time(found[3]), lines, markup, settings, f"{time_form(found[2])},{time_form(found[3])}")
+    start, end = (_ONE_HUNDREDTH.sub(r".0\1", time) for time in found.group(2, 3))
+    return Cue(clock_time(start), clock_time(end), lines, markup, f"{found[1]},{found[4]}", f"{time_form(start)},{time_form(end)}")
 
 
 def _scc(line: str) -> Cue | None:

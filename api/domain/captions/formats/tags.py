@@ -66,7 +66,12 @@ def _paragraph(attributes: str, body: str) -> Cue:
     lines, markup = read_lines(break_lines(body))
     form = "|".join(time_form(found.get(name, "")) for name in ("begin", "end", "dur"))
     settings = " ".join(f"{name}={value}" for name, value in sorted(found.items()) if name not in _TIMES)
-    return Cue(start, end, lines, markup, settings[:200], form)
+    return Cue(start, end, tuple(map(_without_layout, lines)), markup, settings[:200], form)
+
+
+def _without_layout(line: str) -> str:
+    """A line without the file's own line breaks and indents, which nobody is shown."""
+    return " ".join(filter(None, (part.strip(" \t") for part in line.split("\n")))) if "\n" in line else line
 
 
 def read_sami(text: str) -> Captions | None:
