@@ -1,9 +1,10 @@
-"""How true causes are of outputs that other programs wrote: ffmpeg, pycaption and pysubs2, none of which the server knows.
+"""How true causes are of outputs that other programs wrote: ffmpeg, pycaption and pysubs2, none of which the server knows, and CCExtractor.
 
-    PYTHONPATH=WRITERS python -m benchmarks.causes.writers CORPUS [--show "cause not one cluster"]
+    PYTHONPATH=WRITERS python -m benchmarks.causes.writers CORPUS [--ccextractor PROGRAM] [--show "cause not one cluster"]
 
 WRITERS is a folder with `pip install --target WRITERS pysubs2 pycaption imageio-ffmpeg`. The history is the corpus's; each of its samples
-is written by four programs and formats, from a SubRip file of its cues.
+is written by four programs and formats, from a SubRip file of its cues. PROGRAM is a built CCExtractor (0.89; `cmake SOURCE/src && make` in
+a folder of its own): it plays the history once more, alone, each sample in four of its formats.
 """
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ import pycaption
 import pysubs2
 
 from benchmarks.causes.asking import Asked
+from benchmarks.causes.ccextractor import FORMATS, CCExtractor
 from benchmarks.causes.corpus import Corpus
 from benchmarks.causes.scoring import Score
 
@@ -35,8 +37,8 @@ PROGRAMS = (
 class Rewritten:
     """A corpus's extractor whose outputs other programs write."""
 
-    def __init__(self, extractor: Any) -> None:
-        self.extractor = extractor
+    def __init__(self, extractor: Any, programs: Sequence[tuple[str, str]], ccextractor: CCExtractor | None = None) -> None:
+        self.extractor, self._programs, self._ccextractor = extractor, programs, ccextractor
         self.CAUSES = extractor.CAUSES
 
     def tests_of(self, tests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -44,14 +46,24 @@ class Rewritten:
         samples = {test["sample"]: test for test in tests}
         found = []
         for place, (name, test) in enumerate(samples.items()):
-            for program, form in islice(cycle(PROGRAMS), EACH * place, EACH * (place + 1)):
+            for program, form in islice(cycle(self._programs), EACH * place, EACH * (place + 1)):
                 found.append(test | {"name": f"{name} by {program}.{form}", "fmt": form, "program": program, "bom": False, "flaky": False})
         return found
 
     def produce(self, test: dict[str, Any], causes: Sequence[str], context: dict[str, Any]) -> tuple[bytes | None, int, int, str]:
         """What comes out, with these causes."""
+        active = {cause: self.CAUSES[cause] for cause in causes if self.CAUSES[cause]["on"](test, context)}
+        content: bytes | None = self._ccextractor.written(test, active, context) if self._ccextractor else self._converted(
+            test, list(active.values()), context)
+        code = test["rc"]
+        for each in active.values():
+            content = each["raw"](content, test, context) if "raw" in each else content
+            code = each["exit"](test, context, 0)[0] if "exit" in each else code
+        return content, code, 0, ""
+
+    def _converted(self, test: dict[str, Any], active: Sequence[dict[str, Any]], context: dict[str, Any]) -> bytes:
+        """What a program makes of a SubRip file that these causes changed."""
         cues = [[start, end, list(lines)] for start, end, lines in test["cues"]]
-        active = [self.CAUSES[cause] for cause in causes if self.CAUSES[cause]["on"](test, context)]
         style = self.extractor.S()
         for each in active:
             cues = each["cues"](cues, test, context) if "cues" in each else cues
@@ -61,14 +73,9 @@ class Rewritten:
                 each["ser"](style, test)
         plain = style.sep, style.first
         style.sep, style.first = ",", 1
-        content: bytes | None = converted(test["program"], test["fmt"], self.extractor.ser("srt", cues, style, context))
+        content = converted(test["program"], test["fmt"], self.extractor.ser("srt", cues, style, context))
         style.sep, style.first = plain
-        content = _encoded(content or b"", style)
-        code = test["rc"]
-        for each in active:
-            content = each["raw"](content, test, context) if "raw" in each else content
-            code = each["exit"](test, context, 0)[0] if "exit" in each else code
-        return content, code, 0, ""
+        return _encoded(content, style)
 
 
 def _encoded(content: bytes, style: Any) -> bytes:
@@ -111,18 +118,29 @@ def main() -> None:
     """Print what was counted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
+    parser.add_argument("--ccextractor", type=Path, help="a built program of CCExtractor")
     parser.add_argument("--show", action="append", default=[])
     arguments = parser.parse_args()
     given = Corpus.read(arguments.corpus)
-    extractor = Rewritten(given.causes)
-    asked = Asked(Corpus(extractor, given.history, extractor.tests_of(list(given.tests.values()))))
-    score = Score()
-    score.begin(asked.corpus)
+    played = {"ffmpeg, pycaption and pysubs2": Rewritten(given.causes, PROGRAMS)}
+    if arguments.ccextractor:
+        formats = [("CCExtractor", form) for form in FORMATS]
+        played["CCExtractor"] = Rewritten(given.causes, formats, CCExtractor(arguments.ccextractor))
+    else:
+        print("Without --ccextractor, nothing that CCExtractor writes is measured.")
+    for writers, extractor in played.items():
+        print(f"| {writers} | |")
+        _play(Corpus(extractor, given.history, extractor.tests_of(list(given.tests.values()))), arguments.show)
+
+
+def _play(corpus: Corpus, shown: Sequence[str]) -> None:
+    asked, score = Asked(corpus), Score()
+    score.begin(corpus)
     for run, found in asked.answers(late=False):
         score.judge(run, found, asked.runs)
     for name, value in score.figures().items():
         print(f"| {name} | {value} |")
-    for kind in arguments.show:
+    for kind in shown:
         print("", kind, *score.claims[kind], sep="\n")
 
 
