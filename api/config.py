@@ -15,6 +15,9 @@ from api import config_values as read
 # The command `ci` reads these.
 CLIENT_VARIABLES = frozenset({"CI_SERVER", "CI_SERVER_URL", "CI_TOKEN"})
 
+# A secret may stand in a file, whose path is in the variable with this at its end.
+IN_FILE = "_FILE"
+
 
 class ConfigurationError(Exception):
     """A variable holds what it may not hold; the message names the variable, never a secret's value."""
@@ -277,8 +280,11 @@ class Settings:
         values: dict[str, Any] = {}
         for each in fields(cls):
             variable = each.metadata["variable"]
-            if variable in environ:
-                values[each.name] = _read(variable, environ[variable], each.metadata)
+            text = _secret_of_file(variable, environ) if each.metadata["secret"] else None
+            if text is None:
+                text = environ.get(variable)
+            if text is not None:
+                values[each.name] = _read(variable, text, each.metadata)
         if "database_url" not in values and values.get("db_path"):
             values["database_url"] = read.sqlite_url(values["db_path"])
         return cls(**values)
@@ -288,6 +294,11 @@ class Settings:
         return {each.metadata["variable"]: read.written(getattr(self, each.name)) for each in fields(self)}
 
 
+def file_variables() -> frozenset[str]:
+    """The variables that name a secret's file."""
+    return frozenset(f"{each.metadata['variable']}{IN_FILE}" for each in fields(Settings) if each.metadata["secret"])
+
+
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     """A warning for each CI_… variable that is no setting, with the setting of the most similar name.
 
@@ -295,10 +306,23 @@ def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     """
     if "CI" in environ:
         return []
-    known = {each.metadata["variable"] for each in fields(Settings)}
+    known = {each.metadata["variable"] for each in fields(Settings)} | file_variables()
     unknown = sorted(name for name in environ if name.startswith("CI_") and name not in known | CLIENT_VARIABLES)
     similar = {name: get_close_matches(name, known, 1, 0.8) for name in unknown}
     return [f"{name} is not a setting" + (f"; is {similar[name][0]} meant?" if similar[name] else ".") for name in unknown]
+
+
+def _secret_of_file(variable: str, environ: Mapping[str, str]) -> str | None:
+    """What stands in the file that a secret's second variable names, without the line's end; None where that is not set."""
+    path = environ.get(f"{variable}{IN_FILE}")
+    if not path:
+        return None
+    if variable in environ:
+        raise ConfigurationError(f"{variable}{IN_FILE}: {variable} is set too; one of them must go.")
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ConfigurationError(f"{variable}{IN_FILE}: the file {path} cannot be read.") from fault
 
 
 def _read(variable: str, text: str, metadata: Mapping[str, Any]) -> Any:

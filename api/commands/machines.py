@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import secrets
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from api.commands.audit import audit_log
 from api.commands.database import open_database
+from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.domain.auth.token import token_digest
 from api.domain.runs.machine import SECRET_BYTES, Machine, WorkKind, machine_token
@@ -16,9 +19,11 @@ from api.domain.runs.run import Platform
 from api.installation import utc_now
 from api.specfirst.responses.audit import AuditEvent, audited
 from api.storage.database import transact
+from api.storage.permissions import PRIVATE
 from api.storage.runs import machines
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+_TOKEN = re.compile(r"spcm_[A-Za-z0-9_-]{43}")
 
 
 def add(commands: Any) -> None:
@@ -30,6 +35,8 @@ def add(commands: Any) -> None:
     new = actions.add_parser("add", help="add a machine", description="Add a machine; its token is printed, this once.")
     new.add_argument("name", type=_name)
     new.add_argument("--platform", choices=[platform.value for platform in Platform], default="linux", help="default: %(default)s")
+    new.add_argument(
+        "--token-file", type=Path, help="write the token into this file; done a second time with the same file, nothing changes")
     new.set_defaults(run=_add)
     listing = actions.add_parser(
         "list", help="list the machines", description="List the machines: name, what they take, platform, and when they were last seen.")
@@ -46,18 +53,53 @@ def add(commands: Any) -> None:
 
 
 def _add(arguments: argparse.Namespace, settings: Settings) -> int:
+    platform = Platform(arguments.platform)
     with audit_log(settings), open_database(settings):
-        print(issue(arguments.name, Platform(arguments.platform)))
+        if arguments.token_file is None:
+            print(issue(arguments.name, platform))
+        else:
+            add_by_file(arguments.name, platform, arguments.token_file)
     return 0
 
 
 def issue(name: str, platform: Platform) -> str:
     """Add a machine that executes runs, and return its token. Raises Conflict where the name is taken."""
     token = _new_token()
+    _keep(name, platform, token)
+    return token
+
+
+def add_by_file(name: str, platform: Platform, file: Path) -> None:
+    """Add the machine whose token this file has, or is given; a machine that has been added so stays as it is.
+
+    The file is written first: what breaks off between the two is made up for by doing it again. Raises CommandFailed and Conflict.
+    """
+    token = _token_in(file)
+    known = machines.find_machine(token_digest(token))
+    if known is None:
+        _keep(name, platform, token)
+    elif (known[0].name, known[0].platform) != (name, platform):
+        raise CommandFailed(f"{file} has the token of another machine: {known[0].name}, {known[0].platform}")
+
+
+def _token_in(file: Path) -> str:
+    try:
+        token = file.read_text(encoding="ascii").strip() if file.exists() else ""
+        if not token:
+            token = _new_token()
+            with open(PRIVATE.open(file, os.O_WRONLY | os.O_TRUNC), "w", encoding="ascii") as new:
+                new.write(f"{token}\n")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise CommandFailed(f"{file}: {fault}") from fault
+    if _TOKEN.fullmatch(token) is None:
+        raise CommandFailed(f"{file} holds something else than a machine's token")
+    return token
+
+
+def _keep(name: str, platform: Platform, token: str) -> None:
     machine = Machine(name, (WorkKind.RUN,), platform, utc_now())
     with audited(AuditEvent.TOKEN_ISSUED, f"machine:{name}", at=utc_now()):
         transact(partial(machines.add_machine, machine, token_digest(token)))
-    return token
 
 
 def _list(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -1,15 +1,19 @@
 """The configuration: every variable, what it may hold, and what is said where it holds something else."""
 from __future__ import annotations
 
+import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
-from api.config import ConfigurationError, Settings
+from api.config import ConfigurationError, Settings, unknown_variables
 from api.config_values import written
 from tests.commands.conftest import Call
+from tests.docs.pages import ROOT
 
 SECRET = "hunter2-is-secret"
+NAME = re.compile("`([A-Z_]+)`")
 
 
 def test_every_variable_is_shown_with_its_meaning_and_its_value(bare_call: Call) -> None:
@@ -53,6 +57,44 @@ def test_secrets_are_hidden(bare_call: Call) -> None:
     assert SECRET not in said.output + said.errors
     assert "CI_DATABASE_URL=(hidden)\n" in said.output
     assert "CI_RATE_STORE=(hidden)\n" in said.output
+
+
+def test_a_secret_can_stand_in_a_file_without_the_lines_end(tmp_path: Path) -> None:
+    file = tmp_path / "database-url"
+    file.write_text(f"mysql+pymysql://ci:{SECRET}@mariadb/ci\n")
+
+    settings = Settings.from_environment({"CI_DATABASE_URL_FILE": str(file)})
+
+    assert settings.database_url == f"mysql+pymysql://ci:{SECRET}@mariadb/ci"
+    assert unknown_variables({"CI_DATABASE_URL_FILE": str(file)}) == []
+
+
+def test_the_page_names_the_settings_that_can_stand_in_a_file() -> None:
+    named = (ROOT / "docs/configuration.md").read_text().partition("have such a second variable:")[2].partition("##")[0]
+
+    assert NAME.findall(named) == [each.metadata["variable"] for each in fields(Settings) if each.metadata["secret"]]
+
+
+def test_what_is_no_secret_has_no_file(tmp_path: Path) -> None:
+    (tmp_path / "threads").write_text("7")
+
+    assert Settings.from_environment({"CI_THREADS_FILE": str(tmp_path / "threads")}).threads == 32
+    assert unknown_variables({"CI_THREADS_FILE": "7"}) == ["CI_THREADS_FILE is not a setting; is CI_THREADS meant?"]
+
+
+def test_a_secrets_file_is_faulted_without_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "wrong").write_text(SECRET)
+    missing, wrong = ({"CI_DATABASE_URL_FILE": str(tmp_path / name)} for name in ("missing", "wrong"))
+    both = {"CI_DATABASE_URL_FILE": str(tmp_path / "wrong"), "CI_DATABASE_URL": "sqlite:///ci.db"}
+
+    with pytest.raises(ConfigurationError, match=r"^CI_DATABASE_URL_FILE: the file .*missing cannot be read\.$"):
+        Settings.from_environment(missing)
+    with pytest.raises(ConfigurationError, match=r"^CI_DATABASE_URL: must be sqlite") as fault:
+        Settings.from_environment(wrong)
+    with pytest.raises(ConfigurationError, match=r"^CI_DATABASE_URL_FILE: CI_DATABASE_URL is set too; one of them must go\.$"):
+        Settings.from_environment(both)
+
+    assert SECRET not in str(fault.value)
 
 
 WRONG = (
