@@ -29,6 +29,7 @@ MAIN = "CCExtractor/ccextractor"
 # What stands for a value in the path of an operation.
 PLACE = re.compile(r"\{[a-z_]+\}")
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
+COPIED = re.compile(r"^COPY ([^-].*)$", re.MULTILINE)
 INSTALLED = re.compile(r"missing\+=\((\S+)\)|for program in ([a-z ]+);")
 
 
@@ -91,6 +92,17 @@ def ci_api_calls(block: Block) -> None:
         program, *words = shlex.split(line)
         assert program == "ci-api"
         make_parser().parse_args(words)
+
+
+def image_built(block: Block) -> None:
+    """The line builds the image of our file, from the folder in which all that the file copies lies."""
+    [line] = block.lines
+    program, build, _, file, *_, context = shlex.split(line)
+    copied = {word for words in COPIED.findall((ROOT / file).read_text()) for word in words.split()[:-1]}
+
+    assert (program, build, context) == ("docker", "build", ".")
+    assert [name for name in copied if not (ROOT / context / name).exists()] == []
+    assert copied == {name.removeprefix("!") for name in (ROOT / ".dockerignore").read_text().split() if name.startswith("!")}
 
 
 def executable_places(block: Block) -> None:

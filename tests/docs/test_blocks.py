@@ -10,6 +10,7 @@ from tests.docs.checks import (
     debian_packages,
     equals,
     executable_places,
+    image_built,
     library_file,
     make_targets,
     orders_of_a_project,
@@ -41,7 +42,10 @@ CHECKS: dict[str, list[Check]] = {
         unit("deploy/ci-agent.service"),
         unit("deploy/ci-machine@.service"),
         settings_file("deploy/container.env"),
+        image_built,
+        equals("deploy/Dockerfile"),
         equals("deploy/compose.yaml"),
+        by_test("tests/deploy/test_compose.py")("test_the_pages_secrets_are_those_of_the_file"),
     ],
     "docs/install.md": [
         debian_packages("nginx", "ffmpeg"),

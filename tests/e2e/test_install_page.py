@@ -133,7 +133,7 @@ def started_units(block: str) -> set[str]:
 
 @pytest.mark.verify
 def test_another_server_serves_the_same_application(tmp_path: Path) -> None:
-    [command] = shell_blocks("docs/deployment.md")
+    command, *_ = shell_blocks("docs/deployment.md")
     port = free_port()
     variables = {"CI_DATABASE_URL": f"sqlite:///{tmp_path / 'ci.db'}", "SAMPLE_REPOSITORY": str(tmp_path / "files"), "CI_JOBS": "off"}
     finished((*CI_API, "migrate"), variables)

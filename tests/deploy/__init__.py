@@ -1,0 +1,1 @@
+"""What is shipped in containers: the image, the Compose file, and the manifests for Kubernetes."""
