@@ -27,7 +27,7 @@ ROW = re.compile(r"^\| `.*$", re.MULTILINE)
 LAYER = re.compile(r"`([a-z_]+)`")
 CONNEXION = re.compile(r"^from connexion[a-z_.]* import (.*)$", re.MULTILINE)
 WORD = re.compile(r"^\| (?!word )([^|-][^|]*?) \|", re.MULTILINE)
-NO_SETTINGS = frozenset({"CI_TOKEN", "CI_SERVER", "CI_TEST_NO_SKIP"})
+NO_SETTINGS = frozenset({"CI_TOKEN", "CI_SERVER", "CI_TEST_IMAGE_BASE", "CI_TEST_NO_SKIP"})
 
 
 def slug(heading: str) -> str:
