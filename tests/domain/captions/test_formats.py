@@ -1,12 +1,14 @@
 """Readers of formats: what other programs write, and what broken files hold."""
 from __future__ import annotations
 
+import struct
 from itertools import product
 
 import pytest
 
 from api.domain.captions.cue import CUE_LIMIT, Captions, Cue, Format
-from api.domain.captions.formats.raw import read_raw
+from api.domain.captions.formats.line_21 import line_21_cue, on_screen
+from api.domain.captions.formats.raw import RECORD_LIMIT, read_raw
 from api.domain.captions.formats.reading import read_captions
 from api.domain.captions.markup import read_line
 from api.domain.captions.times import calendar_time, clock_time, offset_time
@@ -158,7 +160,42 @@ def test_scc_is_read_through_its_parity() -> None:
         "Scenarist_SCC V1.0\n\n00:00:01;15\t94ae 94ae 9420 c8e5 ec6c efa1\n\n00:00:02;00\t942f\n\n00:00:03;00\t942c 942c\n")
 
     assert [(cue.start, cue.end, cue.text, cue.settings) for cue in found.cues] == [
-        (1500, None, "Hello!", "142e 142e 1420"), (2000, None, "", "142f"), (3000, None, "", "142c 142c")]
+        (2000, 3000, "Hello!", "142e 142e 1420")]
+
+
+# What CCExtractor wrote of three cues. The second is loaded while the first is shown, and padding comes last.
+RAW = bytes.fromhex(
+    "ccccedcc00500001000000460000000000000005000494200494ae0494e00454ef046d802e04000000000000010004942fc40900000000000006000494200494ae04"
+    "94e0044ae504f2f2047980b80b000000000000010004942cac0d000000000000010004942f881300000000000005000494200494ae0494e004c16e046e8070170000"
+    "00000000020004942c04942f581b000000000000010004942ca51c0000000000000200048080058080")
+
+
+def test_what_is_loaded_is_shown_when_its_caption_ends() -> None:
+    found = read(Format.RAW, RAW)
+
+    assert [(cue.start, cue.end, cue.text) for cue in found.cues] == [(1070, 3000, "Tom"), (3500, 6000, "Jerry"), (6000, 7000, "Ann")]
+
+
+def test_padding_is_no_cue_and_is_read_so_far() -> None:
+    padding = struct.pack("<qH", 40, 1) + b"\x04\x80\x80"
+
+    few, many = (read(Format.RAW, RAW[:11] + padding * count) for count in (RECORD_LIMIT, RECORD_LIMIT + 1))
+
+    assert (few.cues, few.is_cut, many.cues, many.is_cut) == ((), False, (), True)
+
+
+@pytest.mark.parametrize(("sent", "shown"), [
+    ("1420 6161, 1420 6262, 142f", [(0, None, "aa"), (2, None, "bb")]),
+    ("1420 6161, 142f, 1420 6262, 142f, 142c", [(1, 3, "aa"), (3, 4, "bb")]),
+    ("1420 6161, 142c, 142f", [(0, 1, "aa"), (2, None, "")]),
+    ("142c, 1420 6161 142f, 6262, 142c", [(0, None, ""), (1, None, "aa"), (2, 3, "bb")]),
+    ("1420 6161, 142f 1420 6262, 142c 142f 1420 6363, 142f", [(1, 2, "aa"), (2, 3, "bb"), (3, None, "cc")]),
+    ("1420 6161, 1425 6262, 1420 6363", [(0, None, "aa"), (1, None, "bb"), (2, None, "cc")]),
+])
+def test_text_that_is_not_loaded_and_shown_by_turns_is_kept(sent: str, shown: list[tuple[int, int | None, str]]) -> None:
+    cues = on_screen(line_21_cue(time, bytes.fromhex(words)) for time, words in enumerate(sent.split(",")))
+
+    assert [(cue.start, cue.end, cue.text) for cue in cues] == shown
 
 
 def test_a_record_of_a_raw_file_that_breaks_off_is_read_as_far_as_it_goes() -> None:

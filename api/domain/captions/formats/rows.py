@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 from api.domain.captions.cue import CUE_LIMIT, Captions, Cue, Format
-from api.domain.captions.formats.line_21 import line_21_cue, with_ends
+from api.domain.captions.formats.line_21 import line_21_cue, on_screen
 from api.domain.captions.markup import read_line, read_lines
 from api.domain.captions.times import calendar_time, clock_time, frame_time, time_form
 
@@ -84,7 +84,7 @@ def _rows(format: Format, reader: Callable[[str], Cue | None], lines: list[str])
             cues.append(cue)
         elif line.strip():
             frame.append(line)
-    return Captions(format, tuple(with_ends(cues) if format is Format.SCC else cues), tuple(frame), is_cut=is_cut)
+    return Captions(format, tuple(on_screen(cues) if format is Format.SCC else cues), tuple(frame), is_cut=is_cut)
 
 
 def read_transcript(text: str) -> Captions:
