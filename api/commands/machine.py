@@ -39,6 +39,10 @@ MAX_SLOTS = 1000
 TEST_PROCESSES = 128
 # How long a question for work lasts, in seconds.
 WAIT = 25
+# Parts of a lease: what a renewal may take, and after which the run is stopped, in time before another machine begins it.
+RENEWAL, LOST_AFTER = 1 / 6, 3 / 4
+# How often a lease is renewed, in seconds. So soon a machine stops a run that was cancelled.
+RENEW_INTERVAL = 5.0
 # A server that starts at the same time as its machines needs a moment.
 STARTING_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
@@ -77,7 +81,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             return 0
         found = options(server, machine, settings)
         runs = ServerRunSource(
-            client, FileCache(work_dir / "cache", settings.cache_size), stop, found.retries, wait=0 if arguments.once else WAIT)
+            client, FileCache(work_dir / "cache", settings.cache_size), stop, found.retries, wait=0 if arguments.once else WAIT,
+            renew_timeout=machine["lease_seconds"] * RENEWAL)
         sandboxed = replace(found, sandboxed=chosen.sandbox is not None, sources=sources(settings, runs, chosen.sandbox, slot))
         runner = bare_run() if chosen.sandbox is None or slot is None else sandboxed_run(chosen.sandbox, slot, settings)
         Worker(sandboxed, runs, http, stop, runner).work(until_idle=arguments.once)
@@ -140,9 +145,10 @@ def sandbox_options(settings: Settings) -> SandboxOptions:
 
 def options(server: str, machine: Mapping[str, Any], settings: Settings) -> WorkerOptions:
     """The worker's options, from what the server says of this machine, and the settings."""
-    found = shutil.which("ffmpeg")
+    found, lease = shutil.which("ffmpeg"), machine["lease_seconds"]
     return WorkerOptions(
         name=machine["name"], server=server, temporary=settings.work_dir.absolute() / "runs", trusted=settings.trust_executables,
         limits=Limits(seconds=settings.test_timeout, core_bytes=settings.core_dump_limit),
         places=SandboxPaths(f"{settings.sandbox_repository}/TestFiles", f"{settings.sandbox_repository}/TempFiles"),
-        ffmpeg=Path(found) if found else None, lease_timeout=machine["lease_seconds"] / 2, run_seconds=settings.run_timeout)
+        ffmpeg=Path(found) if found else None, run_seconds=settings.run_timeout,
+        renew_seconds=min(RENEW_INTERVAL, lease * RENEWAL), lease_timeout=lease * LOST_AFTER)

@@ -83,6 +83,9 @@ class Attempt:
             self._give_up(run, build_log, RunError(InfrastructureType.WORKER, why), self._final_reporter())
         else:
             self._abandon(run, build_log, f"Stopped: {reason}.")
+            if reason is CancelReason.LEASE_LOST:
+                # The server may hold the claim still, and would wait for a run that nobody executes.
+                raise WorkerLost(InfrastructureType.WORKER, "The worker was lost: it could not renew its lease.")
 
     def _give_up(self, run: RunExecution, build_log: BuildLog, run_error: RunError, reporter: Reporter) -> None:
         build_log.error(run_error.message)

@@ -32,12 +32,16 @@ class Cancelled(Exception):
 
 
 class Cancellation:
-    """A cancellation token; the first reason stands. `worker_stops` is shared by all runs of a worker; the work may take `seconds`."""
+    """A cancellation token; the first reason stands.
+
+    `worker_stops` is shared by all runs of a worker; the work may take `seconds`, and goes on for as long as a lease is prolonged.
+    """
 
     def __init__(
         self, worker_stops: threading.Event, seconds: float = math.inf, *, monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._worker_stops, self._monotonic, self._end = worker_stops, monotonic, monotonic() + seconds
+        self._lease_end = math.inf
         self._reason: CancelReason | None = None
 
     @property
@@ -47,7 +51,14 @@ class Cancellation:
             return CancelReason.WORKER_STOPPED
         if self._reason is None and self._monotonic() >= self._end:
             self._reason = CancelReason.TIME_LIMIT
+        # Looked at by whoever works, since a renewal may itself be held up, on the network or with the whole process.
+        if self._reason is None and self._monotonic() >= self._lease_end:
+            self._reason = CancelReason.LEASE_LOST
         return self._reason
+
+    def prolong(self, end: float) -> None:
+        """Let the lease end at this time of the clock."""
+        self._lease_end = end
 
     def cancel(self, reason: CancelReason) -> None:
         """Cancel for this reason, unless cancelled already."""
@@ -74,16 +85,21 @@ class Cancellation:
 class LeaseRenewer:
     """Renews a lease in a thread while the context lasts, and cancels the work when the lease is lost.
 
-    A failed renewal is retried for `timeout` seconds, which must be less than the lease's length.
+    The work may go on for `timeout` seconds after the last renewal was begun, which must be less than the lease's length.
     """
 
-    def __init__(self, run_source: RunSource, claimed: ClaimedRun, cancellation: Cancellation, *, interval: float, timeout: float) -> None:
+    def __init__(
+        self, run_source: RunSource, claimed: ClaimedRun, cancellation: Cancellation, *, interval: float, timeout: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
         self._run_source, self._claimed, self._cancellation = run_source, claimed, cancellation
         self._interval, self._timeout = interval, timeout
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._renew_until_done, name=f"lease-{claimed.run_id}", daemon=True)
 
     def __enter__(self) -> LeaseRenewer:
+        self._cancellation.prolong(self._monotonic() + self._timeout)
         self._thread.start()
         return self
 
@@ -91,19 +107,16 @@ class LeaseRenewer:
         self._done.set()
         self._thread.join()
 
-    def _renew_until_done(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def _renew_until_done(self) -> None:
         supervision = Supervision(f"lease of run {self._claimed.run_id}", is_outage=_is_outage)
-        renewed = monotonic()
-        while not self._done.wait(self._interval):
+        while self._cancellation.reason is not CancelReason.LEASE_LOST and not self._done.wait(self._interval):
             with supervision.attempt(is_exit=never):
+                # The server counts from a later moment.
+                begun = self._monotonic()
                 if not self._run_source.renew(self._claimed):
                     self._cancellation.cancel(CancelReason.RUN_CLOSED)
                     return
-                renewed = monotonic()
-            # Only this thread can stop a run whose lease has ended.
-            if monotonic() - renewed > self._timeout:
-                self._cancellation.cancel(CancelReason.LEASE_LOST)
-                return
+                self._cancellation.prolong(begun + self._timeout)
 
 
 def _is_outage(raised: BaseException) -> bool:

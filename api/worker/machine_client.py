@@ -46,9 +46,9 @@ class MachineClient:
         found: Mapping[str, Any] | None = self._json("POST", "/claims", json=body, timeout=wait + PATIENCE)["work"]
         return found
 
-    def renew(self, claims: Iterable[str]) -> dict[str, str]:
-        """The state of each claim, which holds for another lease where it is held."""
-        answer = self._json("POST", "/claims/renew", json={"claims": list(claims)})
+    def renew(self, claims: Iterable[str], timeout: float) -> dict[str, str]:
+        """The state of each claim, which holds for another lease where it is held. An answer is waited for for so many seconds."""
+        answer = self._json("POST", "/claims/renew", json={"claims": list(claims)}, timeout=timeout)
         return {each["claim"]: each["state"] for each in answer["claims"]}
 
     def end(self, claim: str, failure: str | None, *, is_lost: bool) -> None:

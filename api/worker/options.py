@@ -18,7 +18,7 @@ class WorkerOptions:
     `sandboxed` says that programs are run in a sandbox; `trusted` allows executing without one, and nothing else does.
     `places` are what programs see in the sandbox; on a bare host they see the host.
     `temporary` is the folder of runs; `sources` are asked for executables in this order.
-    `lease_timeout` must be less than a lease's length.
+    `lease_timeout`, after which a worker stops what it could not renew, must be less than a lease's length.
     `stop_timeout` bounds how long a worker that is told to stop may take to say so to its server.
     `run_seconds` is how long a whole run may take.
     """
@@ -35,6 +35,6 @@ class WorkerOptions:
     places: SandboxPaths | None = None
     poll_seconds: float = 2
     renew_seconds: float = 5
-    lease_timeout: float = 30
+    lease_timeout: float = 45
     stop_timeout: float = 10
     run_seconds: float = math.inf

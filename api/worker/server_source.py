@@ -27,14 +27,17 @@ GONE = (Refused, TokenRefused)
 
 
 class ServerRunSource:
-    """RunSource on the server. A question for work lasts for up to `wait` seconds, and ends when `stop` is set."""
+    """RunSource on the server. A question for work lasts for up to `wait` seconds, and ends when `stop` is set.
+
+    A renewal lasts for up to `renew_timeout` seconds, so that several fit into a lease.
+    """
 
     def __init__(
         self, client: MachineClient, cache: FileCache, stop: threading.Event, retries: Retries, *, wait: int = 25,
-        monotonic: Callable[[], float] = time.monotonic,
+        renew_timeout: float = 10, monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._cache, self._stop, self._retries = client, cache, stop, retries
-        self._wait, self._monotonic, self._session = wait, monotonic, str(uuid4())
+        self._wait, self._renew_timeout, self._monotonic, self._session = wait, renew_timeout, monotonic, str(uuid4())
         # Ends that the server has not taken yet: it would give again what it does not know to be over.
         self._ends: dict[str, tuple[str | None, bool]] = {}
 
@@ -60,7 +63,7 @@ class ServerRunSource:
 
     def renew(self, claimed: ClaimedRun) -> bool:
         """Prolong the lease; False when the run is over, or the claim passed to another."""
-        return self._now(lambda: self._client.renew([claimed.claim]))[claimed.claim] == ClaimState.HELD
+        return self._now(lambda: self._client.renew([claimed.claim], self._renew_timeout))[claimed.claim] == ClaimState.HELD
 
     def release(self, claimed: ClaimedRun, failure: str | None = None, *, lost: bool = False) -> None:
         """End the claim; what the server does not take now it is told before the next question for work."""

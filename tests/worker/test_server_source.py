@@ -1,6 +1,7 @@
 """The claims on the server do what the fake ones do, over a real socket and on either kind of database."""
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -287,6 +288,15 @@ class TestServedClaims(ClaimsSuite):
             stop.set()
 
             assert waiting.result(20) is None
+
+    def test_a_renewal_that_gets_no_answer_ends_in_time_for_another(self, tmp_path: Path) -> None:
+        (tmp_path / "token").write_text("spcm_some")
+        with socket.create_server(("127.0.0.1", 0)) as silent, httpx.Client(trust_env=False, timeout=None) as http:
+            client = MachineClient(http, f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path / "token")
+            run_source = ServerRunSource(client, FileCache(tmp_path, 1), threading.Event(), QUICK, renew_timeout=0.1)
+
+            with pytest.raises(RunSourceUnavailable, match="ReadTimeout"):
+                run_source.renew(ClaimedRun(1, "secret", "run-1-1", "linux", MAIN_REPOSITORY, COMMIT))
 
     def test_a_server_that_is_away_is_told_from_an_empty_queue(self, tmp_path: Path) -> None:
         (tmp_path / "token").write_text(machine_token(b"t" * 32))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from api.worker.cancellation import Cancellation, Cancelled, CancelReason, LeaseRenewer
 from api.worker.options import WorkerOptions
 from api.worker.reporter import Retries
 from api.worker.run_source import ClaimedRun
@@ -146,7 +147,7 @@ def test_a_fault_in_renewing_a_lease_does_not_end_the_renewals(
 
 
 @pytest.mark.usefixtures("extractor")
-def test_a_lease_that_cannot_be_renewed_for_any_reason_is_lost_and_its_run_is_left(
+def test_a_lease_that_cannot_be_renewed_for_any_reason_is_lost_and_its_run_is_to_be_replaced(
     store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
 ) -> None:
     class Faulty(FakeRunSource):
@@ -160,3 +161,24 @@ def test_a_lease_that_cannot_be_renewed_for_any_reason_is_lost_and_its_run_is_le
         faulty.await_release()
 
     assert server.of("finish") == []
+    assert faulty.released == [(1, "[worker] The worker was lost: it could not renew its lease.")]
+    assert faulty.lost == {1}
+
+
+def test_a_renewal_that_gets_no_answer_does_not_keep_a_run_going_that_is_lost(store: Store) -> None:
+    answered, cancellation = threading.Event(), Cancellation(threading.Event())
+
+    class Silent(FakeRunSource):
+        def renew(self, claimed: ClaimedRun) -> bool:
+            return answered.wait(60)
+
+    silent = Silent(store.folder)
+    silent.add()
+    claimed = silent.claim()
+    assert claimed is not None
+    with LeaseRenewer(silent, claimed, cancellation, interval=0.01, timeout=0.1):
+        with pytest.raises(Cancelled) as cancelled:
+            cancellation.pause(30)
+        answered.set()
+
+    assert cancelled.value.reason is CancelReason.LEASE_LOST
