@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -153,10 +153,15 @@ class Installation:
             yield running
 
     @contextmanager
-    def worker(self, name: str, *arguments: str, changes: Mapping[str, str] | None = None) -> Iterator[Running]:
-        """A machine's process, for as long as the context lasts. It knows of the server its address and a token, and nothing else."""
-        server = self.changes.get("CI_PUBLIC_URL", self.url)
-        command = (*CI_API, "machine", "--server", server, "--token-file", str(self._enrolled(name)), *arguments)
+    def worker(
+        self, name: str, *arguments: str, changes: Mapping[str, str] | None = None, inside: Sequence[str] = (), host: str | None = None,
+    ) -> Iterator[Running]:
+        """A machine's process, for as long as the context lasts. It knows of the server its address and a token, and nothing else.
+
+        Its command begins with `inside`; `host` is where it finds the server, unless it is where all do.
+        """
+        server = f"http://{host}:{self.port}" if host else self.changes.get("CI_PUBLIC_URL", self.url)
+        command = (*inside, *CI_API, "machine", "--server", server, "--token-file", str(self._enrolled(name)), *arguments)
         kept = {variable: value for variable, value in self.variables.items() if variable not in SERVERS_OWN}
         variables = {**kept, "CI_WORK_DIR": str(self.folder / f"work-{name}"), **(changes or {})}
         with started(command, variables, self.folder / f"{name}.log") as running:
@@ -171,9 +176,9 @@ class Installation:
             file.write_text(added.stdout)
         return file
 
-    def fill(self, tests: int = 1) -> None:
+    def fill(self, tests: int = 1, sample: bytes = b"a sample of captions") -> None:
         """Make an admin's token, an executable, and regression tests that it passes."""
-        sample, digest = b"a sample of captions", hashlib.sha256(CAPTIONS).hexdigest()
+        digest = hashlib.sha256(CAPTIONS).hexdigest()
         name = hashlib.sha256(sample).hexdigest()
         with opened(self.database_url, migrated=False):
             self.token = add_token(add_user(role=Role.ADMIN), now=datetime.now(UTC))
