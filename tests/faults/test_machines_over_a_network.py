@@ -28,6 +28,8 @@ NAMES = (*LOST, "sound", *CLOCKS, "hurt", "anew")
 SAMPLE = random.Random(0).randbytes(2 << 20)
 MANY_LINES = 400_000
 POOR, SLOW = Condition(loss=0.02, delay=0.01), Condition(rate=2 << 20)
+# They take minutes, and devices that not every host lets one make.
+pytestmark = pytest.mark.verify
 
 
 def log(lines: int) -> bytes:
@@ -163,7 +165,7 @@ def test_a_machine_that_is_killed_and_started_anew_executes_what_replaces_its_ru
     assert plant.begun("anew") == 3
 
 
-@pytest.mark.parametrize("at_log", [False, pytest.param(True, marks=pytest.mark.verify)], ids=["download", "download and log"])
+@pytest.mark.parametrize("at_log", [False, True], ids=["download", "download and log"])
 def test_a_server_that_is_killed_in_the_middle_of_a_file_costs_nothing_but_time(sqlite_path: Path, tmp_path: Path, at_log: bool) -> None:
     lines = MANY_LINES if at_log else 3
     plant = planted(f"sqlite:///{sqlite_path}", tmp_path, "slow", sample=SAMPLE, lines=lines)
@@ -195,7 +197,6 @@ def test_a_server_that_is_killed_in_the_middle_of_a_file_costs_nothing_but_time(
     assert link.received < len(SAMPLE) * 1.3
 
 
-@pytest.mark.verify
 def test_a_network_that_loses_every_fifth_packet_and_takes_its_time_costs_nothing_but_time(sqlite_path: Path, tmp_path: Path) -> None:
     plant = planted(f"sqlite:///{sqlite_path}", tmp_path, "far", tests=4, lines=1000)
 
