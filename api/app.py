@@ -78,6 +78,8 @@ MACHINES_DOCUMENT = Document("machines", "Machines", _HERE / "openapi-machines.y
 DOCUMENTS = (CI_DOCUMENT, WORKER_DOCUMENT, MACHINES_DOCUMENT, JOBS_DOCUMENT, PAGES_DOCUMENT, PLATFORM_DOCUMENT)
 
 _QUARTER = 15 * 60
+# A machine speaks for all that it executes at once, and sends logs while they are written.
+MACHINE_SHARES = 100
 
 Hook = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -232,7 +234,7 @@ def _rates(settings: Settings) -> dict[str, Rate]:
     return {
         READS: Rate(settings.rate_reads), WRITES: Rate(settings.rate_writes), LOGINS: Rate(settings.rate_logins, _QUARTER),
         ANONYMOUS: per_address, WRONG: per_address, HEALTH: per_address, DOWNLOADS: per_address, METRICS: per_address,
-        WORKER: Rate(settings.rate_worker), MACHINE: Rate(settings.rate_worker)}
+        WORKER: Rate(settings.rate_worker), MACHINE: Rate(MACHINE_SHARES * settings.rate_worker)}
 
 
 def _values(settings: Settings) -> Values:

@@ -13,7 +13,7 @@ from api.domain.errors import Refusal
 from api.version import package_version
 
 COMMANDS = (
-    "serve", "agent", "machine", "machines", "image", "migrate", "rejudge", "users", "tokens", "files", "library", "settings", "demo")
+    "serve", "machine", "machines", "image", "migrate", "rejudge", "users", "tokens", "files", "library", "settings", "demo")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -79,6 +79,9 @@ class Settings:
     public_url: str = _server(
         "CI_PUBLIC_URL", "http://127.0.0.1:8000", read.public_url, "what links start with, a path included; never the Host header",
         usual=True)
+    machine_server: str = _server(
+        "CI_MACHINE_SERVER", "", read.optional_http_url,
+        "the server's address for machines on its own host, a path included; empty: where `ci-api serve` listens, else CI_PUBLIC_URL")
     platform_api: str = _server(
         "CI_PLATFORM_API", "/platform/api/v1", read.prefix, "path below which the Sample Platform's own API is served; empty: nowhere")
     trusted_proxies: tuple[str, ...] = _server(
@@ -147,10 +150,10 @@ class Settings:
     trust_executables: bool = _workers(
         "CI_TRUST_EXECUTABLES", False, read.switch, "a machine may execute what lies in the server's CI_EXECUTABLES without a sandbox")
     cache_size: int = _workers(
-        "CI_CACHE_SIZE", 20 << 30, read.whole_number, "how many bytes of samples and executables a machine keeps", least=1 << 20)
+        "CI_CACHE_SIZE", 20 << 30, read.whole_number, "how many bytes of samples, executables and projects a machine keeps", least=1 << 20)
     lease_duration: int = _workers(
         "CI_LEASE_DURATION", 60, read.whole_number,
-        "how long a run stays with a machine, and a job with an agent, of which nothing is heard", least=10)
+        "how long a run or a job stays with a machine of which nothing is heard", least=10)
     run_timeout: int = _workers("CI_RUN_TIMEOUT", 21_600, read.whole_number, "time limit of a whole run, its build included", least=1)
     test_timeout: int = _workers("CI_TEST_TIMEOUT", 600, read.whole_number, "time limit of one regression test", least=1)
     test_memory: int = _workers(
@@ -200,10 +203,10 @@ class Settings:
 
     jobs: str = _jobs(
         "CI_JOBS", "embedded", read.one_of("embedded", "separate", "off"),
-        "who runs jobs: embedded, an agent beside the server; separate, only such as `ci-api agent` starts; off: jobs are refused",
+        "who runs jobs: embedded, a machine that starts with the server; separate, only others (`ci-api machine`); off: jobs are refused",
         usual=True)
     job_slots: int = _jobs(
-        "CI_JOB_SLOTS", 2, read.whole_number, "how many jobs, and workers in a sandbox, run at once on a host", least=1)
+        "CI_JOB_SLOTS", 2, read.whole_number, "how many jobs run at once on a host", least=1)
     jobs_per_user: int = _jobs("CI_JOBS_PER_USER", 2, read.whole_number, "how many jobs of one account run at once", least=1)
     queued_jobs_per_user: int = _jobs(
         "CI_QUEUED_JOBS_PER_USER", 1000, read.whole_number,

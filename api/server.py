@@ -5,7 +5,8 @@ import logging
 import os
 import shlex
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -15,8 +16,9 @@ from sqlalchemy.exc import DBAPIError
 
 from api.app import Application, create_app
 from api.background.analyst import AnalystTask
-from api.background.embedded_agent import EmbeddedAgent
+from api.background.embedded_machine import EmbeddedMachine, enrol_embedded, hand_over_embedded
 from api.background.inspector import Inspector
+from api.background.job_upkeep import JobUpkeep
 from api.background.sweeper import SecretErasure, Sweeper
 from api.background.uploader import Uploader
 from api.background.webhook_sender import WebhookSender
@@ -28,7 +30,7 @@ from api.domain.health import DEGRADED, DOWN, Finding
 from api.domain.jobs.job import Job
 from api.domain.random_source import RandomSource
 from api.domain.runs.environment import Environment, parse_environments
-from api.domain.runs.machine import Machine, WorkKind
+from api.domain.runs.machine import WorkKind
 from api.domain.runs.trigger import RunPolicy
 from api.installation import SYSTEM_RANDOM, archive_limits, attach_database, job_home, prepare_store, utc_now
 from api.integrations.github.authorization import GitHubAuthorization
@@ -39,6 +41,7 @@ from api.jobs.project.scanner import Scanner
 from api.jobs.wakeup.wakeup import Wakeup, Wakeups, local_wakeup
 from api.services.catalog.library_samples import NewSamples
 from api.services.health_probes import HealthProbes, Probe
+from api.services.jobs.claims import claim_job
 from api.services.policies import AccountPolicy, Environments, JobPolicy, LibraryPolicy, ReviewPolicy, WorkPolicy
 from api.services.results.analysing import Analyst
 from api.services.results.analysis_requests import AnalysisRequests
@@ -57,8 +60,10 @@ from api.storage.files.archive import Archive
 from api.storage.files.incoming import FileStore
 from api.storage.jobs.changes import load_changed_jobs
 from api.storage.jobs.files import JobFiles
+from api.storage.jobs.jobs import waiting_since as jobs_waiting_since
 from api.storage.outage import is_outage
-from api.storage.runs.leases import Claim, Holder
+from api.storage.runs.leases import Claim
+from api.storage.runs.queue import waiting_since as runs_waiting_since
 from api.storage.runs.runs import load_states
 from api.stores import Stores, load_signing_key, make_stores
 from api.streaming.log_follower import Follower
@@ -66,7 +71,7 @@ from api.streaming.reauthorization import Reauthorization
 from api.streaming.run_log_tail import RunLogTails
 from api.streaming.stream_limits import StreamLimits, UploadLimits
 from api.streaming.waiting import RunWatch
-from api.streaming.work_queue import WorkQueue
+from api.streaming.work_queue import Waiting, WorkQueue
 from api.supervision.loop import Background, Task
 
 log = logging.getLogger(__name__)
@@ -75,6 +80,10 @@ Clock = Callable[[], datetime]
 
 # For how long after its end a run still takes its log and artifacts.
 GRACE = timedelta(hours=1)
+# Settings of the server that a machine does not get.
+NOT_FOR_MACHINES = (
+    "database_url", "signing_key", "signing_key_previous", "webhook_secret", "metrics_token", "github_client_secret", "rate_store")
+LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSource = SYSTEM_RANDOM) -> Application:
@@ -97,13 +106,15 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
         *Sweeper(flask, clock, store, SecretErasure(GRACE, chance, is_shared), chance=chance).tasks(every=settings.sync_interval),
         Inspector(flask, stores.archive, stores.local, store, clock=clock).task(every=settings.sync_interval, wake=new_samples.arrived),
         analyst.task(every=settings.sync_interval),
-        *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance), *_embedded(settings)])
+        *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance), *_keeping_jobs(flask, settings)])
     follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
     probes = _probes(settings, flask, store, stores, clock)
     github = GitHub(settings.github_api_url, token=settings.github_token)
     waits = RunWatch(partial(_states, clock))
     run_logs = RunLogTails()
-    policy = WorkPolicy(settings.main_repository, timedelta(seconds=settings.lease_duration), settings.executables.absolute())
+    policy = WorkPolicy(
+        settings.main_repository, timedelta(seconds=settings.lease_duration), settings.executables.absolute(), settings.jobs_per_user,
+        settings.job_quota, timedelta(seconds=settings.job_retention))
     work = WorkQueue(partial(_take_work, policy), local_wakeup(settings.work_dir))
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), find_session=partial(_find_reader, clock), clock=clock,
@@ -164,9 +175,22 @@ def job_policy(settings: Settings) -> JobPolicy:
         roles=settings.job_roles)
 
 
-def _embedded(settings: Settings) -> list[Task]:
-    """The agent that starts with the server, configured as the server is."""
-    return [EmbeddedAgent(job_home(settings), {**os.environ, **settings.as_environment()}).task()] if settings.jobs == EMBEDDED else []
+def _keeping_jobs(flask: Flask, settings: Settings) -> list[Task]:
+    """What looks after jobs, and the machine that starts with the server, configured as the server is."""
+    upkeep = JobUpkeep(
+        flask, JobFiles(settings.storage_root), lease=timedelta(seconds=settings.lease_duration),
+        keep=timedelta(seconds=settings.job_retention))
+    home = job_home(settings)
+    embedded = EmbeddedMachine(
+        home, partial(enrol_embedded, flask, home), partial(hand_over_embedded, flask, home), _environment_of_machine(settings))
+    return [*upkeep.tasks(every=settings.sync_interval), *([embedded.task()] if settings.jobs == EMBEDDED else [])]
+
+
+def _environment_of_machine(settings: Settings) -> dict[str, str]:
+    """The settings of a machine, without what is the server's alone: it runs strangers' programs, and needs no secret of these."""
+    default = Settings()
+    secrets = {each: getattr(default, each) for each in NOT_FOR_MACHINES}
+    return {**os.environ, **replace(settings, **secrets).as_environment()}
 
 
 def _create_app(settings: Settings, **collaborators: Any) -> Application:
@@ -234,11 +258,27 @@ def _states(clock: Clock, run_ids: Collection[int]) -> dict[int, str]:
     return load_states(run_ids)
 
 
-def _take_work(policy: WorkPolicy, machine: Machine, holder: Holder) -> Claim | None:
-    """The next run that the machine may take, by the database's clock."""
-    if WorkKind.RUN not in machine.kinds:
-        return None
-    return claim_run(holder, machine.platform, policy.main_repository, now=database_now(), lease=policy.lease)
+def _take_work(policy: WorkPolicy, who: Waiting) -> Claim | Job | None:
+    """The next run or job of the kinds that are wanted, by the database's clock; where both wait, the older comes first."""
+    take: dict[WorkKind, Callable[[], Claim | Job | None]] = {
+        WorkKind.RUN: lambda: claim_run(
+            who.holder, who.machine.platform, policy.main_repository, now=database_now(), lease=policy.lease),
+        WorkKind.JOB: lambda: claim_job(
+            who.machine.name, now=database_now(), lease=policy.lease, per_owner=policy.jobs_per_owner)}
+    for kind in _in_turn(policy, who):
+        if (found := take[kind]()) is not None:
+            return found
+    return None
+
+
+def _in_turn(policy: WorkPolicy, who: Waiting) -> list[WorkKind]:
+    """The kinds, that of which something waits for longest first."""
+    if len(who.kinds) < 2:
+        return [*who.kinds]
+    since = {
+        WorkKind.RUN: runs_waiting_since(who.machine.platform, policy.main_repository),
+        WorkKind.JOB: jobs_waiting_since(policy.jobs_per_owner)}
+    return sorted(who.kinds, key=lambda kind: since[kind] or LAST)
 
 
 def _changed_jobs(flask: Flask, known: Mapping[str, Job]) -> dict[str, Job | None]:

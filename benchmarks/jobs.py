@@ -2,7 +2,7 @@
 
     python -m benchmarks.jobs [--rounds 30] [--jobs 30]
 
-Needs root and bubblewrap, as an agent does that gives each slot a user of its own.
+Needs root and bubblewrap, as a machine does that gives each slot a user of its own.
 """
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from statistics import median, quantiles
 
 import httpx
 
+from api.commands.machines import issue
 from api.domain.auth.access import Role
+from api.domain.runs.machine import WorkKind
+from api.domain.runs.run import Platform
 from benchmarks.rounds import interleaved, spread
 from benchmarks.seeding import database_in
 from benchmarks.servers import COMPILED, OURS, ROOT, running
@@ -31,7 +34,7 @@ from ci_client.client import follow
 from tests.builders import add_token, add_user
 
 SIZES = {"100 KB": 100_000, "1 MB": 1_000_000, "20 MB": 20_000_000}
-AGENT = (sys.executable, "-m", "api.cli", "agent")
+MACHINE = (sys.executable, "-m", "api.cli", "machine")
 PROGRAM = "print('here', flush=True)"
 
 
@@ -69,10 +72,13 @@ def submitting(port: int, token: str = "none") -> Iterator[Submitter]:
 
 
 @contextmanager
-def agent(environment: dict[str, str], log: Path) -> Iterator[None]:
-    """An agent that has come to work."""
+def machine(environment: dict[str, str], port: int, folder: Path) -> Iterator[None]:
+    """A machine that has come to work."""
+    log, token = folder / "machine.log", folder / "machine.token"
+    token.write_text(issue("benchmark", Platform.LINUX, [WorkKind.JOB]))
+    command = (*MACHINE, "--server", f"http://127.0.0.1:{port}", "--token-file", str(token))
     with log.open("wb") as output:
-        process = subprocess.Popen(AGENT, cwd=ROOT, env={**os.environ, **COMPILED, **environment}, stdout=output, stderr=output)
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **COMPILED, **environment}, stdout=output, stderr=output)
     try:
         while b" slots" not in log.read_bytes():
             if process.poll() is not None:
@@ -138,7 +144,7 @@ def main() -> None:
                 submissions(ours, bare, arguments.rounds)
             for job in ours.client.get("/jobs", params={"status": "queued"}).json():
                 ours.client.delete(f"/jobs/{job['job_id']}")
-            with agent(environment, folder / "agent.log"):
+            with machine(environment, server.port, folder):
                 pickups(ours, f"http://127.0.0.1:{server.port}", token, arguments.jobs)
 
 

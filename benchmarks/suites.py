@@ -3,7 +3,7 @@
     python -m benchmarks.suites [--jobs 100] [--slots 4] [PROJECT…]
 
 Takes the projects, from `projects.txt`, from the package index, as `benchmarks.projects` does. Each runs once alone first, which fills the
-cache of packages and tells what is right. Needs root and bubblewrap, as an agent does that gives each slot a user of its own.
+cache of packages and tells what is right. Needs root and bubblewrap, as a machine does that gives each slot a user of its own.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from api.domain.auth.access import Role
-from benchmarks.jobs import Submitter, agent, submitting
+from benchmarks.jobs import Submitter, machine, submitting
 from benchmarks.projects import LIST, fetch, zipped
 from benchmarks.seeding import database_in
 from benchmarks.servers import OURS, running
@@ -152,7 +152,7 @@ def main() -> None:
             "CI_JOBS": "separate", "CI_WORK_DIR": str(folder / "work"), "CI_SANDBOX": "bubblewrap", "CI_JOB_INSTALL_NETWORK": "true",
             "CI_JOB_SLOTS": str(chosen.slots), "CI_JOBS_PER_USER": str(chosen.slots), "CI_QUEUED_JOBS_PER_USER": "100000"}
         with running(OURS, "/api/v1/system/health", environment) as server, submitting(server.port, token) as ours:
-            with agent(environment, folder / "agent.log"):
+            with machine(environment, server.port, folder):
                 measure(ours, contents, chosen.jobs, chosen.slots)
 
 

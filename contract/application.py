@@ -55,6 +55,7 @@ TOKEN_SECRET = sha256(b"a token of the fuzzer").digest()
 # Runs for workers to report on: their secrets are known, and nobody else's are.
 WORKED_ON = range(9_000, 9_012)
 # A machine, its process, and the run that it has claimed, whose sample is this.
+CLAIMED_JOB = "550e8400-e29b-41d4-a716-446655440001"
 MACHINE, SESSION, CLAIMED, SAMPLE = "fuzzer", "550e8400-e29b-41d4-a716-446655440000", 9_100, b"a sample"
 # A hash that is verified in no time, so that a login for each request costs nothing.
 QUICK = argon2.using(type="ID", rounds=1, memory_cost=8, parallelism=1)
@@ -114,9 +115,9 @@ def machine_token_value() -> str:
 
 
 def _add_machine(root: Path) -> None:
-    """A machine that holds a claim on a run of a test whose sample is there."""
+    """A machine that holds a claim on a run of a test whose sample is there, and one on a job."""
     test = add_regression_test(sample_id=add_sample(sha=sha256(SAMPLE).hexdigest()))
-    machine = Machine(MACHINE, (WorkKind.RUN,), Platform.WINDOWS, NOW)
+    machine = Machine(MACHINE, (WorkKind.RUN, WorkKind.JOB), Platform.WINDOWS, NOW)
     transact(partial(add_machine, machine, token_digest(machine_token_value())))
     run_id = add_run(run_id=CLAIMED, platform="windows", tests=[test.regression_id])
     transact(partial(leases.take, run_id, leases.Holder(MACHINE, SESSION), datetime.now(UTC) + timedelta(days=1)))
@@ -124,6 +125,8 @@ def _add_machine(root: Path) -> None:
     place = root / "TestFiles" / f"{sha256(SAMPLE).hexdigest()}.ts"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(SAMPLE)
+    add_job(_person(ADMIN).user_id, JobStatus.RUNNING, job_id=CLAIMED_JOB, machine=MACHINE, at=datetime.now(UTC))
+    write_log(root, CLAIMED_JOB, b"a line\n")
 
 
 def _person(email: str) -> Person:

@@ -7,11 +7,12 @@ from zlib import crc32
 
 from schemathesis import Case, GenerationMode
 
-from contract.application import CLAIMED, SAMPLE, SESSION
+from contract.application import CLAIMED, CLAIMED_JOB, SAMPLE, SESSION
 
 TITLE = "CCExtractor CI System, the machines' side"
 CLAIM = f"run-{CLAIMED}-1"
-CLAIMS = "/claims"
+JOB_CLAIM = f"job-{CLAIMED_JOB}-1"
+CLAIMS, LOG, ARTIFACT = "/claims", "/claims/{claim}/log", "/claims/{claim}/artifacts/{sha256}"
 KNOWN = {"claim": CLAIM, "sha256": sha256(SAMPLE).hexdigest()}
 
 
@@ -23,6 +24,9 @@ def fit(case: Case[Any]) -> None:
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
     if case.operation.path == CLAIMS:
-        case.body = {"session": SESSION, "wait": 0}
+        if case.method.upper() == "POST":
+            case.body = {"session": SESSION, "kinds": ["run"], "wait": 0}
+    elif case.operation.path in (LOG, ARTIFACT):
+        case.path_parameters["claim"] = JOB_CLAIM
     elif case.method.upper() == "GET" and crc32(repr(case.path_parameters).encode(errors="replace")) % 3:
         case.path_parameters |= {name: value for name, value in KNOWN.items() if name in case.path_parameters}

@@ -35,7 +35,7 @@ def zip_of(files: Mapping[str, bytes] = PROJECT) -> bytes:
 
 def add_job(
     owner_id: int, status: JobStatus = JobStatus.QUEUED, *, job_id: str | None = None, at: datetime = NOW, priority: int = 0,
-    reason: JobReason | None = None, exit_code: int | None = None, web_hook: str | None = None, **more: Any,
+    reason: JobReason | None = None, exit_code: int | None = None, web_hook: str | None = None, machine: str = "agent", **more: Any,
 ) -> str:
     """A job that was submitted at an instant, and stands as its status says; the number of its attempt and its fence are 1."""
     job_id = job_id or str(UUID(int=next(_numbers) << 64 | 0x8000_0000_0000_0000, version=4))
@@ -45,7 +45,7 @@ def add_job(
     save(JobRow(
         id=job_id, owner_id=owner_id, status=status.value, success=end and end.success, reason=end and end.reason.value,
         exit_code=end and end.exit_code, priority=priority, attempt=int(began), max_attempts=1, fence=int(began),
-        attempt_fence=int(began), agent="agent" if status is JobStatus.RUNNING else None,
+        attempt_fence=int(began), agent=machine if status is JobStatus.RUNNING else None,
         lease_until=at + timedelta(days=1) if status is JobStatus.RUNNING else None, cancel_requested=False, created_at=at,
         start_time=at + timedelta(seconds=1) if began else None, end_time=at + timedelta(minutes=1) if end else None, web_hook=web_hook,
         tests=1 if end and end.success else None, **more))

@@ -30,6 +30,7 @@ from api.demo.project import write_project
 from api.demo.story import StoryFailed, tell
 from api.domain.auth.access import Role
 from api.domain.catalog.change import Editor
+from api.domain.runs.machine import WorkKind
 from api.domain.runs.run import Platform
 from api.installation import prepare_store, utc_now
 from api.library_folder.importing import import_folder
@@ -117,7 +118,7 @@ def enrol(settings: Settings) -> Path:
     """Add the demo's machine, or give it a new token. Returns the file with the token."""
     with open_database(settings):
         if all(each.name != MACHINE for each in machines.list_machines()):
-            token = issue_machine(MACHINE, Platform.LINUX)
+            token = issue_machine(MACHINE, Platform.LINUX, [WorkKind.RUN])
         else:
             token = rotate(MACHINE)
     place = settings.storage_root.parent / "machine.token"

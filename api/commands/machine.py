@@ -1,4 +1,4 @@
-"""`ci-api machine`: executes queued runs on this machine."""
+"""`ci-api machine`: executes queued runs and submitted jobs on this machine."""
 from __future__ import annotations
 
 import argparse
@@ -7,19 +7,30 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
 
+import httpx
+
+from api.commands.attached import when_left
 from api.commands.executable_sources import sources
 from api.commands.failure import CommandFailed
+from api.commands.job_agent import machine_home, make_job_agent
 from api.config import Settings
 from api.config_values import http_url
+from api.domain.runs.machine import WorkKind
+from api.host.lock_file import try_lock
 from api.host.slots import Slot, Slots
 from api.host.work_folder import work_folder
+from api.jobs.project.workspaces import Workspaces
+from api.machine.job_client import JobClient
+from api.machine.server_repository import ServerJobRepository
 from api.sandbox.choice import SandboxOptions, choose, log_choice
 from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Sandbox
@@ -52,41 +63,81 @@ log = logging.getLogger(__name__)
 def add(commands: Any) -> None:
     """Describe the command."""
     parser = commands.add_parser(
-        "machine", help="execute queued runs on this machine",
-        description="Claim queued runs from a server, one after the other, execute their regression tests and report to the server. "
-        "It needs the server's address and a token (`ci-api machines add`). CI_EXECUTABLE_SOURCES says where executables come from. "
-        "Without a sandbox only executables of the server's folder are run, and only with CI_TRUST_EXECUTABLES=true.")
-    parser.add_argument("--server", type=address, help="the server's address (default: CI_PUBLIC_URL)")
+        "machine", help="execute queued runs and submitted jobs on this machine",
+        description="Claim queued runs and submitted jobs from a server, as far as this machine may take them: runs one after the other, "
+        "of jobs as many at once as CI_JOB_SLOTS says. It needs the server's address and a token (`ci-api machines add`). "
+        "CI_EXECUTABLE_SOURCES says where executables come from. Without a sandbox no job is taken, and only executables of the server's "
+        "folder are run, and those only with CI_TRUST_EXECUTABLES=true. Jobs outlive this process: the machine's next one adopts them.")
+    parser.add_argument("--server", type=address, help="the server's address (default: CI_MACHINE_SERVER, else CI_PUBLIC_URL)")
     parser.add_argument("--token-file", type=Path, required=True, help="file with the machine's token")
-    parser.add_argument("--once", action="store_true", help="stop when nothing is queued")
+    parser.add_argument("--once", action="store_true", help="take no jobs, and stop when no run is queued")
+    parser.add_argument("--attached", action="store_true", help="end when the standard input does")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Execute runs until SIGTERM or Ctrl-C. A run that is being executed then ends with a reported failure."""
+    """Execute runs and jobs until SIGTERM or Ctrl-C. A run that is being executed then ends with a reported failure; jobs go on."""
     configure_logging(settings.log_format)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    handed_over = threading.Event()
+    if arguments.attached:
+        when_left(stop.set, noted=handed_over.set)
     work_dir = make_work_folder(settings)
-    chosen = choose(sandbox_options(settings))
-    log_choice(chosen)
-    server = arguments.server or settings.public_url
-    with http_client() as http, Slots(work_dir / "slots", count=MAX_SLOTS).acquire() as slot:
-        if chosen.sandbox is not None and slot is None:
-            raise CommandFailed(f"all of this host's {MAX_SLOTS} slots are held")
-        client = MachineClient(http, server, arguments.token_file)
+    server = arguments.server or settings.machine_server or settings.public_url
+    with http_client() as http:
+        client = JobClient(http, server, arguments.token_file)
         machine = identify(client, stop, once=arguments.once)
         if machine is None:
             return 0
+        kinds = {WorkKind.RUN} if arguments.once else {*machine["kinds"]}
+        with _alone(work_dir, machine["name"]):
+            _execute(arguments, settings, server, client, http, machine, kinds & {*machine["kinds"]}, stop, handed_over)
+    return 0
+
+
+def _execute(
+    arguments: argparse.Namespace, settings: Settings, server: str, client: JobClient, http: httpx.Client, machine: Mapping[str, Any],
+    kinds: Collection[str], stop: threading.Event, handed_over: threading.Event,
+) -> None:
+    work_dir = settings.work_dir.absolute()
+    cache = FileCache(work_dir / "cache", settings.cache_size)
+    workspaces = Workspaces(machine_home(settings, machine["name"]) / "work")
+    chosen = choose(sandbox_options(settings))
+    log_choice(chosen, *([workspaces.guard] if WorkKind.JOB in kinds else []))
+    with ExitStack() as stack:
+        if WorkKind.JOB in kinds:
+            jobs = make_job_agent(
+                settings, machine["name"], timedelta(seconds=machine["lease_seconds"]), chosen, workspaces,
+                ServerJobRepository(client, cache), stop, handed_over)
+            stack.enter_context(jobs.running(stop))
+        log.info("machine %s: %s, %d slots", machine["name"], " and ".join(f"{each}s" for each in sorted(kinds)), settings.job_slots)
+        if WorkKind.RUN not in kinds:
+            stop.wait()
+            return
+        # Jobs have the first of the host's slots.
+        slot = stack.enter_context(Slots(work_dir / "slots", count=MAX_SLOTS, first=settings.job_slots).acquire())
+        if chosen.sandbox is not None and slot is None:
+            raise CommandFailed(f"all of this host's {MAX_SLOTS} slots are held")
         found = options(server, machine, settings)
         runs = ServerRunSource(
-            client, FileCache(work_dir / "cache", settings.cache_size), stop, found.retries, wait=0 if arguments.once else WAIT,
-            renew_timeout=machine["lease_seconds"] * RENEWAL)
+            client, cache, stop, found.retries, wait=0 if arguments.once else WAIT, renew_timeout=machine["lease_seconds"] * RENEWAL)
         sandboxed = replace(found, sandboxed=chosen.sandbox is not None, sources=sources(settings, runs, chosen.sandbox, slot))
         runner = bare_run() if chosen.sandbox is None or slot is None else sandboxed_run(chosen.sandbox, slot, settings)
         Worker(sandboxed, runs, http, stop, runner).work(until_idle=arguments.once)
-    return 0
+
+
+@contextmanager
+def _alone(work_dir: Path, name: str) -> Iterator[None]:
+    """While this is the machine's one process on this host. Raises CommandFailed where another is."""
+    lock = try_lock(work_dir / f"machine-{name}.lock")
+    if lock is None:
+        raise CommandFailed(f"another process of the machine {name} runs on this host")
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def identify(client: MachineClient, stop: threading.Event, *, once: bool) -> Mapping[str, Any] | None:

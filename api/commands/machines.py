@@ -1,10 +1,11 @@
-"""`ci-api machines`: says which machines may execute runs, and issues their tokens."""
+"""`ci-api machines`: says which machines may execute runs and jobs, and issues their tokens."""
 from __future__ import annotations
 
 import argparse
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,13 @@ def add(commands: Any) -> None:
     """Describe the command."""
     parser = commands.add_parser(
         "machines", help="add, list and remove machines, and change their tokens",
-        description="Say which machines may execute runs. A machine is one process of `ci-api machine` at a time.")
+        description="Say which machines may execute runs and jobs. A machine is one process of `ci-api machine` at a time.")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     new = actions.add_parser("add", help="add a machine", description="Add a machine; its token is printed, this once.")
     new.add_argument("name", type=_name)
     new.add_argument("--platform", choices=[platform.value for platform in Platform], default="linux", help="default: %(default)s")
+    new.add_argument(
+        "--takes", action="append", choices=[kind.value for kind in WorkKind], help="run or job; may be said twice (default: both)")
     new.add_argument(
         "--token-file", type=Path, help="write the token into this file; done a second time with the same file, nothing changes")
     new.set_defaults(run=_add)
@@ -54,22 +57,23 @@ def add(commands: Any) -> None:
 
 def _add(arguments: argparse.Namespace, settings: Settings) -> int:
     platform = Platform(arguments.platform)
+    kinds = tuple(kind for kind in WorkKind if arguments.takes is None or kind in arguments.takes)
     with audit_log(settings), open_database(settings):
         if arguments.token_file is None:
-            print(issue(arguments.name, platform))
+            print(issue(arguments.name, platform, kinds))
         else:
-            add_by_file(arguments.name, platform, arguments.token_file)
+            add_by_file(arguments.name, platform, kinds, arguments.token_file)
     return 0
 
 
-def issue(name: str, platform: Platform) -> str:
-    """Add a machine that executes runs, and return its token. Raises Conflict where the name is taken."""
+def issue(name: str, platform: Platform, kinds: Iterable[WorkKind]) -> str:
+    """Add a machine that executes these, and return its token. Raises Conflict where the name is taken."""
     token = _new_token()
-    _keep(name, platform, token)
+    _keep(Machine(name, tuple(kinds), platform, utc_now()), token)
     return token
 
 
-def add_by_file(name: str, platform: Platform, file: Path) -> None:
+def add_by_file(name: str, platform: Platform, kinds: Iterable[WorkKind], file: Path) -> None:
     """Add the machine whose token this file has, or is given; a machine that has been added so stays as it is.
 
     The file is written first: what breaks off between the two is made up for by doing it again. Raises CommandFailed and Conflict.
@@ -77,7 +81,7 @@ def add_by_file(name: str, platform: Platform, file: Path) -> None:
     token = _token_in(file)
     known = machines.find_machine(token_digest(token))
     if known is None:
-        _keep(name, platform, token)
+        _keep(Machine(name, tuple(kinds), platform, utc_now()), token)
     elif (known[0].name, known[0].platform) != (name, platform):
         raise CommandFailed(f"{file} has the token of another machine: {known[0].name}, {known[0].platform}")
 
@@ -96,9 +100,8 @@ def _token_in(file: Path) -> str:
     return token
 
 
-def _keep(name: str, platform: Platform, token: str) -> None:
-    machine = Machine(name, (WorkKind.RUN,), platform, utc_now())
-    with audited(AuditEvent.TOKEN_ISSUED, f"machine:{name}", at=utc_now()):
+def _keep(machine: Machine, token: str) -> None:
+    with audited(AuditEvent.TOKEN_ISSUED, f"machine:{machine.name}", at=utc_now()):
         transact(partial(machines.add_machine, machine, token_digest(token)))
 
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import resource
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
@@ -33,6 +35,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     refuse_beyond_loopback(settings, arguments.host)
     configure_server_logging(settings)
     allow_open_files()
+    settings = replace(settings, machine_server=settings.machine_server or own_address(arguments.host, arguments.port))
+    # Further processes read their settings anew.
+    os.environ["CI_MACHINE_SERVER"] = settings.machine_server
     # Making it here first shows what is wrong with the settings as one line, not as a traceback of a child process.
     with needed_database():
         made = make_server(settings)
@@ -46,6 +51,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         access_log=False, proxy_headers=False, server_header=False, date_header=True, log_config=None,
         timeout_graceful_shutdown=GRACE_SECONDS)
     return 0
+
+
+def own_address(host: str, number: int) -> str:
+    """Where this server is reached from its own host."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{reached}]:{number}" if ":" in reached else f"http://{reached}:{number}"
 
 
 def allow_open_files() -> None:

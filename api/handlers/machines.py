@@ -6,17 +6,22 @@ from collections.abc import Set
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.domain.errors import NotFound
+from api.domain.errors import Invalid, NotFound, Unprocessable
+from api.domain.jobs.agents import HANDOVER, Agent
+from api.domain.jobs.claimed_job import JobEnd
+from api.domain.jobs.job import Job
 from api.domain.random_source import RandomSource
 from api.domain.runs.expected_tests import ExpectedTests
-from api.domain.runs.machine import ClaimState, Machine, RunClaim, find_claim, parse_claim
+from api.domain.runs.machine import ClaimState, JobClaim, RunClaim, WorkKind, find_claim, parse_claim, parse_job_claim, parse_run_claim
 from api.domain.runs.worker_suite import dotted, suite_of
 from api.rendering import machines as render_machines
 from api.rendering.file_responses import Sendable, file_answer
+from api.services.jobs import claims as job_claims
 from api.services.policies import WorkPolicy
 from api.services.runs import leases
 from api.services.runs.runs import load_run
@@ -27,10 +32,17 @@ from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.files.executables import NoExecutable, find_executable
 from api.storage.files.file_digest import file_digest
+from api.storage.files.incoming import DISK_RESERVE
 from api.storage.jobs.artifacts import open_file
+from api.storage.jobs.files import AttemptFiles, JobFiles
+from api.storage.jobs.incoming_attempts import append_log, check_room, keep_upload, open_upload
+from api.storage.jobs.jobs import count_of_account, list_claimed_by
 from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.leases import Claim, Holder, load_held_claim
-from api.streaming.work_queue import WorkQueue
+from api.streaming.library_upload import content_length
+from api.streaming.work_queue import Waiting, WorkQueue, wake
+
+FILES = "The files of a claimed run are the samples of its tests, and its executable; that of a claimed job is its project."
 
 
 def get_machine() -> dict[str, Any]:
@@ -41,20 +53,42 @@ def get_machine() -> dict[str, Any]:
 async def claim_work(request: Request, body: dict[str, Any]) -> Response:
     """Give a machine its next work, waiting for some; first what it was given before and does not know of."""
     machine = request_context.machine()
+    kinds = tuple(kind for kind in machine.kinds if kind in body.get("kinds", machine.kinds))
     holder, holding = Holder(machine.name, body["session"]), {find_claim(name) for name in body["holding"]}
-    found = await request_context.in_thread(_find_unheard, holder, holding)
+    found: Claim | Job | None = None
+    if WorkKind.RUN in kinds:
+        found = await request_context.in_thread(_find_unheard, holder, {each for each in holding if isinstance(each, RunClaim)})
     if found is None:
-        found = await _wait(request, machine, holder, body["wait"])
-    return answer(render_machines.work(found))
+        found = await _wait(request, Waiting(machine, holder, kinds), body["wait"])
+    return answer(await request_context.in_thread(_render_work, found))
 
 
-def _find_unheard(holder: Holder, holding: Set[RunClaim | None]) -> Claim | None:
+def _render_work(found: Claim | Job | None) -> dict[str, Any]:
+    if found is None:
+        return {"work": None}
+    return {"work": render_machines.run_work(found) if isinstance(found, Claim) else _job_work(found)}
+
+
+def _job_work(job: Job) -> dict[str, Any]:
+    return render_machines.job_work(job, _project(job))
+
+
+def _project(job: Job) -> tuple[str, int] | None:
+    """The hash and the size of a job's project; None where it was removed."""
+    place = request_context.collaborator(JobFiles).project(job.job_id)
+    try:
+        return file_digest(place), place.stat().st_size
+    except OSError:
+        return None
+
+
+def _find_unheard(holder: Holder, holding: Set[RunClaim]) -> Claim | None:
     return leases.find_unheard_claim(holder, holding, now=database_now(), chance=request_context.collaborator(RandomSource))
 
 
-async def _wait(request: Request, machine: Machine, holder: Holder, seconds: int) -> Claim | None:
+async def _wait(request: Request, who: Waiting, seconds: int) -> Claim | Job | None:
     """Wait for work, until the machine hangs up."""
-    waiting = asyncio.ensure_future(request_context.collaborator(WorkQueue).wait(machine, holder, seconds))
+    waiting = asyncio.ensure_future(request_context.collaborator(WorkQueue).wait(who, seconds))
     leaving = asyncio.ensure_future(_hung_up(request))
     try:
         await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -69,25 +103,109 @@ async def _hung_up(request: Request) -> None:
         pass
 
 
+def list_claims() -> dict[str, Any]:
+    """List the jobs that a machine has claimed, so that a process that starts anew goes on with them."""
+    return {"claims": [_job_work(job) for job in list_claimed_by(request_context.machine().name)]}
+
+
 def renew_claims(body: dict[str, Any]) -> dict[str, Any]:
-    """Keep a machine's claims for another lease."""
-    name, until = request_context.machine().name, database_now() + _policy().lease
-    return render_machines.claims({each: _renewed(each, name, until) for each in body["claims"]})
+    """Keep a machine's claims for another lease, or for longer where it leaves; and write down how it is."""
+    name, now = request_context.machine().name, database_now()
+    lease = HANDOVER if body["leaving"] else _policy().lease
+    claims = {each: find_claim(each) for each in body["claims"]}
+    of_jobs = [each for each in claims.values() if isinstance(each, JobClaim)]
+    jobs = job_claims.leave(of_jobs, name, now) if body["leaving"] else job_claims.renew_jobs(of_jobs, name, deadline=now + lease)
+    runs = {str(each): _renewed(each, name, now + lease) for each in claims.values() if isinstance(each, RunClaim)}
+    if "condition" in body and not body["leaving"]:
+        job_claims.record_agent(Agent(
+            name, **{**body["condition"], "missing": tuple(body["condition"]["missing"])}, seen_at=now))
+    states = {**jobs, **runs}
+    return render_machines.claims([(each, states.get(each, ClaimState.LOST)) for each in body["claims"]], lease.total_seconds())
 
 
-def _renewed(claim: str, machine: str, until: datetime) -> ClaimState:
-    found = find_claim(claim)
-    return ClaimState.HELD if found is not None and leases.renew_claim(found, machine, deadline=until) else ClaimState.LOST
+def _renewed(claim: RunClaim, machine: str, until: datetime) -> ClaimState:
+    return ClaimState.HELD if leases.renew_claim(claim, machine, deadline=until) else ClaimState.LOST
 
 
 def end_claim(claim: str, body: dict[str, Any]) -> None:
-    """Take a claim back, with the reason where its run was given up. A claim that is lost, or was ended before, stays as it is."""
-    held, name, now = parse_claim(claim), request_context.machine().name, database_now()
-    if body["is_lost"] and body["failure"] is not None:
+    """Take a claim back, with what came of it. A claim that is lost, or was ended before, stays as it is."""
+    held = parse_claim(claim)
+    if isinstance(held, RunClaim):
+        _end_run(held, body)
+    else:
+        _end_job(held, body)
+        wake()
+
+
+def _end_run(held: RunClaim, body: dict[str, Any]) -> None:
+    if "failure" not in body:
+        raise Invalid({"failure": "Is required."})
+    name, now = request_context.machine().name, database_now()
+    if body.get("is_lost") and body["failure"] is not None:
         chance = request_context.collaborator(RandomSource)
         leases.release_lost_claim(held, name, failure=body["failure"], now=now, chance=chance)
     else:
         leases.release_claim(held, name, failure=body["failure"], now=now)
+
+
+def _end_job(held: JobClaim, body: dict[str, Any]) -> None:
+    name, now = request_context.machine().name, database_now()
+    if "result" in body:
+        job_claims.end_job(held, name, JobEnd.from_json(body["result"]), request_context.collaborator(JobFiles), now)
+    elif "attempt" not in body:
+        raise Invalid({"result": "Is required."})
+    elif body["attempt"] == "released":
+        job_claims.release_job(held, name, now)
+    else:
+        job_claims.lose_job(held, name, now, began=body["attempt"] == "lost")
+
+
+async def append_claim_log(claim: str, offset: int, request: Request) -> Response:
+    """Append to the log of a claimed job's attempt what is not there yet, as it comes."""
+    job, files = await request_context.in_thread(_held_attempt, claim)
+    size = await request_context.in_thread(append_log, files, offset, b"")
+    async for chunk in request.stream():
+        if chunk:
+            size = await request_context.in_thread(append_log, files, offset, chunk)
+            offset += len(chunk)
+    return answer({"size": size, "state": job_claims.state_of(job)})
+
+
+async def put_claim_artifact(claim: str, sha256: str, request: Request) -> Response:
+    """Keep a file that a claimed job left, until the result says what it is called."""
+    job, files = await request_context.in_thread(_held_attempt, claim)
+    try:
+        await request_context.in_thread(_check_room, job, files, content_length(request))
+    except Unprocessable:
+        # Who still sends would not read the answer.
+        async for _ in request.stream():
+            continue
+        raise
+    await _receive(request, job, files, sha256)
+    return Response(status_code=204)
+
+
+async def _receive(request: Request, job: Job, files: AttemptFiles, sha256: str) -> None:
+    incoming = open_upload(files, uuid4().hex)
+    try:
+        await request_context.in_thread(incoming.write, b"")
+        async for chunk in request.stream():
+            await request_context.in_thread(incoming.write, chunk)
+        await request_context.in_thread(_check_room, job, files, incoming.size)
+        await request_context.in_thread(keep_upload, files, incoming, sha256)
+    finally:
+        await request_context.in_thread(incoming.discard)
+
+
+def _held_attempt(claim: str) -> tuple[Job, AttemptFiles]:
+    job = job_claims.held_job(parse_job_claim(claim), request_context.machine().name)
+    return job, request_context.collaborator(JobFiles).attempt(job.job_id, job.attempt, job.fence)
+
+
+def _check_room(job: Job, files: AttemptFiles, size: int) -> None:
+    policy = _policy()
+    _, kept = count_of_account(job.owner_id, since=request_context.now() - policy.retention)
+    check_room(files, size, quota_left=policy.quota - kept, reserve=DISK_RESERVE)
 
 
 def list_claim_tests(claim: str) -> dict[str, Any]:
@@ -118,6 +236,8 @@ async def get_claim_file(claim: str, sha256: str, request: Request, range: str |
 
 
 def _open(claim: str, sha256: str) -> Sendable:
+    if isinstance(parse_claim(claim), JobClaim):
+        return _open_project(claim, sha256)
     held = _held(claim)
     sample = next((test for test in _tests_of(held).tests if test.sample_sha.lower() == sha256), None)
     source: Sendable | None = None
@@ -127,8 +247,17 @@ def _open(claim: str, sha256: str) -> Sendable:
     else:
         source = _open_executable(held, sha256)
     if source is None:
-        raise NotFound("file", sha256, remedy="A claim's files are the samples of its tests, and its executable.")
+        raise NotFound("file", sha256, remedy=FILES)
     return source
+
+
+def _open_project(claim: str, sha256: str) -> Sendable:
+    job, _ = _held_attempt(claim)
+    place = request_context.collaborator(JobFiles).project(job.job_id)
+    found = open_file(place)
+    if found is None or file_digest(place) != sha256:
+        raise NotFound("file", sha256, remedy=FILES)
+    return found
 
 
 def _open_executable(claim: Claim, sha256: str) -> Sendable | None:
@@ -141,7 +270,7 @@ def _open_executable(claim: Claim, sha256: str) -> Sendable | None:
 
 def _held(name: str) -> Claim:
     """The claim of this name, if the machine has it. Raises NotFound."""
-    return load_held_claim(parse_claim(name), request_context.machine().name)
+    return load_held_claim(parse_run_claim(name), request_context.machine().name)
 
 
 def _tests_of(claim: Claim) -> ExpectedTests:

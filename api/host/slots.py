@@ -32,15 +32,15 @@ class Slot:
 
 
 class Slots:
-    """All slots of a host, by lock files in a folder on the host's own disk."""
+    """Slots of a host, from number `first` on, by lock files in a folder on the host's own disk."""
 
-    def __init__(self, folder: Path, *, count: int, first_user: int = FIRST_USER) -> None:
-        self._folder, self._count, self._first_user = folder, count, first_user
+    def __init__(self, folder: Path, *, count: int, first: int = 0, first_user: int = FIRST_USER) -> None:
+        self._folder, self._numbers, self._first_user = folder, range(first, first + count), first_user
 
     def take(self) -> Slot | None:
         """Take a free slot; None where there is none."""
         PRIVATE.make_folder(self._folder)
-        for number in range(self._count):
+        for number in self._numbers:
             lock = try_lock(self._folder / f"slot-{number}")
             if lock is not None:
                 return Slot(number, self._first_user + number if os.geteuid() == 0 else None, lock)

@@ -1,10 +1,11 @@
 """What machines are told of themselves and of their work."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from api.domain.runs.machine import ClaimState, Machine, WorkKind
+from api.domain.jobs.job import Job
+from api.domain.runs.machine import ClaimState, JobClaim, Machine, WorkKind
 from api.domain.runs.worker_suite import SuiteTest
 from api.storage.runs.leases import Claim
 
@@ -16,19 +17,25 @@ def machine(found: Machine, lease_seconds: float) -> Json:
     return {"name": found.name, "kinds": found.kinds, "platform": found.platform, "lease_seconds": lease_seconds}
 
 
-def work(claim: Claim | None) -> Json:
-    """The work that was claimed, or none."""
-    if claim is None:
-        return {"work": None}
+def run_work(claim: Claim) -> Json:
+    """A run that was claimed."""
     run = {
         "run_id": claim.run_id, "report_token": claim.token, "platform": claim.platform, "repository": claim.repository,
         "commit_sha": claim.commit, "branch": claim.branch, "pull_request": claim.pull_request}
-    return {"work": {"claim": str(claim.reference), "kind": WorkKind.RUN, "run": run}}
+    return {"claim": str(claim.reference), "kind": WorkKind.RUN, "run": run, "job": None}
 
 
-def claims(states: Mapping[str, ClaimState]) -> Json:
-    """How claims stand, by their names."""
-    return {"claims": [{"claim": name, "state": state} for name, state in states.items()]}
+def job_work(job: Job, project: tuple[str, int] | None) -> Json:
+    """A job that was claimed, with the hash and the size of its project."""
+    told = {
+        "job_id": job.job_id, "attempt": job.attempt, "fence": job.fence, "owner_id": job.owner_id, "orders": job.orders.as_json(),
+        "project": None if project is None else {"sha256": project[0], "size": project[1]}}
+    return {"claim": str(JobClaim(job.job_id, job.fence)), "kind": WorkKind.JOB, "run": None, "job": told}
+
+
+def claims(states: Iterable[tuple[str, ClaimState]], lease_seconds: float) -> Json:
+    """How claims stand, by their names, and for how long those hold that do."""
+    return {"claims": [{"claim": name, "state": state} for name, state in states], "lease_seconds": lease_seconds}
 
 
 def tests(suite: Iterable[SuiteTest]) -> Json:

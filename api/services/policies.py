@@ -52,11 +52,18 @@ class LibraryPolicy:
 
 @dataclass(frozen=True)
 class WorkPolicy:
-    """How long what a machine has claimed stays with it, and the folder with the operator's executables."""
+    """How long what a machine has claimed stays with it, and the folder with the operator's executables.
+
+    `jobs_per_owner` is how many jobs of one account run at once, `quota` how many bytes the files of its jobs may take, which are removed
+    `retention` after a job's end.
+    """
 
     main_repository: str
     lease: timedelta
     executables: Path
+    jobs_per_owner: int
+    quota: int
+    retention: timedelta
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
+from api.domain.jobs.job import Job
 from api.domain.runs.machine import Machine, WorkKind
 from api.domain.runs.run import Platform
 from api.jobs.wakeup.wakeup import LocalWakeup, Wakeup
@@ -19,27 +20,38 @@ Queue = tuple[tuple[WorkKind, ...], Platform]
 INTERVAL = 2.0
 
 
-@dataclass(eq=False)
-class Waiter:
-    """A process of a machine that waits for work."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Who waits for work, and of which kinds: a process of a machine."""
 
     machine: Machine
     holder: Holder
-    taken: asyncio.Future[Claim | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    kinds: tuple[WorkKind, ...]
 
     @property
     def queue(self) -> Queue:
         """What those have in common that would be given the same."""
-        return self.machine.kinds, self.machine.platform
+        return self.kinds, self.machine.platform
+
+
+Take = Callable[[Waiting], Claim | Job | None]
+
+
+@dataclass(eq=False)
+class Waiter:
+    """Somebody who waits, and what they will be given."""
+
+    who: Waiting
+    taken: asyncio.Future[Claim | Job | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class WorkQueue:
     """Claims on behalf of those that wait, in the order in which they came: of all that a queue wakes, one takes the work.
 
-    `take` blocks; it claims the next run or job that a machine may take. A wake-up comes from whoever queues something on this host.
+    `take` blocks; it claims the next run or job of these kinds for a machine. A wake-up comes from whoever queues something on this host.
     """
 
-    def __init__(self, take: Callable[[Machine, Holder], Claim | None], wakeup: LocalWakeup, *, interval: float = INTERVAL) -> None:
+    def __init__(self, take: Take, wakeup: LocalWakeup, *, interval: float = INTERVAL) -> None:
         self._take, self._wakeup, self._interval = take, wakeup, interval
         self._waiters: list[Waiter] = []
         self._news = asyncio.Event()
@@ -76,17 +88,17 @@ class WorkQueue:
         for waiter in tuple(self._waiters):
             _deliver(waiter, None)
 
-    async def wait(self, machine: Machine, holder: Holder, seconds: float) -> Claim | None:
-        """The next run or job that the machine may take; None where none came in time.
+    async def wait(self, who: Waiting, seconds: float) -> Claim | Job | None:
+        """The next run or job of these kinds; None where none came in time.
 
         Whoever leaves while something is being claimed for it gets that with its next question.
         """
         if self._is_closing:
             return None
         if seconds <= 0:
-            return await request_context.in_thread(self._take, machine, holder)
-        waiter = Waiter(machine, holder)
-        if all(each.queue != waiter.queue for each in self._waiters):
+            return await request_context.in_thread(self._take, who)
+        waiter = Waiter(who)
+        if all(each.who.queue != who.queue for each in self._waiters):
             # Where others wait already, there was nothing a moment ago.
             self._news.set()
         self._waiters.append(waiter)
@@ -105,7 +117,7 @@ class WorkQueue:
                 await asyncio.wait_for(self._news.wait(), self._interval)
             self._news.clear()
             try:
-                for queue in dict.fromkeys(waiter.queue for waiter in self._waiters):
+                for queue in dict.fromkeys(waiter.who.queue for waiter in self._waiters):
                     await self._serve(queue)
             # Whatever it is, those who wait ask again, and then it is they who are told.
             except Exception as failed:
@@ -114,8 +126,8 @@ class WorkQueue:
 
     async def _serve(self, queue: Queue) -> None:
         """Claim for those who wait in a queue, as long as there is something in it."""
-        while waiter := next((each for each in self._waiters if each.queue == queue and not each.taken.done()), None):
-            claim = await request_context.in_thread(self._take, waiter.machine, waiter.holder)
+        while waiter := next((each for each in self._waiters if each.who.queue == queue and not each.taken.done()), None):
+            claim = await request_context.in_thread(self._take, waiter.who)
             if claim is None:
                 return
             _deliver(waiter, claim)
@@ -126,7 +138,7 @@ def wake() -> None:
     request_context.collaborator(Wakeup).wake()  # type: ignore[type-abstract]
 
 
-def _deliver(waiter: Waiter, claim: Claim | None) -> None:
+def _deliver(waiter: Waiter, claim: Claim | Job | None) -> None:
     if not waiter.taken.done():
         waiter.taken.set_result(claim)
 

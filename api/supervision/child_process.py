@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 SHUTDOWN_SECONDS = 3.0
 
@@ -26,10 +27,14 @@ class ChildProcess:
             self._forget(self._process)
             raise ChildEnded(f"it ended with {code}, and is started again")
 
-    def stop(self) -> None:
-        """Terminate it, and wait briefly for its end."""
+    def stop(self, note: bytes = b"") -> None:
+        """Terminate it, and wait briefly for its end. Before that it finds the note in its pipe."""
         process = self._process
         if process is not None:
+            if note and process.stdin is not None:
+                with suppress(OSError):
+                    process.stdin.write(note)
+                    process.stdin.flush()
             process.terminate()
             try:
                 process.wait(SHUTDOWN_SECONDS)

@@ -40,9 +40,9 @@ class MachineClient:
         found: Mapping[str, Any] = self._json("GET", "/machine")
         return found
 
-    def claim(self, session: str, holding: Iterable[str], wait: int) -> Mapping[str, Any] | None:
-        """The next work; None where there was none for so many seconds."""
-        body = {"session": session, "holding": list(holding), "wait": wait}
+    def claim(self, session: str, holding: Iterable[str], wait: int, *, kinds: Iterable[str] = ("run",)) -> Mapping[str, Any] | None:
+        """The next work of these kinds; None where there was none for so many seconds."""
+        body = {"session": session, "kinds": list(kinds), "holding": list(holding), "wait": wait}
         found: Mapping[str, Any] | None = self._json("POST", "/claims", json=body, timeout=wait + PATIENCE)["work"]
         return found
 

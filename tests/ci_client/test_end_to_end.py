@@ -1,4 +1,4 @@
-"""The command `ci` against the server and its agent, as they are installed."""
+"""The command `ci` against the server and a machine, as they are installed."""
 from __future__ import annotations
 
 import json
@@ -21,7 +21,7 @@ from tests.builders import add_user
 from tests.ci_client.projects import make_project
 from tests.databases import opened
 from tests.e2e.installation import Installation
-from tests.e2e.processes import CI_API, TIMEOUT, environment, eventually, finished, started
+from tests.e2e.processes import TIMEOUT, environment, eventually, finished, started
 from tests.parts import lacking, need
 
 CI = (sys.executable, "-m", "ci_client.command")
@@ -41,7 +41,7 @@ def test_lines():
 
 @pytest.fixture(scope="module")
 def installation(sqlite_template: Path) -> Iterator[Installation]:
-    """An installation with an agent that runs jobs in a sandbox."""
+    """An installation with a machine that runs jobs in a sandbox."""
     need("bwrap")
     if os.geteuid():
         lacking("only root can give each slot a user of its own")
@@ -54,9 +54,9 @@ def installation(sqlite_template: Path) -> Iterator[Installation]:
             "CI_SANDBOX": "bubblewrap", "CI_CGROUP": group, "CI_WORK_DIR": str(folder / "work"), "CI_JOB_DISK": str(32 << 20),
             "CI_JOB_COMMAND": "python -m pytest -v -s", "CI_JOBS": "separate"})
     made.fill()
-    with started((*CI_API, "agent"), made.variables, folder / "agent.log") as agent:
-        eventually(lambda: " slots" in agent.output() or agent.process.poll() is not None, "the agent's start")
-        assert agent.process.poll() is None, agent.output()
+    with made.server(), made.worker("machine", changes={"CI_WORK_DIR": str(folder / "work")}) as machine:
+        eventually(lambda: " slots" in machine.output() or machine.process.poll() is not None, "the machine's start")
+        assert machine.process.poll() is None, machine.output()
         yield made
     for left in (*ROOT.glob(f"*/{group}"), *ROOT.glob(group)):
         for inner in (*left.glob("*/"), left):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.commands.conftest import Call
 
-COMMANDS = ("serve", "agent", "machine", "machines", "image", "migrate", "users", "tokens", "settings", "demo")
+COMMANDS = ("serve", "machine", "machines", "image", "migrate", "users", "tokens", "settings", "demo")
 
 
 def test_the_help_names_every_command(bare_call: Call) -> None:

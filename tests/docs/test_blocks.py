@@ -39,7 +39,6 @@ CHECKS: dict[str, list[Check]] = {
         equals("deploy/nginx.conf"),
         unit("deploy/ci-api.service"),
         WHEN_INSTALLED("test_another_server_serves_the_same_application"),
-        unit("deploy/ci-agent.service"),
         unit("deploy/ci-machine@.service"),
         settings_file("deploy/container.env"),
         image_built,

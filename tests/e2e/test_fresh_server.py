@@ -15,7 +15,7 @@ from tests.parts import need
 ANSWERS = 20
 
 
-def test_a_fresh_server_is_well_before_its_agent_runs_and_afterwards(tmp_path: Path) -> None:
+def test_a_fresh_server_is_well_before_its_machine_runs_and_afterwards(tmp_path: Path) -> None:
     need("bwrap")
     port = free_port()
     url, database = f"http://127.0.0.1:{port}", f"sqlite:///{tmp_path / 'ci.db'}"
@@ -34,7 +34,7 @@ def test_a_fresh_server_is_well_before_its_agent_runs_and_afterwards(tmp_path: P
 
     assert [each for each in seen if each["status"] != "ok"] == []
     assert (probes, agents) == ([200, 200], 1)
-    assert "background_embedded_agent" in {each["name"] for each in seen[0]["dependencies"]}
+    assert "background_embedded_machine" in {each["name"] for each in seen[0]["dependencies"]}
 
 
 def probe(url: str, server: Running) -> list[int] | None:

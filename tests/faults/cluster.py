@@ -1,4 +1,4 @@
-"""Agents as processes, on hosts of their own, over one database; and the jobs that they are given."""
+"""Machines as processes, on hosts of their own, of one server; and the jobs that they are given."""
 from __future__ import annotations
 
 import os
@@ -12,15 +12,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from api.commands.machines import issue
+from api.config import Settings
 from api.domain.jobs.job import Job, JobStatus
+from api.domain.runs.machine import WorkKind
+from api.domain.runs.run import Platform
 from api.jobs.wakeup.wakeup import local_wakeup
 from api.sandbox.cgroups import ROOT
+from api.server import make_server
 from api.storage.database import session, transact
 from api.storage.jobs import jobs
 from api.storage.jobs.files import AttemptFiles, JobFiles
 from tests.builders import add_user
 from tests.databases import Database
-from tests.e2e.processes import CI_API, Running, eventually, started
+from tests.e2e.installation import UNLIMITED
+from tests.e2e.processes import CI_API, Running, eventually, free_port, started
+from tests.specfirst.transport.sockets import listening
 
 # Counts until it is told to go on, so that a line that is missing or doubled shows.
 COUNTING = """
@@ -32,13 +39,14 @@ while not os.path.exists("go"):
     time.sleep(0.02)
 print("told to go on", flush=True)
 """
-# For agents that are to lose their jobs, and for those that are to get them, which must not lose them on a busy machine.
-SHORT, LONGER = "10", "20"
+# The lease of machines that are to lose their jobs.
+SHORT = 10
+UNLIMITED_RATE = 10_000_000
 
 
 @dataclass
 class Host:
-    """A host: a folder of its own, in which its agents and jobs live."""
+    """A host: a folder of its own, in which its machine and jobs live. It shares neither a database nor a disk with the server."""
 
     folder: Path
     cluster: Cluster
@@ -46,21 +54,30 @@ class Host:
 
     @contextmanager
     def agent(self, **variables: str) -> Iterator[Running]:
-        """An agent of this host, as a process that has come to work."""
+        """The machine of this host, as a process that has come to work."""
         self.started += 1
-        log = self.folder / f"agent-{self.started}.log"
-        with started((*CI_API, "agent"), {**self.variables, **variables}, log) as running:
-            eventually(lambda: " slots" in running.output() or running.process.poll() is not None, "the agent's start")
+        log = self.folder / f"machine-{self.started}.log"
+        command = (*CI_API, "machine", "--server", self.cluster.url, "--token-file", str(self.token))
+        with started(command, {**self.variables, **variables}, log) as running:
+            eventually(lambda: " slots" in running.output() or running.process.poll() is not None, "the machine's start")
             assert running.process.poll() is None, running.output()
             yield running
+
+    @property
+    def token(self) -> Path:
+        """The file with the machine's token; the machine is added when it is first asked for."""
+        place = self.folder / "token"
+        if not place.exists():
+            session().rollback()
+            place.write_text(issue(self.folder.name, Platform.LINUX, [WorkKind.JOB]))
+        return place
 
     @property
     def variables(self) -> dict[str, str]:
         """The settings of its processes."""
         return {
-            "CI_DATABASE_URL": self.cluster.database.url, "SAMPLE_REPOSITORY": str(self.cluster.store),
             "CI_WORK_DIR": str(self.folder / "work"), "CI_CGROUP": self.cluster.group, "CI_JOB_DISK": str(32 << 20),
-            "CI_JOBS_PER_USER": "100", "CI_JOB_CACHES": "0", "CI_JOB_COMMAND": "python job.py", "CI_JOBS": "separate"}
+            "CI_JOB_CACHES": "0", "CI_JOB_COMMAND": "python job.py"}
 
     def workspace(self, attempt: AttemptFiles) -> Path:
         """The workspace of an attempt on this host, which is there while it is in use."""
@@ -77,11 +94,12 @@ class Host:
 
 @dataclass
 class Cluster:
-    """A database, a store of files, and hosts over them."""
+    """A database, a store of files, a server on them, and hosts."""
 
     database: Database
     folder: Path
     runtime: Path
+    port: int = 0
     store: Path = field(init=False)
     hosts: list[Host] = field(default_factory=list)
 
@@ -92,8 +110,37 @@ class Cluster:
         session().commit()
 
     @property
+    def url(self) -> str:
+        """Where the server listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def server_variables(self) -> dict[str, str]:
+        """The settings of the server, where it is a process."""
+        return {
+            "CI_DATABASE_URL": self.database.url, "SAMPLE_REPOSITORY": str(self.store), "CI_JOBS_PER_USER": "100", **UNLIMITED}
+
+    @contextmanager
+    def server(self, *, lease: int = 60) -> Iterator[None]:
+        """The server, in a thread of this process, which is there at once."""
+        settings = Settings(
+            database_url=self.database.url, storage_root=self.store, work_dir=self.folder / "server", jobs="separate", jobs_per_user=100,
+            rate_worker=UNLIMITED_RATE, lease_duration=lease, sync_interval=1)
+        with listening(make_server(settings)) as self.port:
+            yield
+
+    @contextmanager
+    def server_process(self) -> Iterator[None]:
+        """The server as a process of its own."""
+        self.port = free_port()
+        variables = {**self.server_variables, "CI_WORK_DIR": str(self.folder / "server"), "CI_JOBS": "separate"}
+        with started((*CI_API, "serve", "--port", str(self.port)), variables, self.folder / "server.log") as running:
+            eventually(lambda: "Uvicorn running" in running.output() or running.process.poll() is not None, "the server's start")
+            yield
+
+    @property
     def files(self) -> JobFiles:
-        """Where the files of jobs lie."""
+        """Where the server keeps the files of jobs."""
         return JobFiles(self.store)
 
     def host(self) -> Host:
@@ -114,8 +161,8 @@ class Cluster:
                 target.writestr(name, content)
         transact(lambda: jobs.submit_job(
             Job(job_id, self.owner, JobStatus.QUEUED, datetime.now(UTC), max_attempts=max_attempts)))
-        for host in self.hosts:
-            local_wakeup(host.folder / "work").wake()
+        for work in (self.folder / "server", *(host.folder / "work" for host in self.hosts)):
+            local_wakeup(work).wake()
         return job_id
 
     def job(self, job_id: str) -> Job:
@@ -124,14 +171,19 @@ class Cluster:
         return jobs.load_job(job_id)
 
     def attempt(self, job_id: str, number: int = 1) -> AttemptFiles:
-        """The files of an attempt, once it prints."""
+        """The files of an attempt on its host, once the server has some of what it prints."""
         def printing() -> AttemptFiles | None:
-            found = [each for each in self.files.attempts(job_id) if each.folder.name.startswith(f"{number}-")]
+            found = [each for each in self.local_attempts(job_id) if each.folder.name.startswith(f"{number}-")]
             return found[0] if found and self.log(found[0]).count("\n") > 3 else None
 
         found = eventually(printing, f"output of attempt {number} of job {job_id}")
         assert found is not None
         return found
+
+    def local_attempts(self, job_id: str) -> list[AttemptFiles]:
+        """What hosts have of a job."""
+        homes = [home for host in self.hosts for home in (host.folder / "work").glob("home-*")]
+        return [attempt for home in homes for attempt in JobFiles(home).attempts(job_id)]
 
     def over(self, job_id: str) -> Job:
         """Wait for a job to be over; the job."""
@@ -144,8 +196,9 @@ class Cluster:
         return job
 
     def log(self, attempt: AttemptFiles) -> str:
-        """What an attempt has printed."""
-        return attempt.log.read_text() if attempt.log.exists() else ""
+        """What the server has of what an attempt has printed."""
+        log = self.files.job(attempt.folder.parent.name) / attempt.folder.name / "log"
+        return log.read_text() if log.exists() else ""
 
     def until(self, look: Callable[[], object], what: str) -> None:
         """Wait for something to be so."""
@@ -153,7 +206,7 @@ class Cluster:
 
     def clear(self) -> None:
         """End what still runs, and take everything away."""
-        clear_away(self.files, [host.folder / "work" for host in self.hosts], self.group)
+        clear_away([host.folder / "work" for host in self.hosts], self.group)
 
 
 def supervisor_of(attempt: AttemptFiles) -> int:
@@ -163,9 +216,9 @@ def supervisor_of(attempt: AttemptFiles) -> int:
     return pid
 
 
-def clear_away(files: JobFiles, works: Sequence[Path], group: str) -> None:
+def clear_away(works: Sequence[Path], group: str) -> None:
     """End all attempts that still run, and take away their workspaces and control groups."""
-    for folder in files.root.glob("*/*-*") if files.root.exists() else ():
+    for folder in (folder for work in works for folder in work.glob("home-*/Jobs/*/*-*")):
         _end(AttemptFiles(folder))
     for place in (place for work in works for place in work.glob("home-*/work/*/workspace")):
         while os.path.ismount(place):

@@ -10,7 +10,7 @@ import pytest
 
 from api.jobs.project.python_runtime import host_runtime
 from tests.databases import Database
-from tests.faults.cluster import Cluster, Host
+from tests.faults.cluster import SHORT, Cluster, Host
 from tests.parts import lacking, need
 
 
@@ -23,16 +23,30 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cluster(sqlite_database: Database, runtime: Path, tmp_path: Path) -> Iterator[Cluster]:
-    """A plant over SQLite."""
+def idle_cluster(sqlite_database: Database, runtime: Path, tmp_path: Path) -> Iterator[Cluster]:
+    """A plant over SQLite whose server is not started."""
     with built(sqlite_database, runtime, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def host(cluster: Cluster) -> Host:
+def cluster(idle_cluster: Cluster) -> Iterator[Cluster]:
+    """A plant over SQLite."""
+    with idle_cluster.server():
+        yield idle_cluster
+
+
+@pytest.fixture
+def hasty_cluster(idle_cluster: Cluster) -> Iterator[Cluster]:
+    """A plant over SQLite with short leases."""
+    with idle_cluster.server(lease=SHORT):
+        yield idle_cluster
+
+
+@pytest.fixture
+def host(idle_cluster: Cluster) -> Host:
     """A host of that plant."""
-    return cluster.host()
+    return idle_cluster.host()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A server and an agent as they are run, side by side, for projects that come in over HTTP."""
+"""A server and a machine as they are run, side by side, for projects that come in over HTTP."""
 from __future__ import annotations
 
 import io
@@ -18,7 +18,7 @@ import httpx
 
 from api.storage.jobs.files import JobFiles
 from tests.e2e.installation import Api, Installation
-from tests.e2e.processes import CI_API, Running, eventually, started
+from tests.e2e.processes import Running, eventually
 from tests.faults.cluster import clear_away
 
 TIMEOUT = 900
@@ -56,7 +56,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A server, an agent beside it, and a door at which nobody of a project's may ever knock."""
+    """A server, a machine beside it, and a door at which nobody of a project's may ever knock."""
 
     installation: Installation
     server: Running
@@ -160,12 +160,12 @@ def opened_house(folder: Path, database: Path, runtime: Path, changes: Mapping[s
             door.setblocking(False)
             yield Deployment(installation, server, agent, work, secret, door)
     finally:
-        clear_away(JobFiles(installation.files), [work], group)
+        clear_away([work], group)
 
 
 @contextmanager
 def _agent(installation: Installation) -> Iterator[Running]:
-    with started((*CI_API, "agent"), installation.variables, installation.folder / "agent.log") as running:
-        eventually(lambda: " slots" in running.output() or running.process.poll() is not None, "the agent's start")
+    with installation.worker("machine", changes={"CI_WORK_DIR": installation.changes["CI_WORK_DIR"]}) as running:
+        eventually(lambda: " slots" in running.output() or running.process.poll() is not None, "the machine's start")
         assert running.process.poll() is None, running.output()
         yield running

@@ -1,4 +1,4 @@
-"""Agents and supervisors are killed and frozen; jobs go on, or are seen to be lost, and nothing is run twice."""
+"""Machines and supervisors are killed and frozen; jobs go on, or are seen to be lost, and nothing is run twice."""
 from __future__ import annotations
 
 import os
@@ -9,7 +9,7 @@ import pytest
 
 from api.domain.jobs.job import JobReason, JobStatus
 from tests.e2e.processes import eventually, is_alive
-from tests.faults.cluster import COUNTING, LONGER, SHORT, Cluster, Host, is_contiguous, supervisor_of
+from tests.faults.cluster import COUNTING, SHORT, Cluster, Host, is_contiguous, supervisor_of
 
 QUICK = "print('done')"
 
@@ -50,8 +50,8 @@ def test_an_agent_that_is_told_to_stop_leaves_its_job_running(cluster: Cluster, 
     with host.agent() as first:
         attempt = cluster.attempt(job_id)
         status = first.stop()
-    printed = cluster.log(attempt).count("\n")
-    eventually(lambda: cluster.log(attempt).count("\n") > printed, "more output")
+    printed = attempt.log.stat().st_size
+    eventually(lambda: attempt.log.stat().st_size > printed, "more output")
     lease, running = attempt.lease_until(), cluster.job(job_id)
     with host.agent():
         host.release(attempt)
@@ -89,17 +89,18 @@ def test_a_job_that_may_be_tried_again_is(cluster: Cluster, host: Host) -> None:
 
 
 @pytest.mark.verify
-def test_what_an_agent_that_was_frozen_past_its_lease_has_to_say_is_refused(cluster: Cluster, host: Host) -> None:
+def test_what_an_agent_that_was_frozen_past_its_lease_has_to_say_is_refused(hasty_cluster: Cluster, host: Host) -> None:
+    cluster = hasty_cluster
     other = cluster.host()
     job_id = cluster.submit(max_attempts=2)
-    with host.agent(CI_LEASE_DURATION=SHORT) as frozen:
+    with host.agent() as frozen:
         first = cluster.attempt(job_id)
         frozen.tell(signal.SIGSTOP)
-        with other.agent(CI_LEASE_DURATION=LONGER):
+        with other.agent():
             second = cluster.attempt(job_id, 2)
             killed = not first.is_supervised()
             frozen.tell(signal.SIGCONT)
-            eventually(lambda: "another agent has claimed" in frozen.output() or "was claimed by another" in frozen.output(), "the refusal")
+            eventually(lambda: "another machine has claimed" in frozen.output() or "no longer this machine" in frozen.output(), "a refusal")
             running = cluster.job(job_id)
             other.release(second)
             job = cluster.over(job_id)
@@ -113,14 +114,15 @@ def test_what_an_agent_that_was_frozen_past_its_lease_has_to_say_is_refused(clus
 def test_when_a_whole_host_is_gone_another_takes_over(any_plant: Cluster) -> None:
     cluster, host, other = any_plant, any_plant.host(), any_plant.host()
     job_id = cluster.submit(max_attempts=2)
-    with host.agent(CI_LEASE_DURATION=SHORT) as gone:
-        first = cluster.attempt(job_id)
-        gone.kill()
-        os.kill(supervisor_of(first), signal.SIGKILL)
-    with other.agent(CI_LEASE_DURATION=LONGER):
-        second = cluster.attempt(job_id, 2)
-        other.release(second)
-        job = cluster.over(job_id)
+    with cluster.server(lease=SHORT):
+        with host.agent() as gone:
+            first = cluster.attempt(job_id)
+            gone.kill()
+            os.kill(supervisor_of(first), signal.SIGKILL)
+        with other.agent():
+            second = cluster.attempt(job_id, 2)
+            other.release(second)
+            job = cluster.over(job_id)
 
     assert (job.success, job.attempt) == (True, 2)
 
@@ -128,7 +130,7 @@ def test_when_a_whole_host_is_gone_another_takes_over(any_plant: Cluster) -> Non
 def test_of_many_jobs_two_agents_run_each_once(any_plant: Cluster) -> None:
     cluster, host, other = any_plant, any_plant.host(), any_plant.host()
     job_ids = [cluster.submit(QUICK) for _ in range(12)]
-    with host.agent(CI_JOB_SLOTS="3"), other.agent(CI_JOB_SLOTS="3"):
+    with cluster.server(), host.agent(CI_JOB_SLOTS="3"), other.agent(CI_JOB_SLOTS="3"):
         ended = [cluster.over(job_id) for job_id in job_ids]
 
     assert [(job.reason, job.exit_code, job.attempt) for job in ended] == [(JobReason.EXIT_CODE, 0, 1)] * len(job_ids)
@@ -136,9 +138,10 @@ def test_of_many_jobs_two_agents_run_each_once(any_plant: Cluster) -> None:
     assert all(cluster.log(cluster.files.attempts(job_id)[0]).count("done") == 1 for job_id in job_ids)
 
 
-def test_a_frozen_agent_holds_up_no_supervisor(cluster: Cluster, host: Host) -> None:
+def test_a_frozen_agent_holds_up_no_supervisor(hasty_cluster: Cluster, host: Host) -> None:
+    cluster = hasty_cluster
     job_id = cluster.submit(COUNTING)
-    with host.agent(CI_LEASE_DURATION=SHORT) as frozen:
+    with host.agent() as frozen:
         attempt = cluster.attempt(job_id)
         pid = supervisor_of(attempt)
         frozen.tell(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""What agents need goes away for a while: their database, room on the disk. Jobs go on, and nothing of them is lost."""
+"""What jobs need goes away for a while: the server's database, room on the disk. Jobs go on, and nothing of them is lost."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from api.domain.jobs.job import JobReason, JobStatus
 from api.storage.database import db
 from tests.databases import Database, opened
 from tests.e2e.processes import eventually
-from tests.faults.cluster import LONGER, Cluster, Host, is_contiguous
+from tests.faults.cluster import SHORT, Cluster, Host, is_contiguous
 from tests.faults.conftest import built
 from tests.jobs.small_disk import SmallDisk, small_disk
 from tests.mariadb import PrivateServer
@@ -38,7 +38,7 @@ def own_database(mariadb: PrivateServer) -> Iterator[Database]:
 @pytest.fixture
 def mariadb_plant(own_database: Database, runtime: Path, tmp_path: Path) -> Iterator[Cluster]:
     """A plant over it."""
-    with built(own_database, runtime, tmp_path) as made:
+    with built(own_database, runtime, tmp_path) as made, made.server_process():
         yield made
 
 
@@ -50,7 +50,7 @@ def test_a_job_goes_on_and_is_reported_when_mariadb_was_away(mariadb_plant: Clus
         attempt = cluster.attempt(job_id)
         db.session.remove()
         mariadb.stop(kill=True)
-        eventually(lambda: "database is unavailable" in agent.output(), "the agent's notice")
+        eventually(lambda: "server is unavailable" in agent.output(), "the machine's notice")
         host.release(attempt)
         eventually(attempt.exit.exists, "the exit record")
         mariadb.start()
@@ -78,11 +78,11 @@ def test_a_job_goes_on_and_is_reported_when_sqlite_was_held_by_another(cluster: 
 
 
 @pytest.mark.verify
-def test_a_full_disk_holds_a_job_up_for_longer_than_its_lease_and_loses_nothing(
-    cluster: Cluster, host: Host, small_disk: SmallDisk,
+def test_a_full_disk_of_the_server_holds_a_log_up_for_longer_than_a_lease_and_loses_nothing(
+    idle_cluster: Cluster, host: Host, small_disk: SmallDisk,
 ) -> None:
-    cluster.store = small_disk.folder / "files"
-    with host.agent(CI_LEASE_DURATION=LONGER):
+    cluster, cluster.store = idle_cluster, small_disk.folder / "files"
+    with cluster.server(lease=SHORT), host.agent():
         job_id = cluster.submit()
         attempt = cluster.attempt(job_id)
         small_disk.fill()
@@ -93,8 +93,6 @@ def test_a_full_disk_holds_a_job_up_for_longer_than_its_lease_and_loses_nothing(
         host.release(attempt)
         small_disk.empty()
         job = cluster.over(job_id)
-        # A file system is let go of before it is taken away.
-        cluster.clear()
 
     assert supervised
     assert (job.status, job.success, job.reason, job.attempt) == (JobStatus.COMPLETED, True, JobReason.EXIT_CODE, 1)

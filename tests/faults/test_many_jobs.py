@@ -1,4 +1,4 @@
-"""Two servers and two agents, and more jobs than fit: each has its right outcome, and none is run twice."""
+"""Two servers and two machines, and more jobs than fit: each has its right outcome, and none is run twice."""
 from __future__ import annotations
 
 import io
@@ -14,7 +14,6 @@ from api.domain.auth.access import Role
 from api.domain.jobs.job import JobReason
 from api.storage.database import session
 from tests.builders import add_token, add_user
-from tests.e2e.installation import UNLIMITED
 from tests.e2e.processes import CI_API, eventually, free_port, started
 from tests.faults.cluster import Cluster
 
@@ -39,7 +38,7 @@ def is_up(url: str) -> bool:
 
 
 @pytest.mark.parametrize("jobs", [60, pytest.param(200, marks=pytest.mark.verify)])
-def test_two_servers_and_two_agents_give_every_job_its_outcome_once(any_plant: Cluster, jobs: int) -> None:
+def test_two_servers_and_two_machines_give_every_job_its_outcome_once(any_plant: Cluster, jobs: int) -> None:
     cluster, hosts = any_plant, [any_plant.host(), any_plant.host()]
     ports = [free_port(), free_port()]
     urls = [f"http://127.0.0.1:{port}" for port in ports]
@@ -55,11 +54,14 @@ def test_two_servers_and_two_agents_give_every_job_its_outcome_once(any_plant: C
 
     with ExitStack() as stack:
         for port, host in zip(ports, hosts, strict=True):
-            variables = {**host.variables, **UNLIMITED, "CI_QUEUED_JOBS_PER_USER": str(jobs)}
+            variables = {
+                **cluster.server_variables, "CI_WORK_DIR": str(cluster.folder / f"server-{port}"), "CI_JOBS": "separate",
+                "CI_QUEUED_JOBS_PER_USER": str(jobs)}
             stack.enter_context(started((*CI_API, "serve", "--port", str(port)), variables, host.folder / "server.log"))
-            stack.enter_context(host.agent(CI_JOB_SLOTS="4"))
         for url in urls:
             eventually(lambda url=url: is_up(url), "the server's start")  # type: ignore[misc]
+        for cluster.port, host in zip(ports, hosts, strict=True):
+            stack.enter_context(host.agent(CI_JOB_SLOTS="4"))
         with ThreadPoolExecutor(8) as pool:
             job_ids = list(pool.map(submit, range(jobs)))
         ended = [cluster.over(job_id) for job_id in job_ids]

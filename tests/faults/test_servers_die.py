@@ -1,4 +1,4 @@
-"""The server with its agent beside it is killed, or told to stop; its jobs go on, and the next start adopts them."""
+"""The server with the machine that it starts is killed, or told to stop; its jobs go on, and the next start adopts them."""
 from __future__ import annotations
 
 import io
@@ -7,7 +7,7 @@ import signal
 import socket
 import zipfile
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -18,12 +18,14 @@ from api.storage.database import session
 from tests.builders import add_token, add_user
 from tests.e2e.processes import CI_API, eventually, free_port, is_alive, started
 from tests.faults.cluster import Cluster, Host, is_contiguous, supervisor_of
+from tests.jobs.agent.agents import lease_of
 
 
 def serving(host: Host, *arguments: str) -> tuple[tuple[str, ...], dict[str, str], int]:
-    """The command of a server with an agent beside it, its settings, and its port."""
+    """The command of a server that starts a machine, its settings, and its port."""
     port = free_port()
-    return (*CI_API, "serve", "--port", str(port), *arguments), {**host.variables, "CI_JOBS": "embedded"}, port
+    variables = {**host.cluster.server_variables, **host.variables, "CI_JOBS": "embedded"}
+    return (*CI_API, "serve", "--port", str(port), *arguments), variables, port
 
 
 def is_up(port: int) -> bool:
@@ -34,20 +36,21 @@ def is_up(port: int) -> bool:
 
 
 def agents_of(host: Host) -> list[int]:
-    """The agents that live on a host. A child that an agent has just forked has its command line too, and is none."""
+    """The machines' processes that live on a host. A child that one has just forked has its command line too, and is none."""
     found: dict[int, int] = {}
     ours = f"CI_WORK_DIR={host.folder / 'work'}".encode()
     for folder in Path("/proc").iterdir():
         with suppress(OSError):
             is_ours = folder.name.isdigit() and ours in (folder / "environ").read_bytes().split(b"\0")
-            if is_ours and b"agent" in (folder / "cmdline").read_bytes().split(b"\0"):
+            if is_ours and b"machine" in (folder / "cmdline").read_bytes().split(b"\0"):
                 # After the name, which is in brackets: the state, and the parent.
                 found[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
     return [pid for pid, parent in found.items() if parent not in found]
 
 
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.verify), signal.SIGKILL], ids=["told to stop", "killed"])
-def test_a_job_outlives_the_server_and_its_agent(number: signal.Signals, cluster: Cluster, host: Host) -> None:
+def test_a_job_outlives_the_server_and_its_agent(number: signal.Signals, idle_cluster: Cluster, host: Host) -> None:
+    cluster = idle_cluster
     command, variables, _ = serving(host)
     job_id = cluster.submit()
     with started(command, variables, cluster.folder / "server-1.log") as first:
@@ -68,8 +71,26 @@ def test_a_job_outlives_the_server_and_its_agent(number: signal.Signals, cluster
     assert is_contiguous(cluster.log(attempt))
 
 
+def test_a_server_that_is_told_to_stop_leaves_its_jobs_time_until_its_next_start(idle_cluster: Cluster, host: Host) -> None:
+    cluster = idle_cluster
+    command, variables, _ = serving(host)
+    job_id = cluster.submit()
+    with started(command, variables, cluster.folder / "server.log") as server:
+        attempt = cluster.attempt(job_id)
+        machines = agents_of(host)
+        server.tell(signal.SIGTERM)
+        server.ended()
+        eventually(lambda: not any(is_alive(pid) for pid in machines), "the end of the machine")
+
+    lease = attempt.lease_until()
+    assert lease is not None and lease > datetime.now(UTC) + timedelta(minutes=5)
+    assert lease_of(job_id) > datetime.now(UTC) + timedelta(minutes=5)
+    assert attempt.is_supervised()
+
+
 @pytest.mark.verify
-def test_a_stop_that_is_told_to_all_of_our_processes_at_once_loses_nothing(cluster: Cluster, host: Host) -> None:
+def test_a_stop_that_is_told_to_all_of_our_processes_at_once_loses_nothing(idle_cluster: Cluster, host: Host) -> None:
+    cluster = idle_cluster
     command, variables, _ = serving(host)
     job_id, waiting = cluster.submit(), cluster.submit("print('done')")
     with started(command, {**variables, "CI_JOB_SLOTS": "1"}, cluster.folder / "server-1.log") as first:
@@ -87,7 +108,10 @@ def test_a_stop_that_is_told_to_all_of_our_processes_at_once_loses_nothing(clust
     assert is_contiguous(cluster.log(attempt))
 
 
-def test_a_server_that_is_killed_in_the_middle_of_an_upload_leaves_no_job_and_takes_the_project_again(cluster: Cluster, host: Host) -> None:
+def test_a_server_that_is_killed_in_the_middle_of_an_upload_leaves_no_job_and_takes_the_project_again(
+    idle_cluster: Cluster, host: Host,
+) -> None:
+    cluster = idle_cluster
     token = add_token(add_user("submitter"), now=datetime.now(UTC))
     session().commit()
     begun = cluster.store / "TempFiles"
@@ -118,7 +142,8 @@ def test_a_server_that_is_killed_in_the_middle_of_an_upload_leaves_no_job_and_ta
 
 
 @pytest.mark.verify
-def test_a_server_of_several_processes_has_one_agent(cluster: Cluster, host: Host) -> None:
+def test_a_server_of_several_processes_has_one_agent(idle_cluster: Cluster, host: Host) -> None:
+    cluster = idle_cluster
     command, variables, port = serving(host, "--workers", "3")
     with started(command, variables, cluster.folder / "server.log"):
         eventually(lambda: is_up(port), "the server's start")

@@ -9,6 +9,8 @@ from api.domain.health import DEGRADED, OK, Finding
 
 HEARTBEAT_INTERVAL = timedelta(seconds=10)
 ALIVE_FOR = timedelta(seconds=60)
+# Whoever stops a machine means to start it again, which may take longer than a lease.
+HANDOVER = timedelta(minutes=15)
 MAX_WORDS = 500
 
 

@@ -54,7 +54,8 @@ class Job:
     """A job as it stands. `attempt` counts from 1, 0 before the first. Times are UTC.
 
     `fence` marks the claim that may report now, `attempt_fence` the one that the newest attempt was started under. `tests` and
-    `failed_tests` are the counts of its report, None without one. `kept_bytes` is what its files take.
+    `failed_tests` are the counts of its report, None without one. `kept_bytes` is what its files take, `machine` the name of the one that
+    has it.
     """
 
     job_id: str
@@ -82,6 +83,7 @@ class Job:
     failed_tests: int | None = None
     kept_bytes: int | None = None
     owner: str | None = None
+    machine: str | None = None
 
     @property
     def is_unproven(self) -> bool:

@@ -13,8 +13,8 @@ from api.domain.runs.worker_message import MAX_INTEGER
 
 TOKEN_PREFIX = "spcm_"
 SECRET_BYTES = 32
-_CLAIM = re.compile("run-([1-9][0-9]{0,9})-([1-9][0-9]{0,8})")
-
+_RUN = re.compile("run-([1-9][0-9]{0,9})-([1-9][0-9]{0,8})")
+_JOB = re.compile("job-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-([1-9][0-9]{0,8})")
 
 
 class WorkKind(StrEnum):
@@ -25,9 +25,10 @@ class WorkKind(StrEnum):
 
 
 class ClaimState(StrEnum):
-    """Whether a machine may go on with what it has claimed."""
+    """Whether a machine may go on with what it has claimed. `cancelled`: somebody asked for the job to be ended, which the machine does."""
 
     HELD = "held"
+    CANCELLED = "cancelled"
     LOST = "lost"
 
 
@@ -53,20 +54,52 @@ class RunClaim:
         return f"run-{self.run_id}-{self.fence}"
 
 
-def find_claim(name: str) -> RunClaim | None:
+@dataclass(frozen=True, slots=True)
+class JobClaim:
+    """A job in a machine's hands, and the fence of its claim."""
+
+    job_id: str
+    fence: int
+
+    def __str__(self) -> str:
+        return f"job-{self.job_id}-{self.fence}"
+
+
+def find_claim(name: str) -> RunClaim | JobClaim | None:
     """The claim of this name; None for what is no such name."""
-    found = _CLAIM.fullmatch(name)
-    if found is None or int(found.group(1)) > MAX_INTEGER:
-        return None
-    return RunClaim(int(found.group(1)), int(found.group(2)))
+    run, job = _RUN.fullmatch(name), _JOB.fullmatch(name)
+    if run is not None and int(run.group(1)) <= MAX_INTEGER:
+        return RunClaim(int(run.group(1)), int(run.group(2)))
+    return None if job is None else JobClaim(job.group(1), int(job.group(2)))
 
 
-def parse_claim(name: str) -> RunClaim:
+def parse_claim(name: str) -> RunClaim | JobClaim:
     """The claim of this name. Raises NotFound for what is no such name."""
-    found = find_claim(name)
-    if found is None:
-        raise NotFound("claim", name, remedy="A claim's name comes with the work that was claimed.")
-    return found
+    claim = find_claim(name)
+    if claim is None:
+        raise unknown_claim(name)
+    return claim
+
+
+def parse_run_claim(name: str) -> RunClaim:
+    """The claim of this name, on a run. Raises NotFound for any other."""
+    claim = find_claim(name)
+    if isinstance(claim, RunClaim):
+        return claim
+    raise unknown_claim(name)
+
+
+def parse_job_claim(name: str) -> JobClaim:
+    """The claim of this name, on a job. Raises NotFound for any other."""
+    claim = find_claim(name)
+    if isinstance(claim, JobClaim):
+        return claim
+    raise unknown_claim(name)
+
+
+def unknown_claim(name: str) -> NotFound:
+    """The refusal of a claim that is none, or not the machine's."""
+    return NotFound("claim", name, remedy="A claim's name comes with the work that was claimed; one that was lost is another's by now.")
 
 
 def machine_token(secret: bytes) -> str:

@@ -1,7 +1,7 @@
-"""The agent's main loop: claims, prepares, watches and finishes jobs, and adopts those of dead agents.
+"""The agent's main loop: claims, prepares, watches and finishes jobs, and goes on with those of its predecessor.
 
 Only the loop claims jobs and renews leases; each job that is being prepared or finished has a thread of its own. Jobs run in
-supervisors, so that they outlive the agent. All state that a restart needs is in the database and in attempts' folders.
+supervisors, so that they outlive the agent. All state that a restart needs is at the server and in attempts' folders.
 """
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ import logging
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from api.domain.jobs.agents import HEARTBEAT_INTERVAL
+from api.domain.jobs.agents import HANDOVER, HEARTBEAT_INTERVAL
 from api.domain.jobs.agents import Agent as AgentRecord
+from api.domain.jobs.claimed_job import ClaimedJob, JobEnd
 from api.domain.jobs.exit_record import ExitRecord
-from api.domain.jobs.job import Job, JobReason, outcome_of
+from api.domain.jobs.job import JobReason
+from api.domain.runs.machine import ClaimState
 from api.host.slots import Slot, Slots
 from api.jobs.agent.finishing import Finisher
 from api.jobs.agent.held_job import ClaimLost, HeldJob, Phase
 from api.jobs.agent.job_repository import JobRepository, RepositoryUnavailable
-from api.jobs.agent.names import AgentNames
+from api.jobs.agent.log_shipping import LogShipper
 from api.jobs.agent.options import AgentOptions
 from api.jobs.agent.orphan_recovery import OrphanRecovery, attempt_of, read_record
 from api.jobs.agent.preparing import Preparer
-from api.jobs.wakeup.wakeup import Listener
+from api.jobs.agent.question import Question
 from api.log_context import bind_log_context
 from api.storage.jobs.files import JobFiles
 from api.supervision.supervision import Supervision, is_exit
@@ -35,36 +37,48 @@ from api.supervision.supervision import Supervision, is_exit
 log = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 5.0
-FORGET_AFTER = timedelta(days=1)
+# For so long it is waited for the word of a server that stops at the same time.
+HANDOVER_SECONDS = 0.5
 NEVER = datetime.min.replace(tzinfo=UTC)
-STEPS = ("ends", "leases", "adoption", "lost attempts", "claims", "heartbeat", "rest")
+STEPS = ("ends", "leases", "adoption", "claims", "rest")
 
 
 class Agent:
-    """An agent. Without a `preparer`, where there is no sandbox, it claims nothing, and only looks after running jobs."""
+    """An agent. Without a `preparer`, where there is no sandbox, it claims nothing, and only looks after running jobs.
+
+    `files` are those of this host. `handed_over` says that the server, which stops too, has kept the jobs for this machine's next process.
+    """
 
     def __init__(
-        self, record: AgentRecord, options: AgentOptions, repository: JobRepository, files: JobFiles, slots: Slots, names: AgentNames,
-        finisher: Finisher, preparer: Preparer | None, *, clock: Callable[[], datetime],
+        self, record: AgentRecord, options: AgentOptions, repository: JobRepository, files: JobFiles, slots: Slots,
+        finisher: Finisher, shipper: LogShipper, preparer: Preparer | None, *, clock: Callable[[], datetime],
+        handed_over: threading.Event | None = None,
     ) -> None:
         self._record, self._options, self._repository, self._files, self._slots = record, options, repository, files, slots
-        self._finisher, self._preparer, self._clock = finisher, preparer, clock
-        self._orphan_recovery = OrphanRecovery(record.name, options, repository, files, names)
+        self._finisher, self._shipper, self._preparer, self._clock = finisher, shipper, preparer, clock
+        self._orphan_recovery = OrphanRecovery(options, repository, files)
         self._held: dict[str, HeldJob] = {}
         self._threads: set[threading.Thread] = set()
-        self._stopping = threading.Event()
+        self._stopping, self._handed_over = threading.Event(), handed_over or threading.Event()
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._next_heartbeat = self._next_poll = self._next_renewal = NEVER
-        self._available_since: datetime | None = None
+        self._next_heartbeat = self._next_renewal = self._next_question = NEVER
+        self._is_away = False
         self._trouble = record.trouble
+        # Jobs that this machine has claimed, and that nobody looks after.
+        self._orphans: Question[list[ClaimedJob]] | None = None
+        self._are_orphans_due = True
+        self._claim: Question[ClaimedJob | None] | None = None
+        self._claimed_slot: Slot | None = None
+        self._claim_begun = NEVER
         self._steps = {step: Supervision(f"agent: {step}") for step in STEPS}
 
-    def run(self, listener: Listener) -> None:
-        """Run until `stop`; running jobs go on, and are adopted by another agent."""
+    def run(self) -> None:
+        """Run until `stop`; running jobs go on, and the next process of the machine adopts them."""
+        threading.Thread(target=self._shipper.run, args=(self._running, self._stopping), name="logs", daemon=True).start()
         while not self._stopping.is_set():
             self.run_once()
             with self._step("rest"):
-                self._rest(listener)
+                self._rest()
             if any(step.pause for step in self._steps.values()):
                 # A failed step would make the loop spin. Leases are still renewed in time.
                 self._stopping.wait(self._options.poll.total_seconds())
@@ -73,17 +87,17 @@ class Agent:
     def stop(self) -> None:
         """Stop `run`; may be called by a signal handler."""
         self._stopping.set()
-        os.eventfd_write(self._wake_fd, 1)
+        self._wake()
 
     def suspend_claims(self, trouble: str | None) -> None:
         """Claim no jobs while there is such a trouble, since all would fail. Thread-safe."""
         self._trouble = trouble
-        os.eventfd_write(self._wake_fd, 1)
+        self._wake()
 
     @property
-    def held_names(self) -> frozenset[str]:
-        """The names of the workspaces in use."""
-        return frozenset(held.name for held in list(self._held.values()))
+    def held_names(self) -> frozenset[str] | None:
+        """The names of the workspaces in use; None while it is not known what its predecessor left."""
+        return None if self._are_orphans_due else frozenset(held.name for held in list(self._held.values()))
 
     @property
     def is_idle(self) -> bool:
@@ -91,46 +105,40 @@ class Agent:
         return not self._threads
 
     def run_once(self) -> None:
-        """Do every step once. A failed step does not stop the others, unless the database is unavailable."""
+        """Do every step once. A failed step does not stop the others, unless the server is unavailable."""
         now = self._clock()
         with self._step("ends"):
             self._reap_ended()
         try:
             with self._step("leases"):
                 self._keep_leases(now)
-            if now >= self._next_poll:
-                self._next_poll = now + self._options.poll
-                with self._step("adoption"):
-                    self._adopt(now)
-                with self._step("lost attempts"):
-                    self._give_up_expired(now)
+            with self._step("adoption"):
+                self._adopt(now)
             with self._step("claims"):
-                self._claim()
-            with self._step("heartbeat"):
-                self._heartbeat(now)
-            self._available_since = self._available_since or now
+                self._take_claimed(now)
+                self._ask_for_job(now)
+            self._is_away = False
         except RepositoryUnavailable as closed:
-            if self._available_since is not None or not closed.is_outage:
-                log.error("the database is unavailable; jobs go on: %s", closed, exc_info=None if closed.is_outage else closed)
-            self._available_since = None
+            if not self._is_away or not closed.is_outage:
+                log.error("the server is unavailable; jobs go on: %s", closed)
+            self._is_away = True
 
     def _step(self, name: str) -> AbstractContextManager[None]:
         return self._steps[name].attempt(is_exit=_is_beyond_a_step)
 
-    def _heartbeat(self, now: datetime) -> None:
-        if now >= self._next_heartbeat or self._record.trouble != self._trouble:
-            self._record = replace(self._record, trouble=self._trouble)
-            self._repository.heartbeat(replace(self._record, running=len(self._held)))
-            self._next_heartbeat = now + HEARTBEAT_INTERVAL
+    def _wake(self) -> None:
+        os.eventfd_write(self._wake_fd, 1)
 
-    def _rest(self, listener: Listener) -> None:
-        """Wait for a wake-up, a thread, the end of a job, or the next poll."""
+    def _running(self) -> list[HeldJob]:
+        return [held for held in list(self._held.values()) if held.phase is Phase.RUNNING]
+
+    def _rest(self) -> None:
+        """Wait for an answer, a thread, the end of a job, or the next poll."""
         waiting = select.poll()
-        watched = [held.watch_supervisor() for held in self._held.values() if held.phase is Phase.RUNNING]
-        for each in (listener.descriptor, self._wake_fd, *(each for each in watched if each is not None)):
+        watched = [held.watch_supervisor() for held in self._running()]
+        for each in (self._wake_fd, *(each for each in watched if each is not None)):
             waiting.register(each, select.POLLIN)
         if None not in watched and waiting.poll(self._options.poll.total_seconds() * 1000):
-            listener.clear()
             _clear(self._wake_fd)
 
     def _reap_ended(self) -> None:
@@ -144,65 +152,101 @@ class Agent:
                 self._in_thread(held, partial(self._finish_running, held))
 
     def _keep_leases(self, now: datetime) -> None:
-        """Renew all leases when that is due, and apply cancel requests."""
-        fences = {held.job.job_id: held.job.fence for held in self._held.values()}
-        if not fences:
+        """Renew all leases, look for cancel requests, and say how this machine is, when that is due."""
+        condition = self._condition(now)
+        if condition is None and (not self._held or now < self._next_renewal):
             return
-        until = None
-        if now >= self._next_renewal:
-            # By this host's clock, for its supervisors; the database's lease starts a little later.
-            until = now + self._options.lease
-            found = self._repository.renew(fences, self._options.lease)
-            self._next_renewal = now + self._options.renewal
-        else:
-            found = self._repository.states(fences)
-        for held in list(self._held.values()):
+        # The server's lease starts a little later than now, by whatever clock.
+        names = {held.job.claim: held for held in self._held.values()}
+        states, seconds = self._repository.renew(names, condition)
+        self._next_renewal = now + self._options.poll
+        if condition is not None:
+            self._next_heartbeat = now + HEARTBEAT_INTERVAL
+        for name, held in names.items():
             with _log_context(held.job):
-                self._apply_state(held, found.get(held.job.job_id), until)
+                self._apply_state(held, states.get(name, ClaimState.LOST), now + timedelta(seconds=seconds))
 
-    def _apply_state(self, held: HeldJob, job: Job | None, until: datetime | None) -> None:
+    def _condition(self, now: datetime) -> dict[str, object] | None:
+        """How this machine is, if it is to be said now."""
+        if now < self._next_heartbeat and self._record.trouble == self._trouble:
+            return None
+        self._record = replace(self._record, trouble=self._trouble)
+        record = self._record
+        return {
+            "slots": record.slots, "running": len(self._held), "sandbox": record.sandbox, "trouble": record.trouble,
+            "missing": list(record.missing)}
+
+    def _apply_state(self, held: HeldJob, state: ClaimState, until: datetime) -> None:
         try:
-            if job is None or job.fence != held.job.fence or job.status.is_finished:
+            if state is ClaimState.LOST:
                 # A thread of this agent may just have reported the end.
                 if held.phase in (Phase.PREPARING, Phase.RUNNING):
-                    log.warning("job %s was claimed by another agent; it is killed here", held.job.job_id)
+                    log.warning("job %s is no longer this machine's; it is killed here", held.job.job_id)
                     held.revoke()
                 return
-            if until is not None:
-                held.extend(until)
-            if job.cancel_requested:
+            held.extend(until)
+            if state is ClaimState.CANCELLED:
                 held.cancel()
         except OSError as fault:
             log.error("the lease or cancel of job %s could not be passed to its supervisor: %s", held.job.job_id, fault)
 
-    def _claim(self) -> None:
-        while self._preparer is not None and self._trouble is None and not self._stopping.is_set() and self._repository.is_any_waiting():
-            slot = self._slots.take()
-            if slot is None or not self._claim_for(slot):
-                return
+    def _adopt(self, now: datetime) -> None:
+        """Look after what this machine has claimed and this process does not know of."""
+        if self._orphans is None and self._are_orphans_due and self._claim is None and now >= self._next_question:
+            self._orphans = Question(self._repository.held, self._wake)
+        if self._orphans is None or not self._orphans.is_answered:
+            return
+        asked, self._orphans = self._orphans, None
+        # Where this fails, it is tried again, and not at once.
+        self._next_question = now + self._options.poll
+        for held in self._orphan_recovery.adopt_orphans(asked.answer(), self._held, now):
+            self._held[held.job.job_id] = held
+            self._next_renewal = NEVER
+        self._are_orphans_due, self._next_question = False, NEVER
 
-    def _claim_for(self, slot: Slot) -> bool:
-        """Claim a job for a slot; without one, release the slot."""
-        until = self._clock() + self._options.lease
+    def _ask_for_job(self, now: datetime) -> None:
+        """Ask for a job while a slot is free, one question at a time."""
+        is_ready = self._preparer is not None and self._trouble is None and not self._stopping.is_set()
+        if not is_ready or self._claim is not None or self._are_orphans_due or now < self._next_question:
+            return
+        slot = self._slots.take()
+        if slot is None:
+            return
+        try:
+            self._claim = Question(partial(self._repository.claim, self._options.wait), self._wake)
+            self._claim_begun, self._claimed_slot = now, slot
+        finally:
+            if self._claim is None:
+                slot.release()
+
+    def _take_claimed(self, now: datetime) -> None:
+        if self._claim is None or not self._claim.is_answered:
+            return
+        asked, self._claim, slot, self._claimed_slot = self._claim, None, self._claimed_slot, None
+        assert slot is not None, "a question is asked for a slot"
         job = None
         try:
-            # If another agent claims the first job, there may be a second one.
-            job = self._repository.claim(self._options.lease) or self._repository.claim(self._options.lease)
+            job = asked.answer()
+        except Exception:
+            # The answer may have been lost on its way.
+            self._are_orphans_due, self._next_question = True, now + self._options.poll
+            raise
         finally:
             if job is None:
                 slot.release()
-        if job is None:
-            return False
-        held = HeldJob(job, attempt_of(self._files, job), until, Phase.PREPARING)
+        if job is not None:
+            self._begin(job, slot)
+
+    def _begin(self, job: ClaimedJob, slot: Slot) -> None:
+        held = HeldJob(job, attempt_of(self._files, job), self._claim_begun + self._options.lease, Phase.PREPARING)
         self._held[job.job_id] = held
         try:
             self._in_thread(held, partial(self._prepare, held, slot))
         except RuntimeError:
-            # This host has no threads left; another agent's may have.
+            # This host has no threads left; another machine may have.
             slot.release()
             self._repository.put_back(job)
             raise
-        return True
 
     def _prepare(self, held: HeldJob, slot: Slot) -> None:
         assert self._preparer is not None
@@ -225,7 +269,7 @@ class Agent:
             self._finish(held, record)
 
     def _abandon(self, held: HeldJob) -> None:
-        """Return a job to the queue before it has started, unless another agent has claimed it."""
+        """Return a job to the queue before it has started, unless it is another machine's by now."""
         held.phase = Phase.FINISHING
         try:
             if not held.is_revoked:
@@ -247,36 +291,40 @@ class Agent:
         except Exception:
             log.exception("job %s could not be finished", held.job.job_id)
             with suppress(RepositoryUnavailable):
-                self._repository.finish(held.job, outcome_of(JobReason.ENGINE_ERROR, None))
+                self._repository.finish(held.job, JobEnd(JobReason.ENGINE_ERROR, log_bytes=held.shipped or 0))
         held.phase = Phase.DONE
-
-    def _adopt(self, now: datetime) -> None:
-        for held in self._orphan_recovery.adopt_orphans(self._held, now):
-            self._held[held.job.job_id] = held
-            self._apply_state(held, held.job, now + self._options.lease)
-
-    def _give_up_expired(self, now: datetime) -> None:
-        """Give up jobs of other hosts' dead agents. After an outage of the database, living agents get a lease's time to renew."""
-        if self._available_since is not None and now >= self._available_since + self._options.lease:
-            self._orphan_recovery.give_up_expired(self._held)
 
     def _shut_down(self) -> None:
         """Wait for threads, and extend the leases of running jobs until they are adopted."""
         for thread in list(self._threads):
             thread.join(SHUTDOWN_SECONDS / max(1, len(self._threads)))
         self._reap_ended()
-        running = {each.job.job_id: each for each in self._held.values() if each.phase is Phase.RUNNING}
-        try:
-            until = self._clock() + self._options.handover
-            for job_id in self._repository.renew({name: held.job.fence for name, held in running.items()}, self._options.handover):
-                self._extend(running[job_id], until)
-            self._repository.forget(FORGET_AFTER)
-        except RepositoryUnavailable:
-            log.warning("the database is unavailable; running jobs keep their current leases")
+        running = {each.job.claim: each for each in self._running()}
+        self._leave(running)
         if self._preparer is not None:
             self._preparer.close()
         if running:
             log.info("stopped; %d jobs go on", len(running))
+
+    def _leave(self, running: Mapping[str, HeldJob]) -> None:
+        try:
+            self._put_back_claimed()
+            now = self._clock()
+            states, seconds = self._repository.leave(running)
+            for name, held in running.items():
+                if states.get(name) is not ClaimState.LOST:
+                    self._extend(held, now + timedelta(seconds=seconds))
+        except RepositoryUnavailable:
+            if not self._handed_over.wait(HANDOVER_SECONDS):
+                log.warning("the server is unavailable; running jobs keep their current leases")
+                return
+            for held in running.values():
+                self._extend(held, self._clock() + HANDOVER)
+
+    def _put_back_claimed(self) -> None:
+        """Return the job that came while the agent stopped."""
+        if self._claim is not None and self._claim.is_answered and (job := self._claim.answer()) is not None:
+            self._repository.put_back(job)
 
     def _extend(self, held: HeldJob, until: datetime) -> None:
         try:
@@ -293,9 +341,10 @@ class Agent:
             except BaseException:
                 log.exception("job %s was released", held.job.job_id)
                 held.phase = Phase.DONE
+                self._are_orphans_due = True
             finally:
                 self._threads.discard(thread)
-                os.eventfd_write(self._wake_fd, 1)
+                self._wake()
 
         thread = threading.Thread(target=guarded, name="job", daemon=True)
         self._threads.add(thread)
@@ -312,7 +361,7 @@ def _is_beyond_a_step(raised: BaseException) -> bool:
     return isinstance(raised, RepositoryUnavailable) or is_exit(raised)
 
 
-def _log_context(job: Job) -> AbstractContextManager[None]:
+def _log_context(job: ClaimedJob) -> AbstractContextManager[None]:
     """Add the job and attempt to log lines."""
     return bind_log_context(job_id=job.job_id, attempt=job.attempt)
 

@@ -1,4 +1,4 @@
-"""A job that an agent has claimed, until its result is in the database."""
+"""A job that an agent has claimed, until the server has its result."""
 from __future__ import annotations
 
 import os
@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from enum import Enum
 
-from api.domain.jobs.job import Job
+from api.domain.jobs.claimed_job import ClaimedJob
 from api.storage.jobs.files import AttemptFiles
 
 
@@ -28,10 +28,13 @@ class ClaimLost(Exception):
 class HeldJob:
     """A job with its files and its lease. The agent's loop renews and cancels it while a thread prepares or finishes it."""
 
-    def __init__(self, job: Job, files: AttemptFiles, lease_until: datetime, phase: Phase) -> None:
+    def __init__(self, job: ClaimedJob, files: AttemptFiles, lease_until: datetime, phase: Phase) -> None:
         self.job, self.files, self.phase = job, files, phase
         self._lease_until = lease_until
         self._lock = threading.Lock()
+        # How much of the log the server has, None where that is unknown; one sends it at a time.
+        self.shipping = threading.Lock()
+        self.shipped: int | None = None
         self._is_prepared = phase is not Phase.PREPARING
         self._is_revoked = False
         self._is_cancelled = False
@@ -41,6 +44,11 @@ class HeldJob:
     def name(self) -> str:
         """The name of its workspace and of its sandboxes, unique on every host."""
         return f"{self.job.job_id}-{self.files.folder.name}"
+
+    @property
+    def lease_until(self) -> datetime:
+        """Until when the claim holds, by this host's clock."""
+        return self._lease_until
 
     @property
     def is_revoked(self) -> bool:
@@ -72,7 +80,7 @@ class HeldJob:
             self._is_cancelled = True
 
     def revoke(self) -> None:
-        """Kill the job, since another agent has claimed it."""
+        """Kill the job, since it is no longer ours."""
         with self._lock:
             self._is_revoked = True
             if self._is_prepared:

@@ -1,4 +1,4 @@
-"""Prepares an attempt: makes a workspace, unpacks the project, and starts the supervisor."""
+"""Prepares an attempt: makes a workspace, fetches and unpacks the project, and starts the supervisor."""
 from __future__ import annotations
 
 import logging
@@ -7,13 +7,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
 from api.host.slots import Slot
 from api.jobs.agent.held_job import ClaimLost, HeldJob
+from api.jobs.agent.job_repository import ClaimPassed, JobRepository, ProjectGone, RepositoryUnavailable
+from api.jobs.agent.log_shipping import LogShipper
 from api.jobs.project.environment import Installation
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.package_caches import PackageCaches
@@ -28,9 +30,11 @@ from api.sandbox.sandbox import Sandbox
 from api.storage.jobs.files import JobFiles
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # A full disk or a restarting engine may recover in a moment. The slot stays taken meanwhile, which relieves the host.
 RETRY_PAUSES = (1.0, 5.0, 15.0)
+SERVER_PAUSE = 1.0
 RETRIED = (OSError, WorkspaceFailure, UnpackFailure, SupervisorNotStarted)
 
 
@@ -48,11 +52,11 @@ class JobPreparer:
     """Prepares jobs in a sandbox of this host."""
 
     def __init__(
-        self, sandbox: Sandbox, runtime: PythonRuntime, workspaces: Workspaces, caches: PackageCaches, files: JobFiles,
-        options: JobOptions, *, clock: Callable[[], datetime],
+        self, sandbox: Sandbox, runtime: PythonRuntime, workspaces: Workspaces, caches: PackageCaches, repository: JobRepository,
+        shipper: LogShipper, files: JobFiles, options: JobOptions, *, clock: Callable[[], datetime],
     ) -> None:
         self._sandbox, self._runtime, self._workspaces, self._caches = sandbox, runtime, workspaces, caches
-        self._files, self._options = files, options
+        self._repository, self._shipper, self._files, self._options = repository, shipper, files, options
         self._clock = clock
         self._forkserver = Forkserver()
 
@@ -65,11 +69,13 @@ class JobPreparer:
                 return None
             except ZipRejected as rejected:
                 return self._record_failure(held, begun, JobReason.ZIP_REJECTED, rejected.message)
+            except ProjectGone as gone:
+                return self._record_failure(held, begun, JobReason.ENGINE_ERROR, str(gone))
             except RETRIED as trouble:
                 log.error("job %s could not be prepared: %s", held.job.job_id, trouble)
                 if held.files.is_supervised():
                     return None
-                if pause is None or not self._files.project(held.job.job_id).exists():
+                if pause is None:
                     return self._record_failure(held, begun, JobReason.ENGINE_ERROR, str(trouble))
                 if stopping.wait(pause):
                     raise ClaimLost from trouble
@@ -80,17 +86,32 @@ class JobPreparer:
         self._forkserver.close()
 
     def _start(self, held: HeldJob, slot: Slot, stopping: threading.Event) -> None:
+        project = self._files.project(held.job.job_id)
+        self._patiently(held, stopping, lambda: self._repository.fetch_project(held.job, project))
         self._workspaces.remove(held.name)
         workspace = self._workspaces.create(held.name, self._options.limits.workspace_bytes, slot.user_id)
         unpacked = unpack(
-            self._files.project(held.job.job_id), workspace.folder, self._archive_limits(), user_id=slot.user_id,
-            declared_in=held.job.orders.folder or ".")
+            project, workspace.folder, self._archive_limits(), user_id=slot.user_id, declared_in=held.job.orders.folder or ".")
+        project.unlink()
         if stopping.is_set():
             raise ClaimLost
         installation = Installation(unpacked.declared, unpacked.digests, self._caches.open(held.job.owner_id, slot)).ordered(
             held.job.orders)
         held.prepare(self._spec(held, slot, workspace, installation).as_json(), self._clock())
+        # From here on something of the job may have been run.
+        self._patiently(held, stopping, lambda: self._shipper.open(held))
         self._forkserver.start(held.files, keep=[slot.lock])
+
+    def _patiently(self, held: HeldJob, stopping: threading.Event, ask: Callable[[], T]) -> T:
+        """Ask until the server answers, for as long as the claim holds. Raises ClaimLost."""
+        while True:
+            try:
+                return ask()
+            except ClaimPassed as passed:
+                raise ClaimLost from passed
+            except RepositoryUnavailable as away:
+                if held.is_revoked or self._clock() >= held.lease_until or stopping.wait(SERVER_PAUSE):
+                    raise ClaimLost from away
 
     def _spec(self, held: HeldJob, slot: Slot, workspace: Workspace, installation: Installation) -> Spec:
         steps = steps_for(installation, self._options.ordered(held.job.orders), self._runtime)

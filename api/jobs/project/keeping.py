@@ -35,14 +35,13 @@ NO_PLACE = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG})
 class ArtifactLimits:
     """How much is kept of one attempt; sizes in bytes.
 
-    `file_bytes` is a file's size, `total_bytes` the space that all take, which for files with holes is less. `quota_bytes` is what
-    the account may still take, None where that is not limited; `reserve` stays free on the disk.
+    `file_bytes` is a file's size, `total_bytes` the space that all take, which for files with holes is less. `reserve` stays free on the
+    disk. What the account may still take the server says, when they are sent.
     """
 
     files: int = 1000
     file_bytes: int = 64 << 20
     total_bytes: int = 256 << 20
-    quota_bytes: int | None = None
     reserve: int = 0
 
 
@@ -105,8 +104,6 @@ class Keeper:
             return ArtifactLimit.FILE_SIZE
         if self.taken + taken > limits.total_bytes or self._read + size > HOLES * limits.total_bytes:
             return ArtifactLimit.TOTAL_SIZE
-        if limits.quota_bytes is not None and self.taken + taken > limits.quota_bytes:
-            return ArtifactLimit.QUOTA
         disk = os.statvfs(self._target)
         return ArtifactLimit.DISK if disk.f_bavail * disk.f_frsize < limits.reserve + taken else None
 

@@ -80,6 +80,11 @@ class AttemptFiles:
         """What lies in that folder, and what the JUnit report among it says; there once all of it is."""
         return self.folder / "artifacts.json"
 
+    @property
+    def uploads(self) -> Path:
+        """What a machine has sent of the artifacts, by hash, until its result names them."""
+        return self.folder / "uploads"
+
     def prepare(self, spec: Mapping[str, Any], lease_until: datetime) -> None:
         """Make the folder with what the supervisor needs; nothing of it is readable for others."""
         PRIVATE.make_folder(self.folder)

@@ -23,6 +23,7 @@ from api.domain.jobs.job import (
     unknown_job,
 )
 from api.domain.jobs.orders import Orders
+from api.domain.runs.machine import JobClaim
 from api.storage.database import change, session
 from api.storage.jobs.tables import JobRow, WebhookRow
 from api.storage.platform_tables import UserRow
@@ -62,7 +63,7 @@ def _position(job: Job) -> int:
         select(func.count()).select_from(JobRow).where(JobRow.status == WAITING, ahead)).scalar_one()
 
 
-def claim_job(agent: str, *, now: datetime, lease_until: datetime, per_owner: int) -> Job | None:
+def claim_job(machine: str, *, now: datetime, lease_until: datetime, per_owner: int) -> Job | None:
     """Within a transaction: take the next job. None where nothing may be started, or another was quicker.
 
     The order is `domain.job.choose_next`'s: priority, then the owner with fewer running, then age.
@@ -72,7 +73,7 @@ def claim_job(agent: str, *, now: datetime, lease_until: datetime, per_owner: in
         return None
     fence = found.fence + 1
     taken = change(update(JobRow).where(JobRow.id == found.id, JobRow.status == WAITING, JobRow.fence == found.fence).values(
-        status=RUNNING, agent=agent, lease_until=lease_until, fence=fence, attempt_fence=fence, attempt=JobRow.attempt + 1,
+        status=RUNNING, agent=machine, lease_until=lease_until, fence=fence, attempt_fence=fence, attempt=JobRow.attempt + 1,
         start_time=func.coalesce(JobRow.start_time, now)))
     return load_job(found.id) if taken else None
 
@@ -85,6 +86,11 @@ def _queue(per_owner: int) -> Select[str, int]:
         select(JobRow.id, JobRow.fence).outerjoin(busy, busy.c.owner_id == JobRow.owner_id)
         .where(JobRow.status == WAITING, running < per_owner)
         .order_by(JobRow.priority.desc(), running, JobRow.created_at, JobRow.id))
+
+
+def waiting_since(per_owner: int) -> datetime | None:
+    """Since when the job waits that would be claimed next; None where there is none."""
+    return session().execute(_queue(per_owner).with_only_columns(JobRow.created_at).limit(1)).scalar_one_or_none()
 
 
 def is_any_waiting() -> bool:
@@ -103,34 +109,34 @@ def count_of_account(owner_id: int, *, since: datetime) -> tuple[int, int]:
     return found[0], int(found[1] or 0)
 
 
-def renew_leases(agent: str, fences: Mapping[str, int], lease_until: datetime) -> dict[str, Job]:
-    """Within a transaction: prolong an agent's leases, given as fences by job; the jobs as they are now, which may ask to be cancelled.
+def renew_leases(machine: str, fences: Mapping[str, int], lease_until: datetime) -> dict[str, Job]:
+    """Within a transaction: prolong a machine's leases, given as fences by job; the jobs as they are now, which may ask to be cancelled.
 
-    A job that is missing in the answer is no longer the agent's.
+    A job that is missing in the answer is no longer the machine's.
     """
     if not fences:
         return {}
     held = and_(
-        JobRow.status == RUNNING, JobRow.agent == agent, or_(*(and_(JobRow.id == each, JobRow.fence == fences[each]) for each in fences)))
+        JobRow.status == RUNNING, JobRow.agent == machine, or_(*(and_(JobRow.id == each, JobRow.fence == fences[each]) for each in fences)))
     change(update(JobRow).where(held).values(lease_until=lease_until))
     rows = session().execute(select(JobRow).where(held).execution_options(populate_existing=True)).scalars()
     return {row.id: job_of(row) for row in rows}
 
 
-def list_claimed_by(agent: str) -> list[Job]:
-    """The jobs that an agent has claimed, and that are not over."""
-    return _jobs_where(JobRow.agent == agent)
+def list_claimed_by(machine: str) -> list[Job]:
+    """The jobs that a machine has claimed, and that are not over."""
+    return _jobs_where(JobRow.agent == machine)
 
 
-def take_over(job: Job, *, held_by: str, agent: str, lease_until: datetime) -> bool:
-    """Within a transaction: a job that a dead agent of the same host held, as it is, attempt and all. False where it is gone."""
-    return bool(change(
-        update(JobRow).where(JobRow.id == job.job_id, JobRow.fence == job.fence, JobRow.status == RUNNING, JobRow.agent == held_by)
-        .values(agent=agent, lease_until=lease_until)))
+def find_claimed(claim: JobClaim, machine: str, *, locked: bool = False) -> Job | None:
+    """The job of a claim, if the machine still has it; `locked`, within a transaction, holds its row."""
+    found = load_job_states([claim.job_id], locked=locked).get(claim.job_id)
+    is_held = found is not None and found.status is JobStatus.RUNNING and found.fence == claim.fence and found.machine == machine
+    return found if is_held else None
 
 
 def list_expired(now: datetime) -> list[Job]:
-    """The jobs whose lease has passed: their agent is gone, or has no way to say that it is not."""
+    """The jobs whose lease has passed: their machine is gone, or has no way to say that it is not."""
     return _jobs_where(JobRow.lease_until < now)
 
 
@@ -183,8 +189,13 @@ def finish_job(job_id: str, fence: int, outcome: JobOutcome, now: datetime) -> b
         _queue_hook(job_id, now)
     else:
         # One that asks again, since it did not hear that its result was taken, has the newest fence.
-        change(update(JobRow).where(JobRow.id == job_id, JobRow.fence != fence).values(refused=JobRow.refused + 1))
+        count_refused(job_id, fence)
     return bool(ended)
+
+
+def count_refused(job_id: str, fence: int) -> None:
+    """Within a transaction: count a result that came with a claim that had passed on."""
+    change(update(JobRow).where(JobRow.id == job_id, JobRow.fence != fence).values(refused=JobRow.refused + 1))
 
 
 def cancel_job(job_id: str, now: datetime) -> Cancel:
@@ -239,5 +250,5 @@ def job_of(row: JobRow) -> Job:
         end_time=row.end_time, cancel_requested=row.cancel_requested, web_hook=row.web_hook,
         identity=JobIdentity(row.project, row.commit, row.branch, row.label), rerun_of=row.rerun_of,
         repeat_reason=None if row.repeat_reason is None else RepeatReason(row.repeat_reason), tests=row.tests,
-        failed_tests=row.failed_tests, kept_bytes=row.kept_bytes,
+        failed_tests=row.failed_tests, kept_bytes=row.kept_bytes, machine=row.agent,
         orders=Orders() if row.orders is None else Orders.from_json(json.loads(row.orders)))

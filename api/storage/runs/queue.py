@@ -53,6 +53,13 @@ def load_queue(platform: Platform | None, status: RunStatus | None, main_reposit
     return Queue(slice_page(shown, limit, offset), depth, len(rows) - depth)
 
 
+def waiting_since(platform: Platform, main_repository: str) -> datetime | None:
+    """Since when the run waits that is the next of the platform; None where there is none."""
+    run = _in_turn(one_platform=True)
+    query = select(run.c.created_at).where(run.c.status == RunStatus.QUEUED.value).order_by(*_order(run)).limit(1)
+    return session().execute(query, _values(platform, main_repository)).scalar_one_or_none()
+
+
 def list_waiting(platform: Platform, main_repository: str) -> list[int]:
     """The ids of the platform's waiting runs, in the order of the queue."""
     return [row[0] for row in read(_waiting(), _values(platform, main_repository))]

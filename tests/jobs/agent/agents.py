@@ -1,4 +1,4 @@
-"""An agent in the hands of a test: the real desk on a real database, stand-ins for what prepares jobs and for their supervisors."""
+"""An agent in the hands of a test, over a real database; stand-ins for what prepares jobs and for their supervisors."""
 from __future__ import annotations
 
 import subprocess
@@ -20,8 +20,7 @@ from api.host.slots import Slot, Slots
 from api.jobs.agent.agent import Agent
 from api.jobs.agent.finishing import Finisher
 from api.jobs.agent.held_job import ClaimLost, HeldJob
-from api.jobs.agent.job_repository import DatabaseJobRepository
-from api.jobs.agent.names import AgentNames
+from api.jobs.agent.log_shipping import LogShipper
 from api.jobs.agent.options import AgentOptions
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.workspaces import Workspaces
@@ -32,10 +31,11 @@ from api.storage.jobs.tables import JobRow
 from tests.builders import add_user
 from tests.clocks import Clock
 from tests.databases import Database
+from tests.jobs.agent.job_store import DirectJobRepository
 from tests.jobs.attempts import await_true
 
 LOCKING = "import fcntl, sys, time\nfile = open(sys.argv[1], 'w')\nfcntl.flock(file, fcntl.LOCK_EX)\nprint(flush=True)\ntime.sleep(3600)"
-OPTIONS = AgentOptions(Path("/nonexistent"), lease=timedelta(seconds=60))
+OPTIONS = AgentOptions(lease=timedelta(seconds=60))
 
 
 class Supervisors:
@@ -73,6 +73,7 @@ class StandIn:
     """Prepares jobs by starting a stand-in for their supervisor, or as it is told to."""
 
     supervisors: Supervisors
+    shipper: LogShipper
     clock: Callable[[], datetime]
     instead: Callable[[HeldJob], ExitRecord | None] | None = None
     seen: list[HeldJob] = field(default_factory=list)
@@ -82,6 +83,7 @@ class StandIn:
         if self.instead is not None:
             return self.instead(held)
         held.prepare({}, self.clock())
+        self.shipper.open(held)
         self.supervisors.start(held.files)
         return None
 
@@ -108,28 +110,25 @@ class Works:
         return job.job_id
 
     def agent(
-        self, *, host: str = "host", name: str | None = None, slots: int = 4, clock_off: timedelta = timedelta(0),
+        self, *, machine: str | None = None, slots: int = 4, clock_off: timedelta = timedelta(0), quota: int = 1 << 40,
         **job_options: Any,
     ) -> tuple[Agent, StandIn, str]:
-        """An agent, whose host's clock may be off; those of one host share its folder.
-
-        It is not in the host's list of the living, unless the test holds its name.
-        """
+        """An agent of a machine, whose clock may be off; those of one machine share its folder."""
         self._made += 1
-        home = self.folder / host
-        (home / "agents").mkdir(parents=True, exist_ok=True)
-        name = name or f"{host}-{self._made}"
-        options = replace(OPTIONS, work=home, slots=slots)
-        repository = DatabaseJobRepository(self.database.app, name, clock=self.clock, per_owner=options.per_owner + 8)
+        name = machine or f"machine-{self._made}"
+        home, options = self.folder / name, replace(OPTIONS, slots=slots)
+        home.mkdir(exist_ok=True)
+        repository = DirectJobRepository(self.database.app, name, self.files, self.clock, lease=options.lease, quota=quota)
+
         def clock() -> datetime:
             return self.clock() + clock_off
 
-        preparer = StandIn(self.supervisors, clock)
-        finisher = Finisher(repository, Workspaces(home / "work", images=False), JobOptions(**job_options), pause=0.05)
+        shipper = LogShipper(repository)
+        preparer = StandIn(self.supervisors, shipper, clock)
+        finisher = Finisher(repository, shipper, Workspaces(home / "work", images=False), JobOptions(**job_options), pause=0.05)
         record = AgentRecord(name, slots, 0, self.clock(), "bubblewrap")
         agent = Agent(
-            record, options, repository, self.files, Slots(home / "slots", count=slots), AgentNames(home, host), finisher, preparer,
-            clock=clock)
+            record, options, repository, JobFiles(home), Slots(home / "slots", count=slots), finisher, shipper, preparer, clock=clock)
         return agent, preparer, name
 
     def job(self, job_id: str) -> Job:
@@ -141,13 +140,28 @@ class Works:
         return [job.job_id for job in jobs.list_claimed_by(name)]
 
     def attempt(self, job_id: str) -> AttemptFiles:
+        """What the server has of the newest attempt."""
         job = self.job(job_id)
         return self.files.attempt(job_id, job.attempt, job.attempt_fence)
 
+    def local(self, job_id: str) -> AttemptFiles:
+        """What the job's machine has of its attempt."""
+        job = self.job(job_id)
+        assert job.machine is not None, "nobody has claimed it"
+        return JobFiles(self.folder / job.machine).attempt(job_id, job.attempt, job.attempt_fence)
+
+    def claimed(self, agent: Agent, job_id: str) -> None:
+        """Have the agent look until it has claimed a job."""
+        def look() -> bool:
+            agent.run_once()
+            return self.job(job_id).status is not JobStatus.QUEUED and any(name.startswith(job_id) for name in agent.held_names or ())
+
+        await_true(look)
+
     def running(self, agent: Agent, job_id: str) -> AttemptFiles:
-        """Have the agent take up a job, and wait until it runs."""
-        agent.run_once()
-        files = self.attempt(job_id)
+        """Have the agent take up a job, and wait until it runs; its files on the machine."""
+        self.claimed(agent, job_id)
+        files = self.local(job_id)
         await_true(files.is_supervised)
         await_true(lambda: agent.is_idle)
         return files

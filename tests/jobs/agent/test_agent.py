@@ -12,6 +12,7 @@ from api.jobs.project.keeping import ArtifactLimits
 from api.jobs.project.workspaces import Workspaces
 from api.storage.database import session, transact
 from api.storage.jobs import jobs
+from api.storage.jobs.artifacts import read_manifest
 from tests.builders import NOW
 from tests.jobs.agent.agents import Works, ended, lost
 from tests.jobs.attempts import await_true
@@ -26,15 +27,16 @@ def test_a_job_is_claimed_run_and_reported_and_its_zip_stays_to_be_run_once_more
     job = works.over(agent, job_id)
 
     assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
-    await_true(files.manifest.exists)
+    assert works.attempt(job_id).manifest.exists()
     assert works.files.project(job_id).exists()
+    await_true(lambda: not files.folder.exists())
 
 
 def test_the_log_says_at_its_end_which_limit_files_were_left_out_for(works: Works) -> None:
     job_id = works.submit()
-    agent, _, _ = works.agent(artifacts=("large",), artifact_limits=ArtifactLimits(file_bytes=1))
+    agent, _, name = works.agent(artifacts=("large",), artifact_limits=ArtifactLimits(file_bytes=1))
     files = works.running(agent, job_id)
-    workspace = Workspaces(works.folder / "host/work", images=False).folder(f"{job_id}-{files.folder.name}")
+    workspace = Workspaces(works.folder / name / "work", images=False).folder(f"{job_id}-{files.folder.name}")
     workspace.mkdir(parents=True)
     (workspace / "large").write_bytes(b"xx")
     files.log.write_text("half a line")
@@ -42,7 +44,7 @@ def test_the_log_says_at_its_end_which_limit_files_were_left_out_for(works: Work
 
     works.over(agent, job_id)
 
-    assert files.log.read_text() == "half a line\n1 file was not kept: a file is larger than one may be (file_size).\n"
+    assert works.attempt(job_id).log.read_text() == "half a line\n1 file was not kept: a file is larger than one may be (file_size).\n"
 
 
 @pytest.mark.parametrize(("reason", "code", "status"), [
@@ -75,8 +77,9 @@ def test_no_more_is_claimed_than_there_are_slots(works: Works) -> None:
     preparer.instead = lambda held: ended(held.files) if held_back.wait(60) else None
     held_back = threading.Event()
 
-    agent.run_once()
-    agent.run_once()
+    await_true(lambda: (agent.run_once(), bool(preparer.seen))[1])
+    for _ in range(3):
+        agent.run_once()
     acquire = [job_id for job_id in job_ids if works.job(job_id).status is JobStatus.RUNNING]
     held_back.set()
     finished = [works.over(agent, job_id).success for job_id in job_ids]
@@ -90,10 +93,42 @@ def test_a_cancel_is_passed_on(works: Works) -> None:
     agent, _, _ = works.agent()
     files = works.running(agent, job_id)
     transact(lambda: jobs.cancel_job(job_id, NOW))
+    works.clock.advance(2)
 
     agent.run_once()
 
     assert files.cancel.exists()
+
+
+def test_a_cancel_is_heard_with_the_next_line_that_a_job_prints(works: Works) -> None:
+    job_id = works.submit()
+    agent, preparer, _ = works.agent()
+    files = works.running(agent, job_id)
+    transact(lambda: jobs.cancel_job(job_id, NOW))
+    files.log.write_text("a line\n")
+
+    preparer.shipper.ship(preparer.seen[0])
+
+    assert files.cancel.exists()
+
+
+def test_what_the_server_does_not_keep_is_left_out(works: Works) -> None:
+    job_id = works.submit()
+    agent, _, name = works.agent(artifacts=("*",), quota=3)
+    files = works.running(agent, job_id)
+    workspace = Workspaces(works.folder / name / "work", images=False).folder(f"{job_id}-{files.folder.name}")
+    workspace.mkdir(parents=True)
+    (workspace / "a").write_bytes(b"xx")
+    (workspace / "b").write_bytes(b"yy")
+    files.log.touch()
+    works.supervisors.end(files, ended(files))
+
+    works.over(agent, job_id)
+
+    kept = read_manifest(works.attempt(job_id))
+    assert [each["name"] for each in kept["artifacts"]] == ["a"]
+    assert (kept["left_out"], kept["limits_hit"]) == (1, ["quota"])
+    assert "(quota)" in works.attempt(job_id).log.read_text()
 
 
 def test_leases_are_renewed_in_the_database_and_for_supervisors(works: Works) -> None:

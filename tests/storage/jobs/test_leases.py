@@ -1,4 +1,4 @@
-"""Jobs are claimed, renewed, taken over, given up and finished; each by one statement that only its holder gets through."""
+"""Jobs are claimed, renewed, given up and finished; each by one statement that only its holder gets through."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import delete
 
 from api.domain.jobs.job import MAX_CLAIMS, Job, JobReason, JobStatus, RepeatReason, outcome_of
+from api.domain.runs.machine import JobClaim
 from api.storage.database import change, session, transact
 from api.storage.jobs import jobs
 from api.storage.jobs.tables import JobRow
@@ -105,18 +106,27 @@ def test_an_older_fence_renews_nothing() -> None:
     assert transact(lambda: jobs.renew_leases("one", {job.job_id: job.fence - 1}, minutes(9))) == {}
 
 
-def test_a_dead_agents_job_is_taken_over_once_as_it_is() -> None:
+def test_a_claim_is_found_by_its_machine_while_that_has_it() -> None:
     submit()
-    job = claimed("dead")
-    held = jobs.list_claimed_by("dead")
+    job = claimed()
+
+    found = [jobs.find_claimed(JobClaim(job.job_id, fence), name) for fence, name in ((1, "one"), (1, "two"), (2, "one"))]
+    transact(lambda: jobs.finish_job(job.job_id, job.fence, DONE, NOW))
     session().rollback()
 
-    taken = [transact(lambda name=name: jobs.take_over(  # type: ignore[misc]
-        job, held_by="dead", agent=name, lease_until=minutes(9))) for name in ("one", "two")]
+    assert [each is not None for each in found] == [True, False, False]
+    assert jobs.find_claimed(JobClaim(job.job_id, 1), "one") is None
 
-    assert [each.job_id for each in held] == [job.job_id]
-    assert taken == [True, False]
-    assert (now_of(job).fence, now_of(job).attempt, jobs.list_claimed_by("one")[0].job_id) == (job.fence, 1, job.job_id)
+
+def test_the_next_job_waits_for_as_long_as_it_was_not_claimed() -> None:
+    nothing = jobs.waiting_since(9)
+    submit(at=2), submit(at=1)
+
+    waiting = jobs.waiting_since(9)
+    session().rollback()
+    claimed()
+
+    assert (nothing, waiting, jobs.waiting_since(9)) == (None, minutes(1), minutes(2))
 
 
 def test_a_result_is_taken_once_and_only_from_who_holds_the_job() -> None:

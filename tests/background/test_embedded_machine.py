@@ -1,33 +1,40 @@
-"""The agent beside a server: one for all its processes, kept alive, and gone with them."""
+"""The machine that starts with a server: one for all its processes, kept alive, and gone with them."""
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from api.background.embedded_agent import PAUSE, EmbeddedAgent
+from api.background.embedded_machine import PAUSE, EmbeddedMachine, embedded_name, enrol_embedded
+from api.domain.runs.machine import WorkKind
+from api.services.runs.machine_access import find_by_token
+from api.storage.database import session
 from api.supervision.child_process import ChildEnded
 from api.supervision.loop import Background
+from tests.builders import NOW
+from tests.databases import Database
 from tests.e2e.processes import eventually, is_alive
 
 # Says who it is, and ends with its starter.
 STAND_IN = "import os, sys\nopen(sys.argv[1], 'a').write(f'{os.getpid()}\\n')\nsys.stdin.read()"
 
 
-def embedded(folder: Path, name: str, program: str = sys.executable) -> EmbeddedAgent:
-    return EmbeddedAgent(folder / "work" / "home", {}, (program, "-S", "-c", STAND_IN, str(folder / name)))
+def embedded(folder: Path, name: str, program: str = sys.executable) -> EmbeddedMachine:
+    command = (program, "-S", "-c", STAND_IN, str(folder / name))
+    return EmbeddedMachine(folder / "work" / "home", lambda: folder / "token", lambda: None, {}, command)
 
 
 @contextmanager
-def kept(agent: EmbeddedAgent) -> Iterator[None]:
-    """An agent for as long as the context lasts."""
+def kept(machine: EmbeddedMachine) -> Iterator[None]:
+    """A machine for as long as the context lasts."""
     try:
         yield
     finally:
-        agent.stop()
+        machine.stop()
 
 
 def started(folder: Path, name: str) -> list[int]:
@@ -70,7 +77,7 @@ def test_one_that_ended_is_started_again_and_meanwhile_another_process_may(tmp_p
     one, two = embedded(tmp_path, "one"), embedded(tmp_path, "two")
     with kept(one), kept(two):
         one.ensure_running()
-        process = one._agent._process
+        process = one._machine and one._machine._process
         assert process is not None
         await_start(tmp_path, "one")
         process.kill()
@@ -88,12 +95,12 @@ def test_one_that_ended_is_started_again_and_meanwhile_another_process_may(tmp_p
 def test_where_the_folder_belongs_to_somebody_else_that_is_said_and_it_is_started_once_the_folder_is_ours(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "work").symlink_to(tmp_path / "elsewhere")
-    agent = embedded(tmp_path, "one")
-    with kept(agent):
+    machine = embedded(tmp_path, "one")
+    with kept(machine):
         with pytest.raises(OSError, match="CI_WORK_DIR: .* belongs to somebody else"):
-            agent.ensure_running()
+            machine.ensure_running()
         (tmp_path / "work").unlink()
-        agent.ensure_running()
+        machine.ensure_running()
 
         assert await_start(tmp_path, "one")
 
@@ -101,13 +108,34 @@ def test_where_the_folder_belongs_to_somebody_else_that_is_said_and_it_is_starte
 def test_one_that_cannot_be_started_is_tried_again_but_not_without_a_pause(tmp_path: Path) -> None:
     program = tmp_path / "program"
     background = Background()
-    agent = embedded(tmp_path, "one", str(program))
-    background.add([agent.task()])
+    machine = embedded(tmp_path, "one", str(program))
+    background.add([machine.task()])
     loop = background._loops[0]
-    with kept(agent):
+    with kept(machine):
         pauses = [loop.run_once() for _ in range(6)]
         program.symlink_to(sys.executable)
         pauses.append(loop.run_once())
 
         assert await_start(tmp_path, "one")
     assert pauses == [PAUSE, 10, 20, 40, 60, 60, 0.5]
+
+
+def test_the_machine_is_known_to_the_server_by_its_newest_token(database: Database, tmp_path: Path) -> None:
+    first = enrol_embedded(database.app, tmp_path).read_text()
+    known = find_by_token(first, NOW)
+    second = enrol_embedded(database.app, tmp_path).read_text()
+    again = find_by_token(second, NOW + timedelta(seconds=20))
+    session().rollback()
+
+    assert first != second
+    assert known is not None and again is not None
+    assert (known.name, known.kinds, again.name) == (embedded_name(tmp_path), (WorkKind.JOB,), known.name)
+    assert find_by_token(first, NOW) is None
+
+
+def test_hosts_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir(), other.mkdir()
+
+    assert embedded_name(one) == embedded_name(one) != embedded_name(other)
+    assert len(embedded_name(one)) <= 60

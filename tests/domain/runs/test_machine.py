@@ -1,0 +1,33 @@
+"""The names of machines' claims."""
+from __future__ import annotations
+
+import pytest
+
+from api.domain.errors import NotFound
+from api.domain.runs.machine import JobClaim, RunClaim, find_claim, parse_claim, parse_job_claim, parse_run_claim
+
+JOB = "550e8400-e29b-41d4-a716-446655440000"
+RUN_CLAIM, JOB_CLAIM = RunClaim(9317, 2), JobClaim(JOB, 3)
+
+
+@pytest.mark.parametrize("claim", [RUN_CLAIM, JOB_CLAIM])
+def test_a_claim_is_found_by_its_name(claim: RunClaim | JobClaim) -> None:
+    assert find_claim(str(claim)) == parse_claim(str(claim)) == claim
+
+
+@pytest.mark.parametrize("name", [
+    "", "run-0-1", "run-1-0", "run-1", "run-99999999999-1", "run-2147483648-1", f"job-{JOB}", f"job-{JOB}-0", f"job-{JOB.upper()}-1",
+    "job-1-1", f"run-{JOB}-1", " run-1-1"])
+def test_what_is_no_such_name_is_no_claim(name: str) -> None:
+    assert find_claim(name) is None
+    for parse in (parse_claim, parse_run_claim, parse_job_claim):
+        with pytest.raises(NotFound):
+            parse(name)
+
+
+def test_a_claim_on_a_run_is_none_on_a_job_nor_the_other_way_round() -> None:
+    assert (parse_run_claim(str(RUN_CLAIM)), parse_job_claim(str(JOB_CLAIM))) == (RUN_CLAIM, JOB_CLAIM)
+    with pytest.raises(NotFound):
+        parse_run_claim(str(JOB_CLAIM))
+    with pytest.raises(NotFound):
+        parse_job_claim(str(RUN_CLAIM))
