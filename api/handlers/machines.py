@@ -160,14 +160,14 @@ def _end_job(held: JobClaim, body: dict[str, Any]) -> None:
         job_claims.lose_job(held, name, now, began=body["attempt"] == "lost")
 
 
-async def append_claim_log(claim: str, offset: int, request: Request) -> Response:
+async def append_claim_log(claim: str, start: int, request: Request) -> Response:
     """Append to the log of a claimed job's attempt what is not there yet, as it comes."""
     job, files = await request_context.in_thread(_held_attempt, claim)
-    size = await request_context.in_thread(append_log, files, offset, b"")
+    size = await request_context.in_thread(append_log, files, start, b"")
     async for chunk in request.stream():
         if chunk:
-            size = await request_context.in_thread(append_log, files, offset, chunk)
-            offset += len(chunk)
+            size = await request_context.in_thread(append_log, files, start, chunk)
+            start += len(chunk)
     return answer({"size": size, "state": job_claims.state_of(job)})
 
 

@@ -35,7 +35,7 @@ class JobClient(MachineClient):
 
     def append_log(self, claim: str, offset: int, chunk: bytes) -> Mapping[str, Any]:
         """Append to a log; how long it is then, which is less than was sent where bytes before these are missing."""
-        response = self._put(f"/claims/{claim}/log", chunk, params={"offset": offset}, timeout=SHORT)
+        response = self._put(f"/claims/{claim}/log", chunk, params={"start": offset}, timeout=SHORT)
         if response.status_code == httpx.codes.CONFLICT:
             return {"size": response.json()["details"]["size"], "state": "held"}
         _require(response)

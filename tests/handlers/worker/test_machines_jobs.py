@@ -72,7 +72,7 @@ def test_a_claim_of_another_machine_is_none(site: Site, machine: Client) -> None
     claim, other = a_claim(machine), enrol(site, "other", kinds=BOTH)
 
     answers = [
-        other.put(f"{API}/claims/{claim}/log?offset=0", content=b"", headers={"Content-Type": "application/octet-stream"}),
+        other.put(f"{API}/claims/{claim}/log?start=0", content=b"", headers={"Content-Type": "application/octet-stream"}),
         other.get(f"{API}/claims/{claim}/files/{ONE}"), other.get(f"{API}/claims/{claim}/tests")]
     other.put(f"{API}/claims/{claim}/end", json={"result": RESULT})
 

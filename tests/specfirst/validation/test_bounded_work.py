@@ -89,6 +89,7 @@ def test_bodies_of_our_operations_are_small_but_for_those_with_long_texts_or_lis
     assert max(limits.pop(f"{decision}_baselines") for decision in ("approve", "reject", "revert")) < 128 << 10
     assert max(limits.pop(f"{deed}_regression_test") for deed in ("create", "update")) < 128 << 10
     assert limits.pop("update_sample") < 128 << 10
+    assert limits.pop("renew_claims") < 512 << 10
     assert max(size for name, size in limits.items() if not name.startswith("platform_update")) <= 36 << 10
     assert max(limits.values()) < 64 << 10
 
