@@ -126,19 +126,32 @@ def working(server: Application, folder: Path, url: str) -> Iterator[ServerQueue
         yield ServerQueue(made, client, cache, Database(server.flask, ""), folder, http, url)
 
 
+def taken(queue: ServerQueue) -> ClaimedRun:
+    """A run that the machine claims, which must be there."""
+    claimed = queue.run_source.claim()
+    assert claimed is not None
+    return claimed
+
+
+@contextmanager
+def served(database: Database, folder: Path) -> Iterator[ServerQueue]:
+    """A server on a database with one regression test, and a machine of it."""
+    add_regression_test(
+        sample_id=add_sample(sha=sha256(SAMPLE).hexdigest(), extension="ts"), outputs=[Output(baseline=sha256(b"x").hexdigest())])
+    settings = settings_for(folder, folder / "none", database_url=database.url, executables=folder / "executables", lease_duration=60)
+    server = make_server(settings)
+    path = settings.storage_root / "TestFiles" / f"{sha256(SAMPLE).hexdigest()}.ts"
+    path.write_bytes(SAMPLE)
+    with listening(server) as port, working(server, folder, f"http://127.0.0.1:{port}") as queue:
+        yield queue
+
+
 class TestServedClaims(ClaimsSuite):
     """The suite, over SQLite and MariaDB."""
 
     @pytest.fixture
     def queue(self, database: Database, tmp_path: Path) -> Iterator[ServerQueue]:
-        add_regression_test(
-            sample_id=add_sample(sha=sha256(SAMPLE).hexdigest(), extension="ts"), outputs=[Output(baseline=sha256(b"x").hexdigest())])
-        settings = settings_for(
-            tmp_path, tmp_path / "none", database_url=database.url, executables=tmp_path / "executables", lease_duration=60)
-        server = make_server(settings)
-        path = settings.storage_root / "TestFiles" / f"{sha256(SAMPLE).hexdigest()}.ts"
-        path.write_bytes(SAMPLE)
-        with listening(server) as port, working(server, tmp_path, f"http://127.0.0.1:{port}") as queue:
+        with served(database, tmp_path) as queue:
             yield queue
 
     @pytest.mark.parametrize("off", OFF, ids=str)
@@ -148,7 +161,7 @@ class TestServedClaims(ClaimsSuite):
         run_id = queue.add()
 
         with clock_off(database, off), clock_off(queue.database, off):
-            claimed = self.taken(queue)
+            claimed = taken(queue)
             early = give_up_expired_leases(database_now(), SYSTEM_RANDOM)
             renewed = queue.run_source.renew(claimed)
             session().rollback()
@@ -159,11 +172,20 @@ class TestServedClaims(ClaimsSuite):
         assert (early, renewed, late) == (0, True, 1)
         assert LEASE - timedelta(seconds=30) < left <= LEASE
 
+
+class TestServedWork:
+    """What a claim brings with it."""
+
+    @pytest.fixture
+    def queue(self, sqlite_database: Database, tmp_path: Path) -> Iterator[ServerQueue]:
+        with served(sqlite_database, tmp_path) as queue:
+            yield queue
+
     @pytest.mark.parametrize("lost", [False, True])
     def test_a_run_that_was_given_up_is_queued_anew_only_where_it_had_no_part_in_it(self, queue: ServerQueue, lost: bool) -> None:
         run_id = queue.add()
 
-        queue.run_source.release(self.taken(queue), "[worker] The worker was stopped.", lost=lost)
+        queue.run_source.release(taken(queue), "[worker] The worker was stopped.", lost=lost)
 
         assert queue.ended_with(run_id) == "[worker] The worker was stopped."
         assert (queue.run_source.claim() is not None) is lost
@@ -171,7 +193,7 @@ class TestServedClaims(ClaimsSuite):
     def test_a_run_is_told_with_its_tests(self, queue: ServerQueue) -> None:
         queue.add()
 
-        [test] = queue.run_source.tests(self.taken(queue), nothing)
+        [test] = queue.run_source.tests(taken(queue), nothing)
 
         assert (test.sample_sha, test.sample_name) == (sha256(SAMPLE).hexdigest(), f"{sha256(SAMPLE).hexdigest()}.ts")
         # No store has the baseline's file, so that the output is sent however it is.
@@ -179,7 +201,7 @@ class TestServedClaims(ClaimsSuite):
 
     def test_a_sample_is_fetched_once_and_kept(self, queue: ServerQueue, tmp_path: Path) -> None:
         queue.add()
-        claimed = self.taken(queue)
+        claimed = taken(queue)
         [test] = queue.run_source.tests(claimed, nothing)
 
         queue.run_source.fetch_sample(claimed, test, tmp_path / "first", nothing)
@@ -190,7 +212,7 @@ class TestServedClaims(ClaimsSuite):
 
     def test_a_sample_that_is_not_there_or_is_another_is_told(self, queue: ServerQueue, tmp_path: Path) -> None:
         queue.add()
-        claimed = self.taken(queue)
+        claimed = taken(queue)
         [test] = queue.run_source.tests(claimed, nothing)
         path = tmp_path / "files" / "TestFiles" / test.sample_name
 
@@ -205,7 +227,7 @@ class TestServedClaims(ClaimsSuite):
 
     def test_the_executable_is_the_one_of_now(self, queue: ServerQueue, tmp_path: Path) -> None:
         queue.add()
-        claimed, target = self.taken(queue), tmp_path / "program"
+        claimed, target = taken(queue), tmp_path / "program"
 
         with pytest.raises(RunError, match="put it at"):
             queue.run_source.fetch_executable(claimed, target, nothing)
@@ -218,7 +240,7 @@ class TestServedClaims(ClaimsSuite):
 
     def test_files_of_a_run_that_another_has_by_now_are_not_told_of(self, queue: ServerQueue, tmp_path: Path) -> None:
         run_id = queue.add()
-        claimed = self.taken(queue)
+        claimed = taken(queue)
         lost = ClaimedRun(run_id, claimed.token, f"run-{run_id}-2", "linux", MAIN_REPOSITORY, COMMIT)
 
         with pytest.raises(RunClosed):
@@ -228,7 +250,7 @@ class TestServedClaims(ClaimsSuite):
 
     def test_an_end_that_the_server_did_not_take_is_told_before_the_next_claim(self, queue: ServerQueue) -> None:
         run_id = queue.add()
-        claimed = self.taken(queue)
+        claimed = taken(queue)
         token = queue.token_file.read_text()
 
         queue.token_file.write_text("spcm_wrong")
