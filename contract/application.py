@@ -82,10 +82,10 @@ def prepare(settings: Settings) -> None:
             _add_runs(tests, NOW - timedelta(days=day))
         for run_id in WORKED_ON:
             add_run(run_id=run_id, token=worker_token(run_id), platform="linux" if run_id % 2 else "windows")
+        _add_machine(settings.storage_root)
         add_known_run(settings.storage_root, _person(ADMIN), _person(REVIEWER))
         transact(partial(add_spares, _person(ADMIN)))
         _add_jobs(settings.storage_root)
-        _add_machine(settings.storage_root)
         db.session.remove()
         db.engine.dispose()
 

@@ -28,5 +28,8 @@ def fit(case: Case[Any]) -> None:
             case.body = {"session": SESSION, "kinds": ["run"], "wait": 0}
     elif case.operation.path in (LOG, ARTIFACT):
         case.path_parameters["claim"] = JOB_CLAIM
+        if "sha256" in case.path_parameters and crc32(repr(case.body).encode(errors="replace")) % 2:
+            # No generator finds a content by its hash.
+            case.path_parameters["sha256"], case.body = KNOWN["sha256"], SAMPLE
     elif case.method.upper() == "GET" and crc32(repr(case.path_parameters).encode(errors="replace")) % 3:
         case.path_parameters |= {name: value for name, value in KNOWN.items() if name in case.path_parameters}

@@ -25,8 +25,9 @@ from tests.jobs.wheels import USING_GREETING, write_greeting
 def host(container: Sandbox, sqlite_database: Database, tmp_path: Path) -> Iterator[Host]:
     (tmp_path / "kit").mkdir()
     cluster = Cluster(sqlite_database, tmp_path, tmp_path / "kit")
-    yield cluster.host()
-    cluster.clear()
+    with cluster.server():
+        yield cluster.host()
+        cluster.clear()
 
 
 def chosen(container: Sandbox) -> dict[str, str]:

@@ -214,4 +214,4 @@ def test_each_task_of_the_server_is_part_of_its_health(site: Site) -> None:
 
     assert [each["name"].removeprefix("background_") for each in dependencies if each["name"].startswith("background_")] == [
         "platform_sync", "token_fingerprints", "lost_runs", "verdicts", "late_results", "dead_secrets", "abandoned_files", "inspector",
-        "analyses", "job_logs", "job_states", "job_pings", "reauthorization"]
+        "analyses", "lost_jobs", "job_file_cleanup", "job_logs", "job_states", "job_pings", "reauthorization"]
