@@ -12,7 +12,9 @@ from contract.application import CLAIMED, CLAIMED_JOB, SAMPLE, SESSION
 TITLE = "CCExtractor CI System, the machines' side"
 CLAIM = f"run-{CLAIMED}-1"
 JOB_CLAIM = f"job-{CLAIMED_JOB}-1"
-CLAIMS, LOG, ARTIFACT = "/claims", "/claims/{claim}/log", "/claims/{claim}/artifacts/{sha256}"
+CLAIMS, RENEWAL, END = "/claims", "/claims/renew", "/claims/{claim}/end"
+LOG, ARTIFACT = "/claims/{claim}/log", "/claims/{claim}/artifacts/{sha256}"
+KEPT, NO_CLAIM = (CLAIM, JOB_CLAIM), "run-9999-1"
 KNOWN = {"claim": CLAIM, "sha256": sha256(SAMPLE).hexdigest()}
 
 
@@ -23,13 +25,25 @@ def fit(case: Case[Any]) -> None:
     """
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return
-    if case.operation.path == CLAIMS:
-        if case.method.upper() == "POST":
-            case.body = {"session": SESSION, "kinds": ["run"], "wait": 0}
+    if case.operation.path == CLAIMS and case.method.upper() == "POST":
+        case.body = {"session": SESSION, "kinds": ["run"], "wait": 0}
     elif case.operation.path in (LOG, ARTIFACT):
-        case.path_parameters["claim"] = JOB_CLAIM
-        if "sha256" in case.path_parameters and crc32(repr(case.body).encode(errors="replace")) % 2:
-            # No generator finds a content by its hash.
-            case.path_parameters["sha256"], case.body = KNOWN["sha256"], SAMPLE
+        _send_of_the_job(case)
+    elif case.operation.path in (RENEWAL, END):
+        _keep_what_is_claimed(case)
     elif case.method.upper() == "GET" and crc32(repr(case.path_parameters).encode(errors="replace")) % 3:
         case.path_parameters |= {name: value for name, value in KNOWN.items() if name in case.path_parameters}
+
+
+def _send_of_the_job(case: Case[Any]) -> None:
+    case.path_parameters["claim"] = JOB_CLAIM
+    if "sha256" in case.path_parameters and crc32(repr(case.body).encode(errors="replace")) % 2:
+        # No generator finds a content by its hash.
+        case.path_parameters["sha256"], case.body = KNOWN["sha256"], SAMPLE
+
+
+def _keep_what_is_claimed(case: Case[Any]) -> None:
+    if case.path_parameters.get("claim") in KEPT:
+        case.path_parameters["claim"] = NO_CLAIM
+    if isinstance(case.body, dict) and "claims" in case.body:
+        case.body = {**case.body, "claims": [each for each in case.body["claims"] if each not in KEPT]}
