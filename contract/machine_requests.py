@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 from zlib import crc32
 
 from schemathesis import Case, GenerationMode
@@ -46,4 +46,4 @@ def _keep_what_is_claimed(case: Case[Any]) -> None:
     if case.path_parameters.get("claim") in KEPT:
         case.path_parameters["claim"] = NO_CLAIM
     if isinstance(case.body, dict) and "claims" in case.body:
-        case.body = {**case.body, "claims": [each for each in case.body["claims"] if each not in KEPT]}
+        case.body = {**case.body, "claims": [each for each in cast(list[Any], case.body["claims"]) if each not in KEPT]}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api.config import Settings
-from api.domain.jobs.job import Job, JobStatus
+from api.domain.jobs.job import Job
 from api.jobs.project import host_image
 from api.sandbox.container import ContainerEngine
 from api.sandbox.engine import Engine
@@ -87,4 +87,6 @@ def test_an_agent_whose_image_has_no_python_says_so_and_takes_no_jobs(
 
     assert found == "the sandbox has no python that runs"
     assert f"no jobs are taken: {found}" in said
-    assert host.cluster.job(job_id).status is JobStatus.QUEUED
+    # A question from before the trouble may still be answered; nothing of the job is begun all the same.
+    assert not host.cluster.job(job_id).status.is_finished
+    assert [attempt for attempt in host.cluster.files.attempts(job_id) if attempt.log.exists()] == []

@@ -232,9 +232,12 @@ class Agent:
             self._are_orphans_due, self._next_question = True, now + self._options.poll
             raise
         finally:
-            if job is None:
+            if job is None or self._trouble is not None:
                 slot.release()
-        if job is not None:
+        if job is not None and self._trouble is not None:
+            # It was asked for before there was trouble.
+            self._repository.put_back(job)
+        elif job is not None:
             self._begin(job, slot)
 
     def _begin(self, job: ClaimedJob, slot: Slot) -> None:

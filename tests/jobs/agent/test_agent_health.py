@@ -46,6 +46,18 @@ def test_an_agent_whose_jobs_would_all_fail_takes_none_and_says_so_until_that_is
     assert [each.trouble for each in cards.list_agents()] == [None]
 
 
+def test_a_job_that_was_asked_for_before_there_was_trouble_is_given_back(works: Works) -> None:
+    job_id = works.submit()
+    agent, preparer, _ = works.agent()
+
+    await_true(lambda: (agent.run_once(), agent._claim is not None)[1])
+    await_true(lambda: works.job(job_id).status is JobStatus.RUNNING)
+    agent.suspend_claims("the sandbox has no pytest")
+    await_true(lambda: (agent.run_once(), works.job(job_id).status is JobStatus.QUEUED)[1])
+
+    assert (works.job(job_id).attempt, preparer.seen) == (0, [])
+
+
 def test_an_agent_that_is_told_to_stop_leaves_jobs_running_for_long_and_is_forgotten(works: Works) -> None:
     job_id = works.submit()
     agent, _, _ = works.agent()
