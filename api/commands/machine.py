@@ -29,19 +29,19 @@ from api.host.lock_file import try_lock
 from api.host.slots import Slot, Slots
 from api.host.work_folder import work_folder
 from api.jobs.project.workspaces import Workspaces
+from api.machine.file_cache import FileCache
 from api.machine.job_client import JobClient
+from api.machine.machine_client import MachineClient, Refused, ServerUnavailable, TokenRefused
 from api.machine.server_repository import ServerJobRepository
+from api.machine.server_source import ServerRunSource
 from api.sandbox.choice import SandboxOptions, choose, log_choice
 from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Sandbox
 from api.specfirst.responses.access_log import configure_logging
 from api.worker.command import SandboxPaths
-from api.worker.file_cache import FileCache
-from api.worker.machine_client import MachineClient, Refused, ServerUnavailable, TokenRefused
 from api.worker.options import WorkerOptions
 from api.worker.process import Limits, RunProcess, run_process
 from api.worker.sandboxed_run import SandboxedRun
-from api.worker.server_source import ServerRunSource
 from api.worker.worker import Worker, http_client
 
 # What a program under test sees of the worker's environment, which holds secrets; its home is a folder of its own.

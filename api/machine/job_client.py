@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from api.domain.jobs.artifact_limit import ArtifactLimit
-from api.worker.machine_client import MachineClient, Refused, ServerUnavailable, require
+from api.machine.machine_client import MachineClient, Refused, ServerUnavailable, require
 
 # A request that is due again soon need not wait long for its answer.
 SHORT = 10.0

@@ -13,10 +13,10 @@ from api.domain.jobs.artifact_limit import ArtifactLimit
 from api.domain.jobs.claimed_job import ClaimedJob, JobEnd
 from api.domain.runs.machine import ClaimState, WorkKind
 from api.jobs.agent.job_repository import ClaimPassed, ProjectGone, RepositoryUnavailable
+from api.machine.file_cache import FileCache, WrongContent
 from api.machine.job_client import JobClient, NotThere
+from api.machine.machine_client import Refused, ServerUnavailable, TokenRefused
 from api.storage.permissions import PRIVATE
-from api.worker.file_cache import FileCache, WrongContent
-from api.worker.machine_client import Refused, ServerUnavailable, TokenRefused
 
 # Between two questions of which the first was not waited for, in seconds.
 PAUSE = 1.0

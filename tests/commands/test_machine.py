@@ -10,7 +10,7 @@ import pytest
 from api.commands.failure import CommandFailed
 from api.commands.machine import identify
 from api.domain.runs.machine import machine_token
-from api.worker.machine_client import MachineClient
+from api.machine.machine_client import MachineClient
 
 MACHINE = {"name": "linux-1", "kinds": ["run"], "platform": "linux", "lease_seconds": 60}
 

@@ -15,13 +15,13 @@ from api.domain.jobs.orders import Orders
 from api.domain.runs.machine import WorkKind
 from api.domain.runs.run import Platform
 from api.jobs.agent.job_repository import JobRepository, RepositoryUnavailable
+from api.machine.file_cache import FileCache
 from api.machine.job_client import JobClient
 from api.machine.server_repository import ServerJobRepository
 from api.storage.database import change, session, transact
 from api.storage.jobs.files import JobFiles
 from api.storage.jobs.tables import AgentRow, JobRow
 from api.storage.platform_tables import UserRow
-from api.worker.file_cache import FileCache
 from tests.databases import opened
 from tests.e2e.installation import Installation
 from tests.e2e.processes import free_port

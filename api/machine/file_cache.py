@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from api.machine.machine_client import ServerUnavailable, require
 from api.storage.permissions import PRIVATE
-from api.worker.machine_client import ServerUnavailable, require
 
 LOCK, PARTIAL = ".lock", ".part"
 # Programs run as other users, who must be able to read samples and to execute executables.

@@ -23,6 +23,9 @@ from api.domain.runs.machine import Machine, WorkKind, machine_token
 from api.domain.runs.run import Phase, Platform
 from api.installation import SYSTEM_RANDOM, utc_now
 from api.jobs.wakeup.wakeup import local_wakeup
+from api.machine.file_cache import FileCache
+from api.machine.machine_client import MachineClient, TokenRefused
+from api.machine.server_source import ServerRunSource
 from api.server import make_server
 from api.services.results.verdicts import derive_state
 from api.services.runs.leases import give_up_expired_leases
@@ -30,12 +33,9 @@ from api.storage.database import change, database_now, session, transact, transa
 from api.storage.runs.machines import add_machine, remove_machine, rotate_token
 from api.storage.runs.progress import list_events, record_event
 from api.storage.tables import ClaimRow
-from api.worker.file_cache import FileCache
-from api.worker.machine_client import MachineClient, TokenRefused
 from api.worker.reporter import Retries, RunClosed
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun, RunSourceUnavailable
-from api.worker.server_source import ServerRunSource
 from tests.builders import MAIN_REPOSITORY, Output, add_regression_test, add_run, add_sample
 from tests.clocks import OFF, clock_off
 from tests.databases import Database

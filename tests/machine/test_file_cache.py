@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.worker.file_cache import FileCache, WrongContent
-from api.worker.machine_client import Refused, ServerUnavailable
+from api.machine.file_cache import FileCache, WrongContent
+from api.machine.machine_client import Refused, ServerUnavailable
 
 CONTENT = bytes(range(256)) * 64
 DIGEST = sha256(CONTENT).hexdigest()

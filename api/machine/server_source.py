@@ -12,8 +12,8 @@ from uuid import uuid4
 from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.machine import ClaimState
 from api.domain.runs.worker_suite import SuiteTest
-from api.worker.file_cache import FileCache, WrongContent
-from api.worker.machine_client import MachineClient, Refused, ServerUnavailable, TokenRefused
+from api.machine.file_cache import FileCache, WrongContent
+from api.machine.machine_client import MachineClient, Refused, ServerUnavailable, TokenRefused
 from api.worker.reporter import Retries, RunClosed, ServerUnreachable
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun, Pause, RunSourceUnavailable
