@@ -4,6 +4,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import wait as wait_for
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from api.domain.runs.machine import ClaimState
 from api.domain.runs.worker_suite import SuiteTest
 from api.machine.file_cache import FileCache, WrongContent
 from api.machine.machine_client import MachineClient, Refused, ServerUnavailable, TokenRefused
+from api.supervision.daemon_call import call_in_daemon_thread
 from api.worker.reporter import Retries, RunClosed, ServerUnreachable
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun, Pause, RunSourceUnavailable
@@ -45,21 +47,15 @@ class ServerRunSource:
         """Claim the next run; None where none came in time, or the worker is to stop."""
         for claim, (failure, lost) in list(self._ends.items()):
             self._end(claim, failure, lost)
-        answers: list[Any] = []
-        # In a thread that ends with the process, so that a stop need not wait for the answer.
-        asking = threading.Thread(target=self._ask_for_work, args=(answers,), name="claim", daemon=True)
-        asking.start()
-        while asking.is_alive() and not self._stop.is_set():
-            asking.join(STOP_INTERVAL)
-        if answers and isinstance(answers[0], Exception):
-            raise RunSourceUnavailable(str(answers[0])) from answers[0]
-        return _claimed(answers[0]) if answers and answers[0] is not None else None
-
-    def _ask_for_work(self, answers: list[Any]) -> None:
-        try:
-            answers.append(self._client.claim(self._session, [], self._wait))
-        except Exception as failed:
-            answers.append(failed)
+        asked = call_in_daemon_thread(lambda: self._client.claim(self._session, [], self._wait), "claim")
+        while not asked.done() and not self._stop.is_set():
+            wait_for([asked], STOP_INTERVAL)
+        if not asked.done():
+            return None
+        if failed := asked.exception():
+            raise RunSourceUnavailable(str(failed)) from failed
+        work = asked.result()
+        return _claimed(work) if work is not None else None
 
     def renew(self, claimed: ClaimedRun) -> bool:
         """Prolong the lease; False when the run is over, or the claim passed to another."""

@@ -10,6 +10,7 @@ import os
 import select
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,9 +30,9 @@ from api.jobs.agent.log_shipping import LogShipper
 from api.jobs.agent.options import AgentOptions
 from api.jobs.agent.orphan_recovery import OrphanRecovery, attempt_of, read_record
 from api.jobs.agent.preparing import Preparer
-from api.jobs.agent.question import Question
 from api.log_context import bind_log_context
 from api.storage.jobs.files import JobFiles
+from api.supervision.daemon_call import call_in_daemon_thread
 from api.supervision.supervision import Supervision, is_exit
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ SHUTDOWN_SECONDS = 5.0
 # For so long it is waited for the word of a server that stops at the same time.
 HANDOVER_SECONDS = 0.5
 NEVER = datetime.min.replace(tzinfo=UTC)
-STEPS = ("ends", "leases", "adoption", "claims", "rest")
+STEPS = ("ends", "leases", "adoption", "claims", "wait")
 
 
 class Agent:
@@ -65,9 +66,9 @@ class Agent:
         self._is_away = False
         self._trouble = record.trouble
         # Jobs that this machine has claimed, and that nobody looks after.
-        self._orphans: Question[list[ClaimedJob]] | None = None
+        self._orphans: Future[list[ClaimedJob]] | None = None
         self._are_orphans_due = True
-        self._claim: Question[ClaimedJob | None] | None = None
+        self._claim: Future[ClaimedJob | None] | None = None
         self._claimed_slot: Slot | None = None
         self._claim_begun = NEVER
         self._steps = {step: Supervision(f"agent: {step}") for step in STEPS}
@@ -77,8 +78,8 @@ class Agent:
         threading.Thread(target=self._shipper.run, args=(self._running, self._stopping), name="logs", daemon=True).start()
         while not self._stopping.is_set():
             self.run_once()
-            with self._step("rest"):
-                self._rest()
+            with self._step("wait"):
+                self._await_news()
             if any(step.pause for step in self._steps.values()):
                 # A failed step would make the loop spin. Leases are still renewed in time.
                 self._stopping.wait(self._options.poll.total_seconds())
@@ -132,7 +133,7 @@ class Agent:
     def _running(self) -> list[HeldJob]:
         return [held for held in list(self._held.values()) if held.phase is Phase.RUNNING]
 
-    def _rest(self) -> None:
+    def _await_news(self) -> None:
         """Wait for an answer, a thread, the end of a job, or the next poll."""
         waiting = select.poll()
         watched = [held.watch_supervisor() for held in self._running()]
@@ -193,13 +194,13 @@ class Agent:
     def _adopt(self, now: datetime) -> None:
         """Look after what this machine has claimed and this process does not know of."""
         if self._orphans is None and self._are_orphans_due and self._claim is None and now >= self._next_question:
-            self._orphans = Question(self._repository.held, self._wake)
-        if self._orphans is None or not self._orphans.is_answered:
+            self._orphans = call_in_daemon_thread(self._repository.held, "question", self._wake)
+        if self._orphans is None or not self._orphans.done():
             return
         asked, self._orphans = self._orphans, None
         # Where this fails, it is tried again, and not at once.
         self._next_question = now + self._options.poll
-        for held in self._orphan_recovery.adopt_orphans(asked.answer(), self._held, now):
+        for held in self._orphan_recovery.adopt_orphans(asked.result(), self._held, now):
             self._held[held.job.job_id] = held
             self._next_renewal = NEVER
         self._are_orphans_due, self._next_question = False, NEVER
@@ -213,20 +214,20 @@ class Agent:
         if slot is None:
             return
         try:
-            self._claim = Question(partial(self._repository.claim, self._options.wait), self._wake)
+            self._claim = call_in_daemon_thread(partial(self._repository.claim, self._options.wait), "question", self._wake)
             self._claim_begun, self._claimed_slot = now, slot
         finally:
             if self._claim is None:
                 slot.release()
 
     def _take_claimed(self, now: datetime) -> None:
-        if self._claim is None or not self._claim.is_answered:
+        if self._claim is None or not self._claim.done():
             return
         asked, self._claim, slot, self._claimed_slot = self._claim, None, self._claimed_slot, None
         assert slot is not None, "a question is asked for a slot"
         job = None
         try:
-            job = asked.answer()
+            job = asked.result()
         except Exception:
             # The answer may have been lost on its way.
             self._are_orphans_due, self._next_question = True, now + self._options.poll
@@ -326,7 +327,7 @@ class Agent:
 
     def _put_back_claimed(self) -> None:
         """Return the job that came while the agent stopped."""
-        if self._claim is not None and self._claim.is_answered and (job := self._claim.answer()) is not None:
+        if self._claim is not None and self._claim.done() and (job := self._claim.result()) is not None:
             self._repository.put_back(job)
 
     def _extend(self, held: HeldJob, until: datetime) -> None:

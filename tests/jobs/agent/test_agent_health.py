@@ -147,7 +147,7 @@ def test_a_machine_that_has_no_thread_left_keeps_neither_the_job_nor_the_slot(wo
     agent, preparer, name = works.agent(slots=1)
     preparer.instead = lambda held: ended(held.files)
     await_true(lambda: (agent.run_once(), agent._claim is not None)[1])
-    await_true(lambda: agent._claim is not None and agent._claim.is_answered)
+    await_true(lambda: agent._claim is not None and agent._claim.done())
     with monkeypatch.context() as exhausted:
         exhausted.setattr(threading.Thread, "start", refuse)
         agent.run_once()
