@@ -86,7 +86,7 @@ NOT_FOR_MACHINES = (
 LAST = datetime.max.replace(tzinfo=UTC)
 
 
-def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSource = SYSTEM_RANDOM) -> Application:
+def make_server(settings: Settings, *, clock: Clock = utc_now, random_source: RandomSource = SYSTEM_RANDOM) -> Application:
     """Make the application. Raises ConfigurationError for what is wrong with the settings or the database's schema."""
     store, key = prepare_store(settings), load_signing_key(settings)
     stores = make_stores(settings, key, clock)
@@ -102,11 +102,12 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
     new_samples, diffs, analyses, metrics = NewSamples(), DiffPool(), AnalysisRequests(), RequestMetrics(str(os.getpid()))
     background = Background(is_outage=is_outage, clock=clock)
     analyst = AnalystTask(flask, Analyst(FactFinder(stores.archive, diffs, metrics.told_facts), settings.main_repository), analyses)
+    sweeper = Sweeper(flask, clock, store, SecretErasure(GRACE, random_source, is_shared), random_source=random_source)
     background.add([
-        *Sweeper(flask, clock, store, SecretErasure(GRACE, chance, is_shared), chance=chance).tasks(every=settings.sync_interval),
+        *sweeper.tasks(every=settings.sync_interval),
         Inspector(flask, stores.archive, stores.local, store, clock=clock).task(every=settings.sync_interval, wake=new_samples.arrived),
         analyst.task(every=settings.sync_interval),
-        *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, chance), *_keeping_jobs(flask, settings)])
+        *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, random_source), *_keeping_jobs(flask, settings)])
     follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
     probes = _probes(settings, flask, store, stores, clock)
     github = GitHub(settings.github_api_url, token=settings.github_token)
@@ -130,7 +131,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, chance: RandomSou
             AccountPolicy: AccountPolicy(is_shared, settings.tokens_per_user),
             Archive: stores.archive,
             Background: background,
-            RandomSource: chance,
+            RandomSource: random_source,
             DiffPool: diffs,
             DifferenceFinder: DifferenceFinder(),
             Wakeup: Wakeups([local_wakeup(settings.work_dir), follower]),
@@ -225,13 +226,13 @@ def _uploading(flask: Flask, stores: Stores, settings: Settings, clock: Clock) -
     return [uploader.task(every=settings.sync_interval, wake=stores.arrived)]
 
 
-def _telling(flask: Flask, settings: Settings, clock: Clock, chance: RandomSource) -> list[Task]:
+def _telling(flask: Flask, settings: Settings, clock: Clock, random_source: RandomSource) -> list[Task]:
     if not settings.webhook_hosts:
         return []
     if not settings.webhook_secret:
         raise ConfigurationError("CI_WEBHOOK_SECRET: is needed where CI_WEBHOOK_HOSTS names hosts.")
     post = WebhookPost(settings.webhook_hosts, settings.webhook_allow_private, settings.webhook_secret)
-    return [WebhookSender(flask, post, clock=clock, chance=chance).task()]
+    return [WebhookSender(flask, post, clock=clock, random_source=random_source).task()]
 
 
 def _probes(settings: Settings, flask: Flask, store: FileStore, stores: Stores, clock: Clock) -> HealthProbes:

@@ -38,7 +38,7 @@ class SecretErasure:
     """
 
     grace: timedelta
-    chance: RandomSource
+    random_source: RandomSource
     is_shared: Callable[[], bool] = lambda: False
 
 
@@ -47,9 +47,9 @@ class Sweeper:
 
     def __init__(
         self, app: Flask, clock: Callable[[], datetime], files: FileStore | None = None, erasing: SecretErasure | None = None, *,
-        chance: RandomSource = SYSTEM_RANDOM,
+        random_source: RandomSource = SYSTEM_RANDOM,
     ) -> None:
-        self._app, self._clock, self._files, self._erasing, self._chance = app, clock, files, erasing, chance
+        self._app, self._clock, self._files, self._erasing, self._random_source = app, clock, files, erasing, random_source
         self._judged = 0
 
     def tasks(self, *, every: float) -> list[Task]:
@@ -91,7 +91,7 @@ class Sweeper:
     def give_up_lost(self) -> None:
         """Cancel the runs whose worker was lost, and queue replacements."""
         with self._app.app_context():
-            if lost := give_up_expired_leases(database_now(), self._chance):
+            if lost := give_up_expired_leases(database_now(), self._random_source):
                 log.warning("gave up %d runs whose worker was lost", lost)
 
     def judge(self) -> int | None:
@@ -129,4 +129,4 @@ class Sweeper:
 def _erase(erasing: SecretErasure, now: datetime) -> int:
     # The database is reached first, since it may have come only now.
     session().connection()
-    return 0 if erasing.is_shared() else erase_dead_secrets(now - erasing.grace, erasing.chance, most=ERASE_BATCH_SIZE)
+    return 0 if erasing.is_shared() else erase_dead_secrets(now - erasing.grace, erasing.random_source, most=ERASE_BATCH_SIZE)

@@ -33,8 +33,8 @@ LEASE = timedelta(minutes=1)
 class WebhookSender:
     """Delivers due webhooks, a few at a time. Several processes may do so at the same time."""
 
-    def __init__(self, app: Flask, post: WebhookPost, *, clock: Callable[[], datetime], chance: RandomSource) -> None:
-        self._app, self._post, self._clock, self._chance = app, post, clock, chance
+    def __init__(self, app: Flask, post: WebhookPost, *, clock: Callable[[], datetime], random_source: RandomSource) -> None:
+        self._app, self._post, self._clock, self._random_source = app, post, clock, random_source
 
     def task(self, *, every: float = 2) -> Task:
         """A periodic task that delivers due webhooks."""
@@ -86,7 +86,7 @@ class WebhookSender:
         return Delivery(EVENT, job.job_id, int(now.timestamp()), encode(content))
 
     def _postpone(self, hook: DueWebhook, why: str) -> None:
-        due_at = next_attempt(hook.attempts, self._clock(), self._chance)
+        due_at = next_attempt(hook.attempts, self._clock(), self._random_source)
         if due_at is None:
             log.warning("the webhook of job %s is given up after %d attempts: %s", hook.job_id, hook.attempts, why)
             transact(partial(delete_webhook, hook))

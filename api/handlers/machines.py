@@ -83,7 +83,7 @@ def _project(job: Job) -> tuple[str, int] | None:
 
 
 def _find_unheard(holder: Holder, holding: Set[RunClaim]) -> Claim | None:
-    return leases.find_unheard_claim(holder, holding, now=database_now(), chance=request_context.collaborator(RandomSource))
+    return leases.find_unheard_claim(holder, holding, now=database_now(), random_source=request_context.collaborator(RandomSource))
 
 
 async def _wait(request: Request, who: Waiting, seconds: int) -> Claim | Job | None:
@@ -142,8 +142,8 @@ def _end_run(held: RunClaim, body: dict[str, Any]) -> None:
         raise Invalid({"failure": "Is required."})
     name, now = request_context.machine().name, database_now()
     if body.get("is_lost") and body["failure"] is not None:
-        chance = request_context.collaborator(RandomSource)
-        leases.release_lost_claim(held, name, failure=body["failure"], now=now, chance=chance)
+        random_source = request_context.collaborator(RandomSource)
+        leases.release_lost_claim(held, name, failure=body["failure"], now=now, random_source=random_source)
     else:
         leases.release_claim(held, name, failure=body["failure"], now=now)
 

@@ -28,7 +28,7 @@ class Post(WebhookPost):
 
 
 def make_sender(database: Database, kind: type[Post] = Post, clock: Clock | None = None) -> WebhookSender:
-    return WebhookSender(database.app, kind(), clock=clock or Clock(), chance=HALF)
+    return WebhookSender(database.app, kind(), clock=clock or Clock(), random_source=HALF)
 
 
 def send_all(sender: WebhookSender) -> int:

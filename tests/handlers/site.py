@@ -129,5 +129,5 @@ class Site:
 def build_site(folder: Path, database: Path, **changes: Any) -> Site:
     """A server on a migrated database file; enter its client to start it."""
     settings, clock = settings_for(folder, database, **changes), Clock()
-    app = make_server(settings, clock=clock, chance=make_chance())
+    app = make_server(settings, clock=clock, random_source=make_chance())
     return Site(app, settings, clock, Client(app))

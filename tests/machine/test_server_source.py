@@ -292,9 +292,9 @@ class TestServedWork:
             queue.run_source.claim()
 
     def test_a_question_for_work_lasts_until_there_is_some(self, queue: ServerQueue) -> None:
-        patient = ServerRunSource(queue.client, queue.cache, threading.Event(), QUICK, wait=30)
+        waiting_source = ServerRunSource(queue.client, queue.cache, threading.Event(), QUICK, wait=30)
         with ThreadPoolExecutor(1) as thread:
-            waiting = thread.submit(patient.claim)
+            waiting = thread.submit(waiting_source.claim)
             run_id = queue.add()
             queue.wake()
             claimed = waiting.result(30)
@@ -303,10 +303,10 @@ class TestServedWork:
 
     def test_a_worker_that_stops_does_not_wait_for_an_answer(self, queue: ServerQueue) -> None:
         stop = threading.Event()
-        patient = ServerRunSource(queue.client, queue.cache, stop, QUICK, wait=30)
+        waiting_source = ServerRunSource(queue.client, queue.cache, stop, QUICK, wait=30)
 
         with ThreadPoolExecutor(1) as thread:
-            waiting = thread.submit(patient.claim)
+            waiting = thread.submit(waiting_source.claim)
             stop.set()
 
             assert waiting.result(20) is None

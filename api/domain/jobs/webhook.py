@@ -105,12 +105,12 @@ def signature(secret: str, timestamp: int, body: bytes) -> str:
     return "sha256=" + hmac.new(secret.encode(), b"%d." % timestamp + body, sha256).hexdigest()
 
 
-def next_attempt(attempts: int, now: datetime, chance: RandomSource) -> datetime | None:
+def next_attempt(attempts: int, now: datetime, random_source: RandomSource) -> datetime | None:
     """When a hook is sent again that failed so many times, later each time and not all at once; None where it is given up."""
     if attempts >= MAX_ATTEMPTS:
         return None
     delay = min(MAX_DELAY, FIRST_DELAY * (1 << (attempts - 1)))
-    share = int.from_bytes(chance.random_bytes(2)) / 0xFFFF
+    share = int.from_bytes(random_source.random_bytes(2)) / 0xFFFF
     return now + delay * (0.75 + share / 2)
 
 

@@ -44,14 +44,14 @@ def _claim(holder: Holder, platform: Platform, main_repository: str, now: dateti
     return leases.load_claim(RunClaim(run_id, fence))
 
 
-def find_unheard_claim(holder: Holder, holding: Collection[RunClaim | None], *, now: datetime, chance: RandomSource) -> Claim | None:
+def find_unheard_claim(holder: Holder, holding: Collection[RunClaim | None], *, now: datetime, random_source: RandomSource) -> Claim | None:
     """A run that the process has claimed and does not know of, since it never got the answer; None where there is none.
 
     What an earlier process of the machine had claimed is lost with it, and is given up.
     """
     for claim, session in leases.list_held(holder.machine):
         if session != holder.session:
-            release_lost_claim(claim, holder.machine, failure=RESTARTED, now=now, chance=chance)
+            release_lost_claim(claim, holder.machine, failure=RESTARTED, now=now, random_source=random_source)
         elif claim not in holding:
             return leases.load_claim(claim)
     return None
@@ -74,22 +74,22 @@ def _release(claim: RunClaim, machine: str, failure: str | None, now: datetime) 
     return _give_up(claim.run_id, failure, origin_of_report(Phase.CANCELED, failure), now)
 
 
-def release_lost_claim(claim: RunClaim, machine: str, *, failure: str, now: datetime, chance: RandomSource) -> None:
+def release_lost_claim(claim: RunClaim, machine: str, *, failure: str, now: datetime, random_source: RandomSource) -> None:
     """`release_claim` for a lost worker: a new run is queued in the place of an unfinished one."""
     def lose() -> None:
         if _release(claim, machine, failure, now):
-            replace_run(claim.run_id, now=now, chance=chance)
+            replace_run(claim.run_id, now=now, random_source=random_source)
 
     transact(lose)
 
 
-def give_up_expired_leases(now: datetime, chance: RandomSource) -> int:
+def give_up_expired_leases(now: datetime, random_source: RandomSource) -> int:
     """Cancel the runs whose lease has expired, with the reason, and queue replacements. Returns their number."""
     lost = leases.list_expired(now)
     # A failure does not stop the others; it is raised once all were tried.
     with ExitStack() as all_of_them:
         for claim, machine in lost:
-            all_of_them.callback(release_lost_claim, claim, machine, failure=LOST, now=now, chance=chance)
+            all_of_them.callback(release_lost_claim, claim, machine, failure=LOST, now=now, random_source=random_source)
     return len(lost)
 
 

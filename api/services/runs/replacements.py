@@ -14,7 +14,7 @@ from api.storage.runs.new_runs import NewRun, create_run
 MAX_IN_A_ROW = 2
 
 
-def replace_run(run_id: int, *, now: datetime, chance: RandomSource) -> int | None:
+def replace_run(run_id: int, *, now: datetime, random_source: RandomSource) -> int | None:
     """Within a transaction that ended the run as lost: queue one like it, on behalf of the same account. Returns its id.
 
     Tests that are no longer active are left out, as in a retry. Returns None where
@@ -31,7 +31,7 @@ def replace_run(run_id: int, *, now: datetime, chance: RandomSource) -> int | No
         return None
     replacement_id = create_run(NewRun(
         request=request_like(lost), regression_ids=tuple(tests), environment_id=lost.environment_id,
-        requester_id=None if lost.requester is None else lost.requester.user_id, created_at=now, worker_token=chance.worker_token(),
+        requester_id=None if lost.requester is None else lost.requester.user_id, created_at=now, worker_token=random_source.worker_token(),
         is_fork=replacements.is_fork(run_id), restricted=True, source_run_id=run_id,
         reason=f"Replaces run {run_id}, whose worker was lost."))
     replacements.store_replacement(run_id, replacement_id)

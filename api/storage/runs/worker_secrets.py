@@ -38,14 +38,14 @@ def find_secret(run_id: int) -> WorkerSecret | None:
     return None if row is None else WorkerSecret(*row)
 
 
-def erase_dead_secrets(before: datetime, chance: RandomSource, *, most: int) -> int:
+def erase_dead_secrets(before: datetime, random_source: RandomSource, *, most: int) -> int:
     """Within a transaction: overwrite the secrets of up to `most` runs that ended before `before` with random ones. Returns the number.
 
     The runs are found in an index, so that the cost depends on the secrets to erase and not on the number of all runs.
     """
     dead = [row[0] for row in read(_DEAD, {"before": before, "most": most})]
     for run_id in dead:
-        unknown = ERASED + chance.random_bytes(24).hex()
+        unknown = ERASED + random_source.random_bytes(24).hex()
         change(update(TestRow).where(TestRow.id == run_id).values(token=unknown))
     return len(dead)
 

@@ -213,7 +213,7 @@ def test_a_claim_goes_with_its_run(database: Database) -> None:
 
 def unheard(session_id: str = "s", *holding: Claim) -> Claim | None:
     session().rollback()
-    return find_unheard_claim(Holder("w", session_id), [each.reference for each in holding], now=NOW, chance=SYSTEM_RANDOM)
+    return find_unheard_claim(Holder("w", session_id), [each.reference for each in holding], now=NOW, random_source=SYSTEM_RANDOM)
 
 
 def test_another_machine_can_do_nothing_with_a_claim(database: Database) -> None:
