@@ -84,8 +84,7 @@ class Conversation:
         self.schema = schema
         self._tokens: dict[str, str | None] = {}
         self._answers: dict[str, Any] = {}
-        # Two documents are tried on one database.
-        self._spares = iter(SPARES) if schema.raw_schema["info"]["title"] != TITLE else reversed(SPARES)
+        self._spares = iter(SPARES)
         self._deleted = count()
 
     def spare(self) -> dict[str, int]:
@@ -191,6 +190,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         machine_requests.fit(case)
     else:
         _make_fitting(case)
+        _keep_what_is_known(case)
 
 
 def _make_fitting(case: Case[Any]) -> None:
@@ -198,7 +198,6 @@ def _make_fitting(case: Case[Any]) -> None:
         # An address without a number is none of the workers' protocol, whose document therefore has no 404.
         case.path_parameters["run_id"] = NO_RUN
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
-        _keep_what_is_known(case)
         return
     body: dict[str, Any] = case.body if isinstance(case.body, dict) else {}
     _ask_for_a_job(case)
@@ -234,7 +233,7 @@ def _change_an_account(case: Case[Any], body: dict[str, Any]) -> None:
     if case.operation.path == OWN_ACCOUNT and body:
         # All else is asked as this account, whose address and password therefore stay.
         case.body = {"name": uuid4().hex}
-    if case.operation.path == OWN_PASSWORD and len(body["new_password"]) % 2:
+    if case.operation.path == OWN_PASSWORD and len(body["new_password"]) % 4:
         current, token = _password_now(case.operation.schema)
         case.headers["Authorization"] = f"Bearer {token}"
         case.body = {"current_password": current, "new_password": PASSWORDS[current]}
@@ -297,10 +296,12 @@ def _end_a_spare(case: Case[Any]) -> None:
 
 
 def _keep_what_is_known(case: Case[Any]) -> None:
-    """Leave alone what other requests speak of: a part of the requests that should be refused differ in nothing that matters."""
-    if case.method.upper() == "DELETE":
-        case.path_parameters |= {
-            name: nothing for name, nothing in UNHELD.items() if str(case.path_parameters.get(name)) == str(PLATFORM_KNOWN.get(name))}
+    """Leave alone what other requests speak of: some that should be refused differ in nothing that matters, others follow a link to it."""
+    known = _those_of(case, PLATFORM_KNOWN)
+    held = {name: UNHELD[name] for name in UNHELD if name in known and str(case.path_parameters[name]) == str(known[name])}
+    # What is written to is held against the schema anew, even where nothing changes.
+    if held and case.method.upper() == "DELETE":
+        case.path_parameters |= held
 
 
 def _be_new(case: Case[Any], body: dict[str, Any]) -> None:

@@ -56,6 +56,12 @@ def test_a_line_that_differs_far_from_its_start_is_shown_there() -> None:
     assert found.shown(10) == ("…ééééé1xxxx…", "…ééééé2")
 
 
+def test_a_long_line_is_not_cut_within_a_character() -> None:
+    found = first_difference(b"1" + "é".encode() * 9000, b"2" + "é".encode() * 9000)
+
+    assert found.shown(4) == ("1ééé…", "2ééé…")
+
+
 def test_a_line_that_fits_is_shown_whole() -> None:
     found = first_difference(b"1\n00:00:01,000 --> 00:00:02,000\n", b"1\n00:00:01,000 --> 00:00:02,040\n")
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 import pytest
 
 from api.domain.errors import NotFound
-from api.domain.runs.machine import JobClaim, RunClaim, find_claim, parse_claim, parse_job_claim, parse_run_claim
+from api.domain.runs.machine import (
+    TOKEN_PREFIX,
+    JobClaim,
+    RunClaim,
+    find_claim,
+    machine_token,
+    parse_claim,
+    parse_job_claim,
+    parse_run_claim,
+)
 
 JOB = "550e8400-e29b-41d4-a716-446655440000"
 RUN_CLAIM, JOB_CLAIM = RunClaim(9317, 2), JobClaim(JOB, 3)
@@ -31,3 +40,8 @@ def test_a_claim_on_a_run_is_none_on_a_job_nor_the_other_way_round() -> None:
         parse_run_claim(str(JOB_CLAIM))
     with pytest.raises(NotFound):
         parse_job_claim(str(RUN_CLAIM))
+
+
+def test_a_token_is_its_prefix_and_the_32_bytes_in_the_alphabet_of_addresses() -> None:
+    assert machine_token(bytes(32)) == f"{TOKEN_PREFIX}{'A' * 43}"
+    assert machine_token(b"\xff" * 32) == f"{TOKEN_PREFIX}{'_' * 42}8"
