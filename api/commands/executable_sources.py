@@ -12,8 +12,8 @@ from api.host.slots import Slot
 from api.integrations.github.build_artifacts import GitHubBuilds
 from api.sandbox.limits import Limits
 from api.sandbox.sandbox import Sandbox
+from api.worker.programs.sandboxed_run import SandboxedRun
 from api.worker.run_source import RunSource
-from api.worker.sandboxed_run import SandboxedRun
 from api.worker.sources.artifact import ArtifactSource
 from api.worker.sources.build import BuildSource
 from api.worker.sources.build_cache import BuildCache

@@ -38,10 +38,10 @@ from api.sandbox.choice import SandboxOptions, choose, log_choice
 from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Sandbox
 from api.specfirst.responses.access_log import configure_logging
-from api.worker.command import SandboxPaths
 from api.worker.options import WorkerOptions
-from api.worker.process import Limits, RunProcess, run_process
-from api.worker.sandboxed_run import SandboxedRun
+from api.worker.programs.command import SandboxPaths
+from api.worker.programs.process import Limits, RunProcess, run_process
+from api.worker.programs.sandboxed_run import SandboxedRun
 from api.worker.worker import Worker, http_client
 
 # What a program under test sees of the worker's environment, which holds secrets; its home is a folder of its own.

@@ -21,8 +21,8 @@ from api.domain.catalog.library_file import FILE_NAME, FileOutput, FileSample, F
 from api.domain.runs.worker_suite import NO_OUTPUT, UNCHECKED, SuiteFile, SuiteTest
 from api.library_folder.exporting import BASELINES, SAMPLES
 from api.storage.permissions import PRIVATE
-from api.worker.command import invocation
-from api.worker.process import Execution, Limits, run_process
+from api.worker.programs.command import invocation
+from api.worker.programs.process import Execution, Limits, run_process
 
 PLATFORM = "linux"
 REPOSITORY = "CCExtractor/ccextractor"

@@ -12,15 +12,15 @@ import httpx
 
 from api.domain.runs.infrastructure import InfrastructureType
 from api.host.temporary_folder import run_folder
-from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation, Cancelled, CancelReason
-from api.worker.full_disk import host_error
 from api.worker.options import WorkerOptions
-from api.worker.process import RunProcess
+from api.worker.programs.full_disk import host_error
+from api.worker.programs.process import RunProcess
 from api.worker.reporter import Reporter, Retries, RunClosed, ServerDiskFull, ServerUnreachable
 from api.worker.run import RunExecution
 from api.worker.run_error import RunError, WorkerLost
 from api.worker.run_source import ClaimedRun, RunSource
+from api.worker.sources.build_log import BuildLog
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from api.worker.command import SandboxPaths
-from api.worker.process import Limits
+from api.worker.programs.command import SandboxPaths
+from api.worker.programs.process import Limits
 from api.worker.reporter import Retries
 from api.worker.sources.source import Source
 

@@ -9,17 +9,17 @@ from pathlib import Path
 from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.worker_suite import SuiteTest
 from api.host.temporary_folder import remove
-from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation
-from api.worker.command import Feed, SandboxPaths, invocation
-from api.worker.full_disk import require_room
 from api.worker.options import WorkerOptions
-from api.worker.output_capture import BoundedLog
 from api.worker.output_comparison import Produced, compare_outputs
-from api.worker.process import Execution, RunProcess
+from api.worker.programs.command import Feed, SandboxPaths, invocation
+from api.worker.programs.full_disk import require_room
+from api.worker.programs.output_capture import BoundedLog
+from api.worker.programs.process import Execution, RunProcess
 from api.worker.reporter import Answer, Artifact, Reporter, RunClosed, ServerDiskFull, ServerUnreachable
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun, RunSource
+from api.worker.sources.build_log import BuildLog
 from api.worker.sources.source import Build, FetchRequest, provide
 
 COMBINED_LIMIT = 32 << 20

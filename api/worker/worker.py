@@ -15,9 +15,9 @@ from api.log_context import bind_log_context
 from api.supervision.supervision import Supervision
 from api.worker.attempt import Attempt
 from api.worker.cancellation import Cancellation, LeaseRenewer
-from api.worker.full_disk import has_room
 from api.worker.options import WorkerOptions
-from api.worker.process import RunProcess, run_process
+from api.worker.programs.full_disk import has_room
+from api.worker.programs.process import RunProcess, run_process
 from api.worker.run_error import RunError, WorkerLost
 from api.worker.run_source import ClaimedRun, RunSource, RunSourceUnavailable
 

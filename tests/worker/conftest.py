@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from api.worker.options import WorkerOptions
-from api.worker.process import Limits
+from api.worker.programs.process import Limits
 from api.worker.reporter import Retries
 from api.worker.sources.source import FolderSource
 from tests.sandbox.machine_sandboxes import bubblewrap, container, sandbox

@@ -11,7 +11,7 @@ import pytest
 
 from api.domain.runs.worker_suite import SuiteFile
 from api.worker.options import WorkerOptions
-from api.worker.process import Limits
+from api.worker.programs.process import Limits
 from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.inputs import TOKEN, MakeProgram, Store, a_test, sha256_of
 from tests.worker.stand_in import Reply, StandIn

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest
 from api.worker.options import WorkerOptions
-from api.worker.process import RunProcess, run_process
+from api.worker.programs.process import RunProcess, run_process
 from api.worker.worker import Worker, http_client
 from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.inputs import Store, a_test, sha256_of

@@ -10,9 +10,9 @@ from api.domain.runs.infrastructure import InfrastructureType
 from api.host.temporary_folder import remove
 from api.integrations.github.build_artifacts import GitHubBuilds, GitHubFailed, NoBuild
 from api.jobs.project.unpack import UnpackFailure, unpack
-from api.worker.executable import program_name, require_names
-from api.worker.full_disk import blame_full_disk
+from api.worker.programs.full_disk import blame_full_disk
 from api.worker.run_error import RunError
+from api.worker.sources.executable import program_name, require_names
 from api.worker.sources.executable_fetch import ExecutableNotFound, copy_executable
 from api.worker.sources.source import FetchRequest
 

@@ -11,13 +11,13 @@ from pathlib import Path, PurePosixPath
 
 from api.domain.runs.infrastructure import InfrastructureType
 from api.host.temporary_folder import remove
-from api.worker.build_log import LogForwarder
-from api.worker.command import Invocation
-from api.worker.full_disk import blame_full_disk
-from api.worker.process import Execution, Limits
+from api.worker.programs.command import Invocation
+from api.worker.programs.full_disk import blame_full_disk
+from api.worker.programs.process import Execution, Limits
+from api.worker.programs.sandboxed_run import SandboxedRun
 from api.worker.run_error import RunError
-from api.worker.sandboxed_run import SandboxedRun
 from api.worker.sources.build_cache import BuildCache
+from api.worker.sources.build_log import LogForwarder
 from api.worker.sources.checkout import CheckedOut, Checkout
 from api.worker.sources.executable_fetch import ExecutableNotFound, copy_executable
 from api.worker.sources.source import FetchRequest

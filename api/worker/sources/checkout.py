@@ -8,9 +8,9 @@ from pathlib import Path
 
 from api.domain.runs.infrastructure import InfrastructureType
 from api.host.folder_size import is_larger
-from api.worker.executable import require_names
 from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun
+from api.worker.sources.executable import require_names
 from api.worker.sources.git import Git, GitOptions
 from api.worker.sources.mirrors import Mirrors
 from api.worker.sources.repository import Repository, is_branch

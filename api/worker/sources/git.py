@@ -20,8 +20,8 @@ from api.host.folder_size import is_larger
 from api.sandbox.cgroups import MEMORY, PARENT, Group, detect
 from api.sandbox.limits import Limits as SandboxLimits
 from api.worker.cancellation import Cancellation
-from api.worker.command import Invocation
-from api.worker.process import Execution, Limits, run_process
+from api.worker.programs.command import Invocation
+from api.worker.programs.process import Execution, Limits, run_process
 from api.worker.run_error import RunError
 
 SIZE_POLL_SECONDS = 1.0

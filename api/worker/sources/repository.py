@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.domain.runs.infrastructure import InfrastructureType
-from api.worker.build_log import BuildLog
-from api.worker.full_disk import ERROR_TEXTS, DiskFull
+from api.worker.programs.full_disk import ERROR_TEXTS, DiskFull
 from api.worker.run_error import RunError
+from api.worker.sources.build_log import BuildLog
 from api.worker.sources.git import Git, GitOutput
 
 # One line of a listing: a size in digits, and its end.

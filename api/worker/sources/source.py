@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from api.domain.runs.infrastructure import InfrastructureType
-from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation
-from api.worker.executable import program_name
 from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun, RunSource
+from api.worker.sources.build_log import BuildLog
+from api.worker.sources.executable import program_name
 
 
 @dataclass

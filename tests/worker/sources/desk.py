@@ -5,9 +5,9 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation
 from api.worker.run_source import ClaimedRun
+from api.worker.sources.build_log import BuildLog
 from api.worker.sources.checkout import Checkout
 from api.worker.sources.git import GitOptions
 from api.worker.sources.source import FetchRequest

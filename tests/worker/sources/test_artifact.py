@@ -14,11 +14,11 @@ import pytest
 
 from api.domain.jobs.archive_check import ArchiveLimits
 from api.integrations.github.build_artifacts import GitHubBuilds
-from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation, Cancelled
 from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun
 from api.worker.sources.artifact import ArtifactSource
+from api.worker.sources.build_log import BuildLog
 from api.worker.sources.source import FetchRequest
 from tests.worker.inputs import COMMIT, REPOSITORY, TOKEN
 from tests.worker.sources.github import API_TOKEN, SIGNATURE, Answer, GitHubStandIn, a_zip, serving

@@ -18,13 +18,13 @@ import pytest
 
 from api.sandbox.limits import Limits
 from api.sandbox.sandbox import Sandbox
-from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation, Cancelled
+from api.worker.programs.sandboxed_run import SandboxedRun
 from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun
-from api.worker.sandboxed_run import SandboxedRun
 from api.worker.sources.build import BuildSource
 from api.worker.sources.build_cache import BuildCache
+from api.worker.sources.build_log import BuildLog
 from api.worker.sources.checkout import Checkout
 from api.worker.sources.git import GitOptions
 from api.worker.sources.source import Build, FetchRequest

@@ -15,11 +15,11 @@ from api.config import Settings
 from api.domain.runs.infrastructure import InfrastructureType
 from api.host.slots import Slot
 from api.sandbox.bubblewrap import Bubblewrap
-from api.worker.build_log import BuildLog
 from api.worker.cancellation import Cancellation, Cancelled, CancelReason
 from api.worker.run_error import RunError
 from api.worker.sources.artifact import ArtifactSource
 from api.worker.sources.build import BuildSource
+from api.worker.sources.build_log import BuildLog
 from api.worker.sources.source import FetchRequest, FolderSource, MissingSource, Source, provide
 from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.inputs import COMMIT, REPOSITORY, a_claim

@@ -16,11 +16,11 @@ from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.worker_suite import SuiteFile
 from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Sandbox
-from api.worker.command import Invocation, SandboxPaths, invocation
-from api.worker.full_disk import DiskFull
-from api.worker.process import Execution, Limits
+from api.worker.programs.command import Invocation, SandboxPaths, invocation
+from api.worker.programs.full_disk import DiskFull
+from api.worker.programs.process import Execution, Limits
+from api.worker.programs.sandboxed_run import SandboxedRun
 from api.worker.run_error import RunError
-from api.worker.sandboxed_run import SandboxedRun
 from tests.jobs.attempts import PYTHON, USER, await_true, processes_of
 from tests.jobs.small_disk import SmallDisk, small_disk
 from tests.worker.inputs import a_test

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.runs.worker_suite import SuiteFile
-from api.worker.command import Feed, Invocation, SandboxPaths, invocation
+from api.worker.programs.command import Feed, Invocation, SandboxPaths, invocation
 from api.worker.run_error import TestRunError
 from tests.worker.inputs import a_test
 

@@ -14,10 +14,10 @@ from typing import IO, Any, Protocol
 
 from api.domain.results.exit_code import TIME_LIMIT_EXIT_CODE, signed_32_bits
 from api.domain.runs.infrastructure import InfrastructureType
-from api.worker.command import Invocation
-from api.worker.descendants import kill_by_home, kill_group
-from api.worker.full_disk import DiskFull
-from api.worker.output_capture import BoundedLog
+from api.worker.programs.command import Invocation
+from api.worker.programs.descendants import kill_by_home, kill_group
+from api.worker.programs.full_disk import DiskFull
+from api.worker.programs.output_capture import BoundedLog
 from api.worker.run_error import RunError
 
 STOPPED_EXIT_CODE = -signal.SIGKILL
@@ -25,9 +25,9 @@ CHUNK = 1 << 16
 POLL_SECONDS = 0.02
 LINGER_SECONDS = 5.0
 
-_PROJECT = Path(__file__).parents[2]
+_PROJECT = Path(__file__).parents[3]
 # Site packages are not imported.
-_LAUNCHER = (sys.executable, "-S", "-P", "-m", "api.worker.launcher")
+_LAUNCHER = (sys.executable, "-S", "-P", "-m", "api.worker.programs.launcher")
 _SENDER_FILE_BYTES = 1 << 20
 
 

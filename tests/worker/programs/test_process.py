@@ -13,8 +13,8 @@ import pytest
 from api.domain.results.failure import crash_code
 from api.domain.results.failure_code import FailureCode
 from api.domain.results.result import Report
-from api.worker.command import Invocation
-from api.worker.process import Execution, Limits, environment, run_process
+from api.worker.programs.command import Invocation
+from api.worker.programs.process import Execution, Limits, environment, run_process
 from api.worker.run_error import RunError
 from tests.worker.inputs import MakeProgram
 

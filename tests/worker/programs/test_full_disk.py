@@ -11,13 +11,13 @@ from api.domain.errors import StoreFull
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest
 from api.host import temporary_folder
 from api.installation import utc_now
-from api.worker.build_log import BuildLog
-from api.worker.command import Invocation
-from api.worker.full_disk import DiskFull, blame_full_disk, has_room
 from api.worker.options import WorkerOptions
-from api.worker.process import Limits, run_process
+from api.worker.programs.command import Invocation
+from api.worker.programs.full_disk import DiskFull, blame_full_disk, has_room
+from api.worker.programs.process import Limits, run_process
 from api.worker.reporter import Retries
 from api.worker.run_error import RunError
+from api.worker.sources.build_log import BuildLog
 from api.worker.sources.source import FolderSource
 from tests.jobs.small_disk import SmallDisk, small_disk
 from tests.worker.fake_run_source import FakeRunSource

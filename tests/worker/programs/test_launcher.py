@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.worker.inputs import MakeProgram
-from tests.worker.test_process import LIMITS, await_file, is_gone, run
+from tests.worker.programs.test_process import LIMITS, await_file, is_gone, run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left of a killed worker is found through Linux's /proc")
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left of
 WORKER = """
 import sys, threading
 from pathlib import Path
-from api.worker.command import Invocation
-from api.worker.process import Limits, run_process
+from api.worker.programs.command import Invocation
+from api.worker.programs.process import Limits, run_process
 program, folder = sys.argv[1], Path(sys.argv[2])
 call = Invocation((program,), folder, folder.with_suffix(".log"))
 thread = threading.Thread(target=run_process, args=(call, Limits(seconds=600)), kwargs={"stop": lambda: False})

@@ -1,11 +1,11 @@
 """The launcher between a worker and a program on the bare host: neither outlives the worker.
 
-Run as `python -S -P -m api.worker.launcher LIFELINE STATUS_DESCRIPTOR FILE_BYTES CORE_BYTES MEMORY_BYTES GROUPS PROGRAM [ARGUMENT…]`,
-heading a process group, its HOME being a folder that belongs to this execution alone. MEMORY_BYTES is 0 for no limit; GROUPS are files,
-separated by colons, into which the program's process id goes. Limits that a parent sets between fork and exec are unsafe beside threads,
-so they are set here, in a process of one thread. Where the program cannot be started, the error's number is written to the status
-descriptor, which closes by itself otherwise. The lifeline is the reading end of a pipe whose other end is the worker's alone: it closes
-when the worker dies, whichever of its threads started us and however it dies. This process ends as the program did.
+Run as `python -S -P -m api.worker.programs.launcher` LIFELINE STATUS_DESCRIPTOR FILE_BYTES CORE_BYTES MEMORY_BYTES GROUPS PROGRAM
+[ARGUMENT…], heading a process group, its HOME being a folder that belongs to this execution alone. MEMORY_BYTES is 0 for no limit; GROUPS
+are files, separated by colons, into which the program's process id goes. Limits that a parent sets between fork and exec are unsafe
+beside threads, so they are set here, in a process of one thread. Where the program cannot be started, the error's number is written to
+the status descriptor, which closes by itself otherwise. The lifeline is the reading end of a pipe whose other end is the worker's alone:
+it closes when the worker dies, whichever of its threads started us and however it dies. This process ends as the program did.
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
-from api.worker.descendants import kill_by_home, kill_group
+from api.worker.programs.descendants import kill_by_home, kill_group
 
 PARENT_DEATH_SIGNAL = 1
 # What a program sends to its whole group is not meant for us.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.worker.build_log import BuildLog, LogForwarder
+from api.worker.sources.build_log import BuildLog, LogForwarder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 STAMP = "[2026-01-01T00:00:00Z] [INFO]"
