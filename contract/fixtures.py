@@ -10,10 +10,12 @@ from pathlib import Path
 
 from sqlalchemy import update
 
+from api.domain.auth.token import token_digest
 from api.domain.catalog.change import Editor, LibraryKind
 from api.domain.results.approval import Approval, ApprovalStatus, BaselineProposal, Proposal
 from api.domain.results.review import view_of
-from api.domain.runs.run import Phase
+from api.domain.runs.machine import Machine, WorkKind
+from api.domain.runs.run import Phase, Platform
 from api.services.runs.platform_sync import catch_up
 from api.storage.catalog.changes import record_change
 from api.storage.database import session, transact
@@ -31,6 +33,7 @@ from api.storage.platform_tables import (
 )
 from api.storage.results.approvals import record_proposal
 from api.storage.results.decisions import record_decisions
+from api.storage.runs.machines import add_machine
 from api.storage.tables import RunRow
 from tests.builders import NOW, add_event, add_output, add_result, add_run, digest_of, save
 
@@ -109,9 +112,9 @@ def _add_tests() -> None:
 
 
 def add_spares(uploader: Person) -> None:
-    """For each number of `SPARES` a sample with a further file, a test with an output, a category and a tag: nothing refers to any of them.
+    """For each number of `SPARES` a sample with a further file, a test with an output, a category, a tag and a machine.
 
-    The samples, the known one and one more are uploads that wait to be described.
+    Nothing refers to any of them. The samples, the known one and one more are uploads that wait to be described.
     """
     waiting = PLATFORM_KNOWN["queued_id"]
     session().add(VersionRow(version=RELEASE, released=NOW.date(), commit="c" * 40))
@@ -125,6 +128,7 @@ def add_spares(uploader: Person) -> None:
                 id=spare, sample_id=KNOWN["sample_id"], command="-out=txt", input_type="file", output_type="file", expected_rc=0,
                 active=False),
             CategoryRow(id=spare, name=f"Category {spare}", description=""), TagRow(id=spare, name=f"tag {spare}", description="")])
+        add_machine(Machine(str(spare), (WorkKind.RUN,), Platform.LINUX, NOW), token_digest(f"spare {spare}"))
     session().flush()
     for spare in SPARES:
         session().add_all([

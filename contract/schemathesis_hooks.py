@@ -26,6 +26,7 @@ from contract.application import (
     CHANGER,
     KNOWN_JOB,
     LOSER,
+    MACHINE,
     PASSWORD,
     REVIEWER,
     WORKED_ON,
@@ -48,7 +49,7 @@ STREAMS = ("/submit", "/submit-stream", JOB_STREAM, LOG_STREAM)
 DECISIONS = tuple(f"/baseline-approvals{middle}/{decision}" for decision in REQUESTS for middle in ("/{approval_id}", ""))
 REPEAT, UNCHANGED = "Idempotency-Key", "If-Match"
 # What nothing keeps from being ended, by a number that nothing has; and all that goes by the number of a spare one.
-UNHELD = dict.fromkeys(("extra_id", "category_id", "tag_id", "queued_id"), 4711)
+UNHELD = dict.fromkeys(("extra_id", "category_id", "tag_id", "queued_id"), 4711) | {"machine_name": "4711"}
 SPARED = ("regression_test_id", "regression_id", "output_id", "sample_id", *UNHELD)
 SAMPLE, FINALIZE = "/samples/{sample_id}", "/finalize"
 # What may be there once, by the property that tells it from others.
@@ -87,9 +88,11 @@ class Conversation:
         self._spares = iter(SPARES)
         self._deleted = count()
 
-    def spare(self) -> dict[str, int]:
+    def spare(self) -> dict[str, int | str]:
         """What may be deleted, by the names of parameters: another one in two of three calls, for as long as there is any."""
-        return dict.fromkeys(SPARED, found) if next(self._deleted) % 3 < 2 and (found := next(self._spares, None)) else {}
+        if next(self._deleted) % 3 == 2 or (found := next(self._spares, None)) is None:
+            return {}
+        return dict.fromkeys(SPARED, found) | {"machine_name": str(found)}
 
     def token(self, email: str) -> str | None:
         """A token of this account, where the document has a login; jobs are asked for with one that is known beforehand."""
@@ -281,6 +284,8 @@ def _speak_of_what_is_there(case: Case[Any], body: dict[str, Any]) -> None:
     ends = case.method.upper() == "DELETE" and "variant_id" not in case.path_parameters or decision in ENDING
     if ends and not told:
         _end_a_spare(case)
+    elif "machine_name" in case.path_parameters and not told and is_known:
+        case.path_parameters["machine_name"] = MACHINE
     if "class_id" in case.path_parameters and int(case.path_parameters["class_id"], 16) % 3:
         case.path_parameters["class_id"] = CLASS_ID
 

@@ -14,9 +14,9 @@ from api.domain.files import content
 from api.domain.jobs import junit_report, webhook
 from api.domain.results.compare import Bucket
 from api.domain.results.failure_code import FailureCode
-from api.domain.runs import worker_message
+from api.domain.runs import machine, worker_message
 from api.domain.text import diff, log, tail, unified
-from api.rendering import errors, runs, samples, triage
+from api.rendering import errors, machines, runs, samples, triage
 from api.specfirst.responses import error_responses
 from api.specfirst.validation import violations
 from api.streaming import project_upload
@@ -50,6 +50,8 @@ CONSTANTS: Mapping[tuple[str, str, str], int] = {
     (CI, "ErrorResponse.message", "maxLength"): error_responses.MESSAGE_LIMIT,
     (CI, "ErrorDetails.fields", "maxProperties"): violations.MAX_NAMED,
     (CI, "LogLine.message", "maxLength"): log.MESSAGE_LENGTH,
+    (CI, "RegisteredMachine.run_ids", "maxItems"): machines.SHOWN,
+    (CI, "RegisteredMachine.job_ids", "maxItems"): machines.SHOWN,
     (CI, "Me.scopes", "maxItems"): len(set(Scope) - PLATFORM_SCOPES),
     (PLATFORM, "PlatformMe.scopes", "maxItems"): len(Scope),
     (CI, "Token.token_prefix", "maxLength"): token.PREFIX_LENGTH,
@@ -77,6 +79,10 @@ def test_a_number_of_a_document_is_the_codes(place: tuple[str, str, str]) -> Non
     document, where, keyword = place
 
     assert SCHEMAS[document, where][keyword] == CONSTANTS[place]
+
+
+def test_a_machine_may_be_called_what_the_document_says() -> None:
+    assert SCHEMAS[CI, "MachineName"]["pattern"] == f"^{machine.NAME.pattern}$"
 
 
 def test_a_page_holds_as_many_items_as_may_be_asked_for() -> None:

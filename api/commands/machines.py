@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,15 @@ from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.domain.auth.token import token_digest
-from api.domain.runs.machine import SECRET_BYTES, Machine, WorkKind, machine_token
+from api.domain.runs.machine import NAME, SECRET_BYTES, Machine, WorkKind, machine_token
 from api.domain.runs.run import Platform
 from api.installation import utc_now
+from api.services.runs import machine_access
+from api.specfirst.responses import audit
 from api.specfirst.responses.audit import AuditEvent, audited
-from api.storage.database import transact
 from api.storage.permissions import PRIVATE
 from api.storage.runs import machines
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _TOKEN = re.compile(r"spcm_[A-Za-z0-9_-]{43}")
 
 
@@ -42,7 +41,8 @@ def add(commands: Any) -> None:
         "--token-file", type=Path, help="write the token into this file; done a second time with the same file, nothing changes")
     new.set_defaults(run=_add)
     listing = actions.add_parser(
-        "list", help="list the machines", description="List the machines: name, what they take, platform, and when they were last seen.")
+        "list", help="list the machines",
+        description="List the machines: name, what they take, platform, when they were last seen, and what they execute.")
     listing.set_defaults(run=_list)
     rotate = actions.add_parser(
         "rotate", help="change a machine's token",
@@ -101,15 +101,16 @@ def _token_in(file: Path) -> str:
 
 
 def _keep(machine: Machine, token: str) -> None:
-    with audited(AuditEvent.TOKEN_ISSUED, f"machine:{machine.name}", at=utc_now()):
-        transact(partial(machines.add_machine, machine, token_digest(token)))
+    with audited(AuditEvent.TOKEN_ISSUED, audit.machine(machine.name), at=utc_now()):
+        machine_access.add_machine(machine, token)
 
 
 def _list(arguments: argparse.Namespace, settings: Settings) -> int:
     with open_database(settings):
-        for each in machines.list_machines():
+        for found in machine_access.with_work(machines.list_machines()):
+            each, work = found.machine, [f"run {run_id}" for run_id in found.run_ids] + [f"job {job_id}" for job_id in found.job_ids]
             seen = "never" if each.seen_at is None else f"{each.seen_at:%Y-%m-%dT%H:%M:%SZ}"
-            print(f"{each.name}\t{' '.join(each.kinds)}\t{each.platform}\t{seen}")
+            print(f"{each.name}\t{' '.join(each.kinds)}\t{each.platform}\t{seen}\t{', '.join(work) or 'nothing'}")
     return 0
 
 
@@ -122,15 +123,15 @@ def _rotate(arguments: argparse.Namespace, settings: Settings) -> int:
 def rotate(name: str) -> str:
     """Give a machine a new token, and return it. Raises NotFound."""
     token = _new_token()
-    with audited(AuditEvent.TOKEN_ISSUED, f"machine:{name}", at=utc_now()):
-        transact(partial(machines.rotate_token, name, token_digest(token)))
+    with audited(AuditEvent.TOKEN_ISSUED, audit.machine(name), at=utc_now()):
+        machine_access.rotate_token(name, token)
     return token
 
 
 def _remove(arguments: argparse.Namespace, settings: Settings) -> int:
     with audit_log(settings), open_database(settings):
-        with audited(AuditEvent.TOKEN_REVOKED, f"machine:{arguments.name}", at=utc_now()):
-            transact(partial(machines.remove_machine, arguments.name))
+        with audited(AuditEvent.TOKEN_REVOKED, audit.machine(arguments.name), at=utc_now()):
+            machine_access.remove_machine(arguments.name)
     print("The machine is removed.")
     return 0
 
@@ -140,6 +141,6 @@ def _new_token() -> str:
 
 
 def _name(text: str) -> str:
-    if _NAME.fullmatch(text) is None:
+    if NAME.fullmatch(text) is None:
         raise argparse.ArgumentTypeError("must be letters, digits, dots, hyphens and underscores, 60 at most, a letter or digit first")
     return text

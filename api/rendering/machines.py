@@ -5,16 +5,33 @@ from collections.abc import Iterable
 from typing import Any
 
 from api.domain.jobs.job import Job
-from api.domain.runs.machine import ClaimState, JobClaim, Machine, WorkKind
+from api.domain.runs.machine import BusyMachine, ClaimState, JobClaim, Machine, WorkKind
 from api.domain.runs.worker_suite import SuiteTest
 from api.storage.runs.leases import Claim
 
 Json = dict[str, Any]
 
+# How many of the runs, and of the jobs, that a machine executes are named.
+SHOWN = 100
+
 
 def machine(found: Machine, lease_seconds: float) -> Json:
     """A machine, and for how long its claims hold after each heartbeat."""
     return {"name": found.name, "kinds": found.kinds, "platform": found.platform, "lease_seconds": lease_seconds}
+
+
+def registered(found: BusyMachine) -> Json:
+    """A machine, as its keepers see it."""
+    machine = found.machine
+    return {
+        "name": machine.name, "kinds": machine.kinds, "platform": machine.platform, "created_at": machine.created_at,
+        "seen_at": machine.seen_at, "has_unused_token": machine.has_unused_token, "run_ids": found.run_ids[:SHOWN],
+        "job_ids": found.job_ids[:SHOWN]}
+
+
+def issued(name: str, token: str) -> Json:
+    """A machine's token, this once."""
+    return {"name": name, "token": token}
 
 
 def run_work(claim: Claim) -> Json:

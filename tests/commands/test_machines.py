@@ -17,7 +17,7 @@ def test_a_machine_is_added_with_a_token_and_listed_without_it(call: Call) -> No
     assert (added.status, added.errors) == (0, "")
     assert TOKEN.fullmatch(added.output)
     assert [line.split("\t") for line in listed.output.splitlines()] == [
-        ["linux-1", "run job", "linux", "never"], ["windows-1", "run", "windows", "never"]]
+        ["linux-1", "run job", "linux", "never", "nothing"], ["windows-1", "run", "windows", "never", "nothing"]]
 
 
 def test_a_name_is_one_machines(call: Call) -> None:

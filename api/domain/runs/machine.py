@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +13,7 @@ from api.domain.runs.run import Platform
 from api.domain.runs.worker_message import MAX_INTEGER
 
 TOKEN_PREFIX = "spcm_"
+NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 SECRET_BYTES = 32
 _RUN = re.compile("run-([1-9][0-9]{0,9})-([1-9][0-9]{0,8})")
 _JOB = re.compile("job-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-([1-9][0-9]{0,8})")
@@ -34,13 +36,26 @@ class ClaimState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine that may take work of these kinds; runs are those of its platform. `seen_at` is None before its first request."""
+    """A machine that may take work of these kinds; runs are those of its platform. `seen_at` is None before its first request.
+
+    `has_unused_token`: it was issued another token, and still uses the one before.
+    """
 
     name: str
     kinds: tuple[WorkKind, ...]
     platform: Platform
     created_at: datetime
     seen_at: datetime | None = None
+    has_unused_token: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BusyMachine:
+    """A machine, and the runs and jobs that it executes."""
+
+    machine: Machine
+    run_ids: Sequence[int] = ()
+    job_ids: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,11 @@ def user(user_id: int) -> str:
     return f"user:{user_id}"
 
 
+def machine(name: str) -> str:
+    """A machine as the subject of an event."""
+    return f"machine:{name}"
+
+
 def unknown_user(email: str) -> str:
     """What somebody took for an account, told apart but not readable: it may be a password in the wrong field."""
     return f"email-digest:{account_key(email)}"

@@ -1,6 +1,7 @@
-"""Lists of jobs, by who asks and what is asked for."""
+"""Lists of jobs, by who asks and what is asked for, or by the machines that execute them."""
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import Subquery, func, select
 from api.domain.jobs.job import Job, JobStatus
 from api.domain.page import Page
 from api.storage.database import session
-from api.storage.jobs.jobs import OWNER, WAITING, job_of
+from api.storage.jobs.jobs import OWNER, RUNNING, WAITING, job_of
 from api.storage.jobs.tables import JobRow
 
 
@@ -41,6 +42,16 @@ def list_jobs(wanted: JobFilter, *, limit: int | None, offset: int) -> Page[Job]
     query = query.order_by(JobRow.created_at.desc(), JobRow.id.desc()).offset(offset).limit(limit)
     rows = session().execute(query.execution_options(populate_existing=True))
     return Page([replace(job_of(row), position=place, owner=owner) for row, place, owner in rows], limit or max(1, total), offset, total)
+
+
+def list_executed_by(machines: Collection[str]) -> dict[str, list[str]]:
+    """The jobs that each of these machines executes, by id; those that execute none are left out."""
+    rows = session().execute(
+        select(JobRow.agent, JobRow.id).where(JobRow.status == RUNNING, JobRow.agent.in_(machines)).order_by(JobRow.id))
+    found: dict[str, list[str]] = {}
+    for machine, job_id in rows:
+        found.setdefault(str(machine), []).append(job_id)
+    return found
 
 
 def _queue_positions() -> Subquery:

@@ -1,6 +1,7 @@
 """The rows of leases: which machine has a run and until when. The fence is the number of a run's claims, and only grows."""
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -112,6 +113,17 @@ def list_held(machine: str) -> list[tuple[RunClaim, str | None]]:
         select(*columns).join(RunRow, RunRow.run_id == ClaimRow.run_id)
         .where(ClaimRow.worker == machine, RunRow.status == RunStatus.RUNNING.value).order_by(ClaimRow.run_id))
     return [(RunClaim(run_id, fence), holding) for run_id, fence, holding in rows]
+
+
+def list_executed_by(machines: Collection[str]) -> dict[str, list[int]]:
+    """The runs that each of these machines executes; those that execute none are left out."""
+    rows = session().execute(
+        select(ClaimRow.worker, ClaimRow.run_id).join(RunRow, RunRow.run_id == ClaimRow.run_id)
+        .where(ClaimRow.worker.in_(machines), RunRow.status == RunStatus.RUNNING.value).order_by(ClaimRow.run_id))
+    found: dict[str, list[int]] = {}
+    for machine, run_id in rows:
+        found.setdefault(machine, []).append(run_id)
+    return found
 
 
 def prolong(claim: RunClaim, machine: str, deadline: datetime) -> bool:

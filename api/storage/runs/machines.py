@@ -3,16 +3,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.errors import Conflict, NotFound
+from api.domain.page import Page
 from api.domain.runs.machine import Machine, WorkKind
 from api.domain.runs.run import Platform
 from api.storage.database import change, read, session
 from api.storage.tables import MachineRow
 
-_COLUMNS = MachineRow.name, MachineRow.kinds, MachineRow.platform, MachineRow.created_at, MachineRow.seen_at
+_COLUMNS = (
+    MachineRow.name, MachineRow.kinds, MachineRow.platform, MachineRow.created_at, MachineRow.seen_at, MachineRow.next_digest.is_not(None))
 _BY_DIGEST = select(MachineRow.next_digest, *_COLUMNS).where(
     or_(MachineRow.digest == bindparam("digest"), MachineRow.next_digest == bindparam("digest")))
 
@@ -57,9 +59,19 @@ def list_machines() -> list[Machine]:
     return [_machine(*row) for row in session().execute(select(*_COLUMNS).order_by(MachineRow.name))]
 
 
-def _machine(name: str, kinds: str, platform: str, created_at: datetime, seen_at: datetime | None) -> Machine:
-    return Machine(name, tuple(WorkKind(kind) for kind in kinds.split()), Platform(platform), created_at, seen_at)
+def list_machine_page(*, limit: int, offset: int) -> Page[Machine]:
+    """A page of the machines, by name."""
+    total = session().execute(select(func.count()).select_from(MachineRow)).scalar_one()
+    rows = session().execute(select(*_COLUMNS).order_by(MachineRow.name).limit(limit).offset(offset))
+    return Page([_machine(*row) for row in rows], limit, offset, total)
+
+
+def _machine(
+    name: str, kinds: str, platform: str, created_at: datetime, seen_at: datetime | None, has_unused_token: bool,
+) -> Machine:
+    known = tuple(WorkKind(kind) for kind in kinds.split())
+    return Machine(name, known, Platform(platform), created_at, seen_at, bool(has_unused_token))
 
 
 def _unknown(name: str) -> NotFound:
-    return NotFound("machine", name, remedy="`ci-api machines list` names them.")
+    return NotFound("machine", name, remedy="GET /machines and `ci-api machines list` name them.")
