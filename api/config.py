@@ -68,8 +68,9 @@ class Settings:
     file_group: str = _files(
         "CI_FILE_GROUP", "", str, "group of the files made there, by name or number; empty: the process's own", usual=True)
     bucket: str = _files("CI_BUCKET", "", read.bucket, "Google Cloud Storage bucket that has the file store's files too; empty: none")
-    bucket_delete_local: bool = _files(
-        "CI_BUCKET_DELETE_LOCAL", False, read.switch, "files that came in leave the disk once they are in the bucket")
+    bucket_only: bool = _files(
+        "CI_BUCKET_ONLY", False, read.switch,
+        "files are in the bucket alone, so that servers share no disk; it needs CI_BUCKET and CI_SIGNING_KEY")
     bucket_endpoint: str = _files(
         "CI_BUCKET_ENDPOINT", "", read.optional_http_url, "an emulator in Google's place; it gets no credentials")
     bucket_key_file: Path | None = _files(

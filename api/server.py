@@ -219,10 +219,9 @@ def _look_for_database(flask: Flask, schema: schema_state.SchemaCheck) -> None:
 
 
 def _uploading(flask: Flask, stores: Stores, settings: Settings, clock: Clock) -> list[Task]:
-    if stores.bucket is None:
+    if stores.bucket is None or settings.bucket_only:
         return []
-    uploader = Uploader(
-        flask, stores.local, stores.bucket, clock=clock, forget_sent=settings.bucket_delete_local, integrity=stores.integrity)
+    uploader = Uploader(flask, stores.local, stores.bucket, clock=clock, integrity=stores.integrity)
     return [uploader.task(every=settings.sync_interval, wake=stores.arrived)]
 
 

@@ -49,10 +49,12 @@ class Stores:
 
 
 def load_signing_key(settings: Settings) -> SigningKey:
-    """The configured secret, else the one in the file store. Raises ConfigurationError where neither can be had."""
+    """The configured secret, else the one in the file store. Raises ConfigurationError where neither can be had, or shared."""
     previous = (settings.signing_key_previous.encode(),) if settings.signing_key_previous else ()
     if settings.signing_key:
         return SigningKey(settings.signing_key.encode(), previous)
+    if settings.bucket_only:
+        raise ConfigurationError("CI_SIGNING_KEY: is needed with CI_BUCKET_ONLY, since servers without a common disk must have the same.")
     try:
         return SigningKey(load_secret(settings.storage_root), previous)
     except ValueError as short:
@@ -73,14 +75,15 @@ def make_stores(settings: Settings, key: SigningKey, clock: Callable[[], datetim
     arrived, integrity = Event(), Integrity()
     local, bucket = LocalBackend(settings.storage_root, link, file_permissions(settings)), _open_bucket(settings, link, clock)
     far = [CircuitBreaker(bucket, timeout=BUCKET_TIMEOUT, threads=BUCKET_THREADS)] if bucket else []
-    archive = Archive(
-        [local, *far], spool=local, clock=clock, link_lifetime=LINK_LIFETIME, send_on=send_on,
-        integrity=integrity)
+    near = [] if settings.bucket_only else [local]
+    archive = Archive([*near, *far], clock=clock, link_lifetime=LINK_LIFETIME, send_on=send_on, integrity=integrity)
     return Stores(archive, local, bucket, integrity, arrived)
 
 
 def _open_bucket(settings: Settings, link: TicketLink, clock: Callable[[], datetime]) -> Bucket | None:
     if not settings.bucket:
+        if settings.bucket_only:
+            raise ConfigurationError("CI_BUCKET: is needed with CI_BUCKET_ONLY.")
         return None
     # Google's client takes as long to import as a good part of everything else; only who has a bucket shall wait for it.
     google = importlib.import_module("api.storage.files.bucket")

@@ -32,11 +32,9 @@ class Uploader:
     """Uploads the files in the outbox, a few at a time. Several processes may do so at the same time."""
 
     def __init__(
-        self, app: Flask, local: LocalBackend, bucket: Backend, *, clock: Callable[[], datetime], forget_sent: bool,
-        integrity: Integrity | None = None,
+        self, app: Flask, local: LocalBackend, bucket: Backend, *, clock: Callable[[], datetime], integrity: Integrity | None = None,
     ) -> None:
-        self._app, self._local, self._bucket, self._clock = app, local, bucket, clock
-        self._forget_sent, self._integrity = forget_sent, integrity or Integrity()
+        self._app, self._local, self._bucket, self._clock, self._integrity = app, local, bucket, clock, integrity or Integrity()
 
     def task(self, *, every: float, wake: Event) -> Task:
         """A periodic task that also wakes when a file arrives. The largest file may take as long as its lease."""
@@ -50,8 +48,8 @@ class Uploader:
 
     def _send(self, upload: PendingUpload) -> bool:
         try:
-            sent = self._upload(upload.name)
-            transact(partial(self._settle, upload, sent))
+            self._upload(upload.name)
+            transact(partial(record_sent, upload))
         except (FileMissing, FileNotFoundError) as lost:
             log.warning("%s was to go to the bucket, and cannot: %s", upload.name, lost)
             transact(partial(record_sent, upload))
@@ -67,13 +65,8 @@ class Uploader:
             return False
         return True
 
-    def _settle(self, upload: PendingUpload, sent: Stat) -> None:
-        # Whoever places a file announces it first, and so waits until this transaction is over before taking its place.
-        if record_sent(upload) and self._forget_sent and self._local.stat(upload.name) == sent:
-            self._local.delete(upload.name)
-
-    def _upload(self, name: str) -> Stat:
-        """Upload a file unless the bucket has it; return its version. Raises FileMissing."""
+    def _upload(self, name: str) -> None:
+        """Upload a file unless the bucket has it. Raises FileMissing."""
         here = self._local.stat(name)
         if here is None:
             raise FileMissing("it is not on the disk any more")
@@ -81,7 +74,6 @@ class Uploader:
             raise FileMissing("its content is not what its name says")
         if not self._has_arrived(name, here):
             self._bucket.put(name, self._local.path(name))
-        return here
 
     def _has_arrived(self, name: str, here: Stat) -> bool:
         # Runs that fail alike send the same output again and again; what is named by its content is sent once.

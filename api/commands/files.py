@@ -42,7 +42,7 @@ def _repair(arguments: argparse.Namespace, settings: Settings) -> int:
     if stores.bucket is None:
         raise CommandFailed("There is no bucket to bring in line: CI_BUCKET is empty.")
     repair = Repair(
-        stores.local, stores.bucket, settings.storage_root / INCOMING, dry=arguments.dry_run, fetch=not settings.bucket_delete_local,
+        stores.local, stores.bucket, settings.storage_root / INCOMING, dry=arguments.dry_run, fetch=not settings.bucket_only,
         thorough=arguments.compare_contents)
     with open_database(settings):
         found = _carry_out(repair, stores, dry=arguments.dry_run)

@@ -108,7 +108,7 @@ class Import:
                 incoming.write(piece)
             if incoming.digest != self._digest(path):
                 raise Unavailable("A file of the library was changed while it was read.")
-            incoming.make_durable()
+            self.archive.prepare(name, incoming)
             transact(partial(self.archive.keep, name, incoming))
             incoming.sync_name()
 

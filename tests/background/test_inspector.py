@@ -56,7 +56,7 @@ def bench(database: Database, tmp_path: Path) -> Bench:
     now = [NOW]
     store, local = FileStore(tmp_path), LocalBackend(tmp_path, lambda ticket: "")
     store.prepare()
-    archive = Archive([local], spool=local, clock=lambda: now[0], link_lifetime=timedelta(hours=1), send_on=lambda name: None)
+    archive = Archive([local], clock=lambda: now[0], link_lifetime=timedelta(hours=1), send_on=lambda name: None)
     made: list[Bench] = []
     inspector = Inspector(
         database.app, archive, local, store, clock=lambda: now[0], describe=lambda path, name: made[0].describe(path, name))

@@ -14,9 +14,7 @@ from sqlalchemy import text
 
 from api.background.uploader import Uploader
 from api.storage.database import session, transact
-from api.storage.files.archive import Archive
 from api.storage.files.backends import LocalBackend, Stat, Unreachable
-from api.storage.files.incoming import FileStore
 from api.storage.files.paths import log_name, result_name
 from api.storage.files.pending_uploads import count_uploads, record_upload
 from api.supervision.loop import Background
@@ -72,23 +70,11 @@ def waiting() -> int:
     return count_uploads()
 
 
-def make_post(database: Database, folder: Path, *, forget_sent: bool = False, bucket: type[FakeBucket] = FakeBucket) -> Post:
+def make_post(database: Database, folder: Path, *, bucket: type[FakeBucket] = FakeBucket) -> Post:
     now = [NOW]
     local, far = LocalBackend(folder / "disk", lambda ticket: ""), bucket(folder / "bucket")
-    uploader = Uploader(
-        database.app, local, far, clock=lambda: now[0], forget_sent=forget_sent)
+    uploader = Uploader(database.app, local, far, clock=lambda: now[0])
     return Post(local, far, uploader, now)
-
-
-def keep(database: Database, post: Post, content: bytes) -> None:
-    """Take a log in, as a request does."""
-    archive = Archive(
-        [post.local, post.bucket], spool=post.local, clock=lambda: NOW, link_lifetime=timedelta(hours=1),
-        send_on=lambda name: record_upload(name, NOW))
-    with database.app.app_context(), FileStore(post.local.path(LOG).parents[1]).receive() as incoming:
-        incoming.write(content)
-        incoming.make_durable()
-        transact(partial(archive.keep, LOG, incoming))
 
 
 @pytest.fixture
@@ -155,59 +141,6 @@ def test_a_file_that_is_gone_from_the_disk_is_given_up(post: Post, tmp_path: Pat
     assert (post.send_due(), waiting()) == (0, 0)
 
 
-def test_where_the_bucket_alone_keeps_files_they_leave_the_disk_once_they_are_there(
-    sqlite_database: Database, tmp_path: Path,
-) -> None:
-    post = make_post(sqlite_database, tmp_path, forget_sent=True)
-    post.arrive(LOG, "the log", tmp_path)
-    post.bucket.away = True
-    post.send_due()
-    kept = post.local.stat(LOG)
-    post.bucket.away, post.now[0] = False, NOW + timedelta(minutes=1)
-    post.send_due()
-
-    assert kept is not None
-    assert post.local.stat(LOG) is None and post.bucket.stat(LOG) is not None
-
-
-def test_a_log_that_was_replaced_on_the_disk_stays_there(sqlite_database: Database, tmp_path: Path) -> None:
-    class Overtaken(FakeBucket):
-        def put(self, name: str, source: Path) -> None:
-            super().put(name, source)
-            (tmp_path / "next").write_text("second")
-            (tmp_path / "next").replace(source)
-
-    post = make_post(sqlite_database, tmp_path, forget_sent=True, bucket=Overtaken)
-    post.arrive(LOG, "first", tmp_path)
-
-    post.send_due()
-
-    assert post.local.read(LOG, 0, 100) == b"second"
-
-
-def test_a_log_that_comes_while_the_one_before_leaves_the_disk_is_not_lost(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    post = make_post(database, tmp_path, forget_sent=True)
-    second, really = threading.Thread(target=keep, args=(database, post, b"second")), post.local.delete
-
-    def delete_slowly(name: str) -> None:
-        if second.ident is None:
-            second.start()
-            # It has all the time it needs, and gets no further than to the row that is being settled.
-            second.join(0.5)
-        really(name)
-
-    monkeypatch.setattr(post.local, "delete", delete_slowly)
-    keep(database, post, b"first")
-
-    post.send_due()
-    second.join()
-    post.send_due()
-
-    assert post.bucket.read(LOG, 0, 100) == b"second"
-
-
 @pytest.mark.parametrize("fault", [RuntimeError("a fault of the library"), UnicodeError(), MemoryError(), OSError()], ids=repr)
 def test_a_file_that_brings_out_a_fault_holds_up_no_other_and_is_tried_again(
     sqlite_database: Database, tmp_path: Path, fault: Exception,
@@ -241,7 +174,7 @@ def test_the_uploader_goes_on_after_a_disk_and_a_database_that_were_away(sqlite_
     post.arrive(LOG, "the log", tmp_path)
     background = Background()
     broken = Uploader(
-        sqlite_database.app, Away(tmp_path / "disk", lambda ticket: ""), post.bucket, clock=lambda: post.now[0], forget_sent=False)
+        sqlite_database.app, Away(tmp_path / "disk", lambda ticket: ""), post.bucket, clock=lambda: post.now[0])
     background.add([each.task(every=30, wake=threading.Event()) for each in (broken, post.uploader)])
     disk, database = background._loops
     transact(lambda: session().execute(text("ALTER TABLE ci_pending_upload RENAME TO away")))

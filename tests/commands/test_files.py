@@ -163,7 +163,7 @@ def test_what_the_database_does_not_refer_to_is_left_alone(stores: Stores) -> No
 def test_where_the_bucket_alone_keeps_files_nothing_comes_to_the_disk(stores: Stores) -> None:
     stores.bucket.put(result(BASELINE), BASELINE)
 
-    said = stores.repair(CI_BUCKET_DELETE_LOCAL="true")
+    said = stores.repair(CI_BUCKET_ONLY="true", CI_SIGNING_KEY="0123456789abcdef" * 2)
 
     assert said.status == 0 and stores.read(result(BASELINE)) is None
 

@@ -75,7 +75,7 @@ def library(database: Database, tmp_path: Path) -> Library:
     root = tmp_path / "store"
     store, local = FileStore(root), LocalBackend(root, lambda ticket: "")
     store.prepare()
-    archive = Archive([local], spool=local, clock=lambda: NOW, link_lifetime=timedelta(hours=1), send_on=lambda name: None)
+    archive = Archive([local], clock=lambda: NOW, link_lifetime=timedelta(hours=1), send_on=lambda name: None)
     made = Library(tmp_path / "library", root, archive, store)
     made.write()
     return made

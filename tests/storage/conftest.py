@@ -58,4 +58,4 @@ def kept(request: pytest.FixtureRequest, local: LocalBackend, emulator: Emulator
     sent_on: list[str] = []
     files = FileStore(tmp_path / "files")
     files.prepare()
-    return Kept(archive_of(stores, local, sent_on.append), stores, files, sent_on)
+    return Kept(archive_of(stores, sent_on.append), stores, files, sent_on)

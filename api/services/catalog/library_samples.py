@@ -102,7 +102,7 @@ def keep_sample(file: ReceivedFile, archive: Archive, by: Editor, now: datetime)
     Raises Conflict with the sample that has the same content, Unprocessable for what is forbidden.
     """
     check_file(file)
-    file.incoming.make_durable()
+    archive.prepare(paths.sample_name(file.incoming.digest, file.name.extension), file.incoming)
     sample_id = transact(partial(_insert, file, archive, by, now))
     file.incoming.sync_name()
     return sample_id

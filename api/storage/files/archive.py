@@ -77,15 +77,16 @@ class Source:
 class Archive:
     """One or two stores behind one face. Reads prefer the disk, addresses the bucket, which then carries the traffic.
 
-    `spool` is the disk on which what comes in is placed first; `send_on` is told the name of each such file where there is a
-    bucket that is to have it too.
+    What comes in is placed on the disk, and `send_on` is told the name of each file that the bucket is to have too. Where the bucket is
+    alone, a file is sent to it before anybody hears that it was kept.
     """
 
     def __init__(
-        self, backends: Sequence[Backend], *, spool: LocalBackend, clock: Callable[[], datetime],
-        link_lifetime: timedelta, send_on: Callable[[str], None], integrity: Integrity | None = None,
+        self, backends: Sequence[Backend], *, clock: Callable[[], datetime], link_lifetime: timedelta, send_on: Callable[[str], None],
+        integrity: Integrity | None = None,
     ) -> None:
-        self._backends, self._spool, self._clock, self._lifetime, self._send_on = tuple(backends), spool, clock, link_lifetime, send_on
+        self._backends, self._clock, self._lifetime, self._send_on = tuple(backends), clock, link_lifetime, send_on
+        self._disk = backends[0] if isinstance(backends[0], LocalBackend) else None
         self._integrity = integrity or Integrity()
 
     @property
@@ -145,20 +146,53 @@ class Archive:
         return holding[0].sign(
             name, filename=filename[-FILENAME_LENGTH:], content_type=content_type, expires_at=self._clock() + self._lifetime)
 
+    def prepare(self, name: str | None, incoming: IncomingFile) -> None:
+        """Before a transaction that keeps a file: do what takes long for many bytes. No other content is known by this name."""
+        if self._disk is not None or name is None:
+            incoming.make_durable()
+        else:
+            self._send(name, incoming)
+
     def keep(self, name: str, incoming: IncomingFile) -> None:
-        """Within a transaction: store a file that came in, in every store; what is not the disk gets it soon afterwards.
+        """Within a transaction: store a file that came in, in every store; a bucket beside the disk gets it soon afterwards.
 
         A sound file that is named by its content is never written over: whoever sends it again, or sends what is a baseline
         already, changes nothing. One that is not what its name says gives way to what came in, which is.
+        Raises Unavailable where a bucket that is alone does not take it.
         """
-        # Announced before it is placed, so that nobody takes it for the one that was sent on before, and removes it.
+        if self._disk is None:
+            self._send(name, incoming)
+        else:
+            self._place(self._disk, name, incoming)
+
+    def _send(self, name: str, incoming: IncomingFile) -> None:
+        try:
+            for backend in self._backends:
+                # What was sent before the transaction may have been removed since.
+                if self._is_lacking(backend, name, incoming) if incoming.sent_as != name else backend.stat(name) is None:
+                    incoming.make_durable()
+                    backend.put(name, incoming.path)
+        except OSError as away:
+            raise Unavailable(AWAY) from away
+        incoming.sent_as = name
+
+    def _is_lacking(self, backend: Backend, name: str, incoming: IncomingFile) -> bool:
+        """Whether a store is to get a file: always, unless its name says what its content is."""
+        wanted = paths.digest_in(name)
+        there = None if wanted is None else backend.stat(name)
+        if there is None:
+            return True
+        return incoming.digest == wanted and not (there.size == incoming.size and self._integrity.is_sound(name, there, backend))
+
+    def _place(self, disk: LocalBackend, name: str, incoming: IncomingFile) -> None:
+        # Announced before it is placed, so that one that is being sent on meanwhile counts as the one before.
         if any(backend.name == BUCKET for backend in self._backends):
             self._send_on(name)
         wanted = paths.digest_in(name)
         is_it = wanted is not None and incoming.digest == wanted
-        incoming.place(self._spool.path(name), replace=wanted is None or is_it and self._is_damaged(name, incoming.size))
+        incoming.place(disk.path(name), replace=wanted is None or is_it and self._is_damaged(disk, name, incoming.size))
         if is_it:
-            self._record_sound(name, incoming.size)
+            self._record_sound(disk, name, incoming.size)
 
     def remove(self, name: str | None) -> None:
         """Remove a file from every store; that it is not there is no error. Raises Unavailable where a store does not answer."""
@@ -168,17 +202,17 @@ class Archive:
         except OSError as away:
             raise Unavailable(AWAY) from away
 
-    def _is_damaged(self, name: str, size: int) -> bool:
+    def _is_damaged(self, disk: LocalBackend, name: str, size: int) -> bool:
         """Whether the disk has another content under this name, or one that cannot be read; `size` is the right one's."""
         try:
-            found = self._spool.stat(name)
-            return found is not None and (found.size != size or not self._integrity.is_sound(name, found, self._spool))
+            found = disk.stat(name)
+            return found is not None and (found.size != size or not self._integrity.is_sound(name, found, disk))
         except OSError:
             return True
 
-    def _record_sound(self, name: str, size: int) -> None:
+    def _record_sound(self, disk: LocalBackend, name: str, size: int) -> None:
         with suppress(OSError):
-            placed = self._spool.stat(name)
+            placed = disk.stat(name)
             if placed is not None and placed.size == size:
                 self._integrity.record_sound(name, placed.version)
 

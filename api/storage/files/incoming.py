@@ -37,6 +37,8 @@ class IncomingFile:
         self._durable = False
         self._place: Path | None = None
         self.size = 0
+        # The name by which a store that is not this disk has it.
+        self.sent_as: str | None = None
 
     def write(self, chunk: bytes) -> None:
         """Append bytes. Raises Unavailable where the disk takes no more."""

@@ -49,7 +49,7 @@ def store(tmp_path: Path) -> FileStore:
 def archive(store: FileStore) -> Archive:
     """The files of the store."""
     local = LocalBackend(store.root, lambda ticket: "")
-    return Archive([local], spool=local, clock=lambda: NOW, link_lifetime=timedelta(hours=1), send_on=lambda name: None)
+    return Archive([local], clock=lambda: NOW, link_lifetime=timedelta(hours=1), send_on=lambda name: None)
 
 
 def keep(store: FileStore, archive: Archive, content: bytes, name: str) -> int:

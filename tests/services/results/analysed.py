@@ -58,7 +58,7 @@ class OwnPool(DiffPool):
 def archive_of(folder: Path) -> Archive:
     """The files in a folder."""
     local = LocalBackend(folder, link)
-    return Archive([local], spool=local, clock=now, link_lifetime=SOON, send_on=lambda _: None)
+    return Archive([local], clock=now, link_lifetime=SOON, send_on=lambda _: None)
 
 
 def analyse_all(analyst: Analyst) -> list[AnalysisDue]:

@@ -47,7 +47,7 @@ def gathered(local: LocalBackend) -> People:
         path = local.path(paths.result_name(digest_of(text), ".srt") or "")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    archive = archive_of([local], local)
+    archive = archive_of([local])
     return People(*(
         Reviewer(Caller(add_user(name, role=role), name, f"{name}@example.test", role, frozenset(Scope), 1), NOW, archive)
         for name, role in (("ann", Role.ADMIN), ("bob", Role.ADMIN), ("asker", Role.CONTRIBUTOR))))

@@ -34,7 +34,7 @@ from tests.storage.files.file_stores import archive_of, link
 
 url, folder, last, decision, user_id, *ids = sys.argv[1:]
 local = LocalBackend(Path(folder), link)
-who = Reviewer(Caller(int(user_id), "eve", "eve@example.test", Role.ADMIN, frozenset(Scope), 1), NOW, archive_of([local], local))
+who = Reviewer(Caller(int(user_id), "eve", "eve@example.test", Role.ADMIN, frozenset(Scope), 1), NOW, archive_of([local]))
 
 def die(connection, cursor, statement, *rest):
     if statement.startswith(last):

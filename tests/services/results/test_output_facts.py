@@ -46,7 +46,7 @@ class Store:
         self._folder = folder / "TestResults"
         self._folder.mkdir()
         local = LocalBackend(folder, link)
-        self.archive = Archive([local], spool=local, clock=now, link_lifetime=SOON, send_on=lambda _: None)
+        self.archive = Archive([local], clock=now, link_lifetime=SOON, send_on=lambda _: None)
 
     def add(self, content: bytes) -> str:
         digest = sha256(content).hexdigest()

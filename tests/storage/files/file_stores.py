@@ -56,14 +56,14 @@ class Kept:
         with self.files.receive() as incoming:
             incoming.write(content)
             self.archive.keep(name, incoming)
-        for sent in self.sent_on:
+        for sent in self.sent_on if len(self.stores) > 1 else ():
             for store in self.stores:
                 if store.name == "gcs":
                     store.put(sent, self.files.root / sent)
 
 
-def archive_of(stores: list[Backend], spool: LocalBackend, send_on: Callable[[str], None] = lambda name: None) -> Archive:
-    return Archive(stores, spool=spool, clock=now, link_lifetime=SOON, send_on=send_on)
+def archive_of(stores: list[Backend], send_on: Callable[[str], None] = lambda name: None) -> Archive:
+    return Archive(stores, clock=now, link_lifetime=SOON, send_on=send_on)
 
 
 class Counting(LocalBackend):

@@ -45,7 +45,7 @@ def lame(local: LocalBackend, emulator: Emulator, tmp_path: Path) -> Iterator[La
         put(local, NAME, CONTENT, tmp_path)
         emulator.put(NAME, CONTENT)
         yield Lame(
-            archive_of([local, store], local), store, stall(True), wire.cut, stall(False), lambda: wire.connections, ticks)
+            archive_of([local, store]), store, stall(True), wire.cut, stall(False), lambda: wire.connections, ticks)
 
 
 def test_while_the_bucket_answers_all_is_well(lame: Lame) -> None:
@@ -122,7 +122,7 @@ def test_a_bucket_that_stalls_in_the_middle_of_a_file_is_unavailable(lame: Lame,
 
 def test_a_bucket_that_is_not_there_does_not_make_files_missing(local: LocalBackend, emulator: Emulator) -> None:
     bucket = bucket_at(emulator.endpoint, emulator, name="no-such-bucket")
-    archive = archive_of([local, bucket], local)
+    archive = archive_of([local, bucket])
 
     found = archive.look([NAME])[NAME]
 

@@ -1,0 +1,80 @@
+"""The files of runs on two servers that share a database and a bucket, and no disk."""
+from __future__ import annotations
+
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from api.config import ConfigurationError
+from api.domain.auth.access import Role
+from api.domain.runs.run import Phase
+from api.storage.files import paths
+from tests.builders import Output, add_event, add_regression_test, add_run
+from tests.handlers.conftest import MakeSite
+from tests.handlers.runs.artifact_scene import EXPECTED, PRODUCED, Scene, digest, listed, one
+from tests.handlers.site import Site
+from tests.handlers.system.test_downloads import fetched
+from tests.storage.files.emulator import BUCKET, Emulator
+from tests.storage.files.stalling import wire_to
+
+
+def alone(make_site: MakeSite, emulator: Emulator, folder: Path, endpoint: str | None = None, **more: object) -> Site:
+    """A server with an empty disk of its own."""
+    return make_site(bucket=BUCKET, bucket_only=True, bucket_endpoint=endpoint or emulator.endpoint, storage_root=folder, **more)
+
+
+def stored(site: Site) -> list[Path]:
+    """The files on a server's disk."""
+    return [path for path in site.files.rglob("*") if path.is_file()]
+
+
+def test_what_one_server_took_the_other_one_has(make_site: MakeSite, emulator: Emulator, tmp_path: Path) -> None:
+    sites = [alone(make_site, emulator, tmp_path / name) for name in ("one", "two")]
+    takes, serves = cycle(sites), cycle(sites[::-1])
+    test = add_regression_test(outputs=[Output(digest(EXPECTED))])
+    run_id = add_run()
+    add_event(run_id, Phase.TESTING)
+
+    answers = [
+        next(takes).send(run_id, b"the log\nits second line\n", type="logupload"),
+        next(takes).send(run_id, PRODUCED, type="upload", test_id=test.regression_id, test_file_id=test.output_id),
+        next(takes).send(run_id, b"of one test\n", type="logupload", test_id=test.regression_id),
+        next(takes).send(run_id, b"all that was printed\n", type="artifactupload", artifact_type="combined_stdout"),
+        next(takes).report(run_id, type="finish", test_id=test.regression_id, runTime=5, exitCode=0),
+        next(takes).report(run_id, type="progress", status="completed", message="done")]
+
+    assert [answer.text for answer in answers] == ["OK"] * len(answers)
+    for _ in sites:
+        reader = next(serves).as_role(Role.ADMIN)
+        lines = reader.get(f"/api/v1/runs/{run_id}/logs").json()["data"]
+        log = one(listed(reader, Scene(run_id, test, test)), f"{run_id}-build_log")
+        assert [line["message"] for line in lines] == ["the log", "its second line"]
+        assert fetched(next(serves).client, log["download_url"]) == b"the log\nits second line\n"
+    assert emulator.content(str(paths.result_name(digest(PRODUCED), ".srt"))) == PRODUCED
+    assert [stored(site) for site in sites] == [[], []]
+
+
+def test_a_report_is_taken_once_its_file_is_in_the_bucket_and_not_before(
+    make_site: MakeSite, emulator: Emulator, tmp_path: Path,
+) -> None:
+    with wire_to(emulator.port) as wire:
+        site = alone(make_site, emulator, tmp_path / "one", wire.endpoint)
+        run_id = add_run()
+        add_event(run_id, Phase.TESTING)
+        wire.cut()
+        refused = site.send(run_id, b"the log", type="logupload")
+    other = alone(make_site, emulator, tmp_path / "two")
+
+    taken = other.send(run_id, b"the log", type="logupload")
+
+    assert (refused.status_code, taken.text) == (503, "OK")
+    assert emulator.content(paths.log_name(run_id)) == b"the log"
+
+
+@pytest.mark.parametrize(("changes", "missing"), [({"bucket": ""}, "CI_BUCKET:"), ({"signing_key": ""}, "CI_SIGNING_KEY:")])
+def test_what_servers_without_a_common_disk_need_is_asked_for(
+    make_site: MakeSite, changes: dict[str, str], missing: str,
+) -> None:
+    with pytest.raises(ConfigurationError, match=missing):
+        make_site(**{"bucket": BUCKET, "bucket_only": True, "bucket_endpoint": "http://127.0.0.1:9", **changes})
