@@ -22,3 +22,12 @@ def test_the_code_keeps_the_rules(check: str) -> None:
     done = finished((str(Path(sys.executable).with_name(program)), *arguments), {}, folder=ROOT)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_server_imports_no_large_library_that_it_does_not_need() -> None:
+    program = "import sys, api.commands.serve, api.diffs.pool; print('\\n'.join(sys.modules))"
+
+    modules = finished((sys.executable, "-c", program), {}, folder=ROOT).stdout.split()
+
+    assert {"alembic", "google.cloud.storage", "pygit2", "redis"}.isdisjoint(modules)
+    assert "api.server" in modules

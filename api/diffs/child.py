@@ -18,7 +18,8 @@ from math import ceil
 from time import monotonic
 
 from api.diffs.channel import Channel, ChannelClosed, DeadlineExceeded
-from api.domain.text.edit_script import Change, exact_changes
+from api.domain.text.edit_script import Change
+from api.domain.text.exact_diff import exact_changes
 
 
 class ExactChild:

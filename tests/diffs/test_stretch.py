@@ -11,7 +11,8 @@ from api.diffs.stretch import Part, Stretch, count_lines, stretch_of
 from api.domain.text.byte_difference import ByteDifference
 from api.domain.text.decoding import Encoding, Reading, decode_cp1252
 from api.domain.text.diff import DiffSummary, Precision, split_lines
-from api.domain.text.edit_script import Change, exact_changes, explains
+from api.domain.text.edit_script import Change, explains
+from api.domain.text.exact_diff import exact_changes
 from tests.diffs.diff_files import File
 from tests.domain.text.diffs import pairs
 

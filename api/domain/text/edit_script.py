@@ -1,13 +1,10 @@
-"""Edit scripts of lines: exact by git's algorithm, or coarse in bounded time."""
+"""Edit scripts of lines, and coarse ones, which are found in bounded time."""
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
-
-from pygit2 import Patch
-from pygit2.enums import DiffOption
 
 # Beyond this many lines only the equal beginning and end are looked for: the coarse way must be ready in a part of a second.
 ANCHORED_LINES = 300_000
@@ -28,20 +25,6 @@ class Match(NamedTuple):
     expected_start: int
     actual_start: int
     length: int
-
-
-def exact_changes(expected: bytes, actual: bytes) -> list[Change]:
-    """The changes in order, as git finds them, lines being what ends with a newline, compared as bytes.
-
-    Takes unbounded time for some pairs, during which nothing else in the process runs.
-    """
-    patch = Patch.create_from(expected, actual, flag=DiffOption.FORCE_TEXT, context_lines=0, interhunk_lines=0)
-    return [
-        # Where a side has no lines, git names the line before.
-        Change(
-            hunk.old_start - 1 if hunk.old_lines else hunk.old_start, hunk.old_lines,
-            hunk.new_start - 1 if hunk.new_lines else hunk.new_start, hunk.new_lines)
-        for hunk in patch.hunks]
 
 
 def explains(changes: Iterable[Change], expected: Sequence[str], actual: Sequence[str]) -> bool:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from api.domain.text.decoding import Encoding, decode_pair, encode_cp1252
 from api.domain.text.diff import Difference, DiffHunk, difference, hunks_of, split_lines
-from api.domain.text.edit_script import Change, exact_changes
+from api.domain.text.edit_script import Change
+from api.domain.text.exact_diff import exact_changes
 
 NAME = "output.srt"
 

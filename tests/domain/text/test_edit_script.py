@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from api.domain.text.decoding import decode_pair
 from api.domain.text.diff import split_lines
-from api.domain.text.edit_script import ANCHORED_LINES, Change, coarse_changes, exact_changes, explains
+from api.domain.text.edit_script import ANCHORED_LINES, Change, coarse_changes, explains
+from api.domain.text.exact_diff import exact_changes
 from tests.domain.text.diffs import pairs
 
 few_lines = st.lists(st.sampled_from("abcdefg"), max_size=30)
