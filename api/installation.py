@@ -95,5 +95,5 @@ def job_home(settings: Settings) -> Path:
     """The folder on this host's own disk of what agents of this installation hold."""
     url = make_url(settings.database_url)
     name = str(Path(url.database or "").absolute()) if url.get_backend_name() == "sqlite" else url.database
-    told = (url.get_backend_name(), url.host, url.port, url.query.get("unix_socket"), name)
-    return home_of(settings.work_dir.absolute(), repr(told))
+    identity = (url.get_backend_name(), url.host, url.port, url.query.get("unix_socket"), name)
+    return home_of(settings.work_dir.absolute(), repr(identity))

@@ -49,10 +49,10 @@ class Inspector:
             claimed = transact(partial(claim_media_info, self._clock(), LEASE))
             if claimed is None:
                 return None
-            told = self._told(claimed) if claimed.attempts < ATTEMPTS else None
-            return transact(partial(self._settle, claimed, told))
+            media_info = self._inspect(claimed) if claimed.attempts < ATTEMPTS else None
+            return transact(partial(self._settle, claimed, media_info))
 
-    def _told(self, sample: PendingMediaInfo) -> bytes | None:
+    def _inspect(self, sample: PendingMediaInfo) -> bytes | None:
         name = paths.sample_name(sample.sha, sample.extension)
         try:
             with self._on_disk(name) as path:
@@ -73,12 +73,12 @@ class Inspector:
                 incoming.write(source.read(start, PIECE))
             yield incoming.path if incoming.has_begun else None
 
-    def _settle(self, sample: PendingMediaInfo, told: bytes | None) -> bool:
-        if told is not None and is_wanted(sample.sample_id):
+    def _settle(self, sample: PendingMediaInfo, media_info: bytes | None) -> bool:
+        if media_info is not None and is_wanted(sample.sample_id):
             name = paths.media_info_name(sample.sha)
             with self._store.receive() as incoming:
-                incoming.write(told)
+                incoming.write(media_info)
                 self._archive.keep(name or "", incoming)
                 incoming.sync_name()
         forget_media_info(sample.sample_id)
-        return told is not None
+        return media_info is not None

@@ -43,14 +43,14 @@ def run_job_story(base_url: str, token: str, project: Path, *, out: Say = print)
                 if not answer.is_success:
                     _refused(answer, out)
                     return None
-                told = _followed(_events(answer), out)
-            job = client.get(f"/jobs/{told.job_id}").raise_for_status().json()
+                job_run = _followed(_events(answer), out)
+            job = client.get(f"/jobs/{job_run.job_id}").raise_for_status().json()
     except httpx.HTTPError as broken:
         raise StoryFailed(f"The job service did not answer to the end: {broken}") from broken
-    out(f"  {job['status']}: exit code {job['exit_code']}, success {str(told.success).lower()}")
-    for line in tour(base_url, project, told):
+    out(f"  {job['status']}: exit code {job['exit_code']}, success {str(job_run.success).lower()}")
+    for line in tour(base_url, project, job_run):
         out(line)
-    return told
+    return job_run
 
 
 def zipped(folder: Path) -> bytes:
@@ -62,15 +62,15 @@ def zipped(folder: Path) -> bytes:
     return packed.getvalue()
 
 
-def tour(base_url: str, project: Path, told: StoryJob) -> list[str]:
+def tour(base_url: str, project: Path, job_run: StoryJob) -> list[str]:
     """Return the lines that say how to go on with jobs."""
     return [
         "",
-        f"Live page   {base_url}/jobs/{told.job_id}/view",
+        f"Live page   {base_url}/jobs/{job_run.job_id}/view",
         "",
         "Try, with the token in CI_TOKEN:",
         f"  .venv/bin/ci submit {project} --server {base_url}",
-        f"  .venv/bin/ci wait {told.job_id} --all --server {base_url}",
+        f"  .venv/bin/ci wait {job_run.job_id} --all --server {base_url}",
         "",
     ]
 

@@ -33,7 +33,7 @@ class StoryFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Told:
+class StoryRun:
     """A run that the story triggered, and how it ended."""
 
     run_id: int
@@ -44,7 +44,7 @@ class Told:
 def tell(
     base_url: str, token: str, builds: Builds, *, requester: str, branch: str = "master", timeout: float = 300, out: Say = print,
     client: httpx.Client | None = None,
-) -> tuple[Told, ...]:
+) -> tuple[StoryRun, ...]:
     """Trigger a run of each build, wait for all, have baselines proposed, print a tour; return the runs.
 
     `token` is an admin's, `requester` the token of whoever proposes baselines.
@@ -59,10 +59,10 @@ def tell(
             for run_id in api.trigger(build, branch)]
         triggered += [(run_id, builds.proposed) for run_id in api.trigger(builds.proposed, branch, only=flaky, repeat=REPEAT)]
         out(f"\nTriggered {len(triggered)} runs through the API; the machine takes them one after the other.")
-        told = tuple(_told(api, run_id, build, timeout, out) for run_id, build in triggered)
+        story_runs = tuple(_run_story(api, run_id, build, timeout, out) for run_id, build in triggered)
         asked = _Api(asking, f"{base_url}/api/v1", requester)
-        _propose(asked, api, told[1].run_id, api.differing(told[1].run_id)[:2], out)
-        red = told[3]
+        _propose(asked, api, story_runs[1].run_id, api.differing(story_runs[1].run_id)[:2], out)
+        red = story_runs[3]
         caused = [each for each in api.differing(red.run_id, attribution="mine") if each["regression_id"] != flaky]
         _review(asked, api, red.run_id, caused, out)
         state = api.get(f"/regression-tests/{flaky}/stability")["state"]
@@ -70,10 +70,10 @@ def tell(
         look = next((f"{base_url}/api/v1/runs/{red.run_id}/{each['next']}&view=cues" for each in caused), None)
     for line in tour(base_url, token, red, look):
         out(line)
-    return told
+    return story_runs
 
 
-def tour(base_url: str, token: str, red: Told, look: str | None = None) -> list[str]:
+def tour(base_url: str, token: str, red: StoryRun, look: str | None = None) -> list[str]:
     """Return the lines that say where to go from a red pull request's run; each curl line works when it is pasted.
 
     `look` is the address at which the changed captions of an output are seen, where there are any.
@@ -182,7 +182,7 @@ def _digest(proposed: Sequence[Mapping[str, Any]]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _told(api: _Api, run_id: int, build: Build, timeout: float, out: Say) -> Told:
+def _run_story(api: _Api, run_id: int, build: Build, timeout: float, out: Say) -> StoryRun:
     status = api.await_end(run_id, timeout)
     summary = api.get(f"/runs/{run_id}/summary")
     counts = ", ".join(f"{summary.get(f'{name}_count', 0)} {words}" for name, words in (
@@ -194,4 +194,4 @@ def _told(api: _Api, run_id: int, build: Build, timeout: float, out: Say) -> Tol
             out(f"  {entry['status']:<15} exit {entry.get('exit_code')!s:>4}  {entry.get('command', '')}")
     for trouble in api.find(f"/runs/{run_id}/infrastructure-errors", {"limit": 10}).get("data", []):
         out(f"  {trouble['type']:<15} {trouble['message']}")
-    return Told(run_id, build.commit, status)
+    return StoryRun(run_id, build.commit, status)

@@ -90,7 +90,7 @@ class DiffPool:
                 self._cues_memory.put(key, answer)
         return answer
 
-    def tell_facts(self, pairs: Sequence[Contents]) -> Sequence[tuple[Fact, ...] | None]:
+    def facts_of_pairs(self, pairs: Sequence[Contents]) -> Sequence[tuple[Fact, ...] | None]:
         """All facts of the first of these pairs, as many as there was time for, and of one at least; None where that took too long.
 
         Together they are to be shorter than `SIZE_LIMIT`. Raises Unavailable as `compare` does.

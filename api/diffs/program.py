@@ -72,15 +72,15 @@ def compare_cues(expected: bytes, actual: bytes, question: dict[str, Any]) -> tu
     return {"is_final": not found.is_late, "is_read": found.is_read}, [orjson.dumps(shown)]
 
 
-def tell_facts(content: memoryview, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+def facts_of_pairs(content: memoryview, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """The facts of the first pairs of many, of all that were begun within a part of the time; `question` holds sizes and codes."""
     end, start, found = monotonic() + question["seconds"], 0, []
     for expected, actual, code in question["pairs"]:
         middle, behind = start + expected, start + expected + actual
-        told = facts(
+        shown = facts(
             bytes(content[start:middle]), bytes(content[middle:behind]), None if code is None else FailureCode[code], whole=True,
             clock=process_time)
-        found.append([fact.fields for fact in told])
+        found.append([fact.fields for fact in shown])
         start = behind
         if monotonic() > end:
             break
@@ -124,7 +124,7 @@ def serve(channel: Channel, child: ExactChild) -> None:
 
 def _answer(child: ExactChild, content: memoryview, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     if "pairs" in question:
-        return tell_facts(content, question)
+        return facts_of_pairs(content, question)
     expected, actual = bytes(content[:question["expected"]]), bytes(content[question["expected"]:])
     return compare_cues(expected, actual, question) if "cues" in question else compare(child, expected, actual, question)
 

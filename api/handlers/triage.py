@@ -72,11 +72,11 @@ def triage_of(
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """What failed in a run and why, by what is known of its analysis."""
-    told = _told_now(run, judged) if status.found is None else _told_by(status.found, judged)
-    members = [each.cluster.regression_ids for each in told.causes]
-    wanted = [test for test in told.failing if attribution in (None, test.origin)]
+    shown = _shown_now(run, judged) if status.found is None else _shown_of(status.found, judged)
+    members = [each.cluster.regression_ids for each in shown.causes]
+    wanted = [test for test in shown.failing if attribution in (None, test.origin)]
     if cluster is not None:
-        own = {each for cause in told.causes if cause.cluster.class_id == cluster for each in cause.cluster.regression_ids}
+        own = {each for cause in shown.causes if cause.cluster.class_id == cluster for each in cause.cluster.regression_ids}
         wanted = [test for test in wanted if test.judged.test.regression_id in own]
     wanted = in_fair_order(wanted) if status.found is None else in_order_of_causes(wanted, members)
     cursors = TriageCursors(run.run_id, attribution, request_context.collaborator(SigningKey), cluster, status.name or "")
@@ -84,12 +84,12 @@ def triage_of(
     # Those behind would not fit, however short they are.
     page = _with_differences(wanted[start:start + max_bytes // LEAST_ENTRY])
     return render_triage.triage(
-        run, judged, _skipped(judged), told.base, Failures(told.failing, len(wanted), start, page, cursors), told.runtimes,
-        _causes(run, judged, status, told.causes), api_base=api_base(), max_bytes=max_bytes)
+        run, judged, _skipped(judged), shown.base, Failures(shown.failing, len(wanted), start, page, cursors), shown.runtimes,
+        _causes(run, judged, status, shown.causes), api_base=api_base(), max_bytes=max_bytes)
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Shown:
     """What is known of a run's failures: its base, its failing tests, runtimes, and causes as far as they are known."""
 
     base: BaseRun | None
@@ -98,19 +98,19 @@ class _Told:
     causes: Sequence[Cause] = ()
 
 
-def _told_now(run: Run, judged: JudgedRun) -> _Told:
+def _shown_now(run: Run, judged: JudgedRun) -> _Shown:
     basis = with_tests(_choose_base(run, None), judged.tests, request_context.now())
     runtimes, since = find_history(run, basis, judged.tests)
-    return _Told(basis.shown, explain_failures(basis, judged.tests, since), runtimes)
+    return _Shown(basis.shown, explain_failures(basis, judged.tests, since), runtimes)
 
 
-def _told_by(found: RunAnalysis, judged: JudgedRun) -> _Told:
+def _shown_of(found: RunAnalysis, judged: JudgedRun) -> _Shown:
     known = found.by_id
     failing = [
         FailingTest(
             test, failures_of(test), each.since, each.in_base, each.analysed.attributed.origin, each.base_run_id, each.untested)
         for test in judged.tests if (each := known.get(test.test.regression_id)) is not None]
-    return _Told(found.base, failing, found.runtimes, found.causes)
+    return _Shown(found.base, failing, found.runtimes, found.causes)
 
 
 def _causes(run: Run, judged: JudgedRun, status: AnalysisStatus, causes: Sequence[Cause]) -> Causes:

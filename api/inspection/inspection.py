@@ -31,14 +31,14 @@ def inspect(file: Path, name: str, *, seconds: float = SECONDS) -> bytes:
     timer = Timer(seconds, _kill, [process])
     timer.start()
     try:
-        told = process.stdout.read(SIZE_LIMIT + 1)
+        output = process.stdout.read(SIZE_LIMIT + 1)
     finally:
         timer.cancel()
         _kill(process)
         process.stdout.close()
         process.wait()
-    parse_media_info(told)
-    return _NAMELESS.sub(b"<media ref=" + quoteattr(name).encode().replace(b"\\", b"\\\\") + b">", told, count=1)
+    parse_media_info(output)
+    return _NAMELESS.sub(b"<media ref=" + quoteattr(name).encode().replace(b"\\", b"\\\\") + b">", output, count=1)
 
 
 def _kill(process: Popen[bytes]) -> None:

@@ -24,8 +24,8 @@ def main() -> None:
             sys.exit(1)
         os.nice(10)
         _restrict()
-        told = library.parse(file, output="XML", full=False, buffer_size=BUFFER)
-    sys.stdout.buffer.write(told.encode("utf-8", "replace"))
+        report = library.parse(file, output="XML", full=False, buffer_size=BUFFER)
+    sys.stdout.buffer.write(report.encode("utf-8", "replace"))
 
 
 def _restrict() -> None:

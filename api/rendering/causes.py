@@ -68,8 +68,8 @@ def _sentence(found: AnalysisStatus, causes: Sequence[Cause], own: Sequence[Caus
     if not own:
         open_ones = sum(each.origin is Origin.UNKNOWN for each in causes)
         return f"None of {_counted(len(causes))} is known to be this run's own{f'; {open_ones} may be' if open_ones else ''}."
-    told = "; ".join(f"{words_of(each)} ({_tests(each)})" for each in own[:TOLD_CAUSES])
-    return f"{len(own)} of {_counted(len(causes))} {'is' if len(own) == 1 else 'are'} this run's own: {told}."
+    named = "; ".join(f"{words_of(each)} ({_tests(each)})" for each in own[:TOLD_CAUSES])
+    return f"{len(own)} of {_counted(len(causes))} {'is' if len(own) == 1 else 'are'} this run's own: {named}."
 
 
 def _counted(number: int) -> str:

@@ -115,8 +115,8 @@ class ContainerProcess:
         for each in (self.output, self.errors):
             if each is not None:
                 os.set_blocking(each, True)
-        self.ended, told = os.pipe()
-        self._lifeline = self._start_guard(told)
+        self.ended, end_writer = os.pipe()
+        self._lifeline = self._start_guard(end_writer)
 
     @property
     def input(self) -> int | None:
@@ -191,16 +191,16 @@ class ContainerProcess:
                     os.close(each)
         _remove(self._place)
 
-    def _start_guard(self, told: int) -> int:
+    def _start_guard(self, end_writer: int) -> int:
         lifeline, kept = os.pipe()
         command = [*module_command("api.sandbox.container_guard"), self._engine.socket_path, self._name]
         actions = [
-            (os.POSIX_SPAWN_DUP2, lifeline, 0), (os.POSIX_SPAWN_DUP2, told, 1),
+            (os.POSIX_SPAWN_DUP2, lifeline, 0), (os.POSIX_SPAWN_DUP2, end_writer, 1),
             (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
         self._guard = os.posix_spawn(command[0], command, module_environment(), file_actions=actions, setsid=True)
         (self._place / GUARD).write_text(str(self._guard))
         os.close(lifeline)
-        os.close(told)
+        os.close(end_writer)
         os.set_blocking(self.ended, False)
         return kept
 

@@ -50,7 +50,7 @@ _DENIED = re.compile(r"([A-Z][A-Z, ]{0,60}?) command denied|need \(at least one 
 
 def cause_of(failed: DBAPIError) -> str | None:
     """The cause, in one or two sentences; None for what is no fault of the database's or its account's, but of a statement."""
-    code, words = _told(failed)
+    code, words = _code_and_message(failed)
     if isinstance(code, int):
         if isinstance(getattr(failed.orig, "original_exception", None), socket.gaierror):
             return UNKNOWN_HOST
@@ -63,16 +63,16 @@ def cause_of(failed: DBAPIError) -> str | None:
 
 
 def is_transient(failed: DBAPIError) -> bool:
-    """Whether the database may come of itself: it is away, or locked, and nothing that it was told is wrong."""
-    code, _ = _told(failed)
+    """Whether the database may come of itself: it is away, or locked, and nothing that it was message is wrong."""
+    code, _ = _code_and_message(failed)
     return code in WORTH_WAITING or str(code).startswith("database is locked")
 
 
-def _told(failed: DBAPIError) -> tuple[Any, str]:
+def _code_and_message(failed: DBAPIError) -> tuple[Any, str]:
     """The driver's error: a number and words; or, of SQLite, words alone."""
     arguments: tuple[Any, ...] = getattr(failed.orig, "args", ())
     return (arguments[0] if arguments else ""), str(arguments[1] if len(arguments) > 1 else "")
 
 
-def _unknown(failed: DBAPIError, told: str) -> str | None:
-    return f"The database refused: {told}." if isinstance(failed, OperationalError) else None
+def _unknown(failed: DBAPIError, message: str) -> str | None:
+    return f"The database refused: {message}." if isinstance(failed, OperationalError) else None

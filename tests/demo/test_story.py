@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from api.demo.prepare import Build, Builds
-from api.demo.story import StoryFailed, Told, tell, tour
+from api.demo.story import StoryFailed, StoryRun, tell, tour
 
 BUILDS = Builds(
     Build("a" * 40, None, "good", {}), Build("b" * 40, "a" * 40, "bad", {}), Build("c" * 40, "b" * 40, "unbuilt", {}),
@@ -20,7 +20,7 @@ BUILDS = Builds(
 FLAKY = 16
 TESTS = {"data": [{"regression_id": 1, "command": "--out=srt"}, {"regression_id": FLAKY, "command": "--out=report"}]}
 TOKEN, REQUESTER = "spci_" + "t" * 43, "spci_" + "r" * 43
-RED = Told(4, "d" * 40, "fail")
+RED = StoryRun(4, "d" * 40, "fail")
 
 
 class Server:
@@ -109,10 +109,10 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_all_commits_are_run_and_their_ends_told(server: Server, client: httpx.Client) -> None:
     lines: list[str] = []
 
-    told = tell("http://ci", TOKEN, BUILDS, requester=REQUESTER, out=lines.append, client=client)
+    story_runs = tell("http://ci", TOKEN, BUILDS, requester=REQUESTER, out=lines.append, client=client)
 
-    assert told[:3] == (Told(1, "a" * 40, "pass"), Told(2, "b" * 40, "fail"), Told(3, "c" * 40, "canceled"))
-    assert told[3:] == (RED, Told(5, "d" * 40, "fail"), Told(6, "d" * 40, "fail"))
+    assert story_runs[:3] == (StoryRun(1, "a" * 40, "pass"), StoryRun(2, "b" * 40, "fail"), StoryRun(3, "c" * 40, "canceled"))
+    assert story_runs[3:] == (RED, StoryRun(5, "d" * 40, "fail"), StoryRun(6, "d" * 40, "fail"))
     assert [body["commit_sha"] for body in server.bodies] == ["a" * 40, "b" * 40, "c" * 40, "d" * 40, "d" * 40]
     assert [body.get("parent_sha") for body in server.bodies] == [None, "a" * 40, "b" * 40, "b" * 40, "b" * 40]
     assert [body.get("pull_request") for body in server.bodies] == [None, None, None, 105, 105]

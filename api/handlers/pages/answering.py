@@ -26,6 +26,6 @@ def lead_to(path: str) -> flask.Response:
     return flask.Response("", HTTPStatus.SEE_OTHER, HEADERS | {"Location": address}, content_type=KIND)
 
 
-def told(answer: Any) -> Any:
+def data_of(answer: Any) -> Any:
     """What an operation of the API answers, as its clients read it."""
     return orjson.loads(encode(answer))

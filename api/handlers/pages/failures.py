@@ -7,7 +7,7 @@ from typing import Any
 from api.domain.results.judged_run import JudgedRun
 from api.domain.runs.run import Run
 from api.handlers.causes import clusters_of, find_status
-from api.handlers.pages.answering import told
+from api.handlers.pages.answering import data_of
 from api.handlers.triage import triage_of
 from api.rendering.pages.groups import Group, by_category, by_cause
 from api.services.results import verdicts
@@ -22,7 +22,7 @@ def failures_of(run: Run, by: str) -> dict[str, Any]:
     """What a page tells of a run: its triage, its tests, and its failures by causes or categories, but where all tests are listed."""
     judged = verdicts.judge_run(run)
     status = find_status(run, judged)
-    triage = told(triage_of(run, judged, status, TRIAGE_BYTES if by != "test" else LEAST_TRIAGE_BYTES))
+    triage = data_of(triage_of(run, judged, status, TRIAGE_BYTES if by != "test" else LEAST_TRIAGE_BYTES))
     return {"triage": triage, "tests": judged.tests, "groups": list(_groups(run, judged, status, triage["failures"], by))}
 
 
@@ -31,5 +31,5 @@ def _groups(run: Run, judged: JudgedRun, status: AnalysisStatus, failures: Any, 
         return ()
     if by == "category":
         return by_category(failures)
-    clusters = told(clusters_of(run, judged, status, SHOWN_CAUSES, 0))["data"]
+    clusters = data_of(clusters_of(run, judged, status, SHOWN_CAUSES, 0))["data"]
     return by_cause(failures, () if status.found is None else status.found.causes, clusters)

@@ -14,7 +14,7 @@ from api.domain.runs.run import Run
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.domain.text.log_difference import LogView
 from api.handlers.logs import list_sample_logs
-from api.handlers.pages.answering import show, told
+from api.handlers.pages.answering import data_of, show
 from api.handlers.pages.failures import failures_of
 from api.handlers.pages.library import past_of
 from api.handlers.results import PLACES, get_diff
@@ -32,7 +32,7 @@ EVENTS, CONTEXT_LINES, LOG_LINES = 100, 3, 200
 def run_page(run: Run, by: str) -> flask.Response:
     """Show a run: its failures by cause or category or all of its tests, and what it went through."""
     return show(
-        "run.html", run=run, by=by, proposes=_may_propose(), events=told(list_progress(run, EVENTS, 0))["data"],
+        "run.html", run=run, by=by, proposes=_may_propose(), events=data_of(list_progress(run, EVENTS, 0))["data"],
         neighbours=_neighbours(run), **failures_of(run, by))
 
 
@@ -46,7 +46,7 @@ def run_test_page(run: Run, regression_id: int, against: str, output_id: int | N
     lines = output and _diff(run, test, output, against, "lines")
     cues = output and _diff(run, test, output, against, PLACES).get("cues")
     return show(
-        "test.html", run=run, test=test, result=told(get_run_sample(run, test.test.sample_id, regression_id)), outputs=outputs,
+        "test.html", run=run, test=test, result=data_of(get_run_sample(run, test.test.sample_id, regression_id)), outputs=outputs,
         output=output, against=against, diff=lines, rows=side_by_side(lines.get("hunks", ()) if lines else ()),
         cues=cues, pictures=pictures_of(cues["places"]) if cues else [], proposes=_may_propose(), failure_log=_failure_log(run, test),
         **past_of(regression_id))
@@ -70,7 +70,7 @@ def _chosen(outputs: Sequence[ShownOutput], output_id: int | None) -> ShownOutpu
 def _diff(run: Run, test: JudgedTest, output: ShownOutput, against: str, view: str) -> dict[str, Any]:
     """The comparison as the API tells it; where that refuses, why."""
     try:
-        found: dict[str, Any] = told(get_diff(
+        found: dict[str, Any] = data_of(get_diff(
             run, test.test.sample_id, test.test.regression_id, output.output_id, CONTEXT_LINES, "structured", view, against))
         return found
     except Refusal as refused:
@@ -83,7 +83,7 @@ def _failure_log(run: Run, test: JudgedTest) -> Any:
     if reader is None or Scope.SYSTEM_READ not in reader.scopes or not test.verdict.is_failure:
         return None
     try:
-        return told(list_sample_logs(run, test.test.sample_id, LOG_LINES, test.test.regression_id, view=LogView.FAILURE_ONLY))
+        return data_of(list_sample_logs(run, test.test.sample_id, LOG_LINES, test.test.regression_id, view=LogView.FAILURE_ONLY))
     except Refusal:
         return None
 

@@ -91,7 +91,7 @@ def sources_of(run: Run, main_repository: str) -> tuple[Line, tuple[Source, ...]
 
 def name_of(run: Run, line: Line, sources: Sequence[Source]) -> str:
     """A digest of all that an analysis is made from, and of the versions of the rules."""
-    told = [
+    shown = [
         ANALYSIS_VERSION, CLUSTERS_VERSION, FACTS_VERSION, run.evidence, line.commits, line.merge_base,
         [(past.run_id, past.is_own, past.is_assumed) for past in line.runs], sorted((each.run_id, each.evidence) for each in sources)]
-    return blake2b(orjson.dumps(told), digest_size=16).hexdigest()
+    return blake2b(orjson.dumps(shown), digest_size=16).hexdigest()

@@ -146,18 +146,18 @@ class _Making:
         failing = {test.judged.test.regression_id: test for test in explain_failures(basis, tests, since)}
         analysis = analyse([each for each in walks if each.subject.regression_id in failing], known, stabilities)
         explained = tuple(
-            Explained(each, self._since(basis, each, told.since), told.in_base, told.base_run_id, told.untested)
-            for each in analysis.tests for told in [failing[each.regression_id]])
+            Explained(each, self._since(basis, each, failure.since), failure.in_base, failure.base_run_id, failure.untested)
+            for each in analysis.tests for failure in [failing[each.regression_id]])
         attributed = {each.regression_id: each.attributed.facts for each in analysis.tests}
         steps = tuple(step for each in walks if (step := _step(each, known, attributed)) is not None)
         return RunAnalysis(basis.shown, runtimes, explained, analysis.causes), steps
 
-    def _since(self, basis: Basis, found: Analysed, told: FailingSince) -> FailingSince:
+    def _since(self, basis: Basis, found: Analysed, failing_since: FailingSince) -> FailingSince:
         """Since when a test fails: since the newest of its changes that last, where one is known."""
         newest = found.first_bad[0]
         runs = {past.run_id: past for past in basis.line.runs}
         if newest.state is FirstBadState.AT_LEAST or newest.run_id not in runs and newest.run_id != self.run.run_id:
-            return told
+            return failing_since
         return FailingSince(runs.get(newest.run_id) or self._now, at_least=False, is_assumed=newest.is_assumed)
 
     @property

@@ -27,7 +27,7 @@ class FactFinder:
 
     archive: Archive
     pool: DiffPool
-    told: Callable[[str], None] = lambda _: None
+    notify: Callable[[str], None] = lambda _: None
 
     def find(self, pairs: Sequence[Pair], go_on: Callable[[], None] = lambda: None) -> dict[Pair, Facts]:
         """All facts of these pairs, and keep those that were not kept; pairs that cannot be compared are left out.
@@ -41,10 +41,10 @@ class FactFinder:
         # A file that was gone may have come.
         missing = [pair for pair in pairs if pair not in kept or kept[pair].state is FactsState.MISSING]
         for batch in self._batches(missing):
-            told = self._compare(batch)
-            changed = {pair: each for pair, each in told.items() if kept.get(pair) != each}
+            compared = self._compare(batch)
+            changed = {pair: each for pair, each in compared.items() if kept.get(pair) != each}
             transact(partial(_keep, changed, go_on))
-            kept |= told
+            kept |= compared
         return {pair: each.facts for pair, each in kept.items() if each.state is FactsState.READY}
 
     def _batches(self, pairs: Iterable[Pair]) -> Iterator[list[tuple[Pair, Contents | None]]]:
@@ -69,18 +69,18 @@ class FactFinder:
         return Contents(expected.read(0, BYTE_LIMIT + 1), actual.read(0, BYTE_LIMIT + 1), pair.code)
 
     def _compare(self, batch: Sequence[tuple[Pair, Contents | None]]) -> dict[Pair, KeptFacts]:
-        told = {pair: KeptFacts(FactsState.MISSING) for pair, contents in batch if contents is None}
+        compared = {pair: KeptFacts(FactsState.MISSING) for pair, contents in batch if contents is None}
         rest = [(pair, contents) for pair, contents in batch if contents is not None]
         while rest:
-            for (pair, _), facts in zip(rest, answer := self.pool.tell_facts([contents for _, contents in rest]), strict=False):
-                told[pair] = KeptFacts(FactsState.LATE) if facts is None else KeptFacts(FactsState.READY, facts)
+            for (pair, _), facts in zip(rest, answer := self.pool.facts_of_pairs([contents for _, contents in rest]), strict=False):
+                compared[pair] = KeptFacts(FactsState.LATE) if facts is None else KeptFacts(FactsState.READY, facts)
             rest = rest[len(answer):]
-        for each in told.values():
+        for each in compared.values():
             if each.outcome is not None:
-                self.told(each.outcome)
-        return told
+                self.notify(each.outcome)
+        return compared
 
 
-def _keep(told: Mapping[Pair, KeptFacts], go_on: Callable[[], None]) -> None:
-    keep_facts(told)
+def _keep(compared: Mapping[Pair, KeptFacts], go_on: Callable[[], None]) -> None:
+    keep_facts(compared)
     go_on()

@@ -15,7 +15,7 @@ from api.services.results.analyses import load_causes
 from api.services.runs.runs import show_run
 from api.storage.results.approvals import list_approvals
 
-# Of so many runs the causes are told; requests of the others are shown by run.
+# Of so many runs the causes are by_run; requests of the others are shown by run.
 RUN_LIMIT, DECIDED_LIMIT = 10, 100
 
 
@@ -88,13 +88,13 @@ def _by_run(approvals: Iterable[Approval]) -> list[tuple[int, list[Approval]]]:
 
 def _by_cause(run_id: int, asked: Sequence[Approval], causes: Sequence[Cause]) -> list[Waiting]:
     """Of tests with several causes nobody can say what is approved with them, so these stand apart."""
-    told: dict[int, list[Approval]] = {}
+    by_run: dict[int, list[Approval]] = {}
     rest: list[Approval] = []
     for each in asked:
         places = [
             place for place, cause in enumerate(causes) if each.proposal.wish.regression_id in cause.cluster.regression_ids]
-        (told.setdefault(places[0], []) if len(places) == 1 else rest).append(each)
-    found = [Waiting(run_id, tuple(told[place]), causes[place]) for place in sorted(told)]
+        (by_run.setdefault(places[0], []) if len(places) == 1 else rest).append(each)
+    found = [Waiting(run_id, tuple(by_run[place]), causes[place]) for place in sorted(by_run)]
     return [*found, *([Waiting(run_id, tuple(rest))] if rest else [])]
 
 

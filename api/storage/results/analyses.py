@@ -179,5 +179,5 @@ def name_of_step(facts: Facts) -> str:
     return _name(sorted((fact.kind, fact.parameter) for fact in facts))
 
 
-def _name(told: object) -> str:
-    return blake2b(orjson.dumps(told), digest_size=16).hexdigest()
+def _name(content: object) -> str:
+    return blake2b(orjson.dumps(content), digest_size=16).hexdigest()

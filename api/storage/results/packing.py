@@ -26,24 +26,24 @@ def unpacked(kind: type[T], content: bytes) -> T:
     return value
 
 
-def _value(kind: Any, told: Any) -> Any:
+def _value(kind: Any, packed: Any) -> Any:
     if kind in (str, int, float, bool, Any):
-        return told
+        return packed
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        return None if told is None else _value(next(each for each in arguments if each is not NoneType), told)
+        return None if packed is None else _value(next(each for each in arguments if each is not NoneType), packed)
     if origin is tuple and arguments[-1] is not Ellipsis:
-        return tuple(map(_value, arguments, told))
+        return tuple(map(_value, arguments, packed))
     if origin in (tuple, frozenset):
-        return origin(_value(arguments[0], each) for each in told)
+        return origin(_value(arguments[0], each) for each in packed)
     if origin is not None and issubclass(origin, Mapping):
-        return {_key(arguments[0], key): _value(arguments[1], each) for key, each in told.items()}
+        return {_key(arguments[0], key): _value(arguments[1], each) for key, each in packed.items()}
     if is_dataclass(kind):
         made: Any = kind
-        return made(**{name: _value(each, told[name]) for name, each in _hints(made).items()})
+        return made(**{name: _value(each, packed[name]) for name, each in _hints(made).items()})
     if issubclass(kind, Enum):
-        return kind(told)
-    return datetime.fromisoformat(told) if kind is datetime else told
+        return kind(packed)
+    return datetime.fromisoformat(packed) if kind is datetime else packed
 
 
 def _key(kind: Any, key: str) -> Any:

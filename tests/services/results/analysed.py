@@ -50,7 +50,7 @@ class OwnPool(DiffPool):
         super().__init__()
         self.asked = 0
 
-    def tell_facts(self, pairs: Sequence[Contents]) -> Sequence[Facts | None]:
+    def facts_of_pairs(self, pairs: Sequence[Contents]) -> Sequence[Facts | None]:
         self.asked += len(pairs)
         return [facts(pair.expected, pair.actual, pair.code, whole=True) for pair in pairs]
 

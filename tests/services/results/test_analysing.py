@@ -156,7 +156,7 @@ def test_a_process_that_died_leaves_a_run_to_the_next(scene: Scene, monkeypatch:
         raise SystemExit
 
     with monkeypatch.context() as dying:
-        dying.setattr(scene.pool, "tell_facts", die)
+        dying.setattr(scene.pool, "facts_of_pairs", die)
         with pytest.raises(SystemExit):
             scene.analyst.analyse_next()
     before = scene.analyse_all()

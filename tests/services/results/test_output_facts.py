@@ -33,7 +33,7 @@ class CountingPool(DiffPool):
         self.asked: list[int] = []
         self.late: set[bytes] = set()
 
-    def tell_facts(self, pairs: Sequence[Contents]) -> Sequence[Facts | None]:
+    def facts_of_pairs(self, pairs: Sequence[Contents]) -> Sequence[Facts | None]:
         self.asked.append(len(pairs))
         return [
             None if pair.actual in self.late else facts(pair.expected, pair.actual, pair.code, whole=True) for pair in pairs[:self.most]]
