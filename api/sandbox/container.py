@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from api.host.programs import module_command, module_environment
+from api.host.programs import module_command
 from api.sandbox.cgroups import Group
 from api.sandbox.engine import Engine, EngineError
 from api.sandbox.file_system import masked_paths
+from api.sandbox.guard_process import GuardProcess, is_guarded, remove_place
 from api.sandbox.own_group import group_of
 from api.sandbox.probing import guards, try_sandbox
 from api.sandbox.sandbox import MORE_PROCESSES, WORKSPACE, Capabilities, ExitStatus, Guard, Mount, Plan, SandboxFailure
@@ -25,8 +26,6 @@ from api.sandbox.seccomp import engine_profile
 LABEL = "sample-platform-ci.folder"
 PIPES = "/run/ci"
 OUTPUT, ERRORS, INPUT = "output", "errors", "input"
-# A sweep spares a container whose guard, by the process id in this file, is alive.
-GUARD = "guard"
 # The engine's own first process, which hands signals on and reaps zombies.
 OWN_PROCESSES = 2
 OPEN_FILES = 8192
@@ -91,7 +90,7 @@ class ContainerEngine:
                     removed += 1
         for place in Path(self.folder).glob(f"{self.prefix}*"):
             if place.stat().st_mtime < created_before and not is_guarded(place):
-                _remove(place)
+                remove_place(place)
         return removed
 
 
@@ -102,7 +101,6 @@ class ContainerProcess:
         self._engine, self._name, self._place = engine, name, place
         self._exit_status: ExitStatus | None = None
         self._group: Group | None = None
-        self._guard = 0
         self._was_out_of_memory = self._was_out_of_processes = False
         place.mkdir(mode=0o700)
         wanted = [OUTPUT, *([ERRORS] if plan.separate_errors else [])]
@@ -115,8 +113,13 @@ class ContainerProcess:
         for each in (self.output, self.errors):
             if each is not None:
                 os.set_blocking(each, True)
-        self.ended, end_writer = os.pipe()
-        self._lifeline = self._start_guard(end_writer)
+        self._guard = GuardProcess(place, [*module_command("api.sandbox.container_guard"), engine.socket_path, name])
+        self.ended = self._guard.ended
+
+    @property
+    def is_started(self) -> bool:
+        """Always: `start` returns once it is."""
+        return True
 
     @property
     def input(self) -> int | None:
@@ -142,12 +145,12 @@ class ContainerProcess:
         self._engine.post(f"/containers/create?name={quote(self._name)}", described)
         self._engine.post(f"/containers/{quote(self._name)}/start")
         self._group = group_of(self._state().get("Pid", 0))
-        os.write(self._lifeline, b"s")
+        self._guard.tell(b"s")
 
-    def poll(self) -> ExitStatus | None:
+    def poll(self, seconds: float | None = 0) -> ExitStatus | None:
         """How the command ended; None while it runs."""
-        if self._exit_status is None and (said := self._read_result()):
-            self._exit_status = said
+        if self._exit_status is None and (said := self._guard.report(seconds)) is not None:
+            self._exit_status = ExitStatus(exit_code=said.get("exit_code"), failure=said.get("failure"))
             self._was_out_of_memory = self._was_out_of_memory or bool(self._state().get("OOMKilled"))
             self._close_write_ends()
         return self._exit_status
@@ -159,11 +162,10 @@ class ContainerProcess:
 
     def kill(self) -> None:
         """Kill everything in the container, and wait for that."""
-        if self._exit_status is None and self._lifeline >= 0:
+        if self._exit_status is None and self._guard.is_open:
             with suppress(EngineError):
                 self._engine.post(f"/containers/{quote(self._name)}/kill?signal=SIGKILL")
-            os.set_blocking(self.ended, True)
-            self.poll()
+            self.poll(None)
 
     def is_out_of_memory(self) -> bool:
         """Whether the kernel killed something for the memory limit."""
@@ -179,37 +181,15 @@ class ContainerProcess:
 
     def close(self) -> None:
         """Remove the container, its guard and its pipes."""
-        if self._lifeline < 0:
+        if not self._guard.is_open:
             return
         self._close_write_ends()
-        os.close(self._lifeline)
-        self._lifeline = -1
-        os.waitpid(self._guard, 0)
-        for each in (self.output, self.errors, self._input, self.ended):
+        self._guard.close()
+        for each in (self.output, self.errors, self._input):
             if each is not None:
                 with suppress(OSError):
                     os.close(each)
-        _remove(self._place)
-
-    def _start_guard(self, end_writer: int) -> int:
-        lifeline, kept = os.pipe()
-        command = [*module_command("api.sandbox.container_guard"), self._engine.socket_path, self._name]
-        actions = [
-            (os.POSIX_SPAWN_DUP2, lifeline, 0), (os.POSIX_SPAWN_DUP2, end_writer, 1),
-            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
-        self._guard = os.posix_spawn(command[0], command, module_environment(), file_actions=actions, setsid=True)
-        (self._place / GUARD).write_text(str(self._guard))
-        os.close(lifeline)
-        os.close(end_writer)
-        os.set_blocking(self.ended, False)
-        return kept
-
-    def _read_result(self) -> ExitStatus | None:
-        try:
-            said = json.loads(os.read(self.ended, 1 << 16) or '{"failure": "the container\'s guard was killed"}')
-        except BlockingIOError:
-            return None
-        return ExitStatus(exit_code=said.get("exit_code"), failure=said.get("failure"))
+        remove_place(self._place)
 
     def _state(self) -> dict[str, Any]:
         with suppress(EngineError, KeyError):
@@ -219,13 +199,6 @@ class ContainerProcess:
     def _close_write_ends(self) -> None:
         while self._write_ends:
             os.close(self._write_ends.popitem()[1])
-
-
-def is_guarded(place: Path) -> bool:
-    """Whether the guard of this folder's sandbox is alive."""
-    with suppress(OSError, ValueError):
-        return b"container_guard" in Path("/proc", (place / GUARD).read_text(), "cmdline").read_bytes()
-    return False
 
 
 def _description(image: str, plan: Plan, place: Path, profile: Path, *, by_path: bool) -> dict[str, Any]:
@@ -292,10 +265,3 @@ def _fifo(path: Path) -> Path:
 
 def _pipe(path: Path) -> int:
     return os.open(_fifo(path), os.O_RDWR | os.O_CLOEXEC)
-
-
-def _remove(place: Path) -> None:
-    with suppress(FileNotFoundError):
-        for file in place.iterdir():
-            file.unlink()
-        place.rmdir()
