@@ -192,14 +192,20 @@ class Settings:
         "CI_WORK_DIR", Path(tempfile.gettempdir(), "ci-jobs"), Path,
         "folder on this host's own disk for what runs: workspaces, slots, pipes", usual=True)
     sandbox: str = _sandbox(
-        "CI_SANDBOX", "auto", read.one_of("auto", "bubblewrap", "container", "none"),
-        "what programs are run in: auto takes the container engine where one is configured, else bubblewrap")
+        "CI_SANDBOX", "auto", read.one_of("auto", "bubblewrap", "container", "kubernetes", "none"),
+        "what programs are run in: auto takes the container engine where one is configured, else bubblewrap; kubernetes is for jobs alone")
     sandbox_root: Path | None = _sandbox(
         "CI_SANDBOX_ROOT", None, read.optional_path,
         "folder with a root file system whose programs bubblewrap runs; empty: this host's /usr, as far as programs need it")
     container_socket: str = _sandbox("CI_CONTAINER_SOCKET", "", str, "the socket of Docker or Podman on this host; empty: none")
     container_image: str = _sandbox("CI_CONTAINER_IMAGE", "", str, "the image that jobs are run in; it must have /bin/sh")
-    container_prefix: str = _sandbox("CI_CONTAINER_PREFIX", "", read.name_part, "what the names of containers begin with")
+    container_prefix: str = _sandbox(
+        "CI_CONTAINER_PREFIX", "", read.name_part, "what the names of containers and of Jobs begin with")
+    kubernetes_claim: str = _sandbox(
+        "CI_KUBERNETES_CLAIM", "", str,
+        "for CI_SANDBOX=kubernetes: the volume claim, mounted here as a whole, in a folder of which CI_WORK_DIR is")
+    kubernetes_config: str = _sandbox(
+        "CI_KUBERNETES_CONFIG", "", str, "file with the access to a cluster, as kubectl has it; empty: by the pod's service account")
     cgroup: str = _sandbox("CI_CGROUP", "ci-jobs", read.name_part, "the control group below which bubblewrap's are made")
 
     jobs: str = _jobs(

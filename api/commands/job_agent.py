@@ -31,6 +31,7 @@ from api.jobs.project.workspaces import Workspaces
 from api.sandbox.bubblewrap import Bubblewrap
 from api.sandbox.choice import Choice
 from api.sandbox.container import ContainerEngine
+from api.sandbox.kubernetes import KubernetesJobs
 from api.sandbox.limits import Limits
 from api.storage.files.incoming import DISK_RESERVE
 from api.storage.jobs.files import JobFiles
@@ -109,7 +110,7 @@ def _tasks(agent: Agent, housekeeping: Housekeeping, self_check: SelfCheck | Non
 def python_runtime(chosen: Choice, work: Path, pythons: Sequence[Path]) -> PythonRuntime:
     """The Python that jobs have in their sandboxes. Logs a warning for a part of it that is not installed."""
     sandbox = chosen.sandbox
-    if isinstance(sandbox, ContainerEngine) or (isinstance(sandbox, Bubblewrap) and sandbox.root):
+    if isinstance(sandbox, ContainerEngine | KubernetesJobs) or (isinstance(sandbox, Bubblewrap) and sandbox.root):
         runtime = image_runtime(work / "python")
     else:
         runtime = host_runtime(work / "python", pythons)

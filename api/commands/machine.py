@@ -35,6 +35,7 @@ from api.machine.machine_client import MachineClient, Refused, ServerUnavailable
 from api.machine.server_repository import ServerJobRepository
 from api.machine.server_source import ServerRunSource
 from api.sandbox.choice import SandboxOptions, choose, log_choice
+from api.sandbox.kubernetes import KubernetesJobs
 from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Sandbox
 from api.specfirst.responses.access_log import configure_logging
@@ -103,8 +104,12 @@ def _execute(
 ) -> None:
     work_dir = settings.work_dir.absolute()
     cache = FileCache(work_dir / "cache", settings.cache_size)
-    workspaces = Workspaces(machine_home(settings, machine["name"]) / "work")
     chosen = choose(sandbox_options(settings))
+    is_cluster = isinstance(chosen.sandbox, KubernetesJobs)
+    # Other hosts do not see what is mounted on this one.
+    workspaces = Workspaces(machine_home(settings, machine["name"]) / "work", images=False if is_cluster else None)
+    if is_cluster and WorkKind.RUN in kinds:
+        raise CommandFailed("CI_SANDBOX=kubernetes executes jobs alone, and this machine takes runs: add it with --takes job")
     log_choice(chosen, *([workspaces.guard] if WorkKind.JOB in kinds else []))
     with ExitStack() as stack:
         if WorkKind.JOB in kinds:
@@ -191,7 +196,7 @@ def sandbox_options(settings: Settings) -> SandboxOptions:
     """The options of the sandbox, from the settings."""
     return SandboxOptions(
         settings.sandbox, settings.work_dir.absolute(), settings.cgroup, settings.container_socket, settings.container_image,
-        settings.container_prefix, settings.sandbox_root)
+        settings.container_prefix, settings.sandbox_root, settings.kubernetes_claim, settings.kubernetes_config)
 
 
 def options(server: str, machine: Mapping[str, Any], settings: Settings) -> WorkerOptions:

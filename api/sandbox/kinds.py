@@ -11,6 +11,7 @@ from api.sandbox.sandbox import Sandbox
 KINDS = {
     "bubblewrap": ("api.sandbox.bubblewrap", "Bubblewrap"),
     "container": ("api.sandbox.container", "ContainerEngine"),
+    "kubernetes": ("api.sandbox.kubernetes", "KubernetesJobs"),
 }
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import select
+from collections.abc import Sequence
 
 from api.sandbox.limits import Limits
 from api.sandbox.sandbox import ExitStatus, Guard, Plan, Sandbox, SandboxFailure
@@ -10,17 +11,18 @@ from api.sandbox.sandbox import ExitStatus, Guard, Plan, Sandbox, SandboxFailure
 SELF_CHECK = Limits(seconds=20, memory_bytes=128 << 20, processes=16)
 SELF_CHECK_USER = 1_899_999_999
 MAX_OUTPUT_LENGTH = 500
+NOTHING = ("/bin/sh", "-c", "exit 0")
 
 
-def try_sandbox(sandbox: Sandbox) -> str | None:
-    """Run a command that does nothing; None where that works, else what went wrong."""
+def try_sandbox(sandbox: Sandbox, command: Sequence[str] = NOTHING, seconds: float = 0) -> str | None:
+    """Run a trial command, to the start of which belong so many seconds; None where it ends well, else what went wrong."""
     user_id = SELF_CHECK_USER if os.geteuid() == 0 else None
     try:
-        process = sandbox.launch(Plan(f"probe-{os.urandom(6).hex()}", ("/bin/sh", "-c", "exit 0"), SELF_CHECK, user_id=user_id))
+        process = sandbox.launch(Plan(f"probe-{os.urandom(6).hex()}", tuple(command), SELF_CHECK, user_id=user_id))
     except SandboxFailure as failure:
         return str(failure)
     try:
-        select.select([process.ended], [], [], SELF_CHECK.seconds)
+        select.select([process.ended], [], [], seconds + SELF_CHECK.seconds)
         ending = process.poll()
         process.kill()
         said = os.read(process.output, MAX_OUTPUT_LENGTH).decode(errors="replace").strip()

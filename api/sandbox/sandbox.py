@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from api.domain.jobs.job import JobReason
 from api.sandbox.limits import Limits
 
 WORKSPACE = "/workspace"
@@ -63,10 +64,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class ExitStatus:
-    """How a command ended: its exit code, 128 plus the number of the signal that killed it, or why it never started."""
+    """How a command ended: its exit code, 128 plus the number of the signal that killed it, or why it never started.
+
+    `reason` is what ended it where that was neither the command nor its owner, as a cluster does.
+    """
 
     exit_code: int | None = None
     failure: str | None = None
+    reason: JobReason | None = None
 
     @property
     def signal(self) -> int | None:
@@ -81,6 +86,10 @@ class SandboxProcess(Protocol):
     errors: int | None
     input: int | None
     ended: int
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the command has been started, from when on its time counts."""
 
     def poll(self) -> ExitStatus | None:
         """How the command ended; None while it runs. `ended` is a descriptor that becomes readable at the end."""

@@ -53,6 +53,11 @@ def pods() -> dict[str, dict[str, Any]]:
     return {name: each["spec"]["template"]["spec"] for kind in ("Deployment", "StatefulSet", "Job") for name, each in every(kind).items()}
 
 
+def own_claims(pod: str) -> list[str]:
+    """The names of the claims that each pod of a StatefulSet has of its own."""
+    return [each["metadata"]["name"] for each in every("StatefulSet").get(pod, {}).get("spec", {}).get("volumeClaimTemplates", ())]
+
+
 PODS = sorted(pods())
 
 
@@ -83,9 +88,11 @@ def test_the_schemas_know_no_unknown_fields_and_miss_none_that_must_be_there() -
 def test_each_pod_calls_a_command_with_settings_that_there_are(pod: str) -> None:
     known = {each.metadata["variable"] for each in fields(Settings)} | file_variables()
     configured = [source["configMapRef"]["name"] for source in container(pod)["envFrom"]]
+    own = {each["name"] for each in container(pod).get("env", ()) if each["name"] != "POD_NAME"}
 
     make_parser().parse_args(container(pod)["args"])
 
+    assert own <= known
     for name in configured:
         given = every("ConfigMap")[name]["data"]
         assert set(given) <= known
@@ -97,15 +104,15 @@ def test_each_pod_has_the_volumes_that_it_mounts(pod: str) -> None:
     volumes = {volume["name"]: volume for volume in pods()[pod]["volumes"]}
     claims = {each["persistentVolumeClaim"]["claimName"] for each in volumes.values() if "persistentVolumeClaim" in each}
 
-    assert {mount["name"] for mount in container(pod)["volumeMounts"]} == set(volumes)
+    assert {mount["name"] for mount in container(pod)["volumeMounts"]} == {*volumes, *own_claims(pod)}
     assert claims <= set(every("PersistentVolumeClaim"))
 
 
 @pytest.mark.parametrize("pod", PODS)
-def test_each_pod_is_an_ordinary_user_without_capabilities_and_without_a_token_of_the_clusters(pod: str) -> None:
+def test_each_pod_is_an_ordinary_user_without_capabilities_and_without_a_token_of_the_clusters_but_one(pod: str) -> None:
     confined = container(pod)["securityContext"]
 
-    assert pods()[pod]["automountServiceAccountToken"] is False
+    assert pods()[pod]["automountServiceAccountToken"] is (pod == "ci-job-machine")
     assert pods()[pod]["securityContext"]["runAsNonRoot"] is True
     assert (confined["allowPrivilegeEscalation"], confined["capabilities"]) == (False, {"drop": ["ALL"]})
 
@@ -120,23 +127,47 @@ def test_the_secrets_files_are_those_that_the_settings_name() -> None:
     assert "ci-api" not in json.dumps([container("ci-machine")["envFrom"], pods()["ci-machine"]["volumes"]])
 
 
-def test_a_machine_sees_one_token_where_its_command_looks_for_it() -> None:
-    [mount] = [each for each in container("ci-machine")["volumeMounts"] if each["name"] == "tokens"]
-    command = container("ci-machine")["args"]
+@pytest.mark.parametrize("pod", ["ci-machine", "ci-job-machine"])
+def test_a_machine_sees_one_token_where_its_command_looks_for_it(pod: str) -> None:
+    [mount] = [each for each in container(pod)["volumeMounts"] if each["name"] == "tokens"]
+    command = container(pod)["args"]
 
     assert mount["mountPath"] == command[command.index("--token-file") + 1]
     assert mount["subPathExpr"] == "$(POD_NAME)"
-    assert container("ci-machine")["env"] == [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+    assert container(pod)["env"][0] == {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+
+
+def test_the_machine_that_makes_jobs_may_do_no_more_than_it_asks_of_the_cluster() -> None:
+    [role], [binding], [account] = (list(every(kind).values()) for kind in ("Role", "RoleBinding", "ServiceAccount"))
+    allowed = {resource: set(rule["verbs"]) for rule in role["rules"] for resource in rule["resources"]}
+
+    assert allowed == {"jobs": {"create", "get", "list", "delete"}, "pods": {"list", "watch"}}
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account["metadata"]["name"]}]
+    assert pods()["ci-job-machine"]["serviceAccountName"] == account["metadata"]["name"]
+
+
+def test_the_machine_that_makes_jobs_works_on_the_claim_that_it_names() -> None:
+    [claim] = own_claims("ci-job-machine")
+    [mount] = [each for each in container("ci-job-machine")["volumeMounts"] if each["name"] == claim]
+    given = every("ConfigMap")["ci-job-machine"]["data"]
+
+    # A StatefulSet names the claims of its pods so.
+    assert {"name": "CI_KUBERNETES_CLAIM", "value": f"{claim}-$(POD_NAME)"} in container("ci-job-machine")["env"]
+    assert "subPath" not in mount
+    assert Path(given["CI_WORK_DIR"]).parent == Path(mount["mountPath"])
+    assert given["CI_SANDBOX"] == "kubernetes"
 
 
 def test_services_select_pods_that_there_are_and_machines_find_the_server() -> None:
     labels = [each["spec"]["template"]["metadata"]["labels"] for kind in ("Deployment", "StatefulSet") for each in every(kind).values()]
-    command = container("ci-machine")["args"]
+    commands = [container(pod)["args"] for pod in ("ci-machine", "ci-job-machine")]
 
     for service in every("Service").values():
         assert service["spec"]["selector"] in labels
     [port] = every("Service")["ci-api"]["spec"]["ports"]
-    assert command[command.index("--server") + 1] == f"http://ci-api:{port['port']}"
+    for command in commands:
+        assert command[command.index("--server") + 1] == f"http://ci-api:{port['port']}"
 
 
 @pytest.mark.parametrize("probe", ["startupProbe", "livenessProbe", "readinessProbe"])
@@ -162,9 +193,23 @@ def test_machines_are_scaled_by_a_metric_that_the_server_shows() -> None:
 def test_the_page_names_every_manifest_and_gives_every_machine_a_token() -> None:
     page = text_of("docs/deployment.md")
     [scaler] = every("HorizontalPodAutoscaler").values()
-    [block] = [each for each in page.split("```") if "machines add" in each and "kubectl" in each]
+    [block] = [each for each in page.split("```") if "machines add ci-machine" in each and "kubectl" in each]
 
     assert [name for name in FILES if f"`{name}`" not in page] == []
     assert f"for number in {' '.join(map(str, range(scaler['spec']['maxReplicas'])))}; do" in block
     assert pods()["ci-machine"]["volumes"][0]["secret"]["secretName"] in block
     make_parser().parse_args(["machines", "add", "ci-machine-0"])
+
+
+def test_the_page_gives_the_machine_that_makes_jobs_a_token() -> None:
+    [block] = [each for each in text_of("docs/deployment.md").split("```") if "machines add ci-job-machine" in each]
+    machine = every("StatefulSet")["ci-job-machine"]
+    [added] = [line.partition(" -- ci-api ")[2].split(" >") for line in block.splitlines() if "machines add" in line]
+
+    make_parser().parse_args(added[0].split())
+
+    # The first pod of a StatefulSet has this name; there is one unless the manifest says more.
+    assert machine["spec"].get("replicas", 1) == 1
+    assert added[1] == f"{machine['metadata']['name']}-0"
+    assert f"--from-file={added[1]}" in block
+    assert pods()["ci-job-machine"]["volumes"][0]["secret"]["secretName"] in block

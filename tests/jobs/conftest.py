@@ -9,9 +9,9 @@ import pytest
 from api.sandbox.sandbox import Sandbox
 from tests.jobs.attempts import PYTHON, Bench
 from tests.parts import need
-from tests.sandbox.machine_sandboxes import bubblewrap, container, sandbox
+from tests.sandbox.machine_sandboxes import bubblewrap, cluster, container, kubernetes, sandbox
 
-__all__ = ["bench", "bubblewrap", "container", "sandbox"]
+__all__ = ["bench", "bubblewrap", "cluster", "container", "kubernetes", "sandbox"]
 
 
 @pytest.fixture

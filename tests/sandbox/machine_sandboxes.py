@@ -15,11 +15,17 @@ from api.sandbox.bubblewrap import Bubblewrap
 from api.sandbox.cgroups import ROOT
 from api.sandbox.container import ContainerEngine
 from api.sandbox.engine import Engine, EngineError
+from api.sandbox.kubernetes import KubernetesJobs
 from api.sandbox.sandbox import Sandbox
 from tests.e2e.processes import CI_API, environment
 from tests.parts import lacking, need
+from tests.sandbox.api_server import MANIFESTS, ApiServer
+from tests.sandbox.podman_node import PodmanNode, policies_of
 
 IMAGE = "ci-job:tests"
+# By its whole name, since a node asks no registry for that.
+CLUSTER_IMAGE = f"docker.io/library/{IMAGE}"
+CLAIM = "work-ci-job-machine-0"
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +63,28 @@ def container() -> Iterator[Sandbox]:
         service.wait()
         subprocess.run(["umount", f"{folder}/root/overlay"], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster(container: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A cluster of one node, with the policies that are shipped; its claim is where all tests have their files."""
+    assert isinstance(container, ContainerEngine)
+    node = PodmanNode(Path(container.socket).parent, {CLAIM: volume_of(tmp_path_factory.getbasetemp())}, policies_of(MANIFESTS))
+    server = ApiServer(node)
+    node.server_port = server.port
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def kubernetes(cluster: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    config, folder = cluster.write_config(tmp_path_factory.mktemp("kubernetes") / "config"), tmp_path_factory.mktemp("sandboxes")
+    return KubernetesJobs(CLUSTER_IMAGE, CLAIM, str(volume_of(folder)), str(folder), config)
+
+
+def volume_of(folder: Path) -> Path:
+    """The volume that a folder lies on."""
+    return next(each for each in (folder, *folder.parents) if each.is_mount())
 
 
 def _prepared(folder: Path, service: subprocess.Popen[bytes]) -> Sandbox:

@@ -8,7 +8,7 @@ from pathlib import Path
 from api.domain.jobs.job import JobReason
 from api.sandbox.sandbox import Sandbox
 from tests.jobs.attempts import LIMITS, Bench, await_true, processes_of, python, shell
-from tests.sandbox.attempts import is_unharmed
+from tests.sandbox.attempts import EVERYWHERE, is_unharmed
 
 
 def test_a_fork_bomb_is_contained(bench: Bench) -> None:
@@ -72,6 +72,7 @@ def test_many_processes_share_one_limit_of_memory(bench: Bench) -> None:
     assert record.reason is JobReason.OUT_OF_MEMORY
 
 
+@EVERYWHERE
 def test_files_in_memory_count_as_memory(bench: Bench) -> None:
     record, _ = bench.run(shell("dd if=/dev/zero of=/tmp/big bs=1M count=2000 2>/dev/null; exit 9"))
 
@@ -91,6 +92,7 @@ def test_a_disk_bomb_is_contained(bench: Bench) -> None:
     assert is_unharmed(bench)
 
 
+@EVERYWHERE
 def test_a_disk_bomb_is_ended_where_only_the_supervisor_watches(sandbox: Sandbox, tmp_path: Path) -> None:
     bench = Bench(sandbox, tmp_path, images=False)
     body = "while True:\n    open(str(time.time_ns()), 'wb').write(bytes(1 << 20))\n    time.sleep(0.02)"
@@ -103,6 +105,7 @@ def test_a_disk_bomb_is_ended_where_only_the_supervisor_watches(sandbox: Sandbox
     assert "The workspace has more than" in log
 
 
+@EVERYWHERE
 def test_one_file_cannot_be_larger_than_allowed(bench: Bench) -> None:
     limits = replace(LIMITS, file_bytes=1 << 20)
 
@@ -111,6 +114,7 @@ def test_one_file_cannot_be_larger_than_allowed(bench: Bench) -> None:
     assert record.signal == signal.SIGXFSZ
 
 
+@EVERYWHERE
 def test_a_log_bomb_is_contained(bench: Bench) -> None:
     running = bench.start(shell("yes"), limits=replace(LIMITS, log_bytes=1 << 20))
 

@@ -13,9 +13,10 @@ from api.domain.jobs.job import JobReason
 from api.jobs.supervisor.start import SupervisorNotStarted, start_supervisor
 from api.sandbox.sandbox import Sandbox
 from tests.jobs.attempts import LIMITS, Bench, await_true, processes_of, python, shell
-from tests.sandbox.attempts import is_unharmed
+from tests.sandbox.attempts import EVERYWHERE, is_unharmed
 
 
+@EVERYWHERE
 def test_at_the_time_limit_a_command_may_say_goodbye(bench: Bench) -> None:
     body = (
         "def bye(*_):\n    print('bye', flush=True)\n    sys.exit(5)\nsignal.signal(signal.SIGTERM, bye)\n"
@@ -27,6 +28,7 @@ def test_at_the_time_limit_a_command_may_say_goodbye(bench: Bench) -> None:
     assert (record.reason, record.exit_code, running.log) == (JobReason.TIMEOUT, 5, "up\nbye\n")
 
 
+@EVERYWHERE
 def test_a_command_that_does_not_want_to_end_is_killed(bench: Bench) -> None:
     running = bench.start(
         python("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True:\n    pass"), limits=replace(LIMITS, seconds=1))
@@ -37,6 +39,7 @@ def test_a_command_that_does_not_want_to_end_is_killed(bench: Bench) -> None:
     assert processes_of(running.user_id) == []
 
 
+@EVERYWHERE
 def test_a_cancel_ends_the_job(bench: Bench) -> None:
     running = bench.start(shell("echo up; sleep 600; echo never"), shell("echo never"))
     running.await_log("up")
@@ -48,6 +51,7 @@ def test_a_cancel_ends_the_job(bench: Bench) -> None:
     assert processes_of(running.user_id) == []
 
 
+@EVERYWHERE
 def test_the_end_of_the_lease_is_the_end_of_the_job(bench: Bench) -> None:
     running = bench.start(shell("echo up; sleep 600"))
     running.await_log("up")
@@ -64,6 +68,7 @@ def test_the_end_of_the_lease_is_the_end_of_the_job(bench: Bench) -> None:
     assert processes_of(late.user_id) == []
 
 
+@EVERYWHERE
 def test_a_daemon_does_not_survive(bench: Bench) -> None:
     body = (
         "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -76,6 +81,7 @@ def test_a_daemon_does_not_survive(bench: Bench) -> None:
     assert processes_of(running.user_id) == []
 
 
+@EVERYWHERE
 def test_when_the_supervisor_is_killed_so_is_the_job(bench: Bench) -> None:
     running = bench.start(python("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"))
     running.await_log("up")
@@ -111,6 +117,7 @@ def test_an_attempt_has_one_supervisor_and_is_run_once(bench: Bench) -> None:
     assert running.log == "once\n"
 
 
+@EVERYWHERE
 def test_nothing_is_left_of_a_sandbox(bench: Bench, sandbox: Sandbox) -> None:
     sandbox.sweep(time.time() + 60)
 
@@ -119,6 +126,7 @@ def test_nothing_is_left_of_a_sandbox(bench: Bench, sandbox: Sandbox) -> None:
     assert sandbox.sweep(time.time() + 60) == 0
 
 
+@EVERYWHERE
 def test_what_a_killed_supervisor_leaves_is_swept_up(bench: Bench, sandbox: Sandbox) -> None:
     sandbox.sweep(time.time() + 60)
     running = bench.start(shell("echo up; sleep 600"))

@@ -9,9 +9,10 @@ import pytest
 
 from api.sandbox.sandbox import Mount
 from tests.jobs.attempts import Bench, python, shell
-from tests.sandbox.attempts import SYSTEM_CALL
+from tests.sandbox.attempts import EVERYWHERE, SYSTEM_CALL
 
 
+@EVERYWHERE
 def test_the_workspace_is_writable_and_its_files_belong_to_the_slots_user(bench: Bench) -> None:
     running = bench.start(shell("pwd; echo x > made; mkdir sub; echo y > /workspace/sub/other"))
 
@@ -22,6 +23,7 @@ def test_the_workspace_is_writable_and_its_files_belong_to_the_slots_user(bench:
     assert (running.workspace / "made").stat().st_uid == running.user_id
 
 
+@EVERYWHERE
 def test_nothing_else_is_writable_but_memory(bench: Bench) -> None:
     places = "/ /usr /usr/bin /etc /dev /proc /var /run /root /lib"
 
@@ -31,6 +33,7 @@ def test_nothing_else_is_writable_but_memory(bench: Bench) -> None:
     assert log == "ok\n"
 
 
+@EVERYWHERE
 def test_a_file_that_is_shown_is_read_only_unless_said_otherwise(bench: Bench, tmp_path: Path) -> None:
     shown, given = tmp_path / "shown", tmp_path / "given"
     for path in (shown, given):
@@ -46,6 +49,7 @@ def test_a_file_that_is_shown_is_read_only_unless_said_otherwise(bench: Bench, t
     assert running.log.startswith("before")
 
 
+@EVERYWHERE
 def test_there_is_no_network(bench: Bench) -> None:
     with socket.create_server(("0.0.0.0", 0)) as host:
         port = host.getsockname()[1]
@@ -69,6 +73,7 @@ def test_sockets_that_no_network_namespace_holds_back_are_refused(bench: Bench, 
     assert log == "refused 97\n"
 
 
+@EVERYWHERE
 def test_the_hosts_files_are_not_there(bench: Bench, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("SECRET")

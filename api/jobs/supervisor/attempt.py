@@ -21,7 +21,6 @@ from api.storage.jobs.files import AttemptFiles
 
 POLL_SECONDS = 0.1
 CHUNK = 1 << 16
-DRAIN_SECONDS = 2.0
 PROCESSES_REFUSED = "A process or thread was refused: there may be {limit} at once."
 # In so much of the end of a failed job's log is looked for what was not declared, in bytes.
 END_BYTES = 256 << 10
@@ -124,6 +123,8 @@ class Attempt:
             return _Result(JobReason.LOG_LIMIT, ending)
         if stop is None and ending.exit_code and process.is_out_of_processes():
             return _Result(JobReason.PROCESS_LIMIT, ending)
+        if stop is None and ending.reason is not None:
+            return _Result(ending.reason, ending)
         if stop is None:
             return _Result(JobReason.ENGINE_ERROR if ending.failure else JobReason.EXIT_CODE, ending)
         return _Result(stop.reason, ExitStatus(exit_code=ending.exit_code))
@@ -142,9 +143,8 @@ class Attempt:
                 select.select([process.ended], [], [], POLL_SECONDS)
 
     def _drain(self, process: SandboxProcess) -> None:
-        """Read the rest of the pipe, whose writers are dead."""
-        give_up = self._monotonic() + DRAIN_SECONDS
-        while self._monotonic() < give_up and select.select([process.output], [], [], POLL_SECONDS)[0]:
+        """Read the rest of what was printed, of which no more comes."""
+        while not self._log.is_over_limit and select.select([process.output], [], [], POLL_SECONDS)[0]:
             chunk = os.read(process.output, CHUNK)
             if not chunk:
                 return

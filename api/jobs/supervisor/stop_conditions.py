@@ -49,7 +49,7 @@ class StepWatch:
     ) -> None:
         self._files, self._lease, self._limits, self._log, self._process = files, lease, limits, log, process
         self._folders, self._monotonic = folders, monotonic
-        self._deadline = monotonic() + limits.seconds
+        self._deadline: float | None = None
         self._next_poll = 0.0
 
     def check(self) -> Stop | None:
@@ -62,12 +62,17 @@ class StepWatch:
             return Stop(JobReason.OUT_OF_MEMORY)
         if self._files.cancel.exists():
             return Stop(JobReason.CANCELLED, gracefully=True)
-        if self._monotonic() >= self._deadline:
+        if self._is_late():
             return Stop(JobReason.TIMEOUT, gracefully=True)
         if self._is_workspace_full():
             message = f"The workspace has more than {self._limits.workspace_bytes} bytes; the job was ended."
             return Stop(JobReason.DISK_LIMIT, message=message)
         return None
+
+    def _is_late(self) -> bool:
+        if self._deadline is None and self._process.is_started:
+            self._deadline = self._monotonic() + self._limits.seconds
+        return self._deadline is not None and self._monotonic() >= self._deadline
 
     def _is_workspace_full(self) -> bool:
         if not self._folders or self._monotonic() < self._next_poll:
