@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -13,6 +13,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import orjson
 
 T = TypeVar("T")
+Reader = Callable[[Any], Any]
 
 
 def packed(value: object) -> bytes:
@@ -22,35 +23,36 @@ def packed(value: object) -> bytes:
 
 def unpacked(kind: type[T], content: bytes) -> T:
     """The value of this kind that was packed."""
-    value: T = _value(kind, orjson.loads(zlib.decompress(content)))
+    wanted: Any = kind
+    value: T = _reader(wanted)(orjson.loads(zlib.decompress(content)))
     return value
 
 
-def _value(kind: Any, packed: Any) -> Any:
-    if kind in (str, int, float, bool, Any):
-        return packed
+@cache
+def _reader(kind: Any) -> Reader:
+    """What makes a value of this kind from JSON; a kind is looked at once, and thousands of its values are read."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        return None if packed is None else _value(next(each for each in arguments if each is not NoneType), packed)
+        present = _reader(next(each for each in arguments if each is not NoneType))
+        return lambda content: None if content is None else present(content)
     if origin is tuple and arguments[-1] is not Ellipsis:
-        return tuple(map(_value, arguments, packed))
+        places = [*map(_reader, arguments)]
+        return lambda content: tuple(read(each) for read, each in zip(places, content, strict=True))
     if origin in (tuple, frozenset):
-        return origin(_value(arguments[0], each) for each in packed)
+        item = _reader(arguments[0])
+        return lambda content: origin(map(item, content))
     if origin is not None and issubclass(origin, Mapping):
-        return {_key(arguments[0], key): _value(arguments[1], each) for key, each in packed.items()}
+        key, value = int if arguments[0] is int else _unchanged, _reader(arguments[1])
+        return lambda content: {key(name): value(each) for name, each in content.items()}
     if is_dataclass(kind):
         made: Any = kind
-        return made(**{name: _value(each, packed[name]) for name, each in _hints(made).items()})
-    if issubclass(kind, Enum):
-        return kind(packed)
-    return datetime.fromisoformat(packed) if kind is datetime else packed
+        hints = get_type_hints(made)
+        members = [(field.name, _reader(hints[field.name])) for field in fields(made)]
+        return lambda content: made(**{name: read(content[name]) for name, read in members})
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    return datetime.fromisoformat if kind is datetime else _unchanged
 
 
-def _key(kind: Any, key: str) -> Any:
-    return int(key) if kind is int else key
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in fields(kind)}
+def _unchanged(content: Any) -> Any:
+    return content
