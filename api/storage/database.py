@@ -20,7 +20,7 @@ from sqlalchemy import (
     Executable,
     Insert,
     MetaData,
-    Result,
+    Row,
     String,
     UpdateBase,
     func,
@@ -121,13 +121,19 @@ def connection_to_read() -> Iterator[Connection]:
         yield connection
 
 
-def read(statement: Executable, values: Mapping[str, Any] | None = None) -> Result[*tuple[Any, ...]]:
+def read(statement: Executable, values: Mapping[str, Any] | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
     """Execute a statement that reads columns, without the session's work for mapped objects; nothing is flushed before.
 
     A statement that is made once, with parameters for its values, costs a fraction of one that is made for each request.
     """
     with connection_to_read() as connection:
-        return connection.execute(statement, values).freeze()()
+        return connection.execute(statement, values).all()
+
+
+def read_one(statement: Executable, values: Mapping[str, Any] | None = None) -> Row[*tuple[Any, ...]] | None:
+    """The one row that a statement reads, as `read` does; None where there is none."""
+    with connection_to_read() as connection:
+        return connection.execute(statement, values).one_or_none()
 
 
 def read_rows(statement: Executable, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:

@@ -65,7 +65,7 @@ def test_an_answer_is_read_by_its_own_columns_whatever_those_of_the_same_words_w
         with transaction():
             session().execute(text(f"CREATE TABLE told ({columns})"))
             session().execute(text(f"INSERT INTO told VALUES ({values})"))
-        answers.append([dict(row) for row in read(said).mappings()])
+        answers.append([row._asdict() for row in read(said)])
         with transaction():
             session().execute(text("DROP TABLE told"))
 
@@ -77,11 +77,11 @@ def test_a_read_within_a_transaction_has_what_that_has_written(database: Databas
 
     with transaction():
         add_tag("written")
-        within = read(names).scalars().all()
+        within = read(names)
         session().rollback()
 
-    assert within == ["written"]
-    assert read(names).scalars().all() == []
+    assert within == [("written",)]
+    assert read(names) == []
 
 
 def test_a_writer_sends_one_beginning_and_one_end(database: Database) -> None:

@@ -14,7 +14,7 @@ from api.domain.auth.token import parse_scopes, usable_scopes
 from api.storage.auth.accounts import Account
 from api.storage.auth.passwords import fingerprint
 from api.storage.column_types import is_id
-from api.storage.database import change, read, session
+from api.storage.database import change, read_one, session
 from api.storage.platform_tables import TokenRow, UserRow
 from api.storage.tables import AccountRow, SessionRow
 
@@ -46,7 +46,7 @@ def find_reader(value: str, now: datetime) -> Caller | None:
     None for a session that is unknown or over, of a disabled account, or older than the account's password or role; and for one
     that a token began which is revoked by now.
     """
-    row = read(_SESSIONS, {"digest": session_digest(value), "now": now}).one_or_none()
+    row = read_one(_SESSIONS, {"digest": session_digest(value), "now": now})
     if row is None or row.role is None or row.role.value != row.role_then or row.fingerprint != fingerprint(row.password):
         return None
     if row.revoked_at is not None:

@@ -88,7 +88,7 @@ def find_caller(value: str, now: datetime) -> Caller | None:
     if not value.isascii():
         return None
     digest = token_digest(value).encode()
-    for row in read(_TOKENS, {"prefix": value[:PREFIX_LENGTH]}).all():
+    for row in read(_TOKENS, {"prefix": value[:PREFIX_LENGTH]}):
         if hmac.compare_digest(row.token_hash.lower().encode(), digest):
             return _caller(row) if _is_alive(row, now) else None
     return None

@@ -38,7 +38,7 @@ def check_sample(sample_id: int) -> None:
 
 def load_tags(sample_id: int) -> tuple[str, ...]:
     """The tags of a sample, none where it is gone. For one sample alone the whole library is not looked at."""
-    return tuple(sorted(read(_TAGS, {"sample_id": sample_id}).scalars()))
+    return tuple(sorted(name for name, in read(_TAGS, {"sample_id": sample_id})))
 
 
 def load_labels(sample_ids: Collection[int]) -> dict[int, SampleLabel]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, sele
 
 from api.domain.causes.came import Came, Facts
 from api.domain.causes.run_analysis import ANALYSIS_VERSION, AnalysisDue, RunAnalysis, TestStep
-from api.storage.database import TransactionConflict, change, read, session
+from api.storage.database import TransactionConflict, change, read_one, session
 from api.storage.results.packing import packed, unpacked
 from api.storage.tables import AnalysisRow, ClusterRow, RunRow, StepRow
 
@@ -118,7 +118,7 @@ def count_due_runs() -> int:
 
 def load_analysis(run_id: int) -> KeptAnalysis | None:
     """What is kept of a run; None where nothing is."""
-    row = read(_ONE, {"run_id": run_id}).one_or_none()
+    row = read_one(_ONE, {"run_id": run_id})
     return None if row is None else KeptAnalysis(row.name, row.body)
 
 

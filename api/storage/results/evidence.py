@@ -17,7 +17,7 @@ from api.domain.results.runtime import PastReports
 from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
 from api.domain.runs.run import Phase, ProgressEvent
-from api.storage.database import change, read, session
+from api.storage.database import change, read_one, session
 from api.storage.runs.expected_tests import parsed_set
 from api.storage.tables import EvidenceRow, ExpectedTestsRow, RunRow
 
@@ -31,7 +31,7 @@ _ONE = (
 
 def load_evidence(run_id: int) -> tuple[str, Evidence] | None:
     """What a finished run was judged by, and the name of that; None where it is not over, or was never judged."""
-    row = read(_ONE, {"run_id": run_id}).one_or_none()
+    row = read_one(_ONE, {"run_id": run_id})
     return None if row is None else (row.evidence, unpack(row.body, parsed_set(row.digest)))
 
 

@@ -97,4 +97,4 @@ def record_output(run_id: int, output: OutputReport) -> bool:
 
 
 def _is_new(statement: Select[int], key: Mapping[str, int]) -> bool:
-    return read(statement, key).first() is None
+    return not read(statement, key)

@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, update
 
 from api.domain.runs.summary import Summary
-from api.storage.database import change, read, session
+from api.storage.database import change, read_one, session
 from api.storage.results.evidence import forget_evidence
 from api.storage.tables import RunRow, VerdictRow
 
@@ -23,7 +23,7 @@ RunState = Row[*tuple[Any, ...]]
 
 def find_counts(run_id: int, evidence: str) -> Summary | None:
     """The stored counts of a run that is over; None where they are of other evidence by now."""
-    row = read(_COUNTS, {"run_id": run_id, "evidence": evidence}).one_or_none()
+    row = read_one(_COUNTS, {"run_id": run_id, "evidence": evidence})
     return None if row is None else Summary(pending_count=0, **{name: value or 0 for name, value in zip(COUNTS, row, strict=True)})
 
 

@@ -23,7 +23,8 @@ def load_expected_tests(expected_tests_id: int | None) -> ExpectedTests:
     """Load the frozen set with this id. None, the id of a run for which no test was expected, gives an empty set."""
     if expected_tests_id is None:
         return ExpectedTests(())
-    return parsed_set(read(_DIGEST, {"expected_tests_id": expected_tests_id}).scalar_one())
+    [[digest]] = read(_DIGEST, {"expected_tests_id": expected_tests_id})
+    return parsed_set(digest)
 
 
 @lru_cache(maxsize=SETS_IN_MEMORY)

@@ -81,7 +81,7 @@ def load_line(run: Run, main_repository: str, *, generations: int = GENERATIONS)
     """
     known = _known_line(run, main_repository, generations)
     shape, values = _asked_for(run, main_repository), _values(run, main_repository, known)
-    return known.with_older(read(_older(shape, known.farthest is not None), values).all())
+    return known.with_older(read(_older(shape, known.farthest is not None), values))
 
 
 def load_line_and_sources(run: Run, main_repository: str) -> tuple[Line, tuple[Source, ...]]:
@@ -101,7 +101,7 @@ def load_line_and_sources(run: Run, main_repository: str) -> tuple[Line, tuple[S
     if untested:
         # For no commit a database would look through all runs of the platform.
         asked.append(others.where(RunRow.merge_base_sha == untested[0], RunRow.platform == run.platform.value))
-    rows: Sequence[Any] = read(union_all(*asked), _values(run, main_repository, known)).all()
+    rows: Sequence[Any] = read(union_all(*asked), _values(run, main_repository, known))
     line = known.with_older([row for row in rows if row.is_assumed])
     on_line = {past.run_id for past in line.runs}
     told = {row.run_id: row for row in (*known.rows, *rows) if row.evidence is not None}
@@ -191,7 +191,7 @@ class _KnownLine:
 
 
 def _known_line(run: Run, main_repository: str, generations: int) -> _KnownLine:
-    rows = read(_ancestors(_asked_for(run, main_repository), generations), _values(run, main_repository)).all()
+    rows = read(_ancestors(_asked_for(run, main_repository), generations), _values(run, main_repository))
     parts: defaultdict[int, list[Found]] = defaultdict(list)
     for row in rows:
         parts[row.part].append(row)

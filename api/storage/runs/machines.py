@@ -10,7 +10,7 @@ from api.domain.errors import Conflict, NotFound
 from api.domain.page import Page
 from api.domain.runs.machine import Machine, WorkKind
 from api.domain.runs.run import Platform
-from api.storage.database import change, read, session
+from api.storage.database import change, read_one, session
 from api.storage.tables import MachineRow
 
 _COLUMNS = (
@@ -32,7 +32,7 @@ def add_machine(machine: Machine, digest: str) -> None:
 
 def find_machine(digest: str) -> tuple[Machine, bool] | None:
     """The machine whose token has this digest, and whether that is its new one; None where there is none."""
-    row = read(_BY_DIGEST, {"digest": digest}).one_or_none()
+    row = read_one(_BY_DIGEST, {"digest": digest})
     return None if row is None else (_machine(*row[1:]), row[0] == digest)
 
 

@@ -62,12 +62,13 @@ class PlatformRun:
 
 def look() -> Look:
     """Ask the database, in one statement, what there is to do."""
-    return Look(*read(_LOOK).one())
+    [row] = read(_LOOK)
+    return Look(*row)
 
 
 def list_unseen_runs() -> Sequence[int]:
     """The ids of the first 250 runs that are newer than every registered run, in order."""
-    return list(read(_UNSEEN.order_by(TestRow.id).limit(CHUNK)).scalars())
+    return [run_id for run_id, in read(_UNSEEN.order_by(TestRow.id).limit(CHUNK))]
 
 
 def list_overlooked_runs() -> Sequence[int]:
@@ -78,18 +79,18 @@ def list_overlooked_runs() -> Sequence[int]:
 
 def list_changed_runs() -> Sequence[int]:
     """The ids of runs with an event newer than the one that their stored state was made from, or whose event was deleted."""
-    return list(read(_MOVED.distinct().union(_RESTARTED)).scalars())
+    return [run_id for run_id, in read(_MOVED.distinct().union(_RESTARTED))]
 
 
 def list_pending_runs(at_most: int) -> list[int]:
     """The ids of up to `at_most` finished runs that are not judged yet, newest first."""
     # In the order of the index by status: every request asks this, and hardly ever is there one.
-    return list(read(_PENDING.order_by(RunRow.created_at.desc(), RunRow.run_id.desc()).limit(at_most)).scalars())
+    return [run_id for run_id, in read(_PENDING.order_by(RunRow.created_at.desc(), RunRow.run_id.desc()).limit(at_most))]
 
 
 def list_outdated_runs(at_most: int) -> list[int]:
     """The ids of up to `at_most` finished runs that were judged by older rules, newest first."""
-    return list(read(_OUTDATED.order_by(RunRow.run_id.desc()).limit(at_most)).scalars())
+    return [run_id for run_id, in read(_OUTDATED.order_by(RunRow.run_id.desc()).limit(at_most))]
 
 
 def mark_outdated() -> int:

@@ -25,7 +25,7 @@ _SAID = select(RunRow.run_id, _NEW_REQUESTER.label("requester_id")).where(
 
 def list_overtaken_runs() -> list[int]:
     """The ids of queued runs of which the platform's programs said more since they were seen."""
-    rows = read(_SAID).all()
+    rows = read(_SAID)
     other = _find_other_sets([row.run_id for row in rows])
     return [row.run_id for row in rows if row.requester_id is not None or row.run_id in other]
 

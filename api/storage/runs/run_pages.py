@@ -15,7 +15,7 @@ from api.domain.errors import Invalid
 from api.domain.page import Position, parse_cursor
 from api.domain.runs.run import Run
 from api.domain.runs.run_list import RunFilter, RunSort
-from api.storage.database import read, read_rows, values_of
+from api.storage.database import read, read_one, read_rows, values_of
 from api.storage.runs.run_rows import COLUMNS, IS_DUE, RUNS, run_of
 from api.storage.tables import RunRow
 from api.storage.windows import Window, find_window
@@ -66,7 +66,7 @@ def find_page(wanted: RunFilter, sort: RunSort, *, limit: int, offset: int, curs
     values = _values(wanted)
     names = frozenset(values)
     behind = None if cursor is None else _behind(parse_cursor(cursor, sort.value), sort)
-    total: int = read(_total(names), values).scalar_one()
+    [[total]] = read(_total(names), values)
     window = find_window(total, limit, offset) if behind is None else Window(limit + 1, 0, False)
     statement = _page(names, sort, window.backwards) if behind is None else _made_page(names, sort, False, behind)
     rows = read_rows(statement, values | {"limit": window.limit, "offset": window.offset})
@@ -77,7 +77,8 @@ def find_next(run: Run, wanted: RunFilter, sort: RunSort) -> int | None:
     """The id of the run that follows a run in a list, which need not be counted for that; None behind the last one."""
     values = _values(wanted)
     ids = select(RunRow.run_id).where(*_conditions(frozenset(values)), _behind(position_of(run, sort), sort))
-    return read(ids.order_by(*_order(sort, False)).limit(1), values).scalar_one_or_none()
+    row = read_one(ids.order_by(*_order(sort, False)).limit(1), values)
+    return None if row is None else int(row[0])
 
 
 def position_of(run: Run, sort: RunSort) -> Position:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from api.domain.runs.run import Platform, Run, RunStatus
-from api.storage.database import read, session
+from api.storage.database import read_one, session
 from api.storage.platform_tables import UserRow
 from api.storage.runs.platform_changes import HAS_CHANGES
 from api.storage.runs.run_rows import IS_BEHIND, OVER, RUNS, UNJUDGED, run_of
@@ -66,7 +66,7 @@ def lock_run(run_id: int) -> None:
 
 def find_run(run_id: int) -> FoundRun | None:
     """Find a run's row. Returns None if there is no such run."""
-    row = read(_ONE_RUN, {"run_id": run_id}).one_or_none()
+    row = read_one(_ONE_RUN, {"run_id": run_id})
     return None if row is None else FoundRun(row.has_changes, row.is_behind, row.late_events, row)
 
 

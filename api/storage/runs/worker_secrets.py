@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, update
 
 from api.domain.random_source import RandomSource
 from api.domain.runs.run import STAND_IN_PLATFORM, Platform
-from api.storage.database import change, read, session
+from api.storage.database import change, read, read_one, session
 from api.storage.platform_tables import TestRow
 from api.storage.tables import RunRow
 
@@ -34,7 +34,7 @@ class WorkerSecret:
 
 def find_secret(run_id: int) -> WorkerSecret | None:
     """Find the secret of a run. Returns None if there is no such run."""
-    row = read(_SECRET, {"run_id": run_id}).one_or_none()
+    row = read_one(_SECRET, {"run_id": run_id})
     return None if row is None else WorkerSecret(*row)
 
 
@@ -52,7 +52,7 @@ def erase_dead_secrets(before: datetime, random_source: RandomSource, *, most: i
 
 def lock_reported_run(run_id: int) -> tuple[str, int | None] | None:
     """Within a transaction: lock a run. Returns its status and the id of its expected tests, or None if it is not registered."""
-    row = read(_LOCK, {"run_id": run_id}).one_or_none()
+    row = read_one(_LOCK, {"run_id": run_id})
     return None if row is None else (row[0], row[1])
 
 
