@@ -14,6 +14,8 @@ from api.domain.runs.machine import TOKEN_PREFIX
 BASE = "/machine-api/v1"
 # How much longer than it was asked to a server may take to answer, in seconds.
 PATIENCE = 30.0
+# What a network does that is slow or breaks off in a body, and what too many requests do.
+NOT_NOW = httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS
 _TOKEN = re.compile(TOKEN_PREFIX + "[A-Za-z0-9_-]{1,200}")
 
 
@@ -98,6 +100,6 @@ def require(response: httpx.Response) -> None:
     said = f"the server answered with status {response.status_code}"
     if response.status_code == httpx.codes.UNAUTHORIZED:
         raise TokenRefused("the server does not know the token")
-    if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.status_code >= 500:
+    if response.status_code in NOT_NOW or response.status_code >= 500:
         raise ServerUnavailable(said)
     raise Refused(said)
