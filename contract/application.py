@@ -54,8 +54,9 @@ KNOWN_JOB = {"job_id": "550e8400-e29b-41d4-a716-446655440000", "name": "report.x
 TOKEN_SECRET = sha256(b"a token of the fuzzer").digest()
 # Runs for workers to report on: their secrets are known, and nobody else's are.
 WORKED_ON = range(9_000, 9_012)
-# A machine, its process, and the run that it has claimed, whose sample is this.
+# A machine, its process, and the run of this test that it has claimed, whose sample is this.
 CLAIMED_JOB = "550e8400-e29b-41d4-a716-446655440001"
+CLAIMED_TEST = BuiltTest(5, 5, (5,))
 MACHINE, SESSION, CLAIMED, SAMPLE = "fuzzer", "550e8400-e29b-41d4-a716-446655440000", 9_100, b"a sample"
 # A hash that is verified in no time, so that a login for each request costs nothing.
 QUICK = argon2.using(type="ID", rounds=1, memory_cost=8, parallelism=1)
@@ -117,6 +118,7 @@ def machine_token_value() -> str:
 def _add_machine(root: Path) -> None:
     """A machine that holds a claim on a run of a test whose sample is there, and one on a job."""
     test = add_regression_test(sample_id=add_sample(sha=sha256(SAMPLE).hexdigest()))
+    assert test == CLAIMED_TEST, test
     machine = Machine(MACHINE, (WorkKind.RUN, WorkKind.JOB), Platform.WINDOWS, NOW)
     transact(partial(add_machine, machine, token_digest(machine_token_value())))
     run_id = add_run(run_id=CLAIMED, platform="windows", tests=[test.regression_id])

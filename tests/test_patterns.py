@@ -149,7 +149,7 @@ def test_no_pattern_takes_more_than_linear_time() -> None:
 def test_the_patterns_of_code_documents_routes_and_settings_are_all_among_them() -> None:
     kinds = [use.where.split(" ")[0].split(".")[0] for use in _all_uses()]
 
-    assert {kind for kind in kinds if kinds.count(kind) > 3} == {"api", "ci", "ci_client", "glob", "pages", "platform", "route"}
+    assert {kind for kind in kinds if kinds.count(kind) > 3} == {"api", "ci", "ci_client", "glob", "machines", "pages", "platform", "route"}
 
 
 def test_nobody_takes_functions_out_of_the_module_of_expressions() -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from flask import Flask
 
-from api.background.lease_grace import LeaseGrace
 from api.domain.jobs.job import Job
 from api.services.jobs.claims import give_up_expired_jobs
 from api.storage.database import database_now, transact
@@ -40,7 +39,7 @@ class JobUpkeep:
         self, app: Flask, files: JobFiles, *, lease: timedelta, keep: timedelta, clock: Callable[[], datetime] = database_now,
     ) -> None:
         self._app, self._files, self._lease, self._keep, self._clock = app, files, lease, keep, clock
-        self._grace = LeaseGrace(lease)
+        self._available_since: datetime | None = None
 
     def tasks(self, *, every: float) -> list[Task]:
         """The periodic tasks."""
@@ -49,10 +48,15 @@ class JobUpkeep:
 
     def give_up_lost(self) -> None:
         """Give up the jobs whose lease has ended."""
-        with self._grace.watched(), self._app.app_context():
-            now = self._clock()
-            if self._grace.is_over(now):
-                give_up_expired_jobs(self._files, now - self._lease / 6, now)
+        try:
+            with self._app.app_context():
+                now = self._clock()
+                self._available_since = self._available_since or now
+                if now >= self._available_since + self._lease:
+                    give_up_expired_jobs(self._files, now - self._lease / 6, now)
+        except Exception:
+            self._available_since = None
+            raise
 
     def tidy_files(self) -> None:
         """Remove the files of old finished jobs, and uploads without a job; forget machines that were silent for long."""

@@ -16,8 +16,6 @@ from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from api.commands.attached import when_left
 from api.commands.executable_sources import sources
 from api.commands.failure import CommandFailed
@@ -31,7 +29,7 @@ from api.host.work_folder import work_folder
 from api.jobs.project.workspaces import Workspaces
 from api.machine.file_cache import FileCache
 from api.machine.job_client import JobClient
-from api.machine.machine_client import MachineClient, Refused, ServerUnavailable, TokenRefused
+from api.machine.machine_client import MachineClient, Refused, ServerUnavailable, TokenRefused, http_client
 from api.machine.server_repository import ServerJobRepository
 from api.machine.server_source import ServerRunSource
 from api.sandbox.choice import SandboxOptions, choose, log_choice
@@ -43,7 +41,7 @@ from api.worker.options import WorkerOptions
 from api.worker.programs.command import SandboxPaths
 from api.worker.programs.process import Limits, RunProcess, run_process
 from api.worker.programs.sandboxed_run import SandboxedRun
-from api.worker.worker import Worker, http_client
+from api.worker.worker import Worker
 
 # What a program under test sees of the worker's environment, which holds secrets; its home is a folder of its own.
 INHERITED = ("PATH", "LANG", "TZ")
@@ -94,13 +92,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             return 0
         kinds = {WorkKind.RUN} if arguments.once else {*machine["kinds"]}
         with _alone(work_dir, machine["name"]):
-            _execute(arguments, settings, server, client, http, machine, kinds & {*machine["kinds"]}, stop, handed_over)
+            _execute(arguments, settings, client, machine, kinds & {*machine["kinds"]}, stop, handed_over)
     return 0
 
 
 def _execute(
-    arguments: argparse.Namespace, settings: Settings, server: str, client: JobClient, http: httpx.Client, machine: Mapping[str, Any],
-    kinds: Collection[str], stop: threading.Event, handed_over: threading.Event,
+    arguments: argparse.Namespace, settings: Settings, client: JobClient, machine: Mapping[str, Any], kinds: Collection[str],
+    stop: threading.Event, handed_over: threading.Event,
 ) -> None:
     work_dir = settings.work_dir.absolute()
     cache = FileCache(work_dir / "cache", settings.cache_size)
@@ -125,12 +123,12 @@ def _execute(
         slot = stack.enter_context(Slots(work_dir / "slots", count=MAX_SLOTS, first=settings.job_slots).acquire())
         if chosen.sandbox is not None and slot is None:
             raise CommandFailed(f"all of this host's {MAX_SLOTS} slots are held")
-        found = options(server, machine, settings)
+        found = options(machine, settings)
         runs = ServerRunSource(
             client, cache, stop, found.retries, wait=0 if arguments.once else WAIT, renew_timeout=machine["lease_seconds"] * RENEWAL)
         sandboxed = replace(found, sandboxed=chosen.sandbox is not None, sources=sources(settings, runs, chosen.sandbox, slot))
         runner = bare_run() if chosen.sandbox is None or slot is None else sandboxed_run(chosen.sandbox, slot, settings)
-        Worker(sandboxed, runs, http, stop, runner).work(until_idle=arguments.once)
+        Worker(sandboxed, runs, stop, runner).work(until_idle=arguments.once)
 
 
 @contextmanager
@@ -199,11 +197,11 @@ def sandbox_options(settings: Settings) -> SandboxOptions:
         settings.container_prefix, settings.sandbox_root, settings.kubernetes_claim, settings.kubernetes_config)
 
 
-def options(server: str, machine: Mapping[str, Any], settings: Settings) -> WorkerOptions:
+def options(machine: Mapping[str, Any], settings: Settings) -> WorkerOptions:
     """The worker's options, from what the server says of this machine, and the settings."""
     found, lease = shutil.which("ffmpeg"), machine["lease_seconds"]
     return WorkerOptions(
-        name=machine["name"], server=server, temporary=settings.work_dir.absolute() / "runs", trusted=settings.trust_executables,
+        name=machine["name"], temporary=settings.work_dir.absolute() / "runs", trusted=settings.trust_executables,
         limits=Limits(seconds=settings.test_timeout, core_bytes=settings.core_dump_limit),
         places=SandboxPaths(f"{settings.sandbox_repository}/TestFiles", f"{settings.sandbox_repository}/TempFiles"),
         ffmpeg=Path(found) if found else None, run_seconds=settings.run_timeout,

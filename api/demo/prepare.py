@@ -18,7 +18,7 @@ from api.demo import catalog
 from api.demo.patch import patched
 from api.domain.catalog.definition import NewOutput
 from api.domain.catalog.library_file import FILE_NAME, FileOutput, FileSample, FileTest, LibraryFile, content_of
-from api.domain.runs.worker_suite import NO_OUTPUT, UNCHECKED, SuiteFile, SuiteTest
+from api.domain.runs.worker_suite import UNCHECKED, SuiteFile, SuiteTest
 from api.library_folder.exporting import BASELINES, SAMPLES
 from api.storage.permissions import PRIVATE
 from api.worker.programs.command import invocation
@@ -139,7 +139,7 @@ def _with_baselines(test: catalog.Test, executable: Path, folder: Path) -> FileT
         for number, output in enumerate(test.outputs, 1))
     entry = SuiteTest(
         1, test.category, test.command, test.input_type, test.output_type, "", sample.name,
-        files or (SuiteFile(NO_OUTPUT, None, UNCHECKED, ignored=True),))
+        files or (SuiteFile(None, None, UNCHECKED, ignored=True),))
     with tempfile.TemporaryDirectory(prefix="ci-demo-") as temporary:
         work = Path(temporary).resolve() / "work"
         work.mkdir()

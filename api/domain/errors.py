@@ -142,12 +142,13 @@ class Unavailable(Refusal):
 
 
 class StoreFull(Unavailable):
-    """The disk of the file store has no room left. Our own worker knows it by these words."""
+    """The disk of the file store has no room left. Machines know it by the reason in the details."""
 
-    MESSAGE = "The file store's disk is full."
+    MESSAGE, REASON = "The file store's disk is full.", "store_full"
 
     def __init__(self) -> None:
         super().__init__(self.MESSAGE, retry_after=60)
+        self.details["reason"] = self.REASON
 
 
 class TooMany(Refusal):

@@ -16,6 +16,7 @@ from api.domain.jobs.agents import HANDOVER, Agent
 from api.domain.jobs.claimed_job import JobEnd
 from api.domain.jobs.job import Job
 from api.domain.random_source import RandomSource
+from api.domain.runs.claimed_run import RunEnd, RunOutcome
 from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.machine import ClaimState, JobClaim, RunClaim, WorkKind, find_claim, parse_claim, parse_job_claim, parse_run_claim
 from api.domain.runs.worker_suite import dotted, suite_of
@@ -23,7 +24,8 @@ from api.rendering import machines as render_machines
 from api.rendering.file_responses import Sendable, file_answer
 from api.services.jobs import claims as job_claims
 from api.services.policies import WorkPolicy
-from api.services.runs import leases
+from api.services.results.analysis_requests import AnalysisRequests
+from api.services.runs import claim_reports, leases
 from api.services.runs.runs import load_run
 from api.specfirst import request_context
 from api.specfirst.responses.json_responses import answer, etag
@@ -59,7 +61,7 @@ async def claim_work(request: Request, body: dict[str, Any]) -> Response:
     if WorkKind.RUN in kinds:
         found = await request_context.in_thread(_find_unheard, holder, {each for each in holding if isinstance(each, RunClaim)})
     if found is None:
-        return await _hand_over(request, Waiting(machine, holder, kinds), body["wait"])
+        found = await _wait(request, Waiting(machine, holder, kinds), body["wait"])
     return answer(await request_context.in_thread(_render_work, found))
 
 
@@ -86,17 +88,13 @@ def _find_unheard(holder: Holder, holding: Set[RunClaim]) -> Claim | None:
     return leases.find_unheard_claim(holder, holding, now=database_now(), random_source=request_context.collaborator(RandomSource))
 
 
-async def _hand_over(request: Request, who: Waiting, seconds: int) -> Response:
-    """Wait for work, until the machine hangs up; what it cannot hear of any more is taken back."""
-    queue = request_context.collaborator(WorkQueue)
-    waiting, leaving = asyncio.ensure_future(queue.wait(who, seconds)), asyncio.ensure_future(_hung_up(request))
+async def _wait(request: Request, who: Waiting, seconds: int) -> Claim | Job | None:
+    """Wait for work, until the machine hangs up."""
+    waiting = asyncio.ensure_future(request_context.collaborator(WorkQueue).wait(who, seconds))
+    leaving = asyncio.ensure_future(_hung_up(request))
     try:
         await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
-        found = waiting.result() if waiting.done() else None
-        told = answer(await request_context.in_thread(_render_work, found))
-        if found is not None and leaving.done():
-            await queue.give_back(who, found)
-        return told
+        return waiting.result() if waiting.done() else None
     finally:
         for each in (waiting, leaving):
             each.cancel()
@@ -142,14 +140,15 @@ def end_claim(claim: str, body: dict[str, Any]) -> None:
 
 
 def _end_run(held: RunClaim, body: dict[str, Any]) -> None:
-    if "failure" not in body:
-        raise Invalid({"failure": "Is required."})
-    name, now = request_context.machine().name, database_now()
-    if body.get("is_lost") and body["failure"] is not None:
-        random_source = request_context.collaborator(RandomSource)
-        leases.release_lost_claim(held, name, failure=body["failure"], now=now, random_source=random_source)
-    else:
-        leases.release_claim(held, name, failure=body["failure"], now=now)
+    if "run" not in body:
+        raise Invalid({"run": "Is required."})
+    end = RunEnd.from_json(body["run"])
+    if (end.error is None) is not (end.outcome is RunOutcome.COMPLETED):
+        raise Invalid({"run.error": "Belongs to a run that was not completed, and to no other."})
+    claim_reports.end_run(
+        held, request_context.machine().name, end, now=database_now(), main_repository=request_context.values().main_repository,
+        random_source=request_context.collaborator(RandomSource))
+    request_context.collaborator(AnalysisRequests).wake.set()
 
 
 def _end_job(held: JobClaim, body: dict[str, Any]) -> None:

@@ -1,16 +1,13 @@
 """Operations of the workers' protocol, which take forms and answer in plain text."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from hashlib import sha256
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from api.domain.runs.expected_tests import ExpectedOutput
-from api.domain.runs.progress import LateEventKind
 from api.domain.runs.run import Platform
 from api.domain.runs.worker_message import (
     WITH_FILE,
@@ -27,19 +24,14 @@ from api.domain.runs.worker_message import (
 )
 from api.services.results.analysis_requests import AnalysisRequests
 from api.services.runs import worker_reports
+from api.services.runs.run_files import place_artifact, place_log, place_output, take_file
 from api.services.runs.worker_access import lock_worker_run
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
 from api.storage.database import transact
-from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.files.incoming import FileStore, IncomingFile
 from api.storage.runs.leases import in_maintenance
-from api.storage.runs.progress import record_late_event
-from api.storage.runs.worker_secrets import find_platform
-from api.storage.text.log_windows import Readable
-
-PIECE = 4 << 20
 
 
 async def report(request: Request, run_id: int, token: str) -> Response:
@@ -89,60 +81,21 @@ def _take(run_id: int, message: WorkerMessage, incoming: IncomingFile) -> Answer
             return transact(partial(worker_reports.store_equality, run_id, message, now=now))
         case UploadMessage():
             place = partial(_place_output, incoming)
-            return _take_file(incoming, partial(worker_reports.store_upload, run_id, message, now=now, place=place))
+            return take_file(incoming, partial(worker_reports.store_upload, run_id, message, now=now, place=place))
         case LogMessage() | ArtifactMessage():
-            return _take_file(incoming, partial(_keep_file, run_id, message, incoming))
-
-
-def _take_file(incoming: IncomingFile, take: Callable[[], Answer]) -> Answer:
-    """Take a message with a file; while the database is locked, the file is only given its name.
-
-    Its bytes are on the disk before there is a row of it, and its name is before the sender hears OK. Whoever is cut off in
-    between has heard nothing and sends again: a file without its row is found in its place, a row without its file gets it.
-    """
-    incoming.make_durable()
-    answer = transact(take)
-    incoming.sync_name()
-    return answer
+            return take_file(incoming, partial(_keep_file, run_id, message, incoming))
 
 
 def _place_output(incoming: IncomingFile, output: ExpectedOutput) -> str:
-    name = paths.result_name(incoming.digest, output.extension)
-    if name is not None:
-        request_context.collaborator(Archive).keep(name, incoming)
-    return incoming.digest
+    return place_output(request_context.collaborator(Archive), output, incoming)
 
 
 def _keep_file(run_id: int, message: LogMessage | ArtifactMessage, incoming: IncomingFile) -> Answer:
-    """Within a transaction: keep a file of the run, under a name that the worker has no say in."""
+    """Within a transaction: keep a file of the run."""
     archive = request_context.collaborator(Archive)
     if isinstance(message, ArtifactMessage):
-        archive.keep(paths.artifact_name(run_id, message.kind, find_platform(run_id)), incoming)
-    elif message.regression_id is None:
-        _keep_log(run_id, archive, incoming)
-    elif lock_worker_run(run_id, request_context.now()).find_test(message.regression_id) is not None:
-        archive.keep(paths.test_log_name(run_id, message.regression_id), incoming)
+        place_artifact(archive, run_id, message.kind, incoming)
+    else:
+        now = request_context.now()
+        place_log(archive, lock_worker_run(run_id, now), incoming, now)
     return Answer.OK
-
-
-def _keep_log(run_id: int, archive: Archive, incoming: IncomingFile) -> None:
-    now = request_context.now()
-    name = paths.log_name(run_id)
-    if lock_worker_run(run_id, now).status.is_finished and _is_another(archive, name, incoming):
-        record_late_event(run_id, LateEventKind.LOG_REPLACED, now)
-    archive.keep(name, incoming)
-
-
-def _is_another(archive: Archive, name: str, incoming: IncomingFile) -> bool:
-    """Whether there is a file of this name with another content."""
-    with archive.hold(name) as present:
-        if present is None:
-            return False
-        return present.size != incoming.size or _digest(present) != incoming.digest
-
-
-def _digest(file: Readable) -> str:
-    hashed = sha256()
-    for start in range(0, file.size, PIECE):
-        hashed.update(file.read(start, PIECE))
-    return hashed.hexdigest()

@@ -1,26 +1,42 @@
 """A machine's side of the machines' protocol."""
 from __future__ import annotations
 
+import logging
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
+from api.domain.errors import StoreFull
 from api.domain.runs.machine import TOKEN_PREFIX
 
 BASE = "/machine-api/v1"
 # How much longer than it was asked to a server may take to answer, in seconds.
 PATIENCE = 30.0
-# What a network does that is slow or breaks off in a body, and what too many requests do.
-NOT_NOW = httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS
+# How long files may take to be taken, and reports, which are short.
+TIMEOUT, REPORT_TIMEOUT = httpx.Timeout(30, read=120, write=120), 30.0
+# A request that did not come in time, or one too many.
+TRANSIENT = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)
+PIECE = 1 << 20
+BYTES = {"Content-Type": "application/octet-stream"}
 _TOKEN = re.compile(TOKEN_PREFIX + "[A-Za-z0-9_-]{1,200}")
 
 
 class ServerUnavailable(Exception):
-    """The server does not answer, or not now; the request may be repeated."""
+    """The server does not answer, or not now; the request may be repeated: after `retry_after` seconds, where the server says so.
+
+    `is_full`: its disk is full.
+    """
+
+    def __init__(self, said: str, *, retry_after: float | None = None, is_full: bool = False) -> None:
+        super().__init__(said)
+        self.retry_after, self.is_full = retry_after, is_full
 
 
 class TokenRefused(Exception):
@@ -29,6 +45,10 @@ class TokenRefused(Exception):
 
 class Refused(Exception):
     """The server will not do what was asked, whenever it is asked."""
+
+
+class NotThere(Refused):
+    """There is no such claim of this machine, or no such file of it."""
 
 
 class MachineClient:
@@ -53,9 +73,24 @@ class MachineClient:
         answer = self._json("POST", "/claims/renew", json={"claims": list(claims)}, timeout=timeout)
         return {each["claim"]: each["state"] for each in answer["claims"]}
 
-    def end(self, claim: str, failure: str | None, *, is_lost: bool) -> None:
+    def end(self, claim: str, body: Mapping[str, Any]) -> None:
         """End a claim."""
-        self._ask("PUT", f"/claims/{claim}/end", json={"failure": failure, "is_lost": is_lost})
+        self._ask("PUT", f"/claims/{claim}/end", json=body)
+
+    def report_progress(self, claim: str, body: Mapping[str, Any]) -> None:
+        """Say how far a claimed run is."""
+        self._ask("PUT", f"/claims/{claim}/progress", json=body, timeout=REPORT_TIMEOUT)
+
+    def report_results(self, claim: str, results: Iterable[Mapping[str, Any]]) -> None:
+        """Say what tests of a claimed run came to."""
+        self._ask("POST", f"/claims/{claim}/results", json={"results": list(results)}, timeout=REPORT_TIMEOUT)
+
+    def send_file(self, claim: str, place: str, path: Path) -> None:
+        """Send a file of a claimed run, as long as it is now: it may be a log that grows."""
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            headers = BYTES | {"Content-Length": str(size)}
+            self._ask("PUT", f"/claims/{claim}/{place}", content=pieces(file, size), headers=headers)
 
     def tests(self, claim: str) -> list[Mapping[str, Any]]:
         """The regression tests of a claimed run."""
@@ -75,9 +110,9 @@ class MachineClient:
     def _json(self, method: str, path: str, **options: Any) -> Any:
         return self._ask(method, path, **options).json()
 
-    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _ask(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any) -> httpx.Response:
         try:
-            response = self._http.request(method, self._base + path, headers=self._headers(), **options)
+            response = self._http.request(method, self._base + path, headers={**self._headers(), **(headers or {})}, **options)
         except httpx.TransportError as fault:
             raise ServerUnavailable(str(fault) or type(fault).__name__) from fault
         require(response)
@@ -100,6 +135,46 @@ def require(response: httpx.Response) -> None:
     said = f"the server answered with status {response.status_code}"
     if response.status_code == httpx.codes.UNAUTHORIZED:
         raise TokenRefused("the server does not know the token")
-    if response.status_code in NOT_NOW or response.status_code >= 500:
-        raise ServerUnavailable(said)
+    if response.status_code == httpx.codes.NOT_FOUND:
+        raise NotThere(said)
+    if response.status_code in TRANSIENT or response.status_code >= 500:
+        raise ServerUnavailable(said, retry_after=retry_after(response.headers), is_full=_is_full(response))
     raise Refused(said)
+
+
+def _is_full(response: httpx.Response) -> bool:
+    try:
+        response.read()
+        return bool(response.json()["details"]["reason"] == StoreFull.REASON)
+    except (ValueError, KeyError, TypeError, httpx.TransportError):
+        return False
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds of a Retry-After header; None where it is missing or malformed.
+
+    A date is compared with the server's own clock (`Date`) where that is sent.
+    """
+    asked = headers.get("Retry-After", "").strip()
+    if asked.isascii() and asked.isdigit():
+        return float(asked)
+    try:
+        now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
+        return max(0.0, (parsedate_to_datetime(asked) - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """The first bytes of a file, as many as these."""
+    while size > 0 and (piece := file.read(min(PIECE, size))):
+        size -= len(piece)
+        yield piece
+
+
+def http_client() -> httpx.Client:
+    """A client for the server alone. Proxies of the environment are not used, since requests carry secrets."""
+    # These libraries log each request.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False)

@@ -14,8 +14,8 @@ from api.domain.jobs.claimed_job import ClaimedJob, JobEnd
 from api.domain.runs.machine import ClaimState, WorkKind
 from api.jobs.agent.job_repository import ClaimPassed, ProjectGone, RepositoryUnavailable
 from api.machine.file_cache import FileCache, WrongContent
-from api.machine.job_client import JobClient, NotThere
-from api.machine.machine_client import Refused, ServerUnavailable, TokenRefused
+from api.machine.job_client import JobClient
+from api.machine.machine_client import NotThere, Refused, ServerUnavailable, TokenRefused
 from api.storage.permissions import PRIVATE
 
 # Between two questions of which the first was not waited for, in seconds.
@@ -98,7 +98,7 @@ class ServerJobRepository:
 
     def _end(self, job: ClaimedJob, body: Mapping[str, Any]) -> None:
         with _translated():
-            self._client.end_job(job.claim, body)
+            self._client.end(job.claim, body)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def issued(name: str, token: str) -> Json:
 def run_work(claim: Claim) -> Json:
     """A run that was claimed."""
     run = {
-        "run_id": claim.run_id, "report_token": claim.token, "platform": claim.platform, "repository": claim.repository,
+        "run_id": claim.run_id, "platform": claim.platform, "repository": claim.repository,
         "commit_sha": claim.commit, "branch": claim.branch, "pull_request": claim.pull_request}
     return {"claim": str(claim.reference), "kind": WorkKind.RUN, "run": run, "job": None}
 
@@ -58,9 +58,9 @@ def claims(states: Iterable[tuple[str, ClaimState]], lease_seconds: float) -> Js
 def tests(suite: Iterable[SuiteTest]) -> Json:
     """The regression tests of a run, as a machine executes them."""
     return {"tests": [
-        {"regression_test_id": each.regression_id, "category": each.category, "command": each.command, "input_type": each.input_type,
+        {"regression_id": each.regression_id, "category": each.category, "command": each.command, "input_type": each.input_type,
          "output_type": each.output_type, "sample_sha256": each.sample_sha, "sample_name": each.sample_name,
          "outputs": [
-             {"test_file_id": file.output_id, "baseline_sha256": file.baseline, "name": file.name, "ignored": file.ignored}
+             {"output_id": file.output_id, "baseline_sha256": file.baseline, "name": file.name, "ignored": file.ignored}
              for file in each.files]}
         for each in suite]}

@@ -211,6 +211,19 @@ class EventOriginRow(Base):
     stack: Mapped[str | None] = mapped_column(Text)
 
 
+class TestErrorRow(Base):
+    """An infrastructure error that kept a machine from executing a test of a run."""
+
+    __tablename__ = "ci_test_error"
+    __table_args__ = (OWN,)
+    __test__ = False
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    regression_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    type: Mapped[str] = mapped_column(String(30))
+    message: Mapped[str] = mapped_column(Text)
+
+
 class LateEventRow(Base):
     """Something that happened to a run after its end, such as another log in its log's place."""
 

@@ -8,18 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import httpx
-
+from api.domain.runs.claimed_run import RunEnd, RunOutcome
 from api.domain.runs.infrastructure import InfrastructureType
 from api.host.temporary_folder import run_folder
 from api.worker.cancellation import Cancellation, Cancelled, CancelReason
 from api.worker.options import WorkerOptions
+from api.worker.patience import Patience, ServerDiskFull, ServerUnreachable
 from api.worker.programs.full_disk import host_error
 from api.worker.programs.process import RunProcess
-from api.worker.reporter import Reporter, Retries, RunClosed, ServerDiskFull, ServerUnreachable
+from api.worker.reporter import Reporter
 from api.worker.run import RunExecution
 from api.worker.run_error import RunError, WorkerLost
-from api.worker.run_source import ClaimedRun, RunSource
+from api.worker.run_source import ClaimedRun, RunClosed, RunSource
 from api.worker.sources.build_log import BuildLog
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,6 @@ class Attempt:
     claimed: ClaimedRun
     run_source: RunSource
     options: WorkerOptions
-    client: httpx.Client
     cancellation: Cancellation
     run_process: RunProcess
     now: Callable[[], datetime]
@@ -48,80 +47,88 @@ class Attempt:
             raise host_error(fault) from fault
 
     def _execute(self) -> None:
-        with run_folder(self.options.temporary, self.claimed.run_id) as folder:
-            with BuildLog(folder / "build.log", self.now) as build_log:
+        with run_folder(self.options.temporary, self.claimed.run_id) as folder, BuildLog(folder / "build.log", self.now) as build_log:
+            with Reporter(self.run_source, self.claimed, build_log.path, self._patience, self.cancellation) as reporter:
                 with RunExecution(
-                    self.claimed, self.run_source, self.options, self._reporter(), self.cancellation, build_log, folder,
+                    self.claimed, self.run_source, self.options, reporter, self.cancellation, build_log, folder,
                     run_process=self.run_process,
-                    best_effort=self._make_reporter(replace(self.options.retries, timeout=0, deferral=0), self.cancellation),
                 ) as run:
-                    self._finish(run, build_log)
+                    self._finish(run, build_log, reporter)
 
-    def _finish(self, run: RunExecution, build_log: BuildLog) -> None:
+    def _finish(self, run: RunExecution, build_log: BuildLog, reporter: Reporter) -> None:
         try:
-            conclusion = run.execute()
-            build_log.info(conclusion)
-            self._complete(run, self._reporter(), build_log, conclusion)
+            build_log.info(run.execute())
+            self._complete(run, reporter)
         except RunClosed:
-            self._abandon(run, build_log, "The server takes no more reports of this run.")
+            self._abandon(run, build_log, reporter, RunError(InfrastructureType.WORKER, "The server takes no more reports of this run."))
         except Cancelled as cancelled:
-            self._handle_cancellation(run, build_log, cancelled.reason)
+            self._handle_cancellation(run, build_log, reporter, cancelled.reason)
         except WorkerLost:
             raise
         except ServerDiskFull as full:
-            self._give_up(run, build_log, full, self._final_reporter())
+            self._give_up(run, build_log, reporter, full, self._last_patience)
         except RunError as run_error:
-            self._give_up(run, build_log, run_error, self._reporter())
+            self._give_up(run, build_log, reporter, run_error, self._patience)
         except OSError as fault:
-            self._give_up(run, build_log, host_error(fault), self._reporter())
+            self._give_up(run, build_log, reporter, host_error(fault), self._patience)
 
-    def _handle_cancellation(self, run: RunExecution, build_log: BuildLog, reason: CancelReason) -> None:
+    def _handle_cancellation(self, run: RunExecution, build_log: BuildLog, reporter: Reporter, reason: CancelReason) -> None:
         if reason is CancelReason.WORKER_STOPPED:
-            self._give_up(run, build_log, RunError(InfrastructureType.WORKER, "The worker was stopped."), self._final_reporter())
+            why = "The worker was stopped."
         elif reason is CancelReason.TIME_LIMIT:
             why = f"The run was ended at the time limit of {self.options.run_seconds:g} seconds."
-            self._give_up(run, build_log, RunError(InfrastructureType.WORKER, why), self._final_reporter())
+        elif reason is CancelReason.LEASE_LOST:
+            # The server may hold the claim still, and would wait for a run that nobody executes.
+            raise WorkerLost(InfrastructureType.WORKER, "The worker was lost: it could not renew its lease.")
         else:
-            self._abandon(run, build_log, f"Stopped: {reason}.")
-            if reason is CancelReason.LEASE_LOST:
-                # The server may hold the claim still, and would wait for a run that nobody executes.
-                raise WorkerLost(InfrastructureType.WORKER, "The worker was lost: it could not renew its lease.")
+            self._abandon(run, build_log, reporter, RunError(InfrastructureType.WORKER, f"Stopped: {reason}."))
+            return
+        self._give_up(run, build_log, reporter, RunError(InfrastructureType.WORKER, why), self._last_patience)
 
-    def _give_up(self, run: RunExecution, build_log: BuildLog, run_error: RunError, reporter: Reporter) -> None:
+    def _give_up(
+        self, run: RunExecution, build_log: BuildLog, reporter: Reporter, run_error: RunError, patience: Patience,
+    ) -> None:
         build_log.error(run_error.message)
+        reporter.stop()
         try:
             # A full disk must not keep the reason from being reported.
-            for send in (lambda: run.send_artifacts(reporter), lambda: reporter.send_log(build_log.path)):
+            for send in (run.send_artifacts, reporter.send_log, reporter.send_results):
                 with suppress(ServerDiskFull):
-                    send()
-            reporter.progress("canceled", run_error.message)
+                    send(patience)
+            self._end(RunEnd(RunOutcome.GAVE_UP, run_error.reported), patience)
+            log.info("run %d: %s", self.claimed.run_id, run_error.message)
         except RunClosed:
             log.info("run %d: had finished already", self.claimed.run_id)
         except (ServerUnreachable, Cancelled) as undelivered:
             raise run_error from undelivered
 
-    def _abandon(self, run: RunExecution, build_log: BuildLog, why: str) -> None:
-        """Send the log and artifacts of a finished run, without retries."""
-        build_log.warning(why)
-        reporter = self._final_reporter()
+    def _abandon(self, run: RunExecution, build_log: BuildLog, reporter: Reporter, why: RunError) -> None:
+        """Send the log and artifacts of a run that is over, and leave it: its end stays. Of a claim that is lost nothing is taken."""
+        build_log.warning(why.reason)
+        reporter.stop()
         with suppress(RunClosed, ServerUnreachable, ServerDiskFull):
-            run.send_artifacts(reporter)
-            reporter.send_log(build_log.path)
+            run.send_artifacts(self._last_patience)
+            reporter.send_log(self._last_patience)
+            self._end(RunEnd(RunOutcome.GAVE_UP, why.reported), self._last_patience)
+        log.info("run %d: left: %s", self.claimed.run_id, why.reason)
 
-    def _complete(self, run: RunExecution, reporter: Reporter, build_log: BuildLog, conclusion: str) -> None:
-        run.send_artifacts(reporter)
-        reporter.send_log(build_log.path)
-        reporter.progress("completed", conclusion)
+    def _complete(self, run: RunExecution, reporter: Reporter) -> None:
+        reporter.stop()
+        run.send_artifacts(self._patience)
+        reporter.send_results(self._patience)
+        reporter.send_log(self._patience)
+        self._end(RunEnd(RunOutcome.COMPLETED), self._patience)
+        log.info("run %d: left", self.claimed.run_id)
 
-    def _reporter(self) -> Reporter:
-        return self._make_reporter(self.options.retries, self.cancellation)
+    def _end(self, end: RunEnd, patience: Patience) -> None:
+        patience.ask(lambda: self.run_source.end(self.claimed, end))
 
-    def _final_reporter(self) -> Reporter:
-        """Return a reporter that ignores the run's cancellation and gives up soon."""
+    @property
+    def _patience(self) -> Patience:
+        return Patience(self.options.retries, self.cancellation.pause)
+
+    @property
+    def _last_patience(self) -> Patience:
+        """What is not stopped by the run's cancellation, and gives up soon."""
         retries = replace(self.options.retries, timeout=self.options.stop_timeout, deferral=0)
-        return self._make_reporter(retries, Cancellation(threading.Event()))
-
-    def _make_reporter(self, retries: Retries, cancellation: Cancellation) -> Reporter:
-        return Reporter(
-            self.client, self.options.server, self.claimed.run_id, self.claimed.token,
-            retries=retries, pause=cancellation.pause)
+        return Patience(retries, Cancellation(threading.Event()).pause)

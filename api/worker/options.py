@@ -5,9 +5,9 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from api.worker.patience import Retries
 from api.worker.programs.command import SandboxPaths
 from api.worker.programs.process import Limits
-from api.worker.reporter import Retries
 from api.worker.sources.source import Source
 
 
@@ -24,7 +24,6 @@ class WorkerOptions:
     """
 
     name: str
-    server: str
     temporary: Path
     trusted: bool = False
     sandboxed: bool = False

@@ -30,7 +30,7 @@ def compare_outputs(files: Sequence[SuiteFile], folder: Path) -> tuple[Produced,
     for file in files:
         path = folder / file.name
         digest = None if file.ignored else _sha256(path)
-        if digest is not None:
+        if digest is not None and file.output_id is not None:
             produced.append(Produced(file.output_id, path, digest, digest == file.baseline))
     return tuple(produced)
 

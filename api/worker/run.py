@@ -1,22 +1,25 @@
-"""Executes one run in the order of the workers' protocol."""
+"""Executes one run, and reports it test by test."""
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 
+from api.domain.results.exit_code import signed_32_bits
+from api.domain.runs.claimed_run import Ending, RunProgress, TestResult
 from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.run import Phase
+from api.domain.runs.worker_message import ArtifactKind
 from api.domain.runs.worker_suite import SuiteTest
 from api.host.temporary_folder import remove
 from api.worker.cancellation import Cancellation
 from api.worker.options import WorkerOptions
 from api.worker.output_comparison import Produced, compare_outputs
+from api.worker.patience import Patience
 from api.worker.programs.command import Feed, SandboxPaths, invocation
 from api.worker.programs.full_disk import require_room
 from api.worker.programs.output_capture import BoundedLog
 from api.worker.programs.process import Execution, RunProcess
-from api.worker.reporter import Answer, Artifact, Reporter, RunClosed, ServerDiskFull, ServerUnreachable
+from api.worker.reporter import Reporter
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun, RunSource
 from api.worker.sources.build_log import BuildLog
@@ -24,8 +27,6 @@ from api.worker.sources.source import Build, FetchRequest, provide
 
 COMBINED_LIMIT = 32 << 20
 COPY_CHUNK = 1 << 20
-# A run's log replaces the one sent before, so that it can be followed while the run goes on.
-LIVE_LOG_INTERVAL = timedelta(seconds=3)
 
 
 class RunExecution:
@@ -33,13 +34,11 @@ class RunExecution:
 
     def __init__(
         self, claimed: ClaimedRun, run_source: RunSource, options: WorkerOptions, reporter: Reporter, cancellation: Cancellation,
-        build_log: BuildLog, folder: Path, *, run_process: RunProcess, best_effort: Reporter,
+        build_log: BuildLog, folder: Path, *, run_process: RunProcess,
     ) -> None:
         self._claimed, self._run_source, self._options, self._reporter = claimed, run_source, options, reporter
         self._cancellation = cancellation
         self._build_log, self._folder, self._run_process = build_log, folder, run_process
-        # Sends live logs without retries, so that it never delays a test.
-        self._best_effort = best_effort
         self._executable: Path | None = None
         self._build = Build()
         # Made with the first test, so that a run without tests has none.
@@ -52,32 +51,31 @@ class RunExecution:
         self._close_combined()
 
     def execute(self) -> str:
-        """Prepare and execute all tests; return the message that the run completes with.
+        """Prepare and execute all tests; return how many were executed, in words.
 
         Raises RunError where it cannot be executed, Cancelled where it is cancelled, RunClosed where the server accepts no more reports.
         """
-        self._reporter.progress("preparation", f"Prepared by worker {self._options.name}.")
+        self._report_progress(Phase.PREPARATION, f"Prepared by worker {self._options.name}.")
         require_room(self._folder)
         self._executable = self._fetch_executable()
         tests = self._run_source.tests(self._claimed, self._cancellation.pause)
         self._build_log.info(f"The suite has {len(tests)} regression tests.")
-        self._reporter.progress("testing", f"Executing {len(tests)} regression tests.", **self._build.fields())
-        errors = [run_error for test in tests if (run_error := self._try_test(test)) is not None]
-        if errors and len(errors) == len(tests):
-            raise errors[0]
-        return _conclusion(len(tests), errors)
+        self._report_progress(Phase.TESTING, f"Executing {len(tests)} regression tests.")
+        executed = [self._try_test(test) for test in tests].count(True)
+        return f"Executed {executed} of {len(tests)} regression tests."
 
-    def send_artifacts(self, reporter: Reporter) -> None:
+    def send_artifacts(self, patience: Patience) -> None:
         """Send the artifacts of the run, as far as they exist."""
         self._close_combined()
         kept = {
-            Artifact.BINARY: self._executable,
-            Artifact.COMBINED_STDOUT: self._folder / "combined_stdout.log",
-            Artifact.COREDUMP: self._folder / "coredump",
+            ArtifactKind.BINARY: self._executable,
+            ArtifactKind.COMBINED_STDOUT: self._folder / "combined_stdout.log",
+            ArtifactKind.COREDUMP: self._folder / "coredump",
         }
         for kind, path in kept.items():
             if path is not None and path.is_file():
-                self._build_log.info(f"Artifact {kind}: {reporter.send_artifact(kind, path)}.")
+                is_taken = self._reporter.send_file(kind, path, patience)
+                self._build_log.info(f"Artifact {kind}: {'sent' if is_taken else 'refused'}.")
 
     def _fetch_executable(self) -> Path:
         claimed = self._claimed
@@ -88,28 +86,26 @@ class RunExecution:
                 InfrastructureType.WORKER,
                 "This worker has no sandbox, and the setting CI_TRUST_EXECUTABLES does not allow it to execute anything without one.")
         request = FetchRequest(
-            claimed, self._folder, self._build_log, self._cancellation, self._report_step, self._share_log, self._build)
+            claimed, self._folder, self._build_log, self._cancellation, self._report_step, self._build)
         return provide(self._options.sources, request, sandboxed=self._options.sandboxed)
 
     def _report_step(self, message: str) -> None:
         self._build_log.info(message)
-        self._reporter.progress("preparation", message)
+        self._report_progress(Phase.PREPARATION, message)
 
-    def _share_log(self) -> None:
-        """Send the log so far, without retries, since a program may be running."""
-        with suppress(RunClosed, ServerUnreachable, ServerDiskFull):
-            self._best_effort.send_log(self._build_log.path)
+    def _report_progress(self, stage: Phase, message: str) -> None:
+        self._reporter.progress(RunProgress(stage, message, self._build.reported))
 
-    def _try_test(self, test: SuiteTest) -> TestRunError | None:
-        self._await_lease()
-        if self._build_log.is_share_due(LIVE_LOG_INTERVAL):
-            self._reporter.send_log(self._build_log.path)
+    def _try_test(self, test: SuiteTest) -> bool:
+        """Whether the test could be executed."""
+        self._cancellation.check()
         try:
             self._execute_test(test)
         except TestRunError as run_error:
             self._build_log.error(run_error.message)
-            return run_error
-        return None
+            self._reporter.add(TestResult(test.regression_id, run_error.reported))
+            return False
+        return True
 
     def _execute_test(self, test: SuiteTest) -> None:
         folder = self._folder / f"test-{test.regression_id}"
@@ -121,17 +117,18 @@ class RunExecution:
             require_room(self._folder)
             produced = compare_outputs(test.files, folder)
             self._record(test, execution, produced)
-            self._report(test, execution, produced)
+            self._send_outputs(test, produced)
             self._save_core(folder)
             self._keep_log(test, log)
-            self._reporter.send_log(log, test.regression_id)
+            self._reporter.send_test_log(test.regression_id, log)
+            equal = tuple(each.output_id for each in produced if each.matches)
+            self._reporter.add(TestResult(test.regression_id, Ending(signed_32_bits(execution.exit_code), execution.runtime_ms, equal)))
         finally:
             remove(folder)
             log.unlink(missing_ok=True)
 
     def _run_test(self, test: SuiteTest, folder: Path, log: Path) -> Execution:
         sample = self._sample(test)
-        self._await_lease()
         assert self._executable is not None
         call = invocation(test, self._executable, sample, folder, log, self._feed(test), self._places)
         self._build_log.info(f"Regression test {test.regression_id} ({test.category}): {test.command}")
@@ -139,10 +136,6 @@ class RunExecution:
         if execution.stopped:
             self._cancellation.check()
         return execution
-
-    def _await_lease(self) -> None:
-        """Begin nothing before it is known that the run is still this machine's: the server may have been away."""
-        self._cancellation.await_lease(self._options.retries.timeout)
 
     @property
     def _places(self) -> SandboxPaths | None:
@@ -175,16 +168,14 @@ class RunExecution:
             if not file.ignored and file.output_id not in there:
                 self._build_log.warning(f"{name}: output {file.output_id} was not produced.")
 
-    def _report(self, test: SuiteTest, execution: Execution, produced: tuple[Produced, ...]) -> None:
+    def _send_outputs(self, test: SuiteTest, produced: tuple[Produced, ...]) -> None:
         for each in produced:
             if each.matches:
-                self._reporter.equality(test.regression_id, each.output_id)
                 continue
             output = f"Regression test {test.regression_id}: output {each.output_id}"
             self._build_log.warning(f"{output} differs: {each.sha256}.")
-            if (answer := self._reporter.upload(test.regression_id, each.output_id, each.path)) is not Answer.OK:
-                self._build_log.error(f"{output} was not stored: {answer}.")
-        self._reporter.finish(test.regression_id, execution.exit_code, execution.runtime_ms)
+            if not self._reporter.send_output(test.regression_id, each.output_id, each.path):
+                self._build_log.error(f"{output} was refused by the server.")
 
     def _save_core(self, folder: Path) -> None:
         core = next((path for path in sorted(folder.glob("core*")) if path.is_file() and not path.is_symlink()), None)
@@ -203,9 +194,3 @@ class RunExecution:
     def _close_combined(self) -> None:
         if self._combined is not None:
             self._combined.close()
-
-
-def _conclusion(count: int, errors: list[TestRunError]) -> str:
-    if not errors:
-        return f"Executed {count} regression tests."
-    return f"Executed {count - len(errors)} of {count} regression tests. {errors[0].message}"

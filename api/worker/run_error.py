@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 
+from api.domain.runs.claimed_run import ReportedError
 from api.domain.runs.infrastructure import InfrastructureType
 
 MAX_REASON_LENGTH = 440
@@ -22,8 +23,13 @@ class RunError(Exception):
 
     @property
     def message(self) -> str:
-        """The progress message, `[type] reason`, that the server reads the type back from."""
+        """The error as logs tell it, `[type] reason`."""
         return f"[{self.kind}] {self.reason}"
+
+    @property
+    def reported(self) -> ReportedError:
+        """The error as it is reported."""
+        return ReportedError(self.kind, self.reason)
 
 
 class WorkerLost(RunError):

@@ -1,11 +1,12 @@
 """The interface of a source of runs."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from api.domain.runs.claimed_run import RunEnd, RunProgress, TestResult
 from api.domain.runs.worker_suite import SuiteTest
 
 # Waits for so many seconds, and raises Cancelled as soon as there is a reason to stop.
@@ -13,15 +14,26 @@ Pause = Callable[[float], None]
 
 
 class RunSourceUnavailable(Exception):
-    """The source of runs is unavailable; try again later."""
+    """The source of runs is unavailable; try again later: after `retry_after` seconds, where it says so. `is_full`: its disk is full."""
+
+    def __init__(self, why: str = "", *, retry_after: float | None = None, is_full: bool = False) -> None:
+        super().__init__(why)
+        self.retry_after, self.is_full = retry_after, is_full
+
+
+class RunClosed(Exception):
+    """The run is over, or its claim is lost: nothing more is taken of it."""
+
+
+class ReportRefused(Exception):
+    """The source will not take this, whenever it is sent."""
 
 
 @dataclass(frozen=True)
 class ClaimedRun:
-    """A run that this worker has claimed until its lease ends. `claim` is the claim's name, and `token` the run's secret for reports."""
+    """A run that this worker has claimed until its lease ends. `claim` is the claim's name."""
 
     run_id: int
-    token: str
     claim: str
     platform: str
     repository: str
@@ -29,15 +41,12 @@ class ClaimedRun:
     branch: str | None = None
     pull_request: int | None = None
 
-    def __repr__(self) -> str:
-        return f"ClaimedRun(run_id={self.run_id}, platform={self.platform!r}, repository={self.repository!r}, commit={self.commit!r})"
-
 
 class RunSource(Protocol):
-    """Hands out queued runs, each to one worker at a time, and the files that they need.
+    """Hands out queued runs, each to one worker at a time, and the files that they need; takes what is reported of them.
 
-    `claim`, `renew` and `release` may raise RunSourceUnavailable, having changed nothing. The others wait where the source is
-    unavailable, and raise WorkerLost once that lasts too long; RunClosed if the claim is lost.
+    `tests` and what fetches wait where the source is unavailable, and raise WorkerLost once that lasts too long; the others raise
+    RunSourceUnavailable then. All but the first three raise RunClosed if the claim is lost. What is reported may be repeated.
     """
 
     def claim(self) -> ClaimedRun | None:
@@ -46,12 +55,8 @@ class RunSource(Protocol):
     def renew(self, claimed: ClaimedRun) -> bool:
         """Renew the lease; False when the run has finished or the claim is lost: the worker then stops it."""
 
-    def release(self, claimed: ClaimedRun, failure: str | None = None, *, lost: bool = False) -> None:
-        """Release the claim; idempotent, and without effect on a lost claim.
-
-        `failure` is the reason, `[type] text`, of a run whose worker gave it up and could not report so: an unfinished run is canceled
-        with it. `lost`: the worker was lost through no fault of the run, and a new run is queued in its place.
-        """
+    def end(self, claimed: ClaimedRun, end: RunEnd) -> None:
+        """End the claim, and the run with it; idempotent, and without effect on a lost claim."""
 
     def tests(self, claimed: ClaimedRun, pause: Pause) -> tuple[SuiteTest, ...]:
         """The run's regression tests. Raises SuiteError for what a worker may not act on."""
@@ -61,3 +66,18 @@ class RunSource(Protocol):
 
     def fetch_executable(self, claimed: ClaimedRun, target: Path, pause: Pause) -> None:
         """Put the operator's executable of the run at `target`. Raises RunError where there is none."""
+
+    def report_progress(self, claimed: ClaimedRun, progress: RunProgress) -> None:
+        """Say how far the run is."""
+
+    def report_results(self, claimed: ClaimedRun, results: Sequence[TestResult]) -> None:
+        """Say what tests came to, up to MAX_RESULTS. Raises ReportRefused."""
+
+    def send_output(self, claimed: ClaimedRun, regression_id: int, output_id: int, path: Path) -> None:
+        """Send an output that differs from its baseline. Raises ReportRefused."""
+
+    def send_test_log(self, claimed: ClaimedRun, regression_id: int, path: Path) -> None:
+        """Send what a test printed. Raises ReportRefused."""
+
+    def send_run_file(self, claimed: ClaimedRun, kind: str, path: Path) -> None:
+        """Send the run's log (LOG), as far as it goes, or another of its files (ArtifactKind). Raises ReportRefused."""

@@ -30,11 +30,11 @@ def read_suite(tests: Iterable[Mapping[str, Any]]) -> tuple[SuiteTest, ...]:
 
 def _test(test: Mapping[str, Any]) -> SuiteTest:
     return SuiteTest(
-        test["regression_test_id"], test["category"], test["command"],
+        test["regression_id"], test["category"], test["command"],
         _one_of(test["input_type"], INPUT_TYPES, "input type"), _one_of(test["output_type"], OUTPUT_TYPES, "output type"),
         _digest(test["sample_sha256"]), _plain_name(test["sample_name"], "a sample"),
         tuple(
-            SuiteFile(file["test_file_id"], file["baseline_sha256"], _plain_name(file["name"], "an output"), file["ignored"])
+            SuiteFile(file["output_id"], file["baseline_sha256"], _plain_name(file["name"], "an output"), file["ignored"])
             for file in test["outputs"]))
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import httpx
-
+from api.domain.runs.claimed_run import RunEnd, RunOutcome
 from api.domain.runs.infrastructure import InfrastructureType
 from api.host.temporary_folder import sweep
 from api.log_context import bind_log_context
@@ -23,8 +22,6 @@ from api.worker.run_source import ClaimedRun, RunSource, RunSourceUnavailable
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = httpx.Timeout(30, read=120, write=120)
-
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
@@ -36,7 +33,6 @@ class Worker:
 
     options: WorkerOptions
     run_source: RunSource
-    client: httpx.Client
     stop: threading.Event
     run_process: RunProcess = run_process
     now: Callable[[], datetime] = _utc_now
@@ -87,30 +83,22 @@ class Worker:
 
     def _execute(self, claimed: ClaimedRun) -> None:
         cancellation = Cancellation(self.stop, self.options.run_seconds)
-        failure: RunError | None = None
         log.info("run %d: claimed", claimed.run_id)
         with LeaseRenewer(self.run_source, claimed, cancellation, interval=self.options.renew_seconds, timeout=self.options.lease_timeout):
             try:
-                Attempt(claimed, self.run_source, self.options, self.client, cancellation, self.run_process, self.now).execute()
+                Attempt(claimed, self.run_source, self.options, cancellation, self.run_process, self.now).execute()
+                return
             except RunError as run_error:
-                failure = run_error
+                undelivered = run_error
             except Exception:  # The crash handler: a bug of the worker ends one run, never the worker.
                 log.exception("run %d: the worker failed", claimed.run_id)
-                failure = RunError(InfrastructureType.WORKER, "The worker failed; its log has the details.")
-        self._release(claimed, failure)
+                undelivered = RunError(InfrastructureType.WORKER, "The worker failed; its log has the details.")
+        self._end(claimed, undelivered)
 
-    def _release(self, claimed: ClaimedRun, run_error: RunError | None) -> None:
-        failure = None if run_error is None else run_error.message
+    def _end(self, claimed: ClaimedRun, run_error: RunError) -> None:
+        outcome = RunOutcome.LOST if isinstance(run_error, WorkerLost) else RunOutcome.GAVE_UP
         try:
-            self.run_source.release(claimed, failure, lost=isinstance(run_error, WorkerLost))
-            log.info("run %d: %s", claimed.run_id, failure or "left")
+            self.run_source.end(claimed, RunEnd(outcome, run_error.reported))
+            log.info("run %d: %s", claimed.run_id, run_error.message)
         except RunSourceUnavailable:
-            log.warning("run %d: could not be released; its lease ends by itself", claimed.run_id)
-
-
-def http_client() -> httpx.Client:
-    """A client for the server alone. Proxies of the environment are not used, since requests carry secrets."""
-    # These libraries log each request with its URL, which holds a run's token.
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    return httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
+            log.warning("run %d: its end could not be told; its lease ends by itself", claimed.run_id)

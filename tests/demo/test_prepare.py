@@ -14,7 +14,7 @@ from api.demo.extractor.readers import read
 from api.demo.patch import patched
 from api.demo.prepare import CHANGED, FLAKY_COMMAND, PLATFORM, REPOSITORY, BaselineFailed, Build, Demo, builds, prepare
 from api.domain.catalog.library_file import FileTest, read_library
-from api.domain.runs.worker_suite import NO_OUTPUT, UNCHECKED, SuiteFile, SuiteTest
+from api.domain.runs.worker_suite import UNCHECKED, SuiteFile, SuiteTest
 from api.worker.output_comparison import compare_outputs
 from api.worker.programs.command import invocation
 from api.worker.programs.process import Execution, Limits, run_process
@@ -49,7 +49,7 @@ def run(root: Path, test: FileTest, build: Build, folder: Path) -> tuple[Executi
         for number, each in enumerate(test.outputs, 1))
     entry = SuiteTest(
         1, test.categories[0], test.command, test.input_type, test.output_type, "", sample.name,
-        files or (SuiteFile(NO_OUTPUT, None, UNCHECKED, ignored=True),))
+        files or (SuiteFile(None, None, UNCHECKED, ignored=True),))
     executable = root / "executables" / REPOSITORY / PLATFORM / build.commit / "ccextractor"
     folder.mkdir()
     execution = run_process(

@@ -213,7 +213,7 @@ def test_no_secret_is_in_the_logs_of_server_and_machine(second: Running, folder:
 
     assert len(secrets) >= 5
     assert all(len(secret) > 40 for secret in secrets)
-    assert "/ci/progress-reporter/{run_id}/{token}" in written
+    assert "/machine-api/v1/claims/{claim}/results" in written
     assert [secret for secret in secrets if secret in written] == []
 
 

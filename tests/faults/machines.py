@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,15 +14,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+import pytest
 
 from api.domain.auth.token import token_digest
+from api.domain.runs.claimed_run import Ending, RunEnd, RunOutcome, RunProgress, TestResult
 from api.domain.runs.machine import Machine, WorkKind, machine_token
-from api.domain.runs.run import Platform
-from api.storage.database import session, transact
+from api.domain.runs.run import Phase, Platform
+from api.machine.file_cache import FileCache
+from api.machine.machine_client import MachineClient, http_client
+from api.machine.server_source import ServerRunSource
+from api.storage.database import transact
 from api.storage.files.paths import test_log_name
-from api.storage.platform_tables import TestRow
 from api.storage.runs.machines import add_machine
+from api.worker.patience import Retries
+from api.worker.run_source import ClaimedRun, RunClosed
 from tests.builders import MAIN_REPOSITORY
 from tests.databases import opened
 from tests.e2e.installation import CAPTIONS, COMMIT, Installation
@@ -181,11 +187,17 @@ class Plant:
         found = self.installation.api.get(f"/runs/{run_id}/samples", params={"limit": 100})["data"]
         return sorted((each["regression_id"], each["status"], each["exit_code"]) for each in found)
 
-    def reports_of(self, run_id: int) -> str:
-        """Where a run's machine reports."""
-        with opened(self.installation.database_url, migrated=False):
-            token = session().execute(select(TestRow.token).where(TestRow.id == run_id)).scalar_one()
-        return f"{self.installation.url}/ci/progress-reporter/{run_id}/{token}"
+    def report_late(self, name: str, run_id: int) -> None:
+        """Report what a machine that has lost a run may have had on its way; see that nothing of it is taken."""
+        claimed = ClaimedRun(run_id, f"run-{run_id}-1", "linux", MAIN_REPOSITORY, COMMIT)
+        with http_client() as http:
+            client = MachineClient(http, self.installation.url, self.folder / f"{name}.token")
+            run_source = ServerRunSource(client, FileCache(self.folder / "late", 1), threading.Event(), Retries())
+            with pytest.raises(RunClosed):
+                run_source.report_progress(claimed, RunProgress(Phase.TESTING, "late"))
+            with pytest.raises(RunClosed):
+                run_source.report_results(claimed, [TestResult(1, Ending(0, 1, (1,)))])
+            run_source.end(claimed, RunEnd(RunOutcome.COMPLETED))
 
     def logs(self, run_id: int) -> list[bytes]:
         """The logs of a run's tests, in their order."""

@@ -19,23 +19,26 @@ from sqlalchemy import select, update
 
 from api.app import Application
 from api.domain.auth.token import token_digest
+from api.domain.runs.claimed_run import Ending, ReportedError, RunEnd, RunOutcome, RunProgress, TestResult
+from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.machine import Machine, WorkKind, machine_token
 from api.domain.runs.run import Phase, Platform
 from api.installation import SYSTEM_RANDOM, utc_now
 from api.jobs.wakeup.wakeup import local_wakeup
 from api.machine.file_cache import FileCache
-from api.machine.machine_client import MachineClient, ServerUnavailable, TokenRefused, require
+from api.machine.machine_client import MachineClient, TokenRefused
 from api.machine.server_source import ServerRunSource
 from api.server import make_server
 from api.services.results.verdicts import derive_state
 from api.services.runs.leases import give_up_expired_leases
 from api.storage.database import change, database_now, session, transact, transaction
+from api.storage.results.results import load_reports
 from api.storage.runs.machines import add_machine, remove_machine, rotate_token
 from api.storage.runs.progress import list_events, record_event
 from api.storage.tables import ClaimRow
-from api.worker.reporter import Retries, RunClosed
+from api.worker.patience import Retries
 from api.worker.run_error import RunError, TestRunError
-from api.worker.run_source import ClaimedRun, RunSourceUnavailable
+from api.worker.run_source import ClaimedRun, ReportRefused, RunClosed, RunSourceUnavailable
 from tests.builders import MAIN_REPOSITORY, Output, add_regression_test, add_run, add_sample
 from tests.clocks import OFF, clock_off
 from tests.databases import Database
@@ -46,6 +49,7 @@ from tests.worker.run_source_suite import ClaimsSuite
 LEASE = timedelta(minutes=1)
 SAMPLE = b"a sample"
 COMMIT = "c" * 40
+STOPPED = ReportedError(InfrastructureType.WORKER, "The worker was stopped.")
 QUICK = Retries(timeout=0.3, first_pause=0.05, max_pause=0.1)
 
 
@@ -185,9 +189,9 @@ class TestServedWork:
     def test_a_run_that_was_given_up_is_queued_anew_only_where_it_had_no_part_in_it(self, queue: ServerQueue, lost: bool) -> None:
         run_id = queue.add()
 
-        queue.run_source.release(taken(queue), "[worker] The worker was stopped.", lost=lost)
+        queue.run_source.end(taken(queue), RunEnd(RunOutcome.LOST if lost else RunOutcome.GAVE_UP, STOPPED))
 
-        assert queue.ended_with(run_id) == "[worker] The worker was stopped."
+        assert queue.ended_with(run_id) == "The worker was stopped."
         assert (queue.run_source.claim() is not None) is lost
 
     def test_a_run_is_told_with_its_tests(self, queue: ServerQueue) -> None:
@@ -225,32 +229,6 @@ class TestServedWork:
 
         assert not (tmp_path / "x").exists()
 
-    def test_a_token_that_is_not_there_for_a_moment_costs_no_test(self, queue: ServerQueue, tmp_path: Path) -> None:
-        queue.add()
-        claimed = taken(queue)
-        [test] = queue.run_source.tests(claimed, nothing)
-        token = queue.token_file.read_text()
-        queue.token_file.write_text("")
-        pauses = []
-
-        def pause(seconds: float) -> None:
-            pauses.append(seconds)
-            queue.token_file.write_text(token)
-
-        queue.run_source.fetch_sample(claimed, test, tmp_path / "sample", pause)
-
-        assert (pauses, (tmp_path / "sample").read_bytes()) == ([QUICK.first_pause], SAMPLE)
-
-    def test_a_sample_of_a_run_that_is_lost_is_not_said_to_be_missing(self, queue: ServerQueue, tmp_path: Path) -> None:
-        run_id = queue.add()
-        claimed = taken(queue)
-        [test] = queue.run_source.tests(claimed, nothing)
-        queue.lapse(run_id)
-        give_up_expired_leases(database_now(), SYSTEM_RANDOM)
-
-        with pytest.raises(RunClosed):
-            queue.run_source.fetch_sample(claimed, test, tmp_path / "x", nothing)
-
     def test_the_executable_is_the_one_of_now(self, queue: ServerQueue, tmp_path: Path) -> None:
         queue.add()
         claimed, target = taken(queue), tmp_path / "program"
@@ -266,8 +244,8 @@ class TestServedWork:
 
     def test_files_of_a_run_that_another_has_by_now_are_not_told_of(self, queue: ServerQueue, tmp_path: Path) -> None:
         run_id = queue.add()
-        claimed = taken(queue)
-        lost = ClaimedRun(run_id, claimed.token, f"run-{run_id}-2", "linux", MAIN_REPOSITORY, COMMIT)
+        taken(queue)
+        lost = ClaimedRun(run_id, f"run-{run_id}-2", "linux", MAIN_REPOSITORY, COMMIT)
 
         with pytest.raises(RunClosed):
             queue.run_source.tests(lost, nothing)
@@ -281,11 +259,85 @@ class TestServedWork:
 
         queue.token_file.write_text("spcm_wrong")
         with pytest.raises(RunSourceUnavailable):
-            queue.run_source.release(claimed, "[worker] The worker was stopped.")
+            queue.run_source.end(claimed, RunEnd(RunOutcome.GAVE_UP, STOPPED))
         queue.token_file.write_text(token)
 
         assert queue.run_source.claim() is None
-        assert queue.ended_with(run_id) == "[worker] The worker was stopped."
+        assert queue.ended_with(run_id) == "The worker was stopped."
+
+    def test_what_is_reported_of_a_run_is_what_its_judges_read(self, queue: ServerQueue, tmp_path: Path) -> None:
+        run_id = queue.add()
+        claimed = taken(queue)
+        [test] = queue.run_source.tests(claimed, nothing)
+        output = tmp_path / "out"
+        output.write_bytes(b"y")
+        result = TestResult(test.regression_id, Ending(0, 5))
+
+        queue.run_source.report_progress(claimed, RunProgress(Phase.TESTING, "Executing."))
+        queue.run_source.send_output(claimed, test.regression_id, test.files[0].output_id or 0, output)
+        queue.run_source.send_test_log(claimed, test.regression_id, output)
+        queue.run_source.report_results(claimed, [result])
+        queue.run_source.report_results(claimed, [result])
+        queue.run_source.send_run_file(claimed, "coredump", output)
+        queue.run_source.end(claimed, RunEnd(RunOutcome.COMPLETED))
+
+        session().rollback()
+        [reports] = load_reports(run_id).values()
+        assert reports.report is not None and reports.report.exit_code == 0
+        assert [each.got for each in reports.outputs.values()] == [sha256(b"y").hexdigest()]
+        assert (tmp_path / "files" / "TestResults" / f"{sha256(b'y').hexdigest()}.srt").read_bytes() == b"y"
+        assert (tmp_path / "files" / "LogFiles" / str(run_id) / f"{test.regression_id}.txt").read_bytes() == b"y"
+        assert list_events(run_id)[-1].message == "Executed 1 regression tests."
+
+    def test_what_is_not_the_runs_is_refused(self, queue: ServerQueue) -> None:
+        queue.add()
+
+        with pytest.raises(ReportRefused):
+            queue.run_source.report_results(taken(queue), [TestResult(9999, Ending(0, 5))])
+
+    def test_a_large_file_is_sent_as_it_is_read_and_as_long_as_it_was_when_it_was_opened(self, queue: ServerQueue, tmp_path: Path) -> None:
+        run_id = queue.add()
+        claimed, log = taken(queue), tmp_path / "log"
+        log.write_bytes(b"0123456789" * 500_000)
+
+        with log.open("ab") as growing, ThreadPoolExecutor(1) as thread:
+            sending = thread.submit(queue.run_source.send_run_file, claimed, "log", log)
+            while not sending.done():
+                growing.write(b"more")
+                growing.flush()
+            sending.result()
+
+        sent = (tmp_path / "files" / "LogFiles" / f"{run_id}.txt").read_bytes()
+        assert log.read_bytes().startswith(sent) and len(sent) >= 5_000_000
+
+    @pytest.mark.parametrize(("body", "headers", "asked", "is_full"), [
+        ({"details": {"reason": "store_full"}}, {"Retry-After": "60"}, 60, True), ({"details": {}}, {"Retry-After": "5"}, 5, False),
+        ({}, {"Retry-After": "Sun, 29 Nov 2026 10:00:20 GMT", "Date": "Sun, 29 Nov 2026 10:00:00 GMT"}, 20, False),
+        ([], {"Retry-After": "Sun, 29 Nov 2026 09:00:00 GMT", "Date": "Sun, 29 Nov 2026 10:00:00 GMT"}, 0, False),
+        ("text", {}, None, False), ({"details": None}, {"Retry-After": "soon"}, None, False), ({}, {"Retry-After": "-5"}, None, False),
+        ({}, {"Retry-After": "Fri, 31 Dec 99999 23:59:59 GMT"}, None, False)])
+    @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
+    def test_a_server_that_cannot_take_a_report_now_says_when_and_why(
+        self, tmp_path: Path, status: int, body: object, headers: dict[str, str], asked: float | None, is_full: bool,
+    ) -> None:
+        (tmp_path / "token").write_text("spcm_some")
+        transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body, headers=headers))
+        with httpx.Client(transport=transport) as http:
+            run_source = ServerRunSource(
+                MachineClient(http, "http://server", tmp_path / "token"), FileCache(tmp_path, 1), threading.Event(), QUICK)
+
+            with pytest.raises(RunSourceUnavailable) as away:
+                run_source.report_results(ClaimedRun(1, "run-1-1", "linux", MAIN_REPOSITORY, COMMIT), [])
+
+        assert (away.value.retry_after, away.value.is_full) == (asked, is_full)
+
+    def test_a_token_that_is_refused_may_be_mended_in_time(self, queue: ServerQueue) -> None:
+        queue.add()
+        claimed = taken(queue)
+        queue.token_file.write_text("spcm_wrong")
+
+        with pytest.raises(RunSourceUnavailable):
+            queue.run_source.report_progress(claimed, RunProgress(Phase.TESTING, "Executing."))
 
     def test_a_new_token_ends_the_old_one_when_it_is_first_used(self, queue: ServerQueue) -> None:
         old, new = queue.token_file.read_text(), machine_token(b"n" * 32)
@@ -344,12 +396,7 @@ class TestServedWork:
             run_source = ServerRunSource(client, FileCache(tmp_path, 1), threading.Event(), QUICK, renew_timeout=0.1)
 
             with pytest.raises(RunSourceUnavailable, match="timed out"):
-                run_source.renew(ClaimedRun(1, "secret", "run-1-1", "linux", MAIN_REPOSITORY, COMMIT))
-
-    @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
-    def test_what_a_network_or_a_busy_server_answers_may_be_asked_again(self, status: int) -> None:
-        with pytest.raises(ServerUnavailable):
-            require(httpx.Response(status))
+                run_source.renew(ClaimedRun(1, "run-1-1", "linux", MAIN_REPOSITORY, COMMIT))
 
     def test_a_server_that_is_away_is_told_from_an_empty_queue(self, tmp_path: Path) -> None:
         (tmp_path / "token").write_text(machine_token(b"t" * 32))

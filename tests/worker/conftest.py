@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from api.worker.options import WorkerOptions
+from api.worker.patience import Retries
 from api.worker.programs.process import Limits
-from api.worker.reporter import Retries
 from api.worker.sources.source import FolderSource
 from tests.sandbox.machine_sandboxes import bubblewrap, container, sandbox
 from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.inputs import EXTRACTOR, MakeProgram, Store
-from tests.worker.stand_in import StandIn
 
 __all__ = ["bubblewrap", "container", "sandbox"]
 
@@ -39,17 +38,9 @@ def make_program(tmp_path: Path) -> MakeProgram:
 
 
 @pytest.fixture
-def server() -> Iterator[StandIn]:
-    stand_in = StandIn()
-    stand_in.start()
-    yield stand_in
-    stand_in.stop()
-
-
-@pytest.fixture
-def options(server: StandIn, store: Store, run_source: FakeRunSource) -> WorkerOptions:
+def options(store: Store, run_source: FakeRunSource) -> WorkerOptions:
     return WorkerOptions(
-        name="tester", server=server.url, temporary=store.temporary, trusted=True, sources=(FolderSource(run_source),),
+        name="tester", temporary=store.temporary, trusted=True, sources=(FolderSource(run_source),),
         limits=Limits(seconds=60), retries=Retries(timeout=30, first_pause=0.02, max_pause=0.1), poll_seconds=0.02, renew_seconds=0.02,
         stop_timeout=1)
 

@@ -11,7 +11,6 @@ from api.worker.run_source import ClaimedRun
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "CCExtractor/ccextractor"
-TOKEN = "T" * 64
 EXECUTABLE = "ccextractor"
 
 EXTRACTOR = """
@@ -63,7 +62,7 @@ def sha256_of(content: bytes) -> str:
 
 def a_claim(run_id: int = 7) -> ClaimedRun:
     """A run of the main repository at the commit that the tests use."""
-    return ClaimedRun(run_id, TOKEN, f"run-{run_id}-1", "linux", REPOSITORY, COMMIT)
+    return ClaimedRun(run_id, f"run-{run_id}-1", "linux", REPOSITORY, COMMIT)
 
 
 def a_test(

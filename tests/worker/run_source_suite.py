@@ -2,9 +2,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Protocol
 
-from api.worker.run_source import ClaimedRun, RunSource
+import pytest
+
+from api.domain.runs.claimed_run import LOG, ReportedError, RunEnd, RunOutcome, RunProgress
+from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.run import Phase
+from api.worker.run_source import ClaimedRun, RunClosed, RunSource
 
 
 class Queue(Protocol):
@@ -26,6 +32,11 @@ class Queue(Protocol):
 
     def ended_with(self, run_id: int) -> str | None:
         """The message of the run's cancellation, None while it is not canceled."""
+
+
+def given_up(why: str) -> RunEnd:
+    """The end of a run that its worker gave up."""
+    return RunEnd(RunOutcome.GAVE_UP, ReportedError(InfrastructureType.WORKER, why))
 
 
 class ClaimsSuite:
@@ -57,10 +68,8 @@ class ClaimsSuite:
 
         claimed = self.taken(queue)
 
-        assert len(claimed.token) == 64
         assert claimed.platform == "linux"
         assert claimed.repository.count("/") == 1
-        assert claimed.token not in repr(claimed)
 
     def test_a_claim_is_renewed_while_its_run_goes_on(self, queue: Queue) -> None:
         queue.add()
@@ -86,32 +95,68 @@ class ClaimsSuite:
 
         assert other is None or not queue.run_source.renew(claimed)
 
-    def test_a_released_claim_is_not_renewed_and_a_second_release_changes_nothing(self, queue: Queue) -> None:
+    def test_a_claim_that_was_ended_is_not_renewed_and_a_second_end_changes_nothing(self, queue: Queue) -> None:
         run_id = queue.add()
         claimed = self.taken(queue)
 
-        queue.run_source.release(claimed, "[web_server] first")
-        queue.run_source.release(claimed, "[worker] second")
+        queue.run_source.end(claimed, given_up("first"))
+        queue.run_source.end(claimed, given_up("second"))
 
         assert not queue.run_source.renew(claimed)
-        assert queue.ended_with(run_id) == "[web_server] first"
+        assert queue.ended_with(run_id) == "first"
 
-    def test_a_release_without_a_failure_says_nothing(self, queue: Queue) -> None:
+    def test_a_run_that_was_completed_is_not_canceled(self, queue: Queue) -> None:
         run_id = queue.add()
 
-        queue.run_source.release(self.taken(queue))
+        queue.run_source.end(self.taken(queue), RunEnd(RunOutcome.COMPLETED))
 
         assert queue.ended_with(run_id) is None
 
-    def test_a_failure_never_overwrites_an_end(self, queue: Queue) -> None:
+    def test_an_error_never_overwrites_an_end(self, queue: Queue) -> None:
         run_id = queue.add()
         claimed = self.taken(queue)
         queue.cancel(run_id)
         before = queue.ended_with(run_id)
 
-        queue.run_source.release(claimed, "[worker] too late")
+        queue.run_source.end(claimed, given_up("too late"))
 
         assert queue.ended_with(run_id) == before
+
+    def test_progress_and_files_may_be_told_again(self, queue: Queue, tmp_path: Path) -> None:
+        queue.add()
+        claimed = self.taken(queue)
+
+        for _ in range(2):
+            self.report(queue, claimed)
+            self.send(queue, claimed, tmp_path)
+
+        assert queue.run_source.renew(claimed)
+
+    def test_of_a_run_that_is_over_files_are_taken_and_nothing_else(self, queue: Queue, tmp_path: Path) -> None:
+        run_id = queue.add()
+        claimed = self.taken(queue)
+        queue.cancel(run_id)
+
+        with pytest.raises(RunClosed):
+            self.report(queue, claimed)
+        self.send(queue, claimed, tmp_path)
+
+    def test_of_a_claim_that_was_ended_nothing_is_taken(self, queue: Queue, tmp_path: Path) -> None:
+        queue.add()
+        claimed = self.taken(queue)
+        queue.run_source.end(claimed, given_up("over"))
+
+        with pytest.raises(RunClosed):
+            self.report(queue, claimed)
+        with pytest.raises(RunClosed):
+            self.send(queue, claimed, tmp_path)
+
+    def report(self, queue: Queue, claimed: ClaimedRun) -> None:
+        queue.run_source.report_progress(claimed, RunProgress(Phase.TESTING, "Executing."))
+
+    def send(self, queue: Queue, claimed: ClaimedRun, folder: Path) -> None:
+        (folder / "log").write_bytes(b"a log")
+        queue.run_source.send_run_file(claimed, LOG, folder / "log")
 
     def taken(self, queue: Queue) -> ClaimedRun:
         claimed = queue.run_source.claim()

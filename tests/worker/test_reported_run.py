@@ -1,62 +1,64 @@
 """What a worker reports of a run that it could execute."""
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
+from api.domain.runs.claimed_run import Ending, RunEnd, RunOutcome
 from api.domain.runs.worker_suite import SuiteFile
 from api.worker.options import WorkerOptions
 from api.worker.programs.process import Limits
 from tests.worker.fake_run_source import FakeRunSource
-from tests.worker.inputs import TOKEN, MakeProgram, Store, a_test, sha256_of
-from tests.worker.stand_in import Reply, StandIn
+from tests.worker.inputs import MakeProgram, Store, a_test, sha256_of
 from tests.worker.working import a_captioned_test, queue, run
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
 
+def told(run_source: FakeRunSource) -> list[tuple[int, int, tuple[int, ...]]]:
+    """The tests that ended, each with its exit code and the outputs that were equal."""
+    return [(each.regression_id, each.outcome.exit_code, each.outcome.equal_outputs)
+            for each in run_source.results if isinstance(each.outcome, Ending)]
+
+
 @pytest.mark.usefixtures("extractor")
-def test_a_good_run_is_reported_in_the_order_of_the_protocol(
-    store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
+def test_a_good_run_is_reported_test_by_test_with_files_before_what_tells_of_them(
+    store: Store, run_source: FakeRunSource, options: WorkerOptions,
 ) -> None:
     queue(run_source, a_captioned_test(store, 1), a_captioned_test(store, 2, "--three", b"other"))
 
     assert run(options, run_source) == 1
 
-    assert server.briefs() == [
+    assert run_source.briefs() == [
         "progress preparation", "progress testing",
-        "equality 1 11", "finish 1 0", "logupload 1",
-        "upload 2 11", "finish 2 3", "logupload 2",
-        "artifactupload binary", "artifactupload combined_stdout", "logupload", "progress completed"]
-    assert server.of("upload")[0].file == b"CAPTIONS"
-    assert server.of("progress")[-1].fields["message"] == "Executed 2 regression tests."
-    assert run_source.released == [(1, None)]
+        "test_log 1", "output 2 11", "test_log 2", "file binary", "file combined_stdout", "results 1 2", "file log", "end completed"]
+    assert run_source.contents("output 2 11") == [b"CAPTIONS"]
+    assert [(each.regression_id, each.outcome) for each in run_source.results] == [
+        (1, Ending(0, ANY, (11,))), (2, Ending(3, ANY, ()))]
+    assert run_source.end_of_one == RunEnd(RunOutcome.COMPLETED)
 
 
 @pytest.mark.usefixtures("extractor")
 def test_each_test_has_its_log_and_the_run_has_the_workers(
-    store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
+    store: Store, run_source: FakeRunSource, options: WorkerOptions,
 ) -> None:
     queue(run_source, a_captioned_test(store))
 
     run(options, run_source)
 
-    own, whole = server.of("logupload")
-    assert own.file == b"extracting\n"
-    assert whole.file is not None
-    lines = whole.file.decode().splitlines()
+    assert run_source.contents("test_log 1") == [b"extracting\n"]
+    lines = run_source.log().splitlines()
     assert all(line.startswith("[20") and "Z] [INFO] [worker] " in line for line in lines)
-    assert "Regression test 1: exit code 0 after " in whole.file.decode()
+    assert "Regression test 1: exit code 0 after " in run_source.log()
 
 
 @pytest.mark.usefixtures("extractor")
 def test_inputs_and_outputs_of_all_kinds_are_served(
-    store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
+    store: Store, run_source: FakeRunSource, options: WorkerOptions,
 ) -> None:
     sample, good, reversed_ = store.sample(b"captions"), sha256_of(b"CAPTIONS"), sha256_of(b"SNOITPAC")
     log_and_text = sha256_of(b"extracting\nCAPTIONS")
@@ -70,12 +72,12 @@ def test_inputs_and_outputs_of_all_kinds_are_served(
 
     run(options, run_source)
 
-    assert [brief for brief in server.briefs() if brief.startswith(("equality", "upload", "finish"))] == [
-        "equality 1 11", "finish 1 0", "equality 2 12", "finish 2 0", "equality 3 13", "equality 3 14", "finish 3 0", "finish 4 0"]
+    assert told(run_source) == [(1, 0, (11,)), (2, 0, (12,)), (3, 0, (13, 14)), (4, 0, ())]
+    assert run_source.briefs("output") == []
 
 
 def test_empty_files_are_reported_and_sent_like_others(
-    store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions, make_program: MakeProgram,
+    store: Store, run_source: FakeRunSource, options: WorkerOptions, make_program: MakeProgram,
 ) -> None:
     store.executable(make_program("if '-o' in sys.argv: open(sys.argv[sys.argv.index('-o') + 1], 'wb').close()"))
     sample, empty, other = store.sample(b"captions"), sha256_of(b""), sha256_of(b"CAPTIONS")
@@ -88,15 +90,14 @@ def test_empty_files_are_reported_and_sent_like_others(
 
     run(options, run_source)
 
-    assert [brief for brief in server.briefs() if brief.startswith(("equality", "upload", "finish", "logupload "))] == [
-        "equality 1 11", "finish 1 0", "logupload 1", "upload 2 12", "finish 2 0", "logupload 2",
-        "upload 3 13", "finish 3 0", "logupload 3", "upload 4 14", "finish 4 0", "logupload 4"]
-    of_tests = [post for post in server.of("logupload") if "test_id" in post.fields]
-    assert [post.file for post in [*server.of("upload"), *of_tests]] == [b""] * 7
+    assert told(run_source) == [(1, 0, (11,)), (2, 0, ()), (3, 0, ()), (4, 0, ())]
+    assert run_source.briefs("output", "test_log") == [
+        "test_log 1", "output 2 12", "test_log 2", "output 3 13", "test_log 3", "output 4 14", "test_log 4"]
+    assert {each.content for each in run_source.reports if each.kind in ("output", "test_log")} == {b""}
 
 
 def test_a_report_is_read_from_the_standard_output(
-    store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions, make_program: MakeProgram,
+    store: Store, run_source: FakeRunSource, options: WorkerOptions, make_program: MakeProgram,
 ) -> None:
     store.executable(make_program("print('File:', sys.argv[-1].rpartition('/')[2])\nsys.exit('-o' in sys.argv)\n"))
     sample = store.sample(b"captions")
@@ -105,48 +106,30 @@ def test_a_report_is_read_from_the_standard_output(
 
     run(options, run_source)
 
-    assert [post.brief() for post in server.posts if post.kind in ("equality", "upload", "finish")] == ["equality 1 11", "finish 1 0"]
+    assert told(run_source) == [(1, 0, (11,))]
 
 
 @pytest.mark.usefixtures("extractor")
 def test_a_missing_output_is_not_mentioned_and_a_crash_is_reported_as_its_signal(
-    store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
+    store: Store, run_source: FakeRunSource, options: WorkerOptions,
 ) -> None:
     queue(run_source, a_captioned_test(store, 1, "--nothing"), a_captioned_test(store, 2, "--crash"))
 
     run(options, run_source)
 
-    results = [brief for brief in server.briefs() if brief.startswith(("equality", "upload", "finish"))]
-    assert results == ["finish 1 0", "finish 2 -11"]
+    assert told(run_source) == [(1, 0, ()), (2, -11, ())]
 
 
 @pytest.mark.usefixtures("extractor")
 def test_the_time_limit_ends_a_test_and_the_run_goes_on(
-    store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions,
+    store: Store, run_source: FakeRunSource, options: WorkerOptions,
 ) -> None:
     queue(run_source, a_captioned_test(store, 1, "--hang"), a_captioned_test(store, 2))
 
     run(replace(options, limits=Limits(seconds=1)), run_source)
 
-    assert [post.fields.get("exitCode") for post in server.of("finish")] == ["124", "0"]
-    assert server.of("finish")[0].fields["runTime"] == "1000"
-
-
-@pytest.mark.usefixtures("extractor")
-def test_the_runs_token_stands_in_no_log(
-    store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions, caplog: pytest.LogCaptureFixture,
-) -> None:
-    queue(run_source, a_captioned_test(store))
-    refused: Iterator[Reply] = iter([(503, "", {}), (403, "FAIL", {})])
-    server.script = lambda post: next(refused, None) if post.kind == "finish" else None
-
-    with caplog.at_level(logging.DEBUG):
-        logging.getLogger("httpx").setLevel(logging.DEBUG)
-        run(options, run_source)
-
-    assert caplog.text
-    assert TOKEN not in caplog.text
-    assert all(TOKEN.encode() not in (post.file or b"") for post in server.posts)
+    assert run_source.endings() == [(1, 124), (2, 0)]
+    assert run_source.results[0].outcome == Ending(124, 1000)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="core files beside the program are Linux's")
@@ -154,9 +137,9 @@ def test_the_runs_token_stands_in_no_log(
     not Path("/proc/sys/kernel/core_pattern").exists() or Path("/proc/sys/kernel/core_pattern").read_text().strip() != "core",
     reason="this host sends core files elsewhere")
 @pytest.mark.usefixtures("extractor")
-def test_a_core_file_is_sent_where_it_is_allowed(store: Store, run_source: FakeRunSource, server: StandIn, options: WorkerOptions) -> None:
+def test_a_core_file_is_sent_where_it_is_allowed(store: Store, run_source: FakeRunSource, options: WorkerOptions) -> None:
     queue(run_source, a_captioned_test(store, 1, "--crash"))
 
     run(replace(options, limits=Limits(seconds=60, core_bytes=1 << 30)), run_source)
 
-    assert "artifactupload coredump" in server.briefs()
+    assert "file coredump" in run_source.briefs()

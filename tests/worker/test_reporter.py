@@ -1,186 +1,220 @@
-"""Reports to a real server: their form on the wire, their repeats, their end."""
+"""Reports of a run while it is executed: in batches, as soon as they can be sent, and each once."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from api.worker.reporter import Answer, Artifact, Reporter, Retries, RunClosed, ServerUnreachable
-from tests.worker.inputs import TOKEN
-from tests.worker.stand_in import Post, Reply, StandIn
+from api.domain.runs.claimed_run import Ending, TestResult
+from api.worker.cancellation import Cancellation, CancelReason
+from api.worker.patience import Patience, Retries, ServerDiskFull, ServerUnreachable
+from api.worker.reporter import BATCH, Reporter
+from api.worker.run_error import RunError
+from api.worker.run_source import ClaimedRun, ReportRefused, RunClosed, RunSourceUnavailable
+from tests.worker.fake_run_source import FakeRunSource, Report
 
-
-class Clock:
-    """Time that passes only where the reporter waits."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.pauses: list[float] = []
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def pause(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.now += seconds
+SECONDS = 30.0
+QUICK = Retries(timeout=0.2, first_pause=0.02, max_pause=0.05)
+PATIENT = Retries(timeout=SECONDS, first_pause=0.02, max_pause=0.05)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "build.log"
+    path.touch()
+    return path
 
 
 @pytest.fixture
-def reporter(server: StandIn, clock: Clock) -> Iterator[Reporter]:
-    with httpx.Client(trust_env=False) as client:
-        yield Reporter(
-            client, server.url, 7, TOKEN, retries=Retries(timeout=100, first_pause=1, max_pause=8), pause=clock.pause,
-            monotonic=clock.monotonic, random_fraction=lambda: 1.0)
+def claimed(run_source: FakeRunSource) -> ClaimedRun:
+    run_source.add()
+    found = run_source.claim()
+    assert found is not None
+    return found
 
 
-def failing(times: int, reply: Reply) -> Iterator[Reply | None]:
-    yield from [reply] * times
-    while True:
-        yield None
+@pytest.fixture
+def cancellation() -> Cancellation:
+    return Cancellation(threading.Event())
 
 
-def script(server: StandIn, replies: Iterator[Reply | None]) -> None:
-    server.script = lambda post: next(replies)
+Make = Callable[..., Reporter]
 
 
-def test_each_report_has_the_fields_of_the_protocol(server: StandIn, reporter: Reporter, tmp_path: Path) -> None:
-    file = tmp_path / "out.srt"
-    file.write_bytes(b"\x00captions")
+@pytest.fixture
+def make(run_source: FakeRunSource, claimed: ClaimedRun, log: Path, cancellation: Cancellation) -> Iterator[Make]:
+    """Makes a reporter, whose thread sends what is new after so many seconds."""
+    made: list[Reporter] = []
 
-    reporter.progress("testing", "a, b & c\nd")
-    reporter.equality(1, 2)
-    reporter.upload(1, 3, file)
-    reporter.finish(1, -11, 250)
-    reporter.send_log(file)
-    reporter.send_log(file, 1)
-    reporter.send_artifact(Artifact.BINARY, file)
+    def make_one(interval: float = SECONDS, retries: Retries = PATIENT) -> Reporter:
+        reporter = Reporter(run_source, claimed, log, Patience(retries, cancellation.pause), cancellation, interval=interval)
+        made.append(reporter.__enter__())
+        return reporter
 
-    where = f"/ci/progress-reporter/7/{TOKEN}"
-    assert server.posts == [
-        Post(where, {"type": "progress", "status": "testing", "message": "a, b & c\nd"}),
-        Post(where, {"type": "equality", "test_id": "1", "test_file_id": "2"}),
-        Post(where, {"type": "upload", "test_id": "1", "test_file_id": "3"}, b"\x00captions", "out.srt"),
-        Post(where, {"type": "finish", "test_id": "1", "exitCode": "-11", "runTime": "250"}),
-        Post(where, {"type": "logupload"}, b"\x00captions", "out.srt"),
-        Post(where, {"type": "logupload", "test_id": "1"}, b"\x00captions", "out.srt"),
-        Post(where, {"type": "artifactupload", "artifact_type": "binary"}, b"\x00captions", "out.srt"),
-    ]
+    yield make_one
+    for each in made:
+        each.stop()
 
 
-def test_a_message_is_cut_to_what_the_server_keeps(server: StandIn, reporter: Reporter) -> None:
-    reporter.progress("testing", "ü" * 600)
-
-    assert server.posts[0].fields["message"] == "ü" * 500
+def result(number: int) -> TestResult:
+    return TestResult(number, Ending(0, 5, (number,)))
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_failing_server_is_asked_again_after_growing_pauses(
-    server: StandIn, reporter: Reporter, clock: Clock, status: int,
+def eventually(holds: Callable[[], bool]) -> None:
+    waiting = threading.Event()
+    for _ in range(3000):
+        if holds():
+            return
+        waiting.wait(0.01)
+    raise AssertionError("it never came to hold")
+
+
+def last(cancellation: Cancellation) -> Patience:
+    return Patience(QUICK, cancellation.pause)
+
+
+def test_results_are_sent_after_a_while_and_before_that_once_there_are_many(make: Make, run_source: FakeRunSource) -> None:
+    reporter = make()
+    for number in range(1, BATCH + 1):
+        reporter.add(result(number))
+    eventually(lambda: len(run_source.results) == BATCH)
+
+    soon = make(interval=0.02)
+    soon.add(result(99))
+    eventually(lambda: run_source.results[-1] == result(99))
+
+    assert run_source.results == [*map(result, range(1, BATCH + 1)), result(99)]
+
+
+def test_the_log_is_sent_when_there_is_more_of_it(make: Make, run_source: FakeRunSource, log: Path) -> None:
+    make(interval=0.02)
+
+    for text in ("first\n", "first\nsecond\n"):
+        log.write_text(text)
+        eventually(lambda text=text: run_source.contents("file log")[-1:] == [text.encode()])  # type: ignore[misc]
+
+    assert run_source.contents("file log") == [b"first\n", b"first\nsecond\n"]
+
+
+def test_what_was_not_sent_by_the_end_is_sent_then_in_batches_that_the_server_takes(
+    make: Make, run_source: FakeRunSource, cancellation: Cancellation, log: Path,
 ) -> None:
-    script(server, failing(5, (status, "oops", {})))
+    reporter = make()
+    reporter.stop()
+    for number in range(1, 251):
+        reporter.add(result(number))
+    log.write_text("done\n")
 
-    reporter.finish(1, 0, 5)
+    for _ in range(2):
+        reporter.send_results(last(cancellation))
+        reporter.send_log(last(cancellation))
 
-    assert clock.pauses == [1, 2, 4, 8, 8]
-    assert server.briefs() == ["finish 1 0"]
-
-
-def test_a_limit_is_waited_for_as_long_as_the_server_says(server: StandIn, reporter: Reporter, clock: Clock) -> None:
-    script(server, failing(1, (429, "slow down", {"Retry-After": "17"})))
-
-    reporter.equality(1, 2)
-
-    assert clock.pauses == [17]
-
-
-@pytest.mark.parametrize(("asked", "waited"), [
-    ("17", 17), ("0", 1), ("170", 100), ("9" * 400, 100), ("9" * 5000, 100), ("-5", 1), ("soon", 1), ("", 1), ("٣", 1),
-    ("Sun, 29 Nov 2026 10:00:20 GMT", 20), ("Sun, 29 Nov 2026 09:00:00 GMT", 1), ("Fri, 31 Dec 9999 23:59:59 GMT", 100),
-    ("Fri, 31 Dec 99999 23:59:59 GMT", 1)])
-def test_what_a_server_asks_for_is_waited_within_the_timeout_and_then_it_is_asked_again(asked: str, waited: float) -> None:
-    clock, replies = Clock(), [httpx.Response(503, headers={
-        "Retry-After": asked.encode(), "Date": "Sun, 29 Nov 2026 10:00:00 GMT"}), httpx.Response(200, text="OK")]  # type: ignore[dict-item]
-    transport = httpx.MockTransport(lambda request: replies.pop(0))
-
-    with httpx.Client(transport=transport) as client:
-        Reporter(
-            client, "http://server", 7, TOKEN, retries=Retries(timeout=100, first_pause=1, max_pause=8), pause=clock.pause,
-            monotonic=clock.monotonic, random_fraction=lambda: 1.0).finish(1, 0, 5)
-
-    assert clock.pauses == [waited]
+    assert run_source.batches == [100, 100, 50]
+    assert run_source.results == [result(number) for number in range(1, 251)]
+    assert run_source.contents("file log") == [b"done\n"]
 
 
-def test_a_server_that_always_asks_for_more_time_is_given_up_once_that_is_used_up(
-    server: StandIn, reporter: Reporter, clock: Clock,
+def test_nothing_is_lost_while_the_server_is_away_and_tests_go_on(make: Make, run_source: FakeRunSource) -> None:
+    run_source.available = False
+    reporter = make(interval=0.02)
+    for number in range(1, 6):
+        reporter.add(result(number))
+    threading.Event().wait(0.1)
+
+    run_source.available = True
+    eventually(lambda: len(run_source.results) == 5)
+
+    assert run_source.results == [result(number) for number in range(1, 6)]
+
+
+def test_a_batch_whose_answer_was_lost_is_sent_again(make: Make, run_source: FakeRunSource, cancellation: Cancellation) -> None:
+    reporter, lost = make(), [RunSourceUnavailable()]
+    taken: list[str] = []
+
+    def lose(report: Report) -> None:
+        taken.append(report.brief)
+        if lost:
+            raise lost.pop()
+
+    run_source.script = lose
+    reporter.stop()
+    reporter.add(result(1))
+
+    reporter.send_results(last(cancellation))
+
+    assert taken == ["results 1", "results 1"]
+
+
+def test_a_run_that_is_closed_is_cancelled(make: Make, run_source: FakeRunSource, cancellation: Cancellation) -> None:
+    reporter = make(interval=0.02)
+    run_source.cancel(1)
+
+    reporter.add(result(1))
+    eventually(cancellation)
+
+    assert cancellation.reason is CancelReason.RUN_CLOSED
+
+
+@pytest.mark.parametrize(("failure", "raised"), [
+    (RunSourceUnavailable("away"), ServerUnreachable), (RunSourceUnavailable("full", is_full=True), ServerDiskFull),
+    (ReportRefused("why"), RunError), (OSError(5, "input or output failed"), OSError)])
+def test_what_keeps_reports_from_being_sent_is_raised_by_the_next_one(
+    make: Make, run_source: FakeRunSource, failure: Exception, raised: type[Exception],
 ) -> None:
-    server.script = lambda post: (503, "", {"Retry-After": "170"})
+    def fail(report: Report) -> None:
+        raise failure
 
-    with pytest.raises(ServerUnreachable):
-        reporter.finish(1, 0, 5)
+    run_source.script = fail
+    reporter = make(interval=0.02, retries=QUICK)
+    reporter.add(result(1))
 
-    assert clock.pauses == [100] * 37
+    reporter._thread.join(SECONDS)
 
-
-def test_an_upload_is_repeated_whole(server: StandIn, reporter: Reporter, tmp_path: Path) -> None:
-    script(server, failing(2, (503, "", {})))
-    file = tmp_path / "big"
-    file.write_bytes(bytes(300_000))
-
-    reporter.upload(1, 2, file)
-
-    assert server.posts[0].file == bytes(300_000)
+    with pytest.raises(raised):
+        reporter.add(result(2))
 
 
-def test_a_server_that_is_gone_and_comes_back_gets_the_report(server: StandIn, reporter: Reporter, clock: Clock) -> None:
-    server.stop()
-    waited = clock.pause
+def test_the_thread_ends_at_once_however_long_it_would_wait_for_the_server(make: Make, run_source: FakeRunSource) -> None:
+    asked = threading.Event()
 
-    def pause(seconds: float) -> None:
-        waited(seconds)
-        if len(clock.pauses) == 3:
-            server.start()
+    def be_away(report: Report) -> None:
+        asked.set()
+        raise RunSourceUnavailable(retry_after=SECONDS)
 
-    reporter._pause = pause
+    run_source.script = be_away
+    reporter = make(interval=0.02)
+    reporter.add(result(1))
+    assert asked.wait(SECONDS)
 
-    reporter.finish(1, 0, 5)
+    reporter.stop()
 
-    assert server.briefs() == ["finish 1 0"]
-
-
-def test_a_server_that_stays_away_is_given_up(server: StandIn, reporter: Reporter, clock: Clock) -> None:
-    server.stop()
-
-    with pytest.raises(ServerUnreachable, match=r"^\[web_server\] "):
-        reporter.finish(1, 0, 5)
-
-    assert 80 < clock.now <= 100
+    assert not reporter._thread.is_alive()
 
 
-@pytest.mark.parametrize("reply", [(403, "FAIL", {}), (200, "FAIL", {})])
-def test_a_run_that_is_over_is_told_at_once(server: StandIn, reporter: Reporter, clock: Clock, reply: Reply) -> None:
-    server.script = lambda post: reply
+@pytest.mark.parametrize(("refused", "taken"), [(False, True), (True, False)])
+def test_a_file_that_is_refused_is_not_sent_again(
+    make: Make, run_source: FakeRunSource, cancellation: Cancellation, log: Path, refused: bool, taken: bool,
+) -> None:
+    asked: list[str] = []
+
+    def refuse(report: Report) -> None:
+        asked.append(report.brief)
+        if refused:
+            raise ReportRefused("too large")
+
+    run_source.script = refuse
+    reporter = make()
+
+    answers = [reporter.send_output(1, 2, log), reporter.send_test_log(1, log), reporter.send_file("binary", log, last(cancellation))]
+
+    assert answers == [taken] * 3
+    assert asked == ["output 1 2", "test_log 1", "file binary"]
+
+
+def test_a_file_of_a_closed_run_is_told(make: Make, run_source: FakeRunSource, log: Path) -> None:
+    run_source.cancel(1)
 
     with pytest.raises(RunClosed):
-        reporter.progress("testing", "")
-
-    assert clock.pauses == []
-
-
-@pytest.mark.parametrize(("reply", "answer"), [
-    ((200, "EMPTY", {}), Answer.EMPTY), ((200, "FAIL", {}), Answer.FAIL),
-    ((413, "too large", {}), Answer.REFUSED), ((400, "FAIL", {}), Answer.REFUSED),
-])
-def test_an_upload_that_is_not_taken_is_not_repeated(
-    server: StandIn, reporter: Reporter, tmp_path: Path, reply: Reply, answer: Answer,
-) -> None:
-    server.script = lambda post: reply
-    (tmp_path / "out").write_bytes(b"x")
-
-    assert reporter.upload(1, 2, tmp_path / "out") is answer
+        make().send_output(1, 2, log)

@@ -14,17 +14,17 @@ SAMPLE = "a" * 64
 
 def told(**changes: Any) -> dict[str, Any]:
     return {
-        "regression_test_id": 1, "category": "DVB", "command": "--out=srt", "input_type": "file", "output_type": "file",
+        "regression_id": 1, "category": "DVB", "command": "--out=srt", "input_type": "file", "output_type": "file",
         "sample_sha256": SAMPLE, "sample_name": f"{SAMPLE}.ts",
-        "outputs": [{"test_file_id": 11, "baseline_sha256": "b" * 64, "name": "out.srt", "ignored": False}], **changes}
+        "outputs": [{"output_id": 11, "baseline_sha256": "b" * 64, "name": "out.srt", "ignored": False}], **changes}
 
 
 def output_named(name: str) -> dict[str, Any]:
-    return told(outputs=[{"test_file_id": 11, "baseline_sha256": None, "name": name, "ignored": False}])
+    return told(outputs=[{"output_id": 11, "baseline_sha256": None, "name": name, "ignored": False}])
 
 
 def test_what_was_told_is_read() -> None:
-    assert read_suite([told(), told(regression_test_id=2, output_type="report", sample_sha256="A" * 64)]) == (
+    assert read_suite([told(), told(regression_id=2, output_type="report", sample_sha256="A" * 64)]) == (
         a_test(1), a_test(2, output_type="report"))
     assert read_suite([output_named("x")])[0].files == (SuiteFile(11, None, "x"),)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest
 from api.worker.options import WorkerOptions
 from api.worker.programs.process import RunProcess, run_process
-from api.worker.worker import Worker, http_client
+from api.worker.worker import Worker
 from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.inputs import Store, a_test, sha256_of
 
@@ -25,8 +25,7 @@ def work(
     options: WorkerOptions, run_source: FakeRunSource, stop: threading.Event, *, until_idle: bool = False,
     run_process: RunProcess = run_process,
 ) -> int:
-    with http_client() as client:
-        return Worker(options, run_source, client, stop, run_process).work(until_idle=until_idle)
+    return Worker(options, run_source, stop, run_process).work(until_idle=until_idle)
 
 
 @contextmanager

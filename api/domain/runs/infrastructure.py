@@ -1,4 +1,4 @@
-"""Infrastructure errors of a run, classified from the messages of workers and the platform."""
+"""Infrastructure errors of a run: as machines told them, or classified from the words of the platform's workers and programs."""
 from __future__ import annotations
 
 import re
@@ -64,7 +64,7 @@ class InfrastructureError:
     coverage: Coverage | None = None
 
 
-# What our own worker says of a run that it completed without all of the tests, as `api.worker.run` writes it.
+# What machines said of runs that they completed without all of the tests, and of errors, before they told the type beside the words.
 CONCLUDED = re.compile(r"Executed [0-9]{1,9} of [0-9]{1,9} regression tests\. \[(" + "|".join(InfrastructureType) + r")\] ")
 TAGGED = re.compile(r"\[(" + "|".join(InfrastructureType) + r")\] ")
 
@@ -110,7 +110,7 @@ def classify(message: str) -> InfrastructureType:
 
 
 def origin_of_report(phase: Phase, message: str) -> EventOrigin | None:
-    """Where a worker's event comes from, decided as it is written; None for an event that is no error."""
+    """Where an event of a platform's worker comes from, decided as it is written; None for an event that is no error."""
     return EventOrigin(classify(message)) if phase is Phase.CANCELED else None
 
 
@@ -131,9 +131,11 @@ def infrastructure_errors(
 
 def end_origin(event: ProgressEvent, origins: Mapping[int, EventOrigin]) -> EventOrigin:
     """Where the event that ended a run comes from: as written down with it, else by its words."""
+    known = origins.get(event.event_id)
+    if known is not None:
+        return known
     if event.phase is Phase.CANCELED:
-        known = origins.get(event.event_id)
-        return known or EventOrigin(None if is_deliberate(event.message) else classify(event.message))
+        return EventOrigin(None if is_deliberate(event.message) else classify(event.message))
     concluded = CONCLUDED.match(event.message)
     return EventOrigin(InfrastructureType(concluded[1]) if concluded else InfrastructureType.WORKER)
 

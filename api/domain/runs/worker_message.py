@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote_plus
 
-from api.domain.display_bounds import SHA1
 from api.domain.results.exit_code import signed_32_bits
 from api.domain.runs.run import Phase
 
@@ -15,8 +14,7 @@ INTEGER = re.compile(r"[+-]?[0-9]{1,18}\Z")
 MESSAGE_LENGTH = 10_000
 MAX_INTEGER = 2**31 - 1
 FIELDS = (
-    "type", "status", "message", "test_id", "test_file_id", "exitCode", "runTime", "artifact_type", "merge_base_sha", "build_duration_ms",
-    "file")
+    "type", "status", "message", "test_id", "test_file_id", "exitCode", "runTime", "artifact_type", "file")
 # Where a field begins: an ampersand before anything else is a part of the text that it stands in.
 _FIELD = re.compile(rf"(?:\A|&)({'|'.join(FIELDS)})=")
 # What no program that escapes leaves in a field.
@@ -48,23 +46,11 @@ class ArtifactKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class BuildReport:
-    """What a worker tells of the build of a run's executable, as far as it built it.
-
-    `merge_base_sha` is where a pull request left its base branch. `duration_ms` is how long the build took.
-    """
-
-    merge_base_sha: str | None = None
-    duration_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ProgressMessage:
     """The run entered a phase."""
 
     phase: Phase
     message: str
-    build: BuildReport = BuildReport()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +80,7 @@ class FinishMessage:
 
 @dataclass(frozen=True, slots=True)
 class LogMessage:
-    """A log: the run's, or where `regression_id` is given that regression test's own."""
-
-    regression_id: int | None = None
+    """The run's log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +117,7 @@ def parse_message(fields: Mapping[str, str]) -> WorkerMessage:
     """Read a form's fields. Raises Malformed, naming the first field that is missing or wrong."""
     kind = fields.get("type")
     if kind == "progress":
-        return ProgressMessage(_phase(fields), fields.get("message", "")[:MESSAGE_LENGTH], _build(fields))
+        return ProgressMessage(_phase(fields), fields.get("message", "")[:MESSAGE_LENGTH])
     if kind == "equality":
         return EqualityMessage(_integer(fields, "test_id"), _integer(fields, "test_file_id"))
     if kind == "upload":
@@ -141,7 +125,7 @@ def parse_message(fields: Mapping[str, str]) -> WorkerMessage:
     if kind == "finish":
         return FinishMessage(_integer(fields, "test_id"), signed_32_bits(_integer(fields, "exitCode")), _runtime(fields))
     if kind == "logupload":
-        return LogMessage(_integer(fields, "test_id") if "test_id" in fields else None)
+        return LogMessage()
     if kind == "artifactupload":
         return ArtifactMessage(_artifact(fields))
     raise Malformed("type")
@@ -152,13 +136,6 @@ def _phase(fields: Mapping[str, str]) -> Phase:
         return Phase(fields.get("status", "").strip())
     except ValueError as unknown:
         raise Malformed("status") from unknown
-
-
-def _build(fields: Mapping[str, str]) -> BuildReport:
-    # Nothing in these fields may cost the progress that they come with.
-    commit, duration = fields.get("merge_base_sha", "").strip(), fields.get("build_duration_ms", "").strip()
-    return BuildReport(
-        commit.lower() if SHA1.match(commit) else None, _milliseconds(duration) if INTEGER.match(duration) else None)
 
 
 def _artifact(fields: Mapping[str, str]) -> ArtifactKind:
@@ -178,8 +155,4 @@ def _integer(fields: Mapping[str, str], name: str) -> int:
 def _runtime(fields: Mapping[str, str]) -> int:
     # A bad or negative time must not cost the result.
     text = fields.get("runTime", "").strip()
-    return _milliseconds(text) if INTEGER.match(text) else 0
-
-
-def _milliseconds(text: str) -> int:
-    return min(max(int(text), 0), MAX_INTEGER)
+    return min(max(int(text), 0), MAX_INTEGER) if INTEGER.match(text) else 0

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from api.domain.runs.expected_tests import ExpectedTest, ExpectedTests
 
 UNCHECKED = "unchecked.txt"
-NO_OUTPUT = -1
 REPORT = "report"
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteFile:
-    """An output that a test may produce, under this name. `baseline` is the SHA-256 that it should have; None: it is sent in any case."""
+    """An output that a test may produce, under this name. `baseline` is the SHA-256 that it should have; None: it is sent in any case.
 
-    output_id: int
+    `output_id` is None of a file that nobody looks at.
+    """
+
+    output_id: int | None
     baseline: str | None
     name: str
     ignored: bool = False
@@ -54,7 +56,7 @@ def _files(test: ExpectedTest, absent: Container[str]) -> tuple[SuiteFile, ...]:
             output.output_id, output.baseline.lower() if output.has_baseline and output.baseline not in absent else None,
             f"{test.sample_sha}{output.suffix}{output.extension}", output.ignored)
         for output in test.outputs)
-    return files or (SuiteFile(NO_OUTPUT, None, UNCHECKED, ignored=True),)
+    return files or (SuiteFile(None, None, UNCHECKED, ignored=True),)
 
 
 def dotted(extension: str) -> str:

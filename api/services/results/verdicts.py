@@ -17,7 +17,7 @@ from api.domain.results.result import merged
 from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.infrastructure import EventOrigin
 from api.domain.runs.progress import LateEventKind, Timeline, timeline
-from api.domain.runs.run import Phase, ProgressEvent, Run, RunStatus
+from api.domain.runs.run import ProgressEvent, Run, RunStatus
 from api.domain.runs.status import run_status
 from api.domain.runs.summary import Summary
 from api.storage.database import database_now
@@ -92,8 +92,8 @@ def _present_evidence(run: Run) -> Evidence:
 
 
 def _origins(events: Sequence[ProgressEvent]) -> Mapping[int, EventOrigin]:
-    cancels = [event.event_id for event in events if event.phase is Phase.CANCELED]
-    return origins_of(cancels) if cancels else {}
+    ends = [event.event_id for event in events if event.phase.is_finished]
+    return origins_of(ends) if ends else {}
 
 
 def load_expected(run: Run) -> ExpectedTests:

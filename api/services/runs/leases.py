@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
 
 from api.domain.random_source import RandomSource
-from api.domain.runs.infrastructure import EventOrigin, origin_of_report
-from api.domain.runs.machine import IsThere, MachineLeft, RunClaim, always, present
+from api.domain.runs.claimed_run import Conclusion, ReportedError, given_up
+from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.machine import RunClaim
 from api.domain.runs.run import Phase, Platform
 from api.services.results.verdicts import derive_state
 from api.services.runs.platform_sync import catch_up
@@ -17,25 +18,22 @@ from api.storage.database import transact
 from api.storage.runs import leases
 from api.storage.runs.leases import Claim, Holder
 from api.storage.runs.progress import record_event
+from api.storage.runs.unexecuted_tests import forget_test_errors
 
 TAKEN = "Taken by worker"
-LOST = "[worker] The worker was lost: its lease passed without a word."
-RESTARTED = "[worker] The worker was lost: its machine started anew."
+LOST = ReportedError(InfrastructureType.WORKER, "The worker was lost: its lease passed without a word.")
+RESTARTED = ReportedError(InfrastructureType.WORKER, "The worker was lost: its machine started anew.")
 
 
-def claim_run(
-    holder: Holder, platform: str, main_repository: str, *, now: datetime, lease: timedelta, is_there: IsThere = always,
-) -> Claim | None:
+def claim_run(holder: Holder, platform: str, main_repository: str, *, now: datetime, lease: timedelta) -> Claim | None:
     """Claim the next run in the platform's queue, and record a `preparation` event so that nobody else starts it.
 
-    None where nothing is queued, the platform is in maintenance, or the machine is not there any more when the claim would be kept.
+    None where nothing is queued, or the platform is in maintenance.
     """
     catch_up(now)
     if leases.in_maintenance(platform):
         return None
-    with suppress(MachineLeft):
-        return transact(lambda: present(_claim(holder, Platform(platform), main_repository, now, lease), is_there))
-    return None
+    return transact(partial(_claim, holder, Platform(platform), main_repository, now, lease))
 
 
 def _claim(holder: Holder, platform: Platform, main_repository: str, now: datetime, lease: timedelta) -> Claim | None:
@@ -43,6 +41,7 @@ def _claim(holder: Holder, platform: Platform, main_repository: str, now: dateti
     if run_id is None:
         return None
     fence = leases.take(run_id, holder, now + lease)
+    forget_test_errors(run_id)
     record_event(run_id, Phase.PREPARATION, f"{TAKEN} {holder.machine}", at=now)
     derive_state(run_id)
     return leases.load_claim(RunClaim(run_id, fence))
@@ -55,7 +54,7 @@ def find_unheard_claim(holder: Holder, holding: Collection[RunClaim | None], *, 
     """
     for claim, session in leases.list_held(holder.machine):
         if session != holder.session:
-            release_lost_claim(claim, holder.machine, failure=RESTARTED, now=now, random_source=random_source)
+            lose_claim(claim, holder.machine, RESTARTED, now=now, random_source=random_source)
         elif claim not in holding:
             return leases.load_claim(claim)
     return None
@@ -66,25 +65,28 @@ def renew_claim(claim: RunClaim, machine: str, *, deadline: datetime) -> bool:
     return transact(partial(leases.prolong, claim, machine, deadline))
 
 
-def release_claim(claim: RunClaim, machine: str, *, failure: str | None, now: datetime) -> None:
-    """Release a claim; with a failure, also cancel an unfinished run. A lost claim is left alone."""
-    transact(partial(_release, claim, machine, failure, now))
+def end_claim(claim: RunClaim, machine: str) -> bool:
+    """Within a transaction: end a claim. Tells whether its run is to be ended with it, and locks it then.
+
+    It is not where the claim is lost or was ended before, or the run is over, or the platform's own programs restarted it.
+    """
+    return leases.remove(claim, machine) and leases.lock_running(claim.run_id)
 
 
-def _release(claim: RunClaim, machine: str, failure: str | None, now: datetime) -> bool:
-    """Whether the claim was still held, and its run was ended."""
-    if not leases.remove(claim, machine) or failure is None:
-        return False
-    return _give_up(claim.run_id, failure, origin_of_report(Phase.CANCELED, failure), now)
-
-
-def release_lost_claim(claim: RunClaim, machine: str, *, failure: str, now: datetime, random_source: RandomSource) -> None:
-    """`release_claim` for a lost worker: a new run is queued in the place of an unfinished one."""
+def lose_claim(claim: RunClaim, machine: str, error: ReportedError, *, now: datetime, random_source: RandomSource) -> None:
+    """End the claim of a machine that is lost, with the error: another run is queued in the place of an unfinished one."""
     def lose() -> None:
-        if _release(claim, machine, failure, now):
+        if end_claim(claim, machine):
+            conclude(claim.run_id, given_up(error), now)
             replace_run(claim.run_id, now=now, random_source=random_source)
 
     transact(lose)
+
+
+def conclude(run_id: int, conclusion: Conclusion, now: datetime) -> None:
+    """Within a transaction: end a run."""
+    record_event(run_id, conclusion.phase, conclusion.message, at=now, origin=conclusion.origin)
+    derive_state(run_id)
 
 
 def give_up_expired_leases(now: datetime, random_source: RandomSource) -> int:
@@ -93,14 +95,5 @@ def give_up_expired_leases(now: datetime, random_source: RandomSource) -> int:
     # A failure does not stop the others; it is raised once all were tried.
     with ExitStack() as all_of_them:
         for claim, machine in lost:
-            all_of_them.callback(release_lost_claim, claim, machine, failure=LOST, now=now, random_source=random_source)
+            all_of_them.callback(lose_claim, claim, machine, LOST, now=now, random_source=random_source)
     return len(lost)
-
-
-def _give_up(run_id: int, failure: str, origin: EventOrigin | None, now: datetime) -> bool:
-    # Over, or restarted by the platform's own programs, which are not to lose it to a worker of before.
-    if not leases.lock_running(run_id):
-        return False
-    record_event(run_id, Phase.CANCELED, failure, at=now, origin=origin)
-    derive_state(run_id)
-    return True

@@ -5,19 +5,13 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from api.domain.results.failure import hit_limit
-from api.domain.results.result import OutputReport, Report
+from api.domain.runs.claimed_run import BuildReport
 from api.domain.runs.expected_tests import ExpectedOutput
 from api.domain.runs.infrastructure import origin_of_report
-from api.domain.runs.progress import Advance, advance
+from api.domain.runs.progress import Advance
 from api.domain.runs.worker_message import Answer, EqualityMessage, FinishMessage, ProgressMessage, UploadMessage
-from api.services.results.verdicts import derive_state
-from api.services.runs.run_finished import record_run_finished
-from api.services.runs.worker_access import WorkerRun, lock_worker_run
-from api.storage.results.results import record_output, record_report, record_result_time
-from api.storage.results.verdicts import count_infrastructure_error
-from api.storage.runs.builds import record_build
-from api.storage.runs.progress import list_events, record_event
+from api.services.runs.run_reports import keep_end, keep_output, move_on
+from api.services.runs.worker_access import lock_worker_run
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +21,8 @@ Place = Callable[[ExpectedOutput], str]
 def store_progress(run_id: int, message: ProgressMessage, *, now: datetime, main_repository: str) -> Answer:
     """Within a transaction: move a run on. FAIL for a phase that lies behind it, or after its end."""
     lock_worker_run(run_id, now)
-    outcome = advance(list_events(run_id), message.phase, message.message)
-    if outcome is Advance.STORED:
-        origin = origin_of_report(message.phase, message.message)
-        record_event(run_id, message.phase, message.message, at=now, origin=origin)
-        record_build(run_id, message.build)
-        if derive_state(run_id).is_finished:
-            record_run_finished(run_id, main_repository=main_repository)
+    origin = origin_of_report(message.phase, message.message)
+    outcome = move_on(run_id, message.phase, message.message, BuildReport(), origin, now=now, main_repository=main_repository)
     return Answer.FAIL if outcome is Advance.REFUSED else Answer.OK
 
 
@@ -45,11 +34,7 @@ def store_finish(run_id: int, message: FinishMessage, *, now: datetime) -> Answe
         return _pass_over(run_id, message.regression_id, None)
     if run.status.is_finished:
         return Answer.FAIL
-    report = Report(message.regression_id, message.exit_code, message.runtime_ms, test.expected_exit_code)
-    if record_report(run_id, report):
-        record_result_time(run_id, message.regression_id, now)
-        if hit_limit(test, report):
-            count_infrastructure_error(run_id)
+    keep_end(run_id, test, message.exit_code, message.runtime_ms, now)
     return Answer.OK
 
 
@@ -70,18 +55,14 @@ def _take_output(
     run_id: int, message: EqualityMessage | UploadMessage, now: datetime, place: Callable[[ExpectedOutput], str | None],
 ) -> Answer:
     run = lock_worker_run(run_id, now)
-    output = _find_output(run, message)
-    if output is None:
+    test = run.find_test(message.regression_id)
+    output = None if test is None else test.output(message.output_id)
+    if test is None or output is None:
         return _pass_over(run_id, message.regression_id, message.output_id)
     if run.status.is_finished:
         return Answer.FAIL
-    record_output(run_id, OutputReport(message.regression_id, output.output_id, place(output), output.baseline))
+    keep_output(run_id, test, output, place(output))
     return Answer.OK
-
-
-def _find_output(run: WorkerRun, message: EqualityMessage | UploadMessage) -> ExpectedOutput | None:
-    test = run.find_test(message.regression_id)
-    return None if test is None else test.output(message.output_id)
 
 
 def _pass_over(run_id: int, regression_id: int, output_id: int | None) -> Answer:

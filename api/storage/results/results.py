@@ -50,6 +50,11 @@ def load_reports_of(run_ids: Collection[int]) -> dict[int, Mapping[int, TestRepo
     return dict(found)
 
 
+def list_ended(run_id: int) -> set[int]:
+    """The ids of the regression tests that ended in a run."""
+    return set(session().execute(select(ResultRow.regression_test_id).where(ResultRow.test_id == run_id)).scalars())
+
+
 def load_result_times(run_id: int) -> Mapping[int, datetime]:
     """When the regression tests of a run ended, by regression id, as far as they ended before this server's eyes."""
     return load_result_times_of([run_id]).get(run_id, {})

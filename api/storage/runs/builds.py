@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, update
 
-from api.domain.runs.worker_message import BuildReport
+from api.domain.runs.claimed_run import BuildReport
 from api.storage.database import change
 from api.storage.tables import RunRow
 

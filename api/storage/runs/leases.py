@@ -28,11 +28,10 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A run in a machine's hands. `token` is the run's secret for reports."""
+    """A run in a machine's hands."""
 
     run_id: int
     fence: int
-    token: str
     platform: str
     repository: str
     commit: str
@@ -70,9 +69,8 @@ def _lock_queued(run_id: int, platform: Platform) -> bool:
     """Lock the run, unless somebody else started it or no worker could finish it."""
     # The platform's own programs start a queued run by giving it a virtual machine first, its first event comes later.
     has_machine = exists().where(InstanceRow.test_id == RunRow.run_id)
-    # A run of which the platform's row says otherwise, or that has no secret to report with, is nothing that a worker could finish.
-    is_fit = exists().where(
-        TestRow.id == RunRow.run_id, spelled(TestRow.platform) == spelling(platform.value), TestRow.token != "")
+    # A run of which the platform's row says otherwise is nothing that a worker could finish.
+    is_fit = exists().where(TestRow.id == RunRow.run_id, spelled(TestRow.platform) == spelling(platform.value))
     free = select(RunRow.run_id).where(
         RunRow.run_id == run_id, RunRow.status == RunStatus.QUEUED.value, ~has_machine, is_fit).with_for_update()
     return session().execute(free).first() is not None
@@ -95,15 +93,20 @@ def load_claim(claim: RunClaim) -> Claim:
     row = session().execute(
         select(TestRow, fork).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id == claim.run_id)).one()
     return Claim(
-        claim.run_id, claim.fence, row[0].token, str(row[0].platform), repository=repository_of(row[1]), commit=row[0].commit,
+        claim.run_id, claim.fence, str(row[0].platform), repository=repository_of(row[1]), commit=row[0].commit,
         branch=row[0].branch or None, pull_request=row[0].pr_nr if row[0].pr_nr > 0 else None)
 
 
 def load_held_claim(claim: RunClaim, machine: str) -> Claim:
     """`load_claim`, of a claim that the machine has. Raises NotFound."""
+    require_held(claim, machine)
+    return load_claim(claim)
+
+
+def require_held(claim: RunClaim, machine: str) -> None:
+    """Raise NotFound where a machine does not have the claim."""
     if session().execute(select(ClaimRow.run_id).where(*_of(claim, machine))).first() is None:
         raise NotFound("claim", str(claim), remedy="The claim is another machine's by now; leave its run.")
-    return load_claim(claim)
 
 
 def list_held(machine: str) -> list[tuple[RunClaim, str | None]]:

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -27,7 +26,6 @@ SHELL = "/bin/sh"
 # HOME is the folder above the checkout, so that tools' files do not mix with the sources.
 ENTER = 'cd source && exec /bin/sh -c "$1"'
 LOG_BYTES = 8 << 20
-SHARE_INTERVAL = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -140,11 +138,9 @@ def _name_commit(source: Path, commit: str) -> None:
 
 
 def _is_cancelled(forwarder: LogForwarder, request: FetchRequest) -> Callable[[], bool]:
-    """A check for cancellation that also copies new output into the run's log, and sends it."""
+    """A check for cancellation that also copies new output into the run's log."""
     def is_cancelled() -> bool:
         forwarder.forward()
-        if request.build_log.is_share_due(SHARE_INTERVAL):
-            request.share_log()
         return request.cancellation()
 
     return is_cancelled

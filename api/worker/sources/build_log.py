@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -20,7 +20,6 @@ class BuildLog:
     def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
         self.path = path
         self._now = now
-        self._shared_at = now()
         self._file = path.open("ab", buffering=0)
 
     def __enter__(self) -> BuildLog:
@@ -44,14 +43,6 @@ class BuildLog:
     def quote(self, source: str, text: str) -> None:
         """Log a line of another program."""
         self._line("INFO", text, source)
-
-    def is_share_due(self, interval: timedelta) -> bool:
-        """Whether the log is due to be sent again; if so, the interval starts anew."""
-        now = self._now()
-        due = now - self._shared_at >= interval
-        if due:
-            self._shared_at = now
-        return due
 
     def _line(self, level: str, text: str, source: str = "worker") -> None:
         stamp = self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

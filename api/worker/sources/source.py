@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from api.domain.runs.claimed_run import BuildReport
 from api.domain.runs.infrastructure import InfrastructureType
 from api.worker.cancellation import Cancellation
 from api.worker.run_error import RunError
@@ -21,18 +22,18 @@ class Build:
     merge_base: str | None = None
     duration_ms: int | None = None
 
-    def fields(self) -> dict[str, str]:
-        """The same as fields of a report, as far as it is known."""
-        known = {"merge_base_sha": self.merge_base, "build_duration_ms": self.duration_ms}
-        return {name: str(value) for name, value in known.items() if value is not None}
+    @property
+    def reported(self) -> BuildReport:
+        """The same as it is reported."""
+        return BuildReport(self.merge_base, self.duration_ms)
 
 
 @dataclass(frozen=True)
 class FetchRequest:
     """Whose executable is wanted.
 
-    `folder` is the run's own, for what is made on the way; `report_step` says to the server what is being done,
-    `share_log` sends it the log as far as it goes, without insisting. `build` is where a source that builds leaves what it learned.
+    `folder` is the run's own, for what is made on the way; `report_step` says to the server what is being done. `build` is where a
+    source that builds leaves what it learned.
     """
 
     claimed: ClaimedRun
@@ -40,7 +41,6 @@ class FetchRequest:
     build_log: BuildLog
     cancellation: Cancellation
     report_step: Callable[[str], None]
-    share_log: Callable[[], None] = lambda: None
     build: Build = field(default_factory=Build)
 
 

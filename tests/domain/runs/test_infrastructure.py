@@ -7,7 +7,15 @@ import pytest
 
 from api.domain.results.failure import failures_of
 from api.domain.results.failure_code import Severity
-from api.domain.runs.infrastructure import EventOrigin, InfrastructureType, classify, infrastructure_errors, is_deliberate, origin_of_report
+from api.domain.runs.infrastructure import (
+    Coverage,
+    EventOrigin,
+    InfrastructureType,
+    classify,
+    infrastructure_errors,
+    is_deliberate,
+    origin_of_report,
+)
 from api.domain.runs.run import Phase, ProgressEvent
 from tests.domain.results.judging import expected_test, judged, reported
 from tests.domain.runs.platform_messages import CANCELS, REPORTS, TROUBLES
@@ -127,3 +135,12 @@ def test_a_crash_is_no_error_of_the_machinery() -> None:
 def test_a_workers_cancel_has_its_type_decided_as_it_is_written() -> None:
     assert origin_of_report(Phase.CANCELED, "[checkout] gone") == EventOrigin(InfrastructureType.CHECKOUT)
     assert origin_of_report(Phase.COMPLETED, "[checkout] gone") is None
+
+
+@pytest.mark.parametrize("words", ["Executed 1 of 2 regression tests. The disk failed to build.", ""])
+def test_an_end_without_all_results_is_of_the_type_that_was_told_with_it(words: str) -> None:
+    end = event(words, phase=Phase.COMPLETED)
+
+    told = infrastructure_errors([end], {end.event_id: EventOrigin(InfrastructureType.STORAGE)}, [], Coverage(1, 2))
+
+    assert [(each.key, each.type) for each in told] == [("unexecuted", InfrastructureType.STORAGE)]

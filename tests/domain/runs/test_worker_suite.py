@@ -27,7 +27,7 @@ def test_a_test_is_told_with_its_first_category_its_sample_and_its_outputs() -> 
 def test_a_test_without_outputs_writes_into_a_file_that_nobody_looks_at() -> None:
     [told] = suite_of(a_test(output_type="null"))
 
-    assert told.files == (SuiteFile(-1, None, "unchecked.txt", ignored=True),)
+    assert told.files == (SuiteFile(None, None, "unchecked.txt", ignored=True),)
 
 
 @pytest.mark.parametrize("baseline", ["", " "])

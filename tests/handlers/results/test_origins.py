@@ -11,6 +11,7 @@ from api.services.results.analysing import Analyst
 from api.services.results.output_facts import FactFinder
 from tests.builders import BASELINE, BuiltTest, add_event, add_passed_result, add_regression_test, add_result_with_output, digest_of
 from tests.handlers.site import Client, Site
+from tests.handlers.worker.machines import claimed, enrol
 from tests.platform_writes import set_baseline
 from tests.services.results.analysed import OwnPool, analyse_all, archive_of
 
@@ -118,14 +119,15 @@ def test_a_pull_request_is_compared_with_its_merge_base_and_fails_since_its_own_
     assert (shown["failures"][0]["origin"], shown["failures"][0]["failing_since"]["run_id"]) == ("mine", first)
 
 
-def test_the_merge_base_that_a_worker_found_chooses_the_base_unless_the_trigger_named_one(site: Site, agent: Client) -> None:
-    test = add_regression_test()
+def test_the_merge_base_that_a_machine_found_chooses_the_base_unless_the_trigger_named_one(site: Site, agent: Client) -> None:
+    test, machine = add_regression_test(), enrol(site)
     bases = {letter: run_of(agent, letter, None, {test: None}) for letter in "abc"}
     shown = {}
     for letter, named in (("d", {}), ("e", {"merge_base_sha": commit("b")})):
         body = {"repository": MAIN, "commit_sha": commit(letter), "platform": "linux", "pull_request": 7, **named}
         run_id = int(agent.post("/api/v1/runs", json=body).json()["run_id"])
-        site.report(run_id, type="progress", status="testing", message="", merge_base_sha=commit("a"))
+        machine.put(f"{claimed(machine)}/progress", json={
+            "stage": "testing", "message": "", "build": {"merge_base_sha": commit("a"), "duration_ms": None}})
         add_passed_result(run_id, test)
         add_event(run_id, Phase.COMPLETED)
         shown[letter] = triage(agent, run_id)["base"]

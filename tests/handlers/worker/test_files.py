@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders import BuiltTest, add_run
+from tests.builders import add_run
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Site
 from tests.handlers.worker.reports import FILE, OK, TYPE, multipart, outputs, stored, told
@@ -17,14 +17,6 @@ def test_a_log_is_kept_and_a_later_one_replaces_it(site: Site, run_id: int) -> N
     assert [told(answer) for answer in answers] == [OK] * 2
     assert stored(site) == [f"LogFiles/{run_id}.txt"]
     assert (site.files / "LogFiles" / f"{run_id}.txt").read_bytes() == b"second"
-
-
-def test_a_tests_own_log_is_kept_beside_the_runs(site: Site, run_id: int, test: BuiltTest) -> None:
-    known = site.send(run_id, b"own", type="logupload", test_id=test.regression_id)
-    unknown = site.send(run_id, b"own", type="logupload", test_id=999_999)
-
-    assert (told(known), told(unknown)) == (OK, OK)
-    assert stored(site) == [f"LogFiles/{run_id}/{test.regression_id}.txt"]
 
 
 @pytest.mark.parametrize(("platform", "kind", "name"), [

@@ -1,45 +1,26 @@
 """Machines over the API: who they are, what they claim, and what is told to nobody else."""
 from __future__ import annotations
 
-from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from api.domain.auth.access import Role
-from api.domain.auth.token import token_digest
-from api.domain.runs.machine import Machine, WorkKind, machine_token
-from api.domain.runs.run import Platform
-from api.storage.database import transact
-from api.storage.runs.machines import add_machine, list_machines
+from api.domain.runs.machine import WorkKind
+from api.storage.runs.machines import list_machines
 from contract.documents import MACHINES, load_documents
 from tests.builders import NOW, add_regression_test, add_run, add_sample, set_maintenance
 from tests.handlers.site import Client, Site
+from tests.handlers.worker.machines import API, SESSION, claim, enrol
 
-API = "/machine-api/v1"
-SESSION = "550e8400-e29b-41d4-a716-446655440000"
 SAMPLE = b"a sample of captions"
 [DOCUMENT] = [document for document in load_documents() if document.name == MACHINES]
-
-
-def enrol(site: Site, name: str = "linux-1", kinds: tuple[WorkKind, ...] = (WorkKind.RUN,), platform: Platform = Platform.LINUX) -> Client:
-    """A client with the token of a new machine."""
-    token = machine_token(sha256(name.encode()).digest())
-    transact(partial(add_machine, Machine(name, kinds, platform, NOW), token_digest(token)))
-    return site.client.as_(token)
 
 
 @pytest.fixture
 def machine(site: Site) -> Client:
     return enrol(site)
-
-
-def claim(machine: Client, *holding: str, session: str = SESSION) -> dict[str, Any] | None:
-    answer = machine.post(f"{API}/claims", json={"session": session, "holding": list(holding)})
-    assert answer.status_code == 200, answer.text
-    work: dict[str, Any] | None = answer.json()["work"]
-    return work
 
 
 def test_a_machine_is_told_who_it_is(site: Site, machine: Client) -> None:
@@ -49,7 +30,8 @@ def test_a_machine_is_told_who_it_is(site: Site, machine: Client) -> None:
 
 @pytest.mark.parametrize("operation", DOCUMENT.operations, ids=lambda operation: operation.operation_id)
 def test_only_a_machines_token_opens_the_operations_of_machines_and_no_other(site: Site, operation: Any) -> None:
-    path = operation.full_path.replace("{claim}", "run-1-1").replace("{sha256}", "a" * 64)
+    path = operation.full_path.replace("{claim}", "run-1-1").replace("{sha256}", "a" * 64).replace("{kind}", "log")
+    path = path.replace("{regression_id}", "1").replace("{output_id}", "1")
     strangers = [site.client, site.client.as_("spcm_wrong"), site.as_role(Role.ADMIN)]
 
     refused = [each.request(operation.method.upper(), path) for each in strangers]
@@ -59,12 +41,12 @@ def test_only_a_machines_token_opens_the_operations_of_machines_and_no_other(sit
 
 
 def test_a_claimed_run_is_told_with_what_its_machine_needs(site: Site, machine: Client) -> None:
-    run_id = add_run(commit="c" * 40, branch="master", token="T" * 64)
+    run_id = add_run(commit="c" * 40, branch="master")
 
     work = claim(machine)
 
     assert work == {"claim": f"run-{run_id}-1", "kind": "run", "run": {
-        "run_id": run_id, "report_token": "T" * 64, "platform": "linux", "repository": "CCExtractor/ccextractor", "commit_sha": "c" * 40,
+        "run_id": run_id, "platform": "linux", "repository": "CCExtractor/ccextractor", "commit_sha": "c" * 40,
         "branch": "master", "pull_request": None}, "job": None}
     assert site.as_role(Role.ADMIN).get(f"/api/v1/runs/{run_id}").json()["status"] == "running"
 
@@ -108,19 +90,6 @@ def test_claims_are_renewed_while_they_are_held(site: Site, machine: Client) -> 
     assert states(machine) == ["lost"] * 3
 
 
-def test_an_end_is_taken_once_and_a_repeat_changes_nothing(site: Site, machine: Client) -> None:
-    run_id = add_run()
-    work = claim(machine)
-    assert work is not None
-    path = f"{API}/claims/{work['claim']}/end"
-
-    answers = [machine.put(path, json={"failure": failure}) for failure in ("[checkout] no such commit", "[worker] another", None)]
-
-    assert [answer.status_code for answer in answers] == [204] * 3
-    [error] = site.as_role(Role.ADMIN).get(f"/api/v1/runs/{run_id}/infrastructure-errors").json()["data"]
-    assert (error["type"], error["message"]) == ("checkout", "no such commit")
-
-
 def test_the_files_of_a_claim_are_its_samples_and_its_executable(site: Site, machine: Client) -> None:
     digest = sha256(SAMPLE).hexdigest()
     test = add_regression_test(sample_id=add_sample(sha=digest))
@@ -138,7 +107,7 @@ def test_the_files_of_a_claim_are_its_samples_and_its_executable(site: Site, mac
 
     assert (whole.content, part.status_code, part.content) == (SAMPLE, 206, b"sample")
     assert (beyond.status_code, foreign.status_code) == (416, 404)
-    assert [each["regression_test_id"] for each in machine.get(f"{place}/tests").json()["tests"]] == [test.regression_id]
+    assert [each["regression_id"] for each in machine.get(f"{place}/tests").json()["tests"]] == [test.regression_id]
     refusal = machine.get(f"{place}/executable").json()["refusal"]
     assert refusal["type"] == "build" and str(site.settings.executables) not in refusal["reason"]
 

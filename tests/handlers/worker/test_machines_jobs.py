@@ -8,16 +8,10 @@ from typing import Any
 import pytest
 
 from api.domain.auth.access import Role
-from api.domain.jobs.artifact_limit import ArtifactLimit
-from api.domain.jobs.claimed_job import JobEnd
-from api.domain.jobs.job import JobReason
-from api.domain.jobs.junit_report import MAX_FAILED, MAX_TEXT, FailedTest, JobReport
 from api.domain.runs.machine import WorkKind
-from api.jobs.project.keeping import MAX_NAMES
-from api.storage.jobs.incoming_attempts import MAX_ARTIFACTS
 from tests.builders import MAIN_REPOSITORY, add_regression_test, minutes
 from tests.handlers.site import Client, Site
-from tests.handlers.worker.test_machines import API, SESSION, enrol
+from tests.handlers.worker.machines import API, SESSION, enrol
 from tests.submitted_jobs import add_job
 
 BOTH = (WorkKind.RUN, WorkKind.JOB)
@@ -108,30 +102,6 @@ def test_no_artifact_has_a_name_that_leads_elsewhere(machine: Client, names: lis
     assert fault in answer.json()["details"]["fields"]
 
 
-def largest_end() -> JobEnd:
-    """What a machine says of a job that left as much as one may, in letters that JSON writes as two."""
-    report = JobReport()
-    for _ in range(MAX_FAILED):
-        report.keep(FailedTest("", "", '"' * (MAX_TEXT // MAX_FAILED)))
-    width = MAX_NAMES // MAX_ARTIFACTS
-    artifacts = [
-        {"name": f"{number:04}".rjust(width, '"'), "kind": "coverage", "size_bytes": 2**63 - 1, "sha256": ONE}
-        for number in range(MAX_ARTIFACTS)]
-    return JobEnd(JobReason.PROCESS_LIMIT, -2**31, 0, artifacts, report.as_json(), 2**31 - 1, list(ArtifactLimit))
-
-
-def test_the_largest_result_of_a_job_is_read_and_a_larger_one_is_not(machine: Client) -> None:
-    path, result = f"{API}/claims/{a_claim(machine)}/end", largest_end().as_json()
-
-    fits = machine.put(path, json={"result": result})
-    more = machine.put(path, json={"result": {**result, "artifacts": [{**each, "name": '"' * 1024} for each in result["artifacts"]]}})
-
-    # It was read, and then the files were looked for, which nobody sent.
-    said = fits.json()["details"]["fields"]
-    assert (fits.status_code, len(said), said["artifacts[0].sha256"]) == (400, 100, "No such file of this size was sent.")
-    assert (more.status_code, more.json()["details"]["limit"]) == (413, 2 << 20)
-
-
 def test_a_result_whose_artifacts_or_log_were_not_sent_is_refused(machine: Client) -> None:
     claim = a_claim(machine)
     kept = [{"name": "a", "kind": "file", "size_bytes": 3, "sha256": ONE}]
@@ -144,6 +114,6 @@ def test_a_result_whose_artifacts_or_log_were_not_sent_is_refused(machine: Clien
     assert answers[1].json()["details"]["size"] == 0
 
 
-@pytest.mark.parametrize("body", [{"failure": None}, {"is_lost": True}])
+@pytest.mark.parametrize("body", [{"run": {"outcome": "completed", "error": None}}])
 def test_an_end_of_a_job_says_what_became_of_it(machine: Client, body: dict[str, Any]) -> None:
     assert machine.put(f"{API}/claims/{a_claim(machine)}/end", json=body).status_code == 400

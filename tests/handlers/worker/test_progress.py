@@ -125,24 +125,3 @@ def test_the_end_of_a_run_settles_what_the_platform_keeps_of_it(site: Site, run_
     assert site.rows(select(InstanceRow.name)) == []
     assert [tuple(row) for row in site.rows(select(GeneralDataRow.key, GeneralDataRow.value))] == [("average_time_linux", "420")]
     assert site.rows(select(RegressionTestRow.last_passed_on_linux))[0][0] == run_id
-
-
-def test_what_a_worker_tells_of_the_build_is_shown_with_the_run(site: Site) -> None:
-    run_id = add_run(pull_request=7)
-    facts = {"merge_base_sha": "A" * 40, "build_duration_ms": 1500}
-
-    answers = [site.report(run_id, type="progress", status="testing", message="", **fields) for fields in (facts, facts)]
-    later = site.report(run_id, type="progress", status="testing", message="again", merge_base_sha="b" * 40, build_duration_ms=9)
-
-    assert [told(answer) for answer in (*answers, later)] == [OK] * 3
-    shown = site.as_role(Role.TESTER).get(f"/api/v1/runs/{run_id}").json()
-    assert (shown["merge_base_sha"], shown["build_duration_ms"]) == ("a" * 40, 1500)
-
-
-def test_a_run_that_is_over_learns_nothing_of_its_build(site: Site, run_id: int) -> None:
-    site.report(run_id, type="progress", status="completed", message="")
-
-    late = site.report(run_id, type="progress", status="testing", message="late", build_duration_ms=1500)
-
-    assert told(late) == FAIL
-    assert site.as_role(Role.TESTER).get(f"/api/v1/runs/{run_id}").json()["build_duration_ms"] is None

@@ -7,13 +7,15 @@ from functools import partial
 import pytest
 from sqlalchemy import select
 
+from api.domain.runs.claimed_run import ReportedError, RunEnd, RunOutcome
 from api.domain.runs.infrastructure import InfrastructureType
 from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.worker_message import Answer
 from api.installation import SYSTEM_RANDOM
 from api.services.results.verdicts import judge_run
 from api.services.runs import runs
-from api.services.runs.leases import claim_run, find_unheard_claim, give_up_expired_leases, release_claim, renew_claim
+from api.services.runs.claim_reports import end_run
+from api.services.runs.leases import claim_run, find_unheard_claim, give_up_expired_leases, renew_claim
 from api.services.runs.platform_sync import catch_up
 from api.storage.database import session
 from api.storage.runs.leases import Claim, Holder, in_maintenance
@@ -38,12 +40,19 @@ def taken(worker: str = "w", *, at: float = 0) -> Claim:
     return claim
 
 
+def end(claim: Claim, worker: str, error: str | None = None, *, at: float = 0) -> None:
+    """End a claim: completed, or given up at the checkout."""
+    told = RunEnd(RunOutcome.COMPLETED) if error is None else RunEnd(
+        RunOutcome.GAVE_UP, ReportedError(InfrastructureType.CHECKOUT, error))
+    end_run(claim.reference, worker, told, now=minutes(at), main_repository=MAIN_REPOSITORY, random_source=SYSTEM_RANDOM)
+
+
 def test_a_claim_holds_all_that_its_worker_needs(database: Database) -> None:
-    run_id = add_run(repository="ada/Fork", branch="topic", commit="a" * 40, pull_request=9, token="T" * 64)
+    run_id = add_run(repository="ada/Fork", branch="topic", commit="a" * 40, pull_request=9)
 
     claim = taken("linux-7")
 
-    assert claim == Claim(run_id, 1, "T" * 64, "linux", "ada/Fork", "a" * 40, "topic", 9)
+    assert claim == Claim(run_id, 1, "linux", "ada/Fork", "a" * 40, "topic", 9)
     assert [(event.phase, event.message) for event in list_events(run_id)] == [
         (Phase.PREPARATION, "Taken by worker linux-7")]
     assert status_of(run_id) is RunStatus.RUNNING
@@ -163,34 +172,34 @@ def test_a_fence_grows_with_every_claim_and_an_older_one_is_worth_nothing(databa
     second = taken("second", at=1)
 
     renewed = [renew_claim(claim.reference, holder, deadline=minutes(30)) for claim, holder in ((first, "first"), (second, "second"))]
-    release_claim(first.reference, "first", failure="[worker] too late", now=minutes(2))
+    end(first, "first", "too late", at=2)
 
     assert (first.run_id, second.run_id, second.fence) == (run_id, run_id, first.fence + 1)
     assert renewed == [False, True]
     assert status_of(run_id) is RunStatus.RUNNING
 
 
-def test_a_released_claim_is_gone_and_its_run_stays_as_it_is(database: Database) -> None:
+def test_a_claim_that_is_ended_after_its_run_is_gone_and_the_run_stays_as_it_is(database: Database) -> None:
     test = add_regression_test()
     run_id = create(test)
     claim = taken()
     execute(run_id, test)
 
-    release_claim(claim.reference, "w", failure=None, now=NOW)
+    end(claim, "w", "too late")
 
     assert session().execute(select(ClaimRow)).first() is None
     assert status_of(run_id) is RunStatus.PASS
 
 
-def test_a_claim_released_with_a_failure_ends_the_run_with_it(database: Database) -> None:
+def test_a_claim_that_is_given_up_ends_the_run_with_the_error(database: Database) -> None:
     run_id = create(add_regression_test())
     claim = taken()
 
-    release_claim(claim.reference, "w", failure="[checkout] no such commit", now=NOW)
-    release_claim(claim.reference, "w", failure="[checkout] no such commit", now=NOW)
+    end(claim, "w", "build failed")
+    end(claim, "w", "another")
 
     found = runs.load_run(run_id)
-    assert [error.type for error in judge_run(found).infrastructure] == [InfrastructureType.CHECKOUT]
+    assert [(error.type, error.message) for error in judge_run(found).infrastructure] == [(InfrastructureType.CHECKOUT, "build failed")]
     assert [event.phase for event in list_events(run_id)] == [Phase.PREPARATION, Phase.CANCELED]
 
 
@@ -221,7 +230,7 @@ def test_another_machine_can_do_nothing_with_a_claim(database: Database) -> None
     claim = taken()
 
     renewed = renew_claim(claim.reference, "other", deadline=minutes(20))
-    release_claim(claim.reference, "other", failure="[worker] not mine", now=NOW)
+    end(claim, "other", "not mine")
 
     assert not renewed
     assert status_of(run_id) is RunStatus.RUNNING
@@ -252,5 +261,5 @@ def test_a_machine_that_starts_anew_gives_up_what_it_had_claimed_before(database
     assert unheard("another process") is None
 
     assert status_of(run_id) is RunStatus.CANCELED
-    assert list_events(run_id)[-1].message == "[worker] The worker was lost: its machine started anew."
+    assert list_events(run_id)[-1].message == "The worker was lost: its machine started anew."
     assert take(at=1) is not None

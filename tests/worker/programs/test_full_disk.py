@@ -7,27 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from api.domain.errors import StoreFull
+from api.domain.runs.claimed_run import RunEnd, RunOutcome
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest
 from api.host import temporary_folder
 from api.installation import utc_now
 from api.worker.options import WorkerOptions
+from api.worker.patience import Retries, ServerDiskFull
 from api.worker.programs.command import Invocation
 from api.worker.programs.full_disk import DiskFull, blame_full_disk, has_room
 from api.worker.programs.process import Limits, run_process
-from api.worker.reporter import Retries
 from api.worker.run_error import RunError
+from api.worker.run_source import RunSourceUnavailable
 from api.worker.sources.build_log import BuildLog
 from api.worker.sources.source import FolderSource
 from tests.jobs.small_disk import SmallDisk, small_disk
-from tests.worker.fake_run_source import FakeRunSource
+from tests.worker.fake_run_source import FakeRunSource, Report
 from tests.worker.inputs import MakeProgram, Store, a_test, sha256_of
-from tests.worker.stand_in import StandIn
 from tests.worker.working import run
 
 __all__ = ["small_disk"]
 
-FULL = "[storage] The worker's disk is full: there is no room for the run's files."
+FULL = RunEnd(RunOutcome.GAVE_UP, DiskFull().reported)
 # It does what real programs do: it goes on after a failed write, and ends well or not.
 WRITER = """
 output = open(sys.argv[sys.argv.index('-o') + 1], 'wb', buffering=0)
@@ -41,9 +41,9 @@ sys.exit(0 if '--careless' in sys.argv else 1)
 PRINTER = "for _ in range(1024): sys.stdout.write('x' * 4096)\n"
 
 
-def options_on(disk: SmallDisk, server: StandIn, run_source: FakeRunSource) -> WorkerOptions:
+def options_on(disk: SmallDisk, run_source: FakeRunSource) -> WorkerOptions:
     return WorkerOptions(
-        name="tester", server=server.url, temporary=disk.folder / "runs", trusted=True, sources=(FolderSource(run_source),),
+        name="tester", temporary=disk.folder / "runs", trusted=True, sources=(FolderSource(run_source),),
         limits=Limits(seconds=60), retries=Retries(timeout=30, first_pause=0.02, max_pause=0.1), poll_seconds=0.02, renew_seconds=0.02)
 
 
@@ -57,31 +57,30 @@ def made_test(store: Store, number: int, command: str) -> SuiteTest:
 
 @pytest.mark.parametrize("command", ["--careful", "--careless"])
 def test_a_program_that_met_a_full_disk_is_no_failure_of_a_test(
-    store: Store, run_source: FakeRunSource, server: StandIn, small_disk: SmallDisk, make_program: MakeProgram, command: str,
+    store: Store, run_source: FakeRunSource, small_disk: SmallDisk, make_program: MakeProgram, command: str,
 ) -> None:
     store.executable(make_program(WRITER))
     queue(store, run_source, command, command)
 
-    run(options_on(small_disk, server, run_source), run_source)
+    run(options_on(small_disk, run_source), run_source)
 
-    assert server.of("finish") == server.of("upload") == []
-    assert server.of("progress")[-1].fields == {"type": "progress", "status": "canceled", "message": FULL}
+    assert (run_source.results, run_source.briefs("output")) == ([], [])
+    assert run_source.end_of_one == FULL
 
 
 def test_what_a_program_prints_onto_a_full_disk_holds_nothing_up(
-    store: Store, run_source: FakeRunSource, server: StandIn, small_disk: SmallDisk, make_program: MakeProgram,
+    store: Store, run_source: FakeRunSource, small_disk: SmallDisk, make_program: MakeProgram,
 ) -> None:
     store.executable(make_program(PRINTER))
     queue(store, run_source, "--loud")
 
-    run(options_on(small_disk, server, run_source), run_source)
+    run(options_on(small_disk, run_source), run_source)
 
-    assert server.of("finish") == []
-    assert server.of("progress")[-1].fields["message"] == FULL
+    assert (run_source.results, run_source.end_of_one) == ([], FULL)
 
 
 def test_a_disk_that_was_full_before_ends_one_run_and_not_all_that_wait(
-    store: Store, run_source: FakeRunSource, server: StandIn, small_disk: SmallDisk, make_program: MakeProgram,
+    store: Store, run_source: FakeRunSource, small_disk: SmallDisk, make_program: MakeProgram,
 ) -> None:
     store.executable(make_program(WRITER))
     queue(store, run_source, "--careful")
@@ -89,14 +88,13 @@ def test_a_disk_that_was_full_before_ends_one_run_and_not_all_that_wait(
     (small_disk.folder / "runs").mkdir()
     small_disk.fill()
 
-    taken = run(options_on(small_disk, server, run_source), run_source)
+    taken = run(options_on(small_disk, run_source), run_source)
 
-    told = [post.fields["message"] for post in server.of("progress")] + [failure for _, failure in run_source.released if failure]
-    assert (taken, told[-1]) == (1, FULL)
+    assert (taken, run_source.end_of_one) == (1, FULL)
 
 
 def test_a_workspace_that_finds_no_room_is_told_with_the_claim(
-    store: Store, run_source: FakeRunSource, server: StandIn, small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch,
+    store: Store, run_source: FakeRunSource, small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     queue(store, run_source, "--careful")
 
@@ -105,9 +103,9 @@ def test_a_workspace_that_finds_no_room_is_told_with_the_claim(
 
     monkeypatch.setattr(temporary_folder.tempfile, "mkdtemp", full)
 
-    run(options_on(small_disk, server, run_source), run_source)
+    run(options_on(small_disk, run_source), run_source)
 
-    assert run_source.released == [(1, FULL)]
+    assert run_source.end_of_one == FULL
 
 
 def test_a_journal_on_a_full_disk_leaves_lines_out(small_disk: SmallDisk) -> None:
@@ -141,19 +139,21 @@ def test_a_probe_leaves_nothing(small_disk: SmallDisk) -> None:
 
 
 def test_a_server_whose_disk_is_full_is_told_from_one_that_is_away(
-    store: Store, run_source: FakeRunSource, server: StandIn, make_program: MakeProgram, tmp_path: Path,
+    store: Store, run_source: FakeRunSource, make_program: MakeProgram, tmp_path: Path,
 ) -> None:
     store.executable(make_program("open(sys.argv[sys.argv.index('-o') + 1], 'wb').close()\n"))
     queue(store, run_source, "")
-    server.script = lambda post: None if post.file is None else (503, f"FAIL: {StoreFull.MESSAGE}", {"Retry-After": "60"})
-    options = options_on(SmallDisk(tmp_path / "large"), server, run_source)
+
+    def be_full(report: Report) -> None:
+        if report.content is not None:
+            raise RunSourceUnavailable(retry_after=60, is_full=True)
+
+    run_source.script = be_full
+    options = options_on(SmallDisk(tmp_path / "large"), run_source)
 
     run(replace(options, retries=Retries(timeout=0.2, first_pause=0.05), stop_timeout=0.1), run_source)
 
-    assert server.of("progress")[-1].fields == {
-        "type": "progress", "status": "canceled",
-        "message": "[storage] The file store's disk is full. What the worker sent could not be stored."}
-    assert (run_source.released, run_source.lost) == ([(1, None)], set())
+    assert run_source.end_of_one == RunEnd(RunOutcome.GAVE_UP, ServerDiskFull().reported)
 
 
 def test_the_program_of_a_bare_host_goes_on_while_its_log_finds_no_room(small_disk: SmallDisk, make_program: MakeProgram) -> None:

@@ -11,7 +11,7 @@ from api.worker.sources.build_log import BuildLog
 from api.worker.sources.checkout import Checkout
 from api.worker.sources.git import GitOptions
 from api.worker.sources.source import FetchRequest
-from tests.worker.inputs import REPOSITORY, TOKEN
+from tests.worker.inputs import REPOSITORY
 
 FORK = "ada/ccextractor"
 FILES: dict[str, str | bytes] = {"a.txt": "one\ntwo\nthree\n", "sub/b.txt": "b\n"}
@@ -37,7 +37,7 @@ class Desk:
         folder = self._folder / f"run-{self._count}"
         source = folder / "source"
         source.mkdir(parents=True)
-        claimed = ClaimedRun(self._count, TOKEN, "lease", "linux", repository, commit, branch, pull_request)
+        claimed = ClaimedRun(self._count, "lease", "linux", repository, commit, branch, pull_request)
         with BuildLog(folder / "build.log", lambda: NOW) as build_log:
             request = FetchRequest(claimed, folder, build_log, Cancellation(self.stopped), self.told.append)
             Checkout(self.options, REPOSITORY, base).check_out(request, source)

@@ -20,7 +20,7 @@ from api.worker.run_source import ClaimedRun
 from api.worker.sources.artifact import ArtifactSource
 from api.worker.sources.build_log import BuildLog
 from api.worker.sources.source import FetchRequest
-from tests.worker.inputs import COMMIT, REPOSITORY, TOKEN
+from tests.worker.inputs import COMMIT, REPOSITORY
 from tests.worker.sources.github import API_TOKEN, SIGNATURE, Answer, GitHubStandIn, a_zip, serving
 
 PROGRAM = b"\x7fELF of the build"
@@ -40,7 +40,7 @@ class Desk:
 
     def provide(self, commit: str = COMMIT, pull_request: int | None = None) -> Path:
         """The executable."""
-        claimed = ClaimedRun(1, TOKEN, "lease", "linux", REPOSITORY, commit, "master", pull_request)
+        claimed = ClaimedRun(1, "lease", "linux", REPOSITORY, commit, "master", pull_request)
         with BuildLog(self.run / "build.log", lambda: NOW) as build_log:
             try:
                 return self.source.provide(FetchRequest(claimed, self.run, build_log, Cancellation(self.stopped), lambda _: None))

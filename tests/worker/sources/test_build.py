@@ -30,7 +30,7 @@ from api.worker.sources.git import GitOptions
 from api.worker.sources.source import Build, FetchRequest
 from tests.jobs.attempts import USER, await_true, processes_of
 from tests.parts import need
-from tests.worker.inputs import REPOSITORY, TOKEN
+from tests.worker.inputs import REPOSITORY
 from tests.worker.sources.origin import Origin
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -70,7 +70,7 @@ class Site:
         run.mkdir(mode=0o700)
         path = run / "build.log"
         with BuildLog(path, lambda: NOW) as build_log:
-            claimed = ClaimedRun(1, TOKEN, "lease", platform, REPOSITORY, commit, "master")
+            claimed = ClaimedRun(1, "lease", platform, REPOSITORY, commit, "master")
             request = FetchRequest(claimed, run, build_log, Cancellation(self.stopped), self.told.append)
             self.learned = request.build
             try:

@@ -1,0 +1,75 @@
+"""Operations of machines on the runs that they have claimed: how far a run is, what its tests came to, and the files of both."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.domain.errors import Invalid
+from api.domain.runs.claimed_run import RunProgress, TestResult
+from api.domain.runs.machine import parse_run_claim
+from api.domain.runs.worker_message import ArtifactKind
+from api.services.runs import claim_reports
+from api.specfirst import request_context
+from api.storage.files.archive import Archive
+from api.storage.files.incoming import FileStore, IncomingFile
+
+
+def put_claim_progress(claim: str, body: dict[str, Any]) -> None:
+    """Move a claimed run on."""
+    claim_reports.store_progress(
+        parse_run_claim(claim), request_context.machine().name, RunProgress.from_json(body), now=request_context.now(),
+        main_repository=request_context.values().main_repository)
+
+
+def add_claim_results(claim: str, body: dict[str, Any]) -> None:
+    """Keep the results of tests of a claimed run."""
+    faults = {
+        f"results[{number}]": "Has either an ending or an error." for number, each in enumerate(body["results"])
+        if (each["ending"] is None) is (each["error"] is None)}
+    if faults:
+        raise Invalid(faults)
+    results = [TestResult.from_json(each) for each in body["results"]]
+    claim_reports.store_results(parse_run_claim(claim), request_context.machine().name, results, request_context.now())
+
+
+async def put_claim_output(claim: str, regression_id: int, output_id: int, request: Request) -> Response:
+    """Keep an output of a claimed run's test that differs from its baseline."""
+    return await _take(request, partial(
+        claim_reports.store_output, parse_run_claim(claim), request_context.machine().name, regression_id, output_id))
+
+
+async def put_claim_test_log(claim: str, regression_id: int, request: Request) -> Response:
+    """Keep what a claimed run's test printed."""
+    return await _take(request, partial(
+        claim_reports.store_test_log, parse_run_claim(claim), request_context.machine().name, regression_id))
+
+
+async def put_claim_run_file(claim: str, kind: str, request: Request) -> Response:
+    """Keep a claimed run's log, as far as it goes, or another file of it."""
+    held, machine = parse_run_claim(claim), request_context.machine().name
+    if kind == "log":
+        return await _take(request, partial(claim_reports.store_log, held, machine))
+    return await _take(request, partial(claim_reports.store_artifact, held, machine, ArtifactKind(kind)))
+
+
+async def _take(request: Request, store: Callable[..., None]) -> Response:
+    """Receive a file, and store it."""
+    incoming = request_context.collaborator(FileStore).open_incoming()
+    try:
+        await _receive(request, incoming)
+        archive = request_context.collaborator(Archive)
+        await request_context.in_thread(store, incoming=incoming, archive=archive, now=request_context.now())
+        return Response(status_code=204)
+    finally:
+        await request_context.in_thread(incoming.discard)
+
+
+async def _receive(request: Request, incoming: IncomingFile) -> None:
+    # A file of no bytes is a file.
+    await request_context.in_thread(incoming.write, b"")
+    async for chunk in request.stream():
+        await request_context.in_thread(incoming.write, chunk)

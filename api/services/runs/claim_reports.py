@@ -1,0 +1,149 @@
+"""Stores what machines report of the runs that they have claimed. All of it may be repeated, and a repeat changes nothing more.
+
+Of a run that is over its files are taken, its log and those of its tests among them; of a claim that is lost nothing is. All else
+raises NotFound.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+from api.domain.errors import Unprocessable
+from api.domain.random_source import RandomSource
+from api.domain.runs.claimed_run import Conclusion, Ending, ReportedError, RunEnd, RunOutcome, RunProgress, TestResult, concluded, given_up
+from api.domain.runs.expected_tests import ExpectedTest
+from api.domain.runs.machine import RunClaim, unknown_claim
+from api.domain.runs.worker_message import ArtifactKind
+from api.services.runs import leases
+from api.services.runs.run_files import place_artifact, place_log, place_output, place_test_log, take_file
+from api.services.runs.run_finished import record_run_finished
+from api.services.runs.run_reports import keep_end, keep_output, move_on
+from api.services.runs.worker_access import WorkerRun, lock_worker_run
+from api.storage.database import transact
+from api.storage.files.archive import Archive
+from api.storage.files.incoming import IncomingFile
+from api.storage.results.results import list_ended
+from api.storage.runs.expected_tests import load_expected_tests
+from api.storage.runs.leases import require_held
+from api.storage.runs.unexecuted_tests import list_test_errors, record_test_error
+
+
+def store_progress(claim: RunClaim, machine: str, progress: RunProgress, *, now: datetime, main_repository: str) -> None:
+    """Move a run on. A stage that lies behind it changes nothing: another machine of the run may have reached the next."""
+    def store() -> None:
+        run = _lock_running(claim, machine, now)
+        move_on(run.run_id, progress.stage, progress.message, progress.build, None, now=now, main_repository=main_repository)
+
+    transact(store)
+
+
+def store_results(claim: RunClaim, machine: str, results: Sequence[TestResult], now: datetime) -> None:
+    """Keep the results of tests, all or none. Raises Unprocessable for tests and outputs that are not the run's."""
+    transact(partial(_store_results, claim, machine, results, now))
+
+
+def _store_results(claim: RunClaim, machine: str, results: Sequence[TestResult], now: datetime) -> None:
+    run = _lock_running(claim, machine, now)
+    found = [(_find_test(run, each.regression_id), each.outcome) for each in results]
+    for test, outcome in found:
+        if isinstance(outcome, ReportedError):
+            record_test_error(run.run_id, test.regression_id, outcome)
+        else:
+            _keep_ending(run, test, outcome, now)
+
+
+def _keep_ending(run: WorkerRun, test: ExpectedTest, ending: Ending, now: datetime) -> None:
+    for output_id in ending.equal_outputs:
+        output = test.output(output_id)
+        if output is None:
+            raise _not_the_runs("output", output_id)
+        keep_output(run.run_id, test, output, None)
+    keep_end(run.run_id, test, ending.exit_code, ending.runtime_ms, now)
+
+
+def store_output(
+    claim: RunClaim, machine: str, regression_id: int, output_id: int, incoming: IncomingFile, archive: Archive, now: datetime,
+) -> None:
+    """Keep an output that differs from its baseline. Raises Unprocessable where the test or the output is not the run's."""
+    def store() -> None:
+        run = _lock_running(claim, machine, now)
+        test = _find_test(run, regression_id)
+        output = test.output(output_id)
+        if output is None:
+            raise _not_the_runs("output", output_id)
+        keep_output(run.run_id, test, output, place_output(archive, output, incoming))
+
+    take_file(incoming, store)
+
+
+def store_test_log(
+    claim: RunClaim, machine: str, regression_id: int, incoming: IncomingFile, archive: Archive, now: datetime,
+) -> None:
+    """Keep what a test printed. Raises Unprocessable where the test is not the run's."""
+    def store() -> None:
+        _find_test(_lock_held(claim, machine, now), regression_id)
+        place_test_log(archive, claim.run_id, regression_id, incoming)
+
+    take_file(incoming, store)
+
+
+def store_log(claim: RunClaim, machine: str, incoming: IncomingFile, archive: Archive, now: datetime) -> None:
+    """Keep a run's log, as far as it goes."""
+    take_file(incoming, lambda: place_log(archive, _lock_held(claim, machine, now), incoming, now))
+
+
+def store_artifact(
+    claim: RunClaim, machine: str, kind: ArtifactKind, incoming: IncomingFile, archive: Archive, now: datetime,
+) -> None:
+    """Keep a file of a run as a whole."""
+    take_file(incoming, lambda: place_artifact(archive, _lock_held(claim, machine, now).run_id, kind, incoming))
+
+
+def end_run(
+    claim: RunClaim, machine: str, end: RunEnd, *, now: datetime, main_repository: str, random_source: RandomSource,
+) -> None:
+    """End a claim, and the run with it. One that is lost, or was ended before, stays as it is, as does a run that is over."""
+    if end.outcome is RunOutcome.LOST and end.error is not None:
+        leases.lose_claim(claim, machine, end.error, now=now, random_source=random_source)
+    else:
+        transact(partial(_end_run, claim, machine, end, now, main_repository))
+
+
+def _end_run(claim: RunClaim, machine: str, end: RunEnd, now: datetime, main_repository: str) -> None:
+    if leases.end_claim(claim, machine):
+        leases.conclude(claim.run_id, _conclusion(claim.run_id, end, now), now)
+        record_run_finished(claim.run_id, main_repository=main_repository)
+
+
+def _conclusion(run_id: int, end: RunEnd, now: datetime) -> Conclusion:
+    if end.error is not None:
+        return given_up(end.error)
+    expected = load_expected_tests(lock_worker_run(run_id, now).expected_tests_id).by_id
+    executed = len(expected.keys() & list_ended(run_id))
+    return concluded(executed, len(expected), list_test_errors(run_id))
+
+
+def _lock_held(claim: RunClaim, machine: str, now: datetime) -> WorkerRun:
+    run = lock_worker_run(claim.run_id, now)
+    require_held(claim, machine)
+    return run
+
+
+def _lock_running(claim: RunClaim, machine: str, now: datetime) -> WorkerRun:
+    run = _lock_held(claim, machine, now)
+    if run.status.is_finished:
+        raise unknown_claim(str(claim))
+    return run
+
+
+def _find_test(run: WorkerRun, regression_id: int) -> ExpectedTest:
+    test = run.find_test(regression_id)
+    if test is None:
+        raise _not_the_runs("regression_test", regression_id)
+    return test
+
+
+def _not_the_runs(kind: str, number: int) -> Unprocessable:
+    return Unprocessable(
+        f"This {kind.replace('_', ' ')} is not the run's.", {"resource": kind, "id": number}, remedy="List the tests of the claim.")
