@@ -7,7 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -88,7 +88,9 @@ def lose(plant: Plant, machines: Mapping[str, NetworkedMachine]) -> list[int]:
 def come_back(plant: Plant, machines: Mapping[str, NetworkedMachine], of: Mapping[str, int]) -> None:
     """Let the machines go on until they have left their runs, and report what the killed one may have had on its way."""
     for pid in machines["frozen"].running.family():
-        os.kill(pid, signal.SIGCONT)
+        # The machine, which goes on first, may have ended its program by now.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
     machines["cut-off"].link.heal()
     machines["reporting"].link.heal()
     for name in ("frozen", "cut-off", "reporting"):
