@@ -27,6 +27,7 @@ from api.mcp.tools import tools_of
 from api.rendering.pages.refusal import refused_page
 from api.rendering.pages.template import compile_templates
 from api.services.auth.login_guard import LoginGuard
+from api.site.first_looks import FindShown, FirstLooks
 from api.site.routes import pages, service_description
 from api.specfirst.access.addresses import Addresses
 from api.specfirst.access.authentication import Authentication, LocalCaller, RunTokenKnown
@@ -138,6 +139,7 @@ def create_app(
     find: Callable[[str], Any] = find_function,
     shows_runs: ShowsRuns | None = None,
     flask_setup: Callable[[Flask], None] = lambda flask: None,
+    first_shown: FindShown | None = None,
     hooks: Sequence[Hook] = (),
     collaborators: Mapping[type[Any], Any] | None = None,
 ) -> Application:
@@ -148,6 +150,7 @@ def create_app(
     application context.
     `local_caller` is who asks from this machine without a token, for the operations that allow it.
     What `shows_runs` does is done before each operation that shows runs.
+    Where there is `first_shown`, the pages are looked at when the server starts, of the run and the test that it finds.
     `hooks` are entered in order when the server starts and left in reverse when it stops; `collaborators` are what
     handlers get by `context.collaborator(kind)`.
     """
@@ -170,9 +173,12 @@ def create_app(
         {LoginGuard: LoginGuard(limits.counters, clock), **given})
     application = Application(
         flask_backend, functions=Functions(find), app_context=app_context, middlewares=_middlewares(settings),
-        documents=contents, hooks=[*hooks, watch.running], pools=(requests, lookups))
+        documents=contents, hooks=(entered := [*hooks, watch.running]), pools=(requests, lookups))
+    inner = CrashHandler(application.middleware, is_outage)
+    if first_shown is not None:
+        entered.append(FirstLooks(inner, app_context, texts, first_shown).running)
     cross_origin = CorsHeaders(settings.cors_origins)
-    endpoints = [_mcp(settings, application, limits, named[CI_DOCUMENT.name], is_outage)] if CI_DOCUMENT in documents else []
+    endpoints = [_mcp(settings, inner, limits, named[CI_DOCUMENT.name])] if CI_DOCUMENT in documents else []
     routes = routes_of(texts, named, [*pages(documents, named, settings.public_url), *probe_pages(is_ready)], endpoints)
     outermost = OuterMiddleware(
         CrashHandler(Authentication(
@@ -195,10 +201,7 @@ def _served(documents: Sequence[Document], platform_api: str) -> list[Document]:
     return [each for each in placed if each.name != PLATFORM_DOCUMENT.name or platform_api]
 
 
-def _mcp(
-    settings: Settings, application: Application, limits: RateLimits, content: Mapping[str, Any],
-    is_outage: Callable[[BaseException], bool],
-) -> Endpoint:
+def _mcp(settings: Settings, inner: ASGIApp, limits: RateLimits, content: Mapping[str, Any]) -> Endpoint:
     """Tools for agents. A call counts as a read, and one that changes something as a write besides."""
     async def count_write(context: RequestContext) -> None:
         assert context.caller is not None, "the endpoint refuses who has no token"
@@ -209,8 +212,7 @@ def _mcp(
             raise context.over_limit
 
     endpoint = McpEndpoint(
-        CrashHandler(application.middleware, is_outage), tools_of(content), CI_DOCUMENT.base_path, settings.public_url,
-        settings.cors_origins, count_write)
+        inner, tools_of(content), CI_DOCUMENT.base_path, settings.public_url, settings.cors_origins, count_write)
     return Endpoint("mcp", "", "POST", secured=True, bucket=READS, text_errors=False, path=MCP_PATH, serve=endpoint)
 
 

@@ -46,6 +46,7 @@ from api.services.policies import AccountPolicy, Environments, JobPolicy, Librar
 from api.services.results.analysing import Analyst
 from api.services.results.analysis_requests import AnalysisRequests
 from api.services.results.first_differences import DifferenceFinder
+from api.services.results.newest_failure import find_newest_failure
 from api.services.results.output_facts import FactFinder
 from api.services.runs import machine_access, worker_access
 from api.services.runs.leases import claim_run
@@ -86,8 +87,13 @@ NOT_FOR_MACHINES = (
 LAST = datetime.max.replace(tzinfo=UTC)
 
 
-def make_server(settings: Settings, *, clock: Clock = utc_now, random_source: RandomSource = SYSTEM_RANDOM) -> Application:
-    """Make the application. Raises ConfigurationError for what is wrong with the settings or the database's schema."""
+def make_server(
+    settings: Settings, *, clock: Clock = utc_now, random_source: RandomSource = SYSTEM_RANDOM, looks_first: bool = False,
+) -> Application:
+    """Make the application. Raises ConfigurationError for what is wrong with the settings or the database's schema.
+
+    With `looks_first` it looks at its pages when it starts.
+    """
     store, key = prepare_store(settings), load_signing_key(settings)
     stores = make_stores(settings, key, clock)
     environments = read_environments(settings)
@@ -123,6 +129,7 @@ def make_server(settings: Settings, *, clock: Clock = utc_now, random_source: Ra
         run_token_known=lambda run_id, token: worker_access.is_worker_token(run_id, token, clock(), GRACE),
         find_machine=lambda token: machine_access.find_by_token(token, clock()),
         local_caller=local_access(settings, flask), shows_runs=ShownRuns(clock),
+        first_shown=find_newest_failure if looks_first else None,
         flask_setup=partial(attach_database, settings=settings, check=schema),
         hooks=[waits.running, work.running, diffs.running, follower.running, run_logs.running, background.running],
         collaborators={

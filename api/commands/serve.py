@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     os.environ["CI_MACHINE_SERVER"] = settings.machine_server
     # Making it here first shows what is wrong with the settings as one line, not as a traceback of a child process.
     with needed_database():
-        made = make_server(settings)
+        made = make_server(settings, looks_first=True)
     app: Any = "api.asgi:app" if arguments.workers > 1 else made
     # What was made at the start is never garbage, so that no collection need look at it again.
     gc.freeze()

@@ -7,8 +7,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from connexion.middleware.abstract import ROUTING_CONTEXT
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.domain.errors import Invalid
 from api.mcp.messages import (
@@ -28,7 +27,8 @@ from api.mcp.messages import (
 )
 from api.mcp.tools import Call, Tool
 from api.specfirst.access.security import context_of
-from api.specfirst.request_context import RequestContext, current
+from api.specfirst.inner_request import ask
+from api.specfirst.request_context import RequestContext
 from api.specfirst.responses.error_responses import HttpProblem
 from api.specfirst.responses.json_responses import encode
 from api.specfirst.validation import strict_json
@@ -131,27 +131,8 @@ class McpEndpoint:
         headers += [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in call.headers.items()]
         if call.body:
             headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(call.body))]
-        inner = {
-            **scope, "method": call.method, "path": path, "raw_path": path.encode(), "query_string": call.query.encode(),
-            "headers": headers, "path_params": dict(call.path_parameters),
-            "extensions": {
-                **scope["extensions"], "ci.request": context,
-                ROUTING_CONTEXT: {"api_base_path": self.base_path, "operation_id": call.operation_id}}}
-        status, parts, before = 500, [b""], current.set(context)
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": call.body, "more_body": False}
-
-        async def send(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            parts.append(message.get("body", b""))
-
-        try:
-            await self.app(inner, receive, send)
-        finally:
-            current.reset(before)
-        return status, b"".join(parts)
+        return await ask(
+            self.app, context, self.base_path, call.path_parameters, method=call.method, headers=headers, body=call.body)
 
 
 def _parsed(body: bytes) -> Any:

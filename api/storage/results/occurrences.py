@@ -92,6 +92,11 @@ _KEPT_AND_ELSEWHERE: CompoundSelect[Any] = union_all(
 _RUN = RunRow.run_id, RunRow.commit_sha, RunRow.branch, RunRow.pull_request, RunRow.platform, RunRow.created_at
 
 
+def find_newest_run() -> int | None:
+    """The newest run whose failures have known causes; None where no run has."""
+    return session().execute(select(func.max(ClusterRow.run_id))).scalar_one()
+
+
 def load_analysis_and_elsewhere(run_id: int, since: datetime) -> tuple[KeptAnalysis | None, Mapping[str, Elsewhere]]:
     """What is kept of a run, and where else its classes were seen since an instant, in one statement.
 
