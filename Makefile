@@ -49,7 +49,7 @@ docs: $(READY)  ## The documentation, into build/docs; a warning fails
 	$(BIN)/mkdocs build --quiet
 
 lock: $(READY)  ## Pin the newest versions that the packages allow
-	echo setuptools | $(LOCK) $(PACKAGES) - --extra redis --extra sandbox -o requirements.lock
+	echo setuptools | $(LOCK) $(PACKAGES) - --extra redis --extra sandbox --extra kubernetes -o requirements.lock
 	$(LOCK) $(PACKAGES) --all-extras --constraint requirements.lock -o requirements-test.lock
 
 clean:  ## Forget the environments and the demo

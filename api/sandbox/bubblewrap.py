@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,6 +49,7 @@ class Bubblewrap:
     root: str = ""
 
     name = "bubblewrap"
+    can_resume = False
 
     def description(self) -> dict[str, Any]:
         """See Sandbox.description."""
@@ -76,7 +77,7 @@ class Bubblewrap:
             cpus=groups is not None and "cpu" in groups.enforced, by=f"by control groups {groups.version}" if groups else "")
         return Capabilities(self.name, (*held, filtered, HOST_NETWORK), trouble)
 
-    def sweep(self, created_before: float) -> int:
+    def sweep(self, created_before: float, in_use: Collection[str] = ()) -> int:
         """Remove empty control groups, but young ones, whose command may be about to start."""
         groups = self._groups()
         leftovers = groups.leftovers() if groups is not None else ()
@@ -113,9 +114,9 @@ class BubblewrapProcess:
         self.ended = os.pidfd_open(self._pid)
 
     @property
-    def is_started(self) -> bool:
-        """Always."""
-        return True
+    def age(self) -> float:
+        """It is asked at once."""
+        return 0
 
     def poll(self) -> ExitStatus | None:
         """How the command ended; None while it runs."""

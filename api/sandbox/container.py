@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -45,6 +46,7 @@ class ContainerEngine:
     prefix: str = "ci-"
 
     name = "container"
+    can_resume = False
 
     def description(self) -> dict[str, Any]:
         """See Sandbox.description."""
@@ -78,7 +80,7 @@ class ContainerEngine:
         words = "by seccomp" if filtered else "this engine has no seccomp"
         return Capabilities(self.name, (*held, Guard("system_calls", filtered, words), BRIDGE_NETWORK), trouble)
 
-    def sweep(self, created_before: float) -> int:
+    def sweep(self, created_before: float, in_use: Collection[str] = ()) -> int:
         """Remove containers and folders of pipes without a living guard."""
         engine, removed = Engine(self.socket), 0
         filters = quote(json.dumps({"label": [f"{LABEL}={self.folder}"]}))
@@ -117,9 +119,9 @@ class ContainerProcess:
         self.ended = self._guard.ended
 
     @property
-    def is_started(self) -> bool:
-        """Always: `start` returns once it is."""
-        return True
+    def age(self) -> float:
+        """It is asked at once."""
+        return 0
 
     @property
     def input(self) -> int | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -20,7 +22,8 @@ from api.sandbox.kubernetes_job import APP, CLAIM, GRACE_SECONDS, OUTPUT, START_
 from api.sandbox.probing import guards, try_sandbox
 from api.sandbox.sandbox import Capabilities, ExitStatus, Guard, Plan, SandboxFailure
 
-MANIFEST, STARTED = "job.json", "started"
+# The Job, and marks: it was asked for, and its command runs.
+MANIFEST, ASKED, STARTED = "job.json", "asked", "started"
 # How long, in seconds, a cluster may take to confirm that nothing of a command runs any more.
 KILL_SECONDS = GRACE_SECONDS + 55
 PROCESSES = Guard("processes", False, "by the nodes' own limit for each pod (podPidsLimit), where the cluster has set one")
@@ -52,13 +55,14 @@ class KubernetesJobs:
     prefix: str = "ci-"
 
     name = "kubernetes"
+    can_resume = True
 
     def description(self) -> dict[str, Any]:
         """See Sandbox.description."""
         return {"name": self.name, **asdict(self)}
 
     def launch(self, plan: Plan) -> KubernetesProcess:
-        """Have the command started by a Job of its own."""
+        """Have the command started by a Job of its own, or follow that which was made for this plan before."""
         if plan.separate_errors or plan.has_input:
             raise SandboxFailure("kubernetes: a command has one output and no input there")
         name = job_name(self.prefix, plan.name)
@@ -76,18 +80,19 @@ class KubernetesJobs:
         known = [PROCESSES if guard.name == PROCESSES.name else guard for guard in held]
         return Capabilities(self.name, (*known, Guard("system_calls", True, "by the container runtime's default profile")), trouble)
 
-    def sweep(self, created_before: float) -> int:
-        """Delete Jobs, and remove their folders, without a living guard."""
+    def sweep(self, created_before: float, in_use: Collection[str] = ()) -> int:
+        """Delete Jobs, and remove their folders, without a living guard that are not about to get one."""
+        spared = tuple(f"{self.prefix}{name}-".lower() for name in in_use)
         api, folder, removed = import_module("api.sandbox.kubernetes_api"), Path(self.folder), 0
         with suppress(api.ClusterError):
             cluster = api.Cluster(self.config)
             for job in cluster.list_jobs(f"app={APP},{CLAIM}={self.claim}"):
                 name = job["metadata"]["name"]
-                if not is_guarded(folder / name) and not job["metadata"].get("deletionTimestamp"):
+                if not name.startswith(spared) and not is_guarded(folder / name) and not job["metadata"].get("deletionTimestamp"):
                     cluster.delete_job(name)
                     removed += 1
         for place in folder.glob(f"{self.prefix}*".lower()):
-            if place.stat().st_mtime < created_before and not is_guarded(place):
+            if place.stat().st_mtime < created_before and not place.name.startswith(spared) and not is_guarded(place):
                 remove_place(place)
         return removed
 
@@ -102,8 +107,8 @@ class KubernetesProcess:
         self._place = place
         self._exit_status: ExitStatus | None = None
         self._was_out_of_memory = False
-        place.mkdir(mode=0o700)
-        self.output = os.open(place / OUTPUT, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        place.mkdir(mode=0o700, exist_ok=True)
+        self.output = os.open(place / OUTPUT, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         if user_id is not None:
             os.fchown(self.output, user_id, user_id)
         (place / MANIFEST).write_text(json.dumps(manifest))
@@ -112,9 +117,12 @@ class KubernetesProcess:
         self.ended = self._guard.ended
 
     @property
-    def is_started(self) -> bool:
-        """Whether the cluster has placed the command, and has its image."""
-        return (self._place / STARTED).exists()
+    def age(self) -> float | None:
+        """For how many seconds the command has run; None before the cluster has placed it, and has its image."""
+        try:
+            return max(0.0, time.time() - (self._place / STARTED).stat().st_mtime)
+        except FileNotFoundError:
+            return None
 
     def poll(self, seconds: float = 0) -> ExitStatus | None:
         """How the command ended; None while it runs."""

@@ -2,7 +2,8 @@
 
 Run as `python -m api.sandbox.kubernetes_guard CONFIG FOLDER`; the folder has the Job's manifest. Its standard input is the starter's
 lifeline: one byte asks to end the command; the end, that the starter is gone. What it writes to its standard output is how the command
-ended. The file `started` in the folder says that the command has been started.
+ended. The file `asked` in the folder says that the Job may have been created, and is not to be created again; `started` that its command
+runs.
 """
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from api.domain.jobs.job import JobReason
-from api.sandbox.kubernetes import MANIFEST, STARTED
+from api.sandbox.kubernetes import ASKED, MANIFEST, STARTED
 from api.sandbox.kubernetes_api import Cluster, ClusterError
 from api.sandbox.kubernetes_job import DIGEST, START_SECONDS, Standing, has_ended, standing_of
 from api.sandbox.sandbox import ExitStatus
@@ -37,9 +38,10 @@ class Conversation:
     """What is said with the cluster of one Job, from its creation to its end."""
 
     def __init__(
-        self, cluster: Cluster, manifest: Mapping[str, Any], started: Path, *, monotonic: Callable[[], float] = time.monotonic,
+        self, cluster: Cluster, manifest: Mapping[str, Any], folder: Path, *, monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._cluster, self._manifest, self._started, self._monotonic = cluster, manifest, started, monotonic
+        self._cluster, self._manifest, self._monotonic = cluster, manifest, monotonic
+        self._asked, self._started = folder / ASKED, folder / STARTED
         self._name: str = manifest["metadata"]["name"]
         self._stopped = threading.Event()
         # The Job's pods by their names, and of what version this is; None where that is to be asked.
@@ -56,9 +58,11 @@ class Conversation:
             standing = self._look()
             if standing.ending is not None:
                 return standing
+            if self._started.exists():
+                continue
             if standing.is_started:
                 self._started.touch()
-            elif self._monotonic() >= until and not self._started.exists():
+            elif self._monotonic() >= until:
                 return Standing(ending=_lost(f"not started within {START_SECONDS} seconds: {standing.waiting}"))
 
     def delete(self, seconds: float) -> None:
@@ -69,7 +73,10 @@ class Conversation:
             time.sleep(PAUSE)
 
     def _create(self, until: float) -> ExitStatus | None:
-        """Create the Job; why that cannot be."""
+        """Create the Job, unless a guard before this one may have; why that cannot be."""
+        if self._asked.exists():
+            return None
+        self._asked.touch()
         while not self._stopped.is_set():
             try:
                 self._try_create()
@@ -154,7 +161,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, signal.SIG_IGN)
     folder = Path(arguments[1])
     try:
-        conversation = Conversation(Cluster(arguments[0]), json.loads((folder / MANIFEST).read_bytes()), folder / STARTED)
+        conversation = Conversation(Cluster(arguments[0]), json.loads((folder / MANIFEST).read_bytes()), folder)
     except (ClusterError, OSError) as fault:
         _report(Standing(ending=ExitStatus(failure=str(fault))))
         return 1

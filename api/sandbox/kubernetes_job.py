@@ -26,8 +26,8 @@ START_SECONDS = 600
 GRACE_SECONDS = 5
 # When the cluster itself ends a pod that nobody looks after, beyond all that the command may take.
 DEADLINE_RESERVE = 60
-# How long a Job stays whose guard could not delete it.
-KEPT_SECONDS = 600
+# How long a Job stays that nobody deletes: whoever follows it next finds how it ended.
+KEPT_SECONDS = 3600
 # The unit of the shell's limits of files.
 BLOCK = 512
 # Nothing but memory and the volume is written to.

@@ -1,7 +1,7 @@
 """The interface of a sandbox: it runs one command isolated from the host, and describes what it isolates."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -88,8 +88,8 @@ class SandboxProcess(Protocol):
     ended: int
 
     @property
-    def is_started(self) -> bool:
-        """Whether the command has been started, from when on its time counts."""
+    def age(self) -> float | None:
+        """For how many seconds the command has run already when it is first asked; None before it was started."""
 
     def poll(self) -> ExitStatus | None:
         """How the command ended; None while it runs. `ended` is a descriptor that becomes readable at the end."""
@@ -145,6 +145,10 @@ class Sandbox(Protocol):
     def name(self) -> str:
         """The kind's name."""
 
+    @property
+    def can_resume(self) -> bool:
+        """Whether a command may go on when all of this host's processes have ended, and is followed again by launching its plan again."""
+
     def probe(self) -> Capabilities:
         """Run a trial command, and report the restrictions on this host."""
 
@@ -154,8 +158,8 @@ class Sandbox(Protocol):
     def description(self) -> dict[str, Any]:
         """A JSON value from which `kinds.sandbox_of` makes the same sandbox in another process."""
 
-    def sweep(self, created_before: float) -> int:
-        """Remove the remains of sandboxes whose process was killed; return their number.
+    def sweep(self, created_before: float, in_use: Collection[str] = ()) -> int:
+        """Remove the remains of sandboxes whose process was killed; return their number. Plans' names that begin so are `in_use`.
 
         What was made after `created_before`, in seconds since 1970, may be about to be used, and is left: a minute ago will do.
         """

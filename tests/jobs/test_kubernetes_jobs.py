@@ -18,6 +18,7 @@ from tests.databases import Database
 from tests.e2e.processes import CI_API, eventually, started
 from tests.faults.cluster import Cluster, Host, is_contiguous, supervisor_of
 from tests.sandbox.api_server import ApiServer
+from tests.sandbox.attempts import end_all_at_once, guard_of
 from tests.sandbox.machine_sandboxes import CLAIM, CLUSTER_IMAGE
 
 PROJECT = """
@@ -100,6 +101,29 @@ def test_an_evicted_job_is_repeated_where_it_may_be(host: Host, cluster: ApiServ
     assert (job.success, job.attempt) == (True, 2)
     assert is_contiguous(host.cluster.log(first))
     assert is_contiguous(host.cluster.log(second))
+
+
+def test_a_job_goes_on_when_all_of_its_machine_has_ended_and_is_followed_by_the_next(
+    host: Host, cluster: ApiServer, tmp_path: Path,
+) -> None:
+    settings, before = {**chosen(cluster, tmp_path), "CI_JOB_COMMAND": "sh job.sh"}, len(cluster.cluster.made)
+    with host.agent(**settings) as agent:
+        job_id = host.cluster.submit(**{"job.sh": "python3 job.py"})
+        attempt = host.cluster.attempt(job_id)
+        end_all_at_once(agent.pid, supervisor_of(attempt), guard_of(host.folder / "work/sandboxes", job_id))
+    with host.agent(**settings):
+        eventually(attempt.is_supervised, "another supervisor")
+        seen = host.cluster.log(attempt)
+        eventually(lambda: len(host.cluster.log(attempt)) > len(seen), "further lines")
+        host.release(attempt)
+        job = host.cluster.over(job_id)
+        eventually(lambda: not cluster.cluster.jobs, "the end of all Jobs")
+
+    log = host.cluster.log(attempt)
+    assert (job.success, job.attempt) == (True, 1)
+    assert log.startswith("Running tests...\n0\n1\n") and log.endswith("told to go on\n")
+    assert is_contiguous(log)
+    assert len([pod for pod in cluster.cluster.made[before:] if job_id in pod["metadata"]["name"]]) == 1
 
 
 def test_what_a_machine_that_died_left_in_the_cluster_is_taken_away(host: Host, cluster: ApiServer, tmp_path: Path) -> None:

@@ -1,9 +1,14 @@
 """What attempts in a sandbox are looked at for."""
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 import pytest
 
 from api.domain.jobs.job import JobReason
+from api.sandbox.guard_process import GUARD
 from tests.jobs.attempts import Bench, shell
 
 # What holds in a cluster too. It takes seconds there, so that not every test is run.
@@ -15,3 +20,16 @@ def is_unharmed(bench: Bench) -> bool:
     """Whether the next job runs as if nothing had been."""
     record, log = bench.run(shell("echo fine"))
     return (record.reason, record.exit_code, log) == (JobReason.EXIT_CODE, 0, "fine\n")
+
+
+def guard_of(folder: Path, job_id: str) -> int:
+    """The process id of the guard of a job's one step in a folder of sandboxes."""
+    [found] = folder.glob(f"*{job_id}*/{GUARD}")
+    return int(found.read_text())
+
+
+def end_all_at_once(*processes: int) -> None:
+    """End processes as the kernel does with those of a pod, so that none of them sees another one's end."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for process in processes:
+            os.kill(process, number)

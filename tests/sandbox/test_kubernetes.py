@@ -12,15 +12,17 @@ from pathlib import Path
 import pytest
 
 from api.domain.jobs.job import JobReason
+from api.jobs.supervisor.start import start_supervisor
 from api.sandbox.choice import SandboxOptions, choose
 from api.sandbox.kinds import sandbox_of
 from api.sandbox.kubernetes import KubernetesJobs
 from api.sandbox.probing import SELF_CHECK
 from api.sandbox.sandbox import Mount, Plan, Sandbox, SandboxFailure
 from tests.e2e.processes import eventually
-from tests.jobs.attempts import LIMITS, PYTHON, Bench, python, shell
+from tests.jobs.attempts import LIMITS, PYTHON, Bench, await_true, python, shell
 from tests.parts import need
 from tests.sandbox.api_server import ApiServer, Fault
+from tests.sandbox.attempts import end_all_at_once, guard_of
 from tests.sandbox.machine_sandboxes import CLAIM, CLUSTER_IMAGE
 from tests.sandbox.podman_node import SECRET, PodmanNode
 
@@ -127,6 +129,27 @@ def test_no_line_is_lost_or_doubled_while_the_server_fails(bench: Bench, cluster
 
     assert (record.reason, record.exit_code) == (JobReason.EXIT_CODE, 0)
     assert running.log == "".join(f"{number}\n" for number in range(60))
+
+
+def test_another_supervisor_goes_on_with_the_step_that_runs(bench: Bench, kubernetes: Sandbox) -> None:
+    assert isinstance(kubernetes, KubernetesJobs)
+    running = bench.start(
+        shell("echo x >> ran; printf first"),
+        shell("printf second; until test -e go; do echo waiting; sleep 0.1; done; cat ran"))
+    running.await_log("waiting")
+    end_all_at_once(running.supervisor, guard_of(Path(kubernetes.folder), running.workspace.parts[-3]))
+    await_true(lambda: not running.files.is_supervised())
+
+    start_supervisor(running.files)
+    running.await_log("waiting\nwaiting\nwaiting\n")
+    (running.workspace / "go").touch()
+    record = running.ended()
+
+    lines = running.log.splitlines()
+    assert (record.reason, record.exit_code, record.step) == (JobReason.EXIT_CODE, 0, "step1")
+    assert (lines[0], lines[-1]) == ("firstsecondwaiting", "x")
+    assert set(lines[1:-1]) == {"waiting"}
+    assert record.log_bytes == len(running.log)
 
 
 def test_the_time_limit_counts_from_the_start_of_the_command_and_not_of_its_pod(bench: Bench, cluster: ApiServer) -> None:

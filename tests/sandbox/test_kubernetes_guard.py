@@ -11,6 +11,7 @@ import pytest
 
 from api.domain.jobs.job import JobReason
 from api.sandbox import kubernetes_api, kubernetes_guard
+from api.sandbox.kubernetes import ASKED, STARTED
 from api.sandbox.kubernetes_api import Cluster, ClusterError
 from api.sandbox.kubernetes_guard import Conversation
 from api.sandbox.kubernetes_job import START_SECONDS, Standing, Volume, job_manifest
@@ -85,9 +86,9 @@ def begin(server: ApiServer, node: ScriptedNode, tmp_path: Path, monkeypatch: py
 
     def started(*faults: Fault, clock: Callable[[], float] = lambda: 0.0) -> Talk:
         server.cluster.faults[:] = faults
-        cluster, file = Cluster(server.write_config(tmp_path / "config")), tmp_path / "started"
-        conversation = Conversation(cluster, manifest(), file, monotonic=clock)
-        return Talk(conversation, server, node, file, call_in_daemon_thread(conversation.run, "talk", lambda: None))
+        cluster = Cluster(server.write_config(tmp_path / "config"))
+        conversation = Conversation(cluster, manifest(), tmp_path, monotonic=clock)
+        return Talk(conversation, server, node, tmp_path / STARTED, call_in_daemon_thread(conversation.run, "talk", lambda: None))
 
     return started
 
@@ -167,6 +168,27 @@ def test_another_job_of_the_same_name_is_left_alone(begin: Begin, server: ApiSer
 
     assert talk.ending() == ExitStatus(failure='jobs.batch "ci-a" already exists')
     assert len(server.cluster.made) == 1
+
+
+def test_a_job_that_was_made_before_is_followed_and_not_made_again(begin: Begin, server: ApiServer, tmp_path: Path) -> None:
+    server.cluster.create(dict(manifest()))
+    (tmp_path / ASKED).touch()
+
+    talk = begin().begun()
+    talk.node.report(ended(3))
+
+    assert talk.ending() == ExitStatus(3)
+    assert len(server.cluster.made) == 1
+    assert ("POST", "jobs") not in server.cluster.asked
+
+
+def test_a_job_that_may_have_been_made_before_and_is_gone_is_lost(begin: Begin, server: ApiServer, tmp_path: Path) -> None:
+    (tmp_path / ASKED).touch()
+
+    talk = begin()
+
+    assert talk.ending() == ExitStatus(failure="its Job is gone from the cluster", reason=JobReason.LOST)
+    assert server.cluster.made == []
 
 
 @pytest.mark.parametrize("kind", ["jobs", "pods", "watch"])

@@ -57,7 +57,7 @@ class Agent:
     ) -> None:
         self._record, self._options, self._repository, self._files, self._slots = record, options, repository, files, slots
         self._finisher, self._shipper, self._preparer, self._clock = finisher, shipper, preparer, clock
-        self._orphan_recovery = OrphanRecovery(options, repository, files)
+        self._orphan_recovery = OrphanRecovery(options, repository, files, slots)
         self._held: dict[str, HeldJob] = {}
         self._threads: set[threading.Thread] = set()
         self._stopping, self._handed_over = threading.Event(), handed_over or threading.Event()

@@ -43,7 +43,7 @@ class Housekeeping:
                 shutil.rmtree(attempt.folder, ignore_errors=True)
         self._remove_projects(held_names() or frozenset())
         if self._sandbox is not None:
-            self._sandbox.sweep(time.time() - MIN_AGE_SECONDS)
+            self._sandbox.sweep(time.time() - MIN_AGE_SECONDS, held_names() or held)
 
     def _remove_projects(self, held: frozenset[str]) -> None:
         in_use = {name[:JOB_ID_LENGTH] for name in held}

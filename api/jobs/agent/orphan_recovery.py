@@ -1,6 +1,7 @@
-"""Recovers jobs that the machine has claimed: adopts those that still run, finishes those that ended, gives up the rest."""
+"""Recovers jobs that the machine has claimed: adopts those that still run or can go on, finishes those that ended, gives up the rest."""
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Container, Iterable, Iterator
 from datetime import UTC, datetime
@@ -8,9 +9,12 @@ from datetime import UTC, datetime
 from api.domain.jobs.claimed_job import ClaimedJob
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
+from api.host.slots import Slots
 from api.jobs.agent.held_job import HeldJob, Phase
 from api.jobs.agent.job_repository import JobRepository
 from api.jobs.agent.options import AgentOptions
+from api.jobs.supervisor.start import SupervisorNotStarted, start_supervisor
+from api.sandbox.kinds import sandbox_of
 from api.storage.jobs.files import AttemptFiles, JobFiles
 
 log = logging.getLogger(__name__)
@@ -21,8 +25,8 @@ class OrphanRecovery:
     RepositoryUnavailable.
     """
 
-    def __init__(self, options: AgentOptions, repository: JobRepository, files: JobFiles) -> None:
-        self._options, self._repository, self._files = options, repository, files
+    def __init__(self, options: AgentOptions, repository: JobRepository, files: JobFiles, slots: Slots) -> None:
+        self._options, self._repository, self._files, self._slots = options, repository, files, slots
 
     def adopt_orphans(self, claimed: Iterable[ClaimedJob], held: Container[str], now: datetime) -> Iterator[HeldJob]:
         """Adopt what this machine's process before this one claimed, and what was claimed without the answer being heard."""
@@ -40,10 +44,27 @@ class OrphanRecovery:
 
     def _adopt(self, job: ClaimedJob, now: datetime) -> Iterator[HeldJob]:
         files = attempt_of(self._files, job)
-        if not files.is_supervised() and read_record(files) is None and not self._mark_dead(job, files):
+        has_supervisor = files.is_supervised() or read_record(files) is not None
+        if not has_supervisor and not self._resume(files, now) and not self._mark_dead(job, files):
             return
         log.info("job %s was adopted", job.job_id)
         yield HeldJob(job, files, now + self._options.lease, Phase.RUNNING)
+
+    def _resume(self, files: AttemptFiles, now: datetime) -> bool:
+        """Have another supervisor go on with an attempt whose sandbox goes on by itself; whether it does."""
+        if not files.state.exists() or not _can_resume(files):
+            return False
+        files.renew(now + self._options.lease)
+        slot = self._slots.take()
+        try:
+            start_supervisor(files, keep=[] if slot is None else [slot.lock])
+        except SupervisorNotStarted as fault:
+            log.error("%s", fault)
+            return False
+        finally:
+            if slot is not None:
+                slot.release()
+        return True
 
     def _mark_dead(self, job: ClaimedJob, files: AttemptFiles) -> bool:
         """Give up an attempt, and make sure that it cannot start any more. True where it runs, or has ended, after all."""
@@ -54,6 +75,13 @@ class OrphanRecovery:
             return True
         log.warning("job %s is lost with its agent", job.job_id)
         self._repository.give_up(job, began=files.state.exists())
+        return False
+
+
+def _can_resume(files: AttemptFiles) -> bool:
+    try:
+        return sandbox_of(json.loads(files.spec.read_bytes())["sandbox"]).can_resume
+    except (OSError, ValueError, KeyError):
         return False
 
 

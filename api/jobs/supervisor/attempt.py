@@ -55,8 +55,10 @@ class Attempt:
         started_at = self._now()
         result, name, detail = _Result(JobReason.EXIT_CODE, ExitStatus(exit_code=0)), None, None
         try:
-            for step in self._spec.steps:
+            for number, step in self._steps():
                 name = step.name
+                if self._sandbox.can_resume:
+                    self._files.write_progress(number, self._log.length)
                 result = self._run_step(step)
                 if not result.is_success:
                     break
@@ -69,6 +71,15 @@ class Attempt:
             fence=self._spec.fence, reason=result.reason, started_at=started_at, exit_code=result.ending.exit_code,
             signal=result.ending.signal, step=name, log_bytes=self._log.close(), log_truncated=self._log.is_truncated,
             detail=detail or result.ending.failure, ended_at=self._now())
+
+    def _steps(self) -> list[tuple[int, Step]]:
+        """The steps to run. Where a supervisor before this one began one, what that printed is written once more, from its beginning."""
+        steps = [*enumerate(self._spec.steps)]
+        if not self._sandbox.can_resume:
+            return steps
+        first, log_bytes = self._files.read_progress()
+        self._log.rewind(log_bytes)
+        return steps[first:]
 
     def _run_step(self, step: Step) -> _Result:
         if self._files.cancel.exists():

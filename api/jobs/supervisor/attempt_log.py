@@ -13,7 +13,7 @@ class AttemptLog:
     """The log file with a buffer for a full disk. Do not write while it `is_blocked`."""
 
     def __init__(self, path: Path) -> None:
-        self._file = PRIVATE.open(path, os.O_WRONLY | os.O_APPEND)
+        self._path, self._file = path, PRIVATE.open(path, os.O_WRONLY | os.O_APPEND)
         self._buffer = b""
         self._room: int | None = None
         self._is_in_line = False
@@ -28,6 +28,18 @@ class AttemptLog:
     def is_over_limit(self) -> bool:
         """Whether the output exceeds the limit."""
         return self._room is not None and self._room < 0
+
+    @property
+    def length(self) -> int:
+        """Its length in bytes, as far as it is written."""
+        return os.fstat(self._file).st_size
+
+    def rewind(self, length: int) -> None:
+        """Forget what came after this length, which is printed again."""
+        os.ftruncate(self._file, length)
+        with self._path.open("rb") as log:
+            log.seek(max(0, length - 1))
+            self._is_in_line = log.read(1) not in (b"", b"\n")
 
     def limit(self, size: int) -> None:
         """Allow this many bytes from here on."""
@@ -69,6 +81,6 @@ class AttemptLog:
         self.is_truncated = self.is_truncated or self.is_blocked
         with suppress(OSError):
             os.fsync(self._file)
-        length = os.fstat(self._file).st_size
+        length = self.length
         os.close(self._file)
         return length

@@ -70,8 +70,8 @@ class StepWatch:
         return None
 
     def _is_late(self) -> bool:
-        if self._deadline is None and self._process.is_started:
-            self._deadline = self._monotonic() + self._limits.seconds
+        if self._deadline is None and (age := self._process.age) is not None:
+            self._deadline = self._monotonic() + self._limits.seconds - age
         return self._deadline is not None and self._monotonic() >= self._deadline
 
     def _is_workspace_full(self) -> bool:

@@ -51,6 +51,11 @@ class AttemptFiles:
         return self.folder / "state.json"
 
     @property
+    def progress(self) -> Path:
+        """Which step runs, and how long the log was before it; there where another supervisor can go on with that."""
+        return self.folder / "progress.json"
+
+    @property
     def cancel(self) -> Path:
         """Asks, by being there, that the attempt be ended."""
         return self.folder / "cancel"
@@ -115,6 +120,18 @@ class AttemptFiles:
             return int(json.loads(self.state.read_bytes())["pid"])
         except (OSError, ValueError, KeyError):
             return None
+
+    def write_progress(self, step: int, log_bytes: int) -> None:
+        """Write down that a step is about to run."""
+        put(self.progress, {"step": step, "log_bytes": log_bytes})
+
+    def read_progress(self) -> tuple[int, int]:
+        """Which step to run now, and how long the log was before it."""
+        try:
+            found = json.loads(self.progress.read_bytes())
+            return found["step"], found["log_bytes"]
+        except FileNotFoundError:
+            return 0, 0
 
     def ask_cancel(self) -> None:
         """Ask the supervisor to end the attempt; asking again changes nothing."""

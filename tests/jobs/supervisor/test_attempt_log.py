@@ -34,6 +34,28 @@ def test_words_of_ours_stand_on_a_line_of_their_own(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_bytes() == b"Installing dependencies...\nhalf\nRunning tests...\n"
 
 
+@given(before=st.binary(max_size=20), heading=st.sampled_from(["", "Running tests..."]), output=st.binary(max_size=20))
+def test_what_is_written_once_more_after_a_rewind_is_the_same(
+    tmp_path_factory: object, before: bytes, heading: str, output: bytes,
+) -> None:
+    path = tmp_path_factory.mktemp("log") / "log"  # type: ignore[attr-defined]
+    first = AttemptLog(path)
+    first.write(before)
+    length = first.length
+    first.write_message(heading)
+    first.write(output)
+    first.close()
+    written = path.read_bytes()
+
+    again = AttemptLog(path)
+    again.rewind(length)
+    again.write_message(heading)
+    again.write(output)
+
+    assert again.close() == len(written)
+    assert path.read_bytes() == written
+
+
 @given(chunks=st.lists(st.binary(max_size=20), max_size=20), limit=st.integers(0, 100))
 def test_a_log_is_the_beginning_of_the_output_as_far_as_the_limit(tmp_path_factory: object, chunks: list[bytes], limit: int) -> None:
     folder = tmp_path_factory.mktemp("log")  # type: ignore[attr-defined]

@@ -1,12 +1,17 @@
 """The lease of an attempt: how long it holds, and that it is looked at again when its time has come."""
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from api.jobs.supervisor.stop_conditions import Lease
+from api.domain.jobs.job import JobReason
+from api.jobs.supervisor.attempt_log import AttemptLog
+from api.jobs.supervisor.stop_conditions import Lease, StepWatch
+from api.sandbox.limits import Limits
+from api.sandbox.sandbox import ExitStatus
 from api.storage.jobs.files import AttemptFiles, JobFiles
 
 BEGIN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -64,3 +69,47 @@ def test_a_lease_that_has_passed_and_is_renewed_later_holds_again(files: Attempt
 
     assert passed
     assert not lease.has_passed()
+
+
+@dataclass
+class Placed:
+    """A command that a cluster places when a test says so."""
+
+    age: float | None = None
+    output: int = -1
+    errors: int | None = None
+    input: int | None = None
+    ended: int = -1
+
+    def poll(self) -> ExitStatus | None:
+        """It runs."""
+        return None
+
+    def is_out_of_memory(self) -> bool:
+        """Never."""
+        return False
+
+    is_out_of_processes = is_out_of_memory
+
+    def terminate(self) -> None:
+        """See SandboxProcess."""
+
+    kill = close = terminate
+
+
+@pytest.mark.parametrize(("age", "left"), [(0.0, 60), (25.0, 35)])
+def test_the_time_limit_begins_with_the_command_however_long_that_had_to_wait(files: AttemptFiles, age: float, left: int) -> None:
+    now, process = [0.0], Placed()
+    watch = StepWatch(
+        files, Lease(files, Clock()), Limits(seconds=60), AttemptLog(files.log), process, [], monotonic=lambda: now[0])
+
+    now[0] = 1000.0
+    waiting = watch.check()
+    process.age = age
+    found = []
+    for passed in (0, left - 1, left):
+        now[0] = 1000.0 + passed
+        found.append(watch.check())
+
+    assert waiting is None
+    assert [None if each is None else each.reason for each in found] == [None, None, JobReason.TIMEOUT]
