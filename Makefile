@@ -49,8 +49,9 @@ docs: $(READY)  ## The documentation, into build/docs; a warning fails
 	$(BIN)/mkdocs build --quiet
 
 lock: $(READY)  ## Pin the newest versions that the packages allow
-	echo setuptools | $(LOCK) $(PACKAGES) - --extra redis --extra sandbox --extra kubernetes -o requirements.lock
-	$(LOCK) $(PACKAGES) --all-extras --constraint requirements.lock -o requirements-test.lock
+	echo setuptools | $(LOCK) $(PACKAGES) - --extra redis --extra sandbox -o requirements.lock
+	echo kubernetes | $(LOCK) - --constraint requirements.lock -o requirements-kubernetes.lock
+	$(LOCK) $(PACKAGES) --all-extras --constraint requirements.lock --constraint requirements-kubernetes.lock -o requirements-test.lock
 
 clean:  ## Forget the environments and the demo
 	rm -rf $(VENV) .tox instance build *.egg-info ci_client/build ci_client/*.egg-info
