@@ -5,20 +5,15 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from api.domain.errors import Unprocessable
 from api.domain.jobs.webhook import Address, signature
 from api.integrations.webhook_post import Delivery, NotDelivered, WebhookPost, resolve
+from tests.certificates import certify, listening
 from tests.receiver import receiving
 
 SECRET = "a secret of the tests"
@@ -175,25 +170,7 @@ def test_a_secret_does_not_stand_in_what_is_printed_of_the_sender() -> None:
 @pytest.fixture(scope="module")
 def certified(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate of hooks.example with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hooks.example")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("hooks.example")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, SHA256()))
-    path = tmp_path_factory.mktemp("tls") / "hooks.pem"
-    path.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM))
-    return path
-
-
-def listening(certified: Path) -> ssl.SSLContext:
-    """The receiver's side of TLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certified)
-    return context
+    return certify("hooks.example", tmp_path_factory.mktemp("tls") / "hooks.pem")
 
 
 def test_by_https_the_certificate_is_asked_for_the_name_though_the_address_is_connected_to(certified: Path) -> None:

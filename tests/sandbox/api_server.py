@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -187,10 +188,12 @@ class Cluster:
 class ApiServer:
     """The cluster's server, on a port of this host."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, tls: ssl.SSLContext | None = None) -> None:
         self.cluster = Cluster(node, allowed_by(MANIFESTS))
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Requests", (_Requests,), {"cluster": self.cluster}))
         self._http.daemon_threads = True
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self.port = self._http.server_address[1]
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
@@ -234,7 +237,8 @@ class _Requests(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(asked.query).items()}
         kind = ("watch" if "watch" in query else "pods") if asked.path == PODS else "jobs"
         self.cluster.asked.append((self.command, kind))
-        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+        scheme, _, token = self.headers["Authorization"].partition(" ")
+        if (scheme.lower(), token) != ("bearer", TOKEN):
             self._answer(401, _failure(401, "Unauthorized"))
             return
         resource = "jobs" if kind == "jobs" else "pods"

@@ -33,8 +33,6 @@ class PodmanNode:
 
     def __init__(self, folder: Path, claims: Mapping[str, Path], policies: list[Object]) -> None:
         self.claims, self.policies, self.server_port = claims, policies, 0
-        # How long a node takes before it starts a pod.
-        self.pull_seconds = 0.0
         self.folder = folder
         for name in ("pods", "account"):
             (folder / name).mkdir(exist_ok=True)
@@ -56,7 +54,6 @@ class PodmanNode:
 
     def _run(self, pod: Object, report: Callable[[Object], None]) -> None:
         name = pod["metadata"]["name"]
-        time.sleep(self.pull_seconds)
         file = self.folder / "pods" / f"{name}.yaml"
         file.write_text(json.dumps(self._played(pod)))
         network = "none" if self.is_cut_off(pod["metadata"]["labels"]) else "host"

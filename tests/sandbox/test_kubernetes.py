@@ -19,7 +19,7 @@ from api.sandbox.kubernetes import KubernetesJobs
 from api.sandbox.probing import SELF_CHECK
 from api.sandbox.sandbox import Mount, Plan, Sandbox, SandboxFailure
 from tests.e2e.processes import eventually
-from tests.jobs.attempts import LIMITS, PYTHON, Bench, await_true, python, shell
+from tests.jobs.attempts import PYTHON, Bench, await_true, python, shell
 from tests.parts import need
 from tests.sandbox.api_server import ApiServer, Fault
 from tests.sandbox.attempts import end_all_at_once, guard_of
@@ -150,18 +150,6 @@ def test_another_supervisor_goes_on_with_the_step_that_runs(bench: Bench, kubern
     assert (lines[0], lines[-1]) == ("firstsecondwaiting", "x")
     assert set(lines[1:-1]) == {"waiting"}
     assert record.log_bytes == len(running.log)
-
-
-def test_the_time_limit_counts_from_the_start_of_the_command_and_not_of_its_pod(bench: Bench, cluster: ApiServer) -> None:
-    node = cluster.cluster.node
-    assert isinstance(node, PodmanNode)
-    node.pull_seconds = 4.0
-    try:
-        record, log = bench.run(shell("echo up"), limits=replace(LIMITS, seconds=3))
-    finally:
-        node.pull_seconds = 0.0
-
-    assert (record.reason, log) == (JobReason.EXIT_CODE, "up\n")
 
 
 def test_a_sweep_spares_the_jobs_of_others(kubernetes: Sandbox, cluster: ApiServer) -> None:

@@ -18,8 +18,9 @@ from api.sandbox.kubernetes_job import START_SECONDS, Standing, Volume, job_mani
 from api.sandbox.limits import Limits
 from api.sandbox.sandbox import ExitStatus, Plan
 from api.supervision.daemon_call import call_in_daemon_thread
+from tests.certificates import certify, listening
 from tests.e2e.processes import TIMEOUT, eventually
-from tests.sandbox.api_server import LOST_ANSWER, SILENCE, SILENT_SECONDS, ApiServer, Fault, Object
+from tests.sandbox.api_server import LOST_ANSWER, NAMESPACE, SILENCE, SILENT_SECONDS, TOKEN, ApiServer, Fault, Object
 from tests.sandbox.test_kubernetes_job import RUNNING, ended
 
 PULLING = {"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating", "message": "pulling"}}}]}
@@ -295,6 +296,24 @@ def test_without_access_there_is_no_cluster(tmp_path: Path) -> None:
         Cluster(str(tmp_path / "nothing"))
     with pytest.raises(ClusterError, match="there is no access to a cluster"):
         Cluster("")
+
+
+def test_a_pods_own_account_is_access_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certified = certify("localhost", tmp_path / "server.pem")
+    server = ApiServer(ScriptedNode(), listening(certified))
+    for name, content in (("token", TOKEN), ("namespace", NAMESPACE)):
+        (tmp_path / name).write_text(content)
+    monkeypatch.setattr(kubernetes_api, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(kubernetes_api, "SERVICE_CERT_FILENAME", str(certified))
+    monkeypatch.setattr(kubernetes_api, "INSIDE", {"KUBERNETES_SERVICE_HOST": "localhost", "KUBERNETES_SERVICE_PORT": str(server.port)})
+    try:
+        cluster = Cluster("")
+        cluster.create_job(manifest())
+        found = cluster.read_job("ci-a")
+    finally:
+        server.close()
+
+    assert found is not None and found["metadata"]["name"] == "ci-a"
 
 
 def test_a_token_that_is_not_known_is_refused(server: ApiServer, tmp_path: Path) -> None:
