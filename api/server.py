@@ -108,7 +108,9 @@ def make_server(
     new_samples, diffs, analyses, metrics = NewSamples(), DiffPool(), AnalysisRequests(), RequestMetrics(str(os.getpid()))
     background = Background(is_outage=is_outage, clock=clock)
     analyst = AnalystTask(flask, Analyst(FactFinder(stores.archive, diffs, metrics.told_facts), settings.main_repository), analyses)
-    sweeper = Sweeper(flask, clock, store, SecretErasure(GRACE, random_source, is_shared), random_source=random_source)
+    sweeper = Sweeper(
+        flask, clock, store, SecretErasure(GRACE, random_source, is_shared), lease=timedelta(seconds=settings.lease_duration),
+        random_source=random_source)
     background.add([
         *sweeper.tasks(every=settings.sync_interval),
         Inspector(flask, stores.archive, stores.local, store, clock=clock).task(every=settings.sync_interval, wake=new_samples.arrived),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from flask import Flask
 
+from api.background.lease_grace import LeaseGrace
 from api.domain.jobs.job import Job
 from api.services.jobs.claims import give_up_expired_jobs
 from api.storage.database import database_now, transact
@@ -39,7 +40,7 @@ class JobUpkeep:
         self, app: Flask, files: JobFiles, *, lease: timedelta, keep: timedelta, clock: Callable[[], datetime] = database_now,
     ) -> None:
         self._app, self._files, self._lease, self._keep, self._clock = app, files, lease, keep, clock
-        self._available_since: datetime | None = None
+        self._grace = LeaseGrace(lease)
 
     def tasks(self, *, every: float) -> list[Task]:
         """The periodic tasks."""
@@ -48,15 +49,10 @@ class JobUpkeep:
 
     def give_up_lost(self) -> None:
         """Give up the jobs whose lease has ended."""
-        try:
-            with self._app.app_context():
-                now = self._clock()
-                self._available_since = self._available_since or now
-                if now >= self._available_since + self._lease:
-                    give_up_expired_jobs(self._files, now - self._lease / 6, now)
-        except Exception:
-            self._available_since = None
-            raise
+        with self._grace.watched(), self._app.app_context():
+            now = self._clock()
+            if self._grace.is_over(now):
+                give_up_expired_jobs(self._files, now - self._lease / 6, now)
 
     def tidy_files(self) -> None:
         """Remove the files of old finished jobs, and uploads without a job; forget machines that were silent for long."""

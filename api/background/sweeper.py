@@ -9,6 +9,7 @@ from functools import partial
 
 from flask import Flask
 
+from api.background.lease_grace import LeaseGrace
 from api.domain.random_source import RandomSource
 from api.installation import SYSTEM_RANDOM
 from api.services.runs.leases import give_up_expired_leases
@@ -43,14 +44,17 @@ class SecretErasure:
 
 
 class Sweeper:
-    """The tasks of the sweeper. Several processes may run them at the same time."""
+    """The tasks of the sweeper. Several processes may run them at the same time.
+
+    After an outage machines get a `lease`'s time to renew, before their runs are given up.
+    """
 
     def __init__(
         self, app: Flask, clock: Callable[[], datetime], files: FileStore | None = None, erasing: SecretErasure | None = None, *,
-        random_source: RandomSource = SYSTEM_RANDOM,
+        lease: timedelta = timedelta(0), random_source: RandomSource = SYSTEM_RANDOM,
     ) -> None:
         self._app, self._clock, self._files, self._erasing, self._random_source = app, clock, files, erasing, random_source
-        self._judged = 0
+        self._judged, self._grace = 0, LeaseGrace(lease)
 
     def tasks(self, *, every: float) -> list[Task]:
         """The periodic tasks; a failure or hang of one does not affect the others."""
@@ -90,8 +94,9 @@ class Sweeper:
 
     def give_up_lost(self) -> None:
         """Cancel the runs whose worker was lost, and queue replacements."""
-        with self._app.app_context():
-            if lost := give_up_expired_leases(database_now(), self._random_source):
+        with self._grace.watched(), self._app.app_context():
+            now = database_now()
+            if self._grace.is_over(now) and (lost := give_up_expired_leases(now, self._random_source)):
                 log.warning("gave up %d runs whose worker was lost", lost)
 
     def judge(self) -> int | None:

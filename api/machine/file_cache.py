@@ -49,16 +49,20 @@ class FileCache:
 
     def _fetch(self, sha256: str, kept: Path, open_remote: Open) -> None:
         partial = kept.with_suffix(PARTIAL)
+        is_continued = partial.is_file()
         try:
             self._receive(sha256, partial, open_remote)
         except httpx.TransportError as fault:
             raise ServerUnavailable(type(fault).__name__) from fault
-        with partial.open("rb") as content:
-            if hashlib.file_digest(content, "sha256").hexdigest() != sha256:
-                partial.unlink()
-                raise WrongContent
-        partial.chmod(MODE)
-        partial.rename(kept)
+        if _is_sound(partial, sha256):
+            partial.chmod(MODE)
+            partial.rename(kept)
+            return
+        partial.unlink()
+        if not is_continued:
+            raise WrongContent
+        # What was here may be wrong, as after a power failure, and not what the server has.
+        self._fetch(sha256, kept, open_remote)
 
     @staticmethod
     def _receive(sha256: str, partial: Path, open_remote: Open) -> None:
@@ -98,3 +102,8 @@ class FileCache:
                 path.unlink()
                 path.with_name(path.name + LOCK).unlink(missing_ok=True)
                 taken -= size
+
+
+def _is_sound(path: Path, sha256: str) -> bool:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest() == sha256

@@ -26,7 +26,6 @@ T = TypeVar("T")
 
 # How often it is looked whether the worker is to stop while a question lasts, in seconds.
 STOP_INTERVAL = 0.2
-GONE = (Refused, TokenRefused)
 
 
 class ServerRunSource:
@@ -112,16 +111,23 @@ class ServerRunSource:
         """The run's regression tests."""
         try:
             return read_suite(self._patiently(lambda: self._client.tests(claimed.claim), pause))
-        except GONE as gone:
+        except Refused as gone:
             raise RunClosed from gone
 
     def fetch_sample(self, claimed: ClaimedRun, test: SuiteTest, target: Path, pause: Pause) -> None:
         """Put a test's sample at `target`."""
         try:
             self._fetch(claimed, test.sample_sha, target, pause)
-        except (*GONE, WrongContent) as wrong:
+        except (Refused, WrongContent) as wrong:
+            self._require_claim(claimed, pause)
             why = "is not what its hash says" if isinstance(wrong, WrongContent) else "is not in the store"
             raise TestRunError(InfrastructureType.STORAGE, f"The sample of regression test {test.regression_id} {why}.") from wrong
+
+    def _require_claim(self, claimed: ClaimedRun, pause: Pause) -> None:
+        """Raise RunClosed where the run is another's, or over: its files are not found then, and that says nothing of them."""
+        states = self._patiently(lambda: self._client.renew([claimed.claim], self._renew_timeout), pause)
+        if states[claimed.claim] != ClaimState.HELD:
+            raise RunClosed
 
     def fetch_executable(self, claimed: ClaimedRun, target: Path, pause: Pause) -> None:
         """Put the operator's executable of the run at `target`."""
@@ -130,7 +136,7 @@ class ServerRunSource:
             if found["file"] is None:
                 raise RunError(InfrastructureType(found["refusal"]["type"]), found["refusal"]["reason"])
             self._fetch(claimed, found["file"]["sha256"], target, pause)
-        except GONE as gone:
+        except Refused as gone:
             raise RunClosed from gone
         except WrongContent as wrong:
             raise RunError(InfrastructureType.STORAGE, "The executable was replaced while it was fetched.") from wrong
@@ -139,12 +145,14 @@ class ServerRunSource:
         self._patiently(lambda: self._cache.provide(sha256, target, partial(self._client.open, claimed.claim)), pause)
 
     def _patiently(self, ask: Callable[[], T], pause: Pause) -> T:
-        """Ask until the server answers, for as long as reports are repeated."""
+        """Ask until the server answers, for as long as reports are repeated. The token's file may just be written anew."""
         def once() -> T:
             try:
                 return ask()
             except ServerUnavailable as away:
                 raise _unavailable(away) from away
+            except TokenRefused as refused:
+                raise RunSourceUnavailable(str(refused)) from refused
 
         return Patience(self._retries, pause, self._monotonic).ask(once)
 
@@ -154,7 +162,7 @@ class ServerRunSource:
             return ask()
         except ServerUnavailable as away:
             raise _unavailable(away) from away
-        except GONE as failed:
+        except (Refused, TokenRefused) as failed:
             raise RunSourceUnavailable(str(failed)) from failed
 
 

@@ -34,7 +34,8 @@ class Cancelled(Exception):
 class Cancellation:
     """A cancellation token; the first reason stands.
 
-    `worker_stops` is shared by all runs of a worker; the work may take `seconds`, and goes on for as long as a lease is prolonged.
+    `worker_stops` is shared by all runs of a worker; the work may take `seconds`. What is executed is stopped when the lease has not
+    been prolonged in time. Whoever only waits for the server waits on: `await_lease` tells whether the run is still the machine's.
     """
 
     def __init__(
@@ -47,14 +48,28 @@ class Cancellation:
     @property
     def reason(self) -> CancelReason | None:
         """The reason, or None while the work goes on."""
+        reason = self._reason_but_lease()
+        # Looked at by whoever works, since a renewal may itself be held up, on the network or with the whole process.
+        if reason is None and self._is_in_doubt:
+            reason = self._reason = CancelReason.LEASE_LOST
+        return reason
+
+    @property
+    def decided(self) -> CancelReason | None:
+        """The reason that was given, or that somebody saw, so far."""
+        return self._reason
+
+    def _reason_but_lease(self) -> CancelReason | None:
         if self._reason is None and self._worker_stops.is_set():
             return CancelReason.WORKER_STOPPED
         if self._reason is None and self._monotonic() >= self._end:
             self._reason = CancelReason.TIME_LIMIT
-        # Looked at by whoever works, since a renewal may itself be held up, on the network or with the whole process.
-        if self._reason is None and self._monotonic() >= self._lease_end:
-            self._reason = CancelReason.LEASE_LOST
         return self._reason
+
+    @property
+    def _is_in_doubt(self) -> bool:
+        """Whether the lease was not prolonged in time."""
+        return self._monotonic() >= self._lease_end
 
     def prolong(self, end: float) -> None:
         """Let the lease end at this time of the clock."""
@@ -70,22 +85,41 @@ class Cancellation:
 
     def check(self) -> None:
         """Raise Cancelled if the work is cancelled."""
-        if self.reason is not None:
-            raise Cancelled(self.reason)
+        _raise_for(self.reason)
 
     def pause(self, seconds: float) -> None:
-        """Wait, and raise Cancelled as soon as the work is cancelled."""
+        """Wait for the server, while nothing is executed. Raise Cancelled as soon as the work is cancelled, but for its lease."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            self.check()
+            self.check_waiting()
             time.sleep(min(PAUSE_STEP, left))
+        self.check_waiting()
+
+    def check_waiting(self) -> None:
+        """`check`, for who only waits for the server."""
+        _raise_for(self._reason_but_lease())
+
+    def await_lease(self, seconds: float) -> None:
+        """Wait until the lease is prolonged, if that was not done in time. Raise Cancelled if the work is cancelled, or this takes longer.
+
+        Call it before something is executed.
+        """
+        until = time.monotonic() + seconds
+        while self._is_in_doubt and time.monotonic() < until:
+            self.check_waiting()
+            time.sleep(PAUSE_STEP)
         self.check()
+
+
+def _raise_for(reason: CancelReason | None) -> None:
+    if reason is not None:
+        raise Cancelled(reason)
 
 
 class LeaseRenewer:
     """Renews a lease in a thread while the context lasts, and cancels the work when the lease is lost.
 
-    The work may go on for `timeout` seconds after the last renewal was begun, which must be less than the lease's length.
+    What is executed may go on for `timeout` seconds after the last renewal was begun, which must be less than the lease's length.
     """
 
     def __init__(
@@ -109,7 +143,7 @@ class LeaseRenewer:
 
     def _renew_until_done(self) -> None:
         supervision = Supervision(f"lease of run {self._claimed.run_id}", is_outage=_is_outage)
-        while self._cancellation.reason is not CancelReason.LEASE_LOST and not self._done.wait(self._interval):
+        while self._cancellation.decided is not CancelReason.LEASE_LOST and not self._done.wait(self._interval):
             with supervision.attempt(is_exit=never):
                 # The server counts from a later moment.
                 begun = self._monotonic()

@@ -125,6 +125,6 @@ class Reporter:
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            self._cancellation.check()
+            self._cancellation.check_waiting()
             if self._stop.wait(min(PAUSE_STEP, left)):
                 raise _Stopped

@@ -98,7 +98,7 @@ class RunExecution:
 
     def _try_test(self, test: SuiteTest) -> bool:
         """Whether the test could be executed."""
-        self._cancellation.check()
+        self._await_lease()
         try:
             self._execute_test(test)
         except TestRunError as run_error:
@@ -129,6 +129,7 @@ class RunExecution:
 
     def _run_test(self, test: SuiteTest, folder: Path, log: Path) -> Execution:
         sample = self._sample(test)
+        self._await_lease()
         assert self._executable is not None
         call = invocation(test, self._executable, sample, folder, log, self._feed(test), self._places)
         self._build_log.info(f"Regression test {test.regression_id} ({test.category}): {test.command}")
@@ -136,6 +137,10 @@ class RunExecution:
         if execution.stopped:
             self._cancellation.check()
         return execution
+
+    def _await_lease(self) -> None:
+        """Begin nothing before it is known that the run is still this machine's: the server may have been away."""
+        self._cancellation.await_lease(self._options.retries.timeout)
 
     @property
     def _places(self) -> SandboxPaths | None:

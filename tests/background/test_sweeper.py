@@ -9,17 +9,20 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from api.background.lease_grace import LeaseGrace
 from api.background.sweeper import ABANDONED_AFTER, Sweeper
+from api.services.runs.leases import claim_run
 from api.storage.database import attach, session
 from api.storage.files.backends import INCOMING, LocalBackend
 from api.storage.files.incoming import FileStore
 from api.storage.files.repair import Repair
+from api.storage.runs.leases import Holder
 from api.storage.tables import RunRow
 from api.supervision.loop import Background
-from tests.builders import NOW, add_run
+from tests.builders import MAIN_REPOSITORY, NOW, add_run
 from tests.databases import Database
 
-SECOND = timedelta(seconds=1)
+SECOND, LEASE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -86,6 +89,32 @@ def test_a_repair_whose_process_was_killed_leaves_nothing_for_ever(
     Sweeper(sqlite_database.app, lambda: NOW, store).sweep()
 
     assert (local.stat("TestFiles/a.ts"), seen[0].exists()) == (None, False)
+
+
+def test_a_run_whose_lease_passed_while_the_server_was_away_is_given_up_when_its_machine_had_time_to_renew_it(
+    sqlite_database: Database,
+) -> None:
+    run_id = add_run()
+    claimed = claim_run(Holder("linux-1", "a session"), "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
+    session().commit()
+
+    def status(lease: timedelta) -> str:
+        Sweeper(sqlite_database.app, lambda: NOW, lease=lease).give_up_lost()
+        session().rollback()
+        return session().get_one(RunRow, run_id, populate_existing=True).status
+
+    assert claimed is not None
+    assert [status(LEASE), status(timedelta(0))] == ["running", "canceled"]
+
+
+def test_leases_count_after_the_time_of_one_since_the_last_failure() -> None:
+    grace = LeaseGrace(LEASE)
+    early, late = grace.is_over(NOW), grace.is_over(NOW + LEASE)
+    with pytest.raises(OSError, match="away"), grace.watched():
+        raise OSError("away")
+
+    assert (early, late) == (False, True)
+    assert [grace.is_over(NOW + LEASE), grace.is_over(NOW + 2 * LEASE)] == [False, True]
 
 
 class Broken(FileStore):

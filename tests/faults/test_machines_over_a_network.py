@@ -21,6 +21,7 @@ from tests.faults.network import Condition
 ANYWHERE = ("--host", "0.0.0.0")
 # The shortest that there is, in seconds, and what is less.
 LEASE, LESS = 10, 3
+OUTAGE = 20
 LOST = ("killed", "frozen", "cut-off", "reporting")
 CLOCKS = {"slow-clock": -600, "fast-clock": 600}
 NAMES = (*LOST, "sound", *CLOCKS, "hurt", "anew")
@@ -164,7 +165,7 @@ def test_a_machine_that_is_killed_and_started_anew_executes_what_replaces_its_ru
 @pytest.mark.parametrize("at_log", [False, True], ids=["download", "download and log"])
 def test_a_server_that_is_killed_in_the_middle_of_a_file_costs_nothing_but_time(sqlite_path: Path, tmp_path: Path, at_log: bool) -> None:
     lines = MANY_LINES if at_log else 3
-    plant = planted(f"sqlite:///{sqlite_path}", tmp_path, "slow", sample=SAMPLE, lines=lines)
+    plant = planted(f"sqlite:///{sqlite_path}", tmp_path, "slow", sample=SAMPLE, lines=lines, CI_LEASE_DURATION=str(OUTAGE))
 
     with ExitStack() as stack:
         with plant.installation.server(*ANYWHERE) as server:
@@ -173,6 +174,8 @@ def test_a_server_that_is_killed_in_the_middle_of_a_file_costs_nothing_but_time(
             link = machine.link
             eventually(lambda: link.received > len(SAMPLE) / 2, "half of the download")
             server.kill()
+        # The server is away for longer than a lease.
+        time.sleep(OUTAGE + 1)
         seen = plant.begun("slow"), plant.logs(run_id)
         if at_log:
             with plant.installation.server(*ANYWHERE) as server:

@@ -86,6 +86,19 @@ def test_a_file_that_came_whole_just_before_a_kill_is_not_fetched_again(cache: F
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
+def test_a_part_that_is_damaged_here_is_fetched_anew(cache: FileCache, tmp_path: Path) -> None:
+    remote = Remote(sends=[1000, None])
+    with pytest.raises(ServerUnavailable):
+        cache.provide(DIGEST, tmp_path / "file", remote.open)
+    # As a power failure leaves what was not written yet.
+    (cache.folder / f"{DIGEST}.part").write_bytes(bytes(1000))
+
+    cache.provide(DIGEST, tmp_path / "file", remote.open)
+
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert remote.asked == [0, 1000, 0]
+
+
 def test_what_is_not_what_its_hash_says_is_thrown_away(cache: FileCache, tmp_path: Path) -> None:
     remote = Remote(content=b"something else")
 

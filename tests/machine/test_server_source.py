@@ -26,7 +26,7 @@ from api.domain.runs.run import Phase, Platform
 from api.installation import SYSTEM_RANDOM, utc_now
 from api.jobs.wakeup.wakeup import local_wakeup
 from api.machine.file_cache import FileCache
-from api.machine.machine_client import MachineClient, TokenRefused
+from api.machine.machine_client import MachineClient, ServerUnavailable, TokenRefused, require
 from api.machine.server_source import ServerRunSource
 from api.server import make_server
 from api.services.results.verdicts import derive_state
@@ -229,6 +229,32 @@ class TestServedWork:
 
         assert not (tmp_path / "x").exists()
 
+    def test_a_token_that_is_not_there_for_a_moment_costs_no_test(self, queue: ServerQueue, tmp_path: Path) -> None:
+        queue.add()
+        claimed = taken(queue)
+        [test] = queue.run_source.tests(claimed, nothing)
+        token = queue.token_file.read_text()
+        queue.token_file.write_text("")
+        pauses = []
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            queue.token_file.write_text(token)
+
+        queue.run_source.fetch_sample(claimed, test, tmp_path / "sample", pause)
+
+        assert (pauses, (tmp_path / "sample").read_bytes()) == ([QUICK.first_pause], SAMPLE)
+
+    def test_a_sample_of_a_run_that_is_lost_is_not_said_to_be_missing(self, queue: ServerQueue, tmp_path: Path) -> None:
+        run_id = queue.add()
+        claimed = taken(queue)
+        [test] = queue.run_source.tests(claimed, nothing)
+        queue.lapse(run_id)
+        give_up_expired_leases(database_now(), SYSTEM_RANDOM)
+
+        with pytest.raises(RunClosed):
+            queue.run_source.fetch_sample(claimed, test, tmp_path / "x", nothing)
+
     def test_the_executable_is_the_one_of_now(self, queue: ServerQueue, tmp_path: Path) -> None:
         queue.add()
         claimed, target = taken(queue), tmp_path / "program"
@@ -397,6 +423,11 @@ class TestServedWork:
 
             with pytest.raises(RunSourceUnavailable, match="timed out"):
                 run_source.renew(ClaimedRun(1, "run-1-1", "linux", MAIN_REPOSITORY, COMMIT))
+
+    @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
+    def test_what_a_network_or_a_busy_server_answers_may_be_asked_again(self, status: int) -> None:
+        with pytest.raises(ServerUnavailable):
+            require(httpx.Response(status))
 
     def test_a_server_that_is_away_is_told_from_an_empty_queue(self, tmp_path: Path) -> None:
         (tmp_path / "token").write_text(machine_token(b"t" * 32))

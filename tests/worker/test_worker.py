@@ -4,15 +4,18 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from api.domain.runs.claimed_run import ReportedError, RunEnd, RunOutcome
 from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.worker_suite import SuiteTest
 from api.worker.cancellation import Cancellation, Cancelled, CancelReason, LeaseRenewer
 from api.worker.options import WorkerOptions
 from api.worker.patience import Retries
-from api.worker.run_source import ClaimedRun, RunSourceUnavailable
+from api.worker.run_source import ClaimedRun, Pause, RunSourceUnavailable
+from tests.e2e.processes import eventually
 from tests.worker.fake_run_source import FakeRunSource, Report
 from tests.worker.inputs import Store
 from tests.worker.working import a_captioned_test, await_hanging, queue, run, work, working
@@ -180,8 +183,67 @@ def test_a_renewal_that_gets_no_answer_does_not_keep_a_run_going_that_is_lost(st
     claimed = silent.claim()
     assert claimed is not None
     with LeaseRenewer(silent, claimed, cancellation, interval=0.01, timeout=0.1):
-        with pytest.raises(Cancelled) as cancelled:
-            cancellation.pause(30)
+        eventually(cancellation, "the end of the lease", 60)
         answered.set()
 
-    assert cancelled.value.reason is CancelReason.LEASE_LOST
+    assert cancellation.decided is CancelReason.LEASE_LOST
+
+
+class Away(FakeRunSource):
+    """A server that goes away in the middle of a sample, and is back when `back` is set."""
+
+    back: threading.Event
+
+    def renew(self, claimed: ClaimedRun) -> bool:
+        if self.available or self.back.is_set():
+            return super().renew(claimed)
+        raise RunSourceUnavailable
+
+    def fetch_sample(self, claimed: ClaimedRun, test: SuiteTest, target: Path, pause: Pause) -> None:
+        self.available = False
+        while not self.back.is_set():
+            pause(0.01)
+        self.available = True
+        super().fetch_sample(claimed, test, target, pause)
+
+
+@pytest.mark.usefixtures("extractor")
+@pytest.mark.parametrize("lapses", [False, True])
+def test_a_file_is_waited_for_beyond_the_lease_and_executed_if_the_run_is_still_the_machines(
+    store: Store, options: WorkerOptions, lapses: bool,
+) -> None:
+    away = Away(store.folder)
+    away.back = threading.Event()
+    first, second = queue(away, a_captioned_test(store, 1)), queue(away)
+
+    with working(replace(options, lease_timeout=0.2, renew_seconds=0.05), away):
+        eventually(lambda: not away.available, "the worker's wish for a sample")
+        time.sleep(0.5)
+        if lapses:
+            away.lapse(first)
+        away.back.set()
+        away.await_end()
+
+    assert away.endings() == ([] if lapses else [(1, 0)])
+    assert away.ends[0] == (second if lapses else first, RunEnd(RunOutcome.COMPLETED))
+
+
+def test_who_waits_for_a_lease_is_told_when_it_holds_when_the_run_is_closed_and_when_it_takes_too_long() -> None:
+    now = [0.0]
+    held, closed, late = (Cancellation(threading.Event(), monotonic=lambda: now[0]) for _ in range(3))
+    for each in (held, closed, late):
+        each.prolong(1.0)
+    now[0] = 2.0
+    for each in (held, closed, late):
+        each.pause(0.01)
+
+    threading.Timer(0.1, held.prolong, [3.0]).start()
+    held.await_lease(60)
+    closed.cancel(CancelReason.RUN_CLOSED)
+    with pytest.raises(Cancelled) as is_closed:
+        closed.await_lease(60)
+    with pytest.raises(Cancelled) as is_late:
+        late.await_lease(0.1)
+
+    assert held.reason is None
+    assert [is_closed.value.reason, is_late.value.reason] == [CancelReason.RUN_CLOSED, CancelReason.LEASE_LOST]
