@@ -30,7 +30,7 @@ from api.domain.health import DEGRADED, DOWN, Finding
 from api.domain.jobs.job import Job
 from api.domain.random_source import RandomSource
 from api.domain.runs.environment import Environment, parse_environments
-from api.domain.runs.machine import WorkKind
+from api.domain.runs.machine import IsThere, JobClaim, WorkKind
 from api.domain.runs.trigger import RunPolicy
 from api.installation import SYSTEM_RANDOM, archive_limits, attach_database, job_home, prepare_store, utc_now
 from api.integrations.github.authorization import GitHubAuthorization
@@ -41,7 +41,7 @@ from api.jobs.project.scanner import Scanner
 from api.jobs.wakeup.wakeup import Wakeup, Wakeups, local_wakeup
 from api.services.catalog.library_samples import NewSamples
 from api.services.health_probes import HealthProbes, Probe
-from api.services.jobs.claims import claim_job
+from api.services.jobs.claims import claim_job, release_job
 from api.services.policies import AccountPolicy, Environments, JobPolicy, LibraryPolicy, ReviewPolicy, WorkPolicy
 from api.services.results.analysing import Analyst
 from api.services.results.analysis_requests import AnalysisRequests
@@ -124,7 +124,7 @@ def make_server(
     policy = WorkPolicy(
         settings.main_repository, timedelta(seconds=settings.lease_duration), settings.executables.absolute(), settings.jobs_per_user,
         settings.job_quota, timedelta(seconds=settings.job_retention))
-    work = WorkQueue(partial(_take_work, policy), local_wakeup(settings.work_dir))
+    work = WorkQueue(partial(_take_work, policy), _give_back, local_wakeup(settings.work_dir))
     return _create_app(
         settings, authenticate=partial(_authenticate, clock), find_session=partial(_find_reader, clock), clock=clock,
         is_outage=is_outage, is_ready=probes.is_ready,
@@ -267,17 +267,23 @@ def _states(clock: Clock, run_ids: Collection[int]) -> dict[int, str]:
     return load_states(run_ids)
 
 
-def _take_work(policy: WorkPolicy, who: Waiting) -> Claim | Job | None:
+def _take_work(policy: WorkPolicy, who: Waiting, is_there: IsThere) -> Claim | Job | None:
     """The next run or job of the kinds that are wanted, by the database's clock; where both wait, the older comes first."""
     take: dict[WorkKind, Callable[[], Claim | Job | None]] = {
         WorkKind.RUN: lambda: claim_run(
-            who.holder, who.machine.platform, policy.main_repository, now=database_now(), lease=policy.lease),
+            who.holder, who.machine.platform, policy.main_repository, now=database_now(), lease=policy.lease, is_there=is_there),
         WorkKind.JOB: lambda: claim_job(
-            who.machine.name, now=database_now(), lease=policy.lease, per_owner=policy.jobs_per_owner)}
+            who.machine.name, now=database_now(), lease=policy.lease, per_owner=policy.jobs_per_owner, is_there=is_there)}
     for kind in _in_turn(policy, who):
         if (found := take[kind]()) is not None:
             return found
     return None
+
+
+def _give_back(who: Waiting, work: Claim | Job) -> None:
+    """Return a job to the queue. A run is given again to the process that asks again, or is lost with it when its lease passes."""
+    if isinstance(work, Job):
+        release_job(JobClaim(work.job_id, work.fence), who.machine.name, database_now())
 
 
 def _in_turn(policy: WorkPolicy, who: Waiting) -> list[WorkKind]:

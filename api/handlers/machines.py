@@ -61,7 +61,7 @@ async def claim_work(request: Request, body: dict[str, Any]) -> Response:
     if WorkKind.RUN in kinds:
         found = await request_context.in_thread(_find_unheard, holder, {each for each in holding if isinstance(each, RunClaim)})
     if found is None:
-        found = await _wait(request, Waiting(machine, holder, kinds), body["wait"])
+        return await _hand_over(request, Waiting(machine, holder, kinds), body["wait"])
     return answer(await request_context.in_thread(_render_work, found))
 
 
@@ -88,13 +88,17 @@ def _find_unheard(holder: Holder, holding: Set[RunClaim]) -> Claim | None:
     return leases.find_unheard_claim(holder, holding, now=database_now(), random_source=request_context.collaborator(RandomSource))
 
 
-async def _wait(request: Request, who: Waiting, seconds: int) -> Claim | Job | None:
-    """Wait for work, until the machine hangs up."""
-    waiting = asyncio.ensure_future(request_context.collaborator(WorkQueue).wait(who, seconds))
-    leaving = asyncio.ensure_future(_hung_up(request))
+async def _hand_over(request: Request, who: Waiting, seconds: int) -> Response:
+    """Wait for work, until the machine hangs up; what it cannot hear of any more is taken back."""
+    queue = request_context.collaborator(WorkQueue)
+    waiting, leaving = asyncio.ensure_future(queue.wait(who, seconds)), asyncio.ensure_future(_hung_up(request))
     try:
         await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
-        return waiting.result() if waiting.done() else None
+        found = waiting.result() if waiting.done() else None
+        told = answer(await request_context.in_thread(_render_work, found))
+        if found is not None and leaving.done():
+            await queue.give_back(who, found)
+        return told
     finally:
         for each in (waiting, leaving):
             each.cancel()

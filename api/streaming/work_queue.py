@@ -7,7 +7,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from api.domain.jobs.job import Job
-from api.domain.runs.machine import Machine, WorkKind
+from api.domain.runs.machine import IsThere, Machine, WorkKind
 from api.domain.runs.run import Platform
 from api.jobs.wakeup.wakeup import LocalWakeup, Wakeup
 from api.specfirst import request_context
@@ -34,7 +34,9 @@ class Waiting:
         return self.kinds, self.machine.platform
 
 
-Take = Callable[[Waiting], Claim | Job | None]
+Work = Claim | Job
+Take = Callable[[Waiting, IsThere], Work | None]
+GiveBack = Callable[[Waiting, Work], None]
 
 
 @dataclass(eq=False)
@@ -42,17 +44,23 @@ class Waiter:
     """Somebody who waits, and what they will be given."""
 
     who: Waiting
-    taken: asyncio.Future[Claim | Job | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    taken: asyncio.Future[Work | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    has_left: bool = False
+
+    def is_there(self) -> bool:
+        """Whether they still wait. For any thread."""
+        return not self.has_left
 
 
 class WorkQueue:
     """Claims on behalf of those that wait, in the order in which they came: of all that a queue wakes, one takes the work.
 
-    `take` blocks; it claims the next run or job of these kinds for a machine. A wake-up comes from whoever queues something on this host.
+    `take` blocks; it claims the next run or job of these kinds for a machine, unless that has left before the claim is kept. `give_back`
+    takes a claim back of which its machine cannot know. A wake-up comes from whoever queues something on this host.
     """
 
-    def __init__(self, take: Take, wakeup: LocalWakeup, *, interval: float = INTERVAL) -> None:
-        self._take, self._wakeup, self._interval = take, wakeup, interval
+    def __init__(self, take: Take, give_back: GiveBack, wakeup: LocalWakeup, *, interval: float = INTERVAL) -> None:
+        self._take, self._give_back, self._wakeup, self._interval = take, give_back, wakeup, interval
         self._waiters: list[Waiter] = []
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -88,16 +96,16 @@ class WorkQueue:
         for waiter in tuple(self._waiters):
             _deliver(waiter, None)
 
-    async def wait(self, who: Waiting, seconds: float) -> Claim | Job | None:
-        """The next run or job of these kinds; None where none came in time.
-
-        Whoever leaves while something is being claimed for it gets that with its next question.
-        """
+    async def wait(self, who: Waiting, seconds: float) -> Work | None:
+        """The next run or job of these kinds; None where none came in time."""
         if self._is_closing:
             return None
-        if seconds <= 0:
-            return await request_context.in_thread(self._take, who)
         waiter = Waiter(who)
+        if seconds <= 0:
+            try:
+                return await request_context.in_thread(self._take, who, waiter.is_there)
+            finally:
+                waiter.has_left = True
         if all(each.who.queue != who.queue for each in self._waiters):
             # Where others wait already, there was nothing a moment ago.
             self._news.set()
@@ -109,7 +117,12 @@ class WorkQueue:
         except TimeoutError:
             return None
         finally:
+            waiter.has_left = True
             self._waiters.remove(waiter)
+
+    async def give_back(self, who: Waiting, work: Work) -> None:
+        """Take back what a machine was given that hung up before it heard of it."""
+        await request_context.in_thread(self._give_back, who, work)
 
     async def _dispatch(self) -> None:
         while self._waiters:
@@ -127,10 +140,14 @@ class WorkQueue:
     async def _serve(self, queue: Queue) -> None:
         """Claim for those who wait in a queue, as long as there is something in it."""
         while waiter := next((each for each in self._waiters if each.who.queue == queue and not each.taken.done()), None):
-            claim = await request_context.in_thread(self._take, waiter.who)
-            if claim is None:
+            work = await request_context.in_thread(self._take, waiter.who, waiter.is_there)
+            if waiter.has_left:
+                if work is not None:
+                    await self.give_back(waiter.who, work)
+            elif work is None:
                 return
-            _deliver(waiter, claim)
+            else:
+                _deliver(waiter, work)
 
 
 def wake() -> None:
@@ -138,9 +155,9 @@ def wake() -> None:
     request_context.collaborator(Wakeup).wake()  # type: ignore[type-abstract]
 
 
-def _deliver(waiter: Waiter, claim: Claim | Job | None) -> None:
+def _deliver(waiter: Waiter, work: Work | None) -> None:
     if not waiter.taken.done():
-        waiter.taken.set_result(claim)
+        waiter.taken.set_result(work)
 
 
 def _fail(waiter: Waiter, failed: Exception) -> None:

@@ -196,6 +196,25 @@ def test_a_server_that_is_killed_in_the_middle_of_a_file_costs_nothing_but_time(
     assert link.received < len(SAMPLE) * 1.3
 
 
+def test_a_machine_that_vanishes_while_it_waits_for_work_is_given_none(sqlite_path: Path, tmp_path: Path) -> None:
+    plant = planted(f"sqlite:///{sqlite_path}", tmp_path, "gone", "sound")
+
+    with plant.installation.server(*ANYWHERE):
+        with plant.machine("gone") as gone:
+            eventually(lambda: "machine gone: runs" in gone.running.output() and gone.link.is_connected(), "a machine that waits")
+            # For as long as its question may take to get there.
+            time.sleep(2)
+            gone.link.cut()
+            eventually(lambda: not gone.link.is_connected(), "the end of its connections", 60)
+            run_id = plant.installation.api.trigger()
+            with plant.machine("sound", "--once") as sound:
+                status = sound.running.ended()
+            run, takers = plant.installation.api.ended(run_id), plant.takers(run_id)
+
+    assert (status, takers) == (0, ["sound"])
+    assert (run["status"], run["replaced_by"]) == ("pass", None)
+
+
 def test_a_network_that_loses_every_fifth_packet_and_takes_its_time_costs_nothing_but_time(sqlite_path: Path, tmp_path: Path) -> None:
     plant = planted(f"sqlite:///{sqlite_path}", tmp_path, "far", tests=4, lines=1000)
 

@@ -3,10 +3,11 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from api.domain.errors import NotFound
 from api.domain.runs.run import Platform
@@ -15,6 +16,9 @@ from api.domain.runs.worker_message import MAX_INTEGER
 TOKEN_PREFIX = "spcm_"
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 SECRET_BYTES = 32
+T = TypeVar("T")
+# Whether a machine still waits for what is being claimed for it; from any thread.
+IsThere = Callable[[], bool]
 _RUN = re.compile("run-([1-9][0-9]{0,9})-([1-9][0-9]{0,8})")
 _JOB = re.compile("job-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-([1-9][0-9]{0,8})")
 
@@ -78,6 +82,22 @@ class JobClaim:
 
     def __str__(self) -> str:
         return f"job-{self.job_id}-{self.fence}"
+
+
+class MachineLeft(Exception):
+    """A machine has hung up, so that it would not hear of what was claimed for it."""
+
+
+def always() -> bool:
+    """For a machine that hears of its claim whatever happens."""
+    return True
+
+
+def present(claimed: T, is_there: IsThere) -> T:
+    """What was claimed. Raises MachineLeft where its machine is not there any more."""
+    if claimed is not None and not is_there():
+        raise MachineLeft
+    return claimed
 
 
 def find_claim(name: str) -> RunClaim | JobClaim | None:

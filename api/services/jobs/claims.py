@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
 from api.domain.jobs.agents import HANDOVER, Agent
 from api.domain.jobs.claimed_job import JobEnd
 from api.domain.jobs.job import Job, JobOutcome, outcome_of
-from api.domain.runs.machine import ClaimState, JobClaim, unknown_claim
+from api.domain.runs.machine import ClaimState, IsThere, JobClaim, MachineLeft, always, present, unknown_claim
 from api.storage.database import transact
 from api.storage.jobs import agents, jobs
 from api.storage.jobs.artifacts import newest_attempt
@@ -19,11 +20,15 @@ from api.storage.jobs.incoming_attempts import has_begun, keep_artifacts, kept_s
 log = logging.getLogger(__name__)
 
 
-def claim_job(machine: str, *, now: datetime, lease: timedelta, per_owner: int) -> Job | None:
-    """Claim the next job that may be started; None where there is none."""
-    claim = partial(jobs.claim_job, machine, now=now, lease_until=now + lease, per_owner=per_owner)
-    # If another claims the first job, there may be a second one.
-    return transact(claim) or transact(claim)
+def claim_job(machine: str, *, now: datetime, lease: timedelta, per_owner: int, is_there: IsThere = always) -> Job | None:
+    """Claim the next job that may be started; None where there is none, or the machine is not there any more when it would be kept."""
+    def claim() -> Job | None:
+        return present(jobs.claim_job(machine, now=now, lease_until=now + lease, per_owner=per_owner), is_there)
+
+    with suppress(MachineLeft):
+        # If another claims the first job, there may be a second one.
+        return transact(claim) or transact(claim)
+    return None
 
 
 def held_job(claim: JobClaim, machine: str) -> Job:

@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
 
 from api.domain.random_source import RandomSource
 from api.domain.runs.claimed_run import Conclusion, ReportedError, given_up
 from api.domain.runs.infrastructure import InfrastructureType
-from api.domain.runs.machine import RunClaim
+from api.domain.runs.machine import IsThere, MachineLeft, RunClaim, always, present
 from api.domain.runs.run import Phase, Platform
 from api.services.results.verdicts import derive_state
 from api.services.runs.platform_sync import catch_up
@@ -25,15 +25,19 @@ LOST = ReportedError(InfrastructureType.WORKER, "The worker was lost: its lease 
 RESTARTED = ReportedError(InfrastructureType.WORKER, "The worker was lost: its machine started anew.")
 
 
-def claim_run(holder: Holder, platform: str, main_repository: str, *, now: datetime, lease: timedelta) -> Claim | None:
+def claim_run(
+    holder: Holder, platform: str, main_repository: str, *, now: datetime, lease: timedelta, is_there: IsThere = always,
+) -> Claim | None:
     """Claim the next run in the platform's queue, and record a `preparation` event so that nobody else starts it.
 
-    None where nothing is queued, or the platform is in maintenance.
+    None where nothing is queued, the platform is in maintenance, or the machine is not there any more when the claim would be kept.
     """
     catch_up(now)
     if leases.in_maintenance(platform):
         return None
-    return transact(partial(_claim, holder, Platform(platform), main_repository, now, lease))
+    with suppress(MachineLeft):
+        return transact(lambda: present(_claim(holder, Platform(platform), main_repository, now, lease), is_there))
+    return None
 
 
 def _claim(holder: Holder, platform: Platform, main_repository: str, now: datetime, lease: timedelta) -> Claim | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import resource
+import socket
 from asyncio import TimerHandle, Transport
 from functools import cache
 from weakref import WeakKeyDictionary
@@ -33,6 +34,8 @@ _PIECE = 16 << 10
 # How much of a head or a body, and for how long, is read and thrown away behind an answer, so that a client that is still sending
 # gets to read it.
 _HEAD_LINGERS, _BODY_LINGERS, _LINGER_SECONDS = 1 << 20, 32 << 20, 2.0
+# After how many seconds of silence the kernel asks whether the client is there, how many seconds apart, and how often in vain.
+_PROBES = {socket.TCP_KEEPIDLE: 5, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 5}
 # Descriptors that are left for files and databases when all others are connections.
 _RESERVE = 256
 
@@ -107,6 +110,7 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # As in uvicorn itself.
         """Begin to wait for a request; where too many do, the one that has waited longest makes room."""
         super().connection_made(transport)
+        _probe(transport)
         self.flow, self.pipeline = SmallFlowControl(transport), SmallQueue()  # type: ignore[assignment]
         self._wait()
         self._start_timer()
@@ -285,6 +289,15 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(request_timeout(self.head_seconds, "head"))
         else:
             self.transport.close()
+
+
+def _probe(transport: Transport) -> None:
+    """Have the kernel ask whether the client is still there, while nothing is said: else who vanishes without a word is waited for."""
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _PROBES.items():
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 @cache

@@ -7,12 +7,15 @@ from api.domain.errors import NotFound
 from api.domain.runs.machine import (
     TOKEN_PREFIX,
     JobClaim,
+    MachineLeft,
     RunClaim,
+    always,
     find_claim,
     machine_token,
     parse_claim,
     parse_job_claim,
     parse_run_claim,
+    present,
 )
 
 JOB = "550e8400-e29b-41d4-a716-446655440000"
@@ -40,6 +43,12 @@ def test_a_claim_on_a_run_is_none_on_a_job_nor_the_other_way_round() -> None:
         parse_run_claim(str(JOB_CLAIM))
     with pytest.raises(NotFound):
         parse_job_claim(str(RUN_CLAIM))
+
+
+def test_what_was_claimed_is_kept_while_its_machine_is_there_and_nothing_is_lost_by_one_that_left() -> None:
+    assert (present(RUN_CLAIM, always), present(None, lambda: False)) == (RUN_CLAIM, None)
+    with pytest.raises(MachineLeft):
+        present(RUN_CLAIM, lambda: False)
 
 
 def test_a_token_is_its_prefix_and_the_32_bytes_in_the_alphabet_of_addresses() -> None:

@@ -277,3 +277,24 @@ def _is_closed(connection: socket.socket) -> bool:
         return False
     except ConnectionError:
         return True
+
+
+def test_a_client_that_vanishes_without_a_word_is_looked_for_within_ten_seconds() -> None:
+    found: list[list[int]] = []
+
+    class Looking(BoundedHttp):
+        """Tells how its connection is looked after."""
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            connection = transport.get_extra_info("socket")
+            options = socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT
+            found.append([connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), *(
+                connection.getsockopt(socket.IPPROTO_TCP, option) for option in options)])
+
+    with listening(_app, Looking) as port:
+        said(port, GET + b"\r\n")
+
+    [[is_looked_after, idle, interval, times]] = found
+    assert is_looked_after == 1
+    assert idle + interval * times <= 10
