@@ -12,15 +12,18 @@ from api.domain.auth.access import PLATFORM_SCOPES, Scope
 from api.domain.catalog import sample
 from api.domain.files import content
 from api.domain.jobs import junit_report, webhook
+from api.domain.jobs.artifact_limit import ArtifactLimit
 from api.domain.results.compare import Bucket
 from api.domain.results.failure_code import FailureCode
 from api.domain.runs import machine, worker_message
 from api.domain.text import diff, log, tail, unified
+from api.jobs.project import collecting
 from api.rendering import errors, machines, runs, samples, triage
 from api.specfirst.responses import error_responses
 from api.specfirst.validation import violations
+from api.storage.jobs import incoming_attempts
 from api.streaming import project_upload
-from contract.documents import load_documents
+from contract.documents import MACHINES, load_documents
 
 CI, JOBS, WORKER, PLATFORM = "openapi-ci-api.yaml", "openapi-jobs.yaml", "openapi-worker.yaml", "openapi-platform-api.yaml"
 SCHEMAS = {(document.name, where): schema for document in load_documents() for where, schema in document.schemas()}
@@ -69,6 +72,14 @@ CONSTANTS: Mapping[tuple[str, str, str], int] = {
     (JOBS, "ProjectUpload.priority", "maximum"): project_upload.PRIORITIES.stop - 1,
     (JOBS, "Job.priority", "minimum"): project_upload.PRIORITIES.start,
     (JOBS, "Job.priority", "maximum"): project_upload.PRIORITIES.stop - 1,
+    (MACHINES, "ErrorDetails.fields", "maxProperties"): incoming_attempts.MAX_FAULTS,
+    (MACHINES, "JobResult.artifacts", "maxItems"): incoming_attempts.MAX_ARTIFACTS,
+    (MACHINES, "JobResult.limits_hit", "maxItems"): len(ArtifactLimit),
+    (MACHINES, "SentArtifact.name", "maxLength"): collecting.MAX_NAME_LENGTH,
+    (MACHINES, "SentReport.failed", "maxItems"): junit_report.MAX_FAILED,
+    (MACHINES, "SentFailure.name", "maxLength"): junit_report.NAME_LENGTH,
+    (MACHINES, "SentFailure.classname", "maxLength"): junit_report.NAME_LENGTH,
+    (MACHINES, "SentFailure.message", "maxLength"): junit_report.MESSAGE_LENGTH,
     (WORKER, "Message", "maxLength"): worker_message.MESSAGE_LENGTH,
     (WORKER, "ReportedFile", "maxLength"): DEFAULTS.max_upload,
 }

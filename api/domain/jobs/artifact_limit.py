@@ -22,7 +22,7 @@ WORDS = {
     ArtifactLimit.FILE_COUNT: "there are more than a job may leave (file_count)",
     ArtifactLimit.QUOTA: "the account has used up its room on this server (quota)",
     ArtifactLimit.DISK: "the server's disk has no room (disk)",
-    ArtifactLimit.NAME: "a name is taken, too long, or not a file's (name)",
+    ArtifactLimit.NAME: "a name is taken, too long, alone or with the others, or not a file's (name)",
 }
 
 

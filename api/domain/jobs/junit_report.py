@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.parsers import expat
 
@@ -12,6 +12,8 @@ from api.domain.jobs.xml_text import readable_text
 
 MAX_FAILED = 1000
 NAME_LENGTH, MESSAGE_LENGTH = 1000, 4000
+# How many bytes the names and messages of all failed tests may have together: a machine sends them in one request.
+MAX_TEXT = 512 << 10
 MAX_DEPTH = 100
 MAX_SECONDS = 1e9
 SUITES = ("testsuites", "testsuite")
@@ -45,6 +47,16 @@ class FailedTest:
     classname: str
     message: str
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return len(f"{self.name}{self.classname}{self.message}".encode())
+
+    def within(self, size: int) -> FailedTest | None:
+        """The same with as much of its message as there is room for; None where there is none for its names."""
+        room = size - replace(self, message="").size
+        return None if room < 0 else replace(self, message=self.message.encode()[:room].decode(errors="ignore"))
+
 
 @dataclass(slots=True)
 class JobReport:
@@ -57,6 +69,7 @@ class JobReport:
     seconds: float = 0.0
     failed: list[FailedTest] = field(default_factory=list)
     complete: bool = True
+    text_bytes: int = field(default=0, compare=False)
 
     @property
     def failed_count(self) -> int:
@@ -70,8 +83,16 @@ class JobReport:
         self.errors += other.errors
         self.skipped += other.skipped
         self.seconds += other.seconds
-        self.failed += other.failed[:MAX_FAILED - len(self.failed)]
+        for each in other.failed:
+            self.keep(each)
         self.complete = self.complete and other.complete
+
+    def keep(self, test: FailedTest) -> None:
+        """Name a failed test, while there is room for more."""
+        kept = test.within(MAX_TEXT - self.text_bytes) if len(self.failed) < MAX_FAILED else None
+        if kept is not None:
+            self.failed.append(kept)
+            self.text_bytes += kept.size
 
     def as_json(self) -> dict[str, Any]:
         """The report as it stands in a manifest."""
@@ -200,10 +221,9 @@ class _Reader:
                     return
 
     def _fail(self, word: str, case: Mapping[str, str], message: str) -> None:
-        if len(self.report.failed) < MAX_FAILED:
-            self.report.failed.append(FailedTest(
-                case.get("name", "")[:NAME_LENGTH], case.get("classname", "")[:NAME_LENGTH],
-                _COLOUR.sub("", message).strip()[:MESSAGE_LENGTH]))
+        self.report.keep(FailedTest(
+            case.get("name", "")[:NAME_LENGTH], case.get("classname", "")[:NAME_LENGTH],
+            _COLOUR.sub("", message).strip()[:MESSAGE_LENGTH]))
         self.report.errors += word == "error"
         self.report.failures += word == "failure"
 

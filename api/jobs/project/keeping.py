@@ -20,6 +20,8 @@ from api.storage.full_disk import is_full
 from api.storage.permissions import PRIVATE
 
 CHUNK = 1 << 20
+# How many bytes the names of all files may have together: a machine sends them in one request.
+MAX_NAMES = 256 << 10
 REPORT_BYTES = 64 << 20
 # What is read of all files together may be so many times the space that they take: holes cost time.
 HOLES = 4
@@ -51,7 +53,7 @@ class Keeper:
     def __init__(self, target: Path, limits: ArtifactLimits) -> None:
         self._target, self._limits = target, limits
         self._has_own_report = False
-        self._read = self._report_bytes = self.taken = 0
+        self._read = self._report_bytes = self._name_bytes = self.taken = 0
         self.kept: list[dict[str, Any]] = []
         self.report: JobReport | None = None
         self.left_out = 0
@@ -86,20 +88,23 @@ class Keeper:
         if report is not None:
             self._add(report, is_own_report)
         taken = sum(end - begin for begin, end in _data(source, status.st_size))
-        hit = self._limit_hit(status.st_size, taken)
+        hit = self._limit_hit(name, status.st_size, taken)
         if hit is not None:
             self._leave_out(hit)
             return
         self._read += status.st_size
+        self._name_bytes += len(name.encode())
         self.taken += taken
         kind = JUNIT if report is not None else COVERED if COVERAGE.search(name) else FILE
         self.kept.append({
             "name": name, "size_bytes": status.st_size, "sha256": self._copy(source, name, status.st_size), "kind": kind})
 
-    def _limit_hit(self, size: int, taken: int) -> ArtifactLimit | None:
+    def _limit_hit(self, name: str, size: int, taken: int) -> ArtifactLimit | None:
         limits = self._limits
         if len(self.kept) >= limits.files:
             return ArtifactLimit.FILE_COUNT
+        if self._name_bytes + len(name.encode()) > MAX_NAMES:
+            return ArtifactLimit.NAME
         if size > limits.file_bytes:
             return ArtifactLimit.FILE_SIZE
         if self.taken + taken > limits.total_bytes or self._read + size > HOLES * limits.total_bytes:

@@ -13,7 +13,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 _INTERNAL = frozenset({
-    "x-apikeyInfoFunc", "x-bearerInfoFunc", "x-configured-roles", "x-native-async", "x-openapi-router-controller",
+    "x-apikeyInfoFunc", "x-bearerInfoFunc", "x-configured-roles", "x-max-body", "x-native-async", "x-openapi-router-controller",
     "x-public-results", "x-rate-bucket", "x-response-headers", "x-shows-runs", "x-slashes", "x-stored", "x-upload"})
 
 

@@ -1,6 +1,7 @@
 """Reads request bodies. JSON and forms are read whole and validated, uploads are streamed; the size of all is limited."""
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,7 @@ _MAX_TYPE_LENGTH = 255
 class BodyLimits:
     """The size limits of uploads in bytes: `project` for projects, `sample` for files of the library, `upload` for files of workers.
 
-    The limit of every other body follows from its schema.
+    The limit of every other body follows from its schema; `x-max-body` of an operation lowers it.
     """
 
     upload: int
@@ -68,8 +69,9 @@ class Body:
             return self._upload + (_ROOM_FOR_A_FORM if kind == _FORM else 0)
         if kind not in (JSON, _URLENCODED):
             raise BindingError(f"{operation.operation_id}: nothing reads a body of {kind}")
+        most: int = operation._operation.get("x-max-body", sys.maxsize)
         try:
-            return largest_body(schema)
+            return min(largest_body(schema), most)
         except Unbounded as endless:
             raise BindingError(f"{operation.operation_id}: {endless}") from endless
 

@@ -18,6 +18,8 @@ from api.storage.permissions import PRIVATE
 
 MAX_ARTIFACTS = 1000
 MAX_NAME_BYTES = 255
+# How much of what is wrong is named.
+MAX_FAULTS = 100
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -93,9 +95,9 @@ def refused(limit: ArtifactLimit) -> Unprocessable:
 
 def keep_artifacts(files: AttemptFiles, manifest: Mapping[str, Any]) -> None:
     """Give what was sent its names, and then write the manifest. Raises Invalid. May be repeated."""
-    faults = dict(_faults(files, manifest["artifacts"]))
+    faults = [*_faults(files, manifest["artifacts"])]
     if faults:
-        raise Invalid(faults)
+        raise Invalid(dict(faults[:MAX_FAULTS]), omitted=max(0, len(faults) - MAX_FAULTS))
     shutil.rmtree(files.artifacts, ignore_errors=True)
     with full_disk_as_unavailable():
         PRIVATE.make_folder(files.artifacts)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.jobs.junit_report import MAX_DEPTH, MAX_FAILED, MESSAGE_LENGTH, FailedTest, JobReport, NoReport, read_report
+from api.domain.jobs.junit_report import MAX_DEPTH, MAX_FAILED, MAX_TEXT, MESSAGE_LENGTH, FailedTest, JobReport, NoReport, read_report
 
 PYTEST = b"""<?xml version="1.0" encoding="utf-8"?>
 <testsuites name="pytest tests"><testsuite name="pytest" errors="1" failures="1" skipped="1" tests="4" time="0.5">
@@ -194,6 +194,18 @@ def test_a_long_message_is_cut() -> None:
     report = read_report([b'<testsuite><testcase name="t"><error message="' + b"m" * 9000 + b'"/></testcase></testsuite>'])
 
     assert len(report.failed[0].message) == MESSAGE_LENGTH
+
+
+def test_all_failures_together_have_as_many_words_as_there_is_room_for() -> None:
+    test = '<testcase name="é"><failure message="{}"/></testcase>'
+    cases = "".join(test.format(f"{number:04}" + "ü" * 2000) for number in range(MAX_FAILED)).encode()
+
+    report = read_report([b"<testsuite>", cases, b"</testsuite>"])
+
+    whole = [each for each in report.failed if len(each.message) == 2004]
+    assert [each.message[:4] for each in whole] == [f"{number:04}" for number in range(len(whole))]
+    assert MAX_TEXT - 4 <= sum(each.size for each in report.failed) == report.text_bytes <= MAX_TEXT
+    assert (report.failures, {each.name for each in report.failed}) == (MAX_FAILED, {"é"})
 
 
 @pytest.mark.parametrize("time", [b"-1", b"nan", b"inf", b"1e300", b"x"])

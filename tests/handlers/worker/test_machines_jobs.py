@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from api.domain.auth.access import Role
+from api.domain.jobs.artifact_limit import ArtifactLimit
+from api.domain.jobs.claimed_job import JobEnd
+from api.domain.jobs.job import JobReason
+from api.domain.jobs.junit_report import MAX_FAILED, MAX_TEXT, FailedTest, JobReport
 from api.domain.runs.machine import WorkKind
+from api.jobs.project.keeping import MAX_NAMES
+from api.storage.jobs.incoming_attempts import MAX_ARTIFACTS
 from tests.builders import MAIN_REPOSITORY, add_regression_test, minutes
 from tests.handlers.site import Client, Site
 from tests.handlers.worker.machines import API, SESSION, enrol
@@ -100,6 +106,30 @@ def test_no_artifact_has_a_name_that_leads_elsewhere(machine: Client, names: lis
 
     assert answer.status_code == 400
     assert fault in answer.json()["details"]["fields"]
+
+
+def largest_end() -> JobEnd:
+    """What a machine says of a job that left as much as one may, in letters that JSON writes as two."""
+    report = JobReport()
+    for _ in range(MAX_FAILED):
+        report.keep(FailedTest("", "", '"' * (MAX_TEXT // MAX_FAILED)))
+    width = MAX_NAMES // MAX_ARTIFACTS
+    artifacts = [
+        {"name": f"{number:04}".rjust(width, '"'), "kind": "coverage", "size_bytes": 2**63 - 1, "sha256": ONE}
+        for number in range(MAX_ARTIFACTS)]
+    return JobEnd(JobReason.PROCESS_LIMIT, -2**31, 0, artifacts, report.as_json(), 2**31 - 1, list(ArtifactLimit))
+
+
+def test_the_largest_result_of_a_job_is_read_and_a_larger_one_is_not(machine: Client) -> None:
+    path, result = f"{API}/claims/{a_claim(machine)}/end", largest_end().as_json()
+
+    fits = machine.put(path, json={"result": result})
+    more = machine.put(path, json={"result": {**result, "artifacts": [{**each, "name": '"' * 1024} for each in result["artifacts"]]}})
+
+    # It was read, and then the files were looked for, which nobody sent.
+    said = fits.json()["details"]["fields"]
+    assert (fits.status_code, len(said), said["artifacts[0].sha256"]) == (400, 100, "No such file of this size was sent.")
+    assert (more.status_code, more.json()["details"]["limit"]) == (413, 2 << 20)
 
 
 def test_a_result_whose_artifacts_or_log_were_not_sent_is_refused(machine: Client) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from api.jobs.project import keeping
 from api.jobs.project.collecting import ArtifactLimits, collect
 from api.storage.jobs.files import AttemptFiles
 
@@ -153,6 +154,16 @@ def test_no_more_files_are_kept_than_allowed(workspace: Path, files: AttemptFile
     manifest = collected(workspace, files, "*", limits=ArtifactLimits(files=3))
 
     assert (len(names(manifest)), manifest["left_out"], manifest["limits_hit"]) == (3, 2, ["file_count"])
+
+
+def test_names_that_are_too_long_together_are_left_out(workspace: Path, files: AttemptFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "MAX_NAMES", 9)
+    for name in ("aaaa", "éé", "cc", "d"):
+        put(workspace, name)
+
+    manifest = collected(workspace, files, "*")
+
+    assert (names(manifest), manifest["left_out"], manifest["limits_hit"]) == (["aaaa", "cc", "d"], 1, ["name"])
 
 
 def test_what_the_disk_has_no_room_for_is_not_kept(workspace: Path, files: AttemptFiles) -> None:
