@@ -92,6 +92,8 @@ def test_bodies_of_our_operations_are_small_but_for_those_with_long_texts_or_lis
     assert max(limits.pop(f"{deed}_regression_test") for deed in ("create", "update")) < 128 << 10
     assert limits.pop("update_sample") < 128 << 10
     assert limits.pop("renew_claims") < 512 << 10
+    # Results of up to so many tests at once, each with the outputs that it has.
+    assert limits.pop("add_claim_results") < 8 << 20
     # A job's files and failed tests, each with its name; all at their longest would be more than the document allows.
     assert limits.pop("end_claim") == 2 << 20
     assert max(size for name, size in limits.items() if not name.startswith("platform_update")) <= 36 << 10
