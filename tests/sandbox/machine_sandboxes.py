@@ -74,6 +74,7 @@ def cluster(container: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Ite
     node.server_port = server.port
     yield server
     server.close()
+    node.clear()
 
 
 @pytest.fixture(scope="session")

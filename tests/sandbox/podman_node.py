@@ -52,6 +52,10 @@ class PodmanNode:
             pod["status"] = status
         self._podman("pod", "rm", "--force", "--time=0", name)
 
+    def clear(self) -> None:
+        """Remove what a test that failed has left."""
+        self._podman("pod", "rm", "--all", "--force", "--time=0")
+
     def _run(self, pod: Object, report: Callable[[Object], None]) -> None:
         name = pod["metadata"]["name"]
         file = self.folder / "pods" / f"{name}.yaml"
