@@ -108,13 +108,15 @@ def test_a_run_whose_end_cannot_be_read_keeps_its_workers_secret_no_longer(datab
     assert not is_worker_token(run_id, "t" * 64, NOW, LEASE)
 
 
-def test_a_run_without_a_secret_has_no_worker(database: Database) -> None:
+def test_a_run_without_a_secret_is_reported_by_no_form_and_executed_by_machines(database: Database) -> None:
     run_id = add_run()
     with transaction() as current:
         current.execute(text("UPDATE test SET token = '' WHERE id = :id"), {"id": run_id})
 
+    claimed = leases.claim_run(Holder("worker", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
+
     assert not is_worker_token(run_id, "", NOW, LEASE)
-    assert leases.claim_run(Holder("worker", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE) is None
+    assert claimed is not None and claimed.run_id == run_id
 
 
 def test_a_run_of_a_platform_that_is_not_known_is_shown_and_never_claimed(database: Database) -> None:
