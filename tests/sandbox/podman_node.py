@@ -13,11 +13,13 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
+from tests.e2e.processes import eventually
 from tests.parts import need
 from tests.sandbox.api_server import Object
 
@@ -34,6 +36,8 @@ class PodmanNode:
     def __init__(self, folder: Path, claims: Mapping[str, Path], policies: list[Object]) -> None:
         self.claims, self.policies, self.server_port = claims, policies, 0
         self.folder = folder
+        self._is_over, self._asking = False, 0
+        self._counting = threading.Lock()
         for name in ("pods", "account"):
             (folder / name).mkdir(exist_ok=True)
         (folder / "account/token").write_text("a service account's token")
@@ -53,8 +57,10 @@ class PodmanNode:
         self._podman("pod", "rm", "--force", "--time=0", name)
 
     def clear(self) -> None:
-        """Remove what a test that failed has left."""
+        """Remove what a test that failed has left, and ask Podman nothing more, which would make its folder again."""
         self._podman("pod", "rm", "--all", "--force", "--time=0")
+        self._is_over = True
+        eventually(lambda: self._asking == 0, "the last answers")
 
     def _run(self, pod: Object, report: Callable[[Object], None]) -> None:
         name = pod["metadata"]["name"]
@@ -124,11 +130,24 @@ class PodmanNode:
         return _host_path(found)
 
     def _podman(self, *words: str) -> subprocess.CompletedProcess[str]:
+        if self._is_over:
+            return subprocess.CompletedProcess(words, 1, "", "")
         command = (
             need("podman"), f"--root={self.folder}/root", f"--runroot={self.folder}/run", "--storage-driver=overlay",
             "--cgroup-manager=cgroupfs", "--runtime=runc", "--events-backend=file", *words)
         variables = {**os.environ, "TMPDIR": f"{self.folder}/tmp", "CONTAINERS_CONF": f"{self.folder}/containers.conf"}
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, env=variables)
+        with self._counted():
+            return subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, env=variables)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._counting:
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._asking -= 1
 
 
 def policies_of(file: Path) -> list[Object]:
