@@ -60,13 +60,13 @@ from api.storage.database_faults import cause_of, is_transient
 from api.storage.files.archive import Archive
 from api.storage.files.incoming import FileStore
 from api.storage.jobs.changes import load_changed_jobs
-from api.storage.jobs.files import JobFiles
+from api.storage.jobs.job_store import JobStore
 from api.storage.jobs.jobs import waiting_since as jobs_waiting_since
 from api.storage.outage import is_outage
 from api.storage.runs.leases import Claim
 from api.storage.runs.queue import waiting_since as runs_waiting_since
 from api.storage.runs.runs import load_states
-from api.stores import Stores, load_signing_key, make_stores
+from api.stores import Stores, load_signing_key, make_job_store, make_stores
 from api.streaming.log_follower import Follower
 from api.streaming.reauthorization import Reauthorization
 from api.streaming.run_log_tail import RunLogTails
@@ -102,6 +102,8 @@ def make_server(
     attach_database(flask, settings, schema)
     _look_for_database(flask, schema)
 
+    jobs = make_job_store(flask, stores, settings)
+
     def is_shared() -> bool:
         return settings.shared_with_platform or schema.is_platforms
 
@@ -115,8 +117,9 @@ def make_server(
         *sweeper.tasks(every=settings.sync_interval),
         Inspector(flask, stores.archive, stores.local, store, clock=clock).task(every=settings.sync_interval, wake=new_samples.arrived),
         analyst.task(every=settings.sync_interval),
-        *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, random_source), *_keeping_jobs(flask, settings)])
-    follower = Follower(JobFiles(settings.storage_root), partial(_changed_jobs, flask), supervise=background.supervise)
+        *_uploading(flask, stores, settings, clock), *_telling(flask, settings, clock, random_source),
+        *_keeping_jobs(flask, jobs, settings)])
+    follower = Follower(jobs.logs, partial(_changed_jobs, flask), supervise=background.supervise)
     probes = _probes(settings, flask, store, stores, clock)
     github = GitHub(settings.github_api_url, token=settings.github_token)
     waits = RunWatch(partial(_states, clock))
@@ -151,8 +154,8 @@ def make_server(
             GitHubAuthorization: GitHubAuthorization(
                 settings.github_url, settings.github_client_id, settings.github_client_secret, github),
             HealthProbes: probes,
-            JobFiles: JobFiles(settings.storage_root),
             JobPolicy: job_policy(settings),
+            JobStore: jobs,
             LibraryPolicy: LibraryPolicy(settings.sample_size),
             NewSamples: new_samples,
             ReviewPolicy: ReviewPolicy(settings.allow_self_approval),
@@ -185,15 +188,16 @@ def job_policy(settings: Settings) -> JobPolicy:
         roles=settings.job_roles)
 
 
-def _keeping_jobs(flask: Flask, settings: Settings) -> list[Task]:
+def _keeping_jobs(flask: Flask, jobs: JobStore, settings: Settings) -> list[Task]:
     """What looks after jobs, and the machine that starts with the server, configured as the server is."""
     upkeep = JobUpkeep(
-        flask, JobFiles(settings.storage_root), lease=timedelta(seconds=settings.lease_duration),
+        flask, jobs, lease=timedelta(seconds=settings.lease_duration),
         keep=timedelta(seconds=settings.job_retention))
     home = job_home(settings)
     embedded = EmbeddedMachine(
         home, partial(enrol_embedded, flask, home), partial(hand_over_embedded, flask, home), _environment_of_machine(settings))
-    return [*upkeep.tasks(every=settings.sync_interval), *([embedded.task()] if settings.jobs == EMBEDDED else [])]
+    tasks = upkeep.tasks(every=settings.sync_interval, stores_logs=settings.bucket_only)
+    return [*tasks, *([embedded.task()] if settings.jobs == EMBEDDED else [])]
 
 
 def _environment_of_machine(settings: Settings) -> dict[str, str]:

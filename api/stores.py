@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from threading import Event
 from typing import Protocol, cast
 
+from flask import Flask
+
 from api.config import ConfigurationError, Settings
 from api.domain.auth.signing import SigningKey
 from api.domain.files.signed_url import SignedUrl
@@ -16,8 +18,12 @@ from api.storage.auth.signing_key_file import load_secret
 from api.storage.files.archive import Archive
 from api.storage.files.backends import Backend, LocalBackend, TicketLink
 from api.storage.files.circuit_breaker import CircuitBreaker
+from api.storage.files.incoming import FileStore
 from api.storage.files.integrity import Integrity
 from api.storage.files.pending_uploads import record_upload
+from api.storage.jobs.attempt_logs import AttemptLogs, LogsOnDisk
+from api.storage.jobs.job_store import JobStore
+from api.storage.jobs.logs_in_database import LogsInDatabase
 
 BUCKET_THREADS = 24
 # For how many seconds a request waits for the bucket.
@@ -38,10 +44,12 @@ class Bucket(Backend, Protocol):
 class Stores:
     """What is configured; `arrived` is set whenever something waits to go to the bucket.
 
-    `integrity` is what the archive knows of its files, so that nobody hashes them a second time.
+    `jobs` has the files of jobs, which are never shared with others, and lie in one store. `integrity` is what the archive knows of its
+    files, so that nobody hashes them a second time.
     """
 
     archive: Archive
+    jobs: Archive
     local: LocalBackend
     bucket: Bucket | None
     integrity: Integrity
@@ -77,7 +85,14 @@ def make_stores(settings: Settings, key: SigningKey, clock: Callable[[], datetim
     far = [CircuitBreaker(bucket, timeout=BUCKET_TIMEOUT, threads=BUCKET_THREADS)] if bucket else []
     near = [] if settings.bucket_only else [local]
     archive = Archive([*near, *far], clock=clock, link_lifetime=LINK_LIFETIME, send_on=send_on, integrity=integrity)
-    return Stores(archive, local, bucket, integrity, arrived)
+    jobs = Archive(far if settings.bucket_only else [LocalBackend(settings.storage_root, link)], clock=clock, link_lifetime=LINK_LIFETIME)
+    return Stores(archive, jobs, local, bucket, integrity, arrived)
+
+
+def make_job_store(flask: Flask, stores: Stores, settings: Settings) -> JobStore:
+    """Where the server keeps jobs: logs grow on the disk, or in the database of this application where servers share no disk."""
+    logs: AttemptLogs = LogsInDatabase(flask, stores.jobs) if settings.bucket_only else LogsOnDisk(settings.storage_root)
+    return JobStore(stores.jobs, logs, FileStore(settings.storage_root))
 
 
 def _open_bucket(settings: Settings, link: TicketLink, clock: Callable[[], datetime]) -> Bucket | None:

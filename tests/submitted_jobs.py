@@ -69,10 +69,9 @@ def keep_artifacts(
 ) -> None:
     """Artifacts of the attempt of a job, and the manifest that names them."""
     attempt = attempt_of(root, job_id)
-    for name, content in files.items():
-        path = attempt.artifacts / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    attempt.artifacts.mkdir(parents=True, exist_ok=True)
+    for content in files.values():
+        (attempt.artifacts / f"{sha256(content).hexdigest()}-{len(content)}").write_bytes(content)
     kinds = {"junit.xml": "junit", "coverage.xml": "coverage"}
     listed = [
         {"name": name, "size_bytes": len(content), "sha256": sha256(content).hexdigest(), "kind": kinds.get(name, "file")}

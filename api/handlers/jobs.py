@@ -22,10 +22,12 @@ from api.specfirst import request_context
 from api.specfirst.responses.json_responses import answer, etag
 from api.specfirst.responses.next_page import next_page
 from api.storage.database import transact
+from api.storage.files.archive import Source
 from api.storage.jobs import job_lists, jobs
-from api.storage.jobs.artifacts import LocalFile, Nothing, newest_attempt, open_artifact, open_file, read_manifest
-from api.storage.jobs.files import JobFiles
+from api.storage.jobs.artifacts import Nothing, open_artifact, read_manifest
 from api.storage.jobs.job_lists import JobFilter
+from api.storage.jobs.job_store import JobStore
+from api.storage.jobs.places import newest_attempt
 from api.storage.jobs.projects import delete_project
 from api.storage.text.log_windows import Readable
 from api.streaming.project_upload import receive_job, submit_again
@@ -74,7 +76,7 @@ def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:
     """Cancel a job that waits, ask one that runs to stop, leave one that is over."""
     cancelled = transact(partial(_cancel, job_id))
     if cancelled.status is JobStatus.CANCELLED and not cancelled.attempt:
-        delete_project(request_context.collaborator(JobFiles), job_id)
+        delete_project(_store(), job_id)
     wake()
     return _shown(cancelled), HTTPStatus.ACCEPTED
 
@@ -99,7 +101,7 @@ def list_job_logs(
 def list_job_artifacts(job_id: str) -> dict[str, Any]:
     """List what was kept of a job's newest attempt."""
     job = load_visible(job_id)
-    return render_jobs.artifacts(job, read_manifest(newest_attempt(request_context.collaborator(JobFiles), job)))
+    return render_jobs.artifacts(job, read_manifest(_store().files, newest_attempt(job)))
 
 
 async def get_job_artifact(
@@ -133,16 +135,24 @@ def _cancel(job_id: str) -> Job:
 
 
 def _open_log(job: Job) -> Readable:
-    attempt = newest_attempt(request_context.collaborator(JobFiles), job)
-    log = None if attempt is None else open_file(attempt.log)
-    if log is None and job.status.is_finished and attempt is not None:
+    log = find_log(job)
+    if log is None and job.status.is_finished and job.attempt:
         raise JobLogNotFound(job.job_id)
     return log or Nothing()
 
 
-def _open_artifact(job_id: str, name: str) -> LocalFile:
-    attempt = newest_attempt(request_context.collaborator(JobFiles), load_visible(job_id))
-    found = open_artifact(attempt, name)
+def find_log(job: Job) -> Readable | None:
+    """The log of a job's newest attempt; None before it was begun, and once it was removed."""
+    attempt = newest_attempt(job)
+    return None if attempt is None else _store().logs.open(attempt)
+
+
+def _open_artifact(job_id: str, name: str) -> Source:
+    found = open_artifact(_store().files, newest_attempt(load_visible(job_id)), name)
     if found is None:
         raise NotFound("artifact", name, remedy="List the artifacts with GET /jobs/{job_id}/artifacts.")
     return found
+
+
+def _store() -> JobStore:
+    return request_context.collaborator(JobStore)

@@ -6,7 +6,6 @@ from collections.abc import Set
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,14 +35,18 @@ from api.storage.files.executables import NoExecutable, find_executable
 from api.storage.files.file_digest import file_digest
 from api.storage.files.incoming import DISK_RESERVE
 from api.storage.jobs.artifacts import open_file
-from api.storage.jobs.files import AttemptFiles, JobFiles
-from api.storage.jobs.incoming_attempts import append_log, check_room, keep_upload, open_upload
+from api.storage.jobs.incoming_attempts import check_room, keep_upload
+from api.storage.jobs.job_store import JobStore
 from api.storage.jobs.jobs import count_of_account, list_claimed_by
+from api.storage.jobs.places import AttemptPlace, project_name
 from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.leases import Claim, Holder, load_held_claim
+from api.streaming.gathering import gathered
 from api.streaming.library_upload import content_length
 from api.streaming.work_queue import Waiting, WorkQueue, wake
 
+# How much of a log is appended at a time, at most.
+APPENDED_BYTES = 1 << 20
 FILES = "The files of a claimed run are the samples of its tests, and its executable; that of a claimed job is its project."
 
 
@@ -68,20 +71,7 @@ async def claim_work(request: Request, body: dict[str, Any]) -> Response:
 def _render_work(found: Claim | Job | None) -> dict[str, Any]:
     if found is None:
         return {"work": None}
-    return {"work": render_machines.run_work(found) if isinstance(found, Claim) else _job_work(found)}
-
-
-def _job_work(job: Job) -> dict[str, Any]:
-    return render_machines.job_work(job, _project(job))
-
-
-def _project(job: Job) -> tuple[str, int] | None:
-    """The hash and the size of a job's project; None where it was removed."""
-    place = request_context.collaborator(JobFiles).project(job.job_id)
-    try:
-        return file_digest(place), place.stat().st_size
-    except OSError:
-        return None
+    return {"work": render_machines.run_work(found) if isinstance(found, Claim) else render_machines.job_work(found)}
 
 
 def _find_unheard(holder: Holder, holding: Set[RunClaim]) -> Claim | None:
@@ -111,7 +101,7 @@ async def _hung_up(request: Request) -> None:
 
 def list_claims() -> dict[str, Any]:
     """List the jobs that a machine has claimed, so that a process that starts anew goes on with them."""
-    return {"claims": [_job_work(job) for job in list_claimed_by(request_context.machine().name)]}
+    return {"claims": [render_machines.job_work(job) for job in list_claimed_by(request_context.machine().name)]}
 
 
 def renew_claims(body: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +148,7 @@ def _end_run(held: RunClaim, body: dict[str, Any]) -> None:
 def _end_job(held: JobClaim, body: dict[str, Any]) -> None:
     name, now = request_context.machine().name, database_now()
     if "result" in body:
-        job_claims.end_job(held, name, JobEnd.from_json(body["result"]), request_context.collaborator(JobFiles), now)
+        job_claims.end_job(held, name, JobEnd.from_json(body["result"]), _jobs(), now)
     elif "attempt" not in body:
         raise Invalid({"result": "Is required."})
     elif body["attempt"] == "released":
@@ -169,50 +159,53 @@ def _end_job(held: JobClaim, body: dict[str, Any]) -> None:
 
 async def append_claim_log(claim: str, start: int, request: Request) -> Response:
     """Append to the log of a claimed job's attempt what is not there yet, as it comes."""
-    job, files = await request_context.in_thread(_held_attempt, claim)
-    size = await request_context.in_thread(append_log, files, start, b"")
-    async for chunk in request.stream():
-        if chunk:
-            size = await request_context.in_thread(append_log, files, start, chunk)
-            start += len(chunk)
+    job, place = await request_context.in_thread(_held_attempt, claim)
+    append, size = _jobs().logs.append, None
+    async for chunk in gathered(request, APPENDED_BYTES):
+        size = await request_context.in_thread(append, place, start, chunk)
+        start += len(chunk)
+    if size is None:
+        size = await request_context.in_thread(append, place, start, b"")
     return answer({"size": size, "state": job_claims.state_of(job)})
 
 
 async def put_claim_artifact(claim: str, sha256: str, request: Request) -> Response:
     """Keep a file that a claimed job left, until the result says what it is called."""
-    job, files = await request_context.in_thread(_held_attempt, claim)
+    job, place = await request_context.in_thread(_held_attempt, claim)
+    announced = content_length(request)
     try:
-        await request_context.in_thread(_check_room, job, files, content_length(request))
+        await request_context.in_thread(_check_room, job, place, announced)
     except Unprocessable:
         # Who still sends would not read the answer.
         async for _ in request.stream():
             continue
         raise
-    await _receive(request, job, files, sha256)
+    await _receive(request, job, place, sha256, announced)
     return Response(status_code=204)
 
 
-async def _receive(request: Request, job: Job, files: AttemptFiles, sha256: str) -> None:
-    incoming = open_upload(files, uuid4().hex)
+async def _receive(request: Request, job: Job, place: AttemptPlace, sha256: str, announced: int) -> None:
+    incoming = _jobs().spool.open_incoming()
     try:
         await request_context.in_thread(incoming.write, b"")
         async for chunk in request.stream():
             await request_context.in_thread(incoming.write, chunk)
-        await request_context.in_thread(_check_room, job, files, incoming.size)
-        await request_context.in_thread(keep_upload, files, incoming, sha256)
+        if incoming.size > announced:
+            await request_context.in_thread(_check_room, job, place, incoming.size)
+        await request_context.in_thread(keep_upload, _jobs(), place, incoming, sha256)
     finally:
         await request_context.in_thread(incoming.discard)
 
 
-def _held_attempt(claim: str) -> tuple[Job, AttemptFiles]:
+def _held_attempt(claim: str) -> tuple[Job, AttemptPlace]:
     job = job_claims.held_job(parse_job_claim(claim), request_context.machine().name)
-    return job, request_context.collaborator(JobFiles).attempt(job.job_id, job.attempt, job.fence)
+    return job, AttemptPlace(job.job_id, job.attempt, job.fence)
 
 
-def _check_room(job: Job, files: AttemptFiles, size: int) -> None:
+def _check_room(job: Job, place: AttemptPlace, size: int) -> None:
     policy = _policy()
     _, kept = count_of_account(job.owner_id, since=request_context.now() - policy.retention)
-    check_room(files, size, quota_left=policy.quota - kept, reserve=DISK_RESERVE)
+    check_room(_jobs(), place, size, quota_left=policy.quota - kept, reserve=DISK_RESERVE)
 
 
 def list_claim_tests(claim: str) -> dict[str, Any]:
@@ -260,9 +253,8 @@ def _open(claim: str, sha256: str) -> Sendable:
 
 def _open_project(claim: str, sha256: str) -> Sendable:
     job, _ = _held_attempt(claim)
-    place = request_context.collaborator(JobFiles).project(job.job_id)
-    found = open_file(place)
-    if found is None or file_digest(place) != sha256:
+    found = _jobs().files.open(project_name(job.job_id))
+    if found is None or job.zip is None or job.zip.sha256 != sha256:
         raise NotFound("file", sha256, remedy=FILES)
     return found
 
@@ -287,6 +279,10 @@ def _tests_of(claim: Claim) -> ExpectedTests:
 def _executable(claim: Claim) -> Path:
     policy = _policy()
     return find_executable(policy.executables, claim.repository, claim.commit, claim.platform, main_repository=policy.main_repository)
+
+
+def _jobs() -> JobStore:
+    return request_context.collaborator(JobStore)
 
 
 def _policy() -> WorkPolicy:

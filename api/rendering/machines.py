@@ -42,11 +42,11 @@ def run_work(claim: Claim) -> Json:
     return {"claim": str(claim.reference), "kind": WorkKind.RUN, "run": run, "job": None}
 
 
-def job_work(job: Job, project: tuple[str, int] | None) -> Json:
+def job_work(job: Job) -> Json:
     """A job that was claimed, with the hash and the size of its project."""
     told = {
         "job_id": job.job_id, "attempt": job.attempt, "fence": job.fence, "owner_id": job.owner_id, "orders": job.orders.as_json(),
-        "project": None if project is None else {"sha256": project[0], "size": project[1]}}
+        "project": None if job.zip is None else {"sha256": job.zip.sha256, "size": job.zip.size}}
     return {"claim": str(JobClaim(job.job_id, job.fence)), "kind": WorkKind.JOB, "run": None, "job": told}
 
 

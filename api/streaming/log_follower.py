@@ -13,8 +13,8 @@ from starlette.types import Send
 
 from api.domain.jobs.event_stream import End, Frame, StreamPlace, after_attempt, attempt_event, newer
 from api.domain.jobs.job import Job
-from api.storage.jobs.files import JobFiles
-from api.storage.jobs.logs import LogQuery, current_end, find_attempt, query_log, read_frame
+from api.storage.jobs.attempt_logs import AttemptLogs
+from api.storage.jobs.logs import current_end, end_of_log, read_frame
 from api.streaming.log_watch import LogWatch
 from api.streaming.shared_tail import Gap, Tail
 from api.streaming.shutdown import on_stop_signal
@@ -57,10 +57,10 @@ class Follower:
     """
 
     def __init__(
-        self, files: JobFiles, load_changed: LoadChanged, *, ping_interval: float = PING_INTERVAL,
+        self, logs: AttemptLogs, load_changed: LoadChanged, *, ping_interval: float = PING_INTERVAL,
         supervise: Supervise = Supervision,
     ) -> None:
-        self._files, self._load_changed, self.ping_interval = files, load_changed, ping_interval
+        self._stored, self._load_changed, self.ping_interval = logs, load_changed, ping_interval
         # Without these tasks all streams of the process would stall.
         self._log_watch, self._states, self._ping_supervision = (
             supervise(name, max_pause=MAX_PAUSE) for name in ("job_logs", "job_states", "job_pings"))
@@ -77,7 +77,7 @@ class Follower:
         self._loop, self.is_closing = asyncio.get_running_loop(), False
         self._states_wake_event, self._pings_wake_event = WakeEvent(), WakeEvent()
         self._reader_threads, self._states_thread = ThreadPoolExecutor(READERS, "log-reader"), ThreadPoolExecutor(1, "job-states")
-        self.logs = LogWatch(partial(query_log, self._files), self._reader_threads)
+        self.logs = LogWatch(self._stored, self._reader_threads)
         tasks = [asyncio.create_task(each) for each in (
             run_forever(self._log_watch, self.logs.wait, self.logs.poll),
             run_forever(self._states, self._await_states_poll, self._poll_states),
@@ -152,19 +152,19 @@ class Follower:
 
     async def read(self, gap: Gap) -> Frame | None:
         """Read a part of a log for one subscriber alone."""
-        return await self._in_thread(read_frame, gap.files.log, gap.place, gap.limit)
+        return await self._in_thread(read_frame, self._stored, gap.log, gap.place, gap.limit)
 
     async def current_end(self, job: Job) -> StreamPlace:
         """Where the newest attempt's log ends now."""
         if not job.attempt:
             return StreamPlace(1, 0)
-        return StreamPlace(job.attempt, await self._in_thread(current_end, find_attempt(self._files, job, job.attempt)))
+        return StreamPlace(job.attempt, await self._in_thread(current_end, self._stored, job))
 
     async def end_of(self, job: Job) -> End:
         """The events after the log of a finished job."""
         if not job.attempt:
             return End(job, 0, is_mid_line=False)
-        found = await self._in_thread(query_log, self._files, LogQuery(job, job.attempt, closing=True, overdue=True))
+        found = await self._in_thread(end_of_log, self._stored, job)
         return End(job, found.size, found.is_mid_line)
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

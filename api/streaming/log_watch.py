@@ -3,31 +3,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from itertools import compress, islice
 from math import ceil
 
 from api.domain.jobs.event_stream import may_grow
-from api.storage.jobs.logs import LogQuery, LogState, size_of
+from api.storage.jobs.attempt_logs import AttemptLogs
+from api.storage.jobs.logs import LogQuery, LogState, place_of, query_log
+from api.storage.jobs.places import AttemptPlace
 from api.streaming.shared_tail import Tail
 from api.streaming.wake_event import WakeEvent
 
 log = logging.getLogger(__name__)
 
-POLL_INTERVAL = 0.02
 # Of an idle log only the size is read: at every second poll, unless there are too many.
 IDLE_AFTER = 2.0
 IDLE_BATCH_SIZE = 80
-# How long a supervisor whose claim is lost may still append to its log.
-DRAIN_SECONDS = 10.0
+NOWHERE = AttemptPlace("", 0, 0)
 
 
 class LogWatch:
     """Polls logs, and wakes the readers of those that grew."""
 
-    def __init__(self, query_log: Callable[[LogQuery], LogState], readers: Executor) -> None:
-        self._query_log, self._readers = query_log, readers
+    def __init__(self, logs: AttemptLogs, readers: Executor) -> None:
+        self._logs, self._readers = logs, readers
         self._wake_event = WakeEvent()
         # Ordered sets.
         self._urgent: dict[Tail, None] = {}
@@ -52,7 +52,7 @@ class LogWatch:
 
     async def wait(self) -> None:
         """Wait until the next poll is due; without logs, until there is one."""
-        await self._wake_event.sleep(POLL_INTERVAL if self._active or self._idle else None)
+        await self._wake_event.sleep(self._logs.poll_interval if self._active or self._idle else None)
 
     async def poll(self) -> None:
         """Poll the logs that are due."""
@@ -61,10 +61,10 @@ class LogWatch:
         self._urgent = {}
         # Urgent logs are polled again if this poll fails.
         self._active |= dict.fromkeys(active)
-        queries = [self._query_of(tail, loop.time()) for tail in active]
-        sizes = [(tail.path, tail.seen) for tail in idle]
-        if queries or sizes:
-            found, grown = await loop.run_in_executor(self._readers, self._query_all, queries, sizes)
+        queries = [tail.query(closing=not may_grow(tail.subject.job, tail.attempt)) for tail in active]
+        seen = [(tail.log or NOWHERE, tail.seen) for tail in idle]
+        if queries or seen:
+            found, grown = await loop.run_in_executor(self._readers, self._query_all, queries, seen)
             for tail, each in zip(active, found, strict=True):
                 self._apply(tail, each, loop.time())
             for tail in compress(idle, grown):
@@ -79,20 +79,27 @@ class LogWatch:
             self._idle[tail] = None
         return chosen
 
-    def _query_of(self, tail: Tail, now: float) -> LogQuery:
-        closing = not may_grow(tail.subject.job, tail.attempt)
-        if closing and tail.closing_since is None:
-            tail.closing_since = now
-        late = tail.closing_since is not None and now - tail.closing_since >= DRAIN_SECONDS
-        return tail.query(closing=closing, overdue=late)
+    def _query_all(
+        self, queries: Sequence[LogQuery], seen: Sequence[tuple[AttemptPlace, int]],
+    ) -> tuple[list[LogState | Exception], list[bool]]:
+        """Query logs, and tell which of others have another size than was seen; the sizes of all are looked at together."""
+        places = [self._place_of(query) for query in queries]
+        sizes = self._logs.sizes([NOWHERE if isinstance(each, Exception) else each for each in places] + [place for place, _ in seen])
+        found = [self._query_one(*each) for each in zip(queries, places, sizes[:len(queries)], strict=True)]
+        return found, [size != before for size, (_, before) in zip(sizes[len(queries):], seen, strict=True)]
 
-    def _query_all(self, queries: Sequence[LogQuery], sizes: Sequence[tuple[str, int]]) -> tuple[list[LogState | Exception], list[bool]]:
-        return [self._query_one(query) for query in queries], [size_of(path) != seen for path, seen in sizes]
-
-    def _query_one(self, query: LogQuery) -> LogState | Exception:
+    def _place_of(self, query: LogQuery) -> AttemptPlace | Exception:
         try:
-            return self._query_log(query)
+            return place_of(self._logs, query)
         # A fault of one log must not stop the others.
+        except Exception as fault:
+            return fault
+
+    def _query_one(self, query: LogQuery, place: AttemptPlace | Exception, size: int) -> LogState | Exception:
+        if isinstance(place, Exception):
+            return place
+        try:
+            return query_log(self._logs, query, place, size)
         except Exception as fault:
             return fault
 
@@ -117,7 +124,7 @@ class LogWatch:
         self._idle.pop(tail, None)
         if tail.final is not None and not tail.has_more():
             return
-        if now - tail.grew_at < IDLE_AFTER or tail.closing_since is not None:
+        if now - tail.grew_at < IDLE_AFTER or tail.final is not None:
             self._active[tail] = None
         else:
             tail.release_frames()

@@ -12,7 +12,7 @@ from api.domain.errors import Invalid, TooMany, Unavailable
 from api.domain.jobs.agents import can_accept
 from api.domain.jobs.declarations import MAX_BYTES, PYPROJECT
 from api.domain.jobs.identity import IDENTITY_FIELDS, identity_errors, identity_of
-from api.domain.jobs.job import Job, JobStatus, QuotaExceeded, check_quota, check_waiting
+from api.domain.jobs.job import Job, JobStatus, ProjectZip, QuotaExceeded, check_quota, check_waiting
 from api.domain.jobs.orders import NAMES, read_project
 from api.domain.jobs.orders import read_form as read_orders
 from api.domain.jobs.webhook import check_webhook_url
@@ -26,7 +26,7 @@ from api.storage.database import database_now, transact
 from api.storage.files.incoming import DISK_RESERVE, FileStore, IncomingFile
 from api.storage.jobs import jobs
 from api.storage.jobs.agents import list_agents
-from api.storage.jobs.files import JobFiles
+from api.storage.jobs.job_store import JobStore
 from api.storage.jobs.projects import IncomingProject, delete_project, open_project, share_project
 from api.storage.jobs.zip_directory import check_zip, read_text
 from api.streaming.library_upload import content_length
@@ -108,20 +108,21 @@ def _submit(fields: Mapping[str, str], project: IncomingProject, policy: JobPoli
     job = Job(
         job_id=project.job_id, owner_id=request_context.caller().user_id, status=JobStatus.QUEUED, created_at=request_context.now(),
         priority=_priority(fields) or 0, web_hook=web_hook, orders=read_orders(fields)[0].over(said),
-        identity=identity_of(fields), kept_bytes=project.path.stat().st_size)
-    project.keep(request_context.collaborator(JobFiles))
+        identity=identity_of(fields), kept_bytes=project.file.size, zip=ProjectZip(project.file.digest, project.file.size))
+    project.keep(request_context.collaborator(JobStore))
     _queue(job, policy)
     return job
 
 
 def submit_again(job: Job) -> Job:
     """Queue the project of a job once more, as a job of the caller's. Raises NotFound where it was removed."""
-    policy, files = request_context.collaborator(JobPolicy), request_context.collaborator(JobFiles)
+    policy = request_context.collaborator(JobPolicy)
     _check_admission(policy, 0)
     caller, job_id = request_context.caller(), _new_id()
+    share_project(request_context.collaborator(JobStore), job.job_id, job_id)
     again = Job(
         job_id=job_id, owner_id=caller.user_id, status=JobStatus.QUEUED, created_at=request_context.now(), priority=min(job.priority, 0),
-        orders=job.orders, identity=job.identity, rerun_of=job.job_id, kept_bytes=share_project(files, job.job_id, job_id))
+        orders=job.orders, identity=job.identity, rerun_of=job.job_id, kept_bytes=job.zip.size if job.zip else None, zip=job.zip)
     _queue(again, policy)
     return again
 
@@ -131,7 +132,7 @@ def _queue(job: Job, policy: JobPolicy) -> None:
     try:
         transact(partial(_put_into_queue, job, policy))
     except (TooMany, QuotaExceeded):
-        delete_project(request_context.collaborator(JobFiles), job.job_id)
+        delete_project(request_context.collaborator(JobStore), job.job_id)
         raise
     wake()
 

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from api.domain.jobs.event_stream import Frame, StreamPlace
 from api.domain.jobs.job import Job
-from api.storage.jobs.files import AttemptFiles
 from api.storage.jobs.logs import LogQuery, LogState
+from api.storage.jobs.places import AttemptPlace
 
 # How many bytes of events are buffered for readers that lag a little.
 BUFFER_BYTES = 512 * 1024
@@ -37,7 +37,7 @@ class Subject(Protocol):
 class Gap:
     """A part that a reader must read by itself, since it is before the shared frames; `limit` is where those begin."""
 
-    files: AttemptFiles
+    log: AttemptPlace
     place: StreamPlace
     limit: int
 
@@ -49,14 +49,12 @@ class Tail:
         "_buffered_bytes",
         "_frames",
         "attempt",
-        "closing_since",
-        "files",
         "final",
         "grew_at",
         "head",
         "is_mid_line",
         "is_unreadable",
-        "path",
+        "log",
         "readers",
         "seen",
         "subject",
@@ -64,13 +62,11 @@ class Tail:
 
     def __init__(self, subject: Subject, attempt: int) -> None:
         self.subject, self.attempt = subject, attempt
-        self.files: AttemptFiles | None = None
-        self.path = ""
+        self.log: AttemptPlace | None = None
         self.head: int | None = None
         self.final: int | None = None
         self.is_mid_line = False
         self.is_unreadable = False
-        self.closing_since: float | None = None
         self.grew_at = float("-inf")
         # Most tails have one reader; a set would take more memory.
         self.readers: list[Reader] = []
@@ -80,27 +76,25 @@ class Tail:
 
     def next_for(self, place: StreamPlace) -> Frame | Gap | None:
         """The next frame for a reader at this position, or the gap to read first; None where there is nothing new."""
-        if self.head is None or self.files is None or place.offset >= self.head:
+        if self.head is None or self.log is None or place.offset >= self.head:
             return None
         frames = self._frames or ()
         if not frames or place.offset < frames[0].start:
-            return Gap(self.files, place, frames[0].start if frames else self.head)
+            return Gap(self.log, place, frames[0].start if frames else self.head)
         found = frames[bisect_left(frames, place.offset + 1, key=_end_of)]
-        return found if found.start == place.offset else Gap(self.files, place, found.end)
+        return found if found.start == place.offset else Gap(self.log, place, found.end)
 
-    def query(self, *, closing: bool, overdue: bool) -> LogQuery:
+    def query(self, *, closing: bool) -> LogQuery:
         """The query for what the readers need now."""
         start = min((reader.place.offset for reader in self.readers), default=0) if self.head is None else 0
         return LogQuery(
-            self.subject.job, self.attempt, self.files, self.head, start,
-            read=self.head is not None and self._has_waiting_reader(self.head), closing=closing, overdue=overdue)
+            self.subject.job, self.attempt, self.log, self.head, start,
+            read=self.head is not None and self._has_waiting_reader(self.head), closing=closing)
 
     def update(self, found: LogState) -> bool:
         """Apply a query's result; whether readers must be woken."""
-        if found.files != self.files:
-            self.path = str(found.files.log)
         has_news = self.head is None or bool(found.frames) or (found.closed and self.final is None)
-        self.files, self.seen, self.head = found.files, found.size, found.head
+        self.log, self.seen, self.head = found.place, found.size, found.head
         if found.closed and self.final is None:
             self.final, self.is_mid_line = found.size, found.is_mid_line
         if found.frames:

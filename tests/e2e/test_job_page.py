@@ -86,7 +86,7 @@ class Attempt:
         """End the job, with a report where there is one."""
         kept = []
         if junit is not None:
-            self.files.artifacts.joinpath("report.xml").write_text("<testsuites/>")
+            self.files.artifacts.joinpath(f"{'0' * 64}-13").write_text("<testsuites/>")
             kept = [{"name": "report.xml", "size_bytes": 13, "sha256": "0" * 64, "kind": "junit"}]
         self.files.manifest.write_text(json.dumps({"artifacts": kept, "junit": junit, "left_out": 0}))
         with opened(self.installation.database_url, migrated=False):

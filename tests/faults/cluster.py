@@ -4,17 +4,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
 from api.commands.machines import issue
 from api.config import Settings
-from api.domain.jobs.job import Job, JobStatus
+from api.domain.jobs.job import Job, JobStatus, ProjectZip
 from api.domain.runs.machine import WorkKind
 from api.domain.runs.run import Platform
 from api.jobs.wakeup.wakeup import local_wakeup
@@ -27,7 +27,9 @@ from tests.builders import add_user
 from tests.databases import Database
 from tests.e2e.installation import UNLIMITED
 from tests.e2e.processes import CI_API, Running, eventually, free_port, started
+from tests.job_stores import keep_project, store_on_disk
 from tests.specfirst.transport.sockets import listening
+from tests.submitted_jobs import zip_of
 
 # Counts until it is told to go on, so that a line that is missing or doubled shows.
 COUNTING = """
@@ -155,12 +157,11 @@ class Cluster:
     def submit(self, program: str = COUNTING, *, max_attempts: int = 1, **files: str) -> str:
         """Submit a project; its id."""
         job_id = str(uuid4())
-        self.files.job(job_id).mkdir(parents=True)
-        with zipfile.ZipFile(self.files.project(job_id), "w") as target:
-            for name, content in {"job.py": program, **files}.items():
-                target.writestr(name, content)
+        project = zip_of({name: content.encode() for name, content in {"job.py": program, **files}.items()})
+        keep_project(store_on_disk(self.store), job_id, project)
+        kept = ProjectZip(sha256(project).hexdigest(), len(project))
         transact(lambda: jobs.submit_job(
-            Job(job_id, self.owner, JobStatus.QUEUED, datetime.now(UTC), max_attempts=max_attempts)))
+            Job(job_id, self.owner, JobStatus.QUEUED, datetime.now(UTC), max_attempts=max_attempts, zip=kept)))
         for work in (self.folder / "server", *(host.folder / "work" for host in self.hosts)):
             local_wakeup(work).wake()
         return job_id

@@ -10,29 +10,31 @@ import pytest
 
 from api.domain.jobs.artifact_limit import ArtifactLimit
 from api.domain.jobs.claimed_job import ClaimedJob, JobEnd
-from api.domain.jobs.job import Job, JobReason, JobStatus, RepeatReason
+from api.domain.jobs.job import Job, JobReason, JobStatus, ProjectZip, RepeatReason
 from api.domain.jobs.orders import Orders
 from api.domain.runs.machine import ClaimState
 from api.jobs.agent.job_repository import ClaimPassed, JobRepository, ProjectGone
 from api.storage.database import session, transact
 from api.storage.jobs import agents, jobs
-from api.storage.jobs.artifacts import read_manifest
-from api.storage.jobs.files import JobFiles
+from api.storage.jobs.artifacts import open_artifact, read_manifest
+from api.storage.jobs.job_store import JobStore
+from api.storage.jobs.places import AttemptPlace, project_name
 from tests.builders import NOW
+from tests.job_stores import keep_project, log_of
 
 CONDITION = {"slots": 2, "running": 0, "sandbox": "bubblewrap", "trouble": None, "missing": ["cpus: none"]}
 ONE = sha256(b"one").hexdigest()
+ZIP = ProjectZip(sha256(b"a zip").hexdigest(), 5)
 
 
 class JobRepositorySuite:
-    """The fixture `repository` is a machine's; `files` are the server's, `owner` an account there."""
+    """The fixture `repository` is a machine's; `store` is the server's, `owner` an account there."""
 
     @pytest.fixture
-    def submit(self, files: JobFiles, owner: int) -> Callable[..., str]:
+    def submit(self, store: JobStore, owner: int) -> Callable[..., str]:
         def submit(**changes: object) -> str:
-            job = Job(str(uuid4()), owner, JobStatus.QUEUED, NOW, **changes)  # type: ignore[arg-type]
-            files.job(job.job_id).mkdir(parents=True)
-            files.project(job.job_id).write_bytes(b"a zip")
+            job = Job(str(uuid4()), owner, JobStatus.QUEUED, NOW, zip=ZIP, **changes)  # type: ignore[arg-type]
+            keep_project(store, job.job_id, b"a zip")
             transact(lambda: jobs.submit_job(job))
             session().rollback()
             return job.job_id
@@ -57,11 +59,11 @@ class JobRepositorySuite:
         assert repository.held() == [job]
 
     def test_a_project_that_was_removed_is_missed(
-        self, repository: JobRepository, submit: Callable[..., str], files: JobFiles, tmp_path: Path,
+        self, repository: JobRepository, submit: Callable[..., str], store: JobStore, tmp_path: Path,
     ) -> None:
         job_id = submit()
         job = claimed(repository)
-        files.project(job_id).unlink()
+        store.files.remove(project_name(job_id))
 
         with pytest.raises(ProjectGone):
             repository.fetch_project(job, tmp_path / "project.zip")
@@ -96,7 +98,7 @@ class JobRepositorySuite:
         assert agents.list_agents() == []
 
     def test_a_log_is_appended_to_once_however_often_a_chunk_comes(
-        self, repository: JobRepository, submit: Callable[..., str], files: JobFiles,
+        self, repository: JobRepository, submit: Callable[..., str], store: JobStore,
     ) -> None:
         submit()
         job = claimed(repository)
@@ -105,7 +107,7 @@ class JobRepositorySuite:
             (0, b""), (0, b"one\n"), (0, b"one\n"), (2, b"e\ntwo\n"), (100, b"behind a gap"), (4, b"two\n"), (8, b"")]]
 
         assert sizes == [0, 4, 4, 8, 8, 8, 8]
-        assert files.attempt(job.job_id, 1, 1).log.read_bytes() == b"one\ntwo\n"
+        assert log_of(store, AttemptPlace(job.job_id, 1, 1)) == b"one\ntwo\n"
 
     def test_a_cancel_is_told_with_the_log(self, repository: JobRepository, submit: Callable[..., str]) -> None:
         submit()
@@ -116,27 +118,30 @@ class JobRepositorySuite:
         assert (before, repository.append_log(job, 0, b"")[1]) == (ClaimState.HELD, ClaimState.CANCELLED)
 
     def test_a_job_ends_with_what_it_left(
-        self, repository: JobRepository, submit: Callable[..., str], files: JobFiles, tmp_path: Path,
+        self, repository: JobRepository, submit: Callable[..., str], store: JobStore, tmp_path: Path,
     ) -> None:
         job_id = submit()
         job = claimed(repository)
         (tmp_path / "one").write_bytes(b"one")
+        (tmp_path / "two").write_bytes(b"wanted by nobody")
         report = {"tests": 3, "failures": 1, "errors": 0, "skipped": 0, "seconds": 0.5, "failed": [], "incomplete": False}
         kept = [{"name": name, "kind": "file", "size_bytes": 3, "sha256": ONE} for name in ("a/one", "b")]
 
         repository.append_log(job, 0, b"a line\n")
         refused = [repository.send_artifact(job, ONE, tmp_path / "one") for _ in range(2)]
+        repository.send_artifact(job, sha256(b"wanted by nobody").hexdigest(), tmp_path / "two")
         for _ in range(2):
             repository.finish(job, JobEnd(JobReason.EXIT_CODE, 1, 7, kept, report, 2, ["file_size"]))
 
         session().rollback()
-        over, attempt = jobs.load_job(job_id), files.attempt(job_id, 1, 1)
+        over, place = jobs.load_job(job_id), AttemptPlace(job_id, 1, 1)
+        artifacts = [open_artifact(store.files, place, name) for name in ("a/one", "b", "two")]
         assert refused == [None, None]
         assert (over.status, over.success, over.exit_code, over.tests, over.failed_tests) == (JobStatus.COMPLETED, False, 1, 3, 1)
         assert over.kept_bytes == 7 + 3
-        assert [(attempt.artifacts / name).read_bytes() for name in ("a/one", "b")] == [b"one", b"one"]
-        assert read_manifest(attempt) == {"artifacts": kept, "junit": report, "left_out": 2, "limits_hit": ["file_size"]}
-        assert not attempt.uploads.exists()
+        assert [found and found.read(0, 9) for found in artifacts] == [b"one", b"one", None]
+        assert read_manifest(store.files, place) == {"artifacts": kept, "junit": report, "left_out": 2, "limits_hit": ["file_size"]}
+        assert store.files.list(place.artifacts) == {place.artifact(ONE, 3)}
 
     def test_an_artifact_beyond_the_accounts_room_is_not_kept(
         self, small: JobRepository, submit: Callable[..., str], tmp_path: Path,

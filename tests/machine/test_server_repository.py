@@ -19,24 +19,39 @@ from api.machine.file_cache import FileCache
 from api.machine.job_client import JobClient
 from api.machine.server_repository import ServerJobRepository
 from api.storage.database import change, session, transact
-from api.storage.jobs.files import JobFiles
+from api.storage.jobs.job_store import JobStore
 from api.storage.jobs.tables import AgentRow, JobRow
 from api.storage.platform_tables import UserRow
-from tests.databases import opened
+from tests.databases import Database, opened
 from tests.e2e.installation import Installation
 from tests.e2e.processes import free_port
+from tests.job_stores import in_bucket_alone, store_in_bucket, store_on_disk
 from tests.machine.job_repository_suite import JobRepositorySuite
+from tests.storage.conftest import shared_emulator
+from tests.storage.files.emulator import Emulator
+from tests.storage.files.file_stores import bucket_at
+
+__all__ = ["shared_emulator"]
 
 TOKEN = "machine.token"
 NOBODYS = ClaimedJob("550e8400-e29b-41d4-a716-446655440000", 1, 1, 1, Orders(), None)
 
 
+@pytest.fixture(scope="module", params=["disk", "bucket"])
+def bucket(request: pytest.FixtureRequest) -> Emulator | None:
+    """The bucket in which the server keeps all files, where it has one."""
+    return request.getfixturevalue("shared_emulator") if request.param == "bucket" else None
+
+
 @pytest.fixture(scope="module")
-def installation(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def installation(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, bucket: Emulator | None,
+) -> Iterator[Installation]:
     """A server that all tests share, with a machine that may take jobs."""
     folder = tmp_path_factory.mktemp("server")
     (folder / "ci.db").write_bytes(sqlite_template.read_bytes())
-    made = Installation(folder, f"sqlite:///{folder / 'ci.db'}", changes={"CI_JOB_QUOTA": str(1 << 20), "CI_JOBS_PER_USER": "9"})
+    changes = {"CI_JOB_QUOTA": str(1 << 20), "CI_JOBS_PER_USER": "9", **(in_bucket_alone(bucket) if bucket else {})}
+    made = Installation(folder, f"sqlite:///{folder / 'ci.db'}", changes=changes)
     made.fill()
     with opened(made.database_url, migrated=False):
         (folder / TOKEN).write_text(issue("one", Platform.LINUX, [WorkKind.JOB]))
@@ -45,16 +60,18 @@ def installation(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(autouse=True)
-def _opened(installation: Installation) -> Iterator[None]:
-    with opened(installation.database_url, migrated=False):
-        yield
+def database(installation: Installation) -> Iterator[Database]:
+    with opened(installation.database_url, migrated=False) as found:
+        yield found
         session().rollback()
         transact(lambda: [change(delete(row)) for row in (AgentRow, JobRow)])
 
 
 @pytest.fixture
-def files(installation: Installation) -> JobFiles:
-    return JobFiles(installation.files)
+def store(installation: Installation, bucket: Emulator | None, database: Database, tmp_path: Path) -> JobStore:
+    if bucket is None:
+        return store_on_disk(installation.files)
+    return store_in_bucket(database.app, bucket_at(bucket.endpoint, bucket), tmp_path / "spool")
 
 
 @pytest.fixture

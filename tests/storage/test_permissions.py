@@ -22,6 +22,7 @@ from api.storage.jobs.files import JobFiles
 from api.storage.jobs.projects import open_project
 from api.storage.permissions import PRIVATE, Permissions
 from tests.builders import NOW
+from tests.job_stores import store_on_disk
 
 JOB = "6832c960-b9e2-45d9-a9a7-58ee942b049f"
 
@@ -73,7 +74,7 @@ def test_a_store_that_is_shared_takes_mode_and_group_from_the_settings_but_for_j
     load_secret(store.root)
     project = open_project(store, JOB, reserve=0)
     project.file.write(b"zip")
-    project.keep(JobFiles(store.root))
+    project.keep(store_on_disk(store.root))
     project.file.discard()
 
     assert (shared, groups) == ({("folder", of_folders), ("file", mode)}, {group})

@@ -50,12 +50,20 @@ class RepeatReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectZip:
+    """The zip file that a job was submitted with, by its SHA-256 (hex) and its size."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job as it stands. `attempt` counts from 1, 0 before the first. Times are UTC.
 
     `fence` marks the claim that may report now, `attempt_fence` the one that the newest attempt was started under. `tests` and
-    `failed_tests` are the counts of its report, None without one. `kept_bytes` is what its files take, `machine` the name of the one that
-    has it.
+    `failed_tests` are the counts of its report, None without one. `kept_bytes` is what its files take, `zip` is its project's, and
+    `machine` the name of the one that has it.
     """
 
     job_id: str
@@ -82,6 +90,7 @@ class Job:
     tests: int | None = None
     failed_tests: int | None = None
     kept_bytes: int | None = None
+    zip: ProjectZip | None = None
     owner: str | None = None
     machine: str | None = None
 

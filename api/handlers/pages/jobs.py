@@ -12,9 +12,10 @@ from api.rendering import jobs as render_jobs
 from api.services.policies import JobPolicy
 from api.specfirst import request_context
 from api.storage.jobs import job_lists
-from api.storage.jobs.artifacts import Nothing, newest_attempt, open_file, read_manifest
-from api.storage.jobs.files import JobFiles
+from api.storage.jobs.artifacts import Nothing, read_manifest
 from api.storage.jobs.job_lists import JobFilter
+from api.storage.jobs.job_store import JobStore
+from api.storage.jobs.places import newest_attempt
 
 PAGE_SIZE, SHOWN_TESTS, SHOWN_FILES = 50, 100, 50
 
@@ -31,9 +32,8 @@ def jobs_page(status: str, project: str, branch: str, offset: int) -> flask.Resp
 def job_page(job_id: str, q: str, first: int, line: int | None = None) -> flask.Response:
     """Show a job: how it stands, which tests failed, what was kept of it, and its log."""
     job = jobs.load_visible(job_id)
-    attempt = newest_attempt(request_context.collaborator(JobFiles), job)
-    log = None if attempt is None else open_file(attempt.log)
-    kept = render_jobs.artifacts(job, read_manifest(attempt))
+    log = jobs.find_log(job)
+    kept = render_jobs.artifacts(job, read_manifest(request_context.collaborator(JobStore).files, newest_attempt(job)))
     report = kept["junit"] or {"failed": []}
     return show(
         "job.html", job=job, has_log=log is not None, log=part_of(log or Nothing(), q, first, line), report=kept["junit"],

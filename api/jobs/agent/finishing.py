@@ -21,7 +21,7 @@ from api.jobs.agent.log_shipping import LogShipper
 from api.jobs.project.collecting import collect
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.workspaces import WorkspaceFailure, Workspaces
-from api.storage.jobs.artifacts import NOTHING_KEPT, read_manifest
+from api.storage.jobs.artifacts import NOTHING_KEPT, read_collected
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class Finisher:
         try:
             patterns = held.job.orders.artifacts or self._options.artifacts
             collect(self._workspaces.folder(held.name), held.files, patterns, self._options.artifact_limits)
-            return self._send(held, read_manifest(held.files), stopping)
+            return self._send(held, read_collected(held.files), stopping)
         except OSError as fault:
             log.error("the artifacts of job %s could not be stored: %s", held.job.job_id, fault)
             return NOTHING_KEPT

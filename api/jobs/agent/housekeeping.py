@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from api.jobs.project.workspaces import WorkspaceFailure, Workspaces
 from api.sandbox.sandbox import Sandbox
-from api.storage.jobs.files import JobFiles
+from api.storage.jobs.files import JobFiles, is_job_id
 
 log = logging.getLogger(__name__)
 
@@ -69,4 +69,4 @@ class Housekeeping:
             return False
 
     def _job_ids(self) -> list[str]:
-        return [each.name for each in self._files.root.iterdir() if self._files.is_job(each.name)] if self._files.root.is_dir() else []
+        return [each.name for each in self._files.root.iterdir() if is_job_id(each.name)] if self._files.root.is_dir() else []

@@ -13,9 +13,9 @@ from api.domain.jobs.job import Job, JobOutcome, outcome_of
 from api.domain.runs.machine import ClaimState, IsThere, JobClaim, MachineLeft, always, present, unknown_claim
 from api.storage.database import transact
 from api.storage.jobs import agents, jobs
-from api.storage.jobs.artifacts import newest_attempt
-from api.storage.jobs.files import JobFiles
-from api.storage.jobs.incoming_attempts import has_begun, keep_artifacts, kept_sizes, remove_uploads, require_whole_log
+from api.storage.jobs.incoming_attempts import has_begun, keep_artifacts, kept_sizes, require_whole_log
+from api.storage.jobs.job_store import JobStore
+from api.storage.jobs.places import newest_attempt
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def leave_all(machine: str, now: datetime) -> None:
     leave([JobClaim(job.job_id, job.fence) for job in jobs.list_claimed_by(machine)], machine, now)
 
 
-def end_job(claim: JobClaim, machine: str, end: JobEnd, files: JobFiles, now: datetime) -> None:
+def end_job(claim: JobClaim, machine: str, end: JobEnd, store: JobStore, now: datetime) -> None:
     """Keep what a job left, then record how it ended. A claim that is lost, or was ended before, stays as it is.
 
     Raises Invalid for artifacts that were not sent or have names that no file can have, and Conflict for a log that is not whole.
@@ -77,13 +77,12 @@ def end_job(claim: JobClaim, machine: str, end: JobEnd, files: JobFiles, now: da
     if job is None:
         transact(partial(jobs.count_refused, claim.job_id, claim.fence))
         return
-    attempt = newest_attempt(files, job)
+    attempt = newest_attempt(job)
     assert attempt is not None, "a claimed job has an attempt"
-    require_whole_log(attempt, end.log_bytes)
-    keep_artifacts(attempt, end.manifest)
+    require_whole_log(store, attempt, end.log_bytes)
+    keep_artifacts(store, attempt, end.manifest)
     outcome = _with_counts(outcome_of(end.reason, end.exit_code), end.junit, end.log_bytes + kept_sizes(end.artifacts))
     transact(partial(jobs.finish_job, job.job_id, job.fence, outcome, now))
-    remove_uploads(attempt)
 
 
 def _with_counts(outcome: JobOutcome, junit: Mapping[str, int] | None, kept_bytes: int) -> JobOutcome:
@@ -105,12 +104,12 @@ def lose_job(claim: JobClaim, machine: str, now: datetime, *, began: bool) -> No
         transact(partial(jobs.give_up_job, job, now, began=began))
 
 
-def give_up_expired_jobs(files: JobFiles, before: datetime, now: datetime) -> int:
+def give_up_expired_jobs(store: JobStore, before: datetime, now: datetime) -> int:
     """Give up the jobs whose lease ended before that. Returns their number."""
     lost = 0
     for job in jobs.list_expired(before):
-        attempt = newest_attempt(files, job)
-        if transact(partial(jobs.give_up_job, job, now, began=attempt is not None and has_begun(attempt))):
+        attempt = newest_attempt(job)
+        if transact(partial(jobs.give_up_job, job, now, began=attempt is not None and has_begun(store, attempt))):
             log.warning("job %s is lost with its machine, %s", job.job_id, job.machine)
             lost += 1
     return lost

@@ -82,8 +82,8 @@ class Archive:
     """
 
     def __init__(
-        self, backends: Sequence[Backend], *, clock: Callable[[], datetime], link_lifetime: timedelta, send_on: Callable[[str], None],
-        integrity: Integrity | None = None,
+        self, backends: Sequence[Backend], *, clock: Callable[[], datetime], link_lifetime: timedelta,
+        send_on: Callable[[str], None] = lambda name: None, integrity: Integrity | None = None,
     ) -> None:
         self._backends, self._clock, self._lifetime, self._send_on = tuple(backends), clock, link_lifetime, send_on
         self._disk = backends[0] if isinstance(backends[0], LocalBackend) else None
@@ -166,14 +166,12 @@ class Archive:
             self._place(self._disk, name, incoming)
 
     def _send(self, name: str, incoming: IncomingFile) -> None:
-        try:
+        with _reached():
             for backend in self._backends:
                 # What was sent before the transaction may have been removed since.
                 if self._is_lacking(backend, name, incoming) if incoming.sent_as != name else backend.stat(name) is None:
                     incoming.make_durable()
                     backend.put(name, incoming.path)
-        except OSError as away:
-            raise Unavailable(AWAY) from away
         incoming.sent_as = name
 
     def _is_lacking(self, backend: Backend, name: str, incoming: IncomingFile) -> bool:
@@ -194,13 +192,38 @@ class Archive:
         if is_it:
             self._record_sound(disk, name, incoming.size)
 
+    def copy(self, name: str, target: str) -> None:
+        """Give a file a further name in every store. Raises FileNotFoundError, and Unavailable where a store does not answer."""
+        with _reached():
+            for backend in self._backends:
+                backend.copy(name, target)
+
+    def list(self, prefix: str) -> set[str]:
+        """The names of all files below a folder, which is given with its slash. Raises Unavailable where a store does not answer."""
+        with _reached():
+            return {name for backend in self._backends for name in backend.list(prefix)}
+
+    def folders(self, prefix: str) -> set[str]:
+        """The names of the folders right below a folder. Raises Unavailable where a store does not answer."""
+        with _reached():
+            return {name for backend in self._backends for name in backend.folders(prefix)}
+
+    def changed_at(self, prefix: str) -> datetime | None:
+        """When something in a folder changed; None where there is no such folder. Raises Unavailable where a store does not answer."""
+        with _reached():
+            return max(filter(None, (backend.changed_at(prefix) for backend in self._backends)), default=None)
+
+    def remove_all(self, prefix: str) -> None:
+        """Remove a folder, which is given with its slash. Raises Unavailable where a store does not answer."""
+        with _reached():
+            for backend in self._backends:
+                backend.delete_all(prefix)
+
     def remove(self, name: str | None) -> None:
         """Remove a file from every store; that it is not there is no error. Raises Unavailable where a store does not answer."""
-        try:
+        with _reached():
             for backend in self._backends if name is not None else ():
                 backend.delete(name or "")
-        except OSError as away:
-            raise Unavailable(AWAY) from away
 
     def _is_damaged(self, disk: LocalBackend, name: str, size: int) -> bool:
         """Whether the disk has another content under this name, or one that cannot be read; `size` is the right one's."""
@@ -234,6 +257,17 @@ class Archive:
             return source
         log.error("the content of %s in store %s is not what its name says", name, backend.name)
         return None
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Raise Unavailable where a store does not answer."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as away:
+        raise Unavailable(AWAY) from away
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import stat as modes
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 from typing import Protocol
@@ -82,8 +82,24 @@ class Backend(Protocol):
         """Remove a file; that it is not there is no error."""
         ...
 
+    def copy(self, name: str, target: str) -> None:
+        """Give a file a further name, under which nothing is. Raises FileNotFoundError for a file that is not there."""
+        ...
+
     def list(self, prefix: str) -> Iterator[str]:
         """The names of all stored files that begin with a prefix, which is a folder's name with its slash."""
+        ...
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names of the folders right below a folder, which is given with its slash; they have none."""
+        ...
+
+    def changed_at(self, prefix: str) -> datetime | None:
+        """When the newest file right below a folder came or went, as far as the store knows; None where there is nothing."""
+        ...
+
+    def delete_all(self, prefix: str) -> None:
+        """Remove a folder, which is given with its slash, with all that is in it."""
         ...
 
 
@@ -184,6 +200,27 @@ class LocalBackend:
     def delete(self, name: str) -> None:
         """Remove a file."""
         self.path(name).unlink(missing_ok=True)
+
+    def copy(self, name: str, target: str) -> None:
+        """Link a file: whatever becomes of the one name, the other keeps the file."""
+        self.path(name).stat()
+        self._permissions.make_folder(self.path(target).parent)
+        os.link(self.path(name), self.path(target))
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names of the folders, in no order."""
+        with suppress(FileNotFoundError), os.scandir(self._root / prefix) as found:
+            yield from (entry.name for entry in found if entry.is_dir(follow_symlinks=False))
+
+    def changed_at(self, prefix: str) -> datetime | None:
+        """When the folder was changed."""
+        with suppress(FileNotFoundError):
+            return datetime.fromtimestamp(os.stat(self._root / prefix).st_mtime, UTC)
+        return None
+
+    def delete_all(self, prefix: str) -> None:
+        """Remove a folder, as far as it can be removed."""
+        shutil.rmtree(self._root / prefix, ignore_errors=True)
 
     def list(self, prefix: str) -> Iterator[str]:
         """The names of all files below a folder, in no order."""

@@ -119,11 +119,34 @@ class BucketBackend:
         with suppress(FileNotFoundError), _answering():
             self._blob(name).delete(**self._limits)
 
+    def copy(self, name: str, target: str) -> None:
+        """Copy an object within the bucket, which moves no bytes to here."""
+        with _answering():
+            self._bucket.copy_blob(self._blob(name), self._bucket, checked(target), **self._limits)
+
     def list(self, prefix: str) -> Iterator[str]:
-        """The names of all objects that begin with a prefix."""
+        """The names of all objects that begin with a prefix, a thousand by each request."""
         with _answering():
             found = self._bucket.list_blobs(prefix=prefix, fields="items(name),nextPageToken", **self._limits)
             yield from (blob.name for blob in found)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """What the names of objects have up to the next slash, a thousand by each request."""
+        with _answering():
+            found = self._bucket.list_blobs(prefix=prefix, delimiter="/", fields="prefixes,nextPageToken", **self._limits)
+            for page in found.pages:
+                yield from sorted(each.removeprefix(prefix).removesuffix("/") for each in page.prefixes)
+
+    def changed_at(self, prefix: str) -> datetime | None:
+        """When the newest of the objects came."""
+        with _answering():
+            found = self._bucket.list_blobs(prefix=prefix, fields="items(name,updated),nextPageToken", **self._limits)
+            return max((blob.updated for blob in found if blob.updated is not None), default=None)
+
+    def delete_all(self, prefix: str) -> None:
+        """Remove all objects whose names begin so."""
+        for name in [*self.list(prefix)]:
+            self.delete(name)
 
     def probe(self) -> None:
         """Raise Unreachable unless the bucket is there and may be read."""

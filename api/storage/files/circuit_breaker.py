@@ -71,9 +71,25 @@ class CircuitBreaker:
         """As the store does, in its own time."""
         self._store.delete(name)
 
+    def copy(self, name: str, target: str) -> None:
+        """As the store does, in its own time."""
+        self._store.copy(name, target)
+
     def list(self, prefix: str) -> Iterator[str]:
         """As the store lists, in its own time."""
         return self._store.list(prefix)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """As the store lists, in its own time."""
+        return self._store.folders(prefix)
+
+    def changed_at(self, prefix: str) -> datetime | None:
+        """As the store says, in its own time."""
+        return self._store.changed_at(prefix)
+
+    def delete_all(self, prefix: str) -> None:
+        """As the store does, in its own time."""
+        self._store.delete_all(prefix)
 
     def _asked(self, work: Callable[[], T]) -> T:
         if self._is_open():

@@ -30,8 +30,8 @@ class IncomingFile:
     It begins with the first write, however empty: most messages of workers have no file, and touch no disk.
     """
 
-    def __init__(self, path: Path, permissions: Permissions, *, hashed: bool = True) -> None:
-        self._path, self._permissions, self._hashed = path, permissions, hashed
+    def __init__(self, path: Path, permissions: Permissions) -> None:
+        self._path, self._permissions = path, permissions
         self._file: FileIO | None = None
         self._hash = hashlib.sha256()
         self._durable = False
@@ -48,14 +48,12 @@ class IncomingFile:
             rest = memoryview(chunk)
             while rest:
                 rest = rest[file.write(rest):]
-        if self._hashed:
-            self._hash.update(chunk)
+        self._hash.update(chunk)
         self.size += len(chunk)
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of what was written so far, of a file that is hashed."""
-        assert self._hashed
+        """SHA-256 (hex) of what was written so far."""
         return self._hash.hexdigest()
 
     def make_durable(self) -> None:
@@ -141,11 +139,15 @@ class FileStore:
         finally:
             incoming.discard()
 
+    def has_room(self, wanted: int) -> bool:
+        """Whether the disk has so many bytes left."""
+        disk = os.statvfs(self.root)
+        return disk.f_bavail * disk.f_frsize >= wanted
+
     def require_room(self, wanted: int) -> None:
         """Raise Unavailable where the disk has fewer bytes left than that."""
-        disk = os.statvfs(self.root)
-        if disk.f_bavail * disk.f_frsize < wanted:
-            log.error("the file store's disk has too little room for uploads: %d bytes", disk.f_bavail * disk.f_frsize)
+        if not self.has_room(wanted):
+            log.error("the file store's disk has too little room for uploads: less than %d bytes", wanted)
             raise Unavailable("The server's disk has no room for this upload at the moment.", retry_after=60)
 
     def remove_abandoned(self, before: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Logs and artifacts of attempts; only files in the agent's manifest are readable."""
+"""Artifacts of attempts: on a host that collects them, and at the server, where only what the manifest names is readable."""
 from __future__ import annotations
 
 import json
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from api.domain.errors import Unavailable
-from api.domain.jobs.job import Job
-from api.storage.jobs.files import AttemptFiles, JobFiles
+from api.storage.files.archive import Archive, Source
+from api.storage.jobs.files import AttemptFiles
+from api.storage.jobs.places import AttemptPlace
 
 NOTHING_KEPT: Mapping[str, Any] = {"artifacts": [], "junit": None, "left_out": 0, "limits_hit": []}
 
@@ -56,11 +57,6 @@ class Nothing:
         return b""
 
 
-def newest_attempt(files: JobFiles, job: Job) -> AttemptFiles | None:
-    """The files of a job's newest attempt; None before the first."""
-    return files.attempt(job.job_id, job.attempt, job.attempt_fence) if job.attempt else None
-
-
 def open_file(path: Path) -> LocalFile | None:
     """The file, to be read; None where there is none, or something that is no regular file."""
     try:
@@ -80,10 +76,8 @@ def open_file(path: Path) -> LocalFile | None:
     return LocalFile(path, found.st_size, f"{found.st_dev:x}-{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}")
 
 
-def read_manifest(attempt: AttemptFiles | None) -> Mapping[str, Any]:
-    """What was kept of an attempt, as its agent wrote it down: `artifacts`, `junit`, `left_out`, `limits_hit`; nothing before that."""
-    if attempt is None:
-        return NOTHING_KEPT
+def read_collected(attempt: AttemptFiles) -> Mapping[str, Any]:
+    """What was collected of an attempt on this host: `artifacts`, `junit`, `left_out`, `limits_hit`; nothing before that."""
     try:
         found: Mapping[str, Any] = json.loads(attempt.manifest.read_bytes())
     except FileNotFoundError:
@@ -91,15 +85,19 @@ def read_manifest(attempt: AttemptFiles | None) -> Mapping[str, Any]:
     return {**NOTHING_KEPT, **found}
 
 
-def open_artifact(attempt: AttemptFiles | None, name: str) -> LocalFile | None:
+def read_manifest(files: Archive, place: AttemptPlace | None) -> Mapping[str, Any]:
+    """What the server keeps of an attempt, as `read_collected` has it. Raises Unavailable where the store is away."""
+    source = None if place is None else files.open(place.manifest)
+    if source is None:
+        return NOTHING_KEPT
+    found: Mapping[str, Any] = json.loads(source.read(0, source.size))
+    return {**NOTHING_KEPT, **found}
+
+
+def open_artifact(files: Archive, place: AttemptPlace | None, name: str) -> Source | None:
     """An artifact by its name in the manifest; None for any other name, wherever it would lead."""
-    if attempt is None or name not in {each["name"] for each in read_manifest(attempt)["artifacts"]}:
-        return None
-    path = attempt.artifacts / name
-    # The manifest is the agent's own, but names in it came from a project: none leads out of the folder.
-    if "\0" in name or ".." in path.parts or not path.resolve().is_relative_to(attempt.artifacts.resolve()):
-        return None
-    return open_file(path)
+    found = next((each for each in read_manifest(files, place)["artifacts"] if each["name"] == name), None)
+    return None if place is None or found is None else files.open(place.artifact(found["sha256"], found["size_bytes"]))
 
 
 def _open(path: Path) -> int:

@@ -85,11 +85,6 @@ class AttemptFiles:
         """What lies in that folder, and what the JUnit report among it says; there once all of it is."""
         return self.folder / "artifacts.json"
 
-    @property
-    def uploads(self) -> Path:
-        """What a machine has sent of the artifacts, by hash, until its result names them."""
-        return self.folder / "uploads"
-
     def prepare(self, spec: Mapping[str, Any], lease_until: datetime) -> None:
         """Make the folder with what the supervisor needs; nothing of it is readable for others."""
         PRIVATE.make_folder(self.folder)
@@ -173,21 +168,22 @@ class AttemptFiles:
         return False
 
 
-class JobFiles:
-    """The folder of all jobs, below the file store's root."""
+def is_job_id(name: str) -> bool:
+    """Whether a name, such as a folder's, is the id of a job."""
+    return _UUID.fullmatch(name) is not None
 
-    def __init__(self, storage_root: Path) -> None:
-        self.root = storage_root.absolute() / JOBS
+
+class JobFiles:
+    """The folder of all jobs of a host that executes them."""
+
+    def __init__(self, home: Path) -> None:
+        self.root = home.absolute() / JOBS
 
     def job(self, job_id: str) -> Path:
         """A job's folder. Raises ValueError for what is no job's id: no name from outside becomes part of a path."""
-        if not _UUID.fullmatch(job_id):
+        if not is_job_id(job_id):
             raise ValueError("not the id of a job")
         return self.root / job_id
-
-    def is_job(self, name: str) -> bool:
-        """Whether a name is that of a job's folder."""
-        return _UUID.fullmatch(name) is not None
 
     def project(self, job_id: str) -> Path:
         """The zip file that a job was submitted with."""

@@ -16,6 +16,7 @@ from api.domain.jobs.job import (
     JobOutcome,
     JobReason,
     JobStatus,
+    ProjectZip,
     RepeatReason,
     after_loss,
     decide_cancel,
@@ -39,6 +40,7 @@ def submit_job(job: Job) -> None:
         attempt=0, max_attempts=job.max_attempts, fence=0, attempt_fence=0, agent=None, lease_until=None, cancel_requested=False,
         created_at=job.created_at, start_time=None, end_time=None, web_hook=job.web_hook,
         rerun_of=job.rerun_of, kept_bytes=job.kept_bytes, **asdict(job.identity),
+        zip_sha256=job.zip and job.zip.sha256, zip_bytes=job.zip and job.zip.size,
         orders=json.dumps(job.orders.as_json()) if job.orders != Orders() else None))
     session().flush()
 
@@ -251,4 +253,5 @@ def job_of(row: JobRow) -> Job:
         identity=JobIdentity(row.project, row.commit, row.branch, row.label), rerun_of=row.rerun_of,
         repeat_reason=None if row.repeat_reason is None else RepeatReason(row.repeat_reason), tests=row.tests,
         failed_tests=row.failed_tests, kept_bytes=row.kept_bytes, machine=row.agent,
+        zip=None if row.zip_sha256 is None else ProjectZip(row.zip_sha256, row.zip_bytes or 0),
         orders=Orders() if row.orders is None else Orders.from_json(json.loads(row.orders)))

@@ -7,14 +7,14 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.storage.database import Base
-from api.storage.tables import OWN, Exact
+from api.storage.tables import OWN, Exact, LongBytes
 
 
 class JobRow(Base):
     """A job. `fence` grows with every claim and every loss; a result that carries an older one is worth nothing.
 
     `attempt_fence` is the one that the newest attempt was claimed under, by which its files are found. `kept_bytes` is what its zip, log
-    and artifacts take, until they are removed with their age.
+    and artifacts take, until they are removed with their age. `zip_sha256` and `zip_bytes` are the zip's.
     """
 
     __tablename__ = "ci_job"
@@ -55,6 +55,26 @@ class JobRow(Base):
     tests: Mapped[int | None]
     failed_tests: Mapped[int | None]
     kept_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    zip_sha256: Mapped[str | None] = mapped_column(String(64))
+    zip_bytes: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class JobLogRow(Base):
+    """A part of the log of an attempt, of which `start` bytes come before: its bytes, or null where they are in the bucket.
+
+    Only the last part of a log grows, and only while its bytes are here. Where servers share a disk there is none.
+    """
+
+    __tablename__ = "ci_job_log"
+    __table_args__ = (Index("ci_ix_job_log_here", "is_stored", "job_id", "fence", "attempt", "size"), OWN)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("ci_job.id", ondelete="CASCADE"), primary_key=True)
+    fence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    start: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
+    is_stored: Mapped[bool]
+    content: Mapped[bytes | None] = mapped_column(LongBytes)
 
 
 class WebhookRow(Base):

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from api.domain.auth.access import Role
 from api.domain.jobs.job import JobStatus
 from api.storage.jobs.artifacts import open_artifact
+from api.storage.jobs.places import AttemptPlace
 from contract.client import ValidatingClient
 from tests.examples import examples
 from tests.handlers.site import Site
+from tests.job_stores import store_on_disk
 from tests.submitted_jobs import add_job, attempt_of, keep_artifacts, write_log
 
 JUNIT = {
@@ -242,7 +244,7 @@ def test_no_name_leads_out_of_the_artifacts_not_even_one_in_the_manifest(site: S
     attempt = attempt_of(site.files, job_id)
     (site.files / "secret").write_bytes(SECRET)
     attempt.log.write_bytes(SECRET)
-    for folder, target in ((attempt.artifacts, "secret"), (attempt.artifacts / "folder", "")):
+    for folder, target in ((attempt.artifacts, "secret"), (attempt.folder, "")):
         (folder / "link").unlink(missing_ok=True)
         (folder / "link").symlink_to(site.files / target)
     if listed:
@@ -250,7 +252,7 @@ def test_no_name_leads_out_of_the_artifacts_not_even_one_in_the_manifest(site: S
         attempt.manifest.write_text(json.dumps({"artifacts": [listing], "junit": None, "left_out": 0}))
 
     # Asked without a client in between, which would tidy up the path.
-    found = open_artifact(attempt, name)
+    found = open_artifact(store_on_disk(site.files).files, AttemptPlace(job_id, 1, 1), name)
     answer: Any = site.as_user(owner).get(address(job_id, name))
 
     assert found is None or found.read(0, 99) == b"data"

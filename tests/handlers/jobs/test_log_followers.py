@@ -12,14 +12,17 @@ import pytest
 
 from api.domain.jobs.event_stream import PING, Frame, StreamPlace, frames_of
 from api.domain.jobs.job import Job, JobStatus
-from api.storage.jobs.files import AttemptFiles, JobFiles
+from api.storage.jobs.artifacts import LocalFile
+from api.storage.jobs.attempt_logs import LogsOnDisk
+from api.storage.jobs.files import AttemptFiles
 from api.storage.jobs.logs import LogQuery, LogState
+from api.storage.jobs.places import AttemptPlace
 from api.streaming.log_follower import Follower, pause_after
 from api.streaming.log_watch import IDLE_BATCH_SIZE, LogWatch
 from api.streaming.shared_tail import Gap, Tail
 from api.streaming.subscribers import Subscriber
 from api.streaming.wake_event import WakeEvent
-from tests.handlers.jobs.followed import FILES, JOB
+from tests.handlers.jobs.followed import JOB, PLACE
 from tests.handlers.jobs.test_log_tails import Subject
 
 
@@ -116,7 +119,7 @@ def test_a_client_that_is_gone_while_it_is_sent_something_is_no_fault_and_anythi
 def test_a_log_that_cannot_be_read_any_more_ends_its_stream_instead_of_leaving_it_open_for_ever() -> None:
     class Torn(Source):
         def next_for(self, watcher: Subscriber) -> Frame | Gap | None:
-            return Gap(FILES, watcher.place, 5)
+            return Gap(PLACE, watcher.place, 5)
 
         async def read(self, gap: Gap) -> Frame | None:
             raise OSError(24, "Too many open files")
@@ -152,7 +155,7 @@ def test_an_alarm_wakes_its_sleeper_and_a_ring_before_the_sleep_is_not_lost() ->
 
 def test_of_many_silent_logs_only_some_are_looked_at_at_once_and_all_in_turn() -> None:
     with ThreadPoolExecutor(1) as pool:
-        watch = LogWatch(_no_glance, pool)
+        watch = LogWatch(LogsOnDisk(Path("/nowhere")), pool)
         tails = [Tail(Subject(), number) for number in range(1, 5 * IDLE_BATCH_SIZE)]
         for tail in tails:
             watch._idle[tail] = None
@@ -164,30 +167,35 @@ def test_of_many_silent_logs_only_some_are_looked_at_at_once_and_all_in_turn() -
 
 
 def test_of_silent_logs_those_that_have_another_size_are_told_apart(tmp_path: Path) -> None:
-    grown, same, missing = (tmp_path / name for name in ("grown", "same", "missing"))
-    grown.write_bytes(b"one\ntwo\n")
-    same.write_bytes(b"one\n")
+    grown, same, missing = (AttemptPlace(JOB.job_id, number, number) for number in (1, 2, 3))
+    logs = LogsOnDisk(tmp_path)
+    logs.append(grown, 0, b"one\ntwo\n")
+    logs.append(same, 0, b"one\n")
 
     with ThreadPoolExecutor(1) as pool:
-        _, told = LogWatch(_no_glance, pool)._query_all([], [(str(grown), 4), (str(same), 4), (str(missing), 0)])
+        _, told = LogWatch(logs, pool)._query_all([], [(grown, 4), (same, 4), (missing, 0)])
 
     assert told == [True, False, False]
 
 
-def _no_glance(query: LogQuery) -> LogState:
-    raise AssertionError(query)
+def test_a_log_that_cannot_be_read_just_now_stops_nobody_elses(tmp_path: Path) -> None:
+    class Broken(LogsOnDisk):
+        def known(self, place: AttemptPlace, size: int) -> LocalFile:
+            if place.attempt == 1:
+                raise PermissionError(13, "Permission denied")
+            return super().known(place, size)
 
+        def find(self, job_id: str, attempt: int) -> AttemptPlace:
+            raise PermissionError(13, "Not to be searched")
 
-def test_a_log_that_cannot_be_read_just_now_stops_nobody_elses() -> None:
-    def broken(query: LogQuery) -> LogState:
-        if query.attempt == 1:
-            raise PermissionError(13, "Permission denied")
-        return LogState(FILES, 5, 5, (), closed=False, is_mid_line=False)
+    logs, running = Broken(tmp_path), replace(JOB, attempt=2, attempt_fence=2)
+    logs.append(AttemptPlace(JOB.job_id, 2, 2), 0, b"five\n")
 
     with ThreadPoolExecutor(1) as pool:
-        found = LogWatch(broken, pool)._query_all([LogQuery(JOB, 1), LogQuery(JOB, 2)], [])[0]
+        found = LogWatch(logs, pool)._query_all([LogQuery(JOB, 1), LogQuery(running, 1), LogQuery(running, 2)], [])[0]
 
-    assert [each.size if isinstance(each, LogState) else each.strerror for each in found] == ["Permission denied", 5]
+    assert [each.size if isinstance(each, LogState) else each.strerror for each in found] == [
+        "Permission denied", "Not to be searched", 5]
 
 
 def test_of_a_log_that_cannot_be_read_is_told_once_until_it_can_be_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -196,8 +204,8 @@ def test_of_a_log_that_cannot_be_read_is_told_once_until_it_can_be_again(caplog:
     tail.readers.append(Subscriber(Source(), None, StreamPlace(1, 0), Client().send, _never))
 
     with ThreadPoolExecutor(1) as pool:
-        watch = LogWatch(_no_glance, pool)
-        for found in (fault, fault, fault, LogState(FILES, 0, 0, (), closed=False, is_mid_line=False), fault):
+        watch = LogWatch(LogsOnDisk(Path("/nowhere")), pool)
+        for found in (fault, fault, fault, LogState(PLACE, 0, 0, (), closed=False, is_mid_line=False), fault):
             watch._apply(tail, found, 0.0)
 
     assert caplog.text.count("Permission denied") == 2
@@ -216,7 +224,7 @@ def test_two_hundred_streams_of_one_log_ask_the_database_for_one_job(tmp_path: P
 
     async def test() -> None:
         attempt.log.write_bytes(b"one\n")
-        follower = Follower(JobFiles(tmp_path), load_changed)
+        follower = Follower(LogsOnDisk(tmp_path), load_changed)
         async with follower.running():
             clients = [Client() for _ in range(200)]
             for client in clients:
@@ -248,7 +256,7 @@ def test_a_fault_in_asking_for_the_jobs_does_not_leave_streams_open_for_ever(tmp
     async def test() -> None:
         client = Client()
         client.door.set()
-        follower = Follower(JobFiles(tmp_path), load_changed)
+        follower = Follower(LogsOnDisk(tmp_path), load_changed)
         async with follower.running():
             watcher = follower.join(JOB, StreamPlace(1, 0), client.send, _never)
             watcher.wake()

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from api.domain.jobs.event_stream import Frame, StreamPlace, frames_of
 from api.domain.jobs.job import Job
-from api.storage.jobs.files import AttemptFiles, JobFiles
+from api.storage.jobs.attempt_logs import LogsOnDisk
+from api.storage.jobs.files import AttemptFiles
 from api.storage.jobs.logs import READ_BYTES, LogQuery, LogState, query_log
 from api.streaming.shared_tail import BUFFER_BYTES, Gap, Tail
-from tests.handlers.jobs.followed import FILES, JOB
+from tests.handlers.jobs.followed import JOB, PLACE
 
 
 @dataclass
@@ -34,11 +35,11 @@ class Reader:
 def tail_of(*pieces: bytes, head: int = 0) -> Tail:
     """A tail that has come to a head, and then read these pieces."""
     tail = Tail(Subject(), 1)
-    tail.update(LogState(FILES, head, head, (), closed=False, is_mid_line=False))
+    tail.update(LogState(PLACE, head, head, (), closed=False, is_mid_line=False))
     for piece in pieces:
         frames = frames_of(piece, StreamPlace(1, head), final=True)
         head += len(piece)
-        tail.update(LogState(FILES, head, head, frames, closed=False, is_mid_line=False))
+        tail.update(LogState(PLACE, head, head, frames, closed=False, is_mid_line=False))
     return tail
 
 
@@ -55,8 +56,8 @@ def test_readers_at_the_same_place_get_the_same_frame_made_once() -> None:
 def test_a_reader_behind_the_tail_or_within_a_frame_reads_alone_up_to_where_it_meets_the_others() -> None:
     tail = tail_of(b"one\n", b"two\n", head=100)
 
-    assert tail.next_for(StreamPlace(1, 7)) == Gap(FILES, StreamPlace(1, 7), 100)
-    assert tail.next_for(StreamPlace(1, 102)) == Gap(FILES, StreamPlace(1, 102), 104)
+    assert tail.next_for(StreamPlace(1, 7)) == Gap(PLACE, StreamPlace(1, 7), 100)
+    assert tail.next_for(StreamPlace(1, 102)) == Gap(PLACE, StreamPlace(1, 102), 104)
     assert tail.next_for(StreamPlace(1, 108)) is None
 
 
@@ -82,28 +83,28 @@ def test_a_log_is_read_on_only_while_somebody_has_read_all_before() -> None:
     tail, reader = tail_of(b"one\n"), Reader(StreamPlace(1, 0))
     tail.readers.append(reader)
 
-    behind = tail.query(closing=False, overdue=False).read
+    behind = tail.query(closing=False).read
     reader.place = StreamPlace(1, 4)
 
-    assert (behind, tail.query(closing=False, overdue=False).read) == (False, True)
+    assert (behind, tail.query(closing=False).read) == (False, True)
 
 
 def test_a_short_log_is_shared_from_its_beginning_and_of_a_long_one_the_end(tmp_path: Path, attempt: AttemptFiles) -> None:
-    store = JobFiles(tmp_path)
+    logs = LogsOnDisk(tmp_path)
     heads = []
     for content in (b"", b"one\n", b"x" * READ_BYTES + b"yy\n", b"x" * READ_BYTES + "é".encode()[:1]):
         attempt.log.write_bytes(content)
-        heads.append(query_log(store, LogQuery(JOB, 1)).head)
+        heads.append(query_log(logs, LogQuery(JOB, 1), PLACE, len(content)).head)
 
     assert heads == [0, 0, READ_BYTES + 3, READ_BYTES]
 
 
-def test_a_log_is_closed_once_nobody_writes_to_it_or_its_supervisor_is_given_up(tmp_path: Path, attempt: AttemptFiles) -> None:
-    store = JobFiles(tmp_path)
+def test_a_log_is_closed_once_nobody_writes_to_it(tmp_path: Path, attempt: AttemptFiles) -> None:
+    logs = LogsOnDisk(tmp_path)
     attempt.log.write_bytes(b"the last wor")
 
-    running = query_log(store, LogQuery(JOB, 1))
-    over = query_log(store, LogQuery(JOB, 1, closing=True))
+    running = query_log(logs, LogQuery(JOB, 1), PLACE, 12)
+    over = query_log(logs, LogQuery(JOB, 1, closing=True), PLACE, 12)
 
     assert (running.closed, over.closed) == (False, True)
     assert (over.size, over.is_mid_line) == (12, True)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ from sqlalchemy import select
 
 from api.domain.jobs.agents import Agent as AgentRecord
 from api.domain.jobs.exit_record import ExitRecord
-from api.domain.jobs.job import Job, JobReason, JobStatus
+from api.domain.jobs.job import Job, JobReason, JobStatus, ProjectZip
 from api.host.slots import Slot, Slots
 from api.jobs.agent.agent import Agent
 from api.jobs.agent.finishing import Finisher
@@ -31,6 +32,7 @@ from api.storage.jobs.tables import JobRow
 from tests.builders import add_user
 from tests.clocks import Clock
 from tests.databases import Database
+from tests.job_stores import keep_project, store_on_disk
 from tests.jobs.agent.job_store import DirectJobRepository
 from tests.jobs.attempts import await_true
 
@@ -96,16 +98,16 @@ class Works:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.folder, self.clock = database, folder, Clock()
-        self.files = JobFiles(folder / "store")
+        self.store = store_on_disk(folder / "store")
         self.supervisors = Supervisors()
         self._owner = add_user()
         session().commit()
         self._made = 0
 
     def submit(self, **changes: int) -> str:
-        job = replace(Job(str(uuid4()), self._owner, JobStatus.QUEUED, self.clock()), **changes)  # type: ignore[arg-type]
-        self.files.job(job.job_id).mkdir(parents=True)
-        self.files.project(job.job_id).write_bytes(b"a zip")
+        zipped = ProjectZip(sha256(b"a zip").hexdigest(), 5)
+        job = replace(Job(str(uuid4()), self._owner, JobStatus.QUEUED, self.clock(), zip=zipped), **changes)  # type: ignore[arg-type]
+        keep_project(self.store, job.job_id, b"a zip")
         transact(lambda: jobs.submit_job(job))
         return job.job_id
 
@@ -118,7 +120,7 @@ class Works:
         name = machine or f"machine-{self._made}"
         home, options = self.folder / name, replace(OPTIONS, slots=slots)
         home.mkdir(exist_ok=True)
-        repository = DirectJobRepository(self.database.app, name, self.files, self.clock, lease=options.lease, quota=quota)
+        repository = DirectJobRepository(self.database.app, name, self.store, self.clock, lease=options.lease, quota=quota)
 
         def clock() -> datetime:
             return self.clock() + clock_off
@@ -142,7 +144,7 @@ class Works:
     def attempt(self, job_id: str) -> AttemptFiles:
         """What the server has of the newest attempt."""
         job = self.job(job_id)
-        return self.files.attempt(job_id, job.attempt, job.attempt_fence)
+        return JobFiles(self.folder / "store").attempt(job_id, job.attempt, job.attempt_fence)
 
     def local(self, job_id: str) -> AttemptFiles:
         """What the job's machine has of its attempt."""

@@ -1,14 +1,12 @@
 """A repository of jobs for agents of tests: on a real database and a real store, without HTTP. It passes the suite of the real one."""
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from flask import Flask
 
@@ -20,11 +18,12 @@ from api.domain.jobs.job import Job
 from api.domain.runs.machine import ClaimState, parse_job_claim
 from api.jobs.agent.job_repository import ClaimPassed, ProjectGone
 from api.services.jobs import claims as services
-from api.storage.files.file_digest import file_digest
 from api.storage.jobs import jobs
-from api.storage.jobs.files import AttemptFiles, JobFiles
-from api.storage.jobs.incoming_attempts import append_log, check_room, keep_upload, open_upload
+from api.storage.jobs.incoming_attempts import check_room, keep_upload
+from api.storage.jobs.job_store import JobStore
+from api.storage.jobs.places import AttemptPlace, project_name
 from api.storage.permissions import PRIVATE
+from tests.job_stores import content
 
 # For so long at most it is waited for a job, in seconds.
 SHORT = 0.02
@@ -34,10 +33,10 @@ class DirectJobRepository:
     """JobRepository of a machine. `quota` is how much the files of an account may take."""
 
     def __init__(
-        self, app: Flask, machine: str, files: JobFiles, clock: Callable[[], datetime], *, lease: timedelta = timedelta(seconds=60),
+        self, app: Flask, machine: str, store: JobStore, clock: Callable[[], datetime], *, lease: timedelta = timedelta(seconds=60),
         quota: int = 1 << 40,
     ) -> None:
-        self._app, self._machine, self._files, self._clock, self._lease, self._quota = app, machine, files, clock, lease, quota
+        self._app, self._machine, self._store, self._clock, self._lease, self._quota = app, machine, store, clock, lease, quota
 
     def claim(self, wait: float) -> ClaimedJob | None:
         with self._app.app_context():
@@ -66,35 +65,33 @@ class DirectJobRepository:
         return states, lease.total_seconds()
 
     def fetch_project(self, job: ClaimedJob, target: Path) -> None:
-        place = self._files.project(job.job_id)
-        if job.project is None or not place.exists():
+        project = content(self._store, project_name(job.job_id))
+        if job.project is None or project is None:
             raise ProjectGone
         PRIVATE.make_folder(target.parent)
-        shutil.copyfile(place, target)
+        target.write_bytes(project)
 
     def append_log(self, job: ClaimedJob, offset: int, chunk: bytes) -> tuple[int, ClaimState]:
-        with self._held(job) as (found, files):
+        with self._held(job) as (found, place):
             state = services.state_of(found)
             try:
-                return append_log(files, offset, chunk), state
+                return self._store.logs.append(place, offset, chunk), state
             except Conflict as missing:
                 return missing.details["size"], state
 
     def send_artifact(self, job: ClaimedJob, sha256: str, path: Path) -> ArtifactLimit | None:
-        with self._held(job) as (_, files):
+        with self._held(job) as (_, place), self._store.spool.receive() as incoming:
             try:
-                check_room(files, path.stat().st_size, quota_left=self._quota, reserve=0)
+                check_room(self._store, place, path.stat().st_size, quota_left=self._quota, reserve=0)
             except Unprocessable as refused:
                 return ArtifactLimit(refused.details["rule"])
-            incoming = open_upload(files, uuid4().hex)
             incoming.write(path.read_bytes())
-            keep_upload(files, incoming, sha256)
-            incoming.discard()
+            keep_upload(self._store, place, incoming, sha256)
             return None
 
     def finish(self, job: ClaimedJob, end: JobEnd) -> None:
         with self._app.app_context():
-            services.end_job(parse_job_claim(job.claim), self._machine, end, self._files, self._clock())
+            services.end_job(parse_job_claim(job.claim), self._machine, end, self._store, self._clock())
 
     def give_up(self, job: ClaimedJob, *, began: bool) -> None:
         with self._app.app_context():
@@ -105,15 +102,13 @@ class DirectJobRepository:
             services.release_job(parse_job_claim(job.claim), self._machine, self._clock())
 
     def _told(self, job: Job) -> ClaimedJob:
-        place = self._files.project(job.job_id)
-        digest = file_digest(place) if place.exists() else None
-        return ClaimedJob(job.job_id, job.attempt, job.fence, job.owner_id, job.orders, digest)
+        return ClaimedJob(job.job_id, job.attempt, job.fence, job.owner_id, job.orders, job.zip.sha256 if job.zip else None)
 
     @contextmanager
-    def _held(self, job: ClaimedJob) -> Iterator[tuple[Job, AttemptFiles]]:
+    def _held(self, job: ClaimedJob) -> Iterator[tuple[Job, AttemptPlace]]:
         with self._app.app_context():
             try:
                 found = services.held_job(parse_job_claim(job.claim), self._machine)
             except NotFound as passed:
                 raise ClaimPassed from passed
-            yield found, self._files.attempt(job.job_id, job.attempt, job.fence)
+            yield found, AttemptPlace(job.job_id, job.attempt, job.fence)

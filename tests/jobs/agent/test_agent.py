@@ -12,8 +12,10 @@ from api.jobs.project.keeping import ArtifactLimits
 from api.jobs.project.workspaces import Workspaces
 from api.storage.database import session, transact
 from api.storage.jobs import jobs
-from api.storage.jobs.artifacts import read_manifest
+from api.storage.jobs.artifacts import read_collected
+from api.storage.jobs.places import project_name
 from tests.builders import NOW
+from tests.job_stores import content
 from tests.jobs.agent.agents import Works, ended, lost
 from tests.jobs.attempts import await_true
 
@@ -28,7 +30,7 @@ def test_a_job_is_claimed_run_and_reported_and_its_zip_stays_to_be_run_once_more
 
     assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
     assert works.attempt(job_id).manifest.exists()
-    assert works.files.project(job_id).exists()
+    assert content(works.store, project_name(job_id)) is not None
     await_true(lambda: not files.folder.exists())
 
 
@@ -125,7 +127,7 @@ def test_what_the_server_does_not_keep_is_left_out(works: Works) -> None:
 
     works.over(agent, job_id)
 
-    kept = read_manifest(works.attempt(job_id))
+    kept = read_collected(works.attempt(job_id))
     assert [each["name"] for each in kept["artifacts"]] == ["a"]
     assert (kept["left_out"], kept["limits_hit"]) == (1, ["quota"])
     assert "(quota)" in works.attempt(job_id).log.read_text()

@@ -7,10 +7,11 @@ import pytest
 
 from api.jobs.agent.job_repository import JobRepository
 from api.storage.database import session
-from api.storage.jobs.files import JobFiles
+from api.storage.jobs.job_store import JobStore
 from tests.builders import add_user
 from tests.clocks import Clock
 from tests.databases import Database
+from tests.job_stores import store_on_disk
 from tests.jobs.agent.job_store import DirectJobRepository
 from tests.machine.job_repository_suite import JobRepositorySuite
 
@@ -19,8 +20,8 @@ class TestDirectRepository(JobRepositorySuite):
     """The stand-in is held to what every repository does."""
 
     @pytest.fixture
-    def files(self, tmp_path: Path) -> JobFiles:
-        return JobFiles(tmp_path / "store")
+    def store(self, tmp_path: Path) -> JobStore:
+        return store_on_disk(tmp_path / "store")
 
     @pytest.fixture
     def owner(self, database: Database) -> int:
@@ -29,9 +30,9 @@ class TestDirectRepository(JobRepositorySuite):
         return made
 
     @pytest.fixture
-    def repository(self, database: Database, files: JobFiles) -> JobRepository:
-        return DirectJobRepository(database.app, "one", files, Clock())
+    def repository(self, database: Database, store: JobStore) -> JobRepository:
+        return DirectJobRepository(database.app, "one", store, Clock())
 
     @pytest.fixture
-    def small(self, database: Database, files: JobFiles) -> JobRepository:
-        return DirectJobRepository(database.app, "one", files, Clock(), quota=1 << 20)
+    def small(self, database: Database, store: JobStore) -> JobRepository:
+        return DirectJobRepository(database.app, "one", store, Clock(), quota=1 << 20)

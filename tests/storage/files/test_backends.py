@@ -4,7 +4,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -73,6 +73,34 @@ def test_a_survey_tells_of_every_name(store: Backend, tmp_path: Path) -> None:
     found = store.stat_many([NAME, LOG])
 
     assert found == {NAME: store.stat(NAME), LOG: None}
+
+
+@every_store
+def test_a_copy_stays_whatever_becomes_of_the_file(store: Backend, tmp_path: Path) -> None:
+    put(store, "Jobs/one/project.zip", CONTENT, tmp_path)
+
+    store.copy("Jobs/one/project.zip", "Jobs/two/project.zip")
+    store.delete("Jobs/one/project.zip")
+
+    assert (store.stat("Jobs/one/project.zip"), store.read("Jobs/two/project.zip", 0, 100)) == (None, CONTENT)
+    with pytest.raises(FileNotFoundError):
+        store.copy("Jobs/one/project.zip", "Jobs/three/project.zip")
+    assert [*store.folders("Jobs/")].count("three") == 0
+
+
+@every_store
+def test_a_folder_is_told_by_its_name_and_removed_with_all_that_is_in_it(store: Backend, tmp_path: Path) -> None:
+    began = datetime.now(UTC) - timedelta(seconds=1)
+    for name in ("Jobs/one/project.zip", "Jobs/one/1-1/log/0-7", "Jobs/other/project.zip"):
+        put(store, name, CONTENT, tmp_path)
+    before, changed = sorted(store.folders("Jobs/")), store.changed_at("Jobs/one/")
+
+    store.delete_all("Jobs/one/")
+    store.delete_all("Jobs/none/")
+
+    assert before == ["one", "other"] and changed is not None and changed >= began
+    assert ([*store.folders("Jobs/")], [*store.list("Jobs/")]) == (["other"], ["Jobs/other/project.zip"])
+    assert ([*store.folders("None/")], store.changed_at("None/")) == ([], None)
 
 
 @every_store
