@@ -75,7 +75,7 @@ def _run(number: int) -> dict[str, Any]:
     pull_request = 1000 + number // 4 if chance.random() < 0.4 else 0
     return {
         "id": number, "platform": ("windows", "linux")[number % 2], "test_type": "pr" if pull_request else "commit",
-        "token": digest(f"secret {number}"), "fork_id": 1 if chance.random() < 0.65 else 2 + chance.randrange(FORKS - 1),
+        "token": digest(f"populated secret {number}"), "fork_id": 1 if chance.random() < 0.65 else 2 + chance.randrange(FORKS - 1),
         "branch": f"pr-{pull_request}" if pull_request else chance.choice(BRANCHES),
         "commit": sha1(f"commit {number // 2}".encode(), usedforsecurity=False).hexdigest(), "pr_nr": pull_request}
 

@@ -23,10 +23,9 @@ from tests.builders import (
     Output,
     add_event,
     add_finished_run,
-    add_output,
     add_passed_result,
     add_regression_test,
-    add_result,
+    add_result_with_output,
     add_run,
 )
 from tests.databases import opened
@@ -121,8 +120,8 @@ def failing_run(site: Site, count: int, failing: int) -> tuple[int, list[BuiltTe
     add_event(run_id, Phase.TESTING)
     for number, test in enumerate(tests):
         if number < failing:
-            add_output(run_id, test.regression_id, test.output_id, got=store(site, captions(number, 40)))
-            add_result(run_id, test.regression_id)
+            expected = store(site, captions(number, 0))
+            add_result_with_output(run_id, test, got=store(site, captions(number, 40)), expected=expected)
         else:
             add_passed_result(run_id, test)
     add_event(run_id, Phase.COMPLETED)
