@@ -34,6 +34,8 @@ class Emulator:
     key_file: Path
     public_key: RSAPublicKey
     storage: Any
+    # What it was asked, by method and path.
+    requests: list[str]
 
     def put(self, name: str, content: bytes, **described: str) -> None:
         """Store an object behind the client's back, with further properties such as its `contentEncoding`."""
@@ -74,11 +76,11 @@ def running_emulator(folder: Path) -> Iterator[Emulator]:
         "client_email": "ci@p.iam.gserviceaccount.com", "token_uri": "https://oauth2.invalid/token"}))
     storage = Storage(use_memory_fs=True)
     buckets.create_bucket(BUCKET, storage)
-    lock = threading.Lock()
+    lock, requests = threading.Lock(), list[str]()
 
     class Handler(_Handler):
         def __init__(self, *args: Any) -> None:
-            self.public_key, self.lock = private.public_key(), lock
+            self.public_key, self.lock, self.requests = private.public_key(), lock, requests
             super().__init__(storage, *args)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -87,7 +89,7 @@ def running_emulator(folder: Path) -> Iterator[Emulator]:
     thread.start()
     port = server.server_address[1]
     try:
-        yield Emulator(f"http://127.0.0.1:{port}", port, key_file, private.public_key(), storage)
+        yield Emulator(f"http://127.0.0.1:{port}", port, key_file, private.public_key(), storage, requests)
     finally:
         server.shutdown()
         server.server_close()
@@ -99,6 +101,7 @@ class _Handler(RequestHandler):  # type: ignore[misc]
 
     public_key: RSAPublicKey
     lock: threading.Lock
+    requests: list[str]
     encoding: str | None = None
 
     def end_headers(self) -> None:
@@ -106,6 +109,12 @@ class _Handler(RequestHandler):  # type: ignore[misc]
         if self.encoding:
             self.send_header("Content-Encoding", self.encoding)
         super().end_headers()
+
+    def parse_request(self) -> bool:
+        """Count what is asked."""
+        is_whole: bool = super().parse_request()
+        self.requests.append(f"{self.command} {self.path}")
+        return is_whole
 
     def do_GET(self) -> None:
         with self.lock:

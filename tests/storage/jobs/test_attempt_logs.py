@@ -269,3 +269,29 @@ def test_no_log_takes_more_statements_however_many_are_followed(in_bucket: JobSt
     assert session().execute(select(func.count()).select_from(JobLogRow)).scalar_one() == 30
 
 
+def test_a_chunk_asks_nothing_of_the_bucket_and_an_object_and_a_page_a_bounded_number_of_times(
+    in_bucket: JobStore, place: AttemptPlace, emulator: Emulator,
+) -> None:
+    line = b"x" * 99 + b"\n"
+    many, counts = line * (1 << 13), list[int]()
+    emulator.requests.clear()
+    for objects in range(1, 4):
+        for _ in range(7):
+            [size] = in_bucket.logs.sizes([place])
+            in_bucket.logs.append(place, size, many)
+        appended = len(emulator.requests)
+        assert stored(in_bucket, place, is_over=objects == 3)
+        counts += [appended, len(emulator.requests)]
+        emulator.requests.clear()
+    log, pages = in_bucket.logs.open(place), list[int]()
+    assert log is not None and sum(is_stored for *_, is_stored in rows_of(place)) == 3
+    for start in (0, 6 * len(many) - 500, log.size // 2 // 100 * 100, log.size - 500):
+        fresh = in_bucket.logs.known(place, log.size)
+        assert len(read_page(fresh, LogPlace(start), 100, LogFilter()).lines) == min(100, (log.size - start) // 100)
+        pages.append(len(emulator.requests))
+        emulator.requests.clear()
+
+    # A look whether it is there, and an upload; before its first one the library asks what the bucket is.
+    assert counts == [0, 3, 0, 2, 0, 2]
+    # Of each of two objects at most a look and its bytes, and the same of the log's beginning.
+    assert max(pages) <= 6
