@@ -64,7 +64,7 @@ from api.storage.jobs.job_store import JobStore
 from api.storage.jobs.jobs import waiting_since as jobs_waiting_since
 from api.storage.outage import is_outage
 from api.storage.runs.leases import Claim
-from api.storage.runs.queue import waiting_since as runs_waiting_since
+from api.storage.runs.leases import waiting_since as runs_waiting_since
 from api.storage.runs.runs import load_states
 from api.stores import Stores, load_signing_key, make_job_store, make_stores
 from api.streaming.log_follower import Follower

@@ -209,8 +209,9 @@ def _check_room(job: Job, place: AttemptPlace, size: int) -> None:
 
 
 def list_claim_tests(claim: str) -> dict[str, Any]:
-    """List what is to be executed."""
-    tests = _tests_of(_held(claim))
+    """List what is to be executed: the tests of the shard that was claimed."""
+    held = _held(claim)
+    tests = _tests_of(held).shard(held.shard, held.shards)
     baselines = {
         (output.baseline, paths.result_name(output.baseline, output.extension))
         for test in tests.tests for output in test.outputs if output.has_baseline}

@@ -210,7 +210,7 @@ def _request(body: dict[str, Any]) -> RunRequest:
         repository=body["repository"], commit_sha=body["commit_sha"], platform=Platform(body["platform"]),
         branch=body.get("branch"), pull_request=body.get("pull_request"),
         regression_ids=None if chosen is None else tuple(chosen), environment_id=body.get("environment_id"),
-        parent_sha=body.get("parent_sha"), merge_base_sha=body.get("merge_base_sha"))
+        parent_sha=body.get("parent_sha"), merge_base_sha=body.get("merge_base_sha"), shards=body["shards"])
 
 
 def _known(request: RunRequest) -> frozenset[int]:

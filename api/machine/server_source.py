@@ -174,4 +174,4 @@ def _claimed(work: Mapping[str, Any]) -> ClaimedRun:
     run = work["run"]
     return ClaimedRun(
         run["run_id"], work["claim"], run["platform"], run["repository"], run["commit_sha"], run["branch"],
-        run["pull_request"])
+        run["pull_request"], run["shard"], run["shards"])

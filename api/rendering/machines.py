@@ -38,7 +38,8 @@ def run_work(claim: Claim) -> Json:
     """A run that was claimed."""
     run = {
         "run_id": claim.run_id, "platform": claim.platform, "repository": claim.repository,
-        "commit_sha": claim.commit, "branch": claim.branch, "pull_request": claim.pull_request}
+        "commit_sha": claim.commit, "branch": claim.branch, "pull_request": claim.pull_request,
+        "shard": claim.shard, "shards": claim.shards}
     return {"claim": str(claim.reference), "kind": WorkKind.RUN, "run": run, "job": None}
 
 

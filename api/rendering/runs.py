@@ -70,7 +70,8 @@ def run(found: Run, base: str) -> Json:
         "completed_at": found.completed_at, "duration_ms": found.duration_ms, "source_run_id": found.source_run_id,
         "replaced_by": found.replaced_by,
         "environment_id": found.environment_id, "reason": found.reason, "parent_sha": found.parent_sha,
-        "merge_base_sha": found.merge_base_sha, "build_duration_ms": found.build_duration_ms, "links": run_links(found.run_id, base)}
+        "merge_base_sha": found.merge_base_sha, "build_duration_ms": found.build_duration_ms, "shards": found.shards,
+        "links": run_links(found.run_id, base)}
 
 
 def unreadable_in(altered: Sequence[str]) -> list[str]:

@@ -38,7 +38,7 @@ class RunRow(Base):
     `commit_sha`, `platform` and `pull_request` repeat the platform's row in a form that can be indexed and compared alike on
     every database. `analysis_due` says that the run waits to be analysed, and how urgently; `analysis_taken_until` until when nobody
     else is to do so. `altered` names the fields of the contract, with spaces between, of which those rows say nothing that can be read.
-    `build_duration_ms` is what its worker told of its build.
+    `build_duration_ms` is what its worker told of its build. `shards` is among how many machines its tests are divided; null is one.
     """
 
     __tablename__ = "ci_run"
@@ -76,6 +76,7 @@ class RunRow(Base):
     parent_sha: Mapped[str | None] = mapped_column(String(40))
     merge_base_sha: Mapped[str | None] = mapped_column(String(40))
     build_duration_ms: Mapped[int | None]
+    shards: Mapped[int | None]
     expected_tests_id: Mapped[int | None] = mapped_column(ForeignKey("ci_expected_tests.id"), index=True)
     status: Mapped[str] = mapped_column(String(20))
     last_progress_id: Mapped[int | None] = mapped_column(ForeignKey("test_progress.id", ondelete="SET NULL"), index=True)
@@ -265,20 +266,22 @@ class MachineRow(Base):
     seen_at: Mapped[datetime | None] = mapped_column(Exact)
 
 
-class ClaimRow(Base):
-    """The machine that a run belongs to, until its lease ends; `fence` grows with every claim.
+class ShardRow(Base):
+    """A shard of a run that has begun, from the run's first claim until the shard was executed; `fence` grows with every claim.
 
-    `session` is the process of the machine that claimed it: what an earlier one held is lost with it.
+    It belongs to a machine until its lease ends; one that no machine has claimed yet has neither `worker` nor `deadline`. `session` is
+    the process of the machine that claimed it: what an earlier one held is lost with it.
     """
 
-    __tablename__ = "ci_claim"
+    __tablename__ = "ci_shard"
     __table_args__ = (OWN,)
 
     run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
-    worker: Mapped[str] = mapped_column(String(100))
-    session: Mapped[str | None] = mapped_column(String(36))
+    shard: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     fence: Mapped[int]
-    deadline: Mapped[datetime] = mapped_column(Exact, index=True)
+    worker: Mapped[str | None] = mapped_column(String(100))
+    session: Mapped[str | None] = mapped_column(String(36))
+    deadline: Mapped[datetime | None] = mapped_column(Exact, index=True)
 
 
 class RunReplacementRow(Base):

@@ -31,7 +31,7 @@ class ReportRefused(Exception):
 
 @dataclass(frozen=True)
 class ClaimedRun:
-    """A run that this worker has claimed until its lease ends. `claim` is the claim's name."""
+    """A shard of a run, counted from 0, that this worker has claimed until its lease ends. `claim` is the claim's name."""
 
     run_id: int
     claim: str
@@ -40,6 +40,8 @@ class ClaimedRun:
     commit: str
     branch: str | None = None
     pull_request: int | None = None
+    shard: int = 0
+    shards: int = 1
 
 
 class RunSource(Protocol):

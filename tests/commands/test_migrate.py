@@ -32,7 +32,7 @@ def migrated(bare_call: Call, path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 
 def test_an_empty_database_is_made_ready(migrated: Call, path: Path) -> None:
-    assert {"test", "user", "ci_run", "ci_claim"} <= tables(path)
+    assert {"test", "user", "ci_run", "ci_shard"} <= tables(path)
 
 
 def test_a_second_time_changes_nothing(migrated: Call, path: Path) -> None:

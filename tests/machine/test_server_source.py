@@ -35,7 +35,7 @@ from api.storage.database import change, database_now, session, transact, transa
 from api.storage.results.results import load_reports
 from api.storage.runs.machines import add_machine, remove_machine, rotate_token
 from api.storage.runs.progress import list_events, record_event
-from api.storage.tables import ClaimRow
+from api.storage.tables import ShardRow
 from api.worker.patience import Retries
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun, ReportRefused, RunClosed, RunSourceUnavailable
@@ -96,7 +96,7 @@ class ServerQueue:
     def lapse(self, run_id: int) -> None:
         """Let a claim's lease end."""
         with transaction():
-            change(update(ClaimRow).where(ClaimRow.run_id == run_id).values(deadline=database_now() - LEASE))
+            change(update(ShardRow).where(ShardRow.run_id == run_id).values(deadline=database_now() - LEASE))
 
     def ended_with(self, run_id: int) -> str | None:
         """The message of the run's cancellation."""
@@ -169,7 +169,7 @@ class TestServedClaims(ClaimsSuite):
             early = give_up_expired_leases(database_now(), SYSTEM_RANDOM)
             renewed = queue.run_source.renew(claimed)
             session().rollback()
-            left = session().execute(select(ClaimRow.deadline)).scalar_one() - database_now()
+            left = session().execute(select(ShardRow.deadline)).scalar_one() - database_now()
             queue.lapse(run_id)
             late = give_up_expired_leases(database_now(), SYSTEM_RANDOM)
 

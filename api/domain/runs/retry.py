@@ -49,7 +49,7 @@ def request_like(source: Run) -> RunRequest:
     return RunRequest(
         repository=source.repository, commit_sha=source.commit, platform=source.platform, branch=source.branch,
         pull_request=source.pull_request, environment_id=source.environment_id, parent_sha=source.parent_sha,
-        merge_base_sha=source.merge_base_sha)
+        merge_base_sha=source.merge_base_sha, shards=source.shards)
 
 
 def plan_retry(judged: Iterable[JudgedTest], active: Collection[int], *, failed_only: bool) -> RetryPlan:

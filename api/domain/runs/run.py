@@ -76,7 +76,7 @@ class Run(NamedTuple):
 
     `infrastructure_error_count` is known once the run is over, or there is one. `altered` names the contract's fields of a run
     that do not hold what the platform's rows say, which is nothing that could be shown. `evidence` names what a run that is over was
-    judged by: another name, another outcome.
+    judged by: another name, another outcome. `shards` is among how many machines its tests are divided.
     `late_events` counts what happened to it after its end, where one run is looked at. A named tuple, because a list makes a
     hundred of these per request, and a frozen dataclass of this many fields takes eight times as long to make.
     """
@@ -100,6 +100,7 @@ class Run(NamedTuple):
     parent_sha: str | None = None
     merge_base_sha: str | None = None
     build_duration_ms: int | None = None
+    shards: int = 1
     infrastructure_error_count: int | None = None
     altered: tuple[str, ...] = ()
     evidence: str | None = None

@@ -11,7 +11,7 @@ from api.domain.runs.run import Platform
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a caller asks to be run. `regression_ids` None means every active test."""
+    """What a caller asks to be run. `regression_ids` None means every active test. `shards` is among how many machines they are divided."""
 
     repository: str
     commit_sha: str
@@ -22,6 +22,7 @@ class RunRequest:
     environment_id: str | None = None
     parent_sha: str | None = None
     merge_base_sha: str | None = None
+    shards: int = 1
 
 
 @dataclass(frozen=True, slots=True)

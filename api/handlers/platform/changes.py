@@ -23,7 +23,7 @@ APPROVAL = ("run_id", "sample_id", "regression_id", "output_id", "requested_by",
 
 def platform_create_run(body: Json) -> tuple[Json, int]:
     """Trigger a run."""
-    made = run_handlers.create_run(body | {"repeat": 1})[0]
+    made = run_handlers.create_run(body | {"repeat": 1, "shards": 1})[0]
     return render.run(runs.load_run(made["run_id"])), HTTPStatus.ACCEPTED
 
 

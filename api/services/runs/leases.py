@@ -28,9 +28,10 @@ RESTARTED = ReportedError(InfrastructureType.WORKER, "The worker was lost: its m
 def claim_run(
     holder: Holder, platform: str, main_repository: str, *, now: datetime, lease: timedelta, is_there: IsThere = always,
 ) -> Claim | None:
-    """Claim the next run in the platform's queue, and record a `preparation` event so that nobody else starts it.
+    """Claim a shard of a run that has begun, or the first one of the next run in the platform's queue.
 
-    None where nothing is queued, the platform is in maintenance, or the machine is not there any more when the claim would be kept.
+    A `preparation` event is recorded with that, so that nobody else starts the run. None where nothing is queued, the platform is in
+    maintenance, or the machine is not there any more when the claim would be kept.
     """
     catch_up(now)
     if leases.in_maintenance(platform):
@@ -41,14 +42,18 @@ def claim_run(
 
 
 def _claim(holder: Holder, platform: Platform, main_repository: str, now: datetime, lease: timedelta) -> Claim | None:
+    run_id = leases.lock_begun(platform) or _begin_next(holder, platform, main_repository, now)
+    return None if run_id is None else leases.load_claim(leases.take(run_id, holder, now + lease))
+
+
+def _begin_next(holder: Holder, platform: Platform, main_repository: str, now: datetime) -> int | None:
     run_id = leases.lock_next_queued(platform, main_repository)
-    if run_id is None:
-        return None
-    fence = leases.take(run_id, holder, now + lease)
-    forget_test_errors(run_id)
-    record_event(run_id, Phase.PREPARATION, f"{TAKEN} {holder.machine}", at=now)
-    derive_state(run_id)
-    return leases.load_claim(RunClaim(run_id, fence))
+    if run_id is not None:
+        leases.lay_out_shards(run_id)
+        forget_test_errors(run_id)
+        record_event(run_id, Phase.PREPARATION, f"{TAKEN} {holder.machine}", at=now)
+        derive_state(run_id)
+    return run_id
 
 
 def find_unheard_claim(holder: Holder, holding: Collection[RunClaim | None], *, now: datetime, random_source: RandomSource) -> Claim | None:

@@ -1,11 +1,11 @@
-"""The rows of leases: which machine has a run and until when. The fence is the number of a run's claims, and only grows."""
+"""The rows of leases: which machine has a shard of a run and until when. A run's fences only grow, and tell its claims apart."""
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
 
 from api.domain.display_bounds import repository_of
 from api.domain.errors import NotFound
@@ -14,8 +14,8 @@ from api.domain.runs.run import Platform, RunStatus
 from api.storage.column_types import spelled, spelling
 from api.storage.database import change, session
 from api.storage.platform_tables import ForkRow, InstanceRow, MaintenanceRow, TestRow
-from api.storage.runs.queue import list_waiting
-from api.storage.tables import ClaimRow, RunRow
+from api.storage.runs import queue
+from api.storage.tables import RunRow, ShardRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,12 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A run in a machine's hands."""
+    """A shard of a run in a machine's hands, counted from 0."""
 
     run_id: int
     fence: int
+    shard: int
+    shards: int
     platform: str
     repository: str
     commit: str
@@ -62,7 +64,7 @@ def record_maintenance(platform: Platform, disabled: bool) -> None:
 
 def lock_next_queued(platform: Platform, main_repository: str) -> int | None:
     """Within a transaction: lock the platform's next run that a worker may start. Returns its id, or None if there is none."""
-    return next((run_id for run_id in list_waiting(platform, main_repository) if _lock_queued(run_id, platform)), None)
+    return next((run_id for run_id in queue.list_waiting(platform, main_repository) if _lock_queued(run_id, platform)), None)
 
 
 def _lock_queued(run_id: int, platform: Platform) -> bool:
@@ -76,25 +78,56 @@ def _lock_queued(run_id: int, platform: Platform) -> bool:
     return session().execute(free).first() is not None
 
 
-def take(run_id: int, holder: Holder, deadline: datetime) -> int:
-    """Within a transaction: give the run to a machine's process until the deadline. Returns the fence."""
-    held = session().get(ClaimRow, run_id, with_for_update=True)
-    if held is None:
-        held = ClaimRow(run_id=run_id, worker=holder.machine, session=holder.session, fence=0, deadline=deadline)
-        session().add(held)
-    held.worker, held.session, held.fence, held.deadline = holder.machine, holder.session, held.fence + 1, deadline
+def lay_out_shards(run_id: int) -> None:
+    """Within a transaction that has locked the run: have its shards wait for machines, in place of those of an earlier life."""
+    newest = session().execute(select(func.max(ShardRow.fence)).where(ShardRow.run_id == run_id).with_for_update()).scalar_one() or 0
+    session().execute(delete(ShardRow).where(ShardRow.run_id == run_id))
+    count = session().execute(select(func.coalesce(RunRow.shards, 1)).where(RunRow.run_id == run_id)).scalar_one()
+    session().execute(insert(ShardRow), [{"run_id": run_id, "shard": shard, "fence": newest + 1 + shard} for shard in range(count)])
+
+
+def waiting_since(platform: Platform, main_repository: str) -> datetime | None:
+    """Since when the run waits of which a machine of the platform would be given a shard next; None where there is none."""
+    begun = select(func.min(RunRow.created_at)).join(ShardRow, ShardRow.run_id == RunRow.run_id).where(*_is_begun(platform))
+    return session().execute(begun).scalar_one() or queue.waiting_since(platform, main_repository)
+
+
+def _is_begun(platform: Platform) -> tuple[ColumnElement[bool], ...]:
+    """Of a shard and its run: that the shard waits, although the run has begun."""
+    return ShardRow.worker.is_(None), RunRow.status == RunStatus.RUNNING.value, RunRow.platform == platform.value
+
+
+def lock_begun(platform: Platform) -> int | None:
+    """Within a transaction: lock the platform's oldest run that is being executed and has a shard that waits. None if there is none."""
+    begun = (
+        select(ShardRow.run_id).join(RunRow, RunRow.run_id == ShardRow.run_id)
+        .where(*_is_begun(platform)).distinct().order_by(ShardRow.run_id))
+    return next((run_id for run_id in session().execute(begun).scalars().all() if lock_running(run_id) and _waits(run_id)), None)
+
+
+def _waits(run_id: int) -> bool:
+    waiting = select(ShardRow.shard).where(ShardRow.run_id == run_id, ShardRow.worker.is_(None)).with_for_update()
+    return session().execute(waiting).first() is not None
+
+
+def take(run_id: int, holder: Holder, deadline: datetime) -> RunClaim:
+    """Within a transaction that has locked the run: give its first shard that waits to a machine's process until the deadline."""
+    waiting = select(ShardRow).where(ShardRow.run_id == run_id, ShardRow.worker.is_(None)).order_by(ShardRow.shard).limit(1)
+    taken = session().execute(waiting.with_for_update()).scalar_one()
+    taken.worker, taken.session, taken.deadline = holder.machine, holder.session, deadline
     session().flush()
-    return held.fence
+    return RunClaim(run_id, taken.fence)
 
 
 def load_claim(claim: RunClaim) -> Claim:
-    """Load the claim on a run, with all that the machine needs to execute it."""
-    fork = func.coalesce(ForkRow.github, "")
+    """Load the claim on a shard, with all that the machine needs to execute it."""
     row = session().execute(
-        select(TestRow, fork).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id).where(TestRow.id == claim.run_id)).one()
+        select(TestRow, func.coalesce(ForkRow.github, ""), ShardRow.shard, func.coalesce(RunRow.shards, 1))
+        .join(RunRow, RunRow.run_id == TestRow.id).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id)
+        .join(ShardRow, ShardRow.run_id == TestRow.id).where(TestRow.id == claim.run_id, ShardRow.fence == claim.fence)).one()
     return Claim(
-        claim.run_id, claim.fence, str(row[0].platform), repository=repository_of(row[1]), commit=row[0].commit,
-        branch=row[0].branch or None, pull_request=row[0].pr_nr if row[0].pr_nr > 0 else None)
+        claim.run_id, claim.fence, row[2], row[3], str(row[0].platform), repository=repository_of(row[1]),
+        commit=row[0].commit, branch=row[0].branch or None, pull_request=row[0].pr_nr if row[0].pr_nr > 0 else None)
 
 
 def load_held_claim(claim: RunClaim, machine: str) -> Claim:
@@ -105,27 +138,28 @@ def load_held_claim(claim: RunClaim, machine: str) -> Claim:
 
 def require_held(claim: RunClaim, machine: str) -> None:
     """Raise NotFound where a machine does not have the claim."""
-    if session().execute(select(ClaimRow.run_id).where(*_of(claim, machine))).first() is None:
+    if session().execute(select(ShardRow.run_id).where(*_of(claim, machine))).first() is None:
         raise NotFound("claim", str(claim), remedy="The claim is another machine's by now; leave its run.")
 
 
 def list_held(machine: str) -> list[tuple[RunClaim, str | None]]:
     """The claims that a machine has on runs that are being executed, each with the session that claimed it."""
-    columns = ClaimRow.run_id, ClaimRow.fence, ClaimRow.session
+    columns = ShardRow.run_id, ShardRow.fence, ShardRow.session
     rows = session().execute(
-        select(*columns).join(RunRow, RunRow.run_id == ClaimRow.run_id)
-        .where(ClaimRow.worker == machine, RunRow.status == RunStatus.RUNNING.value).order_by(ClaimRow.run_id))
+        select(*columns).join(RunRow, RunRow.run_id == ShardRow.run_id)
+        .where(ShardRow.worker == machine, RunRow.status == RunStatus.RUNNING.value).order_by(ShardRow.run_id, ShardRow.shard))
     return [(RunClaim(run_id, fence), holding) for run_id, fence, holding in rows]
 
 
 def list_executed_by(machines: Collection[str]) -> dict[str, list[int]]:
     """The runs that each of these machines executes; those that execute none are left out."""
     rows = session().execute(
-        select(ClaimRow.worker, ClaimRow.run_id).join(RunRow, RunRow.run_id == ClaimRow.run_id)
-        .where(ClaimRow.worker.in_(machines), RunRow.status == RunStatus.RUNNING.value).order_by(ClaimRow.run_id))
+        select(ShardRow.worker, ShardRow.run_id).distinct().join(RunRow, RunRow.run_id == ShardRow.run_id)
+        .where(ShardRow.worker.in_(machines), RunRow.status == RunStatus.RUNNING.value).order_by(ShardRow.run_id))
     found: dict[str, list[int]] = {}
     for machine, run_id in rows:
-        found.setdefault(machine, []).append(run_id)
+        if machine is not None:
+            found.setdefault(machine, []).append(run_id)
     return found
 
 
@@ -134,22 +168,22 @@ def prolong(claim: RunClaim, machine: str, deadline: datetime) -> bool:
     alive = select(RunRow.run_id).where(RunRow.run_id == claim.run_id, RunRow.status == RunStatus.RUNNING.value)
     if session().execute(alive).first() is None:
         return False
-    return change(update(ClaimRow).where(*_of(claim, machine)).values(deadline=deadline)) > 0
+    return change(update(ShardRow).where(*_of(claim, machine)).values(deadline=deadline)) > 0
 
 
 def remove(claim: RunClaim, machine: str) -> bool:
-    """Within a transaction: delete the claim. Returns False if the run has another claim, or none, by now."""
-    return bool(change(delete(ClaimRow).where(*_of(claim, machine))))
+    """Within a transaction: end the claim, and the shard with it. Returns False if the shard has another claim, or none, by now."""
+    return bool(change(delete(ShardRow).where(*_of(claim, machine))))
 
 
 def list_expired(now: datetime) -> list[tuple[RunClaim, str]]:
     """Each claim whose lease has passed, with its machine."""
-    rows = session().execute(select(ClaimRow.run_id, ClaimRow.fence, ClaimRow.worker).where(ClaimRow.deadline < now))
-    return [(RunClaim(run_id, fence), machine) for run_id, fence, machine in rows]
+    rows = session().execute(select(ShardRow.run_id, ShardRow.fence, ShardRow.worker).where(ShardRow.deadline < now))
+    return [(RunClaim(run_id, fence), machine) for run_id, fence, machine in rows if machine is not None]
 
 
 def _of(claim: RunClaim, machine: str) -> tuple[ColumnElement[bool], ...]:
-    return ClaimRow.run_id == claim.run_id, ClaimRow.fence == claim.fence, ClaimRow.worker == machine
+    return ShardRow.run_id == claim.run_id, ShardRow.fence == claim.fence, ShardRow.worker == machine
 
 
 def lock_running(run_id: int) -> bool:

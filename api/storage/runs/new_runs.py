@@ -49,7 +49,7 @@ def create_run(new: NewRun) -> int:
         run_id=row.id, platform=row.platform, repository=request.repository.lower(), branch=row.branch or None,
         commit_sha=row.commit, pull_request=request.pull_request, created_at=new.created_at, requester_id=new.requester_id,
         environment_id=new.environment_id, source_run_id=new.source_run_id, reason=new.reason, parent_sha=request.parent_sha,
-        merge_base_sha=request.merge_base_sha,
+        merge_base_sha=request.merge_base_sha, shards=max(1, min(request.shards, len(new.regression_ids))),
         expected_tests_id=save_expected_tests(load_definitions().only(new.regression_ids)),
         status=RunStatus.QUEUED.value))
     session().flush()

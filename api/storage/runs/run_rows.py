@@ -36,8 +36,8 @@ RUNS: Select[*tuple[Any, ...]] = (
         RunRow.pull_request, RunRow.created_at, RunRow.expected_tests_id, RunRow.started_at, RunRow.completed_at,
         RunRow.requester_id, UserRow.name, RunRow.environment_id, RunRow.source_run_id,
         select(RunReplacementRow.replacement_id).where(RunReplacementRow.run_id == RunRow.run_id).correlate(RunRow).scalar_subquery(),
-        RunRow.reason, RunRow.parent_sha, RunRow.merge_base_sha, RunRow.build_duration_ms, RunRow.infrastructure_error_count,
-        RunRow.altered, RunRow.evidence)
+        RunRow.reason, RunRow.parent_sha, RunRow.merge_base_sha, RunRow.build_duration_ms,
+        func.coalesce(RunRow.shards, 1), RunRow.infrastructure_error_count, RunRow.altered, RunRow.evidence)
     .join(TestRow, TestRow.id == RunRow.run_id).outerjoin(ForkRow, ForkRow.id == TestRow.fork_id)
     .outerjoin(UserRow, UserRow.id == RunRow.requester_id))
 COLUMNS = len(RUNS.selected_columns)
@@ -55,9 +55,9 @@ def run_of(row: Sequence[Any]) -> Run:
     """The run of a row that begins with the columns of `RUNS`."""
     (run_id, status, platform, github, branch, commit, pull_request, created_at, expected_tests_id, started_at, completed_at,
      requester_id, requester, environment_id, source_run_id, replaced_by, reason, parent_sha, merge_base_sha, build_duration_ms,
-     infrastructure_errors, altered, evidence) = row[:COLUMNS]
+     shards, infrastructure_errors, altered, evidence) = row[:COLUMNS]
     return Run(
         run_id, _STATUSES[status], _PLATFORMS[platform], repository_of(github), branch or None, commit, pull_request, created_at,
         expected_tests_id, started_at, completed_at, None if requester_id is None else Requester(requester_id, requester),
-        environment_id, source_run_id, replaced_by, reason, parent_sha, merge_base_sha, build_duration_ms, infrastructure_errors,
-        altered_in(altered), evidence)
+        environment_id, source_run_id, replaced_by, reason, parent_sha, merge_base_sha, build_duration_ms, shards,
+        infrastructure_errors, altered_in(altered), evidence)

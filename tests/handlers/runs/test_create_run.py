@@ -61,7 +61,7 @@ def test_a_run_is_queued_with_everything_that_was_asked_for(site: Site, tester: 
         "commit_short": COMMIT[:7], "pull_request": 2264, "platform": "linux", "run_errors": "unknown", "triggered_by": "tester",
         "created_at": "2026-11-21T12:00:00Z", "queued_at": "2026-11-21T12:00:00Z", "started_at": None, "completed_at": None,
         "duration_ms": None, "source_run_id": None, "replaced_by": None, "environment_id": "linux-latest", "reason": None,
-        "parent_sha": "b" * 40, "merge_base_sha": "c" * 40, "build_duration_ms": None}
+        "parent_sha": "b" * 40, "merge_base_sha": "c" * 40, "build_duration_ms": None, "shards": 1}
     assert links["self"] == answer.headers["Location"] == f"https://ci.example.test/api/v1/runs/{run['run_id']}"
 
 
@@ -310,7 +310,8 @@ def test_malformed_keys_are_refused_by_name(site: Site, tester: ValidatingClient
     {"branch": "a b"},
     {"branch": "b" * 101}, {"branch": "main\n"}, {"commit_sha": "abc"}, {"commit_sha": COMMIT + "\n"}, {"commit_sha": "g" * 40},
     {"platform": "Linux"}, {"platform": None}, {"pull_request": 0}, {"pull_request": 2_147_483_648}, {"parent_sha": None},
-    {"merge_base_sha": "x"}, {"repeat": 0}, {"repeat": 6}, {"repeat": None}, {"environment_id": "e" * 51}, {"surprise": 1}])
+    {"merge_base_sha": "x"}, {"repeat": 0}, {"repeat": 6}, {"repeat": None},
+    {"shards": 0}, {"shards": 65}, {"shards": None}, {"environment_id": "e" * 51}, {"surprise": 1}])
 def test_malformed_fields_are_refused_by_name(
         site: Site, tester: ValidatingClient, test: BuiltTest, changes: dict[str, object]) -> None:
     answer = trigger(tester, **changes)

@@ -20,7 +20,7 @@ from api.services.runs.platform_sync import catch_up
 from api.storage.database import session
 from api.storage.runs.leases import Claim, Holder, in_maintenance
 from api.storage.runs.progress import list_events
-from api.storage.tables import ClaimRow
+from api.storage.tables import ShardRow
 from tests.builders import MAIN_REPOSITORY, NOW, add_event, add_machine, add_regression_test, add_run, minutes, set_maintenance
 from tests.databases import Database
 from tests.platform_writes import delete_events, delete_run
@@ -52,7 +52,7 @@ def test_a_claim_holds_all_that_its_worker_needs(database: Database) -> None:
 
     claim = taken("linux-7")
 
-    assert claim == Claim(run_id, 1, "linux", "ada/Fork", "a" * 40, "topic", 9)
+    assert claim == Claim(run_id, 1, 0, 1, "linux", "ada/Fork", "a" * 40, "topic", 9)
     assert [(event.phase, event.message) for event in list_events(run_id)] == [
         (Phase.PREPARATION, "Taken by worker linux-7")]
     assert status_of(run_id) is RunStatus.RUNNING
@@ -187,7 +187,7 @@ def test_a_claim_that_is_ended_after_its_run_is_gone_and_the_run_stays_as_it_is(
 
     end(claim, "w", "too late")
 
-    assert session().execute(select(ClaimRow)).first() is None
+    assert session().execute(select(ShardRow)).first() is None
     assert status_of(run_id) is RunStatus.PASS
 
 
@@ -216,7 +216,7 @@ def test_a_claim_goes_with_its_run(database: Database) -> None:
     taken()
     delete_run(run_id)
 
-    assert session().execute(select(ClaimRow)).first() is None
+    assert session().execute(select(ShardRow)).first() is None
     assert give_up_expired_leases(minutes(60), SYSTEM_RANDOM) == 0
 
 

@@ -1,0 +1,135 @@
+"""A run whose tests are divided among machines: each shard is executed once, and what ends one machine's part ends the run."""
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from api.domain.runs.run import Platform, RunStatus
+from api.domain.runs.trigger import RunRequest
+from api.installation import SYSTEM_RANDOM
+from api.services.runs import runs
+from api.services.runs.leases import claim_run, find_unheard_claim, give_up_expired_leases, renew_claim
+from api.services.runs.platform_sync import catch_up
+from api.storage.database import session, transact
+from api.storage.runs.leases import Claim, Holder, waiting_since
+from api.storage.runs.new_runs import create_run
+from tests.builders import MAIN_REPOSITORY, NOW, BuiltTest, add_regression_test, add_user, digest_of, minutes
+from tests.databases import Database
+from tests.platform_writes import delete_events
+from tests.services.acting import cancel, create, status_of
+from tests.storage.runs.requests import new_run
+
+LEASE = timedelta(minutes=5)
+
+
+@pytest.fixture
+def tests(database: Database) -> list[BuiltTest]:
+    return [add_regression_test() for _ in range(5)]
+
+
+def create_divided(tests: list[BuiltTest], shards: int) -> int:
+    """Make a run of these tests, in so many shards."""
+    request = RunRequest(MAIN_REPOSITORY, digest_of(f"divided {shards}")[:40], Platform.LINUX, "master", shards=shards)
+    ids = [test.regression_id for test in tests]
+    requester_id = add_user()
+    return transact(lambda: create_run(new_run(ids, requester_id=requester_id, request=request)))
+
+
+def take(worker: str, *, at: float = 0) -> Claim | None:
+    session().rollback()
+    return claim_run(Holder(worker, "s"), "linux", MAIN_REPOSITORY, now=minutes(at), lease=LEASE)
+
+
+def parts(*claims: Claim | None) -> list[tuple[int, int, int] | None]:
+    """Of each claim its run, which shard it is, and of how many."""
+    return [claim and (claim.run_id, claim.shard, claim.shards) for claim in claims]
+
+
+def test_each_machine_gets_a_shard_and_a_run_that_has_begun_comes_first(tests: list[BuiltTest]) -> None:
+    divided, whole = create_divided(tests, 3), create(*tests)
+
+    claims = [take(f"w{number}") for number in range(5)]
+
+    assert parts(*claims) == [(divided, 0, 3), (divided, 1, 3), (divided, 2, 3), (whole, 0, 1), None]
+    assert len({str(claim.reference) for claim in claims if claim}) == 4
+
+
+def test_a_run_has_no_more_shards_than_tests(tests: list[BuiltTest]) -> None:
+    assert runs.load_run(create_divided(tests, 64)).shards == len(tests)
+
+
+def test_many_machines_share_the_shards_and_none_is_taken_twice(database: Database, tests: list[BuiltTest]) -> None:
+    made = [create_divided(tests, 4) for _ in range(3)]
+    catch_up(NOW)
+    session().rollback()
+
+    def machine(name: str) -> list[tuple[int, int]]:
+        taken: list[tuple[int, int]] = []
+        while claim := take(name):
+            taken.append((claim.run_id, claim.shard))
+        return taken
+
+    shares = database.together(*[partial(machine, f"w{number}") for number in range(6)])
+
+    assert sorted(each for share in shares for each in share) == [(run_id, shard) for run_id in made for shard in range(4)]
+
+
+def test_a_machine_that_never_heard_of_its_shard_is_given_that_one_again(tests: list[BuiltTest]) -> None:
+    create_divided(tests, 2)
+    first, second = take("w"), take("w")
+    assert first and second
+
+    def unheard(*holding: Claim) -> Claim | None:
+        session().rollback()
+        return find_unheard_claim(Holder("w", "s"), [each.reference for each in holding], now=NOW, random_source=SYSTEM_RANDOM)
+
+    assert (unheard(first), unheard(second), unheard(first, second)) == (second, first, None)
+
+
+def test_a_machine_that_is_lost_loses_the_whole_run_and_another_is_divided_alike(tests: list[BuiltTest]) -> None:
+    run_id = create_divided(tests, 3)
+    lost, other = take("lost"), take("other", at=4)
+    assert lost and other
+
+    assert give_up_expired_leases(minutes(6), SYSTEM_RANDOM) == 1
+
+    session().rollback()
+    replacement_id = runs.load_run(run_id).replaced_by
+    assert status_of(run_id) is RunStatus.CANCELED
+    assert not renew_claim(other.reference, "other", deadline=minutes(20))
+    assert replacement_id and parts(take("third", at=7)) == [(replacement_id, 0, 3)]
+
+
+def test_the_shards_of_a_run_that_somebody_canceled_are_given_to_nobody(tests: list[BuiltTest]) -> None:
+    run_id = create_divided(tests, 3)
+    take("w")
+    cancel(run_id)
+
+    assert take("v") is None
+
+
+def test_a_run_that_the_platform_restarted_has_all_its_shards_again_and_older_claims_are_lost(tests: list[BuiltTest]) -> None:
+    run_id = create_divided(tests, 2)
+    before = take("w")
+    delete_events(run_id)
+    after = [take("v", at=1), take("v", at=1)]
+
+    assert before and not renew_claim(before.reference, "w", deadline=minutes(9))
+    assert parts(*after) == [(run_id, 0, 2), (run_id, 1, 2)]
+    assert all(claim and claim.fence > before.fence for claim in after)
+
+
+def test_what_waits_longest_is_a_run_that_has_begun(tests: list[BuiltTest]) -> None:
+    create_divided(tests, 2)
+    create(*tests, at=minutes(1))
+    catch_up(NOW)
+
+    waits = []
+    for _ in range(3):
+        session().rollback()
+        waits.append(waiting_since(Platform.LINUX, MAIN_REPOSITORY))
+        take("w")
+
+    assert waits == [NOW, NOW, minutes(1)]
