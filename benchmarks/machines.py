@@ -36,6 +36,8 @@ from tests.mariadb import running_server
 HEALTH = "/maintenance-mode/linux"
 API = "/machine-api/v1"
 WAIT = 25
+# For how long nothing happens but that each machine asks again, in seconds: longer than each question lasts.
+IDLE = WAIT + 5
 # Between two triggers: what is measured is a hand-over, not a queue.
 PAUSE = 0.02
 
@@ -103,8 +105,8 @@ async def measured(server: Server, machines: int, runs: int, token: str) -> str:
         waiting = [asyncio.create_task(machine(http, number, found)) for number in range(machines)]
         await asyncio.sleep(3 + machines / 200)
         before = server.cpu_seconds
-        await asyncio.sleep(10)
-        idle = (server.cpu_seconds - before) / 10 * 60_000 / machines
+        await asyncio.sleep(IDLE)
+        idle = (server.cpu_seconds - before) / IDLE * 60_000 / machines
         before = server.cpu_seconds
         await trigger(http, token, runs, found)
         while len(found.had) < runs:
