@@ -13,6 +13,7 @@ from api.domain.runs.claimed_run import RunProgress, TestResult
 from api.domain.runs.machine import parse_run_claim
 from api.domain.runs.worker_message import ArtifactKind
 from api.services.runs import claim_reports
+from api.services.runs.shard_files import LOG, ShardFiles
 from api.specfirst import request_context
 from api.storage.files.archive import Archive
 from api.storage.files.incoming import FileStore, IncomingFile
@@ -50,10 +51,15 @@ async def put_claim_test_log(claim: str, regression_id: int, request: Request) -
 
 async def put_claim_run_file(claim: str, kind: str, request: Request) -> Response:
     """Keep a claimed run's log, as far as it goes, or another file of it."""
-    held, machine = parse_run_claim(claim), request_context.machine().name
-    if kind == "log":
-        return await _take(request, partial(claim_reports.store_log, held, machine))
-    return await _take(request, partial(claim_reports.store_artifact, held, machine, ArtifactKind(kind)))
+    held, machine, parts = parse_run_claim(claim), request_context.machine().name, shard_files()
+    if kind == LOG:
+        return await _take(request, partial(claim_reports.store_log, held, machine, parts))
+    return await _take(request, partial(claim_reports.store_artifact, held, machine, ArtifactKind(kind), parts))
+
+
+def shard_files() -> ShardFiles:
+    """The files of runs that are divided."""
+    return ShardFiles(request_context.collaborator(Archive), request_context.collaborator(FileStore))
 
 
 async def _take(request: Request, store: Callable[..., None]) -> Response:

@@ -19,6 +19,7 @@ from api.domain.runs.claimed_run import RunEnd, RunOutcome
 from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.machine import ClaimState, JobClaim, RunClaim, WorkKind, find_claim, parse_claim, parse_job_claim, parse_run_claim
 from api.domain.runs.worker_suite import dotted, suite_of
+from api.handlers.claimed_runs import shard_files
 from api.rendering import machines as render_machines
 from api.rendering.file_responses import Sendable, file_answer
 from api.services.jobs import claims as job_claims
@@ -140,8 +141,8 @@ def _end_run(held: RunClaim, body: dict[str, Any]) -> None:
     if (end.error is None) is not (end.outcome is RunOutcome.COMPLETED):
         raise Invalid({"run.error": "Belongs to a run that was not completed, and to no other."})
     claim_reports.end_run(
-        held, request_context.machine().name, end, now=database_now(), main_repository=request_context.values().main_repository,
-        random_source=request_context.collaborator(RandomSource))
+        held, request_context.machine().name, end, shard_files(), now=database_now(),
+        main_repository=request_context.values().main_repository, random_source=request_context.collaborator(RandomSource))
     request_context.collaborator(AnalysisRequests).wake.set()
 
 

@@ -19,13 +19,22 @@ from api.services.runs import leases
 from api.services.runs.run_files import place_artifact, place_log, place_output, place_test_log, take_file
 from api.services.runs.run_finished import record_run_finished
 from api.services.runs.run_reports import keep_end, keep_output, move_on
+from api.services.runs.shard_files import LIVE_BYTES, LOG, ShardFiles
 from api.services.runs.worker_access import WorkerRun, lock_worker_run
 from api.storage.database import transact
 from api.storage.files.archive import Archive
 from api.storage.files.incoming import IncomingFile
 from api.storage.results.results import list_ended
 from api.storage.runs.expected_tests import load_expected_tests
-from api.storage.runs.leases import require_held
+from api.storage.runs.leases import (
+    count_shards,
+    drop_waiting_shards,
+    has_shards_left,
+    load_shard,
+    lock_running,
+    remove,
+    require_held,
+)
 from api.storage.runs.unexecuted_tests import list_test_errors, record_test_error
 
 
@@ -88,32 +97,65 @@ def store_test_log(
     take_file(incoming, store)
 
 
-def store_log(claim: RunClaim, machine: str, incoming: IncomingFile, archive: Archive, now: datetime) -> None:
-    """Keep a run's log, as far as it goes."""
-    take_file(incoming, lambda: place_log(archive, _lock_held(claim, machine, now), incoming, now))
+def store_log(
+    claim: RunClaim, machine: str, parts: ShardFiles, incoming: IncomingFile, archive: Archive, now: datetime,
+) -> None:
+    """Keep a run's log, as far as it goes; of a run that is divided, the machine's part of it."""
+    def store() -> None:
+        run = _lock_held(claim, machine, now)
+        shard, shards = load_shard(claim)
+        if shards == 1:
+            place_log(archive, run, incoming, now)
+        else:
+            parts.place(run.run_id, shard, LOG, incoming)
+            parts.join_log(run, shards, now, limit=LIVE_BYTES)
+
+    take_file(incoming, store)
 
 
 def store_artifact(
-    claim: RunClaim, machine: str, kind: ArtifactKind, incoming: IncomingFile, archive: Archive, now: datetime,
+    claim: RunClaim, machine: str, kind: ArtifactKind, parts: ShardFiles, incoming: IncomingFile, archive: Archive, now: datetime,
 ) -> None:
-    """Keep a file of a run as a whole."""
-    take_file(incoming, lambda: place_artifact(archive, _lock_held(claim, machine, now).run_id, kind, incoming))
+    """Keep a file of a run as a whole, or the machine's part of what its tests printed; of the others any machine's will do."""
+    def store() -> None:
+        run_id = _lock_held(claim, machine, now).run_id
+        shard, shards = load_shard(claim)
+        if kind is ArtifactKind.COMBINED_STDOUT and shards > 1:
+            parts.place(run_id, shard, kind, incoming)
+        else:
+            place_artifact(archive, run_id, kind, incoming)
+
+    take_file(incoming, store)
 
 
 def end_run(
-    claim: RunClaim, machine: str, end: RunEnd, *, now: datetime, main_repository: str, random_source: RandomSource,
+    claim: RunClaim, machine: str, end: RunEnd, parts: ShardFiles, *, now: datetime, main_repository: str, random_source: RandomSource,
 ) -> None:
-    """End a claim, and the run with it. One that is lost, or was ended before, stays as it is, as does a run that is over."""
+    """End a claim, and the run with it, unless other machines have a part in it that goes on.
+
+    A claim that is lost, or was ended before, stays as it is, as does a run that is over.
+    """
     if end.outcome is RunOutcome.LOST and end.error is not None:
         leases.lose_claim(claim, machine, end.error, now=now, random_source=random_source)
-    else:
-        transact(partial(_end_run, claim, machine, end, now, main_repository))
+    elif transact(partial(_end_claim, claim, machine, end, parts, now, main_repository)):
+        parts.remove(claim.run_id, count_shards(claim.run_id))
 
 
-def _end_run(claim: RunClaim, machine: str, end: RunEnd, now: datetime, main_repository: str) -> None:
-    if leases.end_claim(claim, machine):
+def _end_claim(
+    claim: RunClaim, machine: str, end: RunEnd, parts: ShardFiles, now: datetime, main_repository: str,
+) -> bool:
+    """Whether it was the last claim of its run."""
+    # Locked first, so that of two machines that end at once one sees that it is the last.
+    is_running = lock_running(claim.run_id)
+    if not remove(claim, machine):
+        return False
+    parts.join(lock_worker_run(claim.run_id, now), count_shards(claim.run_id), now)
+    if is_running and (end.error is not None or not has_shards_left(claim.run_id)):
         leases.conclude(claim.run_id, _conclusion(claim.run_id, end, now), now)
         record_run_finished(claim.run_id, main_repository=main_repository)
+    elif not is_running:
+        drop_waiting_shards(claim.run_id)
+    return not has_shards_left(claim.run_id)
 
 
 def _conclusion(run_id: int, end: RunEnd, now: datetime) -> Conclusion:

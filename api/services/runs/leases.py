@@ -74,18 +74,12 @@ def renew_claim(claim: RunClaim, machine: str, *, deadline: datetime) -> bool:
     return transact(partial(leases.prolong, claim, machine, deadline))
 
 
-def end_claim(claim: RunClaim, machine: str) -> bool:
-    """Within a transaction: end a claim. Tells whether its run is to be ended with it, and locks it then.
-
-    It is not where the claim is lost or was ended before, or the run is over, or the platform's own programs restarted it.
-    """
-    return leases.remove(claim, machine) and leases.lock_running(claim.run_id)
-
-
 def lose_claim(claim: RunClaim, machine: str, error: ReportedError, *, now: datetime, random_source: RandomSource) -> None:
     """End the claim of a machine that is lost, with the error: another run is queued in the place of an unfinished one."""
     def lose() -> None:
-        if end_claim(claim, machine):
+        # Over, or restarted by the platform's own programs, which are not to lose it to a machine of before.
+        is_running = leases.lock_running(claim.run_id)
+        if leases.remove(claim, machine) and is_running:
             conclude(claim.run_id, given_up(error), now)
             replace_run(claim.run_id, now=now, random_source=random_source)
 
@@ -93,7 +87,8 @@ def lose_claim(claim: RunClaim, machine: str, error: ReportedError, *, now: date
 
 
 def conclude(run_id: int, conclusion: Conclusion, now: datetime) -> None:
-    """Within a transaction: end a run."""
+    """Within a transaction that has locked the run: end it, and with it the shards of it that no machine has."""
+    leases.drop_waiting_shards(run_id)
     record_event(run_id, conclusion.phase, conclusion.message, at=now, origin=conclusion.origin)
     derive_state(run_id)
 

@@ -63,6 +63,11 @@ def test_log_name(run_id: int, regression_id: int) -> str:
     return f"{LOGS}/{run_id:d}/{regression_id:d}.txt"
 
 
+def shard_file_name(run_id: int, shard: int, kind: str) -> str:
+    """The name of one shard's part of a run's file; nobody is given an address of it."""
+    return f"{LOGS}/{run_id:d}/shard-{shard:d}-{kind}.txt"
+
+
 def artifact_name(run_id: int, kind: ArtifactKind, platform: str) -> str:
     """The name of a file of a run: fixed, never the client's."""
     binary = "ccextractorwinfull.exe" if platform == Platform.WINDOWS else "ccextractor"

@@ -82,8 +82,8 @@ def lay_out_shards(run_id: int) -> None:
     """Within a transaction that has locked the run: have its shards wait for machines, in place of those of an earlier life."""
     newest = session().execute(select(func.max(ShardRow.fence)).where(ShardRow.run_id == run_id).with_for_update()).scalar_one() or 0
     session().execute(delete(ShardRow).where(ShardRow.run_id == run_id))
-    count = session().execute(select(func.coalesce(RunRow.shards, 1)).where(RunRow.run_id == run_id)).scalar_one()
-    session().execute(insert(ShardRow), [{"run_id": run_id, "shard": shard, "fence": newest + 1 + shard} for shard in range(count)])
+    session().execute(insert(ShardRow), [
+        {"run_id": run_id, "shard": shard, "fence": newest + 1 + shard} for shard in range(count_shards(run_id))])
 
 
 def waiting_since(platform: Platform, main_repository: str) -> datetime | None:
@@ -142,6 +142,19 @@ def require_held(claim: RunClaim, machine: str) -> None:
         raise NotFound("claim", str(claim), remedy="The claim is another machine's by now; leave its run.")
 
 
+def load_shard(claim: RunClaim) -> tuple[int, int]:
+    """Which shard a claim is on, counted from 0, and how many its run has."""
+    row = session().execute(
+        select(ShardRow.shard, func.coalesce(RunRow.shards, 1)).join(RunRow, RunRow.run_id == ShardRow.run_id)
+        .where(ShardRow.run_id == claim.run_id, ShardRow.fence == claim.fence)).one()
+    return row[0], row[1]
+
+
+def count_shards(run_id: int) -> int:
+    """How many shards a run has; whatever became of them."""
+    return session().execute(select(func.coalesce(RunRow.shards, 1)).where(RunRow.run_id == run_id)).scalar_one()
+
+
 def list_held(machine: str) -> list[tuple[RunClaim, str | None]]:
     """The claims that a machine has on runs that are being executed, each with the session that claimed it."""
     columns = ShardRow.run_id, ShardRow.fence, ShardRow.session
@@ -176,6 +189,16 @@ def remove(claim: RunClaim, machine: str) -> bool:
     return bool(change(delete(ShardRow).where(*_of(claim, machine))))
 
 
+def has_shards_left(run_id: int) -> bool:
+    """Within a transaction that has locked the run: whether a shard of it waits for a machine, or is in one's hands."""
+    return session().execute(select(ShardRow.shard).where(ShardRow.run_id == run_id).with_for_update()).first() is not None
+
+
+def drop_waiting_shards(run_id: int) -> None:
+    """Within a transaction that has locked a run that is over: forget the shards of it that no machine has."""
+    session().execute(delete(ShardRow).where(ShardRow.run_id == run_id, ShardRow.worker.is_(None)))
+
+
 def list_expired(now: datetime) -> list[tuple[RunClaim, str]]:
     """Each claim whose lease has passed, with its machine."""
     rows = session().execute(select(ShardRow.run_id, ShardRow.fence, ShardRow.worker).where(ShardRow.deadline < now))
@@ -188,5 +211,5 @@ def _of(claim: RunClaim, machine: str) -> tuple[ColumnElement[bool], ...]:
 
 def lock_running(run_id: int) -> bool:
     """Within a transaction: lock the run's row. Returns whether the run is being executed."""
-    status = session().execute(select(RunRow.status).where(RunRow.run_id == run_id).with_for_update()).scalar_one()
+    status = session().execute(select(RunRow.status).where(RunRow.run_id == run_id).with_for_update()).scalar_one_or_none()
     return status == RunStatus.RUNNING.value

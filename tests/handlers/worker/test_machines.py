@@ -47,7 +47,7 @@ def test_a_claimed_run_is_told_with_what_its_machine_needs(site: Site, machine: 
 
     assert work == {"claim": f"run-{run_id}-1", "kind": "run", "run": {
         "run_id": run_id, "platform": "linux", "repository": "CCExtractor/ccextractor", "commit_sha": "c" * 40,
-        "branch": "master", "pull_request": None}, "job": None}
+        "branch": "master", "pull_request": None, "shard": 0, "shards": 1}, "job": None}
     assert site.as_role(Role.ADMIN).get(f"/api/v1/runs/{run_id}").json()["status"] == "running"
 
 

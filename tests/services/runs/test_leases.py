@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -25,6 +26,7 @@ from tests.builders import MAIN_REPOSITORY, NOW, add_event, add_machine, add_reg
 from tests.databases import Database
 from tests.platform_writes import delete_events, delete_run
 from tests.services.acting import cancel, create, execute, status_of, tell
+from tests.services.runs.shards import parts_in
 
 LEASE = timedelta(minutes=5)
 
@@ -44,7 +46,9 @@ def end(claim: Claim, worker: str, error: str | None = None, *, at: float = 0) -
     """End a claim: completed, or given up at the checkout."""
     told = RunEnd(RunOutcome.COMPLETED) if error is None else RunEnd(
         RunOutcome.GAVE_UP, ReportedError(InfrastructureType.CHECKOUT, error))
-    end_run(claim.reference, worker, told, now=minutes(at), main_repository=MAIN_REPOSITORY, random_source=SYSTEM_RANDOM)
+    end_run(
+        claim.reference, worker, told, parts_in(Path("nowhere")), now=minutes(at), main_repository=MAIN_REPOSITORY,
+        random_source=SYSTEM_RANDOM)
 
 
 def test_a_claim_holds_all_that_its_worker_needs(database: Database) -> None:

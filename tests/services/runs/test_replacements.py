@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import NoResultFound
 
 from api.domain.random_source import RandomSource
@@ -13,7 +14,7 @@ from api.installation import SYSTEM_RANDOM
 from api.services.runs import runs
 from api.services.runs.leases import claim_run, give_up_expired_leases
 from api.services.runs.platform_sync import catch_up
-from api.services.runs.replacements import MAX_IN_A_ROW
+from api.services.runs.replacements import MAX_IN_A_ROW, replace_run
 from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import TestForkRow, TestRow
 from api.storage.runs.expected_tests import load_expected_tests
@@ -198,13 +199,17 @@ def test_a_lost_run_of_which_nobody_can_tell_what_it_executed_ends_and_has_no_re
     assert load(run_id).replaced_by is None and load(other).replaced_by is not None
 
 
-def test_a_lost_run_that_cannot_be_given_up_keeps_no_other_from_it(test: BuiltTest) -> None:
+def test_a_lost_run_that_cannot_be_given_up_keeps_no_other_from_it(test: BuiltTest, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = create(test), create(test)
     for _ in range(2):
         claim_run(Holder("w", "s"), "linux", MAIN_REPOSITORY, now=NOW, lease=LEASE)
-    with transaction():
-        session().execute(delete(RunRow).where(RunRow.run_id == first))
 
+    def replace(run_id: int, **given: Any) -> int | None:
+        if run_id == first:
+            raise NoResultFound
+        return replace_run(run_id, **given)
+
+    monkeypatch.setattr("api.services.runs.leases.replace_run", replace)
     with pytest.raises(NoResultFound):
         give_up_expired_leases(minutes(6), SYSTEM_RANDOM)
 

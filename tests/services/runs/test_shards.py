@@ -3,22 +3,26 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from api.domain.runs.run import Platform, RunStatus
+from api.domain.runs.claimed_run import RunEnd, RunOutcome
+from api.domain.runs.run import Phase, Platform, RunStatus
 from api.domain.runs.trigger import RunRequest
 from api.installation import SYSTEM_RANDOM
-from api.services.runs import runs
+from api.services.runs import claim_reports, runs
 from api.services.runs.leases import claim_run, find_unheard_claim, give_up_expired_leases, renew_claim
 from api.services.runs.platform_sync import catch_up
 from api.storage.database import session, transact
 from api.storage.runs.leases import Claim, Holder, waiting_since
 from api.storage.runs.new_runs import create_run
+from api.storage.runs.progress import list_events
 from tests.builders import MAIN_REPOSITORY, NOW, BuiltTest, add_regression_test, add_user, digest_of, minutes
 from tests.databases import Database
 from tests.platform_writes import delete_events
 from tests.services.acting import cancel, create, status_of
+from tests.services.runs.shards import parts_in
 from tests.storage.runs.requests import new_run
 
 LEASE = timedelta(minutes=5)
@@ -119,6 +123,24 @@ def test_a_run_that_the_platform_restarted_has_all_its_shards_again_and_older_cl
     assert before and not renew_claim(before.reference, "w", deadline=minutes(9))
     assert parts(*after) == [(run_id, 0, 2), (run_id, 1, 2)]
     assert all(claim and claim.fence > before.fence for claim in after)
+
+
+def test_of_machines_that_end_at_the_same_time_the_last_one_completes_the_run(
+    database: Database, tests: list[BuiltTest], tmp_path: Path,
+) -> None:
+    run_id = create_divided(tests, 5)
+    claims = {f"w{number}": take(f"w{number}") for number in range(5)}
+    session().rollback()
+
+    def end(machine: str, claim: Claim) -> None:
+        claim_reports.end_run(
+            claim.reference, machine, RunEnd(RunOutcome.COMPLETED), parts_in(tmp_path), now=NOW,
+            main_repository=MAIN_REPOSITORY, random_source=SYSTEM_RANDOM)
+
+    database.together(*[partial(end, machine, claim) for machine, claim in claims.items() if claim])
+
+    session().rollback()
+    assert [event.phase for event in list_events(run_id)] == [Phase.PREPARATION, Phase.COMPLETED]
 
 
 def test_what_waits_longest_is_a_run_that_has_begun(tests: list[BuiltTest]) -> None:
