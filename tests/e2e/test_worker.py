@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,24 @@ def test_a_queued_run_is_executed_and_passes(ready: Installation) -> None:
 
     assert status == 0
     assert ready.api.ended(run_id)["status"] == "pass"
+
+
+def test_a_run_that_is_divided_is_executed_by_two_machines_and_has_one_log(sqlite_path: Path, tmp_path: Path) -> None:
+    made = Installation(tmp_path, f"sqlite:///{sqlite_path}")
+    made.fill(tests=3)
+    made.hold()
+
+    with made.server():
+        run_id = made.api.trigger(shards=2)
+        with made.worker("half", "--once") as one, made.worker("other-half", "--once") as other:
+            made.await_begun(2)
+            made.release()
+            statuses = [one.ended(), other.ended()]
+        run, summary = made.api.ended(run_id), made.api.get(f"/runs/{run_id}/summary")
+        lines = [each["message"] for each in made.api.get(f"/runs/{run_id}/logs", params={"limit": 100})["data"]]
+
+    assert (statuses, run["status"], run["shards"], summary["pass_count"], made.begun()) == ([0, 0], "pass", 2, 3, 3)
+    assert [sum(f"by {name}." in line for line in lines) for name in ("half", "other-half")] == [1, 1]
 
 
 def test_a_run_that_is_cancelled_while_it_executes_is_stopped_and_its_worker_goes_on(ready: Installation) -> None:
