@@ -11,8 +11,8 @@ from api.storage.database import NAMES
 from api.storage.migrations.steps import columns_of, create_table, drop_table, present_tables
 from api.storage.platform_tables import PLATFORM_TABLES
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 
 RUN, COLUMN = "ci_run", "shards"
 EXACT = UtcDateTime(exact=True)
