@@ -10,11 +10,12 @@ from api.config import ConfigurationError
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
 from api.storage.files import paths
-from tests.builders import Output, add_event, add_regression_test, add_run
+from tests.builders import MAIN_REPOSITORY, Output, add_event, add_regression_test, add_run
 from tests.handlers.conftest import MakeSite
 from tests.handlers.runs.artifact_scene import EXPECTED, PRODUCED, Scene, digest, listed, one
 from tests.handlers.site import Site
 from tests.handlers.system.test_downloads import fetched
+from tests.handlers.worker.machines import BYTES, claimed, end, ending, enrol
 from tests.storage.files.emulator import BUCKET, Emulator
 from tests.storage.files.stalling import wire_to
 
@@ -39,7 +40,6 @@ def test_what_one_server_took_the_other_one_has(make_site: MakeSite, emulator: E
     answers = [
         next(takes).send(run_id, b"the log\nits second line\n", type="logupload"),
         next(takes).send(run_id, PRODUCED, type="upload", test_id=test.regression_id, test_file_id=test.output_id),
-        next(takes).send(run_id, b"of one test\n", type="logupload", test_id=test.regression_id),
         next(takes).send(run_id, b"all that was printed\n", type="artifactupload", artifact_type="combined_stdout"),
         next(takes).report(run_id, type="finish", test_id=test.regression_id, runTime=5, exitCode=0),
         next(takes).report(run_id, type="progress", status="completed", message="done")]
@@ -52,6 +52,29 @@ def test_what_one_server_took_the_other_one_has(make_site: MakeSite, emulator: E
         assert [line["message"] for line in lines] == ["the log", "its second line"]
         assert fetched(next(serves).client, log["download_url"]) == b"the log\nits second line\n"
     assert emulator.content(str(paths.result_name(digest(PRODUCED), ".srt"))) == PRODUCED
+    assert [stored(site) for site in sites] == [[], []]
+
+
+def test_machines_of_one_run_report_to_either_server(make_site: MakeSite, emulator: Emulator, tmp_path: Path) -> None:
+    sites = [alone(make_site, emulator, tmp_path / name) for name in ("one", "two")]
+    tests = [add_regression_test() for _ in range(2)]
+    body = {"repository": MAIN_REPOSITORY, "commit_sha": "c" * 40, "platform": "linux", "shards": 2}
+    run_id = sites[0].as_role(Role.ADMIN).post("/api/v1/runs", json=body).json()["run_id"]
+    machines = [enrol(site, f"linux-{number}") for number, site in enumerate(sites)]
+    paths_of = [claimed(machine) for machine in machines]
+
+    for number, (machine, path) in enumerate(zip(machines, paths_of, strict=True)):
+        for place in (f"tests/{tests[number].regression_id}/log", "run-files/log", "run-files/combined_stdout"):
+            assert machine.put(f"{path}/{place}", content=f"by {number}\n".encode(), headers=BYTES).status_code == 204
+        machine.post(f"{path}/results", json={"results": [ending(tests[number].regression_id, *tests[number].output_ids)]})
+    for machine, path in zip(machines, paths_of, strict=True):
+        machine.put(f"{path}/end", json=end())
+
+    joined = b"=== Shard 1 of 2\nby 0\n=== Shard 2 of 2\nby 1\n"
+    assert emulator.content(paths.log_name(run_id)) == joined
+    assert emulator.content(f"test_artifacts/{run_id}/combined_stdout.log") == joined
+    assert emulator.content(paths.test_log_name(run_id, tests[1].regression_id)) == b"by 1\n"
+    assert sites[0].as_role(Role.ADMIN).get(f"/api/v1/runs/{run_id}").json()["status"] == "pass"
     assert [stored(site) for site in sites] == [[], []]
 
 
