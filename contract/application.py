@@ -19,6 +19,7 @@ from api.domain.jobs.job import JobStatus
 from api.domain.runs.machine import Machine, WorkKind, machine_token
 from api.domain.runs.run import Phase, Platform
 from api.installation import attach_database
+from api.services.runs.platform_sync import catch_up
 from api.storage import schema
 from api.storage.auth.accounts import load_account
 from api.storage.auth.tokens import store_token
@@ -115,6 +116,11 @@ def machine_token_value() -> str:
     return machine_token(sha256(b"a machine of the fuzzer").digest())
 
 
+def _claim(run_id: int) -> None:
+    leases.lay_out_shards(run_id)
+    leases.take(run_id, leases.Holder(MACHINE, SESSION), datetime.now(UTC) + timedelta(days=1))
+
+
 def _add_machine(root: Path) -> None:
     """A machine that holds a claim on a run of a test whose sample is there, and one on a job."""
     test = add_regression_test(sample_id=add_sample(sha=sha256(SAMPLE).hexdigest()))
@@ -122,7 +128,8 @@ def _add_machine(root: Path) -> None:
     machine = Machine(MACHINE, (WorkKind.RUN, WorkKind.JOB), Platform.WINDOWS, NOW)
     transact(partial(add_machine, machine, token_digest(machine_token_value())))
     run_id = add_run(run_id=CLAIMED, platform="windows", tests=[test.regression_id])
-    transact(partial(leases.take, run_id, leases.Holder(MACHINE, SESSION), datetime.now(UTC) + timedelta(days=1)))
+    catch_up(NOW)
+    transact(partial(_claim, run_id))
     add_event(run_id, Phase.PREPARATION, "Preparing the machine")
     place = root / "TestFiles" / f"{sha256(SAMPLE).hexdigest()}.ts"
     place.parent.mkdir(parents=True, exist_ok=True)

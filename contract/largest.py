@@ -60,7 +60,9 @@ def _of_type(document: Document, schema: Mapping[str, Any], number: int) -> Any:
         case "array":
             return [largest(document, schema["items"], each) for each in range(_items(document, schema))]
         case _:
-            return {name: largest(document, child) for name, child in schema.get("properties", {}).items()}
+            members = [(name, largest(document, child)) for name, child in schema.get("properties", {}).items()]
+            members.sort(key=lambda member: -len(json.dumps(member[1])))
+            return dict(members[:schema.get("maxProperties")])
 
 
 def _items(document: Document, schema: Mapping[str, Any]) -> int:

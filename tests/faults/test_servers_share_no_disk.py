@@ -198,8 +198,8 @@ def assert_all_is_there(servers: Servers, port: int, job_id: str, streamed: str)
 
 
 def assert_both_served(proxy: RotatingProxy) -> None:
-    """Each server had a fair part of the requests."""
-    assert min(proxy.served.values()) > 10
+    """Each server had a part of the requests; one that was killed has a small one."""
+    assert min(proxy.served.values()) > 2
 
 
 @pytest.mark.mariadb

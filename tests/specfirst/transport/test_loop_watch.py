@@ -77,11 +77,11 @@ def _stalls(app: Application) -> dict[str, float]:
 @pytest.mark.parametrize("work", [_sleep, _count])
 def test_an_operation_that_keeps_the_loop_is_logged_and_counted(
         make: Make, answer: Any, work: Callable[[], None], caplog: pytest.LogCaptureFixture) -> None:
-    app = _application(make, answer, work)
-
     # On a machine that is busy with other things, one stall may look like two, and who watches may come too late to see whose it was.
     records: list[logging.LogRecord] = []
     for _ in range(TRIES):
+        # An application serves once.
+        app = _application(make, answer, work)
         with caplog.at_level(logging.WARNING):
             _ask(app)
         if records := [record for record in caplog.records if record.name == LoopWatch.__module__ and WAITS in record.getMessage()]:
