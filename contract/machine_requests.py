@@ -7,6 +7,7 @@ from zlib import crc32
 
 from schemathesis import Case, GenerationMode
 
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from contract.application import CLAIMED, CLAIMED_JOB, CLAIMED_TEST, SAMPLE, SESSION
 
 TITLE = "CCExtractor CI System, the machines' side"
@@ -57,9 +58,14 @@ def _tell_of_the_run(case: Case[Any]) -> None:
 
 def _result(ending: dict[str, Any] | None, error: dict[str, Any] | None) -> dict[str, Any]:
     if ending is None and error is not None:
-        return {"regression_id": CLAIMED_TEST.regression_id, "ending": None, "error": error}
+        return {"regression_id": CLAIMED_TEST.regression_id, "ending": None, "error": _with_type(error)}
     ended = (ending or {"exit_code": 0, "runtime_ms": 5}) | {"equal_outputs": [CLAIMED_TEST.output_id]}
     return {"regression_id": CLAIMED_TEST.regression_id, "ending": ended, "error": None}
+
+
+def _with_type(error: dict[str, Any]) -> dict[str, Any]:
+    """The error with the type of its code."""
+    return error | {"type": InfrastructureCode[error["code"]].type}
 
 
 def _keep_what_is_claimed(case: Case[Any]) -> None:

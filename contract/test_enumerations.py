@@ -8,6 +8,8 @@ from enum import StrEnum
 import pytest
 
 import api.domain
+from api.domain.results.failure_code import FailureCode
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from contract.documents import load_documents
 
 # What never leaves the server, or is the name of a property there.
@@ -59,3 +61,14 @@ def test_an_enumeration_that_may_be_null_says_so_since_generated_clients_know_no
     enumerations = [schema for document in load_documents() for _, schema in document.schemas() if "enum" in schema]
 
     assert [schema for schema in enumerations if bool(schema.get("nullable")) != (None in schema["enum"])] == []
+
+
+@pytest.mark.parametrize(("title", "words"), [
+    ("Infrastructure code", [*InfrastructureCode]), ("Error code", [*FailureCode, *InfrastructureCode])])
+def test_the_codes_of_errors_are_those_of_the_domain_each_told_with_its_type(title: str, words: list[str]) -> None:
+    [shown] = [schema for document in load_documents() for _, schema in document.schemas() if schema.get("title") == title]
+    kinds = dict.fromkeys(code.type for code in InfrastructureCode)
+
+    told = "; ".join(f"{kind}: {', '.join(code for code in InfrastructureCode if code.type is kind)}" for kind in kinds)
+
+    assert shown["enum"] == words and f" {told}." in " ".join(shown["description"].split())

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.domain.errors import Invalid
-from api.domain.runs.claimed_run import RunProgress, TestResult
+from api.domain.runs.claimed_run import ReportedError, RunProgress, TestResult
 from api.domain.runs.machine import parse_run_claim
 from api.domain.runs.worker_message import ArtifactKind
 from api.services.runs import claim_reports
@@ -17,6 +17,8 @@ from api.services.runs.shard_files import LOG, ShardFiles
 from api.specfirst import request_context
 from api.storage.files.archive import Archive
 from api.storage.files.incoming import FileStore, IncomingFile
+
+CODE_OF_TYPE = "Is no code of the type."
 
 
 def put_claim_progress(claim: str, body: dict[str, Any]) -> None:
@@ -31,6 +33,9 @@ def add_claim_results(claim: str, body: dict[str, Any]) -> None:
     faults = {
         f"results[{number}]": "Has either an ending or an error." for number, each in enumerate(body["results"])
         if (each["ending"] is None) is (each["error"] is None)}
+    faults |= {
+        f"results[{number}].error.code": CODE_OF_TYPE for number, each in enumerate(body["results"])
+        if each["error"] is not None and not ReportedError.has_code_of_type(each["error"])}
     if faults:
         raise Invalid(faults)
     results = [TestResult.from_json(each) for each in body["results"]]

@@ -15,11 +15,11 @@ from api.domain.jobs.agents import HANDOVER, Agent
 from api.domain.jobs.claimed_job import JobEnd
 from api.domain.jobs.job import Job
 from api.domain.random_source import RandomSource
-from api.domain.runs.claimed_run import RunEnd, RunOutcome
+from api.domain.runs.claimed_run import ReportedError, RunEnd, RunOutcome
 from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.machine import ClaimState, JobClaim, RunClaim, WorkKind, find_claim, parse_claim, parse_job_claim, parse_run_claim
 from api.domain.runs.worker_suite import dotted, suite_of
-from api.handlers.claimed_runs import shard_files
+from api.handlers.claimed_runs import CODE_OF_TYPE, shard_files
 from api.rendering import machines as render_machines
 from api.rendering.file_responses import Sendable, file_answer
 from api.services.jobs import claims as job_claims
@@ -137,6 +137,9 @@ def end_claim(claim: str, body: dict[str, Any]) -> None:
 def _end_run(held: RunClaim, body: dict[str, Any]) -> None:
     if "run" not in body:
         raise Invalid({"run": "Is required."})
+    error = body["run"]["error"]
+    if error is not None and not ReportedError.has_code_of_type(error):
+        raise Invalid({"run.error.code": CODE_OF_TYPE})
     end = RunEnd.from_json(body["run"])
     if (end.error is None) is not (end.outcome is RunOutcome.COMPLETED):
         raise Invalid({"run.error": "Belongs to a run that was not completed, and to no other."})
@@ -226,9 +229,9 @@ def get_claim_executable(claim: str) -> dict[str, Any]:
     found = _held(claim)
     try:
         path = _executable(found)
-        return {"file": {"sha256": file_digest(path), "size": path.stat().st_size}, "refusal": None}
+        return {"file": {"sha256": file_digest(path), "size": path.stat().st_size}, "error": None}
     except NoExecutable as why:
-        return {"file": None, "refusal": {"type": why.kind, "reason": why.reason}}
+        return {"file": None, "error": ReportedError.of(why.code, why.reason).as_json()}
 
 
 async def get_claim_file(claim: str, sha256: str, request: Request, range: str | None = None, if_range: str | None = None) -> Response:

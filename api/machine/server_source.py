@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from api.domain.runs.claimed_run import RunEnd, RunProgress, TestResult
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.machine import ClaimState
 from api.domain.runs.worker_suite import SuiteTest
 from api.machine.file_cache import FileCache, WrongContent
@@ -120,8 +120,10 @@ class ServerRunSource:
             self._fetch(claimed, test.sample_sha, target, pause)
         except (Refused, WrongContent) as wrong:
             self._require_claim(claimed, pause)
-            why = "is not what its hash says" if isinstance(wrong, WrongContent) else "is not in the store"
-            raise TestRunError(InfrastructureType.STORAGE, f"The sample of regression test {test.regression_id} {why}.") from wrong
+            code, why = (
+                (InfrastructureCode.SAMPLE_DAMAGED, "is not what its hash says") if isinstance(wrong, WrongContent)
+                else (InfrastructureCode.SAMPLE_MISSING, "is not in the store"))
+            raise TestRunError(code, f"The sample of regression test {test.regression_id} {why}.") from wrong
 
     def _require_claim(self, claimed: ClaimedRun, pause: Pause) -> None:
         """Raise RunClosed where the run is another's, or over: its files are not found then, and that says nothing of them."""
@@ -134,12 +136,12 @@ class ServerRunSource:
         try:
             found = self._patiently(lambda: self._client.executable(claimed.claim), pause)
             if found["file"] is None:
-                raise RunError(InfrastructureType(found["refusal"]["type"]), found["refusal"]["reason"])
+                raise RunError(InfrastructureCode[found["error"]["code"]], found["error"]["message"])
             self._fetch(claimed, found["file"]["sha256"], target, pause)
         except Refused as gone:
             raise RunClosed from gone
         except WrongContent as wrong:
-            raise RunError(InfrastructureType.STORAGE, "The executable was replaced while it was fetched.") from wrong
+            raise RunError(InfrastructureCode.EXECUTABLE_REPLACED, "The executable was replaced while it was fetched.") from wrong
 
     def _fetch(self, claimed: ClaimedRun, sha256: str, target: Path, pause: Pause) -> None:
         self._patiently(lambda: self._cache.provide(sha256, target, partial(self._client.open, claimed.claim)), pause)

@@ -23,9 +23,13 @@ def error_item(run_id: int, item: ErrorItem, *, with_stack: bool = False) -> Jso
     if item.coverage is not None:
         stored["details"] = _details(item.coverage, item.log_line)
         shown["details"] = _details(item.coverage, cut_optional(item.log_line, 1000))
-    return marked(stored, shown) | {
+    return marked(stored, shown) | _code(item.code) | {
         "error_id": item.error_id, "run_id": run_id, "sample_id": item.sample_id, "regression_id": item.regression_id,
         "type": item.type, "severity": item.severity.value, "attribution": item.attribution.value, "occurred_at": item.occurred_at}
+
+
+def _code(code: str | None) -> Json:
+    return {} if code is None else {"code": code}
 
 
 def _details(coverage: Coverage, log_line: str | None) -> Json:

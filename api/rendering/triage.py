@@ -167,7 +167,7 @@ def _infrastructure_errors(errors: Sequence[InfrastructureError], budget: int) -
     messages = [cut(error.message, MAX_MESSAGE_LENGTH) for error in errors]
     parts = share(budget, [len(encode(message)) for message in messages])
     return [
-        {"type": error.type.value, "severity": error.severity.value, "message": _cut_to_bytes(message, part)}
+        {"type": error.type.value, "code": error.code, "severity": error.severity.value, "message": _cut_to_bytes(message, part)}
         for error, message, part in zip(errors, messages, parts, strict=True)]
 
 

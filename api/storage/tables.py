@@ -202,13 +202,14 @@ class ResultTimeRow(Base):
 
 
 class EventOriginRow(Base):
-    """Where an event that this server wrote came from; `type` is null for a person's doing."""
+    """Where an event that this server wrote came from; `type` is null for a person's doing, `code` also where there is none."""
 
     __tablename__ = "ci_event_origin"
     __table_args__ = (OWN,)
 
     event_id: Mapped[int] = mapped_column(ForeignKey("test_progress.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
     type: Mapped[str | None] = mapped_column(String(30))
+    code: Mapped[str | None] = mapped_column(String(50))
     stack: Mapped[str | None] = mapped_column(Text)
 
 
@@ -222,6 +223,7 @@ class TestErrorRow(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
     regression_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     type: Mapped[str] = mapped_column(String(30))
+    code: Mapped[str | None] = mapped_column(String(50))
     message: Mapped[str] = mapped_column(Text)
 
 

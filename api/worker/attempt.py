@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from api.domain.runs.claimed_run import RunEnd, RunOutcome
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.temporary_folder import run_folder
 from api.worker.cancellation import Cancellation, Cancelled, CancelReason
 from api.worker.options import WorkerOptions
@@ -60,7 +60,8 @@ class Attempt:
             build_log.info(run.execute())
             self._complete(run, reporter)
         except RunClosed:
-            self._abandon(run, build_log, reporter, RunError(InfrastructureType.WORKER, "The server takes no more reports of this run."))
+            closed = RunError(InfrastructureCode.RUN_CLOSED, "The server takes no more reports of this run.")
+            self._abandon(run, build_log, reporter, closed)
         except Cancelled as cancelled:
             self._handle_cancellation(run, build_log, reporter, cancelled.reason)
         except WorkerLost:
@@ -74,16 +75,17 @@ class Attempt:
 
     def _handle_cancellation(self, run: RunExecution, build_log: BuildLog, reporter: Reporter, reason: CancelReason) -> None:
         if reason is CancelReason.WORKER_STOPPED:
-            why = "The worker was stopped."
+            why = RunError(InfrastructureCode.WORKER_STOPPED, "The worker was stopped.")
         elif reason is CancelReason.TIME_LIMIT:
-            why = f"The run was ended at the time limit of {self.options.run_seconds:g} seconds."
+            seconds = self.options.run_seconds
+            why = RunError(InfrastructureCode.RUN_TIME_LIMIT, f"The run was ended at the time limit of {seconds:g} seconds.")
         elif reason is CancelReason.LEASE_LOST:
             # The server may hold the claim still, and would wait for a run that nobody executes.
-            raise WorkerLost(InfrastructureType.WORKER, "The worker was lost: it could not renew its lease.")
+            raise WorkerLost(InfrastructureCode.LEASE_LOST, "The worker was lost: it could not renew its lease.")
         else:
-            self._abandon(run, build_log, reporter, RunError(InfrastructureType.WORKER, f"Stopped: {reason}."))
+            self._abandon(run, build_log, reporter, RunError(InfrastructureCode.RUN_CLOSED, f"Stopped: {reason}."))
             return
-        self._give_up(run, build_log, reporter, RunError(InfrastructureType.WORKER, why), self._last_patience)
+        self._give_up(run, build_log, reporter, why, self._last_patience)
 
     def _give_up(
         self, run: RunExecution, build_log: BuildLog, reporter: Reporter, run_error: RunError, patience: Patience,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from api.domain.errors import StoreFull
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.worker.run_error import RunError, WorkerLost
 from api.worker.run_source import Pause, RunSourceUnavailable
 
@@ -22,14 +22,14 @@ class ServerUnreachable(WorkerLost):
     """The server accepted no report until the timeout."""
 
     def __init__(self) -> None:
-        super().__init__(InfrastructureType.WEB_SERVER, "The server took no reports of the worker for too long.")
+        super().__init__(InfrastructureCode.SERVER_UNREACHABLE, "The server took no reports of the worker for too long.")
 
 
 class ServerDiskFull(RunError):
     """The server's disk is full, and stayed full until the timeout."""
 
     def __init__(self) -> None:
-        super().__init__(InfrastructureType.STORAGE, f"{StoreFull.MESSAGE} What the worker sent could not be stored.")
+        super().__init__(InfrastructureCode.SERVER_DISK_FULL, f"{StoreFull.MESSAGE} What the worker sent could not be stored.")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from api.domain.runs.claimed_run import LOG, MAX_RESULTS, RunProgress, TestResult
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.worker.cancellation import PAUSE_STEP, Cancellation, Cancelled, CancelReason
 from api.worker.patience import Patience
 from api.worker.run_error import RunError
@@ -93,7 +93,7 @@ class Reporter:
             try:
                 patience.ask(partial(self._run_source.report_results, self._claimed, batch))
             except ReportRefused as refused:
-                raise RunError(InfrastructureType.WORKER, f"The server refused results: {refused}") from refused
+                raise RunError(InfrastructureCode.RESULTS_REFUSED, f"The server refused results: {refused}") from refused
             del self._results[:len(batch)]
 
     @staticmethod

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from api.domain.results.exit_code import signed_32_bits
 from api.domain.runs.claimed_run import Ending, RunProgress, TestResult
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.run import Phase
 from api.domain.runs.worker_message import ArtifactKind
 from api.domain.runs.worker_suite import SuiteTest
@@ -83,7 +83,7 @@ class RunExecution:
         self._build_log.info(f"Run {claimed.run_id}: {what}, by {self._options.name}.")
         if not (self._options.sandboxed or self._options.trusted):
             raise RunError(
-                InfrastructureType.WORKER,
+                InfrastructureCode.SANDBOX_UNAVAILABLE,
                 "This worker has no sandbox, and the setting CI_TRUST_EXECUTABLES does not allow it to execute anything without one.")
         request = FetchRequest(
             claimed, self._folder, self._build_log, self._cancellation, self._report_step, self._build)

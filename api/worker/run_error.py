@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 
 from api.domain.runs.claimed_run import ReportedError
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 
 MAX_REASON_LENGTH = 440
 _BLANKS = re.compile(r"\s+")
@@ -16,20 +16,20 @@ class RunError(Exception):
     The reason is shown to people: it names no path outside the store and no secret.
     """
 
-    def __init__(self, kind: InfrastructureType, reason: str) -> None:
-        self.kind = kind
+    def __init__(self, code: InfrastructureCode, reason: str) -> None:
+        self.code = code
         self.reason = _single_line(reason)
         super().__init__(self.message)
 
     @property
     def message(self) -> str:
         """The error as logs tell it, `[type] reason`."""
-        return f"[{self.kind}] {self.reason}"
+        return f"[{self.code.type}] {self.reason}"
 
     @property
     def reported(self) -> ReportedError:
         """The error as it is reported."""
-        return ReportedError(self.kind, self.reason)
+        return ReportedError.of(self.code, self.reason)
 
 
 class WorkerLost(RunError):

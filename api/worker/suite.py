@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.worker_suite import REPORT, SuiteFile, SuiteTest
 from api.worker.run_error import RunError
 
@@ -20,7 +20,7 @@ class SuiteError(RunError):
     """A test is not what a worker may act on."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(InfrastructureType.STORAGE, f"The run's suite cannot be used: {reason}")
+        super().__init__(InfrastructureCode.SUITE_INVALID, f"The run's suite cannot be used: {reason}")
 
 
 def read_suite(tests: Iterable[Mapping[str, Any]]) -> tuple[SuiteTest, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from api.domain.runs.claimed_run import RunEnd, RunOutcome
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.temporary_folder import sweep
 from api.log_context import bind_log_context
 from api.supervision.supervision import Supervision
@@ -92,7 +92,7 @@ class Worker:
                 undelivered = run_error
             except Exception:  # The crash handler: a bug of the worker ends one run, never the worker.
                 log.exception("run %d: the worker failed", claimed.run_id)
-                undelivered = RunError(InfrastructureType.WORKER, "The worker failed; its log has the details.")
+                undelivered = RunError(InfrastructureCode.WORKER_FAILED, "The worker failed; its log has the details.")
         self._end(claimed, undelivered)
 
     def _end(self, claimed: ClaimedRun, run_error: RunError) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import select, update
 from api.app import Application
 from api.domain.auth.token import token_digest
 from api.domain.runs.claimed_run import Ending, ReportedError, RunEnd, RunOutcome, RunProgress, TestResult
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.machine import Machine, WorkKind, machine_token
 from api.domain.runs.run import Phase, Platform
 from api.installation import SYSTEM_RANDOM, utc_now
@@ -49,7 +49,7 @@ from tests.worker.run_source_suite import ClaimsSuite
 LEASE = timedelta(minutes=1)
 SAMPLE = b"a sample"
 COMMIT = "c" * 40
-STOPPED = ReportedError(InfrastructureType.WORKER, "The worker was stopped.")
+STOPPED = ReportedError.of(InfrastructureCode.WORKER_STOPPED, "The worker was stopped.")
 QUICK = Retries(timeout=0.3, first_pause=0.05, max_pause=0.1)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.domain.runs.claimed_run import LOG, Ending, RunEnd, RunOutcome, RunProgress, TestResult
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.worker_suite import SuiteTest
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun, Pause, RunClosed, RunSourceUnavailable
@@ -149,13 +149,13 @@ class FakeRunSource:
         """Copy a sample."""
         if not (self.folder / test.sample_sha).is_file():
             why = f"The sample of regression test {test.regression_id} is not in the store."
-            raise TestRunError(InfrastructureType.STORAGE, why)
+            raise TestRunError(InfrastructureCode.SAMPLE_MISSING, why)
         shutil.copy(self.folder / test.sample_sha, target)
 
     def fetch_executable(self, claimed: ClaimedRun, target: Path, pause: Pause) -> None:
         """Copy the executable."""
         if not (self.folder / EXECUTABLE).is_file():
-            raise RunError(InfrastructureType.BUILD, "No executable.")
+            raise RunError(InfrastructureCode.EXECUTABLE_MISSING, "No executable.")
         shutil.copy(self.folder / EXECUTABLE, target)
 
     def report_progress(self, claimed: ClaimedRun, progress: RunProgress) -> None:

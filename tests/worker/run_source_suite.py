@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from api.domain.runs.claimed_run import LOG, ReportedError, RunEnd, RunOutcome, RunProgress
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.run import Phase
 from api.worker.run_source import ClaimedRun, RunClosed, RunSource
 
@@ -36,7 +36,7 @@ class Queue(Protocol):
 
 def given_up(why: str) -> RunEnd:
     """The end of a run that its worker gave up."""
-    return RunEnd(RunOutcome.GAVE_UP, ReportedError(InfrastructureType.WORKER, why))
+    return RunEnd(RunOutcome.GAVE_UP, ReportedError.of(InfrastructureCode.WORKER_FAILED, why))
 
 
 class ClaimsSuite:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from api.domain.runs.claimed_run import ReportedError, RunEnd, RunOutcome
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.worker import reporter
 from api.worker.options import WorkerOptions
 from api.worker.run_source import ReportRefused, RunClosed, RunSourceUnavailable
@@ -17,8 +17,8 @@ from tests.worker.working import a_captioned_test, await_hanging, queue, run, wo
 pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
 
-def gave_up(why: str, kind: InfrastructureType = InfrastructureType.WORKER) -> RunEnd:
-    return RunEnd(RunOutcome.GAVE_UP, ReportedError(kind, why))
+def gave_up(why: str, code: InfrastructureCode) -> RunEnd:
+    return RunEnd(RunOutcome.GAVE_UP, ReportedError.of(code, why))
 
 
 def error_of(run_source: FakeRunSource) -> ReportedError:
@@ -42,7 +42,7 @@ def test_a_run_without_an_executable_is_given_up_with_the_reason(store: Store, r
 
     run(options, run_source)
 
-    assert run_source.end_of_one == gave_up("No executable.", InfrastructureType.BUILD)
+    assert run_source.end_of_one == gave_up("No executable.", InfrastructureCode.EXECUTABLE_MISSING)
 
 
 @pytest.mark.usefixtures("extractor")
@@ -51,7 +51,7 @@ def test_a_run_whose_suite_cannot_be_used_is_given_up(run_source: FakeRunSource,
 
     run(options, run_source)
 
-    assert error_of(run_source).type is InfrastructureType.STORAGE
+    assert error_of(run_source).code is InfrastructureCode.SUITE_INVALID
     assert error_of(run_source).message.startswith("The run's suite cannot be used")
 
 
@@ -63,7 +63,7 @@ def test_a_test_that_cannot_be_executed_here_is_left_out_and_said(store: Store, 
 
     assert run_source.endings() == [(2, 0)]
     errors = {each.regression_id: each.outcome for each in run_source.results if isinstance(each.outcome, ReportedError)}
-    assert errors[1] == ReportedError(InfrastructureType.STORAGE, "The sample of regression test 1 is not in the store.")
+    assert errors[1] == ReportedError.of(InfrastructureCode.SAMPLE_MISSING, "The sample of regression test 1 is not in the store.")
     assert errors[3].message.startswith("Regression test 3 cannot be executed")
     assert run_source.end_of_one == RunEnd(RunOutcome.COMPLETED)
 
@@ -132,7 +132,7 @@ def test_reports_that_find_the_run_closed_end_the_program_of_the_next_test(
     with working(options, run_source):
         run_source.await_end()
 
-    assert run_source.end_of_one == gave_up("Stopped: the run is over or belongs to another worker.")
+    assert run_source.end_of_one == gave_up("Stopped: the run is over or belongs to another worker.", InfrastructureCode.RUN_CLOSED)
 
 
 @pytest.mark.usefixtures("extractor")
@@ -145,7 +145,7 @@ def test_a_worker_that_is_stopped_gives_its_run_up_visibly(store: Store, run_sou
         run_source.await_end()
 
     assert run_source.endings() == [(1, 0)]
-    assert run_source.end_of_one == gave_up("The worker was stopped.")
+    assert run_source.end_of_one == gave_up("The worker was stopped.", InfrastructureCode.WORKER_STOPPED)
 
 
 @pytest.mark.usefixtures("extractor")
@@ -155,7 +155,7 @@ def test_a_run_that_takes_too_long_is_ended_and_says_so(store: Store, run_source
     run(replace(options, run_seconds=1.5), run_source)
 
     assert run_source.results == []
-    assert run_source.end_of_one == gave_up("The run was ended at the time limit of 1.5 seconds.")
+    assert run_source.end_of_one == gave_up("The run was ended at the time limit of 1.5 seconds.", InfrastructureCode.RUN_TIME_LIMIT)
 
 
 @pytest.mark.usefixtures("extractor")
@@ -174,7 +174,7 @@ def test_a_worker_that_is_stopped_while_the_server_is_away_leaves_the_reason_wit
         stop.set()
         run_source.await_end()
 
-    assert run_source.end_of_one == gave_up("The worker was stopped.")
+    assert run_source.end_of_one == gave_up("The worker was stopped.", InfrastructureCode.WORKER_STOPPED)
 
 
 @pytest.mark.usefixtures("extractor")
@@ -191,6 +191,6 @@ def test_what_the_server_refuses_is_told_in_the_log_or_ends_the_run(
 
     run(options, run_source)
 
-    assert run_source.end_of_one == gave_up("The server refused results: too large")
+    assert run_source.end_of_one == gave_up("The server refused results: too large", InfrastructureCode.RESULTS_REFUSED)
     assert run_source.results == []
     assert "Regression test 1: output 11 was refused by the server." in run_source.log()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from api.domain.runs.claimed_run import ReportedError, RunEnd, RunOutcome
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.worker_suite import SuiteTest
 from api.worker.cancellation import Cancellation, Cancelled, CancelReason, LeaseRenewer
 from api.worker.options import WorkerOptions
@@ -23,8 +23,8 @@ from tests.worker.working import a_captioned_test, await_hanging, queue, run, wo
 pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
 
-def lost(why: str, kind: InfrastructureType = InfrastructureType.WORKER) -> RunEnd:
-    return RunEnd(RunOutcome.LOST, ReportedError(kind, why))
+def lost(why: str, code: InfrastructureCode) -> RunEnd:
+    return RunEnd(RunOutcome.LOST, ReportedError.of(code, why))
 
 
 @pytest.mark.usefixtures("extractor")
@@ -60,7 +60,7 @@ def test_a_server_that_takes_nothing_for_too_long_ends_the_run_through_its_claim
 
     run(replace(options, retries=Retries(timeout=0.2, first_pause=0.05, max_pause=0.1)), run_source)
 
-    assert run_source.end_of_one == lost("The server took no reports of the worker for too long.", InfrastructureType.WEB_SERVER)
+    assert run_source.end_of_one == lost("The server took no reports of the worker for too long.", InfrastructureCode.SERVER_UNREACHABLE)
 
 
 @pytest.mark.usefixtures("extractor")
@@ -118,7 +118,7 @@ def test_a_fault_of_the_worker_ends_the_run_and_not_the_worker(
     taken = run(options, run_source, broken)  # type: ignore[arg-type]
 
     assert taken == 2
-    why = ReportedError(InfrastructureType.WORKER, "The worker failed; its log has the details.")
+    why = ReportedError.of(InfrastructureCode.WORKER_FAILED, "The worker failed; its log has the details.")
     assert run_source.ends == [(number, RunEnd(RunOutcome.GAVE_UP, why)) for number in (1, 2)]
 
 
@@ -168,7 +168,7 @@ def test_a_lease_that_cannot_be_renewed_for_any_reason_is_lost_and_its_run_is_to
         faulty.await_end()
 
     assert faulty.results == []
-    assert faulty.end_of_one == lost("The worker was lost: it could not renew its lease.")
+    assert faulty.end_of_one == lost("The worker was lost: it could not renew its lease.", InfrastructureCode.LEASE_LOST)
 
 
 def test_a_renewal_that_gets_no_answer_does_not_keep_a_run_going_that_is_lost(store: Store) -> None:

@@ -9,10 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from api.domain.results.failure import Failure, failures_of, message_of
-from api.domain.results.failure_code import Attribution, Severity
+from api.domain.results.failure_code import Attribution, FailureCode, Severity
 from api.domain.results.result import JudgedTest
 from api.domain.runs.expected_tests import NO_CATEGORY
 from api.domain.runs.infrastructure import Coverage, InfrastructureError
+from api.domain.runs.infrastructure_code import InfrastructureCode
 
 SEVERITY_ORDER = tuple(Severity)
 
@@ -42,7 +43,8 @@ class Location:
 class ErrorItem:
     """One thing that went wrong. `error_id` is the same whenever it is asked for; `stack` is for few eyes.
 
-    `coverage` is there where a run did not come to its end; `log_line` is then the last error in its log.
+    `coverage` is there where a run did not come to its end; `log_line` is then the last error in its log. `code` is a FailureCode of a
+    test, an InfrastructureCode of a run, or None where only words tell of it.
     """
 
     error_id: str
@@ -58,6 +60,7 @@ class ErrorItem:
     stack: tuple[str, ...] = ()
     coverage: Coverage | None = None
     log_line: str | None = None
+    code: InfrastructureCode | FailureCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,8 @@ def _of_failure(run_id: int, judged: JudgedTest, failure: Failure, times: Times)
         error_id=error_id(run_id, failure), type=failure.code.type.value, severity=failure.code.type.severity,
         attribution=failure.code.attribution, message=message_of(failure), occurred_at=times.of_test(test.regression_id),
         sample_id=test.sample_id, regression_id=test.regression_id, categories=test.categories,
-        location=None if output is None else Location(output.output_id, f"{test.sample_sha}{output.suffix}{output.extension}"))
+        location=None if output is None else Location(output.output_id, f"{test.sample_sha}{output.suffix}{output.extension}"),
+        code=failure.code)
 
 
 def error_id(run_id: int, failure: Failure) -> str:
@@ -150,7 +154,7 @@ def _of_infrastructure(run_id: int, error: InfrastructureError, times: Times) ->
     failure = error.failure
     item = ErrorItem(
         f"{run_id}-{error.key}", error.type.value, error.severity, Attribution.INFRASTRUCTURE, error.message or "No reason was given.",
-        error.at or times.otherwise, stack=tuple(without_folders(line) for line in error.stack), coverage=error.coverage)
+        error.at or times.otherwise, stack=tuple(without_folders(line) for line in error.stack), coverage=error.coverage, code=error.code)
     if failure is None:
         return item
     return replace(

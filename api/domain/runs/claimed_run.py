@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
+from api.domain.runs.infrastructure import EventOrigin
+from api.domain.runs.infrastructure_code import InfrastructureCode, InfrastructureType
 from api.domain.runs.run import Phase
 
 # The kind of a run's log, beside those of ArtifactKind; and how many results may be reported at once.
@@ -23,19 +24,35 @@ class RunOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportedError:
-    """An infrastructure error that a machine met. The message is for people."""
+    """An infrastructure error that a machine met. The message is for people; what was kept before there were codes has none."""
 
     type: InfrastructureType
+    code: InfrastructureCode | None
     message: str
+
+    @classmethod
+    def of(cls, code: InfrastructureCode, message: str) -> ReportedError:
+        """The error of this code."""
+        return cls(code.type, code, message)
+
+    @property
+    def origin(self) -> EventOrigin:
+        """Where the event comes from that the error ends a run with."""
+        return EventOrigin(self.type, code=self.code)
 
     def as_json(self) -> dict[str, Any]:
         """The error, as a machine says it."""
-        return {"type": self.type.value, "message": self.message}
+        return {"type": self.type.value, "code": self.code, "message": self.message}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ReportedError:
-        """The reverse of `as_json`."""
-        return cls(InfrastructureType(values["type"]), values["message"])
+        """The reverse of `as_json`; the code is to be one of the type."""
+        return cls.of(InfrastructureCode[values["code"]], values["message"])
+
+    @staticmethod
+    def has_code_of_type(values: Mapping[str, Any]) -> bool:
+        """Whether the code that a machine says is one of the type that it says."""
+        return InfrastructureCode[values["code"]].type is InfrastructureType(values["type"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +147,7 @@ class Conclusion:
 
 def given_up(error: ReportedError) -> Conclusion:
     """The end of a run that an error ended."""
-    return Conclusion(Phase.CANCELED, error.message, EventOrigin(error.type))
+    return Conclusion(Phase.CANCELED, error.message, error.origin)
 
 
 def concluded(executed: int, expected: int, errors: Sequence[ReportedError]) -> Conclusion:
@@ -142,4 +159,4 @@ def concluded(executed: int, expected: int, errors: Sequence[ReportedError]) -> 
     message = f"Executed {executed} of {expected} regression tests."
     if not errors:
         return Conclusion(Phase.COMPLETED, message, None)
-    return Conclusion(Phase.COMPLETED, f"{message} {errors[0].message}", EventOrigin(errors[0].type))
+    return Conclusion(Phase.COMPLETED, f"{message} {errors[0].message}", errors[0].origin)

@@ -5,32 +5,20 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 
 from api.domain.results.failure import Failure, message_of
-from api.domain.results.failure_code import Attribution, Severity
+from api.domain.results.failure_code import Attribution, FailureCode, Severity
+from api.domain.runs.infrastructure_code import InfrastructureCode, InfrastructureType
 from api.domain.runs.run import Phase, ProgressEvent
-
-
-class InfrastructureType(StrEnum):
-    """The contract's types of infrastructure errors."""
-
-    QUEUE = "queue"
-    VM_PROVISIONING = "vm_provisioning"
-    CHECKOUT = "checkout"
-    MERGE = "merge"
-    BUILD = "build"
-    WORKER = "worker"
-    WEB_SERVER = "web_server"
-    STORAGE = "storage"
 
 
 @dataclass(frozen=True, slots=True)
 class EventOrigin:
-    """Where an event that this server wrote came from: a person (`type` None), or an infrastructure error of this type."""
+    """Where an event that this server wrote came from: a person (`type` None), or an infrastructure error of this type and code."""
 
     type: InfrastructureType | None
     stack: tuple[str, ...] = ()
+    code: InfrastructureCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +39,7 @@ class InfrastructureError:
     """One infrastructure error. `key` is stable: the event's id, the failure's signature, or `unexecuted`.
 
     `failure` is that of a test which hit a limit, and is among the test's errors too; its time is the result's. `coverage` is how far
-    the run had come, where the error is that it did not come to its end.
+    the run had come, where the error is that it did not come to its end. Only what our own machines met, and limits, have a `code`.
     """
 
     key: str
@@ -62,6 +50,7 @@ class InfrastructureError:
     failure: Failure | None = None
     stack: tuple[str, ...] = ()
     coverage: Coverage | None = None
+    code: InfrastructureCode | FailureCode | None = None
 
 
 # What machines said of runs that they completed without all of the tests, and of errors, before they told the type beside the words.
@@ -142,8 +131,9 @@ def end_origin(event: ProgressEvent, origins: Mapping[int, EventOrigin]) -> Even
 
 def _of_incomplete(event: ProgressEvent, origins: Mapping[int, EventOrigin], coverage: Coverage) -> InfrastructureError:
     message = f"The worker ended after {coverage.executed} of {coverage.expected} tests."
-    kind = end_origin(event, origins).type or InfrastructureType.WORKER
-    return InfrastructureError("unexecuted", kind, Severity.CRITICAL, message, event.at, coverage=coverage)
+    origin = end_origin(event, origins)
+    return InfrastructureError(
+        "unexecuted", origin.type or InfrastructureType.WORKER, Severity.CRITICAL, message, event.at, coverage=coverage, code=origin.code)
 
 
 def _of_event(event: ProgressEvent, origins: Mapping[int, EventOrigin]) -> InfrastructureError | None:
@@ -151,9 +141,10 @@ def _of_event(event: ProgressEvent, origins: Mapping[int, EventOrigin]) -> Infra
     if origin.type is None:
         return None
     message = TAGGED.sub("", event.message.strip(), count=1)
-    return InfrastructureError(f"event-{event.event_id}", origin.type, Severity.CRITICAL, message, event.at, stack=origin.stack)
+    return InfrastructureError(
+        f"event-{event.event_id}", origin.type, Severity.CRITICAL, message, event.at, stack=origin.stack, code=origin.code)
 
 
 def _of_failure(failure: Failure) -> InfrastructureError:
     return InfrastructureError(
-        failure.signature, InfrastructureType.WORKER, Severity.CRITICAL, message_of(failure), None, failure)
+        failure.signature, InfrastructureType.WORKER, Severity.CRITICAL, message_of(failure), None, failure, code=failure.code)

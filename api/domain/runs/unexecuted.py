@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from api.domain.results.result import JudgedTest, Verdict
-from api.domain.runs.infrastructure import EventOrigin, InfrastructureType, end_origin
+from api.domain.runs.infrastructure import EventOrigin, end_origin
+from api.domain.runs.infrastructure_code import InfrastructureType
 from api.domain.runs.run import Phase, ProgressEvent
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from api.domain.random_source import RandomSource
 from api.domain.runs.claimed_run import Conclusion, ReportedError, given_up
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.machine import IsThere, MachineLeft, RunClaim, always, present
 from api.domain.runs.run import Phase, Platform
 from api.services.results.verdicts import derive_state
@@ -21,8 +21,8 @@ from api.storage.runs.progress import record_event
 from api.storage.runs.unexecuted_tests import forget_test_errors
 
 TAKEN = "Taken by worker"
-LOST = ReportedError(InfrastructureType.WORKER, "The worker was lost: its lease passed without a word.")
-RESTARTED = ReportedError(InfrastructureType.WORKER, "The worker was lost: its machine started anew.")
+LOST = ReportedError.of(InfrastructureCode.LEASE_LOST, "The worker was lost: its lease passed without a word.")
+RESTARTED = ReportedError.of(InfrastructureCode.WORKER_RESTARTED, "The worker was lost: its machine started anew.")
 
 
 def claim_run(

@@ -134,9 +134,9 @@ function showTriage(api, triage) {
   byId("failures-list").replaceChildren(...items);
 }
 
-function obstacle({ type, message }) {
+function obstacle({ type, code, message }) {
   const item = element("li", "obstacle");
-  item.append(element("strong", "", type), element("span", "why", message));
+  item.append(element("strong", "", type), ...(code ? [element("code", "code", code)] : []), element("span", "why", message));
   return item;
 }
 

@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 
 _COMMIT = re.compile(r"[0-9a-f]{4,64}")
 _REPOSITORY = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9._-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
@@ -15,17 +15,17 @@ _NAMES = {"linux": "ccextractor", "windows": "ccextractorwinfull.exe"}
 class NoExecutable(Exception):
     """There is no executable to be had, for this reason, which names no path outside the folder."""
 
-    def __init__(self, kind: InfrastructureType, reason: str) -> None:
+    def __init__(self, code: InfrastructureCode, reason: str) -> None:
         super().__init__(reason)
-        self.kind, self.reason = kind, reason
+        self.code, self.reason = code, reason
 
 
 def require_names(repository: str, commit: str, platform: str) -> None:
     """Raise NoExecutable, type checkout, where a part is not what it is said to be, and so may lead anywhere."""
     if _REPOSITORY.fullmatch(repository) is None or platform not in _NAMES:
-        raise NoExecutable(InfrastructureType.CHECKOUT, "The run names no repository or platform that can be looked up.")
+        raise NoExecutable(InfrastructureCode.REVISION_INVALID, "The run names no repository or platform that can be looked up.")
     if _COMMIT.fullmatch(commit.lower()) is None:
-        raise NoExecutable(InfrastructureType.CHECKOUT, "The run's commit is not a hexadecimal hash.")
+        raise NoExecutable(InfrastructureCode.REVISION_INVALID, "The run's commit is not a hexadecimal hash.")
 
 
 def program_name(platform: str) -> str:
@@ -52,10 +52,11 @@ def find_executable(folder: Path, repository: str, commit: str, platform: str, *
     found = next((folder / place for place in places if (folder / place).exists()), None)
     if found is None:
         where = f"put it at {places[0]} in the executables folder"
-        raise NoExecutable(InfrastructureType.BUILD, f"No executable of {repository} at {commit[:12]} for {platform}: {where}.")
+        raise NoExecutable(
+            InfrastructureCode.EXECUTABLE_MISSING, f"No executable of {repository} at {commit[:12]} for {platform}: {where}.")
     real = found.resolve()
     if not real.is_relative_to(folder.resolve()):
-        raise NoExecutable(InfrastructureType.STORAGE, "The executable is a link that leads out of the executables folder.")
+        raise NoExecutable(InfrastructureCode.EXECUTABLE_NOT_ALLOWED, "The executable is a link that leads out of the executables folder.")
     if not real.is_file() or not os.access(real, os.X_OK):
-        raise NoExecutable(InfrastructureType.BUILD, f"The file at {found.relative_to(folder)} cannot be executed.")
+        raise NoExecutable(InfrastructureCode.EXECUTABLE_INVALID, f"The file at {found.relative_to(folder)} cannot be executed.")
     return real

@@ -15,7 +15,8 @@ from api.domain.results.judged_run import Evidence
 from api.domain.results.result import JudgedTest, OutputReport, Report, TestReports, judge
 from api.domain.results.runtime import PastReports
 from api.domain.runs.expected_tests import ExpectedTests
-from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
+from api.domain.runs.infrastructure import EventOrigin
+from api.domain.runs.infrastructure_code import InfrastructureCode, InfrastructureType
 from api.domain.runs.run import Phase, ProgressEvent
 from api.storage.database import change, read_one, session
 from api.storage.runs.expected_tests import parsed_set
@@ -66,7 +67,7 @@ def pack(evidence: Evidence) -> bytes:
     return zlib.compress(orjson.dumps({
         "reports": list(_packed(evidence.reports, _baselines(evidence.expected))),
         "events": [[each.event_id, each.phase.value, each.at, each.message, each.dated] for each in evidence.events],
-        "origins": [[event_id, each.type, each.stack] for event_id, each in evidence.origins.items()],
+        "origins": [[event_id, each.type, each.stack, each.code] for event_id, each in evidence.origins.items()],
         "ended_at": list(evidence.ended_at.items())}))
 
 
@@ -87,9 +88,15 @@ def unpack(body: bytes, expected: ExpectedTests) -> Evidence:
             ProgressEvent(event_id, Phase(phase), datetime.fromisoformat(at), message, dated)
             for event_id, phase, at, message, dated in kept["events"]),
         {
-            event_id: EventOrigin(None if kind is None else InfrastructureType(kind), tuple(stack))
-            for event_id, kind, stack in kept["origins"]},
+            event_id: _origin_in(*origin)
+            for event_id, *origin in kept["origins"]},
         {regression_id: datetime.fromisoformat(at) for regression_id, at in kept["ended_at"]})
+
+
+def _origin_in(kind: str | None, stack: Iterable[str], code: str | None = None) -> EventOrigin:
+    # What was kept before there were codes has none.
+    return EventOrigin(
+        None if kind is None else InfrastructureType(kind), tuple(stack), None if code is None else InfrastructureCode[code])
 
 
 def _reports_in(kept: Iterable[Any], baselines: Mapping[tuple[int, int], str]) -> dict[int, TestReports]:

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
+from api.domain.runs.infrastructure import EventOrigin
+from api.domain.runs.infrastructure_code import InfrastructureCode, InfrastructureType
 from api.domain.runs.progress import LateEventKind, dated
 from api.domain.runs.run import Phase, ProgressEvent
 from api.storage.database import add_free_text, session
@@ -37,8 +38,7 @@ def record_event(run_id: int, phase: Phase, message: str, *, at: datetime, origi
     row = ProgressRow(test_id=run_id, status=phase, timestamp=at, message=message)
     add_free_text(row, "message")
     if origin is not None:
-        kind = None if origin.type is None else origin.type.value
-        session().add(EventOriginRow(event_id=row.id, type=kind, stack="\n".join(origin.stack) or None))
+        session().add(EventOriginRow(event_id=row.id, type=origin.type, code=origin.code, stack="\n".join(origin.stack) or None))
         session().flush()
     return row.id
 
@@ -46,10 +46,13 @@ def record_event(run_id: int, phase: Phase, message: str, *, at: datetime, origi
 def origins_of(event_ids: Collection[int]) -> dict[int, EventOrigin]:
     """The origins of these events, by event id. Events that have none, such as the platform's, are left out."""
     rows = session().execute(
-        select(EventOriginRow.event_id, EventOriginRow.type, EventOriginRow.stack).where(EventOriginRow.event_id.in_(event_ids)))
+        select(EventOriginRow.event_id, EventOriginRow.type, EventOriginRow.stack, EventOriginRow.code)
+        .where(EventOriginRow.event_id.in_(event_ids)))
     return {
-        event_id: EventOrigin(None if kind is None else InfrastructureType(kind), tuple((stack or "").splitlines()))
-        for event_id, kind, stack in rows}
+        event_id: EventOrigin(
+            None if kind is None else InfrastructureType(kind), tuple((stack or "").splitlines()),
+            None if code is None else InfrastructureCode[code])
+        for event_id, kind, stack, code in rows}
 
 
 def record_late_event(run_id: int, kind: LateEventKind, at: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 
 from api.domain.runs.claimed_run import ReportedError
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode, InfrastructureType
 from api.storage.database import change, session
 from api.storage.tables import TestErrorRow
 
@@ -13,7 +13,8 @@ def record_test_error(run_id: int, regression_id: int, error: ReportedError) -> 
     """Within a transaction: keep why a test was not executed; the first error stands. Tells whether it was new."""
     if session().get(TestErrorRow, (run_id, regression_id)) is not None:
         return False
-    session().add(TestErrorRow(run_id=run_id, regression_id=regression_id, type=error.type.value, message=error.message))
+    session().add(TestErrorRow(
+        run_id=run_id, regression_id=regression_id, type=error.type, code=error.code, message=error.message))
     session().flush()
     return True
 
@@ -21,8 +22,11 @@ def record_test_error(run_id: int, regression_id: int, error: ReportedError) -> 
 def list_test_errors(run_id: int) -> list[ReportedError]:
     """The errors of a run, by regression id."""
     rows = session().execute(
-        select(TestErrorRow.type, TestErrorRow.message).where(TestErrorRow.run_id == run_id).order_by(TestErrorRow.regression_id))
-    return [ReportedError(InfrastructureType(kind), message) for kind, message in rows]
+        select(TestErrorRow.type, TestErrorRow.code, TestErrorRow.message)
+        .where(TestErrorRow.run_id == run_id).order_by(TestErrorRow.regression_id))
+    return [
+        ReportedError(InfrastructureType(kind), None if code is None else InfrastructureCode[code], message)
+        for kind, code, message in rows]
 
 
 def forget_test_errors(run_id: int) -> None:

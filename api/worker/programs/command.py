@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.worker_suite import REPORT, SuiteTest
 from api.worker.run_error import TestRunError
 
@@ -68,9 +68,10 @@ def invocation(
     Raises TestRunError for a command that cannot be split, and for a transport that this worker does not have.
     """
     if test.output_type == "tcp":
-        raise _obstacle(test, "its output goes over TCP, which this worker does not serve")
+        raise _not_executable(test, InfrastructureCode.TRANSPORT_UNAVAILABLE, "its output goes over TCP, which this worker does not serve")
     if test.input_type == "udp" and feed is None:
-        raise _obstacle(test, "its input comes by UDP, and no ffmpeg is installed to send it")
+        raise _not_executable(
+            test, InfrastructureCode.TRANSPORT_UNAVAILABLE, "its input comes by UDP, and no ffmpeg is installed to send it")
     shown = {} if places is None else {
         executable: f"{PROGRAM}/{executable.name}", sample: f"{places.samples}/{sample.name}", folder: places.outputs}
     source, target = shown.get(sample, str(sample)), shown.get(folder, str(folder))
@@ -97,9 +98,9 @@ def _words(test: SuiteTest) -> list[str]:
     try:
         words = shlex.split(test.command)
     except ValueError as fault:
-        raise _obstacle(test, "its command has an open quotation or escape") from fault
+        raise _not_executable(test, InfrastructureCode.COMMAND_INVALID, "its command has an open quotation or escape") from fault
     if any("\0" in word for word in words):
-        raise _obstacle(test, "its command holds a NUL character")
+        raise _not_executable(test, InfrastructureCode.COMMAND_INVALID, "its command holds a NUL character")
     return words
 
 
@@ -108,5 +109,5 @@ def _sender(feed: Feed, source: str) -> tuple[str, ...]:
     return (str(feed.ffmpeg), "-nostdin", "-re", "-i", source, "-loglevel", "quiet", "-codec", "copy", "-f", "mpegts", target)
 
 
-def _obstacle(test: SuiteTest, why: str) -> TestRunError:
-    return TestRunError(InfrastructureType.WORKER, f"Regression test {test.regression_id} cannot be executed: {why}.")
+def _not_executable(test: SuiteTest, code: InfrastructureCode, why: str) -> TestRunError:
+    return TestRunError(code, f"Regression test {test.regression_id} cannot be executed: {why}.")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.storage.full_disk import FULL, is_full
 from api.worker.run_error import RunError
 
@@ -22,14 +22,14 @@ class DiskFull(RunError):
     """The worker's disk has no room left for `what`."""
 
     def __init__(self, what: str = FILES) -> None:
-        super().__init__(InfrastructureType.STORAGE, f"The worker's disk is full: there is no room for {what}.")
+        super().__init__(InfrastructureCode.DISK_FULL, f"The worker's disk is full: there is no room for {what}.")
 
 
 def host_error(fault: OSError) -> RunError:
     """An OSError of this host as the error that ends a run."""
     if is_full(fault):
         return DiskFull()
-    return RunError(InfrastructureType.STORAGE, f"The worker's host: {fault.strerror or 'input or output failed'}.")
+    return RunError(InfrastructureCode.HOST_FAULT, f"The worker's host: {fault.strerror or 'input or output failed'}.")
 
 
 def has_room(folder: Path) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from api.domain.results.exit_code import TIME_LIMIT_EXIT_CODE, signed_32_bits
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.worker.programs.command import Invocation
 from api.worker.programs.descendants import kill_by_home, kill_group
 from api.worker.programs.full_disk import DiskFull
@@ -216,7 +216,7 @@ def _require_started(status_reader: int, process: subprocess.Popen[bytes]) -> No
         number = status.read()
     if number:
         process.communicate()
-        raise RunError(InfrastructureType.BUILD, f"The executable cannot be started: {os.strerror(int(number))}.")
+        raise RunError(InfrastructureCode.EXECUTABLE_INVALID, f"The executable cannot be started: {os.strerror(int(number))}.")
 
 
 def _start_sender(invocation: Invocation, lifeline: int) -> subprocess.Popen[bytes]:

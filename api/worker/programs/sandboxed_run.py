@@ -14,7 +14,7 @@ from io import FileIO
 from pathlib import Path
 
 from api.domain.results.exit_code import TIME_LIMIT_EXIT_CODE, normalized
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.folder_size import is_larger
 from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Mount, Plan, Sandbox, SandboxFailure, SandboxProcess
@@ -62,7 +62,7 @@ class SandboxedRun:
         try:
             process = self.sandbox.launch(self._plan(invocation, limits))
         except SandboxFailure as failure:
-            raise RunError(InfrastructureType.WORKER, f"The sandbox did not start: {failure}.") from failure
+            raise RunError(InfrastructureCode.SANDBOX_UNAVAILABLE, f"The sandbox did not start: {failure}.") from failure
         try:
             with _Streams(invocation, limits, process) as streams:
                 execution = self._watch(invocation, limits, process, streams, begun, stop)
@@ -102,7 +102,7 @@ class SandboxedRun:
                 next_look = self.monotonic() + FOLDER_POLL_SECONDS
         runtime_ms = int((self.monotonic() - begun) * 1000)
         if ending.exit_code is None:
-            raise RunError(InfrastructureType.WORKER, f"The sandbox failed: {ending.failure}.")
+            raise RunError(InfrastructureCode.SANDBOX_FAILED, f"The sandbox failed: {ending.failure}.")
         if invocation.sender is not None and ending.exit_code == UNFED_CODE:
             return Execution(TIME_LIMIT_EXIT_CODE, runtime_ms, timed_out=True)
         # A shell has codes of its own for the signals that end a program.
@@ -208,7 +208,8 @@ def _require_readable(paths: Iterable[Path]) -> None:
         with suppress(OSError):
             if not path.stat().st_mode & stat.S_IROTH:
                 raise RunError(
-                    InfrastructureType.STORAGE, f"The sandbox's user may not read {path.name}: its mode must let everybody read it.")
+                    InfrastructureCode.FILE_UNREADABLE,
+                    f"The sandbox's user may not read {path.name}: its mode must let everybody read it.")
 
 
 def _require_program(invocation: Invocation) -> None:
@@ -217,4 +218,4 @@ def _require_program(invocation: Invocation) -> None:
     with suppress(OSError), program.open("rb") as content:
         if content.read(4).startswith(STARTS) and os.access(program, os.X_OK):
             return
-    raise RunError(InfrastructureType.BUILD, "The executable cannot be started: it is no program of this system.")
+    raise RunError(InfrastructureCode.EXECUTABLE_INVALID, "The executable cannot be started: it is no program of this system.")

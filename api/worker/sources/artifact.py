@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.temporary_folder import remove
 from api.integrations.github.build_artifacts import GitHubBuilds, GitHubFailed, NoBuild
 from api.jobs.project.unpack import UnpackFailure, unpack
@@ -57,9 +57,9 @@ class ArtifactSource:
             request.build_log.info(f"GitHub has the artifact {found.artifact_id}, {found.size} bytes.")
             self.builds.download(found, project, limit=self.limit, seconds=self.seconds, check=request.cancellation.check)
         except NoBuild as why:
-            raise RunError(InfrastructureType.BUILD, f"No build artifact: {why}.") from None
+            raise RunError(InfrastructureCode.BUILD_ARTIFACT_MISSING, f"No build artifact: {why}.") from None
         except GitHubFailed as why:
-            raise RunError(InfrastructureType.STORAGE, f"Could not download a build artifact: {why}.") from None
+            raise RunError(InfrastructureCode.DOWNLOAD_FAILED, f"Could not download a build artifact: {why}.") from None
 
     def _unpack(self, request: FetchRequest, project: Path, folder: Path) -> Path:
         target = request.folder / "executable"
@@ -69,11 +69,11 @@ class ArtifactSource:
             unpack(project, folder, self.contents, user_id=self.user_id)
             copy_executable(folder, self._place(folder, request.claimed.platform), target, self.contents.file_bytes)
         except ZipRejected as refusal:
-            raise RunError(InfrastructureType.BUILD, f"The build artifact cannot be unpacked: {refusal}") from None
+            raise RunError(InfrastructureCode.BUILD_ARTIFACT_INVALID, f"The build artifact cannot be unpacked: {refusal}") from None
         except UnpackFailure as failure:
-            raise RunError(InfrastructureType.STORAGE, str(failure)) from None
+            raise RunError(InfrastructureCode.UNPACK_FAILED, str(failure)) from None
         except ExecutableNotFound as why:
-            raise RunError(InfrastructureType.BUILD, f"The build artifact has no executable: {why}.") from None
+            raise RunError(InfrastructureCode.EXECUTABLE_MISSING, f"The build artifact has no executable: {why}.") from None
         return target
 
     def _place(self, folder: Path, platform: str) -> tuple[str, ...]:

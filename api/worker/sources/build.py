@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.temporary_folder import remove
 from api.worker.programs.command import Invocation
 from api.worker.programs.full_disk import blame_full_disk
@@ -30,11 +30,12 @@ LOG_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class _Step:
-    """A line for the shell, and what the server is told when it begins."""
+    """A line for the shell, what the server is told when it begins, and the code of its failure."""
 
     name: str
     command: str
     report: str
+    failure: InfrastructureCode
     network: bool = False
 
 
@@ -62,7 +63,7 @@ class BuildSource:
     def provide(self, request: FetchRequest) -> Path:
         """Build, and return the executable as a file in the run's folder."""
         if request.claimed.platform != PLATFORM:
-            raise RunError(InfrastructureType.BUILD, "Executables are built for linux alone.")
+            raise RunError(InfrastructureCode.PLATFORM_NOT_BUILT, "Executables are built for linux alone.")
         folder = request.folder / "build"
         source = folder / "source"
         source.mkdir(parents=True)
@@ -106,8 +107,9 @@ class BuildSource:
 
     def _steps(self) -> Iterator[_Step]:
         if self.dependencies:
-            yield _Step("dependency step", self.dependencies, "Fetching the dependencies.", network=True)
-        yield _Step("build", self.command, "Building the executable.")
+            yield _Step(
+                "dependency step", self.dependencies, "Fetching the dependencies.", InfrastructureCode.DEPENDENCY_STEP_FAILED, network=True)
+        yield _Step("build", self.command, "Building the executable.", InfrastructureCode.BUILD_FAILED)
 
     def _run(self, step: _Step, request: FetchRequest, folder: Path, seconds: float) -> Execution:
         log = request.folder / "build-output.log"
@@ -126,7 +128,7 @@ class BuildSource:
             # The build may have put a link in the checkout's place too.
             copy_executable(folder, ("source", *PurePosixPath(self.result).parts), target, self.process.limits.file_bytes)
         except ExecutableNotFound as why:
-            raise RunError(InfrastructureType.BUILD, f"The build gave no {self.result}: {why}.") from why
+            raise RunError(InfrastructureCode.EXECUTABLE_MISSING, f"The build gave no {self.result}: {why}.") from why
         request.build_log.info(f"Built {self.result}, {target.stat().st_size} bytes.")
 
 
@@ -148,12 +150,13 @@ def _is_cancelled(forwarder: LogForwarder, request: FetchRequest) -> Callable[[]
 
 def _require_done(execution: Execution, step: _Step, seconds: float) -> None:
     if execution.timed_out:
-        raise RunError(InfrastructureType.BUILD, f"The build took more than {seconds:.0f} seconds.")
+        raise RunError(InfrastructureCode.BUILD_TIME_LIMIT, f"The build took more than {seconds:.0f} seconds.")
     what = f"The {step.name}"
     if execution.exit_code < 0:
-        raise RunError(InfrastructureType.BUILD, f"{what} was ended by signal {-execution.exit_code}, as limits on memory and size do.")
+        raise RunError(
+            InfrastructureCode.BUILD_KILLED, f"{what} was ended by signal {-execution.exit_code}, as limits on memory and size do.")
     if execution.exit_code:
-        raise RunError(InfrastructureType.BUILD, f"{what} failed with exit code {execution.exit_code}; the log has its output.")
+        raise RunError(step.failure, f"{what} failed with exit code {execution.exit_code}; the log has its output.")
 
 
 def _chown_tree(folder: Path, user_id: int) -> None:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.folder_size import is_larger
 from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun
@@ -63,7 +63,7 @@ class Checkout:
         commit = find(claimed, repository)
         if commit is None:
             raise RunError(
-                InfrastructureType.CHECKOUT,
+                InfrastructureCode.COMMIT_NOT_FOUND,
                 f"The commit {claimed.commit[:12]} is in no branch of {claimed.repository}, nor in the pull request where there is one.")
         request.build_log.info(f"Checked out {commit}.")
         tree = commit if claimed.pull_request is None else self._merge(request, repository, commit)
@@ -94,10 +94,10 @@ class Checkout:
         base = f"refs/heads/{self.base_branch}" if self.base_branch else "HEAD"
         request.report_step(f"Merging it into {self.base_branch or 'the default branch'} of {self.main_repository}.")
         if not repository.fetch(self.git.address(self.main_repository), f"{base}:{BASE}"):
-            raise RunError(InfrastructureType.MERGE, f"The main repository has no branch {self.base_branch}.")
+            raise RunError(InfrastructureCode.BASE_BRANCH_NOT_FOUND, f"The main repository has no branch {self.base_branch}.")
         onto = repository.commit(BASE, within=BASE)
         if onto is None:
-            raise RunError(InfrastructureType.MERGE, "The base branch holds no commit.")
+            raise RunError(InfrastructureCode.BASE_BRANCH_NOT_FOUND, "The base branch holds no commit.")
         tree = repository.merged(onto, commit)
         request.build.merge_base = repository.merge_base(onto, commit)
         request.build_log.info(f"Merged into the base branch at {onto}.")

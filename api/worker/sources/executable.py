@@ -13,4 +13,4 @@ def require_names(repository: str, commit: str, platform: str) -> None:
     try:
         executables.require_names(repository, commit, platform)
     except NoExecutable as wrong:
-        raise RunError(wrong.kind, wrong.reason) from wrong
+        raise RunError(wrong.code, wrong.reason) from wrong

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.folder_size import is_larger
 from api.sandbox.cgroups import MEMORY, PARENT, Group, detect
 from api.sandbox.limits import Limits as SandboxLimits
@@ -112,7 +112,7 @@ class Git:
     def _command(self, repository: Path, arguments: tuple[str, ...], variables: dict[str, str]) -> tuple[str, ...]:
         env, git = shutil.which("env"), shutil.which("git")
         if env is None or git is None:
-            raise RunError(InfrastructureType.WORKER, "The worker's host has no git.")
+            raise RunError(InfrastructureCode.GIT_UNAVAILABLE, "The worker's host has no git.")
         allowed = {"GIT_ALLOW_PROTOCOL": urlsplit(self.options.base).scheme}
         trusted = {"GIT_SSL_CAINFO": str(self.options.authorities)} if self.options.authorities is not None else {}
         given = {**VARIABLES, **allowed, **trusted, **variables}
@@ -123,13 +123,13 @@ class Git:
         if execution.stopped:
             self._cancellation.check()
         if watch.is_too_large:
-            raise RunError(InfrastructureType.CHECKOUT, f"The repository takes more than {self.options.space} bytes.")
+            raise RunError(InfrastructureCode.REPOSITORY_TOO_LARGE, f"The repository takes more than {self.options.space} bytes.")
         if watch.is_output_too_long:
-            raise RunError(InfrastructureType.CHECKOUT, f"Git answered more than {ANSWER_BYTES} bytes.")
+            raise RunError(InfrastructureCode.REPOSITORY_TOO_LARGE, f"Git answered more than {ANSWER_BYTES} bytes.")
         if out_of_memory and execution.exit_code:
-            raise RunError(InfrastructureType.CHECKOUT, f"Git needed more than {self.options.memory} bytes of memory.")
+            raise RunError(InfrastructureCode.CHECKOUT_MEMORY_LIMIT, f"Git needed more than {self.options.memory} bytes of memory.")
         if execution.timed_out:
-            raise RunError(InfrastructureType.CHECKOUT, f"Git took more than {self.options.seconds:.0f} seconds.")
+            raise RunError(InfrastructureCode.CHECKOUT_TIME_LIMIT, f"Git took more than {self.options.seconds:.0f} seconds.")
 
 
 @contextmanager

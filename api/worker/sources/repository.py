@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.worker.programs.full_disk import ERROR_TEXTS, DiskFull
 from api.worker.run_error import RunError
 from api.worker.sources.build_log import BuildLog
@@ -66,7 +66,7 @@ class Repository:
         if said.code and not any(messages in said.messages for messages in FAR):
             # What is here may be what is broken; it is fetched anew then.
             shutil.rmtree(self.place, ignore_errors=True)
-        self._require(said, "The repository could not be fetched; the log has git's words.")
+        self._require(said, InfrastructureCode.FETCH_FAILED, "The repository could not be fetched; the log has git's words.")
         return True
 
     def _fetched(self, address: str, references: Sequence[str], depth: Sequence[str]) -> GitOutput:
@@ -79,7 +79,7 @@ class Repository:
         command = ("init", "--quiet", "--bare", "--template=")
         if self._run(*command).code:
             shutil.rmtree(self.place, ignore_errors=True)
-            self._require(self._run(*command), "The repository could not be made.")
+            self._require(self._run(*command), InfrastructureCode.CHECKOUT_FAILED, "The repository could not be made.")
 
     def commit(self, name: str, *, within: str) -> str | None:
         """The whole hash of a commit that is in the history of the references under `within`; None where it is not."""
@@ -98,10 +98,10 @@ class Repository:
             for name in conflicts[:100]:
                 self.build_log.error(f"Merge conflict in {name}")
             raise RunError(
-                InfrastructureType.MERGE, f"The commit does not merge into its base branch: conflicts in {len(conflicts)} files.")
+                InfrastructureCode.MERGE_CONFLICT, f"The commit does not merge into its base branch: conflicts in {len(conflicts)} files.")
         if said.code == MISUSED:
-            raise RunError(InfrastructureType.WORKER, "The worker's git cannot merge: it must be 2.38 or newer.")
-        self._require(said, "The commit could not be merged into its base branch.", InfrastructureType.MERGE)
+            raise RunError(InfrastructureCode.GIT_UNAVAILABLE, "The worker's git cannot merge: it must be 2.38 or newer.")
+        self._require(said, InfrastructureCode.MERGE_FAILED, "The commit could not be merged into its base branch.")
         return tree
 
     def merge_base(self, base: str, commit: str) -> str | None:
@@ -118,11 +118,12 @@ class Repository:
         sizes = [size.strip() for size in listed.output.split(b"\0") if size.strip()]
         too_long = listed.code == -signal.SIGXFSZ
         if too_long or len(sizes) > max_files or sum(int(size) for size in sizes if size.isdigit()) > space:
-            raise RunError(InfrastructureType.CHECKOUT, f"The commit has more than {max_files} files or {space} bytes.")
-        self._require(listed, "The commit's files could not be listed.")
+            raise RunError(InfrastructureCode.REPOSITORY_TOO_LARGE, f"The commit has more than {max_files} files or {space} bytes.")
+        self._require(listed, InfrastructureCode.CHECKOUT_FAILED, "The commit's files could not be listed.")
         where = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(folder)}
         for command in (("read-tree", tree), ("checkout-index", "--all", "--quiet")):
-            self._require(self._run(*command, variables=where), "The commit's files could not be written.")
+            said = self._run(*command, variables=where)
+            self._require(said, InfrastructureCode.CHECKOUT_FAILED, "The commit's files could not be written.")
 
     def _run(self, *arguments: str, variables: dict[str, str] | None = None, max_bytes: int | None = None) -> GitOutput:
         said = self.git.run(self.place, *arguments, variables=variables, max_bytes=max_bytes)
@@ -131,8 +132,8 @@ class Repository:
             raise DiskFull("the repository")
         return said
 
-    def _require(self, said: GitOutput, reason: str, kind: InfrastructureType = InfrastructureType.CHECKOUT) -> None:
+    def _require(self, said: GitOutput, code: InfrastructureCode, reason: str) -> None:
         if said.code:
             for line in said.messages.splitlines()[-20:]:
                 self.build_log.error(f"git: {line}")
-            raise RunError(kind, reason)
+            raise RunError(code, reason)

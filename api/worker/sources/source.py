@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from api.domain.runs.claimed_run import BuildReport
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.worker.cancellation import Cancellation
 from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun, RunSource
@@ -90,7 +90,7 @@ class MissingSource:
 def provide(sources: Sequence[Source], request: FetchRequest, *, sandboxed: bool) -> Path:
     """Return the executable of the first source that has it.
 
-    Each refusal is put into the run's log. Raises the RunError of a single source as it is; of several one of the last one's type,
+    Each refusal is put into the run's log. Raises the RunError of a single source as it is; of several one of the last one's code,
     which names them all.
     """
     refusals: list[tuple[Source, RunError]] = []
@@ -109,8 +109,8 @@ def provide(sources: Sequence[Source], request: FetchRequest, *, sandboxed: bool
     if len(refusals) == 1:
         raise refusals[0][1]
     tried = " ".join(f"{source.name}: {run_error.reason}" for source, run_error in refusals)
-    raise RunError(refusals[-1][1].kind, f"No source has the executable. {tried}") from refusals[-1][1]
+    raise RunError(refusals[-1][1].code, f"No source has the executable. {tried}") from refusals[-1][1]
 
 
 def _needs_sandbox(source: Source) -> RunError:
-    return RunError(InfrastructureType.WORKER, f"The source {source.name} needs a sandbox, and this worker has none.")
+    return RunError(InfrastructureCode.SANDBOX_UNAVAILABLE, f"The source {source.name} needs a sandbox, and this worker has none.")

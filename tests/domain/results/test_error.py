@@ -19,8 +19,9 @@ from api.domain.results.error import (
     without_folders,
 )
 from api.domain.results.failure import failures_in
-from api.domain.results.failure_code import Attribution, Severity
-from api.domain.runs.infrastructure import InfrastructureError, InfrastructureType, infrastructure_errors
+from api.domain.results.failure_code import Attribution, FailureCode, Severity
+from api.domain.runs.infrastructure import InfrastructureError, infrastructure_errors
+from api.domain.runs.infrastructure_code import InfrastructureType
 from tests.builders import NOW, minutes
 from tests.domain.results.judged_tests import OTHER, judged, make_output, make_test
 
@@ -56,8 +57,8 @@ def test_a_limit_has_the_same_name_in_both_lists() -> None:
     of_tests = errors_of(9, tests, TIMES)
     of_machines = infrastructure_items(9, infrastructure_errors([], {}, failures_in(tests)), TIMES)
 
-    assert [(each.error_id, each.occurred_at, each.sample_id) for each in of_tests] == [
-        (each.error_id, each.occurred_at, each.sample_id) for each in of_machines]
+    assert [(each.error_id, each.code, each.occurred_at, each.sample_id) for each in of_tests] == [
+        (each.error_id, FailureCode.MEMORY_LIMIT, each.occurred_at, each.sample_id) for each in of_machines]
     assert [each.type for each in (*of_tests, *of_machines)] == ["test_failure", "worker"]
 
 

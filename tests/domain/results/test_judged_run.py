@@ -14,7 +14,8 @@ from api.domain.results.failure_code import RULES_VERSION
 from api.domain.results.judged_run import Evidence, JudgedRun, judge_evidence
 from api.domain.results.result import OutputReport, Report, TestReports, Verdict
 from api.domain.runs.expected_tests import ExpectedTests
-from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
+from api.domain.runs.infrastructure import EventOrigin
+from api.domain.runs.infrastructure_code import InfrastructureType
 from api.domain.runs.run import Phase, ProgressEvent, RunStatus
 from tests.domain.results.judged_tests import BASELINE, OTHER, VARIANT, make_output, make_test
 

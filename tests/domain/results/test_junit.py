@@ -13,7 +13,8 @@ from api.domain.results.failure_code import Severity
 from api.domain.results.junit import junit_report
 from api.domain.results.result import JudgedTest, OutputReport, Report, TestReports, verdict_of
 from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest
-from api.domain.runs.infrastructure import InfrastructureError, InfrastructureType
+from api.domain.runs.infrastructure import InfrastructureError
+from api.domain.runs.infrastructure_code import InfrastructureType
 from api.domain.runs.run import Phase, Platform, Run, RunStatus
 from tests.builders import NOW
 from tests.domain.results.junit_shape import shape_faults

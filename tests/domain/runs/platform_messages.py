@@ -1,7 +1,7 @@
 """All that the platform's own programs write about a run: its server, its task queue, its API, and the scripts on its machines."""
 from __future__ import annotations
 
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureType
 from api.domain.runs.run import Phase
 
 # The last messages of runs that ended by trouble, with whose trouble it is. Where a program puts something in, there is an example of it.

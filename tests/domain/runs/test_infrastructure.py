@@ -10,12 +10,12 @@ from api.domain.results.failure_code import Severity
 from api.domain.runs.infrastructure import (
     Coverage,
     EventOrigin,
-    InfrastructureType,
     classify,
     infrastructure_errors,
     is_deliberate,
     origin_of_report,
 )
+from api.domain.runs.infrastructure_code import InfrastructureCode, InfrastructureType
 from api.domain.runs.run import Phase, ProgressEvent
 from tests.domain.results.judging import expected_test, judged, reported
 from tests.domain.runs.platform_messages import CANCELS, REPORTS, TROUBLES
@@ -107,11 +107,12 @@ def test_only_cancels_that_nobody_asked_for_are_errors() -> None:
 
 def test_what_was_decided_when_an_event_was_written_holds_whatever_its_words() -> None:
     events = [event("Build failed", event_id=1), event("Canceled by a worker's fault", event_id=2)]
-    origins = {1: EventOrigin(None), 2: EventOrigin(InfrastructureType.STORAGE, ("line",))}
+    origins = {1: EventOrigin(None), 2: EventOrigin(InfrastructureType.STORAGE, ("line",), InfrastructureCode.DISK_FULL)}
 
     errors = infrastructure_errors(events, origins, [])
 
-    assert [(each.key, each.type, each.stack) for each in errors] == [("event-2", InfrastructureType.STORAGE, ("line",))]
+    assert [(each.key, each.type, each.code, each.stack) for each in errors] == [
+        ("event-2", InfrastructureType.STORAGE, InfrastructureCode.DISK_FULL, ("line",))]
 
 
 def test_the_tag_of_a_message_is_not_shown() -> None:
@@ -141,6 +142,8 @@ def test_a_workers_cancel_has_its_type_decided_as_it_is_written() -> None:
 def test_an_end_without_all_results_is_of_the_type_that_was_told_with_it(words: str) -> None:
     end = event(words, phase=Phase.COMPLETED)
 
-    told = infrastructure_errors([end], {end.event_id: EventOrigin(InfrastructureType.STORAGE)}, [], Coverage(1, 2))
+    origin = EventOrigin(InfrastructureType.STORAGE, code=InfrastructureCode.SAMPLE_MISSING)
+    told = infrastructure_errors([end], {end.event_id: origin}, [], Coverage(1, 2))
 
-    assert [(each.key, each.type) for each in told] == [("unexecuted", InfrastructureType.STORAGE)]
+    assert [(each.key, each.type, each.code) for each in told] == [
+        ("unexecuted", InfrastructureType.STORAGE, InfrastructureCode.SAMPLE_MISSING)]

@@ -8,7 +8,8 @@ import pytest
 from api.domain.results.failure_code import Severity
 from api.domain.results.result import judge
 from api.domain.runs.expected_tests import ExpectedTests
-from api.domain.runs.infrastructure import Coverage, EventOrigin, InfrastructureType, infrastructure_errors
+from api.domain.runs.infrastructure import Coverage, EventOrigin, infrastructure_errors
+from api.domain.runs.infrastructure_code import InfrastructureType
 from api.domain.runs.run import Phase, ProgressEvent
 from api.domain.runs.unexecuted import SkipReason, skipped_tests
 from api.domain.text.tail import last_error_line

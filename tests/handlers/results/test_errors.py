@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from api.domain.auth.access import Role
-from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
+from api.domain.runs.infrastructure import EventOrigin
+from api.domain.runs.infrastructure_code import InfrastructureType
 from api.domain.runs.run import Phase
 from api.storage.database import transaction
 from api.storage.results.results import record_result_time

@@ -18,7 +18,8 @@ from api.domain.results.runtime import RuntimeChange, RuntimeChanges
 from api.domain.results.triage import FailingTest, NoDifference, first_difference
 from api.domain.results.triage_cursor import TriageCursors
 from api.domain.runs.expected_tests import ExpectedTests
-from api.domain.runs.infrastructure import InfrastructureError, InfrastructureType
+from api.domain.runs.infrastructure import InfrastructureError
+from api.domain.runs.infrastructure_code import InfrastructureType
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.runs.unexecuted import SkippedTest, SkipReason
 from api.rendering.triage import Causes, Failures, triage

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from api.domain.auth.token import token_digest
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.machine import Machine, WorkKind, machine_token
 from api.domain.runs.run import Platform
 from api.storage.database import transact
@@ -46,11 +47,15 @@ def ending(regression_id: int, *equal: int, exit_code: int = 0) -> dict[str, Any
         "regression_id": regression_id, "ending": {"exit_code": exit_code, "runtime_ms": 5, "equal_outputs": [*equal]}, "error": None}
 
 
-def lacking(regression_id: int, message: str = "The sample is not in the store.", kind: str = "storage") -> dict[str, Any]:
+def lacking(regression_id: int, message: str = "The sample is not in the store.", code: str = "SAMPLE_MISSING") -> dict[str, Any]:
     """The result of a test that could not be executed."""
-    return {"regression_id": regression_id, "ending": None, "error": {"type": kind, "message": message}}
+    return {"regression_id": regression_id, "ending": None, "error": _error(code, message)}
 
 
-def end(outcome: str = "completed", message: str | None = None, kind: str = "worker") -> dict[str, Any]:
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"type": InfrastructureCode[code].type.value, "code": code, "message": message}
+
+
+def end(outcome: str = "completed", message: str | None = None, code: str = "WORKER_FAILED") -> dict[str, Any]:
     """The end of a claim."""
-    return {"run": {"outcome": outcome, "error": None if message is None else {"type": kind, "message": message}}}
+    return {"run": {"outcome": outcome, "error": None if message is None else _error(code, message)}}

@@ -51,6 +51,14 @@ def errors(site: Site, run_id: int) -> list[tuple[str, str]]:
     return [(each["type"], each["message"]) for each in found]
 
 
+def codes(site: Site, run_id: int) -> tuple[list[str], list[str]]:
+    """The codes of a run's infrastructure errors, in their list and in triage."""
+    admin = site.as_role(Role.ADMIN)
+    listed = admin.get(f"{RUNS}/{run_id}/infrastructure-errors").json()["data"]
+    triaged = admin.get(f"{RUNS}/{run_id}/triage").json()["infrastructure_errors"]
+    return [each["code"] for each in listed], [each["code"] for each in triaged]
+
+
 def test_progress_moves_a_run_on_and_is_known_once(site: Site, machine: Client, run_id: int, path: str) -> None:
     said = [progress("preparation", "Building."), progress("testing", "Executing 1 regression tests.", duration_ms=1500),
             progress("testing", "Executing 1 regression tests."), progress("preparation", "Another machine is as far.")]
@@ -137,7 +145,10 @@ def test_a_test_or_an_output_that_is_not_the_runs_is_refused_and_nothing_of_its_
 
 @pytest.mark.parametrize("body", [
     {"results": []}, {"results": [ending(1)] * 101}, {"results": [ending(1) | {"ending": None}]},
-    {"results": [ending(1) | {"error": {"type": "build", "message": ""}}]}, {"results": [lacking(1, kind="mood")]},
+    {"results": [ending(1) | {"error": lacking(1)["error"]}]},
+    {"results": [lacking(1) | {"error": {"type": "storage", "message": "Gone."}}]},
+    {"results": [lacking(1) | {"error": {"type": "mood", "code": "SAMPLE_MISSING", "message": "Gone."}}]},
+    {"results": [lacking(1) | {"error": {"type": "storage", "code": "MOOD", "message": "Gone."}}]},
     {"results": [ending(1) | {"surprise": 1}]}, {"results": [ending(1, exit_code=2**31)]}])
 def test_results_that_the_document_does_not_know_are_refused(machine: Client, path: str, body: dict[str, Any]) -> None:
     answer = machine.post(f"{path}/results", json=body)
@@ -149,8 +160,8 @@ def test_a_run_of_which_some_tests_could_not_be_executed_is_incomplete_and_tells
     tests = [add_regression_test() for _ in range(3)]
     run_id = add_run(tests=[test.regression_id for test in tests])
     path = claimed(machine)
-    said = [lacking(tests[0].regression_id), lacking(tests[0].regression_id, "Said again.", "build"),
-            ending(tests[1].regression_id), lacking(tests[2].regression_id, "The command cannot be read.", "worker")]
+    said = [lacking(tests[0].regression_id), lacking(tests[0].regression_id, "Said again.", "EXECUTABLE_INVALID"),
+            ending(tests[1].regression_id), lacking(tests[2].regression_id, "The command cannot be read.", "COMMAND_INVALID")]
 
     answers = [machine.post(f"{path}/results", json={"results": [each]}) for each in said]
     ended = machine.put(f"{path}/end", json=end())
@@ -159,26 +170,41 @@ def test_a_run_of_which_some_tests_could_not_be_executed_is_incomplete_and_tells
     assert events(site, run_id)[-1] == ("completed", "Executed 1 of 3 regression tests. The sample is not in the store.")
     assert shown(site, run_id)["status"] == "incomplete"
     assert errors(site, run_id) == [("storage", "The worker ended after 1 of 3 tests.")]
+    assert codes(site, run_id) == (["SAMPLE_MISSING"], ["SAMPLE_MISSING"])
 
 
 def test_a_run_of_which_no_test_could_be_executed_is_canceled_with_the_first_error(
     site: Site, machine: Client, run_id: int, test: BuiltTest, path: str,
 ) -> None:
-    machine.post(f"{path}/results", json={"results": [lacking(test.regression_id, "Git failed.", "checkout")]})
+    machine.post(f"{path}/results", json={"results": [lacking(test.regression_id, "Git failed.", "FETCH_FAILED")]})
     machine.put(f"{path}/end", json=end())
 
     assert (shown(site, run_id)["status"], errors(site, run_id)) == ("canceled", [("checkout", "Git failed.")])
 
 
-@pytest.mark.parametrize("kind", ["queue", "vm_provisioning", "checkout", "merge", "build", "worker", "web_server", "storage"])
-def test_an_error_is_of_the_type_that_is_told_whatever_its_words(site: Site, machine: Client, run_id: int, path: str, kind: str) -> None:
-    machine.put(f"{path}/end", json=end("gave_up", "PR closed, build failed, no space left on device", kind))
+@pytest.mark.parametrize(("code", "kind"), [
+    ("COMMIT_NOT_FOUND", "checkout"), ("MERGE_CONFLICT", "merge"), ("BUILD_FAILED", "build"), ("RUN_TIME_LIMIT", "worker"),
+    ("SERVER_UNREACHABLE", "web_server"), ("DISK_FULL", "storage")])
+def test_an_error_has_the_type_and_the_code_that_are_told_whatever_its_words(
+    site: Site, machine: Client, run_id: int, path: str, code: str, kind: str,
+) -> None:
+    machine.put(f"{path}/end", json=end("gave_up", "PR closed, build failed, no space left on device", code))
 
     assert errors(site, run_id) == [(kind, "PR closed, build failed, no space left on device")]
+    assert codes(site, run_id) == ([code], [code])
+
+
+@pytest.mark.parametrize(("at", "said", "place"), [
+    ("results", {"results": [lacking(1) | {"error": {"type": "build", "code": "DISK_FULL", "message": "Full."}}]}, "results[0].error.code"),
+    ("end", {"run": {"outcome": "gave_up", "error": {"type": "build", "code": "DISK_FULL", "message": "Full."}}}, "run.error.code")])
+def test_a_code_of_another_type_is_refused(machine: Client, path: str, at: str, said: dict[str, Any], place: str) -> None:
+    answer = machine.request("PUT" if at == "end" else "POST", f"{path}/{at}", json=said)
+
+    assert (answer.status_code, [*answer.json()["details"]["fields"]]) == (400, [place])
 
 
 def test_an_end_is_taken_once(site: Site, machine: Client, run_id: int, path: str) -> None:
-    said = [end("gave_up", "no such commit", "checkout"), end("gave_up", "another"), end(), end("lost", "late")]
+    said = [end("gave_up", "no such commit", "COMMIT_NOT_FOUND"), end("gave_up", "another"), end(), end("lost", "late")]
 
     answers = [machine.put(f"{path}/end", json=body) for body in said]
 

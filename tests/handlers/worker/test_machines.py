@@ -108,8 +108,8 @@ def test_the_files_of_a_claim_are_its_samples_and_its_executable(site: Site, mac
     assert (whole.content, part.status_code, part.content) == (SAMPLE, 206, b"sample")
     assert (beyond.status_code, foreign.status_code) == (416, 404)
     assert [each["regression_id"] for each in machine.get(f"{place}/tests").json()["tests"]] == [test.regression_id]
-    refusal = machine.get(f"{place}/executable").json()["refusal"]
-    assert refusal["type"] == "build" and str(site.settings.executables) not in refusal["reason"]
+    error = machine.get(f"{place}/executable").json()["error"]
+    assert (error["type"], error["code"]) == ("build", "EXECUTABLE_MISSING") and str(site.settings.executables) not in error["message"]
 
 
 def test_nothing_is_told_of_a_claim_that_is_not_the_machines(site: Site, machine: Client) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from api.domain.errors import Unavailable
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureType
 from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.run_list import RunFilter
 from api.services.results.verdicts import judge_run, load_summary

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from api.domain.runs.claimed_run import ReportedError, RunEnd, RunOutcome
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode, InfrastructureType
 from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.worker_message import Answer
 from api.installation import SYSTEM_RANDOM
@@ -45,7 +45,7 @@ def taken(worker: str = "w", *, at: float = 0) -> Claim:
 def end(claim: Claim, worker: str, error: str | None = None, *, at: float = 0) -> None:
     """End a claim: completed, or given up at the checkout."""
     told = RunEnd(RunOutcome.COMPLETED) if error is None else RunEnd(
-        RunOutcome.GAVE_UP, ReportedError(InfrastructureType.CHECKOUT, error))
+        RunOutcome.GAVE_UP, ReportedError.of(InfrastructureCode.CHECKOUT_FAILED, error))
     end_run(
         claim.reference, worker, told, parts_in(Path("nowhere")), now=minutes(at), main_repository=MAIN_REPOSITORY,
         random_source=SYSTEM_RANDOM)

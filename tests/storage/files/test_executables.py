@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.storage.files.executables import NoExecutable, find_executable
 
 MAIN = "CCExtractor/ccextractor"
@@ -42,7 +42,7 @@ def test_a_fork_never_gets_the_main_repositorys_executable(tmp_path: Path) -> No
     with pytest.raises(NoExecutable, match=rf" put it at someone/ccextractor/linux/{COMMIT}/ccextractor") as caught:
         find(tmp_path, "someone/ccextractor")
 
-    assert caught.value.kind is InfrastructureType.BUILD
+    assert caught.value.code is InfrastructureCode.EXECUTABLE_MISSING
     assert str(tmp_path) not in caught.value.reason
 
 
@@ -56,7 +56,7 @@ def test_a_link_that_leads_out_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(NoExecutable, match="leads out") as caught:
         find(folder)
 
-    assert caught.value.kind is InfrastructureType.STORAGE
+    assert caught.value.code is InfrastructureCode.EXECUTABLE_NOT_ALLOWED
 
 
 def test_a_file_without_the_right_to_be_executed_is_told(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_file_without_the_right_to_be_executed_is_told(tmp_path: Path) -> None
     with pytest.raises(NoExecutable, match="The file at linux/.* cannot be executed") as caught:
         find(tmp_path)
 
-    assert caught.value.kind is InfrastructureType.BUILD
+    assert caught.value.code is InfrastructureCode.EXECUTABLE_INVALID
 
 
 @pytest.mark.parametrize(("repository", "commit", "platform"), [
@@ -77,4 +77,4 @@ def test_hostile_names_are_an_obstacle_of_the_checkout(tmp_path: Path, repositor
     with pytest.raises(NoExecutable) as caught:
         find(tmp_path, repository, commit, platform)
 
-    assert caught.value.kind is InfrastructureType.CHECKOUT
+    assert caught.value.code is InfrastructureCode.REVISION_INVALID

@@ -1,15 +1,18 @@
 """What runs were judged by is kept as it was."""
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, datetime
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.results.judged_run import Evidence
 from api.domain.results.result import OutputReport, Report, TestReports
 from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest, ExpectedTests
-from api.domain.runs.infrastructure import EventOrigin, InfrastructureType
+from api.domain.runs.infrastructure import EventOrigin
+from api.domain.runs.infrastructure_code import InfrastructureCode, InfrastructureType
 from api.domain.runs.run import Phase, ProgressEvent
 from api.storage.results.evidence import pack, unpack
 
@@ -20,7 +23,9 @@ hashes = st.sampled_from([*BASELINES, "c" * 64, "error", ""])
 words = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 instants = st.datetimes(datetime(1970, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC))
 events = st.builds(ProgressEvent, ids, st.sampled_from(Phase), instants, words, st.booleans())
-origins = st.builds(EventOrigin, st.none() | st.sampled_from(InfrastructureType), st.lists(words, max_size=2).map(tuple))
+origins = st.builds(
+    EventOrigin, st.none() | st.sampled_from(InfrastructureType), st.lists(words, max_size=2).map(tuple),
+    st.none() | st.sampled_from(InfrastructureCode))
 
 
 @st.composite
@@ -46,6 +51,12 @@ def sets(draw: st.DrawFn) -> ExpectedTests:
     Evidence, sets(), reported(), st.lists(events, max_size=3).map(tuple), st.dictionaries(ids, origins), st.dictionaries(ids, instants)))
 def test_evidence_comes_back_as_it_was(evidence: Evidence) -> None:
     assert unpack(pack(evidence), evidence.expected) == evidence
+
+
+def test_evidence_from_before_there_were_codes_has_none() -> None:
+    body = zlib.compress(orjson.dumps({"reports": [], "events": [], "origins": [[3, "storage", []]], "ended_at": []}))
+
+    assert unpack(body, ExpectedTests.of([])).origins == {3: EventOrigin(InfrastructureType.STORAGE)}
 
 
 def test_a_hash_that_the_set_has_takes_no_room() -> None:

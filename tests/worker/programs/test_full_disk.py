@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.domain.runs.claimed_run import RunEnd, RunOutcome
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest
 from api.host import temporary_folder
 from api.installation import utc_now
@@ -121,7 +122,7 @@ def test_a_journal_on_a_full_disk_leaves_lines_out(small_disk: SmallDisk) -> Non
 def test_what_fails_while_the_disk_is_full_failed_for_that(small_disk: SmallDisk) -> None:
     def failing() -> None:
         with blame_full_disk(small_disk.folder):
-            raise RunError(DiskFull().kind, "The build failed.")
+            raise RunError(InfrastructureCode.BUILD_FAILED, "The build failed.")
 
     with pytest.raises(RunError, match="The build failed"):
         failing()

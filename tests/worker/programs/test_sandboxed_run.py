@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.worker_suite import SuiteFile
 from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Sandbox
@@ -109,7 +109,7 @@ def test_a_file_that_the_sandboxs_user_may_not_read_is_an_obstacle_of_the_store_
     with pytest.raises(RunError, match="may not read sample") as refused:
         desk.run(replace(call, reads=(*call.reads, sample)))
 
-    assert refused.value.kind is InfrastructureType.STORAGE
+    assert refused.value.code is InfrastructureCode.FILE_UNREADABLE
 
 
 def test_what_a_program_makes_has_the_usual_modes_whatever_the_services_umask_is(desk: Desk) -> None:

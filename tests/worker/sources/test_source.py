@@ -12,7 +12,7 @@ import pytest
 from api.commands.executable_sources import sources
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.domain.runs.infrastructure import InfrastructureType
+from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.slots import Slot
 from api.sandbox.bubblewrap import Bubblewrap
 from api.worker.cancellation import Cancellation, Cancelled, CancelReason
@@ -62,8 +62,8 @@ def ask(tmp_path: Path, cancellation: Cancellation) -> Ask:
     return ask
 
 
-def an_obstacle(reason: str, kind: InfrastructureType = InfrastructureType.BUILD) -> RunError:
-    return RunError(kind, reason)
+def an_obstacle(reason: str, code: InfrastructureCode = InfrastructureCode.EXECUTABLE_MISSING) -> RunError:
+    return RunError(code, reason)
 
 
 def test_the_first_source_that_has_the_executable_is_the_last_that_is_asked(ask: Ask, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_the_first_source_that_has_the_executable_is_the_last_that_is_asked(ask:
 
 
 def test_each_refusal_is_in_the_log_with_its_source_and_type(ask: Ask, tmp_path: Path) -> None:
-    ask(FakeSource("a", an_obstacle("Conflicts.", InfrastructureType.MERGE)), FakeSource("b", tmp_path / "b"))
+    ask(FakeSource("a", an_obstacle("Conflicts.", InfrastructureCode.MERGE_CONFLICT)), FakeSource("b", tmp_path / "b"))
 
     assert (tmp_path / "build.log").read_text().splitlines() == [
         "[2026-01-01T00:00:00Z] [WARNING] [worker] No executable from the source a: [merge] Conflicts.",
@@ -83,7 +83,7 @@ def test_each_refusal_is_in_the_log_with_its_source_and_type(ask: Ask, tmp_path:
 
 def test_where_no_source_has_it_all_are_named_under_the_last_ones_type(ask: Ask) -> None:
     with pytest.raises(RunError) as caught:
-        ask(FakeSource("a", an_obstacle("Not there.")), FakeSource("b", an_obstacle("Conflicts.", InfrastructureType.MERGE)))
+        ask(FakeSource("a", an_obstacle("Not there.")), FakeSource("b", an_obstacle("Conflicts.", InfrastructureCode.MERGE_CONFLICT)))
 
     assert caught.value.message == "[merge] No source has the executable. a: Not there. b: Conflicts."
 
