@@ -42,6 +42,7 @@ from api.storage.jobs.jobs import count_of_account, list_claimed_by
 from api.storage.jobs.places import AttemptPlace, project_name
 from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.leases import Claim, Holder, load_held_claim
+from api.storage.runs.shard_tests import load_shards
 from api.streaming.gathering import gathered
 from api.streaming.library_upload import content_length
 from api.streaming.work_queue import Waiting, WorkQueue, wake
@@ -215,7 +216,9 @@ def _check_room(job: Job, place: AttemptPlace, size: int) -> None:
 def list_claim_tests(claim: str) -> dict[str, Any]:
     """List what is to be executed: the tests of the shard that was claimed."""
     held = _held(claim)
-    tests = _tests_of(held).shard(held.shard, held.shards)
+    tests = _tests_of(held)
+    if shards := load_shards(held.run_id):
+        tests = tests.only(shards[held.shard])
     baselines = {
         (output.baseline, paths.result_name(output.baseline, output.extension))
         for test in tests.tests for output in test.outputs if output.has_baseline}

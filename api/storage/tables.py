@@ -39,6 +39,7 @@ class RunRow(Base):
     every database. `analysis_due` says that the run waits to be analysed, and how urgently; `analysis_taken_until` until when nobody
     else is to do so. `altered` names the fields of the contract, with spaces between, of which those rows say nothing that can be read.
     `build_duration_ms` is what its worker told of its build. `shards` is among how many machines its tests are divided; null is one.
+    `shard_tests` has the regression ids of each shard, in JSON, of a run with more than one.
     """
 
     __tablename__ = "ci_run"
@@ -77,6 +78,7 @@ class RunRow(Base):
     merge_base_sha: Mapped[str | None] = mapped_column(String(40))
     build_duration_ms: Mapped[int | None]
     shards: Mapped[int | None]
+    shard_tests: Mapped[str | None] = mapped_column(LongText)
     expected_tests_id: Mapped[int | None] = mapped_column(ForeignKey("ci_expected_tests.id"), index=True)
     status: Mapped[str] = mapped_column(String(20))
     last_progress_id: Mapped[int | None] = mapped_column(ForeignKey("test_progress.id", ondelete="SET NULL"), index=True)

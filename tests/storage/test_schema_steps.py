@@ -7,16 +7,24 @@ import orjson
 from alembic import command
 from sqlalchemy import Engine, delete, inspect, update
 
-from api.domain.runs.run import RunStatus
+from api.domain.runs.run import Platform, RunStatus
+from api.domain.runs.trigger import RunRequest
 from api.services.results.verdicts import judge_run
 from api.services.runs import runs
 from api.services.runs.platform_sync import catch_up
 from api.storage import schema
-from api.storage.database import session, transaction
+from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import ResultFileRow, ResultRow
+from api.storage.runs.new_runs import create_run
+from api.storage.runs.shard_tests import load_shards
 from api.storage.tables import EvidenceRow
-from tests.builders import BASELINE, NOW, add_finished_run, add_regression_test
+from tests.builders import BASELINE, MAIN_REPOSITORY, NOW, add_finished_run, add_regression_test, add_user
 from tests.databases import opened
+from tests.storage.runs.requests import new_run
+
+
+def asked(shards: int) -> RunRequest:
+    return RunRequest(MAIN_REPOSITORY, f"{shards:040x}", Platform.LINUX, "master", shards=shards)
 
 
 def downgrade_to(engine: Engine, revision: str) -> None:
@@ -57,3 +65,19 @@ def test_a_step_that_broke_off_can_be_repeated(empty_url: str) -> None:
         schema.migrate(database.engine)
 
         assert {"evidence", "rules_version"} <= {column["name"] for column in inspect(database.engine).get_columns("ci_run")}
+
+
+def test_runs_that_were_divided_by_number_stay_so(empty_url: str) -> None:
+    with opened(empty_url) as database:
+        tests = [add_regression_test().regression_id for _ in range(5)]
+        user = add_user()
+        divided, whole = transact(lambda: [
+            create_run(new_run(tests, requester_id=user, request=asked(shards))) for shards in (2, 1)])
+        downgrade_to(database.engine, "0020")
+
+        for _ in range(2):
+            schema.migrate(database.engine)
+
+        first, second, third, fourth, fifth = tests
+        assert load_shards(divided) == ((first, third, fifth), (second, fourth))
+        assert load_shards(whole) == ()

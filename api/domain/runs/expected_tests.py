@@ -96,10 +96,6 @@ class ExpectedTests:
         wanted = set(regression_ids)
         return ExpectedTests(tuple(test for test in self.tests if test.regression_id in wanted))
 
-    def shard(self, number: int, count: int) -> ExpectedTests:
-        """One of `count` parts of the set, counted from 0, which differ in size by at most one test."""
-        return ExpectedTests(self.tests[number::count])
-
     def with_baselines(self, recorded: Mapping[tuple[int, int], str]) -> ExpectedTests:
         """The set with the baselines that a finished run recorded, by (regression id, output id), in place of today's."""
         return ExpectedTests(tuple(_with_baselines(test, recorded) for test in self.tests))

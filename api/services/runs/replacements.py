@@ -5,10 +5,12 @@ from datetime import datetime
 
 from api.domain.random_source import RandomSource
 from api.domain.runs.retry import request_like, unreadable_code
+from api.domain.runs.shards import only
 from api.services.runs.runs import load_run
 from api.storage.runs import replacements
 from api.storage.runs.expected_tests import list_active_tests, load_expected_tests
 from api.storage.runs.new_runs import NewRun, create_run
+from api.storage.runs.shard_tests import load_shards
 
 # A run whose workers keep dying may be the cause.
 MAX_IN_A_ROW = 2
@@ -17,7 +19,7 @@ MAX_IN_A_ROW = 2
 def replace_run(run_id: int, *, now: datetime, random_source: RandomSource) -> int | None:
     """Within a transaction that ended the run as lost: queue one like it, on behalf of the same account. Returns its id.
 
-    Tests that are no longer active are left out, as in a retry. Returns None where
+    Tests that are no longer active are left out, as in a retry; the others are divided among machines as before. Returns None where
     - no test is left,
     - enough runs in a row were lost,
     - nobody can tell what the run executes,
@@ -33,7 +35,7 @@ def replace_run(run_id: int, *, now: datetime, random_source: RandomSource) -> i
         request=request_like(lost), regression_ids=tuple(tests), environment_id=lost.environment_id,
         requester_id=None if lost.requester is None else lost.requester.user_id, created_at=now, worker_token=random_source.worker_token(),
         is_fork=replacements.is_fork(run_id), restricted=True, source_run_id=run_id,
-        reason=f"Replaces run {run_id}, whose worker was lost."))
+        shards=only(load_shards(run_id), tests), reason=f"Replaces run {run_id}, whose worker was lost."))
     replacements.store_replacement(run_id, replacement_id)
     return replacement_id
 

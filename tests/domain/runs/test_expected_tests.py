@@ -51,15 +51,6 @@ def test_every_change_of_a_test_changes_the_digest() -> None:
     assert len({ExpectedTests.of([each]).digest for each in changed}) == len(changed)
 
 
-@given(st.sets(st.integers(1, 60)), st.integers(1, 64))
-def test_shards_have_each_test_once_and_are_of_one_size(ids: set[int], count: int) -> None:
-    tests = ExpectedTests.of(map(expected_test, ids))
-    shards = [tests.shard(number, count) for number in range(count)]
-
-    assert sorted(each for shard in shards for each in shard.regression_ids) == sorted(ids)
-    assert max(len(shard.tests) for shard in shards) - min(len(shard.tests) for shard in shards) <= 1
-
-
 @given(st.sets(st.integers(1, 6)), st.sets(st.integers(1, 8)))
 def test_a_part_of_a_set_has_the_tests_that_are_in_both(ids: set[int], wanted: set[int]) -> None:
     part = ExpectedTests.of(map(expected_test, ids)).only(wanted)

@@ -13,14 +13,27 @@ from api.domain.runs.trigger import RunRequest
 from api.installation import SYSTEM_RANDOM
 from api.services.runs import claim_reports, runs
 from api.services.runs.leases import claim_run, find_unheard_claim, give_up_expired_leases, renew_claim
-from api.services.runs.platform_sync import catch_up
+from api.services.runs.platform_sync import catch_up, judge_pending
 from api.storage.database import session, transact
 from api.storage.runs.leases import Claim, Holder, waiting_since
 from api.storage.runs.new_runs import create_run
 from api.storage.runs.progress import list_events
-from tests.builders import MAIN_REPOSITORY, NOW, BuiltTest, add_regression_test, add_user, digest_of, minutes
+from api.storage.runs.shard_tests import load_shards
+from tests.builders import (
+    MAIN_REPOSITORY,
+    NOW,
+    BuiltTest,
+    add_event,
+    add_output,
+    add_regression_test,
+    add_result,
+    add_run,
+    add_user,
+    digest_of,
+    minutes,
+)
 from tests.databases import Database
-from tests.platform_writes import delete_events
+from tests.platform_writes import deactivate, delete_events
 from tests.services.acting import cancel, create, status_of
 from tests.services.runs.shards import parts_in
 from tests.storage.runs.requests import new_run
@@ -62,6 +75,73 @@ def test_each_machine_gets_a_shard_and_a_run_that_has_begun_comes_first(tests: l
 
 def test_a_run_has_no_more_shards_than_tests(tests: list[BuiltTest]) -> None:
     assert runs.load_run(create_divided(tests, 64)).shards == len(tests)
+
+
+def finish_before(tests: list[BuiltTest], *runtimes: int, platform: str = "linux", phase: Phase = Phase.COMPLETED) -> None:
+    """A run of the platform that ended, in which the first of these tests took so many seconds."""
+    run_id = add_run(platform=platform)
+    for at, event in enumerate((Phase.PREPARATION, Phase.TESTING, phase)):
+        add_event(run_id, event, at=minutes(at))
+    for test, seconds in zip(tests, runtimes, strict=False):
+        add_result(run_id, test.regression_id, runtime_ms=1000 * seconds)
+        add_output(run_id, test.regression_id, test.output_id)
+    catch_up(NOW)
+    judge_pending(10)
+    session().rollback()
+
+
+def divided(run_id: int, tests: list[BuiltTest]) -> list[list[int]]:
+    """Of each shard which of these tests it has, counted from 0."""
+    session().rollback()
+    numbers = {test.regression_id: number for number, test in enumerate(tests)}
+    return [[numbers[each] for each in shard] for shard in load_shards(run_id)]
+
+
+def test_a_run_is_divided_by_how_long_each_test_took_in_the_newest_run_that_executed_it(tests: list[BuiltTest]) -> None:
+    finish_before(tests, 9, 9, 1, 4)
+    finish_before(tests, 1, 1, 9)
+    finish_before(tests, 90, platform="windows")
+    finish_before(tests, 50, 60, 70, phase=Phase.CANCELED)
+
+    # The last one was never executed, and counts as the median of 1, 1, 4 and 9.
+    assert divided(create_divided(tests, 2), tests) == [[2], [0, 1, 3, 4]]
+
+
+def test_a_runtime_that_cannot_be_read_is_none(tests: list[BuiltTest]) -> None:
+    finish_before(tests, -1, 2, 3, 4, 5)
+
+    assert divided(create_divided(tests, 2), tests) == [[2, 4], [0, 1, 3]]
+
+
+def test_a_run_stays_divided_as_it_was_made_and_so_does_the_one_that_replaces_it(tests: list[BuiltTest]) -> None:
+    finish_before(tests, 1, 1, 1, 1, 9)
+    run_id = create_divided(tests, 3)
+    before = divided(run_id, tests)
+    finish_before(tests, 9, 9, 1, 1, 1)
+    take("lost", at=10)
+    deactivate(tests[2])
+
+    give_up_expired_leases(minutes(16), SYSTEM_RANDOM)
+
+    replacement_id = runs.load_run(run_id).replaced_by
+    assert replacement_id
+    assert before == [[4], [0, 2], [1, 3]]
+    assert divided(replacement_id, tests) == [[4], [0], [1, 3]]
+    assert divided(create_divided(tests, 2), tests) == [[0, 2, 4], [1, 3]]
+
+
+def test_a_replacement_has_no_shard_whose_tests_are_all_gone(tests: list[BuiltTest]) -> None:
+    finish_before(tests, 1, 1, 1, 1, 9)
+    run_id = create_divided(tests, 2)
+    take("lost")
+    deactivate(tests[4])
+
+    give_up_expired_leases(minutes(6), SYSTEM_RANDOM)
+
+    session().rollback()
+    claim = take("w", at=7)
+    assert claim and (claim.run_id, claim.shards) == (runs.load_run(run_id).replaced_by, 1)
+    assert load_shards(claim.run_id) == ()
 
 
 def test_many_machines_share_the_shards_and_none_is_taken_twice(database: Database, tests: list[BuiltTest]) -> None:

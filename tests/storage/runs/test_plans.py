@@ -20,7 +20,7 @@ from api.services.runs.platform_sync import catch_up, judge_pending
 from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
 from api.storage.results import analyses, evidence, history
-from api.storage.runs import line, queue
+from api.storage.runs import line, queue, shard_tests
 from api.storage.tables import AnalysisRow
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, add_sample, digest_of, minutes
 from tests.databases import Database
@@ -142,6 +142,7 @@ def others() -> dict[str, Work]:
         "its line": lambda: line.load_line(runs.load_run(700), MAIN),
         "past reports": lambda: evidence.load_past_reports(range(680, 700)),
         "its counts": lambda: verdicts.load_summary(runs.load_run(700)),
+        "runtimes": lambda: shard_tests.load_runtimes(Platform.LINUX),
         "average durations": lambda: [runs.average_duration(each) for each in Platform]}
 
 
@@ -174,7 +175,7 @@ def add_runs(number: int, name: str) -> None:
 
 @pytest.mark.parametrize(("name", "most"), [
     *((f"runs {status.value}", 3) for status in RunStatus), ("runs", 2), ("queue", 1), ("branches", 3), ("active branches", 3),
-    ("branches by name", 2), ("average durations", 2), ("looking for what happened", 3)])
+    ("branches by name", 2), ("runtimes", 1), ("average durations", 2), ("looking for what happened", 3)])
 def test_a_list_takes_as_many_statements_on_many_runs_as_on_few(database: Database, name: str, most: int) -> None:
     works = others() | {
         "runs": _listing(RunFilter(), RunSort.CREATED_AT_DESC),
