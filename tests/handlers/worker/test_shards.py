@@ -86,7 +86,7 @@ def test_a_machine_that_gives_up_ends_the_run_for_all_and_every_log_stays(
     for machine, path, name in ((first, one, "the first"), (second, other, "the second")):
         machine.put(f"{path}/run-files/log", content=f"{name}\n".encode(), headers=BYTES)
 
-    first.put(f"{one}/end", json=end("gave_up", "The build failed.", "build"))
+    first.put(f"{one}/end", json=end("gave_up", "The build failed.", "BUILD_FAILED"))
     renewed = second.post(f"{API}/claims/renew", json={"claims": [other.rpartition("/")[2]]}).json()["claims"]
     late = second.put(f"{other}/run-files/log", content=b"the second, to its end\n", headers=BYTES)
     second.put(f"{other}/end", json=end("gave_up", "Stopped."))
