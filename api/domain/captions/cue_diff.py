@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
+from operator import attrgetter
 
 from api.domain.captions.cue import Cue
 from api.domain.captions.cue_facts import Paired
@@ -15,7 +15,7 @@ from api.domain.results.failure_code import FailureCode
 
 OFFSET_LIMIT = 20
 CHANGE_LIMIT = 100
-PLACE_LIMIT = 400
+PLACE_LIMIT = 2_000
 _UNREAD = frozenset({"binary.other", "frame.many", "other"})
 
 
@@ -61,12 +61,17 @@ class CuePlace:
     expected: Cue | None
     actual: Cue | None
 
+    @property
+    def is_same(self) -> bool:
+        """Whether the cue is where it should be, as it should be."""
+        return self.op is None and _times(self.expected) == _times(self.actual)
+
 
 @dataclass(frozen=True, slots=True)
 class CueDiff:
     """At most 20 offsets, the most frequent first, and 100 changes in their order; how many of each were left out.
 
-    `places` are those of the first 400 cues.
+    `places` are those of 2000 cues, of which those that differ come first.
     """
 
     facts: tuple[Fact, ...]
@@ -101,7 +106,8 @@ def cue_diff(expected: bytes, actual: bytes, code: FailureCode | None, *, clock:
     usual = {column: max(counts, key=lambda ms: counts[ms]) for column, counts in moved.items() if counts}
     changes = list(_changes(both, usual))
     return CueDiff(
-        found, tuple(offsets[:OFFSET_LIMIT]), tuple(changes[:CHANGE_LIMIT]), tuple(islice(_places(both, changes), PLACE_LIMIT)),
+        found, tuple(offsets[:OFFSET_LIMIT]), tuple(changes[:CHANGE_LIMIT]),
+        tuple(sorted(_places(both, changes), key=attrgetter("is_same"))[:PLACE_LIMIT]),
         max(0, len(offsets) - OFFSET_LIMIT),
         max(0, len(changes) - CHANGE_LIMIT))
 
@@ -114,6 +120,10 @@ def _places(both: Paired, changes: Sequence[CueChange]) -> Iterator[CuePlace]:
     for change in changes:
         if change.op is not Became.CHANGED:
             yield CuePlace(change.op, change.expected, change.actual)
+
+
+def _times(cue: Cue | None) -> tuple[int | None, int | None] | None:
+    return None if cue is None else (cue.start, cue.end)
 
 
 def _move(one: Cue, other: Cue, column: Column) -> int | None:

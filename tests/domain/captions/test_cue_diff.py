@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from api.domain.captions.cue import Format
-from api.domain.captions.cue_diff import CHANGE_LIMIT, OFFSET_LIMIT, Became, Column, Offset, cue_diff
+from api.domain.captions.cue_diff import CHANGE_LIMIT, OFFSET_LIMIT, PLACE_LIMIT, Became, Column, Offset, cue_diff
 from api.domain.captions.fact import Fact
 from api.domain.captions.facts import SECONDS, timeless
 from tests.domain.captions.writers import CUES, Spoken, written
@@ -52,6 +52,17 @@ def test_no_more_is_listed_than_is_promised_and_the_rest_counted() -> None:
 
     assert (len(found.offsets), found.omitted_offsets) == (OFFSET_LIMIT, 301 - OFFSET_LIMIT)
     assert (len(found.changes), found.omitted_changes) == (CHANGE_LIMIT, 300 - CHANGE_LIMIT)
+
+
+def test_of_a_long_film_the_cues_that_differ_have_places_wherever_they_stand() -> None:
+    film = [Spoken(1000 * index, 1000 * index + 900, (f"line {index}",)) for index in range(PLACE_LIMIT + 100)]
+    changed = [*film[:-3], film[-2].moved(0, -40), film[-1].saying("the end")]
+
+    found = cue_diff(written(Format.SRT, film), written(Format.SRT, changed), None, clock=timeless)
+
+    assert len(found.places) == PLACE_LIMIT
+    assert [(each.op, each.is_same) for each in found.places[:4]] == [
+        (Became.CHANGED, False), (Became.CHANGED, False), (Became.LOST, False), (None, True)]
 
 
 def test_raw_captions_are_compared_too() -> None:
