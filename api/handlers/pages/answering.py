@@ -7,6 +7,7 @@ from typing import Any
 import flask
 import orjson
 
+from api.rendering.pages.refusal import way_in
 from api.rendering.pages.template import HEADERS, KIND, page, rendered
 from api.specfirst import request_context
 from api.specfirst.responses.json_responses import encode
@@ -14,8 +15,9 @@ from api.specfirst.transport.public_path import path_of
 
 
 def show(template: str, status: int = HTTPStatus.OK, **values: Any) -> flask.Response:
-    """A page from its template."""
+    """A page from its template. Where nobody is logged in, it leads to the way in, and from there back, unless told otherwise."""
     context = request_context.current.get()
+    values = {"way_in": way_in(context), **values}
     text = rendered(template, context.caller, request_context.values().public_url, request_context.now(), **values)
     return page(text, status)
 

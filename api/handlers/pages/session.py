@@ -29,14 +29,14 @@ def login_page(next: str) -> flask.Response:
     return _ask(next)
 
 
-def log_in(body: dict[str, Any]) -> flask.Response:
+def log_in(next: str, body: dict[str, Any]) -> flask.Response:
     """Begin a session of whoever knows a password or a token, and lead to the page that was wanted."""
     try:
         begun = _begin_by_token(body["token"].strip()) if body["token"] else _begin_by_password(body["email"], body["password"])
     except InvalidCredentials:
         wrong = "This token is not valid." if body["token"] else "The e-mail or the password is wrong."
-        return _ask(body["next"], HTTPStatus.UNAUTHORIZED, wrong)
-    return _opened(begun, body["next"])
+        return _ask(next, HTTPStatus.UNAUTHORIZED, wrong)
+    return _opened(begun, next)
 
 
 def log_out() -> flask.Response:
@@ -52,7 +52,7 @@ def log_out() -> flask.Response:
 
 def _ask(wanted: str, status: int = HTTPStatus.OK, wrong: str = "") -> flask.Response:
     has_github = bool(request_context.collaborator(GitHubAuthorization).client_id)
-    return show("login.html", status, wanted=wanted, wrong=wrong, has_github=has_github)
+    return show("login.html", status, wanted=wanted, wrong=wrong, has_github=has_github, way_in=None)
 
 
 def _begin_by_password(email: str, password: str) -> NewSession:

@@ -25,12 +25,15 @@ PASSING = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE, HTT
 def refused_page(public_url: str) -> RefusedPage:
     """Makes pages of refusals; who is not known and wants to read is led to the way in, and from there to what was wanted."""
     def page(refused: Problem, context: RequestContext, method: str) -> ASGIApp:
-        if refused.status == HTTPStatus.UNAUTHORIZED and method in ("GET", "HEAD"):
+        is_read = method in ("GET", "HEAD")
+        if refused.status == HTTPStatus.UNAUTHORIZED and is_read:
             return RedirectResponse(path_of(public_url) + way_in(context), HTTPStatus.SEE_OTHER, {**HEADERS, "Content-Type": KIND})
         shown = rendered(
             "refusal.html", context.caller, public_url, context.app_context.clock(), title=_title(refused.status), status=refused.status,
             message=_message(refused), fields=_fields(refused), request_id=context.request_id,
-            can_repeat=method in ("GET", "HEAD") and refused.status in PASSING, is_known=context.operation_id is not None)
+            can_repeat=is_read and refused.status in PASSING,
+            # Where no operation is, nobody looked for a session.
+            way_in=None if context.operation_id is None else way_in(context) if is_read else LOGIN)
         return HTMLResponse(shown, refused.status, HEADERS | dict(refused.headers))
 
     return page

@@ -214,11 +214,13 @@ def test_a_value_that_cannot_be_is_named(page: Client) -> None:
 
 
 def test_tests_that_did_not_run_did_not_pass(page: Client) -> None:
-    add_event(add_run(tests=[add_regression_test().regression_id]), Phase.CANCELED, "Canceled by ada: superseded")
+    run_id = add_run(tests=[add_regression_test().regression_id], pull_request=7)
+    add_event(run_id, Phase.CANCELED, "Canceled by ada: superseded")
 
-    shown = page.get("/runs").text
+    shown = [page.get(path).text for path in ("/runs", f"/runs/{run_id}", "/pull-requests/7")]
 
-    assert "0 of 1 passed" in shown
+    assert "0 of 1 passed" in shown[0]
+    assert all("Nothing failed. 1 test was not run." in each for each in shown[1:])
 
 
 def test_a_test_that_is_not_of_the_run_is_not_found(page: Client) -> None:
@@ -284,6 +286,18 @@ def test_failures_are_listed_by_category(page: Client, site: Site) -> None:
     run_id = failing_run(site, add_regression_test(categories=["Teletext"]))
 
     assert '<strong class="plain">Teletext</strong>' in page.get(f"/runs/{run_id}?by=category").text
+
+
+def test_changed_cues_are_counted_where_not_all_are_listed(page: Client, site: Site) -> None:
+    test = add_regression_test()
+    more = b"".join(
+        b"\n%d\n00:%02d:%02d,000 --> 00:%02d:%02d,900\nline\n" % (number, number // 60, number % 60, number // 60, number % 60)
+        for number in range(3, 123))
+    run_id = failing_run(site, test, actual=EXPECTED + more)
+
+    shown = page.get(f"/runs/{run_id}/tests/{test.regression_id}").text
+
+    assert "120 changed cues</h3>, of which the first 100 are listed" in shown
 
 
 def test_cues_stand_on_a_timeline_that_needs_no_script(page: Client, site: Site) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -23,15 +24,15 @@ def opens(reader: Client, path: str = WHOLE) -> bool:
     return bool(reader.get(path).status_code == 200)
 
 
-def log_in(visitor: Client, **fields: str) -> Any:
-    return visitor.post("/login", data=fields, headers=SAME_ORIGIN)
+def log_in(visitor: Client, path: str = "/login", **fields: str) -> Any:
+    return visitor.post(path, data=fields, headers=SAME_ORIGIN)
 
 
 def test_a_stranger_is_led_to_the_way_in_and_from_there_to_what_was_wanted(site: Site, visitor: Client) -> None:
     site.account(Role.USER)
 
     led = visitor.get("/runs?status=fail")
-    begun = log_in(visitor, email="user@example.test", password=PASSWORD, next="/runs?status=fail")
+    begun = log_in(visitor, led.headers["location"], email="user@example.test", password=PASSWORD)
 
     assert (led.status_code, led.headers["location"]) == (303, "/login?next=%2Fruns%3Fstatus%3Dfail")
     assert (begun.status_code, begun.headers["location"]) == (303, "/runs?status=fail")
@@ -152,7 +153,7 @@ def test_a_browser_that_tells_its_origin_alone_is_believed(site: Site, visitor: 
 def test_the_way_in_leads_to_no_other_server(site: Site, visitor: Client, wanted: str) -> None:
     site.account(Role.USER)
 
-    answer = log_in(visitor, email="user@example.test", password=PASSWORD, next=wanted)
+    answer = log_in(visitor, f"/login?{urlencode({'next': wanted})}", email="user@example.test", password=PASSWORD)
 
     assert answer.headers["location"] == "/"
 
@@ -165,6 +166,16 @@ def test_what_is_no_form_of_ours_is_refused(visitor: Client, body: bytes, kind: 
     answer = visitor.post("/login", content=body, headers={**SAME_ORIGIN, "Content-Type": kind})
 
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/runs?status=fail&branch=a%26b", "/runs/999"])
+def test_a_public_page_leads_to_the_way_in_and_from_there_back(make_site: MakeSite, path: str) -> None:
+    visitor = Client(make_site(public_results=True).app, documents=(load_pages(),))
+
+    link = visitor.get(path).text.partition('<a href="/login')[2].partition('"')[0]
+
+    assert link == "?" + urlencode({"next": path})
+    assert 'href="/login' not in visitor.get(f"/login{link}").text
 
 
 def test_public_results_are_read_by_anybody_and_changed_by_nobody(make_site: MakeSite) -> None:
