@@ -24,14 +24,18 @@ EXPECTED = (
 EARLIER = EXPECTED.replace(b"02,000", b"01,960").replace(b"04,000", b"03,960")
 COLOURLESS = EXPECTED.replace(b'<font color="#ffff00">', b"").replace(b"</font>", b"")
 HOSTILE = "<script>document.title = 'taken'</script><img src=http://elsewhere.example/x>"
+# Nothing in it says where a line may break.
+ENDLESS = "x" * 3_000
 CONTENTS = (EXPECTED, EARLIER, COLOURLESS, HOSTILE.encode(), b"one\n", b"two\n")
 EMAIL, PASSWORD = "reviewer@example.test", "correct horse battery staple"
 FAILED_TEST, FAILED_LINE = "test_the_tide", 54_321
 LOG = b"".join(b"tests/test_sea.py::test_%d PASSED\n" % number for number in range(1, FAILED_LINE)) + (
     f"tests/test_sea.py::{FAILED_TEST} FAILED {HOSTILE}\n".encode() + b"and so on\n" * (100_000 - FAILED_LINE))
 REPORT = {
-    "tests": 2, "failures": 1, "errors": 0, "skipped": 0, "seconds": 0.5,
-    "failed": [{"name": FAILED_TEST, "classname": HOSTILE, "message": f"assert 5 == 4 {HOSTILE}"}]}
+    "tests": 2, "failures": 2, "errors": 0, "skipped": 0, "seconds": 0.5,
+    "failed": [
+        {"name": FAILED_TEST, "classname": HOSTILE, "message": f"assert 5 == 4 {HOSTILE}"},
+        {"name": ENDLESS, "classname": ENDLESS, "message": ENDLESS}]}
 REASON = "The new timing is right, see the discussion."
 
 
@@ -81,7 +85,7 @@ def make_scene(served: Installation) -> Scene:
         reviewer = add_user("reviewer", role=Role.ADMIN, email=EMAIL, password_hash=quick_hash(PASSWORD))
         outputs = [Output(baseline=digest(EXPECTED))]
         timed, flaky, *coloured = (add_regression_test(outputs=outputs) for _ in range(6))
-        hostile = add_regression_test(outputs=outputs, command=HOSTILE, categories=[HOSTILE[:50]])
+        hostile = add_regression_test(outputs=outputs, command=HOSTILE + ENDLESS, categories=[HOSTILE[:50], ENDLESS[:50]])
         _run({flaky: b"one\n"}, commit="c" * 40)
         main = _run({timed: EXPECTED, **dict.fromkeys(coloured, EXPECTED), hostile: EXPECTED, flaky: b"two\n"}, commit="c" * 40)
         _run({timed: EXPECTED}, platform="windows")
@@ -90,7 +94,9 @@ def make_scene(served: Installation) -> Scene:
         for tests in (coloured[:2], coloured[2:]):
             _propose(_run(dict.fromkeys(tests, COLOURLESS), branch=HOSTILE[:100]), tests, asker)
         red = _run({timed: EARLIER, hostile: HOSTILE.encode()}, pull_request=7)
-        waiting = add_run()
+        waiting = add_run(branch=ENDLESS[:100])
+        add_event(waiting, Phase.PREPARATION, ENDLESS)
+        add_job(reviewer, JobStatus.QUEUED, project=ENDLESS[:100], branch=ENDLESS[:200])
         job_id = add_job(reviewer, JobStatus.COMPLETED, exit_code=1, project="sea", branch=HOSTILE[:50])
     write_log(served.files, job_id, LOG)
     keep_artifacts(served.files, job_id, {"report.txt": b"x"}, junit=REPORT)

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.support.ui import Select
 
+from tests.builders import add_run
+from tests.databases import opened
 from tests.e2e.chromium import asked, awaited, console, elsewhere, find, press
 from tests.e2e.installation import Installation
 from tests.e2e.page_reader import Person
@@ -17,6 +21,12 @@ from tests.parts import lacking
 AXE = Path(__file__).parents[2] / "contract/generated_clients/node_modules/axe-core/axe.min.js"
 WIDTHS, SCHEMES = (390, 1280), ("light", "dark")
 LARGEST = 150_000
+# Lets no time pass between the looks that a page takes at itself, and counts them.
+HURRIED = """
+  window.looks = 0;
+  const wait = window.setTimeout;
+  window.setTimeout = (act, _, ...rest) => wait(() => { window.looks += 1; act(...rest); }, 20);
+"""
 OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # The words that each page must have for somebody without scripts.
 READABLE = {
@@ -96,6 +106,37 @@ def test_pages_can_be_read_without_scripts(reader: WebDriver, scene: Scene) -> N
         reader.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
     assert [name for name, words in READABLE.items() if words.lower() not in seen[name].lower()] == []
+
+
+def test_a_page_that_moves_by_itself_takes_no_choice_away(reader: WebDriver, scene: Scene, served: Installation) -> None:
+    hurried = reader.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": HURRIED})
+    reader.get(f"{scene.address}/runs?branch=tides")
+    Select(find(reader, "select[name=status]")).select_by_visible_text("fail")
+    reader.execute_script("document.activeElement.blur()")
+    with opened(served.database_url, migrated=False):
+        add_run(branch="tides")
+
+    looks = reader.execute_script("return looks")
+    awaited(reader, lambda: reader.execute_script("return looks") > looks + 5, "some more looks")
+    kept, shown = find(reader, "select[name=status]").get_attribute("value"), find(reader, "main").text
+    Select(find(reader, "select[name=status]")).select_by_index(0)
+    reader.execute_script("document.activeElement.blur()")
+    awaited(reader, lambda: "1 run\n" in find(reader, "main").text, "the run")
+    reader.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", hurried)
+
+    assert kept == "fail" and "No run is like that." in shown
+
+
+def test_an_address_that_names_a_line_survives_the_login(browser: WebDriver, scene: Scene) -> None:
+    browser.get("about:blank")
+    browser.get(f"{scene.address}/runs/{scene.red}/log#L900")
+    for password in ("wrong", PASSWORD):
+        awaited(browser, lambda: find(browser, "#email").get_attribute("value") == "", "an empty form")
+        find(browser, "#email").send_keys(EMAIL)
+        find(browser, "#password").send_keys(password, Keys.ENTER)
+
+    awaited(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#L900:target"), "the line")
+    browser.delete_all_cookies()
 
 
 def test_the_session_is_out_of_reach_of_scripts_and_ends_with_the_logout(reader: WebDriver, scene: Scene) -> None:

@@ -18,10 +18,14 @@ function look() {
   });
 }
 
-// Nothing is taken away from somebody who is writing or marking something.
+function isChanged(field) {
+  if (field.localName !== "select") return field.value !== field.defaultValue;
+  return field.selectedIndex !== Math.max(0, [...field.options].findIndex((each) => each.defaultSelected));
+}
+
+// Nothing is taken away from somebody who is writing, choosing or marking something.
 function isBusy() {
-  const fields = [...main.querySelectorAll("input, textarea")];
-  return document.hidden || !getSelection().isCollapsed || fields.some((each) => each.value !== each.defaultValue)
+  return document.hidden || !getSelection().isCollapsed || [...main.querySelectorAll("input, select, textarea")].some(isChanged)
     || main.contains(document.activeElement?.closest("input, textarea, select"));
 }
 

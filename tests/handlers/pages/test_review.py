@@ -36,6 +36,12 @@ def test_what_waits_is_shown_with_who_proposed_it_and_why(reader: Reader, propos
     assert f"/runs/{proposed.run_id}/tests/{proposed.test.regression_id}?output_id={proposed.test.output_id}" in page
 
 
+def test_the_reason_of_a_proposal_is_read_without_opening_anything(reader: Reader, proposed: Case) -> None:
+    page = reader(Role.ADMIN).get("/review").text
+
+    assert proposed.body()["reason"] in page.partition("<details open>")[2].partition("</details>")[0]
+
+
 def test_where_nothing_waits_the_page_says_so(reader: Reader) -> None:
     page = reader(Role.ADMIN).get("/review").text
 
