@@ -72,7 +72,8 @@ def test_each_reason_is_an_item_test_by_test(site: Site, client: ValidatingClien
         {**shared, "error_id": f"{run_id}-{test.regression_id}-exit_code_mismatch", "type": "exit_code_mismatch",
          "code": "EXIT_CODE_MISMATCH", "severity": "error", "message": "Exit code 10, expected 0.", "location": None},
         {**shared, "error_id": f"{run_id}-{test.regression_id}-missing_output-{first}", "type": "missing_output",
-         "code": "MISSING_OUTPUT", "severity": "error", "message": f"Output {first} was not written.", "location": {"output_id": first, "filename": f"{digest_of('s')}.srt"}},
+         "code": "MISSING_OUTPUT", "severity": "error", "message": f"Output {first} was not written.",
+         "location": {"output_id": first, "filename": f"{digest_of('s')}.srt"}},
         {**shared, "error_id": f"{run_id}-{test.regression_id}-diff_mismatch-{second}", "type": "diff_mismatch",
          "code": "OUTPUT_DIFF", "severity": "warning", "message": f"Output {second} differs from its baseline.",
          "location": {"output_id": second, "filename": f"{digest_of('s')}_2.txt"}}]
