@@ -36,8 +36,15 @@ class KeptScans(Generic[Found]):
                 self._found.move_to_end(key)
                 return self._found[key]
         found = scan()
+        self.keep(log, subject, found)
+        return found
+
+    def keep(self, log: Readable, subject: int, found: Found) -> None:
+        """Keep what a scan for a subject found in this version of the log."""
+        version: str | None = getattr(log, "version", None)
+        if version is None:
+            return
         with self._lock:
-            self._found[key] = found
+            self._found[version, subject] = found
             while len(self._found) > MOST:
                 self._found.popitem(last=False)
-        return found

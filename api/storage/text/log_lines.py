@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from types import MappingProxyType
@@ -14,12 +14,12 @@ from api.domain.text.log_cursor import LogPlace
 from api.storage.text.kept_scans import KeptScans
 from api.storage.text.log_windows import Readable
 from api.storage.text.logs import SEARCH_LIMIT, encoding_of, entries
+from api.storage.text.word_search import any_case_search
 
 BLOCK = 1 << 20
 # Of a line with a word this many bytes are shown, from a little before the word on if it stands further behind.
 SHOWN_BYTES = 4_000
 BEFORE_WORD = 400
-_indexes: KeptScans[tuple[list[tuple[int, int]], int, int]] = KeptScans()
 # A line is read in parts; so many parts for each line that is wanted are read at most.
 PARTS = 4
 
@@ -98,17 +98,40 @@ class _Block:
             found = self.content.find(newline, found + 1)
 
 
+@dataclass
+class _Index:
+    """The number and the offset of the first line that begins in each block, the number of the last line, and how far this reaches."""
+
+    places: list[tuple[int, int]] = field(default_factory=list)
+    total: int = 0
+    reaches: int = 0
+    _is_within: bool = False
+
+    def add(self, block: _Block) -> None:
+        """Count the lines of the next block."""
+        end = len(block.content)
+        if not self._is_within:
+            self.places.append((block.number, block.offset))
+        elif block.after > block.number:
+            self.places.append((block.number + 1, block.offset + block.next_break(0)))
+        self._is_within = block.line_start(end) < end
+        self.total, self.reaches = block.after - (not self._is_within), block.offset + end
+
+
+_indexes: KeptScans[_Index] = KeptScans()
+
+
 def read_lines(log: Readable, first: int, most: int) -> Excerpt:
     """Read up to `most` lines from the one with the number `first` on; where there are not so many, the last line."""
-    places, total, reaches = _indexes.find(log, 0, lambda: _index(log))
-    if not total:
+    index = _indexes.find(log, 0, lambda: _index(log))
+    if not index.total:
         return Excerpt((), 0, is_counted=True)
-    number = min(max(1, first), total)
-    place = places[bisect_right(places, number, key=lambda each: each[0]) - 1]
+    number = min(max(1, first), index.total)
+    place = index.places[bisect_right(index.places, number, key=lambda each: each[0]) - 1]
     block = _block(log, place[1], place[0], encoding_of(log))
     start = LogPlace(block.offset + block.start_of(number))
     lines = _placed(islice((entry.line for entry in entries(log, start)), PARTS * most), number)
-    return Excerpt(tuple(islice(lines, most)), total, is_counted=reaches >= log.size)
+    return Excerpt(tuple(islice(lines, most)), index.total, is_counted=index.reaches >= log.size)
 
 
 def find_lines(log: Readable, words: str, first: int, most: int) -> FoundLines:
@@ -116,8 +139,11 @@ def find_lines(log: Readable, words: str, first: int, most: int) -> FoundLines:
     if "\n" in words:
         return FoundLines((), None)
     needles = [each.lower() for each in LogFilter(contains=words).needles(encoding_of(log))]
+    may_have = any_case_search(needles)
     found: list[PlacedLine] = []
     for block in _blocks_from(log, first):
+        if not may_have(block.content):
+            continue
         for line in _hits(block, needles):
             if line.number >= first and (not found or found[-1].number != line.number):
                 if len(found) == most:
@@ -129,12 +155,20 @@ def find_lines(log: Readable, words: str, first: int, most: int) -> FoundLines:
 def _blocks_from(log: Readable, first: int) -> Iterator[_Block]:
     """The blocks of a log that have the line with this number and what follows. Lines that were counted once are not counted again."""
     index = _indexes.known(log, 0)
-    if index is None or not index[0]:
-        yield from (block for block in _blocks(log) if block.number >= first or block.after >= first)
+    if index is None or not index.places:
+        yield from (block for block in _counted(log) if block.number >= first or block.after >= first)
         return
-    places = index[0]
-    begin = max(0, bisect_right(places, first, key=lambda each: each[0]) - 1)
-    yield from _blocks(log, *places[begin], {offset: number for number, offset in places[begin:]})
+    begin = max(0, bisect_right(index.places, first, key=lambda each: each[0]) - 1)
+    yield from _blocks(log, *index.places[begin], {offset: number for number, offset in index.places[begin:]})
+
+
+def _counted(log: Readable) -> Iterator[_Block]:
+    """The blocks of a log. What was counted is kept where all of them were asked for."""
+    index = _Index()
+    for block in _blocks(log):
+        index.add(block)
+        yield block
+    _indexes.keep(log, 0, index)
 
 
 def _blocks(log: Readable, number: int = 1, offset: int = 0, known: Mapping[int, int] = MappingProxyType({})) -> Iterator[_Block]:
@@ -157,20 +191,11 @@ def _block(log: Readable, offset: int, number: int, wide: Encoding | None) -> _B
     return _Block(offset, number, block.content[:whole] or block.content, wide)
 
 
-def _index(log: Readable) -> tuple[list[tuple[int, int]], int, int]:
-    """The number and the offset of the first line that begins in each block, the number of the last line, and how far this reaches."""
-    places: list[tuple[int, int]] = []
-    total = reaches = 0
-    is_within = False
+def _index(log: Readable) -> _Index:
+    index = _Index()
     for block in _blocks(log):
-        end = len(block.content)
-        if not is_within:
-            places.append((block.number, block.offset))
-        elif block.after > block.number:
-            places.append((block.number + 1, block.offset + block.next_break(0)))
-        is_within = block.line_start(end) < end
-        total, reaches = block.after - (not is_within), block.offset + end
-    return places, total, reaches
+        index.add(block)
+    return index
 
 
 def _placed(lines: Iterator[LogLine], number: int) -> Iterator[PlacedLine]:

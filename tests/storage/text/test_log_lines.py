@@ -72,6 +72,37 @@ def test_of_a_log_whose_lines_were_counted_only_what_follows_a_line_is_searched(
     assert log.reads < len(log.content)
 
 
+def test_the_lines_that_a_search_went_through_are_not_counted_again() -> None:
+    log = Versioned(b"line\n" * 1_000, version="searched to its end")
+    find_lines(log, "needle", 1, 5)
+    log.reads = 0
+
+    excerpt = read_lines(log, 990, 5)
+
+    assert (excerpt.total, [line.number for line in excerpt.lines]) == (1_000, [990, 991, 992, 993, 994])
+    assert log.reads < len(log.content)
+
+
+def test_a_search_that_stopped_before_the_end_has_not_counted_all_lines() -> None:
+    log = Versioned(b"line\n" * 1_000, version="searched to its first line")
+    find_lines(log, "line", 1, 1)
+
+    assert read_lines(log, 990, 5).total == 1_000
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_a_search_asks_for_each_block_once(is_counted: bool) -> None:
+    log = Versioned(b"no word in it\n" * 1_000, version=f"asked {is_counted}")
+    if is_counted:
+        read_lines(log, 1, 1)
+    log.times = 0
+
+    find_lines(log, "needle", 1, 5)
+
+    # The head, for its encoding, once for the words and once for the lines.
+    assert log.times - 2 == -(-len(log.content) // (log_lines.BLOCK // 14 * 14))
+
+
 def test_where_there_are_not_so_many_lines_the_last_one_is_read() -> None:
     found = read_lines(InMemory(b"one\ntwo\n"), 4711, 5)
 
