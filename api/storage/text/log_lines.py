@@ -123,7 +123,7 @@ _indexes: KeptScans[_Index] = KeptScans()
 
 def read_lines(log: Readable, first: int, most: int) -> Excerpt:
     """Read up to `most` lines from the one with the number `first` on; where there are not so many, the last line."""
-    index = _indexes.find(log, 0, lambda: _index(log))
+    index = _indexes.known(log) or _index(log)
     if not index.total:
         return Excerpt((), 0, is_counted=True)
     number = min(max(1, first), index.total)
@@ -154,7 +154,7 @@ def find_lines(log: Readable, words: str, first: int, most: int) -> FoundLines:
 
 def _blocks_from(log: Readable, first: int) -> Iterator[_Block]:
     """The blocks of a log that have the line with this number and what follows. Lines that were counted once are not counted again."""
-    index = _indexes.known(log, 0)
+    index = _indexes.known(log)
     if index is None or not index.places:
         yield from (block for block in _counted(log) if block.number >= first or block.after >= first)
         return
@@ -168,7 +168,7 @@ def _counted(log: Readable) -> Iterator[_Block]:
     for block in _blocks(log):
         index.add(block)
         yield block
-    _indexes.keep(log, 0, index)
+    _indexes.keep(log, index)
 
 
 def _blocks(log: Readable, number: int = 1, offset: int = 0, known: Mapping[int, int] = MappingProxyType({})) -> Iterator[_Block]:
@@ -195,7 +195,7 @@ def _index(log: Readable) -> _Index:
     index = _Index()
     for block in _blocks(log):
         index.add(block)
-    return index
+    return _indexes.keep(log, index)
 
 
 def _placed(lines: Iterator[LogLine], number: int) -> Iterator[PlacedLine]:

@@ -27,43 +27,31 @@ class Unversioned:
         return b""
 
 
-def counting(scanned: list[int]) -> int:
-    """A scan that finds how many there were."""
-    scanned.append(1)
-    return len(scanned)
+def test_what_was_found_is_known_until_the_log_is_another() -> None:
+    kept = KeptScans[int]()
+    before = kept.known(Log("a"))
+
+    given = kept.keep(Log("a"), 1)
+
+    assert (before, given, kept.known(Log("a")), kept.known(Log("b"))) == (None, 1, 1, None)
 
 
-def test_a_version_is_scanned_once_for_each_subject() -> None:
-    kept, scanned = KeptScans[int](), list[int]()
+def test_of_a_log_without_a_version_nothing_is_known() -> None:
+    kept = KeptScans[int]()
 
-    found = [kept.find(Log(version), subject, lambda: counting(scanned)) for version, subject in (
-        ("a", 0), ("a", 0), ("a", 1), ("b", 0), ("a", 0))]
+    assert kept.keep(Unversioned(), 1) == 1
 
-    assert found == [1, 1, 2, 3, 1]
-
-
-def test_what_a_scan_found_is_known_until_the_log_is_another() -> None:
-    kept, scanned = KeptScans[int](), list[int]()
-    before = kept.known(Log("a"), 0)
-
-    kept.find(Log("a"), 0, lambda: counting(scanned))
-
-    assert (before, kept.known(Log("a"), 0), kept.known(Log("b"), 0), kept.known(Unversioned(), 0)) == (None, 1, None, None)
-
-
-def test_a_log_without_a_version_is_scanned_each_time() -> None:
-    kept, scanned = KeptScans[int](), list[int]()
-
-    for _ in range(2):
-        kept.find(Unversioned(), 0, lambda: counting(scanned))
-
-    assert len(scanned) == 2
+    assert kept.known(Unversioned()) is None
 
 
 def test_what_was_not_asked_for_lately_is_forgotten() -> None:
-    kept, scanned = KeptScans[int](), list[int]()
+    kept = KeptScans[int]()
+    kept.keep(Log("asked for"), 0)
+    kept.keep(Log("never asked for"), 0)
 
-    for number in (*range(MOST + 1), 0):
-        kept.find(Log("a"), number, lambda: counting(scanned))
+    for number in range(MOST - 1):
+        kept.keep(Log(str(number)), number)
+        kept.known(Log("asked for"))
 
-    assert len(scanned) == MOST + 2
+    assert kept.known(Log("never asked for")) is None
+    assert [kept.known(Log(version)) for version in ("asked for", "0", str(MOST - 2))] == [0, 0, MOST - 2]

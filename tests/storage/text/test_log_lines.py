@@ -1,24 +1,15 @@
 """Lines of a log by their numbers, and by words."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.storage.text import log_lines
 from api.storage.text.log_lines import find_lines, read_lines
-from tests.storage.text.test_logs import InMemory
+from tests.storage.text.test_logs import InMemory, Versioned
 
 LINES = st.lists(st.sampled_from(["", "plain", "A needle", "caf\xe9 字 ਊ", "z" * 90, "needle needle", "NEEDLE"]), max_size=40)
-
-
-@dataclass
-class Versioned(InMemory):
-    """A file in memory that says which version it is."""
-
-    version: str = ""
 
 
 @pytest.fixture(autouse=True)

@@ -35,6 +35,13 @@ class InMemory:
         return found
 
 
+@dataclass
+class Versioned(InMemory):
+    """A file in memory that says which version it is."""
+
+    version: str = ""
+
+
 PIECES = st.sampled_from([
     b"plain", b"caf\xe9", "café 字 😀".encode(), b"[2026-08-01 12:00:00] [ERROR] [build] x", b"error: y", b"\r", b"\0", b"",
     b"z" * 3999, b"z" * 4001, "é".encode() * 4100, b"\xe9" * 9000, b"needle", b"x needle x", b"n" * 20_000 + b"needle",
