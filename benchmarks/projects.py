@@ -41,9 +41,9 @@ from api.jobs.project.unpack import Unpacked, unpack
 from api.jobs.project.workspaces import Workspaces
 from api.jobs.supervisor.spec import Spec
 from api.jobs.supervisor.start import start_supervisor
-from api.sandbox.bubblewrap import Bubblewrap
 from api.sandbox.choice import find_bubblewrap
 from api.sandbox.limits import Limits
+from api.sandbox.linux.bubblewrap import Bubblewrap
 from api.storage.jobs.files import JobFiles
 
 LIST = Path(__file__).with_name("projects.txt")

@@ -11,7 +11,7 @@ from typing import Any
 from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.jobs.project.host_image import ImageNotBuilt, write_host_image
-from api.sandbox.engine import Engine, EngineError
+from api.sandbox.containers.engine import Engine, EngineError
 
 
 def add(commands: Any) -> None:

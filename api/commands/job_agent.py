@@ -28,11 +28,11 @@ from api.jobs.project.package_caches import PackageCaches
 from api.jobs.project.python_runtime import PythonRuntime, host_runtime, image_runtime
 from api.jobs.project.self_check import RETRY_INTERVAL, SelfCheck
 from api.jobs.project.workspaces import Workspaces
-from api.sandbox.bubblewrap import Bubblewrap
 from api.sandbox.choice import Choice
-from api.sandbox.container import ContainerEngine
-from api.sandbox.kubernetes import KubernetesJobs
+from api.sandbox.containers.sandbox import ContainerEngine
+from api.sandbox.kubernetes.sandbox import KubernetesJobs
 from api.sandbox.limits import Limits
+from api.sandbox.linux.bubblewrap import Bubblewrap
 from api.storage.files.incoming import DISK_RESERVE
 from api.storage.jobs.files import JobFiles
 from api.storage.permissions import PRIVATE

@@ -33,7 +33,7 @@ from api.machine.machine_client import MachineClient, Refused, ServerUnavailable
 from api.machine.server_repository import ServerJobRepository
 from api.machine.server_source import ServerRunSource
 from api.sandbox.choice import SandboxOptions, choose, log_choice
-from api.sandbox.kubernetes import KubernetesJobs
+from api.sandbox.kubernetes.sandbox import KubernetesJobs
 from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Sandbox
 from api.specfirst.responses.access_log import configure_logging

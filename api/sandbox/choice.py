@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from api.sandbox.bubblewrap import Bubblewrap
-from api.sandbox.cgroups import PARENT
-from api.sandbox.container import ContainerEngine
-from api.sandbox.kubernetes import KubernetesJobs
+from api.sandbox.containers.sandbox import ContainerEngine
+from api.sandbox.kubernetes.sandbox import KubernetesJobs
+from api.sandbox.linux.bubblewrap import Bubblewrap
+from api.sandbox.linux.cgroups import PARENT
 from api.sandbox.sandbox import Capabilities, Guard, Sandbox
 from api.storage.permissions import PRIVATE
 

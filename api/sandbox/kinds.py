@@ -9,9 +9,9 @@ from api.sandbox.sandbox import Sandbox
 
 # Loaded by name, so that a supervisor need not wait for the modules of a sandbox that it does not use.
 KINDS = {
-    "bubblewrap": ("api.sandbox.bubblewrap", "Bubblewrap"),
-    "container": ("api.sandbox.container", "ContainerEngine"),
-    "kubernetes": ("api.sandbox.kubernetes", "KubernetesJobs"),
+    "bubblewrap": ("api.sandbox.linux.bubblewrap", "Bubblewrap"),
+    "container": ("api.sandbox.containers.sandbox", "ContainerEngine"),
+    "kubernetes": ("api.sandbox.kubernetes.sandbox", "KubernetesJobs"),
 }
 
 

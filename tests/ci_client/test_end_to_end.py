@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from api.sandbox.cgroups import ROOT
+from api.sandbox.linux.cgroups import ROOT
 from api.storage.auth.passwords import hash_password
 from tests.builders import add_user
 from tests.ci_client.projects import make_project

@@ -18,7 +18,7 @@ from api.domain.jobs.job import Job, JobStatus, ProjectZip
 from api.domain.runs.machine import WorkKind
 from api.domain.runs.run import Platform
 from api.jobs.wakeup.wakeup import local_wakeup
-from api.sandbox.cgroups import ROOT
+from api.sandbox.linux.cgroups import ROOT
 from api.server import make_server
 from api.storage.database import session, transact
 from api.storage.jobs import jobs

@@ -11,8 +11,8 @@ import pytest
 from api.config import Settings
 from api.domain.jobs.job import Job
 from api.jobs.project import host_image
-from api.sandbox.container import ContainerEngine
-from api.sandbox.engine import Engine
+from api.sandbox.containers.engine import Engine
+from api.sandbox.containers.sandbox import ContainerEngine
 from api.sandbox.sandbox import Sandbox
 from api.storage.database import session
 from api.storage.jobs.agents import list_agents

@@ -17,8 +17,8 @@ from api.domain.runs.run import Platform
 from tests.databases import Database
 from tests.e2e.processes import CI_API, eventually, started
 from tests.faults.cluster import Cluster, Host, is_contiguous, supervisor_of
-from tests.sandbox.api_server import ApiServer
 from tests.sandbox.attempts import end_all_at_once, guard_of
+from tests.sandbox.kubernetes.api_server import ApiServer
 from tests.sandbox.machine_sandboxes import CLAIM, CLUSTER_IMAGE
 
 PROJECT = """

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from api.sandbox.bubblewrap import Bubblewrap
-from api.sandbox.cgroups import ROOT
-from api.sandbox.container import ContainerEngine
-from api.sandbox.engine import Engine, EngineError
-from api.sandbox.kubernetes import KubernetesJobs
+from api.sandbox.containers.engine import Engine, EngineError
+from api.sandbox.containers.sandbox import ContainerEngine
+from api.sandbox.kubernetes.sandbox import KubernetesJobs
+from api.sandbox.linux.bubblewrap import Bubblewrap
+from api.sandbox.linux.cgroups import ROOT
 from api.sandbox.sandbox import Sandbox
 from tests.e2e.processes import CI_API, environment
 from tests.parts import lacking, need
-from tests.sandbox.api_server import MANIFESTS, ApiServer
-from tests.sandbox.podman_node import PodmanNode, policies_of
+from tests.sandbox.kubernetes.api_server import MANIFESTS, ApiServer
+from tests.sandbox.kubernetes.podman_node import PodmanNode, policies_of
 
 IMAGE = "ci-job:tests"
 # By its whole name, since a node asks no registry for that.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from api.host.programs import PROJECT
 from api.jobs.project.wheels import write_wheel
-from api.sandbox.file_system import SYSTEM, is_shown
+from api.sandbox.linux.file_system import SYSTEM, is_shown
 from api.sandbox.sandbox import PATH, Mount
 
 MOUNT_POINT = "/opt/ci"

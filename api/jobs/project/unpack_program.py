@@ -19,7 +19,7 @@ from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
 from api.domain.jobs.declarations import FILES, MAX_BYTES, UNREAD, find_declarations
 from api.domain.jobs.project_digests import MAX_MODULE_BYTES, digests_of
 from api.jobs.project.unpacking import unpack_into
-from api.sandbox.enter import give_up_rights, set_limit
+from api.sandbox.linux.enter import give_up_rights, set_limit
 
 MEMORY = 256 << 20
 # Loaded before chroot, after which no module can be imported.

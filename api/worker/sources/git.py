@@ -17,8 +17,8 @@ from uuid import uuid4
 
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.folder_size import is_larger
-from api.sandbox.cgroups import MEMORY, PARENT, Group, detect
 from api.sandbox.limits import Limits as SandboxLimits
+from api.sandbox.linux.cgroups import MEMORY, PARENT, Group, detect
 from api.worker.cancellation import Cancellation
 from api.worker.programs.command import Invocation
 from api.worker.programs.process import Execution, Limits, run_process

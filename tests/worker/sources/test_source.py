@@ -14,7 +14,7 @@ from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.slots import Slot
-from api.sandbox.bubblewrap import Bubblewrap
+from api.sandbox.linux.bubblewrap import Bubblewrap
 from api.worker.cancellation import Cancellation, Cancelled, CancelReason
 from api.worker.run_error import RunError
 from api.worker.sources.artifact import ArtifactSource

@@ -15,16 +15,16 @@ from api.domain.jobs.job import JobReason
 from api.jobs.supervisor.start import start_supervisor
 from api.sandbox.choice import SandboxOptions, choose
 from api.sandbox.kinds import sandbox_of
-from api.sandbox.kubernetes import KubernetesJobs
+from api.sandbox.kubernetes.sandbox import KubernetesJobs
 from api.sandbox.probing import SELF_CHECK
 from api.sandbox.sandbox import Mount, Plan, Sandbox, SandboxFailure
 from tests.e2e.processes import eventually
 from tests.jobs.attempts import PYTHON, Bench, await_true, python, shell
 from tests.parts import need
-from tests.sandbox.api_server import ApiServer, Fault
 from tests.sandbox.attempts import end_all_at_once, guard_of
+from tests.sandbox.kubernetes.api_server import ApiServer, Fault
+from tests.sandbox.kubernetes.podman_node import SECRET, PodmanNode
 from tests.sandbox.machine_sandboxes import CLAIM, CLUSTER_IMAGE
-from tests.sandbox.podman_node import SECRET, PodmanNode
 
 
 @pytest.fixture

@@ -15,14 +15,14 @@ from typing import Any
 from urllib.parse import quote
 
 from api.host.programs import module_command
-from api.sandbox.cgroups import Group
-from api.sandbox.engine import Engine, EngineError
-from api.sandbox.file_system import masked_paths
+from api.sandbox.containers.engine import Engine, EngineError
 from api.sandbox.guard_process import GuardProcess, is_guarded, remove_place
-from api.sandbox.own_group import group_of
+from api.sandbox.linux.cgroups import Group
+from api.sandbox.linux.file_system import masked_paths
+from api.sandbox.linux.own_group import group_of
+from api.sandbox.linux.seccomp import engine_profile
 from api.sandbox.probing import guards, try_sandbox
 from api.sandbox.sandbox import MORE_PROCESSES, WORKSPACE, Capabilities, ExitStatus, Guard, Mount, Plan, SandboxFailure
-from api.sandbox.seccomp import engine_profile
 
 LABEL = "sample-platform-ci.folder"
 PIPES = "/run/ci"
@@ -115,7 +115,7 @@ class ContainerProcess:
         for each in (self.output, self.errors):
             if each is not None:
                 os.set_blocking(each, True)
-        self._guard = GuardProcess(place, [*module_command("api.sandbox.container_guard"), engine.socket_path, name])
+        self._guard = GuardProcess(place, [*module_command("api.sandbox.containers.guard"), engine.socket_path, name])
         self.ended = self._guard.ended
 
     @property

@@ -1,6 +1,6 @@
 """A process that waits for a container: it reports its exit, and removes it when the agent is gone.
 
-Run as `python -m api.sandbox.container_guard SOCKET NAME`. Its standard input is the starter's lifeline: one byte says
+Run as `python -m api.sandbox.containers.guard SOCKET NAME`. Its standard input is the starter's lifeline: one byte says
 that the container runs; the end, that the starter is gone. What it writes to its standard output is the exit code.
 """
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import threading
 from urllib.parse import quote
 
-from api.sandbox.engine import Engine, EngineError
+from api.sandbox.containers.engine import Engine, EngineError
 
 
 def _report_exit(engine: Engine, name: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from api.domain.jobs.job import JobReason
 from api.sandbox.guard_process import GuardProcess, is_guarded, remove_place
-from api.sandbox.kubernetes_job import APP, CLAIM, GRACE_SECONDS, OUTPUT, START_SECONDS, Volume, job_manifest, job_name
+from api.sandbox.kubernetes.job import APP, CLAIM, GRACE_SECONDS, OUTPUT, START_SECONDS, Volume, job_manifest, job_name
 from api.sandbox.probing import guards, try_sandbox
 from api.sandbox.sandbox import Capabilities, ExitStatus, Guard, Plan, SandboxFailure
 
@@ -83,7 +83,7 @@ class KubernetesJobs:
     def sweep(self, created_before: float, in_use: Collection[str] = ()) -> int:
         """Delete Jobs, and remove their folders, without a living guard that are not about to get one."""
         spared = tuple(f"{self.prefix}{name}-".lower() for name in in_use)
-        api, folder, removed = import_module("api.sandbox.kubernetes_api"), Path(self.folder), 0
+        api, folder, removed = import_module("api.sandbox.kubernetes.cluster"), Path(self.folder), 0
         with suppress(api.ClusterError):
             cluster = api.Cluster(self.config)
             for job in cluster.list_jobs(f"app={APP},{CLAIM}={self.claim}"):
@@ -113,7 +113,7 @@ class KubernetesProcess:
             os.fchown(self.output, user_id, user_id)
         (place / MANIFEST).write_text(json.dumps(manifest))
         # Not as other modules are started: the client of the cluster is a package.
-        self._guard = GuardProcess(place, [sys.executable, "-P", "-m", "api.sandbox.kubernetes_guard", config, str(place)])
+        self._guard = GuardProcess(place, [sys.executable, "-P", "-m", "api.sandbox.kubernetes.guard", config, str(place)])
         self.ended = self._guard.ended
 
     @property

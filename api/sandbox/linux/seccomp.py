@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from api.sandbox.calls import AARCH64, X86_64
+from api.sandbox.linux.calls import AARCH64, X86_64
 
 # Why each call is refused, or looked at.
 REASONS: dict[str, tuple[str, ...]] = {

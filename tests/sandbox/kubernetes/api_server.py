@@ -24,8 +24,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 NAMESPACE, TOKEN = "ci", "machines-token"
-MANIFESTS = Path(__file__).parents[2] / "deploy/kubernetes/jobs.yaml"
-SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "deploy/kubernetes.json").read_text())
+MANIFESTS = Path(__file__).parents[3] / "deploy/kubernetes/jobs.yaml"
+SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "deploy/kubernetes.json").read_text())
 JOBS = re.compile(rf"/apis/batch/v1/namespaces/{NAMESPACE}/jobs(?:/([a-z0-9-]+))?")
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 # What a fault does instead of answering, or after what was asked was done.

@@ -21,7 +21,7 @@ import yaml
 
 from tests.e2e.processes import eventually
 from tests.parts import need
-from tests.sandbox.api_server import Object
+from tests.sandbox.kubernetes.api_server import Object
 
 POLL_SECONDS = 0.1
 # Podman's own may be higher than this host's.

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from api.sandbox.cgroups import ROOT, Cgroups, Group, VersionOne, VersionTwo, detect
 from api.sandbox.limits import Limits
-from api.sandbox.own_group import group_of
+from api.sandbox.linux.cgroups import ROOT, Cgroups, Group, VersionOne, VersionTwo, detect
+from api.sandbox.linux.own_group import group_of
 from tests.parts import lacking
 
 LIMITS = Limits(memory_bytes=64 << 20, processes=10, cpus=0.5)

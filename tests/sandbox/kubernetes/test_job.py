@@ -11,10 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from api.domain.jobs.job import JobReason
-from api.sandbox.kubernetes_job import MAX_NAME, Standing, Volume, job_manifest, job_name, standing_of
+from api.sandbox.kubernetes.job import MAX_NAME, Standing, Volume, job_manifest, job_name, standing_of
 from api.sandbox.limits import Limits
 from api.sandbox.sandbox import ExitStatus, Mount, Plan
-from tests.sandbox.api_server import SCHEMAS, Object
+from tests.sandbox.kubernetes.api_server import SCHEMAS, Object
 
 LIMITS = Limits(seconds=90, memory_bytes=256 << 20, cpus=1.5, file_bytes=1 << 20)
 PLAN = Plan("job-1-1-tests", ("pytest", "-k", "a b"), LIMITS, environment={"CI": "true"}, user_id=4321)

@@ -1,6 +1,6 @@
 """A process that creates a Job, waits for its end and reports it, and deletes it when told to, or when the supervisor is gone.
 
-Run as `python -m api.sandbox.kubernetes_guard CONFIG FOLDER`; the folder has the Job's manifest. Its standard input is the starter's
+Run as `python -m api.sandbox.kubernetes.guard CONFIG FOLDER`; the folder has the Job's manifest. Its standard input is the starter's
 lifeline: one byte asks to end the command; the end, that the starter is gone. What it writes to its standard output is how the command
 ended. The file `asked` in the folder says that the Job may have been created, and is not to be created again; `started` that its command
 runs.
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from api.domain.jobs.job import JobReason
-from api.sandbox.kubernetes import ASKED, MANIFEST, STARTED
-from api.sandbox.kubernetes_api import Cluster, ClusterError
-from api.sandbox.kubernetes_job import DIGEST, START_SECONDS, Standing, has_ended, standing_of
+from api.sandbox.kubernetes.cluster import Cluster, ClusterError
+from api.sandbox.kubernetes.job import DIGEST, START_SECONDS, Standing, has_ended, standing_of
+from api.sandbox.kubernetes.sandbox import ASKED, MANIFEST, STARTED
 from api.sandbox.sandbox import ExitStatus
 
 CONFLICT = 409

@@ -11,9 +11,9 @@ import pytest
 from api.jobs.project.host_image import write_host_image
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.python_runtime import image_runtime
-from api.sandbox.bubblewrap import Bubblewrap
 from api.sandbox.choice import SandboxOptions, choose
-from api.sandbox.file_system import HIDDEN, MASKED_FILES, MASKED_FOLDERS, is_shown
+from api.sandbox.linux.bubblewrap import Bubblewrap
+from api.sandbox.linux.file_system import HIDDEN, MASKED_FILES, MASKED_FOLDERS, is_shown
 from api.sandbox.sandbox import Sandbox
 from tests.jobs.attempts import LIMITS, Bench, python, shell
 from tests.jobs.project.zips import honest

@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from api.sandbox.cgroups import MEMORY, PARENT, PROCESSES, ROOT, Cgroups, Group, detect
-from api.sandbox.children import descendants
-from api.sandbox.enter import STAGE
-from api.sandbox.file_system import NAME_SERVERS, host_system, masks, root_system
+from api.sandbox.linux.cgroups import MEMORY, PARENT, PROCESSES, ROOT, Cgroups, Group, detect
+from api.sandbox.linux.children import descendants
+from api.sandbox.linux.enter import STAGE
+from api.sandbox.linux.file_system import NAME_SERVERS, host_system, masks, root_system
+from api.sandbox.linux.seccomp import filter_program, is_supported
+from api.sandbox.linux.spawn import LaunchSpec, memory_file, spawn
 from api.sandbox.probing import guards, try_sandbox
 from api.sandbox.sandbox import MORE_PROCESSES, WORKSPACE, Capabilities, ExitStatus, Guard, Mount, Plan, SandboxFailure
-from api.sandbox.seccomp import filter_program, is_supported
-from api.sandbox.spawn import LaunchSpec, memory_file, spawn
 
 INPUT, OUTPUT, ERRORS, STATUS, FILTER, FIRST_FILE = 0, 1, 2, 3, 4, 5
 USER_INSIDE = 1000

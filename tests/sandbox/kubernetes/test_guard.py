@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 from api.domain.jobs.job import JobReason
-from api.sandbox import kubernetes_api, kubernetes_guard
-from api.sandbox.kubernetes import ASKED, STARTED
-from api.sandbox.kubernetes_api import Cluster, ClusterError
-from api.sandbox.kubernetes_guard import Conversation
-from api.sandbox.kubernetes_job import START_SECONDS, Standing, Volume, job_manifest
+from api.sandbox.kubernetes import cluster, guard
+from api.sandbox.kubernetes.cluster import Cluster, ClusterError
+from api.sandbox.kubernetes.guard import Conversation
+from api.sandbox.kubernetes.job import START_SECONDS, Standing, Volume, job_manifest
+from api.sandbox.kubernetes.sandbox import ASKED, STARTED
 from api.sandbox.limits import Limits
 from api.sandbox.sandbox import ExitStatus, Plan
 from api.supervision.daemon_call import call_in_daemon_thread
 from tests.certificates import certify, listening
 from tests.e2e.processes import TIMEOUT, eventually
-from tests.sandbox.api_server import LOST_ANSWER, NAMESPACE, SILENCE, SILENT_SECONDS, TOKEN, ApiServer, Fault, Object
-from tests.sandbox.test_kubernetes_job import RUNNING, ended
+from tests.sandbox.kubernetes.api_server import LOST_ANSWER, NAMESPACE, SILENCE, SILENT_SECONDS, TOKEN, ApiServer, Fault, Object
+from tests.sandbox.kubernetes.test_job import RUNNING, ended
 
 PULLING = {"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating", "message": "pulling"}}}]}
 
@@ -82,13 +82,12 @@ def node(server: ApiServer) -> ScriptedNode:
 
 @pytest.fixture
 def begin(server: ApiServer, node: ScriptedNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Talk]:
-    monkeypatch.setattr(kubernetes_guard, "PAUSE", 0.01)
-    monkeypatch.setattr(kubernetes_guard, "WATCH_SECONDS", 1)
+    monkeypatch.setattr(guard, "PAUSE", 0.01)
+    monkeypatch.setattr(guard, "WATCH_SECONDS", 1)
 
     def started(*faults: Fault, clock: Callable[[], float] = lambda: 0.0) -> Talk:
         server.cluster.faults[:] = faults
-        cluster = Cluster(server.write_config(tmp_path / "config"))
-        conversation = Conversation(cluster, manifest(), tmp_path, monotonic=clock)
+        conversation = Conversation(Cluster(server.write_config(tmp_path / "config")), manifest(), tmp_path, monotonic=clock)
         return Talk(conversation, server, node, tmp_path / STARTED, call_in_daemon_thread(conversation.run, "talk", lambda: None))
 
     return started
@@ -206,7 +205,7 @@ def test_a_question_that_fails_is_asked_again(begin: Begin, kind: str, what: int
 
 
 def test_a_server_that_is_slow_to_answer_is_asked_again(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kubernetes_api, "READ_TIMEOUT", SILENT_SECONDS / 3)
+    monkeypatch.setattr(cluster, "READ_TIMEOUT", SILENT_SECONDS / 3)
     talk = begin(Fault("GET", "pods", SILENCE, times=5)).begun()
 
     talk.node.report(ended(4))
@@ -303,13 +302,13 @@ def test_a_pods_own_account_is_access_enough(tmp_path: Path, monkeypatch: pytest
     server = ApiServer(ScriptedNode(), listening(certified))
     for name, content in (("token", TOKEN), ("namespace", NAMESPACE)):
         (tmp_path / name).write_text(content)
-    monkeypatch.setattr(kubernetes_api, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
-    monkeypatch.setattr(kubernetes_api, "SERVICE_CERT_FILENAME", str(certified))
-    monkeypatch.setattr(kubernetes_api, "INSIDE", {"KUBERNETES_SERVICE_HOST": "localhost", "KUBERNETES_SERVICE_PORT": str(server.port)})
+    monkeypatch.setattr(cluster, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(cluster, "SERVICE_CERT_FILENAME", str(certified))
+    monkeypatch.setattr(cluster, "INSIDE", {"KUBERNETES_SERVICE_HOST": "localhost", "KUBERNETES_SERVICE_PORT": str(server.port)})
     try:
-        cluster = Cluster("")
-        cluster.create_job(manifest())
-        found = cluster.read_job("ci-a")
+        inside = Cluster("")
+        inside.create_job(manifest())
+        found = inside.read_job("ci-a")
     finally:
         server.close()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from api.sandbox.enter import CLEAN, FAILED, carry_out
+from api.sandbox.linux.enter import CLEAN, FAILED, carry_out
 
 ENTER = str(Path(__file__).with_name("enter.py"))
 FIRST_FREE_DESCRIPTOR = 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from api.sandbox.cgroups import MEMORY, PROCESSES, ROOT, Group
+from api.sandbox.linux.cgroups import MEMORY, PROCESSES, ROOT, Group
 
 PROC = Path("/proc")
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.sandbox.calls import AARCH64, X86_64
-from api.sandbox.seccomp import (
+from api.sandbox.linux.calls import AARCH64, X86_64
+from api.sandbox.linux.seccomp import (
     ALLOW,
     ALLOWED,
     ANY_BIT,
