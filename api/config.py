@@ -98,6 +98,10 @@ class Settings:
     threads: int = _server("CI_THREADS", 32, read.whole_number, "threads for ordinary operations, per process", least=1)
     max_upload: int = _server("CI_MAX_UPLOAD", 512 << 20, read.whole_number, "largest file that a worker may send", least=1024)
     sample_size: int = _server("CI_SAMPLE_SIZE", 4 << 30, read.whole_number, "largest file that the library takes", least=1024)
+    reports: int = _server(
+        "CI_REPORTS_PER_SECOND", 80, read.whole_number,
+        "how often in a second all machines together renew claims, report results, and send logs; with more work each does less often",
+        least=1)
     max_wait: int = _server("CI_MAX_WAIT", 60, read.whole_number, "the longest ?wait= that is honoured", least=0)
     sync_interval: int = _server(
         "CI_SYNC_INTERVAL", 30, read.whole_number, "how often runs made by the platform's own programs are looked for", least=1)

@@ -43,6 +43,7 @@ from api.services.catalog.library_samples import NewSamples
 from api.services.health_probes import HealthProbes, Probe
 from api.services.jobs.claims import claim_job, release_job
 from api.services.policies import AccountPolicy, Environments, JobPolicy, LibraryPolicy, ReviewPolicy, WorkPolicy
+from api.services.report_pace import ReportPace
 from api.services.results.analysing import Analyst
 from api.services.results.analysis_requests import AnalysisRequests
 from api.services.results.first_differences import DifferenceFinder
@@ -166,6 +167,7 @@ def make_server(
             RunPolicy: RunPolicy(settings.main_repository, settings.allowed_repositories),
             RunWatch: waits,
             RunLogTails: run_logs,
+            ReportPace: ReportPace(settings.reports, policy.lease),
             WorkPolicy: policy,
             WorkQueue: work,
             UploadLimits: UploadLimits(settings.streams_per_user),

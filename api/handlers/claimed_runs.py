@@ -13,7 +13,7 @@ from api.domain.runs.claimed_run import ReportedError, RunProgress, TestResult
 from api.domain.runs.machine import parse_run_claim
 from api.domain.runs.worker_message import ArtifactKind
 from api.services.runs import claim_reports
-from api.services.runs.shard_files import LOG, ShardFiles
+from api.services.runs.shard_files import ShardFiles
 from api.specfirst import request_context
 from api.storage.files.archive import Archive
 from api.storage.files.incoming import FileStore, IncomingFile
@@ -55,11 +55,9 @@ async def put_claim_test_log(claim: str, regression_id: int, request: Request) -
 
 
 async def put_claim_run_file(claim: str, kind: str, request: Request) -> Response:
-    """Keep a claimed run's log, as far as it goes, or another file of it."""
-    held, machine, parts = parse_run_claim(claim), request_context.machine().name, shard_files()
-    if kind == LOG:
-        return await _take(request, partial(claim_reports.store_log, held, machine, parts))
-    return await _take(request, partial(claim_reports.store_artifact, held, machine, ArtifactKind(kind), parts))
+    """Keep a file of a claimed run."""
+    return await _take(request, partial(
+        claim_reports.store_artifact, parse_run_claim(claim), request_context.machine().name, ArtifactKind(kind), shard_files()))
 
 
 def shard_files() -> ShardFiles:

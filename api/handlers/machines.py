@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Callable, Set
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from api.rendering import machines as render_machines
 from api.rendering.file_responses import Sendable, file_answer
 from api.services.jobs import claims as job_claims
 from api.services.policies import WorkPolicy
+from api.services.report_pace import ReportPace
 from api.services.results.analysis_requests import AnalysisRequests
 from api.services.runs import claim_reports, leases
 from api.services.runs.runs import load_run
@@ -118,7 +120,9 @@ def renew_claims(body: dict[str, Any]) -> dict[str, Any]:
         job_claims.record_agent(Agent(
             name, **{**body["condition"], "missing": tuple(body["condition"]["missing"])}, seen_at=now))
     states = {**jobs, **runs}
-    return render_machines.claims([(each, states.get(each, ClaimState.LOST)) for each in body["claims"]], lease.total_seconds())
+    return render_machines.claims(
+        [(each, states.get(each, ClaimState.LOST)) for each in body["claims"]], lease.total_seconds(),
+        request_context.collaborator(ReportPace).seconds())
 
 
 def _renewed(claim: RunClaim, machine: str, until: datetime) -> ClaimState:
@@ -163,20 +167,34 @@ def _end_job(held: JobClaim, body: dict[str, Any]) -> None:
 
 
 async def append_claim_log(claim: str, start: int, request: Request) -> Response:
-    """Append to the log of a claimed job's attempt what is not there yet, as it comes."""
-    job, place = await request_context.in_thread(_held_attempt, claim)
-    append, size = _jobs().logs.append, None
+    """Append to the log of what was claimed what is not there yet, as it comes."""
+    append: Append = await request_context.in_thread(_log_of, parse_claim(claim))
+    size, state = None, ClaimState.HELD
     async for chunk in gathered(request, APPENDED_BYTES):
-        size = await request_context.in_thread(append, place, start, chunk)
+        size, state = await request_context.in_thread(append, start, chunk)
         start += len(chunk)
     if size is None:
-        size = await request_context.in_thread(append, place, start, b"")
-    return answer({"size": size, "state": job_claims.state_of(job)})
+        size, state = await request_context.in_thread(append, start, b"")
+    return answer({"size": size, "state": state})
+
+
+Append = Callable[[int, bytes], tuple[int, ClaimState]]
+
+
+def _log_of(claim: RunClaim | JobClaim) -> Append:
+    """What appends bytes to a log from an offset on, and says how long it is then and how the claim stands. Raises NotFound."""
+    if isinstance(claim, RunClaim):
+        return partial(
+            claim_reports.append_log, claim, request_context.machine().name, parts=shard_files(), now=request_context.now(),
+            limit=request_context.values().max_upload)
+    job, place = _held_attempt(claim)
+    logs, state = _jobs().logs, job_claims.state_of(job)
+    return lambda start, chunk: (logs.append(place, start, chunk), state)
 
 
 async def put_claim_artifact(claim: str, sha256: str, request: Request) -> Response:
     """Keep a file that a claimed job left, until the result says what it is called."""
-    job, place = await request_context.in_thread(_held_attempt, claim)
+    job, place = await request_context.in_thread(_held_attempt, parse_job_claim(claim))
     announced = content_length(request)
     try:
         await request_context.in_thread(_check_room, job, place, announced)
@@ -202,8 +220,8 @@ async def _receive(request: Request, job: Job, place: AttemptPlace, sha256: str,
         await request_context.in_thread(incoming.discard)
 
 
-def _held_attempt(claim: str) -> tuple[Job, AttemptPlace]:
-    job = job_claims.held_job(parse_job_claim(claim), request_context.machine().name)
+def _held_attempt(claim: JobClaim) -> tuple[Job, AttemptPlace]:
+    job = job_claims.held_job(claim, request_context.machine().name)
     return job, AttemptPlace(job.job_id, job.attempt, job.fence)
 
 
@@ -244,8 +262,9 @@ async def get_claim_file(claim: str, sha256: str, request: Request, range: str |
 
 
 def _open(claim: str, sha256: str) -> Sendable:
-    if isinstance(parse_claim(claim), JobClaim):
-        return _open_project(claim, sha256)
+    named = parse_claim(claim)
+    if isinstance(named, JobClaim):
+        return _open_project(named, sha256)
     held = _held(claim)
     sample = next((test for test in _tests_of(held).tests if test.sample_sha.lower() == sha256), None)
     source: Sendable | None = None
@@ -259,7 +278,7 @@ def _open(claim: str, sha256: str) -> Sendable:
     return source
 
 
-def _open_project(claim: str, sha256: str) -> Sendable:
+def _open_project(claim: JobClaim, sha256: str) -> Sendable:
     job, _ = _held_attempt(claim)
     found = _jobs().files.open(project_name(job.job_id))
     if found is None or job.zip is None or job.zip.sha256 != sha256:

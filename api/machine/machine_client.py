@@ -14,13 +14,13 @@ from typing import Any, BinaryIO
 import httpx
 
 from api.domain.errors import StoreFull
-from api.domain.runs.machine import TOKEN_PREFIX
+from api.domain.runs.machine import TOKEN_PREFIX, ClaimState
 
 BASE = "/machine-api/v1"
 # How much longer than it was asked to a server may take to answer, in seconds.
 PATIENCE = 30.0
-# How long files may take to be taken, and reports, which are short.
-TIMEOUT, REPORT_TIMEOUT = httpx.Timeout(30, read=120, write=120), 30.0
+# How long files may take to be taken, reports, which are short, and renewals, which are due again soon.
+TIMEOUT, REPORT_TIMEOUT, RENEW_TIMEOUT = httpx.Timeout(30, read=120, write=120), 30.0, 10.0
 # A request that did not come in time, or one too many.
 TRANSIENT = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)
 PIECE = 1 << 20
@@ -56,6 +56,8 @@ class MachineClient:
 
     def __init__(self, http: httpx.Client, server: str, token_file: Path) -> None:
         self._http, self._base, self._token_file = http, f"{server}{BASE}", token_file
+        # How long the server would have this machine wait between two reports of one kind: renewals, results, and logs.
+        self.report_seconds = 0.0
 
     def identify(self) -> Mapping[str, Any]:
         """Who this machine is."""
@@ -68,10 +70,11 @@ class MachineClient:
         found: Mapping[str, Any] | None = self._json("POST", "/claims", json=body, timeout=wait + PATIENCE)["work"]
         return found
 
-    def renew(self, claims: Iterable[str], timeout: float) -> dict[str, str]:
-        """The state of each claim, which holds for another lease where it is held. An answer is waited for for so many seconds."""
-        answer = self._json("POST", "/claims/renew", json={"claims": list(claims)}, timeout=timeout)
-        return {each["claim"]: each["state"] for each in answer["claims"]}
+    def renew(self, claims: Iterable[str], timeout: float = RENEW_TIMEOUT, **more: Any) -> tuple[dict[str, ClaimState], float]:
+        """Renew claims, and say more of the machine. How each stands, and for how many seconds those hold that are held."""
+        answer = self._json("POST", "/claims/renew", json={"claims": list(claims), **more}, timeout=timeout)
+        self.report_seconds = answer["report_seconds"]
+        return {each["claim"]: ClaimState(each["state"]) for each in answer["claims"]}, answer["lease_seconds"]
 
     def end(self, claim: str, body: Mapping[str, Any]) -> None:
         """End a claim."""
@@ -86,11 +89,20 @@ class MachineClient:
         self._ask("POST", f"/claims/{claim}/results", json={"results": list(results)}, timeout=REPORT_TIMEOUT)
 
     def send_file(self, claim: str, place: str, path: Path) -> None:
-        """Send a file of a claimed run, as long as it is now: it may be a log that grows."""
+        """Send a file of a claimed run."""
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             headers = BYTES | {"Content-Length": str(size)}
             self._ask("PUT", f"/claims/{claim}/{place}", content=pieces(file, size), headers=headers)
+
+    def append_log(self, claim: str, offset: int, chunk: bytes) -> tuple[int, ClaimState]:
+        """Append to a log; how long it is then, whatever was sent, and how the claim stands."""
+        response = self._send("PUT", f"/claims/{claim}/log", content=chunk, headers=BYTES, params={"start": offset}, timeout=REPORT_TIMEOUT)
+        if response.status_code == httpx.codes.CONFLICT:
+            return response.json()["details"]["size"], ClaimState.HELD
+        require(response)
+        found = response.json()
+        return found["size"], ClaimState(found["state"])
 
     def tests(self, claim: str) -> list[Mapping[str, Any]]:
         """The regression tests of a claimed run."""
@@ -110,13 +122,17 @@ class MachineClient:
     def _json(self, method: str, path: str, **options: Any) -> Any:
         return self._ask(method, path, **options).json()
 
-    def _ask(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any) -> httpx.Response:
-        try:
-            response = self._http.request(method, self._base + path, headers={**self._headers(), **(headers or {})}, **options)
-        except httpx.TransportError as fault:
-            raise ServerUnavailable(str(fault) or type(fault).__name__) from fault
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        response = self._send(method, path, **options)
         require(response)
         return response
+
+    def _send(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any) -> httpx.Response:
+        """The answer, whatever its status. Raises ServerUnavailable where there is none."""
+        try:
+            return self._http.request(method, self._base + path, headers={**self._headers(), **(headers or {})}, **options)
+        except httpx.TransportError as fault:
+            raise ServerUnavailable(str(fault) or type(fault).__name__) from fault
 
     def _headers(self) -> dict[str, str]:
         try:

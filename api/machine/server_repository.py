@@ -28,6 +28,11 @@ class ServerJobRepository:
     def __init__(self, client: JobClient, cache: FileCache) -> None:
         self._client, self._cache, self._session = client, cache, str(uuid4())
 
+    @property
+    def report_seconds(self) -> float:
+        """How long the server would have this machine wait between two reports of one kind."""
+        return self._client.report_seconds
+
     def claim(self, wait: float) -> ClaimedJob | None:
         """Claim the next job that may be started, waiting up to so many seconds for one."""
         begun = time.monotonic()
@@ -45,16 +50,15 @@ class ServerJobRepository:
 
     def renew(self, claims: Iterable[str], condition: Mapping[str, object] | None) -> tuple[dict[str, ClaimState], float]:
         """Renew claims, and say how this machine is. How each stands, and for how many seconds they hold from now on."""
-        return self._renew({"claims": [*claims], **({} if condition is None else {"condition": condition})})
+        return self._renew(claims, **({} if condition is None else {"condition": condition}))
 
     def leave(self, claims: Iterable[str]) -> tuple[dict[str, ClaimState], float]:
         """Say that this process ends. As `renew`; the claims hold for longer."""
-        return self._renew({"claims": [*claims], "leaving": True})
+        return self._renew(claims, leaving=True)
 
-    def _renew(self, body: Mapping[str, Any]) -> tuple[dict[str, ClaimState], float]:
+    def _renew(self, claims: Iterable[str], **more: Any) -> tuple[dict[str, ClaimState], float]:
         with _translated():
-            answer = self._client.renew_all(body)
-        return {each["claim"]: ClaimState(each["state"]) for each in answer["claims"]}, answer["lease_seconds"]
+            return self._client.renew(claims, **more)
 
     def fetch_project(self, job: ClaimedJob, target: Path) -> None:
         """Put the job's zip at `target`. Raises ProjectGone."""
@@ -75,8 +79,7 @@ class ServerJobRepository:
     def append_log(self, job: ClaimedJob, offset: int, chunk: bytes) -> tuple[int, ClaimState]:
         """Append to the job's log; how long it is then, whatever was sent, and how the claim stands. Raises ClaimPassed."""
         with _translated(missing=ClaimPassed()):
-            answer = self._client.append_log(job.claim, offset, chunk)
-        return answer["size"], ClaimState(answer["state"])
+            return self._client.append_log(job.claim, offset, chunk)
 
     def send_artifact(self, job: ClaimedJob, sha256: str, path: Path) -> ArtifactLimit | None:
         """Send a file that the job left; the limit for which it is not kept. Raises ClaimPassed."""

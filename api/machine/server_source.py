@@ -43,6 +43,11 @@ class ServerRunSource:
         # Ends that the server has not taken yet: it would give again what it does not know to be over.
         self._ends: dict[str, RunEnd] = {}
 
+    @property
+    def report_seconds(self) -> float:
+        """How long the server would have this machine wait between two reports of one kind."""
+        return self._client.report_seconds
+
     def claim(self) -> ClaimedRun | None:
         """Claim the next run; None where none came in time, or the worker is to stop."""
         for claim, end in list(self._ends.items()):
@@ -59,7 +64,8 @@ class ServerRunSource:
 
     def renew(self, claimed: ClaimedRun) -> bool:
         """Prolong the lease; False when the run is over, or the claim passed to another."""
-        return self._now(lambda: self._client.renew([claimed.claim], self._renew_timeout))[claimed.claim] == ClaimState.HELD
+        states, _ = self._now(lambda: self._client.renew([claimed.claim], self._renew_timeout))
+        return states[claimed.claim] is ClaimState.HELD
 
     def end(self, claimed: ClaimedRun, end: RunEnd) -> None:
         """End the claim; what the server does not take now it is told before the next question for work."""
@@ -87,16 +93,20 @@ class ServerRunSource:
         self._send(claimed, f"tests/{regression_id}/log", path)
 
     def send_run_file(self, claimed: ClaimedRun, kind: str, path: Path) -> None:
-        """Send the run's log, as far as it goes, or another of its files."""
+        """Send a file of the run."""
         self._send(claimed, f"run-files/{kind}", path)
+
+    def append_log(self, claimed: ClaimedRun, offset: int, chunk: bytes) -> tuple[int, ClaimState]:
+        """Append to the run's log."""
+        return self._report(lambda: self._client.append_log(claimed.claim, offset, chunk))
 
     def _send(self, claimed: ClaimedRun, place: str, path: Path) -> None:
         self._report(lambda: self._client.send_file(claimed.claim, place, path))
 
     @staticmethod
-    def _report(tell: Callable[[], None]) -> None:
+    def _report(send: Callable[[], T]) -> T:
         try:
-            tell()
+            return send()
         except NotThere as gone:
             raise RunClosed from gone
         except ServerUnavailable as away:
@@ -127,8 +137,8 @@ class ServerRunSource:
 
     def _require_claim(self, claimed: ClaimedRun, pause: Pause) -> None:
         """Raise RunClosed where the run is another's, or over: its files are not found then, and that says nothing of them."""
-        states = self._patiently(lambda: self._client.renew([claimed.claim], self._renew_timeout), pause)
-        if states[claimed.claim] != ClaimState.HELD:
+        states, _ = self._patiently(lambda: self._client.renew([claimed.claim], self._renew_timeout), pause)
+        if states[claimed.claim] is not ClaimState.HELD:
             raise RunClosed
 
     def fetch_executable(self, claimed: ClaimedRun, target: Path, pause: Pause) -> None:

@@ -51,9 +51,11 @@ def job_work(job: Job) -> Json:
     return {"claim": str(JobClaim(job.job_id, job.fence)), "kind": WorkKind.JOB, "run": None, "job": told}
 
 
-def claims(states: Iterable[tuple[str, ClaimState]], lease_seconds: float) -> Json:
-    """How claims stand, by their names, and for how long those hold that do."""
-    return {"claims": [{"claim": name, "state": state} for name, state in states], "lease_seconds": lease_seconds}
+def claims(states: Iterable[tuple[str, ClaimState]], lease_seconds: float, report_seconds: float) -> Json:
+    """How claims stand, by their names, for how long those hold that do, and how long a machine waits between two reports."""
+    return {
+        "claims": [{"claim": name, "state": state} for name, state in states], "lease_seconds": lease_seconds,
+        "report_seconds": report_seconds}
 
 
 def tests(suite: Iterable[SuiteTest]) -> Json:

@@ -274,7 +274,7 @@ class ShardRow(Base):
     """A shard of a run that has begun, from the run's first claim until the shard was executed; `fence` grows with every claim.
 
     It belongs to a machine until its lease ends; one that no machine has claimed yet has neither `worker` nor `deadline`. `session` is
-    the process of the machine that claimed it: what an earlier one held is lost with it.
+    the process of the machine that claimed it: what an earlier one held is lost with it. `log_bytes` is how much of its log has come.
     """
 
     __tablename__ = "ci_shard"
@@ -286,6 +286,7 @@ class ShardRow(Base):
     worker: Mapped[str | None] = mapped_column(String(100))
     session: Mapped[str | None] = mapped_column(String(36))
     deadline: Mapped[datetime | None] = mapped_column(Exact, index=True)
+    log_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class RunReplacementRow(Base):

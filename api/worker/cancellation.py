@@ -141,9 +141,13 @@ class LeaseRenewer:
         self._done.set()
         self._thread.join()
 
+    @property
+    def _pause(self) -> float:
+        return max(self._interval, self._run_source.report_seconds)
+
     def _renew_until_done(self) -> None:
         supervision = Supervision(f"lease of run {self._claimed.run_id}", is_outage=_is_outage)
-        while self._cancellation.decided is not CancelReason.LEASE_LOST and not self._done.wait(self._interval):
+        while self._cancellation.decided is not CancelReason.LEASE_LOST and not self._done.wait(self._pause):
             with supervision.attempt(is_exit=never):
                 # The server counts from a later moment.
                 begun = self._monotonic()

@@ -10,15 +10,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from api.domain.runs.claimed_run import LOG, MAX_RESULTS, RunProgress, TestResult
+from api.domain.runs.claimed_run import MAX_RESULTS, RunProgress, TestResult
 from api.domain.runs.infrastructure_code import InfrastructureCode
+from api.domain.runs.machine import ClaimState
+from api.host.growing_file import read_piece
 from api.worker.cancellation import PAUSE_STEP, Cancellation, Cancelled, CancelReason
 from api.worker.patience import Patience
 from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun, ReportRefused, RunClosed, RunSource
 
-# Results wait for so many others, or so many seconds, and the log waits as long: both can be followed while the run goes on.
-BATCH, INTERVAL = 20, 2.0
+# Results wait for so many others as the server takes at once, or so many seconds, and the log waits as long, unless the server asks
+# for less: both can be followed while the run goes on.
+INTERVAL = 2.0
 
 
 class _Stopped(Exception):
@@ -38,7 +41,7 @@ class Reporter:
         self._run_source, self._claimed, self._log, self._patience = run_source, claimed, log, patience
         self._cancellation, self._interval = cancellation, interval
         self._results: list[TestResult] = []
-        self._sent_log = 0
+        self._sent_log, self._takes_log = 0, True
         self._failure: BaseException | None = None
         self._due, self._stop = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._send_until_stopped, name=f"reports-{claimed.run_id}", daemon=True)
@@ -65,7 +68,7 @@ class Reporter:
         if self._failure is not None:
             raise self._failure
         self._results.append(result)
-        if len(self._results) >= BATCH:
+        if len(self._results) >= MAX_RESULTS:
             self._due.set()
 
     def send_output(self, regression_id: int, output_id: int, path: Path) -> bool:
@@ -81,11 +84,15 @@ class Reporter:
         return self._is_taken(patience, lambda: self._run_source.send_run_file(self._claimed, kind, path))
 
     def send_log(self, patience: Patience) -> None:
-        """Send the log, if there is more of it. While this is entered, its thread does so."""
-        size = self._log.stat().st_size
-        if size != self._sent_log:
-            self.send_file(LOG, self._log, patience)
-            self._sent_log = size
+        """Send what there is more of the log. While this is entered, its thread does so."""
+        while self._takes_log and (chunk := read_piece(self._log, self._sent_log)):
+            try:
+                self._sent_log, state = patience.ask(partial(self._run_source.append_log, self._claimed, self._sent_log, chunk))
+            except ReportRefused:
+                self._takes_log = False
+            else:
+                if state is not ClaimState.HELD:
+                    self._cancellation.cancel(CancelReason.RUN_CLOSED)
 
     def send_results(self, patience: Patience) -> None:
         """Send the results that were not sent yet. While this is entered, its thread does so."""
@@ -107,7 +114,7 @@ class Reporter:
     def _send_until_stopped(self) -> None:
         patience = replace(self._patience, pause=self._pause)
         while not self._stop.is_set():
-            self._due.wait(self._interval)
+            self._due.wait(max(self._interval, self._run_source.report_seconds))
             self._due.clear()
             try:
                 if not self._stop.is_set():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from api.domain.runs.claimed_run import RunEnd, RunProgress, TestResult
+from api.domain.runs.machine import ClaimState
 from api.domain.runs.worker_suite import SuiteTest
 
 # Waits for so many seconds, and raises Cancelled as soon as there is a reason to stop.
@@ -51,6 +52,10 @@ class RunSource(Protocol):
     RunSourceUnavailable then. All but the first three raise RunClosed if the claim is lost. What is reported may be repeated.
     """
 
+    @property
+    def report_seconds(self) -> float:
+        """How long the source would have a worker wait between two reports of one kind: renewals, results, and logs."""
+
     def claim(self) -> ClaimedRun | None:
         """Claim the next run, waiting a while for one; None where there is none, or the worker is to stop."""
 
@@ -82,4 +87,7 @@ class RunSource(Protocol):
         """Send what a test printed. Raises ReportRefused."""
 
     def send_run_file(self, claimed: ClaimedRun, kind: str, path: Path) -> None:
-        """Send the run's log (LOG), as far as it goes, or another of its files (ArtifactKind). Raises ReportRefused."""
+        """Send a file of the run (ArtifactKind). Raises ReportRefused."""
+
+    def append_log(self, claimed: ClaimedRun, offset: int, chunk: bytes) -> tuple[int, ClaimState]:
+        """Append to the run's log; how long it is then, whatever was sent, and how the claim stands. Raises ReportRefused."""

@@ -23,6 +23,7 @@ from api.domain.runs.claimed_run import Ending, ReportedError, RunEnd, RunOutcom
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.machine import Machine, WorkKind, machine_token
 from api.domain.runs.run import Phase, Platform
+from api.domain.runs.worker_message import ArtifactKind
 from api.installation import SYSTEM_RANDOM, utc_now
 from api.jobs.wakeup.wakeup import local_wakeup
 from api.machine.file_cache import FileCache
@@ -323,17 +324,17 @@ class TestServedWork:
 
     def test_a_large_file_is_sent_as_it_is_read_and_as_long_as_it_was_when_it_was_opened(self, queue: ServerQueue, tmp_path: Path) -> None:
         run_id = queue.add()
-        claimed, log = taken(queue), tmp_path / "log"
+        claimed, log = taken(queue), tmp_path / "printed"
         log.write_bytes(b"0123456789" * 500_000)
 
         with log.open("ab") as growing, ThreadPoolExecutor(1) as thread:
-            sending = thread.submit(queue.run_source.send_run_file, claimed, "log", log)
+            sending = thread.submit(queue.run_source.send_run_file, claimed, ArtifactKind.COMBINED_STDOUT, log)
             while not sending.done():
                 growing.write(b"more")
                 growing.flush()
             sending.result()
 
-        sent = (tmp_path / "files" / "LogFiles" / f"{run_id}.txt").read_bytes()
+        sent = (tmp_path / "files" / "test_artifacts" / str(run_id) / "combined_stdout.log").read_bytes()
         assert log.read_bytes().startswith(sent) and len(sent) >= 5_000_000
 
     @pytest.mark.parametrize(("body", "headers", "asked", "is_full"), [

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from api.domain.runs.claimed_run import LOG, Ending, RunEnd, RunOutcome, RunProgress, TestResult
+from api.domain.runs.claimed_run import Ending, RunEnd, RunOutcome, RunProgress, TestResult
 from api.domain.runs.infrastructure_code import InfrastructureCode
+from api.domain.runs.machine import ClaimState
 from api.domain.runs.worker_suite import SuiteTest
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun, Pause, RunClosed, RunSourceUnavailable
@@ -48,6 +49,8 @@ class FakeRunSource:
     results: list[TestResult] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     ends: list[tuple[int, RunEnd]] = field(default_factory=list)
+    logs: dict[str, bytearray] = field(default_factory=dict)
+    report_seconds: float = 0.0
     available: bool = True
     faults: list[BaseException] = field(default_factory=list)
     script: Callable[[Report], None] = lambda report: None
@@ -171,19 +174,27 @@ class FakeRunSource:
 
     def send_output(self, claimed: ClaimedRun, regression_id: int, output_id: int, path: Path) -> None:
         """Keep an output."""
-        self._take(claimed, f"output {regression_id} {output_id}", path)
+        self._take(claimed, f"output {regression_id} {output_id}", path.read_bytes())
 
     def send_test_log(self, claimed: ClaimedRun, regression_id: int, path: Path) -> None:
         """Keep what a test printed."""
-        self._take(claimed, f"test_log {regression_id}", path)
+        self._take(claimed, f"test_log {regression_id}", path.read_bytes())
 
     def send_run_file(self, claimed: ClaimedRun, kind: str, path: Path) -> None:
         """Keep a file of a run; what is over may still be sent of."""
-        self._take(claimed, f"file {kind}", path, when_over=True)
+        self._take(claimed, f"file {kind}", path.read_bytes(), when_over=True)
 
-    def log(self, run_id: int = 1) -> str:
-        """The run's log, as it was sent last."""
-        return self.contents(f"file {LOG}")[-1].decode()
+    def append_log(self, claimed: ClaimedRun, offset: int, chunk: bytes) -> tuple[int, ClaimState]:
+        """Append to the run's log."""
+        self._take(claimed, "log", chunk, when_over=True)
+        log = self.logs.setdefault(claimed.claim, bytearray())
+        if offset <= len(log):
+            log[offset:] = chunk
+        return len(log), ClaimState.LOST if claimed.run_id in self.over else ClaimState.HELD
+
+    def log(self, claim: str = "run-1-1") -> str:
+        """The log of a claim, as far as it was sent."""
+        return self.logs[claim].decode()
 
     def await_end(self, timeout: float = 30) -> None:
         """Wait until some claim was ended."""
@@ -194,8 +205,8 @@ class FakeRunSource:
         """Whether a run is to be executed elsewhere."""
         return any(each == run_id and end.outcome is RunOutcome.LOST for each, end in self.ends)
 
-    def _take(self, claimed: ClaimedRun, brief: str, path: Path | None = None, *, when_over: bool = False) -> None:
-        report = Report(claimed.run_id, brief, None if path is None else path.read_bytes())
+    def _take(self, claimed: ClaimedRun, brief: str, content: bytes | None = None, *, when_over: bool = False) -> None:
+        report = Report(claimed.run_id, brief, content)
         self.script(report)
         with self.changed:
             if not self.available:

@@ -7,9 +7,10 @@ from typing import Protocol
 
 import pytest
 
-from api.domain.runs.claimed_run import LOG, ReportedError, RunEnd, RunOutcome, RunProgress
+from api.domain.runs.claimed_run import ReportedError, RunEnd, RunOutcome, RunProgress
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.run import Phase
+from api.domain.runs.worker_message import ArtifactKind
 from api.worker.run_source import ClaimedRun, RunClosed, RunSource
 
 
@@ -155,8 +156,9 @@ class ClaimsSuite:
         queue.run_source.report_progress(claimed, RunProgress(Phase.TESTING, "Executing."))
 
     def send(self, queue: Queue, claimed: ClaimedRun, folder: Path) -> None:
-        (folder / "log").write_bytes(b"a log")
-        queue.run_source.send_run_file(claimed, LOG, folder / "log")
+        (folder / "printed").write_bytes(b"a line\n")
+        queue.run_source.send_run_file(claimed, ArtifactKind.COMBINED_STDOUT, folder / "printed")
+        assert queue.run_source.append_log(claimed, 0, b"a line\n")[0] == len(b"a line\n")
 
     def taken(self, queue: Queue) -> ClaimedRun:
         claimed = queue.run_source.claim()

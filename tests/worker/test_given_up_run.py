@@ -33,7 +33,7 @@ def test_without_trust_nothing_is_executed_and_the_run_is_given_up(store: Store,
 
     run(replace(options, trusted=False), run_source)
 
-    assert run_source.briefs() == ["progress preparation", "file log", "end gave_up"]
+    assert run_source.briefs() == ["progress preparation", "log", "end gave_up"]
     assert error_of(run_source).message.startswith("This worker has no sandbox")
 
 
@@ -83,7 +83,7 @@ def test_a_run_that_is_closed_in_the_middle_is_left_at_once_with_its_files(
     run(options, run_source)
 
     assert run_source.briefs() == [
-        "progress preparation", "progress testing", "file binary", "file log", "end gave_up"]
+        "progress preparation", "progress testing", "file binary", "log", "end gave_up"]
     assert (run_source.results, run_source.ended_with(run_id)) == ([], "Canceled by a person.")
 
 

@@ -35,7 +35,7 @@ def test_a_good_run_is_reported_test_by_test_with_files_before_what_tells_of_the
 
     assert run_source.briefs() == [
         "progress preparation", "progress testing",
-        "test_log 1", "output 2 11", "test_log 2", "file binary", "file combined_stdout", "results 1 2", "file log", "end completed"]
+        "test_log 1", "output 2 11", "test_log 2", "file binary", "file combined_stdout", "results 1 2", "log", "end completed"]
     assert run_source.contents("output 2 11") == [b"CAPTIONS"]
     assert [(each.regression_id, each.outcome) for each in run_source.results] == [
         (1, Ending(0, ANY, (11,))), (2, Ending(3, ANY, ()))]

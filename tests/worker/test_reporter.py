@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from api.domain.runs.claimed_run import Ending, TestResult
+from api.domain.runs.claimed_run import MAX_RESULTS, Ending, TestResult
+from api.host.growing_file import PIECE
 from api.worker.cancellation import Cancellation, CancelReason
 from api.worker.patience import Patience, Retries, ServerDiskFull, ServerUnreachable
-from api.worker.reporter import BATCH, Reporter
+from api.worker.reporter import Reporter
 from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun, ReportRefused, RunClosed, RunSourceUnavailable
 from tests.worker.fake_run_source import FakeRunSource, Report
@@ -77,15 +78,15 @@ def last(cancellation: Cancellation) -> Patience:
 
 def test_results_are_sent_after_a_while_and_before_that_once_there_are_many(make: Make, run_source: FakeRunSource) -> None:
     reporter = make()
-    for number in range(1, BATCH + 1):
+    for number in range(1, MAX_RESULTS + 1):
         reporter.add(result(number))
-    eventually(lambda: len(run_source.results) == BATCH)
+    eventually(lambda: len(run_source.results) == MAX_RESULTS)
 
     soon = make(interval=0.02)
     soon.add(result(99))
     eventually(lambda: run_source.results[-1] == result(99))
 
-    assert run_source.results == [*map(result, range(1, BATCH + 1)), result(99)]
+    assert run_source.results == [*map(result, range(1, MAX_RESULTS + 1)), result(99)]
 
 
 def test_the_log_is_sent_when_there_is_more_of_it(make: Make, run_source: FakeRunSource, log: Path) -> None:
@@ -93,9 +94,76 @@ def test_the_log_is_sent_when_there_is_more_of_it(make: Make, run_source: FakeRu
 
     for text in ("first\n", "first\nsecond\n"):
         log.write_text(text)
-        eventually(lambda text=text: run_source.contents("file log")[-1:] == [text.encode()])  # type: ignore[misc]
+        eventually(lambda text=text: run_source.logs.get("run-1-1") == text.encode())  # type: ignore[misc]
 
-    assert run_source.contents("file log") == [b"first\n", b"first\nsecond\n"]
+    assert run_source.contents("log") == [b"first\n", b"second\n"]
+
+
+def test_results_and_log_are_sent_as_often_as_the_server_asks_and_the_rest_at_the_end(
+    make: Make, run_source: FakeRunSource, cancellation: Cancellation, log: Path,
+) -> None:
+    run_source.report_seconds = 3600
+    reporter = make(interval=0.02)
+    reporter.add(result(1))
+    log.write_text("a line\n")
+    threading.Event().wait(0.1)
+    before = run_source.briefs()
+
+    reporter.stop()
+    reporter.send_results(last(cancellation))
+    reporter.send_log(last(cancellation))
+
+    assert (before, run_source.briefs()) == ([], ["results 1", "log"])
+
+
+def test_a_long_log_is_sent_in_pieces_from_where_the_server_says(
+    make: Make, run_source: FakeRunSource, cancellation: Cancellation, log: Path,
+) -> None:
+    content = b"0123456789abcdef" * (PIECE // 8)
+    log.write_bytes(content)
+    reporter = make()
+    reporter.stop()
+    reporter.send_log(last(cancellation))
+    del run_source.logs["run-1-1"][PIECE // 2:]
+    with log.open("ab") as growing:
+        growing.write(b"more")
+
+    reporter.send_log(last(cancellation))
+
+    assert run_source.logs["run-1-1"] == content + b"more"
+    assert max(map(len, run_source.contents("log"))) == PIECE
+
+
+def test_a_log_that_the_server_refuses_is_sent_no_more(
+    make: Make, run_source: FakeRunSource, cancellation: Cancellation, log: Path,
+) -> None:
+    asked: list[str] = []
+
+    def refuse(report: Report) -> None:
+        asked.append(report.brief)
+        raise ReportRefused("too large")
+
+    run_source.script = refuse
+    log.write_text("a line\n")
+    reporter = make()
+
+    for _ in range(2):
+        reporter.send_log(last(cancellation))
+
+    assert asked == ["log"]
+
+
+def test_a_log_tells_the_machine_that_the_run_is_over(
+    make: Make, run_source: FakeRunSource, cancellation: Cancellation, log: Path,
+) -> None:
+    run_source.cancel(1)
+    log.write_text("a line\n")
+    make(interval=0.02)
+
+    eventually(cancellation)
+
+    assert cancellation.reason is CancelReason.RUN_CLOSED
+    assert run_source.logs["run-1-1"] == b"a line\n"
 
 
 def test_what_was_not_sent_by_the_end_is_sent_then_in_batches_that_the_server_takes(
@@ -113,7 +181,7 @@ def test_what_was_not_sent_by_the_end_is_sent_then_in_batches_that_the_server_ta
 
     assert run_source.batches == [100, 100, 50]
     assert run_source.results == [result(number) for number in range(1, 251)]
-    assert run_source.contents("file log") == [b"done\n"]
+    assert run_source.contents("log") == [b"done\n"]
 
 
 def test_nothing_is_lost_while_the_server_is_away_and_tests_go_on(make: Make, run_source: FakeRunSource) -> None:

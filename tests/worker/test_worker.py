@@ -189,6 +189,28 @@ def test_a_renewal_that_gets_no_answer_does_not_keep_a_run_going_that_is_lost(st
     assert cancellation.decided is CancelReason.LEASE_LOST
 
 
+def test_a_lease_is_renewed_as_often_as_the_server_asks(store: Store) -> None:
+    class Busy(FakeRunSource):
+        """A server that asks to be left alone after the first renewal."""
+
+        renewals = 0
+
+        def renew(self, claimed: ClaimedRun) -> bool:
+            self.renewals += 1
+            self.report_seconds = 3600
+            return super().renew(claimed)
+
+    busy, cancellation = Busy(store.folder), Cancellation(threading.Event())
+    busy.add()
+    claimed = busy.claim()
+    assert claimed is not None
+    with LeaseRenewer(busy, claimed, cancellation, interval=0.01, timeout=60):
+        eventually(lambda: busy.renewals > 0, "a renewal")
+        time.sleep(0.1)
+
+    assert busy.renewals == 1
+
+
 class Away(FakeRunSource):
     """A server that goes away in the middle of a sample, and is back when `back` is set."""
 

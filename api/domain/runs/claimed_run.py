@@ -11,7 +11,7 @@ from api.domain.runs.infrastructure_code import InfrastructureCode, Infrastructu
 from api.domain.runs.run import Phase
 
 # The kind of a run's log, beside those of ArtifactKind; and how many results may be reported at once.
-LOG, MAX_RESULTS = "log", 100
+MAX_RESULTS = 100
 
 
 class RunOutcome(StrEnum):

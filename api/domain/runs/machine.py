@@ -88,6 +88,14 @@ class MachineLeft(Exception):
     """A machine has hung up, so that it would not hear of what was claimed for it."""
 
 
+def report_pause(claims: int, per_second: int, lease: float) -> float:
+    """How many seconds machines wait between two reports of one kind, so that all that is claimed makes `per_second` of each kind.
+
+    It is never more than a quarter of the lease, so that renewals come in time.
+    """
+    return min(claims / per_second, lease / 4)
+
+
 def always() -> bool:
     """For a machine that hears of its claim whatever happens."""
     return True

@@ -160,7 +160,7 @@ class Agent:
         # The server's lease starts a little later than now, by whatever clock.
         names = {held.job.claim: held for held in self._held.values()}
         states, seconds = self._repository.renew(names, condition)
-        self._next_renewal = now + self._options.poll
+        self._next_renewal = now + max(self._options.poll, timedelta(seconds=self._repository.report_seconds))
         if condition is not None:
             self._next_heartbeat = now + HEARTBEAT_INTERVAL
         for name, held in names.items():

@@ -32,6 +32,10 @@ class JobRepository(Protocol):
     Leases are durations; the server's clock decides when they start.
     """
 
+    @property
+    def report_seconds(self) -> float:
+        """How long the server would have this machine wait between two reports of one kind: renewals, and a job's logs."""
+
     def claim(self, wait: float) -> ClaimedJob | None:
         """Claim the next job that may be started, waiting up to so many seconds for one."""
 

@@ -1,17 +1,16 @@
 """Sends the logs of running jobs to the server while they grow."""
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 
 from api.domain.runs.machine import ClaimState
+from api.host.growing_file import read_piece
 from api.jobs.agent.held_job import HeldJob
 from api.jobs.agent.job_repository import ClaimPassed, JobRepository, RepositoryUnavailable
 from api.supervision.supervision import Supervision, is_exit
 
-CHUNK = 1 << 20
 INTERVAL = 0.05
 OUTAGE_PAUSE = 1.0
 
@@ -33,7 +32,7 @@ class LogShipper:
             if held.shipped is None:
                 # A process before this one sent something; nobody knows how much came.
                 held.shipped, _ = self._repository.append_log(held.job, _size(held), b"")
-            while chunk := _read(held, held.shipped):
+            while chunk := read_piece(held.files.log, held.shipped):
                 held.shipped, state = self._repository.append_log(held.job, held.shipped, chunk)
                 if state is ClaimState.CANCELLED:
                     held.cancel()
@@ -44,7 +43,7 @@ class LogShipper:
         supervision = Supervision("agent: logs")
         while not stopping.is_set():
             begun = time.monotonic()
-            pause = INTERVAL
+            pause = max(INTERVAL, self._repository.report_seconds)
             for held in running():
                 try:
                     with supervision.attempt(is_exit=_is_known):
@@ -68,10 +67,3 @@ def _size(held: HeldJob) -> int:
         return held.files.log.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _read(held: HeldJob, offset: int) -> bytes:
-    if _size(held) <= offset:
-        return b""
-    with held.files.log.open("rb") as log:
-        return os.pread(log.fileno(), CHUNK, offset)

@@ -13,13 +13,13 @@ from api.domain.errors import Unprocessable
 from api.domain.random_source import RandomSource
 from api.domain.runs.claimed_run import Conclusion, Ending, ReportedError, RunEnd, RunOutcome, RunProgress, TestResult, concluded, given_up
 from api.domain.runs.expected_tests import ExpectedTest
-from api.domain.runs.machine import RunClaim, unknown_claim
+from api.domain.runs.machine import ClaimState, RunClaim, unknown_claim
 from api.domain.runs.worker_message import ArtifactKind
 from api.services.runs import leases
-from api.services.runs.run_files import place_artifact, place_log, place_output, place_test_log, take_file
+from api.services.runs.run_files import place_artifact, place_output, place_test_log, take_file
 from api.services.runs.run_finished import record_run_finished
 from api.services.runs.run_reports import keep_end, keep_output, move_on
-from api.services.runs.shard_files import LIVE_BYTES, LOG, ShardFiles
+from api.services.runs.shard_files import ShardFiles
 from api.services.runs.worker_access import WorkerRun, lock_worker_run
 from api.storage.database import transact
 from api.storage.files.archive import Archive
@@ -32,6 +32,7 @@ from api.storage.runs.leases import (
     has_shards_left,
     load_shard,
     lock_running,
+    record_log_bytes,
     remove,
     require_held,
 )
@@ -97,20 +98,24 @@ def store_test_log(
     take_file(incoming, store)
 
 
-def store_log(
-    claim: RunClaim, machine: str, parts: ShardFiles, incoming: IncomingFile, archive: Archive, now: datetime,
-) -> None:
-    """Keep a run's log, as far as it goes; of a run that is divided, the machine's part of it."""
-    def store() -> None:
-        run = _lock_held(claim, machine, now)
-        shard, shards = load_shard(claim)
-        if shards == 1:
-            place_log(archive, run, incoming, now)
-        else:
-            parts.place(run.run_id, shard, LOG, incoming)
-            parts.join_log(run, shards, now, limit=LIVE_BYTES)
+def append_log(
+    claim: RunClaim, machine: str, start: int, chunk: bytes, parts: ShardFiles, *, now: datetime, limit: int,
+) -> tuple[int, ClaimState]:
+    """Append to a run's log what is not there yet; of a run that is divided, to the machine's part.
 
-    take_file(incoming, store)
+    Returns how long it is, and how the claim stands.
+
+    Raises Conflict, with the size, where bytes before `start` are missing, and Unprocessable beyond `limit` bytes.
+    """
+    def append() -> tuple[int, ClaimState]:
+        run = _lock_held(claim, machine, now)
+        shard = load_shard(claim)
+        size = parts.append_log(run, shard, start, chunk, now, limit=limit)
+        if size != shard.log_bytes:
+            record_log_bytes(claim, size)
+        return size, ClaimState.LOST if run.status.is_finished else ClaimState.HELD
+
+    return transact(append)
 
 
 def store_artifact(
@@ -119,9 +124,9 @@ def store_artifact(
     """Keep a file of a run as a whole, or the machine's part of what its tests printed; of the others any machine's will do."""
     def store() -> None:
         run_id = _lock_held(claim, machine, now).run_id
-        shard, shards = load_shard(claim)
-        if kind is ArtifactKind.COMBINED_STDOUT and shards > 1:
-            parts.place(run_id, shard, kind, incoming)
+        shard = load_shard(claim)
+        if kind is ArtifactKind.COMBINED_STDOUT and shard.count > 1:
+            parts.place(run_id, shard.number, kind, incoming)
         else:
             place_artifact(archive, run_id, kind, incoming)
 

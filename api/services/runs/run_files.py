@@ -13,7 +13,7 @@ from api.services.runs.worker_access import WorkerRun
 from api.storage.database import transact
 from api.storage.files import paths
 from api.storage.files.archive import Archive
-from api.storage.files.incoming import IncomingFile
+from api.storage.files.incoming import FileStore, IncomingFile
 from api.storage.runs.progress import record_late_event
 from api.storage.runs.worker_secrets import find_platform
 from api.storage.text.log_windows import Readable
@@ -51,6 +51,24 @@ def place_artifact(archive: Archive, run_id: int, kind: ArtifactKind, incoming: 
 def place_test_log(archive: Archive, run_id: int, regression_id: int, incoming: IncomingFile) -> None:
     """Within a transaction: keep what a test printed; a later log replaces it."""
     archive.keep(paths.test_log_name(run_id, regression_id), incoming)
+
+
+def append_log(archive: Archive, files: FileStore, name: str, size: int, rest: bytes) -> None:
+    """Within a transaction: have these bytes behind the first `size` ones of a log that grows; without any, begin it anew."""
+    if size and archive.append(name, size, rest):
+        return
+    with files.receive() as incoming:
+        if size:
+            _copy(archive, name, size, incoming)
+        incoming.write(rest)
+        archive.keep(name, incoming)
+        incoming.sync_name()
+
+
+def _copy(archive: Archive, name: str, size: int, incoming: IncomingFile) -> None:
+    with archive.hold(name) as there:
+        for start in range(0, size, PIECE):
+            incoming.write(there.read(start, min(PIECE, size - start)) if there else b"")
 
 
 def place_log(archive: Archive, run: WorkerRun, incoming: IncomingFile, now: datetime) -> None:

@@ -11,7 +11,7 @@ from api.domain.errors import Unavailable
 from api.domain.files.storage_status import StorageStatus, storage_status
 from api.storage.files import paths
 from api.storage.files.backends import BUCKET, Backend, LocalBackend, OpenFile, Stat
-from api.storage.files.incoming import IncomingFile
+from api.storage.files.incoming import IncomingFile, full_disk_as_unavailable
 from api.storage.files.integrity import Integrity
 
 log = logging.getLogger(__name__)
@@ -165,6 +165,22 @@ class Archive:
         else:
             self._place(self._disk, name, incoming)
 
+    def append(self, name: str, size: int, content: bytes) -> bool:
+        """Within a transaction: write what comes behind the first `size` bytes of a file. False where a bucket is alone.
+
+        Raises Unavailable where the disk does not take it.
+        """
+        if self._disk is None:
+            return False
+        self._announce(name)
+        with full_disk_as_unavailable():
+            self._disk.append(name, size, content)
+        return True
+
+    def _announce(self, name: str) -> None:
+        if any(backend.name == BUCKET for backend in self._backends):
+            self._send_on(name)
+
     def _send(self, name: str, incoming: IncomingFile) -> None:
         with _reached():
             for backend in self._backends:
@@ -184,8 +200,7 @@ class Archive:
 
     def _place(self, disk: LocalBackend, name: str, incoming: IncomingFile) -> None:
         # Announced before it is placed, so that one that is being sent on meanwhile counts as the one before.
-        if any(backend.name == BUCKET for backend in self._backends):
-            self._send_on(name)
+        self._announce(name)
         wanted = paths.digest_in(name)
         is_it = wanted is not None and incoming.digest == wanted
         incoming.place(disk.path(name), replace=wanted is None or is_it and self._is_damaged(disk, name, incoming.size))

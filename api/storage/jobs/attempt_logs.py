@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from api.domain.errors import Conflict
+from api.storage.files.appending import new_part, write_at
 from api.storage.files.incoming import full_disk_as_unavailable
 from api.storage.jobs.artifacts import LocalFile, open_file
 from api.storage.jobs.places import AttemptPlace, job_folder
@@ -75,11 +75,7 @@ class LogsOnDisk:
         """Append to the file."""
         with full_disk_as_unavailable(), self._locked(place) as log:
             size = os.fstat(log).st_size
-            rest = memoryview(new_part(size, start, chunk))
-            while rest:
-                written = os.pwrite(log, rest, size)
-                rest, size = rest[written:], size + written
-            return size
+            return write_at(log, size, new_part(size, start, chunk))
 
     def sizes(self, places: Sequence[AttemptPlace]) -> list[int]:
         """The sizes of the files, each by one system call."""
@@ -120,10 +116,3 @@ class LogsOnDisk:
             yield log
         finally:
             os.close(log)
-
-
-def new_part(size: int, start: int, chunk: bytes) -> bytes:
-    """What of a chunk comes behind a log of this size. Raises Conflict, with the size, where bytes before the chunk are missing."""
-    if start > size:
-        raise Conflict("Bytes of the log before this offset are missing.", {"size": size}, remedy="Send the log from details.size on.")
-    return chunk[size - start:]

@@ -235,6 +235,11 @@ def load_job_states(job_ids: Collection[str], *, locked: bool = False) -> dict[s
     return {row.id: job_of(row) for row in rows}
 
 
+def count_running() -> int:
+    """How many jobs machines have claimed."""
+    return session().execute(select(func.count()).where(JobRow.status == RUNNING)).scalar_one()
+
+
 def count_jobs() -> dict[tuple[JobStatus, int], int]:
     """How many jobs wait or run, by status and priority."""
     rows = session().execute(

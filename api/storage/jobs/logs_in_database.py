@@ -17,8 +17,8 @@ from sqlalchemy.exc import IntegrityError
 
 from api.domain.errors import Unavailable
 from api.storage.database import TransactionConflict, change, read, session, transact
+from api.storage.files.appending import new_part
 from api.storage.files.archive import Archive, Source
-from api.storage.jobs.attempt_logs import new_part
 from api.storage.jobs.places import AttemptPlace
 from api.storage.jobs.tables import JobLogRow
 

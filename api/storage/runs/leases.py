@@ -46,6 +46,15 @@ class Claim:
         return RunClaim(self.run_id, self.fence)
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A shard that a machine has, counted from 0, how many its run has, and how many bytes of its log have come."""
+
+    number: int
+    count: int
+    log_bytes: int
+
+
 def in_maintenance(platform: str) -> bool:
     """Whether no run of the platform may be started."""
     rows = session().execute(select(MaintenanceRow.platform, MaintenanceRow.disabled))
@@ -142,12 +151,17 @@ def require_held(claim: RunClaim, machine: str) -> None:
         raise NotFound("claim", str(claim), remedy="The claim is another machine's by now; leave its run.")
 
 
-def load_shard(claim: RunClaim) -> tuple[int, int]:
-    """Which shard a claim is on, counted from 0, and how many its run has."""
+def load_shard(claim: RunClaim) -> Shard:
+    """The shard that a claim is on."""
     row = session().execute(
-        select(ShardRow.shard, func.coalesce(RunRow.shards, 1)).join(RunRow, RunRow.run_id == ShardRow.run_id)
+        select(ShardRow.shard, func.coalesce(RunRow.shards, 1), ShardRow.log_bytes).join(RunRow, RunRow.run_id == ShardRow.run_id)
         .where(ShardRow.run_id == claim.run_id, ShardRow.fence == claim.fence)).one()
-    return row[0], row[1]
+    return Shard(*row)
+
+
+def record_log_bytes(claim: RunClaim, size: int) -> None:
+    """Within a transaction that has locked the run: write down how many bytes of its log a machine has sent."""
+    change(update(ShardRow).where(ShardRow.run_id == claim.run_id, ShardRow.fence == claim.fence).values(log_bytes=size))
 
 
 def count_shards(run_id: int) -> int:
@@ -162,6 +176,11 @@ def list_held(machine: str) -> list[tuple[RunClaim, str | None]]:
         select(*columns).join(RunRow, RunRow.run_id == ShardRow.run_id)
         .where(ShardRow.worker == machine, RunRow.status == RunStatus.RUNNING.value).order_by(ShardRow.run_id, ShardRow.shard))
     return [(RunClaim(run_id, fence), holding) for run_id, fence, holding in rows]
+
+
+def count_held() -> int:
+    """How many claims machines have on runs."""
+    return session().execute(select(func.count()).where(ShardRow.worker.is_not(None))).scalar_one()
 
 
 def list_executed_by(machines: Collection[str]) -> dict[str, list[int]]:

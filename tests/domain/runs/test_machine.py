@@ -1,7 +1,9 @@
-"""The names of machines' claims."""
+"""The names of machines' claims, and how often they report."""
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.domain.errors import NotFound
 from api.domain.runs.machine import (
@@ -16,8 +18,10 @@ from api.domain.runs.machine import (
     parse_job_claim,
     parse_run_claim,
     present,
+    report_pause,
 )
 
+CLAIMS, RATES, LEASES = st.integers(0, 100_000), st.integers(1, 1000), st.integers(10, 3600)
 JOB = "550e8400-e29b-41d4-a716-446655440000"
 RUN_CLAIM, JOB_CLAIM = RunClaim(9317, 2), JobClaim(JOB, 3)
 
@@ -54,3 +58,17 @@ def test_what_was_claimed_is_kept_while_its_machine_is_there_and_nothing_is_lost
 def test_a_token_is_its_prefix_and_the_32_bytes_in_the_alphabet_of_addresses() -> None:
     assert machine_token(bytes(32)) == f"{TOKEN_PREFIX}{'A' * 43}"
     assert machine_token(b"\xff" * 32) == f"{TOKEN_PREFIX}{'_' * 42}8"
+
+
+@given(CLAIMS, RATES, LEASES)
+def test_reports_come_as_often_as_asked_for_or_leases_would_end(claims: int, per_second: int, lease: int) -> None:
+    pause = report_pause(claims, per_second, lease)
+
+    assert 0 <= pause <= lease / 4
+    if 0 < pause < lease / 4:
+        assert claims / pause == pytest.approx(per_second)
+
+
+@given(CLAIMS, RATES, LEASES)
+def test_one_claim_more_never_makes_reports_more_frequent(claims: int, per_second: int, lease: int) -> None:
+    assert report_pause(claims, per_second, lease) <= report_pause(claims + 1, per_second, lease)

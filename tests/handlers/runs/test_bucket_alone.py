@@ -15,7 +15,7 @@ from tests.handlers.conftest import MakeSite
 from tests.handlers.runs.artifact_scene import EXPECTED, PRODUCED, Scene, digest, listed, one
 from tests.handlers.site import Site
 from tests.handlers.system.test_downloads import fetched
-from tests.handlers.worker.machines import BYTES, claimed, end, ending, enrol
+from tests.handlers.worker.machines import BYTES, append, claimed, end, ending, enrol
 from tests.storage.files.emulator import BUCKET, Emulator
 from tests.storage.files.stalling import wire_to
 
@@ -64,8 +64,9 @@ def test_machines_of_one_run_report_to_either_server(make_site: MakeSite, emulat
     paths_of = [claimed(machine) for machine in machines]
 
     for number, (machine, path) in enumerate(zip(machines, paths_of, strict=True)):
-        for place in (f"tests/{tests[number].regression_id}/log", "run-files/log", "run-files/combined_stdout"):
+        for place in (f"tests/{tests[number].regression_id}/log", "run-files/combined_stdout"):
             assert machine.put(f"{path}/{place}", content=f"by {number}\n".encode(), headers=BYTES).status_code == 204
+        assert [append(machine, path, content)[0] for content in (b"by ", f"by {number}\n".encode())] == [200, 200]
         machine.post(f"{path}/results", json={"results": [ending(tests[number].regression_id, *tests[number].output_ids)]})
     for machine, path in zip(machines, paths_of, strict=True):
         machine.put(f"{path}/end", json=end())

@@ -41,6 +41,13 @@ def claimed(machine: Client) -> str:
     return f"{API}/claims/{work['claim']}"
 
 
+def append(machine: Client, path: str, content: bytes, start: int = 0) -> tuple[int, Any]:
+    """Append to the log of a claim: the status, and how long the log is and how the claim stands, or what is wrong."""
+    answer = machine.put(f"{path}/log", content=content, headers=BYTES, params={"start": start})
+    body = answer.json()
+    return answer.status_code, (body["size"], body["state"]) if answer.status_code == 200 else body["details"]
+
+
 def ending(regression_id: int, *equal: int, exit_code: int = 0) -> dict[str, Any]:
     """The result of a test whose program ended."""
     return {

@@ -12,7 +12,7 @@ from api.domain.auth.access import Role
 from tests.builders import BASELINE, BuiltTest, Output, add_regression_test, add_run, digest_of
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Client, Site
-from tests.handlers.worker.machines import BYTES, claimed, end, ending, enrol, lacking
+from tests.handlers.worker.machines import BYTES, append, claimed, end, ending, enrol, lacking
 from tests.handlers.worker.reports import events, outputs, results, stored
 
 RUNS = "/api/v1/runs"
@@ -105,12 +105,12 @@ def test_an_output_that_differs_is_kept_with_its_file_and_the_first_one_stands(
 
 
 def test_the_files_of_a_run_get_names_of_the_servers(site: Site, machine: Client, run_id: int, test: BuiltTest, path: str) -> None:
-    places = [f"tests/{test.regression_id}/log", *(f"run-files/{kind}" for kind in ("log", "binary", "combined_stdout", "coredump"))]
+    places = [f"tests/{test.regression_id}/log", *(f"run-files/{kind}" for kind in ("binary", "combined_stdout", "coredump"))]
 
     answers = [machine.put(f"{path}/{place}", content=content, headers=BYTES) for place in places for content in (b"longer", b"", b"new")]
 
-    assert [answer.status_code for answer in answers] == [204] * 15
-    names = [f"LogFiles/{run_id}.txt", f"LogFiles/{run_id}/{test.regression_id}.txt",
+    assert [answer.status_code for answer in answers] == [204] * 12
+    names = [f"LogFiles/{run_id}/{test.regression_id}.txt",
              *(f"test_artifacts/{run_id}/{name}" for name in ("ccextractor", "combined_stdout.log", "coredump"))]
     assert stored(site) == names
     assert {(site.files / name).read_bytes() for name in names} == {b"new"}
@@ -237,7 +237,7 @@ def calls(machine: Client, path: str, test: BuiltTest) -> list[int]:
 def files(machine: Client, path: str, test: BuiltTest) -> list[int]:
     """How files are answered."""
     return [machine.put(f"{path}/{place}", content=b"x", headers=BYTES).status_code for place in (
-        f"tests/{test.regression_id}/log", "run-files/log", "run-files/coredump")]
+        f"tests/{test.regression_id}/log", "run-files/combined_stdout", "run-files/coredump")] + [append(machine, path, b"x")[0]]
 
 
 def test_of_a_run_that_a_person_canceled_its_machine_may_still_send_the_files(
@@ -249,7 +249,7 @@ def test_of_a_run_that_a_person_canceled_its_machine_may_still_send_the_files(
     late, sent = calls(machine, path, test), files(machine, path, test)
     machine.put(f"{path}/end", json=end("gave_up", "The run is over."))
 
-    assert (late, sent, files(machine, path, test)) == ([404] * 3, [204] * 3, [404] * 3)
+    assert (late, sent, files(machine, path, test)) == ([404] * 3, [204] * 3 + [200], [404] * 4)
     assert (events(site, run_id), results(site), outputs(site)) == (before, [], [])
 
 
@@ -272,14 +272,14 @@ def test_a_file_that_is_too_large_is_refused_and_forgotten(make_site: MakeSite) 
     machine = enrol(site)
     path = claimed(machine)
 
-    answers = [machine.put(f"{path}/run-files/log", content=b"x" * size, headers=BYTES) for size in (100_000, 100_001)]
+    answers = [machine.put(f"{path}/run-files/coredump", content=b"x" * size, headers=BYTES) for size in (100_000, 100_001)]
 
     assert [answer.status_code for answer in answers] == [204, 413]
-    assert (site.files / "LogFiles" / f"{run_id}.txt").stat().st_size == 100_000
+    assert (site.files / "test_artifacts" / str(run_id) / "coredump").stat().st_size == 100_000
 
 
 @pytest.mark.parametrize(("place", "failing"), [
-    ("outputs", "fsync"), ("outputs", "link"), ("run-files/log", "fsync"), ("run-files/log", "replace")])
+    ("outputs", "fsync"), ("outputs", "link"), ("run-files/coredump", "fsync"), ("run-files/coredump", "replace")])
 def test_a_file_that_the_disk_does_not_take_is_asked_for_again_and_leaves_nothing(
     site: Site, machine: Client, test: BuiltTest, path: str, monkeypatch: pytest.MonkeyPatch, place: str, failing: str,
 ) -> None:

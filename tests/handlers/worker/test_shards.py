@@ -8,11 +8,10 @@ import pytest
 from api.domain.auth.access import Role
 from tests.builders import BuiltTest, add_regression_test
 from tests.handlers.site import Client, Site
-from tests.handlers.worker.machines import API, BYTES, SESSION, claimed, end, ending, enrol
+from tests.handlers.worker.machines import API, BYTES, SESSION, append, claimed, end, ending, enrol
 from tests.handlers.worker.reports import events, stored
 
 RUNS = "/api/v1/runs"
-FILES = "log", "combined_stdout"
 
 
 @pytest.fixture
@@ -34,8 +33,9 @@ def execute(machine: Client, path: str, tests: dict[int, BuiltTest], name: str) 
     """Report that all tests of a claim passed, and send the files; the tests' ids."""
     ids = [each["regression_id"] for each in machine.get(f"{path}/tests").json()["tests"]]
     machine.post(f"{path}/results", json={"results": [ending(each, *tests[each].output_ids) for each in ids]})
-    for kind in FILES:
-        assert machine.put(f"{path}/run-files/{kind}", content=f"{kind} of {name}\n".encode(), headers=BYTES).status_code == 204
+    append(machine, path, f"log of {name}\n".encode())
+    printed = machine.put(f"{path}/run-files/combined_stdout", content=f"combined_stdout of {name}\n".encode(), headers=BYTES)
+    assert printed.status_code == 204
     return ids
 
 
@@ -84,17 +84,17 @@ def test_a_machine_that_gives_up_ends_the_run_for_all_and_every_log_stays(
     first, second = enrol(site, "linux-1"), enrol(site, "linux-2")
     one, other = claimed(first), claimed(second)
     for machine, path, name in ((first, one, "the first"), (second, other, "the second")):
-        machine.put(f"{path}/run-files/log", content=f"{name}\n".encode(), headers=BYTES)
+        append(machine, path, f"{name}\n".encode())
 
     first.put(f"{one}/end", json=end("gave_up", "The build failed.", "BUILD_FAILED"))
     renewed = second.post(f"{API}/claims/renew", json={"claims": [other.rpartition("/")[2]]}).json()["claims"]
-    late = second.put(f"{other}/run-files/log", content=b"the second, to its end\n", headers=BYTES)
+    late = append(second, other, b"second\nits end\n", start=len("the "))
     second.put(f"{other}/end", json=end("gave_up", "Stopped."))
 
     assert [each["state"] for each in renewed] == ["lost"]
-    assert (shown(site, run_id)["status"], late.status_code) == ("canceled", 204)
+    assert (shown(site, run_id)["status"], late) == ("canceled", (200, (len("the second\nits end\n"), "lost")))
     assert events(site, run_id)[-1] == ("canceled", "The build failed.")
-    assert log_of(site, run_id) == "=== Shard 1 of 2\nthe first\n=== Shard 2 of 2\nthe second, to its end\n"
+    assert log_of(site, run_id) == "=== Shard 1 of 2\nthe first\n=== Shard 2 of 2\nthe second\nits end\n"
     assert stored(site) == [f"LogFiles/{run_id}.txt"]
 
 

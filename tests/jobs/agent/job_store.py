@@ -32,6 +32,8 @@ SHORT = 0.02
 class DirectJobRepository:
     """JobRepository of a machine. `quota` is how much the files of an account may take."""
 
+    report_seconds = 0.0
+
     def __init__(
         self, app: Flask, machine: str, store: JobStore, clock: Callable[[], datetime], *, lease: timedelta = timedelta(seconds=60),
         quota: int = 1 << 40,

@@ -148,6 +148,22 @@ def test_leases_are_renewed_in_the_database_and_for_supervisors(works: Works) ->
     assert works.held_by(name) == [job_id] and jobs.list_expired(works.clock()) == []
 
 
+def test_leases_are_renewed_as_often_as_the_server_asks(works: Works) -> None:
+    agent, _, _ = works.agent()
+    files = works.running(agent, works.submit())
+    agent._repository.report_seconds = 8  # type: ignore[misc]
+    agent.run_once()
+    renewed = []
+    for _ in range(6):
+        before = files.lease_until()
+        works.clock.advance(3)
+        agent.run_once()
+        renewed.append(files.lease_until() != before)
+
+    # The machine also says every ten seconds how it is, which renews.
+    assert renewed == [True, False, False, True, False, False]
+
+
 @pytest.mark.parametrize("reason", [None, JobReason.ENGINE_ERROR])
 def test_what_a_supervisor_said_of_its_end_is_in_the_agents_log(
     works: Works, reason: JobReason | None, caplog: pytest.LogCaptureFixture,
