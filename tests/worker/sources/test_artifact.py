@@ -51,7 +51,7 @@ class Desk:
         """The reason that there is none."""
         with pytest.raises(RunError) as caught:
             self.provide(pull_request=pull_request)
-        assert caught.value.kind == kind
+        assert caught.value.code.type == kind
         return caught.value.reason
 
 
