@@ -1,6 +1,6 @@
-"""The agent's main loop: claims, prepares, watches and finishes jobs, and goes on with those of its predecessor.
+"""The agent's main loop: claims jobs, keeps their leases and watches them, and goes on with those of its predecessor.
 
-Only the loop claims jobs and renews leases; each job that is being prepared or finished has a thread of its own. Jobs run in
+Only the loop claims jobs and renews leases; what prepares and finishes them has threads of its own. Jobs run in
 supervisors, so that they outlive the agent. All state that a restart needs is at the server and in attempts' folders.
 """
 from __future__ import annotations
@@ -18,19 +18,17 @@ from functools import partial
 
 from api.domain.jobs.agents import HANDOVER, HEARTBEAT_INTERVAL
 from api.domain.jobs.agents import Agent as AgentRecord
-from api.domain.jobs.claimed_job import ClaimedJob, JobEnd
-from api.domain.jobs.exit_record import ExitRecord
-from api.domain.jobs.job import JobReason
+from api.domain.jobs.claimed_job import ClaimedJob
 from api.domain.runs.machine import ClaimState
 from api.host.slots import Slot, Slots
 from api.jobs.agent.finishing import Finisher
-from api.jobs.agent.held_job import ClaimLost, HeldJob, Phase
+from api.jobs.agent.held_job import HeldJob, Phase
 from api.jobs.agent.job_repository import JobRepository, RepositoryUnavailable
+from api.jobs.agent.job_threads import JobThreads, job_log_context
 from api.jobs.agent.log_shipping import LogShipper
 from api.jobs.agent.options import AgentOptions
-from api.jobs.agent.orphan_recovery import OrphanRecovery, attempt_of, read_record
+from api.jobs.agent.orphan_recovery import OrphanRecovery, attempt_of
 from api.jobs.agent.preparing import Preparer
-from api.log_context import bind_log_context
 from api.storage.jobs.files import JobFiles
 from api.supervision.daemon_call import call_in_daemon_thread
 from api.supervision.supervision import Supervision, is_exit
@@ -56,12 +54,13 @@ class Agent:
         handed_over: threading.Event | None = None,
     ) -> None:
         self._record, self._options, self._repository, self._files, self._slots = record, options, repository, files, slots
-        self._finisher, self._shipper, self._preparer, self._clock = finisher, shipper, preparer, clock
+        self._shipper, self._preparer, self._clock = shipper, preparer, clock
         self._orphan_recovery = OrphanRecovery(options, repository, files, slots)
         self._held: dict[str, HeldJob] = {}
-        self._threads: set[threading.Thread] = set()
         self._stopping, self._handed_over = threading.Event(), handed_over or threading.Event()
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._job_threads = JobThreads(
+            repository, finisher, preparer, self._stopping, clock=clock, on_release=self._look_for_orphans, on_end=self._wake)
         self._next_heartbeat = self._next_renewal = self._next_question = NEVER
         self._is_away = False
         self._trouble = record.trouble
@@ -103,7 +102,7 @@ class Agent:
     @property
     def is_idle(self) -> bool:
         """Whether no job is being prepared or finished."""
-        return not self._threads
+        return self._job_threads.are_idle
 
     def run_once(self) -> None:
         """Do every step once. A failed step does not stop the others, unless the server is unavailable."""
@@ -126,6 +125,9 @@ class Agent:
 
     def _step(self, name: str) -> AbstractContextManager[None]:
         return self._steps[name].attempt(is_exit=_is_beyond_a_step)
+
+    def _look_for_orphans(self) -> None:
+        self._are_orphans_due = True
 
     def _wake(self) -> None:
         os.eventfd_write(self._wake_fd, 1)
@@ -150,7 +152,7 @@ class Agent:
             elif held.phase is Phase.RUNNING and _has_ended(held):
                 held.unwatch_supervisor()
                 held.phase = Phase.FINISHING
-                self._in_thread(held, partial(self._finish_running, held))
+                self._job_threads.finish(held)
 
     def _keep_leases(self, now: datetime) -> None:
         """Renew all leases, look for cancel requests, and say how this machine is, when that is due."""
@@ -164,7 +166,7 @@ class Agent:
         if condition is not None:
             self._next_heartbeat = now + HEARTBEAT_INTERVAL
         for name, held in names.items():
-            with _log_context(held.job):
+            with job_log_context(held.job):
                 self._apply_state(held, states.get(name, ClaimState.LOST), now + timedelta(seconds=seconds))
 
     def _condition(self, now: datetime) -> dict[str, object] | None:
@@ -245,63 +247,16 @@ class Agent:
         held = HeldJob(job, attempt_of(self._files, job), self._claim_begun + self._options.lease, Phase.PREPARING)
         self._held[job.job_id] = held
         try:
-            self._in_thread(held, partial(self._prepare, held, slot))
+            self._job_threads.prepare(held, slot)
         except RuntimeError:
             # This host has no threads left; another machine may have.
             slot.release()
             self._repository.put_back(job)
             raise
 
-    def _prepare(self, held: HeldJob, slot: Slot) -> None:
-        assert self._preparer is not None
-        try:
-            record = self._preparer.prepare(held, slot, self._stopping)
-        except ClaimLost:
-            self._abandon(held)
-            return
-        # A bug fails one job, never the agent.
-        except Exception as fault:
-            log.exception("job %s could not be prepared", held.job.job_id)
-            now = self._clock()
-            record = ExitRecord(held.job.fence, JobReason.ENGINE_ERROR, now, now, detail=f"{type(fault).__name__}: {fault}")
-        finally:
-            slot.release()
-        if record is None or held.files.is_supervised():
-            held.phase = Phase.RUNNING
-        else:
-            held.phase = Phase.FINISHING
-            self._finish(held, record)
-
-    def _abandon(self, held: HeldJob) -> None:
-        """Return a job to the queue before it has started, unless it is another machine's by now."""
-        held.phase = Phase.FINISHING
-        try:
-            if not held.is_revoked:
-                self._repository.put_back(held.job)
-        except RepositoryUnavailable:
-            log.warning("job %s could not be put back; its lease will expire", held.job.job_id)
-        self._finisher.remove_workspace(held)
-        held.phase = Phase.DONE
-
-    def _finish_running(self, held: HeldJob) -> None:
-        self._finish(held, read_record(held.files))
-
-    def _finish(self, held: HeldJob, record: ExitRecord | None) -> None:
-        try:
-            self._finisher.finish(held, record, self._stopping)
-        except ClaimLost:
-            return
-        # As above; without an outcome the job would be adopted and finished again and again.
-        except Exception:
-            log.exception("job %s could not be finished", held.job.job_id)
-            with suppress(RepositoryUnavailable):
-                self._repository.finish(held.job, JobEnd(JobReason.ENGINE_ERROR, log_bytes=held.shipped or 0))
-        held.phase = Phase.DONE
-
     def _shut_down(self) -> None:
         """Wait for threads, and extend the leases of running jobs until they are adopted."""
-        for thread in list(self._threads):
-            thread.join(SHUTDOWN_SECONDS / max(1, len(self._threads)))
+        self._job_threads.join(SHUTDOWN_SECONDS)
         self._reap_ended()
         running = {each.job.claim: each for each in self._running()}
         self._leave(running)
@@ -336,38 +291,10 @@ class Agent:
         except OSError as fault:
             log.error("the lease of job %s could not be passed to its supervisor: %s", held.job.job_id, fault)
 
-    def _in_thread(self, held: HeldJob, work: Callable[[], None]) -> None:
-        def guarded() -> None:
-            try:
-                with _log_context(held.job):
-                    work()
-            # The job is released, and adopted as if its agent had died.
-            except BaseException:
-                log.exception("job %s was released", held.job.job_id)
-                held.phase = Phase.DONE
-                self._are_orphans_due = True
-            finally:
-                self._threads.discard(thread)
-                self._wake()
-
-        thread = threading.Thread(target=guarded, name="job", daemon=True)
-        self._threads.add(thread)
-        try:
-            thread.start()
-        except RuntimeError:
-            self._threads.discard(thread)
-            held.phase = Phase.DONE
-            raise
-
 
 def _is_beyond_a_step(raised: BaseException) -> bool:
     """Whether this exception ends the whole round, or the agent."""
     return isinstance(raised, RepositoryUnavailable) or is_exit(raised)
-
-
-def _log_context(job: ClaimedJob) -> AbstractContextManager[None]:
-    """Add the job and attempt to log lines."""
-    return bind_log_context(job_id=job.job_id, attempt=job.attempt)
 
 
 def _has_ended(held: HeldJob) -> bool:
