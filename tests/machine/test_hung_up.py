@@ -17,7 +17,7 @@ from api.domain.auth.token import token_digest
 from api.domain.jobs.job import JobStatus
 from api.domain.runs.machine import IsThere, Machine, WorkKind, machine_token
 from api.domain.runs.run import Platform
-from api.handlers import machines
+from api.handlers.worker import machines
 from api.jobs.wakeup.wakeup import local_wakeup
 from api.services.jobs.claims import claim_job
 from api.services.runs.leases import claim_run
@@ -31,7 +31,7 @@ from api.streaming.work_queue import Waiting, Work, WorkQueue
 from tests.builders import MAIN_REPOSITORY, NOW, add_run, add_user
 from tests.databases import Database
 from tests.e2e.processes import eventually
-from tests.machine.test_server_source import LEASE, ServerQueue, served
+from tests.machine.server_queue import LEASE, ServerQueue, served
 from tests.submitted_jobs import add_job
 
 SESSION = "550e8400-e29b-41d4-a716-446655440000"

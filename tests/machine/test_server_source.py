@@ -1,154 +1,38 @@
 """The claims on the server do what the fake ones do, over a real socket and on either kind of database."""
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
 
-import httpx
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from api.app import Application
 from api.domain.auth.token import token_digest
-from api.domain.runs.claimed_run import Ending, ReportedError, RunEnd, RunOutcome, RunProgress, TestResult
-from api.domain.runs.infrastructure_code import InfrastructureCode
-from api.domain.runs.machine import Machine, WorkKind, machine_token
-from api.domain.runs.run import Phase, Platform
+from api.domain.runs.claimed_run import Ending, RunEnd, RunOutcome, RunProgress, TestResult
+from api.domain.runs.machine import machine_token
+from api.domain.runs.run import Phase
 from api.domain.runs.worker_message import ArtifactKind
-from api.installation import SYSTEM_RANDOM, utc_now
-from api.jobs.wakeup.wakeup import local_wakeup
-from api.machine.file_cache import FileCache
-from api.machine.machine_client import MachineClient, ServerUnavailable, TokenRefused, require
+from api.installation import SYSTEM_RANDOM
+from api.machine.machine_client import TokenRefused
 from api.machine.server_source import ServerRunSource
-from api.server import make_server
-from api.services.results.verdicts import derive_state
 from api.services.runs.leases import give_up_expired_leases
-from api.storage.database import change, database_now, session, transact, transaction
+from api.storage.database import database_now, session, transact
 from api.storage.results.results import load_reports
-from api.storage.runs.machines import add_machine, remove_machine, rotate_token
-from api.storage.runs.progress import list_events, record_event
+from api.storage.runs.machines import remove_machine, rotate_token
+from api.storage.runs.progress import list_events
 from api.storage.tables import ShardRow
-from api.worker.patience import Retries
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun, ReportRefused, RunClosed, RunSourceUnavailable
-from tests.builders import MAIN_REPOSITORY, Output, add_regression_test, add_run, add_sample
+from tests.builders import MAIN_REPOSITORY
 from tests.clocks import OFF, clock_off
 from tests.databases import Database
-from tests.handlers.site import settings_for
-from tests.specfirst.transport.sockets import listening
+from tests.machine.server_queue import COMMIT, LEASE, QUICK, SAMPLE, STOPPED, ServerQueue, nothing, served, taken
 from tests.worker.run_source_suite import ClaimsSuite
-
-LEASE = timedelta(minutes=1)
-SAMPLE = b"a sample"
-COMMIT = "c" * 40
-STOPPED = ReportedError.of(InfrastructureCode.WORKER_STOPPED, "The worker was stopped.")
-QUICK = Retries(timeout=0.3, first_pause=0.05, max_pause=0.1)
-
-
-def nothing(_: float) -> None:
-    """Wait for nothing: the server of these tests is there."""
-
-
-@dataclass
-class ServerQueue:
-    """The server's side of the claims: runs come in, lapse and end; and a machine that claims them."""
-
-    run_source: ServerRunSource
-    client: MachineClient
-    cache: FileCache
-    database: Database
-    folder: Path
-    http: httpx.Client
-    url: str
-
-    @property
-    def token_file(self) -> Path:
-        """The file with the machine's token."""
-        return self.folder / "worker.token"
-
-    def another(self) -> ServerRunSource:
-        """The run source of another machine."""
-        client = MachineClient(self.http, self.url, enrol(f"worker-{uuid4()}", self.folder))
-        return ServerRunSource(client, self.cache, threading.Event(), QUICK, wait=0)
-
-    def wake(self) -> None:
-        """Say that something was queued, as whoever queues it does."""
-        local_wakeup(self.folder / "work").wake()
-
-    def add(self, platform: str = "linux") -> int:
-        """Queue a run; return its id."""
-        return add_run(platform=platform, commit=COMMIT, repository=MAIN_REPOSITORY)
-
-    def cancel(self, run_id: int) -> None:
-        """End a run as a person would."""
-        with transaction():
-            record_event(run_id, Phase.CANCELED, "Canceled by a person.", at=utc_now(), origin=None)
-            derive_state(run_id)
-
-    def lapse(self, run_id: int) -> None:
-        """Let a claim's lease end."""
-        with transaction():
-            change(update(ShardRow).where(ShardRow.run_id == run_id).values(deadline=database_now() - LEASE))
-
-    def ended_with(self, run_id: int) -> str | None:
-        """The message of the run's cancellation."""
-        session().rollback()
-        return next((event.message for event in list_events(run_id) if event.phase is Phase.CANCELED), None)
-
-    def install(self, content: bytes) -> Path:
-        """Put an executable into the server's folder."""
-        place = self.folder / "executables" / MAIN_REPOSITORY / "linux" / COMMIT / "ccextractor"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
-        place.chmod(0o755)
-        return place
-
-
-def enrol(name: str, folder: Path) -> Path:
-    """Add a machine of this name; return the file with its token."""
-    token, file = machine_token(sha256(name.encode()).digest()), folder / f"{name}.token"
-    transact(partial(add_machine, Machine(name, (WorkKind.RUN,), Platform.LINUX, utc_now()), token_digest(token)))
-    file.write_text(f"{token}\n")
-    return file
-
-
-@contextmanager
-def working(server: Application, folder: Path, url: str) -> Iterator[ServerQueue]:
-    """A machine of a server, named `worker`."""
-    with httpx.Client(trust_env=False) as http:
-        client = MachineClient(http, url, enrol("worker", folder))
-        cache = FileCache(folder / "cache", 1 << 20)
-        made = ServerRunSource(client, cache, threading.Event(), QUICK, wait=0)
-        yield ServerQueue(made, client, cache, Database(server.flask, ""), folder, http, url)
-
-
-def taken(queue: ServerQueue) -> ClaimedRun:
-    """A run that the machine claims, which must be there."""
-    claimed = queue.run_source.claim()
-    assert claimed is not None
-    return claimed
-
-
-@contextmanager
-def served(database: Database, folder: Path) -> Iterator[ServerQueue]:
-    """A server on a database with one regression test, and a machine of it."""
-    add_regression_test(
-        sample_id=add_sample(sha=sha256(SAMPLE).hexdigest(), extension="ts"), outputs=[Output(baseline=sha256(b"x").hexdigest())])
-    settings = settings_for(folder, folder / "none", database_url=database.url, executables=folder / "executables", lease_duration=60)
-    server = make_server(settings)
-    path = settings.storage_root / "TestFiles" / f"{sha256(SAMPLE).hexdigest()}.ts"
-    path.write_bytes(SAMPLE)
-    with listening(server) as port, working(server, folder, f"http://127.0.0.1:{port}") as queue:
-        yield queue
 
 
 class TestServedClaims(ClaimsSuite):
@@ -337,27 +221,6 @@ class TestServedWork:
         sent = (tmp_path / "files" / "test_artifacts" / str(run_id) / "combined_stdout.log").read_bytes()
         assert log.read_bytes().startswith(sent) and len(sent) >= 5_000_000
 
-    @pytest.mark.parametrize(("body", "headers", "asked", "is_full"), [
-        ({"details": {"reason": "store_full"}}, {"Retry-After": "60"}, 60, True), ({"details": {}}, {"Retry-After": "5"}, 5, False),
-        ({}, {"Retry-After": "Sun, 29 Nov 2026 10:00:20 GMT", "Date": "Sun, 29 Nov 2026 10:00:00 GMT"}, 20, False),
-        ([], {"Retry-After": "Sun, 29 Nov 2026 09:00:00 GMT", "Date": "Sun, 29 Nov 2026 10:00:00 GMT"}, 0, False),
-        ("text", {}, None, False), ({"details": None}, {"Retry-After": "soon"}, None, False), ({}, {"Retry-After": "-5"}, None, False),
-        ({}, {"Retry-After": "Fri, 31 Dec 99999 23:59:59 GMT"}, None, False)])
-    @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
-    def test_a_server_that_cannot_take_a_report_now_says_when_and_why(
-        self, tmp_path: Path, status: int, body: object, headers: dict[str, str], asked: float | None, is_full: bool,
-    ) -> None:
-        (tmp_path / "token").write_text("spcm_some")
-        transport = httpx.MockTransport(lambda _: httpx.Response(status, json=body, headers=headers))
-        with httpx.Client(transport=transport) as http:
-            run_source = ServerRunSource(
-                MachineClient(http, "http://server", tmp_path / "token"), FileCache(tmp_path, 1), threading.Event(), QUICK)
-
-            with pytest.raises(RunSourceUnavailable) as away:
-                run_source.report_results(ClaimedRun(1, "run-1-1", "linux", MAIN_REPOSITORY, COMMIT), [])
-
-        assert (away.value.retry_after, away.value.is_full) == (asked, is_full)
-
     def test_a_token_that_is_refused_may_be_mended_in_time(self, queue: ServerQueue) -> None:
         queue.add()
         claimed = taken(queue)
@@ -379,15 +242,6 @@ class TestServedWork:
         queue.token_file.write_text(old)
         with pytest.raises(TokenRefused):
             queue.client.identify()
-
-    @pytest.mark.parametrize("content", [b"", b"spci_a", b"spcm_a\nspcm_b", b"\xff\xfe", b"spcm_" + b"a" * 1000])
-    def test_a_file_that_holds_no_token_is_told_without_asking_anybody(self, tmp_path: Path, content: bytes) -> None:
-        (tmp_path / "token").write_bytes(content)
-        with httpx.Client(trust_env=False) as http:
-            nobody = MachineClient(http, "http://127.0.0.1:9", tmp_path / "token")
-
-            with pytest.raises(TokenRefused, match="holds no machine's token"):
-                nobody.identify()
 
     def test_a_removed_machine_is_told_nothing(self, queue: ServerQueue) -> None:
         queue.add()
@@ -415,26 +269,3 @@ class TestServedWork:
             stop.set()
 
             assert waiting.result(20) is None
-
-    def test_a_renewal_that_gets_no_answer_ends_in_time_for_another(self, tmp_path: Path) -> None:
-        (tmp_path / "token").write_text("spcm_some")
-        with socket.create_server(("127.0.0.1", 0)) as silent, httpx.Client(trust_env=False, timeout=None) as http:
-            client = MachineClient(http, f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path / "token")
-            run_source = ServerRunSource(client, FileCache(tmp_path, 1), threading.Event(), QUICK, renew_timeout=0.1)
-
-            with pytest.raises(RunSourceUnavailable, match="timed out"):
-                run_source.renew(ClaimedRun(1, "run-1-1", "linux", MAIN_REPOSITORY, COMMIT))
-
-    @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
-    def test_what_a_network_or_a_busy_server_answers_may_be_asked_again(self, status: int) -> None:
-        with pytest.raises(ServerUnavailable):
-            require(httpx.Response(status))
-
-    def test_a_server_that_is_away_is_told_from_an_empty_queue(self, tmp_path: Path) -> None:
-        (tmp_path / "token").write_text(machine_token(b"t" * 32))
-        with httpx.Client(trust_env=False) as http:
-            away = MachineClient(http, "http://127.0.0.1:9", tmp_path / "token")
-            run_source = ServerRunSource(away, FileCache(tmp_path, 1), threading.Event(), QUICK)
-
-            with pytest.raises(RunSourceUnavailable):
-                run_source.claim()

@@ -14,6 +14,7 @@ from api.services.results import verdicts
 from api.services.runs import runs, worker_reports
 from api.storage.database import Base, session, transact
 from api.storage.runs import progress
+from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.new_runs import create_run
 from tests.builders import MAIN_REPOSITORY, NOW, BuiltTest, add_user
 from tests.storage.runs.requests import new_run
@@ -98,3 +99,8 @@ def status_of(run_id: int) -> RunStatus:
 def statuses(run_ids: Sequence[int]) -> list[RunStatus]:
     """The statuses that these runs show."""
     return [status_of(run_id) for run_id in run_ids]
+
+
+def expected_tests(run_id: int) -> tuple[int, ...]:
+    """The regression tests that are expected of a run."""
+    return load_expected_tests(runs.load_run(run_id).expected_tests_id).regression_ids
