@@ -1,1 +1,1 @@
-"""Handlers: one module per tag, one function per operation, bound by operationId and x-openapi-router-controller."""
+"""Handlers: a package per subject, one function per operation, bound by operationId and x-openapi-router-controller."""

@@ -7,8 +7,9 @@ import flask
 
 from api.domain.errors import NotFound
 from api.domain.runs.run import Run
-from api.handlers import baselines, runs
 from api.handlers.pages.answering import lead_to
+from api.handlers.results import baselines
+from api.handlers.runs import runs
 from api.services.results import verdicts
 
 

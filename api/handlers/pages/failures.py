@@ -6,9 +6,9 @@ from typing import Any
 
 from api.domain.results.judged_run import JudgedRun
 from api.domain.runs.run import Run
-from api.handlers.causes import clusters_of, find_status
 from api.handlers.pages.answering import data_of
-from api.handlers.triage import triage_of
+from api.handlers.results.causes import clusters_of, find_status
+from api.handlers.results.triage import triage_of
 from api.rendering.pages.groups import Group, by_category, by_cause
 from api.services.results import verdicts
 from api.services.results.analyses import AnalysisStatus

@@ -5,7 +5,7 @@ import flask
 
 from api.domain.auth.access import Scope
 from api.domain.jobs.job import JobStatus
-from api.handlers import jobs
+from api.handlers.jobs import jobs
 from api.handlers.pages.answering import lead_to, show
 from api.handlers.pages.logs import part_of
 from api.rendering import jobs as render_jobs

@@ -14,10 +14,10 @@ from api.domain.page import Page
 from api.domain.results.approval import ApprovalStatus
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
-from api.handlers import jobs
+from api.handlers.jobs import jobs
 from api.handlers.pages.answering import show
 from api.handlers.pages.failures import failures_of
-from api.handlers.system import look
+from api.handlers.system.system import look
 from api.rendering.pages.grid import grid_of
 from api.services.results.analyses import find_causes
 from api.services.runs import runs

@@ -8,8 +8,8 @@ import flask
 from api.domain.auth.access import Role, Scope
 from api.domain.captions.words import words
 from api.domain.results.review import Decision
-from api.handlers import baselines
 from api.handlers.pages.answering import lead_to, show
+from api.handlers.results import baselines
 from api.services.policies import ReviewPolicy
 from api.services.results.review_board import Waiting, list_decided, list_waiting
 from api.specfirst import request_context

@@ -13,13 +13,13 @@ from api.domain.results.sample_result import ShownOutput, shown_outputs
 from api.domain.runs.run import Run
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.domain.text.log_difference import LogView
-from api.handlers.logs import list_sample_logs
 from api.handlers.pages.answering import data_of, show
 from api.handlers.pages.failures import failures_of
 from api.handlers.pages.library import past_of
-from api.handlers.results import PLACES, get_diff
-from api.handlers.runs import list_progress
-from api.handlers.samples import get_run_sample
+from api.handlers.results.outputs import PLACES, get_diff
+from api.handlers.results.samples import get_run_sample
+from api.handlers.runs.logs import list_sample_logs
+from api.handlers.runs.runs import list_progress
 from api.rendering.pages.side_by_side import side_by_side
 from api.rendering.pages.timeline import pictures_of
 from api.services.results import verdicts

@@ -11,7 +11,7 @@ from api.domain.auth.session import LIFE, SECRET_BYTES, NewSession, begin_sessio
 from api.domain.auth.token import usable_scopes
 from api.domain.errors import InvalidCredentials
 from api.domain.random_source import RandomSource
-from api.handlers.auth import log_in as check_password
+from api.handlers.auth.own_account import log_in as check_password
 from api.handlers.pages.answering import lead_to, show
 from api.integrations.github.authorization import GitHubAuthorization
 from api.specfirst import request_context

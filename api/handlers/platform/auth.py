@@ -7,7 +7,7 @@ from typing import Any
 
 from api.domain.auth.access import Role
 from api.domain.errors import Forbidden, Invalid
-from api.handlers import auth
+from api.handlers.auth import own_account
 from api.handlers.platform.parameters import parse_flag
 from api.rendering.platform import system as render
 from api.rendering.platform.runs import page
@@ -23,7 +23,7 @@ Json = dict[str, Any]
 
 def platform_create_token(body: Json) -> tuple[Json, int]:
     """Issue a token to whoever knows an account's password."""
-    _, token = auth.issue(body)
+    _, token = own_account.issue(body)
     return render.new_token(token), HTTPStatus.CREATED
 
 
@@ -40,12 +40,12 @@ def platform_list_tokens(limit: int, offset: int, all: str | None = None) -> Jso
 
 def platform_revoke_current_token() -> tuple[None, int]:
     """End the token that the request came with."""
-    return auth.revoke_current_token()
+    return own_account.revoke_current_token()
 
 
 def platform_revoke_token(token_id: int) -> tuple[None, int]:
     """End one of the caller's live tokens."""
-    return auth.revoke_token(token_id)
+    return own_account.revoke_token(token_id)
 
 
 def platform_get_me() -> Json:
@@ -78,8 +78,8 @@ def _authorized(account: Account, body: Json) -> str | None:
         return None
     if "current_password" not in body:
         raise Invalid({"current_password": "Is required beside email and new_password."})
-    auth.check_current(account, body["current_password"])
-    return auth.hash_new(account, body["current_password"], body["new_password"]) if "new_password" in body else None
+    own_account.check_current(account, body["current_password"])
+    return own_account.hash_new(account, body["current_password"], body["new_password"]) if "new_password" in body else None
 
 
 def platform_unlink_github() -> Json:

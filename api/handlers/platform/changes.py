@@ -7,8 +7,8 @@ from typing import Any
 from api.domain.errors import NotFound, Unprocessable
 from api.domain.results.approval import ApprovalKind, ApprovalStatus, BaselineProposal
 from api.domain.runs.run import Run
-from api.handlers import baselines
-from api.handlers import runs as run_handlers
+from api.handlers.results import baselines
+from api.handlers.runs import runs as run_handlers
 from api.rendering.platform import library as render_library
 from api.rendering.platform import runs as render
 from api.services.results import baseline_reviews

@@ -8,9 +8,9 @@ from api.domain.results.error import ErrorFilter, ErrorItem, Grouping, errors_of
 from api.domain.results.failure import failures_in
 from api.domain.results.failure_code import Severity
 from api.domain.runs.run import Run
-from api.handlers import logs
-from api.handlers.diagnostics import authorize_stacks, times_of
 from api.handlers.platform.parameters import parse_flag
+from api.handlers.runs import logs
+from api.handlers.runs.errors import authorize_stacks, times_of
 from api.rendering.artifacts import stored_names
 from api.rendering.platform import errors as render
 from api.rendering.platform import outputs as render_outputs

@@ -18,7 +18,7 @@ from api.domain.results.result import Verdict
 from api.domain.runs.expected_tests import ExpectedOutput
 from api.domain.runs.run import Platform
 from api.handlers.platform.parameters import parse_flag, parse_instant
-from api.handlers.samples import load_media_info
+from api.handlers.results.samples import load_media_info
 from api.rendering.platform import library as render
 from api.rendering.platform.runs import page
 from api.specfirst import request_context

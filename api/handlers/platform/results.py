@@ -10,7 +10,7 @@ from api.domain.errors import MissingOutput
 from api.domain.results.output import RunOutput
 from api.domain.runs.run import Run
 from api.domain.text.diff import DiffStatus
-from api.handlers.results import UNIFIED, content_of, find_output, locate_output, open_output
+from api.handlers.results.outputs import UNIFIED, content_of, find_output, locate_output, open_output
 from api.rendering.platform import outputs as render
 from api.rendering.results import Compared
 from api.specfirst import request_context

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.domain.catalog.definition import Definition, DefinitionEdit
 from api.domain.catalog.regression_test import RegressionTest
-from api.handlers.library_samples import editor
+from api.handlers.library.samples import editor
 from api.rendering.platform import library as render
 from api.services.catalog import library_labels, library_samples, library_tests
 from api.services.catalog.library_samples import SampleEdit

@@ -5,7 +5,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from api.handlers import people
+from api.handlers.auth import accounts
 from api.rendering.platform import system as render
 from api.rendering.platform.runs import page
 from api.specfirst.responses.audit import AuditEvent, audited
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 def platform_set_maintenance(platform: str, body: Json) -> Json:
     """Have the runs of a platform wait, or start them again."""
-    changed = people.set_maintenance(platform, body)
+    changed = accounts.set_maintenance(platform, body)
     return {"platform": platform, "disabled": changed["disabled"]}
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.domain.health import DOWN
 from api.domain.runs.run import Platform, RunStatus
-from api.handlers.system import RETRY_AFTER, probe
+from api.handlers.system.system import RETRY_AFTER, probe
 from api.rendering.platform import system as render
 from api.rendering.platform.runs import page
 from api.specfirst import request_context

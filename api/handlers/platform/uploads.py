@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.domain.auth.access import Role
-from api.handlers.library_samples import editor
+from api.handlers.library.samples import editor
 from api.rendering.platform import library as render
 from api.rendering.platform.runs import page
 from api.services.catalog import library_samples

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.handlers import people
+from api.handlers.auth import accounts
 from api.rendering.platform import system as render
 from api.rendering.platform.runs import page
 from api.services.auth import people as people_service
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 def platform_update_user(user_id: int, body: Json) -> Json:
     """Change an account's role."""
-    people.update_user(user_id, body)
+    accounts.update_user(user_id, body)
     return render.user(load_account(user_id))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from api.domain.auth.access import Role
 from api.domain.errors import TooMany
 from api.domain.runs.run import Phase
-from api.handlers.job_streams import ANONYMOUS_SHARE
+from api.handlers.jobs.streams import ANONYMOUS_SHARE
 from api.storage.auth.accounts import find_account
 from api.storage.auth.local_account import EMAIL
 from api.storage.files.backends import INCOMING

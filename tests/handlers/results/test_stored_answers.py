@@ -10,7 +10,7 @@ import pytest
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
-from api.handlers import triage
+from api.handlers.results import triage
 from api.services.results.comparisons import Basis, choose_base
 from api.specfirst.binding.flask_app import Operation
 from tests.builders import Output, add_event, add_passed_result, add_regression_test, add_result, add_run

@@ -17,7 +17,7 @@ from api.domain.results.sample_result import RunSampleFilter, select_tests
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.domain.runs.trigger import RunPolicy
 from api.domain.text.tail import TAIL_BYTES
-from api.handlers.runs import api_base
+from api.handlers.runs.runs import api_base
 from api.rendering import library as render_library
 from api.rendering import runs as render_runs
 from api.rendering import runtimes as render_runtimes

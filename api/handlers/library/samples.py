@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.domain.catalog.change import Editor, version_of
 from api.domain.display_bounds import shown_email
 from api.domain.errors import NotFound
-from api.handlers.samples import shown_sample
+from api.handlers.results.samples import shown_sample
 from api.rendering import library as render_library
 from api.rendering.file_responses import file_answer
 from api.services.catalog import library_samples

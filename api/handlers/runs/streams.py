@@ -16,7 +16,7 @@ from starlette.types import Receive, Send
 from api.domain.auth.signing import SigningKey
 from api.domain.runs.run import Run
 from api.domain.text.log_cursor import FINGERPRINT_BYTES, LogPlace, fingerprint, make_cursor, read_cursor
-from api.handlers.logs import log_line, subject_of
+from api.handlers.runs.logs import log_line, subject_of
 from api.services.runs import runs
 from api.specfirst import request_context
 from api.specfirst.responses.json_responses import encode

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from api.domain.catalog.change import LibraryKind
-from api.handlers.library_samples import editor
+from api.handlers.library.samples import editor
 from api.rendering import library as render_library
 from api.rendering.runs import page
 from api.services.catalog import library_labels

@@ -13,8 +13,8 @@ from api.domain.errors import NotFound
 from api.domain.jobs.job import Job, JobLogNotFound, JobStatus, visible
 from api.domain.text.log import LogFilter, LogSource
 from api.domain.text.log_level import LogLevel
-from api.handlers import job_streams
-from api.handlers.logs import log_page
+from api.handlers.jobs import streams
+from api.handlers.runs.logs import log_page
 from api.rendering import jobs as render_jobs
 from api.rendering.file_responses import file_answer
 from api.rendering.timestamps import parse_instant
@@ -36,14 +36,14 @@ from api.streaming.work_queue import wake
 
 async def submit_job(request: Request, timeout: int | None = None) -> Response:
     """Take a project, and send its job's log as it arrives."""
-    job_streams.check_open_limit()
-    return await job_streams.follow(await receive_job(request), job_streams.BEGINNING, send_job_id=False, timeout=timeout)
+    streams.check_open_limit()
+    return await streams.follow(await receive_job(request), streams.BEGINNING, send_job_id=False, timeout=timeout)
 
 
 async def submit_job_and_tell(request: Request, timeout: int | None = None) -> Response:
     """Take a project, tell its job's id, and send the job's log as it arrives."""
-    job_streams.check_open_limit()
-    return await job_streams.follow(await receive_job(request), job_streams.BEGINNING, send_job_id=True, timeout=timeout)
+    streams.check_open_limit()
+    return await streams.follow(await receive_job(request), streams.BEGINNING, send_job_id=True, timeout=timeout)
 
 
 async def submit_job_async(request: Request) -> Response:

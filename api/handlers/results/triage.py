@@ -19,8 +19,8 @@ from api.domain.results.triage import FailingTest, NoDifference, in_fair_order, 
 from api.domain.results.triage_cursor import TriageCursors
 from api.domain.runs.run import Run
 from api.domain.runs.unexecuted import SkippedTest, skipped_tests
-from api.handlers.causes import find_status
-from api.handlers.runs import api_base
+from api.handlers.results.causes import find_status
+from api.handlers.runs.runs import api_base
 from api.rendering import causes as render_causes
 from api.rendering import triage as render_triage
 from api.rendering.triage import LEAST_ENTRY, Causes, Failures

@@ -18,7 +18,7 @@ from api.domain.results.result import NOTHING_REPORTED
 from api.domain.results.sample_lookup import choose_output
 from api.domain.runs.run import Run
 from api.domain.text.diff import DiffStatus
-from api.handlers.runs import api_base
+from api.handlers.runs.runs import api_base
 from api.rendering import results as render_results
 from api.services.results import verdicts
 from api.services.results.comparisons import find_basis

@@ -10,7 +10,7 @@ from api.domain.catalog.regression_test import RegressionTest
 from api.domain.results.history import HistoryFilter
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Platform, RunStatus
-from api.handlers.library_samples import editor
+from api.handlers.library.samples import editor
 from api.rendering import library as render_library
 from api.rendering import runs as render_runs
 from api.rendering import samples as render_samples

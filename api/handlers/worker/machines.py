@@ -20,7 +20,7 @@ from api.domain.runs.claimed_run import ReportedError, RunEnd, RunOutcome
 from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.machine import ClaimState, JobClaim, RunClaim, WorkKind, find_claim, parse_claim, parse_job_claim, parse_run_claim
 from api.domain.runs.worker_suite import dotted, suite_of
-from api.handlers.claimed_runs import CODE_OF_TYPE, shard_files
+from api.handlers.worker.claimed_runs import CODE_OF_TYPE, shard_files
 from api.rendering import machines as render_machines
 from api.rendering.file_responses import Sendable, file_answer
 from api.services.jobs import claims as job_claims

@@ -1,0 +1,1 @@
+"""Operations on jobs: submitting, listing, cancelling, and their logs as they grow."""

@@ -1,0 +1,1 @@
+"""Operations on runs: from the trigger to the end, with their errors and logs."""

@@ -1,0 +1,1 @@
+"""Operations on the system: health, queue, machines' tokens, signed downloads, metrics."""
