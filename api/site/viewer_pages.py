@@ -14,7 +14,9 @@ _FILES: Mapping[str, str] = {
     **{f"{name}.js": _JAVASCRIPT for name in (
         "asking", "failed-tests", "following", "frames", "job", "line", "live", "pane", "place", "review", "run", "search", "terminal",
         "view", "words")}}
-_PAGES: Mapping[str, tuple[str, str]] = {"/jobs/{job_id}/view": ("Job", "job.js"), "/runs/{run_id}/view": ("Run", "run.js")}
+# The page that lists what such a page shows one of, what that is, and its script.
+_PAGES: Mapping[str, tuple[str, str, str]] = {
+    "/jobs/{job_id}/view": ("/view/jobs", "Job", "job.js"), "/runs/{run_id}/view": ("/runs", "Run", "run.js")}
 
 VIEW_PATHS = frozenset({*_PAGES, *(f"{VIEW}/{name}" for name in _FILES)})
 
@@ -24,8 +26,8 @@ def view_pages(public_path: str) -> Iterator[Page]:
     policy = ((b"content-security-policy", VIEW_POLICY),)
     folder = files("api.site.pages")
     template = folder.joinpath("view.html").read_text("utf-8")
-    for path, (title, script) in _PAGES.items():
-        named = template.replace("{title}", title).replace("{script}", script)
+    for path, (listed, title, script) in _PAGES.items():
+        named = template.replace("{list}", listed).replace("{title}", title).replace("{script}", script)
         body = named.replace("{view}", public_path + VIEW).replace("{path}", public_path).encode("utf-8")
         yield Page(path, "text/html; charset=utf-8", constant(body), DOCUMENT_AGE, policy)
     for name, media_type in _FILES.items():

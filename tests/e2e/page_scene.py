@@ -35,7 +35,7 @@ REPORT = {
     "tests": 2, "failures": 2, "errors": 0, "skipped": 0, "seconds": 0.5,
     "failed": [
         {"name": FAILED_TEST, "classname": HOSTILE, "message": f"assert 5 == 4 {HOSTILE}"},
-        {"name": ENDLESS, "classname": ENDLESS, "message": ENDLESS}]}
+        {"name": ENDLESS[:1_000], "classname": ENDLESS[:1_000], "message": ENDLESS}]}
 REASON = "The new timing is right, see the discussion."
 
 
@@ -67,7 +67,8 @@ class Scene:
             "pull-request": "/pull-requests/7", "sample": f"/samples/{self.sample}", "regression-test": f"/regression-tests/{self.flaky}",
             "jobs": "/view/jobs", "no-jobs": "/view/jobs?project=none", "job": job, "job-search": f"{job}?q={FAILED_TEST}",
             "job-line": f"{job}?line={FAILED_LINE}#L{FAILED_LINE}", "job-nothing": f"{job}?q=nowhere", "missing": "/runs/99999",
-            "wrong": "/runs?status=nonsense", "login": "/login", "review": "/review"}
+            "wrong": "/runs?status=nonsense", "login": "/login", "review": "/review",
+            "run-viewer": f"{run}/view", "job-viewer": f"/jobs/{self.job_id}/view"}
 
 
 def digest(content: bytes) -> str:

@@ -78,6 +78,7 @@ def test_proposals_are_gone_through_approved_and_taken_back_by_the_keyboard(revi
     focused = reviewer.switch_to.active_element.text
     press_key(reviewer, "a")
     awaited(reviewer, lambda: deeds(reviewer) == ["Approved"], "the approval")
+    awaited(reviewer, lambda: reviewer.switch_to.active_element.get_attribute("id") == "proposal-1", "what comes next in its place")
     press_key(reviewer, "u")
     awaited(reviewer, lambda: deeds(reviewer) == ["Taken back", "Approved"], "the reversal")
     press_key(reviewer, "j")

@@ -123,13 +123,20 @@ def test_the_page_of_a_log_is_the_same_for_everybody_and_says_nothing_of_what_it
     assert path.split("/")[2] not in one.body.decode()
 
 
+@pytest.mark.parametrize(("path", "listed"), [(VIEWS[0], "/runs"), (VIEWS[1], "/view/jobs")])
+def test_from_the_page_of_a_log_one_can_go_on(real: Application, path: str, listed: str) -> None:
+    html = ask(real, path).body.decode()
+
+    assert [f'<a href="{each}">' in html for each in ("/", listed)] == [True, True]
+
+
 @pytest.mark.parametrize("path", VIEWS)
 def test_the_page_of_a_log_loads_files_from_here_alone_and_has_nothing_inline(real: Application, path: str) -> None:
     html = ask(real, path).body.decode()
 
-    loaded = re.findall(r'(?:src|href)="([^"#]+)"', html)
-    assert {each for each in loaded if each.startswith(VIEW)} <= VIEW_PATHS
-    assert [each for each in loaded if not each.startswith("/")] == []
+    loaded, named = (re.findall(rf'<(?:{tags})[^>]* (?:src|href)="([^"#]+)"', html) for tags in ("link|script", "[a-z]+"))
+    assert set(loaded) <= VIEW_PATHS
+    assert [each for each in named if not each.startswith("/")] == []
     assert not re.search(r"<script(?![^>]*src=)|<style|style=|\son\w+=", html)
     assert "{" not in html
 
