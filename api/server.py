@@ -113,7 +113,7 @@ def make_server(
     analyst = AnalystTask(flask, Analyst(FactFinder(stores.archive, diffs, metrics.told_facts), settings.main_repository), analyses)
     sweeper = Sweeper(
         flask, clock, store, SecretErasure(GRACE, random_source, is_shared), lease=timedelta(seconds=settings.lease_duration),
-        random_source=random_source)
+        random_source=random_source, archive=stores.archive)
     background.add([
         *sweeper.tasks(every=settings.sync_interval),
         Inspector(flask, stores.archive, stores.local, store, clock=clock).task(every=settings.sync_interval, wake=new_samples.arrived),

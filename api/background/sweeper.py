@@ -16,6 +16,7 @@ from api.services.runs.leases import give_up_expired_leases
 from api.services.runs.platform_sync import catch_up, judge_late_results, judge_pending, sync_overlooked
 from api.storage.auth.tokens import fingerprint_platform_tokens
 from api.storage.database import database_now, session, transact
+from api.storage.files.archive import Archive
 from api.storage.files.incoming import FileStore
 from api.storage.runs.platform_changes import count_pending
 from api.storage.runs.worker_secrets import erase_dead_secrets
@@ -51,9 +52,10 @@ class Sweeper:
 
     def __init__(
         self, app: Flask, clock: Callable[[], datetime], files: FileStore | None = None, erasing: SecretErasure | None = None, *,
-        lease: timedelta = timedelta(0), random_source: RandomSource = SYSTEM_RANDOM,
+        lease: timedelta = timedelta(0), random_source: RandomSource = SYSTEM_RANDOM, archive: Archive | None = None,
     ) -> None:
         self._app, self._clock, self._files, self._erasing, self._random_source = app, clock, files, erasing, random_source
+        self._archive = archive
         self._judged, self._grace = 0, LeaseGrace(lease)
 
     def tasks(self, *, every: float) -> list[Task]:
@@ -127,8 +129,11 @@ class Sweeper:
 
     def tidy(self) -> None:
         """Remove abandoned incoming files."""
-        if self._files is not None and (removed := self._files.remove_abandoned(self._clock() - ABANDONED_AFTER)):
+        before = self._clock() - ABANDONED_AFTER
+        if self._files is not None and (removed := self._files.remove_abandoned(before)):
             log.info("removed %d abandoned incoming files", removed)
+        if self._archive is not None:
+            self._archive.remove_abandoned(before)
 
 
 def _erase(erasing: SecretErasure, now: datetime) -> int:

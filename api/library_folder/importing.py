@@ -108,8 +108,8 @@ class Import:
                 incoming.write(piece)
             if incoming.digest != self._digest(path):
                 raise Unavailable("A file of the library was changed while it was read.")
-            self.archive.prepare(name, incoming)
-            transact(partial(self.archive.keep, name, incoming))
+            with self.archive.staged(incoming, name):
+                transact(partial(self.archive.keep, name, incoming))
             incoming.sync_name()
 
     def _add_labels(self) -> None:

@@ -24,8 +24,8 @@ from api.domain.runs.worker_message import (
 )
 from api.services.results.analysis_requests import AnalysisRequests
 from api.services.runs import worker_reports
-from api.services.runs.run_files import place_artifact, place_log, place_output, take_file
-from api.services.runs.worker_access import lock_worker_run
+from api.services.runs.run_files import output_name, place_artifact, place_log, place_output, take_file
+from api.services.runs.worker_access import find_expected_tests, lock_worker_run
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
 from api.storage.database import transact
@@ -80,22 +80,27 @@ def _take(run_id: int, message: WorkerMessage, incoming: IncomingFile) -> Answer
         case EqualityMessage():
             return transact(partial(worker_reports.store_equality, run_id, message, now=now))
         case UploadMessage():
-            place = partial(_place_output, incoming)
-            return take_file(incoming, partial(worker_reports.store_upload, run_id, message, now=now, place=place))
+            store = partial(worker_reports.store_upload, run_id, message, now=now, place=partial(_place_output, incoming))
+            test = find_expected_tests(run_id).by_id.get(message.regression_id)
+            output = None if test is None else test.output(message.output_id)
+            return take_file(_archive(), incoming, store, name=None if output is None else output_name(output, incoming))
         case LogMessage() | ArtifactMessage():
-            return take_file(incoming, partial(_keep_file, run_id, message, incoming))
+            return take_file(_archive(), incoming, partial(_keep_file, run_id, message, incoming))
+
+
+def _archive() -> Archive:
+    return request_context.collaborator(Archive)
 
 
 def _place_output(incoming: IncomingFile, output: ExpectedOutput) -> str:
-    return place_output(request_context.collaborator(Archive), output, incoming)
+    return place_output(_archive(), output, incoming)
 
 
 def _keep_file(run_id: int, message: LogMessage | ArtifactMessage, incoming: IncomingFile) -> Answer:
     """Within a transaction: keep a file of the run."""
-    archive = request_context.collaborator(Archive)
     if isinstance(message, ArtifactMessage):
-        place_artifact(archive, run_id, message.kind, incoming)
+        place_artifact(_archive(), run_id, message.kind, incoming)
     else:
         now = request_context.now()
-        place_log(archive, lock_worker_run(run_id, now), incoming, now)
+        place_log(_archive(), lock_worker_run(run_id, now), incoming, now)
     return Answer.OK

@@ -102,8 +102,8 @@ def keep_sample(file: ReceivedFile, archive: Archive, by: Editor, now: datetime)
     Raises Conflict with the sample that has the same content, Unprocessable for what is forbidden.
     """
     check_file(file)
-    archive.prepare(paths.sample_name(file.incoming.digest, file.name.extension), file.incoming)
-    sample_id = transact(partial(_insert, file, archive, by, now))
+    with archive.staged(file.incoming, paths.sample_name(file.incoming.digest, file.name.extension)):
+        sample_id = transact(partial(_insert, file, archive, by, now))
     file.incoming.sync_name()
     return sample_id
 
@@ -192,8 +192,8 @@ def _remove_files(kept: KeptSample, archive: Archive) -> None:
 def add_extra_file(sample_id: int, file: ReceivedFile, archive: Archive, by: Editor, now: datetime) -> ExtraFile:
     """Keep a further file of a sample. Raises NotFound, Unprocessable for what is forbidden, Conflict where it has enough of them."""
     check_file(file)
-    file.incoming.make_durable()
-    added = transact(partial(_add_extra_file, sample_id, file, archive, by, now))
+    with archive.staged(file.incoming):
+        added = transact(partial(_add_extra_file, sample_id, file, archive, by, now))
     file.incoming.sync_name()
     return added
 

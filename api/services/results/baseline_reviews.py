@@ -127,8 +127,8 @@ def ask_for_file(wish: BaselineProposal, incoming: IncomingFile, who: Reviewer) 
     proposal = propose_file(load_regression_test(wish.regression_id).definition, wish, incoming.digest)
     name = paths.result_name(proposal.hash_after, proposal.extension)
     assert name is not None
-    who.archive.prepare(name, incoming)
-    transact(partial(who.archive.keep, name, incoming))
+    with who.archive.staged(incoming, name):
+        transact(partial(who.archive.keep, name, incoming))
     incoming.sync_name()
     return ask(NO_RUN, [proposal], who)[0]
 

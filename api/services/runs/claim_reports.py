@@ -12,20 +12,19 @@ from functools import partial
 from api.domain.errors import Unprocessable
 from api.domain.random_source import RandomSource
 from api.domain.runs.claimed_run import Conclusion, Ending, ReportedError, RunEnd, RunOutcome, RunProgress, TestResult, concluded, given_up
-from api.domain.runs.expected_tests import ExpectedTest
+from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest, ExpectedTests
 from api.domain.runs.machine import ClaimState, RunClaim, unknown_claim
 from api.domain.runs.worker_message import ArtifactKind
 from api.services.runs import leases
-from api.services.runs.run_files import place_artifact, place_output, place_test_log, take_file
+from api.services.runs.run_files import output_name, place_artifact, place_output, place_test_log, take_file
 from api.services.runs.run_finished import record_run_finished
 from api.services.runs.run_reports import keep_end, keep_output, move_on
 from api.services.runs.shard_files import ShardFiles
-from api.services.runs.worker_access import WorkerRun, lock_worker_run
+from api.services.runs.worker_access import WorkerRun, find_expected_tests, lock_worker_run
 from api.storage.database import transact
 from api.storage.files.archive import Archive
 from api.storage.files.incoming import IncomingFile
 from api.storage.results.results import list_ended
-from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.leases import (
     count_shards,
     drop_waiting_shards,
@@ -55,7 +54,8 @@ def store_results(claim: RunClaim, machine: str, results: Sequence[TestResult], 
 
 def _store_results(claim: RunClaim, machine: str, results: Sequence[TestResult], now: datetime) -> None:
     run = _lock_running(claim, machine, now)
-    found = [(_find_test(run, each.regression_id), each.outcome) for each in results]
+    expected = run.load_expected()
+    found = [(_require_test(expected, each.regression_id), each.outcome) for each in results]
     for test, outcome in found:
         if isinstance(outcome, ReportedError):
             record_test_error(run.run_id, test.regression_id, outcome)
@@ -65,10 +65,7 @@ def _store_results(claim: RunClaim, machine: str, results: Sequence[TestResult],
 
 def _keep_ending(run: WorkerRun, test: ExpectedTest, ending: Ending, now: datetime) -> None:
     for output_id in ending.equal_outputs:
-        output = test.output(output_id)
-        if output is None:
-            raise _not_the_runs("output", output_id)
-        keep_output(run.run_id, test, output, None)
+        keep_output(run.run_id, test, _require_output(test, output_id), None)
     keep_end(run.run_id, test, ending.exit_code, ending.runtime_ms, now)
 
 
@@ -76,15 +73,16 @@ def store_output(
     claim: RunClaim, machine: str, regression_id: int, output_id: int, incoming: IncomingFile, archive: Archive, now: datetime,
 ) -> None:
     """Keep an output that differs from its baseline. Raises Unprocessable where the test or the output is not the run's."""
+    require_held(claim, machine)
+    # Known before anything is locked, as what a run is to execute never changes.
+    test = _require_test(find_expected_tests(claim.run_id), regression_id)
+    output = _require_output(test, output_id)
+
     def store() -> None:
         run = _lock_running(claim, machine, now)
-        test = _find_test(run, regression_id)
-        output = test.output(output_id)
-        if output is None:
-            raise _not_the_runs("output", output_id)
         keep_output(run.run_id, test, output, place_output(archive, output, incoming))
 
-    take_file(incoming, store)
+    take_file(archive, incoming, store, name=output_name(output, incoming))
 
 
 def store_test_log(
@@ -92,10 +90,10 @@ def store_test_log(
 ) -> None:
     """Keep what a test printed. Raises Unprocessable where the test is not the run's."""
     def store() -> None:
-        _find_test(_lock_held(claim, machine, now), regression_id)
+        _require_test(_lock_held(claim, machine, now).load_expected(), regression_id)
         place_test_log(archive, claim.run_id, regression_id, incoming)
 
-    take_file(incoming, store)
+    take_file(archive, incoming, store)
 
 
 def append_log(
@@ -130,7 +128,7 @@ def store_artifact(
         else:
             place_artifact(archive, run_id, kind, incoming)
 
-    take_file(incoming, store)
+    take_file(archive, incoming, store)
 
 
 def end_run(
@@ -166,7 +164,7 @@ def _end_claim(
 def _conclusion(run_id: int, end: RunEnd, now: datetime) -> Conclusion:
     if end.error is not None:
         return given_up(end.error)
-    expected = load_expected_tests(lock_worker_run(run_id, now).expected_tests_id).by_id
+    expected = lock_worker_run(run_id, now).load_expected().by_id
     executed = len(expected.keys() & list_ended(run_id))
     return concluded(executed, len(expected), list_test_errors(run_id))
 
@@ -184,11 +182,18 @@ def _lock_running(claim: RunClaim, machine: str, now: datetime) -> WorkerRun:
     return run
 
 
-def _find_test(run: WorkerRun, regression_id: int) -> ExpectedTest:
-    test = run.find_test(regression_id)
+def _require_test(expected: ExpectedTests, regression_id: int) -> ExpectedTest:
+    test = expected.by_id.get(regression_id)
     if test is None:
         raise _not_the_runs("regression_test", regression_id)
     return test
+
+
+def _require_output(test: ExpectedTest, output_id: int) -> ExpectedOutput:
+    output = test.output(output_id)
+    if output is None:
+        raise _not_the_runs("output", output_id)
+    return output
 
 
 def _not_the_runs(kind: str, number: int) -> Unprocessable:

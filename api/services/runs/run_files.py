@@ -23,21 +23,27 @@ T = TypeVar("T")
 PIECE = 4 << 20
 
 
-def take_file(incoming: IncomingFile, take: Callable[[], T]) -> T:
+def take_file(archive: Archive, incoming: IncomingFile, take: Callable[[], T], *, name: str | None = None) -> T:
     """Take a report with a file, in a transaction; while the database is locked, the file is only given its name.
 
-    Its bytes are on the disk before there is a row of it, and its name is before the sender hears of it. Whoever is cut off in
-    between has heard nothing and sends again: a file without its row is found in its place, a row without its file gets it.
+    Its bytes are on the disk, or in the bucket, before there is a row of it, and its name is before the sender hears of it. Whoever is
+    cut off in between has heard nothing and sends again: a file without its row is found in its place, a row without its file gets it.
+    `name` is the one that it is to have, if no other content has it.
     """
-    incoming.make_durable()
-    taken = transact(take)
+    with archive.staged(incoming, name):
+        taken = transact(take)
     incoming.sync_name()
     return taken
 
 
+def output_name(output: ExpectedOutput, incoming: IncomingFile) -> str | None:
+    """The name of what came out in place of a baseline, by its content."""
+    return paths.result_name(incoming.digest, output.extension)
+
+
 def place_output(archive: Archive, output: ExpectedOutput, incoming: IncomingFile) -> str:
     """Within a transaction: keep what came out in place of a baseline. Returns its hash."""
-    name = paths.result_name(incoming.digest, output.extension)
+    name = output_name(output, incoming)
     if name is not None:
         archive.keep(name, incoming)
     return incoming.digest

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from api.domain.errors import NotFound
-from api.domain.runs.expected_tests import ExpectedTest
+from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.run import RunStatus
 from api.services.runs.platform_sync import sync_run
 from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.run_rows import OVER, UNJUDGED
-from api.storage.runs.worker_secrets import find_secret, lock_reported_run
+from api.storage.runs.worker_secrets import find_expected_tests_id, find_secret, lock_reported_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class WorkerRun:
     status: RunStatus
     expected_tests_id: int | None
 
-    def find_test(self, regression_id: int) -> ExpectedTest | None:
-        """The regression test of this id, where it is in the run's set."""
-        return load_expected_tests(self.expected_tests_id).by_id.get(regression_id)
+    def load_expected(self) -> ExpectedTests:
+        """What it is to execute."""
+        return load_expected_tests(self.expected_tests_id)
 
 
 def is_worker_token(run_id: int, token: str, now: datetime, grace: timedelta) -> bool:
@@ -47,3 +47,8 @@ def lock_worker_run(run_id: int, now: datetime) -> WorkerRun:
     if row is None:
         raise NotFound("run", run_id)
     return WorkerRun(run_id, RunStatus.RUNNING if row[0] == UNJUDGED else RunStatus(row[0]), row[1])
+
+
+def find_expected_tests(run_id: int) -> ExpectedTests:
+    """What a run is to execute, which never changes and takes no lock; empty for a run that is not registered."""
+    return load_expected_tests(find_expected_tests_id(run_id))

@@ -29,7 +29,7 @@ def store_progress(run_id: int, message: ProgressMessage, *, now: datetime, main
 def store_finish(run_id: int, message: FinishMessage, *, now: datetime) -> Answer:
     """Within a transaction: store the end of a regression test."""
     run = lock_worker_run(run_id, now)
-    test = run.find_test(message.regression_id)
+    test = run.load_expected().by_id.get(message.regression_id)
     if test is None:
         return _pass_over(run_id, message.regression_id, None)
     if run.status.is_finished:
@@ -55,7 +55,7 @@ def _take_output(
     run_id: int, message: EqualityMessage | UploadMessage, now: datetime, place: Callable[[ExpectedOutput], str | None],
 ) -> Answer:
     run = lock_worker_run(run_id, now)
-    test = run.find_test(message.regression_id)
+    test = run.load_expected().by_id.get(message.regression_id)
     output = None if test is None else test.output(message.output_id)
     if test is None or output is None:
         return _pass_over(run_id, message.regression_id, message.output_id)

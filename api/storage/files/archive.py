@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from api.domain.errors import Unavailable
 from api.domain.files.storage_status import StorageStatus, storage_status
 from api.storage.files import paths
-from api.storage.files.backends import BUCKET, Backend, LocalBackend, OpenFile, Stat
+from api.storage.files.backends import BUCKET, INCOMING, Backend, LocalBackend, OpenFile, Stat, staged_name
 from api.storage.files.incoming import IncomingFile, full_disk_as_unavailable
 from api.storage.files.integrity import Integrity
 
@@ -146,12 +146,45 @@ class Archive:
         return holding[0].sign(
             name, filename=filename[-FILENAME_LENGTH:], content_type=content_type, expires_at=self._clock() + self._lifetime)
 
-    def prepare(self, name: str | None, incoming: IncomingFile) -> None:
-        """Before a transaction that keeps a file: do what takes long for many bytes. No other content is known by this name."""
-        if self._disk is not None or name is None:
+    @contextmanager
+    def staged(self, incoming: IncomingFile, name: str | None = None) -> Iterator[None]:
+        """For the length of a transaction that keeps a file: its bytes are where keeping it takes no longer for many of them.
+
+        `name` is one by which no other content is known, if the file is to have such a name. Raises Unavailable where a bucket that is
+        alone does not take it.
+        """
+        if self._disk is not None:
             incoming.make_durable()
-        else:
+            yield
+        elif name is not None:
             self._send(name, incoming)
+            yield
+        else:
+            with self._staged(incoming):
+                yield
+
+    @contextmanager
+    def _staged(self, incoming: IncomingFile) -> Iterator[None]:
+        staged = staged_name(self._clock())
+        incoming.make_durable()
+        try:
+            with _reached():
+                for backend in self._backends:
+                    backend.put(staged, incoming.path)
+            incoming.staged_as = staged
+            yield
+        finally:
+            incoming.staged_as = None
+            # What stays is removed with its day.
+            with suppress(Unavailable):
+                self.remove(staged)
+
+    def remove_abandoned(self, before: datetime) -> None:
+        """Remove what was staged on an earlier day than that by processes that were killed. Raises Unavailable."""
+        if self._disk is None:
+            for day in self.folders(f"{INCOMING}/"):
+                if day < f"{before:%Y-%m-%d}":
+                    self.remove_all(f"{INCOMING}/{day}/")
 
     def keep(self, name: str, incoming: IncomingFile) -> None:
         """Within a transaction: store a file that came in, in every store; a bucket beside the disk gets it soon afterwards.
@@ -185,10 +218,15 @@ class Archive:
         with _reached():
             for backend in self._backends:
                 # What was sent before the transaction may have been removed since.
-                if self._is_lacking(backend, name, incoming) if incoming.sent_as != name else backend.stat(name) is None:
+                if not (self._is_lacking(backend, name, incoming) if incoming.sent_as != name else backend.stat(name) is None):
+                    continue
+                if incoming.staged_as is not None:
+                    backend.compose([incoming.staged_as], name)
+                else:
                     incoming.make_durable()
                     backend.put(name, incoming.path)
-        incoming.sent_as = name
+        if incoming.staged_as is None:
+            incoming.sent_as = name
 
     def _is_lacking(self, backend: Backend, name: str, incoming: IncomingFile) -> bool:
         """Whether a store is to get a file: always, unless its name says what its content is."""

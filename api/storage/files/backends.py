@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat as modes
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,6 +87,13 @@ class Backend(Protocol):
         """Give a file a further name, under which nothing is. Raises FileNotFoundError for a file that is not there."""
         ...
 
+    def compose(self, sources: Sequence[str], target: str) -> None:
+        """Store files one behind the other under a name, whole or not at all, over whatever is there; no bytes come from here.
+
+        Raises FileNotFoundError for a file that is not there.
+        """
+        ...
+
     def list(self, prefix: str) -> Iterator[str]:
         """The names of all stored files that begin with a prefix, which is a folder's name with its slash."""
         ...
@@ -102,6 +109,11 @@ class Backend(Protocol):
     def delete_all(self, prefix: str) -> None:
         """Remove a folder, which is given with its slash, with all that is in it."""
         ...
+
+
+def staged_name(now: datetime) -> str:
+    """A name of its own for a file that is to be given another one soon, in a folder of the day."""
+    return f"{INCOMING}/{now:%Y-%m-%d}/{UPLOADED}{uuid4().hex}"
 
 
 def checked(name: str) -> str:
@@ -180,13 +192,21 @@ class LocalBackend:
 
     def put(self, name: str, source: Path) -> None:
         """Copy a file to its place by way of TempFiles, durably."""
-        target = self.path(name)
+        self._write(self.path(name), [source])
+
+    def compose(self, sources: Sequence[str], target: str) -> None:
+        """Copy the files to their place as `put` does."""
+        self._write(self.path(target), [self.path(name) for name in sources])
+
+    def _write(self, target: Path, sources: Sequence[Path]) -> None:
         folder = self._root / INCOMING
         self._permissions.make_folder(folder)
         temporary = folder / f"{COPIED}{uuid4().hex}"
         try:
-            with source.open("rb") as coming, os.fdopen(self._permissions.open(temporary, os.O_WRONLY | os.O_EXCL), "wb") as written:
-                shutil.copyfileobj(coming, written, 1 << 20)
+            with os.fdopen(self._permissions.open(temporary, os.O_WRONLY | os.O_EXCL), "wb") as written:
+                for source in sources:
+                    with source.open("rb") as coming:
+                        shutil.copyfileobj(coming, written, 1 << 20)
                 written.flush()
                 os.fsync(written.fileno())
             self._permissions.make_folder(target.parent)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
 from api.domain.files.attachment import content_disposition
-from api.storage.files.backends import BUCKET, Stat, TicketLink, Unreachable, checked, signed_url_for
+from api.storage.files.backends import BUCKET, Stat, TicketLink, Unreachable, checked, signed_url_for, staged_name
 from api.storage.files.gzip_objects import GZIP, GzipObjects
 
 GOOGLE = "https://storage.googleapis.com"
@@ -30,6 +30,8 @@ UPLOAD_TIMEOUT = 60.0
 PIECE = 8 << 20
 OCTETS = "application/octet-stream"
 FAULTS = (GoogleAPIError, GoogleAuthError, RequestException, InvalidResponse, DataCorruption)
+# So many objects a bucket composes at once.
+COMPOSED = 32
 NO_BUCKET = "bucket does not exist"
 
 
@@ -123,6 +125,24 @@ class BucketBackend:
         """Copy an object within the bucket, which moves no bytes to here."""
         with _answering():
             self._bucket.copy_blob(self._blob(name), self._bucket, checked(target), **self._limits)
+
+    def compose(self, sources: Sequence[str], target: str) -> None:
+        """Have the bucket make an object of others, of more than it takes at once by way of objects in between."""
+        between: list[str] = []
+        names = [*sources]
+        with _answering():
+            while len(names) > COMPOSED:
+                between.append(staged_name(self._clock()))
+                self._compose(names[:COMPOSED], between[-1])
+                names[:COMPOSED] = [between[-1]]
+            self._compose(names, target)
+        for name in between:
+            self.delete(name)
+
+    def _compose(self, sources: Sequence[str], target: str) -> None:
+        blob = self._blob(target)
+        blob.content_type = OCTETS
+        blob.compose([self._blob(name) for name in sources], **self._limits)
 
     def list(self, prefix: str) -> Iterator[str]:
         """The names of all objects that begin with a prefix, a thousand by each request."""

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import datetime
@@ -74,6 +74,10 @@ class CircuitBreaker:
     def copy(self, name: str, target: str) -> None:
         """As the store does, in its own time."""
         self._store.copy(name, target)
+
+    def compose(self, sources: Sequence[str], target: str) -> None:
+        """As the store does, in its own time."""
+        self._store.compose(sources, target)
 
     def list(self, prefix: str) -> Iterator[str]:
         """As the store lists, in its own time."""

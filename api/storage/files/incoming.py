@@ -37,8 +37,9 @@ class IncomingFile:
         self._durable = False
         self._place: Path | None = None
         self.size = 0
-        # The name by which a store that is not this disk has it.
+        # The name by which a store that is not this disk has it, and the one that it has there until it is kept.
         self.sent_as: str | None = None
+        self.staged_as: str | None = None
 
     def write(self, chunk: bytes) -> None:
         """Append bytes. Raises Unavailable where the disk takes no more."""

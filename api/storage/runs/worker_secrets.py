@@ -20,7 +20,8 @@ ERASED, FIRST_OF_SECRETS = "-", "0"
 _DEAD = (
     select(TestRow.id).join(RunRow, RunRow.run_id == TestRow.id)
     .where(TestRow.token >= FIRST_OF_SECRETS, RunRow.completed_at < bindparam("before")).limit(bindparam("most")))
-_LOCK = select(RunRow.status, RunRow.expected_tests_id).where(RunRow.run_id == bindparam("run_id")).with_for_update()
+_RUN = select(RunRow.status, RunRow.expected_tests_id).where(RunRow.run_id == bindparam("run_id"))
+_LOCK = _RUN.with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,12 @@ def lock_reported_run(run_id: int) -> tuple[str, int | None] | None:
     """Within a transaction: lock a run. Returns its status and the id of its expected tests, or None if it is not registered."""
     row = read_one(_LOCK, {"run_id": run_id})
     return None if row is None else (row[0], row[1])
+
+
+def find_expected_tests_id(run_id: int) -> int | None:
+    """The id of a run's expected tests; None if it has none, or is not registered."""
+    row = read_one(_RUN, {"run_id": run_id})
+    return None if row is None else row[1]
 
 
 def find_platform(run_id: int) -> Platform:

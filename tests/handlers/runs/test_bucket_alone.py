@@ -1,6 +1,7 @@
 """The files of runs on two servers that share a database and a bucket, and no disk."""
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
 
@@ -10,13 +11,15 @@ from api.config import ConfigurationError
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
 from api.storage.files import paths
+from api.supervision.loop import Background
 from tests.builders import MAIN_REPOSITORY, Output, add_event, add_regression_test, add_run
+from tests.e2e.processes import eventually
 from tests.handlers.conftest import MakeSite
 from tests.handlers.runs.artifact_scene import EXPECTED, PRODUCED, Scene, digest, listed, one
 from tests.handlers.site import Site
 from tests.handlers.system.test_downloads import fetched
 from tests.handlers.worker.machines import BYTES, append, claimed, end, ending, enrol
-from tests.storage.files.emulator import BUCKET, Emulator
+from tests.storage.files.emulator import BUCKET, UPLOADS, Emulator
 from tests.storage.files.stalling import wire_to
 
 
@@ -77,6 +80,59 @@ def test_machines_of_one_run_report_to_either_server(make_site: MakeSite, emulat
     assert emulator.content(paths.test_log_name(run_id, tests[1].regression_id)) == b"by 1\n"
     assert sites[0].as_role(Role.ADMIN).get(f"/api/v1/runs/{run_id}").json()["status"] == "pass"
     assert [stored(site) for site in sites] == [[], []]
+
+
+@pytest.mark.parametrize("place", ["run-files/binary", "tests/{test}/log", "tests/{test}/outputs/{output}"])
+def test_while_a_file_goes_to_the_bucket_other_reports_of_its_run_go_through(
+    make_site: MakeSite, emulator: Emulator, tmp_path: Path, place: str,
+) -> None:
+    site = alone(make_site, emulator, tmp_path / "one")
+    test = add_regression_test(outputs=[Output(digest(EXPECTED))])
+    body = {"repository": MAIN_REPOSITORY, "commit_sha": "c" * 40, "platform": "linux"}
+    site.as_role(Role.ADMIN).post("/api/v1/runs", json=body)
+    machine = enrol(site)
+    path = claimed(machine)
+    before = len(emulator.requests)
+
+    with ThreadPoolExecutor(1) as pool:
+        with emulator.holding_uploads():
+            sent = pool.submit(
+                machine.put, f"{path}/{place.format(test=test.regression_id, output=test.output_id)}", content=PRODUCED, headers=BYTES)
+            eventually(lambda: any(UPLOADS in each for each in emulator.requests[before:]), "upload")
+            other = machine.post(f"{path}/results", json={"results": [ending(test.regression_id, exit_code=3)]})
+            waits = not sent.done()
+        first = sent.result()
+
+    assert (other.status_code, waits, first.status_code) == (204, True, 204)
+    assert [emulator.content(name) for name in emulator.names()] == [PRODUCED]
+
+
+@pytest.mark.parametrize("cut_at", range(6))
+def test_whoever_is_cut_off_and_sends_again_gets_the_same_end_and_no_file_is_half_there(
+    make_site: MakeSite, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_at: int,
+) -> None:
+    # Requests are counted: nothing but the reports asks the bucket.
+    monkeypatch.setattr(Background, "_start", lambda _: None)
+    site, again = alone(make_site, emulator, tmp_path / "one"), alone(make_site, emulator, tmp_path / "two")
+    test = add_regression_test(outputs=[Output(digest(EXPECTED))])
+    run_id = add_run()
+    add_event(run_id, Phase.TESTING)
+    files = [
+        ({"type": "logupload"}, b"the log\n" * 9, paths.log_name(run_id)),
+        ({"type": "artifactupload", "artifact_type": "coredump"}, b"core" * 9, f"test_artifacts/{run_id}/coredump"),
+        ({"type": "upload", "test_id": test.regression_id, "test_file_id": test.output_id}, PRODUCED,
+         str(paths.result_name(digest(PRODUCED), ".srt")))]
+
+    answers = []
+    for fields, content, name in files:
+        with emulator.failing_after(cut_at):
+            answers.append(site.send(run_id, content, **fields).status_code)
+        halfway = emulator.content(name)
+        taken = again.send(run_id, content, **fields)
+        assert (halfway in (None, content), taken.text, emulator.content(name)) == (True, "OK", content)
+
+    assert (503 in answers) is (cut_at < 3)
+    assert [each for each in emulator.names() if not each.startswith("TempFiles/")] == sorted(name for _, _, name in files)
 
 
 def test_a_report_is_taken_once_its_file_is_in_the_bucket_and_not_before(

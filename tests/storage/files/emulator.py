@@ -23,6 +23,23 @@ from tests.storage.files.signed_addresses import fault_of
 BUCKET = "ci-files"
 PARTS = "/download/storage/v1/b/"
 OBJECTS = "/storage/v1/b/"
+UPLOADS = "/upload/"
+
+
+class Outage:
+    """What keeps the emulator from answering: `uploads` is set while it takes these, `left` is how many requests it answers yet."""
+
+    def __init__(self) -> None:
+        self.uploads = threading.Event()
+        self.uploads.set()
+        self.left: int | None = None
+
+    def has_begun(self) -> bool:
+        """Whether one more request is not answered."""
+        if self.left is None:
+            return False
+        self.left -= 1
+        return self.left < 0
 
 
 @dataclass(frozen=True)
@@ -36,6 +53,29 @@ class Emulator:
     storage: Any
     # What it was asked, by method and path.
     requests: list[str]
+    outage: Outage
+
+    @contextmanager
+    def holding_uploads(self) -> Iterator[None]:
+        """Take uploads meanwhile, and answer them afterwards."""
+        self.outage.uploads.clear()
+        try:
+            yield
+        finally:
+            self.outage.uploads.set()
+
+    @contextmanager
+    def failing_after(self, requests: int) -> Iterator[None]:
+        """Answer so many requests meanwhile, and fail the others."""
+        self.outage.left = requests
+        try:
+            yield
+        finally:
+            self.outage.left = None
+
+    def names(self) -> list[str]:
+        """The names of all objects."""
+        return sorted(each["name"] for each in self.storage.get_file_list(BUCKET)[0])
 
     def put(self, name: str, content: bytes, **described: str) -> None:
         """Store an object behind the client's back, with further properties such as its `contentEncoding`."""
@@ -76,11 +116,11 @@ def running_emulator(folder: Path) -> Iterator[Emulator]:
         "client_email": "ci@p.iam.gserviceaccount.com", "token_uri": "https://oauth2.invalid/token"}))
     storage = Storage(use_memory_fs=True)
     buckets.create_bucket(BUCKET, storage)
-    lock, requests = threading.Lock(), list[str]()
+    lock, requests, outage = threading.Lock(), list[str](), Outage()
 
     class Handler(_Handler):
         def __init__(self, *args: Any) -> None:
-            self.public_key, self.lock, self.requests = private.public_key(), lock, requests
+            self.public_key, self.lock, self.requests, self.outage = private.public_key(), lock, requests, outage
             super().__init__(storage, *args)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -89,7 +129,7 @@ def running_emulator(folder: Path) -> Iterator[Emulator]:
     thread.start()
     port = server.server_address[1]
     try:
-        yield Emulator(f"http://127.0.0.1:{port}", port, key_file, private.public_key(), storage, requests)
+        yield Emulator(f"http://127.0.0.1:{port}", port, key_file, private.public_key(), storage, requests, outage)
     finally:
         server.shutdown()
         server.server_close()
@@ -102,6 +142,7 @@ class _Handler(RequestHandler):  # type: ignore[misc]
     public_key: RSAPublicKey
     lock: threading.Lock
     requests: list[str]
+    outage: Outage
     encoding: str | None = None
 
     def end_headers(self) -> None:
@@ -114,6 +155,10 @@ class _Handler(RequestHandler):  # type: ignore[misc]
         """Count what is asked."""
         is_whole: bool = super().parse_request()
         self.requests.append(f"{self.command} {self.path}")
+        if self.outage.has_begun():
+            self.close_connection = True
+            self._refuse(503, "The service is not available.")
+            return False
         return is_whole
 
     def do_GET(self) -> None:
@@ -126,6 +171,8 @@ class _Handler(RequestHandler):  # type: ignore[misc]
                 super().do_GET()
 
     def do_POST(self) -> None:
+        if self.path.startswith(UPLOADS):
+            self.outage.uploads.wait()
         with self.lock:
             super().do_POST()
 

@@ -1,6 +1,7 @@
 """The archive of the disk, the bucket or both: what is found, served, replaced and held."""
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,10 @@ import pytest
 from api.domain.errors import Unavailable
 from api.domain.files.storage_status import StorageStatus
 from api.storage.files.archive import HASHED_TO_LIST, NOWHERE, Source
-from api.storage.files.backends import LocalBackend
+from api.storage.files.backends import INCOMING, LocalBackend, staged_name
 from api.storage.files.incoming import FileStore
 from tests.storage.files.emulator import Emulator
-from tests.storage.files.file_stores import CONTENT, LOG, NAME, SITE, Counting, Kept, archive_of, bucket_at, every_archive, link, put
+from tests.storage.files.file_stores import CONTENT, LOG, NAME, SITE, Counting, Kept, archive_of, bucket_at, every_archive, link, now, put
 
 
 @every_archive
@@ -86,15 +87,53 @@ def test_what_was_sent_ahead_is_sent_again_only_where_it_was_removed_meanwhile(e
     archive = archive_of([bucket])
     with FileStore(tmp_path / "files").receive() as incoming:
         incoming.write(CONTENT)
-        archive.prepare(NAME, incoming)
-        ahead = bucket.stat(NAME)
-        archive.keep(NAME, incoming)
-        kept = bucket.stat(NAME)
-        bucket.delete(NAME)
-        archive.keep(NAME, incoming)
+        with archive.staged(incoming, NAME):
+            ahead = bucket.stat(NAME)
+            archive.keep(NAME, incoming)
+            kept = bucket.stat(NAME)
+            bucket.delete(NAME)
+            archive.keep(NAME, incoming)
 
     assert ahead is not None and kept == ahead
     assert emulator.content(NAME) == CONTENT
+
+
+def test_while_a_file_is_kept_no_bytes_of_it_are_sent(emulator: Emulator, tmp_path: Path) -> None:
+    archive = archive_of([bucket_at(emulator.endpoint, emulator)])
+    with FileStore(tmp_path / "files").receive() as incoming:
+        incoming.write(CONTENT)
+        with archive.staged(incoming):
+            before = len(emulator.requests)
+            archive.keep(LOG, incoming)
+            emulator.put(LOG, b"another's")
+            archive.keep(LOG, incoming)
+            asked = emulator.requests[before:]
+
+    assert not any("/upload/" in each for each in asked)
+    assert emulator.content(LOG) == CONTENT
+    assert archive.list(f"{INCOMING}/") == set()
+
+
+def test_what_was_staged_and_is_not_kept_is_removed(emulator: Emulator, tmp_path: Path) -> None:
+    archive = archive_of([bucket_at(emulator.endpoint, emulator)])
+    with FileStore(tmp_path / "files").receive() as incoming:
+        incoming.write(CONTENT)
+        with archive.staged(incoming):
+            there = archive.list(f"{INCOMING}/")
+
+    assert len(there) == 1
+    assert archive.list("") == set()
+
+
+def test_what_a_process_staged_that_was_killed_is_removed_on_the_day_after_the_next(emulator: Emulator) -> None:
+    archive = archive_of([bucket_at(emulator.endpoint, emulator)])
+    staged = [staged_name(now() - timedelta(days=days)) for days in range(4)]
+    for name in staged:
+        emulator.put(name, CONTENT)
+
+    archive.remove_abandoned(now() - timedelta(days=1))
+
+    assert archive.list(f"{INCOMING}/") == set(staged[:2])
 
 
 @pytest.mark.parametrize("wanted", [NAME, LOG])

@@ -89,6 +89,44 @@ def test_a_copy_stays_whatever_becomes_of_the_file(store: Backend, tmp_path: Pat
 
 
 @every_store
+@pytest.mark.parametrize("count", [1, 2, 32, 33, 100])
+def test_files_are_composed_in_their_order_over_whatever_is_there(store: Backend, tmp_path: Path, count: int) -> None:
+    names = [f"Jobs/one/{number}" for number in range(count)]
+    for name in (*names, LOG):
+        put(store, name, f"{name}\n".encode(), tmp_path)
+
+    store.compose(names, LOG)
+
+    assert store.read(LOG, 0, 1 << 20) == "".join(f"{name}\n" for name in names).encode()
+    assert store.read(names[-1], 0, 100) == f"{names[-1]}\n".encode()
+    assert [*store.list("TempFiles/")] == []
+
+
+@pytest.mark.parametrize(("count", "requests"), [(1, 1), (32, 1), (33, 2), (63, 2), (64, 3)])
+def test_a_bucket_is_asked_to_compose_no_more_than_it_takes_at_once(
+    emulator: Emulator, tmp_path: Path, count: int, requests: int,
+) -> None:
+    store, names = bucket_at(emulator.endpoint, emulator), [f"Jobs/one/{number}" for number in range(count)]
+    for name in names:
+        put(store, name, CONTENT, tmp_path)
+    before = len(emulator.requests)
+
+    store.compose(names, LOG)
+
+    assert len([each for each in emulator.requests[before:] if "/compose" in each]) == requests
+
+
+@every_store
+def test_files_of_which_one_is_not_there_are_not_composed(store: Backend, tmp_path: Path) -> None:
+    put(store, LOG, CONTENT, tmp_path)
+
+    with pytest.raises(FileNotFoundError):
+        store.compose([LOG, "Jobs/one/none"], LOG)
+
+    assert store.read(LOG, 0, 100) == CONTENT
+
+
+@every_store
 def test_a_folder_is_told_by_its_name_and_removed_with_all_that_is_in_it(store: Backend, tmp_path: Path) -> None:
     began = datetime.now(UTC) - timedelta(seconds=1)
     for name in ("Jobs/one/project.zip", "Jobs/one/1-1/log/0-7", "Jobs/other/project.zip"):
