@@ -75,7 +75,7 @@ class Settings:
         "CI_BUCKET_ENDPOINT", "", read.optional_http_url, "an emulator in Google's place; it gets no credentials")
     bucket_key_file: Path | None = _files(
         "GOOGLE_APPLICATION_CREDENTIALS", None, read.optional_path,
-        "a service account's key file, for the bucket and its signed addresses; empty: what the surroundings offer")
+        "a service account's key file, for the bucket and its signed addresses; empty: what the environment provides")
 
     public_url: str = _server(
         "CI_PUBLIC_URL", "http://127.0.0.1:8000", read.public_url, "what links start with, a path included; never the Host header",

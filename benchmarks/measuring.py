@@ -35,12 +35,12 @@ class Nothing(RequestMetrics):
 @contextmanager
 def measured_by(app: Application, measures: RequestMetrics) -> Iterator[None]:
     """Have the application's requests counted by these."""
-    envelope: Any = app.entrance
-    kept, envelope._measures = envelope._measures, measures
+    outermost: Any = app.entrance
+    kept, outermost._measures = outermost._measures, measures
     try:
         yield
     finally:
-        envelope._measures = kept
+        outermost._measures = kept
 
 
 def processor_seconds(app: Application, token: str, requests: int, query: str = f"limit={RUNS}", path: str = PATH) -> float:

@@ -144,11 +144,6 @@ def asked_for() -> tuple[str, str]:
     return context.path, context.query
 
 
-def client_address() -> str:
-    """The client's address, seen through trusted proxies only."""
-    return current.get().address
-
-
 def client_network() -> str:
     """The client's address as limits count it: one of IPv6 stands for its network."""
     return current.get().network

@@ -185,7 +185,7 @@ def _written(root: Path, test: FileTest, build: Build, folder: Path) -> dict[str
     return files_below(folder)
 
 
-def test_the_good_executable_needs_nothing_of_its_surroundings(root: Path, demo: Demo) -> None:
+def test_the_good_executable_needs_nothing_of_its_environment(root: Path, demo: Demo) -> None:
     source = (root / "executables" / REPOSITORY / PLATFORM / demo.builds.good.commit / "ccextractor").read_bytes()
 
     assert source.startswith(b"#!/bin/sh\n")

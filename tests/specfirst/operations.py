@@ -65,7 +65,7 @@ def cancel_thing(thing_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], i
 def who() -> dict[str, Any]:
     """Echo what the context knows."""
     return {"echo": {
-        "user_id": request_context.caller().user_id, "address": request_context.client_address(),
+        "user_id": request_context.caller().user_id, "address": request_context.current.get().address,
         "request_id": request_context.request_id(), "now": request_context.now(), "public_url": request_context.values().public_url,
         "degraded": request_context.limits_degraded(),
         "greeting": request_context.collaborator(str)}}

@@ -1,7 +1,6 @@
 """Jobs: a zipped project whose tests run in a sandbox. The order of the queue, outcomes, and cancellation."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -198,15 +197,6 @@ def check_quota(kept: int, wanted: int, most: int) -> None:
     """Whether an account whose jobs' files take `kept` bytes may add so many. Raises QuotaExceeded."""
     if kept + wanted > most:
         raise QuotaExceeded(kept, most)
-
-
-def choose_next(queued: Iterable[Job], running_of: Mapping[int, int], *, per_owner: int) -> Job | None:
-    """The job to run next: the highest priority, then the owner who has fewer running, then the oldest.
-
-    Owners who run as many as they may are passed over. None where nobody may start one.
-    """
-    able = [job for job in queued if running_of.get(job.owner_id, 0) < per_owner and not job.cancel_requested]
-    return min(able, key=lambda job: (-job.priority, running_of.get(job.owner_id, 0), job.created_at, job.job_id), default=None)
 
 
 class Cancel(StrEnum):

@@ -124,18 +124,18 @@ function showCounts(summary) {
 }
 
 function showTriage(api, triage) {
-  const { failures, infrastructure_errors: obstacles, failure_count: failed, omitted_count: omitted } = triage;
-  const words = [failed ? `${count(failed, "test")} did not pass` : "", obstacles.length ? `${count(triage.infrastructure_error_count, "fault")} of the machinery` : ""];
-  byId("failures").hidden = failed === 0 && obstacles.length === 0;
+  const { failures, infrastructure_errors: around, failure_count: failed, omitted_count: omitted } = triage;
+  const words = [failed ? `${count(failed, "test")} did not pass` : "", around.length ? `${count(triage.infrastructure_error_count, "fault")} of the machinery` : ""];
+  byId("failures").hidden = failed === 0 && around.length === 0;
   byId("failures").dataset.tone = "bad";
   byId("failures-title").textContent = words.filter(Boolean).join(", ");
-  const items = [...obstacles.map(obstacle), ...failures.map((test) => failure(api, test))];
+  const items = [...around.map(infrastructureError), ...failures.map((test) => failure(api, test))];
   if (omitted) items.push(element("li", "where", `${count(omitted, "test")} more: see the triage.`));
   byId("failures-list").replaceChildren(...items);
 }
 
-function obstacle({ type, code, message }) {
-  const item = element("li", "obstacle");
+function infrastructureError({ type, code, message }) {
+  const item = element("li", "infrastructure-error");
   item.append(element("strong", "", type), ...(code ? [element("code", "code", code)] : []), element("span", "why", message));
   return item;
 }

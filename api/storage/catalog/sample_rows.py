@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from api.domain.catalog.new_sample import FileName, Forbidden
@@ -159,12 +159,6 @@ def load_extra_file(sample_id: int, extra_id: int) -> ExtraFile:
     if found is None:
         raise NotFound("extra_file", extra_id, remedy="See the sample's extra_files.")
     return found
-
-
-def count_extra_files(sample_id: int) -> int:
-    """How many further files a sample has."""
-    return session().execute(
-        select(func.count()).select_from(SampleExtraRow).where(SampleExtraRow.sample_id == sample_id)).scalar_one()
 
 
 def insert_extra_file(sample_id: int, name: FileName) -> int:

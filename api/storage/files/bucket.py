@@ -182,7 +182,7 @@ def open_bucket(
 ) -> BucketBackend:
     """The bucket of this name, without asking it anything yet.
 
-    The key file is a service account's; without one the surroundings' own credentials are used. An `endpoint` other than
+    The key file is a service account's; without one the environment's own credentials are used. An `endpoint` other than
     Google's is an emulator, which gets no credentials; the key then only signs addresses. Raises ValueError where there are
     no credentials, or none that can be read.
     """

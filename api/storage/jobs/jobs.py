@@ -68,7 +68,7 @@ def _position(job: Job) -> int:
 def claim_job(machine: str, *, now: datetime, lease_until: datetime, per_owner: int) -> Job | None:
     """Within a transaction: take the next job. None where nothing may be started, or another was quicker.
 
-    The order is `domain.job.choose_next`'s: priority, then the owner with fewer running, then age.
+    The order: priority, then the owner with fewer running, then age. Owners who run as many as they may are passed over.
     """
     found = session().execute(_queue(per_owner).limit(1)).first()
     if found is None:

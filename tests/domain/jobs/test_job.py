@@ -1,13 +1,11 @@
 """Jobs: who goes next, what an end means, what a cancel does, who sees them."""
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from random import Random
+from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.auth.access import Caller, Role
@@ -24,7 +22,6 @@ from api.domain.jobs.job import (
     after_loss,
     check_quota,
     check_waiting,
-    choose_next,
     decide_cancel,
     end_message,
     outcome_of,
@@ -34,58 +31,6 @@ from tests.domain.results.judging import caller
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 JOB = Job("j1", 1, JobStatus.QUEUED, START)
-
-queued = st.lists(
-    st.builds(
-        lambda number, owner_id, seconds, priority, cancelled: Job(
-            f"j{number}", owner_id, JobStatus.QUEUED, START + timedelta(seconds=seconds), priority, cancel_requested=cancelled),
-        st.integers(0, 999), st.integers(1, 3), st.integers(0, 5), st.integers(-1, 1), st.booleans()),
-    max_size=10, unique_by=lambda job: job.job_id)
-counts = st.dictionaries(st.integers(1, 3), st.integers(0, 3))
-
-
-@settings(max_examples=50)
-@given(queued, counts, st.integers(0, 3), st.randoms(use_true_random=False))
-def test_who_goes_next_does_not_depend_on_the_order_of_the_queue(
-    jobs: list[Job], running: dict[int, int], most: int, shuffler: Random,
-) -> None:
-    shuffled = shuffler.sample(jobs, len(jobs))
-
-    assert choose_next(jobs, running, per_owner=most) == choose_next(shuffled, running, per_owner=most)
-
-
-@settings(max_examples=50)
-@given(queued, counts, st.integers(0, 3))
-def test_nobody_who_may_start_stands_before_the_next_one(jobs: list[Job], running: dict[int, int], most: int) -> None:
-    able = [job for job in jobs if running.get(job.owner_id, 0) < most and not job.cancel_requested]
-
-    chosen = choose_next(jobs, running, per_owner=most)
-
-    if chosen is None:
-        assert not able
-        return
-    assert chosen in able
-    rivals = [job for job in able if job.priority >= chosen.priority]
-    assert all(job.priority == chosen.priority for job in rivals)
-    assert all(running.get(job.owner_id, 0) >= running.get(chosen.owner_id, 0) for job in rivals)
-    equals = [job for job in rivals if running.get(job.owner_id, 0) == running.get(chosen.owner_id, 0)]
-    assert (chosen.created_at, chosen.job_id) == min((job.created_at, job.job_id) for job in equals)
-
-
-@settings(max_examples=50)
-@given(queued)
-def test_a_queue_that_is_worked_off_starts_every_job_once_and_nobody_twice_before_another(jobs: list[Job]) -> None:
-    waiting = [replace(job, priority=0, cancel_requested=False) for job in jobs]
-    running: Counter[int] = Counter()
-    started: list[str] = []
-
-    while (chosen := choose_next(waiting, running, per_owner=99)) is not None:
-        assert running[chosen.owner_id] == min(running[job.owner_id] for job in waiting)
-        waiting.remove(chosen)
-        running[chosen.owner_id] += 1
-        started.append(chosen.job_id)
-
-    assert sorted(started) == sorted(job.job_id for job in jobs)
 
 
 @pytest.mark.parametrize(("reason", "exit_code", "outcome"), [

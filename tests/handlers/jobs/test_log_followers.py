@@ -1,4 +1,4 @@
-"""The parts that streams of jobs share: watchers at their own pace, looks at many logs, and the alarm."""
+"""The parts that streams of jobs share: watchers at their own pace, looks at many logs, and the wake event."""
 from __future__ import annotations
 
 import asyncio
@@ -139,16 +139,16 @@ def _never(broken: BaseException) -> None:
     raise AssertionError(broken)
 
 
-def test_an_alarm_wakes_its_sleeper_and_a_ring_before_the_sleep_is_not_lost() -> None:
+def test_an_wake_event_wakes_its_sleeper_and_a_ring_before_the_sleep_is_not_lost() -> None:
     async def test() -> None:
-        alarm = WakeEvent()
-        alarm.wake()
-        await alarm.sleep(None)
-        sleeper = asyncio.create_task(alarm.sleep(None))
+        wake_event = WakeEvent()
+        wake_event.wake()
+        await wake_event.sleep(None)
+        sleeper = asyncio.create_task(wake_event.sleep(None))
         await asyncio.sleep(0)
-        alarm.wake()
+        wake_event.wake()
         await sleeper
-        await alarm.sleep(0.001)
+        await wake_event.sleep(0.001)
 
     run(test)
 

@@ -82,10 +82,10 @@ def scope_of(path: str) -> dict[str, Any]:
 
 
 def served(app: Application, inner: Any) -> Any:
-    """The application's envelope around another program."""
-    envelope = app.entrance
-    envelope._app = inner  # type: ignore[attr-defined]
-    return envelope
+    """The application's outermost part around another program."""
+    outermost = app.entrance
+    outermost._app = inner  # type: ignore[attr-defined]
+    return outermost
 
 
 async def never() -> Message:

@@ -73,7 +73,7 @@ def test_a_file_without_the_right_to_be_executed_is_told(tmp_path: Path) -> None
     ("a/b\n", COMMIT, "linux"),
     (MAIN, "../../etc", "linux"), (MAIN, "", "linux"), (MAIN, COMMIT + "\n", "linux"), (MAIN, COMMIT, "../linux"),
 ])
-def test_hostile_names_are_an_obstacle_of_the_checkout(tmp_path: Path, repository: str, commit: str, platform: str) -> None:
+def test_hostile_names_are_an_error_of_the_checkout(tmp_path: Path, repository: str, commit: str, platform: str) -> None:
     with pytest.raises(NoExecutable) as caught:
         find(tmp_path, repository, commit, platform)
 

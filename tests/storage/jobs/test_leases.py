@@ -82,6 +82,16 @@ def test_an_owner_runs_no_more_than_is_allowed() -> None:
     assert got[1].job_id == last
 
 
+def test_the_next_job_has_the_highest_priority_then_an_owner_with_fewer_running_then_the_greatest_age() -> None:
+    busy, idle = add_user(), add_user()
+    first, old_of_busy = submit(busy), submit(busy, at=1)
+    young, older, urgent = submit(idle, at=3), submit(idle, at=2), submit(busy, at=9, priority=1)
+
+    order = [claimed().job_id for _ in range(5)]
+
+    assert order == [urgent, older, first, young, old_of_busy]
+
+
 def test_leases_are_renewed_together_and_a_lost_one_is_missing() -> None:
     submit(), submit(), submit()
     mine, lost, others = claimed(), claimed(), claimed("two")

@@ -77,7 +77,7 @@ def test_an_input_by_udp_is_sent_by_ffmpeg_to_the_port_that_the_program_is_told(
     ("udp", "file", "-1"), ("file", "tcp", "-1"),
     ("file", "file", "an 'open quotation"), ("file", "file", "a \\"), ("file", "file", "a\0b"),
 ])
-def test_what_this_worker_cannot_do_is_an_obstacle_of_that_test(input_type: str, output_type: str, command: str) -> None:
+def test_what_this_worker_cannot_do_is_an_error_of_that_test(input_type: str, output_type: str, command: str) -> None:
     with pytest.raises(TestRunError, match=r"^\[worker\] Regression test 1 cannot be executed: "):
         invocation(a_test(command=command, input_type=input_type, output_type=output_type), EXECUTABLE, SAMPLE, FOLDER, LOG)
 

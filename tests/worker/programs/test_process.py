@@ -248,7 +248,7 @@ def test_core_files_are_off_unless_allowed(make_program: MakeProgram, tmp_path: 
     assert (tmp_path / "log").read_text() == "(0, 0)\n"
 
 
-def test_a_file_that_is_no_program_is_an_obstacle_of_the_build(tmp_path: Path) -> None:
+def test_a_file_that_is_no_program_is_an_error_of_the_build(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.write_bytes(b"\x7fELF nonsense")
     broken.chmod(0o755)

@@ -101,7 +101,7 @@ def test_standard_input_is_piped_whole(desk: Desk, tmp_path: Path) -> None:
     assert (desk.folder / "copy").read_bytes() == sample.read_bytes()
 
 
-def test_a_file_that_the_sandboxs_user_may_not_read_is_an_obstacle_of_the_store_and_no_failure(desk: Desk, tmp_path: Path) -> None:
+def test_a_file_that_the_sandboxs_user_may_not_read_is_an_error_of_the_store_and_no_failure(desk: Desk, tmp_path: Path) -> None:
     sample = tmp_path / "sample"
     sample.touch(0o600)
     call = desk.call("open(sys.argv[0])")
@@ -231,7 +231,7 @@ def test_neither_the_sample_nor_the_program_can_be_changed(desk: Desk, tmp_path:
 
 
 @pytest.mark.parametrize("content", [b"no program", b""])
-def test_a_file_that_is_no_program_is_an_obstacle_of_the_build(desk: Desk, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_program_is_an_error_of_the_build(desk: Desk, tmp_path: Path, content: bytes) -> None:
     broken = tmp_path / "broken"
     broken.write_bytes(content)
     broken.chmod(0o755)

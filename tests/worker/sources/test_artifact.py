@@ -192,13 +192,13 @@ def test_an_artifact_of_another_name_does_not_count(desk: Desk) -> None:
     (Answer(200, b"[" * 100_000), "storage", "GitHub's answer is no JSON"),
     (Answer(200, b"{}", {"Content-Length": "100"}), "storage", "GitHub did not answer as a server does (RemoteProtocolError)"),
 ])
-def test_what_goes_wrong_at_github_is_an_obstacle_of_its_type(desk: Desk, answer: Answer, kind: str, words: str) -> None:
+def test_what_goes_wrong_at_github_is_an_error_of_its_type(desk: Desk, answer: Answer, kind: str, words: str) -> None:
     desk.github.script = lambda _: answer
 
     assert words in desk.refused(kind)
 
 
-def test_a_server_that_is_not_there_is_an_obstacle_of_the_storage(desk: Desk) -> None:
+def test_a_server_that_is_not_there_is_an_error_of_the_storage(desk: Desk) -> None:
     desk.source = replace(desk.source, builds=GitHubBuilds("http://127.0.0.3:1", API_TOKEN, timeout=60))
 
     assert "GitHub did not answer as a server does (ConnectError)" in desk.refused("storage")
@@ -248,7 +248,7 @@ def test_one_that_is_larger_than_it_said_is_cut_off(desk: Desk) -> None:
     (a_zip({"ccextractor/": "", "readme.txt": "read me"}), "it is no regular file"),
     (a_zip({"ccextractor/": ""}), "The zip is empty"),
 ])
-def test_wrong_content_is_an_obstacle_of_the_build(desk: Desk, content: bytes, words: str) -> None:
+def test_wrong_content_is_an_error_of_the_build(desk: Desk, content: bytes, words: str) -> None:
     desk.github.add(REPOSITORY, COMMIT, content=content)
     desk.source = replace(desk.source, contents=ArchiveLimits())
 

@@ -137,7 +137,7 @@ def test_git_tells_a_build_its_commit(site: Site) -> None:
     assert f"Checked out {program.read_text().strip()}." in site.log
 
 
-def test_a_build_that_fails_is_an_obstacle_of_the_build_with_its_exit_code(site: Site) -> None:
+def test_a_build_that_fails_is_an_error_of_the_build_with_its_exit_code(site: Site) -> None:
     with pytest.raises(RunError, match=r"^\[build\] The build failed with exit code 3; the log has its output\.$"):
         site.build("echo why; exit 3")
 

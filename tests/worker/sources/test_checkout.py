@@ -108,7 +108,7 @@ def test_a_commit_that_is_in_no_branch_is_refused_though_the_server_would_hand_i
         desk.check_out("f" * 40)
 
 
-def test_a_repository_that_is_not_there_is_an_obstacle_of_the_checkout(desk: Desk) -> None:
+def test_a_repository_that_is_not_there_is_an_error_of_the_checkout(desk: Desk) -> None:
     desk.origins.mkdir()
 
     with pytest.raises(RunError, match=r"^\[checkout\] The repository could not be fetched"):

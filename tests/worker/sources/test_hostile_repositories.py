@@ -15,7 +15,7 @@ from tests.worker.sources.origin import Origin
 
 
 @pytest.mark.parametrize("cgroup", ["ci-jobs", "no/such/group"])
-def test_a_commit_that_git_cannot_hold_in_its_memory_is_an_obstacle(desk: Desk, origin: Origin, cgroup: str) -> None:
+def test_a_commit_that_git_cannot_hold_in_its_memory_is_an_error(desk: Desk, origin: Origin, cgroup: str) -> None:
     first = origin.commit("refs/heads/master", FILES)
     # It takes little room on the wire, and git reads commits whole.
     wordy = origin.git("commit-tree", "-p", first, f"{first}^{{tree}}", given=b"x" * (120 << 20))
@@ -30,7 +30,7 @@ def test_a_commit_that_git_cannot_hold_in_its_memory_is_an_obstacle(desk: Desk, 
     assert (desk.check_out(first) / "a.txt").read_text() == "one\ntwo\nthree\n"
 
 
-def test_a_file_larger_than_gits_memory_is_no_obstacle(desk: Desk, origin: Origin) -> None:
+def test_a_file_larger_than_gits_memory_is_no_error(desk: Desk, origin: Origin) -> None:
     tip = origin.commit("refs/heads/master", {"video.ts": bytes(120 << 20)})
     origin.git("repack", "-adq")
     desk.options = replace(desk.options, memory=64 << 20)
@@ -130,7 +130,7 @@ def test_a_server_that_speaks_another_protocol_than_the_configured_one_is_not_as
     assert not (desk.origins / "mark").exists()
 
 
-def test_git_that_takes_too_long_is_an_obstacle_of_the_checkout(
+def test_git_that_takes_too_long_is_an_error_of_the_checkout(
     desk: Desk, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     commit = origin.commit("refs/heads/master", FILES)

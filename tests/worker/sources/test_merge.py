@@ -81,7 +81,7 @@ def test_a_branchs_commit_has_no_merge_base(desk: Desk, origin: Origin) -> None:
     assert desk.merge_base is None
 
 
-def test_a_conflict_is_an_obstacle_of_the_merge_and_the_log_names_the_files(desk: Desk, origin: Origin) -> None:
+def test_a_conflict_is_an_error_of_the_merge_and_the_log_names_the_files(desk: Desk, origin: Origin) -> None:
     first = origin.commit("refs/heads/master", FILES)
     proposed = origin.commit("refs/pull/7/head", changed(a_txt="mine\n"), first)
     origin.commit("refs/heads/master", changed(a_txt="theirs\n"), first)
@@ -100,7 +100,7 @@ def test_histories_that_have_nothing_in_common_do_not_merge(desk: Desk, origin: 
         desk.check_out(proposed, pull_request=7)
 
 
-def test_a_base_branch_that_is_not_there_is_an_obstacle_of_the_merge(desk: Desk, origin: Origin) -> None:
+def test_a_base_branch_that_is_not_there_is_an_error_of_the_merge(desk: Desk, origin: Origin) -> None:
     proposed = origin.commit("refs/pull/7/head", FILES, origin.commit("refs/heads/master", FILES))
 
     with pytest.raises(RunError, match=r"^\[merge\] The main repository has no branch gone\.$"):

@@ -62,19 +62,19 @@ def ask(tmp_path: Path, cancellation: Cancellation) -> Ask:
     return ask
 
 
-def an_obstacle(reason: str, code: InfrastructureCode = InfrastructureCode.EXECUTABLE_MISSING) -> RunError:
+def an_error(reason: str, code: InfrastructureCode = InfrastructureCode.EXECUTABLE_MISSING) -> RunError:
     return RunError(code, reason)
 
 
 def test_the_first_source_that_has_the_executable_is_the_last_that_is_asked(ask: Ask, tmp_path: Path) -> None:
-    first, second, third = FakeSource("a", an_obstacle("Not there.")), FakeSource("b", tmp_path / "b"), FakeSource("c", tmp_path / "c")
+    first, second, third = FakeSource("a", an_error("Not there.")), FakeSource("b", tmp_path / "b"), FakeSource("c", tmp_path / "c")
 
     assert ask(first, second, third) == tmp_path / "b"
     assert (first.asked, second.asked, third.asked) == ([COMMIT], [COMMIT], [])
 
 
 def test_each_refusal_is_in_the_log_with_its_source_and_type(ask: Ask, tmp_path: Path) -> None:
-    ask(FakeSource("a", an_obstacle("Conflicts.", InfrastructureCode.MERGE_CONFLICT)), FakeSource("b", tmp_path / "b"))
+    ask(FakeSource("a", an_error("Conflicts.", InfrastructureCode.MERGE_CONFLICT)), FakeSource("b", tmp_path / "b"))
 
     assert (tmp_path / "build.log").read_text().splitlines() == [
         "[2026-01-01T00:00:00Z] [WARNING] [worker] No executable from the source a: [merge] Conflicts.",
@@ -83,13 +83,13 @@ def test_each_refusal_is_in_the_log_with_its_source_and_type(ask: Ask, tmp_path:
 
 def test_where_no_source_has_it_all_are_named_under_the_last_ones_type(ask: Ask) -> None:
     with pytest.raises(RunError) as caught:
-        ask(FakeSource("a", an_obstacle("Not there.")), FakeSource("b", an_obstacle("Conflicts.", InfrastructureCode.MERGE_CONFLICT)))
+        ask(FakeSource("a", an_error("Not there.")), FakeSource("b", an_error("Conflicts.", InfrastructureCode.MERGE_CONFLICT)))
 
     assert caught.value.message == "[merge] No source has the executable. a: Not there. b: Conflicts."
 
 
-def test_the_obstacle_of_an_only_source_stays_as_it_is(ask: Ask) -> None:
-    run_error = an_obstacle("Not there.")
+def test_the_error_of_an_only_source_stays_as_it_is(ask: Ask) -> None:
+    run_error = an_error("Not there.")
 
     with pytest.raises(RunError) as caught:
         ask(FakeSource("a", run_error))
