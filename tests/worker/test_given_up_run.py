@@ -121,7 +121,7 @@ def test_reports_that_find_the_run_closed_end_the_program_of_the_next_test(
     store: Store, run_source: FakeRunSource, options: WorkerOptions, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     queue(run_source, a_captioned_test(store, 1), a_captioned_test(store, 2, "--hang"))
-    monkeypatch.setattr(reporter, "BATCH", 1)
+    monkeypatch.setattr(reporter, "MAX_RESULTS", 1)
 
     def close(report: Report) -> None:
         if report.kind == "results":
