@@ -166,8 +166,8 @@ def served(sqlite_path: Path, tmp_path: Path) -> Iterator[tuple[Site, str]]:
         yield site, url
 
 
-def test_a_stream_whose_log_cannot_be_read_any_more_breaks_off(served: tuple[Site, str]) -> None:
-    site, url = served
+def logging_run(site: Site) -> tuple[str, int, Path, CountingArchive]:
+    """A run that is being tested and has a log of a line, with a token to read it; and the store that reads are counted in."""
     token, run_id = add_token(site.account(Role.CONTRIBUTOR), now=NOW), add_run()
     add_event(run_id, Phase.TESTING)
     log = site.files / "LogFiles" / f"{run_id}.txt"
@@ -176,6 +176,12 @@ def test_a_stream_whose_log_cannot_be_read_any_more_breaks_off(served: tuple[Sit
     collaborators = site.app.app_context.collaborators
     archive = CountingArchive(collaborators[Archive])
     collaborators[Archive] = archive  # type: ignore[index]
+    return token, run_id, log, archive
+
+
+def test_a_stream_whose_log_cannot_be_read_any_more_breaks_off(served: tuple[Site, str]) -> None:
+    site, url = served
+    token, run_id, _, archive = logging_run(site)
     with Stream(url, f"/api/v1/runs/{run_id}/logs/stream", token) as stream:
         stream.next()
 
@@ -188,14 +194,7 @@ def test_a_stream_whose_log_cannot_be_read_any_more_breaks_off(served: tuple[Sit
 
 def test_many_clients_of_one_log_are_served_by_one_reader(served: tuple[Site, str]) -> None:
     site, url = served
-    token, run_id = add_token(site.account(Role.CONTRIBUTOR), now=NOW), add_run()
-    add_event(run_id, Phase.TESTING)
-    log = site.files / "LogFiles" / f"{run_id}.txt"
-    log.parent.mkdir(exist_ok=True)
-    log.write_bytes(LINE % 0)
-    collaborators = site.app.app_context.collaborators
-    archive = CountingArchive(collaborators[Archive])
-    collaborators[Archive] = archive  # type: ignore[index]
+    token, run_id, log, archive = logging_run(site)
     with ExitStack() as stack:
         streams = [stack.enter_context(Stream(url, f"/api/v1/runs/{run_id}/logs/stream", token)) for _ in range(CLIENTS)]
         for stream in streams:
