@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-BLOCK = 512
+from api.system import size_on_disk
 
 
 def is_larger(folder: Path, limit: int) -> bool:
@@ -16,7 +16,7 @@ def is_larger(folder: Path, limit: int) -> bool:
         with suppress(OSError), os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 with suppress(OSError):
-                    total += entry.stat(follow_symlinks=False).st_blocks * BLOCK
+                    total += size_on_disk(entry.stat(follow_symlinks=False))
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
     return total > limit

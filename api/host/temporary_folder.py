@@ -1,7 +1,6 @@
 """The temporary folder of a run, which is removed even when its worker was killed."""
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
@@ -10,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from api.host.lock_file import locked, take
 from api.storage.permissions import PRIVATE
+from api.system import try_take
 
 PREFIX = "ci-run-"
 LOCK = ".lock"
@@ -21,16 +22,17 @@ def run_folder(parent: Path, run_id: int) -> Iterator[Path]:
     """An empty folder for a run, locked while the context lasts."""
     PRIVATE.make_folder(parent)
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{run_id}-", dir=parent)).resolve()
-    unlocked = folder / f"{LOCK}-new"
-    lock = PRIVATE.open(unlocked, os.O_RDWR)
+    # Meanwhile nobody looks for orphans, of which this folder is not one.
+    with locked(_sweepers_lock(parent)):
+        lock = PRIVATE.open(folder / LOCK, os.O_RDWR)
+        take(lock)
     try:
-        # The lock file gets its name only once it is locked, so that no other worker takes this folder for an orphan.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        unlocked.rename(folder / LOCK)
         yield folder
     finally:
         remove(folder)
         os.close(lock)
+        # Windows removes no file that is open.
+        remove(folder)
 
 
 def sweep(parent: Path) -> int:
@@ -50,19 +52,26 @@ def remove(folder: Path) -> None:
 
 
 def _remove_if_left(folder: Path) -> bool:
+    with locked(_sweepers_lock(folder.parent)):
+        try:
+            lock = os.open(folder / LOCK, os.O_RDWR)
+        except OSError:
+            # A folder without a lock is just being made, or just being removed, by its worker.
+            return False
+        is_left = try_take(lock)
     try:
-        lock = os.open(folder / LOCK, os.O_RDWR)
-    except OSError:
-        # A folder without a lock is just being made, or just being removed, by its worker.
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        remove(folder)
-        return True
-    except BlockingIOError:
-        return False
+        if is_left:
+            remove(folder)
     finally:
         os.close(lock)
+    if is_left:
+        remove(folder)
+    return is_left
+
+
+def _sweepers_lock(parent: Path) -> Path:
+    """The lock of who makes or looks for folders in `parent`, which lies beside that."""
+    return parent.with_name(f"{parent.name}{LOCK}")
 
 
 def _give_rights(folder: Path) -> None:

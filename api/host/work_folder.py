@@ -2,18 +2,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 from pathlib import Path
 
 from api.storage.permissions import PRIVATE
+from api.system import is_ours
 
 
 def work_folder(folder: Path) -> Path:
     """Make the folder, for us alone. Raises PermissionError where another user owns it, or it is a link: it may lie where all may write."""
     PRIVATE.make_folder(folder)
     found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+    if not stat.S_ISDIR(found.st_mode) or not is_ours(found):
         raise PermissionError(f"{folder} belongs to somebody else")
     folder.chmod(0o700)
     return folder

@@ -1,16 +1,16 @@
 """Files that a machine has fetched, by their hashes: checked when they come, and as many as there is room for."""
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from api.host.lock_file import locked
 from api.machine.machine_client import ServerUnavailable, require
 from api.storage.permissions import PRIVATE
 
@@ -38,7 +38,9 @@ class FileCache:
 
         Raises WrongContent, and ServerUnavailable, Refused or TokenRefused where the server does not send it.
         """
-        with self._locked(sha256):
+        PRIVATE.make_folder(self.folder)
+        # While one process fetches a file, others that want it wait.
+        with locked(self.folder / f"{sha256}{LOCK}"):
             kept = self.folder / sha256
             if not kept.is_file():
                 self._fetch(sha256, kept, open_remote)
@@ -75,17 +77,6 @@ class FileCache:
             with os.fdopen(PRIVATE.open(partial, os.O_WRONLY | (os.O_TRUNC if fresh else os.O_APPEND)), "wb") as file:
                 for piece in response.iter_bytes():
                     file.write(piece)
-
-    @contextmanager
-    def _locked(self, sha256: str) -> Iterator[None]:
-        """While one process fetches a file, others that want it wait."""
-        PRIVATE.make_folder(self.folder)
-        lock = PRIVATE.open(self.folder / f"{sha256}{LOCK}", os.O_RDWR)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
     def _make_room(self) -> None:
         """Remove what was not used for longest. Files in use have another name, and go on under that."""

@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.system import BINARY, set_group, set_mode
+
 READ = 0o444
 # Nobody else gets at a file before it has the mode that it is to have.
 AT_FIRST = 0o600
@@ -35,7 +37,7 @@ class Permissions:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
             return
         if self.group is not None:
-            os.chown(folder, -1, self.group)
+            set_group(folder, self.group)
         folder.chmod(self.mode | (self.mode & READ) >> 2)
 
     def open(self, path: Path, flags: int) -> int:
@@ -44,14 +46,14 @@ class Permissions:
             return self._new(path, flags)
         if flags & os.O_EXCL:
             raise FileExistsError(path)
-        return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, AT_FIRST)
+        return os.open(path, flags | os.O_CREAT | BINARY, AT_FIRST)
 
     def _new(self, path: Path, flags: int) -> int:
-        made = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, AT_FIRST)
+        made = os.open(path, flags | os.O_CREAT | os.O_EXCL | BINARY, AT_FIRST)
         try:
             if self.group is not None:
-                os.fchown(made, -1, self.group)
-            os.fchmod(made, self.mode)
+                set_group(made, self.group)
+            set_mode(made, self.mode)
         except OSError:
             os.close(made)
             raise

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.domain.runs.worker_suite import SuiteFile
+from api.system import WITHOUT_LINKS
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ def compare_outputs(files: Sequence[SuiteFile], folder: Path) -> tuple[Produced,
 
 def _sha256(path: Path) -> str | None:
     try:
-        # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        if path.is_symlink():
+            return None
+        descriptor = os.open(path, os.O_RDONLY | WITHOUT_LINKS)
     except OSError:
         return None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

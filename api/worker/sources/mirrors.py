@@ -1,7 +1,6 @@
 """Mirrors of repositories on this host, each locked by the process that uses it."""
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -10,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from api.storage.permissions import PRIVATE
+from api.system import try_take
 from api.worker.cancellation import Cancellation
 from api.worker.sources.locks import wait_for
 
@@ -63,5 +63,5 @@ def _used_at(path: Path) -> float:
 def _remove_unless_locked(path: Path) -> None:
     """Remove a repository; its lock's file stays, since another process may be waiting for just that."""
     with suppress(OSError), path.open("r+b") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(path.with_suffix(".git"), ignore_errors=True)
+        if try_take(lock.fileno()):
+            shutil.rmtree(path.with_suffix(".git"), ignore_errors=True)
