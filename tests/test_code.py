@@ -14,12 +14,28 @@ CHECKS = {
     "imports": ("lint-imports",),
 }
 
+# Prints the files of what a machine imports on Windows.
+WINDOWS = (
+    "import importlib, sys, tests.without_posix as it; it.install()\nfor each in ('cli', 'commands.machine'): "
+    "importlib.import_module(f'api.{each}')\nprint(*(sys.modules[name].__file__ for name in sys.modules if name.split('.')[0] == 'api'))")
+
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_the_code_keeps_the_rules(check: str) -> None:
     program, *arguments = CHECKS[check]
 
     done = finished((str(Path(sys.executable).with_name(program)), *arguments), {}, folder=ROOT)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_types_of_all_that_a_machine_imports_on_windows_are_right_there() -> None:
+    modules = finished((sys.executable, "-c", WINDOWS), {}, folder=ROOT)
+    assert modules.returncode == 0, modules.stderr
+
+    done = finished(
+        (str(Path(sys.executable).with_name("mypy")), "--platform", "win32", "--cache-dir", ".mypy_cache/windows", *modules.stdout.split()),
+        {}, folder=ROOT)
 
     assert done.returncode == 0, done.stdout + done.stderr
 

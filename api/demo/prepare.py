@@ -22,7 +22,8 @@ from api.domain.runs.worker_suite import UNCHECKED, SuiteFile, SuiteTest
 from api.library_folder.exporting import BASELINES, SAMPLES
 from api.storage.permissions import PRIVATE
 from api.worker.programs.command import invocation
-from api.worker.programs.process import Execution, Limits, run_process
+from api.worker.programs.execution import Execution, Limits
+from api.worker.programs.process import run_process
 
 PLATFORM = "linux"
 REPOSITORY = "CCExtractor/ccextractor"

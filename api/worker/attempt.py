@@ -14,8 +14,8 @@ from api.host.temporary_folder import run_folder
 from api.worker.cancellation import Cancellation, Cancelled, CancelReason
 from api.worker.options import WorkerOptions
 from api.worker.patience import Patience, ServerDiskFull, ServerUnreachable
+from api.worker.programs.execution import RunProcess
 from api.worker.programs.full_disk import host_error
-from api.worker.programs.process import RunProcess
 from api.worker.reporter import Reporter
 from api.worker.run import RunExecution
 from api.worker.run_error import RunError, WorkerLost

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from api.worker.patience import Retries
 from api.worker.programs.command import SandboxPaths
-from api.worker.programs.process import Limits
+from api.worker.programs.execution import Limits
 from api.worker.sources.source import Source
 
 

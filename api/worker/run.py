@@ -16,9 +16,9 @@ from api.worker.options import WorkerOptions
 from api.worker.output_comparison import Produced, compare_outputs
 from api.worker.patience import Patience
 from api.worker.programs.command import Feed, SandboxPaths, invocation
+from api.worker.programs.execution import Execution, RunProcess
 from api.worker.programs.full_disk import require_room
 from api.worker.programs.output_capture import BoundedLog
-from api.worker.programs.process import Execution, RunProcess
 from api.worker.reporter import Reporter
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun, RunSource
@@ -74,8 +74,8 @@ class RunExecution:
         }
         for kind, path in kept.items():
             if path is not None and path.is_file():
-                is_taken = self._reporter.send_file(kind, path, patience)
-                self._build_log.info(f"Artifact {kind}: {'sent' if is_taken else 'refused'}.")
+                try_take = self._reporter.send_file(kind, path, patience)
+                self._build_log.info(f"Artifact {kind}: {'sent' if try_take else 'refused'}.")
 
     def _fetch_executable(self) -> Path:
         claimed = self._claimed

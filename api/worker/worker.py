@@ -15,8 +15,8 @@ from api.supervision.supervision import Supervision
 from api.worker.attempt import Attempt
 from api.worker.cancellation import Cancellation, LeaseRenewer
 from api.worker.options import WorkerOptions
+from api.worker.programs.execution import RunProcess
 from api.worker.programs.full_disk import has_room
-from api.worker.programs.process import RunProcess, run_process
 from api.worker.run_error import RunError, WorkerLost
 from api.worker.run_source import ClaimedRun, RunSource, RunSourceUnavailable
 
@@ -34,7 +34,7 @@ class Worker:
     options: WorkerOptions
     run_source: RunSource
     stop: threading.Event
-    run_process: RunProcess = run_process
+    run_process: RunProcess
     now: Callable[[], datetime] = _utc_now
 
     def work(self, *, until_idle: bool = False) -> int:

@@ -1,4 +1,4 @@
-"""`ci-api machine` before it has work: it waits for its server, stops when it is told to, and says what is wrong with its token."""
+"""`ci-api machine` before it has work: it waits for its server, stops when it is told to, and says what keeps it from beginning."""
 from __future__ import annotations
 
 import threading
@@ -7,9 +7,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.commands import bare_machine
 from api.commands.failure import CommandFailed
 from api.commands.machine import identify
-from api.domain.runs.machine import machine_token
+from api.commands.machine_runs import MachineProcess
+from api.config import Settings
+from api.domain.runs.machine import WorkKind, machine_token
+from api.machine.job_client import JobClient
 from api.machine.machine_client import MachineClient
 
 MACHINE = {"name": "linux-1", "kinds": ["run"], "platform": "linux", "lease_seconds": 60}
@@ -67,3 +71,12 @@ def test_a_refusal_ends_the_command(tmp_path: Path, answer: httpx.Response, word
 def test_once_waits_for_nothing(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="the server does not answer: refused"):
         identify(client_of(tmp_path, httpx.ConnectError("refused")), Waits(), once=True)
+
+
+def test_jobs_alone_are_nothing_for_a_system_without_a_sandbox(tmp_path: Path) -> None:
+    stop = threading.Event()
+    client = JobClient(httpx.Client(), "http://server", tmp_path / "token")
+    machine = MachineProcess(Settings(trust_executables=True), client, "windows-1", 60, frozenset({WorkKind.JOB}), False, stop, stop)
+
+    with pytest.raises(CommandFailed, match="there is no sandbox, which jobs need: add the machine with --takes run"):
+        bare_machine.execute(machine)

@@ -17,7 +17,8 @@ from api.domain.catalog.library_file import FileTest, read_library
 from api.domain.runs.worker_suite import UNCHECKED, SuiteFile, SuiteTest
 from api.worker.output_comparison import compare_outputs
 from api.worker.programs.command import invocation
-from api.worker.programs.process import Execution, Limits, run_process
+from api.worker.programs.execution import Execution, Limits
+from api.worker.programs.process import run_process
 
 MEDIA = Path(catalog.__file__).with_name("media")
 # What the containers were made of, by ffmpeg 7.0, and what it extracted from files of text; it loses a full stop of weather.scc.

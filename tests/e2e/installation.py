@@ -155,23 +155,24 @@ class Installation:
     @contextmanager
     def worker(
         self, name: str, *arguments: str, changes: Mapping[str, str] | None = None, inside: Sequence[str] = (), host: str | None = None,
+        platform: str = "linux", program: Sequence[str] = CI_API,
     ) -> Iterator[Running]:
         """A machine's process, for as long as the context lasts. It knows of the server its address and a token, and nothing else.
 
         Its command begins with `inside`; `host` is where it finds the server, unless it is where all do.
         """
         server = f"http://{host}:{self.port}" if host else self.changes.get("CI_PUBLIC_URL", self.url)
-        command = (*inside, *CI_API, "machine", "--server", server, "--token-file", str(self._enrolled(name)), *arguments)
+        command = (*inside, *program, "machine", "--server", server, "--token-file", str(self._enrolled(name, platform)), *arguments)
         kept = {variable: value for variable, value in self.variables.items() if variable not in SERVERS_OWN}
         variables = {**kept, "CI_WORK_DIR": str(self.folder / f"work-{name}"), **(changes or {})}
         with started(command, variables, self.folder / f"{name}.log") as running:
             yield running
 
-    def _enrolled(self, name: str) -> Path:
+    def _enrolled(self, name: str, platform: str) -> Path:
         """The file with the token of a machine, which is added where it is not there."""
         file = self.folder / f"{name}.token"
         if not file.exists():
-            added = finished((*CI_API, "machines", "add", name), self.variables)
+            added = finished((*CI_API, "machines", "add", name, "--platform", platform), self.variables)
             assert added.returncode == 0, added.stderr
             file.write_text(added.stdout)
         return file

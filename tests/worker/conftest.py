@@ -10,7 +10,7 @@ import pytest
 
 from api.worker.options import WorkerOptions
 from api.worker.patience import Retries
-from api.worker.programs.process import Limits
+from api.worker.programs.execution import Limits
 from api.worker.sources.source import FolderSource
 from tests.sandbox.machine_sandboxes import bubblewrap, container, sandbox
 from tests.worker.fake_run_source import FakeRunSource

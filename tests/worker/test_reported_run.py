@@ -11,7 +11,7 @@ import pytest
 from api.domain.runs.claimed_run import Ending, RunEnd, RunOutcome
 from api.domain.runs.worker_suite import SuiteFile
 from api.worker.options import WorkerOptions
-from api.worker.programs.process import Limits
+from api.worker.programs.execution import Limits
 from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.inputs import MakeProgram, Store, a_test, sha256_of
 from tests.worker.working import a_captioned_test, queue, run

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest
 from api.worker.options import WorkerOptions
-from api.worker.programs.process import RunProcess, run_process
+from api.worker.programs.execution import RunProcess
+from api.worker.programs.process import run_process
 from api.worker.worker import Worker
 from tests.worker.fake_run_source import FakeRunSource
 from tests.worker.inputs import Store, a_test, sha256_of

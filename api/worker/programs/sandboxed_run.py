@@ -20,9 +20,9 @@ from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Mount, Plan, Sandbox, SandboxFailure, SandboxProcess
 from api.storage.full_disk import is_full
 from api.worker.programs.command import Invocation
+from api.worker.programs.execution import STOPPED_EXIT_CODE, Execution, Limits
 from api.worker.programs.full_disk import DiskFull
 from api.worker.programs.output_capture import BoundedLog
-from api.worker.programs.process import STOPPED_EXIT_CODE, Execution, Limits
 from api.worker.run_error import RunError
 
 POLL_SECONDS = 0.05

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.temporary_folder import remove
 from api.worker.programs.command import Invocation
+from api.worker.programs.execution import Execution, Limits
 from api.worker.programs.full_disk import blame_full_disk
-from api.worker.programs.process import Execution, Limits
 from api.worker.programs.sandboxed_run import SandboxedRun
 from api.worker.run_error import RunError
 from api.worker.sources.build_cache import BuildCache

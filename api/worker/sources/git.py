@@ -21,7 +21,8 @@ from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.linux.cgroups import MEMORY, PARENT, Group, detect
 from api.worker.cancellation import Cancellation
 from api.worker.programs.command import Invocation
-from api.worker.programs.process import Execution, Limits, run_process
+from api.worker.programs.execution import Execution, Limits
+from api.worker.programs.process import run_process
 from api.worker.run_error import RunError
 
 SIZE_POLL_SECONDS = 1.0

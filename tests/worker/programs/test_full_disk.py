@@ -15,8 +15,9 @@ from api.installation import utc_now
 from api.worker.options import WorkerOptions
 from api.worker.patience import Retries, ServerDiskFull
 from api.worker.programs.command import Invocation
+from api.worker.programs.execution import Limits
 from api.worker.programs.full_disk import DiskFull, blame_full_disk, has_room
-from api.worker.programs.process import Limits, run_process
+from api.worker.programs.process import run_process
 from api.worker.run_error import RunError
 from api.worker.run_source import RunSourceUnavailable
 from api.worker.sources.build_log import BuildLog

@@ -21,7 +21,8 @@ WORKER = """
 import sys, threading
 from pathlib import Path
 from api.worker.programs.command import Invocation
-from api.worker.programs.process import Limits, run_process
+from api.worker.programs.execution import Limits
+from api.worker.programs.process import run_process
 program, folder = sys.argv[1], Path(sys.argv[2])
 call = Invocation((program,), folder, folder.with_suffix(".log"))
 thread = threading.Thread(target=run_process, args=(call, Limits(seconds=600)), kwargs={"stop": lambda: False})

@@ -17,8 +17,8 @@ from api.domain.runs.worker_suite import SuiteFile
 from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Sandbox
 from api.worker.programs.command import Invocation, SandboxPaths, invocation
+from api.worker.programs.execution import Execution, Limits
 from api.worker.programs.full_disk import DiskFull
-from api.worker.programs.process import Execution, Limits
 from api.worker.programs.sandboxed_run import SandboxedRun
 from api.worker.run_error import RunError
 from tests.jobs.attempts import PYTHON, USER, await_true, processes_of
