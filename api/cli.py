@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from api.commands.failure import CommandFailed
 from api.config import ConfigurationError, Settings, unknown_variables
 from api.domain.errors import Refusal
+from api.system import RUNS_SERVERS
 from api.version import package_version
 
 COMMANDS = (
-    "serve", "machine", "machines", "image", "migrate", "rejudge", "users", "tokens", "files", "library", "settings", "demo")
+    "serve", "machine", "machines", "image", "migrate", "rejudge", "users", "tokens", "files", "library", "settings", "demo",
+) if RUNS_SERVERS else ("machine",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,6 +12,7 @@ if sys.platform == "win32":
 
     import win32job
 
+    RUNS_SERVERS = False
     BINARY = os.O_BINARY
     # Windows has no flag that refuses a link: whoever opens a file looks for one before.
     WITHOUT_LINKS = os.O_BINARY
@@ -58,6 +59,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+    RUNS_SERVERS = True
     BINARY = 0
     # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
     WITHOUT_LINKS = os.O_NOFOLLOW | os.O_NONBLOCK

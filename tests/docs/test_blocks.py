@@ -47,6 +47,7 @@ CHECKS: dict[str, list[Check]] = {
         by_test("tests/deploy/test_compose.py")("test_the_pages_secrets_are_those_of_the_file"),
         by_test("tests/deploy/test_kubernetes.py")("test_the_page_names_every_manifest_and_gives_every_machine_a_token"),
         by_test("tests/deploy/test_kubernetes.py")("test_the_page_gives_the_machine_that_makes_jobs_a_token"),
+        equals("deploy/ci-machine.cmd"),
     ],
     "docs/install.md": [
         debian_packages("nginx", "ffmpeg"),

@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import MAIN_REPOSITORY
 from tests.e2e.installation import COMMIT, Installation
-from tests.e2e.processes import eventually, is_alive
+from tests.e2e.processes import eventually, finished, is_alive
 
 WITHOUT_POSIX = (sys.executable, "-m", "tests.without_posix")
 HANGING = "b" * 40
@@ -72,3 +72,10 @@ def test_what_nobody_trusts_is_not_executed_and_a_sandbox_that_is_not_there_is_r
     assert (untrusted, sandboxed) == (1, 1)
     assert "CI_TRUST_EXECUTABLES=true must allow executing without one" in one.output()
     assert "CI_SANDBOX is bubblewrap, and on this system there is no sandbox" in other.output()
+
+
+def test_a_command_for_which_posix_is_needed_is_not_offered() -> None:
+    done = finished((*WITHOUT_POSIX, "serve"), {})
+
+    assert done.returncode == 2
+    assert "invalid choice: 'serve' (choose from 'machine')" in done.stderr

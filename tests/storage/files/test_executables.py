@@ -78,3 +78,9 @@ def test_hostile_names_are_an_error_of_the_checkout(tmp_path: Path, repository: 
         find(tmp_path, repository, commit, platform)
 
     assert caught.value.code is InfrastructureCode.REVISION_INVALID
+
+
+def test_what_windows_executes_needs_no_permission_for_that_here(tmp_path: Path) -> None:
+    path = put(tmp_path, f"windows/{COMMIT}/ccextractorwinfull.exe", 0o644)
+
+    assert find(tmp_path, platform="windows") == path
