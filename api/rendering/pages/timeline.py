@@ -36,11 +36,21 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
+    """Places of times: `unit` is how much of the picture a millisecond takes."""
+
     begin: int
     end: int
+    unit: float
+
+    @classmethod
+    def of(cls, times: Sequence[int]) -> _Scale:
+        """The scale on which all these times have a place."""
+        begin = min(times)
+        end = max(max(times), begin + 1)
+        return cls(begin, end, (RIGHT - LEFT) / (end - begin))
 
     def x(self, time: int) -> float:
-        return round(LEFT + (time - self.begin) / (self.end - self.begin) * (RIGHT - LEFT), 1)
+        return LEFT + (time - self.begin) * self.unit
 
 
 def pictures_of(places: Sequence[Mapping[str, Any]]) -> list[Picture]:
@@ -66,36 +76,44 @@ def _op(each: Mapping[str, Any]) -> str:
 
 
 def _picture(places: Sequence[Mapping[str, Any]]) -> Picture:
-    times = [time for each in places for side in (each["expected"], each["actual"]) for time in side or () if time is not None]
-    scale = _Scale(min(times), max(max(times), min(times) + 1))
-    moves = [(column, time, ms) for each in places for column, time, ms in _moves(each)]
-    most = max((abs(ms) for _, _, ms in moves), default=0)
-    dots = dict.fromkeys((column, round(scale.x(time)), round(MIDDLE - ms / most * REACH)) for column, time, ms in moves if most)
+    scale = _Scale.of([time for each in places for side in (each["expected"], each["actual"]) for time in side or () if time is not None])
+    moves = {column: _moves(places, index) for index, column in enumerate(COLUMNS)}
+    most = max((abs(ms) for column in moves.values() for _, ms in column), default=0)
+    by_op: dict[str, list[Mapping[str, Any]]] = {op: [] for op in OPS}
+    for each in places:
+        by_op[_op(each)].append(each)
+    bars = {op: "".join(_bars(cues, scale)) for op, cues in by_op.items() if cues}
+    dots = {column: _dots(of_column, scale, most) for column, of_column in moves.items() if most}
     return Picture(
-        {op: path for op in OPS if (path := "".join(_bars([each for each in places if _op(each) == op], scale)))},
-        {name: path for name in COLUMNS if (path := "".join(f"M{x} {y}h0" for column, x, y in dots if column == name))},
+        {op: path for op, path in bars.items() if path}, {column: path for column, path in dots.items() if path},
         tuple(_ticks(scale)), most, len(places))
 
 
-def _moves(each: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
-    if each["expected"] is None or each["actual"] is None:
-        return
-    for column, before, after in zip(COLUMNS, each["expected"], each["actual"], strict=True):
-        if before is not None and after is not None:
-            yield column, before, after - before
+def _moves(places: Sequence[Mapping[str, Any]], column: int) -> list[tuple[int, int]]:
+    """The times of one column in the cues that both files have, each with by how many milliseconds it moved."""
+    pairs = [(each["expected"][column], each["actual"][column]) for each in places if each["expected"] and each["actual"]]
+    return [(before, after - before) for before, after in pairs if before is not None and after is not None]
+
+
+def _dots(moves: Sequence[tuple[int, int]], scale: _Scale, most: int) -> str:
+    rise = REACH / most
+    places = dict.fromkeys([(round(scale.x(time)), round(MIDDLE - ms * rise)) for time, ms in moves])
+    return "".join([f"M{x} {y}h0" for x, y in places])
 
 
 def _bars(places: Sequence[Mapping[str, Any]], scale: _Scale) -> Iterator[str]:
     """The bars of these cues, a path each; those that touch each other are one, so that no file has more than a picture can show."""
     for side, top in LANES.items():
-        spans = sorted(_span(scale, *each[side]) for each in places if each[side] is not None and each[side][0] is not None)
+        spans = sorted([_span(scale, *each[side]) for each in places if each[side] is not None and each[side][0] is not None])
         for left, right in _merged(spans):
-            yield f"M{left:g} {top}h{right - left:.1f}v{HEIGHT}H{left:g}z"
+            shown = f"{round(left, 1):g}"
+            yield f"M{shown} {top}h{right - left:.1f}v{HEIGHT}H{shown}z"
 
 
 def _span(scale: _Scale, start: int, end: int | None) -> tuple[float, float]:
     left = scale.x(start)
-    return left, max(left + LEAST_BAR, scale.x(start if end is None else end) - GAP)
+    right = left if end is None else scale.x(end)
+    return left, max(left + LEAST_BAR, right - GAP)
 
 
 def _merged(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -113,5 +131,5 @@ def _ticks(scale: _Scale) -> Iterator[tuple[float, int]]:
     step = next((each for each in STEPS if length / each <= TICKS), STEPS[-1] * (1 + length // STEPS[-1] // TICKS))
     time = -(-scale.begin // step) * step
     while time <= scale.end:
-        yield scale.x(time), time
+        yield round(scale.x(time), 1), time
         time += step
