@@ -86,9 +86,10 @@ def _text(schema: Mapping[str, Any], number: int) -> str:
 
 
 def _matching(pattern: str, most: int) -> str:
-    """The longest text of a sequence of classes, or of several that a pattern leaves the choice of."""
+    """The longest text of a sequence of classes, which may be optional, or of several that a pattern leaves the choice of."""
     body = pattern.removeprefix("^").removesuffix("$")
-    choices = body[1:-1].split("|") if body.startswith("(") and body.endswith(")") else [body]
+    group = body.removesuffix("?")
+    choices = group[1:-1].split("|") if group.startswith("(") and group.endswith(")") else [body]
     text = max((_sequence(choice, most) for choice in choices), key=len)
     if not re.fullmatch(pattern, text):
         raise ValueError(f"{pattern} is beyond this reader of patterns")

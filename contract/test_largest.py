@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from contract.documents import Operation, load_documents
+from contract.documents import Operation, load_documents, load_pages
 from contract.largest import body_of, largest, parameters_of
 from contract.schemas import faults, validator
 
-OPERATIONS = [operation for document in load_documents() for operation in document.operations]
+OPERATIONS = [operation for document in (*load_documents(), load_pages()) for operation in document.operations]
 PARAMETERS = [pytest.param(operation, each, id=f"{operation.operation_id}-{each['name']}")
               for operation in OPERATIONS for each in operation.parameters]
 JSON = "application/json"

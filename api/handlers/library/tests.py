@@ -62,7 +62,7 @@ def list_regression_test_history(
         run_status=RunStatus(status) if status else None, verdict=Verdict(result_status) if result_status else None, branch=branch,
         platform=Platform(platform) if platform else None)
     found = history.list_history([regression_id], wanted, limit=limit, offset=offset)
-    last = [render_samples.history_entry(entry, sample_id) for entry in history.list_newest(regression_id)]
+    last = [render_samples.history_entry(entry, sample_id) for entry in history.list_newest([regression_id])[regression_id]]
     return render_runs.page(found, lambda entry: render_samples.history_entry(entry, sample_id)) | {"last": last}
 
 

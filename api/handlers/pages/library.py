@@ -23,7 +23,7 @@ def sample_page(sample_id: int) -> flask.Response:
     """Show a sample, and how its regression tests fared lately."""
     sample = samples.load_sample(sample_id)
     tests = regression_tests.list_regression_tests(RegressionTestFilter(sample_id=sample_id), limit=SHOWN_TESTS, offset=0)
-    newest = {test.definition.regression_id: list_newest(test.definition.regression_id) for test in tests.items}
+    newest = list_newest([test.definition.regression_id for test in tests.items])
     return show("sample.html", sample=sample, tests=tests, newest=newest)
 
 

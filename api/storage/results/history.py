@@ -32,11 +32,17 @@ def list_history(regression_ids: Sequence[int], wanted: HistoryFilter, *, limit:
     return Page([_entry(row) for row in window.in_order(rows)], limit, offset, total)
 
 
-def list_newest(regression_id: int) -> list[HistoryEntry]:
-    """The newest stored verdict of a regression test on each platform that has one, in the order of the platforms."""
-    newest = (_beginning(regression_id, [VerdictRow.platform == str(each)], Window(1, 0, False)).subquery() for each in Platform)
-    rows = session().execute(_with_facts(union_all(*(select(each) for each in newest)).subquery())).all()
-    return sorted(map(_entry, rows), key=lambda entry: list(Platform).index(entry.platform))
+def list_newest(regression_ids: Sequence[int]) -> dict[int, list[HistoryEntry]]:
+    """The newest stored verdict of each regression test on each platform that has one, in the order of the platforms."""
+    found: dict[int, list[HistoryEntry]] = {each: [] for each in regression_ids}
+    platforms = list(Platform)
+    for begin in range(0, len(regression_ids), MAX_MERGED // len(platforms)):
+        newest = [
+            _beginning(each, [VerdictRow.platform == str(platform)], Window(1, 0, False)).subquery()
+            for each in regression_ids[begin:begin + MAX_MERGED // len(platforms)] for platform in platforms]
+        for row in session().execute(_with_facts(union_all(*(select(each) for each in newest)).subquery())).all():
+            found[row.regression_id].append(_entry(row))
+    return {each: sorted(entries, key=lambda entry: platforms.index(entry.platform)) for each, entries in found.items()}
 
 
 def _conditions(wanted: HistoryFilter) -> list[ColumnElement[bool]]:

@@ -7,10 +7,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from contract.documents import Operation, load_documents
+from api.domain.auth.access import Role
+from contract.documents import Operation, load_documents, load_pages
 from contract.largest_requests import Asked, nasty_requests_of, requests_of
 from tests.builders import add_run
-from tests.counting import Counted
+from tests.counting import Counted, counted
+from tests.handlers.site import PASSWORD
 from tests.handlers.system.conftest import Abundant
 from tests.submitted_jobs import zip_of
 
@@ -24,7 +26,7 @@ class Bound:
     size: int = 256 << 10
 
 
-ORDINARY, REFUSED = Bound(), Bound(statements=12, rows=50, size=32 << 10)
+ORDINARY, REFUSED, PAGE = Bound(), Bound(statements=12, rows=50, size=32 << 10), Bound(size=150_000)
 # A stream sends a whole log, whose state it asks for piece by piece; a diff compares whole files, in processes of its own.
 EXCEPTIONS = {
     "stream_run_log": Bound(statements=100, size=8 << 20),
@@ -38,6 +40,7 @@ UPLOADS = {
     "report", "report_at_root"}
 OPERATIONS = [operation for document in load_documents() for operation in document.operations]
 NAMES = {operation.operation_id for operation in OPERATIONS}
+PAGES = [operation for operation in load_pages().operations if operation.method.upper() == "GET"]
 WITHOUT_FILES = [operation for operation in OPERATIONS if operation.operation_id not in UPLOADS]
 
 
@@ -64,6 +67,29 @@ def test_the_largest_request_takes_a_bounded_number_of_statements_rows_and_bytes
 
         assert answer.status_code < 500 or _is_always_refused(operation), (str(asked), answer.text[:200])
         assert _within(bound, counts, answer), (str(asked), counts, len(answer.content))
+
+
+@pytest.fixture(scope="module")
+def session(abundant: Abundant) -> str:
+    """The cookie of somebody who may see all pages."""
+    answer = abundant.site.client._http.post(
+        "/login", data={"email": f"{Role.ADMIN.value}@example.test", "password": PASSWORD}, headers={"Sec-Fetch-Site": "same-origin"},
+        follow_redirects=False)
+    return str(answer.headers["set-cookie"]).partition(";")[0]
+
+
+@pytest.mark.parametrize("operation", PAGES, ids=lambda each: each.operation_id)
+def test_the_largest_page_takes_a_bounded_number_of_statements_rows_and_bytes(
+    abundant: Abundant, session: str, operation: Operation,
+) -> None:
+    statuses = set()
+    for asked in requests_of(operation, abundant.known):
+        with counted() as counts:
+            answer = abundant.site.client._http.get(asked.target, headers={"Cookie": session}, follow_redirects=False)
+
+        statuses.add(answer.status_code)
+        assert _within(PAGE, counts, answer), (str(asked), counts, len(answer.content))
+    assert max(statuses) < 500, statuses
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.operation_id)

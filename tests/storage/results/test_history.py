@@ -12,7 +12,7 @@ from api.domain.results.result import Verdict
 from api.domain.runs.run import Phase, Platform, RunStatus
 from api.services.runs.platform_sync import catch_up
 from api.storage.database import session
-from api.storage.results.history import MAX_MERGED, list_history
+from api.storage.results.history import MAX_MERGED, list_history, list_newest
 from api.storage.tables import VerdictRow
 from tests.builders import (
     NOW,
@@ -57,6 +57,24 @@ def fill() -> list[BuiltTest]:
 
 def whole(tests: list[BuiltTest]) -> list[HistoryEntry]:
     return list(list_history([test.regression_id for test in tests], HistoryFilter(), limit=1000, offset=0).items)
+
+
+@pytest.mark.parametrize("others", [0, MAX_MERGED])
+def test_the_newest_entries_are_those_of_each_test_and_platform(database: Database, others: int) -> None:
+    tests = fill()
+    ids = [test.regression_id for test in tests]
+    known = {
+        regression_id: [
+            next(each for each in whole(tests) if (each.regression_id, each.platform) == (regression_id, platform))
+            for platform in Platform
+            if any((each.regression_id, each.platform) == (regression_id, platform) for each in whole(tests))]
+        for regression_id in ids}
+    unknown = range(ids[-1] + 1, ids[-1] + 1 + others)
+
+    found = list_newest([ids[0], *unknown, ids[1]])
+
+    assert found == known | dict.fromkeys(unknown, [])
+    assert all(known.values())
 
 
 @pytest.mark.hypothesis
