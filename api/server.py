@@ -135,7 +135,7 @@ def make_server(
         run_token_known=lambda run_id, token: worker_access.is_worker_token(run_id, token, clock(), GRACE),
         find_machine=lambda token: machine_access.find_by_token(token, clock()),
         local_caller=local_access(settings, flask), shows_runs=ShownRuns(clock),
-        first_shown=find_newest_failure if looks_first else None,
+        first_shown=partial(find_newest_failure, stores.archive) if looks_first else None,
         flask_setup=partial(attach_database, settings=settings, check=schema),
         hooks=[waits.running, work.running, diffs.running, follower.running, run_logs.running, background.running],
         collaborators={
