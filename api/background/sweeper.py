@@ -14,6 +14,7 @@ from api.domain.random_source import RandomSource
 from api.installation import SYSTEM_RANDOM
 from api.services.runs.leases import give_up_expired_leases
 from api.services.runs.platform_sync import catch_up, judge_late_results, judge_pending, sync_overlooked
+from api.services.runs.shard_files import ShardFiles
 from api.storage.auth.tokens import fingerprint_platform_tokens
 from api.storage.database import database_now, session, transact
 from api.storage.files.archive import Archive
@@ -134,6 +135,9 @@ class Sweeper:
             log.info("removed %d abandoned incoming files", removed)
         if self._archive is not None:
             self._archive.remove_abandoned(before)
+        if self._archive is not None and self._files is not None:
+            with self._app.app_context():
+                ShardFiles(self._archive, self._files).remove_left(self._clock())
 
 
 def _erase(erasing: SecretErasure, now: datetime) -> int:

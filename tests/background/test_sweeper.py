@@ -13,14 +13,17 @@ from api.background.lease_grace import LeaseGrace
 from api.background.sweeper import ABANDONED_AFTER, Sweeper
 from api.services.runs.leases import claim_run
 from api.storage.database import attach, session
-from api.storage.files.backends import INCOMING, LocalBackend
+from api.storage.files.backends import INCOMING, LocalBackend, staged_name
 from api.storage.files.incoming import FileStore
+from api.storage.files.paths import shard_file_name
 from api.storage.files.repair import Repair
 from api.storage.runs.leases import Holder
 from api.storage.tables import RunRow
 from api.supervision.loop import Background
 from tests.builders import MAIN_REPOSITORY, NOW, add_run
 from tests.databases import Database
+from tests.storage.files.emulator import Emulator
+from tests.storage.files.file_stores import archive_of, bucket_at
 
 SECOND, LEASE = timedelta(seconds=1), timedelta(minutes=1)
 
@@ -154,3 +157,16 @@ def test_a_database_that_is_away_fails_each_part_that_needs_it_and_no_other(tmp_
 
     assert failed == dict.fromkeys(("platform_sync", "token_fingerprints", "lost_runs", "verdicts", "late_results"), 1)
     assert not left.exists()
+
+
+def test_the_parts_of_a_run_that_nobody_executes_and_what_was_staged_are_removed(
+    sqlite_database: Database, store: FileStore, emulator: Emulator,
+) -> None:
+    archive = archive_of([bucket_at(emulator.endpoint, emulator)])
+    staged = [staged_name(NOW - timedelta(days=days)) for days in (1, 2)]
+    for name in (*staged, shard_file_name(add_run(), 0, "log")):
+        emulator.put(name, b"half of a file")
+
+    Sweeper(sqlite_database.app, lambda: NOW, store, archive=archive).sweep()
+
+    assert emulator.names() == staged[:1]

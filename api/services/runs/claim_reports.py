@@ -105,15 +105,16 @@ def append_log(
 
     Raises Conflict, with the size, where bytes before `start` are missing, and Unprocessable beyond `limit` bytes.
     """
-    def append() -> tuple[int, ClaimState]:
+    def append(staged: IncomingFile | None) -> tuple[int, ClaimState]:
         run = _lock_held(claim, machine, now)
         shard = load_shard(claim)
-        size = parts.append_log(run, shard, start, chunk, now, limit=limit)
+        size = parts.append_log(run, shard, start, chunk, staged, now, limit=limit)
         if size != shard.log_bytes:
             record_log_bytes(claim, size)
         return size, ClaimState.LOST if run.status.is_finished else ClaimState.HELD
 
-    return transact(append)
+    with parts.staged(chunk) as staged:
+        return transact(partial(append, staged))
 
 
 def store_artifact(
@@ -124,7 +125,7 @@ def store_artifact(
         run_id = _lock_held(claim, machine, now).run_id
         shard = load_shard(claim)
         if kind is ArtifactKind.COMBINED_STDOUT and shard.count > 1:
-            parts.place(run_id, shard.number, kind, incoming)
+            parts.place(run_id, shard, kind, incoming)
         else:
             place_artifact(archive, run_id, kind, incoming)
 
@@ -141,7 +142,7 @@ def end_run(
     if end.outcome is RunOutcome.LOST and end.error is not None:
         leases.lose_claim(claim, machine, end.error, now=now, random_source=random_source)
     elif transact(partial(_end_claim, claim, machine, end, parts, now, main_repository)):
-        parts.remove(claim.run_id, count_shards(claim.run_id))
+        parts.remove(claim.run_id)
 
 
 def _end_claim(

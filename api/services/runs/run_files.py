@@ -59,9 +59,15 @@ def place_test_log(archive: Archive, run_id: int, regression_id: int, incoming: 
     archive.keep(paths.test_log_name(run_id, regression_id), incoming)
 
 
-def append_log(archive: Archive, files: FileStore, name: str, size: int, rest: bytes) -> None:
-    """Within a transaction: have these bytes behind the first `size` ones of a log that grows; without any, begin it anew."""
-    if size and archive.append(name, size, rest):
+def append_log(archive: Archive, files: FileStore, name: str, size: int, rest: bytes, staged: IncomingFile | None) -> None:
+    """Within a transaction: have these bytes behind the first `size` ones of a log that grows; without any, begin it anew.
+
+    `staged` is a file of them where a bucket is alone, so that it only has to be put behind what is there.
+    """
+    if size and archive.append(name, size, rest, staged):
+        return
+    if not size and staged is not None and staged.size == len(rest):
+        archive.keep(name, staged)
         return
     with files.receive() as incoming:
         if size:

@@ -1,26 +1,39 @@
 """Files of a run that its machines send in parts, one for each shard: the log, and what the tests printed."""
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from api.domain.errors import Unavailable, Unprocessable
+from api.domain.errors import NotFound, Unavailable, Unprocessable
+from api.domain.files.storage_status import StorageStatus
 from api.domain.runs.progress import LateEventKind
 from api.domain.runs.worker_message import ArtifactKind
-from api.services.runs.run_files import PIECE, append_log, place_artifact, place_log
-from api.services.runs.worker_access import WorkerRun
+from api.services.runs.run_files import append_log
+from api.services.runs.worker_access import WorkerRun, lock_worker_run
+from api.storage.database import transact
 from api.storage.files import paths
 from api.storage.files.appending import new_part
-from api.storage.files.archive import Archive
+from api.storage.files.archive import AWAY, Archive, Found
 from api.storage.files.incoming import FileStore, IncomingFile
-from api.storage.runs.leases import Shard
+from api.storage.runs.leases import Shard, count_shards, has_shards_left
 from api.storage.runs.progress import record_late_event
+from api.storage.runs.worker_secrets import find_platform
 
-LOG, LOG_LIMIT = "log", "log_bytes"
+HEADER, LOG, LOG_LIMIT = "header", "log", "log_bytes"
 KINDS = LOG, str(ArtifactKind.COMBINED_STDOUT)
 # Up to so many bytes a log is joined whenever there is more of it, and else when a machine ends its part.
 LIVE_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What there is of the parts of a run's file: names in the order of the whole, and their bytes together."""
+
+    names: tuple[str, ...]
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +43,20 @@ class ShardFiles:
     archive: Archive
     files: FileStore
 
-    def append_log(self, run: WorkerRun, shard: Shard, start: int, chunk: bytes, now: datetime, *, limit: int) -> int:
+    @contextmanager
+    def staged(self, chunk: bytes) -> Iterator[IncomingFile | None]:
+        """For the length of a transaction that appends a chunk: the chunk as a file, where a disk cannot be written to instead."""
+        if self.archive.has_disk:
+            yield None
+            return
+        with self.files.receive() as incoming:
+            incoming.write(chunk)
+            with self.archive.staged(incoming):
+                yield incoming
+
+    def append_log(
+        self, run: WorkerRun, shard: Shard, start: int, chunk: bytes, staged: IncomingFile | None, now: datetime, *, limit: int,
+    ) -> int:
         """Within a transaction that has locked the run: append to the log of a shard, which is the run's where it has one. How long it is.
 
         Raises Conflict where bytes before `start` are missing, and Unprocessable beyond `limit` bytes.
@@ -42,50 +68,83 @@ class ShardFiles:
         if size + len(rest) > limit:
             raise Unprocessable("The log is larger than the server keeps.", {"rule": LOG_LIMIT}, remedy="Send no more of it.")
         if rest:
-            append_log(self.archive, self.files, name, size, rest)
+            append_log(self.archive, self.files, name, size, rest, staged)
             if shard.count > 1:
-                self.join_log(run, shard.count, now, limit=LIVE_BYTES)
+                if not size:
+                    self._keep_header(run.run_id, shard)
+                self._join(run, shard.count, LOG, now, limit=LIVE_BYTES)
             elif run.status.is_finished:
                 record_late_event(run.run_id, LateEventKind.LOG_REPLACED, now)
         return size + len(rest)
 
-    def _size(self, name: str) -> int:
-        return self.archive.look([name])[name].size or 0
-
-    def place(self, run_id: int, shard: int, kind: str, incoming: IncomingFile) -> None:
+    def place(self, run_id: int, shard: Shard, kind: str, incoming: IncomingFile) -> None:
         """Within a transaction that has locked the run: keep a part; a later one replaces it."""
-        self.archive.keep(paths.shard_file_name(run_id, shard, kind), incoming)
+        self._keep_header(run_id, shard)
+        self.archive.keep(paths.shard_file_name(run_id, shard.number, kind), incoming)
 
     def join(self, run: WorkerRun, shards: int, now: datetime) -> None:
         """Within a transaction that has locked the run: put what there is of each part into the run's files."""
-        if shards > 1:
-            self.join_log(run, shards, now)
-            with self.files.receive() as joined:
-                if self._write(joined, run.run_id, shards, ArtifactKind.COMBINED_STDOUT, None):
-                    place_artifact(self.archive, run.run_id, ArtifactKind.COMBINED_STDOUT, joined)
+        for kind in KINDS if shards > 1 else ():
+            self._join(run, shards, kind, now)
 
-    def join_log(self, run: WorkerRun, shards: int, now: datetime, *, limit: int | None = None) -> None:
-        """`join` for the log alone, if its parts have at most `limit` bytes together."""
-        with self.files.receive() as joined:
-            if self._write(joined, run.run_id, shards, LOG, limit):
-                place_log(self.archive, run, joined, now)
-
-    def remove(self, run_id: int, shards: int) -> None:
-        """Remove the parts of a run that no machine has a part in any more."""
+    def remove(self, run_id: int) -> None:
+        """Remove the parts of a run that no machine has a part in any more; what stays is removed by `remove_left`."""
         with suppress(Unavailable):
-            for name in (paths.shard_file_name(run_id, shard, kind) for shard in range(shards) for kind in KINDS) if shards > 1 else ():
-                self.archive.remove(name)
+            self.archive.remove_all(paths.shard_folder(run_id))
 
-    def _write(self, joined: IncomingFile, run_id: int, shards: int, kind: str, limit: int | None) -> bool:
-        """Whether there was anything to join that is within the limit."""
-        with ExitStack() as held:
-            names = [paths.shard_file_name(run_id, shard, kind) for shard in range(shards)]
-            parts = [(shard, part) for shard, name in enumerate(names) if (part := held.enter_context(self.archive.hold(name)))]
-            if not parts or limit is not None and sum(part.size for _, part in parts) > limit:
-                return False
-            for shard, part in parts:
-                joined.write(f"=== Shard {shard + 1} of {shards}\n".encode())
-                for start in range(0, part.size, PIECE):
-                    joined.write(part.read(start, PIECE))
-            joined.make_durable()
+    def remove_left(self, now: datetime) -> None:
+        """Remove the parts of all runs that are over: of those that lost their last machine, and where a removal was cut off.
+
+        Raises Unavailable.
+        """
+        for folder in sorted(self.archive.folders(f"{paths.SHARDS}/")):
+            if folder.isdecimal() and transact(partial(self._finish, int(folder), now)):
+                self.remove(int(folder))
+
+    def _finish(self, run_id: int, now: datetime) -> bool:
+        """Within a transaction: whether no part of a run will come any more; its files have all of them then."""
+        try:
+            lock_worker_run(run_id, now)
+        except NotFound:
             return True
+        if has_shards_left(run_id):
+            return False
+        for kind in KINDS:
+            parts, name = self._parts(run_id, count_shards(run_id), kind), self._name(run_id, kind)
+            # Of parts that were joined and then removed in part there are fewer bytes than in the file.
+            if parts.size > self._size(name):
+                self.archive.compose(parts.names, name)
+        return True
+
+    def _join(self, run: WorkerRun, shards: int, kind: str, now: datetime, *, limit: int | None = None) -> None:
+        parts, name = self._parts(run.run_id, shards, kind), self._name(run.run_id, kind)
+        if not parts.names or limit is not None and parts.size > limit:
+            return
+        if kind == LOG and run.status.is_finished and self._size(name) not in (0, parts.size):
+            record_late_event(run.run_id, LateEventKind.LOG_REPLACED, now)
+        self.archive.compose(parts.names, name)
+
+    def _parts(self, run_id: int, shards: int, kind: str) -> Parts:
+        pairs = [
+            (paths.shard_file_name(run_id, shard, HEADER), paths.shard_file_name(run_id, shard, kind)) for shard in range(shards)]
+        found = self._look(name for pair in pairs for name in pair)
+        names = tuple(name for pair in pairs if all(found[name].where for name in pair) for name in pair)
+        return Parts(names, sum(found[name].size or 0 for name in names))
+
+    def _keep_header(self, run_id: int, shard: Shard) -> None:
+        with self.files.receive() as header:
+            header.write(f"=== Shard {shard.number + 1} of {shard.count}\n".encode())
+            self.archive.keep(paths.shard_file_name(run_id, shard.number, HEADER), header)
+
+    def _name(self, run_id: int, kind: str) -> str:
+        return paths.log_name(run_id) if kind == LOG else paths.artifact_name(run_id, ArtifactKind(kind), find_platform(run_id))
+
+    def _size(self, name: str) -> int:
+        return self._look([name])[name].size or 0
+
+    def _look(self, names: Iterable[str]) -> Mapping[str, Found]:
+        """`Archive.look`, of files that are on the disk if there is one. Raises Unavailable where a bucket that is alone is away."""
+        found = self.archive.look(names)
+        if not self.archive.has_disk and any(not each.where and each.status is not StorageStatus.MISSING for each in found.values()):
+            raise Unavailable(AWAY)
+        return found

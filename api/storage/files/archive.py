@@ -198,17 +198,43 @@ class Archive:
         else:
             self._place(self._disk, name, incoming)
 
-    def append(self, name: str, size: int, content: bytes) -> bool:
-        """Within a transaction: write what comes behind the first `size` bytes of a file. False where a bucket is alone.
+    @property
+    def has_disk(self) -> bool:
+        """Whether a file can be written to in its place."""
+        return self._disk is not None
 
-        Raises Unavailable where the disk does not take it.
+    def append(self, name: str, size: int, content: bytes, staged: IncomingFile | None) -> bool:
+        """Within a transaction: write what comes behind the first `size` bytes of a file.
+
+        False where a bucket is alone, and has more bytes than these, or is not given the very content as a staged file. Raises Unavailable.
         """
-        if self._disk is None:
+        if self._disk is not None:
+            self._announce(name)
+            with full_disk_as_unavailable():
+                self._disk.append(name, size, content)
+            return True
+        if staged is None or staged.staged_as is None or staged.size != len(content):
             return False
-        self._announce(name)
-        with full_disk_as_unavailable():
-            self._disk.append(name, size, content)
+        with _reached():
+            there = [backend.stat(name) for backend in self._backends]
+        if any(each is None or each.size != size for each in there):
+            return False
+        self.compose([name, staged.staged_as], name)
         return True
+
+    def compose(self, sources: Sequence[str], target: str) -> None:
+        """Within a transaction: store files one behind the other under a name, over whatever is there. Raises Unavailable."""
+        try:
+            if self._disk is not None:
+                self._announce(target)
+                with full_disk_as_unavailable():
+                    self._disk.compose(sources, target)
+                return
+            with _reached():
+                for backend in self._backends:
+                    backend.compose(sources, target)
+        except FileNotFoundError as gone:
+            raise Unavailable(CHANGED, retry_after=1) from gone
 
     def _announce(self, name: str) -> None:
         if any(backend.name == BUCKET for backend in self._backends):

@@ -15,7 +15,7 @@ from api.domain.runs.worker_suite import dotted
 # Names of the last lists, whose files are looked up again and again.
 REMEMBERED = 1024
 SAMPLES, MEDIA_INFO, EXTRA = "TestFiles", "TestFiles/media", "TestFiles/extra"
-RESULTS, LOGS, ARTIFACTS = "TestResults", "LogFiles", "test_artifacts"
+RESULTS, LOGS, ARTIFACTS, SHARDS = "TestResults", "LogFiles", "test_artifacts", "ShardFiles"
 
 EXTENSION = re.compile(r"\.[A-Za-z0-9_-]{1,30}(?:\.[A-Za-z0-9_-]{1,30})?\Z")
 DIGEST = re.compile(r"[0-9a-fA-F]{64}\Z")
@@ -63,9 +63,14 @@ def test_log_name(run_id: int, regression_id: int) -> str:
     return f"{LOGS}/{run_id:d}/{regression_id:d}.txt"
 
 
+def shard_folder(run_id: int) -> str:
+    """The folder, with its slash, of what the shards of a run leave until it is over."""
+    return f"{SHARDS}/{run_id:d}/"
+
+
 def shard_file_name(run_id: int, shard: int, kind: str) -> str:
     """The name of one shard's part of a run's file; nobody is given an address of it."""
-    return f"{LOGS}/{run_id:d}/shard-{shard:d}-{kind}.txt"
+    return f"{shard_folder(run_id)}{shard:d}-{kind}.txt"
 
 
 def artifact_name(run_id: int, kind: ArtifactKind, platform: str) -> str:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from itertools import cycle
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from api.config import ConfigurationError
 from api.domain.auth.access import Role
+from api.domain.runs.machine import machine_token
 from api.domain.runs.run import Phase
 from api.storage.files import paths
 from api.supervision.loop import Background
@@ -82,7 +84,7 @@ def test_machines_of_one_run_report_to_either_server(make_site: MakeSite, emulat
     assert [stored(site) for site in sites] == [[], []]
 
 
-@pytest.mark.parametrize("place", ["run-files/binary", "tests/{test}/log", "tests/{test}/outputs/{output}"])
+@pytest.mark.parametrize("place", ["log?start=0", "run-files/binary", "tests/{test}/log", "tests/{test}/outputs/{output}"])
 def test_while_a_file_goes_to_the_bucket_other_reports_of_its_run_go_through(
     make_site: MakeSite, emulator: Emulator, tmp_path: Path, place: str,
 ) -> None:
@@ -103,8 +105,36 @@ def test_while_a_file_goes_to_the_bucket_other_reports_of_its_run_go_through(
             waits = not sent.done()
         first = sent.result()
 
-    assert (other.status_code, waits, first.status_code) == (204, True, 204)
+    assert (other.status_code, waits, first.status_code) == (204, True, 200 if place.startswith("log") else 204)
     assert [emulator.content(name) for name in emulator.names()] == [PRODUCED]
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize("cut_at", range(9))
+def test_a_log_in_the_bucket_has_each_byte_once_wherever_it_is_cut_off(
+    make_site: MakeSite, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_at: int, shards: int,
+) -> None:
+    # Requests are counted: nothing but the reports asks the bucket.
+    monkeypatch.setattr(Background, "_start", lambda _: None)
+    site, again = alone(make_site, emulator, tmp_path / "one"), alone(make_site, emulator, tmp_path / "two")
+    for _ in range(2):
+        add_regression_test()
+    body = {"repository": MAIN_REPOSITORY, "commit_sha": "c" * 40, "platform": "linux", "shards": shards}
+    run_id = site.as_role(Role.ADMIN).post("/api/v1/runs", json=body).json()["run_id"]
+    machine = enrol(site)
+    path = claimed(machine)
+    begun = append(machine, path, b"one\n")
+
+    with emulator.failing_after(cut_at):
+        cut = append(machine, path, b"two\n", 4)[0]
+    other = again.client.as_(machine_token(sha256(b"linux-1").digest()))
+    sent = append(other, path, b"two\nthree\n", 4)
+    last = append(other, path, b"four\n", 14)
+
+    assert (begun, sent, last) == ((200, (4, "held")), (200, (14, "held")), (200, (19, "held")))
+    assert cut in (200, 503) and (cut_at > 0 or cut == 503)
+    log = emulator.content(paths.log_name(run_id)) or b""
+    assert log == (b"=== Shard 1 of 2\n" if shards > 1 else b"") + b"one\ntwo\nthree\nfour\n"
 
 
 @pytest.mark.parametrize("cut_at", range(6))
