@@ -26,7 +26,8 @@ from api.storage.database import session, transaction
 from api.storage.platform_tables import TestRow
 from api.storage.results import analyses, occurrences
 from api.storage.runs import line
-from api.storage.tables import AnalysisRow, ClusterRow, RunRow, StepRow
+from api.storage.tables.results import AnalysisRow, ClusterRow, StepRow
+from api.storage.tables.runs import RunRow
 from tests.builders import MAIN_REPOSITORY, NOW, add_fork, digest_of
 from tests.databases import Database, opened
 from tests.mariadb import running_server

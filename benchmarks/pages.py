@@ -27,7 +27,7 @@ from api.domain.auth.access import Role
 from api.domain.jobs.job import JobStatus
 from api.services.results.analysing import Analyst
 from api.storage.database import change, transact
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from benchmarks import population
 from benchmarks.lists import adopt
 from benchmarks.reading import failing_run

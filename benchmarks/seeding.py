@@ -16,7 +16,7 @@ from api.installation import attach_database
 from api.services.runs.platform_sync import catch_up
 from api.storage import schema
 from api.storage.database import db, transaction
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from tests.builders import BuiltTest, add_event, add_passed_result, add_regression_test, add_run, add_token, add_user
 
 RUNS = 50

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from api.storage.tables import VerdictRow
+from api.storage.tables.results import VerdictRow
 from benchmarks.posting import path_of, send, whole_run
 from benchmarks.recording import record_posts
 from benchmarks.rounds import interleaved, ratios, spread

@@ -34,7 +34,7 @@ from api.storage.platform_tables import (
 from api.storage.results.approvals import record_proposal
 from api.storage.results.decisions import record_decisions
 from api.storage.runs.machines import add_machine
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from tests.builders import NOW, add_event, add_output, add_result, add_run, digest_of, save
 
 # The run, and one of its outputs that is other than expected, with all files there.

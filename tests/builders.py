@@ -35,7 +35,7 @@ from api.storage.platform_tables import (
     TestRow,
     UserRow,
 )
-from api.storage.tables import AccountRow
+from api.storage.tables.accounts import AccountRow
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 MAIN_REPOSITORY = "CCExtractor/ccextractor"

@@ -16,7 +16,7 @@ from api.storage.jobs.tables import JobRow
 from api.storage.jobs.webhooks import count_webhooks
 from api.storage.results.analyses import count_due_runs
 from api.storage.runs.queue import OPEN
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 
 LATELY = timedelta(hours=1)
 MAX_CLAIMS = 5000

@@ -328,4 +328,5 @@ class BlockedUserRow(PlatformRow):
     comment: Mapped[str | None] = mapped_column(Prose)
 
 
-PLATFORM_TABLES: tuple[Table, ...] = tuple(Base.metadata.sorted_tables)
+# Those of this server begin with `ci_`, and some may be known already.
+PLATFORM_TABLES: tuple[Table, ...] = tuple(table for table in Base.metadata.sorted_tables if not table.name.startswith("ci_"))

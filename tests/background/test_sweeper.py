@@ -18,7 +18,7 @@ from api.storage.files.incoming import FileStore
 from api.storage.files.paths import shard_file_name
 from api.storage.files.repair import Repair
 from api.storage.runs.leases import Holder
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from api.supervision.loop import Background
 from tests.builders import MAIN_REPOSITORY, NOW, add_run
 from tests.databases import Database

@@ -30,7 +30,7 @@ from api.services.results.verdicts import derive_state
 from api.storage.database import change, database_now, session, transact, transaction
 from api.storage.runs.machines import add_machine
 from api.storage.runs.progress import list_events, record_event
-from api.storage.tables import ShardRow
+from api.storage.tables.runs import ShardRow
 from api.worker.patience import Retries
 from api.worker.run_source import ClaimedRun
 from tests.builders import MAIN_REPOSITORY, Output, add_regression_test, add_run, add_sample

@@ -25,7 +25,7 @@ from api.storage.database import database_now, session, transact
 from api.storage.results.results import load_reports
 from api.storage.runs.machines import remove_machine, rotate_token
 from api.storage.runs.progress import list_events
-from api.storage.tables import ShardRow
+from api.storage.tables.runs import ShardRow
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun, ReportRefused, RunClosed, RunSourceUnavailable
 from tests.builders import MAIN_REPOSITORY

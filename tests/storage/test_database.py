@@ -14,7 +14,7 @@ from api.domain.instant import LAST
 from api.storage.column_types import UtcDateTime
 from api.storage.database import ATTEMPTS, TransactionConflict, session, transact, transaction
 from api.storage.platform_tables import GeneralDataRow, ProgressRow, TagRow
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from tests.builders import NOW, add_event, add_run, minutes, save
 from tests.databases import Database
 

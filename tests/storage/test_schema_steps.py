@@ -17,7 +17,7 @@ from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import ResultFileRow, ResultRow
 from api.storage.runs.new_runs import create_run
 from api.storage.runs.shard_tests import load_shards
-from api.storage.tables import EvidenceRow
+from api.storage.tables.results import EvidenceRow
 from tests.builders import BASELINE, MAIN_REPOSITORY, NOW, add_finished_run, add_regression_test, add_user
 from tests.databases import opened
 from tests.storage.runs.requests import new_run

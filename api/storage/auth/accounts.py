@@ -12,7 +12,7 @@ from api.domain.page import Page
 from api.domain.text.casefold import casefold_ascii
 from api.storage.database import casefolded, session
 from api.storage.platform_tables import UserRow
-from api.storage.tables import AccountRow
+from api.storage.tables.accounts import AccountRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from api.storage.auth.passwords import fingerprint
 from api.storage.column_types import is_id
 from api.storage.database import change, read_one, session
 from api.storage.platform_tables import TokenRow, UserRow
-from api.storage.tables import AccountRow, SessionRow
+from api.storage.tables.accounts import AccountRow, SessionRow
 
 _SESSIONS: Select[*tuple[Any, ...]] = (
     select(

@@ -20,7 +20,7 @@ from api.storage.auth.passwords import fingerprint
 from api.storage.column_types import is_id
 from api.storage.database import casefolded, change, read, session
 from api.storage.platform_tables import TokenRow, UserRow
-from api.storage.tables import AccountRow, PasswordFingerprintRow
+from api.storage.tables.accounts import AccountRow, PasswordFingerprintRow
 
 _TOKENS: Select[*tuple[Any, ...]] = (
     select(

@@ -40,7 +40,7 @@ from api.storage.platform_tables import (
     TagRow,
     UploadRow,
 )
-from api.storage.tables import SampleNoteRow
+from api.storage.tables.library import SampleNoteRow
 
 Column = InstrumentedAttribute[Any]
 # A row's values as the driver gives them, in the order of the columns below; more may stand behind them.

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from api.domain.catalog.change import Editor, LibraryAction, LibraryChange, LibraryKind, differing
 from api.domain.page import Page
 from api.storage.database import session
-from api.storage.tables import LibraryChangeRow
+from api.storage.tables.library import LibraryChangeRow
 
 Values = Mapping[str, Any]
 NAME_LENGTH = 255

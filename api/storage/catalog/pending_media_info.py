@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 
 from api.storage.database import change, session
 from api.storage.platform_tables import SampleRow
-from api.storage.tables import PendingMediaInfoRow
+from api.storage.tables.library import PendingMediaInfoRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from api.storage.platform_tables import (
     UploadRow,
     VersionRow,
 )
-from api.storage.tables import PendingMediaInfoRow, SampleNoteRow
+from api.storage.tables.library import PendingMediaInfoRow, SampleNoteRow
 
 
 @dataclass(frozen=True, slots=True)

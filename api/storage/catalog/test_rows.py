@@ -19,7 +19,7 @@ from api.storage.platform_tables import (
     ResultFileRow,
     ResultRow,
 )
-from api.storage.tables import VerdictRow
+from api.storage.tables.results import VerdictRow
 
 
 def insert_test(definition: Definition, outputs: Sequence[NewOutput]) -> int:

@@ -13,7 +13,7 @@ from api.domain.errors import NotFound
 from api.domain.page import Page
 from api.storage.database import session
 from api.storage.platform_tables import SampleRow, UploadRow
-from api.storage.tables import LibraryChangeRow
+from api.storage.tables.library import LibraryChangeRow
 
 
 @dataclass(frozen=True, slots=True)

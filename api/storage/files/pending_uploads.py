@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.storage.database import change, session
-from api.storage.tables import PendingUploadRow
+from api.storage.tables.files import PendingUploadRow
 
 FIRST_DELAY = timedelta(seconds=5)
 MAX_DELAY = timedelta(hours=1)

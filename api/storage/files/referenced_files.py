@@ -11,7 +11,7 @@ from api.domain.runs.worker_message import ArtifactKind
 from api.storage.database import session
 from api.storage.files import paths
 from api.storage.platform_tables import AcceptableHashRow, RegressionOutputRow, ResultFileRow, SampleRow, TestRow
-from api.storage.tables import BaselineChangeRow
+from api.storage.tables.results import BaselineChangeRow
 
 RUN_BATCH_SIZE = 50
 ROW_BATCH_SIZE = 1000

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.storage.database import Base
-from api.storage.tables import OWN, Exact, LongBytes
+from api.storage.tables.columns import OWN, Exact, LongBytes
 
 
 class JobRow(Base):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from api.storage.tables import OWN_TABLES
+from api.storage.tables.schema import OWN_TABLES
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=OWN_TABLES[0].metadata, version_table="ci_schema_version",

@@ -14,7 +14,8 @@ from api.domain.causes.came import Came, Facts
 from api.domain.causes.run_analysis import ANALYSIS_VERSION, AnalysisDue, RunAnalysis, TestStep
 from api.storage.database import TransactionConflict, change, read_one, session
 from api.storage.results.packing import packed, unpacked
-from api.storage.tables import AnalysisRow, ClusterRow, RunRow, StepRow
+from api.storage.tables.results import AnalysisRow, ClusterRow, StepRow
+from api.storage.tables.runs import RunRow
 
 # So many runs around one that ended or was judged anew are looked at again.
 NEAR_RUNS = 50

@@ -15,7 +15,7 @@ from api.domain.page import Page
 from api.domain.results.approval import Approval, ApprovalKind, ApprovalStatus, BaselineProposal, Proposal, Reversal
 from api.storage.database import TransactionConflict, session
 from api.storage.platform_tables import RegressionOutputRow
-from api.storage.tables import ApprovalRow, BaselineChangeRow
+from api.storage.tables.results import ApprovalRow, BaselineChangeRow
 
 _Inverse = aliased(ApprovalRow)
 # Each request with what took it back.

@@ -12,7 +12,7 @@ from api.storage.database import session
 from api.storage.platform_tables import RegressionOutputRow, RegressionTestRow
 from api.storage.results.approvals import load_approvals, proposal_of
 from api.storage.results.variants import change_variant, load_digests
-from api.storage.tables import ApprovalRow, BaselineChangeRow
+from api.storage.tables.results import ApprovalRow, BaselineChangeRow
 
 INVERSE = {
     ApprovalKind.BASELINE: ApprovalKind.BASELINE, ApprovalKind.VARIANT: ApprovalKind.VARIANT_REMOVAL,

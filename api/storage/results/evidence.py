@@ -20,7 +20,8 @@ from api.domain.runs.infrastructure_code import InfrastructureCode, Infrastructu
 from api.domain.runs.run import Phase, ProgressEvent
 from api.storage.database import change, read_one, session
 from api.storage.runs.expected_tests import parsed_set
-from api.storage.tables import EvidenceRow, ExpectedTestsRow, RunRow
+from api.storage.tables.results import EvidenceRow
+from api.storage.tables.runs import ExpectedTestsRow, RunRow
 
 Reports = Mapping[int, TestReports]
 

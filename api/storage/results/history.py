@@ -13,7 +13,8 @@ from api.domain.runs.run import Platform, RunStatus
 from api.storage.database import session
 from api.storage.platform_tables import ResultRow, TestRow
 from api.storage.runs.run_rows import altered_in
-from api.storage.tables import RunRow, VerdictRow
+from api.storage.tables.results import VerdictRow
+from api.storage.tables.runs import RunRow
 from api.storage.windows import Window, find_window
 
 KEY = ("regression_id", "created_at", "run_id")

@@ -16,7 +16,8 @@ from api.domain.causes.run_analysis import ANALYSIS_VERSION
 from api.domain.runs.run import Platform
 from api.storage.database import read, session
 from api.storage.results.analyses import KeptAnalysis
-from api.storage.tables import AnalysisRow, ClusterRow, RunRow, StepRow
+from api.storage.tables.results import AnalysisRow, ClusterRow, StepRow
+from api.storage.tables.runs import RunRow
 
 PULL_REQUESTS = 50
 

@@ -13,7 +13,7 @@ from api.domain.captions.facts import FACTS_VERSION
 from api.domain.captions.facts_state import FactsState
 from api.domain.causes.came import Facts, Pair
 from api.storage.database import change, session
-from api.storage.tables import OutputFactsRow
+from api.storage.tables.results import OutputFactsRow
 
 # More facts of one pair are not kept.
 FACT_LIMIT = 64

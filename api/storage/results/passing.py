@@ -9,7 +9,8 @@ from sqlalchemy import select
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.storage.database import session
-from api.storage.tables import RunRow, VerdictRow
+from api.storage.tables.results import VerdictRow
+from api.storage.tables.runs import RunRow
 
 OVER = (RunStatus.PASS.value, RunStatus.FAIL.value, RunStatus.INCOMPLETE.value)
 

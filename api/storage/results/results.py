@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, insert, select, update
 from api.domain.results.result import OutputReport, Report, TestReports
 from api.storage.database import change, read, session, write
 from api.storage.platform_tables import ResultFileRow, ResultRow
-from api.storage.tables import ResultTimeRow
+from api.storage.tables.results import ResultTimeRow
 
 _REPORT = select(ResultRow.test_id).where(
     ResultRow.test_id == bindparam("run_id"), ResultRow.regression_test_id == bindparam("regression_id"))

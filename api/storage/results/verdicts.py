@@ -10,7 +10,8 @@ from sqlalchemy import Row, Table, bindparam, delete, func, insert, select, upda
 from api.domain.runs.summary import Summary
 from api.storage.database import change, read_one, session
 from api.storage.results.evidence import forget_evidence
-from api.storage.tables import RunRow, VerdictRow
+from api.storage.tables.results import VerdictRow
+from api.storage.tables.runs import RunRow
 
 COUNTS = tuple(name for name in Summary.__dataclass_fields__ if name != "pending_count")
 RUNS = cast(Table, RunRow.__table__)

@@ -5,7 +5,7 @@ from sqlalchemy import func, update
 
 from api.domain.runs.claimed_run import BuildReport
 from api.storage.database import change
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 
 
 def record_build(run_id: int, told: BuildReport) -> None:

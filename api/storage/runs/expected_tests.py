@@ -13,7 +13,7 @@ from api.domain.runs.run import RunStatus
 from api.storage.column_types import is_id, is_on
 from api.storage.database import read, session
 from api.storage.platform_tables import CustomizedTestRow, RegressionTestRow, SampleRow
-from api.storage.tables import ExpectedTestsRow, RunRow
+from api.storage.tables.runs import ExpectedTestsRow, RunRow
 
 SETS_IN_MEMORY = 64
 _DIGEST = select(ExpectedTestsRow.digest).where(ExpectedTestsRow.id == bindparam("expected_tests_id"))

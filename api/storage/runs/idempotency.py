@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api.domain.errors import Unprocessable
 from api.storage.database import TransactionConflict, session
-from api.storage.tables import IdempotencyKeyRow
+from api.storage.tables.runs import IdempotencyKeyRow
 
 VALID_FOR = timedelta(hours=24)
 

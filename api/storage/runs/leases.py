@@ -15,7 +15,7 @@ from api.storage.column_types import spelled, spelling
 from api.storage.database import change, session
 from api.storage.platform_tables import ForkRow, InstanceRow, MaintenanceRow, TestRow
 from api.storage.runs import queue
-from api.storage.tables import RunRow, ShardRow
+from api.storage.tables.runs import RunRow, ShardRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ from api.domain.results.base_run import Line, PastRun, in_order, joined
 from api.domain.results.result import Verdict
 from api.domain.runs.run import Platform, Run, RunStatus
 from api.storage.database import read, session
-from api.storage.tables import RunRow, VerdictRow
+from api.storage.tables.results import VerdictRow
+from api.storage.tables.runs import RunRow
 
 RAN = (RunStatus.PASS.value, RunStatus.FAIL.value, RunStatus.INCOMPLETE.value)
 GENERATIONS = 200

@@ -11,7 +11,7 @@ from api.domain.page import Page
 from api.domain.runs.machine import Machine, WorkKind
 from api.domain.runs.run import Platform
 from api.storage.database import change, read_one, session
-from api.storage.tables import MachineRow
+from api.storage.tables.runs import MachineRow
 
 _COLUMNS = (
     MachineRow.name, MachineRow.kinds, MachineRow.platform, MachineRow.created_at, MachineRow.seen_at, MachineRow.next_digest.is_not(None))

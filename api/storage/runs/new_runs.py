@@ -17,7 +17,7 @@ from api.storage.database import add_free_text, casefolded, session
 from api.storage.platform_tables import CustomizedTestRow, ForkRow, TestForkRow, TestRow
 from api.storage.runs.expected_tests import save_expected_tests
 from api.storage.runs.shard_tests import load_runtimes
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 
 
 @dataclass(frozen=True, slots=True)

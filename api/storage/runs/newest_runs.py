@@ -11,7 +11,7 @@ from api.domain.runs.run import Platform, Run
 from api.storage.database import session
 from api.storage.runs.line import RAN
 from api.storage.runs.run_rows import RUNS, run_of
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from api.storage.column_types import is_id, spelled, spelling
 from api.storage.database import TransactionConflict, change, read, session
 from api.storage.platform_tables import ForkRow, ProgressRow, TestForkRow, TestRow, UserRow
 from api.storage.runs.run_rows import IS_BEHIND, OVER, UNJUDGED
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 
 CHUNK = 250
 LOOK_BACK = 200

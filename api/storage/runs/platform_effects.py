@@ -8,7 +8,8 @@ from api.domain.results.result import Verdict
 from api.domain.runs.run import RunStatus
 from api.storage.database import TransactionConflict, session
 from api.storage.platform_tables import GeneralDataRow, InstanceRow, RegressionTestRow
-from api.storage.tables import RunRow, VerdictRow
+from api.storage.tables.results import VerdictRow
+from api.storage.tables.runs import RunRow
 
 RAN = (RunStatus.PASS.value, RunStatus.FAIL.value, RunStatus.INCOMPLETE.value)
 LAST_PASSED = {"linux": RegressionTestRow.last_passed_on_linux, "windows": RegressionTestRow.last_passed_on_windows}

@@ -13,7 +13,7 @@ from api.domain.runs.progress import LateEventKind, dated
 from api.domain.runs.run import Phase, ProgressEvent
 from api.storage.database import add_free_text, session
 from api.storage.platform_tables import ProgressRow
-from api.storage.tables import EventOriginRow, LateEventRow
+from api.storage.tables.runs import EventOriginRow, LateEventRow
 
 
 def list_events(run_id: int) -> tuple[ProgressEvent, ...]:

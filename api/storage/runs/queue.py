@@ -18,7 +18,7 @@ from api.domain.text.casefold import casefold_ascii, contains
 from api.storage.database import read, session
 from api.storage.platform_tables import ForkRow, TestRow
 from api.storage.runs.run_rows import altered_in
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from api.storage.windows import find_window
 
 OPEN = (RunStatus.QUEUED.value, RunStatus.RUNNING.value)

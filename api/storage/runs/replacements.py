@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from api.storage.database import session
 from api.storage.platform_tables import TestForkRow
-from api.storage.tables import RunReplacementRow
+from api.storage.tables.runs import RunReplacementRow
 
 
 def is_replaced(run_id: int) -> bool:

@@ -11,7 +11,7 @@ from api.storage.catalog.regression_tests import load_definitions
 from api.storage.database import change, read, session
 from api.storage.platform_tables import CustomizedTestRow, TestForkRow, UserRow
 from api.storage.runs.expected_tests import customized_tests_of, parsed_set, save_expected_tests
-from api.storage.tables import ExpectedTestsRow, RunRow
+from api.storage.tables.runs import ExpectedTestsRow, RunRow
 
 _ASKED = (
     select(func.min(TestForkRow.user_id, type_=Integer)).join(UserRow, UserRow.id == TestForkRow.user_id)

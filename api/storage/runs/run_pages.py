@@ -17,7 +17,7 @@ from api.domain.runs.run import Run
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.storage.database import read, read_one, read_rows, values_of
 from api.storage.runs.run_rows import COLUMNS, IS_DUE, RUNS, run_of
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from api.storage.windows import Window, find_window
 
 SHAPES = 256

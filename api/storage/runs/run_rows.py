@@ -10,7 +10,7 @@ from api.domain.display_bounds import repository_of
 from api.domain.results.failure_code import RULES_VERSION
 from api.domain.runs.run import Platform, Requester, Run, RunStatus
 from api.storage.platform_tables import ForkRow, ResultFileRow, ResultRow, TestRow, UserRow
-from api.storage.tables import RunReplacementRow, RunRow
+from api.storage.tables.runs import RunReplacementRow, RunRow
 
 # The status of a run that is over but was not judged yet.
 UNJUDGED = "completed"

@@ -13,7 +13,8 @@ from api.storage.database import read_one, session
 from api.storage.platform_tables import UserRow
 from api.storage.runs.platform_changes import HAS_CHANGES
 from api.storage.runs.run_rows import IS_BEHIND, OVER, RUNS, UNJUDGED, run_of
-from api.storage.tables import AccountRow, LateEventRow, RunRow
+from api.storage.tables.accounts import AccountRow
+from api.storage.tables.runs import LateEventRow, RunRow
 
 RAN_TO_AN_END = OVER - {RunStatus.CANCELED}
 

@@ -10,7 +10,7 @@ from api.domain.runs.shards import Shards
 from api.storage.database import read, session
 from api.storage.platform_tables import ResultRow
 from api.storage.runs.line import RAN
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 
 # A test that none of so many runs executed counts as unknown.
 NEWEST_RUNS = 10

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from api.domain.runs.claimed_run import ReportedError
 from api.domain.runs.infrastructure_code import InfrastructureCode, InfrastructureType
 from api.storage.database import change, session
-from api.storage.tables import TestErrorRow
+from api.storage.tables.runs import TestErrorRow
 
 
 def record_test_error(run_id: int, regression_id: int, error: ReportedError) -> bool:

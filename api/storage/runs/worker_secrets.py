@@ -10,7 +10,7 @@ from api.domain.random_source import RandomSource
 from api.domain.runs.run import STAND_IN_PLATFORM, Platform
 from api.storage.database import change, read, read_one, session
 from api.storage.platform_tables import TestRow
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 
 _SECRET = (
     select(TestRow.token, RunRow.status, RunRow.completed_at).outerjoin(RunRow, RunRow.run_id == TestRow.id)

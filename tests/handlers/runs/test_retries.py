@@ -9,7 +9,7 @@ from sqlalchemy import select
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from contract.client import ValidatingClient
 from tests.builders import (
     BuiltTest,

@@ -16,7 +16,7 @@ from api.services.results.analysing import Analyst
 from api.services.results.output_facts import FactFinder
 from api.services.runs.platform_sync import judge_pending
 from api.storage.database import session
-from api.storage.tables import ClusterRow
+from api.storage.tables.results import ClusterRow
 from contract.documents import load_documents
 from contract.largest_requests import Asked
 from tests.abundance import add_abundance

@@ -8,7 +8,7 @@ from api.domain.runs.run import Phase
 from api.services.runs.platform_sync import judge_pending
 from api.storage.database import session, transaction
 from api.storage.runs.platform_changes import is_registered, look
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from contract.documents import Operation, load_documents
 from contract.largest_requests import requests_of
 from tests.builders import add_event, add_run

@@ -27,7 +27,7 @@ from api.storage.platform_tables import (
     SampleRow,
     SampleTagRow,
 )
-from api.storage.tables import SampleNoteRow
+from api.storage.tables.library import SampleNoteRow
 from tests.builders import NOW, add_acceptable_hash
 from tests.databases import Database
 

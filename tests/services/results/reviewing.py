@@ -17,7 +17,7 @@ from api.storage.database import session
 from api.storage.files import paths
 from api.storage.files.backends import LocalBackend
 from api.storage.platform_tables import RegressionOutputRow
-from api.storage.tables import BaselineChangeRow
+from api.storage.tables.results import BaselineChangeRow
 from tests.builders import BASELINE, NOW, BuiltTest, add_regression_test, add_user, digest_of
 from tests.storage.files.file_stores import archive_of
 

@@ -13,7 +13,7 @@ from api.services.results import baseline_reviews
 from api.storage.database import session
 from api.storage.files.backends import LocalBackend
 from api.storage.results import approvals
-from api.storage.tables import ApprovalRow
+from api.storage.tables.results import ApprovalRow
 from tests.builders import BASELINE, add_regression_test, add_sample, minutes
 from tests.databases import Database
 from tests.platform_writes import delete_output, set_baseline

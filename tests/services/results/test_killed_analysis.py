@@ -14,7 +14,8 @@ from api.services.results.analyses import find_analysis
 from api.services.results.verdicts import judge_run
 from api.services.runs import runs
 from api.storage.database import session, transaction
-from api.storage.tables import AnalysisRow, ClusterRow, RunRow, StepRow
+from api.storage.tables.results import AnalysisRow, ClusterRow, StepRow
+from api.storage.tables.runs import RunRow
 from tests.builders import MAIN_REPOSITORY, NOW
 from tests.databases import Database
 from tests.services.results.analysed import Scene

@@ -20,7 +20,8 @@ from api.services.runs import platform_sync, runs
 from api.storage.database import session, transaction
 from api.storage.runs.platform_changes import count_pending, mark_outdated
 from api.storage.runs.progress import list_late_events
-from api.storage.tables import RunRow, VerdictRow
+from api.storage.tables.results import VerdictRow
+from api.storage.tables.runs import RunRow
 from tests.builders import NOW, add_event, add_regression_test, add_result_with_output, add_run
 from tests.databases import Database
 from tests.examples import examples

@@ -14,7 +14,8 @@ from api.services.results.verdicts import judge_run, load_summary
 from api.services.runs import runs
 from api.services.runs.platform_sync import catch_up, judge_late_results
 from api.storage.database import session, transaction
-from api.storage.tables import RunRow, VerdictRow
+from api.storage.tables.results import VerdictRow
+from api.storage.tables.runs import RunRow
 from tests.builders import (
     BASELINE,
     NOW,

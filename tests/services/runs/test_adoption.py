@@ -17,7 +17,7 @@ from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
 from api.storage.results import history
 from api.storage.runs.platform_changes import count_pending
-from api.storage.tables import ExpectedTestsRow
+from api.storage.tables.runs import ExpectedTestsRow
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, digest_of, minutes, save
 from tests.databases import Database
 

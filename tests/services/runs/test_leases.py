@@ -21,7 +21,7 @@ from api.services.runs.platform_sync import catch_up
 from api.storage.database import session
 from api.storage.runs.leases import Claim, Holder, in_maintenance
 from api.storage.runs.progress import list_events
-from api.storage.tables import ShardRow
+from api.storage.tables.runs import ShardRow
 from tests.builders import MAIN_REPOSITORY, NOW, add_event, add_machine, add_regression_test, add_run, minutes, set_maintenance
 from tests.databases import Database
 from tests.platform_writes import delete_events, delete_run

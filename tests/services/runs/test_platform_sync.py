@@ -10,7 +10,8 @@ from api.services.runs import runs
 from api.services.runs.platform_sync import catch_up, judge_pending, sync_overlooked, sync_run
 from api.storage.database import session, transaction
 from api.storage.runs.platform_changes import count_pending, list_overlooked_runs
-from api.storage.tables import RunRow, VerdictRow
+from api.storage.tables.results import VerdictRow
+from api.storage.tables.runs import RunRow
 from tests.builders import (
     NOW,
     add_event,

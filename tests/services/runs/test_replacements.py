@@ -21,7 +21,7 @@ from api.storage.runs.expected_tests import load_expected_tests
 from api.storage.runs.leases import Holder
 from api.storage.runs.new_runs import create_run
 from api.storage.runs.progress import list_events
-from api.storage.tables import RunReplacementRow, RunRow
+from api.storage.tables.runs import RunReplacementRow, RunRow
 from tests.builders import MAIN_REPOSITORY, NOW, BuiltTest, add_fork, add_regression_test, add_run, add_user, minutes
 from tests.databases import Database
 from tests.platform_writes import change_run, deactivate, delete_events, delete_run

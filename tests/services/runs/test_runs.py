@@ -14,7 +14,7 @@ from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import CustomizedTestRow, ForkRow, ProgressRow, TestForkRow, TestRow
 from api.storage.runs.new_runs import create_run
 from api.storage.runs.runs import load_states
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from tests.builders import MAIN_REPOSITORY, NOW, add_event, add_finished_run, add_fork, add_regression_test, add_run, add_user, minutes
 from tests.databases import Database
 from tests.services.acting import cancel, count_rows, create, execute, tell

@@ -20,7 +20,7 @@ from api.services.runs.leases import claim_run
 from api.services.runs.platform_sync import catch_up
 from api.storage.database import session
 from api.storage.runs.leases import Holder
-from api.storage.tables import VerdictRow
+from api.storage.tables.results import VerdictRow
 from tests.builders import MAIN_REPOSITORY, NOW, BuiltTest, Output, add_regression_test, add_user, digest_of, minutes
 from tests.databases import Database
 from tests.examples import examples

@@ -17,7 +17,7 @@ from api.storage.platform_tables import ResultFileRow, ResultRow
 from api.storage.results.results import load_reports, load_result_times
 from api.storage.runs.progress import list_events
 from api.storage.runs.worker_secrets import find_platform
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from tests.builders import BASELINE, NOW, BuiltTest, Output, add_event, add_finished_run, add_regression_test, add_run, digest_of, minutes
 from tests.databases import Database
 from tests.services.acting import cancel, count_rows, create, equal, execute, finish, status_of, tell, upload

@@ -14,7 +14,7 @@ from api.domain.errors import Conflict, NotFound
 from api.storage.auth import accounts, tokens
 from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import TokenRow, UserRow
-from api.storage.tables import PasswordFingerprintRow
+from api.storage.tables.accounts import PasswordFingerprintRow
 from tests.builders import NOW, add_token, add_user, minutes, save
 from tests.databases import Database
 

@@ -13,7 +13,7 @@ from api.domain.runs.run import Phase, Platform, RunStatus
 from api.services.runs.platform_sync import catch_up
 from api.storage.database import session
 from api.storage.results.history import MAX_MERGED, list_history, list_newest
-from api.storage.tables import VerdictRow
+from api.storage.tables.results import VerdictRow
 from tests.builders import (
     NOW,
     BuiltTest,

@@ -15,7 +15,7 @@ from api.storage.runs.expected_tests import (
     load_expected_tests,
     save_expected_tests,
 )
-from api.storage.tables import ExpectedTestsRow
+from api.storage.tables.runs import ExpectedTestsRow
 from tests.builders import BASELINE, Output, add_category, add_regression_test, add_run, add_sample, digest_of, save
 from tests.databases import Database
 from tests.services.acting import create

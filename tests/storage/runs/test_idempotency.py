@@ -12,7 +12,7 @@ from api.storage.database import session, transact, transaction
 from api.storage.platform_tables import TestRow
 from api.storage.runs.idempotency import VALID_FOR, RequestKey, find_answered_run, record_answer
 from api.storage.runs.new_runs import create_run
-from api.storage.tables import IdempotencyKeyRow
+from api.storage.tables.runs import IdempotencyKeyRow
 from tests.builders import NOW, add_user, digest_of
 from tests.databases import Database
 from tests.storage.runs.requests import new_run

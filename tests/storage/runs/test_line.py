@@ -14,7 +14,7 @@ from api.domain.runs.run import Platform, Run, RunStatus
 from api.storage.database import session, transaction
 from api.storage.platform_tables import TestRow
 from api.storage.runs.line import GENERATIONS, PAST_RUNS, RAN, load_line, load_line_and_sources, load_repeats
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from tests.builders import MAIN_REPOSITORY, add_fork, digest_of, minutes
 from tests.databases import Database
 from tests.examples import examples

@@ -21,7 +21,7 @@ from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
 from api.storage.results import analyses, evidence, history
 from api.storage.runs import line, queue, shard_tests
-from api.storage.tables import AnalysisRow
+from api.storage.tables.results import AnalysisRow
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, add_sample, digest_of, minutes
 from tests.databases import Database
 

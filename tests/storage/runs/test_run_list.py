@@ -13,7 +13,7 @@ from api.services.runs import runs
 from api.services.runs.platform_sync import catch_up, judge_pending
 from api.storage.database import read, session
 from api.storage.runs.run_rows import RUNS, run_of
-from api.storage.tables import RunRow
+from api.storage.tables.runs import RunRow
 from tests.builders import NOW, add_event, add_finished_run, add_regression_test, add_run, minutes
 from tests.databases import Database
 from tests.services.acting import EVERYTHING, create, listed, tell
