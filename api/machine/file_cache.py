@@ -54,7 +54,7 @@ class FileCache:
         is_continued = partial.is_file()
         try:
             self._receive(sha256, partial, open_remote)
-        except httpx.TransportError as fault:
+        except httpx.RequestError as fault:
             raise ServerUnavailable(type(fault).__name__) from fault
         if _is_sound(partial, sha256):
             partial.chmod(MODE)

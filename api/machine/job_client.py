@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from api.domain.jobs.artifact_limit import ArtifactLimit
-from api.machine.machine_client import BYTES, REPORT_TIMEOUT, MachineClient, pieces, require
+from api.machine.machine_client import BYTES, REPORT_TIMEOUT, MachineClient, pieces, require, understood
 
 
 class JobClient(MachineClient):
@@ -16,10 +16,10 @@ class JobClient(MachineClient):
 
     def held(self) -> list[Mapping[str, Any]]:
         """The jobs that this machine has claimed."""
-        found: list[Mapping[str, Any]] = self._json("GET", "/claims", timeout=REPORT_TIMEOUT)["claims"]
+        found: list[Mapping[str, Any]] = self._json("GET", "/claims", "claims", timeout=REPORT_TIMEOUT)["claims"]
         return found
 
-    def send_artifact(self, claim: str, sha256: str, path: Path) -> str | None:
+    def send_artifact(self, claim: str, sha256: str, path: Path) -> ArtifactLimit | None:
         """Send a file; the limit for which it is not kept."""
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -28,6 +28,7 @@ class JobClient(MachineClient):
         if response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
             return ArtifactLimit.FILE_SIZE
         if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
-            return str(response.json()["details"]["rule"])
+            with understood():
+                return ArtifactLimit(response.json()["details"]["rule"])
         require(response)
         return None

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -61,77 +61,88 @@ class MachineClient:
 
     def identify(self) -> Mapping[str, Any]:
         """Who this machine is."""
-        found: Mapping[str, Any] = self._json("GET", "/machine")
-        return found
+        return self._json("GET", "/machine", "name", "kinds", "platform", "lease_seconds")
 
     def claim(self, session: str, holding: Iterable[str], wait: int, *, kinds: Iterable[str] = ("run",)) -> Mapping[str, Any] | None:
         """The next work of these kinds; None where there was none for so many seconds."""
         body = {"session": session, "kinds": list(kinds), "holding": list(holding), "wait": wait}
-        found: Mapping[str, Any] | None = self._json("POST", "/claims", json=body, timeout=wait + PATIENCE)["work"]
+        found: Mapping[str, Any] | None = self._json("POST", "/claims", "work", json=body, timeout=wait + PATIENCE)["work"]
         return found
 
     def renew(self, claims: Iterable[str], timeout: float = RENEW_TIMEOUT, **more: Any) -> tuple[dict[str, ClaimState], float]:
         """Renew claims, and say more of the machine. How each stands, and for how many seconds those hold that are held."""
-        answer = self._json("POST", "/claims/renew", json={"claims": list(claims), **more}, timeout=timeout)
-        self.report_seconds = answer["report_seconds"]
-        return {each["claim"]: ClaimState(each["state"]) for each in answer["claims"]}, answer["lease_seconds"]
+        names = list(claims)
+        answer = self._json("POST", "/claims/renew", "claims", "lease_seconds", json={"claims": names, **more}, timeout=timeout)
+        with understood():
+            states = {each["claim"]: ClaimState(each["state"]) for each in answer["claims"]}
+            lease = float(answer["lease_seconds"])
+            # A server of before does not say it; and whatever one says, claims are renewed in time.
+            self.report_seconds = min(max(0.0, answer.get("report_seconds", 0.0)), lease / 4)
+            return {name: states[name] for name in names}, lease
 
     def end(self, claim: str, body: Mapping[str, Any]) -> None:
         """End a claim."""
-        self._ask("PUT", f"/claims/{claim}/end", json=body)
+        self._tell("PUT", f"/claims/{claim}/end", json=body)
 
     def report_progress(self, claim: str, body: Mapping[str, Any]) -> None:
         """Say how far a claimed run is."""
-        self._ask("PUT", f"/claims/{claim}/progress", json=body, timeout=REPORT_TIMEOUT)
+        self._tell("PUT", f"/claims/{claim}/progress", json=body, timeout=REPORT_TIMEOUT)
 
     def report_results(self, claim: str, results: Iterable[Mapping[str, Any]]) -> None:
         """Say what tests of a claimed run came to."""
-        self._ask("POST", f"/claims/{claim}/results", json={"results": list(results)}, timeout=REPORT_TIMEOUT)
+        self._tell("POST", f"/claims/{claim}/results", json={"results": list(results)}, timeout=REPORT_TIMEOUT)
 
     def send_file(self, claim: str, place: str, path: Path) -> None:
         """Send a file of a claimed run."""
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             headers = BYTES | {"Content-Length": str(size)}
-            self._ask("PUT", f"/claims/{claim}/{place}", content=pieces(file, size), headers=headers)
+            self._tell("PUT", f"/claims/{claim}/{place}", content=pieces(file, size), headers=headers)
 
     def append_log(self, claim: str, offset: int, chunk: bytes) -> tuple[int, ClaimState]:
         """Append to a log; how long it is then, whatever was sent, and how the claim stands."""
         response = self._send("PUT", f"/claims/{claim}/log", content=chunk, headers=BYTES, params={"start": offset}, timeout=REPORT_TIMEOUT)
-        if response.status_code == httpx.codes.CONFLICT:
-            return response.json()["details"]["size"], ClaimState.HELD
-        require(response)
-        found = response.json()
-        return found["size"], ClaimState(found["state"])
+        with understood():
+            if response.status_code == httpx.codes.CONFLICT:
+                return int(response.json()["details"]["size"]), ClaimState.HELD
+            require(response)
+            found = response.json()
+            return int(found["size"]), ClaimState(found["state"])
 
     def tests(self, claim: str) -> list[Mapping[str, Any]]:
         """The regression tests of a claimed run."""
-        found: list[Mapping[str, Any]] = self._json("GET", f"/claims/{claim}/tests")["tests"]
+        found: list[Mapping[str, Any]] = self._json("GET", f"/claims/{claim}/tests", "tests")["tests"]
         return found
 
     def executable(self, claim: str) -> Mapping[str, Any]:
         """The executable of a claimed run, or why there is none."""
-        found: Mapping[str, Any] = self._json("GET", f"/claims/{claim}/executable")
-        return found
+        return self._json("GET", f"/claims/{claim}/executable", "file", "error")
 
     def open(self, claim: str, sha256: str, start: int) -> AbstractContextManager[httpx.Response]:
         """A file of a claimed run, from this byte on, as it comes. Its status is still to be looked at."""
         headers = self._headers() | ({"Range": f"bytes={start}-"} if start else {})
         return self._http.stream("GET", f"{self._base}/claims/{claim}/files/{sha256}", headers=headers)
 
-    def _json(self, method: str, path: str, **options: Any) -> Any:
-        return self._ask(method, path, **options).json()
-
-    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _json(self, method: str, path: str, *names: str, **options: Any) -> Mapping[str, Any]:
+        """What the server answers, which has members of these names."""
         response = self._send(method, path, **options)
         require(response)
-        return response
+        with understood():
+            found: Mapping[str, Any] = response.json()
+            return {**found, **{name: found[name] for name in names}}
+
+    def _tell(self, method: str, path: str, **options: Any) -> None:
+        """Have the server take something, to which it answers nothing."""
+        response = self._send(method, path, **options)
+        require(response)
+        if response.status_code != httpx.codes.NO_CONTENT:
+            raise ServerUnavailable(_said(response))
 
     def _send(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any) -> httpx.Response:
         """The answer, whatever its status. Raises ServerUnavailable where there is none."""
         try:
             return self._http.request(method, self._base + path, headers={**self._headers(), **(headers or {})}, **options)
-        except httpx.TransportError as fault:
+        except httpx.RequestError as fault:
             raise ServerUnavailable(str(fault) or type(fault).__name__) from fault
 
     def _headers(self) -> dict[str, str]:
@@ -145,25 +156,46 @@ class MachineClient:
 
 
 def require(response: httpx.Response) -> None:
-    """Raise what an answer that is no success means."""
+    """Raise what an answer that is no success means. What is no refusal of the server's own says nothing: it is a proxy's."""
     if response.is_success:
         return
-    said = f"the server answered with status {response.status_code}"
+    said = _said(response)
     if response.status_code == httpx.codes.UNAUTHORIZED:
         raise TokenRefused("the server does not know the token")
-    if response.status_code == httpx.codes.NOT_FOUND:
-        raise NotThere(said)
-    if response.status_code in TRANSIENT or response.status_code >= 500:
-        raise ServerUnavailable(said, retry_after=retry_after(response.headers), is_full=_is_full(response))
-    raise Refused(said)
+    if response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+        raise Refused(said)
+    refusal = _refusal(response)
+    if response.status_code in TRANSIENT or response.status_code >= 500 or "code" not in refusal:
+        raise ServerUnavailable(said, retry_after=retry_after(response.headers), is_full=_is_full(refusal))
+    raise NotThere(said) if response.status_code == httpx.codes.NOT_FOUND else Refused(said)
 
 
-def _is_full(response: httpx.Response) -> bool:
+def _said(response: httpx.Response) -> str:
+    return f"the server answered with status {response.status_code}"
+
+
+def _refusal(response: httpx.Response) -> Mapping[str, Any]:
+    """What a refusal says; nothing where it is not in the server's form."""
     try:
         response.read()
-        return bool(response.json()["details"]["reason"] == StoreFull.REASON)
-    except (ValueError, KeyError, TypeError, httpx.TransportError):
-        return False
+        found = response.json()
+    except (ValueError, httpx.RequestError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_full(refusal: Mapping[str, Any]) -> bool:
+    details = refusal.get("details")
+    return isinstance(details, dict) and details.get("reason") == StoreFull.REASON
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Raise ServerUnavailable where an answer is not as the server's are, such as the page of a proxy."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError) as strange:
+        raise ServerUnavailable("the answer is none of the server's") from strange
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -84,8 +84,7 @@ class ServerJobRepository:
     def send_artifact(self, job: ClaimedJob, sha256: str, path: Path) -> ArtifactLimit | None:
         """Send a file that the job left; the limit for which it is not kept. Raises ClaimPassed."""
         with _translated(missing=ClaimPassed()):
-            rule = self._client.send_artifact(job.claim, sha256, path)
-        return None if rule is None else ArtifactLimit(rule)
+            return self._client.send_artifact(job.claim, sha256, path)
 
     def finish(self, job: ClaimedJob, end: JobEnd) -> None:
         """Say how a job ended. A claim that has passed on stays as it is."""

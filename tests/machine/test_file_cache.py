@@ -38,7 +38,9 @@ class Remote:
             if limit is not None:
                 raise httpx.ReadError("broken off")
 
-        if start >= len(self.content) and start:
+        if self.status >= 400:
+            yield httpx.Response(self.status, json={"code": "refused"})
+        elif start >= len(self.content) and start:
             yield httpx.Response(416)
         else:
             yield httpx.Response(206 if start else self.status, content=pieces())
