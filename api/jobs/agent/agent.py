@@ -61,7 +61,7 @@ class Agent:
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._job_threads = JobThreads(
             repository, finisher, preparer, self._stopping, clock=clock, on_release=self._look_for_orphans, on_end=self._wake)
-        self._next_heartbeat = self._next_renewal = self._next_question = NEVER
+        self._last_round = self._next_heartbeat = self._next_renewal = self._next_question = NEVER
         self._is_away = False
         self._trouble = record.trouble
         # Jobs that this machine has claimed, and that nobody looks after.
@@ -107,6 +107,10 @@ class Agent:
     def run_once(self) -> None:
         """Do every step once. A failed step does not stop the others, unless the server is unavailable."""
         now = self._clock()
+        if now < self._last_round:
+            # The host's clock was set back: what was due by the time of before is due now.
+            self._next_heartbeat = self._next_renewal = self._next_question = NEVER
+        self._last_round = now
         with self._step("ends"):
             self._reap_ended()
         try:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -146,6 +147,16 @@ def test_leases_are_renewed_in_the_database_and_for_supervisors(works: Works) ->
     assert files.lease_until() == works.clock() + (before - NOW)
     session().rollback()
     assert works.held_by(name) == [job_id] and jobs.list_expired(works.clock()) == []
+
+
+def test_leases_are_renewed_by_a_clock_that_was_set_back(works: Works) -> None:
+    agent, _, _ = works.agent()
+    files = works.running(agent, works.submit())
+    works.clock.advance(-3600)
+
+    agent.run_once()
+
+    assert files.lease_until() == works.clock() + timedelta(seconds=60)
 
 
 def test_leases_are_renewed_as_often_as_the_server_asks(works: Works) -> None:
