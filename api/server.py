@@ -30,7 +30,7 @@ from api.domain.health import DEGRADED, DOWN, Finding
 from api.domain.jobs.job import Job
 from api.domain.random_source import RandomSource
 from api.domain.runs.environment import Environment, parse_environments
-from api.domain.runs.machine import IsThere, JobClaim, WorkKind
+from api.domain.runs.machine import IsThere, JobClaim, MachineRemoved, WorkKind
 from api.domain.runs.trigger import RunPolicy
 from api.installation import SYSTEM_RANDOM, archive_limits, attach_database, job_home, prepare_store, utc_now
 from api.integrations.github.authorization import GitHubAuthorization
@@ -66,6 +66,7 @@ from api.storage.jobs.jobs import waiting_since as jobs_waiting_since
 from api.storage.outage import is_outage
 from api.storage.runs.leases import Claim
 from api.storage.runs.leases import waiting_since as runs_waiting_since
+from api.storage.runs.machines import is_known
 from api.storage.runs.runs import load_states
 from api.stores import Stores, load_signing_key, make_job_store, make_stores
 from api.streaming.log_follower import Follower
@@ -274,12 +275,21 @@ def _states(clock: Clock, run_ids: Collection[int]) -> dict[int, str]:
 
 
 def _take_work(policy: WorkPolicy, who: Waiting, is_there: IsThere) -> Claim | Job | None:
-    """The next run or job of the kinds that are wanted, by the database's clock; where both wait, the older comes first."""
+    """The next run or job of the kinds that are wanted, by the database's clock; where both wait, the older comes first.
+
+    Raises MachineRemoved.
+    """
+    def may_have() -> bool:
+        # Asked within the transaction that keeps the claim.
+        if not is_known(who.machine.name):
+            raise MachineRemoved
+        return is_there()
+
     take: dict[WorkKind, Callable[[], Claim | Job | None]] = {
         WorkKind.RUN: lambda: claim_run(
-            who.holder, who.machine.platform, policy.main_repository, now=database_now(), lease=policy.lease, is_there=is_there),
+            who.holder, who.machine.platform, policy.main_repository, now=database_now(), lease=policy.lease, is_there=may_have),
         WorkKind.JOB: lambda: claim_job(
-            who.machine.name, now=database_now(), lease=policy.lease, per_owner=policy.jobs_per_owner, is_there=is_there)}
+            who.machine.name, now=database_now(), lease=policy.lease, per_owner=policy.jobs_per_owner, is_there=may_have)}
     for kind in _in_turn(policy, who):
         if (found := take[kind]()) is not None:
             return found

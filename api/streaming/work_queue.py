@@ -7,7 +7,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from api.domain.jobs.job import Job
-from api.domain.runs.machine import IsThere, Machine, WorkKind
+from api.domain.runs.machine import IsThere, Machine, MachineRemoved, WorkKind
 from api.domain.runs.run import Platform
 from api.jobs.wakeup.wakeup import LocalWakeup, Wakeup
 from api.specfirst import request_context
@@ -55,8 +55,9 @@ class Waiter:
 class WorkQueue:
     """Claims on behalf of those that wait, in the order in which they came: of all that a queue wakes, one takes the work.
 
-    `take` blocks; it claims the next run or job of these kinds for a machine, unless that has left before the claim is kept. `give_back`
-    takes a claim back of which its machine cannot know. A wake-up comes from whoever queues something on this host.
+    `take` blocks; it claims the next run or job of these kinds for a machine, unless that has left before the claim is kept, and raises
+    MachineRemoved. `give_back` takes a claim back of which its machine cannot know. A wake-up comes from whoever queues something on this
+    host. A machine waits once for each choice of kinds: who asks again waits in place of before.
     """
 
     def __init__(self, take: Take, give_back: GiveBack, wakeup: LocalWakeup, *, interval: float = INTERVAL) -> None:
@@ -103,9 +104,10 @@ class WorkQueue:
         waiter = Waiter(who)
         if seconds <= 0:
             try:
-                return await request_context.in_thread(self._take, who, waiter.is_there)
+                return await self._taken_for(waiter)
             finally:
                 waiter.has_left = True
+        self._end_earlier(who)
         if all(each.who.queue != who.queue for each in self._waiters):
             # Where others wait already, there was nothing a moment ago.
             self._news.set()
@@ -113,16 +115,35 @@ class WorkQueue:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._dispatch())
         try:
-            return await asyncio.wait_for(waiter.taken, seconds)
-        except TimeoutError:
-            return None
+            await asyncio.wait((waiter.taken,), timeout=seconds)
+            return waiter.taken.result() if waiter.taken.done() else None
+        except asyncio.CancelledError:
+            await self._give_back_undelivered(waiter)
+            raise
         finally:
             waiter.has_left = True
             self._waiters.remove(waiter)
 
+    def _end_earlier(self, who: Waiting) -> None:
+        for each in self._waiters:
+            if (each.who.holder.machine, each.who.kinds) == (who.holder.machine, who.kinds):
+                _deliver(each, None)
+
+    async def _give_back_undelivered(self, waiter: Waiter) -> None:
+        if waiter.taken.done() and (work := waiter.taken.result()) is not None:
+            await self.give_back(waiter.who, work)
+
     async def give_back(self, who: Waiting, work: Work) -> None:
         """Take back what a machine was given that hung up before it heard of it."""
         await request_context.in_thread(self._give_back, who, work)
+
+    async def _taken_for(self, waiter: Waiter) -> Work | None:
+        try:
+            return await request_context.in_thread(self._take, waiter.who, waiter.is_there)
+        except MachineRemoved:
+            # It is told when it asks again.
+            _deliver(waiter, None)
+            return None
 
     async def _dispatch(self) -> None:
         while self._waiters:
@@ -140,14 +161,19 @@ class WorkQueue:
     async def _serve(self, queue: Queue) -> None:
         """Claim for those who wait in a queue, as long as there is something in it."""
         while waiter := next((each for each in self._waiters if each.who.queue == queue and not each.taken.done()), None):
-            work = await request_context.in_thread(self._take, waiter.who, waiter.is_there)
-            if waiter.has_left:
-                if work is not None:
-                    await self.give_back(waiter.who, work)
-            elif work is None:
-                return
+            work = await self._taken_for(waiter)
+            if work is None:
+                if not waiter.taken.done() and not waiter.has_left:
+                    return
+            elif (asking := self._asking(waiter)) is not None:
+                _deliver(asking, work)
             else:
-                _deliver(waiter, work)
+                await self.give_back(waiter.who, work)
+
+    def _asking(self, waiter: Waiter) -> Waiter | None:
+        """Who is to hear of what was claimed for this one: itself, or the one by which its process waits by now."""
+        there = (each for each in (waiter, *self._waiters) if not each.has_left and not each.taken.done())
+        return next((each for each in there if (each.who.holder, each.who.kinds) == (waiter.who.holder, waiter.who.kinds)), None)
 
 
 def wake() -> None:

@@ -5,6 +5,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +26,7 @@ from api.specfirst import request_context
 from api.storage.database import database_now, session, transact
 from api.storage.jobs.jobs import load_job
 from api.storage.runs.leases import Holder
-from api.storage.runs.machines import add_machine
+from api.storage.runs.machines import add_machine, remove_machine
 from api.storage.runs.progress import list_events
 from api.streaming.work_queue import Waiting, Work, WorkQueue
 from tests.builders import MAIN_REPOSITORY, NOW, add_run, add_user
@@ -100,6 +101,94 @@ def test_a_job_whose_machine_hangs_up_while_it_is_handed_over_is_back_in_the_que
     assert (unheard, began) == (None, True)
     eventually(is_queued, "the job in the queue", 30)
     assert load_job(job_id).attempt == 0
+
+
+def test_nothing_is_claimed_for_a_machine_that_has_hung_up_while_the_server_notices(
+    queue: ServerQueue, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    token = queue.token_file.read_text().strip()
+    render, is_rendered = machines._render_work, threading.Event()
+
+    def render_late(found: Work | None) -> dict[str, Any]:
+        queue.add()
+        queue.wake()
+        # As long as a claim takes.
+        time.sleep(1)
+        is_rendered.set()
+        return render(found)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(machines, "_render_work", render_late)
+        unheard = ask(queue, token, wait=30, patience=0.5)
+        assert is_rendered.wait(30)
+
+    assert unheard is None
+    assert queue.another().claim() is not None
+
+
+def test_a_removed_machine_that_waits_is_given_nothing_and_keeps_nobody_waiting(queue: ServerQueue) -> None:
+    token = queue.token_file.read_text().strip()
+    other = queue.another()
+    other._wait = 20
+    with ThreadPoolExecutor(2) as threads:
+        removed = threads.submit(ask, queue, token, wait=20, patience=30)
+        time.sleep(0.5)
+        transact(partial(remove_machine, "worker"))
+        waiting = threads.submit(other.claim)
+        time.sleep(0.5)
+        run_id = queue.add()
+        queue.wake()
+        claimed = waiting.result()
+
+    assert removed.result() is None
+    assert claimed is not None and claimed.run_id == run_id
+    session().rollback()
+    assert [event.message for event in list_events(run_id)] != ["Taken by worker worker"]
+
+
+def test_a_machine_waits_once_and_what_was_claimed_for_it_is_told_to_its_last_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(request_context, "in_thread", asyncio.to_thread)
+    who, taking, goes_on = Waiting(MACHINE, Holder("jobs", SESSION), (WorkKind.JOB,)), threading.Event(), threading.Event()
+    given_back: list[Any] = []
+
+    def take(who: Waiting, is_there: IsThere) -> Any:
+        taking.set()
+        goes_on.wait(30)
+        return "work"
+
+    async def ask_twice() -> Any:
+        queue = WorkQueue(take, lambda who, work: given_back.append(work), local_wakeup(tmp_path))
+        async with queue.running():
+            first = asyncio.ensure_future(queue.wait(who, 30))
+            await asyncio.to_thread(taking.wait, 30)
+            second = asyncio.ensure_future(queue.wait(who, 30))
+            superseded = await first
+            goes_on.set()
+            return superseded, await second
+
+    assert asyncio.run(ask_twice()) == (None, "work")
+    assert given_back == []
+
+
+def test_what_is_delivered_to_a_question_that_is_just_being_given_up_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(request_context, "in_thread", asyncio.to_thread)
+    who, given_back = Waiting(MACHINE, Holder("jobs", SESSION), (WorkKind.JOB,)), list[Any]()
+
+    async def give_up() -> None:
+        queue = WorkQueue(lambda who, is_there: None, lambda who, work: given_back.append(work), local_wakeup(tmp_path))
+        async with queue.running():
+            asking = asyncio.ensure_future(queue.wait(who, 30))
+            await asyncio.sleep(0)
+            queue._waiters[0].taken.set_result("work")  # type: ignore[arg-type]
+            asking.cancel()
+            await asyncio.wait([asking])
+
+    asyncio.run(give_up())
+    assert given_back == ["work"]
 
 
 def test_nothing_is_claimed_for_a_machine_that_has_left_by_the_time_it_would_be_kept(database: Database) -> None:

@@ -88,6 +88,10 @@ class MachineLeft(Exception):
     """A machine has hung up, so that it would not hear of what was claimed for it."""
 
 
+class MachineRemoved(Exception):
+    """A machine that waits was removed, so that it may have nothing any more."""
+
+
 def report_pause(claims: int, per_second: int, lease: float) -> float:
     """How many seconds machines wait between two reports of one kind, so that all that is claimed makes `per_second` of each kind.
 

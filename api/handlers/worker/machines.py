@@ -88,7 +88,11 @@ async def _hand_over(request: Request, who: Waiting, seconds: int) -> Response:
     waiting, leaving = asyncio.ensure_future(queue.wait(who, seconds)), asyncio.ensure_future(_hung_up(request))
     try:
         await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
-        found = waiting.result() if waiting.done() else None
+        if not waiting.done():
+            # From now on nothing more is claimed.
+            waiting.cancel()
+            await asyncio.wait((waiting,))
+        found = None if waiting.cancelled() else waiting.result()
         told = answer(await request_context.in_thread(_render_work, found))
         if found is not None and leaving.done():
             await queue.give_back(who, found)

@@ -36,6 +36,11 @@ def find_machine(digest: str) -> tuple[Machine, bool] | None:
     return None if row is None else (_machine(*row[1:]), row[0] == digest)
 
 
+def is_known(name: str) -> bool:
+    """Whether there is a machine of this name."""
+    return session().execute(select(MachineRow.name).where(MachineRow.name == name)).first() is not None
+
+
 def record_seen(name: str, digest: str, now: datetime) -> None:
     """Within a transaction: a machine was heard of, by the token of this digest; if that is its new one, the other one ends."""
     change(update(MachineRow).where(MachineRow.name == name).values(seen_at=now))
