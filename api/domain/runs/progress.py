@@ -9,6 +9,8 @@ from enum import StrEnum
 from api.domain.instant import NO_INSTANT
 from api.domain.runs.run import Phase, ProgressEvent
 
+# All of a run's events are looked at with each one that is reported: a worker that tells of more than these is told no.
+MAX_EVENTS = 1000
 STAGES = {Phase.PREPARATION: 0, Phase.TESTING: 1, Phase.COMPLETED: 2, Phase.CANCELED: 2}
 
 
@@ -71,10 +73,13 @@ def dated(events: Sequence[ProgressEvent]) -> list[ProgressEvent]:
 def advance(events: Sequence[ProgressEvent], phase: Phase, message: str) -> Advance:
     """Decide on a phase that a worker reports, given the run's events in their order.
 
-    The same phase with the same words is a repeat; an earlier phase, or anything after the end, is refused.
+    The same phase with the same words is a repeat; an earlier phase, anything after the end, and anything but the end of a run that has
+    MAX_EVENTS, is refused.
     """
     if any(event.phase is phase and event.message == message for event in events):
         return Advance.REPEATED
+    if len(events) >= MAX_EVENTS and not phase.is_finished:
+        return Advance.REFUSED
     newest = events[-1].phase if events else None
     if newest is not None and (newest.is_finished or STAGES[phase] < STAGES[newest]):
         return Advance.REFUSED

@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.domain.instant import LAST, NO_INSTANT, is_shown
-from api.domain.runs.progress import LATE_WORDS, STAGES, Advance, LateEventKind, Timeline, advance, dated, timeline, with_late_events
+from api.domain.runs.progress import (
+    LATE_WORDS,
+    MAX_EVENTS,
+    STAGES,
+    Advance,
+    LateEventKind,
+    Timeline,
+    advance,
+    dated,
+    timeline,
+    with_late_events,
+)
 from api.domain.runs.run import Phase, ProgressEvent
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,6 +44,15 @@ def test_a_phase_is_stored_a_repeat_or_refused(
     told: list[tuple[Phase, str]], phase: Phase, message: str, becomes: Advance,
 ) -> None:
     assert advance(events_of(*told), phase, message) is becomes
+
+
+def test_a_run_has_so_many_events_and_its_end() -> None:
+    told = [(Phase.TESTING, str(number)) for number in range(MAX_EVENTS)]
+
+    assert advance(events_of(*told[:-1]), Phase.TESTING, "one more") is Advance.STORED
+    assert advance(events_of(*told), Phase.TESTING, "one more") is Advance.REFUSED
+    assert advance(events_of(*told), Phase.TESTING, "7") is Advance.REPEATED
+    assert advance(events_of(*told), *ENDED) is Advance.STORED
 
 
 @given(st.lists(st.tuples(st.sampled_from(Phase), st.sampled_from("ab")), max_size=20))
