@@ -1,6 +1,7 @@
 """Operations of machines on the runs that they have claimed: how far a run is, what its tests came to, and the files of both."""
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -36,6 +37,10 @@ def add_claim_results(claim: str, body: dict[str, Any]) -> None:
     faults |= {
         f"results[{number}].error.code": CODE_OF_TYPE for number, each in enumerate(body["results"])
         if each["error"] is not None and not ReportedError.has_code_of_type(each["error"])}
+    told = Counter(each["regression_id"] for each in body["results"])
+    faults |= {
+        f"results[{number}].regression_id": "Is told of once." for number, each in enumerate(body["results"])
+        if told[each["regression_id"]] > 1}
     if faults:
         raise Invalid(faults)
     results = [TestResult.from_json(each) for each in body["results"]]
@@ -62,7 +67,8 @@ async def put_claim_run_file(claim: str, kind: str, request: Request) -> Respons
 
 def shard_files() -> ShardFiles:
     """The files of runs that are divided."""
-    return ShardFiles(request_context.collaborator(Archive), request_context.collaborator(FileStore))
+    return ShardFiles(
+        request_context.collaborator(Archive), request_context.collaborator(FileStore), request_context.values().max_upload)
 
 
 async def _take(request: Request, store: Callable[..., None]) -> Response:

@@ -149,7 +149,8 @@ def test_a_test_or_an_output_that_is_not_the_runs_is_refused_and_nothing_of_its_
     {"results": [lacking(1) | {"error": {"type": "storage", "message": "Gone."}}]},
     {"results": [lacking(1) | {"error": {"type": "mood", "code": "SAMPLE_MISSING", "message": "Gone."}}]},
     {"results": [lacking(1) | {"error": {"type": "storage", "code": "MOOD", "message": "Gone."}}]},
-    {"results": [ending(1) | {"surprise": 1}]}, {"results": [ending(1, exit_code=2**31)]}])
+    {"results": [ending(1) | {"surprise": 1}]}, {"results": [ending(1, exit_code=2**31)]},
+    {"results": [ending(1), lacking(1)]}, {"results": [ending(1, *[5] * 1000)]}])
 def test_results_that_the_document_does_not_know_are_refused(machine: Client, path: str, body: dict[str, Any]) -> None:
     answer = machine.post(f"{path}/results", json=body)
 
