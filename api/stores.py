@@ -28,6 +28,8 @@ from api.storage.jobs.logs_in_database import LogsInDatabase
 BUCKET_THREADS = 24
 # For how many seconds a request waits for the bucket.
 BUCKET_TIMEOUT = 3.0
+# How often the bucket gets a file that grows.
+GROWTH_INTERVAL = timedelta(seconds=10)
 # How long a download_url can be used.
 LINK_LIFETIME = timedelta(hours=1)
 
@@ -80,11 +82,14 @@ def make_stores(settings: Settings, key: SigningKey, clock: Callable[[], datetim
         record_upload(name, clock())
         arrived.set()
 
+    def send_later(name: str) -> None:
+        record_upload(name, clock() + GROWTH_INTERVAL)
+
     arrived, integrity = Event(), Integrity()
     local, bucket = LocalBackend(settings.storage_root, link, file_permissions(settings)), _open_bucket(settings, link, clock)
     far = [CircuitBreaker(bucket, timeout=BUCKET_TIMEOUT, threads=BUCKET_THREADS)] if bucket else []
     near = [] if settings.bucket_only else [local]
-    archive = Archive([*near, *far], clock=clock, link_lifetime=LINK_LIFETIME, send_on=send_on, integrity=integrity)
+    archive = Archive([*near, *far], clock=clock, link_lifetime=LINK_LIFETIME, send_on=send_on, send_later=send_later, integrity=integrity)
     jobs = Archive(far if settings.bucket_only else [LocalBackend(settings.storage_root, link)], clock=clock, link_lifetime=LINK_LIFETIME)
     return Stores(archive, jobs, local, bucket, integrity, arrived)
 

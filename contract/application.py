@@ -116,8 +116,8 @@ def machine_token_value() -> str:
     return machine_token(sha256(b"a machine of the fuzzer").digest())
 
 
-def _claim(run_id: int) -> None:
-    leases.lay_out_shards(run_id)
+def _claim(run_id: int, begun_by: int) -> None:
+    leases.lay_out_shards(run_id, begun_by)
     leases.take(run_id, leases.Holder(MACHINE, SESSION), datetime.now(UTC) + timedelta(days=1))
 
 
@@ -129,8 +129,7 @@ def _add_machine(root: Path) -> None:
     transact(partial(add_machine, machine, token_digest(machine_token_value())))
     run_id = add_run(run_id=CLAIMED, platform="windows", tests=[test.regression_id])
     catch_up(NOW)
-    transact(partial(_claim, run_id))
-    add_event(run_id, Phase.PREPARATION, "Preparing the machine")
+    transact(partial(_claim, run_id, add_event(run_id, Phase.PREPARATION, "Preparing the machine")))
     place = root / "TestFiles" / f"{sha256(SAMPLE).hexdigest()}.ts"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(SAMPLE)

@@ -11,12 +11,13 @@ from api.domain.runs.run import Phase, RunStatus
 from api.domain.runs.run_list import RunFilter, RunSort
 from api.domain.runs.worker_message import Answer, EqualityMessage, FinishMessage, ProgressMessage, UploadMessage
 from api.services.results import verdicts
-from api.services.runs import runs, worker_reports
+from api.services.runs import leases, runs, worker_reports
 from api.storage.database import Base, session, transact
 from api.storage.runs import progress
 from api.storage.runs.expected_tests import load_expected_tests
+from api.storage.runs.leases import Claim
 from api.storage.runs.new_runs import create_run
-from tests.builders import MAIN_REPOSITORY, NOW, BuiltTest, add_user
+from tests.builders import MAIN_REPOSITORY, NOW, BuiltTest, add_user, minutes
 from tests.storage.runs.requests import new_run
 
 EVERYTHING = RunFilter()
@@ -87,6 +88,12 @@ def listed(wanted: RunFilter = EVERYTHING, sort: RunSort = RunSort.RUN_ID, *, li
     found = [run.run_id for run in runs.list_runs(wanted, sort, limit=limit).items]
     session().rollback()
     return found
+
+
+def renew(claim: Claim, machine: str, *, until: float) -> bool:
+    """Renew a lease, until so many minutes have passed; whether the machine has it."""
+    session().rollback()
+    return claim.reference in leases.renew_claims([claim.reference], machine, deadline=minutes(until))
 
 
 def status_of(run_id: int) -> RunStatus:

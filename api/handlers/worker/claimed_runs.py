@@ -67,8 +67,7 @@ async def put_claim_run_file(claim: str, kind: str, request: Request) -> Respons
 
 def shard_files() -> ShardFiles:
     """The files of runs that are divided."""
-    return ShardFiles(
-        request_context.collaborator(Archive), request_context.collaborator(FileStore), request_context.values().max_upload)
+    return ShardFiles(request_context.collaborator(Archive), request_context.collaborator(FileStore))
 
 
 async def _take(request: Request, store: Callable[..., None]) -> Response:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -119,7 +119,7 @@ def renew_claims(body: dict[str, Any]) -> dict[str, Any]:
     claims = {each: find_claim(each) for each in body["claims"]}
     of_jobs = [each for each in claims.values() if isinstance(each, JobClaim)]
     jobs = job_claims.leave(of_jobs, name, now) if body["leaving"] else job_claims.renew_jobs(of_jobs, name, deadline=now + lease)
-    runs = {str(each): _renewed(each, name, now + lease) for each in claims.values() if isinstance(each, RunClaim)}
+    runs = _renew_runs([each for each in claims.values() if isinstance(each, RunClaim)], name, now + lease)
     if "condition" in body and not body["leaving"]:
         job_claims.record_agent(Agent(
             name, **{**body["condition"], "missing": tuple(body["condition"]["missing"])}, seen_at=now))
@@ -129,8 +129,9 @@ def renew_claims(body: dict[str, Any]) -> dict[str, Any]:
         request_context.collaborator(ReportPace).seconds())
 
 
-def _renewed(claim: RunClaim, machine: str, until: datetime) -> ClaimState:
-    return ClaimState.HELD if leases.renew_claim(claim, machine, deadline=until) else ClaimState.LOST
+def _renew_runs(claims: Sequence[RunClaim], machine: str, until: datetime) -> dict[str, ClaimState]:
+    held = leases.renew_claims(claims, machine, deadline=until) if claims else set()
+    return {str(each): ClaimState.HELD if each in held else ClaimState.LOST for each in claims}
 
 
 def end_claim(claim: str, body: dict[str, Any]) -> None:

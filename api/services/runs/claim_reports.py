@@ -103,7 +103,7 @@ def append_log(
 
     Returns how long it is, and how the claim stands.
 
-    Raises Conflict, with the size, where bytes before `start` are missing, and Unprocessable beyond `limit` bytes.
+    Raises Conflict, with the size, where bytes before `start` are missing, and Unprocessable beyond its share of `limit` bytes.
     """
     def append(staged: IncomingFile | None) -> tuple[int, ClaimState]:
         run = _lock_held(claim, machine, now)
@@ -153,21 +153,24 @@ def _end_claim(
     is_running = lock_running(claim.run_id)
     if not remove(claim, machine):
         return False
-    parts.join(lock_worker_run(claim.run_id, now), count_shards(claim.run_id), now)
+    run = lock_worker_run(claim.run_id, now)
     if is_running and (end.error is not None or not has_shards_left(claim.run_id)):
-        leases.conclude(claim.run_id, _conclusion(claim.run_id, end, now), now)
+        leases.conclude(claim.run_id, _conclusion(run, end), now)
         record_run_finished(claim.run_id, main_repository=main_repository)
     elif not is_running:
         drop_waiting_shards(claim.run_id)
-    return not has_shards_left(claim.run_id)
+    if has_shards_left(claim.run_id):
+        return False
+    parts.join(run, count_shards(claim.run_id), now)
+    return True
 
 
-def _conclusion(run_id: int, end: RunEnd, now: datetime) -> Conclusion:
+def _conclusion(run: WorkerRun, end: RunEnd) -> Conclusion:
     if end.error is not None:
         return given_up(end.error)
-    expected = lock_worker_run(run_id, now).load_expected().by_id
-    executed = len(expected.keys() & list_ended(run_id))
-    return concluded(executed, len(expected), list_test_errors(run_id))
+    expected = run.load_expected().by_id
+    executed = len(expected.keys() & list_ended(run.run_id))
+    return concluded(executed, len(expected), list_test_errors(run.run_id))
 
 
 def _lock_held(claim: RunClaim, machine: str, now: datetime) -> WorkerRun:

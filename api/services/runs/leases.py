@@ -49,9 +49,8 @@ def _claim(holder: Holder, platform: Platform, main_repository: str, now: dateti
 def _begin_next(holder: Holder, platform: Platform, main_repository: str, now: datetime) -> int | None:
     run_id = leases.lock_next_queued(platform, main_repository)
     if run_id is not None:
-        leases.lay_out_shards(run_id)
         forget_test_errors(run_id)
-        record_event(run_id, Phase.PREPARATION, f"{TAKEN} {holder.machine}", at=now)
+        leases.lay_out_shards(run_id, record_event(run_id, Phase.PREPARATION, f"{TAKEN} {holder.machine}", at=now))
         derive_state(run_id)
     return run_id
 
@@ -69,19 +68,22 @@ def find_unheard_claim(holder: Holder, holding: Collection[RunClaim | None], *, 
     return None
 
 
-def renew_claim(claim: RunClaim, machine: str, *, deadline: datetime) -> bool:
-    """Renew a lease; False when the run has finished or another machine has claimed it."""
-    return transact(partial(leases.prolong, claim, machine, deadline))
+def renew_claims(claims: Collection[RunClaim], machine: str, *, deadline: datetime) -> set[RunClaim]:
+    """Renew leases. Returns those claims that the machine has; not those whose run has finished, or that are another's by now."""
+    return transact(partial(leases.prolong, claims, machine, deadline))
 
 
 def lose_claim(claim: RunClaim, machine: str, error: ReportedError, *, now: datetime, random_source: RandomSource) -> None:
     """End the claim of a machine that is lost, with the error: another run is queued in the place of an unfinished one."""
     def lose() -> None:
-        # Over, or restarted by the platform's own programs, which are not to lose it to a machine of before.
         is_running = leases.lock_running(claim.run_id)
-        if leases.remove(claim, machine) and is_running:
+        if not leases.remove(claim, machine):
+            return
+        if is_running:
             conclude(claim.run_id, given_up(error), now)
             replace_run(claim.run_id, now=now, random_source=random_source)
+        else:
+            leases.drop_waiting_shards(claim.run_id)
 
     transact(lose)
 

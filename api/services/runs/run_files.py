@@ -14,7 +14,7 @@ from api.storage.database import transact
 from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.files.incoming import FileStore, IncomingFile
-from api.storage.runs.progress import record_late_event
+from api.storage.runs.progress import has_late_event, record_late_event
 from api.storage.runs.worker_secrets import find_platform
 from api.storage.text.log_windows import Readable
 
@@ -87,8 +87,14 @@ def place_log(archive: Archive, run: WorkerRun, incoming: IncomingFile, now: dat
     """Within a transaction: keep a run's log; a later one replaces it, which is noted where the run is over."""
     name = paths.log_name(run.run_id)
     if run.status.is_finished and _is_another(archive, name, incoming):
-        record_late_event(run.run_id, LateEventKind.LOG_REPLACED, now)
+        note_late_log(run, now)
     archive.keep(name, incoming)
+
+
+def note_late_log(run: WorkerRun, now: datetime) -> None:
+    """Within a transaction: note that the log of a run changed after the run's end; once, however often it does."""
+    if run.status.is_finished and not has_late_event(run.run_id, LateEventKind.LOG_REPLACED):
+        record_late_event(run.run_id, LateEventKind.LOG_REPLACED, now)
 
 
 def _is_another(archive: Archive, name: str, incoming: IncomingFile) -> bool:

@@ -4,28 +4,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from api.domain.errors import NotFound, Unavailable, Unprocessable
 from api.domain.files.storage_status import StorageStatus
-from api.domain.runs.progress import LateEventKind
 from api.domain.runs.worker_message import ArtifactKind
-from api.services.runs.run_files import append_log
+from api.services.runs.run_files import append_log, note_late_log
 from api.services.runs.worker_access import WorkerRun, lock_worker_run
 from api.storage.database import transact
 from api.storage.files import paths
 from api.storage.files.appending import new_part
 from api.storage.files.archive import AWAY, Archive, Found
 from api.storage.files.incoming import FileStore, IncomingFile
-from api.storage.runs.leases import Shard, count_shards, has_shards_left
-from api.storage.runs.progress import record_late_event
+from api.storage.runs.leases import Shard, count_shards, has_shards_left, is_due_to_join
 from api.storage.runs.worker_secrets import find_platform
 
 HEADER, LOG, LOG_LIMIT = "header", "log", "log_bytes"
 KINDS = LOG, str(ArtifactKind.COMBINED_STDOUT)
-# Up to so many bytes a log is joined whenever there is more of it, and else when a machine ends its part.
-LIVE_BYTES = 8 << 20
+# Up to so many bytes a log is joined while it grows, so often, and else when the last machine ends its part.
+LIVE_BYTES, LIVE_INTERVAL = 8 << 20, timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +57,23 @@ class ShardFiles:
     ) -> int:
         """Within a transaction that has locked the run: append to the log of a shard, which is the run's where it has one. How long it is.
 
-        Raises Conflict where bytes before `start` are missing, and Unprocessable beyond `limit` bytes.
+        Raises Conflict where bytes before `start` are missing, and Unprocessable beyond the shard's share of `limit` bytes.
         """
         name = paths.log_name(run.run_id) if shard.count == 1 else paths.shard_file_name(run.run_id, shard.number, LOG)
         # What a disk lost that was cut off is missing, whatever was written down of it.
-        size = min(shard.log_bytes, self._size(name)) if shard.log_bytes else 0
+        size = min(shard.log_bytes, self.archive.grown_to(name)) if shard.log_bytes else 0
         rest = new_part(size, start, chunk)
-        if size + len(rest) > limit:
+        if size + len(rest) > limit // shard.count:
             raise Unprocessable("The log is larger than the server keeps.", {"rule": LOG_LIMIT}, remedy="Send no more of it.")
         if rest:
             append_log(self.archive, self.files, name, size, rest, staged)
             if shard.count > 1:
                 if not size:
                     self._keep_header(run.run_id, shard)
-                self._join(run, shard.count, LOG, now, limit=LIVE_BYTES)
-            elif run.status.is_finished:
-                record_late_event(run.run_id, LateEventKind.LOG_REPLACED, now)
+                if is_due_to_join(run.run_id, now, LIVE_INTERVAL):
+                    self._join(run, shard.count, LOG, now, limit=LIVE_BYTES)
+            else:
+                note_late_log(run, now)
         return size + len(rest)
 
     def place(self, run_id: int, shard: Shard, kind: str, incoming: IncomingFile) -> None:
@@ -83,9 +82,10 @@ class ShardFiles:
         self.archive.keep(paths.shard_file_name(run_id, shard.number, kind), incoming)
 
     def join(self, run: WorkerRun, shards: int, now: datetime) -> None:
-        """Within a transaction that has locked the run: put what there is of each part into the run's files."""
+        """Within a transaction that has locked a run that no machine has a part in any more: put what there is of each into its files."""
         for kind in KINDS if shards > 1 else ():
             self._join(run, shards, kind, now)
+        self.archive.end_growth(paths.log_name(run.run_id))
 
     def remove(self, run_id: int) -> None:
         """Remove the parts of a run that no machine has a part in any more; what stays is removed by `remove_left`."""
@@ -120,8 +120,8 @@ class ShardFiles:
         parts, name = self._parts(run.run_id, shards, kind), self._name(run.run_id, kind)
         if not parts.names or limit is not None and parts.size > limit:
             return
-        if kind == LOG and run.status.is_finished and self._size(name) not in (0, parts.size):
-            record_late_event(run.run_id, LateEventKind.LOG_REPLACED, now)
+        if kind == LOG and self._size(name) not in (0, parts.size):
+            note_late_log(run, now)
         self.archive.compose(parts.names, name)
 
     def _parts(self, run_id: int, shards: int, kind: str) -> Parts:

@@ -77,15 +77,17 @@ class Source:
 class Archive:
     """One or two stores behind one face. Reads prefer the disk, addresses the bucket, which then carries the traffic.
 
-    What comes in is placed on the disk, and `send_on` is told the name of each file that the bucket is to have too. Where the bucket is
-    alone, a file is sent to it before anybody hears that it was kept.
+    What comes in is placed on the disk, and `send_on` is told the name of each file that the bucket is to have too, `send_later` that of
+    one that grows. Where the bucket is alone, a file is sent to it before anybody hears that it was kept.
     """
 
     def __init__(
         self, backends: Sequence[Backend], *, clock: Callable[[], datetime], link_lifetime: timedelta,
-        send_on: Callable[[str], None] = lambda name: None, integrity: Integrity | None = None,
+        send_on: Callable[[str], None] = lambda name: None, send_later: Callable[[str], None] = lambda name: None,
+        integrity: Integrity | None = None,
     ) -> None:
-        self._backends, self._clock, self._lifetime, self._send_on = tuple(backends), clock, link_lifetime, send_on
+        self._backends, self._clock, self._lifetime = tuple(backends), clock, link_lifetime
+        self._send_on, self._send_later = send_on, send_later
         self._disk = backends[0] if isinstance(backends[0], LocalBackend) else None
         self._integrity = integrity or Integrity()
 
@@ -203,13 +205,22 @@ class Archive:
         """Whether a file can be written to in its place."""
         return self._disk is not None
 
+    def grown_to(self, name: str) -> int:
+        """How long a file is that is appended to, where it is: on the disk, if there is one; 0 where there is none.
+
+        Raises Unavailable where that store does not answer.
+        """
+        with _reached():
+            found = self._backends[0].stat(name)
+        return 0 if found is None else found.size
+
     def append(self, name: str, size: int, content: bytes, staged: IncomingFile | None) -> bool:
         """Within a transaction: write what comes behind the first `size` bytes of a file.
 
         False where a bucket is alone, and has more bytes than these, or is not given the very content as a staged file. Raises Unavailable.
         """
         if self._disk is not None:
-            self._announce(name)
+            self._announce(name, self._send_later)
             with full_disk_as_unavailable():
                 self._disk.append(name, size, content)
             return True
@@ -226,7 +237,7 @@ class Archive:
         """Within a transaction: store files one behind the other under a name, over whatever is there. Raises Unavailable."""
         try:
             if self._disk is not None:
-                self._announce(target)
+                self._announce(target, self._send_on)
                 with full_disk_as_unavailable():
                     self._disk.compose(sources, target)
                 return
@@ -236,9 +247,14 @@ class Archive:
         except FileNotFoundError as gone:
             raise Unavailable(CHANGED, retry_after=1) from gone
 
-    def _announce(self, name: str) -> None:
+    def end_growth(self, name: str) -> None:
+        """Within a transaction: have the bucket beside the disk get a file that grew, and grows no more."""
+        if self._disk is not None and self.grown_to(name):
+            self._announce(name, self._send_on)
+
+    def _announce(self, name: str, send: Callable[[str], None]) -> None:
         if any(backend.name == BUCKET for backend in self._backends):
-            self._send_on(name)
+            send(name)
 
     def _send(self, name: str, incoming: IncomingFile) -> None:
         with _reached():
@@ -264,7 +280,7 @@ class Archive:
 
     def _place(self, disk: LocalBackend, name: str, incoming: IncomingFile) -> None:
         # Announced before it is placed, so that one that is being sent on meanwhile counts as the one before.
-        self._announce(name)
+        self._announce(name, self._send_on)
         wanted = paths.digest_in(name)
         is_it = wanted is not None and incoming.digest == wanted
         incoming.place(disk.path(name), replace=wanted is None or is_it and self._is_damaged(disk, name, incoming.size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.storage.database import change, session
@@ -28,15 +28,15 @@ class PendingUpload:
         return min(MAX_DELAY, FIRST_DELAY * (1 << min(self.attempts, 12)))
 
 
-def record_upload(name: str, now: datetime) -> None:
-    """Within a transaction: have a file sent. One that waits already is sent as it is now."""
+def record_upload(name: str, due: datetime) -> None:
+    """Within a transaction: have a file sent, at this time at the latest. One that waits already is sent as it is by then."""
     again = update(PendingUploadRow).where(PendingUploadRow.name == name).values(
-        change=PendingUploadRow.change + 1, attempts=0, due_at=now)
+        change=PendingUploadRow.change + 1, attempts=0, due_at=case((PendingUploadRow.due_at < due, PendingUploadRow.due_at), else_=due))
     if change(again):
         return
     try:
         with session().begin_nested():
-            session().add(PendingUploadRow(name=name, change=1, attempts=0, due_at=now))
+            session().add(PendingUploadRow(name=name, change=1, attempts=0, due_at=due))
     except IntegrityError:
         # Another worker sent a file of the same content a moment ago.
         change(again)

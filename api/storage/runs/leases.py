@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, or_, select, update
 
 from api.domain.display_bounds import repository_of
 from api.domain.errors import NotFound
@@ -87,12 +87,14 @@ def _lock_queued(run_id: int, platform: Platform) -> bool:
     return session().execute(free).first() is not None
 
 
-def lay_out_shards(run_id: int) -> None:
-    """Within a transaction that has locked the run: have its shards wait for machines, in place of those of an earlier life."""
-    newest = session().execute(select(func.max(ShardRow.fence)).where(ShardRow.run_id == run_id).with_for_update()).scalar_one() or 0
-    session().execute(delete(ShardRow).where(ShardRow.run_id == run_id))
+def lay_out_shards(run_id: int, begun_by: int) -> None:
+    """Within a transaction that has locked the run, which began with this event: have its shards wait for machines."""
+    newest, count = session().execute(
+        select(func.coalesce(RunRow.newest_fence, 0), func.coalesce(RunRow.shards, 1)).where(RunRow.run_id == run_id)).one()
+    change(update(RunRow).where(RunRow.run_id == run_id).values(newest_fence=newest + count))
+    change(delete(ShardRow).where(ShardRow.run_id == run_id))
     session().execute(insert(ShardRow), [
-        {"run_id": run_id, "shard": shard, "fence": newest + 1 + shard} for shard in range(count_shards(run_id))])
+        {"run_id": run_id, "shard": shard, "fence": newest + 1 + shard, "begun_by": begun_by} for shard in range(count)])
 
 
 def waiting_since(platform: Platform, main_repository: str) -> datetime | None:
@@ -164,6 +166,12 @@ def record_log_bytes(claim: RunClaim, size: int) -> None:
     change(update(ShardRow).where(ShardRow.run_id == claim.run_id, ShardRow.fence == claim.fence).values(log_bytes=size))
 
 
+def is_due_to_join(run_id: int, now: datetime, every: timedelta) -> bool:
+    """Within a transaction that has locked the run: whether the logs of its shards were not joined for so long; they are joined now."""
+    was = or_(RunRow.log_joined_at.is_(None), RunRow.log_joined_at <= now - every, RunRow.log_joined_at > now)
+    return bool(change(update(RunRow).where(RunRow.run_id == run_id, was).values(log_joined_at=now)))
+
+
 def count_shards(run_id: int) -> int:
     """How many shards a run has; whatever became of them."""
     return session().execute(select(func.coalesce(RunRow.shards, 1)).where(RunRow.run_id == run_id)).scalar_one()
@@ -195,12 +203,13 @@ def list_executed_by(machines: Collection[str]) -> dict[str, list[int]]:
     return found
 
 
-def prolong(claim: RunClaim, machine: str, deadline: datetime) -> bool:
-    """Within a transaction: move the end of a lease. Returns False if the run is not being executed or has another claim by now."""
-    alive = select(RunRow.run_id).where(RunRow.run_id == claim.run_id, RunRow.status == RunStatus.RUNNING.value)
-    if session().execute(alive).first() is None:
-        return False
-    return change(update(ShardRow).where(*_of(claim, machine)).values(deadline=deadline)) > 0
+def prolong(claims: Collection[RunClaim], machine: str, deadline: datetime) -> set[RunClaim]:
+    """Within a transaction: move the ends of leases. Returns the claims that the machine has on runs that are being executed."""
+    rows = session().execute(
+        select(ShardRow.run_id, ShardRow.fence).join(RunRow, RunRow.run_id == ShardRow.run_id).where(
+            ShardRow.run_id.in_({each.run_id for each in claims}), ShardRow.worker == machine, RunRow.status == RunStatus.RUNNING.value))
+    held = {RunClaim(*row) for row in rows}.intersection(claims)
+    return {each for each in held if change(update(ShardRow).where(*_of(each, machine)).values(deadline=deadline))}
 
 
 def remove(claim: RunClaim, machine: str) -> bool:

@@ -13,7 +13,7 @@ from api.domain.runs.progress import LateEventKind, dated
 from api.domain.runs.run import Phase, ProgressEvent
 from api.storage.database import add_free_text, session
 from api.storage.platform_tables import ProgressRow
-from api.storage.tables.runs import EventOriginRow, LateEventRow
+from api.storage.tables.runs import EventOriginRow, LateEventRow, RunRow
 
 
 def list_events(run_id: int) -> tuple[ProgressEvent, ...]:
@@ -59,6 +59,13 @@ def record_late_event(run_id: int, kind: LateEventKind, at: datetime) -> None:
     """Write what happened to a run after its end."""
     session().add(LateEventRow(run_id=run_id, kind=kind.value, happened_at=at))
     session().flush()
+
+
+def has_late_event(run_id: int, kind: LateEventKind) -> bool:
+    """Whether something of this kind happened to a run since its end."""
+    found = select(LateEventRow.id).join(RunRow, RunRow.run_id == LateEventRow.run_id).where(
+        LateEventRow.run_id == run_id, LateEventRow.kind == kind.value, LateEventRow.happened_at >= RunRow.completed_at).limit(1)
+    return session().execute(found).first() is not None
 
 
 def count_late_events(kind: LateEventKind) -> int:

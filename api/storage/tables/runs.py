@@ -33,7 +33,8 @@ class RunRow(Base):
     every database. `analysis_due` says that the run waits to be analysed, and how urgently; `analysis_taken_until` until when nobody
     else is to do so. `altered` names the fields of the contract, with spaces between, of which those rows say nothing that can be read.
     `build_duration_ms` is what its worker told of its build. `shards` is among how many machines its tests are divided; null is one.
-    `shard_tests` has the regression ids of each shard, in JSON, of a run with more than one.
+    `shard_tests` has the regression ids of each shard, in JSON, of a run with more than one. `newest_fence` is the greatest number of a
+    claim on it so far, `log_joined_at` when the logs of its shards were last joined while they grow; null is none and never.
     """
 
     __tablename__ = "ci_run"
@@ -73,6 +74,8 @@ class RunRow(Base):
     build_duration_ms: Mapped[int | None]
     shards: Mapped[int | None]
     shard_tests: Mapped[str | None] = mapped_column(LongText)
+    newest_fence: Mapped[int | None]
+    log_joined_at: Mapped[datetime | None] = mapped_column(Exact)
     expected_tests_id: Mapped[int | None] = mapped_column(ForeignKey("ci_expected_tests.id"), index=True)
     status: Mapped[str] = mapped_column(String(20))
     last_progress_id: Mapped[int | None] = mapped_column(ForeignKey("test_progress.id", ondelete="SET NULL"), index=True)
@@ -165,6 +168,7 @@ class ShardRow(Base):
 
     It belongs to a machine until its lease ends; one that no machine has claimed yet has neither `worker` nor `deadline`. `session` is
     the process of the machine that claimed it: what an earlier one held is lost with it. `log_bytes` is how much of its log has come.
+    `begun_by` is the event of the first claim: when the platform deletes the run's events (it restarts a run so), the shards go, too.
     """
 
     __tablename__ = "ci_shard"
@@ -173,10 +177,11 @@ class ShardRow(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("test.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
     shard: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     fence: Mapped[int]
-    worker: Mapped[str | None] = mapped_column(String(100))
+    worker: Mapped[str | None] = mapped_column(String(100), index=True)
     session: Mapped[str | None] = mapped_column(String(36))
     deadline: Mapped[datetime | None] = mapped_column(Exact, index=True)
     log_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    begun_by: Mapped[int | None] = mapped_column(ForeignKey("test_progress.id", ondelete="CASCADE"), index=True)
 
 
 class RunReplacementRow(Base):

@@ -7,15 +7,20 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from api.domain.auth.access import Role
 from api.domain.runs.run import Phase
+from api.storage.database import session
 from api.storage.files import paths
-from tests.builders import Output, add_event, add_regression_test, add_run
+from api.storage.tables.files import PendingUploadRow
+from api.stores import GROWTH_INTERVAL
+from tests.builders import NOW, Output, add_event, add_regression_test, add_run
 from tests.handlers.conftest import MakeSite
 from tests.handlers.runs.artifact_scene import EXPECTED, PRODUCED, Scene, digest, listed, make_scene, one, write
 from tests.handlers.site import Site
 from tests.handlers.system.test_downloads import fetched
+from tests.handlers.worker.machines import append, claimed, end, enrol
 from tests.storage.files.emulator import BUCKET, Emulator
 from tests.storage.files.stalling import wire_to
 
@@ -49,6 +54,45 @@ def test_what_is_in_one_store_is_degraded_and_served_from_there(make_site: MakeS
 
     assert found["storage_status"] == "degraded"
     assert found["download_url"].startswith(emulator.endpoint if in_bucket else "https://ci.example.test")
+
+
+def test_a_log_that_the_bucket_alone_has_is_sent_anew_and_the_bucket_is_not_asked(make_site: MakeSite, emulator: Emulator) -> None:
+    site = with_bucket(make_site, emulator)
+    run_id = add_run(tests=[add_regression_test().regression_id])
+    machine = enrol(site)
+    path, log = claimed(machine), site.files / paths.log_name(run_id)
+    append(machine, path, b"one\n")
+    assert eventually(lambda: emulator.content(paths.log_name(run_id)) == b"one\n")
+    log.unlink()
+    emulator.requests.clear()
+
+    status, details = append(machine, path, b"two\n", start=4)
+    asked = [*emulator.requests]
+    again = append(machine, path, b"one\ntwo\n")
+
+    assert (status, details["size"], again) == (409, 0, (200, (8, "held")))
+    assert (log.read_bytes(), asked) == (b"one\ntwo\n", [])
+
+
+def test_a_growing_log_is_sent_to_the_bucket_now_and_then_and_once_more_at_the_end(make_site: MakeSite, emulator: Emulator) -> None:
+    site = make_site(bucket=BUCKET, bucket_endpoint=emulator.endpoint, bucket_key_file=emulator.key_file, sync_interval=0.1)
+    run_id = add_run(tests=[add_regression_test().regression_id])
+    machine, name = enrol(site), paths.log_name(run_id)
+    path = claimed(machine)
+    append(machine, path, b"a")
+    assert eventually(lambda: emulator.content(name) == b"a")
+
+    for start, content in enumerate((b"b", b"c"), 1):
+        append(machine, path, content, start)
+    [due] = session().execute(select(PendingUploadRow.due_at)).scalars()
+    site.clock.now += GROWTH_INTERVAL
+    append(machine, path, b"d", 3)
+    assert eventually(lambda: emulator.content(name) == b"abcd")
+    append(machine, path, b"e", 4)
+    machine.put(f"{path}/end", json=end())
+
+    assert due == NOW + GROWTH_INTERVAL
+    assert eventually(lambda: emulator.content(name) == b"abcde")
 
 
 def test_what_a_worker_sends_comes_to_the_bucket_as_well(make_site: MakeSite, emulator: Emulator) -> None:

@@ -12,6 +12,7 @@ from api.config import ConfigurationError
 from api.domain.auth.access import Role
 from api.domain.runs.machine import machine_token
 from api.domain.runs.run import Phase
+from api.services.runs.shard_files import LIVE_INTERVAL
 from api.storage.files import paths
 from api.supervision.loop import Background
 from tests.builders import MAIN_REPOSITORY, Output, add_event, add_regression_test, add_run
@@ -125,10 +126,13 @@ def test_a_log_in_the_bucket_has_each_byte_once_wherever_it_is_cut_off(
     path = claimed(machine)
     begun = append(machine, path, b"one\n")
 
+    site.clock.now += LIVE_INTERVAL
     with emulator.failing_after(cut_at):
         cut = append(machine, path, b"two\n", 4)[0]
     other = again.client.as_(machine_token(sha256(b"linux-1").digest()))
+    again.clock.now += 2 * LIVE_INTERVAL
     sent = append(other, path, b"two\nthree\n", 4)
+    again.clock.now += LIVE_INTERVAL
     last = append(other, path, b"four\n", 14)
 
     assert (begun, sent, last) == ((200, (4, "held")), (200, (14, "held")), (200, (19, "held")))

@@ -11,10 +11,12 @@ from api.domain.runs.machine import WorkKind
 from api.storage.runs.machines import list_machines
 from contract.documents import MACHINES, load_documents
 from tests.builders import NOW, add_regression_test, add_run, add_sample, set_maintenance
+from tests.counting import counted
 from tests.handlers.site import Client, Site
 from tests.handlers.worker.machines import API, SESSION, claim, enrol
 
 SAMPLE = b"a sample of captions"
+FEW = 10
 [DOCUMENT] = [document for document in load_documents() if document.name == MACHINES]
 
 
@@ -88,6 +90,18 @@ def test_claims_are_renewed_while_they_are_held(site: Site, machine: Client) -> 
     assert states(enrol(site, "linux-2")) == ["lost"] * 3
     site.as_role(Role.ADMIN).post(f"/api/v1/runs/{run_id}/cancel", json={})
     assert states(machine) == ["lost"] * 3
+
+
+def test_claims_that_a_machine_does_not_have_cost_nothing(site: Site, machine: Client) -> None:
+    run_id = add_run()
+    assert claim(machine) is not None
+    names = [f"run-{run_id}-{fence}" for fence in range(2, 514)]
+
+    with counted() as cost:
+        answer = machine.post(f"{API}/claims/renew", json={"claims": names})
+
+    assert {each["state"] for each in answer.json()["claims"]} == {"lost"}
+    assert cost.statements <= FEW
 
 
 def test_the_files_of_a_claim_are_its_samples_and_its_executable(site: Site, machine: Client) -> None:

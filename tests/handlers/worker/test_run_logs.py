@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.domain.auth.access import Role
-from tests.builders import BuiltTest, add_regression_test, add_run
+from api.domain.runs.progress import LateEventKind
+from api.storage.runs.progress import list_late_events
+from tests.builders import NOW, BuiltTest, add_regression_test, add_run
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Client, Site
 from tests.handlers.worker.machines import append, claimed, end, enrol
@@ -144,6 +146,15 @@ def test_what_the_disk_does_not_take_is_asked_for_again(
 
     assert (status, details["reason"], again) == (503, "store_full", (200, (8, "held")))
     assert log.read_bytes() == b"one\ntwo\n"
+
+
+def test_however_often_a_log_grows_after_the_runs_end_that_is_one_event(site: Site, machine: Client, run_id: int, path: str) -> None:
+    site.as_role(Role.ADMIN).post(f"/api/v1/runs/{run_id}/cancel", json={})
+
+    for start in range(3):
+        append(machine, path, b"x", start)
+
+    assert list_late_events(run_id) == [(LateEventKind.LOG_REPLACED, NOW)]
 
 
 def test_what_comes_after_the_runs_end_is_taken_and_noted(site: Site, machine: Client, run_id: int, path: str, log: Path) -> None:

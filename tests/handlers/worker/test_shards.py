@@ -1,12 +1,16 @@
 """One run on several machines: each executes its part, and together they make one run with one log."""
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from api.domain.auth.access import Role
+from api.services.runs import shard_files
+from api.services.runs.shard_files import LIVE_INTERVAL
 from tests.builders import BuiltTest, add_regression_test
+from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Client, Site
 from tests.handlers.worker.machines import API, BYTES, SESSION, append, claimed, end, ending, enrol
 from tests.handlers.worker.reports import events, stored
@@ -23,6 +27,11 @@ def tests(site: Site) -> dict[int, BuiltTest]:
 @pytest.fixture
 def run_id(site: Site, tests: dict[int, BuiltTest]) -> int:
     """A run of them, divided among two machines."""
+    return divided(site)
+
+
+def divided(site: Site) -> int:
+    """A run of all tests, divided among two machines."""
     body = {"repository": "CCExtractor/ccextractor", "commit_sha": "c" * 40, "platform": "linux", "shards": 2}
     answer = site.as_role(Role.ADMIN).post(RUNS, json=body)
     assert (answer.status_code, answer.json()["shards"]) == (202, 2)
@@ -52,7 +61,9 @@ def test_two_machines_execute_each_test_once_and_make_one_run(site: Site, run_id
     first, second = enrol(site, "linux-1"), enrol(site, "linux-2")
     one, other = claimed(first), claimed(second)
 
-    executed = execute(first, one, tests, "the first"), execute(second, other, tests, "the second")
+    executed = [execute(first, one, tests, "the first")]
+    site.clock.now += LIVE_INTERVAL
+    executed.append(execute(second, other, tests, "the second"))
     live = log_of(site, run_id)
     first.put(f"{one}/end", json=end())
     halfway = shown(site, run_id)["status"]
@@ -66,6 +77,52 @@ def test_two_machines_execute_each_test_once_and_make_one_run(site: Site, run_id
     printed = site.files / "test_artifacts" / str(run_id) / "combined_stdout.log"
     assert printed.read_text() == joined.format("combined_stdout")
     assert stored(site) == [f"LogFiles/{run_id}.txt", f"test_artifacts/{run_id}/combined_stdout.log"]
+
+
+def test_a_growing_log_is_joined_now_and_then(site: Site, run_id: int) -> None:
+    machine = enrol(site)
+    path = claimed(machine)
+    seen = []
+
+    for start, seconds in ((0, 0), (1, 9), (2, 1), (3, -20)):
+        site.clock.now += timedelta(seconds=seconds)
+        append(machine, path, b"x", start)
+        seen.append(log_of(site, run_id))
+
+    assert seen == [f"=== Shard 1 of 2\n{'x' * size}" for size in (1, 1, 3, 4)]
+
+
+def test_parts_that_are_too_large_to_be_joined_live_are_joined_by_the_last_end_alone(
+    site: Site, run_id: int, tests: dict[int, BuiltTest], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shard_files, "LIVE_BYTES", 0)
+    machine = enrol(site)
+    path = claimed(machine)
+    execute(machine, path, tests, "the first")
+    machine.put(f"{path}/end", json=end())
+    halfway = stored(site)
+    path = claimed(machine)
+    execute(machine, path, tests, "the second")
+
+    machine.put(f"{path}/end", json=end())
+
+    assert halfway == [f"ShardFiles/{run_id}/0-{name}.txt" for name in ("combined_stdout", "header", "log")]
+    assert log_of(site, run_id) == "=== Shard 1 of 2\nlog of the first\n=== Shard 2 of 2\nlog of the second\n"
+    assert stored(site) == [f"LogFiles/{run_id}.txt", f"test_artifacts/{run_id}/combined_stdout.log"]
+
+
+def test_all_logs_together_are_no_larger_than_one_may_be(make_site: MakeSite) -> None:
+    site = make_site(max_upload=10_000)
+    for _ in range(2):
+        add_regression_test()
+    divided(site)
+    machine = enrol(site)
+    path = claimed(machine)
+
+    answers = [append(machine, path, b"x" * 3_000, start) for start in (0, 3_000, 2_000)]
+
+    assert [(status, told if status == 200 else told["rule"]) for status, told in answers] == [
+        (200, (3_000, "held")), (422, "log_bytes"), (200, (5_000, "held"))]
 
 
 def test_one_machine_executes_the_shards_that_no_other_takes(site: Site, run_id: int, tests: dict[int, BuiltTest]) -> None:

@@ -16,7 +16,7 @@ from api.installation import SYSTEM_RANDOM
 from api.services.results.verdicts import judge_run
 from api.services.runs import runs
 from api.services.runs.claim_reports import end_run
-from api.services.runs.leases import claim_run, find_unheard_claim, give_up_expired_leases, renew_claim
+from api.services.runs.leases import claim_run, find_unheard_claim, give_up_expired_leases
 from api.services.runs.platform_sync import catch_up
 from api.storage.database import session
 from api.storage.runs.leases import Claim, Holder, in_maintenance
@@ -25,7 +25,7 @@ from api.storage.tables.runs import ShardRow
 from tests.builders import MAIN_REPOSITORY, NOW, add_event, add_machine, add_regression_test, add_run, minutes, set_maintenance
 from tests.databases import Database
 from tests.platform_writes import delete_events, delete_run
-from tests.services.acting import cancel, create, execute, status_of, tell
+from tests.services.acting import cancel, create, execute, renew, status_of, tell
 from tests.services.runs.shards import parts_in
 
 LEASE = timedelta(minutes=5)
@@ -110,7 +110,7 @@ def test_a_claim_is_renewed_while_its_run_goes_on(database: Database) -> None:
     add_run()
     claim = taken()
 
-    renewed = renew_claim(claim.reference, "w", deadline=minutes(20))
+    renewed = renew(claim, "w", until=20)
 
     assert renewed
     assert give_up_expired_leases(minutes(19), SYSTEM_RANDOM) == 0
@@ -127,7 +127,7 @@ def test_a_claim_of_a_run_that_is_over_is_not_renewed(database: Database, end: s
     else:
         execute(run_id, test)
 
-    assert not renew_claim(claim.reference, "w", deadline=minutes(20))
+    assert not renew(claim, "w", until=20)
 
 
 def test_a_run_whose_lease_passed_is_given_up_visibly(database: Database) -> None:
@@ -175,7 +175,7 @@ def test_a_fence_grows_with_every_claim_and_an_older_one_is_worth_nothing(databa
     delete_events(run_id)
     second = taken("second", at=1)
 
-    renewed = [renew_claim(claim.reference, holder, deadline=minutes(30)) for claim, holder in ((first, "first"), (second, "second"))]
+    renewed = [renew(claim, holder, until=30) for claim, holder in ((first, "first"), (second, "second"))]
     end(first, "first", "too late", at=2)
 
     assert (first.run_id, second.run_id, second.fence) == (run_id, run_id, first.fence + 1)
@@ -233,7 +233,7 @@ def test_another_machine_can_do_nothing_with_a_claim(database: Database) -> None
     run_id = create(add_regression_test())
     claim = taken()
 
-    renewed = renew_claim(claim.reference, "other", deadline=minutes(20))
+    renewed = renew(claim, "other", until=20)
     end(claim, "other", "not mine")
 
     assert not renewed
@@ -246,7 +246,7 @@ def test_a_claim_whose_answer_was_lost_is_given_again_to_the_process_that_asked(
 
     assert unheard() == claim
     assert unheard("s", claim) is None
-    assert renew_claim(claim.reference, "w", deadline=minutes(20))
+    assert renew(claim, "w", until=20)
 
 
 def test_a_run_that_is_over_is_not_given_again(database: Database) -> None:

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from api.domain.runs.claimed_run import RunEnd, RunOutcome
+from api.domain.errors import NotFound
+from api.domain.runs.claimed_run import Ending, RunEnd, RunOutcome, TestResult
 from api.domain.runs.run import Phase, Platform, RunStatus
 from api.domain.runs.trigger import RunRequest
 from api.installation import SYSTEM_RANDOM
 from api.services.runs import claim_reports, runs
-from api.services.runs.leases import claim_run, find_unheard_claim, give_up_expired_leases, renew_claim
+from api.services.runs.leases import claim_run, find_unheard_claim, give_up_expired_leases
 from api.services.runs.platform_sync import catch_up, judge_pending
 from api.storage.database import session, transact
-from api.storage.runs.leases import Claim, Holder, waiting_since
+from api.storage.runs.leases import Claim, Holder, has_shards_left, waiting_since
 from api.storage.runs.new_runs import create_run
 from api.storage.runs.progress import list_events
 from api.storage.runs.shard_tests import load_shards
@@ -33,8 +34,8 @@ from tests.builders import (
     minutes,
 )
 from tests.databases import Database
-from tests.platform_writes import deactivate, delete_events
-from tests.services.acting import cancel, create, status_of
+from tests.platform_writes import deactivate, delete_events, restart_run
+from tests.services.acting import cancel, create, renew, status_of
 from tests.services.runs.shards import parts_in
 from tests.storage.runs.requests import new_run
 
@@ -57,6 +58,20 @@ def create_divided(tests: list[BuiltTest], shards: int) -> int:
 def take(worker: str, *, at: float = 0) -> Claim | None:
     session().rollback()
     return claim_run(Holder(worker, "s"), "linux", MAIN_REPOSITORY, now=minutes(at), lease=LEASE)
+
+
+def end(claim: Claim, worker: str, folder: Path) -> None:
+    """End a claim as completed."""
+    session().rollback()
+    claim_reports.end_run(
+        claim.reference, worker, RunEnd(RunOutcome.COMPLETED), parts_in(folder), now=NOW, main_repository=MAIN_REPOSITORY,
+        random_source=SYSTEM_RANDOM)
+
+
+def report(claim: Claim | None, test: BuiltTest) -> None:
+    """Report that a test passed."""
+    assert claim is not None
+    claim_reports.store_results(claim.reference, "w", [TestResult(test.regression_id, Ending(0, 5, tuple(test.output_ids)))], NOW)
 
 
 def parts(*claims: Claim | None) -> list[tuple[int, int, int] | None]:
@@ -182,7 +197,7 @@ def test_a_machine_that_is_lost_loses_the_whole_run_and_another_is_divided_alike
     session().rollback()
     replacement_id = runs.load_run(run_id).replaced_by
     assert status_of(run_id) is RunStatus.CANCELED
-    assert not renew_claim(other.reference, "other", deadline=minutes(20))
+    assert not renew(other, "other", until=20)
     assert replacement_id and parts(take("third", at=7)) == [(replacement_id, 0, 3)]
 
 
@@ -200,9 +215,51 @@ def test_a_run_that_the_platform_restarted_has_all_its_shards_again_and_older_cl
     delete_events(run_id)
     after = [take("v", at=1), take("v", at=1)]
 
-    assert before and not renew_claim(before.reference, "w", deadline=minutes(9))
+    assert before and not renew(before, "w", until=9)
     assert parts(*after) == [(run_id, 0, 2), (run_id, 1, 2)]
     assert all(claim and claim.fence > before.fence for claim in after)
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_run_that_the_platform_restarted_and_executes_itself_is_no_machines(tests: list[BuiltTest], is_seen: bool) -> None:
+    run_id = create_divided(tests, 3)
+    before = take("w")
+    restart_run(run_id)
+    if is_seen:
+        catch_up(minutes(1))
+    add_event(run_id, Phase.PREPARATION)
+    catch_up(minutes(2))
+
+    renewed = before and renew(before, "w", until=9)
+    given_up = give_up_expired_leases(minutes(20), SYSTEM_RANDOM)
+
+    assert (renewed, take("v", at=3), given_up, status_of(run_id)) == (False, None, 0, RunStatus.RUNNING)
+    with pytest.raises(NotFound):
+        report(before, tests[0])
+
+
+def test_a_report_of_a_claim_that_was_ended_is_none_of_the_next_one_of_the_same_machine(tests: list[BuiltTest], tmp_path: Path) -> None:
+    run_id = create_divided(tests, 1)
+    before = take("w")
+    assert before
+    end(before, "w", tmp_path)
+    restart_run(run_id)
+    after = take("w", at=1)
+
+    end(before, "w", tmp_path)
+
+    assert after and after.fence > before.fence
+    assert status_of(run_id) is RunStatus.RUNNING
+
+
+def test_the_waiting_shards_of_a_run_that_was_canceled_go_with_its_last_claim(tests: list[BuiltTest]) -> None:
+    run_id = create_divided(tests, 3)
+    take("w")
+    cancel(run_id)
+
+    give_up_expired_leases(minutes(20), SYSTEM_RANDOM)
+
+    assert not transact(partial(has_shards_left, run_id))
 
 
 def test_of_machines_that_end_at_the_same_time_the_last_one_completes_the_run(
@@ -212,12 +269,7 @@ def test_of_machines_that_end_at_the_same_time_the_last_one_completes_the_run(
     claims = {f"w{number}": take(f"w{number}") for number in range(5)}
     session().rollback()
 
-    def end(machine: str, claim: Claim) -> None:
-        claim_reports.end_run(
-            claim.reference, machine, RunEnd(RunOutcome.COMPLETED), parts_in(tmp_path), now=NOW,
-            main_repository=MAIN_REPOSITORY, random_source=SYSTEM_RANDOM)
-
-    database.together(*[partial(end, machine, claim) for machine, claim in claims.items() if claim])
+    database.together(*[partial(end, claim, machine, tmp_path) for machine, claim in claims.items() if claim])
 
     session().rollback()
     assert [event.phase for event in list_events(run_id)] == [Phase.PREPARATION, Phase.COMPLETED]
