@@ -13,7 +13,7 @@ from uuid import uuid4
 from api.domain.runs.claimed_run import RunEnd, RunProgress, TestResult
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.machine import ClaimState
-from api.domain.runs.worker_suite import SuiteTest
+from api.domain.runs.worker_suite import SuiteTest, UnusableTest
 from api.machine.file_cache import FileCache, WrongContent
 from api.machine.machine_client import MachineClient, NotThere, Refused, ServerUnavailable, TokenRefused
 from api.supervision.daemon_call import call_in_daemon_thread
@@ -117,7 +117,7 @@ class ServerRunSource:
         except Refused as refused:
             raise ReportRefused(str(refused)) from refused
 
-    def tests(self, claimed: ClaimedRun, pause: Pause) -> tuple[SuiteTest, ...]:
+    def tests(self, claimed: ClaimedRun, pause: Pause) -> tuple[SuiteTest | UnusableTest, ...]:
         """The run's regression tests."""
         try:
             return read_suite(self._patiently(lambda: self._client.tests(claimed.claim), pause))

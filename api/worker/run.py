@@ -9,7 +9,7 @@ from api.domain.runs.claimed_run import Ending, RunProgress, TestResult
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.run import Phase
 from api.domain.runs.worker_message import ArtifactKind
-from api.domain.runs.worker_suite import SuiteTest
+from api.domain.runs.worker_suite import SuiteTest, UnusableTest
 from api.host.temporary_folder import remove
 from api.worker.cancellation import Cancellation
 from api.worker.options import WorkerOptions
@@ -96,10 +96,12 @@ class RunExecution:
     def _report_progress(self, stage: Phase, message: str) -> None:
         self._reporter.progress(RunProgress(stage, message, self._build.reported))
 
-    def _try_test(self, test: SuiteTest) -> bool:
+    def _try_test(self, test: SuiteTest | UnusableTest) -> bool:
         """Whether the test could be executed."""
         self._await_lease()
         try:
+            if isinstance(test, UnusableTest):
+                raise TestRunError(InfrastructureCode.SUITE_INVALID, test.reason)
             self._execute_test(test)
         except TestRunError as run_error:
             self._build_log.error(run_error.message)

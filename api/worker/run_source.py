@@ -8,7 +8,7 @@ from typing import Protocol
 
 from api.domain.runs.claimed_run import RunEnd, RunProgress, TestResult
 from api.domain.runs.machine import ClaimState
-from api.domain.runs.worker_suite import SuiteTest
+from api.domain.runs.worker_suite import SuiteTest, UnusableTest
 
 # Waits for so many seconds, and raises Cancelled as soon as there is a reason to stop.
 Pause = Callable[[float], None]
@@ -65,8 +65,8 @@ class RunSource(Protocol):
     def end(self, claimed: ClaimedRun, end: RunEnd) -> None:
         """End the claim, and the run with it; idempotent, and without effect on a lost claim."""
 
-    def tests(self, claimed: ClaimedRun, pause: Pause) -> tuple[SuiteTest, ...]:
-        """The run's regression tests. Raises SuiteError for what a worker may not act on."""
+    def tests(self, claimed: ClaimedRun, pause: Pause) -> tuple[SuiteTest | UnusableTest, ...]:
+        """The run's regression tests."""
 
     def fetch_sample(self, claimed: ClaimedRun, test: SuiteTest, target: Path, pause: Pause) -> None:
         """Put a test's sample at `target`. Raises TestRunError where there is none."""

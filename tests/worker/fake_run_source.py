@@ -10,10 +10,9 @@ from pathlib import Path
 from api.domain.runs.claimed_run import Ending, RunEnd, RunOutcome, RunProgress, TestResult
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.machine import ClaimState
-from api.domain.runs.worker_suite import SuiteTest
+from api.domain.runs.worker_suite import SuiteTest, UnusableTest
 from api.worker.run_error import RunError, TestRunError
 from api.worker.run_source import ClaimedRun, Pause, RunClosed, RunSourceUnavailable
-from api.worker.suite import SuiteError
 from tests.worker.inputs import COMMIT, EXECUTABLE, REPOSITORY
 
 
@@ -40,7 +39,7 @@ class FakeRunSource:
     """
 
     folder: Path
-    suites: dict[int, Sequence[SuiteTest] | None] = field(default_factory=dict)
+    suites: dict[int, Sequence[SuiteTest | UnusableTest]] = field(default_factory=dict)
     waiting: list[ClaimedRun] = field(default_factory=list)
     held: dict[int, ClaimedRun] = field(default_factory=dict)
     over: dict[int, str] = field(default_factory=dict)
@@ -66,9 +65,10 @@ class FakeRunSource:
         return self
 
     def add(
-        self, platform: str = "linux", *, repository: str = REPOSITORY, commit: str = COMMIT, tests: Sequence[SuiteTest] | None = (),
+        self, platform: str = "linux", *, repository: str = REPOSITORY, commit: str = COMMIT,
+        tests: Sequence[SuiteTest | UnusableTest] = (),
     ) -> int:
-        """Queue a run of these tests, None for some that no worker can use; return its id."""
+        """Queue a run of these tests; return its id."""
         with self.changed:
             run_id = 1 + len(self.suites)
             self.waiting.append(ClaimedRun(run_id, f"run-{run_id}-1", platform, repository, commit))
@@ -141,12 +141,9 @@ class FakeRunSource:
                 self.over.setdefault(claimed.run_id, end.error.message)
             self.changed.notify_all()
 
-    def tests(self, claimed: ClaimedRun, pause: Pause) -> tuple[SuiteTest, ...]:
+    def tests(self, claimed: ClaimedRun, pause: Pause) -> tuple[SuiteTest | UnusableTest, ...]:
         """The tests that the run was added with."""
-        found = self.suites[claimed.run_id]
-        if found is None:
-            raise SuiteError("nobody can read it.")
-        return tuple(found)
+        return tuple(self.suites[claimed.run_id])
 
     def fetch_sample(self, claimed: ClaimedRun, test: SuiteTest, target: Path, pause: Pause) -> None:
         """Copy a sample."""

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from api.domain.runs.claimed_run import ReportedError, RunEnd, RunOutcome
+from api.domain.runs.claimed_run import ReportedError, RunEnd, RunOutcome, TestResult
 from api.domain.runs.infrastructure_code import InfrastructureCode
+from api.domain.runs.worker_suite import UnusableTest
 from api.worker import reporter
 from api.worker.options import WorkerOptions
 from api.worker.run_source import ReportRefused, RunClosed, RunSourceUnavailable
@@ -46,13 +47,17 @@ def test_a_run_without_an_executable_is_given_up_with_the_reason(store: Store, r
 
 
 @pytest.mark.usefixtures("extractor")
-def test_a_run_whose_suite_cannot_be_used_is_given_up(run_source: FakeRunSource, options: WorkerOptions) -> None:
-    run_source.add(tests=None)
+def test_a_test_that_a_worker_may_not_act_on_keeps_no_other_from_being_executed(
+    store: Store, run_source: FakeRunSource, options: WorkerOptions,
+) -> None:
+    why = "Regression test 1 cannot be used: an unknown type."
+    run_source.add(tests=[UnusableTest(1, why), a_captioned_test(store, 2)])
 
     run(options, run_source)
 
-    assert error_of(run_source).code is InfrastructureCode.SUITE_INVALID
-    assert error_of(run_source).message.startswith("The run's suite cannot be used")
+    assert run_source.endings() == [(2, 0)]
+    assert run_source.results[0] == TestResult(1, ReportedError.of(InfrastructureCode.SUITE_INVALID, why))
+    assert run_source.end_of_one == RunEnd(RunOutcome.COMPLETED)
 
 
 @pytest.mark.usefixtures("extractor")

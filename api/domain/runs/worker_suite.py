@@ -37,6 +37,14 @@ class SuiteTest:
     files: tuple[SuiteFile, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class UnusableTest:
+    """A test that a machine may not act on, and why: it has a type that there is none of, or a name that leads out of its folder."""
+
+    regression_id: int
+    reason: str
+
+
 def suite_of(expected: ExpectedTests, absent: Container[str] = ()) -> tuple[SuiteTest, ...]:
     """What a machine is to execute for a frozen set of regression tests.
 
