@@ -120,7 +120,7 @@ def renew_claims(body: dict[str, Any]) -> dict[str, Any]:
     of_jobs = [each for each in claims.values() if isinstance(each, JobClaim)]
     jobs = job_claims.leave(of_jobs, name, now) if body["leaving"] else job_claims.renew_jobs(of_jobs, name, deadline=now + lease)
     runs = _renew_runs([each for each in claims.values() if isinstance(each, RunClaim)], name, now + lease)
-    if "condition" in body and not body["leaving"]:
+    if "condition" in body and not body["leaving"] and WorkKind.JOB in request_context.machine().kinds:
         job_claims.record_agent(Agent(
             name, **{**body["condition"], "missing": tuple(body["condition"]["missing"])}, seen_at=now))
     states = {**jobs, **runs}

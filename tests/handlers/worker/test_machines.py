@@ -8,6 +8,7 @@ import pytest
 
 from api.domain.auth.access import Role
 from api.domain.runs.machine import WorkKind
+from api.storage.jobs.agents import list_agents
 from api.storage.runs.machines import list_machines
 from contract.documents import MACHINES, load_documents
 from tests.builders import NOW, add_regression_test, add_run, add_sample, set_maintenance
@@ -90,6 +91,16 @@ def test_claims_are_renewed_while_they_are_held(site: Site, machine: Client) -> 
     assert states(enrol(site, "linux-2")) == ["lost"] * 3
     site.as_role(Role.ADMIN).post(f"/api/v1/runs/{run_id}/cancel", json={})
     assert states(machine) == ["lost"] * 3
+
+
+@pytest.mark.parametrize("kinds", [(WorkKind.RUN,), (WorkKind.RUN, WorkKind.JOB)])
+def test_a_machine_that_takes_no_jobs_is_not_listed_as_one_that_does(site: Site, kinds: tuple[WorkKind, ...]) -> None:
+    condition = {"slots": 1, "running": 0, "sandbox": "bubblewrap", "trouble": None, "missing": []}
+
+    answer = enrol(site, "linux-2", kinds).post(f"{API}/claims/renew", json={"claims": [], "condition": condition})
+
+    assert answer.status_code == 200
+    assert [each.name for each in list_agents()] == ["linux-2"] * (WorkKind.JOB in kinds)
 
 
 def test_claims_that_a_machine_does_not_have_cost_nothing(site: Site, machine: Client) -> None:
