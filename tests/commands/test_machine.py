@@ -62,7 +62,8 @@ def test_whoever_is_told_to_stop_waits_no_longer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("answer", "words"), [
-    (httpx.Response(401), "the server does not know the token"), (httpx.Response(404), "the server answered with status 404")])
+    (httpx.Response(401), "the server does not know the token"),
+    (httpx.Response(404, json={"code": "not_found", "message": "", "details": {}}), "the server answered with status 404")])
 def test_a_refusal_ends_the_command(tmp_path: Path, answer: httpx.Response, words: str) -> None:
     with pytest.raises(CommandFailed, match=words):
         identify(client_of(tmp_path, answer), Waits(), once=False)
