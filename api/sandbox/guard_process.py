@@ -61,7 +61,8 @@ class GuardProcess:
 def is_guarded(place: Path) -> bool:
     """Whether the guard of this folder's sandbox is alive."""
     with suppress(OSError, ValueError):
-        return b"_guard" in Path("/proc", (place / GUARD).read_text(), "cmdline").read_bytes()
+        # Its number may be another process's by now.
+        return b".guard\0" in Path("/proc", (place / GUARD).read_text(), "cmdline").read_bytes()
     return False
 
 
