@@ -211,9 +211,11 @@ async def reported(server: Server, machines: int, tests: list[int]) -> str:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", limits=limits, timeout=60, trust_env=False) as http:
         busy = [Busy(http, number, tests) for number in range(machines)]
+        working = []
         for each in busy:
+            # Those who came first keep their claims while the others come.
             await each.claim()
-        working = [asyncio.create_task(work) for each in busy for work in (each.renew(), each.report())]
+            working += [asyncio.create_task(work) for work in (each.renew(), each.report())]
         await asyncio.sleep(SETTLED)
         before, sent = server.cpu_seconds, sum(each.sent for each in busy)
         await asyncio.sleep(MEASURED)
