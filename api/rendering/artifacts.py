@@ -11,7 +11,7 @@ from api.domain.runs.run import Platform
 from api.domain.runs.worker_message import ArtifactKind
 from api.rendering.runs import Json, marked
 from api.storage.files import paths
-from api.storage.files.archive import NOWHERE, Found
+from api.storage.files.stored_file import NOWHERE, Found
 
 Link = Callable[[str, Found, str, str], str | None]
 

@@ -11,7 +11,7 @@ from api.domain.files.content import Content
 from api.domain.files.content_type import content_type_of
 from api.domain.results.output import RunOutput
 from api.domain.text.diff import DiffStatus, Precision
-from api.storage.files.archive import Found, Source
+from api.storage.files.stored_file import Found, Source
 
 Json = dict[str, Any]
 

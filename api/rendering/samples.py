@@ -18,8 +18,8 @@ from api.domain.results.result import JudgedTest, expected_exit_code
 from api.domain.results.sample_result import ShownOutput, categories_of, result_message, shown_outputs
 from api.domain.runs.expected_tests import ExpectedOutput, ExpectedTest
 from api.rendering.runs import marked
-from api.storage.files.archive import NOWHERE, Found
 from api.storage.files.paths import result_name
+from api.storage.files.stored_file import NOWHERE, Found
 
 Json = dict[str, Any]
 

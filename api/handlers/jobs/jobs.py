@@ -22,7 +22,7 @@ from api.specfirst import request_context
 from api.specfirst.responses.json_responses import answer, etag
 from api.specfirst.responses.next_page import next_page
 from api.storage.database import transact
-from api.storage.files.archive import Source
+from api.storage.files.stored_file import Source
 from api.storage.jobs import job_lists, jobs
 from api.storage.jobs.artifacts import Nothing, open_artifact, read_manifest
 from api.storage.jobs.job_lists import JobFilter

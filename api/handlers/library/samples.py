@@ -20,7 +20,8 @@ from api.specfirst import request_context
 from api.specfirst.responses.json_responses import answer, etag
 from api.storage.catalog import sample_rows, samples
 from api.storage.files import paths
-from api.storage.files.archive import Archive, Source
+from api.storage.files.archive import Archive
+from api.storage.files.stored_file import Source
 from api.streaming.library_upload import receive_file
 
 

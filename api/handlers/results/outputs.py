@@ -25,8 +25,9 @@ from api.services.results.comparisons import find_basis
 from api.services.runs import runs
 from api.specfirst import request_context
 from api.specfirst.responses.metrics import RequestMetrics
-from api.storage.files.archive import Archive, Found, Source
+from api.storage.files.archive import Archive
 from api.storage.files.paths import result_name
+from api.storage.files.stored_file import Found, Source
 
 Json = dict[str, Any]
 

@@ -17,7 +17,7 @@ from api.storage.catalog.labels import Label
 from api.storage.catalog.sample_rows import ExtraFile
 from api.storage.catalog.shelves import Arrival, Variant
 from api.storage.catalog.waiting_uploads import WaitingUpload
-from api.storage.files.archive import Found
+from api.storage.files.stored_file import Found
 
 Json = dict[str, Any]
 

@@ -16,7 +16,7 @@ from api.domain.runs.run import Platform, Run
 from api.domain.text.diff import DiffStatus
 from api.rendering.artifacts import Link, stored_names
 from api.rendering.results import NOTHING, Compared, filename
-from api.storage.files.archive import NOWHERE, Found, Source
+from api.storage.files.stored_file import NOWHERE, Found, Source
 
 Json = dict[str, Any]
 

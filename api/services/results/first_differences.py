@@ -12,7 +12,8 @@ from api.domain.errors import Unavailable
 from api.domain.results.triage import REACH, FirstDifference, NoDifference, first_difference
 from api.domain.text.common_beginning import common_length
 from api.domain.text.decoding import HEAD, Reading
-from api.storage.files.archive import Archive, Source
+from api.storage.files.archive import Archive
+from api.storage.files.stored_file import Source
 
 CHUNK = HEAD
 LIMIT = 8 << 20

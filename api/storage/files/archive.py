@@ -3,75 +3,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 
 from api.domain.errors import Unavailable
-from api.domain.files.storage_status import StorageStatus, storage_status
+from api.domain.files.storage_status import storage_status
 from api.storage.files import paths
-from api.storage.files.backends import BUCKET, INCOMING, Backend, LocalBackend, OpenFile, Stat, staged_name
+from api.storage.files.backends import BUCKET, INCOMING, Backend, LocalBackend, Stat, staged_name
 from api.storage.files.incoming import IncomingFile, full_disk_as_unavailable
 from api.storage.files.integrity import Integrity
+from api.storage.files.stored_file import AWAY, CHANGED, Found, Source, held_open
 
 log = logging.getLogger(__name__)
 
 # Names are free texts in old rows, and an address has an end; the end of a name, with its extension, tells most.
 FILENAME_LENGTH = 100
-AWAY = "A store of files does not answer at the moment."
-CHANGED = "The file was replaced while it was read."
 # Outputs of usual sizes are hashed when they are first listed, larger ones when they are first read.
 HASHED_TO_LIST = 4 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Where a file was found just now: the stores that hold it, and its size in the first of them."""
-
-    status: StorageStatus
-    size: int | None
-    where: tuple[str, ...]
-
-
-NOWHERE = Found(StorageStatus.MISSING, None, ())
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file that was there just now, in the store that it is read from. See `Stat` for `version` and `identity`."""
-
-    name: str
-    size: int
-    version: str
-    identity: str
-    store: Backend
-    integrity: Integrity
-    held: OpenFile | None = None
-
-    @property
-    def backend(self) -> str:
-        """The store's name."""
-        return self.store.name
-
-    def read(self, start: int, length: int) -> bytes:
-        """Up to `length` bytes from `start` on. Raises Unavailable where the file is another one by now, or its store away."""
-        try:
-            content = self.held.read(start, length) if self.held else self.store.read(self.name, start, length, self.identity)
-        except FileNotFoundError as gone:
-            raise Unavailable(CHANGED, retry_after=1) from gone
-        except OSError as away:
-            raise Unavailable(AWAY) from away
-        if start == 0 and len(content) == self.size and not self.integrity.matches(self.name, self.version, content):
-            raise Unavailable(CHANGED, retry_after=1)
-        return content
-
-    @contextmanager
-    def pinned(self) -> Iterator[Source]:
-        """This file for a context's length, whatever takes its name on the disk. Raises Unavailable where another one has by now."""
-        with _held(self) as held:
-            if held.identity != self.identity:
-                raise Unavailable(CHANGED, retry_after=1)
-            yield held
 
 
 class Archive:
@@ -132,7 +80,7 @@ class Archive:
         What is in the bucket only cannot be held: once another one has taken its place, reading raises Unavailable.
         """
         source = self.open(name)
-        with nullcontext() if source is None else _held(source) as held:
+        with nullcontext() if source is None else held_open(source) as held:
             yield held
 
     def url(self, name: str | None, filename: str, content_type: str) -> str | None:
@@ -363,22 +311,6 @@ def _reached() -> Iterator[None]:
         raise
     except OSError as away:
         raise Unavailable(AWAY) from away
-
-
-@contextmanager
-def _held(source: Source) -> Iterator[Source]:
-    if not isinstance(source.store, LocalBackend):
-        yield source
-        return
-    with ExitStack() as stack:
-        try:
-            held = stack.enter_context(source.store.held(source.name))
-        except OSError as gone:
-            raise Unavailable(CHANGED, retry_after=1) from gone
-        # It may be another one already than was seen first, which only one that is named by its content must not be.
-        if held.stat.version != source.version and paths.digest_in(source.name) is not None:
-            raise Unavailable(CHANGED, retry_after=1)
-        yield replace(source, size=held.stat.size, version=held.stat.version, identity=held.stat.identity, held=held)
 
 
 def _found(name: str, surveys: Sequence[tuple[str, Mapping[str, Stat | None]]]) -> Found:

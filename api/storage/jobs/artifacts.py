@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from api.domain.errors import Unavailable
-from api.storage.files.archive import Archive, Source
+from api.storage.files.archive import Archive
+from api.storage.files.stored_file import Source
 from api.storage.jobs.files import AttemptFiles
 from api.storage.jobs.places import AttemptPlace
 

@@ -18,7 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from api.domain.errors import Unavailable
 from api.storage.database import TransactionConflict, change, read, session, transact
 from api.storage.files.appending import new_part
-from api.storage.files.archive import Archive, Source
+from api.storage.files.archive import Archive
+from api.storage.files.stored_file import Source
 from api.storage.jobs.places import AttemptPlace
 from api.storage.jobs.tables import JobLogRow
 

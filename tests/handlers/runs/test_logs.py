@@ -7,7 +7,7 @@ import pytest
 
 from api.domain.auth.access import Role, Scope
 from api.domain.runs.run import Phase
-from api.storage.files.archive import Source
+from api.storage.files.stored_file import Source
 from tests.builders import BuiltTest, add_event, add_finished_run, add_regression_test, add_run, add_sample
 from tests.handlers.site import Client, Site
 

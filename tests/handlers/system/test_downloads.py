@@ -15,8 +15,8 @@ from api.domain.runs.run import Platform
 from api.domain.runs.worker_message import ArtifactKind
 from api.storage.auth.signing_key_file import FILE
 from api.storage.files import paths
-from api.storage.files.archive import Source
 from api.storage.files.paths import kind_of, log_name, result_name
+from api.storage.files.stored_file import Source
 from contract.client import ValidatingClient
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Site

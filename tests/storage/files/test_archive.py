@@ -8,9 +8,10 @@ import pytest
 
 from api.domain.errors import Unavailable
 from api.domain.files.storage_status import StorageStatus
-from api.storage.files.archive import HASHED_TO_LIST, NOWHERE, Source
+from api.storage.files.archive import HASHED_TO_LIST
 from api.storage.files.backends import INCOMING, LocalBackend, staged_name
 from api.storage.files.incoming import FileStore
+from api.storage.files.stored_file import NOWHERE, Source
 from tests.storage.files.emulator import Emulator
 from tests.storage.files.file_stores import CONTENT, LOG, NAME, SITE, Counting, Kept, archive_of, bucket_at, every_archive, link, now, put
 
