@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from api.domain.runs.claimed_run import MAX_RESULTS, RunProgress, TestResult
+from api.domain.runs.claimed_run import MAX_RESULT_LOG, MAX_RESULTS, RunProgress, TestResult
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.machine import ClaimState
 from api.host.growing_file import read_piece
@@ -63,21 +63,17 @@ class Reporter:
         """Say how far the run is."""
         self._patience.ask(lambda: self._run_source.report_progress(self._claimed, progress))
 
-    def add(self, result: TestResult) -> None:
-        """Have a result sent. Raises what earlier ones could not be sent for."""
+    def add(self, result: TestResult, log: Path | None = None) -> None:
+        """Have a result sent, and what the test printed, if it was executed. Raises what earlier ones could not be sent for."""
         if self._failure is not None:
             raise self._failure
-        self._results.append(result)
+        self._results.append(result if log is None else replace(result, log=self._short_log(result.regression_id, log)))
         if len(self._results) >= MAX_RESULTS:
             self._due.set()
 
     def send_output(self, regression_id: int, output_id: int, path: Path) -> bool:
         """Send an output that differs; whether it was taken."""
         return self._is_taken(self._patience, lambda: self._run_source.send_output(self._claimed, regression_id, output_id, path))
-
-    def send_test_log(self, regression_id: int, path: Path) -> bool:
-        """Send what a test printed; whether it was taken."""
-        return self._is_taken(self._patience, lambda: self._run_source.send_test_log(self._claimed, regression_id, path))
 
     def send_file(self, kind: str, path: Path, patience: Patience) -> bool:
         """Send a file of the run; whether it was taken."""
@@ -102,6 +98,13 @@ class Reporter:
             except ReportRefused as refused:
                 raise RunError(InfrastructureCode.RESULTS_REFUSED, f"The server refused results: {refused}") from refused
             del self._results[:len(batch)]
+
+    def _short_log(self, regression_id: int, path: Path) -> bytes | None:
+        """What a test printed, if it may come with its result. It is sent at once if not: so it waits, too, while many results do."""
+        if path.stat().st_size <= MAX_RESULT_LOG and len(self._results) < MAX_RESULTS:
+            return path.read_bytes()
+        self._is_taken(self._patience, lambda: self._run_source.send_test_log(self._claimed, regression_id, path))
+        return None
 
     @staticmethod
     def _is_taken(patience: Patience, send: Callable[[], None]) -> bool:

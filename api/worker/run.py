@@ -122,9 +122,9 @@ class RunExecution:
             self._send_outputs(test, produced)
             self._save_core(folder)
             self._keep_log(test, log)
-            self._reporter.send_test_log(test.regression_id, log)
             equal = tuple(each.output_id for each in produced if each.matches)
-            self._reporter.add(TestResult(test.regression_id, Ending(signed_32_bits(execution.exit_code), execution.runtime_ms, equal)))
+            ending = Ending(signed_32_bits(execution.exit_code), execution.runtime_ms, equal)
+            self._reporter.add(TestResult(test.regression_id, ending), log)
         finally:
             remove(folder)
             log.unlink(missing_ok=True)
@@ -191,7 +191,8 @@ class RunExecution:
             core.rename(kept)
 
     def _keep_log(self, test: SuiteTest, log: Path) -> None:
-        combined = self._combined = self._combined or BoundedLog(self._folder / "combined_stdout.log", COMBINED_LIMIT)
+        combined = self._combined = self._combined or BoundedLog(
+            self._folder / "combined_stdout.log", COMBINED_LIMIT // self._claimed.shards)
         combined.write(f"=== regression test {test.regression_id}: {test.command}\n".encode())
         with log.open("rb") as content:
             while chunk := content.read(COPY_CHUNK):

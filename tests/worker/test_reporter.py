@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from api.domain.runs.claimed_run import MAX_RESULTS, Ending, TestResult
+from api.domain.runs.claimed_run import MAX_RESULT_LOG, MAX_RESULTS, Ending, TestResult
 from api.host.growing_file import PIECE
 from api.worker.cancellation import Cancellation, CancelReason
 from api.worker.patience import Patience, Retries, ServerDiskFull, ServerUnreachable
@@ -275,10 +276,48 @@ def test_a_file_that_is_refused_is_not_sent_again(
     run_source.script = refuse
     reporter = make()
 
-    answers = [reporter.send_output(1, 2, log), reporter.send_test_log(1, log), reporter.send_file("binary", log, last(cancellation))]
+    answers = [reporter.send_output(1, 2, log), reporter.send_file("binary", log, last(cancellation))]
 
-    assert answers == [taken] * 3
-    assert asked == ["output 1 2", "test_log 1", "file binary"]
+    assert answers == [taken] * 2
+    assert asked == ["output 1 2", "file binary"]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_long_log_of_a_test_is_sent_before_its_result(make: Make, run_source: FakeRunSource, log: Path, refused: bool) -> None:
+    asked: list[str] = []
+
+    def refuse(report: Report) -> None:
+        asked.append(report.brief)
+        if refused and report.brief.startswith("test_log"):
+            raise ReportRefused("too large")
+
+    run_source.script = refuse
+    reporter = make(interval=0.02)
+    log.write_bytes(b"x" * MAX_RESULT_LOG)
+    reporter.add(result(1), log)
+    eventually(lambda: len(run_source.results) == 1)
+    log.write_bytes(b"x" * (MAX_RESULT_LOG + 1))
+    reporter.add(result(2), log)
+    eventually(lambda: len(run_source.results) == 2)
+
+    assert [each for each in asked if each != "log"] == ["results 1", "test_log 2", "results 2"]
+    assert run_source.results == [replace(result(1), log=b"x" * MAX_RESULT_LOG), result(2)]
+
+
+def test_a_log_is_sent_by_itself_while_many_results_wait(make: Make, run_source: FakeRunSource, log: Path) -> None:
+    log.write_bytes(b"said")
+    away = threading.Event()
+
+    def lose(report: Report) -> None:
+        if report.brief.startswith("results"):
+            assert away.wait(SECONDS)
+
+    run_source.script = lose
+    reporter = make()
+    for number in range(1, MAX_RESULTS + 2):
+        reporter.add(result(number), log)
+    away.set()
+    eventually(lambda: run_source.contents(f"test_log {MAX_RESULTS + 1}") == [b"said"])
 
 
 def test_a_file_of_a_closed_run_is_told(make: Make, run_source: FakeRunSource, log: Path) -> None:

@@ -1,6 +1,7 @@
 """What a machine says of a run that it has claimed: how far it is, what its tests came to, and how its claim ended."""
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,8 +11,8 @@ from api.domain.runs.infrastructure import EventOrigin
 from api.domain.runs.infrastructure_code import InfrastructureCode, InfrastructureType
 from api.domain.runs.run import Phase
 
-# The kind of a run's log, beside those of ArtifactKind; and how many results may be reported at once.
-MAX_RESULTS = 100
+# How many results may be reported at once, and how many bytes of what a test printed may come with its result.
+MAX_RESULTS, MAX_RESULT_LOG = 100, 8 << 10
 
 
 class RunOutcome(StrEnum):
@@ -94,28 +95,31 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What a test came to: its program ended, or it could not be executed."""
+    """What a test came to: its program ended, or it could not be executed. `log` is what it printed, unless that is sent by itself."""
 
     __test__ = False
 
     regression_id: int
     outcome: Ending | ReportedError
+    log: bytes | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The result, as a machine says it."""
+        log = None if self.log is None else b64encode(self.log).decode()
         if isinstance(self.outcome, ReportedError):
-            return {"regression_id": self.regression_id, "ending": None, "error": self.outcome.as_json()}
+            return {"regression_id": self.regression_id, "ending": None, "error": self.outcome.as_json(), "log": log}
         ending = {
             "exit_code": self.outcome.exit_code, "runtime_ms": self.outcome.runtime_ms, "equal_outputs": [*self.outcome.equal_outputs]}
-        return {"regression_id": self.regression_id, "ending": ending, "error": None}
+        return {"regression_id": self.regression_id, "ending": ending, "error": None, "log": log}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TestResult:
         """The reverse of `as_json`; exactly one of ending and error is to be there."""
-        ending = values["ending"]
+        ending, printed = values["ending"], values.get("log")
+        log = None if printed is None else b64decode(printed, validate=True)
         if ending is None:
-            return cls(values["regression_id"], ReportedError.from_json(values["error"]))
-        return cls(values["regression_id"], Ending(ending["exit_code"], ending["runtime_ms"], tuple(ending["equal_outputs"])))
+            return cls(values["regression_id"], ReportedError.from_json(values["error"]), log)
+        return cls(values["regression_id"], Ending(ending["exit_code"], ending["runtime_ms"], tuple(ending["equal_outputs"])), log)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,9 @@ def add_claim_results(claim: str, body: dict[str, Any]) -> None:
     if faults:
         raise Invalid(faults)
     results = [TestResult.from_json(each) for each in body["results"]]
-    claim_reports.store_results(parse_run_claim(claim), request_context.machine().name, results, request_context.now())
+    claim_reports.store_results(
+        parse_run_claim(claim), request_context.machine().name, results, request_context.collaborator(FileStore),
+        request_context.collaborator(Archive), request_context.now())
 
 
 async def put_claim_output(claim: str, regression_id: int, output_id: int, request: Request) -> Response:
@@ -62,7 +64,8 @@ async def put_claim_test_log(claim: str, regression_id: int, request: Request) -
 async def put_claim_run_file(claim: str, kind: str, request: Request) -> Response:
     """Keep a file of a claimed run."""
     return await _take(request, partial(
-        claim_reports.store_artifact, parse_run_claim(claim), request_context.machine().name, ArtifactKind(kind), shard_files()))
+        claim_reports.store_artifact, parse_run_claim(claim), request_context.machine().name, ArtifactKind(kind), shard_files(),
+        limit=request_context.values().max_upload))
 
 
 def shard_files() -> ShardFiles:

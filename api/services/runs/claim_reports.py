@@ -5,7 +5,8 @@ raises NotFound.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
 
@@ -23,7 +24,7 @@ from api.services.runs.shard_files import ShardFiles
 from api.services.runs.worker_access import WorkerRun, find_expected_tests, lock_worker_run
 from api.storage.database import transact
 from api.storage.files.archive import Archive
-from api.storage.files.incoming import IncomingFile
+from api.storage.files.incoming import FileStore, IncomingFile
 from api.storage.results.results import list_ended
 from api.storage.runs.leases import (
     count_shards,
@@ -47,12 +48,32 @@ def store_progress(claim: RunClaim, machine: str, progress: RunProgress, *, now:
     transact(store)
 
 
-def store_results(claim: RunClaim, machine: str, results: Sequence[TestResult], now: datetime) -> None:
+def store_results(
+    claim: RunClaim, machine: str, results: Sequence[TestResult], files: FileStore, archive: Archive, now: datetime,
+) -> None:
     """Keep the results of tests, all or none. Raises Unprocessable for tests and outputs that are not the run's."""
-    transact(partial(_store_results, claim, machine, results, now))
+    with _received_logs(results, files, archive) as logs:
+        transact(partial(_store_results, claim, machine, results, logs, archive, now))
+        for log in logs.values():
+            log.sync_name()
 
 
-def _store_results(claim: RunClaim, machine: str, results: Sequence[TestResult], now: datetime) -> None:
+@contextmanager
+def _received_logs(results: Sequence[TestResult], files: FileStore, archive: Archive) -> Iterator[Mapping[int, IncomingFile]]:
+    """The logs that come with results, by test, as files for the length of a transaction that keeps them."""
+    with ExitStack() as stack:
+        logs = {}
+        for each in results:
+            if each.log is not None:
+                log = logs[each.regression_id] = stack.enter_context(files.receive())
+                log.write(each.log)
+                stack.enter_context(archive.staged(log))
+        yield logs
+
+
+def _store_results(
+    claim: RunClaim, machine: str, results: Sequence[TestResult], logs: Mapping[int, IncomingFile], archive: Archive, now: datetime,
+) -> None:
     run = _lock_running(claim, machine, now)
     expected = run.load_expected()
     found = [(_require_test(expected, each.regression_id), each.outcome) for each in results]
@@ -61,6 +82,8 @@ def _store_results(claim: RunClaim, machine: str, results: Sequence[TestResult],
             record_test_error(run.run_id, test.regression_id, outcome)
         else:
             _keep_ending(run, test, outcome, now)
+    for regression_id, log in logs.items():
+        place_test_log(archive, run.run_id, regression_id, log)
 
 
 def _keep_ending(run: WorkerRun, test: ExpectedTest, ending: Ending, now: datetime) -> None:
@@ -118,14 +141,18 @@ def append_log(
 
 
 def store_artifact(
-    claim: RunClaim, machine: str, kind: ArtifactKind, parts: ShardFiles, incoming: IncomingFile, archive: Archive, now: datetime,
+    claim: RunClaim, machine: str, kind: ArtifactKind, parts: ShardFiles, incoming: IncomingFile, archive: Archive, now: datetime, *,
+    limit: int,
 ) -> None:
-    """Keep a file of a run as a whole, or the machine's part of what its tests printed; of the others any machine's will do."""
+    """Keep a file of a run as a whole, or the machine's part of what its tests printed; of the others any machine's will do.
+
+    Raises Unprocessable where a part has more than its share of `limit` bytes.
+    """
     def store() -> None:
         run_id = _lock_held(claim, machine, now).run_id
         shard = load_shard(claim)
         if kind is ArtifactKind.COMBINED_STDOUT and shard.count > 1:
-            parts.place(run_id, shard, kind, incoming)
+            parts.place(run_id, shard, kind, incoming, limit=limit)
         else:
             place_artifact(archive, run_id, kind, incoming)
 

@@ -15,8 +15,9 @@ from api.services.runs.worker_access import WorkerRun, lock_worker_run
 from api.storage.database import transact
 from api.storage.files import paths
 from api.storage.files.appending import new_part
-from api.storage.files.archive import AWAY, Archive, Found
+from api.storage.files.archive import Archive
 from api.storage.files.incoming import FileStore, IncomingFile
+from api.storage.files.stored_file import AWAY, Found
 from api.storage.runs.leases import Shard, count_shards, has_shards_left, is_due_to_join
 from api.storage.runs.worker_secrets import find_platform
 
@@ -63,8 +64,7 @@ class ShardFiles:
         # What a disk lost that was cut off is missing, whatever was written down of it.
         size = min(shard.log_bytes, self.archive.grown_to(name)) if shard.log_bytes else 0
         rest = new_part(size, start, chunk)
-        if size + len(rest) > limit // shard.count:
-            raise Unprocessable("The log is larger than the server keeps.", {"rule": LOG_LIMIT}, remedy="Send no more of it.")
+        _require_share(shard, size + len(rest), limit)
         if rest:
             append_log(self.archive, self.files, name, size, rest, staged)
             if shard.count > 1:
@@ -76,8 +76,12 @@ class ShardFiles:
                 note_late_log(run, now)
         return size + len(rest)
 
-    def place(self, run_id: int, shard: Shard, kind: str, incoming: IncomingFile) -> None:
-        """Within a transaction that has locked the run: keep a part; a later one replaces it."""
+    def place(self, run_id: int, shard: Shard, kind: str, incoming: IncomingFile, *, limit: int) -> None:
+        """Within a transaction that has locked the run: keep a part; a later one replaces it.
+
+        Raises Unprocessable beyond the shard's share of `limit` bytes.
+        """
+        _require_share(shard, incoming.size, limit)
         self._keep_header(run_id, shard)
         self.archive.keep(paths.shard_file_name(run_id, shard.number, kind), incoming)
 
@@ -148,3 +152,9 @@ class ShardFiles:
         if not self.archive.has_disk and any(not each.where and each.status is not StorageStatus.MISSING for each in found.values()):
             raise Unavailable(AWAY)
         return found
+
+
+def _require_share(shard: Shard, size: int, limit: int) -> None:
+    """Raise Unprocessable where one machine has more than its share of a file of the run, which all its machines make."""
+    if size > limit // shard.count:
+        raise Unprocessable("The log is larger than the server keeps.", {"rule": LOG_LIMIT}, remedy="Send no more of it.")

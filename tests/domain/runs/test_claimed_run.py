@@ -34,7 +34,7 @@ def test_progress_is_read_as_it_is_written(progress: RunProgress) -> None:
     assert RunProgress.from_json(progress.as_json()) == progress
 
 
-@given(st.builds(TestResult, NUMBERS, ENDINGS | ERRORS))
+@given(st.builds(TestResult, NUMBERS, ENDINGS | ERRORS, st.none() | st.binary(max_size=9)))
 def test_a_result_is_read_as_it_is_written(result: TestResult) -> None:
     assert TestResult.from_json(result.as_json()) == result
 

@@ -1,6 +1,7 @@
 """The files of runs on two servers that share a database and a bucket, and no disk."""
 from __future__ import annotations
 
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from itertools import cycle
@@ -70,10 +71,11 @@ def test_machines_of_one_run_report_to_either_server(make_site: MakeSite, emulat
     paths_of = [claimed(machine) for machine in machines]
 
     for number, (machine, path) in enumerate(zip(machines, paths_of, strict=True)):
-        for place in (f"tests/{tests[number].regression_id}/log", "run-files/combined_stdout"):
-            assert machine.put(f"{path}/{place}", content=f"by {number}\n".encode(), headers=BYTES).status_code == 204
-        assert [append(machine, path, content)[0] for content in (b"by ", f"by {number}\n".encode())] == [200, 200]
-        machine.post(f"{path}/results", json={"results": [ending(tests[number].regression_id, *tests[number].output_ids)]})
+        content = f"by {number}\n".encode()
+        assert machine.put(f"{path}/run-files/combined_stdout", content=content, headers=BYTES).status_code == 204
+        assert [append(machine, path, content)[0] for content in (b"by ", content)] == [200, 200]
+        result = ending(tests[number].regression_id, *tests[number].output_ids) | {"log": b64encode(content).decode()}
+        machine.post(f"{path}/results", json={"results": [result]})
     for machine, path in zip(machines, paths_of, strict=True):
         machine.put(f"{path}/end", json=end())
 

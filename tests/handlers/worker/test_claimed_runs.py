@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import errno
 import os
+from base64 import b64encode
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from api.domain.auth.access import Role
+from api.storage.files.paths import test_log_name as log_of_test
 from tests.builders import BASELINE, BuiltTest, Output, add_regression_test, add_run, digest_of
 from tests.handlers.conftest import MakeSite
 from tests.handlers.site import Client, Site
@@ -91,6 +93,28 @@ def test_a_batch_of_results_is_kept_once(site: Site, machine: Client, run_id: in
     assert events(site, run_id)[-1] == ("completed", "Executed 1 regression tests.")
 
 
+def test_what_a_test_printed_is_kept_with_its_result_and_the_last_one_stands(
+    site: Site, machine: Client, run_id: int, test: BuiltTest, path: str,
+) -> None:
+    result, kept = ending(test.regression_id, *test.output_ids), site.files / log_of_test(run_id, test.regression_id)
+    said = [b"first\n", b"\0\xff" * 4096, b""]
+
+    for log in said:
+        assert machine.post(f"{path}/results", json={"results": [result | {"log": b64encode(log).decode()}]}).status_code == 204
+        assert kept.read_bytes() == log
+    machine.post(f"{path}/results", json={"results": [result | {"log": None}]})
+
+    assert kept.read_bytes() == b""
+
+
+def test_what_tests_printed_is_not_kept_without_their_results(site: Site, machine: Client, test: BuiltTest, path: str) -> None:
+    batch = [ending(test.regression_id) | {"log": "c2FpZA=="}, ending(9999) | {"log": "c2FpZA=="}]
+
+    assert machine.post(f"{path}/results", json={"results": batch}).status_code == 422
+
+    assert stored(site) == []
+
+
 def test_an_output_that_differs_is_kept_with_its_file_and_the_first_one_stands(
     site: Site, machine: Client, run_id: int, test: BuiltTest, path: str,
 ) -> None:
@@ -150,7 +174,8 @@ def test_a_test_or_an_output_that_is_not_the_runs_is_refused_and_nothing_of_its_
     {"results": [lacking(1) | {"error": {"type": "mood", "code": "SAMPLE_MISSING", "message": "Gone."}}]},
     {"results": [lacking(1) | {"error": {"type": "storage", "code": "MOOD", "message": "Gone."}}]},
     {"results": [ending(1) | {"surprise": 1}]}, {"results": [ending(1, exit_code=2**31)]},
-    {"results": [ending(1), lacking(1)]}, {"results": [ending(1, *[5] * 1000)]}])
+    {"results": [ending(1), lacking(1)]}, {"results": [ending(1, *[5] * 1000)]},
+    *({"results": [ending(1) | {"log": log}]} for log in ("c2F", "c2FpZA=", "c2F pZA==", "said!", "c2FpZA==c2Fp", "AAAA" * 2732))])
 def test_results_that_the_document_does_not_know_are_refused(machine: Client, path: str, body: dict[str, Any]) -> None:
     answer = machine.post(f"{path}/results", json=body)
 

@@ -123,6 +123,8 @@ def test_all_logs_together_are_no_larger_than_one_may_be(make_site: MakeSite) ->
 
     assert [(status, told if status == 200 else told["rule"]) for status, told in answers] == [
         (200, (3_000, "held")), (422, "log_bytes"), (200, (5_000, "held"))]
+    printed = f"{path}/run-files/combined_stdout"
+    assert [machine.put(printed, content=b"x" * size, headers=BYTES).status_code for size in (5_000, 5_001)] == [204, 422]
 
 
 def test_one_machine_executes_the_shards_that_no_other_takes(site: Site, run_id: int, tests: dict[int, BuiltTest]) -> None:

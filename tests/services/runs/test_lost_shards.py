@@ -85,14 +85,16 @@ class Machine:
         results = [
             TestResult(each, Ending(0, 5, self.tests[each].output_ids)) for each in load_shards(self.held.run_id)[self.held.shard][:count]]
         for _ in range(2):
-            claim_reports.store_results(self.held.reference, self.name, results, minutes(self.at))
+            claim_reports.store_results(
+                self.held.reference, self.name, results, self.parts.files, self.parts.archive, minutes(self.at))
 
     def print_all(self, text: str) -> None:
         """Send what the tests printed."""
         with self.parts.files.receive() as incoming:
             incoming.write(text.encode())
             claim_reports.store_artifact(
-                self.held.reference, self.name, PRINTED, self.parts, incoming, self.parts.archive, minutes(self.at))
+                self.held.reference, self.name, PRINTED, self.parts, incoming, self.parts.archive, minutes(self.at),
+                limit=LIMIT)
 
     def end(self) -> None:
         """End the claim."""

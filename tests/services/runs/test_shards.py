@@ -68,10 +68,11 @@ def end(claim: Claim, worker: str, folder: Path) -> None:
         random_source=SYSTEM_RANDOM)
 
 
-def report(claim: Claim | None, test: BuiltTest) -> None:
+def report(claim: Claim | None, test: BuiltTest, folder: Path) -> None:
     """Report that a test passed."""
     assert claim is not None
-    claim_reports.store_results(claim.reference, "w", [TestResult(test.regression_id, Ending(0, 5, tuple(test.output_ids)))], NOW)
+    results, parts = [TestResult(test.regression_id, Ending(0, 5, tuple(test.output_ids)))], parts_in(folder)
+    claim_reports.store_results(claim.reference, "w", results, parts.files, parts.archive, NOW)
 
 
 def parts(*claims: Claim | None) -> list[tuple[int, int, int] | None]:
@@ -221,7 +222,9 @@ def test_a_run_that_the_platform_restarted_has_all_its_shards_again_and_older_cl
 
 
 @pytest.mark.parametrize("is_seen", [True, False])
-def test_a_run_that_the_platform_restarted_and_executes_itself_is_no_machines(tests: list[BuiltTest], is_seen: bool) -> None:
+def test_a_run_that_the_platform_restarted_and_executes_itself_is_no_machines(
+    tests: list[BuiltTest], is_seen: bool, tmp_path: Path,
+) -> None:
     run_id = create_divided(tests, 3)
     before = take("w")
     restart_run(run_id)
@@ -235,7 +238,7 @@ def test_a_run_that_the_platform_restarted_and_executes_itself_is_no_machines(te
 
     assert (renewed, take("v", at=3), given_up, status_of(run_id)) == (False, None, 0, RunStatus.RUNNING)
     with pytest.raises(NotFound):
-        report(before, tests[0])
+        report(before, tests[0], tmp_path)
 
 
 def test_a_report_of_a_claim_that_was_ended_is_none_of_the_next_one_of_the_same_machine(tests: list[BuiltTest], tmp_path: Path) -> None:
