@@ -15,6 +15,7 @@ import connexion
 from connexion.apps.abstract import AbstractApp
 from connexion.middleware.context import ContextMiddleware
 from connexion.middleware.lifespan import LifespanMiddleware
+from connexion.middleware.main import API
 from connexion.middleware.security import SecurityMiddleware
 from flask import Flask
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -53,6 +54,7 @@ from api.specfirst.binding.flask_app import FlaskBackend
 from api.specfirst.binding.operation_middleware import middleware_of
 from api.specfirst.binding.routing import Endpoint, routes_of
 from api.specfirst.binding.shown_runs import ShowsRuns
+from api.specfirst.binding.specification import CompiledSpecification
 from api.specfirst.request_context import AppContext, RequestContext, Values
 from api.specfirst.responses.crash_handler import CrashHandler
 from api.specfirst.responses.etags import conditional
@@ -98,9 +100,10 @@ class Application(connexion.FlaskApp):  # type: ignore[misc]
             security_map={"bearer": Bearer, "apiKey": SessionCookie})
         self.app = flask_backend.app
         self.app_context = app_context
-        for document, content in documents.items():
-            self.add_api(dict(content), base_path=document.base_path, name=document.name)
         stack = self.middleware
+        for document, content in documents.items():
+            specification = CompiledSpecification(dict(content))
+            stack.apis.append(API(specification, base_path=document.base_path, name=document.name, **stack.options.__dict__))
         stack.app, stack.middleware_stack = stack._build_middleware_stack()
         self.unbound_operations = frozenset(functions.unbound)
         self.entrance: ASGIApp = stack
