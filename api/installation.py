@@ -1,4 +1,4 @@
-"""What every process of an installation shares: clock, random source, database, file store, work folder."""
+"""What server and commands share: random source, database, file store, work folder."""
 from __future__ import annotations
 
 import grp
@@ -6,26 +6,22 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from flask import Flask
 from sqlalchemy import Engine, make_url
 
 from api.config import ConfigurationError, Settings
-from api.domain.jobs.archive_check import ArchiveLimits
 from api.domain.random_source import RandomSource
+from api.host.permissions import Permissions
 from api.host.work_folder import home_of
 from api.specfirst.responses.access_log import configure_logging
 from api.storage import database
 from api.storage.files.incoming import FileStore
-from api.storage.permissions import Permissions
 
 # Tokens are looked up beside the operations, so that slow ones never keep the door shut. A database pool
 # needs as many connections as there are threads of both kinds.
 LOOKUP_THREADS = 8
-# How many times its own size a job's zip may unpack to.
-UNPACKED = 4
 SYSTEM_RANDOM = RandomSource(secrets.token_bytes)
 
 
@@ -42,11 +38,6 @@ def audit_log_writable() -> Iterator[None]:
         yield
     except OSError as fault:
         raise ConfigurationError(f"CI_AUDIT_LOG: the file cannot be written: {fault.strerror}.") from fault
-
-
-def utc_now() -> datetime:
-    """The present instant."""
-    return datetime.now(UTC)
 
 
 def attach_database(app: Flask, settings: Settings, check: Callable[[Engine], None] | None = None) -> None:
@@ -84,11 +75,6 @@ def prepare_store(settings: Settings) -> FileStore:
     except OSError as fault:
         raise ConfigurationError(f"SAMPLE_REPOSITORY: the folders in it cannot be made: {fault.strerror}.") from fault
     return store
-
-
-def archive_limits(settings: Settings) -> ArchiveLimits:
-    """What a job's zip may unpack to."""
-    return ArchiveLimits(total_bytes=UNPACKED * settings.job_zip_size)
 
 
 def job_home(settings: Settings) -> Path:

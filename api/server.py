@@ -27,12 +27,14 @@ from api.diffs.pool import DiffPool
 from api.domain.auth.access import Caller
 from api.domain.auth.signing import SigningKey
 from api.domain.health import DEGRADED, DOWN, Finding
+from api.domain.jobs.archive_check import archive_limits
 from api.domain.jobs.job import Job
 from api.domain.random_source import RandomSource
 from api.domain.runs.environment import Environment, parse_environments
 from api.domain.runs.machine import IsThere, JobClaim, MachineRemoved, WorkKind
 from api.domain.runs.trigger import RunPolicy
-from api.installation import SYSTEM_RANDOM, archive_limits, attach_database, job_home, prepare_store, utc_now
+from api.host.clock import utc_now
+from api.installation import SYSTEM_RANDOM, attach_database, job_home, prepare_store
 from api.integrations.github.authorization import GitHubAuthorization
 from api.integrations.github.identity import GitHub
 from api.integrations.webhook_post import WebhookPost
@@ -186,9 +188,9 @@ def read_environments(settings: Settings) -> tuple[Environment, ...]:
 def job_policy(settings: Settings) -> JobPolicy:
     """What is taken in as a job."""
     return JobPolicy(
-        settings.jobs != "off", settings.job_zip_size, archive_limits(settings), settings.webhook_hosts, settings.webhook_allow_private,
-        waiting=settings.queued_jobs_per_user, quota=settings.job_quota, retention=timedelta(seconds=settings.job_retention),
-        roles=settings.job_roles)
+        settings.jobs != "off", settings.job_zip_size, archive_limits(settings.job_zip_size), settings.webhook_hosts,
+        settings.webhook_allow_private, waiting=settings.queued_jobs_per_user, quota=settings.job_quota,
+        retention=timedelta(seconds=settings.job_retention), roles=settings.job_roles)
 
 
 def _keeping_jobs(flask: Flask, jobs: JobStore, settings: Settings) -> list[Task]:

@@ -18,10 +18,10 @@ from api.domain.auth.token import token_digest
 from api.domain.runs.machine import SECRET_BYTES, Machine, WorkKind, machine_token
 from api.domain.runs.run import Platform
 from api.host.lock_file import try_lock
+from api.host.permissions import PRIVATE
 from api.host.work_folder import work_folder
 from api.services.jobs.claims import leave_all
 from api.storage.database import TransactionConflict, database_now, transact
-from api.storage.permissions import PRIVATE
 from api.storage.runs.machines import add_machine, list_machines, rotate_token
 from api.supervision.child_process import ChildProcess
 from api.supervision.loop import Task

@@ -32,14 +32,15 @@ from api.domain.auth.access import Role
 from api.domain.catalog.change import Editor
 from api.domain.runs.machine import WorkKind
 from api.domain.runs.run import Platform
-from api.installation import prepare_store, utc_now
+from api.host.clock import utc_now
+from api.host.permissions import PRIVATE
+from api.installation import prepare_store
 from api.library_folder.importing import import_folder
 from api.specfirst.access.local_access import is_loopback_host
 from api.storage import schema
 from api.storage.auth import accounts
 from api.storage.auth.passwords import hash_password
 from api.storage.database import db, transaction
-from api.storage.permissions import PRIVATE
 from api.storage.runs import machines
 from api.stores import load_signing_key, make_stores
 

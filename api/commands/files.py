@@ -10,7 +10,8 @@ from typing import Any
 from api.commands.database import open_database
 from api.commands.failure import CommandFailed
 from api.config import Settings
-from api.installation import prepare_store, utc_now
+from api.host.clock import utc_now
+from api.installation import prepare_store
 from api.storage.files.backends import INCOMING
 from api.storage.files.paths import LOGS, digest_in
 from api.storage.files.pending_uploads import count_uploads

@@ -12,9 +12,12 @@ from pathlib import Path
 
 from api.config import Settings
 from api.domain.jobs.agents import Agent as AgentRecord
+from api.domain.jobs.archive_check import archive_limits
+from api.host.clock import utc_now
+from api.host.full_disk import DISK_RESERVE
+from api.host.permissions import PRIVATE
 from api.host.slots import Slots
 from api.host.work_folder import home_of
-from api.installation import archive_limits, utc_now
 from api.jobs.agent.agent import Agent
 from api.jobs.agent.finishing import Finisher
 from api.jobs.agent.housekeeping import HOST_INTERVAL, Housekeeping
@@ -33,9 +36,7 @@ from api.sandbox.containers.sandbox import ContainerEngine
 from api.sandbox.kubernetes.sandbox import KubernetesJobs
 from api.sandbox.limits import Limits
 from api.sandbox.linux.bubblewrap import Bubblewrap
-from api.storage.files.incoming import DISK_RESERVE
 from api.storage.jobs.files import JobFiles
-from api.storage.permissions import PRIVATE
 from api.supervision.loop import Background, Task
 
 log = logging.getLogger(__name__)
@@ -129,6 +130,6 @@ def job_options(settings: Settings) -> JobOptions:
         settings.job_index_url, settings.job_extra_index_urls, certificates=None if certificates is None else certificates.absolute(),
         proxy=settings.job_proxy)
     return JobOptions(
-        tuple(shlex.split(settings.job_command)), limits, archive_limits(settings),
+        tuple(shlex.split(settings.job_command)), limits, archive_limits(settings.job_zip_size),
         None if wheelhouse is None else wheelhouse.absolute(), settings.job_install_network, settings.job_artifacts,
         ArtifactLimits(reserve=DISK_RESERVE), index)

@@ -11,7 +11,8 @@ from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.domain.catalog.change import Editor
 from api.domain.catalog.library_file import FILE_NAME
-from api.installation import prepare_store, utc_now
+from api.host.clock import utc_now
+from api.installation import prepare_store
 from api.library_folder.exporting import Export
 from api.library_folder.importing import ADDED, CHANGED, KEPT, import_folder
 from api.library_folder.reading import LibraryFaults

@@ -16,11 +16,11 @@ from api.config import Settings
 from api.domain.auth.token import token_digest
 from api.domain.runs.machine import NAME, SECRET_BYTES, Machine, WorkKind, machine_token
 from api.domain.runs.run import Platform
-from api.installation import utc_now
+from api.host.clock import utc_now
+from api.host.permissions import PRIVATE
 from api.services.runs import machine_access
 from api.specfirst.responses import audit
 from api.specfirst.responses.audit import AuditEvent, audited
-from api.storage.permissions import PRIVATE
 from api.storage.runs import machines
 
 _TOKEN = re.compile(r"spcm_[A-Za-z0-9_-]{43}")

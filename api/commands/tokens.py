@@ -11,7 +11,7 @@ from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.domain.auth.access import Scope
 from api.domain.auth.token import SECRET_BYTES, issue_token, usable_scopes
-from api.installation import utc_now
+from api.host.clock import utc_now
 from api.specfirst.responses.audit import AuditEvent, audited, user
 from api.storage.auth import accounts, tokens
 from api.storage.database import transaction

@@ -15,7 +15,7 @@ from api.commands.failure import CommandFailed
 from api.config import Settings
 from api.domain.auth.access import Role
 from api.domain.auth.password import check_password
-from api.installation import utc_now
+from api.host.clock import utc_now
 from api.integrations.github.identity import GitHub, GitHubSilent, GitHubUser
 from api.specfirst.responses.audit import AuditEvent, audited, user
 from api.storage import schema_state

@@ -19,8 +19,8 @@ from api.demo.patch import patched
 from api.domain.catalog.definition import NewOutput
 from api.domain.catalog.library_file import FILE_NAME, FileOutput, FileSample, FileTest, LibraryFile, content_of
 from api.domain.runs.worker_suite import UNCHECKED, SuiteFile, SuiteTest
+from api.host.permissions import PRIVATE
 from api.library_folder.exporting import BASELINES, SAMPLES
-from api.storage.permissions import PRIVATE
 from api.worker.programs.command import invocation
 from api.worker.programs.execution import Execution, Limits
 from api.worker.programs.process import run_process

@@ -1,4 +1,4 @@
-"""Resources that jobs, workers and servers of one host share: its folder, slots, locks, and how child programs start.
+"""What jobs, workers and servers of one host share: its clock, folder, slots and locks, modes of files, how child programs start.
 
 Begin with `work_folder.py`.
 """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from api.storage.permissions import PRIVATE
+from api.host.permissions import PRIVATE
 from api.system import try_take
 
 PAUSE = 0.1

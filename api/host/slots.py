@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.host.lock_file import try_lock
-from api.storage.permissions import PRIVATE
+from api.host.permissions import PRIVATE
 
 # Above the ids that systems and containers assign, and below 2^31, which some programs read as negative.
 FIRST_USER = 1_900_000_000

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from api.host.lock_file import locked, take
-from api.storage.permissions import PRIVATE
+from api.host.permissions import PRIVATE
 from api.system import try_take
 
 PREFIX = "ci-run-"

@@ -5,7 +5,7 @@ import hashlib
 import stat
 from pathlib import Path
 
-from api.storage.permissions import PRIVATE
+from api.host.permissions import PRIVATE
 from api.system import is_ours
 
 

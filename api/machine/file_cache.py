@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 
 from api.host.lock_file import locked
+from api.host.permissions import PRIVATE
 from api.machine.machine_client import ServerUnavailable, require
-from api.storage.permissions import PRIVATE
 
 LOCK, PARTIAL = ".lock", ".part"
 # Programs run as other users, who must be able to read samples and to execute executables.

@@ -12,11 +12,11 @@ from uuid import uuid4
 from api.domain.jobs.artifact_limit import ArtifactLimit
 from api.domain.jobs.claimed_job import ClaimedJob, JobEnd
 from api.domain.runs.machine import ClaimState, WorkKind
+from api.host.permissions import PRIVATE
 from api.jobs.agent.job_repository import ClaimPassed, ProjectGone, RepositoryUnavailable
 from api.machine.file_cache import FileCache, WrongContent
 from api.machine.job_client import JobClient
 from api.machine.machine_client import NotThere, Refused, ServerUnavailable, TokenRefused
-from api.storage.permissions import PRIVATE
 
 # Between two questions of which the first was not waited for, in seconds.
 PAUSE = 1.0

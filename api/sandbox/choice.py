@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from api.host.permissions import PRIVATE
 from api.sandbox.containers.sandbox import ContainerEngine
 from api.sandbox.kubernetes.sandbox import KubernetesJobs
 from api.sandbox.linux.bubblewrap import Bubblewrap
 from api.sandbox.linux.cgroups import PARENT
 from api.sandbox.sandbox import Capabilities, Guard, Sandbox
-from api.storage.permissions import PRIVATE
 
 log = logging.getLogger(__name__)
 

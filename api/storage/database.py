@@ -31,8 +31,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
+from api.host.permissions import PRIVATE
 from api.storage.connections import LOCK_TIMEOUT, SERVER_OPTIONS, prepare_engine
-from api.storage.permissions import PRIVATE
 
 T = TypeVar("T")
 

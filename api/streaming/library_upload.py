@@ -9,11 +9,12 @@ from starlette.requests import Request
 from api.domain.catalog.new_sample import BEGINNING, parse_file_name
 from api.domain.errors import Invalid
 from api.domain.runs.worker_message import Malformed
+from api.host.full_disk import DISK_RESERVE
 from api.services.catalog.library_samples import ReceivedFile
 from api.services.policies import LibraryPolicy
 from api.specfirst import request_context
 from api.specfirst.multipart import Form, read_form
-from api.storage.files.incoming import DISK_RESERVE, FileStore, IncomingFile
+from api.storage.files.incoming import FileStore, IncomingFile
 from api.streaming.stream_limits import UploadLimits
 
 T = TypeVar("T")

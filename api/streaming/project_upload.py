@@ -18,12 +18,13 @@ from api.domain.jobs.orders import read_form as read_orders
 from api.domain.jobs.webhook import check_webhook_url
 from api.domain.random_source import RandomSource
 from api.domain.runs.worker_message import Malformed
+from api.host.full_disk import DISK_RESERVE
 from api.jobs.project.scanner import Scanner
 from api.services.policies import JobPolicy
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
 from api.storage.database import database_now, transact
-from api.storage.files.incoming import DISK_RESERVE, FileStore, IncomingFile
+from api.storage.files.incoming import FileStore, IncomingFile
 from api.storage.jobs import jobs
 from api.storage.jobs.agents import list_agents
 from api.storage.jobs.job_store import JobStore

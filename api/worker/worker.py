@@ -5,10 +5,11 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from api.domain.runs.claimed_run import RunEnd, RunOutcome
 from api.domain.runs.infrastructure_code import InfrastructureCode
+from api.host.clock import utc_now
 from api.host.temporary_folder import sweep
 from api.log_context import bind_log_context
 from api.supervision.supervision import Supervision
@@ -23,10 +24,6 @@ from api.worker.run_source import ClaimedRun, RunSource, RunSourceUnavailable
 log = logging.getLogger(__name__)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class Worker:
     """A worker with its collaborators. Any number may share a queue."""
@@ -35,7 +32,7 @@ class Worker:
     run_source: RunSource
     stop: threading.Event
     run_process: RunProcess
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = utc_now
 
     def work(self, *, until_idle: bool = False) -> int:
         """Execute runs until `stop` is set, or, `until_idle`, until none is waiting; return how many. No exception ends it."""

@@ -20,7 +20,7 @@ from api.domain.runs.claimed_run import ReportedError
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.machine import Machine, WorkKind, machine_token
 from api.domain.runs.run import Phase, Platform
-from api.installation import utc_now
+from api.host.clock import utc_now
 from api.jobs.wakeup.wakeup import local_wakeup
 from api.machine.file_cache import FileCache
 from api.machine.machine_client import MachineClient

@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from api.config import ConfigurationError, Settings
+from api.host.permissions import PRIVATE, Permissions
 from api.installation import file_permissions
 from api.storage import database
 from api.storage.auth.signing_key_file import load_secret
@@ -20,7 +21,6 @@ from api.storage.files.backends import LocalBackend
 from api.storage.files.incoming import FileStore
 from api.storage.jobs.files import JobFiles
 from api.storage.jobs.projects import open_project
-from api.storage.permissions import PRIVATE, Permissions
 from tests.builders import NOW
 from tests.job_stores import store_on_disk
 

@@ -12,6 +12,8 @@ STORED, DEFLATED = 0, 8
 ENCRYPTED, PATCHED, STRONG, MASKED = 1, 1 << 5, 1 << 6, 1 << 13
 LOCAL_HEADER_BYTES = 30
 SMALL_ENOUGH = 1 << 20
+# How many times the largest size of a zip it may unpack to.
+UNPACKED = 4
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -37,6 +39,11 @@ class ArchiveLimits:
     depth: int = 32
     path_bytes: int = 1024
     name_bytes: int = 255
+
+
+def archive_limits(zip_bytes: int) -> ArchiveLimits:
+    """What a zip may unpack to where it may itself have so many bytes."""
+    return ArchiveLimits(total_bytes=UNPACKED * zip_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.machine import ClaimState, JobClaim, RunClaim, WorkKind, find_claim, parse_claim, parse_job_claim, parse_run_claim
 from api.domain.runs.worker_suite import dotted, suite_of
 from api.handlers.worker.claimed_runs import CODE_OF_TYPE, shard_files
+from api.host.full_disk import DISK_RESERVE
 from api.rendering import machines as render_machines
 from api.rendering.file_responses import Sendable, file_answer
 from api.services.jobs import claims as job_claims
@@ -36,7 +37,6 @@ from api.storage.files import paths
 from api.storage.files.archive import Archive
 from api.storage.files.executables import NoExecutable, find_executable
 from api.storage.files.file_digest import file_digest
-from api.storage.files.incoming import DISK_RESERVE
 from api.storage.jobs.artifacts import open_file
 from api.storage.jobs.incoming_attempts import check_room, keep_upload
 from api.storage.jobs.job_store import JobStore

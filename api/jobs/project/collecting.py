@@ -11,11 +11,11 @@ from itertools import islice
 from pathlib import Path
 
 from api.domain.jobs.artifact_limit import ArtifactLimit
+from api.host.permissions import PRIVATE
 from api.jobs.project.keeping import ArtifactLimits, Keeper
 from api.jobs.project.open_folder import SAFE_FLAGS, OpenFolder
 from api.jobs.project.python_runtime import REPORT, RESULTS
 from api.storage.jobs.files import AttemptFiles, put
-from api.storage.permissions import PRIVATE
 
 MAX_DEPTH = 32
 MAX_NAME_LENGTH = 1024

@@ -14,10 +14,10 @@ from typing import Any
 
 from api.domain.jobs.artifact_limit import ArtifactLimit
 from api.domain.jobs.junit_report import JobReport, NoReport, read_report
+from api.host.full_disk import is_full
+from api.host.permissions import PRIVATE
 from api.jobs.project.open_folder import OpenFolder
 from api.jobs.project.python_runtime import REPORT
-from api.storage.full_disk import is_full
-from api.storage.permissions import PRIVATE
 
 CHUNK = 1 << 20
 # How many bytes the names of all files may have together: a machine sends them in one request.

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from api.host.folder_size import is_larger
+from api.host.permissions import PRIVATE
 from api.host.slots import Slot
 from api.host.temporary_folder import remove
-from api.storage.permissions import PRIVATE
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from api.host.permissions import PRIVATE
 from api.host.temporary_folder import remove
 from api.sandbox.sandbox import Guard
-from api.storage.permissions import PRIVATE
 
 log = logging.getLogger(__name__)
 

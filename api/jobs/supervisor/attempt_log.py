@@ -5,8 +5,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from api.storage.full_disk import is_full
-from api.storage.permissions import PRIVATE
+from api.host.full_disk import is_full
+from api.host.permissions import PRIVATE
 
 
 class AttemptLog:

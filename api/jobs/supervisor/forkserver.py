@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from api.host.permissions import PRIVATE
 from api.jobs.supervisor.supervisor import LOCKED_BY_ANOTHER, begin
 from api.sandbox.kinds import KINDS, load
 from api.storage.jobs.files import AttemptFiles
-from api.storage.permissions import PRIVATE
 
 MAX_MESSAGE_BYTES = 1 << 14
 MAX_KEPT = 16

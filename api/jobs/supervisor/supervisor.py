@@ -16,17 +16,17 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
+from api.host.clock import utc_now
+from api.host.permissions import PRIVATE
 from api.jobs.supervisor.attempt import Attempt
 from api.jobs.supervisor.spec import Spec
 from api.jobs.supervisor.stop_conditions import Lease
 from api.sandbox.kinds import sandbox_of
 from api.storage.jobs.files import AttemptFiles, put
-from api.storage.permissions import PRIVATE
 
 STARTED, LOCKED_BY_ANOTHER = 0, 75
 # A check of the lock takes it, shared, for a moment.
@@ -34,11 +34,6 @@ LOCK_TRIES, LOCK_PAUSE = 50, 0.02
 RETRY_PAUSE = 1.0
 LESS_LIKELY_TO_BE_KILLED = "-500"
 IGNORED_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
-
-
-def utc_now() -> datetime:
-    """The current time."""
-    return datetime.now(UTC)
 
 
 def main(arguments: list[str]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from api.storage.permissions import PRIVATE
+from api.host.permissions import PRIVATE
 
 MAX_PENDING = 64
 FOLDER = "wakeups"

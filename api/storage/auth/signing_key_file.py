@@ -6,7 +6,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from api.storage.permissions import PRIVATE
+from api.host.permissions import PRIVATE
 
 FILE = ".ci-signing-key"
 LENGTH = 32

@@ -14,9 +14,9 @@ from typing import Protocol
 from uuid import uuid4
 
 from api.domain.files.signed_url import SignedUrl
+from api.host.permissions import PRIVATE, Permissions
 from api.storage.files import paths
 from api.storage.files.appending import write_at
-from api.storage.permissions import PRIVATE, Permissions
 
 LOCAL, BUCKET = "local", "gcs"
 INCOMING = "TempFiles"

@@ -13,15 +13,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from api.domain.errors import StoreFull, Unavailable
+from api.host.full_disk import is_full
+from api.host.permissions import PRIVATE, Permissions
 from api.storage.files.backends import COPIED, INCOMING, REPAIRED, UPLOADED
 from api.storage.files.paths import ARTIFACTS, LOGS, RESULTS, SAMPLES
-from api.storage.full_disk import is_full
-from api.storage.permissions import PRIVATE, Permissions
 
 log = logging.getLogger(__name__)
-
-# How many bytes of the file store's disk projects, artifacts and files of the library leave free.
-DISK_RESERVE = 256 << 20
 
 
 class IncomingFile:

@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from api.host.permissions import PRIVATE
 from api.storage.files.appending import new_part, write_at
 from api.storage.files.incoming import full_disk_as_unavailable
 from api.storage.jobs.artifacts import LocalFile, open_file
 from api.storage.jobs.places import AttemptPlace, job_folder
-from api.storage.permissions import PRIVATE
 from api.storage.text.log_windows import Readable
 
 

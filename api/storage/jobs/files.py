@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from api.domain.jobs.exit_record import ExitRecord
-from api.storage.full_disk import is_full
-from api.storage.permissions import PRIVATE
+from api.host.full_disk import is_full
+from api.host.permissions import PRIVATE
 
 JOBS = "Jobs"
 LAST_WORDS = 8192

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.domain.errors import NotFound, Unavailable
+from api.host.permissions import PRIVATE
 from api.storage.files.backends import INCOMING, UPLOADED
 from api.storage.files.incoming import FileStore, IncomingFile
 from api.storage.jobs.job_store import JobStore
 from api.storage.jobs.places import job_folder, project_name
-from api.storage.permissions import PRIVATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from api.domain.runs.infrastructure_code import InfrastructureCode
-from api.storage.full_disk import FULL, is_full
+from api.host.full_disk import FULL, is_full
 from api.worker.run_error import RunError
 
 # A program that failed on a full disk leaves less than this; it is the largest block size of common file systems.

@@ -4,7 +4,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from api.storage.full_disk import is_full
+from api.host.full_disk import is_full
 
 
 class BoundedLog:

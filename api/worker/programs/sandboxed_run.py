@@ -16,9 +16,9 @@ from pathlib import Path
 from api.domain.results.exit_code import TIME_LIMIT_EXIT_CODE, normalized
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.folder_size import is_larger
+from api.host.full_disk import is_full
 from api.sandbox.limits import Limits as SandboxLimits
 from api.sandbox.sandbox import Mount, Plan, Sandbox, SandboxFailure, SandboxProcess
-from api.storage.full_disk import is_full
 from api.worker.programs.command import Invocation
 from api.worker.programs.execution import STOPPED_EXIT_CODE, Execution, Limits
 from api.worker.programs.full_disk import DiskFull

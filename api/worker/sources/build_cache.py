@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
-from api.storage.permissions import PRIVATE
+from api.host.permissions import PRIVATE
 from api.worker.cancellation import Cancellation
 from api.worker.sources.executable_fetch import PROGRAM
 from api.worker.sources.locks import wait_for

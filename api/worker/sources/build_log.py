@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from api.storage.full_disk import is_full
+from api.host.full_disk import is_full
 
 MAX_AT_ONCE = 1 << 16
 

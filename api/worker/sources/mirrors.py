@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from api.storage.permissions import PRIVATE
+from api.host.permissions import PRIVATE
 from api.system import try_take
 from api.worker.cancellation import Cancellation
 from api.worker.sources.locks import wait_for

@@ -16,13 +16,13 @@ from api.domain.jobs.artifact_limit import ArtifactLimit
 from api.domain.jobs.claimed_job import ClaimedJob, JobEnd
 from api.domain.jobs.job import Job
 from api.domain.runs.machine import ClaimState, parse_job_claim
+from api.host.permissions import PRIVATE
 from api.jobs.agent.job_repository import ClaimPassed, ProjectGone
 from api.services.jobs import claims as services
 from api.storage.jobs import jobs
 from api.storage.jobs.incoming_attempts import check_room, keep_upload
 from api.storage.jobs.job_store import JobStore
 from api.storage.jobs.places import AttemptPlace, project_name
-from api.storage.permissions import PRIVATE
 from tests.job_stores import content
 
 # For so long at most it is waited for a job, in seconds.

@@ -11,7 +11,7 @@ from api.domain.runs.claimed_run import RunEnd, RunOutcome
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.domain.runs.worker_suite import SuiteFile, SuiteTest
 from api.host import temporary_folder
-from api.installation import utc_now
+from api.host.clock import utc_now
 from api.worker.options import WorkerOptions
 from api.worker.patience import Retries, ServerDiskFull
 from api.worker.programs.command import Invocation
