@@ -21,8 +21,8 @@ from uuid import uuid4
 
 from api.domain.auth.access import Role
 from api.domain.jobs.job import Job, JobReason, JobStatus, outcome_of
+from api.jobs.files import AttemptFiles, JobFiles
 from api.storage.database import transact
-from api.storage.jobs.files import AttemptFiles, JobFiles
 from api.storage.jobs.jobs import claim_job, finish_job, submit_job
 from benchmarks.seeding import database_in
 from benchmarks.servers import LOAD_CORE, OURS, Server, running

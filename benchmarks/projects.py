@@ -32,6 +32,7 @@ import httpx
 from api.domain.jobs.archive_check import ArchiveLimits
 from api.domain.jobs.declarations import LOCK
 from api.host.slots import Slot
+from api.jobs.files import JobFiles
 from api.jobs.project.environment import EXPORT, Installation
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.package_caches import PackageCaches
@@ -44,7 +45,6 @@ from api.jobs.supervisor.start import start_supervisor
 from api.sandbox.choice import find_bubblewrap
 from api.sandbox.limits import Limits
 from api.sandbox.linux.bubblewrap import Bubblewrap
-from api.storage.jobs.files import JobFiles
 
 LIST = Path(__file__).with_name("projects.txt")
 USER = 1_899_000_000

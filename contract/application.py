@@ -19,12 +19,12 @@ from api.domain.jobs.job import JobStatus
 from api.domain.runs.machine import Machine, WorkKind, machine_token
 from api.domain.runs.run import Phase, Platform
 from api.installation import attach_database
+from api.jobs.files import JobFiles
 from api.services.runs.platform_sync import catch_up
 from api.storage import schema
 from api.storage.auth.accounts import load_account
 from api.storage.auth.tokens import store_token
 from api.storage.database import db, session, transact
-from api.storage.jobs.files import JobFiles
 from api.storage.platform_tables import UserRow
 from api.storage.runs import leases
 from api.storage.runs.machines import add_machine

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from api.domain.jobs.job import JobReason, JobStatus, outcome_of
-from api.storage.jobs.files import AttemptFiles, JobFiles
+from api.jobs.files import AttemptFiles, JobFiles
 from api.storage.jobs.tables import JobRow
 from tests.builders import NOW, save
 

@@ -12,15 +12,15 @@ from flask import Flask
 
 from api.background.lease_grace import LeaseGrace
 from api.domain.errors import Unavailable
+from api.domain.jobs.identity import is_job_id
 from api.domain.jobs.job import Job
 from api.services.jobs.claims import give_up_expired_jobs
 from api.storage.database import database_now, transact
 from api.storage.jobs.agents import delete_silent_agents
-from api.storage.jobs.files import JOBS, is_job_id
 from api.storage.jobs.job_store import JobStore
 from api.storage.jobs.jobs import load_job_states
 from api.storage.jobs.log_storing import list_unstored_logs, store_log
-from api.storage.jobs.places import job_folder
+from api.storage.jobs.places import JOBS, job_folder
 from api.supervision.loop import Task
 
 log = logging.getLogger(__name__)

@@ -25,6 +25,7 @@ from api.jobs.agent.job_repository import JobRepository
 from api.jobs.agent.log_shipping import LogShipper
 from api.jobs.agent.options import AgentOptions
 from api.jobs.agent.preparing import JobPreparer
+from api.jobs.files import JobFiles
 from api.jobs.project.job_options import Index, JobOptions
 from api.jobs.project.keeping import ArtifactLimits
 from api.jobs.project.package_caches import PackageCaches
@@ -36,7 +37,6 @@ from api.sandbox.containers.sandbox import ContainerEngine
 from api.sandbox.kubernetes.sandbox import KubernetesJobs
 from api.sandbox.limits import Limits
 from api.sandbox.linux.bubblewrap import Bubblewrap
-from api.storage.jobs.files import JobFiles
 from api.supervision.loop import Background, Task
 
 log = logging.getLogger(__name__)

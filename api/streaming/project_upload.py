@@ -20,6 +20,7 @@ from api.domain.random_source import RandomSource
 from api.domain.runs.worker_message import Malformed
 from api.host.full_disk import DISK_RESERVE
 from api.jobs.project.scanner import Scanner
+from api.jobs.project.zip_directory import check_zip, read_text
 from api.services.policies import JobPolicy
 from api.specfirst import request_context
 from api.specfirst.multipart import read_form
@@ -29,7 +30,6 @@ from api.storage.jobs import jobs
 from api.storage.jobs.agents import list_agents
 from api.storage.jobs.job_store import JobStore
 from api.storage.jobs.projects import IncomingProject, delete_project, open_project, share_project
-from api.storage.jobs.zip_directory import check_zip, read_text
 from api.streaming.library_upload import content_length
 from api.streaming.stream_limits import UploadLimits
 from api.streaming.work_queue import wake

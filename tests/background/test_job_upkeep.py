@@ -10,10 +10,10 @@ import pytest
 
 from api.background.job_upkeep import JobUpkeep
 from api.domain.jobs.job import Job, JobReason, JobStatus, outcome_of
+from api.jobs.files import JobFiles
 from api.storage.database import session, transact
 from api.storage.files.backends import Backend
 from api.storage.jobs import jobs
-from api.storage.jobs.files import JobFiles
 from api.storage.jobs.job_store import JobStore
 from api.storage.jobs.places import AttemptPlace, project_name
 from tests.builders import NOW, add_user

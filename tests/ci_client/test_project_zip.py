@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from api.domain.jobs.archive_check import ArchiveLimits
-from api.storage.jobs.zip_directory import check_zip
+from api.jobs.project.zip_directory import check_zip
 from ci_client.errors import CiError
 from ci_client.project_files import project_files
 from ci_client.project_zip import is_suspiciously_compressible, write_project_zip

@@ -15,8 +15,8 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 from api.domain.auth.access import Role
 from api.domain.jobs.job import Job, JobReason, JobStatus, end_message, outcome_of
+from api.jobs.files import AttemptFiles, JobFiles
 from api.storage.database import transact
-from api.storage.jobs.files import AttemptFiles, JobFiles
 from api.storage.jobs.jobs import claim_job, finish_job, submit_job
 from tests.builders import add_token, add_user
 from tests.databases import opened

@@ -17,12 +17,12 @@ from api.config import Settings
 from api.domain.jobs.job import Job, JobStatus, ProjectZip
 from api.domain.runs.machine import WorkKind
 from api.domain.runs.run import Platform
+from api.jobs.files import AttemptFiles, JobFiles
 from api.jobs.wakeup.wakeup import local_wakeup
 from api.sandbox.linux.cgroups import ROOT
 from api.server import make_server
 from api.storage.database import session, transact
 from api.storage.jobs import jobs
-from api.storage.jobs.files import AttemptFiles, JobFiles
 from tests.builders import add_user
 from tests.databases import Database
 from tests.e2e.installation import UNLIMITED

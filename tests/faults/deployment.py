@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import httpx
 
-from api.storage.jobs.files import JobFiles
+from api.jobs.files import JobFiles
 from tests.e2e.installation import Api, Installation
 from tests.e2e.processes import Running, eventually
 from tests.faults.cluster import clear_away

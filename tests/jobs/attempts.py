@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from api.domain.jobs.archive_check import ArchiveLimits
 from api.domain.jobs.exit_record import ExitRecord
+from api.jobs.files import AttemptFiles, JobFiles
 from api.jobs.project.environment import Installation
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.python_runtime import PythonRuntime
@@ -24,7 +25,6 @@ from api.jobs.supervisor.spec import Spec, Step
 from api.jobs.supervisor.start import start_supervisor
 from api.sandbox.limits import Limits
 from api.sandbox.sandbox import Mount, Sandbox
-from api.storage.jobs.files import AttemptFiles, JobFiles
 
 PYTHON = "/usr/bin/python3"
 LIMITS = Limits(seconds=60, memory_bytes=256 << 20, processes=64, workspace_bytes=32 << 20, log_bytes=4 << 20, file_bytes=64 << 20)

@@ -14,12 +14,12 @@ from sqlalchemy import text
 from api.config import ConfigurationError, Settings
 from api.host.permissions import PRIVATE, Permissions
 from api.installation import file_permissions
+from api.jobs.files import JobFiles
 from api.storage import database
 from api.storage.auth.signing_key_file import load_secret
 from api.storage.database import db
 from api.storage.files.backends import LocalBackend
 from api.storage.files.incoming import FileStore
-from api.storage.jobs.files import JobFiles
 from api.storage.jobs.projects import open_project
 from tests.builders import NOW
 from tests.job_stores import store_on_disk

@@ -1,8 +1,12 @@
-"""The limits of what is kept of a job, and what its log says where one was hit."""
+"""What is kept of a job: nothing at first, then what its limits let through; what its log says where one was hit."""
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import StrEnum
+from typing import Any
+
+# What a manifest says where no file was kept.
+NOTHING_KEPT: Mapping[str, Any] = {"artifacts": [], "junit": None, "left_out": 0, "limits_hit": []}
 
 
 class ArtifactLimit(StrEnum):

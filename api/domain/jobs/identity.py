@@ -1,4 +1,4 @@
-"""What a job is of: the project, the commit and branch, and a label of its sender's; told by who submits it, and believed."""
+"""A job's id, and what it is of: project, commit and branch, and a label of its sender's; told by who submits it, and believed."""
 from __future__ import annotations
 
 import re
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 LENGTHS = {"project": 100, "branch": 255, "label": 100}
 IDENTITY_FIELDS = frozenset({*LENGTHS, "commit"})
+_JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 # Mercurial's way to say that there are changes that were not committed.
 _COMMIT = re.compile(r"[0-9a-f]{7,64}\+?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -20,6 +21,11 @@ class JobIdentity:
     commit: str | None = None
     branch: str | None = None
     label: str | None = None
+
+
+def is_job_id(name: str) -> bool:
+    """Whether a name, such as a folder's, is the id of a job."""
+    return _JOB_ID.fullmatch(name) is not None
 
 
 def identity_errors(fields: Mapping[str, str]) -> dict[str, str]:

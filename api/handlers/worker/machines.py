@@ -17,6 +17,7 @@ from api.domain.jobs.claimed_job import JobEnd
 from api.domain.jobs.job import Job
 from api.domain.random_source import RandomSource
 from api.domain.runs.claimed_run import ReportedError, RunEnd, RunOutcome
+from api.domain.runs.executable import NoExecutable
 from api.domain.runs.expected_tests import ExpectedTests
 from api.domain.runs.machine import ClaimState, JobClaim, RunClaim, WorkKind, find_claim, parse_claim, parse_job_claim, parse_run_claim
 from api.domain.runs.worker_suite import dotted, suite_of
@@ -35,7 +36,7 @@ from api.specfirst.responses.json_responses import answer, etag
 from api.storage.database import database_now
 from api.storage.files import paths
 from api.storage.files.archive import Archive
-from api.storage.files.executables import NoExecutable, find_executable
+from api.storage.files.executables import find_executable
 from api.storage.files.file_digest import file_digest
 from api.storage.jobs.artifacts import open_file
 from api.storage.jobs.incoming_attempts import check_room, keep_upload

@@ -29,7 +29,7 @@ from api.jobs.agent.log_shipping import LogShipper
 from api.jobs.agent.options import AgentOptions
 from api.jobs.agent.orphan_recovery import OrphanRecovery, attempt_of
 from api.jobs.agent.preparing import Preparer
-from api.storage.jobs.files import JobFiles
+from api.jobs.files import JobFiles
 from api.supervision.daemon_call import call_in_daemon_thread
 from api.supervision.supervision import Supervision, is_exit
 

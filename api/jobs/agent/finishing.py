@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from api.domain.jobs.artifact_limit import ArtifactLimit, left_out_message
+from api.domain.jobs.artifact_limit import NOTHING_KEPT, ArtifactLimit, left_out_message
 from api.domain.jobs.claimed_job import JobEnd
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
@@ -18,10 +18,9 @@ from api.domain.runs.machine import ClaimState
 from api.jobs.agent.held_job import ClaimLost, HeldJob
 from api.jobs.agent.job_repository import ClaimPassed, JobRepository, RepositoryUnavailable
 from api.jobs.agent.log_shipping import LogShipper
-from api.jobs.project.collecting import collect
+from api.jobs.project.collecting import collect, read_collected
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.workspaces import WorkspaceFailure, Workspaces
-from api.storage.jobs.artifacts import NOTHING_KEPT, read_collected
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

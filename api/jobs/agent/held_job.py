@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 
 from api.domain.jobs.claimed_job import ClaimedJob
-from api.storage.jobs.files import AttemptFiles
+from api.jobs.files import AttemptFiles
 
 
 class Phase(Enum):

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from api.domain.jobs.identity import is_job_id
+from api.jobs.files import JobFiles
 from api.jobs.project.workspaces import WorkspaceFailure, Workspaces
 from api.sandbox.sandbox import Sandbox
-from api.storage.jobs.files import JobFiles, is_job_id
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from api.host.slots import Slots
 from api.jobs.agent.held_job import HeldJob, Phase
 from api.jobs.agent.job_repository import JobRepository
 from api.jobs.agent.options import AgentOptions
+from api.jobs.files import AttemptFiles, JobFiles
 from api.jobs.supervisor.start import SupervisorNotStarted, start_supervisor
 from api.sandbox.kinds import sandbox_of
-from api.storage.jobs.files import AttemptFiles, JobFiles
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from api.host.slots import Slot
 from api.jobs.agent.held_job import ClaimLost, HeldJob
 from api.jobs.agent.job_repository import ClaimPassed, JobRepository, ProjectGone, RepositoryUnavailable
 from api.jobs.agent.log_shipping import LogShipper
+from api.jobs.files import JobFiles
 from api.jobs.project.environment import Installation
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.package_caches import PackageCaches
@@ -27,7 +28,6 @@ from api.jobs.supervisor.attempt_log import AttemptLog
 from api.jobs.supervisor.spec import Spec
 from api.jobs.supervisor.start import Forkserver, SupervisorNotStarted
 from api.sandbox.sandbox import Sandbox
-from api.storage.jobs.files import JobFiles
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -1,21 +1,23 @@
 """Collects reports, coverage and artifacts from a workspace, whose content is not trusted."""
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from api.domain.jobs.artifact_limit import ArtifactLimit
+from api.domain.jobs.artifact_limit import NOTHING_KEPT, ArtifactLimit
 from api.host.permissions import PRIVATE
+from api.jobs.files import AttemptFiles, put
 from api.jobs.project.keeping import ArtifactLimits, Keeper
 from api.jobs.project.open_folder import SAFE_FLAGS, OpenFolder
 from api.jobs.project.python_runtime import REPORT, RESULTS
-from api.storage.jobs.files import AttemptFiles, put
 
 MAX_DEPTH = 32
 MAX_NAME_LENGTH = 1024
@@ -38,6 +40,15 @@ def collect(workspace: Path, files: AttemptFiles, patterns: Sequence[str], limit
     put(files.manifest, {
         "artifacts": keeper.kept, "junit": keeper.report and keeper.report.as_json(), "left_out": keeper.left_out, "limits_hit": hit})
     return keeper
+
+
+def read_collected(attempt: AttemptFiles) -> Mapping[str, Any]:
+    """What was collected of an attempt on this host: `artifacts`, `junit`, `left_out`, `limits_hit`; nothing before that."""
+    try:
+        found: Mapping[str, Any] = json.loads(attempt.manifest.read_bytes())
+    except FileNotFoundError:
+        return NOTHING_KEPT
+    return {**NOTHING_KEPT, **found}
 
 
 def _matching(root: OpenFolder, patterns: Sequence[str]) -> Iterator[str]:

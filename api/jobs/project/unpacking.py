@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from api.domain.jobs.archive_check import STORED, ArchiveEntry, ArchiveLimits, ZipRejected
-from api.storage.jobs.zip_directory import content_offset, read_directory
+from api.jobs.project.zip_directory import content_offset, read_directory
 
 CHUNK = 1 << 16
 MAX_AT_ONCE = 1 << 20

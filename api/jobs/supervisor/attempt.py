@@ -13,11 +13,11 @@ from pathlib import Path
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
 from api.domain.jobs.missing_import import missing_declaration
+from api.jobs.files import AttemptFiles
 from api.jobs.supervisor.attempt_log import AttemptLog
 from api.jobs.supervisor.spec import Spec, Step
 from api.jobs.supervisor.stop_conditions import Lease, StepWatch, Stop
 from api.sandbox.sandbox import ExitStatus, Plan, Sandbox, SandboxFailure, SandboxProcess
-from api.storage.jobs.files import AttemptFiles
 
 POLL_SECONDS = 0.1
 CHUNK = 1 << 16

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from api.host.permissions import PRIVATE
+from api.jobs.files import AttemptFiles
 from api.jobs.supervisor.supervisor import LOCKED_BY_ANOTHER, begin
 from api.sandbox.kinds import KINDS, load
-from api.storage.jobs.files import AttemptFiles
 
 MAX_MESSAGE_BYTES = 1 << 14
 MAX_KEPT = 16

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from api.host.permissions import PRIVATE
 from api.host.programs import module_command, module_environment
-from api.storage.jobs.files import AttemptFiles
+from api.jobs.files import AttemptFiles
 
 TIMEOUT = 30
 

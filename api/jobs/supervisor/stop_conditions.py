@@ -8,10 +8,10 @@ from pathlib import Path
 
 from api.domain.jobs.job import JobReason
 from api.host.folder_size import is_larger
+from api.jobs.files import AttemptFiles
 from api.jobs.supervisor.attempt_log import AttemptLog
 from api.sandbox.limits import Limits
 from api.sandbox.sandbox import SandboxProcess
-from api.storage.jobs.files import AttemptFiles
 
 WORKSPACE_POLL_SECONDS = 1.0
 

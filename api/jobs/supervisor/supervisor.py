@@ -22,11 +22,11 @@ from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
 from api.host.clock import utc_now
 from api.host.permissions import PRIVATE
+from api.jobs.files import AttemptFiles, put
 from api.jobs.supervisor.attempt import Attempt
 from api.jobs.supervisor.spec import Spec
 from api.jobs.supervisor.stop_conditions import Lease
 from api.sandbox.kinds import sandbox_of
-from api.storage.jobs.files import AttemptFiles, put
 
 STARTED, LOCKED_BY_ANOTHER = 0, 75
 # A check of the lock takes it, shared, for a moment.

@@ -1,4 +1,4 @@
-"""Artifacts of attempts: on a host that collects them, and at the server, where only what the manifest names is readable."""
+"""Artifacts of attempts in the file store, where only what the manifest names is readable."""
 from __future__ import annotations
 
 import json
@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from api.domain.errors import Unavailable
+from api.domain.jobs.artifact_limit import NOTHING_KEPT
 from api.storage.files.archive import Archive
 from api.storage.files.stored_file import Source
-from api.storage.jobs.files import AttemptFiles
 from api.storage.jobs.places import AttemptPlace
-
-NOTHING_KEPT: Mapping[str, Any] = {"artifacts": [], "junit": None, "left_out": 0, "limits_hit": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +75,8 @@ def open_file(path: Path) -> LocalFile | None:
     return LocalFile(path, found.st_size, f"{found.st_dev:x}-{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}")
 
 
-def read_collected(attempt: AttemptFiles) -> Mapping[str, Any]:
-    """What was collected of an attempt on this host: `artifacts`, `junit`, `left_out`, `limits_hit`; nothing before that."""
-    try:
-        found: Mapping[str, Any] = json.loads(attempt.manifest.read_bytes())
-    except FileNotFoundError:
-        return NOTHING_KEPT
-    return {**NOTHING_KEPT, **found}
-
-
 def read_manifest(files: Archive, place: AttemptPlace | None) -> Mapping[str, Any]:
-    """What the server keeps of an attempt, as `read_collected` has it. Raises Unavailable where the store is away."""
+    """What the server keeps of an attempt: `artifacts`, `junit`, `left_out`, `limits_hit`. Raises Unavailable where the store is away."""
     source = None if place is None else files.open(place.manifest)
     if source is None:
         return NOTHING_KEPT

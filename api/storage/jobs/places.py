@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from api.domain.jobs.job import Job
-from api.storage.jobs.files import JOBS
+
+JOBS = "Jobs"
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
+from api.domain.runs.executable import program_name
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.host.temporary_folder import remove
 from api.integrations.github.build_artifacts import GitHubBuilds, GitHubFailed, NoBuild
 from api.jobs.project.unpack import UnpackFailure, unpack
 from api.worker.programs.full_disk import blame_full_disk
 from api.worker.run_error import RunError
-from api.worker.sources.executable import program_name, require_names
+from api.worker.sources.executable import require_names
 from api.worker.sources.executable_fetch import ExecutableNotFound, copy_executable
 from api.worker.sources.source import FetchRequest
 

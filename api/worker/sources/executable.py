@@ -1,16 +1,14 @@
-"""What an executable is called, and what it must be of."""
+"""What an executable must be of."""
 from __future__ import annotations
 
-from api.storage.files import executables
-from api.storage.files.executables import NoExecutable, program_name
+from api.domain.runs import executable
+from api.domain.runs.executable import NoExecutable
 from api.worker.run_error import RunError
-
-__all__ = ["program_name", "require_names"]
 
 
 def require_names(repository: str, commit: str, platform: str) -> None:
     """Raise RunError, type checkout, where a part is not what it is said to be, and so may lead anywhere."""
     try:
-        executables.require_names(repository, commit, platform)
+        executable.require_names(repository, commit, platform)
     except NoExecutable as wrong:
         raise RunError(wrong.code, wrong.reason) from wrong

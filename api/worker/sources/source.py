@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Protocol
 
 from api.domain.runs.claimed_run import BuildReport
+from api.domain.runs.executable import program_name
 from api.domain.runs.infrastructure_code import InfrastructureCode
 from api.worker.cancellation import Cancellation
 from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun, RunSource
 from api.worker.sources.build_log import BuildLog
-from api.worker.sources.executable import program_name
 
 
 @dataclass

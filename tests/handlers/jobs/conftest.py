@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.domain.auth.access import Role, Scope
-from api.storage.jobs.files import AttemptFiles, JobFiles
+from api.jobs.files import AttemptFiles, JobFiles
 from api.streaming.log_follower import Follower
 from contract.client import ValidatingClient
 from tests.builders import NOW, add_token

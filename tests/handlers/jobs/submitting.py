@@ -12,7 +12,7 @@ from api.domain.jobs.agents import Agent
 from api.storage.database import database_now, transaction
 from api.storage.files.backends import INCOMING
 from api.storage.jobs.agents import save_agent
-from api.storage.jobs.files import JOBS
+from api.storage.jobs.places import JOBS
 from api.storage.jobs.tables import JobRow
 from contract.client import ValidatingClient
 from tests.handlers.site import Site

@@ -8,7 +8,7 @@ import pytest
 
 from api.domain.auth.access import Role
 from api.domain.jobs.job import JobStatus
-from api.storage.jobs.files import JobFiles
+from api.jobs.files import JobFiles
 from api.storage.jobs.tables import JobRow
 from contract.client import ValidatingClient
 from tests.builders import NOW, add_user

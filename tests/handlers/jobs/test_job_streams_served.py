@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from api.domain.jobs.job import JobReason, end_message
+from api.jobs.files import JobFiles
 from api.storage.database import session
-from api.storage.jobs.files import JobFiles
 from api.storage.platform_tables import UserRow
 from tests.databases import opened
 from tests.e2e.installation import Installation

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from api.domain.auth.access import Role
+from api.jobs.files import JobFiles
 from api.jobs.wakeup.wakeup import LocalWakeup
-from api.storage.jobs.files import JobFiles
 from api.storage.jobs.tables import JobRow
 from contract.client import ValidatingClient
 from tests.builders import NOW

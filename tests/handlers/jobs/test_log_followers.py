@@ -12,9 +12,9 @@ import pytest
 
 from api.domain.jobs.event_stream import PING, Frame, StreamPlace, frames_of
 from api.domain.jobs.job import Job, JobStatus
+from api.jobs.files import AttemptFiles
 from api.storage.jobs.artifacts import LocalFile
 from api.storage.jobs.attempt_logs import LogsOnDisk
-from api.storage.jobs.files import AttemptFiles
 from api.storage.jobs.logs import LogQuery, LogState
 from api.storage.jobs.places import AttemptPlace
 from api.streaming.log_follower import Follower, pause_after

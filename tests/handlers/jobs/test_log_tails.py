@@ -6,8 +6,8 @@ from pathlib import Path
 
 from api.domain.jobs.event_stream import Frame, StreamPlace, frames_of
 from api.domain.jobs.job import Job
+from api.jobs.files import AttemptFiles
 from api.storage.jobs.attempt_logs import LogsOnDisk
-from api.storage.jobs.files import AttemptFiles
 from api.storage.jobs.logs import READ_BYTES, LogQuery, LogState, query_log
 from api.streaming.shared_tail import BUFFER_BYTES, Gap, Tail
 from tests.handlers.jobs.followed import JOB, PLACE

@@ -13,9 +13,9 @@ from sqlalchemy import update
 from api.domain.auth.access import Caller, Role, Scope
 from api.domain.errors import Unavailable
 from api.domain.runs.run import Phase
+from api.jobs.files import JobFiles
 from api.storage.auth.accounts import record_disabled
 from api.storage.database import transaction
-from api.storage.jobs.files import JobFiles
 from api.storage.platform_tables import TokenRow, UserRow
 from api.streaming.reauthorization import Reauthorization
 from tests.builders import NOW, add_event, add_run, add_token

@@ -13,10 +13,10 @@ from api.domain.auth.access import Role
 from api.domain.errors import TooMany
 from api.domain.runs.run import Phase
 from api.handlers.jobs.streams import ANONYMOUS_SHARE
+from api.jobs.files import JobFiles
 from api.storage.auth.accounts import find_account
 from api.storage.auth.local_account import EMAIL
 from api.storage.files.backends import INCOMING
-from api.storage.jobs.files import JobFiles
 from api.storage.jobs.tables import JobRow
 from api.streaming.stream_limits import StreamLimits
 from tests.builders import NOW, add_event, add_run, add_token

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.domain.jobs.job import JobReason, end_message
-from api.storage.jobs.files import JobFiles
+from api.jobs.files import JobFiles
 from api.streaming.log_follower import Follower
 from tests.handlers.jobs.watching import HandRun, Stream
 from tests.handlers.site import Site

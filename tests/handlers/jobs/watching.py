@@ -16,8 +16,8 @@ from uuid import uuid4
 import uvicorn
 
 from api.domain.jobs.job import Job, JobReason, JobStatus, outcome_of
+from api.jobs.files import AttemptFiles, JobFiles
 from api.storage.database import session, transact
-from api.storage.jobs.files import AttemptFiles, JobFiles
 from api.storage.jobs.jobs import claim_job, finish_job, give_up_job, load_job, put_back, submit_job
 from tests.builders import NOW
 

@@ -5,7 +5,7 @@ import pytest
 
 from api.domain.auth.access import Role
 from api.domain.jobs.job import JobStatus
-from api.storage.jobs.files import JobFiles
+from api.jobs.files import JobFiles
 from tests.builders import add_finished_run, add_regression_test, add_run
 from tests.handlers.baselines import REASON, Case
 from tests.handlers.pages.conftest import Reader

@@ -23,11 +23,11 @@ from api.jobs.agent.finishing import Finisher
 from api.jobs.agent.held_job import ClaimLost, HeldJob
 from api.jobs.agent.log_shipping import LogShipper
 from api.jobs.agent.options import AgentOptions
+from api.jobs.files import AttemptFiles, JobFiles, put
 from api.jobs.project.job_options import JobOptions
 from api.jobs.project.workspaces import Workspaces
 from api.storage.database import session, transact
 from api.storage.jobs import jobs
-from api.storage.jobs.files import AttemptFiles, JobFiles, put
 from api.storage.jobs.tables import JobRow
 from tests.builders import add_user
 from tests.clocks import Clock

@@ -8,10 +8,10 @@ import pytest
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import Job, JobReason, JobStatus
 from api.jobs.agent.held_job import HeldJob
+from api.jobs.files import AttemptFiles, JobFiles
 from api.storage.database import transact
 from api.storage.jobs import agents as cards
 from api.storage.jobs import jobs
-from api.storage.jobs.files import AttemptFiles, JobFiles
 from tests.builders import NOW
 from tests.clocks import OFF
 from tests.jobs.agent.agents import OPTIONS, Works, ended, lease_of, lost

@@ -9,11 +9,11 @@ import pytest
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason, JobStatus
 from api.jobs.agent.held_job import HeldJob
+from api.jobs.project.collecting import read_collected
 from api.jobs.project.keeping import ArtifactLimits
 from api.jobs.project.workspaces import Workspaces
 from api.storage.database import session, transact
 from api.storage.jobs import jobs
-from api.storage.jobs.artifacts import read_collected
 from api.storage.jobs.places import project_name
 from tests.builders import NOW
 from tests.job_stores import content

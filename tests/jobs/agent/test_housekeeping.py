@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from api.jobs.agent.housekeeping import Housekeeping
+from api.jobs.files import AttemptFiles, JobFiles
 from api.jobs.project.workspaces import Workspaces
-from api.storage.jobs.files import AttemptFiles, JobFiles
 from tests.builders import NOW
 from tests.jobs.agent.agents import Supervisors
 

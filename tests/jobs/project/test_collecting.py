@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from api.jobs.files import AttemptFiles
 from api.jobs.project import keeping
 from api.jobs.project.collecting import ArtifactLimits, collect
-from api.storage.jobs.files import AttemptFiles
 
 JUNIT = b'<testsuite><testcase name="a" classname="c"/><testcase name="b" classname="c"><failure message="no"/></testcase></testsuite>'
 ROOMY = ArtifactLimits()

@@ -9,7 +9,7 @@ import pytest
 
 from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
 from api.jobs.project.unpack import UnpackFailure, unpack
-from api.storage.jobs.zip_directory import check_zip
+from api.jobs.project.zip_directory import check_zip
 from tests.jobs.project.zips import HOSTILE, Part, crafted, honest
 
 LIMITS = ArchiveLimits(entries=300, total_bytes=8 << 20, file_bytes=4 << 20, ratio=100)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from api.domain.jobs.archive_check import ArchiveLimits, ZipRejected
 from api.jobs.project.unpack import unpack
-from api.storage.jobs.zip_directory import check_zip, entry_name
+from api.jobs.project.zip_directory import check_zip, entry_name
 from tests.parts import need
 
 LIMITS = ArchiveLimits()

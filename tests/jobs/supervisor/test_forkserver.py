@@ -12,10 +12,10 @@ import pytest
 
 from api.domain.jobs.job import JobReason
 from api.host.slots import Slots
+from api.jobs.files import AttemptFiles
 from api.jobs.supervisor.spec import Spec, Step
 from api.jobs.supervisor.start import Forkserver, SupervisorNotStarted
 from api.sandbox.sandbox import Sandbox
-from api.storage.jobs.files import AttemptFiles
 from tests.jobs.attempts import LIMITS, USER, Running, await_true, shell
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from api.domain.jobs.job import JobReason
+from api.jobs.files import AttemptFiles, JobFiles
 from api.jobs.supervisor.attempt_log import AttemptLog
 from api.jobs.supervisor.stop_conditions import Lease, StepWatch
 from api.sandbox.limits import Limits
 from api.sandbox.sandbox import ExitStatus
-from api.storage.jobs.files import AttemptFiles, JobFiles
 
 BEGIN = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

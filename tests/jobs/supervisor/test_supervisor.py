@@ -11,11 +11,11 @@ import pytest
 
 from api.domain.jobs.job import JobReason
 from api.host.slots import Slots
+from api.jobs.files import AttemptFiles
 from api.jobs.supervisor.spec import Spec, Step
 from api.jobs.supervisor.start import SupervisorNotStarted, start_supervisor
 from api.sandbox.linux.bubblewrap import Bubblewrap
 from api.sandbox.sandbox import Sandbox
-from api.storage.jobs.files import AttemptFiles
 from tests.jobs.attempts import LIMITS, USER, Bench, Running, await_true, processes_of, shell
 from tests.jobs.small_disk import SmallDisk, small_disk
 

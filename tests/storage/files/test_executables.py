@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from api.domain.runs.executable import NoExecutable
 from api.domain.runs.infrastructure_code import InfrastructureCode
-from api.storage.files.executables import NoExecutable, find_executable
+from api.storage.files.executables import find_executable
 
 MAIN = "CCExtractor/ccextractor"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

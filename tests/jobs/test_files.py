@@ -9,7 +9,7 @@ import pytest
 
 from api.domain.jobs.exit_record import ExitRecord
 from api.domain.jobs.job import JobReason
-from api.storage.jobs.files import AttemptFiles, JobFiles
+from api.jobs.files import AttemptFiles, JobFiles
 
 JOB = "550e8400-e29b-41d4-a716-446655440000"
 NOW = datetime(2025, 11, 21, 12, tzinfo=UTC)

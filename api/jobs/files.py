@@ -7,7 +7,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from api.domain.jobs.exit_record import ExitRecord
+from api.domain.jobs.identity import is_job_id
 from api.host.full_disk import is_full
 from api.host.permissions import PRIVATE
 
 JOBS = "Jobs"
 LAST_WORDS = 8192
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +165,6 @@ class AttemptFiles:
         finally:
             os.close(lock)
         return False
-
-
-def is_job_id(name: str) -> bool:
-    """Whether a name, such as a folder's, is the id of a job."""
-    return _UUID.fullmatch(name) is not None
 
 
 class JobFiles:
