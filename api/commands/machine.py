@@ -21,9 +21,9 @@ from api.config_values import http_url
 from api.domain.runs.machine import WorkKind
 from api.host.lock_file import try_lock
 from api.host.work_folder import work_folder
+from api.log_format import configure_process_logging
 from api.machine.job_client import JobClient
 from api.machine.machine_client import MachineClient, Refused, ServerUnavailable, TokenRefused, http_client
-from api.specfirst.responses.access_log import configure_logging
 from api.system import STOP_SIGNALS
 
 if sys.platform == "win32":
@@ -54,7 +54,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Execute runs and jobs until SIGTERM or Ctrl-C. A run that is being executed then ends with a reported failure; jobs go on."""
-    configure_logging(settings.log_format)
+    configure_process_logging(settings.log_format)
     stop = threading.Event()
     for number in STOP_SIGNALS:
         signal.signal(number, lambda *_: stop.set())

@@ -14,8 +14,8 @@ import pytest
 
 from api.app import Application
 from api.log_context import bind_log_context, log_subject
+from api.log_format import JsonFormatter
 from api.specfirst.responses.access_log import configure_logging
-from api.specfirst.responses.log_format import JsonFormatter
 from tests.specfirst.asking import ask
 from tests.specfirst.conftest import ADMIN, RUN_TOKEN
 

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.app import Application
+from api.log_format import JsonFormatter
 from api.specfirst.binding.binding import find_function
-from api.specfirst.responses.log_format import JsonFormatter
 from api.specfirst.transport.loop_watch import LoopWatch
 from tests.specfirst.conftest import ADMIN, Make
 from tests.specfirst.responses.test_metrics import measures_of, series
