@@ -5,7 +5,7 @@ import logging
 import os
 import shlex
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from api.background.job_upkeep import JobUpkeep
 from api.background.sweeper import SecretErasure, Sweeper
 from api.background.uploader import Uploader
 from api.background.webhook_sender import WebhookSender
-from api.config import ConfigurationError, Settings
+from api.config import ConfigurationError, Settings, file_variables
 from api.diffs.pool import DiffPool
 from api.domain.auth.access import Caller
 from api.domain.auth.signing import SigningKey
@@ -87,7 +87,8 @@ Clock = Callable[[], datetime]
 GRACE = timedelta(hours=1)
 # Settings of the server that a machine does not get.
 NOT_FOR_MACHINES = (
-    "database_url", "signing_key", "signing_key_previous", "webhook_secret", "metrics_token", "github_client_secret", "rate_store")
+    "database_url", "db_path", "signing_key", "signing_key_previous", "webhook_secret", "metrics_token", "github_client_secret",
+    "rate_store")
 LAST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -200,16 +201,15 @@ def _keeping_jobs(flask: Flask, jobs: JobStore, settings: Settings) -> list[Task
         keep=timedelta(seconds=settings.job_retention))
     home = job_home(settings)
     embedded = EmbeddedMachine(
-        home, partial(enrol_embedded, flask, home), partial(hand_over_embedded, flask, home), _environment_of_machine(settings))
+        home, partial(enrol_embedded, flask, home), partial(hand_over_embedded, flask, home), environment_of_machine(settings))
     tasks = upkeep.tasks(every=settings.sync_interval, stores_logs=settings.bucket_only)
     return [*tasks, *([embedded.task()] if settings.jobs == EMBEDDED else [])]
 
 
-def _environment_of_machine(settings: Settings) -> dict[str, str]:
-    """The settings of a machine, without what is the server's alone: it runs strangers' programs, and needs no secret of these."""
-    default = Settings()
-    secrets = {each: getattr(default, each) for each in NOT_FOR_MACHINES}
-    return {**os.environ, **replace(settings, **secrets).as_environment()}
+def environment_of_machine(settings: Settings) -> dict[str, str]:
+    """The settings of a machine, without what is the server's alone: it runs strangers' programs, and has no database."""
+    left_out = {each.metadata["variable"] for each in fields(settings) if each.name in NOT_FOR_MACHINES} | file_variables()
+    return {name: value for name, value in {**os.environ, **settings.as_environment()}.items() if name not in left_out}
 
 
 def _create_app(settings: Settings, **collaborators: Any) -> Application:

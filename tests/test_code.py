@@ -40,6 +40,18 @@ def test_the_types_of_all_that_a_machine_imports_on_windows_are_right_there() ->
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_machine_imports_neither_a_database_nor_the_server() -> None:
+    program = (
+        "import sys, api.cli, api.commands.machine; from api.config import Settings; "
+        "Settings.from_environment({}); print('\\n'.join(sys.modules))")
+
+    modules = finished((sys.executable, "-c", program), {}, folder=ROOT).stdout.split()
+
+    assert {"sqlalchemy", "pymysql", "flask", "werkzeug", "starlette", "connexion", "jinja2", "google"}.isdisjoint(modules)
+    assert {"api.storage", "api.services", "api.specfirst", "api.installation"}.isdisjoint(modules)
+    assert "api.jobs.agent.agent" in modules
+
+
 def test_a_server_imports_no_large_library_that_it_does_not_need() -> None:
     program = "import sys, api.commands.serve, api.diffs.pool; print('\\n'.join(sys.modules))"
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from api.background.embedded_machine import PAUSE, EmbeddedMachine, embedded_name, enrol_embedded
+from api.config import Settings
 from api.domain.runs.machine import WorkKind
+from api.server import environment_of_machine
 from api.services.runs.machine_access import find_by_token
 from api.storage.database import session
 from api.supervision.child_process import ChildEnded
@@ -139,3 +142,18 @@ def test_hosts_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
     assert embedded_name(one) == embedded_name(one) != embedded_name(other)
     assert len(embedded_name(one)) <= 60
+
+
+def test_it_is_told_the_servers_settings_but_not_where_the_database_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, token = tmp_path / "url", tmp_path / "token"
+    url.write_text("mysql+pymysql://ci:secret@db/ci")
+    token.write_text("of-github")
+    for name, file in (("CI_DATABASE_URL_FILE", url), ("CI_GITHUB_TOKEN_FILE", token)):
+        monkeypatch.setenv(name, str(file))
+    monkeypatch.setenv("CI_DB_PATH", str(tmp_path / "ci.db"))
+    server = replace(Settings.from_environment(), job_slots=7)
+
+    machine = environment_of_machine(server)
+
+    assert "secret" not in str(machine)
+    assert Settings.from_environment(machine) == replace(server, database_url=Settings().database_url, db_path=None)
