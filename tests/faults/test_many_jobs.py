@@ -37,7 +37,7 @@ def is_up(url: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("jobs", [60, pytest.param(200, marks=pytest.mark.verify)])
+@pytest.mark.parametrize("jobs", [20, pytest.param(200, marks=pytest.mark.verify)])
 def test_two_servers_and_two_machines_give_every_job_its_outcome_once(any_plant: Cluster, jobs: int) -> None:
     cluster, hosts = any_plant, [any_plant.host(), any_plant.host()]
     ports = [free_port(), free_port()]
