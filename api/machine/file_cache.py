@@ -12,7 +12,7 @@ import httpx
 
 from api.host.lock_file import locked
 from api.host.permissions import PRIVATE
-from api.machine.machine_client import ServerUnavailable, require
+from api.machine.machine_client import BYTES, ServerUnavailable, require
 
 LOCK, PARTIAL = ".lock", ".part"
 # Programs run as other users, who must be able to read samples and to execute executables.
@@ -73,6 +73,9 @@ class FileCache:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return
             require(response)
+            if response.headers.get("Content-Type") != BYTES["Content-Type"]:
+                # The page of a proxy, as like as not.
+                raise ServerUnavailable("the answer is none of the server's")
             fresh = response.status_code != httpx.codes.PARTIAL_CONTENT
             with os.fdopen(PRIVATE.open(partial, os.O_WRONLY | (os.O_TRUNC if fresh else os.O_APPEND)), "wb") as file:
                 for piece in response.iter_bytes():

@@ -15,7 +15,7 @@ from contract.fixtures import KNOWN
 from tests.storage.odd_rows import GETS, NOT_UTF_8, ODD, OddRows, ask, is_kept, odd_rows, told
 
 KINDS = [*ODD, NOT_UTF_8]
-# What MariaDB keeps otherwise than SQLite does, or cannot keep. Each kind is tried on one of them; `make verify` tries it on the other, too.
+# What MariaDB keeps otherwise than SQLite does, or cannot keep. Each kind is tried on one of them; `make verify` tries it on the other.
 OTHERWISE = [
     "null", "zero date", "no month", "zero day", "far out", "other case", "blank at the end", "longest", "unknown word", "negative",
     "largest", "bytes"]

@@ -24,6 +24,7 @@ class Remote:
 
     content: bytes = CONTENT
     status: int = 200
+    content_type: str = "application/octet-stream"
     sends: list[int | None] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
 
@@ -43,7 +44,7 @@ class Remote:
         elif start >= len(self.content) and start:
             yield httpx.Response(416)
         else:
-            yield httpx.Response(206 if start else self.status, content=pieces())
+            yield httpx.Response(206 if start else self.status, content=pieces(), headers={"Content-Type": self.content_type})
 
 
 @pytest.fixture
@@ -99,6 +100,18 @@ def test_a_part_that_is_damaged_here_is_fetched_anew(cache: FileCache, tmp_path:
 
     assert (tmp_path / "file").read_bytes() == CONTENT
     assert remote.asked == [0, 1000, 0]
+
+
+def test_the_page_of_a_proxy_says_nothing_of_the_file(cache: FileCache, tmp_path: Path) -> None:
+    remote = Remote(sends=[1000])
+    with pytest.raises(ServerUnavailable):
+        cache.provide(DIGEST, tmp_path / "file", remote.open)
+
+    with pytest.raises(ServerUnavailable):
+        cache.provide(DIGEST, tmp_path / "file", Remote(content=b"<html>" * 999, content_type="text/html").open)
+    cache.provide(DIGEST, tmp_path / "file", remote.open)
+
+    assert remote.asked == [0, 1000]
 
 
 def test_what_is_not_what_its_hash_says_is_thrown_away(cache: FileCache, tmp_path: Path) -> None:
