@@ -95,7 +95,16 @@ def attach(
         app.extensions[CHECK] = check
     db.init_app(app)
     with app.app_context():
-        prepare_engine(db.engine)
+        _prepare(db.engine)
+
+
+def _prepare(engine: Engine) -> None:
+    prepare_engine(engine)
+    if engine.dialect.name != "sqlite":
+        # Its driver would be a tenth of a server with an SQLite file.
+        from api.storage.mariadb import prepare_server_engine
+
+        prepare_server_engine(engine)
 
 
 def session() -> Session:

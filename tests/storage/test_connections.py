@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from sqlalchemy import func, insert, select, text
 
-from api.storage import connections
+from api.storage import mariadb
 from api.storage.connections import LOCK_TIMEOUT
 from api.storage.database import read, session, transact, transaction
 from api.storage.platform_tables import TagRow
@@ -193,7 +193,7 @@ def test_a_connection_that_was_idle_for_long_is_asked_whether_it_lives(
     mariadb_database: Database, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = connection_id()
-    monkeypatch.setattr(connections, "TRUSTED_SECONDS", -1.0)
+    monkeypatch.setattr(mariadb, "TRUSTED_SECONDS", -1.0)
 
     with sent(mariadb_database.engine) as words:
         count_tags()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from api.services.runs.platform_sync import judge_pending
-from api.storage import connections
+from api.storage import mariadb
 from api.storage.database import session
 from contract.documents import Operation, load_documents
 from contract.largest_requests import requests_of
@@ -30,7 +30,7 @@ def settled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """A server with much of everything, on either kind of database, that has all its connections, and nothing left to judge."""
     with ExitStack() as stack:
         # However long a connection was idle, it is not asked.
-        stack.enter_context(pytest.MonkeyPatch.context()).setattr(connections, "TRUSTED_SECONDS", float("inf"))
+        stack.enter_context(pytest.MonkeyPatch.context()).setattr(mariadb, "TRUSTED_SECONDS", float("inf"))
         if request.param == "sqlite":
             found = request.getfixturevalue("abundant")
         else:
