@@ -76,6 +76,7 @@ def test_the_pages_users_and_folders_can_be_made(tmp_path: Path) -> None:
         "ci root 700 /var/lib/ci-jobs", "ci-machine root 700 /var/lib/ci-machine"]
 
 
+@pytest.mark.verify
 def test_the_page_works_when_it_is_pasted(tmp_path: Path, mariadb: PrivateServer) -> None:
     _, _, _, copying, migrating, services, looking, triggering = shell_blocks("docs/install.md")
     socket, port = mariadb.folder / "socket", free_port()

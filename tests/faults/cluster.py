@@ -12,6 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from api.commands.machines import issue
 from api.config import Settings
 from api.domain.jobs.job import Job, JobStatus, ProjectZip
@@ -44,6 +46,9 @@ print("told to go on", flush=True)
 # The lease of machines that are to lose their jobs.
 SHORT = 10
 UNLIMITED_RATE = 10_000_000
+# Of tests on either database: the one of production before each change, the other by `make verify`.
+on_mariadb_first = pytest.mark.parametrize("database", [
+    pytest.param("mariadb", marks=pytest.mark.mariadb), pytest.param("sqlite", marks=pytest.mark.verify)], indirect=True)
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 
 from api.domain.jobs.job import JobReason, JobStatus
 from tests.e2e.processes import eventually, is_alive
-from tests.faults.cluster import COUNTING, SHORT, Cluster, Host, is_contiguous, supervisor_of
+from tests.faults.cluster import COUNTING, SHORT, Cluster, Host, is_contiguous, on_mariadb_first, supervisor_of
 
 QUICK = "print('done')"
 
@@ -111,6 +111,7 @@ def test_what_an_agent_that_was_frozen_past_its_lease_has_to_say_is_refused(hast
     assert is_contiguous(cluster.log(first)) and is_contiguous(cluster.log(second))
 
 
+@on_mariadb_first
 def test_when_a_whole_host_is_gone_another_takes_over(any_plant: Cluster) -> None:
     cluster, host, other = any_plant, any_plant.host(), any_plant.host()
     job_id = cluster.submit(max_attempts=2)
@@ -127,6 +128,7 @@ def test_when_a_whole_host_is_gone_another_takes_over(any_plant: Cluster) -> Non
     assert (job.success, job.attempt) == (True, 2)
 
 
+@on_mariadb_first
 def test_of_many_jobs_two_agents_run_each_once(any_plant: Cluster) -> None:
     cluster, host, other = any_plant, any_plant.host(), any_plant.host()
     job_ids = [cluster.submit(QUICK) for _ in range(12)]

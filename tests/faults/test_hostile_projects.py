@@ -92,7 +92,7 @@ class Trials:
         return self.deployment.run(files), self.deployment.run({"job.py": hostile.HONEST})
 
 
-@pytest.fixture(scope="module", params=["bubblewrap", "container"])
+@pytest.fixture(scope="module", params=["bubblewrap", pytest.param("container", marks=pytest.mark.verify)])
 def deployment(
     request: pytest.FixtureRequest, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, runtime: Path,
 ) -> Iterator[Deployment]:

@@ -15,7 +15,7 @@ from api.domain.jobs.job import JobReason
 from api.storage.database import session
 from tests.builders import add_token, add_user
 from tests.e2e.processes import CI_API, eventually, free_port, started
-from tests.faults.cluster import Cluster
+from tests.faults.cluster import Cluster, on_mariadb_first
 
 # The log of an attempt is all that a job can leave outside of its sandbox: it tells of each time the job ran.
 PROGRAM = "print('this is job', {number}); raise SystemExit({number} % 3)"
@@ -37,6 +37,7 @@ def is_up(url: str) -> bool:
         return False
 
 
+@on_mariadb_first
 @pytest.mark.parametrize("jobs", [20, pytest.param(200, marks=pytest.mark.verify)])
 def test_two_servers_and_two_machines_give_every_job_its_outcome_once(any_plant: Cluster, jobs: int) -> None:
     cluster, hosts = any_plant, [any_plant.host(), any_plant.host()]
