@@ -77,6 +77,7 @@ def test_several_processes_serve_one_port_and_end_together(installation: Install
     eventually(lambda: not any(is_alive(pid) for pid in family), "the end of all of them")
 
 
+@pytest.mark.verify
 def test_uvicorn_serves_the_application_object_with_several_processes(installation: Installation) -> None:
     command = (
         sys.executable, "-m", "uvicorn", "ci_server.app:app", "--lifespan", "on", "--workers", "2", "--port", str(installation.port))

@@ -25,7 +25,8 @@ READS = [
     if operation.method == "get" and "501" not in operation.responses]
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+@pytest.fixture(scope="module", params=[
+    pytest.param("mariadb", marks=pytest.mark.mariadb), pytest.param("sqlite", marks=pytest.mark.verify)])
 def settled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Abundant]:
     """A server with much of everything, on either kind of database, that has all its connections, and nothing left to judge."""
     with ExitStack() as stack:
