@@ -10,7 +10,7 @@ from typing import Any
 
 MAX_SECONDS = 86_400
 MAX_ITEMS, MAX_LENGTH, MAX_PATTERNS = 100, 4096, 10
-_FOLDER = re.compile(r"(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[^\x00-\x1f\\]{1,500}")
+_PROJECT_FOLDER = re.compile(r"(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[^\x00-\x1f\\]{1,500}")
 _PYTHON = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,3}){0,2}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _SECONDS = re.compile(r"[0-9]{1,5}")
@@ -105,7 +105,7 @@ def _command(value: Any) -> tuple[str, ...]:
 
 
 def _folder(value: Any) -> str:
-    if not isinstance(value, str) or not _FOLDER.fullmatch(value):
+    if not isinstance(value, str) or not _PROJECT_FOLDER.fullmatch(value):
         raise ValueError("Must be the path of a folder of the project.")
     return value.rstrip("/")
 

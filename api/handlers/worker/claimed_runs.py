@@ -41,6 +41,10 @@ def add_claim_results(claim: str, body: dict[str, Any]) -> None:
     faults |= {
         f"results[{number}].regression_id": "Is told of once." for number, each in enumerate(body["results"])
         if told[each["regression_id"]] > 1}
+    faults |= {
+        f"results[{number}].log": "Is no base64." for number, each in enumerate(body["results"])
+        # Its letters are those of the schema; what they end with may still be wrong.
+        if len(each.get("log") or "") % 4}
     if faults:
         raise Invalid(faults)
     results = [TestResult.from_json(each) for each in body["results"]]

@@ -24,6 +24,8 @@ from tests.parts import need
 from tests.sandbox.kubernetes.api_server import Object
 
 POLL_SECONDS = 0.1
+# A container that hangs makes Podman hang, too.
+PODMAN_SECONDS = 60
 # Podman's own may be higher than this host's.
 ULIMITS = ["nofile=4096:4096", "nproc=4096:4096"]
 REFERENCE = re.compile(r"\$(?:\$|\(([A-Za-z0-9_.-]+)\))")
@@ -137,7 +139,11 @@ class PodmanNode:
             "--cgroup-manager=cgroupfs", "--runtime=runc", "--events-backend=file", *words)
         variables = {**os.environ, "TMPDIR": f"{self.folder}/tmp", "CONTAINERS_CONF": f"{self.folder}/containers.conf"}
         with self._counted():
-            return subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, env=variables)
+            try:
+                return subprocess.run(
+                    command, capture_output=True, text=True, check=False, cwd=self.folder, env=variables, timeout=PODMAN_SECONDS)
+            except subprocess.TimeoutExpired:
+                return subprocess.CompletedProcess(words, 1, "", "Podman does not answer.")
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

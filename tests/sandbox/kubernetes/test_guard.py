@@ -229,7 +229,8 @@ def test_a_pod_that_somebody_deletes_is_lost_though_its_command_then_ends(begin:
     eventually(talk.started.exists, "the word that it was started")
     talk.server.cluster.remove_pod(talk.node.started[0])
 
-    assert talk.ending() == ExitStatus(failure="its pod was deleted", reason=JobReason.LOST)
+    # Which is seen first, that the pod is gone or that its Job gives up over it, is a matter of chance.
+    assert talk.ending().reason is JobReason.LOST
 
 
 def test_a_job_that_somebody_deletes_is_lost(begin: Begin) -> None:
