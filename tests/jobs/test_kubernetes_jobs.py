@@ -80,6 +80,7 @@ def test_a_project_is_run_to_its_verdict_with_failing_tests_and_artifacts(host: 
     eventually(lambda: not cluster.cluster.jobs, "the end of all Jobs")
 
 
+@pytest.mark.verify
 def test_a_job_that_takes_too_long_meets_its_time_limit(host: Host, cluster: ApiServer, tmp_path: Path) -> None:
     with host.agent(**chosen(cluster, tmp_path), CI_JOB_TIMEOUT="15"):
         job_id = host.cluster.submit(**{"test_a.py": "import time\ndef test_a():\n    time.sleep(600)\n"})
@@ -103,6 +104,7 @@ def test_an_evicted_job_is_repeated_where_it_may_be(host: Host, cluster: ApiServ
     assert is_contiguous(host.cluster.log(second))
 
 
+@pytest.mark.verify
 def test_a_job_goes_on_when_all_of_its_machine_has_ended_and_is_followed_by_the_next(
     host: Host, cluster: ApiServer, tmp_path: Path,
 ) -> None:
@@ -126,6 +128,7 @@ def test_a_job_goes_on_when_all_of_its_machine_has_ended_and_is_followed_by_the_
     assert len([pod for pod in cluster.cluster.made[before:] if job_id in pod["metadata"]["name"]]) == 1
 
 
+@pytest.mark.verify
 def test_what_a_machine_that_died_left_in_the_cluster_is_taken_away(host: Host, cluster: ApiServer, tmp_path: Path) -> None:
     settings = {**chosen(cluster, tmp_path), "CI_JOB_COMMAND": "sh job.sh"}
     with host.agent(**settings) as agent:
