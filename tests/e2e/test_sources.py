@@ -121,6 +121,7 @@ def test_a_pull_request_is_judged_as_merged_into_the_base_branch(site: Site, fir
     assert any("Merging" in message for message in site.installation.api.messages(run_id))
 
 
+@pytest.mark.verify
 def test_a_conflict_ends_the_run_with_an_infrastructure_error_of_the_merge(site: Site, first: str) -> None:
     proposed = site.origin.commit("refs/pull/8/head", files("mine\n"), first)
     site.origin.commit("refs/heads/theirs", files("theirs\n"), first)
@@ -133,6 +134,7 @@ def test_a_conflict_ends_the_run_with_an_infrastructure_error_of_the_merge(site:
     assert "Merge conflict in captions.txt" in site.log(run_id)
 
 
+@pytest.mark.verify
 def test_a_commit_that_is_not_there_ends_the_run_with_one_of_the_checkout(site: Site, first: str) -> None:
     run_id = site.trigger("e" * 40)
 
@@ -152,6 +154,7 @@ def test_a_build_that_fails_ends_the_run_with_one_of_the_build_and_its_words_in_
     assert "the compiler complains" in site.log(run_id)
 
 
+@pytest.mark.verify
 def test_without_a_sandbox_nothing_is_built(site: Site, first: str) -> None:
     run_id = site.trigger(first)
 

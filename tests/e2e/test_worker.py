@@ -62,6 +62,7 @@ def test_a_run_that_is_cancelled_while_it_executes_is_stopped_and_its_worker_goe
     assert following["status"] == "pass"
 
 
+@pytest.mark.verify
 def test_a_worker_that_is_told_to_stop_gives_its_run_up_with_the_reason(ready: Installation) -> None:
     ready.hold()
     before = ready.begun()
@@ -97,6 +98,7 @@ def test_a_run_whose_worker_was_killed_is_given_up_when_its_lease_has_passed(rea
     assert ready.api.get(f"/runs/{run_id}/summary")["infrastructure_error_count"] == 1
 
 
+@pytest.mark.verify
 def test_a_worker_that_is_not_trusted_executes_nothing_and_says_which_setting_is_missing(ready: Installation) -> None:
     before = ready.begun()
     run_id = ready.api.trigger()
@@ -110,6 +112,7 @@ def test_a_worker_that_is_not_trusted_executes_nothing_and_says_which_setting_is
     assert ready.begun() == before
 
 
+@pytest.mark.verify
 def test_two_workers_execute_ten_runs_and_none_twice(ready: Installation) -> None:
     before = ready.begun()
     runs = [ready.api.trigger() for _ in range(10)]

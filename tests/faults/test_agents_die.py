@@ -45,6 +45,7 @@ def test_a_job_that_ended_while_no_agent_lived_is_reported_by_the_next(cluster: 
     assert (job.status, job.success, job.attempt) == (JobStatus.COMPLETED, True, 1)
 
 
+@pytest.mark.verify
 def test_an_agent_that_is_told_to_stop_leaves_its_job_running(cluster: Cluster, host: Host) -> None:
     job_id = cluster.submit()
     with host.agent() as first:
@@ -140,6 +141,7 @@ def test_of_many_jobs_two_agents_run_each_once(any_plant: Cluster) -> None:
     assert all(cluster.log(cluster.files.attempts(job_id)[0]).count("done") == 1 for job_id in job_ids)
 
 
+@pytest.mark.verify
 def test_a_frozen_agent_holds_up_no_supervisor(hasty_cluster: Cluster, host: Host) -> None:
     cluster = hasty_cluster
     job_id = cluster.submit(COUNTING)

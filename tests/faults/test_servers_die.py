@@ -71,6 +71,7 @@ def test_a_job_outlives_the_server_and_its_agent(number: signal.Signals, idle_cl
     assert is_contiguous(cluster.log(attempt))
 
 
+@pytest.mark.verify
 def test_a_server_that_is_told_to_stop_leaves_its_jobs_time_until_its_next_start(idle_cluster: Cluster, host: Host) -> None:
     cluster = idle_cluster
     command, variables, _ = serving(host)
