@@ -113,7 +113,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def never_successful(log: str, documents: Sequence[str] = ALL) -> list[str]:
-    """The operations of these documents that the server never answered with a success, but for those that are configured as always refused."""
+    """The operations of these documents that never had a success, but for those that are configured as always refused."""
     projects = tomllib.loads(CONFIGURATION.read_text(encoding="utf-8"))["project"]
     refused = {
         name for project in projects for each in project.get("operations", ()) if not each.get("enabled", True)
