@@ -249,10 +249,16 @@ def _end(attempt: AttemptFiles) -> None:
 
 
 def _removed(group: Path) -> bool:
+    """Whether a control group is gone; what still runs in it, as a trial of a machine that was killed, is ended."""
     try:
         group.rmdir()
     except FileNotFoundError:
         return True
     except OSError:
+        with suppress(OSError):
+            for pid in map(int, (group / "cgroup.procs").read_text().split()):
+                # A process of another namespace has no number here.
+                if pid > 0:
+                    os.kill(pid, signal.SIGKILL)
         return False
     return True
