@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,26 +31,30 @@ def put_claim_progress(claim: str, body: dict[str, Any]) -> None:
 
 def add_claim_results(claim: str, body: dict[str, Any]) -> None:
     """Keep the results of tests of a claimed run."""
-    faults = {
-        f"results[{number}]": "Has either an ending or an error." for number, each in enumerate(body["results"])
-        if (each["ending"] is None) is (each["error"] is None)}
-    faults |= {
-        f"results[{number}].error.code": CODE_OF_TYPE for number, each in enumerate(body["results"])
-        if each["error"] is not None and not ReportedError.has_code_of_type(each["error"])}
-    told = Counter(each["regression_id"] for each in body["results"])
-    faults |= {
-        f"results[{number}].regression_id": "Is told of once." for number, each in enumerate(body["results"])
-        if told[each["regression_id"]] > 1}
-    faults |= {
-        f"results[{number}].log": "Is no base64." for number, each in enumerate(body["results"])
-        # Its letters are those of the schema; what they end with may still be wrong.
-        if len(each.get("log") or "") % 4}
-    if faults:
+    if faults := _faults_of(body["results"]):
         raise Invalid(faults)
     results = [TestResult.from_json(each) for each in body["results"]]
     claim_reports.store_results(
         parse_run_claim(claim), request_context.machine().name, results, request_context.collaborator(FileStore),
         request_context.collaborator(Archive), request_context.now())
+
+
+def _faults_of(results: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What no schema can say is wrong with results, by field."""
+    told = Counter(each["regression_id"] for each in results)
+    faults = {}
+    for number, each in enumerate(results):
+        where = f"results[{number}]"
+        if (each["ending"] is None) is (each["error"] is None):
+            faults[where] = "Has either an ending or an error."
+        if each["error"] is not None and not ReportedError.has_code_of_type(each["error"]):
+            faults[f"{where}.error.code"] = CODE_OF_TYPE
+        if told[each["regression_id"]] > 1:
+            faults[f"{where}.regression_id"] = "Is told of once."
+        # Its letters are those of the schema; what they end with may still be wrong.
+        if len(each.get("log") or "") % 4:
+            faults[f"{where}.log"] = "Is no base64."
+    return faults
 
 
 async def put_claim_output(claim: str, regression_id: int, output_id: int, request: Request) -> Response:
