@@ -101,8 +101,10 @@ class Reporter:
 
     def _short_log(self, regression_id: int, path: Path) -> bytes | None:
         """What a test printed, if it may come with its result. It is sent at once if not: so it waits, too, while many results do."""
-        if path.stat().st_size <= MAX_RESULT_LOG and len(self._results) < MAX_RESULTS:
-            return path.read_bytes()
+        with path.open("rb") as file:
+            log = file.read(MAX_RESULT_LOG + 1)
+        if len(log) <= MAX_RESULT_LOG and len(self._results) < MAX_RESULTS:
+            return log
         self._is_taken(self._patience, lambda: self._run_source.send_test_log(self._claimed, regression_id, path))
         return None
 
