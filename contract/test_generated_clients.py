@@ -84,6 +84,7 @@ def check(found: dict[str, Any], address: str) -> None:
         "finished_end": {"type": "complete", "success": False}, "artifact": ["report.xml", 13]}
 
 
+@pytest.mark.verify
 def test_a_python_client_works(address: str, documents: dict[str, Path], tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("openapi-python-client")
     if not program.exists():
@@ -97,6 +98,7 @@ def test_a_python_client_works(address: str, documents: dict[str, Path], tmp_pat
     check(json.loads(found), address)
 
 
+@pytest.mark.verify
 def test_a_typescript_client_is_strictly_typed_and_works(address: str, documents: dict[str, Path], tmp_path: Path) -> None:
     for name, document in documents.items():
         options = ["--client", "@hey-api/client-fetch", "--no-log-file", "--silent"]

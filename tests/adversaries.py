@@ -9,15 +9,17 @@ from re import _constants as ops  # type: ignore[attr-defined]  # What a pattern
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
+from tests.examples import examples
+
 # A pattern that is linear stays below the first on texts of the second length, but on a machine that is very busy; then growth decides.
 NOTICED = 0.05
-LONGEST = 16_384
+LONGEST = examples(16_384, part=2)
 # From one length to the fourfold, a linear pattern takes four times as long, a quadratic one sixteen times.
 SUSPICIOUS_GROWTH = 8
 MAX_TEXTS = 300
 _SPECIMENS = "aA0_ \n.:/-\"\\,;<[(TZé~"
 _TAILS = ("", "\0", "\n", "!")
-_LENGTHS = (*range(8, 64, 4), *(64 << power for power in range(9)))
+_LENGTHS = tuple(length for length in (*range(8, 64, 4), *(64 << power for power in range(9))) if length <= LONGEST)
 
 Scan = Callable[[Any], object]
 Text = tuple[str, str, str]

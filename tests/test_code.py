@@ -29,6 +29,7 @@ def test_the_code_keeps_the_rules(check: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.verify
 def test_the_types_of_all_that_a_machine_imports_on_windows_are_right_there() -> None:
     modules = finished((sys.executable, "-c", WINDOWS), {}, folder=ROOT)
     assert modules.returncode == 0, modules.stderr

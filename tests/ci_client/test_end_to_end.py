@@ -154,6 +154,7 @@ def test_who_logs_in_submits_and_logs_out_again(installation: Installation, tmp_
     assert "test_two_and_two PASSED" in again.stdout
 
 
+@pytest.mark.verify
 def test_a_log_is_whole_although_the_server_was_killed_on_the_way(installation: Installation, tmp_path: Path) -> None:
     project = make_project(tmp_path / "chatty", CHATTY)
     with installation.server() as server:

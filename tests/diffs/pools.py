@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from time import sleep
 
 from api.diffs.channel import View
 from api.diffs.pool import DiffPool
@@ -29,8 +28,3 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    while not condition():
-        sleep(0.01)

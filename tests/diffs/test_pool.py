@@ -15,7 +15,8 @@ from api.diffs.pool import WAITING_FOR_EACH, DiffPool
 from api.domain.errors import Unavailable
 from api.domain.text.diff import DiffSummary, Precision
 from tests.diffs.diff_files import File, shuffled
-from tests.diffs.pools import BABBLES, DIES, HANGS, UNIFIED, VIEW, MakePool, is_alive, wait_for
+from tests.diffs.pools import BABBLES, DIES, HANGS, UNIFIED, VIEW, MakePool, is_alive
+from tests.e2e.processes import eventually
 
 
 def test_a_process_is_started_when_it_is_needed_and_used_again(pool: DiffPool) -> None:
@@ -33,7 +34,7 @@ def test_while_one_pair_takes_its_time_another_is_compared(make_pool: MakePool) 
     pool = make_pool(processes=2, seconds=6)
     with ThreadPoolExecutor(1) as threads:
         slow = threads.submit(pool.compare, shuffled(10 << 20, 1), shuffled(10 << 20, 2), VIEW)
-        wait_for(lambda: pool.pids)
+        eventually(lambda: pool.pids, "a process")
 
         quick = [pool.compare(File(b"%d" % number), File(b"x"), VIEW) for number in range(20)]
         overtook = not slow.done()
@@ -47,7 +48,7 @@ def test_a_process_that_hangs_is_killed_and_all_lines_count_as_replaced(make_poo
     pool = make_pool(program=HANGS, seconds=0.2)
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(pool.compare, File(b"a\nb\nc"), File(b"d\n"), VIEW)
-        wait_for(lambda: pool.pids)
+        eventually(lambda: pool.pids, "a process")
         [pid] = pool.pids
 
         answer = asked.result()
@@ -194,7 +195,7 @@ def test_closing_ends_a_comparison_that_is_being_made(make_pool: MakePool) -> No
     pool = make_pool(program=HANGS, seconds=3600)
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(pool.compare, File(b"a"), File(b"b"), VIEW)
-        wait_for(lambda: pool.pids)
+        eventually(lambda: pool.pids, "a process")
 
         pool.close()
 

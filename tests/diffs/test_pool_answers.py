@@ -11,8 +11,9 @@ from api.domain.text.byte_difference import ByteDifference
 from api.domain.text.decoding import Encoding
 from api.domain.text.diff import DiffSummary, Precision
 from tests.diffs.diff_files import File, shuffled, unique
-from tests.diffs.pools import DIES, UNIFIED, VIEW, MakePool, children_of, wait_for
+from tests.diffs.pools import DIES, UNIFIED, VIEW, MakePool, children_of
 from tests.domain.text.diffs import compared, hunks
+from tests.e2e.processes import eventually
 
 
 def test_the_answer_is_that_of_the_library(pool: DiffPool) -> None:
@@ -78,7 +79,7 @@ def test_a_pair_that_takes_too_long_is_told_apart_more_coarsely(make_pool: MakeP
     assert answer.truncated
     assert answer.summary.changed_hunks == 1
     assert orjson.loads(answer.shown)[0]["lines"][0]["text"] == "first"
-    wait_for(lambda: len(children_of(pid)) == 1 and at_work not in children_of(pid))
+    eventually(lambda: len(children_of(pid)) == 1 and at_work not in children_of(pid), "a process in its place")
 
 
 def test_files_that_have_nothing_in_common_are_no_trouble(pool: DiffPool) -> None:

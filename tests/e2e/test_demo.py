@@ -24,6 +24,8 @@ from tests.parts import need
 
 JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ON = "Server and machine go on"
+# How the demo's runs end.
+ENDS = ["pass", "fail", "canceled", "fail", "fail", "fail"]
 
 
 @pytest.fixture(scope="module")
@@ -33,35 +35,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(folder: Path) -> subprocess.CompletedProcess[str]:
-    """A demo that was run once, from nothing."""
-    return finished((*CI_API, "demo", "--once", "--folder", str(folder), "--port", str(free_port())), {})
-
-
-@pytest.fixture(scope="module")
-def second(first: subprocess.CompletedProcess[str], folder: Path) -> Iterator[Running]:
-    """A demo on the same folder that goes on."""
+def demo(folder: Path) -> Iterator[Running]:
+    """A demo from nothing, whose runs are over, and which goes on."""
     command = (*CI_API, "demo", "--folder", str(folder), "--port", str(free_port()))
     with started(command, {}, folder / "demo.log") as running:
         eventually(lambda: ON in running.output() or running.process.poll() is not None, "the demo's story")
         yield running
 
 
-def test_the_demo_runs_all_commits_and_says_where_to_look(first: subprocess.CompletedProcess[str]) -> None:
-    lines = first.stdout.splitlines()
+def test_the_demo_runs_all_commits_and_says_where_to_look(demo: Running) -> None:
+    story = demo.output()
 
-    assert first.returncode == 0, first.stderr
-    assert first.stderr == ""
-    assert [line.split()[0].strip(":") for line in lines if re.match(r"  \w+: of ", line)] == [
-        "pass", "fail", "canceled", "fail", "fail", "fail"]
-    assert re.search(r"^Token +spci_[A-Za-z0-9_-]{43}$", first.stdout, re.MULTILINE)
-    assert re.search(r"^Pages +http://127\.0\.0\.1:\d+/$", first.stdout, re.MULTILINE)
-    assert re.search(r"^Swagger UI +http://127\.0\.0\.1:\d+/api/v1/ui$", first.stdout, re.MULTILINE)
-    assert sum(line.startswith("  curl ") for line in lines) == 3
+    assert re.findall(r"^  (\w+): of ", story, re.MULTILINE) == ENDS
+    assert re.search(r"^Token +spci_[A-Za-z0-9_-]{43}$", story, re.MULTILINE)
+    assert re.search(r"^Pages +http://127\.0\.0\.1:\d+/$", story, re.MULTILINE)
+    assert re.search(r"^Swagger UI +http://127\.0\.0\.1:\d+/api/v1/ui$", story, re.MULTILINE)
+    assert len(re.findall(r"^  curl ", story, re.MULTILINE)) == 3
 
 
-def test_the_regression_has_failures_a_missing_output_and_a_crash(first: subprocess.CompletedProcess[str], folder: Path) -> None:
-    story = re.search(r"fail: of (\d+) regression tests (\d+) passed, (\d+) failed, (\d+) without output", first.stdout)
+def test_the_regression_has_failures_a_missing_output_and_a_crash(demo: Running, folder: Path) -> None:
+    story = re.search(r"fail: of (\d+) regression tests (\d+) passed, (\d+) failed, (\d+) without output", demo.output())
 
     with opened(f"sqlite:///{folder / 'ci.db'}", migrated=False):
         codes = session().execute(select(ResultRow.exit_code).where(ResultRow.test_id == 2)).scalars().all()
@@ -74,10 +67,10 @@ def test_the_regression_has_failures_a_missing_output_and_a_crash(first: subproc
     assert any(code is not None and (code < 0 or code >= 128) for code in codes)
 
 
-def test_a_project_is_tested_in_a_sandbox_and_its_mistake_is_shown(first: subprocess.CompletedProcess[str]) -> None:
+def test_a_project_is_tested_in_a_sandbox_and_its_mistake_is_shown(demo: Running) -> None:
     need("bwrap")
 
-    story = first.stdout.partition("\nJob ")[2]
+    story = demo.output().partition("\nJob ")[2]
 
     assert "FAILED tests/test_captions.py::test_a_shift_keeps_how_long_a_cue_is_shown" in story
     assert "1 failed, 28 passed" in story
@@ -85,10 +78,10 @@ def test_a_project_is_tested_in_a_sandbox_and_its_mistake_is_shown(first: subpro
     assert re.search(r"^Live page +http://127\.0\.0\.1:\d+/jobs/[0-9a-f-]{36}/view$", story, re.MULTILINE)
 
 
-def test_the_printed_client_follows_the_job_from_its_beginning(second: Running) -> None:
+def test_the_printed_client_follows_the_job_from_its_beginning(demo: Running) -> None:
     need("bwrap")
-    line = eventually(lambda: re.search(r"^  \.venv/bin/ci (wait .*)$", second.output(), re.MULTILINE), "the client's line")
-    token = api_of(second).token or ""
+    line = eventually(lambda: re.search(r"^  \.venv/bin/ci (wait .*)$", demo.output(), re.MULTILINE), "the client's line")
+    token = api_of(demo).token or ""
 
     waited = finished((sys.executable, "-m", "ci_client.command", *line[1].split()), {"CI_TOKEN": token})
 
@@ -97,23 +90,14 @@ def test_the_printed_client_follows_the_job_from_its_beginning(second: Running) 
     assert "1 failed, 28 passed" in waited.stdout
 
 
-def test_a_demo_that_goes_on_is_well(second: Running) -> None:
+def test_a_demo_that_goes_on_is_well(demo: Running) -> None:
     need("bwrap")
 
-    assert api_of(second).get("/system/health")["status"] == "ok"
+    assert api_of(demo).get("/system/health")["status"] == "ok"
 
 
-def test_a_second_demo_goes_on_with_the_same_folder(second: Running) -> None:
-    api = api_of(second)
-
-    runs = api.get("/runs", params={"sort": "run_id"})["data"]
-
-    assert [run["status"] for run in runs[:12]] == ["pass", "fail", "canceled", "fail", "fail", "fail"] * 2
-    assert len(api.get("/branches")["data"]) == 1
-
-
-def test_there_is_something_of_every_kind_to_be_seen(second: Running) -> None:
-    api = api_of(second)
+def test_there_is_something_of_every_kind_to_be_seen(demo: Running) -> None:
+    api = api_of(demo)
 
     approvals, troubles = api.get("/baseline-approvals")["data"], api.get("/runs/3/infrastructure-errors")["data"]
     artifacts = api.get("/runs/2/artifacts", params={"limit": 100})["data"]
@@ -126,9 +110,9 @@ def test_there_is_something_of_every_kind_to_be_seen(second: Running) -> None:
         "build_log", "binary", "sample_output", "expected_output", "diff", "media_info"}
 
 
-def test_each_printed_curl_line_works_when_it_is_pasted(second: Running) -> None:
+def test_each_printed_curl_line_works_when_it_is_pasted(demo: Running) -> None:
     bash, _ = need("bash"), need("curl")
-    lines = [line.strip() for line in second.output().splitlines() if line.startswith("  curl ")]
+    lines = [line.strip() for line in demo.output().splitlines() if line.startswith("  curl ")]
 
     pasted = [
         subprocess.run([bash, "-c", line], env=environment({}), capture_output=True, text=True, check=True, timeout=60)
@@ -137,12 +121,12 @@ def test_each_printed_curl_line_works_when_it_is_pasted(second: Running) -> None
 
     assert triage["status"] == "fail"
     assert difference["status"] == "different"
-    assert api_of(second).ended(triggered["run_id"])["status"] == "fail"
+    assert api_of(demo).ended(triggered["run_id"])["status"] == "fail"
 
 
-def test_the_readmes_tour_works_however_often_it_is_pasted(second: Running) -> None:
-    lines, _, _ = tour_of(second, Path())
-    eventually(lambda: api_of(second).get("/runs/4/triage")["analysis"]["state"] == "ready", "the causes of the pull request's run")
+def test_the_readmes_tour_works_however_often_it_is_pasted(demo: Running) -> None:
+    lines, _, _ = tour_of(demo, Path())
+    eventually(lambda: api_of(demo).get("/runs/4/triage")["analysis"]["state"] == "ready", "the causes of the pull request's run")
 
     first = pasted(lines)
     # Names of tokens are told apart by the second that they were made in.
@@ -156,9 +140,9 @@ def test_the_readmes_tour_works_however_often_it_is_pasted(second: Running) -> N
     assert [fact["words"] for fact in difference["cues"]["facts"]] == ["every cue ends 40 ms earlier"]
 
 
-def test_the_readmes_tour_of_a_job_works_when_it_is_pasted(second: Running, folder: Path) -> None:
+def test_the_readmes_tour_of_a_job_works_when_it_is_pasted(demo: Running, folder: Path) -> None:
     need("bwrap")
-    _, submitting, following = tour_of(second, folder)
+    _, submitting, following = tour_of(demo, folder)
 
     followed = pasted(submitting)[-1]
     job, event = re.search(r'"job_id": "([0-9a-f-]{36})"', followed), re.search(r"^id: (\S+)$", followed, re.MULTILINE)
@@ -171,20 +155,20 @@ def test_the_readmes_tour_of_a_job_works_when_it_is_pasted(second: Running, fold
 
 
 @pytest.mark.verify
-def test_the_page_about_jobs_works_when_it_is_pasted(second: Running, folder: Path) -> None:
+def test_the_page_about_jobs_works_when_it_is_pasted(demo: Running, folder: Path) -> None:
     need("bwrap")
     shown, program = (block.text for block in blocks_of("docs/jobs.md")[:2])
     # Names of tokens hold the second of their making, and the tour's own tokens may be of this one.
-    login = tour_of(second, folder)[1][0].replace('"jobs-', '"page-')
+    login = tour_of(demo, folder)[1][0].replace('"jobs-', '"page-')
     project, token = folder / "project", pasted([login, "echo $TOKEN"])[-1].strip()
-    server, _, submit, *later = re.findall(r"^\$ (.*)$", shown.replace("https://ci.example.org", address_of(second)), re.MULTILINE)
+    server, _, submit, *later = re.findall(r"^\$ (.*)$", shown.replace("https://ci.example.org", address_of(demo)), re.MULTILINE)
     # Who has a token of the tour need not log in, which asks a person for a password.
     ci = [f"cd {project}", f'ci() {{ {sys.executable} -m ci_client.command "$@"; }}', f"{server}; export CI_TOKEN={token}"]
 
     submitted = pasted([*ci, f"exec 2>&1; {submit}"])[-1]
     job = submitted.split()[2]
     waited, fetched, stood, listed, again, cancelled = pasted([*ci, *(JOB_ID.sub(job, line) for line in later)])[3:]
-    written = program.replace("path/to/project", str(project)).replace("https://ci.example.org", address_of(second))
+    written = program.replace("path/to/project", str(project)).replace("https://ci.example.org", address_of(demo))
     streamed = finished((sys.executable, "-c", written), {"CI_TOKEN": token})
 
     told = [line for line in shown.splitlines() if line.startswith(("Job ID", "You can"))]
@@ -197,17 +181,17 @@ def test_the_page_about_jobs_works_when_it_is_pasted(second: Running, folder: Pa
     assert "1 failed" in streamed.stdout, streamed.stderr
 
 
-def test_its_swagger_ui_is_where_it_says(second: Running) -> None:
-    page = api_of(second).ask("GET", "/api/v1/ui")
+def test_its_swagger_ui_is_where_it_says(demo: Running) -> None:
+    page = api_of(demo).ask("GET", "/api/v1/ui")
 
     assert page.status_code == 200
     assert "<!doctype html>" in page.text.lower()
 
 
-def test_no_secret_is_in_the_logs_of_server_and_machine(second: Running, folder: Path) -> None:
+def test_no_secret_is_in_the_logs_of_server_and_machine(demo: Running, folder: Path) -> None:
     with opened(f"sqlite:///{folder / 'ci.db'}", migrated=False):
         secrets = list(session().execute(select(TestRow.token)).scalars())
-    secrets += [api_of(second).token or "", (folder / "machine.token").read_text()]
+    secrets += [api_of(demo).token or "", (folder / "machine.token").read_text()]
 
     written = "".join((folder / name).read_text() for name in ("server.log", "machine.log"))
 
@@ -227,16 +211,31 @@ def test_a_port_that_is_taken_is_said_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "demo").exists()
 
 
-def test_ctrl_c_stops_the_server_and_the_machine(second: Running) -> None:
-    family = second.family()
+def test_ctrl_c_stops_the_server_and_the_machine(demo: Running) -> None:
+    family = demo.family()
 
-    second.tell(signal.SIGINT)
-    status = second.ended()
+    demo.tell(signal.SIGINT)
+    status = demo.ended()
 
     assert status == 0
-    assert second.output().endswith("\nStopped.\n")
+    assert demo.output().endswith("\nStopped.\n")
     assert len(family) >= 3
     eventually(lambda: not any(is_alive(pid) for pid in family), "the end of all of them")
+
+
+@pytest.mark.verify
+def test_a_second_demo_goes_on_with_the_same_folder(demo: Running, folder: Path) -> None:
+    if demo.process.poll() is None:
+        demo.tell(signal.SIGINT)
+        demo.ended()
+
+    again = finished((*CI_API, "demo", "--once", "--folder", str(folder), "--port", str(free_port())), {})
+
+    with opened(f"sqlite:///{folder / 'ci.db'}", migrated=False):
+        branches = session().execute(select(TestRow.branch).order_by(TestRow.id)).scalars().all()
+    assert (again.returncode, again.stderr) == (0, "")
+    assert branches[-len(ENDS):] == branches[:len(ENDS)]
+    assert re.findall(r"^  (\w+): of ", again.stdout, re.MULTILINE) == ENDS
 
 
 def tour_of(running: Running, folder: Path) -> tuple[list[str], list[str], list[str]]:

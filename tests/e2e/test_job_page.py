@@ -176,6 +176,7 @@ def test_a_strangers_job_is_not_there(reader: Reader, owner: Owner, shared: Inst
     owner.start(job_id).finish(0)
 
 
+@pytest.mark.verify
 def test_of_a_long_log_the_newest_lines_are_shown(reader: Reader, owner: Owner) -> None:
     job_id = owner.submit()
     attempt = owner.start(job_id)
@@ -193,6 +194,7 @@ def test_of_a_long_log_the_newest_lines_are_shown(reader: Reader, owner: Owner) 
     assert find(reader.browser, "#log").is_displayed()
 
 
+@pytest.mark.verify
 def test_a_job_is_watched_across_a_servers_end_without_a_line_lost_or_doubled(
     browser: WebDriver, sqlite_path: Path, tmp_path: Path,
 ) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from tests.e2e.installation import Installation
 from tests.e2e.processes import finished
+from tests.examples import each_day
 from tests.parts import lacking
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy", "2026-07-28"])
+@pytest.mark.parametrize("mode", each_day(["auto", "legacy", "2026-07-28"], "auto"))
 def test_the_protocols_own_client_finds_and_calls_the_tools(served: Installation, mode: str) -> None:
     if find_spec("mcp") is None:
         lacking("mcp is not installed")

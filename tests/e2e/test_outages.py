@@ -5,6 +5,7 @@ import resource
 from pathlib import Path
 
 import httpx
+import pytest
 
 from api.storage.database import session
 from api.storage.platform_tables import TestRow
@@ -41,6 +42,7 @@ def test_a_server_whose_database_is_killed_says_so_and_recovers_with_it(mariadb:
     assert "Traceback" not in server.output()
 
 
+@pytest.mark.verify
 def test_a_file_that_the_store_cannot_take_is_refused_for_a_repeat_and_leaves_nothing(installation: Installation) -> None:
     with installation.server(prepare=take_no_large_file) as server:
         run_id = installation.api.trigger()

@@ -43,6 +43,7 @@ def _elsewhere(browser: WebDriver, base: str) -> list[str]:
     return [url for url in urls if url.startswith("http") and not url.startswith(base + "/")]
 
 
+@pytest.mark.verify
 def test_a_worker_reports_there_and_a_client_finds_its_jobs(placed: Installation, run_id: int) -> None:
     assert placed.api.ended(run_id)["status"] == "pass"
     assert list_jobs(placed.url + PATH, token=placed.token) == []

@@ -66,6 +66,7 @@ def test_a_server_may_have_as_many_connections_as_the_host_allows(installation: 
     assert soft == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536))
 
 
+@pytest.mark.verify
 def test_several_processes_serve_one_port_and_end_together(installation: Installation) -> None:
     with installation.server("--workers", "2") as server:
         family = server.family()

@@ -95,6 +95,7 @@ def test_a_run_of_a_commit_is_built_executed_and_readable(site: Site, first: str
     assert "The executable is from the source build." in site.log(run_id)
 
 
+@pytest.mark.verify
 def test_a_retry_takes_what_was_built(site: Site, first: str) -> None:
     run_id = site.trigger(first)
     site.executed(run_id, CI_BUILD_DEPENDENCIES="echo fetching")

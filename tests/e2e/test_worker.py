@@ -80,6 +80,7 @@ def test_a_worker_that_is_told_to_stop_gives_its_run_up_with_the_reason(ready: I
     assert "worker was stopped" in ready.api.messages(run_id)[-1]
 
 
+@pytest.mark.verify
 def test_a_run_whose_worker_was_killed_is_given_up_when_its_lease_has_passed(ready: Installation) -> None:
     ready.hold()
     before = ready.begun()
@@ -127,6 +128,7 @@ def test_two_workers_execute_ten_runs_and_none_twice(ready: Installation) -> Non
     assert [sum("Taken by worker" in message for message in ready.api.messages(run_id)) for run_id in runs] == [1] * 10
 
 
+@pytest.mark.verify
 def test_a_server_that_is_killed_and_started_again_in_the_middle_of_a_run_loses_nothing(installation: Installation) -> None:
     installation.hold()
 

@@ -15,6 +15,7 @@ from api.domain.jobs.job import JobReason
 from api.storage.database import session
 from tests.builders import add_token, add_user
 from tests.e2e.processes import CI_API, eventually, free_port, started
+from tests.examples import each_day
 from tests.faults.cluster import Cluster, on_mariadb_first
 
 # The log of an attempt is all that a job can leave outside of its sandbox: it tells of each time the job ran.
@@ -38,7 +39,7 @@ def is_up(url: str) -> bool:
 
 
 @on_mariadb_first
-@pytest.mark.parametrize("jobs", [20, pytest.param(200, marks=pytest.mark.verify)])
+@pytest.mark.parametrize("jobs", each_day([20, 200], 20))
 def test_two_servers_and_two_machines_give_every_job_its_outcome_once(any_plant: Cluster, jobs: int) -> None:
     cluster, hosts = any_plant, [any_plant.host(), any_plant.host()]
     ports = [free_port(), free_port()]

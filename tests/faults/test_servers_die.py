@@ -109,6 +109,7 @@ def test_a_stop_that_is_told_to_all_of_our_processes_at_once_loses_nothing(idle_
     assert is_contiguous(cluster.log(attempt))
 
 
+@pytest.mark.verify
 def test_a_server_that_is_killed_in_the_middle_of_an_upload_leaves_no_job_and_takes_the_project_again(
     idle_cluster: Cluster, host: Host,
 ) -> None:

@@ -202,6 +202,7 @@ def assert_both_served(proxy: RotatingProxy) -> None:
     assert min(proxy.served.values()) > 2
 
 
+@pytest.mark.verify
 @pytest.mark.mariadb
 def test_a_run_is_reported_to_and_read_from_whichever_server_is_asked(servers: Servers) -> None:
     test = add_regression_test(outputs=[Output(sha256(b"Hello.\n").hexdigest())])

@@ -55,6 +55,7 @@ def test_a_project_is_tested_by_a_pytest_of_its_own_and_its_report_is_read(host:
     assert (left["junit"]["tests"], left["junit"]["failures"]) == (2, 0)
 
 
+@pytest.mark.verify
 def test_what_a_project_needs_is_installed_from_the_wheelhouse(host: Host, container: Sandbox, tmp_path: Path) -> None:
     write_greeting(tmp_path / "wheels")
     files = {"requirements.txt": "greeting\n", "test_a.py": USING_GREETING}
@@ -66,6 +67,7 @@ def test_what_a_project_needs_is_installed_from_the_wheelhouse(host: Host, conta
     assert left["junit"]["tests"] == 1
 
 
+@pytest.mark.verify
 def test_an_agent_whose_image_has_no_python_says_so_and_takes_no_jobs(
     host: Host, container: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:

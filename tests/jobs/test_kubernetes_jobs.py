@@ -89,6 +89,7 @@ def test_a_job_that_takes_too_long_meets_its_time_limit(host: Host, cluster: Api
     assert (job.success, job.reason) == (False, JobReason.TIMEOUT)
 
 
+@pytest.mark.verify
 def test_an_evicted_job_is_repeated_where_it_may_be(host: Host, cluster: ApiServer, tmp_path: Path) -> None:
     with host.agent(**{**chosen(cluster, tmp_path), "CI_JOB_COMMAND": "sh job.sh"}):
         job_id = host.cluster.submit(max_attempts=2, **{"job.sh": "python3 job.py"})

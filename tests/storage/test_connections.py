@@ -1,7 +1,6 @@
 """What is sent to a database beside statements, and connections that the server closed."""
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +13,7 @@ from api.storage.connections import LOCK_TIMEOUT
 from api.storage.database import read, session, transact, transaction
 from api.storage.platform_tables import TagRow
 from tests.databases import Database, opened
+from tests.e2e.processes import eventually
 from tests.mariadb import PrivateServer
 from tests.traffic import sent
 
@@ -125,13 +125,6 @@ def test_each_statement_of_a_read_sees_what_was_committed_before_it(database: Da
     assert (before, session().execute(counting).scalar_one()) == (0, 1)
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @contextmanager
 def elsewhere(url: str) -> Iterator[Callable[[str], list[object]]]:
     """Execute statements on a connection of another application."""
@@ -156,7 +149,7 @@ def outwait(database: Database, number: int) -> None:
     session().execute(text("SET SESSION wait_timeout = 1"))
     session().rollback()
     with elsewhere(database.url) as execute:
-        wait_until(lambda: not execute(f"SELECT id FROM information_schema.processlist WHERE id = {number}"))
+        eventually(lambda: not execute(f"SELECT id FROM information_schema.processlist WHERE id = {number}"), "the end of the connection")
 
 
 @pytest.mark.mariadb

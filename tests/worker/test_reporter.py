@@ -15,6 +15,7 @@ from api.worker.patience import Patience, Retries, ServerDiskFull, ServerUnreach
 from api.worker.reporter import Reporter
 from api.worker.run_error import RunError
 from api.worker.run_source import ClaimedRun, ReportRefused, RunClosed, RunSourceUnavailable
+from tests.e2e.processes import eventually
 from tests.worker.fake_run_source import FakeRunSource, Report
 
 SECONDS = 30.0
@@ -64,15 +65,6 @@ def result(number: int) -> TestResult:
     return TestResult(number, Ending(0, 5, (number,)))
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    waiting = threading.Event()
-    for _ in range(3000):
-        if holds():
-            return
-        waiting.wait(0.01)
-    raise AssertionError("it never came to hold")
-
-
 def last(cancellation: Cancellation) -> Patience:
     return Patience(QUICK, cancellation.pause)
 
@@ -81,11 +73,11 @@ def test_results_are_sent_after_a_while_and_before_that_once_there_are_many(make
     reporter = make()
     for number in range(1, MAX_RESULTS + 1):
         reporter.add(result(number))
-    eventually(lambda: len(run_source.results) == MAX_RESULTS)
+    eventually(lambda: len(run_source.results) == MAX_RESULTS, "the results")
 
     soon = make(interval=0.02)
     soon.add(result(99))
-    eventually(lambda: run_source.results[-1] == result(99))
+    eventually(lambda: run_source.results[-1] == result(99), "the last result")
 
     assert run_source.results == [*map(result, range(1, MAX_RESULTS + 1)), result(99)]
 
@@ -95,7 +87,7 @@ def test_the_log_is_sent_when_there_is_more_of_it(make: Make, run_source: FakeRu
 
     for text in ("first\n", "first\nsecond\n"):
         log.write_text(text)
-        eventually(lambda text=text: run_source.logs.get("run-1-1") == text.encode())  # type: ignore[misc]
+        eventually(lambda text=text: run_source.logs.get("run-1-1") == text.encode(), "the log")  # type: ignore[misc]
 
     assert run_source.contents("log") == [b"first\n", b"second\n"]
 
@@ -161,7 +153,7 @@ def test_a_log_tells_the_machine_that_the_run_is_over(
     log.write_text("a line\n")
     make(interval=0.02)
 
-    eventually(cancellation)
+    eventually(cancellation, "the cancellation")
 
     assert cancellation.reason is CancelReason.RUN_CLOSED
     assert run_source.logs["run-1-1"] == b"a line\n"
@@ -193,7 +185,7 @@ def test_nothing_is_lost_while_the_server_is_away_and_tests_go_on(make: Make, ru
     threading.Event().wait(0.1)
 
     run_source.available = True
-    eventually(lambda: len(run_source.results) == 5)
+    eventually(lambda: len(run_source.results) == 5, "the results")
 
     assert run_source.results == [result(number) for number in range(1, 6)]
 
@@ -221,7 +213,7 @@ def test_a_run_that_is_closed_is_cancelled(make: Make, run_source: FakeRunSource
     run_source.cancel(1)
 
     reporter.add(result(1))
-    eventually(cancellation)
+    eventually(cancellation, "the cancellation")
 
     assert cancellation.reason is CancelReason.RUN_CLOSED
 
@@ -295,10 +287,10 @@ def test_a_long_log_of_a_test_is_sent_before_its_result(make: Make, run_source: 
     reporter = make(interval=0.02)
     log.write_bytes(b"x" * MAX_RESULT_LOG)
     reporter.add(result(1), log)
-    eventually(lambda: len(run_source.results) == 1)
+    eventually(lambda: len(run_source.results) == 1, "the results")
     log.write_bytes(b"x" * (MAX_RESULT_LOG + 1))
     reporter.add(result(2), log)
-    eventually(lambda: len(run_source.results) == 2)
+    eventually(lambda: len(run_source.results) == 2, "the results")
 
     assert [each for each in asked if each != "log"] == ["results 1", "test_log 2", "results 2"]
     assert run_source.results == [replace(result(1), log=b"x" * MAX_RESULT_LOG), result(2)]
@@ -317,7 +309,7 @@ def test_a_log_is_sent_by_itself_while_many_results_wait(make: Make, run_source:
     for number in range(1, MAX_RESULTS + 2):
         reporter.add(result(number), log)
     away.set()
-    eventually(lambda: run_source.contents(f"test_log {MAX_RESULTS + 1}") == [b"said"])
+    eventually(lambda: run_source.contents(f"test_log {MAX_RESULTS + 1}") == [b"said"], "the test's log")
 
 
 def test_a_file_of_a_closed_run_is_told(make: Make, run_source: FakeRunSource, log: Path) -> None:

@@ -10,8 +10,9 @@ from api.domain.jobs.job import JobReason, end_message
 from api.storage.database import transact
 from api.storage.jobs.jobs import cancel_job
 from tests.builders import NOW
+from tests.e2e.processes import eventually
 from tests.handlers.jobs.watched import PASSED, Watched
-from tests.handlers.jobs.watching import log_of, wait_until
+from tests.handlers.jobs.watching import log_of
 
 
 def test_a_stream_says_first_when_to_come_back_and_is_no_answer_to_keep(watched: Watched) -> None:
@@ -174,11 +175,11 @@ def test_a_client_that_leaves_is_forgotten_and_the_job_goes_on(watched: Watched)
 
     for stream in streams[1:]:
         stream.close()
-    wait_until(lambda: watched.follower.stream_count == 1)
+    eventually(lambda: watched.follower.stream_count == 1, "the count of streams")
     run.write(b"two\n")
     left = streams[0].until("two\n")
     streams[0].close()
-    wait_until(lambda: watched.follower.stream_count == 0)
+    eventually(lambda: watched.follower.stream_count == 0, "the count of streams")
 
     assert left == "two\n"
     assert watched.follower.logs.log_count == 0

@@ -74,7 +74,8 @@ def test_a_stream_goes_on_at_another_process_where_a_killed_one_left_it(installa
     assert before + after == f"one\ntwo\nthree\n{PASSED}"
 
 
-@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["alone", "with workers"])
+@pytest.mark.parametrize("workers", [
+    pytest.param((), id="alone"), pytest.param(("--workers", "2"), marks=pytest.mark.verify, id="with workers")])
 def test_a_server_that_is_told_to_stop_ends_its_streams_without_complete(
     installation: Installation, run: HandRun, workers: tuple[str, ...],
 ) -> None:

@@ -20,7 +20,8 @@ from api.storage.files.backends import INCOMING
 from api.storage.jobs.tables import JobRow
 from api.streaming.stream_limits import StreamLimits
 from tests.builders import NOW, add_event, add_run, add_token
-from tests.handlers.jobs.watching import HandRun, Stream, listening, wait_until
+from tests.e2e.processes import eventually
+from tests.handlers.jobs.watching import HandRun, Stream, listening
 from tests.handlers.site import Site, build_site
 from tests.submitted_jobs import zip_of
 
@@ -44,7 +45,7 @@ def third_and_other(url: str, mine: tuple[str, str | None], others: tuple[str, s
         stream.next_other()
     refused, other = Stream(url, *mine), Stream(url, *others)
     streams[0].close()
-    wait_until(lambda: _opens(url, *mine))
+    eventually(lambda: _opens(url, *mine), "a stream that opens")
     assert refused.answer.headers["Retry-After"] == "10"
     for stream in (*streams, refused, other):
         stream.close()
@@ -73,7 +74,7 @@ def test_streams_of_runs_and_jobs_count_together(served: tuple[Site, str]) -> No
 
     refused = [Stream(url, path, token) for path in (run, job)]
     streams[0].close()
-    wait_until(lambda: _opens(url, job, token))
+    eventually(lambda: _opens(url, job, token), "a stream that opens")
 
     assert [each.status for each in refused] == [429, 429]
     for stream in (streams[1], *refused):
@@ -101,13 +102,13 @@ def test_projects_that_are_never_wholly_sent_keep_no_more_than_their_senders_own
     others = [token_of(site, role) for role in (Role.TESTER, Role.ADMIN)]
     halves = [half_a_project(url, others[0]) for _ in range(2)]
     incoming = site.files / INCOMING
-    wait_until(lambda: len(list(incoming.glob("upload-*"))) == 2)
+    eventually(lambda: len(list(incoming.glob("upload-*"))) == 2, "two uploads")
 
     answers = [send(url, token, "/submit-async") for token in others]
     for half in halves:
         half.close()
-    wait_until(lambda: not list(incoming.glob("upload-*")))
-    wait_until(lambda: send(url, others[0], "/submit-async") == 200)
+    eventually(lambda: not list(incoming.glob("upload-*")), "the end of the uploads")
+    eventually(lambda: send(url, others[0], "/submit-async") == 200, "an upload that is taken")
 
     assert answers == [429, 200]
 

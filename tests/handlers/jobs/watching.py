@@ -4,7 +4,6 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from api.jobs.files import AttemptFiles, JobFiles
 from api.storage.database import session, transact
 from api.storage.jobs.jobs import claim_job, finish_job, give_up_job, load_job, put_back, submit_job
 from tests.builders import NOW
+from tests.e2e.processes import eventually
 
 # How long a test waits for what must come; nothing ever takes this long.
 TIMEOUT = 60.0
@@ -170,16 +170,8 @@ def listening(app: Any) -> Iterator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        wait_until(lambda: server.started)
+        eventually(lambda: server.started, "the server's start")
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(TIMEOUT)
-
-
-def wait_until(seen: Any) -> None:
-    """Look again and again until it is so."""
-    deadline = time.monotonic() + TIMEOUT
-    while not seen():
-        assert time.monotonic() < deadline, "this never came to be"
-        time.sleep(0.01)

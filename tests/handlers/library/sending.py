@@ -1,6 +1,7 @@
 """Files that are sent to the library, and what stands on the disk afterwards."""
 from __future__ import annotations
 
+import time
 from hashlib import sha256
 from typing import Any
 
@@ -8,6 +9,8 @@ from tests.handlers.site import Client, Site
 
 SAMPLES = "/api/v1/samples"
 MEDIA = b"\x47" * 400
+# Seconds in which the file of media info, which a thread of the server writes, must have come to its place.
+AWAITED = 10
 
 
 def send(client: Client, content: bytes = MEDIA, file: str = "news.ts", path: str = SAMPLES, **fields: str) -> Any:
@@ -21,7 +24,10 @@ def digest_of(content: bytes) -> str:
 
 
 def stored(site: Site) -> set[str]:
-    """The files of the library, and those that are on their way; without media info, which is made at a time of its own."""
-    folders = (site.files / "TestFiles", site.files / "TempFiles")
-    found = {path.relative_to(site.files).as_posix() for folder in folders for path in folder.rglob("*") if path.is_file()}
+    """The files of the library, and those that nobody takes from where they came in; without media info, which is made meanwhile."""
+    samples, coming = site.files / "TestFiles", site.files / "TempFiles"
+    until = time.monotonic() + AWAITED
+    while any(coming.glob("*")) and time.monotonic() < until:
+        time.sleep(0.01)
+    found = {path.relative_to(site.files).as_posix() for folder in (samples, coming) for path in folder.rglob("*") if path.is_file()}
     return {name for name in found if not name.startswith("TestFiles/media/")}

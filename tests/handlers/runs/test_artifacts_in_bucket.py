@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 
 import httpx
 import pytest
@@ -16,6 +14,7 @@ from api.storage.files import paths
 from api.storage.tables.files import PendingUploadRow
 from api.stores import GROWTH_INTERVAL
 from tests.builders import NOW, Output, add_event, add_regression_test, add_run
+from tests.e2e.processes import eventually
 from tests.handlers.conftest import MakeSite
 from tests.handlers.runs.artifact_scene import EXPECTED, PRODUCED, Scene, digest, listed, make_scene, one, write
 from tests.handlers.site import Site
@@ -62,7 +61,7 @@ def test_a_log_that_the_bucket_alone_has_is_sent_anew_and_the_bucket_is_not_aske
     machine = enrol(site)
     path, log = claimed(machine), site.files / paths.log_name(run_id)
     append(machine, path, b"one\n")
-    assert eventually(lambda: emulator.content(paths.log_name(run_id)) == b"one\n")
+    eventually(lambda: emulator.content(paths.log_name(run_id)) == b"one\n", "the file in the bucket")
     log.unlink()
     emulator.requests.clear()
 
@@ -80,18 +79,18 @@ def test_a_growing_log_is_sent_to_the_bucket_now_and_then_and_once_more_at_the_e
     machine, name = enrol(site), paths.log_name(run_id)
     path = claimed(machine)
     append(machine, path, b"a")
-    assert eventually(lambda: emulator.content(name) == b"a")
+    eventually(lambda: emulator.content(name) == b"a", "the file in the bucket")
 
     for start, content in enumerate((b"b", b"c", b"d"), 1):
         append(machine, path, content, start)
     [due] = session().execute(select(PendingUploadRow.due_at)).scalars()
     site.clock.now += GROWTH_INTERVAL
-    assert eventually(lambda: emulator.content(name) == b"abcd")
+    eventually(lambda: emulator.content(name) == b"abcd", "the file in the bucket")
     append(machine, path, b"e", 4)
     machine.put(f"{path}/end", json=end())
 
     assert due == NOW + GROWTH_INTERVAL
-    assert eventually(lambda: emulator.content(name) == b"abcde")
+    eventually(lambda: emulator.content(name) == b"abcde", "the file in the bucket")
 
 
 def test_what_a_worker_sends_comes_to_the_bucket_as_well(make_site: MakeSite, emulator: Emulator) -> None:
@@ -104,7 +103,7 @@ def test_what_a_worker_sends_comes_to_the_bucket_as_well(make_site: MakeSite, em
     site.send(run_id, b"the log", type="logupload")
 
     wanted = {paths.result_name(digest(PRODUCED), ".srt"): PRODUCED, paths.log_name(run_id): b"the log"}
-    assert eventually(lambda: {name: emulator.content(str(name)) for name in wanted} == wanted)
+    eventually(lambda: {name: emulator.content(str(name)) for name in wanted} == wanted, "the file in the bucket")
 
 
 @pytest.mark.parametrize("fault", ["stalls", "breaks"])
@@ -145,12 +144,3 @@ def test_health_of_a_server_with_its_bucket_is_ok(make_site: MakeSite, emulator:
     answer = with_bucket(make_site, emulator).client.get("/api/v1/system/health")
 
     assert json.loads(answer.text)["status"] == "ok"
-
-
-def eventually(held_names: Callable[[], bool]) -> bool:
-    """Whether something comes to hold; the sending is done behind the requests' back."""
-    for _ in range(200):
-        if held_names():
-            return True
-        time.sleep(0.05)
-    return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from api.storage.files import paths
 from api.supervision.loop import Background
 from tests.builders import MAIN_REPOSITORY, Output, add_event, add_regression_test, add_run
 from tests.e2e.processes import eventually
+from tests.examples import each_day
 from tests.handlers.conftest import MakeSite
 from tests.handlers.runs.artifact_scene import EXPECTED, PRODUCED, Scene, digest, listed, one
 from tests.handlers.site import Site
@@ -112,8 +113,7 @@ def test_while_a_file_goes_to_the_bucket_other_reports_of_its_run_go_through(
     assert [emulator.content(name) for name in emulator.names()] == [PRODUCED]
 
 
-@pytest.mark.parametrize("shards", [1, 2])
-@pytest.mark.parametrize("cut_at", range(9))
+@pytest.mark.parametrize(("cut_at", "shards"), each_day(product(range(9), (1, 2)), (0, 1), (2, 2), (4, 1), (7, 2)))
 def test_a_log_in_the_bucket_has_each_byte_once_wherever_it_is_cut_off(
     make_site: MakeSite, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_at: int, shards: int,
 ) -> None:
@@ -143,7 +143,7 @@ def test_a_log_in_the_bucket_has_each_byte_once_wherever_it_is_cut_off(
     assert log == (b"=== Shard 1 of 2\n" if shards > 1 else b"") + b"one\ntwo\nthree\nfour\n"
 
 
-@pytest.mark.parametrize("cut_at", range(6))
+@pytest.mark.parametrize("cut_at", each_day(range(6), 1, 4))
 def test_whoever_is_cut_off_and_sends_again_gets_the_same_end_and_no_file_is_half_there(
     make_site: MakeSite, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_at: int,
 ) -> None:

@@ -19,7 +19,8 @@ from api.storage.files.archive import Archive
 from api.streaming import run_log_tail
 from api.streaming.run_log_tail import LogEvent, LogSnapshot, RunLogTails
 from tests.builders import NOW, add_event, add_run, add_token
-from tests.handlers.jobs.watching import Stream, listening, wait_until
+from tests.e2e.processes import eventually
+from tests.handlers.jobs.watching import Stream, listening
 from tests.handlers.site import Site, build_site
 
 CLIENTS = 40
@@ -208,7 +209,7 @@ def test_many_clients_of_one_log_are_served_by_one_reader(served: tuple[Site, st
             with log.open("ab") as file:
                 file.write(LINE % number)
             before = archive.opened
-            wait_until(lambda before=before: archive.opened >= before + 2)
+            eventually(lambda before=before: archive.opened >= before + 2, "another look")
         add_event(run_id, Phase.COMPLETED)
         for thread in threads:
             thread.join(60)

@@ -155,7 +155,8 @@ reads = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2), st.sampled_from
 steps = st.lists(st.tuples(st.none() | st.sampled_from(DEEDS), st.integers(0, 11), reads), min_size=2, max_size=6)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)], scope="module")
+@pytest.fixture(
+    params=[pytest.param("sqlite", marks=pytest.mark.verify), pytest.param("mariadb", marks=pytest.mark.mariadb)], scope="module")
 def world(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Servers on an empty database."""
     folder = tmp_path_factory.mktemp("world")

@@ -77,8 +77,8 @@ def is_free(database: Path) -> bool:
 
 @pytest.mark.parametrize(("kind", "move", "point"), [
     *(pytest.param("upload", "link", point, marks=[] if point == "before its name is durable" else pytest.mark.verify) for point in POINTS),
-    ("logupload", "replace", "before its row is committed"),
-    pytest.param("logupload", "replace", "before its name is durable", marks=pytest.mark.verify)])
+    *(pytest.param("logupload", "replace", point, marks=pytest.mark.verify)
+      for point in ("before its row is committed", "before its name is durable"))])
 def test_a_file_whose_server_was_killed_is_taken_when_it_is_sent_again(
     make_site: MakeSite, sqlite_path: Path, tmp_path: Path, kind: str, move: str, point: str,
 ) -> None:

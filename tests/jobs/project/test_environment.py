@@ -156,6 +156,7 @@ def test_the_versions_of_a_lock_hold(
     assert f"\nversion {version}\n" in log
 
 
+@pytest.mark.verify
 def test_without_an_index_a_lock_does_not_hold(sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path) -> None:
     write_greeting(tmp_path / "wheels", "2.0")
     options = replace(OPTIONS, command=("python", "look.py"), wheelhouse=tmp_path / "wheels")
@@ -223,6 +224,7 @@ def test_an_environment_is_taken_as_it_was_built_while_its_build_can_come_to_not
     assert "+ own==3 (from file:///workspace)" in again_log and "+ own==4 (from file:///workspace)" in after_log
 
 
+@pytest.mark.verify
 def test_a_change_that_no_build_depends_on_takes_the_same_environment(
     sandboxed: Bench, runtime: PythonRuntime, tmp_path: Path, cache: Path,
 ) -> None:

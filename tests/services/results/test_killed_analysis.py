@@ -18,6 +18,7 @@ from api.storage.tables.results import AnalysisRow, ClusterRow, StepRow
 from api.storage.tables.runs import RunRow
 from tests.builders import MAIN_REPOSITORY, NOW
 from tests.databases import Database
+from tests.examples import each_day
 from tests.services.results.analysed import Scene
 
 ROOT = Path(__file__).parents[3]
@@ -45,7 +46,8 @@ with opened(url, migrated=False) as database:
 """
 
 
-@pytest.mark.parametrize("before", [f"INSERT INTO {table}" for table in ("ci_output_facts", "ci_analysis", "ci_step", "ci_cluster")])
+@pytest.mark.parametrize("before", each_day(
+    [f"INSERT INTO {table}" for table in ("ci_output_facts", "ci_analysis", "ci_step", "ci_cluster")], "INSERT INTO ci_cluster"))
 def test_nothing_is_kept_of_an_analysis_by_halves_and_the_next_process_makes_it(database: Database, tmp_path: Path, before: str) -> None:
     scene = Scene.made(tmp_path / "files")
     run_id = scene.run("a", ends={0: "460", 1: "460"})

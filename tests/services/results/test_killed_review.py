@@ -14,6 +14,7 @@ from api.domain.results.review import Decision
 from api.storage.results import approvals
 from tests.builders import BASELINE
 from tests.databases import Database
+from tests.examples import each_day
 from tests.services.results.reviewing import GOT, People, asked, baselines, count_changes, decide
 
 ROOT = Path(__file__).parents[3]
@@ -53,7 +54,8 @@ def killed(database: Database, folder: Path, people: People, decision: Decision,
     return subprocess.run(arguments, cwd=ROOT, capture_output=True, check=False).returncode
 
 
-@pytest.mark.parametrize("before", ["INSERT INTO ci_baseline_change", "UPDATE regression_test_output", "UPDATE ci_approval"])
+@pytest.mark.parametrize(
+    "before", each_day(["INSERT INTO ci_baseline_change", "UPDATE regression_test_output", "UPDATE ci_approval"], "UPDATE ci_approval"))
 def test_nothing_is_approved_by_halves(database: Database, people: People, tmp_path: Path, before: str) -> None:
     waiting = asked(people)
 
@@ -64,7 +66,8 @@ def test_nothing_is_approved_by_halves(database: Database, people: People, tmp_p
     assert {each.status for each in decide(waiting, Decision.APPROVE, people.ann)} == {ApprovalStatus.APPROVED}
 
 
-@pytest.mark.parametrize("before", ["INSERT INTO ci_baseline_change", "UPDATE regression_test_output"])
+@pytest.mark.parametrize(
+    "before", each_day(["INSERT INTO ci_baseline_change", "UPDATE regression_test_output"], "UPDATE regression_test_output"))
 def test_nothing_is_taken_back_by_halves(database: Database, people: People, tmp_path: Path, before: str) -> None:
     approved = decide(asked(people), Decision.APPROVE, people.ann)
 

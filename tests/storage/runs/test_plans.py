@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +24,7 @@ from api.storage.results import analyses, evidence, history
 from api.storage.runs import line, queue, shard_tests
 from api.storage.tables.results import AnalysisRow
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, add_sample, digest_of, minutes
-from tests.databases import Database
+from tests.databases import Database, opened
 
 GROWING = ("test", "test_progress", "test_result", "test_result_file", "customized_test", "ci_run", "ci_verdict", "ci_analysis")
 RUNS = 1500
@@ -32,8 +33,16 @@ Work = Callable[[], Any]
 MAIN = "CCExtractor/ccextractor"
 
 
+@dataclass(frozen=True)
+class Filled:
+    """A database that has been filled, and the regression tests that its runs are of."""
+
+    database: Database
+    tests: tuple[BuiltTest, BuiltTest]
+
+
 def fill() -> tuple[BuiltTest, BuiltTest]:
-    """Many runs of two regression tests of one sample."""
+    """Many runs of two regression tests of one sample; all but the newest have been analysed."""
     sample, forks = add_sample(), [add_fork(f"https://github.com/{owner}/ccextractor.git") for owner in ("CCExtractor", "ada", "bob")]
     tests = add_regression_test(sample_id=sample), add_regression_test(sample_id=sample)
     numbers = range(1, RUNS + 1)
@@ -54,7 +63,24 @@ def fill() -> tuple[BuiltTest, BuiltTest]:
     catch_up(NOW)
     while judge_pending(500):
         pass
+    with transaction() as current:
+        current.execute(insert(AnalysisRow), [
+            {"run_id": number, "name": "0" * 32, "version": ANALYSIS_VERSION, "body": b""} for number in numbers[:-1]])
     return tests
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """A filled database of either kind, which no test changes."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('filled') / 'ci.db'}"
+    else:
+        url = request.getfixturevalue("mariadb_server").create_database().render_as_string(hide_password=False)
+    with opened(url) as database:
+        tests = fill()
+        analyze(database)
+        session().rollback()
+        yield Filled(database, tests)
 
 
 def analyze(database: Database) -> None:
@@ -146,9 +172,8 @@ def others() -> dict[str, Work]:
         "average durations": lambda: [runs.average_duration(each) for each in Platform]}
 
 
-def test_every_list_is_answered_from_indexes(database: Database) -> None:
-    works = histories(fill()) | run_lists() | others()
-    analyze(database)
+def test_every_list_is_answered_from_indexes(filled: Filled) -> None:
+    database, works = filled.database, histories(filled.tests) | run_lists() | others()
     dear: dict[str, list[str]] = {}
 
     for name, work in works.items():
@@ -202,13 +227,11 @@ def plan_of(database: Database, statement: str, parameters: Any) -> str:
 @pytest.mark.parametrize(("wanted", "index"), [
     (HistoryFilter(verdict=Verdict.FAIL), "ci_ix_verdict_verdict"), (HistoryFilter(run_status=RunStatus.ERROR), "ci_ix_verdict_status"),
     (HistoryFilter(branch="branch7"), "ci_ix_verdict_branch")])
-def test_a_narrowed_history_is_counted_in_an_index_of_its_own(database: Database, wanted: HistoryFilter, index: str) -> None:
-    tests = fill()
-    analyze(database)
-    session().rollback()
+def test_a_narrowed_history_is_counted_in_an_index_of_its_own(filled: Filled, wanted: HistoryFilter, index: str) -> None:
+    database = filled.database
 
     with collected(database) as statements:
-        _history([test.regression_id for test in tests], wanted)()
+        _history([test.regression_id for test in filled.tests], wanted)()
     session().rollback()
     total = next(each for each in statements if "ci_verdict" in each[0])
 
@@ -220,13 +243,8 @@ def test_a_narrowed_history_is_counted_in_an_index_of_its_own(database: Database
 @pytest.mark.parametrize(("work", "index"), [
     (lambda: line.load_line_and_sources(runs.load_run(RUNS), MAIN), "ci_ix_run_platform"),
     (lambda: analyses.require_outdated(10), "ci_ix_ci_analysis_version")])
-def test_of_older_runs_no_more_are_read_than_are_wanted(database: Database, work: Work, index: str) -> None:
-    fill()
-    with transaction() as current:
-        current.execute(insert(AnalysisRow), [
-            {"run_id": each, "name": "0" * 32, "version": ANALYSIS_VERSION, "body": b""} for each in range(1, RUNS)])
-    analyze(database)
-    session().rollback()
+def test_of_older_runs_no_more_are_read_than_are_wanted(filled: Filled, work: Work, index: str) -> None:
+    database = filled.database
 
     with collected(database) as statements:
         work()
