@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, event
 
 from api.specfirst.binding.documents import Document, load
 from tests.databases import Database, opened
+from tests.examples import examples
 from tests.mariadb import PROGRAMS, PrivateServer, Server, private_server, running_server, why_absent
 from tests.parts import lacking, need
 
@@ -27,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Say what markers mean; keep temporary files in memory, where no database waits for a disk; let no property fail for being slow."""
     config.addinivalue_line("markers", "mariadb: needs a MariaDB server")
     # A busy machine is no fault.
-    settings.register_profile("untimed", deadline=None)
+    settings.register_profile("untimed", deadline=None, max_examples=examples(100, part=2))
     settings.load_profile("untimed")
     if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK):
         memory = os.statvfs(MEMORY)

@@ -131,3 +131,9 @@ def test_what_each_result_shows_and_no_step_brought_is_as_old_as_the_line() -> N
     found = signs_of([], [facts("bytes.bom +"), facts("bytes.bom +, cues.order")], [3, 5], QUIET, ends_well=True)
 
     assert told(found) == [("bytes.bom", 5, maxsize)]
+
+
+def test_what_hides_other_facts_in_between_makes_none_of_them_younger() -> None:
+    found = signs_of([], [facts("bytes.bom +"), facts("unread"), facts("bytes.bom +, cues.order")], [3, 4, 5], QUIET, ends_well=True)
+
+    assert told(found) == [("bytes.bom", 5, maxsize)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.domain.jobs.archive_check import ArchiveEntry, ArchiveLimits, ZipRejected, check_archive, path_of
+from api.domain.jobs.archive_check import ArchiveEntry, ArchiveLimits, ZipRejected, archive_limits, check_archive, path_of
 
 LIMITS = ArchiveLimits(entries=10, total_bytes=10 << 20, file_bytes=4 << 20, ratio=100, depth=4, path_bytes=100, name_bytes=20)
 FAR = 1 << 30
@@ -144,3 +144,7 @@ def test_what_macos_adds_is_left_out(name: str) -> None:
     entries = [an_entry("a.py"), an_entry(name, offset=100)]
 
     assert list(check_archive(entries, FAR, LIMITS)) == [("a.py",)]
+
+
+def test_a_zip_may_unpack_to_four_times_what_it_may_have_itself() -> None:
+    assert archive_limits(100 << 20) == replace(ArchiveLimits(), total_bytes=400 << 20)

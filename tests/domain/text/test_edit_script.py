@@ -9,6 +9,7 @@ from api.domain.text.diff import split_lines
 from api.domain.text.edit_script import ANCHORED_LINES, Change, coarse_changes, explains
 from api.domain.text.exact_diff import exact_changes
 from tests.domain.text.diffs import pairs
+from tests.examples import examples
 
 few_lines = st.lists(st.sampled_from("abcdefg"), max_size=30)
 many_lines = st.lists(st.text("abc", max_size=3), max_size=40)
@@ -25,7 +26,7 @@ def test_exact_changes_explain_the_difference_and_nothing_more(pair: tuple[bytes
     assert bool(changes) == (pair[0] != pair[1])
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @example(["a", "a", "b"], ["a", "b", "a"])
 @given(st.one_of(few_lines, many_lines), st.one_of(few_lines, many_lines))
 def test_coarse_changes_explain_any_difference(expected: list[str], actual: list[str]) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from api.domain.text.unified import UNIFIED_LIMIT, unified
 from tests.domain.text.diffs import NAME, compared, encode_as, git_applied, hunks, need, pairs, patch_applied, rebuilt
+from tests.examples import examples
 
-FEW = settings(max_examples=150, deadline=None)
+FEW = settings(max_examples=examples(150), deadline=None)
 
 
 # Without context `git apply` takes one of two equal lines for the other, in its own patches too; `patch` does not.
@@ -45,7 +46,7 @@ def test_patch_turns_expected_into_actual(pair: tuple[bytes, bytes], context: in
         assert patch_applied(Path(folder), expected, encode_as(text, encoding)) == actual
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(pairs(), st.integers(0, 50))
 def test_hunks_rebuilt_from_the_structured_form_equal_the_unified_text(pair: tuple[bytes, bytes], context: int) -> None:
     found, encoding = compared(*pair, context)
