@@ -79,15 +79,16 @@ class RunWatch:
     async def _watch(self) -> None:
         while self._waiters:
             await asyncio.sleep(self._interval)
-            awaited = {waiter.run_id for waiter in self._waiters}
-            if not awaited:
+            # Whoever comes while the states are loaded is told by the next look: these are of before.
+            waiters = tuple(self._waiters)
+            if not waiters:
                 return
             try:
-                states = await request_context.in_thread(self._load_states, awaited)
+                states = await request_context.in_thread(self._load_states, {waiter.run_id for waiter in waiters})
             except BaseException as failed:
                 for waiter in tuple(self._waiters):
                     waiter.fail(failed)
                 raise
-            for waiter in tuple(self._waiters):
+            for waiter in waiters:
                 if states.get(waiter.run_id, "") != waiter.state:
                     waiter.release()

@@ -17,6 +17,7 @@ from api.streaming.reauthorization import Reauthorization
 from api.streaming.waiting import RunWatch
 from contract.client import ValidatingClient
 from tests.builders import NOW, add_event, add_finished_run, add_regression_test, add_run
+from tests.e2e.processes import eventually
 from tests.handlers.site import Site
 
 RUNS = "/api/v1/runs"
@@ -199,3 +200,29 @@ def test_other_waits_are_refused_by_name(site: Site, client: ValidatingClient, w
 
     assert (answer.status_code, list(answer.json()["details"]["fields"])) == (400, ["wait"])
 
+
+
+def test_who_comes_while_states_are_loaded_is_not_told_of_those(
+        site: Site, looks: Looks, client: ValidatingClient, threads: ThreadPoolExecutor) -> None:
+    one, another = add_run(), add_run()
+    load_states, loaded, go_on = looks._load_states, threading.Event(), threading.Event()
+
+    def load_slowly(run_ids: Collection[int]) -> Mapping[int, str]:
+        found = load_states(run_ids)
+        loaded.set()
+        go_on.wait(LONG)
+        return found
+
+    looks._load_states = load_slowly
+    first = ask(threads, client, one)
+    loaded.wait(LONG)
+    second = ask(threads, client, another)
+    eventually(lambda: len(looks.watch._waiters) == 2, "the second waiter")
+    go_on.set()
+    looks.wait_for(2)
+    silent = not second.done()
+    add_event(one, Phase.TESTING)
+    add_event(another, Phase.TESTING)
+
+    assert silent
+    assert {future.result(LONG / 2).json()["status"] for future in (first, second)} == {"running"}
