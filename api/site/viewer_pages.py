@@ -12,8 +12,8 @@ _JAVASCRIPT, _CSS = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 _FILES: Mapping[str, str] = {
     "theme.css": _CSS, "page.css": _CSS, "log.css": _CSS, "front.css": _CSS, "icon.svg": "image/svg+xml",
     **{f"{name}.js": _JAVASCRIPT for name in (
-        "asking", "failed-tests", "following", "frames", "job", "line", "live", "pane", "place", "review", "run", "search", "terminal",
-        "view", "words")}}
+        "asking", "failed-tests", "following", "frames", "job", "line", "live", "login", "pane", "place", "review", "run", "search",
+        "terminal", "view", "words")}}
 # The page that lists what such a page shows one of, what that is, and its script.
 _PAGES: Mapping[str, tuple[str, str, str]] = {
     "/jobs/{job_id}/view": ("/view/jobs", "Job", "job.js"), "/runs/{run_id}/view": ("/runs", "Run", "run.js")}

@@ -25,7 +25,8 @@ def installation(sqlite_path: Path, tmp_path: Path) -> Iterator[Installation]:
 def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A filled installation with a running server, which the tests of a module share."""
     folder = tmp_path_factory.mktemp("served")
-    made = Installation(folder, f"sqlite:///{shutil.copy(sqlite_template, folder / 'ci.db')}", changes={"CI_LEASE_DURATION": "10"})
+    made = Installation(folder, f"sqlite:///{shutil.copy(sqlite_template, folder / 'ci.db')}", changes={
+        "CI_LEASE_DURATION": "10", "CI_GITHUB_CLIENT_ID": "an application", "CI_GITHUB_CLIENT_SECRET": "its secret"})
     made.fill()
     with made.server():
         yield made

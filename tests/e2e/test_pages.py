@@ -130,6 +130,7 @@ def test_a_page_that_moves_by_itself_takes_no_choice_away(reader: WebDriver, sce
 def test_an_address_that_names_a_line_survives_the_login(browser: WebDriver, scene: Scene) -> None:
     browser.get("about:blank")
     browser.get(f"{scene.address}/runs/{scene.red}/log#L900")
+    awaited(browser, lambda: "%23L900" in str(find(browser, "#github").get_attribute("href")), "the line in the address of GitHub's way in")
     for password in ("wrong", PASSWORD):
         awaited(browser, lambda: find(browser, "#email").get_attribute("value") == "", "an empty form")
         find(browser, "#email").send_keys(EMAIL)

@@ -77,6 +77,12 @@ def test_somebody_new_gets_an_account_of_their_own_and_goes_on(visitor: Client, 
     assert visitor.with_headers(Cookie=session_of(answer)).get("/runs").status_code == 200
 
 
+def test_the_line_of_a_log_that_was_wanted_is_led_to(visitor: Client, github: Authorizing) -> None:
+    answer = finish(visitor, *begin(visitor, github, "/runs/1/log#L900"))
+
+    assert answer.headers["location"] == "/runs/1/log#L900"
+
+
 def test_who_comes_again_has_the_same_account_under_whatever_name(visitor: Client, github: Authorizing) -> None:
     finish(visitor, *begin(visitor, github))
     first = accounts.find_account_by_github_number(NUMBER)
