@@ -27,6 +27,7 @@ from api.storage.jobs.job_lists import JobFilter
 from api.storage.results.approvals import list_approvals
 from api.storage.runs import queue
 from api.storage.runs.newest_runs import load_newest_main_runs, load_test_counts
+from api.storage.runs.runs import find_commit
 
 RED_RUNS, QUEUED_RUNS, NEWEST_JOBS, PAGE_SIZE = 6, 6, 3, 50
 
@@ -48,7 +49,7 @@ def runs_page(
 ) -> flask.Response:
     """Show runs, newest first."""
     wanted = RunFilter(
-        status=RunStatus(status) if status else None, branch=branch or None, commit_sha=commit or None,
+        status=RunStatus(status) if status else None, branch=branch or None, commit_sha=(find_commit(commit) or commit) if commit else None,
         platform=Platform(platform) if platform else None, pull_request=int(pull_request) if pull_request else None)
     found = _newest(wanted, PAGE_SIZE, cursor)
     asked = {"status": status, "branch": branch, "commit": commit, "platform": platform, "pull_request": pull_request}

@@ -90,6 +90,14 @@ def find_triggering_logins(repository: str, commit_sha: str) -> list[str]:
     return [login for login in session().execute(query.distinct()).scalars() if login]
 
 
+def find_commit(beginning: str) -> str | None:
+    """The hash of a commit with runs that begins with these hexadecimal digits; of several that do, any. None where there is none."""
+    first = beginning.lower()
+    # No digit comes behind f.
+    within = RunRow.commit_sha >= first, RunRow.commit_sha < f"{first}g"
+    return session().execute(select(RunRow.commit_sha).where(*within).limit(1)).scalar_one_or_none()
+
+
 def load_states(run_ids: Collection[int]) -> dict[int, str]:
     """A text for each of these runs, by run id, that changes with the run's state and its newest event. Unknown ids are left out."""
     rows = session().execute(

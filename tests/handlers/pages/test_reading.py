@@ -92,6 +92,23 @@ def test_runs_are_filtered(page: Client, site: Site) -> None:
     assert f'href="/runs/{failed}"' in shown and f'href="/runs/{passed}"' not in shown
 
 
+@pytest.mark.parametrize("commit", ["a" * 7, "A" * 39, "a" * 40])
+def test_runs_of_a_commit_are_found_by_the_beginning_of_its_hash(page: Client, commit: str) -> None:
+    runs = [add_run(commit=each * 40) for each in "9ab"]
+
+    shown = page.get(f"/runs?commit={commit}").text
+
+    assert [f'href="/runs/{run}"' in shown for run in runs] == [False, True, False]
+    assert f'value="{commit}"' in shown
+
+
+@pytest.mark.parametrize("commit", ["a" * 6 + "b", "f" * 7, "0" * 40])
+def test_no_run_is_of_a_commit_that_does_not_begin_so(page: Client, commit: str) -> None:
+    add_run(commit="a" * 40)
+
+    assert "No run is like that." in page.get(f"/runs?commit={commit}").text
+
+
 def test_a_grid_has_a_row_for_each_commit(page: Client) -> None:
     add_run(commit="a" * 40)
     add_run(commit="a" * 40, platform="windows")

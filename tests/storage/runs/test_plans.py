@@ -22,6 +22,7 @@ from api.storage.database import session, transaction
 from api.storage.platform_tables import ProgressRow, ResultFileRow, ResultRow, TestRow
 from api.storage.results import analyses, evidence, history
 from api.storage.runs import line, queue, shard_tests
+from api.storage.runs.runs import find_commit
 from api.storage.tables.results import AnalysisRow
 from tests.builders import BASELINE, NOW, BuiltTest, add_fork, add_regression_test, add_sample, digest_of, minutes
 from tests.databases import Database, opened
@@ -166,6 +167,7 @@ def others() -> dict[str, Work]:
         "branches of a repository": lambda: queue.list_branches(MAIN, None, NOW, None, limit=50, offset=0),
         "a run": lambda: verdicts.judge_run(runs.load_run(700)),
         "its line": lambda: line.load_line(runs.load_run(700), MAIN),
+        "a commit": lambda: find_commit(digest_of("commit 700")[:7]),
         "past reports": lambda: evidence.load_past_reports(range(680, 700)),
         "its counts": lambda: verdicts.load_summary(runs.load_run(700)),
         "runtimes": lambda: shard_tests.load_runtimes(Platform.LINUX),
