@@ -9,12 +9,15 @@ import pytest
 
 from api.domain.jobs.job import JobReason
 from api.sandbox.guard_process import GUARD
+from tests.examples import each_day
 from tests.jobs.attempts import Bench, shell
 
 # What holds in a cluster too. It takes seconds there, so that not every test is run.
 # Podman plays the pods of a cluster, more slowly than it starts containers; tests/sandbox/kubernetes has what is a cluster's alone.
 EVERYWHERE = pytest.mark.parametrize(
     "sandbox", ["bubblewrap", "container", pytest.param("kubernetes", marks=pytest.mark.verify)], indirect=True)
+# What is slow, and held by the same means of the kernel in both.
+BUBBLEWRAP_EACH_DAY = pytest.mark.parametrize("sandbox", each_day(["bubblewrap", "container"], "bubblewrap"), indirect=True)
 SYSTEM_CALL = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nlibc.syscall.restype = ctypes.c_long\n"
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from api.domain.jobs.job import JobReason
 from api.sandbox.sandbox import Sandbox
 from tests.jobs.attempts import LIMITS, Bench, await_true, processes_of, python, shell
-from tests.sandbox.attempts import EVERYWHERE, is_unharmed
+from tests.sandbox.attempts import BUBBLEWRAP_EACH_DAY, EVERYWHERE, is_unharmed
 
 
+@BUBBLEWRAP_EACH_DAY
 def test_a_fork_bomb_is_contained(bench: Bench) -> None:
     running = bench.start(python("while True:\n    try:\n        os.fork()\n    except OSError:\n        time.sleep(0.1)"))
 
@@ -25,6 +26,7 @@ def test_a_fork_bomb_is_contained(bench: Bench) -> None:
     assert is_unharmed(bench)
 
 
+@BUBBLEWRAP_EACH_DAY
 def test_a_job_that_fails_for_want_of_processes_says_so(bench: Bench) -> None:
     body = (
         "import threading\nthreads = [threading.Thread(target=time.sleep, args=(99,), daemon=True) for _ in range(99)]\n"
@@ -37,6 +39,7 @@ def test_a_job_that_fails_for_want_of_processes_says_so(bench: Bench) -> None:
     assert log == f"refused\nA process or thread was refused: there may be {LIMITS.processes} at once.\n"
 
 
+@BUBBLEWRAP_EACH_DAY
 def test_a_job_that_gets_along_with_the_processes_that_it_may_have_is_a_success(bench: Bench) -> None:
     body = (
         "held = []\ntry:\n    for _ in range(200):\n        pid = os.fork()\n        if not pid:\n            time.sleep(600)\n"
@@ -48,6 +51,7 @@ def test_a_job_that_gets_along_with_the_processes_that_it_may_have_is_a_success(
     assert "was refused" in log
 
 
+@BUBBLEWRAP_EACH_DAY
 def test_a_memory_bomb_is_contained(bench: Bench) -> None:
     record, log = bench.run(python("held = []\nwhile True:\n    held.append(bytearray(16 << 20))"))
 
@@ -56,6 +60,7 @@ def test_a_memory_bomb_is_contained(bench: Bench) -> None:
     assert is_unharmed(bench)
 
 
+@BUBBLEWRAP_EACH_DAY
 def test_a_memory_bomb_in_a_child_ends_the_whole_job(bench: Bench) -> None:
     body = "if os.fork() == 0:\n    held = []\n    while True:\n        held.append(bytearray(16 << 20))\nos.wait()\ntime.sleep(600)"
 
@@ -64,6 +69,7 @@ def test_a_memory_bomb_in_a_child_ends_the_whole_job(bench: Bench) -> None:
     assert record.reason is JobReason.OUT_OF_MEMORY
 
 
+@BUBBLEWRAP_EACH_DAY
 def test_many_processes_share_one_limit_of_memory(bench: Bench) -> None:
     body = "for _ in range(8):\n    if os.fork() == 0:\n        held = bytearray(64 << 20)\n        time.sleep(600)\ntime.sleep(600)"
 
@@ -80,6 +86,7 @@ def test_files_in_memory_count_as_memory(bench: Bench) -> None:
     assert is_unharmed(bench)
 
 
+@BUBBLEWRAP_EACH_DAY
 def test_a_disk_bomb_is_contained(bench: Bench) -> None:
     limits = replace(LIMITS, file_bytes=1 << 40)
     fill = "dd if=/dev/zero of=big bs=1M 2>/dev/null || dd if=/dev/zero of=more bs=1M 2>/dev/null; exit 9"
@@ -124,6 +131,7 @@ def test_a_log_bomb_is_contained(bench: Bench) -> None:
     assert is_unharmed(bench)
 
 
+@BUBBLEWRAP_EACH_DAY
 def test_a_log_of_just_the_limit_is_no_bomb(bench: Bench) -> None:
     record, _ = bench.run(shell("head -c 65536 /dev/zero"), limits=replace(LIMITS, log_bytes=65536))
 

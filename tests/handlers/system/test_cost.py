@@ -12,6 +12,7 @@ from contract.documents import Operation, load_documents, load_pages
 from contract.largest_requests import Asked, nasty_requests_of, requests_of
 from tests.builders import add_run
 from tests.counting import Counted, counted
+from tests.examples import each_day
 from tests.handlers.site import PASSWORD
 from tests.handlers.system.conftest import Abundant
 from tests.submitted_jobs import zip_of
@@ -92,7 +93,7 @@ def test_the_largest_page_takes_a_bounded_number_of_statements_rows_and_bytes(
     assert max(statuses) < 500, statuses
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.operation_id)
+@pytest.mark.parametrize("operation", each_day(OPERATIONS, *OPERATIONS[::3]), ids=lambda each: each.operation_id)
 def test_the_nastiest_request_is_refused_with_next_to_nothing(abundant: Abundant, operation: Operation) -> None:
     for asked in nasty_requests_of(operation, abundant.known, 20_000):
         answer, counts = abundant.ask(asked)

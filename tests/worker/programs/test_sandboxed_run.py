@@ -23,9 +23,11 @@ from api.worker.programs.sandboxed_run import SandboxedRun
 from api.worker.run_error import RunError
 from tests.jobs.attempts import PYTHON, USER, await_true, processes_of
 from tests.jobs.small_disk import SmallDisk, small_disk
+from tests.sandbox.attempts import BUBBLEWRAP_EACH_DAY
 from tests.worker.inputs import a_test
 
 __all__ = ["small_disk"]
+pytestmark = BUBBLEWRAP_EACH_DAY
 
 ITS_USER = USER + 60
 LIMITS = Limits(seconds=60)
