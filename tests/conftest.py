@@ -1,6 +1,7 @@
 """Databases for tests: the same tests run over SQLite and MariaDB."""
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import shutil
@@ -34,6 +35,12 @@ def pytest_configure(config: pytest.Config) -> None:
         memory = os.statvfs(MEMORY)
         if memory.f_bavail * memory.f_frsize >= ENOUGH and not memory.f_flag & os.ST_NOEXEC:
             os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector of garbage pass by the tests themselves, which stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
