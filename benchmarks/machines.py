@@ -50,6 +50,8 @@ RENEWED, REPORTED, TEST_SECONDS, SETTLED, MEASURED = 5, 2, 4, 30, 60
 # How many tests a run has, what the log says of each, and what each prints.
 TESTS, LOG_BYTES = 40, 300
 PRINTED = b64encode(b"x" * LOG_BYTES).decode()
+# The server ends a connection on which nothing came for five seconds; none is used again when that may happen.
+CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=3)
 # Between two triggers: what is measured is a hand-over, not a queue.
 PAUSE = 0.02
 
@@ -130,9 +132,8 @@ def token_of(number: int) -> str:
 
 async def measured(server: Server, machines: int, runs: int, token: str, test: int) -> str:
     """Let all wait, trigger the runs, and have the claims kept and reported on."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     base, found = f"http://127.0.0.1:{server.port}", Taken()
-    async with httpx.AsyncClient(base_url=base, limits=limits, timeout=WAIT + 30, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=base, limits=CONNECTIONS, timeout=WAIT + 30, trust_env=False) as http:
         waiting = [asyncio.create_task(machine(http, number, found)) for number in range(machines)]
         await asyncio.sleep(3 + machines / 200)
         before = server.cpu_seconds
@@ -210,8 +211,7 @@ async def send_log(http: httpx.AsyncClient, claim: str, headers: dict[str, str])
 
 async def reported(server: Server, machines: int, tests: list[int]) -> str:
     """Let all machines claim a run and report of it, and look at the server for a minute once they know how often to."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", limits=limits, timeout=60, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", limits=CONNECTIONS, timeout=60, trust_env=False) as http:
         busy = [Busy(http, number, tests) for number in range(machines)]
         working = []
         for each in busy:
