@@ -1,4 +1,4 @@
-"""What is tried each day, and what `make verify` tries besides: examples of properties beyond the domain, and values of parameters."""
+"""What is tried each day, and what `make verify` tries besides: examples of properties, and values of parameters."""
 from __future__ import annotations
 
 import os
