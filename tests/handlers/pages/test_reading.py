@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import shutil
-from hashlib import sha256
 from unittest.mock import Mock
 
 import pytest
@@ -13,34 +12,12 @@ from api.domain.errors import Unavailable
 from api.domain.runs.run import Phase
 from api.handlers.pages import overview
 from api.rendering.pages import template
-from tests.builders import BuiltTest, add_event, add_finished_run, add_regression_test, add_result_with_output, add_run, digest_of
+from tests.builders import add_event, add_finished_run, add_regression_test, add_result_with_output, add_run, digest_of
 from tests.handlers.conftest import MakeSite
-from tests.handlers.pages.conftest import Reader
+from tests.handlers.pages.conftest import ACTUAL, EXPECTED, Reader, failing_run
 from tests.handlers.site import Client, Site
 
-EXPECTED = b"1\n00:00:01,000 --> 00:00:02,000\nhello\n"
-ACTUAL = b"1\n00:00:01,040 --> 00:00:02,040\n<b>hello</b>\n"
 MARKUP = "<script>alert(1)</script>"
-
-
-@pytest.fixture
-def page(reader: Reader) -> Client:
-    return reader(Role.USER)
-
-
-def store(site: Site, content: bytes) -> str:
-    digest = sha256(content).hexdigest()
-    (site.files / "TestResults").mkdir(exist_ok=True)
-    (site.files / "TestResults" / f"{digest}.srt").write_bytes(content)
-    return digest
-
-
-def failing_run(site: Site, test: BuiltTest, *, actual: bytes = ACTUAL, **options: object) -> int:
-    run_id = add_run(tests=[test.regression_id], **options)
-    add_event(run_id, Phase.TESTING)
-    add_result_with_output(run_id, test, got=store(site, actual), expected=store(site, EXPECTED))
-    add_event(run_id, Phase.COMPLETED)
-    return run_id
 
 
 def test_the_front_page_shows_red_runs_main_and_the_queue(page: Client, site: Site) -> None:
@@ -81,52 +58,6 @@ def test_no_reader_waits_for_templates_to_be_compiled(make_site: MakeSite, monke
     shown = [site.client._http.get(path).status_code for path in ("/", "/runs", "/login", "/runs/1")]
 
     assert shown == [200, 200, 200, 404]
-
-
-def test_runs_are_filtered(page: Client, site: Site) -> None:
-    test = add_regression_test()
-    passed, failed = add_finished_run(test), failing_run(site, test)
-
-    shown = page.get("/runs", params={"status": "fail", "platform": "", "branch": "", "commit": "", "pull_request": ""}).text
-
-    assert f'href="/runs/{failed}"' in shown and f'href="/runs/{passed}"' not in shown
-
-
-@pytest.mark.parametrize("commit", ["a" * 7, "A" * 39, "a" * 40])
-def test_runs_of_a_commit_are_found_by_the_beginning_of_its_hash(page: Client, commit: str) -> None:
-    runs = [add_run(commit=each * 40) for each in "9ab"]
-
-    shown = page.get(f"/runs?commit={commit}").text
-
-    assert [f'href="/runs/{run}"' in shown for run in runs] == [False, True, False]
-    assert f'value="{commit}"' in shown
-
-
-@pytest.mark.parametrize("commit", ["a" * 6 + "b", "f" * 7, "0" * 40])
-def test_no_run_is_of_a_commit_that_does_not_begin_so(page: Client, commit: str) -> None:
-    add_run(commit="a" * 40)
-
-    assert "No run is like that." in page.get(f"/runs?commit={commit}").text
-
-
-def test_a_grid_has_a_row_for_each_commit(page: Client) -> None:
-    add_run(commit="a" * 40)
-    add_run(commit="a" * 40, platform="windows")
-    add_run(commit="b" * 40)
-
-    shown = page.get("/runs?view=grid").text
-
-    assert shown.count("<code>aaaaaaaa</code>") == 1 and shown.count("<code>bbbbbbbb</code>") == 1
-
-
-def test_a_long_list_goes_on(page: Client) -> None:
-    runs = [add_run() for _ in range(51)]
-
-    first = page.get("/runs").text
-    follow = first.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
-    second = page.get(follow).text
-
-    assert f'href="/runs/{runs[0]}"' not in first and f'href="/runs/{runs[0]}"' in second
 
 
 def test_a_pull_request_shows_its_runs_and_what_the_newest_breaks(page: Client, site: Site) -> None:

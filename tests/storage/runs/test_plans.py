@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -73,11 +73,15 @@ def fill() -> tuple[BuiltTest, BuiltTest]:
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
 def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """A filled database of either kind, which no test changes."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('filled') / 'ci.db'}"
-    else:
-        url = request.getfixturevalue("mariadb_server").create_database().render_as_string(hide_password=False)
-    with opened(url) as database:
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path_factory.mktemp('filled') / 'ci.db'}"
+        else:
+            server = request.getfixturevalue("mariadb_server")
+            made = server.create_database()
+            stack.callback(server.drop_database, made)
+            url = made.render_as_string(hide_password=False)
+        database = stack.enter_context(opened(url))
         tests = fill()
         analyze(database)
         session().rollback()
